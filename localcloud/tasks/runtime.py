@@ -1,0 +1,134 @@
+"""What the ECS control plane asks of whatever runs containers, and what it hears back.
+
+Two runtimes speak this protocol: real processes with a real Envoy (`processes.py`), and a script
+for tests in which nothing runs (`scripted.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+AppProtocol = Literal["http", "http2", "grpc"]
+HealthStatus = Literal["HEALTHY", "UNHEALTHY"]
+
+
+@dataclass(frozen=True)
+class LogTarget:
+    """A CloudWatch log stream that a container's or a proxy's output goes to."""
+
+    group: str
+    stream: str
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """A container health check; times in seconds as the task definition gives them."""
+
+    command: tuple[str, ...]
+    """ECS's form: ("CMD", ...) or ("CMD-SHELL", one string)."""
+    interval: float
+    timeout: float
+    retries: int
+    start_period: float
+
+
+@dataclass(frozen=True)
+class Container:
+    name: str
+    image: str
+    command: tuple[str, ...]
+    entry_point: tuple[str, ...]
+    environment: Mapping[str, str]
+    ports: tuple[int, ...]
+    """Container ports, TCP."""
+    essential: bool
+    stop_timeout: float
+    """Seconds from SIGTERM to SIGKILL."""
+    log: LogTarget | None = None
+    health_check: HealthCheck | None = None
+
+
+@dataclass(frozen=True)
+class Ingress:
+    """A Service Connect endpoint that this task serves."""
+
+    port_name: str
+    endpoint: str
+    """Unique key of the endpoint: "<namespace id>/<discovery name>"."""
+    port: int
+    """The port of the task's address that reaches the proxy (ingressPortOverride or container port)."""
+    container_port: int
+    app_protocol: AppProtocol | None
+    """None is plain TCP."""
+
+
+@dataclass(frozen=True)
+class ClientAlias:
+    """A name that resolves inside this task: an endpoint that existed when its deployment began."""
+
+    dns_name: str
+    port: int
+    endpoint: str
+    app_protocol: AppProtocol | None
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """The Service Connect sidecar."""
+
+    container_name: str
+    ingress: tuple[Ingress, ...]
+    client_aliases: tuple[ClientAlias, ...]
+    log: LogTarget | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    task_id: str
+    private_ip: str
+    containers: tuple[Container, ...]
+    proxy: Proxy | None = None
+
+
+class TaskObserver(Protocol):
+    """Called from the runtime's own threads, never while the caller of `start` or `stop` waits."""
+
+    def pull_failed(self, task_id: str, container: str, reason: str) -> None:
+        """An image cannot be had; `reason` is AWS's text, from "CannotPullContainerError: ..."."""
+
+    def started(self, task_id: str) -> None:
+        """Every container runs and the proxy, if any, is ready."""
+
+    def container_exited(
+        self, task_id: str, container: str, exit_code: int, reason: str | None
+    ) -> None:
+        """`reason` is AWS's text where there is one ("OutOfMemoryError: ..."); 137 is SIGKILL."""
+
+    def container_health(self, task_id: str, container: str, status: HealthStatus) -> None: ...
+
+    def output(self, target: LogTarget, timestamp_ms: int, line: str) -> None:
+        """One line that a container or a proxy printed."""
+
+
+class TaskRuntime(Protocol):
+    def start(self, task: Task, observer: TaskObserver) -> None:
+        """Pull, start every container, then the proxy. Returns at once; progress is observed."""
+
+    def stop(self, task_id: str) -> None:
+        """SIGTERM, later SIGKILL, to what still runs. Returns at once; each end is observed.
+
+        A task that is not known is already gone: nothing happens."""
+
+    def set_endpoint(self, endpoint: str, addresses: Sequence[tuple[str, int]]) -> None:
+        """The (private ip, port) pairs that an endpoint's client aliases now lead to."""
+
+    def socket_of(self, private_ip: str, port: int) -> Path | None:
+        """The Unix socket that stands for a task's address on this machine; None: nothing listens.
+
+        Behind it is the ingress proxy of a declared endpoint, else the container itself."""
+
+    def close(self) -> None:
+        """End every process. Nothing is left behind when this returns."""
