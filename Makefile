@@ -1,0 +1,78 @@
+# Needs GNU make 3.81 or newer and Python 3.11 or newer; everything else is installed into .venv*.
+
+REQUEST ?= events/tutorial.json
+
+# The first of these that is new enough.
+PYTHON ?= $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+    $(python) -c 'import sys; sys.version_info >= (3, 11) and print("$(python)")' 2>/dev/null)))
+
+# The certificates of the machine, so that downloads also work behind a company's proxy.
+export UV_SYSTEM_CERTS := true
+
+UV_INSTALL := .venv/bin/uv pip install --quiet --no-deps --require-hashes
+UV_LOCK := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+    --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+WITH_SAM := PATH="$(CURDIR)/.venv-sam/bin:$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
+
+NOT_INSTALLED = { echo "Could not install $<: the message above says why." \
+    "The first installation needs a package index." >&2; exit 1; }
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo local test lint types build deploy bench lock clean
+.DELETE_ON_ERROR:
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/installed .venv-sam/installed ## Install the locked dependencies (the other targets do it themselves)
+
+demo: .venv/installed ## Create, prove and delete an environment on the local cloud (REQUEST=events/tutorial.json)
+	@.venv/bin/python -m localcloud.demo "$(REQUEST)"
+
+local: .venv/installed ## Keep the local cloud up on 127.0.0.1 (LOCALCLOUD_PORT=4566)
+	@.venv/bin/python -m localcloud
+
+test: setup ## Run every test
+	.venv/bin/python -m pytest -n auto
+
+lint: .venv/installed ## Check style and format
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+
+types: .venv/installed ## Check the types
+	.venv/bin/mypy
+
+build: setup ## Build for Lambda into .aws-sam/build and check the template, without Docker
+	$(WITH_SAM) sam build
+	$(WITH_SAM) sam validate --lint
+
+deploy: build ## Deploy to AWS; asks for the parameters until samconfig.toml has them
+	$(WITH_SAM) sam deploy $(shell grep -q '^parameter_overrides' samconfig.toml || echo --guided)
+
+bench: .venv/installed .venv-cold_start/installed ## Measure Bivouac against the AWS CLI, and the cold starts
+	.venv/bin/python -m bench.cold_start
+
+lock: .venv/installed ## Move the locked dependencies to their newest versions
+	$(UV_LOCK) -o requirements/uv.txt requirements/uv.in
+	$(UV_LOCK) -o functions/requirements.txt requirements/functions.in
+	$(UV_LOCK) -o requirements/cold_start.txt requirements/cold_start.in
+	$(UV_LOCK) -o requirements/dev.txt requirements/dev.in
+	$(UV_LOCK) -o requirements/sam.txt requirements/sam.in
+
+clean: ## Remove everything that was made, the virtual environments too
+	rm -rf .venv .venv-sam .venv-cold_start .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/installed: requirements/uv.txt requirements/dev.txt
+	@test -n "$(PYTHON)" || { echo "Bivouac needs Python 3.11 or newer, and found none." \
+	    "Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	    -r requirements/uv.txt || $(NOT_INSTALLED)
+	$(UV_INSTALL) --python .venv -r requirements/dev.txt || $(NOT_INSTALLED)
+	@touch $@
+
+.venv-%/installed: requirements/%.txt | .venv/installed
+	.venv/bin/uv venv --quiet --clear --python .venv/bin/python .venv-$*
+	$(UV_INSTALL) --python .venv-$* -r $< || $(NOT_INSTALLED)
+	@touch $@
