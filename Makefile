@@ -14,8 +14,8 @@ UV_LOCK := .venv/bin/uv pip compile --quiet --upgrade --universal --python-versi
     --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 WITH_SAM := PATH="$(CURDIR)/.venv-sam/bin:$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
 
-NOT_INSTALLED = { echo "Could not install $<: the message above says why." \
-    "The first installation needs a package index." >&2; exit 1; }
+NOT_INSTALLED = { echo "Could not make $(@D): the message above says why." \
+    "The first time needs a package index." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo local test lint types build deploy bench lock clean
