@@ -1,0 +1,37 @@
+"""Replaces parts of moto for as long as a local cloud is up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_ABSENT = object()
+
+
+@contextmanager
+def patched(owner: Any, name: str, value: Any) -> Iterator[Any]:
+    """Set an attribute (of a module or class) or a dictionary's entry; yields what it was before.
+
+    An attribute that is not there means that moto has changed: it is an error, not an addition."""
+    if isinstance(owner, dict) and not hasattr(owner, name):
+        before = owner.get(name, _ABSENT)
+        owner[name] = value
+        try:
+            yield before
+        finally:
+            if before is _ABSENT:
+                owner.pop(name, None)
+            else:
+                owner[name] = before
+        return
+    before = vars(owner)[name] if name in vars(owner) else getattr(owner, name)
+    inherited = name not in vars(owner)
+    setattr(owner, name, value)
+    try:
+        yield before
+    finally:
+        if inherited:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, before)

@@ -1,0 +1,190 @@
+"""The one endpoint: AWS APIs on 127.0.0.1, and running services by their host names.
+
+moto's own server logs every request, closes every connection, lets threads into a backend side by
+side, and answers an action that it does not know with a page of HTML. This one does not.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+from xml.sax.saxutils import escape
+
+from waitress import wasyncore
+from waitress.server import TcpWSGIServer, create_server
+
+from localcloud.calls import Call, call_of
+
+_log = logging.getLogger(__name__)
+
+THREADS = 48
+"""Requests side by side. A synchronous Invoke occupies one while its function makes others."""
+
+_UNGUARDED = {
+    ("lambda", "Invoke"),
+    ("sqs", "ReceiveMessage"),
+    ("states", "StartSyncExecution"),
+    ("states", "GetActivityTask"),
+}
+"""Calls that wait for something else to happen, which needs the same service meanwhile."""
+
+Authorizer = Callable[[Call], str | None]
+"""Why a call is denied (AWS's words), or None."""
+
+
+class PortTakenError(Exception):
+    """The endpoint's port is in use by another process."""
+
+
+class ServiceLocks:
+    """One lock per service: moto's backends are not thread-safe."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, threading.RLock] = defaultdict(threading.RLock)
+
+    def of(self, service: str) -> threading.RLock:
+        """`service` is the name that requests are signed for: ecs, states, logs..."""
+        return self._locks[service]
+
+
+class Endpoint:
+    """The WSGI application: finds out what is called and by whom, and hands it to moto."""
+
+    def __init__(
+        self,
+        moto: WSGIApplication,
+        locks: ServiceLocks,
+        *,
+        front: WSGIApplication | None = None,
+        authorize: Authorizer | None = None,
+        observe: Callable[[Call], None] | None = None,
+    ) -> None:
+        self._moto = moto
+        self._locks = locks
+        self._front = front
+        self._authorize = authorize
+        self._observe = observe
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if self._front and _is_service_host(environ.get("HTTP_HOST", "")):
+            return self._front(environ, start_response)
+        body = _read_body(environ)
+        call = call_of(environ, body)
+        if call is None:
+            return self._answer_stranger(environ, start_response)
+        if self._observe:
+            self._observe(call)
+        if self._authorize and (reason := self._authorize(call)):
+            return _fail(start_response, call, 400, _ACCESS_DENIED[call.is_xml], reason)
+        try:
+            guarded = (call.service, call.operation) not in _UNGUARDED
+            with self._locks.of(call.service) if guarded else nullcontext():
+                # The list is made inside the lock: moto may answer piece by piece.
+                return list(self._moto(environ, start_response))
+        except NotImplementedError as error:
+            text = f"the local cloud does not know {call.service}:{call.operation} ({error})"
+            return _fail(start_response, call, 400, "UnknownOperationException", text)
+        except Exception as error:
+            _log.exception("%s:%s failed in the local cloud", call.service, call.operation)
+            text = f"{call.service}:{call.operation} failed in the local cloud itself: {error!r}"
+            # Not 500, which clients retry: a fault of the local cloud does not heal.
+            return _fail(start_response, call, 501, "LocalCloudFault", text)
+
+    @staticmethod
+    def _answer_stranger(
+        environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        text = (
+            "This is the local cloud's endpoint for AWS APIs.\n"
+            "aws --endpoint-url http://{0} ecs list-clusters\n"
+            "curl http://<service>.<cluster>.localhost:<port>/ reaches a running service.\n"
+        ).format(environ.get("HTTP_HOST", "127.0.0.1"))
+        found = environ["PATH_INFO"] == "/"
+        status = "200 OK" if found else "404 Not Found"
+        start_response(status, [("Content-Type", "text/plain")])
+        return [text.encode()]
+
+
+_ACCESS_DENIED = {False: "AccessDeniedException", True: "AccessDenied"}
+
+
+def _is_service_host(host: str) -> bool:
+    """`<service>.<cluster>.localhost`, with or without a port."""
+    labels = host.split(":")[0].lower().split(".")
+    return len(labels) == 3 and labels[-1] == "localhost"
+
+
+def _read_body(environ: WSGIEnvironment) -> bytes:
+    body: bytes = environ["wsgi.input"].read()
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    return body
+
+
+def _fail(
+    start_response: StartResponse, call: Call, status: int, code: str, text: str
+) -> Iterable[bytes]:
+    """An error in the shape that the call's protocol has."""
+    if call.is_xml:
+        error = f"<Error><Code>{code}</Code><Message>{escape(text)}</Message></Error>"
+        body = f"<Response><Errors>{error}</Errors><RequestID>0</RequestID></Response>"
+        if call.service != "ec2":
+            body = f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>"
+        content_type = "text/xml"
+    else:
+        body = json.dumps({"__type": code, "message": text})
+        content_type = "application/x-amz-json-1.1"
+    headers = [("Content-Type", content_type), ("x-amzn-ErrorType", code)]
+    start_response(f"{status} Error", headers)
+    return [body.encode()]
+
+
+class Server:
+    """Serves an application on 127.0.0.1 until closed. Port 0 is any free one."""
+
+    def __init__(self, application: WSGIApplication, port: int) -> None:
+        self._map: dict[int, Any] = {}
+        try:
+            server = create_server(
+                application,
+                map=self._map,
+                host="127.0.0.1",
+                port=port,
+                threads=THREADS,
+                ident=None,
+                clear_untrusted_proxy_headers=False,
+                connection_limit=1000,
+            )
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise PortTakenError(
+                f"port {port} on 127.0.0.1 is in use by another program: "
+                "end it, or set LOCALCLOUD_PORT to a free port"
+            ) from error
+        assert isinstance(server, TcpWSGIServer)
+        self._server = server
+        self.port: int = server.effective_port
+        self._closing = False
+        self._thread = threading.Thread(target=self._serve, name="endpoint", daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while not self._closing:
+            wasyncore.loop(timeout=1.0, map=self._map, count=1)
+
+    def close(self) -> None:
+        """Stop listening, cut open connections, end every thread."""
+        self._closing = True
+        self._server.trigger.pull_trigger()
+        self._thread.join(timeout=5)
+        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=5)
+        wasyncore.close_all(self._map, ignore_all=True)

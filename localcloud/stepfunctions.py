@@ -1,0 +1,402 @@
+"""moto's Step Functions interpreter, mended where it differs from AWS in what Bivouac relies on.
+
+Each difference is one function or class below; `tests/localcloud/test_stepfunctions.py` has a test
+for each, and for what moto does right that Bivouac needs as well.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+import types
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from moto.core.config import default_user_config
+from moto.core.exceptions import AWSError
+from moto.core.responses import ActionResult
+from moto.stepfunctions.exceptions import InvalidToken, ValidationException
+from moto.stepfunctions.parser import models as parser_models
+from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
+    CustomErrorName,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import (
+    StateTaskLambda,
+)
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
+    WaitFunction,
+)
+from moto.stepfunctions.parser.asl.eval.callback import callback
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramRunning
+from moto.stepfunctions.parser.backend import execution as moto_execution
+from moto.stepfunctions.responses import StepFunctionResponse
+
+from localcloud.patching import patched
+from localcloud.workers import FunctionNotFoundError, Outcome, PayloadTooLargeError
+
+MAX_INPUT = 262_144
+"""Bytes of an execution's input and of a state's data (W08)."""
+STOP_NOTICED_WITHIN = 0.25
+"""Seconds until a waiting state notices that its execution was stopped."""
+BEGUN_WITHIN = 10.0
+"""Seconds from StartExecution to its first state, on a busy machine."""
+
+_LAST_EVENTS = {
+    HistoryEventType.ExecutionAborted,
+    HistoryEventType.ExecutionFailed,
+    HistoryEventType.ExecutionSucceeded,
+    HistoryEventType.ExecutionTimedOut,
+}
+
+
+@dataclass(frozen=True)
+class Integrations:
+    """What state machines call, with the role that they run as."""
+
+    invoke: Callable[[str, str, str], Outcome]
+    """(role ARN, function ARN, payload) -> what the function answered."""
+    client: Callable[[str, str], Any]
+    """(role ARN, service) -> a boto3 client with that role's credentials."""
+    changed: Callable[[Execution], None]
+    """An execution has begun or ended."""
+
+
+class AccessDeniedError(Exception):
+    """The state machine's role may not invoke the function. The message is AWS's."""
+
+
+class Execution(moto_execution.Execution):
+    """An execution that can be stopped at any moment, and says when it begins and ends."""
+
+    changed: Callable[[Execution], None]
+
+    def start(self) -> None:
+        super().start()
+        self.changed(self)
+
+    def stop(self, stop_date: datetime, error: str | None, cause: str | None) -> None:
+        """ABORTED from this moment; what runs in the meantime has no effect on the execution."""
+        environment = self._begun()
+        if not self._end(ExecutionStatus.ABORTED, error, cause):
+            return
+        details = {"error": error, "cause": cause}
+        _add_last_event(
+            environment,
+            HistoryEventType.ExecutionAborted,
+            executionAbortedEventDetails={k: v for k, v in details.items() if v is not None},
+        )
+        environment.set_stop(stop_date=stop_date, error=error, cause=cause)
+        self.changed(self)
+
+    def _begun(self) -> Environment:
+        """The interpreter takes some milliseconds to read the definition; before, it cannot stop."""
+        until = time.monotonic() + BEGUN_WITHIN
+        while time.monotonic() < until:
+            environment = self.exec_worker.env
+            if environment is not None and environment.program_state() is not None:
+                return environment
+            time.sleep(0.002)
+        raise RuntimeError(f"{self.exec_arn} has not begun within {BEGUN_WITHIN} s")
+
+    def _end(self, status: ExecutionStatus, error: str | None, cause: str | None) -> bool:
+        """False when it has ended before."""
+        with self.exec_worker.env._state_mutex:
+            if self.exec_status != ExecutionStatus.RUNNING:
+                return False
+            self.stop_date = datetime.now(UTC)
+            self.exec_status, self.error, self.cause = status, error, cause
+            return True
+
+    def _get_start_execution_worker_comm(self) -> _Ended:
+        return _Ended(self)
+
+    @property
+    def state_transitions(self) -> int:
+        """Billed ones so far: every state entered, every retry of one."""
+        events = self.exec_worker.env.event_manager.get_event_history()
+        kinds = [str(event["type"].value) for event in events]
+        entered = sum(kind.endswith("StateEntered") for kind in kinds)
+        tasks = kinds.count("TaskStateEntered")
+        tried = kinds.count("TaskScheduled") + kinds.count("LambdaFunctionScheduled")
+        return entered + max(0, tried - tasks)
+
+
+class _Ended(moto_execution.BaseExecutionWorkerCommunication):
+    """Called when the interpreter has finished."""
+
+    def terminated(self) -> None:
+        execution: Execution = self.execution
+        environment = execution.exec_worker.env
+        with environment._state_mutex:
+            if execution.exec_status != ExecutionStatus.RUNNING:
+                return
+            self._reflect_execution_status()
+        if execution.exec_status == ExecutionStatus.TIMED_OUT:
+            _add_last_event(
+                environment,
+                HistoryEventType.ExecutionTimedOut,
+                executionTimedOutEventDetails={},
+            )
+        execution.changed(execution)
+
+
+class TaskTimedOutError(AWSError):
+    TYPE = "TaskTimedOut"
+    STATUS = 400
+
+
+class ExecutionInputTooLongError(ValidationException):
+    def __init__(self) -> None:
+        super().__init__(
+            "1 validation error detected: Value at 'input' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {MAX_INPUT}"
+        )
+
+
+class Backend(parser_models.StepFunctionsParserBackend):
+    """moto's executing backend with the rules of names, input, tokens and stopping."""
+
+    def start_execution(
+        self,
+        state_machine_arn: str,
+        name: str | None = None,
+        execution_input: str | None = None,
+        trace_header: str | None = None,
+    ) -> Execution:
+        # Without a name, moto calls every execution "None".
+        name = name or str(uuid.uuid4())
+        self._validate_name(name)
+        if execution_input and len(execution_input.encode()) > MAX_INPUT:
+            raise ExecutionInputTooLongError
+        execution: Execution = super().start_execution(
+            state_machine_arn, name, execution_input, trace_header
+        )
+        return execution
+
+    def send_task_success(self, task_token: str, outcome: str) -> None:
+        self._notify(task_token, callback.CallbackOutcomeSuccess(task_token, outcome))
+
+    def send_task_failure(
+        self, task_token: str, error: str | None = None, cause: str | None = None
+    ) -> None:
+        self._notify(task_token, callback.CallbackOutcomeFailure(task_token, error, cause))
+
+    def send_task_heartbeat(self, task_token: str) -> None:
+        self._waiting(task_token).notify_heartbeat()
+
+    def _notify(self, task_token: str, outcome: callback.CallbackOutcome) -> None:
+        self._waiting(task_token).notify(outcome=outcome)
+
+    def _waiting(self, task_token: str) -> callback.CallbackEndpoint:
+        """The task that waits for this token. Where none does, AWS tells two cases apart."""
+        for execution in self._get_executions():
+            environment = execution.exec_worker.env
+            if environment is None:
+                continue
+            endpoint = environment.callback_pool_manager.get(task_token)
+            if endpoint is None:
+                continue
+            gone = endpoint.consumer_error is not None or endpoint.get_outcome() is not None
+            if gone or execution.exec_status != ExecutionStatus.RUNNING:
+                raise TaskTimedOutError("Task Timed Out: 'Provided task does not exist anymore'")
+            return endpoint
+        raise InvalidToken("'Invalid token'")
+
+
+class Response(StepFunctionResponse):
+    """The operations whose answers moto leaves something out of."""
+
+    def stop_execution(self) -> ActionResult:
+        execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+        execution.stop(
+            stop_date=datetime.now(UTC),
+            error=self._get_param("error"),
+            cause=self._get_param("cause"),
+        )
+        return ActionResult({"stopDate": execution.stop_date})
+
+    def describe_execution(self) -> ActionResult:
+        execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+        described = execution.to_describe_output()
+        return ActionResult({key: value for key, value in described.items() if value is not None})
+
+    def list_executions(self) -> ActionResult:
+        listed = super().list_executions()
+        for item in listed.result["executions"]:
+            execution = self.stepfunction_backend.describe_execution(item["executionArn"])
+            if execution.stop_date:
+                item["stopDate"] = execution.stop_date
+        return listed
+
+
+Backend.__module__ = parser_models.StepFunctionsParserBackend.__module__
+Response.__module__ = StepFunctionResponse.__module__
+
+
+@contextmanager
+def machines_run(integrations: Integrations, wait_scale: float = 1.0) -> Iterator[None]:
+    """While entered, moto executes state machines; Wait states and retries last `wait_scale`."""
+
+    class RunningExecution(Execution):
+        changed = staticmethod(integrations.changed)  # type: ignore[assignment]
+
+    with ExitStack() as patches:
+        patch = partial(_enter, patches)
+        patch(default_user_config, "stepfunctions", {"execute_state_machine": True})
+        patch(parser_models.stepfunctions_parser_backends, "backend", Backend)
+        patch(parser_models, "Execution", RunningExecution)
+        for operation in ("stop_execution", "describe_execution", "list_executions"):
+            patch(StepFunctionResponse, operation, vars(Response)[operation])
+        patch(Environment, "set_error", _set_error_of(Environment.set_error))
+        patch(EventManager, "add_event", _add_event_of(EventManager.add_event))
+        patch(WaitFunction, "_wait_interval", _wait_interval_of(wait_scale))
+        patch(retrier_decl, "time", types.SimpleNamespace(sleep=partial(_sleep, wait_scale)))
+        patch(
+            lambda_eval_utils,
+            "execute_lambda_function_integration",
+            partial(_invoke, integrations),
+        )
+        patch(StateTaskLambda, "_from_error", _from_error_of(StateTaskLambda._from_error))
+        for module in list(sys.modules.values()):
+            if module.__name__.startswith("moto.stepfunctions.") and hasattr(
+                module, "boto_client_for"
+            ):
+                patch(module, "boto_client_for", partial(_client, integrations))
+        yield
+
+
+def _enter(patches: ExitStack, owner: Any, name: str, value: Any) -> None:
+    patches.enter_context(patched(owner, name, value))
+
+
+def _client(
+    integrations: Integrations, region: str, service: str, state_credentials: Any = None
+) -> Any:
+    """moto makes a new client, of nobody in particular, for each call."""
+    return integrations.client(state_credentials.role_arn, service)
+
+
+def _wait_interval_of(wait_scale: float) -> Callable[..., None]:
+    def _wait_interval(self: WaitFunction, env: Environment, wait_seconds: float) -> None:
+        """moto waits whole seconds and can miss that it was stopped."""
+        until = time.monotonic() + wait_seconds * wait_scale
+        while env.is_running() and (remaining := until - time.monotonic()) > 0:
+            env.program_state_event.wait(min(remaining, STOP_NOTICED_WITHIN))
+
+    return _wait_interval
+
+
+def _sleep(wait_scale: float, seconds: float) -> None:
+    time.sleep(seconds * wait_scale)
+
+
+def _set_error_of(original: Callable[..., None]) -> Callable[..., None]:
+    def set_error(self: Environment, error: Any) -> None:
+        """moto lets a state that fails after StopExecution turn ABORTED into FAILED."""
+        with self._state_mutex:
+            if self._program_state is None or isinstance(self._program_state, ProgramRunning):
+                original(self, error)
+
+    return set_error
+
+
+def _add_event_of(original: Callable[..., int]) -> Callable[..., int]:
+    closing = threading.Lock()
+
+    def add_event(
+        self: EventManager, context: Any, event_type: HistoryEventType, *args: Any, **kwargs: Any
+    ) -> int:
+        """Nothing happens in an execution after it has ended."""
+        with closing:
+            if getattr(self, "closed", False):
+                return 0
+            self.closed = event_type in _LAST_EVENTS
+        return original(self, context, event_type, *args, **kwargs)
+
+    return add_event
+
+
+def _add_last_event(environment: Environment, kind: HistoryEventType, **details: Any) -> None:
+    environment.event_manager.add_event(
+        context=environment.event_history_context,
+        event_type=kind,
+        event_details=EventDetails(**details),
+    )
+
+
+class _LambdaError(Exception):
+    """An error of Lambda itself, not of the function, by its name in Step Functions."""
+
+    def __init__(self, name: str, cause: str) -> None:
+        super().__init__(cause)
+        self.name = name
+        self.cause = cause
+
+
+def _invoke(
+    integrations: Integrations,
+    *,
+    env: Environment,
+    parameters: dict[str, Any],
+    region: str,
+    state_credentials: Any,
+) -> None:
+    payload = parameters["Payload"]
+    try:
+        outcome = integrations.invoke(
+            state_credentials.role_arn,
+            parameters["FunctionName"],
+            payload.decode() if isinstance(payload, bytes) else json.dumps(payload),
+        )
+    except FunctionNotFoundError as error:
+        raise _LambdaError("Lambda.ResourceNotFoundException", str(error)) from error
+    except PayloadTooLargeError as error:
+        raise _LambdaError("Lambda.RequestTooLargeException", str(error)) from error
+    except AccessDeniedError as error:
+        raise _LambdaError("Lambda.AccessDeniedException", str(error)) from error
+    if outcome.error:
+        if "errorType" not in json.loads(outcome.payload):
+            # A function that ran out of time or memory says nothing about itself (W11).
+            cause = (
+                "The cause could not be determined because Lambda did not return an error type. "
+                f"Returned payload: {outcome.payload}"
+            )
+            raise _LambdaError("Lambda.Unknown", cause)
+        raise lambda_eval_utils.LambdaFunctionErrorException(outcome.error, outcome.payload)
+    env.stack.append(
+        {
+            "ExecutedVersion": "$LATEST",
+            "Payload": json.loads(outcome.payload),
+            "StatusCode": 200,
+        }
+    )
+
+
+def _from_error_of(original: Callable[..., FailureEvent]) -> Callable[..., FailureEvent]:
+    def _from_error(self: StateTaskLambda, env: Environment, ex: Exception) -> FailureEvent:
+        if not isinstance(ex, _LambdaError):
+            return original(self, env, ex)
+        return FailureEvent(
+            env=env,
+            error_name=CustomErrorName(ex.name),
+            event_type=HistoryEventType.LambdaFunctionFailed,
+            event_details=EventDetails(
+                lambdaFunctionFailedEventDetails={"error": ex.name, "cause": ex.cause}
+            ),
+        )
+
+    return _from_error

@@ -1,0 +1,6 @@
+"""template.yaml -> the resources of the local cloud. The template is their only source."""
+
+from localcloud.template.errors import TemplateError
+from localcloud.template.stack import Deployer, Stack
+
+__all__ = ["Deployer", "Stack", "TemplateError"]

@@ -1,0 +1,111 @@
+"""What every maker gets and gives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from localcloud.workers import Function
+
+
+class Cloud(Protocol):
+    """The account that resources are made in."""
+
+    @property
+    def account_id(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
+
+    def client(self, service: str) -> Any:
+        """A boto3 client with the rights of the account's user."""
+        ...
+
+    def register_function(self, function: Function) -> None:
+        """Make a function invocable; CreateFunction has no way to say where its code is."""
+        ...
+
+
+@dataclass(frozen=True)
+class Request:
+    logical_id: str
+    properties: dict[str, Any]
+    default_name: str
+    """For a resource that its properties do not name."""
+    code: Path | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    ref: str
+    """What `Ref` gives."""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """What `Fn::GetAtt` gives."""
+    function: Function | None = None
+
+
+Maker = Callable[[Cloud, Request], Made]
+
+
+def call(cloud: Cloud, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
+    """An API call with template values: text becomes a number or boolean where the API has one."""
+    client = cloud.client(service)
+    name = client.meta.method_to_api_mapping[operation]
+    shape = client.meta.service_model.operation_model(name).input_shape
+    given = {key: value for key, value in parameters.items() if value is not None}
+    answer: dict[str, Any] = getattr(client, operation)(**_shaped(given, shape))
+    return answer
+
+
+def camel_case(value: Any) -> Any:
+    """Property names of the template as APIs with camelCase members spell them."""
+    if isinstance(value, list):
+        return [camel_case(item) for item in value]
+    if isinstance(value, dict):
+        return {key[0].lower() + key[1:]: camel_case(item) for key, item in value.items()}
+    return value
+
+
+def tags_map(properties: Mapping[str, Any]) -> dict[str, str] | None:
+    """Tags as a map, from the template's list of keys and values."""
+    tags = properties.get("Tags")
+    if not tags:
+        return None
+    if isinstance(tags, dict):
+        return {key: str(value) for key, value in tags.items()}
+    return {tag["Key"]: str(tag["Value"]) for tag in tags}
+
+
+def document(policy: dict[str, Any]) -> str:
+    # AWS takes a policy without a version (SAM writes such), moto does not.
+    return json.dumps({"Version": "2012-10-17", **policy})
+
+
+def _shaped(value: Any, shape: Shape) -> Any:
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        members = shape.members
+        return {
+            key: _shaped(item, members[key]) if key in members else item
+            for key, item in value.items()
+        }
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [_shaped(item, shape.member) for item in value]
+    if isinstance(shape, MapShape) and isinstance(value, dict):
+        return {key: _shaped(item, shape.value) for key, item in value.items()}
+    match shape.type_name:
+        case "integer" | "long" if isinstance(value, str):
+            return int(value)
+        case "double" | "float" if isinstance(value, str):
+            return float(value)
+        case "boolean" if isinstance(value, str):
+            return value.lower() == "true"
+        case "string" if isinstance(value, bool):
+            return str(value).lower()
+        case "string" if isinstance(value, int | float):
+            return str(value)
+    return value

@@ -1,0 +1,70 @@
+"""IAM: roles and their policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localcloud.template.makers.base import Cloud, Made, Maker, Request, call, document
+
+
+def role(cloud: Cloud, request: Request) -> Made:
+    properties = request.properties
+    name = properties.get("RoleName", request.default_name[:64])
+    made = call(
+        cloud,
+        "iam",
+        "create_role",
+        RoleName=name,
+        AssumeRolePolicyDocument=document(properties["AssumeRolePolicyDocument"]),
+        Path=properties.get("Path"),
+        Description=properties.get("Description"),
+        PermissionsBoundary=properties.get("PermissionsBoundary"),
+        MaxSessionDuration=properties.get("MaxSessionDuration"),
+        Tags=properties.get("Tags"),
+    )["Role"]
+    for policy in properties.get("Policies", []):
+        _put_inline(cloud, name, policy)
+    for arn in properties.get("ManagedPolicyArns", []):
+        call(cloud, "iam", "attach_role_policy", RoleName=name, PolicyArn=arn)
+    return Made(name, {"Arn": made["Arn"], "RoleId": made["RoleId"]})
+
+
+def policy(cloud: Cloud, request: Request) -> Made:
+    """An inline policy that is declared beside its roles."""
+    for role_name in request.properties["Roles"]:
+        _put_inline(cloud, role_name, request.properties)
+    return Made(request.properties["PolicyName"])
+
+
+def managed_policy(cloud: Cloud, request: Request) -> Made:
+    properties = request.properties
+    made = call(
+        cloud,
+        "iam",
+        "create_policy",
+        PolicyName=properties.get("ManagedPolicyName", request.default_name),
+        PolicyDocument=document(properties["PolicyDocument"]),
+        Description=properties.get("Description"),
+        Path=properties.get("Path"),
+    )["Policy"]
+    for role_name in properties.get("Roles", []):
+        call(cloud, "iam", "attach_role_policy", RoleName=role_name, PolicyArn=made["Arn"])
+    return Made(made["Arn"], {"PolicyArn": made["Arn"]})
+
+
+def _put_inline(cloud: Cloud, role_name: str, policy: dict[str, Any]) -> None:
+    call(
+        cloud,
+        "iam",
+        "put_role_policy",
+        RoleName=role_name,
+        PolicyName=policy["PolicyName"],
+        PolicyDocument=document(policy["PolicyDocument"]),
+    )
+
+
+MAKERS: dict[str, Maker] = {
+    "AWS::IAM::Role": role,
+    "AWS::IAM::Policy": policy,
+    "AWS::IAM::ManagedPolicy": managed_policy,
+}

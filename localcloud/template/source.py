@@ -1,0 +1,84 @@
+"""Reads a SAM template from its file, together with the files that it names."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from samtranslator.model.exceptions import InvalidDocumentException
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+from localcloud.template.errors import TemplateError
+
+_PACKAGED = "s3://packaged/code.zip"
+"""The translator wants packaged code; workers run it from its directory."""
+
+
+@dataclass(frozen=True)
+class Source:
+    document: dict[str, Any]
+    """The template as written, with state machine definitions inline."""
+    code: dict[str, Path]
+    """Function's logical id -> its CodeUri directory."""
+
+    def translated(self, parameters: dict[str, str], region: str) -> dict[str, Any]:
+        """The CloudFormation template that AWS makes of it. No network is used."""
+        session = boto3.Session(
+            region_name=region, aws_access_key_id="none", aws_secret_access_key="none"
+        )
+        translator = Translator({}, Parser(), boto_session=session)
+        try:
+            return translator.translate(  # type: ignore[no-any-return]
+                sam_template=copy.deepcopy(self.document),
+                parameter_values={**parameters, "AWS::Region": region},
+            )
+        except InvalidDocumentException as error:
+            causes = "; ".join(cause.message for cause in error.causes)
+            raise TemplateError(f"SAM cannot translate the template: {causes}") from error
+
+
+def read_template(path: Path) -> Source:
+    try:
+        document: dict[str, Any] = yaml_parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TemplateError(f"there is no template at {path}") from None
+    common_code = document.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
+    code: dict[str, Path] = {}
+    for logical_id, resource in document["Resources"].items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Serverless::Function":
+            uri = properties.get("CodeUri", common_code)
+            code[logical_id] = _directory_of(path, logical_id, uri)
+            properties["CodeUri"] = _PACKAGED
+        elif resource["Type"] == "AWS::Serverless::StateMachine":
+            if isinstance(uri := properties.get("DefinitionUri"), str):
+                del properties["DefinitionUri"]
+                properties["Definition"] = _read_definition(path, logical_id, uri)
+    return Source(document, code)
+
+
+def _directory_of(template: Path, logical_id: str, uri: object) -> Path:
+    directory = template.parent / str(uri)
+    if not isinstance(uri, str) or not directory.is_dir():
+        raise TemplateError(
+            f"{logical_id}: CodeUri must name a directory beside {template.name}, not {uri!r}"
+        )
+    return directory.resolve()
+
+
+def _read_definition(template: Path, logical_id: str, uri: str) -> dict[str, Any]:
+    file = template.parent / uri
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise TemplateError(
+            f"{logical_id}: DefinitionUri names {uri}, which is not beside {template.name}"
+        ) from None
+    definition: dict[str, Any] = json.loads(text) if file.suffix == ".json" else yaml_parse(text)
+    return definition

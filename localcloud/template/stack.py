@@ -1,0 +1,187 @@
+"""Deploys a template: every resource that it declares, in the order in which they need each other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from localcloud.template.errors import TemplateError
+from localcloud.template.intrinsics import Intrinsics
+from localcloud.template.makers import MAKERS, NOT_MADE, Cloud, Made, Request
+from localcloud.template.parameters import checked_parameters, value_of
+from localcloud.template.source import read_template
+from localcloud.workers import Function
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What a deployment has made."""
+
+    name: str
+    parameters: Mapping[str, str]
+    resources: Mapping[str, str]
+    """Logical id -> physical id (what `Ref` gives)."""
+    types: Mapping[str, str]
+    """Logical id -> CloudFormation type."""
+    outputs: Mapping[str, str]
+    functions: Mapping[str, Function]
+    """Logical id -> function."""
+
+    def arn(self, logical_id: str) -> str:
+        """The ARN of a resource whose `Ref` is a name or already an ARN."""
+        return self.arns[logical_id]
+
+    arns: Mapping[str, str] = field(default_factory=dict)
+
+
+class Deployer:
+    """Deploys templates to one account and Region."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def deploy(self, path: Path, parameters: Mapping[str, str], name: str) -> Stack:
+        source = read_template(path)
+        declared = source.document.get("Parameters", {})
+        values = checked_parameters(declared, parameters)
+        document = source.translated(values, self._cloud.region)
+        deployment = _Deployment(self._cloud, name, document, values, source.code)
+        return deployment.run()
+
+
+class _Deployment:
+    """One run. It is also the names that the template's functions refer to."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        name: str,
+        document: dict[str, Any],
+        parameters: dict[str, str],
+        code: dict[str, Path],
+    ) -> None:
+        self._cloud = cloud
+        self._name = name
+        self._resources: dict[str, dict[str, Any]] = document["Resources"]
+        self._outputs: dict[str, dict[str, Any]] = document.get("Outputs", {})
+        self._declared: dict[str, dict[str, Any]] = document.get("Parameters", {})
+        self._parameters = parameters
+        self._code = code
+        self._intrinsics = Intrinsics(
+            self, document.get("Conditions", {}), document.get("Mappings", {})
+        )
+        self._made: dict[str, Made] = {}
+        self._in_progress: list[str] = []
+        self._pseudo: dict[str, Any] = {
+            "AWS::AccountId": cloud.account_id,
+            "AWS::Region": cloud.region,
+            "AWS::Partition": "aws",
+            "AWS::URLSuffix": "amazonaws.com",
+            "AWS::StackName": name,
+            "AWS::StackId": (
+                f"arn:aws:cloudformation:{cloud.region}:{cloud.account_id}:stack/{name}/"
+                "00000000-0000-4000-8000-000000000000"
+            ),
+            "AWS::NotificationARNs": [],
+        }
+
+    def run(self) -> Stack:
+        self._refuse_unknown_types()
+        for logical_id in self._resources:
+            if self._is_wanted(logical_id):
+                self._make(logical_id)
+        outputs = {
+            name: str(self._intrinsics.value(output["Value"]))
+            for name, output in self._outputs.items()
+            if "Condition" not in output or self._intrinsics.holds(output["Condition"])
+        }
+        return Stack(
+            name=self._name,
+            parameters=self._parameters,
+            resources={logical_id: made.ref for logical_id, made in self._made.items()},
+            types={logical_id: self._resources[logical_id]["Type"] for logical_id in self._made},
+            outputs=outputs,
+            functions={
+                logical_id: made.function
+                for logical_id, made in self._made.items()
+                if made.function
+            },
+            arns={
+                logical_id: made.attributes.get("Arn", made.ref)
+                for logical_id, made in self._made.items()
+            },
+        )
+
+    def ref(self, name: str) -> Any:
+        if name in self._pseudo:
+            return self._pseudo[name]
+        if name in self._declared:
+            return value_of(self._declared[name], self._parameters[name])
+        return self._make(name).ref
+
+    def attribute(self, logical_id: str, attribute: str) -> Any:
+        made = self._make(logical_id)
+        if attribute not in made.attributes:
+            raise TemplateError(
+                f"{self._where()}: {logical_id} has no attribute {attribute}, only "
+                f"{', '.join(made.attributes) or 'its Ref'}"
+            )
+        return made.attributes[attribute]
+
+    def _refuse_unknown_types(self) -> None:
+        unknown = {
+            f"{resource['Type']} ({logical_id})"
+            for logical_id, resource in self._resources.items()
+            if resource["Type"] not in MAKERS and resource["Type"] not in NOT_MADE
+        }
+        if unknown:
+            raise TemplateError("the local cloud has no maker for " + ", ".join(sorted(unknown)))
+
+    def _is_wanted(self, logical_id: str) -> bool:
+        resource = self._resources[logical_id]
+        if resource["Type"] in NOT_MADE:
+            return False
+        return "Condition" not in resource or self._intrinsics.holds(resource["Condition"])
+
+    def _make(self, logical_id: str) -> Made:
+        if logical_id in self._made:
+            return self._made[logical_id]
+        if logical_id not in self._resources:
+            raise TemplateError(f"{self._where()} refers to {logical_id}, which is not declared")
+        if not self._is_wanted(logical_id):
+            raise TemplateError(
+                f"{self._where()} refers to {logical_id}, which this deployment does not make"
+            )
+        if logical_id in self._in_progress:
+            circle = " -> ".join([*self._in_progress, logical_id])
+            raise TemplateError(f"these resources need each other: {circle}")
+        self._in_progress.append(logical_id)
+        resource = self._resources[logical_id]
+        depends_on = resource.get("DependsOn", [])
+        for other in [depends_on] if isinstance(depends_on, str) else depends_on:
+            if self._is_wanted(other):
+                self._make(other)
+        request = Request(
+            logical_id=logical_id,
+            properties=self._intrinsics.value(resource.get("Properties", {})),
+            default_name=self._default_name(logical_id),
+            code=self._code.get(logical_id),
+        )
+        try:
+            made = MAKERS[resource["Type"]](self._cloud, request)
+        except KeyError as error:
+            raise TemplateError(f"{logical_id} ({resource['Type']}) has no {error}") from error
+        self._made[logical_id] = made
+        self._in_progress.pop()
+        return made
+
+    def _default_name(self, logical_id: str) -> str:
+        """As CloudFormation names what the template leaves unnamed; the same on every run."""
+        digest = hashlib.sha256(f"{self._name}/{logical_id}".encode()).hexdigest()
+        return f"{self._name}-{logical_id}-{digest[:12].upper()}"
+
+    def _where(self) -> str:
+        return self._in_progress[-1] if self._in_progress else "Outputs"
