@@ -1,0 +1,203 @@
+"""The image catalogue: which program stands in for which container image.
+
+Nothing is pulled. An image reference is looked up here, and the program of its entry runs as a
+process in the task's sandbox. To add an image, add an entry to `CATALOGUE`.
+
+| image                  | what runs                                                               |
+|------------------------|-------------------------------------------------------------------------|
+| nginx                  | the real nginx where installed, else a small HTTP server; port 80       |
+| httpd                  | a small HTTP server with that image's welcome page; port 80             |
+| busybox, alpine        | `entryPoint` and `command` as given, with the programs of this machine  |
+| bivouac/echo           | an HTTP server that answers with the request; port 80                   |
+| bivouac/exits:CODE     | prints a line and exits with that code                                  |
+| bivouac/slow:SECONDS   | nginx's stand-in; it listens only after that many seconds               |
+| bivouac/unhealthy      | an HTTP server that answers every request with status 500; port 80      |
+
+The `bivouac/` images exist in no registry: they play the ways in which containers fail.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .runtime import Container
+
+_PROGRAMS = Path(__file__).parent.parent / "images"
+_WEB_SERVER = _PROGRAMS / "web_server.py"
+_EXITS = _PROGRAMS / "exits.py"
+
+PYTHON = (sys.executable, "-I", "-S")
+"""Stand-ins run on the standard library alone: they start in a few hundredths of a second."""
+
+_DOCKER_HUB = "docker.io"
+_OFFICIAL = ("docker.io/library", "public.ecr.aws/docker/library")
+_BIVOUAC = ("docker.io/bivouac", "public.ecr.aws/bivouac")
+
+
+class CannotPullError(Exception):
+    """The image cannot be had. The text is AWS's stopped reason (H07)."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a stand-in is started with."""
+
+    container: Container
+    tag: str
+    directory: Path
+    """The container's own directory on this machine, for files that the program needs."""
+    sockets: Mapping[int, Path] | None
+    """Where a program listens instead of a port, by port; None: it can have the port itself."""
+
+    def address(self, port: int) -> str:
+        """ "tcp:0.0.0.0:<port>", or "unix:<path>" where ports cannot be had."""
+        if self.sockets is None:
+            return f"tcp:0.0.0.0:{port}"
+        return f"unix:{self.sockets.get(port, self.directory / str(port))}"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An entry of the catalogue."""
+
+    repositories: tuple[str, ...]
+    """Full names, registry included."""
+    tags: str
+    """A regular expression that every tag of the image matches entirely."""
+    program: Callable[[Launch], Sequence[str]]
+    """The process to run: program and arguments."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """An image as the runtime has it after the pull."""
+
+    image: Image
+    tag: str
+    digest: str
+    """ "sha256:...", the same for the same reference on every machine."""
+
+
+def pull(reference: str) -> Pulled:
+    """Look a reference up as a container runtime does. Raises CannotPullError."""
+    repository, tag = _split(reference)
+    known = [image for image in CATALOGUE if repository in image.repositories]
+    for image in known:
+        if tag.startswith("sha256:") or re.fullmatch(image.tags, tag):
+            return Pulled(image, tag, _digest(repository, tag))
+    raise CannotPullError(_reason(repository, tag, repository_known=bool(known)))
+
+
+def _split(reference: str) -> tuple[str, str]:
+    """ "nginx" -> ("docker.io/library/nginx", "latest"), as Docker completes a short name."""
+    name, _, digest = reference.partition("@")
+    head, _, tail = name.rpartition("/")
+    tail, _, tag = tail.partition(":")
+    registry = head.split("/")[0]
+    if not head:
+        head = f"{_DOCKER_HUB}/library"
+    elif "." not in registry and ":" not in registry and registry != "localhost":
+        head = f"{_DOCKER_HUB}/{head}"
+    return f"{head}/{tail}", digest or tag or "latest"
+
+
+def _digest(repository: str, tag: str) -> str:
+    if tag.startswith("sha256:"):
+        return tag
+    return "sha256:" + hashlib.sha256(f"{repository}:{tag}".encode()).hexdigest()
+
+
+def _reason(repository: str, tag: str, *, repository_known: bool) -> str:
+    separator = "@" if tag.startswith("sha256:") else ":"
+    reference = f"{repository}{separator}{tag}"
+    if repository.startswith(f"{_DOCKER_HUB}/") and not repository_known:
+        cause = (
+            "pull access denied, repository does not exist or may require authorization: "
+            "server message: insufficient_scope: authorization failed"
+        )
+    else:
+        cause = f"{reference}: not found"
+    return (
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): "
+        f"failed to resolve ref {reference}: {cause}"
+    )
+
+
+def _nginx(launch: Launch) -> Sequence[str]:
+    real = shutil.which("nginx")
+    if real is None:
+        return _web_server("nginx")(launch)
+    configuration = launch.directory / "nginx.conf"
+    listen = launch.address(80).replace("tcp:0.0.0.0:80", "80 reuseport")
+    configuration.write_text(
+        "daemon off; worker_processes 1; error_log stderr notice;\n"
+        f"pid {launch.directory}/nginx.pid;\n"
+        "events {}\n"
+        "http {\n"
+        "  access_log /dev/stdout;\n"
+        f"  client_body_temp_path {launch.directory}; proxy_temp_path {launch.directory};\n"
+        f"  fastcgi_temp_path {launch.directory}; uwsgi_temp_path {launch.directory};\n"
+        f"  scgi_temp_path {launch.directory};\n"
+        "  default_type text/html;\n"
+        f"  server {{ listen {listen}; location / {{ root {_PROGRAMS}; index nginx.html; }} }}\n"
+        "}\n"
+    )
+    return (real, "-p", str(launch.directory), "-e", "stderr", "-c", str(configuration))
+
+
+def _web_server(behaviour: str) -> Callable[[Launch], Sequence[str]]:
+    def program(launch: Launch) -> Sequence[str]:
+        return (*PYTHON, str(_WEB_SERVER), behaviour, launch.address(80))
+
+    return program
+
+
+def _slow(launch: Launch) -> Sequence[str]:
+    return (*_web_server("nginx")(launch), "--after", launch.tag)
+
+
+def _exits(launch: Launch) -> Sequence[str]:
+    return (*PYTHON, str(_EXITS), launch.tag)
+
+
+def _shell(launch: Launch) -> Sequence[str]:
+    """As Docker joins them. The images' own command is a shell; without input it ends at once."""
+    container = launch.container
+    return (*container.entry_point, *container.command) or ("sh",)
+
+
+def _in(registries: Sequence[str], name: str) -> tuple[str, ...]:
+    return tuple(f"{registry}/{name}" for registry in registries)
+
+
+_VERSION = r"\d+(\.\d+){0,2}"
+_VARIANT = r"(-?(alpine|perl|otel|slim|bookworm|trixie|bullseye|musl|glibc|uclibc)[\d.]*)*"
+
+CATALOGUE: tuple[Image, ...] = (
+    Image(
+        (*_in(_OFFICIAL, "nginx"), "public.ecr.aws/nginx/nginx"),
+        rf"(latest|stable|mainline|alpine|{_VERSION}){_VARIANT}",
+        _nginx,
+    ),
+    Image(
+        _in(_OFFICIAL, "httpd"),
+        rf"(latest|alpine|{_VERSION}){_VARIANT}",
+        _web_server("httpd"),
+    ),
+    Image(
+        _in(_OFFICIAL, "busybox"),
+        rf"(latest|stable|musl|glibc|uclibc|{_VERSION}){_VARIANT}",
+        _shell,
+    ),
+    Image(_in(_OFFICIAL, "alpine"), rf"(latest|edge|{_VERSION}){_VARIANT}", _shell),
+    Image(_in(_BIVOUAC, "echo"), "latest", _web_server("echo")),
+    Image(_in(_BIVOUAC, "unhealthy"), "latest", _web_server("unhealthy")),
+    Image(_in(_BIVOUAC, "slow"), r"\d+(\.\d+)?", _slow),
+    Image(_in(_BIVOUAC, "exits"), r"\d{1,3}", _exits),
+)

@@ -1,0 +1,91 @@
+"""What the server and a task's sandbox say to each other, as JSON.
+
+Times are seconds, unless a name ends in `_ms`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, TypedDict
+
+
+class HealthPlan(TypedDict):
+    """A container health check, already scaled to the local cloud's pace."""
+
+    argv: list[str]
+    interval: float
+    timeout: float
+    retries: int
+    start_period: float
+
+
+class ProcessPlan(TypedDict):
+    name: str
+    argv: list[str]
+    env: dict[str, str]
+    stop_timeout: float
+    outlives_the_others: bool
+    """The proxy: it is stopped only when every other process has ended."""
+    health: NotRequired[HealthPlan]
+
+
+class ForwardPlan(TypedDict):
+    """Connections to `listen` are carried to `to`; addresses as in `forward.py`."""
+
+    listen: str
+    to: str
+
+
+class Plan(TypedDict):
+    """The file that the sandbox is started with."""
+
+    isolated: bool
+    hostname: str
+    replaced_files: dict[str, str]
+    """Path inside the task -> file of the server that stands there. Isolated only."""
+    writable: list[str]
+    """Directories that stay writable. Isolated only: everything else is read-only."""
+    processes: list[ProcessPlan]
+    forwards: list[ForwardPlan]
+    ready_socket: NotRequired[str]
+    """The proxy's admin socket: the task has started when GET /ready on it says so."""
+
+
+STOP = b"stop\n"
+"""The only line of the sandbox's input: end every process in good order."""
+
+
+class Started(TypedDict):
+    """Every process runs and the proxy, if any, is ready."""
+
+    event: Literal["started"]
+
+
+class Output(TypedDict):
+    event: Literal["output"]
+    name: str
+    at_ms: int
+    line: str
+
+
+class Exited(TypedDict):
+    event: Literal["exited"]
+    name: str
+    code: int
+    """As a container runtime gives it: 128 + the signal that ended it."""
+    reason: str | None
+
+
+class Health(TypedDict):
+    event: Literal["health"]
+    name: str
+    status: Literal["HEALTHY", "UNHEALTHY"]
+
+
+class Failed(TypedDict):
+    """The sandbox itself could not be set up; nothing was started."""
+
+    event: Literal["failed"]
+    reason: str
+
+
+Event = Started | Output | Exited | Health | Failed

@@ -1,0 +1,53 @@
+"""Start a process of the task, and end it with everything that it started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from .isolation import die_with_parent
+
+
+class CannotStartError(Exception):
+    """There is no such program. The text is the container runtime's."""
+
+
+def spawn(
+    argv: Sequence[str], environment: Mapping[str, str], output: int, *, in_namespace: bool
+) -> int:
+    """The id of a new process, leader of a group of its own; it prints to `output`.
+
+    Raises CannotStartError.
+    """
+    program = shutil.which(argv[0], path=environment.get("PATH", ""))
+    if program is None:
+        raise CannotStartError(
+            "CannotStartContainerError: Error response from daemon: failed to create task for "
+            "container: failed to create shim task: OCI runtime create failed: runc create failed: "
+            f'unable to start container process: exec: "{argv[0]}": executable file not found in '
+            "$PATH: unknown"
+        )
+    child = subprocess.Popen(
+        [program, *argv[1:]],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        env=dict(environment),
+        cwd="/",
+        start_new_session=True,
+        # A PID namespace ends its processes by itself; without one each has to be told.
+        preexec_fn=None if in_namespace else die_with_parent,
+    )
+    # The loop reaps every child; Popen must not try as well.
+    child.returncode = 0
+    return child.pid
+
+
+def signal_group(leader: int, number: signal.Signals) -> None:
+    """Send a signal to a process and all that it started; nothing happens when they are gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, number)

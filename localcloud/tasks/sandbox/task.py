@@ -1,0 +1,132 @@
+"""The processes of one task, from their start to their end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import dataclass
+from functools import partial
+
+from .checks import HealthChecks
+from .forward import Forwarder, listen_at
+from .loop import Loop
+from .output import LineReader
+from .protocol import STOP, Event, Plan, ProcessPlan
+from .readiness import ReadyProbe
+from .spawn import CannotStartError, signal_group, spawn
+
+
+@dataclass
+class _Process:
+    plan: ProcessPlan
+    pid: int
+    output: LineReader
+    checks: HealthChecks | None
+    told_to_stop: bool = False
+
+
+class HeldTask:
+    """Starts what the plan says; ends when nothing runs any more, or when the server is gone."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._loop = Loop()
+        self._running: list[_Process] = []
+        self._stopping = False
+
+    def hold(self) -> None:
+        self._loop.watch(0, read=self._hear_server)
+        for forward in self._plan["forwards"]:
+            Forwarder(self._loop, listen_at(forward["listen"]), forward["to"])
+        for process in self._plan["processes"]:
+            self._start(process)
+        ready_socket = self._plan.get("ready_socket")
+        if ready_socket is None:
+            tell({"event": "started"})
+        else:
+            ReadyProbe(self._loop, ready_socket, lambda: tell({"event": "started"}))
+        if self._running:
+            self._loop.run()
+
+    def _start(self, plan: ProcessPlan) -> None:
+        name, isolated = plan["name"], self._plan["isolated"]
+        reading, writing = os.pipe()
+        try:
+            pid = spawn(plan["argv"], plan["env"], writing, in_namespace=isolated)
+        except CannotStartError as problem:
+            os.close(reading)
+            tell({"event": "exited", "name": name, "code": 127, "reason": str(problem)})
+            return
+        finally:
+            os.close(writing)
+        output = LineReader(
+            self._loop,
+            reading,
+            lambda at_ms, line: tell(
+                {"event": "output", "name": name, "at_ms": at_ms, "line": line}
+            ),
+        )
+        checks = None
+        if "health" in plan:
+            checks = HealthChecks(
+                self._loop,
+                plan["health"],
+                plan["env"],
+                lambda status: tell({"event": "health", "name": name, "status": status}),
+                in_namespace=isolated,
+            )
+        process = _Process(plan, pid, output, checks)
+        self._running.append(process)
+        self._loop.when_ended(pid, lambda code: self._ended(process, code))
+
+    def _ended(self, process: _Process, code: int) -> None:
+        self._running.remove(process)
+        if process.checks:
+            process.checks.end()
+        # A container ends with its first process, whatever else that one left behind.
+        signal_group(process.pid, signal.SIGKILL)
+        process.output.drain()
+        tell({"event": "exited", "name": process.plan["name"], "code": code, "reason": None})
+        if self._stopping:
+            self._stop_those_due()
+        if not self._running:
+            self._loop.stop()
+
+    def _hear_server(self) -> None:
+        heard = os.read(0, 4096)
+        if not heard:
+            self._abandon()
+        elif STOP in heard:
+            self._stopping = True
+            self._stop_those_due()
+
+    def _stop_those_due(self) -> None:
+        """The proxy is due when nothing else runs, so that the last requests are still answered."""
+        others_run = any(not each.plan["outlives_the_others"] for each in self._running)
+        for process in self._running:
+            due = not (process.plan["outlives_the_others"] and others_run)
+            if due and not process.told_to_stop:
+                process.told_to_stop = True
+                signal_group(process.pid, signal.SIGTERM)
+                self._loop.call_later(process.plan["stop_timeout"], partial(self._kill, process))
+
+    def _kill(self, process: _Process) -> None:
+        if process in self._running:
+            signal_group(process.pid, signal.SIGKILL)
+
+    def _abandon(self) -> None:
+        for process in self._running:
+            signal_group(process.pid, signal.SIGKILL)
+        self._loop.stop()
+
+
+def tell(event: Event) -> None:
+    """Send the server one event. Nobody hears it when the server is gone: then the task ends too,
+    because the input ends with it."""
+    data = json.dumps(event).encode() + b"\n"
+    try:
+        while data:
+            data = data[os.write(1, data) :]
+    except BrokenPipeError:
+        return
