@@ -1,0 +1,1 @@
+"""Everything that the functions know. Handlers import it; it imports no handler."""

@@ -1,0 +1,95 @@
+"""What ECS says, read whole: pages followed, batches cut, "missing" and INACTIVE told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from bivouac.aws.batches import batches
+from bivouac.aws.faults import translated
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+
+Described = dict[str, Any]
+
+SERVICES_A_CALL = 10
+TASKS_A_CALL = 100
+
+
+def describe_cluster(client: ECSClient, name: str) -> Described | None:
+    """The cluster with tags and attachments; None where it is missing or INACTIVE (C05, C06)."""
+    with translated(f"cluster {name}"):
+        answer = client.describe_clusters(clusters=[name], include=["TAGS", "ATTACHMENTS"])
+    found = [cluster for cluster in answer["clusters"] if cluster["status"] != "INACTIVE"]
+    return dict(found[0]) if found else None
+
+
+def list_services(client: ECSClient, cluster: str) -> list[str]:
+    """Names of the services that ListServices shows: it hides those that drain (S02)."""
+    with translated(f"cluster {cluster}"):
+        pages = client.get_paginator("list_services").paginate(cluster=cluster)
+        return [arn.rpartition("/")[2] for page in pages for arn in page["serviceArns"]]
+
+
+def describe_services(
+    client: ECSClient, cluster: str, names: Iterable[str]
+) -> dict[str, Described]:
+    """Services by name, INACTIVE ones included, with tags; those that ECS does not know are absent."""
+    found: dict[str, Described] = {}
+    for batch in batches(dict.fromkeys(names), SERVICES_A_CALL):
+        with translated(f"services {', '.join(batch)}"):
+            answer = client.describe_services(
+                cluster=cluster, services=batch, include=["TAGS"]
+            )
+        found.update((service["serviceName"], dict(service)) for service in answer["services"])
+    return found
+
+
+def list_tasks(
+    client: ECSClient, cluster: str, desired_status: Literal["RUNNING", "STOPPED"]
+) -> list[str]:
+    with translated(f"cluster {cluster}"):
+        pages = client.get_paginator("list_tasks").paginate(
+            cluster=cluster, desiredStatus=desired_status
+        )
+        return [arn for page in pages for arn in page["taskArns"]]
+
+
+def describe_tasks(client: ECSClient, cluster: str, arns: Sequence[str]) -> list[Described]:
+    tasks: list[Described] = []
+    for batch in batches(arns, TASKS_A_CALL):
+        with translated(f"tasks of cluster {cluster}"):
+            answer = client.describe_tasks(cluster=cluster, tasks=batch, include=["TAGS"])
+        tasks.extend(dict(task) for task in answer["tasks"])
+    return tasks
+
+
+def families(client: ECSClient, prefix: str) -> Iterator[str]:
+    """Every family that begins with `prefix`, also those with INACTIVE revisions only."""
+    with translated(f"task definition families {prefix}*"):
+        pages = client.get_paginator("list_task_definition_families").paginate(
+            familyPrefix=prefix, status="ALL"
+        )
+        for page in pages:
+            yield from page["families"]
+
+
+def revisions(
+    client: ECSClient, family: str, status: Literal["ACTIVE", "INACTIVE"]
+) -> list[str]:
+    """ARNs of a family's revisions; those in DELETE_IN_PROGRESS are in neither status."""
+    with translated(f"task definition family {family}"):
+        pages = client.get_paginator("list_task_definitions").paginate(
+            familyPrefix=family, status=status
+        )
+        return [arn for page in pages for arn in page["taskDefinitionArns"]]
+
+
+def describe_task_definition(client: ECSClient, name: str) -> tuple[Described, dict[str, str]]:
+    """A definition and its tags. Raises RefusedByAwsError where there is none (T13)."""
+    with translated(f"task definition {name}"):
+        answer = client.describe_task_definition(taskDefinition=name, include=["TAGS"])
+    tags = {tag["key"]: tag["value"] for tag in answer.get("tags", [])}
+    return dict(answer["taskDefinition"]), tags

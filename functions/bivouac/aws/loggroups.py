@@ -1,0 +1,40 @@
+"""The environment's CloudWatch log groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bivouac.aws.faults import translated
+
+if TYPE_CHECKING:
+    from types_boto3_logs import CloudWatchLogsClient
+
+
+def find(client: CloudWatchLogsClient, prefix: str) -> dict[str, str]:
+    """Log groups that begin with `prefix`: name to ARN (without the trailing `:*`)."""
+    with translated(f"log groups {prefix}*"):
+        pages = client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
+        return {
+            group["logGroupName"]: group["arn"].removesuffix(":*")
+            for page in pages
+            for group in page["logGroups"]
+        }
+
+
+def tags_of(client: CloudWatchLogsClient, arn: str) -> dict[str, str]:
+    with translated(arn):
+        return dict(client.list_tags_for_resource(resourceArn=arn)["tags"])
+
+
+def last_lines(
+    client: CloudWatchLogsClient, group: str, stream: str, limit: int
+) -> list[str]:
+    """The end of a stream, oldest first; empty where it does not exist."""
+    with translated(f"log stream {group} {stream}"):
+        try:
+            answer = client.get_log_events(
+                logGroupName=group, logStreamName=stream, limit=limit, startFromHead=False
+            )
+        except client.exceptions.ResourceNotFoundException:
+            return []
+    return [event["message"].rstrip("\n") for event in answer["events"]]

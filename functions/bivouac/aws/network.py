@@ -1,0 +1,52 @@
+"""What EC2 knows of tasks' addresses and of who may reach them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from typing import TYPE_CHECKING, Any
+
+from bivouac.aws.batches import batches
+from bivouac.aws.faults import translated
+
+if TYPE_CHECKING:
+    from types_boto3_ec2 import EC2Client
+
+INTERFACES_A_CALL = 200
+
+
+def public_addresses(client: EC2Client, interface_ids: Sequence[str]) -> dict[str, str]:
+    """Network interface to public address, for those that have one.
+
+    Asked with a filter, not by id: EC2 is eventually consistent, and an id that it does not know
+    yet must not fail the others (P04, P05)."""
+    found: dict[str, str] = {}
+    for batch in batches(interface_ids, INTERFACES_A_CALL):
+        with translated("network interfaces of the tasks"):
+            pages = client.get_paginator("describe_network_interfaces").paginate(
+                Filters=[{"Name": "network-interface-id", "Values": batch}]
+            )
+            for page in pages:
+                for interface in page["NetworkInterfaces"]:
+                    if address := interface.get("Association", {}).get("PublicIp"):
+                        found[interface["NetworkInterfaceId"]] = address
+    return found
+
+
+def security_groups(client: EC2Client, group_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The groups that exist, by id, with their rules. Filtered, so that a missing one is absent."""
+    with translated(f"security groups {', '.join(group_ids)}"):
+        pages = client.get_paginator("describe_security_groups").paginate(
+            Filters=[{"Name": "group-id", "Values": list(group_ids)}]
+        )
+        return {
+            group["GroupId"]: dict(group) for page in pages for group in page["SecurityGroups"]
+        }
+
+
+def existing_subnets(client: EC2Client, subnet_ids: Sequence[str]) -> set[str]:
+    with translated(f"subnets {', '.join(subnet_ids)}"):
+        pages = client.get_paginator("describe_subnets").paginate(
+            Filters=[{"Name": "subnet-id", "Values": list(subnet_ids)}]
+        )
+        return {subnet["SubnetId"] for page in pages for subnet in page["Subnets"]}

@@ -1,0 +1,120 @@
+"""The environments table: one item for each environment."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bivouac import errors
+from bivouac.aws.faults import translated
+from bivouac.blueprint import Blueprint
+from bivouac.record import Record, Status
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True)
+class Records:
+    client: DynamoDBClient
+    table_name: str
+
+    def find(self, environment: str) -> Record | None:
+        """The record as it is now; None where there never was one."""
+        with translated(f"record of {environment}"):
+            item = self.client.get_item(
+                TableName=self.table_name,
+                Key={"environment": {"S": environment}},
+                ConsistentRead=True,
+            ).get("Item")
+        if item is None:
+            return None
+        return Record(
+            environment=environment,
+            generation=int(item["generation"]["N"]),
+            status=Status(item["status"]["S"]),
+            execution=item["execution"]["S"],
+            request_hash=item["requestHash"]["S"],
+            blueprint=item["blueprint"]["S"],
+            expires_at=item["expiresAt"]["S"],
+            settle=item["settle"]["BOOL"],
+        )
+
+    def held(self, environment: str, generation: int) -> Blueprint:
+        """The blueprint, if `generation` is still the current one.
+
+        Every step asks this before it changes anything. Raises SupersededError."""
+        record = self.find(environment)
+        if record is None or record.generation != generation:
+            raise errors.SupersededError(
+                f"environment {environment}: generation {generation} is over"
+                + (f", {record.generation} holds it" if record else ", its record is gone")
+            )
+        return Blueprint.from_json(json.loads(record.blueprint))
+
+    def take(self, taken: Record, before: Record | None) -> None:
+        """Write `taken` unless another execution came first.
+
+        Raises NotYetConsistentError then, so that the machine looks again."""
+        with translated(f"record of {taken.environment}"):
+            try:
+                self.client.put_item(
+                    TableName=self.table_name,
+                    Item={
+                        "environment": {"S": taken.environment},
+                        "generation": {"N": str(taken.generation)},
+                        "status": {"S": taken.status},
+                        "execution": {"S": taken.execution},
+                        "requestHash": {"S": taken.request_hash},
+                        "blueprint": {"S": taken.blueprint},
+                        "expiresAt": {"S": taken.expires_at},
+                        "settle": {"BOOL": taken.settle},
+                    },
+                    ConditionExpression="generation = :before AND #status = :status"
+                    if before
+                    else "attribute_not_exists(environment)",
+                    **(
+                        {
+                            "ExpressionAttributeNames": {"#status": "status"},
+                            "ExpressionAttributeValues": {
+                                ":before": {"N": str(before.generation)},
+                                ":status": {"S": before.status},
+                            },
+                        }
+                        if before
+                        else {}
+                    ),
+                )
+            except self.client.exceptions.ConditionalCheckFailedException:
+                raise errors.NotYetConsistentError(
+                    f"environment {taken.environment}: another execution took it at the same time"
+                ) from None
+
+    def finish(
+        self, environment: str, generation: int, status: Status, **details: dict[str, Any]
+    ) -> None:
+        """Set the status that an execution ends with and what it found, as JSON.
+
+        Raises SupersededError where `generation` is no longer the current one."""
+        names = {"#status": "status"} | {f"#{name}": name for name in details}
+        values: dict[str, Any] = {
+            ":status": {"S": status},
+            ":generation": {"N": str(generation)},
+        } | {f":{name}": {"S": json.dumps(value)} for name, value in details.items()}
+        assignments = ["#status = :status", *(f"#{name} = :{name}" for name in details)]
+        with translated(f"record of {environment}"):
+            try:
+                self.client.update_item(
+                    TableName=self.table_name,
+                    Key={"environment": {"S": environment}},
+                    UpdateExpression=f"SET {', '.join(assignments)}",
+                    ConditionExpression="generation = :generation",
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues=values,
+                )
+            except self.client.exceptions.ConditionalCheckFailedException:
+                raise errors.SupersededError(
+                    f"environment {environment}: generation {generation} is over"
+                ) from None
+

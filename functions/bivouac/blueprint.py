@@ -1,0 +1,201 @@
+"""What an environment consists of, as it is planned, recorded and built.
+
+A blueprint is made once by `planning.py`, kept in the record as JSON, and read by every step. The
+functions here turn it into the arguments of AWS calls. Pure; nothing here needs pydantic or boto3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from bivouac import naming
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A Service Connect endpoint that must answer before the environment is ready."""
+
+    port_name: str
+    discovery_name: str
+    port: int
+    """The port of a task's address that leads to the proxy (S12: ingressPortOverride or the container's)."""
+    app_protocol: str | None
+    """http, http2, grpc; None is plain TCP."""
+    path: str
+    """Asked for where app_protocol is http."""
+    lowest_status: int
+    highest_status: int
+
+
+@dataclass(frozen=True)
+class ServiceBlueprint:
+    service_name: str
+    arguments: Json
+    """CreateService arguments but cluster, taskDefinition, tags, clientToken and the namespace."""
+    definition: Json | None
+    """RegisterTaskDefinition arguments but tags; None where an existing definition is used."""
+    existing_definition: str | None
+    """The ARN of a definition that is not ours: used as it is, never deregistered."""
+    endpoints: tuple[Endpoint, ...]
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """Something that the request named and that Bivouac names otherwise."""
+
+    path: str
+    given: str
+    used: str
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    environment: str
+    stack: str
+    """The stack's name prefix; with the environment's name it makes the ownership tags."""
+    request_hash: str
+    """Equal for equal requests: a second create with it attaches instead of superseding."""
+    namespace: str
+    cluster: Json
+    """CreateCluster arguments but tags and serviceConnectDefaults."""
+    services: tuple[ServiceBlueprint, ...]
+    log_groups: tuple[str, ...]
+    tags: dict[str, str]
+    lease_seconds: int
+    ready_seconds: int
+    """How long the services may take from the opening until the proof."""
+    on_failure: str
+    """delete or keep."""
+    probe_security_group_id: str
+    renamed: tuple[Renamed, ...]
+
+    @property
+    def ownership_tags(self) -> dict[str, str]:
+        return self.tags | naming.ownership_tags(self.stack, self.environment)
+
+    def service(self, service_name: str) -> ServiceBlueprint:
+        for service in self.services:
+            if service.service_name == service_name:
+                return service
+        raise LookupError(f"the environment {self.environment} has no service {service_name}")
+
+    def to_json(self) -> Json:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        services = tuple(
+            ServiceBlueprint(
+                **{
+                    **service,
+                    "endpoints": tuple(Endpoint(**endpoint) for endpoint in service["endpoints"]),
+                }
+            )
+            for service in content["services"]
+        )
+        return cls(
+            **{
+                **content,
+                "services": services,
+                "log_groups": tuple(content["log_groups"]),
+                "renamed": tuple(Renamed(**entry) for entry in content["renamed"]),
+            }
+        )
+
+
+def ecs_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """ECS's form of tags, sorted, so that equal tags are equal arguments."""
+    return [{"key": key, "value": tags[key]} for key in sorted(tags)]
+
+
+def cloud_map_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Cloud Map's form of tags."""
+    return [{"Key": key, "Value": tags[key]} for key in sorted(tags)]
+
+
+def from_ecs_tags(tags: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
+    return {tag["key"]: tag["value"] for tag in tags or ()}
+
+
+def from_cloud_map_tags(tags: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags or ()}
+
+
+def create_cluster_arguments(blueprint: Blueprint, namespace_arn: str) -> Json:
+    """The namespace goes by ARN everywhere: a name can make ECS create another one (N03, N09)."""
+    specification = {**blueprint.cluster, "serviceConnectDefaults": {"namespace": namespace_arn}}
+    return {
+        **specification,
+        "tags": ecs_tags(
+            blueprint.ownership_tags
+            | {naming.SPECIFICATION_TAG: naming.content_hash(specification)}
+        ),
+    }
+
+
+def register_task_definition_arguments(blueprint: Blueprint, service: ServiceBlueprint) -> Json:
+    if service.definition is None:
+        raise ValueError(f"{service.service_name} uses an existing task definition")
+    return {
+        **service.definition,
+        "tags": ecs_tags(
+            blueprint.ownership_tags
+            | service.tags
+            | {naming.SPECIFICATION_TAG: naming.content_hash(service.definition)}
+        ),
+    }
+
+
+def service_specification(
+    blueprint: Blueprint, service: ServiceBlueprint, namespace_arn: str, task_definition_arn: str
+) -> Json:
+    """What makes a service this service: CreateService arguments but tags and clientToken."""
+    connect = service.arguments["serviceConnectConfiguration"]
+    if connect["enabled"]:
+        connect = {**connect, "namespace": namespace_arn}
+    return {
+        **service.arguments,
+        "cluster": blueprint.cluster["clusterName"],
+        "taskDefinition": task_definition_arn,
+        "serviceConnectConfiguration": connect,
+    }
+
+
+def service_tags(
+    blueprint: Blueprint, service: ServiceBlueprint, specification: Json
+) -> dict[str, str]:
+    return (
+        blueprint.ownership_tags
+        | service.tags
+        | {naming.SPECIFICATION_TAG: naming.content_hash(specification)}
+    )
+
+
+def create_service_arguments(
+    blueprint: Blueprint, service: ServiceBlueprint, specification: Json, generation: int
+) -> Json:
+    """The clientToken makes a call that is sent again answer with the same service (S01)."""
+    tags = service_tags(blueprint, service, specification)
+    return {
+        **specification,
+        "tags": ecs_tags(tags),
+        "clientToken": naming.token(
+            blueprint.stack, blueprint.environment, generation, service.service_name
+        ),
+    }
+
+
+_NOT_UPDATABLE = frozenset({"serviceName", "launchType", "schedulingStrategy", "deploymentController"})
+"""CreateService arguments that UpdateService does not take."""
+
+
+def update_service_arguments(specification: Json) -> Json:
+    return {
+        "service": specification["serviceName"],
+        **{key: value for key, value in specification.items() if key not in _NOT_UPDATABLE},
+    }

@@ -1,0 +1,253 @@
+"""Described resources become verdicts with reasons. Pure.
+
+"Stable" is not enough: READY needs our deployment, every task healthy with its proxy attached, and
+the same addresses in Cloud Map as in ECS. The ids name failure modes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from bivouac import diagnosis
+from bivouac.blueprint import Endpoint, ServiceBlueprint
+from bivouac.diagnosis import Verdict
+
+Described = Mapping[str, Any]
+
+PROXY_CONTAINER_PREFIX = "ecs-service-connect-"
+
+
+class Outcome(StrEnum):
+    OK = "OK"
+    NG = "NG"
+    SKIP = "SKIP"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One named check with what was observed."""
+
+    service: str
+    name: str
+    outcome: Outcome
+    observed: str
+
+    def to_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def check(service: str, name: str, holds: bool, observed: str) -> Check:
+    return Check(service, name, Outcome.OK if holds else Outcome.NG, observed)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What create_service left behind: the deployment that must become healthy."""
+
+    service_name: str
+    task_definition_arn: str
+    deployment_id: str
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One service as ECS describes it now."""
+
+    service: Described | None
+    running: tuple[Described, ...]
+    """Tasks whose desired status is RUNNING."""
+    stopped: tuple[Described, ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One service's verdict: failed, or healthy, or neither yet."""
+
+    checks: tuple[Check, ...]
+    failed: Verdict | None = None
+
+    @property
+    def healthy(self) -> bool:
+        return self.failed is None and all(entry.outcome is Outcome.OK for entry in self.checks)
+
+    @property
+    def missing(self) -> list[str]:
+        return [
+            f"{entry.name}: {entry.observed}"
+            for entry in self.checks
+            if entry.outcome is not Outcome.OK
+        ]
+
+
+def primary_deployment(service: Described) -> Described | None:
+    for deployment in service.get("deployments", ()):
+        if deployment["status"] == "PRIMARY":
+            return dict(deployment)
+    return None
+
+
+def private_address(task: Described) -> str | None:
+    return _interface_detail(task, "privateIPv4Address")
+
+
+def interface_id(task: Described) -> str | None:
+    return _interface_detail(task, "networkInterfaceId")
+
+
+def _interface_detail(task: Described, name: str) -> str | None:
+    for attachment in task.get("attachments", ()):
+        if attachment["type"] == "ElasticNetworkInterface":
+            for detail in attachment.get("details", ()):
+                if detail["name"] == name:
+                    return str(detail["value"])
+    return None
+
+
+def _proxy_ready(task: Described) -> bool:
+    """H21: the Service Connect attachment is ATTACHED and its container runs and is not unhealthy."""
+    attached = any(
+        attachment["type"] == "Service Connect" and attachment["status"] == "ATTACHED"
+        for attachment in task.get("attachments", ())
+    )
+    proxies = [
+        container
+        for container in task.get("containers", ())
+        if container["name"].startswith(PROXY_CONTAINER_PREFIX)
+    ]
+    return attached and all(
+        container.get("lastStatus") == "RUNNING" and container.get("healthStatus") != "UNHEALTHY"
+        for container in proxies
+    )
+
+
+def _task_healthy(task: Described, has_health_check: bool) -> bool:
+    """H20: without a health check in the task definition the status stays UNKNOWN."""
+    if task["lastStatus"] != "RUNNING":
+        return False
+    return not has_health_check or task.get("healthStatus") == "HEALTHY"
+
+
+def judge(
+    blueprint: ServiceBlueprint, expected: Expected, observed: Observed, has_health_check: bool
+) -> Progress:
+    """Whether one service runs OUR deployment, healthy and connected (H01 to H25)."""
+    name = blueprint.service_name
+    service = observed.service
+    if service is None:
+        return Progress((check(name, "service visible", False, "not visible yet (S18)"),))
+    if service["status"] != "ACTIVE":
+        reason = f"the service is {service['status']}: something else deleted it"
+        return Progress((), diagnosis.rollback(name, reason))
+    primary = primary_deployment(service)
+    if failed := _deployment_failed(name, expected, primary):
+        return Progress((), failed)
+    since = primary["createdAt"] if primary else service["createdAt"]
+    ours = [
+        task for task in observed.stopped if task.get("startedBy") == expected.deployment_id
+    ]
+    failed = diagnosis.of_stopped_tasks(name, ours) or diagnosis.of_events(
+        name, (event["message"] for event in service.get("events", ()) if event["createdAt"] >= since)
+    )
+    if failed:
+        return Progress((), failed)
+    running = [
+        task
+        for task in observed.running
+        if task["taskDefinitionArn"] == expected.task_definition_arn
+        and task.get("startedBy") == expected.deployment_id
+    ]
+    others = len(observed.running) - len(running)
+    desired = service["desiredCount"]
+    healthy = sum(_task_healthy(task, has_health_check) for task in running)
+    what = "healthy" if has_health_check else "running"
+    checks = [
+        check(name, f"tasks {what}", healthy == desired == len(running), f"{healthy} of {desired}"),
+        check(name, "only this deployment", others == 0, f"{others} task(s) of another deployment"),
+    ]
+    if blueprint.arguments["serviceConnectConfiguration"]["enabled"]:
+        attached = sum(_proxy_ready(task) for task in running)
+        checks.append(
+            check(name, "proxy attached", attached == desired, f"{attached} of {desired}")
+        )
+    return Progress(tuple(checks))
+
+
+def _deployment_failed(
+    name: str, expected: Expected, primary: Described | None
+) -> Verdict | None:
+    """H02, H03: ECS gave up, or another deployment than ours is the primary one."""
+    if primary is None:
+        return None
+    if primary["taskDefinition"] != expected.task_definition_arn:
+        return diagnosis.rollback(
+            name,
+            f"the primary deployment runs {primary['taskDefinition']}, "
+            f"not {expected.task_definition_arn}",
+        )
+    if primary["id"] != expected.deployment_id:
+        return diagnosis.rollback(
+            name, f"the primary deployment is {primary['id']}, not {expected.deployment_id}"
+        )
+    if primary.get("rolloutState") == "FAILED":
+        return diagnosis.rollback(name, primary.get("rolloutStateReason", "rollout FAILED"))
+    return None
+
+
+def registered(
+    service: str,
+    endpoint: Endpoint,
+    tasks: Sequence[Described],
+    instances: Sequence[Described],
+) -> Check:
+    """The running tasks are the registered instances, with the same address and port (P03)."""
+    expected = {f"{private_address(task)}:{endpoint.port}" for task in tasks}
+    listed = {
+        f"{instance['Attributes'].get('AWS_INSTANCE_IPV4')}:"
+        f"{instance['Attributes'].get('AWS_INSTANCE_PORT')}"
+        for instance in instances
+    }
+    name = f"registered in Cloud Map as {endpoint.discovery_name}"
+    if expected == listed:
+        return check(service, name, True, ", ".join(sorted(listed)) or "no instance")
+    differences = [f"{address} is missing" for address in sorted(expected - listed)]
+    differences += [f"{address} runs no task" for address in sorted(listed - expected)]
+    return check(service, name, False, ", ".join(differences))
+
+
+def admits_the_world(groups: Sequence[Described], port: int) -> bool:
+    """Whether any of a task's security groups lets everybody reach a TCP port."""
+    return any(
+        any(entry.get("CidrIp") == "0.0.0.0/0" for entry in permission.get("IpRanges", ()))
+        for group in groups
+        for permission in _permissions(group, port)
+    )
+
+
+def admits_group(groups: Sequence[Described], source_group_id: str, port: int) -> bool:
+    """Whether any of a task's security groups lets another group reach a TCP port (P09).
+
+    Address ranges count as admitting, because the caller's address is not known beforehand."""
+    return any(
+        permission.get("IpRanges")
+        or any(
+            pair.get("GroupId") == source_group_id
+            for pair in permission.get("UserIdGroupPairs", ())
+        )
+        for group in groups
+        for permission in _permissions(group, port)
+    )
+
+
+def _permissions(group: Described, port: int) -> list[Described]:
+    return [
+        permission
+        for permission in group.get("IpPermissions", ())
+        if permission["IpProtocol"] == "-1"
+        or (
+            permission["IpProtocol"] == "tcp"
+            and permission.get("FromPort", 0) <= port <= permission.get("ToPort", 65535)
+        )
+    ]

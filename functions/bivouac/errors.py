@@ -1,0 +1,74 @@
+"""The errors that end a step. The class name is the error name that the state machines catch.
+
+"Not yet" is never an error: a step returns it as a status and the machine waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class BivouacError(Exception):
+    """A step cannot go on. The message says what is wrong, where, and what to do."""
+
+
+class InvalidRequestError(BivouacError):
+    """The execution's input cannot be used. Raised before anything is created; nobody retries."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        listed = "\n".join(f"- {problem}" for problem in self.problems)
+        super().__init__(f"{count} problem{'s' if count != 1 else ''} in the request:\n{listed}")
+
+
+class ForeignResourceError(BivouacError):
+    """A resource has a name that we need and does not carry our tags (D18). Nothing is touched."""
+
+
+class SupersededError(BivouacError):
+    """A newer execution owns the environment: this one must not change anything any more (W17)."""
+
+
+class EnvironmentNotFoundError(BivouacError):
+    """No record of that environment: it was never created by this stack."""
+
+
+class NotDeletedError(BivouacError):
+    """An earlier deletion left something behind; delete again before creating."""
+
+
+class NamespaceFailedError(BivouacError):
+    """Cloud Map accepted the namespace and failed afterwards (N04)."""
+
+
+class ClusterFailedError(BivouacError):
+    """The cluster or its Service Connect attachment failed (C02)."""
+
+
+class ServiceDrainingError(BivouacError):
+    """A deleted service of the same name still drains (S02). The machine retries for ten minutes."""
+
+
+class ThrottledError(BivouacError):
+    """AWS asks to slow down, also where it says so inside another error (S03, S20). Retried."""
+
+
+class UnavailableError(BivouacError):
+    """AWS failed or did not answer; the outcome is unknown and the step reads it back (S21). Retried."""
+
+
+class NotYetConsistentError(BivouacError):
+    """Something that we just made is not visible yet (C01, C04, C08, S04, S05, S16). Retried."""
+
+
+class AccessDeniedError(BivouacError):
+    """The function's role may not do this. Nobody retries (S22)."""
+
+
+class RefusedByAwsError(BivouacError):
+    """AWS refuses the call for good; the message is AWS's own. Nobody retries."""
+
+
+RETRIED = (ThrottledError, UnavailableError, NotYetConsistentError)
+"""What every Task of the state machines retries, besides Lambda's own transient errors."""

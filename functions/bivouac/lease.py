@@ -1,0 +1,38 @@
+"""When an environment expires. Pure: "now" is an argument, durations are seconds."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_UNITS = {"m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"([1-9][0-9]{0,4})([mhd])")
+
+
+def duration_seconds(text: str) -> int:
+    """Seconds of a duration such as "45m", "8h" or "3d". Raises ValueError for anything else."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration: write a number and m, h or d, such as 8h")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def expires_at(now: datetime, ttl_seconds: int) -> datetime:
+    """The end of a lease that begins now, in UTC and whole seconds.
+
+    Rounded up, so that a lease is never shorter than what was asked for."""
+    end = now.astimezone(UTC) + timedelta(seconds=ttl_seconds)
+    return end if end.microsecond == 0 else end.replace(microsecond=0) + timedelta(seconds=1)
+
+
+def timestamp(moment: datetime) -> str:
+    """UTC, as Step Functions compares it: 2026-01-31T18:00:00Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment(text: str) -> datetime:
+    """The moment of an ISO 8601 timestamp with an offset or Z. Raises ValueError otherwise."""
+    parsed = datetime.fromisoformat(text)
+    if parsed.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset: write it as 2026-01-31T18:00:00Z")
+    return parsed.astimezone(UTC)

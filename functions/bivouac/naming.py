@@ -1,0 +1,82 @@
+"""Every name, tag and token. Pure.
+
+An environment's name is lower-case letters, digits and single hyphens, so `--` can separate what
+follows it without ambiguity: environment "a-b" with service "c" is never "a" with "b-c".
+
+Limits: cluster, service and family 255, execution 80, schedule 64, clientToken 36,
+CreatorRequestId 64, Service Connect names 64 (botocore's service models).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+ENVIRONMENT_NAME_LIMIT = 40
+"""<environment>-<generation>-failed must fit an execution name of 80, and a schedule name of 64."""
+
+ENVIRONMENT_NAME = re.compile(r"[a-z](?:[a-z0-9]|-(?!-|$))*")
+
+SERVICE_NAME_LIMIT = 128
+"""<prefix 20>-<environment 40>--<service> must fit a family of 255; 128 is ample."""
+
+STACK_TAG = "bivouac:stack"
+ENVIRONMENT_TAG = "bivouac:environment"
+OWNER_TAG = "bivouac:owner"
+SPECIFICATION_TAG = "bivouac:specification"
+RESERVED_TAG_PREFIXES = ("aws:", "bivouac:")
+
+
+def is_environment_name(name: str) -> bool:
+    return len(name) <= ENVIRONMENT_NAME_LIMIT and bool(ENVIRONMENT_NAME.fullmatch(name))
+
+
+def cluster_name(prefix: str, environment: str) -> str:
+    return f"{prefix}-{environment}"
+
+
+def family_prefix(prefix: str, environment: str) -> str:
+    return f"{prefix}-{environment}--"
+
+
+def family(prefix: str, environment: str, service: str) -> str:
+    return family_prefix(prefix, environment) + service
+
+
+def log_group_prefix(prefix: str, environment: str) -> str:
+    return f"/{prefix}-{environment}/"
+
+
+def log_group(prefix: str, environment: str, service: str) -> str:
+    return log_group_prefix(prefix, environment) + service
+
+
+def expiry_schedule(environment: str) -> str:
+    return f"{environment}-expiry"
+
+
+def ownership_tags(prefix: str, environment: str) -> dict[str, str]:
+    """The tags that make a resource ours. Nothing without both is ever changed or deleted (D18)."""
+    return {STACK_TAG: prefix, ENVIRONMENT_TAG: environment}
+
+
+def is_owned(tags: Mapping[str, str], prefix: str, environment: str) -> bool:
+    return all(tags.get(key) == value for key, value in ownership_tags(prefix, environment).items())
+
+
+def token(*parts: object) -> str:
+    """A deterministic token of 32 characters for clientToken (36) and CreatorRequestId (64).
+
+    The same parts give the same token, so that a call sent again makes nothing twice."""
+    digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
+    return base64.b32encode(digest[:20]).decode()
+
+
+def content_hash(content: Any) -> str:
+    """The same for equal JSON content, whatever the order of its keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

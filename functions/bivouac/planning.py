@@ -1,0 +1,449 @@
+"""A request becomes a blueprint, or the list of everything that is wrong with it. Pure.
+
+ECS's words are kept; what a request leaves out comes from the stack; what Bivouac must name itself
+(cluster, families, log groups) is renamed, and each renaming is told.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from bivouac import ecs_model, fargate, lease, naming
+from bivouac.blueprint import Blueprint, Endpoint, Json, Renamed, ServiceBlueprint
+from bivouac.request import EnvironmentRequest, PrimaryContainer, Probe, Service, described, merged
+from bivouac.settings import RequestSettings
+
+BLUEPRINT_LIMIT = 150_000
+"""Bytes of a blueprint: well under a state's 262,144 and a DynamoDB item's 409,600 (W08)."""
+
+TASK_LIMIT = 1000
+
+
+@dataclass
+class _Draft:
+    """Collects what is found while a request is planned."""
+
+    settings: RequestSettings
+    definitions: Mapping[str, Json]
+    problems: list[str] = field(default_factory=list)
+    renamed: list[Renamed] = field(default_factory=list)
+
+    def rename(self, path: str, given: str | None, used: str) -> None:
+        if given is not None and given != used:
+            self.renamed.append(Renamed(path, given, used))
+
+
+@dataclass(frozen=True)
+class Plan:
+    blueprint: Blueprint | None
+    """None exactly where there are problems."""
+    problems: tuple[str, ...]
+    dry_run: bool = False
+
+
+def existing_definitions(content: Any) -> list[str]:
+    """The task definitions that a request names instead of giving."""
+    try:
+        request = EnvironmentRequest.model_validate(content)
+    except ValidationError:
+        return []
+    named = (merged(request.defaults, service).get("taskDefinition") for service in request.services)
+    return sorted({name for name in named if isinstance(name, str)})
+
+
+def plan(
+    content: Any, settings: RequestSettings, definitions: Mapping[str, Json] | None = None
+) -> Plan:
+    """Plan an execution's input.
+
+    `definitions` are the described task definitions that the request names; without them (None)
+    what depends on them is left unchecked, so that all other problems are found without AWS."""
+    draft = _Draft(settings, definitions or {})
+    request = _own_fields(draft, content)
+    if request is None:
+        return Plan(None, tuple(draft.problems))
+    namespace = request.namespace or naming.cluster_name(settings.name_prefix, request.name)
+    services = [
+        built
+        for index, given in enumerate(request.services)
+        if (built := _service(draft, request, namespace, given, f"services[{index}]"))
+    ]
+    cluster = _cluster(draft, request)
+    lease_seconds = _lease_seconds(draft, request)
+    draft.problems.extend(_across(services, namespace))
+    if draft.problems:
+        return Plan(None, tuple(draft.problems))
+    tags = dict(request.tags) | ({naming.OWNER_TAG: request.owner} if request.owner else {})
+    blueprint = Blueprint(
+        environment=request.name,
+        stack=settings.name_prefix,
+        request_hash=naming.content_hash(content),
+        namespace=namespace,
+        cluster=cluster,
+        services=tuple(services),
+        log_groups=tuple(
+            naming.log_group(settings.name_prefix, request.name, service.service_name)
+            for service in services
+        ),
+        tags=tags,
+        lease_seconds=lease_seconds,
+        ready_seconds=lease.duration_seconds(request.timeouts.ready),
+        on_failure=request.onFailure,
+        probe_security_group_id=settings.probe_security_group_id,
+        renamed=tuple(draft.renamed),
+    )
+    return Plan(blueprint, (), request.dryRun)
+
+
+def _own_fields(draft: _Draft, content: Any) -> EnvironmentRequest | None:
+    """The request's own fields; where some are wrong, the others are still read.
+
+    So the services are looked at as well, and all problems are told at once."""
+    try:
+        return EnvironmentRequest.model_validate(content)
+    except ValidationError as error:
+        draft.problems.extend(described(error, ""))
+        wrong = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
+        if not isinstance(content, Mapping) or "services" in wrong:
+            return None
+        usable = {key: value for key, value in content.items() if key not in wrong}
+        return EnvironmentRequest.model_validate({"name": "unnamed", **usable})
+
+
+def _lease_seconds(draft: _Draft, request: EnvironmentRequest) -> int:
+    if request.lease.ttl is None:
+        return draft.settings.default_lease_seconds
+    seconds = lease.duration_seconds(request.lease.ttl)
+    limit = draft.settings.maximum_lease_seconds
+    if seconds > limit:
+        draft.problems.append(
+            f"lease.ttl: {request.lease.ttl} is longer than the stack's maximum of {limit // 60} minutes"
+        )
+    return seconds
+
+
+def _cluster(draft: _Draft, request: EnvironmentRequest) -> Json:
+    given = dict(request.cluster)
+    name = naming.cluster_name(draft.settings.name_prefix, request.name)
+    draft.rename("cluster.clusterName", given.pop("clusterName", None), name)
+    for refused, reason in {
+        "serviceConnectDefaults": "the field namespace names it",
+        "tags": "the field tags holds them",
+        "capacityProviders": "environments use FARGATE and FARGATE_SPOT per service",
+        "configuration": "it can name keys and log groups outside the environment",
+    }.items():
+        if refused in given:
+            draft.problems.append(f"cluster.{refused}: refused; {reason}")
+            del given[refused]
+    cluster = {"clusterName": name, **given}
+    draft.problems.extend(ecs_model.problems("CreateCluster", cluster, "cluster"))
+    return cluster
+
+
+def _service(
+    draft: _Draft, request: EnvironmentRequest, namespace: str, given: Json, path: str
+) -> ServiceBlueprint | None:
+    """One service's blueprint; None where its problems leave nothing to go on with."""
+    content = copy.deepcopy(merged(request.defaults, given))
+    try:
+        service = Service.model_validate(content)
+    except ValidationError as error:
+        draft.problems.extend(described(error, path))
+        return None
+    path = f"{path} ({service.serviceName})"
+    arguments = service.arguments
+    cluster = naming.cluster_name(draft.settings.name_prefix, request.name)
+    given_cluster = arguments.pop("cluster", None)
+    draft.rename(f"{path}.cluster", str(given_cluster) if given_cluster else None, cluster)
+    tags = _service_tags(draft, arguments.pop("tags", []), path)
+    _complete_service(draft, arguments, service, namespace, path)
+    before = len(draft.problems)
+    draft.problems.extend(ecs_model.problems("CreateService", arguments, path))
+    if len(draft.problems) > before:
+        return None
+    draft.problems.extend(
+        fargate.service_problems(arguments, draft.settings.allow_ecs_exec, path)
+    )
+    definition = _definition(draft, request, service, path)
+    if definition is None:
+        return None
+    ports = _named_ports(definition)
+    connect = arguments["serviceConnectConfiguration"]
+    draft.problems.extend(
+        fargate.connect_problems(
+            connect, ports, namespace, f"{path}.serviceConnectConfiguration"
+        )
+    )
+    _name_proxy_log(draft, request, service, connect, path)
+    ours = not isinstance(service.taskDefinition, str)
+    return ServiceBlueprint(
+        service_name=service.serviceName,
+        arguments=arguments,
+        definition=definition if ours else None,
+        existing_definition=None if ours else definition["taskDefinitionArn"],
+        endpoints=tuple(_endpoints(draft, connect, ports, service.probe, path)),
+        tags=tags,
+    )
+
+
+def _service_tags(draft: _Draft, given: Any, path: str) -> dict[str, str]:
+    if not isinstance(given, list) or not all(
+        isinstance(tag, dict) and isinstance(tag.get("key"), str) for tag in given
+    ):
+        draft.problems.append(f"{path}.tags: a list of key and value")
+        return {}
+    tags = {tag["key"]: str(tag.get("value", "")) for tag in given}
+    for key in tags:
+        if key.lower().startswith(naming.RESERVED_TAG_PREFIXES):
+            draft.problems.append(f"{path}.tags: the key {key} is reserved")
+    return tags
+
+
+def _complete_service(
+    draft: _Draft, arguments: Json, service: Service, namespace: str, path: str
+) -> None:
+    """What CreateService arguments leave out, filled in; what they must not say, told."""
+    settings = draft.settings
+    arguments.setdefault("desiredCount", 1)
+    if "capacityProviderStrategy" not in arguments:
+        arguments.setdefault("launchType", "FARGATE")
+    arguments.setdefault("platformVersion", "LATEST")
+    arguments.setdefault("enableECSManagedTags", True)
+    arguments["propagateTags"] = "SERVICE"
+    arguments.setdefault(
+        "deploymentConfiguration", {"maximumPercent": 200, "minimumHealthyPercent": 100}
+    )
+    vpc = arguments.setdefault("networkConfiguration", {})
+    if isinstance(vpc, dict):
+        awsvpc = vpc.setdefault("awsvpcConfiguration", {})
+        if isinstance(awsvpc, dict):
+            awsvpc.setdefault("subnets", list(settings.subnet_ids))
+            awsvpc.setdefault("securityGroups", [settings.task_security_group_id])
+            awsvpc.setdefault("assignPublicIp", settings.assign_public_ip)
+    connect = arguments.setdefault("serviceConnectConfiguration", {"enabled": True})
+    if not isinstance(connect, dict):
+        return
+    if service.primaryContainer is not None:
+        connect.setdefault(
+            "services",
+            [
+                {
+                    "portName": service.serviceName.lower(),
+                    "clientAliases": [
+                        {
+                            "port": service.primaryContainer.containerPort,
+                            "dnsName": service.serviceName.lower(),
+                        }
+                    ],
+                }
+            ],
+        )
+    where = f"{path}.serviceConnectConfiguration.namespace"
+    match connect.pop("namespace", None):
+        case None:
+            pass
+        case str(name) if name == namespace:
+            pass
+        case str(name):
+            draft.problems.append(
+                f'{where}: an environment has one namespace; write "namespace": "{name}" beside '
+                f"services instead of {name!r} here"
+            )
+        case other:
+            draft.problems.append(
+                f"{where}: {_as_json(other)} is not a namespace's name, and ECS refuses it; leave it "
+                'out, and name the namespace beside services: "namespace": "service-connect"'
+            )
+
+
+def _as_json(value: Any) -> str:
+    return {True: "true", False: "false"}.get(value, repr(value)) if isinstance(value, bool) else repr(value)
+
+
+def _definition(
+    draft: _Draft, request: EnvironmentRequest, service: Service, path: str
+) -> Json | None:
+    """The task definition's arguments, or the described existing one; None where neither is usable."""
+    given = service.taskDefinition
+    if (given is None) == (service.primaryContainer is None):
+        draft.problems.append(f"{path}: give either taskDefinition or primaryContainer")
+        return None
+    if isinstance(given, str):
+        existing = draft.definitions.get(given)
+        if existing is None:
+            return None
+        here = f"{path}.taskDefinition ({given})"
+        draft.problems.extend(_definition_problems(draft, existing, here))
+        return existing
+    here = f"{path}.taskDefinition" if given is not None else f"{path}.primaryContainer"
+    definition = given if given is not None else _short_form(service)
+    family = naming.family(draft.settings.name_prefix, request.name, service.serviceName)
+    given_family = definition.pop("family", None)
+    draft.rename(f"{here}.family", str(given_family) if given_family else None, family)
+    definition["family"] = family
+    if definition.pop("tags", None):
+        draft.problems.append(f"{here}.tags: the tags of the service and of the request are used")
+    definition.setdefault("networkMode", "awsvpc")
+    definition.setdefault("requiresCompatibilities", ["FARGATE"])
+    definition.setdefault("executionRoleArn", draft.settings.execution_role_arns[0])
+    definition.setdefault("containerDefinitions", [])
+    before = len(draft.problems)
+    draft.problems.extend(ecs_model.problems("RegisterTaskDefinition", definition, here))
+    if len(draft.problems) > before:
+        return None
+    group = naming.log_group(draft.settings.name_prefix, request.name, service.serviceName)
+    for index, container in enumerate(definition["containerDefinitions"]):
+        where = f"{here}.containerDefinitions[{index}].logConfiguration"
+        container["logConfiguration"] = _log_configuration(
+            draft, container.get("logConfiguration"), group, container.get("name", ""), where
+        )
+    draft.problems.extend(_definition_problems(draft, definition, here))
+    return definition
+
+
+def _definition_problems(draft: _Draft, definition: Json, path: str) -> Iterator[str]:
+    settings = draft.settings
+    yield from fargate.task_size_problems(definition, path)
+    yield from fargate.task_problems(definition, path)
+    yield from fargate.role_problems(
+        definition, settings.task_role_arns, settings.execution_role_arns, path
+    )
+
+
+def _short_form(service: Service) -> Json:
+    primary: PrimaryContainer | None = service.primaryContainer
+    if primary is None:
+        raise ValueError(f"{service.serviceName} has no primaryContainer")
+    name = service.serviceName.lower()
+    extras = primary.model_dump(
+        include={"command", "environment", "secrets", "healthCheck"}, exclude_none=True
+    )
+    return {
+        "cpu": "256",
+        "memory": "512",
+        "containerDefinitions": [
+            {
+                "name": name,
+                "image": primary.image,
+                "essential": True,
+                "portMappings": [
+                    {"name": name, "containerPort": primary.containerPort, "appProtocol": "http"}
+                ],
+                **extras,
+            }
+        ],
+    }
+
+
+def _log_configuration(
+    draft: _Draft, given: Json | None, group: str, stream_prefix: str, path: str
+) -> Json:
+    """awslogs into the environment's own group (H09); another driver stays as it is."""
+    if given is not None and given.get("logDriver") != "awslogs":
+        return given
+    options = dict((given or {}).get("options", {}))
+    draft.rename(f"{path}.options.awslogs-group", options.get("awslogs-group"), group)
+    if options.pop("awslogs-create-group", None) is not None:
+        draft.renamed.append(
+            Renamed(f"{path}.options.awslogs-create-group", "true", "the group is made beforehand")
+        )
+    return {
+        **(given or {}),
+        "logDriver": "awslogs",
+        "options": {
+            "awslogs-region": draft.settings.region,
+            "awslogs-stream-prefix": stream_prefix,
+            **options,
+            "awslogs-group": group,
+        },
+    }
+
+
+def _name_proxy_log(
+    draft: _Draft, request: EnvironmentRequest, service: Service, connect: Json, path: str
+) -> None:
+    if not connect.get("enabled"):
+        return
+    group = naming.log_group(draft.settings.name_prefix, request.name, service.serviceName)
+    connect["logConfiguration"] = _log_configuration(
+        draft,
+        connect.get("logConfiguration"),
+        group,
+        "service-connect-proxy",
+        f"{path}.serviceConnectConfiguration.logConfiguration",
+    )
+
+
+def _named_ports(definition: Json) -> dict[str, Json]:
+    return {
+        mapping["name"]: mapping
+        for container in definition["containerDefinitions"]
+        for mapping in container.get("portMappings", [])
+        if mapping.get("name")
+    }
+
+
+def _endpoints(
+    draft: _Draft, connect: Json, ports: Mapping[str, Json], probes: list[Probe], path: str
+) -> Iterator[Endpoint]:
+    by_port = {probe.portName: probe for probe in probes}
+    declared = {service["portName"] for service in connect.get("services", [])}
+    for name in sorted(by_port.keys() - declared):
+        draft.problems.append(
+            f"{path}.probe: {name!r} is no endpoint (serviceConnectConfiguration.services: "
+            f"{', '.join(sorted(declared)) or 'none'})"
+        )
+    ingress_ports: Counter[int] = Counter()
+    for service in connect.get("services", []):
+        mapping = ports.get(service["portName"])
+        if mapping is None:
+            continue
+        probe = by_port.get(service["portName"], Probe(portName=service["portName"]))
+        port = service.get("ingressPortOverride", mapping["containerPort"])
+        ingress_ports[port] += 1
+        lowest, highest = probe.expectStatus
+        yield Endpoint(
+            port_name=service["portName"],
+            discovery_name=service.get("discoveryName", service["portName"]),
+            port=port,
+            app_protocol=mapping.get("appProtocol"),
+            path=probe.path,
+            lowest_status=lowest,
+            highest_status=highest,
+        )
+    for port, count in ingress_ports.items():
+        if count > 1:
+            draft.problems.append(
+                f"{path}.serviceConnectConfiguration: {count} services listen on port {port} (S12)"
+            )
+
+
+def _across(services: list[ServiceBlueprint], namespace: str) -> Iterator[str]:
+    """What must be unique in an environment, and what is limited (S12, S24, W08)."""
+    names = Counter(service.service_name for service in services)
+    discoveries: Counter[str] = Counter()
+    aliases: Counter[tuple[str, int]] = Counter()
+    for service in services:
+        for entry in service.arguments["serviceConnectConfiguration"].get("services", []):
+            discovery = entry.get("discoveryName", entry["portName"])
+            discoveries[discovery] += 1
+            for alias in entry.get("clientAliases", []):
+                aliases[(alias.get("dnsName", f"{discovery}.{namespace}"), alias["port"])] += 1
+    for name, count in names.items():
+        if count > 1:
+            yield f"services: {count} are named {name!r}"
+    for name, count in discoveries.items():
+        if count > 1:
+            yield f"services: {count} endpoints are discovered as {name!r}; give a discoveryName"
+    for (name, port), count in aliases.items():
+        if count > 1:
+            yield f"services: {count} client aliases are {name}:{port}; they must be unique (S12)"
+    tasks = sum(service.arguments["desiredCount"] for service in services)
+    if tasks > TASK_LIMIT:
+        yield f"services: {tasks} tasks in all; an environment has at most {TASK_LIMIT}"

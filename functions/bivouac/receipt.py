@@ -1,0 +1,76 @@
+"""What became of every resource. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    DELETED = "DELETED"
+    ALREADY_GONE = "ALREADY_GONE"
+    DELETING = "DELETING"
+    """AWS finishes it by itself: task definitions stay in DELETE_IN_PROGRESS (T12)."""
+    IN_PROGRESS = "IN_PROGRESS"
+    """Asked for, and looked at again."""
+    RETAINED = "RETAINED"
+    """Not ours, or not to be deleted; the reason says which."""
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True)
+class Item:
+    kind: str
+    """Service, namespace, cluster, task definition, log group, ..."""
+    name: str
+    outcome: Outcome
+    reason: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        return {key: value for key, value in asdict(self).items() if value}
+
+
+def items_from_json(content: Iterable[Mapping[str, Any]]) -> list[Item]:
+    return [
+        Item(entry["kind"], entry["name"], Outcome(entry["outcome"]), entry.get("reason", ""))
+        for entry in content
+    ]
+
+
+def merged(before: Sequence[Item], now: Sequence[Item]) -> list[Item]:
+    """A later look replaces an earlier one, but what this deletion deleted stays "deleted".
+
+    What was in progress and is absent from the later look has gone: it was deleted."""
+    result = {(item.kind, item.name): item for item in before}
+    seen = {(item.kind, item.name) for item in now}
+    for key, item in result.items():
+        if key not in seen and item.outcome is Outcome.IN_PROGRESS:
+            result[key] = Item(item.kind, item.name, Outcome.DELETED)
+    for item in now:
+        key = (item.kind, item.name)
+        earlier = result.get(key)
+        if item.outcome is Outcome.ALREADY_GONE and earlier is not None:
+            if earlier.outcome is Outcome.IN_PROGRESS:
+                result[key] = Item(item.kind, item.name, Outcome.DELETED)
+            elif earlier.outcome is Outcome.FAILED:
+                result[key] = item
+            continue
+        result[key] = item
+    return list(result.values())
+
+
+def step_answer(before: Sequence[Item], now: Sequence[Item], wait_seconds: int) -> dict[str, Any]:
+    """What a deleting step returns: its items so far, and whether it must look again."""
+    items = merged(before, now)
+    waiting = any(item.outcome is Outcome.IN_PROGRESS for item in items)
+    return {
+        "status": "IN_PROGRESS" if waiting else "DONE",
+        "waitSeconds": wait_seconds,
+        "items": [item.to_json() for item in items],
+    }
+
+
+def failures(items: Iterable[Item]) -> list[Item]:
+    return [item for item in items if item.outcome is Outcome.FAILED]

@@ -1,0 +1,163 @@
+"""Bivouac's own fields of a request: untrusted JSON in, frozen models out.
+
+The ECS parts stay plain JSON in ECS's own words; `planning.py` checks and completes them.
+Only the request check imports this module, because pydantic costs as much start-up time as boto3.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+
+from bivouac import lease, naming
+
+
+def _environment_name(name: str) -> str:
+    if not naming.is_environment_name(name):
+        raise ValueError(
+            f"{name!r} is not an environment name: up to {naming.ENVIRONMENT_NAME_LIMIT} lower-case "
+            "letters, digits and single hyphens, starting with a letter, ending without a hyphen"
+        )
+    return name
+
+
+def _namespace_name(name: str) -> str:
+    if not re.fullmatch(r"(?!arn:)[!-~]{1,100}", name) or re.search(r'[<>"/]', name):
+        raise ValueError(
+            f"{name!r} is not a namespace name: up to 100 printable characters without spaces, "
+            'none of < > " /, not starting with arn: (N07)'
+        )
+    return name
+
+
+def _tags(tags: dict[str, str]) -> dict[str, str]:
+    reserved = [key for key in tags if key.lower().startswith(naming.RESERVED_TAG_PREFIXES)]
+    if reserved:
+        raise ValueError(f"tag keys are reserved: {', '.join(sorted(reserved))}")
+    return tags
+
+
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, Mapping) else value
+
+
+def _status_range(value: Any) -> Any:
+    match = re.fullmatch(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?", str(value))
+    if match is None or int(match[1]) > int(match[2] or match[1]):
+        raise ValueError(f'{value!r} is not a status or a range of them, such as "200-399"')
+    return int(match[1]), int(match[2] or match[1])
+
+
+Duration = Annotated[
+    str, AfterValidator(lambda text: text if lease.duration_seconds(text) else text)
+]
+"""A number and m, h or d."""
+TagKey = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+TagValue = Annotated[str, StringConstraints(max_length=256)]
+Tags = Annotated[dict[TagKey, TagValue], AfterValidator(_tags), Field(max_length=40)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Probe(_Model):
+    """How one endpoint is asked. Never a URL: the address is what ECS reports (P11)."""
+
+    portName: str
+    path: Annotated[str, StringConstraints(pattern=r"^/[!-~]*$", max_length=512)] = "/"
+    expectStatus: Annotated[tuple[int, int], BeforeValidator(_status_range)] = (200, 399)
+
+
+class PrimaryContainer(_Model):
+    """The short form of a task definition: one container with one HTTP port."""
+
+    image: Annotated[str, StringConstraints(min_length=1, max_length=512)]
+    containerPort: Annotated[int, Field(ge=1, le=65535)]
+    command: list[str] | None = None
+    environment: list[dict[str, str]] | None = None
+    secrets: list[dict[str, str]] | None = None
+    healthCheck: dict[str, Any] | None = None
+
+
+class Service(BaseModel):
+    """One entry of `services`: our fields; everything else is CreateService's."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    serviceName: Annotated[
+        str,
+        StringConstraints(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=naming.SERVICE_NAME_LIMIT
+        ),
+    ]
+    taskDefinition: dict[str, Any] | str | None = None
+    primaryContainer: PrimaryContainer | None = None
+    probe: Annotated[list[Probe], BeforeValidator(_one_or_many)] = []
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The CreateService arguments as given."""
+        return {"serviceName": self.serviceName, **(self.model_extra or {})}
+
+
+class Lease(_Model):
+    ttl: Duration | None = None
+
+
+class Timeouts(_Model):
+    ready: Duration = "15m"
+    """From the opening until every endpoint is proven."""
+
+
+class EnvironmentRequest(_Model):
+    """The execution input of create_environment."""
+
+    name: Annotated[str, AfterValidator(_environment_name)]
+    owner: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    tags: Tags = {}
+    namespace: Annotated[str, AfterValidator(_namespace_name)] | None = None
+    cluster: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
+    services: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=50)]
+    lease: Lease = Lease()
+    timeouts: Timeouts = Timeouts()
+    onFailure: Literal["delete", "keep"] = "delete"
+    dryRun: bool = False
+
+
+def described(error: ValidationError, path: str) -> Iterator[str]:
+    """Each problem of a ValidationError as one line with its path."""
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        where = path
+        for step in problem["loc"]:
+            where += f"[{step}]" if isinstance(step, int) else f".{step}" if where else str(step)
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = "unknown field"
+        elif problem["type"] == "missing":
+            message = "required, and missing"
+        yield f"{where or 'request'}: {message}"
+
+
+def merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """`given` over `defaults`, objects merged key by key, everything else replaced."""
+    result = dict(defaults)
+    for key, value in given.items():
+        beneath = result.get(key)
+        if isinstance(beneath, Mapping) and isinstance(value, Mapping):
+            result[key] = merged(beneath, value)
+        else:
+            result[key] = value
+    return result

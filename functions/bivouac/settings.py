@@ -1,0 +1,89 @@
+"""What the stack tells a function: frozen settings read from its environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from bivouac.lease import duration_seconds
+
+
+class MissingSettingError(Exception):
+    """An environment variable that the template should set is not there."""
+
+
+def _read(variables: Mapping[str, str], name: str) -> str:
+    try:
+        return variables[name]
+    except KeyError:
+        raise MissingSettingError(f"the environment variable {name} is not set") from None
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
+
+
+@dataclass(frozen=True)
+class StackSettings:
+    """What every function that touches an environment needs."""
+
+    name_prefix: str
+    table_name: str
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
+        return cls(_read(variables, "NAME_PREFIX"), _read(variables, "TABLE_NAME"))
+
+
+@dataclass(frozen=True)
+class RequestSettings:
+    """Defaults and limits for requests."""
+
+    name_prefix: str
+    region: str
+    subnet_ids: tuple[str, ...]
+    task_security_group_id: str
+    probe_security_group_id: str
+    assign_public_ip: str
+    task_role_arns: tuple[str, ...]
+    """Roles that a request may name as taskRoleArn; there is no default."""
+    execution_role_arns: tuple[str, ...]
+    """Roles that a request may name as executionRoleArn; the first is the default."""
+    allow_ecs_exec: bool
+    default_lease_seconds: int
+    maximum_lease_seconds: int
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            name_prefix=_read(variables, "NAME_PREFIX"),
+            region=_read(variables, "AWS_REGION"),
+            subnet_ids=_listed(_read(variables, "SUBNET_IDS")),
+            task_security_group_id=_read(variables, "TASK_SECURITY_GROUP_ID"),
+            probe_security_group_id=_read(variables, "PROBE_SECURITY_GROUP_ID"),
+            assign_public_ip=_read(variables, "ASSIGN_PUBLIC_IP"),
+            task_role_arns=_listed(_read(variables, "TASK_ROLE_ARNS")),
+            execution_role_arns=_listed(_read(variables, "EXECUTION_ROLE_ARNS")),
+            allow_ecs_exec=_read(variables, "ALLOW_ECS_EXEC") == "true",
+            default_lease_seconds=duration_seconds(_read(variables, "DEFAULT_LEASE")),
+            maximum_lease_seconds=duration_seconds(_read(variables, "MAXIMUM_LEASE")),
+        )
+
+
+@dataclass(frozen=True)
+class ExpirySettings:
+    """Where the one-time schedule lives and what it starts."""
+
+    schedule_group: str
+    role_arn: str
+    delete_state_machine_arn: str
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            _read(variables, "EXPIRY_SCHEDULE_GROUP"),
+            _read(variables, "EXPIRY_ROLE_ARN"),
+            _read(variables, "DELETE_STATE_MACHINE_ARN"),
+        )
