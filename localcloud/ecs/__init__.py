@@ -1,0 +1,1 @@
+"""Strict Amazon ECS: Fargate services with Service Connect, rolling deployments, real states."""

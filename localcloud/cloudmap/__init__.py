@@ -1,0 +1,1 @@
+"""Strict AWS Cloud Map: what AWS refuses is refused, what takes time takes time."""

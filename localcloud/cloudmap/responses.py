@@ -1,0 +1,16 @@
+"""Cloud Map's requests, as moto hands them over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from localcloud.cloudmap.errors import CloudMapError, invalid_request
+from localcloud.request_shape import Problem
+from localcloud.strict_response import StrictResponse
+
+
+class CloudMapResponse(StrictResponse):
+    service = "servicediscovery"
+
+    def invalid(self, found: Sequence[Problem]) -> CloudMapError:
+        return invalid_request(found)

@@ -1,0 +1,211 @@
+"""Clusters: PROVISIONING while their default namespace is attached, INACTIVE when deleted."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from localcloud.account import Account
+from localcloud.clock import Clock
+from localcloud.ecs import answers, errors, validation
+from localcloud.ecs.listing import one_page
+from localcloud.ecs.model import Cluster, ClusterAttachment
+from localcloud.ecs.service_connect import ServiceConnectPlane
+from localcloud.ecs.task_life import Locked
+from localcloud.timings import Timings
+
+Request = dict[str, Any]
+Answer = dict[str, Any]
+
+MOST_DESCRIBED = 100
+ALL_PARTS = ("ATTACHMENTS", "CONFIGURATIONS", "SETTINGS", "STATISTICS", "TAGS")
+
+
+class Clusters:
+    """Called with the control plane's lock held."""
+
+    def __init__(
+        self,
+        account: Account,
+        clock: Clock,
+        timings: Timings,
+        locked: Locked,
+        connect: ServiceConnectPlane,
+    ) -> None:
+        self._account = account
+        self._clock = clock
+        self._timings = timings
+        self._locked = locked
+        self._connect = connect
+        self._by_name: dict[str, Cluster] = {}
+
+    def operations(self) -> dict[str, Callable[[Request], Answer]]:
+        return {
+            "CreateCluster": self.create,
+            "DeleteCluster": self.delete,
+            "DescribeClusters": self.describe,
+            "ListClusters": self.list,
+            "UpdateCluster": self.update,
+        }
+
+    def all(self) -> Iterable[Cluster]:
+        return self._by_name.values()
+
+    def active(self, identifier: str | None) -> Cluster:
+        """The cluster that a request means; an INACTIVE one cannot be used any more (C07)."""
+        found = self.known(identifier)
+        if found.status == "INACTIVE":
+            raise errors.cluster_inactive()
+        return found
+
+    def known(self, identifier: str | None) -> Cluster:
+        """Also one that is INACTIVE."""
+        found = self._find(identifier or "default")
+        if found is None:
+            raise errors.cluster_not_found()
+        return found
+
+    def create(self, request: Request) -> Answer:
+        name = request.get("clusterName", "default")
+        validation.check_name("Cluster name", name)
+        validation.check_tags(request.get("tags", []))
+        existing = self._by_name.get(name)
+        if existing is not None and existing.status != "INACTIVE":
+            if existing.request != request:
+                raise errors.invalid_parameter(  # C03
+                    "Arguments on this idempotent request are inconsistent with arguments used "
+                    "in previous request(s)."
+                )
+            return {"cluster": answers.cluster(existing, ALL_PARTS)}
+        providers = request.get("capacityProviders", [])
+        unknown = [item for item in providers if item not in validation.FARGATE_PROVIDERS]
+        if unknown:
+            raise errors.unsupported(
+                f"The local cloud plays FARGATE and FARGATE_SPOT only, not {', '.join(unknown)}."
+            )
+        cluster = self._new(name, request, providers)
+        self._by_name[name] = cluster
+        if cluster.attachment is not None:
+            self._later(self._timings.cluster_attachment, lambda: self._attached(cluster))
+        return {"cluster": answers.cluster(cluster, ALL_PARTS)}
+
+    def update(self, request: Request) -> Answer:
+        cluster = self.active(request["cluster"])
+        _refuse_busy(cluster)
+        if "serviceConnectDefaults" in request:
+            identifier = request["serviceConnectDefaults"]["namespace"]
+            if not identifier:
+                raise errors.invalid_parameter(  # C14: documented, and refused by AWS all the same
+                    "The namespace of serviceConnectDefaults cannot be empty."
+                )
+            cluster.namespace_arn = self._connect.namespace(identifier).arn
+            cluster.attachment = ClusterAttachment(str(uuid.uuid4()))
+            self._later(self._timings.cluster_attachment, lambda: self._attached(cluster))
+        cluster.settings = _settings(request.get("settings", []), cluster.settings)
+        cluster.configuration = request.get("configuration", cluster.configuration)
+        return {"cluster": answers.cluster(cluster, ALL_PARTS)}
+
+    def delete(self, request: Request) -> Answer:
+        cluster = self.known(request["cluster"])
+        if cluster.status != "INACTIVE":  # C13: deleting again is no error
+            _refuse_busy(cluster)
+            if any(service.status != "INACTIVE" for service in cluster.services.values()):
+                raise errors.EcsError(  # C10
+                    "ClusterContainsServicesException",
+                    "The Cluster cannot be deleted while Services are active.",
+                )
+            if any(task.status != "STOPPED" for task in cluster.tasks.values()):
+                raise errors.EcsError(  # C11
+                    "ClusterContainsTasksException",
+                    "The Cluster cannot be deleted while Tasks are active.",
+                )
+            cluster.status = "INACTIVE"
+            self._later(self._timings.inactive_visible, lambda: self._purge(cluster))
+        return {"cluster": answers.cluster(cluster, ALL_PARTS)}
+
+    def describe(self, request: Request) -> Answer:
+        """INACTIVE clusters are still described for a while (C06); others are MISSING (C05)."""
+        identifiers = request.get("clusters", ["default"])
+        if len(identifiers) > MOST_DESCRIBED:
+            raise errors.invalid_parameter(
+                f"Clusters cannot have more than {MOST_DESCRIBED} elements."
+            )
+        include = request.get("include", [])
+        found, failures = [], []
+        for identifier in identifiers:
+            cluster = self._find(identifier)
+            if cluster is not None:
+                found.append(answers.cluster(cluster, include))
+            else:
+                arn = self._account.arn("ecs", f"cluster/{identifier.rsplit('/', 1)[-1]}")
+                failures.append({"arn": arn, "reason": "MISSING"})
+        return {"clusters": found, "failures": failures}
+
+    def list(self, request: Request) -> Answer:
+        arns = [cluster.arn for cluster in self.all() if cluster.status != "INACTIVE"]
+        return one_page("clusterArns", arns, request, default=100)
+
+    def _find(self, identifier: str) -> Cluster | None:
+        cluster = self._by_name.get(identifier.rsplit("/", 1)[-1])
+        if cluster is None or (identifier.startswith("arn:") and identifier != cluster.arn):
+            return None
+        return cluster
+
+    def _new(self, name: str, request: Request, providers: list[str]) -> Cluster:
+        namespace_arn = None
+        if "serviceConnectDefaults" in request:
+            identifier = request["serviceConnectDefaults"]["namespace"]
+            namespace_arn = self._connect.namespace(identifier).arn
+        return Cluster(
+            name=name,
+            arn=self._account.arn("ecs", f"cluster/{name}"),
+            request=request,
+            settings=_settings(
+                request.get("settings", []), [{"name": "containerInsights", "value": "disabled"}]
+            ),
+            configuration=request.get("configuration"),
+            capacity_providers=providers,
+            default_strategy=request.get("defaultCapacityProviderStrategy", []),
+            tags={tag["key"]: tag["value"] for tag in request.get("tags", [])},
+            namespace_arn=namespace_arn,
+            attachment=ClusterAttachment(str(uuid.uuid4())) if namespace_arn else None,
+            visible_at=self._clock.now() + self._timings.cluster_visible,
+            status="PROVISIONING" if namespace_arn else "ACTIVE",
+        )
+
+    def _attached(self, cluster: Cluster) -> None:
+        """Attached once the namespace exists, failed when its creation failed (C02)."""
+        assert cluster.attachment is not None, "only an attachment is ever waited for"
+        namespace = self._connect.namespace_state(cluster.namespace_arn or "")
+        if namespace == "CREATING":
+            self._later(self._timings.cluster_attachment, lambda: self._attached(cluster))
+            return
+        cluster.attachment.status = "ATTACHED" if namespace == "EXISTS" else "FAILED"
+        if cluster.status == "PROVISIONING":
+            cluster.status = "ACTIVE"
+
+    def _purge(self, cluster: Cluster) -> None:
+        if self._by_name.get(cluster.name) is cluster:
+            del self._by_name[cluster.name]
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        self._clock.call_later(seconds, self._locked(action))
+
+
+def _refuse_busy(cluster: Cluster) -> None:
+    """C09."""
+    if cluster.busy:
+        raise errors.EcsError(
+            "UpdateInProgressException",
+            "The specified cluster is in a busy state. Cluster attachments must be in "
+            "UPDATE_COMPLETE or UPDATE_FAILED state before they can be updated.",
+        )
+
+
+def _settings(
+    given: Iterable[Mapping[str, str]], before: list[dict[str, str]]
+) -> list[dict[str, str]]:
+    values = {item["name"]: item["value"] for item in before}
+    values |= {item["name"]: item["value"] for item in given}
+    return [{"name": name, "value": value} for name, value in values.items()]

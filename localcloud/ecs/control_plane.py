@@ -1,0 +1,63 @@
+"""ECS put together: its parts, and the operations that they answer."""
+
+from __future__ import annotations
+
+from localcloud.account import Account
+from localcloud.clock import Clock
+from localcloud.cloudmap.registry import CloudMap
+from localcloud.ecs.clusters import Clusters
+from localcloud.ecs.log_delivery import LogDelivery
+from localcloud.ecs.resource_tags import ResourceTags
+from localcloud.ecs.runtime_calls import RuntimeCalls
+from localcloud.ecs.scheduler import ServiceScheduler
+from localcloud.ecs.service_connect import ServiceConnectPlane
+from localcloud.ecs.services import Services
+from localcloud.ecs.task_definitions import TaskDefinitions
+from localcloud.ecs.task_life import Locked, TaskLives
+from localcloud.ecs.tasks import Tasks
+from localcloud.network import Network
+from localcloud.strict_response import Operation
+from localcloud.tasks.runtime import TaskRuntime
+from localcloud.timings import Timings
+
+
+class Ecs:
+    def __init__(
+        self,
+        account: Account,
+        clock: Clock,
+        timings: Timings,
+        locked: Locked,
+        network: Network,
+        cloudmap: CloudMap,
+        runtime: TaskRuntime,
+    ) -> None:
+        calls = RuntimeCalls(clock, runtime)
+        connect = ServiceConnectPlane(cloudmap, calls)
+        logs = LogDelivery(account)
+        lives = TaskLives(clock, timings, locked, network, connect, logs, calls)
+        self.scheduler = ServiceScheduler(account, clock, timings, locked, connect, lives)
+        self.clusters = Clusters(account, clock, timings, locked, connect)
+        self.task_definitions = TaskDefinitions(
+            account, clock, timings, locked, lambda: list(self.clusters.all())
+        )
+        self.services = Services(
+            account,
+            clock,
+            self.clusters,
+            self.task_definitions,
+            connect,
+            network,
+            self.scheduler,
+        )
+        self.tasks = Tasks(account, self.clusters, lives)
+        self.resource_tags = ResourceTags(self.clusters, self.task_definitions)
+
+    def operations(self) -> dict[str, Operation]:
+        return {
+            **self.clusters.operations(),
+            **self.task_definitions.operations(),
+            **self.services.operations(),
+            **self.tasks.operations(),
+            **self.resource_tags.operations(),
+        }

@@ -1,0 +1,60 @@
+"""The errors of ECS, with the texts that AWS is known to use (failure-mode ids in the callers)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from moto.core.exceptions import ServiceException
+
+from localcloud.request_shape import Problem
+
+
+class EcsError(ServiceException):
+    """An error answer of ECS: code and message."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+
+
+def invalid_request(found: Sequence[Problem]) -> EcsError:
+    """ECS's parser refuses a wrong type before anything else looks at the request."""
+    wrong_types = [problem for problem in found if problem.kind == "type"]
+    if wrong_types:
+        listed = "; ".join(f"{problem.path}: {problem.message}" for problem in wrong_types)
+        return EcsError("SerializationException", listed)
+    listed = "; ".join(f"{problem.path}: {problem.message}" for problem in found)
+    return EcsError("InvalidParameterException", listed)
+
+
+def invalid_parameter(message: str) -> EcsError:
+    return EcsError("InvalidParameterException", message)
+
+
+def client_error(message: str) -> EcsError:
+    return EcsError("ClientException", message)
+
+
+def cluster_not_found() -> EcsError:
+    return EcsError("ClusterNotFoundException", "Cluster not found.")
+
+
+def cluster_inactive() -> EcsError:
+    return EcsError("ClusterNotFoundException", "The referenced cluster was inactive.")
+
+
+def service_not_found() -> EcsError:
+    return EcsError("ServiceNotFoundException", "Service not found.")
+
+
+def service_not_active() -> EcsError:
+    return EcsError("ServiceNotActiveException", "Service was not ACTIVE.")
+
+
+def namespace_not_found(identifier: str) -> EcsError:
+    return EcsError(
+        "NamespaceNotFoundException", f"The specified namespace {identifier} was not found."
+    )
+
+
+def unsupported(message: str) -> EcsError:
+    return EcsError("UnsupportedFeatureException", message)

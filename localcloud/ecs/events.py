@@ -1,0 +1,67 @@
+"""The texts of a service's events, as ECS words them (Amazon ECS service event messages)."""
+
+from __future__ import annotations
+
+
+def started(service: str, task_ids: list[str]) -> str:
+    tasks = " ".join(f"(task {task_id})" for task_id in task_ids)
+    return f"(service {service}) has started {len(task_ids)} tasks: {tasks}."
+
+
+def stopped(service: str, task_ids: list[str]) -> str:
+    tasks = " ".join(f"(task {task_id})" for task_id in task_ids)
+    return f"(service {service}) has stopped {len(task_ids)} running tasks: {tasks}."
+
+
+def steady(service: str) -> str:
+    return f"(service {service}) has reached a steady state."
+
+
+def deployment_completed(service: str, deployment_id: str) -> str:
+    return f"(service {service}) (deployment {deployment_id}) deployment completed."
+
+
+def deployment_failed(service: str, deployment_id: str) -> str:
+    return (
+        f"(service {service}) (deployment {deployment_id}) deployment failed: "
+        "tasks failed to start."
+    )
+
+
+def failed_health_checks(service: str, task_id: str) -> str:
+    return f"(service {service}) (task {task_id}) failed container health checks."
+
+
+def cannot_start_consistently(service: str) -> str:
+    """H13."""
+    return (
+        f"(service {service}) is unable to consistently start tasks successfully. For more "
+        "information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+    )
+
+
+def no_container_instances(service: str) -> str:
+    return (
+        f"(service {service}) was unable to place a task because no container instance met all "
+        "of its requirements. Reason: No Container Instances were found in your cluster. For more "
+        "information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+    )
+
+
+def role_not_assumable(service: str, role_arn: str) -> str:
+    """H18."""
+    return (
+        f"(service {service}) failed to launch a task with (error ECS was unable to assume the "
+        f"role '{role_arn}' that was provided for this task. Please verify that the role being "
+        "passed has the proper trust relationship and permissions and that your IAM user has "
+        "permissions to pass this role.)."
+    )
+
+
+def blocked_by_configuration(service: str) -> str:
+    """H19."""
+    return (
+        f"(service {service}) was unable to stop or start tasks during a deployment because of "
+        "the service deployment configuration. Update the minimumHealthyPercent or "
+        "maximumPercent value and try again."
+    )

@@ -1,0 +1,58 @@
+"""The awslogs driver: what containers print goes to CloudWatch log streams, if their group exists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from moto.logs import logs_backends
+
+from localcloud.account import Account
+from localcloud.tasks.runtime import LogTarget
+
+MISSING_GROUP = (
+    "ResourceInitializationError: failed to validate logger args: create stream has been retried "
+    "1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified "
+    "log group does not exist."
+)
+"""The stopped reason of a task whose log group is missing (H09)."""
+
+
+def log_target(
+    configuration: Mapping[str, Any] | None, container: str, task_id: str
+) -> LogTarget | None:
+    """Where the awslogs driver writes: <stream prefix>/<container>/<task id>."""
+    if configuration is None or configuration["logDriver"] != "awslogs":
+        return None
+    options = configuration.get("options", {})
+    prefix = options.get("awslogs-stream-prefix")
+    stream = f"{prefix}/{container}/{task_id}" if prefix else task_id
+    return LogTarget(options["awslogs-group"], stream)
+
+
+class LogDelivery:
+    """Writes to moto's CloudWatch Logs. Called with the control plane's lock held."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    def open(self, target: LogTarget, configuration: Mapping[str, Any]) -> bool:
+        """Make the stream; False: its group does not exist and may not be made."""
+        if target.group not in self._logs.groups:
+            if configuration.get("options", {}).get("awslogs-create-group") != "true":
+                return False
+            self._logs.create_log_group(target.group, {})
+        self._logs.ensure_log_stream(target.group, target.stream)
+        return True
+
+    def put(self, target: LogTarget, timestamp_ms: int, line: str) -> None:
+        """One line; lost, as on AWS, when the group was deleted meanwhile."""
+        group = self._logs.groups.get(target.group)
+        if group is None or target.stream not in group.streams:
+            return
+        # The stream's own method: the backend's would reject a test clock's "old" timestamps.
+        group.streams[target.stream].put_log_events([{"timestamp": timestamp_ms, "message": line}])
+
+    @property
+    def _logs(self) -> Any:
+        return logs_backends[self._account.account_id][self._account.region]

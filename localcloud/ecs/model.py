@@ -1,0 +1,288 @@
+"""What ECS remembers. Times are seconds since the epoch; tags are by key."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from localcloud.network import Interface
+from localcloud.tasks.runtime import ClientAlias, Ingress, LogTarget
+
+ClusterStatus = Literal["PROVISIONING", "ACTIVE", "INACTIVE"]
+AttachmentStatus = Literal["ATTACHING", "ATTACHED", "FAILED"]
+ServiceStatus = Literal["ACTIVE", "DRAINING", "INACTIVE"]
+RolloutState = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
+Health = Literal["UNKNOWN", "HEALTHY", "UNHEALTHY"]
+TaskStatus = Literal[
+    "PROVISIONING",
+    "PENDING",
+    "RUNNING",
+    "DEACTIVATING",
+    "STOPPING",
+    "DEPROVISIONING",
+    "STOPPED",
+]
+StopCode = Literal[
+    "TaskFailedToStart",
+    "EssentialContainerExited",
+    "UserInitiated",
+    "ServiceSchedulerInitiated",
+]
+
+MOST_EVENTS = 100
+"""How many of its latest events a service shows (H25)."""
+
+
+@dataclass
+class TaskDefinition:
+    arn: str
+    family: str
+    revision: int
+    definition: dict[str, Any]
+    """RegisterTaskDefinition's arguments with AWS's defaults filled in, without tags."""
+    requires_attributes: list[str]
+    compatibilities: list[str]
+    registered_at: float
+    registered_by: str
+    tags: dict[str, str]
+    status: Literal["ACTIVE", "INACTIVE", "DELETE_IN_PROGRESS"] = "ACTIVE"
+    deregistered_at: float | None = None
+    delete_requested_at: float | None = None
+
+    @property
+    def containers(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.definition["containerDefinitions"]
+        return found
+
+    def port_mapping(self, port_name: str) -> dict[str, Any] | None:
+        for container in self.containers:
+            for mapping in container["portMappings"]:
+                if mapping.get("name") == port_name:
+                    found: dict[str, Any] = mapping
+                    return found
+        return None
+
+
+@dataclass
+class ClusterAttachment:
+    """What ties a cluster to its default Service Connect namespace."""
+
+    id: str
+    status: AttachmentStatus = "ATTACHING"
+
+
+@dataclass
+class Cluster:
+    name: str
+    arn: str
+    request: dict[str, Any]
+    """CreateCluster's arguments, by which a repeated one is judged (C03)."""
+    settings: list[dict[str, str]]
+    configuration: dict[str, Any] | None
+    capacity_providers: list[str]
+    default_strategy: list[dict[str, Any]]
+    tags: dict[str, str]
+    namespace_arn: str | None
+    attachment: ClusterAttachment | None
+    visible_at: float
+    """From when services can be created in it (C08)."""
+    status: ClusterStatus = "ACTIVE"
+    services: dict[str, Service] = field(default_factory=dict)
+    """By name; an INACTIVE one until it is purged."""
+    tasks: dict[str, Task] = field(default_factory=dict)
+    """By task id."""
+
+    @property
+    def busy(self) -> bool:
+        return self.attachment is not None and self.attachment.status == "ATTACHING"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A Service Connect endpoint of a service: a Cloud Map service and where it leads."""
+
+    key: str
+    """"<namespace id>/<discovery name>"."""
+    discovery_name: str
+    discovery_arn: str
+    ingress: Ingress
+    aliases: tuple[ClientAlias, ...]
+
+
+@dataclass(frozen=True)
+class ServiceConnect:
+    """A deployment's resolved Service Connect configuration."""
+
+    configuration: dict[str, Any]
+    """As DescribeServices returns it, namespace as ARN and defaults filled in."""
+    namespace_id: str
+    endpoints: tuple[Endpoint, ...]
+    log: dict[str, Any] | None
+
+
+@dataclass
+class Deployment:
+    id: str
+    task_definition: TaskDefinition
+    created_at: float
+    updated_at: float
+    launch_type: str | None
+    capacity_provider_strategy: list[dict[str, Any]]
+    platform_version: str | None
+    network_configuration: dict[str, Any] | None
+    connect_configuration: dict[str, Any] | None
+    """As given and completed, also where Service Connect is not enabled."""
+    connect: ServiceConnect | None
+    visible_aliases: tuple[ClientAlias, ...]
+    """The endpoints of the namespace when this deployment began: all that its tasks resolve."""
+    rollout_state: RolloutState = "IN_PROGRESS"
+    rollout_reason: str = ""
+    failed_tasks: int = 0
+    any_task_ran: bool = False
+    ready_at: float | None = None
+
+
+@dataclass
+class ServiceEvent:
+    id: str
+    created_at: float
+    message: str
+
+
+@dataclass
+class Service:
+    id: str
+    """Unlike its ARN never that of another service: names are used again (C15)."""
+    name: str
+    arn: str
+    cluster: Cluster
+    request: dict[str, Any]
+    """CreateService's arguments, by which a repeated clientToken is judged (S01)."""
+    desired_count: int
+    launch_type: str | None
+    capacity_provider_strategy: list[dict[str, Any]]
+    platform_version: str | None
+    deployment_configuration: dict[str, Any]
+    network_configuration: dict[str, Any] | None
+    role_arn: str
+    created_at: float
+    created_by: str
+    tags: dict[str, str]
+    managed_tags: bool
+    propagate_tags: str
+    execute_command: bool
+    deployments: list[Deployment]
+    """The first is PRIMARY, the others still have tasks to stop."""
+    status: ServiceStatus = "ACTIVE"
+    events: deque[ServiceEvent] = field(default_factory=lambda: deque(maxlen=MOST_EVENTS))
+    """Newest first."""
+    inactive_at: float | None = None
+    steady: bool = False
+    """Whether the last event about it said that it reached a steady state."""
+
+    @property
+    def primary(self) -> Deployment:
+        return self.deployments[0]
+
+    @property
+    def connect(self) -> ServiceConnect | None:
+        return self.primary.connect
+
+    @property
+    def tasks(self) -> list[Task]:
+        return [task for task in self.cluster.tasks.values() if task.service is self]
+
+    def tasks_of(self, deployment: Deployment) -> list[Task]:
+        return [task for task in self.tasks if task.deployment is deployment]
+
+    def tell(self, event: ServiceEvent) -> None:
+        self.events.appendleft(event)
+
+
+@dataclass
+class ContainerState:
+    name: str
+    arn: str
+    image: str
+    definition: dict[str, Any]
+    """Its container definition; empty for the Service Connect proxy, which ECS manages."""
+    essential: bool
+    status: Literal["PENDING", "RUNNING", "STOPPED"] = "PENDING"
+    health: Health = "UNKNOWN"
+    exit_code: int | None = None
+    reason: str | None = None
+    runtime_id: str | None = None
+    log: LogTarget | None = None
+
+
+@dataclass
+class Task:
+    id: str
+    arn: str
+    cluster: Cluster
+    service: Service | None
+    deployment: Deployment
+    definition: TaskDefinition
+    subnet_id: str
+    containers: list[ContainerState]
+    proxy: ContainerState | None
+    tags: dict[str, str]
+    created_at: float
+    group: str
+    started_by: str
+    interface_attachment_id: str
+    connect_attachment_id: str | None
+    interface: Interface | None = None
+    status: TaskStatus = "PROVISIONING"
+    desired_status: Literal["RUNNING", "STOPPED"] = "RUNNING"
+    version: int = 1
+    handed_to_runtime: bool = False
+    registered: bool = False
+    """Its endpoints are in Cloud Map; true at once where it serves none."""
+    connectivity_at: float | None = None
+    pull_started_at: float | None = None
+    pull_stopped_at: float | None = None
+    started_at: float | None = None
+    stopping_at: float | None = None
+    execution_stopped_at: float | None = None
+    stopped_at: float | None = None
+    stop_code: StopCode | None = None
+    stopped_reason: str | None = None
+
+    @property
+    def all_containers(self) -> list[ContainerState]:
+        return [*self.containers, *([self.proxy] if self.proxy else [])]
+
+    def container(self, name: str) -> ContainerState | None:
+        return next((item for item in self.all_containers if item.name == name), None)
+
+    @property
+    def health(self) -> Health:
+        """Of the essential containers that declare a check; UNKNOWN where none does (H20)."""
+        checked = [
+            container.health
+            for container in self.containers
+            if container.essential and "healthCheck" in container.definition
+        ]
+        if "UNHEALTHY" in checked:
+            return "UNHEALTHY"
+        return "HEALTHY" if checked and set(checked) == {"HEALTHY"} else "UNKNOWN"
+
+    @property
+    def declares_health(self) -> bool:
+        return any(c.essential and "healthCheck" in c.definition for c in self.containers)
+
+    @property
+    def serving(self) -> bool:
+        """Runs, is healthy where it declares a check, and can be discovered where it should be."""
+        return (
+            self.status == "RUNNING"
+            and self.desired_status == "RUNNING"
+            and self.registered
+            and (not self.declares_health or self.health == "HEALTHY")
+        )
+
+    @property
+    def live(self) -> bool:
+        return self.desired_status == "RUNNING"

@@ -1,0 +1,408 @@
+"""The service scheduler: as many tasks as desired, of the right deployment, replaced when they end.
+
+One decision, `_reconcile`, is taken again after every change; it starts and stops tasks within the
+deployment configuration's limits ("Deploy Amazon ECS services by replacing tasks").
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import secrets
+import string
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from moto.iam import iam_backends
+
+from localcloud.account import Account
+from localcloud.clock import Clock, Timer
+from localcloud.ecs import events
+from localcloud.ecs.model import (
+    ContainerState,
+    Deployment,
+    Endpoint,
+    Service,
+    ServiceEvent,
+    Task,
+)
+from localcloud.ecs.service_connect import ServiceConnectPlane
+from localcloud.ecs.task_life import Locked, TaskLives
+from localcloud.timings import Timings
+
+FAILURES_UNTIL_THROTTLED = 3
+"""Tasks in a row that failed to start until ECS says so (H13)."""
+DUPLICATE_EVENTS_SUPPRESSED = 6 * 3600.0
+"""Seconds for which ECS does not repeat an event (H25)."""
+
+
+class ServiceScheduler:
+    """Called with the control plane's lock held."""
+
+    def __init__(
+        self,
+        account: Account,
+        clock: Clock,
+        timings: Timings,
+        locked: Locked,
+        connect: ServiceConnectPlane,
+        lives: TaskLives,
+    ) -> None:
+        self._account = account
+        self._clock = clock
+        self._timings = timings
+        self._locked = locked
+        self._connect = connect
+        self._lives = lives
+        self._not_before: dict[str, float] = {}
+        """By service id: seconds since the epoch until which it starts no task."""
+        self._settling: dict[str, Timer] = {}
+        """By service id: when its present steadiness will have lasted long enough."""
+        self._undecided: set[str] = set()
+        """Ids of the services about which a decision is already due."""
+        self.ready_moments: dict[str, list[tuple[str, float]]] = {}
+        """By service ARN: (deployment id, when it was truly ready), in order."""
+        self.gone_moments: dict[str, float] = {}
+        """By service ARN: when the last of a deleted service (task, endpoint) was gone."""
+        lives.listen(self)
+
+    def begin(self, service: Service) -> None:
+        """A service was made or changed: act after the time that placement takes."""
+        self.gone_moments.pop(service.arn, None)
+        self._later(self._timings.placement, lambda: self._reconcile(service))
+
+    def drain(self, service: Service) -> None:
+        """A service was deleted: stop its tasks, then let it become INACTIVE."""
+        self._later(self._timings.placement, lambda: self._drain(service))
+
+    def task_changed(self, task: Task) -> None:
+        """From TaskLives: every change of a task can change what its service should do."""
+        service = task.service
+        if service is None:
+            return
+        if task.status == "STOPPED":
+            self._count_failure(service, task)
+        if service.status == "ACTIVE":
+            if task.live and task.health == "UNHEALTHY":
+                self._tell(service, events.failed_health_checks(service.name, task.id))
+                self._not_before[service.id] = self._clock.now() + self._timings.restart_delay
+                self._lives.stop(
+                    task, "ServiceSchedulerInitiated", "Task failed container health checks"
+                )
+                return
+            self._delay_restart(service, task)
+            self._decide_soon(service)
+        else:
+            self._inactive_when_drained(service)
+
+    # --- deciding ----------------------------------------------------------------------------
+
+    def _decide_soon(self, service: Service) -> None:
+        """Decide when the change at hand is complete: stopping one task is a change as well."""
+        if service.id in self._undecided:
+            return
+        self._undecided.add(service.id)
+
+        def decide() -> None:
+            self._undecided.discard(service.id)
+            self._reconcile(service)
+
+        self._later(0, decide)
+
+    def _reconcile(self, service: Service) -> None:
+        if service.status != "ACTIVE":
+            return
+        primary, old = service.primary, service.deployments[1:]
+        live = [task for task in service.tasks if task.live]
+        live_new = [task for task in live if task.deployment is primary]
+        live_old = [task for task in live if task.deployment is not primary]
+        desired = service.desired_count
+        most, least = self._limits(service)
+
+        surplus = len(live_new) - desired
+        if surplus > 0:
+            self._stop(service, _newest_unhealthy_first(live_new)[:surplus])
+        missing = max(0, desired - len(live_new))
+        room = max(0, most - len(live))
+        serving = sum(task.serving for task in live)
+        # Old tasks go as new ones take over, and to make room for the first new one.
+        replaced = sum(task.serving for task in live_new) >= desired
+        excess = len(live_old) if replaced else max(0, len(live_old) - missing)
+        if missing and room == 0:
+            excess = max(excess, missing)
+        spare = max(0, serving - least)
+        idle = [task for task in live_old if not task.serving]
+        leaving = (idle if replaced or room == 0 else []) + [t for t in live_old if t.serving][
+            :spare
+        ]
+        stopping = leaving[:excess] if old else []
+        if stopping:
+            self._stop(service, stopping)
+        if missing and room:
+            self._start(service, min(missing, room))
+        elif missing and live_old and not stopping:
+            self._tell_once(service, events.blocked_by_configuration(service.name))
+        self._retire(service, old)
+        self._judge(service)
+
+    def _limits(self, service: Service) -> tuple[int, int]:
+        """Most tasks at a time, fewest that serve; rounded down and up, as ECS does."""
+        configuration = service.deployment_configuration
+        most = math.floor(service.desired_count * configuration["maximumPercent"] / 100)
+        least = math.ceil(service.desired_count * configuration["minimumHealthyPercent"] / 100)
+        return most, least
+
+    def _start(self, service: Service, count: int) -> None:
+        deployment = service.primary
+        if deployment.rollout_state == "FAILED":
+            return
+        wait = self._not_before.get(service.id, 0.0) - self._clock.now()
+        if wait > 0:
+            self._later(wait, lambda: self._reconcile(service))
+            return
+        if not _on_fargate(deployment):
+            self._tell_once(service, events.no_container_instances(service.name))
+            return
+        role = self._role_not_assumable(deployment)
+        if role is not None:
+            self._tell_once(service, events.role_not_assumable(service.name, role))
+            deployment.failed_tasks += 1
+            self._trip(service, deployment)
+            self._not_before[service.id] = self._clock.now() + self._timings.restart_delay
+            self._later(self._timings.restart_delay, lambda: self._reconcile(service))
+            return
+        tasks = [self._new_task(service, deployment) for _ in range(count)]
+        service.steady = False
+        self._tell(service, events.started(service.name, [task.id for task in tasks]))
+        for task in tasks:
+            self._lives.begin(task)
+
+    def _stop(self, service: Service, tasks: list[Task]) -> None:
+        service.steady = False
+        self._tell(service, events.stopped(service.name, [task.id for task in tasks]))
+        for task in tasks:
+            self._lives.stop(
+                task,
+                "ServiceSchedulerInitiated",
+                f"Scaling activity initiated by (deployment {service.primary.id})",
+            )
+
+    def _retire(self, service: Service, old: list[Deployment]) -> None:
+        """Forget old deployments whose tasks have stopped, and the endpoints that were theirs."""
+        for deployment in old:
+            if deployment not in service.deployments or any(
+                task.status != "STOPPED" for task in service.tasks_of(deployment)
+            ):
+                continue
+            service.deployments.remove(deployment)
+            kept = {e.key for d in service.deployments for e in _endpoints(d)}
+            dropped = [e for e in _endpoints(deployment) if e.key not in kept]
+            self._connect.forget(service, dropped)
+
+    def _judge(self, service: Service) -> None:
+        """Stamp the moment in which a deployment is ready; completed is what ECS says later."""
+        primary = service.primary
+        serving = [task for task in service.tasks_of(primary) if task.serving]
+        ready = len(serving) == service.desired_count
+        if ready and primary.ready_at is None:
+            primary.ready_at = self._clock.now()
+            self.ready_moments.setdefault(service.arn, []).append((primary.id, primary.ready_at))
+        if not ready or service.deployments != [primary]:
+            unsettled = self._settling.pop(service.id, None)
+            if unsettled is not None:
+                unsettled.cancel()
+        elif not service.steady and service.id not in self._settling:
+            self._settling[service.id] = self._later(
+                self._timings.steady, lambda: self._settle(service, primary)
+            )
+
+    def _settle(self, service: Service, deployment: Deployment) -> None:
+        """The steady state has lasted until now."""
+        del self._settling[service.id]
+        if service.status != "ACTIVE":
+            return
+        service.steady = True
+        if deployment.rollout_state == "IN_PROGRESS":
+            deployment.rollout_state = "COMPLETED"
+            deployment.rollout_reason = f"ECS deployment {deployment.id} completed."
+            deployment.updated_at = self._clock.now()
+            self._tell(service, events.deployment_completed(service.name, deployment.id))
+        self._tell(service, events.steady(service.name))
+
+    # --- failures ----------------------------------------------------------------------------
+
+    def _delay_restart(self, service: Service, task: Task) -> None:
+        """ECS waits a little before it replaces a task that ended by itself."""
+        ending = task.status in ("DEACTIVATING", "STOPPING")
+        if ending and task.stop_code != "ServiceSchedulerInitiated":
+            self._not_before[service.id] = self._clock.now() + self._timings.restart_delay
+
+    def _count_failure(self, service: Service, task: Task) -> None:
+        """failedTasks: consecutive, until the first task of the deployment runs well (H05)."""
+        deployment = task.deployment
+        unhealthy = task.stopped_reason == "Task failed container health checks"
+        if task.started_at is not None and not unhealthy:
+            return
+        if task.stop_code == "UserInitiated" or deployment.ready_at is not None:
+            return
+        if task.stop_code == "ServiceSchedulerInitiated" and not unhealthy:
+            return
+        deployment.failed_tasks += 1
+        deployment.updated_at = self._clock.now()
+        if deployment.failed_tasks >= FAILURES_UNTIL_THROTTLED:
+            self._tell_once(service, events.cannot_start_consistently(service.name))
+        self._trip(service, deployment)
+
+    def _trip(self, service: Service, deployment: Deployment) -> None:
+        """The deployment circuit breaker, without its roll-back (H02)."""
+        breaker = service.deployment_configuration["deploymentCircuitBreaker"]
+        threshold = min(200, max(3, math.ceil(service.desired_count / 2)))
+        if not breaker["enable"] or deployment.failed_tasks < threshold:
+            return
+        if deployment.rollout_state == "IN_PROGRESS":
+            deployment.rollout_state = "FAILED"
+            deployment.rollout_reason = "ECS deployment circuit breaker: tasks failed to start."
+            self._tell(service, events.deployment_failed(service.name, deployment.id))
+
+    def _role_not_assumable(self, deployment: Deployment) -> str | None:
+        """A role of the task definition that is missing or does not trust ECS tasks (H18)."""
+        roles = iam_backends[self._account.account_id]["aws"].roles.values()
+        trusting = {role.arn for role in roles if _trusts_tasks(role.assume_role_policy_document)}
+        for member in ("executionRoleArn", "taskRoleArn"):
+            arn = deployment.task_definition.definition.get(member)
+            if isinstance(arn, str) and arn.startswith("arn:") and arn not in trusting:
+                return arn
+        return None
+
+    # --- deleting ----------------------------------------------------------------------------
+
+    def _drain(self, service: Service) -> None:
+        live = [task for task in service.tasks if task.live]
+        if live:
+            self._stop(service, live)
+        self._inactive_when_drained(service)
+
+    def _inactive_when_drained(self, service: Service) -> None:
+        """DRAINING ends when every task is at least STOPPING (DeleteService's documentation)."""
+        gone = ("STOPPING", "DEPROVISIONING", "STOPPED")
+        if service.status == "DRAINING" and all(task.status in gone for task in service.tasks):
+            service.status, service.inactive_at = "INACTIVE", self._clock.now()
+            self._later(self._timings.discovery_removal, lambda: self._forget_endpoints(service))
+            self._later(self._timings.inactive_visible, lambda: self._purge(service))
+        self._stamp_gone(service)
+
+    def _forget_endpoints(self, service: Service) -> None:
+        self._connect.forget(service, [e for d in service.deployments for e in _endpoints(d)])
+        for deployment in service.deployments:
+            deployment.connect = None
+        self._stamp_gone(service)
+
+    def _stamp_gone(self, service: Service) -> None:
+        connected = any(_endpoints(deployment) for deployment in service.deployments)
+        ended = all(task.status == "STOPPED" for task in service.tasks)
+        if service.status == "INACTIVE" and ended and not connected:
+            self.gone_moments.setdefault(service.arn, self._clock.now())
+
+    def _purge(self, service: Service) -> None:
+        if service.cluster.services.get(service.name) is service:
+            del service.cluster.services[service.name]
+
+    # --- making ------------------------------------------------------------------------------
+
+    def _new_task(self, service: Service, deployment: Deployment) -> Task:
+        task_id = uuid.uuid4().hex
+        cluster = service.cluster
+        subnets = (deployment.network_configuration or {})["awsvpcConfiguration"]["subnets"]
+        placed = len(service.tasks)
+        task = Task(
+            id=task_id,
+            arn=self._account.arn("ecs", f"task/{cluster.name}/{task_id}"),
+            cluster=cluster,
+            service=service,
+            deployment=deployment,
+            definition=deployment.task_definition,
+            subnet_id=subnets[placed % len(subnets)],
+            containers=[
+                self._container(cluster.name, task_id, item)
+                for item in deployment.task_definition.containers
+            ],
+            proxy=self._proxy(cluster.name, task_id) if deployment.connect else None,
+            tags=_task_tags(service, deployment),
+            created_at=self._clock.now(),
+            group=f"service:{service.name}",
+            started_by=deployment.id,
+            interface_attachment_id=str(uuid.uuid4()),
+            connect_attachment_id=str(uuid.uuid4()) if deployment.connect else None,
+        )
+        cluster.tasks[task_id] = task
+        return task
+
+    def _container(self, cluster: str, task_id: str, definition: dict[str, Any]) -> ContainerState:
+        return ContainerState(
+            name=definition["name"],
+            arn=self._container_arn(cluster, task_id),
+            image=definition["image"],
+            definition=definition,
+            essential=definition["essential"],
+        )
+
+    def _proxy(self, cluster: str, task_id: str) -> ContainerState:
+        suffix = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(5))
+        return ContainerState(
+            name=f"ecs-service-connect-{suffix}",
+            arn=self._container_arn(cluster, task_id),
+            image="",
+            definition={},
+            essential=True,
+        )
+
+    def _container_arn(self, cluster: str, task_id: str) -> str:
+        return self._account.arn("ecs", f"container/{cluster}/{task_id}/{uuid.uuid4()}")
+
+    def _tell(self, service: Service, message: str) -> None:
+        service.tell(ServiceEvent(str(uuid.uuid4()), self._clock.now(), message))
+
+    def _tell_once(self, service: Service, message: str) -> None:
+        """What ECS does not repeat while it lasts (H25)."""
+        since = self._clock.now() - DUPLICATE_EVENTS_SUPPRESSED
+        if all(e.message != message or e.created_at < since for e in service.events):
+            self._tell(service, message)
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> Timer:
+        return self._clock.call_later(seconds, self._locked(action))
+
+
+def _endpoints(deployment: Deployment) -> tuple[Endpoint, ...]:
+    return deployment.connect.endpoints if deployment.connect is not None else ()
+
+
+def _newest_unhealthy_first(tasks: list[Task]) -> list[Task]:
+    return sorted(tasks, key=lambda task: (task.serving, -task.created_at))
+
+
+def _on_fargate(deployment: Deployment) -> bool:
+    providers = [item["capacityProvider"] for item in deployment.capacity_provider_strategy]
+    return deployment.launch_type == "FARGATE" or any("FARGATE" in name for name in providers)
+
+
+def _trusts_tasks(trust_policy: str) -> bool:
+    for statement in json.loads(trust_policy).get("Statement", []):
+        principals = statement.get("Principal", {}).get("Service", [])
+        if "ecs-tasks.amazonaws.com" in (
+            [principals] if isinstance(principals, str) else principals
+        ):
+            return True
+    return False
+
+
+def _task_tags(service: Service, deployment: Deployment) -> dict[str, str]:
+    tags: dict[str, str] = {}
+    if service.managed_tags:
+        tags["aws:ecs:clusterName"] = service.cluster.name
+        tags["aws:ecs:serviceName"] = service.name
+    if service.propagate_tags == "SERVICE":
+        tags |= service.tags
+    elif service.propagate_tags == "TASK_DEFINITION":
+        tags |= deployment.task_definition.tags
+    return tags

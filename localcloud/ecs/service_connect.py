@@ -1,0 +1,208 @@
+"""Service Connect: namespaces, endpoints and who resolves them; Cloud Map follows the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from localcloud.account import random_id
+from localcloud.cloudmap.model import Namespace
+from localcloud.cloudmap.registry import MANAGED_BY_ECS, CloudMap
+from localcloud.ecs import errors
+from localcloud.ecs.model import Endpoint, Service, ServiceConnect, Task, TaskDefinition
+from localcloud.ecs.runtime_calls import RuntimeCalls
+from localcloud.ecs.validation import check_namespace_name
+from localcloud.tasks.runtime import ClientAlias, Ingress
+
+
+class ServiceConnectPlane:
+    """All endpoints of all namespaces. Called with the control plane's lock held."""
+
+    def __init__(self, cloudmap: CloudMap, runtime: RuntimeCalls) -> None:
+        self._cloudmap = cloudmap
+        self._runtime = runtime
+        self._endpoints: dict[str, Endpoint] = {}
+        self._owners: dict[str, str] = {}
+        """Id of the ECS service, by endpoint key."""
+        self._addresses: dict[str, dict[str, tuple[str, int]]] = {}
+        """By endpoint key, then by task id."""
+
+    def namespace(self, identifier: str) -> Namespace:
+        """By ARN it must exist (C04); a name that Cloud Map does not know is created (N03, N09)."""
+        if identifier.startswith("arn:"):
+            found = self._cloudmap.namespace(identifier)
+            if found is None:
+                raise errors.namespace_not_found(identifier)
+            return found
+        check_namespace_name(identifier)
+        return self._cloudmap.namespace_called(identifier) or self._cloudmap.create_namespace(
+            identifier, f"ecs-{random_id(32)}", tags={MANAGED_BY_ECS: "true"}
+        )
+
+    def existing_namespace(self, identifier: str) -> Namespace:
+        """By name or ARN; nothing is created."""
+        found = self._cloudmap.namespace(identifier) or self._cloudmap.namespace_called(identifier)
+        if found is None:
+            raise errors.namespace_not_found(identifier)
+        return found
+
+    def namespace_state(self, arn: str) -> Literal["EXISTS", "CREATING", "GONE"]:
+        namespace = self._cloudmap.namespace_being_made(arn)
+        if namespace is None:
+            return "GONE"
+        return "EXISTS" if namespace.exists else "CREATING"
+
+    def completed(
+        self, configuration: Mapping[str, Any], default_namespace: str | None
+    ) -> dict[str, Any]:
+        """The configuration as ECS returns it: namespace as ARN, names and aliases filled in."""
+        completed = dict(configuration)
+        if "logConfiguration" in completed:
+            completed["logConfiguration"] = {"secretOptions": [], **completed["logConfiguration"]}
+        if not configuration["enabled"]:
+            return completed
+        identifier = configuration.get("namespace") or default_namespace
+        if not identifier:
+            raise errors.invalid_parameter("Namespace is missing")  # S09
+        namespace = self.namespace(identifier)
+        completed["namespace"] = namespace.arn
+        if "services" in configuration:
+            completed["services"] = [
+                _completed_service(item, namespace) for item in configuration["services"]
+            ]
+        return completed
+
+    def check_free(self, completed: Mapping[str, Any], owner_id: str | None) -> None:
+        """No other service has these discovery names (S07) and aliases (S12) in the namespace."""
+        namespace = self._namespace_of(completed)
+        for item in completed.get("services", []):
+            key = f"{namespace.id}/{item['discoveryName']}"
+            taken = self._cloudmap.service_named(namespace, item["discoveryName"])
+            if taken is not None and self._owners.get(key) != owner_id:
+                raise errors.invalid_parameter(f"SC service is already used by {namespace.arn}")
+            wanted = {(alias["dnsName"], alias["port"]) for alias in item.get("clientAliases", [])}
+            for endpoint in self._endpoints_in(namespace.id):
+                clash = wanted & {(alias.dns_name, alias.port) for alias in endpoint.aliases}
+                if clash and self._owners[endpoint.key] != owner_id:
+                    listed = ", ".join(f"{dns_name}:{port}" for dns_name, port in sorted(clash))
+                    raise errors.invalid_parameter(
+                        f"The client alias {listed} is already used by the endpoint "
+                        f"{endpoint.discovery_name} of {namespace.arn}"
+                    )
+
+    def connect(
+        self, completed: Mapping[str, Any], definition: TaskDefinition, owner_id: str
+    ) -> ServiceConnect:
+        """Make the endpoints: a Cloud Map service each, unless this service has it already."""
+        namespace = self._namespace_of(completed)
+        endpoints = []
+        for item in completed.get("services", []):
+            endpoint = self._endpoint(item, namespace, definition)
+            self._endpoints[endpoint.key] = endpoint
+            self._owners[endpoint.key] = owner_id
+            self._addresses.setdefault(endpoint.key, {})
+            endpoints.append(endpoint)
+        return ServiceConnect(
+            configuration=dict(completed),
+            namespace_id=namespace.id,
+            endpoints=tuple(endpoints),
+            log=completed.get("logConfiguration"),
+        )
+
+    def visible_aliases(self, namespace_id: str) -> tuple[ClientAlias, ...]:
+        """What a deployment that begins now will ever resolve (P08)."""
+        return tuple(
+            alias for endpoint in self._endpoints_in(namespace_id) for alias in endpoint.aliases
+        )
+
+    def register(self, task: Task) -> None:
+        """List a running task as an instance of each endpoint that it serves."""
+        connect, interface = task.deployment.connect, task.interface
+        if connect is None or interface is None:
+            return
+        for endpoint in connect.endpoints:
+            record = self._cloudmap.service(endpoint.discovery_arn)
+            if record is None:
+                continue
+            self._cloudmap.put_instance(
+                record,
+                task.id,
+                {
+                    "AWS_INSTANCE_IPV4": interface.private_ip,
+                    "AWS_INSTANCE_PORT": str(endpoint.ingress.port),
+                    "AvailabilityZone": interface.availability_zone,
+                    "DeploymentId": task.deployment.id,
+                },
+            )
+            self._addresses[endpoint.key][task.id] = (interface.private_ip, endpoint.ingress.port)
+            self._tell_runtime(endpoint.key)
+
+    def deregister(self, task: Task) -> None:
+        connect = task.deployment.connect
+        for endpoint in connect.endpoints if connect is not None else ():
+            record = self._cloudmap.service(endpoint.discovery_arn)
+            if record is not None:
+                self._cloudmap.drop_instance(record, task.id)
+            if self._addresses.get(endpoint.key, {}).pop(task.id, None) is not None:
+                self._tell_runtime(endpoint.key)
+
+    def forget(self, service: Service, endpoints: Iterable[Endpoint]) -> None:
+        """Remove endpoints that the service no longer has, and their Cloud Map services."""
+        for endpoint in endpoints:
+            if self._owners.get(endpoint.key) != service.id:
+                continue
+            del self._owners[endpoint.key], self._endpoints[endpoint.key]
+            self._addresses.pop(endpoint.key, None)
+            record = self._cloudmap.service(endpoint.discovery_arn)
+            if record is not None:
+                self._cloudmap.drop_service(record)
+
+    def _endpoint(
+        self, item: Mapping[str, Any], namespace: Namespace, definition: TaskDefinition
+    ) -> Endpoint:
+        name: str = item["discoveryName"]
+        key = f"{namespace.id}/{name}"
+        mapping = definition.port_mapping(item["portName"]) or {}
+        record = self._cloudmap.service_named(namespace, name)
+        if record is None:
+            record = self._cloudmap.create_service_for(
+                namespace, name, f"ecs-{random_id(32)}", tags={MANAGED_BY_ECS: "true"}
+            )
+        ingress = Ingress(
+            port_name=item["portName"],
+            endpoint=key,
+            port=item.get("ingressPortOverride") or mapping["containerPort"],
+            container_port=mapping["containerPort"],
+            app_protocol=mapping.get("appProtocol"),
+        )
+        aliases = tuple(
+            ClientAlias(alias["dnsName"], alias["port"], key, ingress.app_protocol)
+            for alias in item.get("clientAliases", [])
+        )
+        return Endpoint(key, name, record.arn, ingress, aliases)
+
+    def _namespace_of(self, completed: Mapping[str, Any]) -> Namespace:
+        """Of a completed configuration; a namespace that ECS is just creating counts."""
+        identifier = completed["namespace"]
+        found = self._cloudmap.namespace_being_made(identifier)
+        if found is None:
+            raise errors.namespace_not_found(identifier)
+        return found
+
+    def _endpoints_in(self, namespace_id: str) -> list[Endpoint]:
+        prefix = f"{namespace_id}/"
+        return [item for key, item in self._endpoints.items() if key.startswith(prefix)]
+
+    def _tell_runtime(self, key: str) -> None:
+        self._runtime.set_endpoint(key, list(self._addresses[key].values()))
+
+
+def _completed_service(item: Mapping[str, Any], namespace: Namespace) -> dict[str, Any]:
+    discovery_name = item.get("discoveryName", item["portName"])
+    completed = {**item, "discoveryName": discovery_name}
+    if "clientAliases" in item:
+        completed["clientAliases"] = [
+            {"dnsName": f"{discovery_name}.{namespace.name}", **alias}
+            for alias in item["clientAliases"]
+        ]
+    return completed

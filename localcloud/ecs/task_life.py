@@ -1,0 +1,323 @@
+"""The life of one task: PROVISIONING, PENDING, RUNNING, DEACTIVATING ... STOPPED.
+
+Time comes from the clock, facts come from the runtime; whoever placed the task (a service's
+scheduler) hears of every change. State names: "Amazon ECS task lifecycle" in the developer guide.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from localcloud.clock import Clock
+from localcloud.ecs.log_delivery import MISSING_GROUP, LogDelivery, log_target
+from localcloud.ecs.model import ContainerState, Health, StopCode, Task, TaskStatus
+from localcloud.ecs.runtime_calls import RuntimeCalls
+from localcloud.ecs.service_connect import ServiceConnectPlane
+from localcloud.network import Network
+from localcloud.tasks import runtime
+from localcloud.timings import Timings
+
+_log = logging.getLogger(__name__)
+
+STOPPED_VISIBLE = 3600.0
+"""Seconds for which a stopped task is described (H22)."""
+_KILL_GRACE = 10.0
+"""Seconds after SIGKILL was due until a container counts as dead without word of the runtime."""
+
+Locked = Callable[[Callable[[], None]], Callable[[], None]]
+
+
+class TaskListener(Protocol):
+    def task_changed(self, task: Task) -> None:
+        """A task's status, health or registration is another than before."""
+
+
+class TaskLives:
+    """Moves tasks through their lives; the observer of the runtime.
+
+    `begin` and `stop` are called with the control plane's lock held; the observer's methods are
+    called by the runtime and take it through `locked`.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        timings: Timings,
+        locked: Locked,
+        network: Network,
+        connect: ServiceConnectPlane,
+        logs: LogDelivery,
+        runtime_calls: RuntimeCalls,
+    ) -> None:
+        self._clock = clock
+        self._timings = timings
+        self._locked = locked
+        self._network = network
+        self._connect = connect
+        self._logs = logs
+        self._runtime = runtime_calls
+        self._tasks: dict[str, Task] = {}
+        self._listener: TaskListener | None = None
+
+    def listen(self, listener: TaskListener) -> None:
+        self._listener = listener
+
+    def begin(self, task: Task) -> None:
+        """A task was placed: provision it, pull its images, start it."""
+        self._tasks[task.id] = task
+        self._later(self._timings.provisioning, lambda: self._provisioned(task))
+
+    def stop(self, task: Task, code: StopCode, reason: str) -> None:
+        """Take a task out of service and end it. One that is already stopping is left alone."""
+        if not task.live:
+            return
+        task.desired_status = "STOPPED"
+        task.stop_code, task.stopped_reason = code, reason
+        task.stopping_at = self._clock.now()
+        if task.registered and task.deployment.connect is not None:
+            self._become(task, "DEACTIVATING")
+            self._later(self._timings.registration, lambda: self._deactivated(task))
+        else:
+            self._stop_containers(task)
+
+    # --- what the runtime observes (localcloud.tasks.runtime.TaskObserver) ---------------------
+
+    def pull_failed(self, task_id: str, container: str, reason: str) -> None:
+        def failed(task: Task) -> None:
+            state = task.container(container)
+            if state is not None:
+                state.reason = reason
+            task.handed_to_runtime = False
+            self.stop(task, "TaskFailedToStart", reason)
+
+        self._observed(task_id, failed)
+
+    def started(self, task_id: str) -> None:
+        def running(task: Task) -> None:
+            if not task.live or task.status != "PENDING":
+                return
+            now = self._clock.now()
+            task.pull_stopped_at, task.started_at = task.pull_stopped_at or now, now
+            for container in task.all_containers:
+                if container.status == "PENDING":
+                    container.status = "RUNNING"
+            if task.proxy is not None:
+                task.proxy.health = "HEALTHY"
+            task.deployment.any_task_ran = True
+            connect = task.deployment.connect
+            if connect is not None and connect.endpoints:
+                self._later(self._timings.registration, lambda: self._register(task))
+            else:
+                task.registered = True
+            self._become(task, "RUNNING")
+
+        self._observed(task_id, running)
+
+    def container_exited(
+        self, task_id: str, container: str, exit_code: int, reason: str | None
+    ) -> None:
+        def exited(task: Task) -> None:
+            state = task.container(container)
+            if state is None or state.status == "STOPPED":
+                return
+            state.status, state.exit_code = "STOPPED", exit_code
+            state.reason = reason or state.reason
+            state.health = "UNKNOWN"
+            if state.essential and task.live:
+                self.stop(task, "EssentialContainerExited", "Essential container in task exited")
+            elif not task.live:
+                self._finish_when_ended(task)
+            else:
+                self._changed(task)
+
+        self._observed(task_id, exited)
+
+    def container_health(self, task_id: str, container: str, status: runtime.HealthStatus) -> None:
+        def checked(task: Task) -> None:
+            state = task.container(container)
+            if state is None or state.status != "RUNNING":
+                return
+            before: Health = task.health
+            state.health = status
+            if task.health != before:
+                self._changed(task)
+
+        self._observed(task_id, checked)
+
+    def output(self, target: runtime.LogTarget, timestamp_ms: int, line: str) -> None:
+        self._locked(lambda: self._logs.put(target, timestamp_ms, line))()
+
+    # --- within ------------------------------------------------------------------------------
+
+    def _provisioned(self, task: Task) -> None:
+        if not task.live:
+            return
+        configuration = (task.deployment.network_configuration or {}).get("awsvpcConfiguration", {})
+        groups = configuration.get("securityGroups") or [self._network.default_security_group()]
+        task.interface = self._network.attach(
+            task.subnet_id,
+            groups,
+            public=configuration.get("assignPublicIp") == "ENABLED",
+            owner_arn=task.arn,
+        )
+        task.connectivity_at = task.pull_started_at = self._clock.now()
+        self._become(task, "PENDING")
+        if not self._open_logs(task):
+            self.stop(task, "TaskFailedToStart", MISSING_GROUP)
+            return
+        self._later(self._timings.pull, lambda: self._hand_to_runtime(task))
+
+    def _open_logs(self, task: Task) -> bool:
+        connect = task.deployment.connect
+        for container in task.all_containers:
+            configuration = container.definition.get("logConfiguration")
+            if container is task.proxy and connect is not None:
+                configuration = connect.log
+            container.log = log_target(configuration, container.name, task.id)
+            if container.log is not None and not self._logs.open(container.log, configuration):
+                return False
+        return True
+
+    def _hand_to_runtime(self, task: Task) -> None:
+        if not task.live:
+            return
+        task.pull_stopped_at = self._clock.now()
+        task.handed_to_runtime = True
+        self._runtime.start(_for_runtime(task, self._timings), self)
+
+    def _register(self, task: Task) -> None:
+        if not task.live or task.status != "RUNNING":
+            return
+        self._connect.register(task)
+        task.registered = True
+        self._changed(task)
+
+    def _deactivated(self, task: Task) -> None:
+        self._connect.deregister(task)
+        task.registered = False
+        self._stop_containers(task)
+
+    def _stop_containers(self, task: Task) -> None:
+        self._become(task, "STOPPING")
+        if task.handed_to_runtime:
+            self._runtime.stop(task.id)
+            longest = max(_stop_timeout(item, self._timings) for item in task.containers)
+            self._later(longest + _KILL_GRACE, lambda: self._give_up_waiting(task))
+        else:
+            for container in task.all_containers:
+                container.status = "STOPPED"
+        self._finish_when_ended(task)
+
+    def _give_up_waiting(self, task: Task) -> None:
+        """SIGKILL is final on AWS, so it is here, whatever the runtime has said."""
+        silent = [item for item in task.containers if item.status != "STOPPED"]
+        for container in silent:
+            _log.warning("task %s: no word of the end of %s", task.id, container.name)
+            container.status, container.exit_code = "STOPPED", 137
+        if silent:
+            self._finish_when_ended(task)
+
+    def _finish_when_ended(self, task: Task) -> None:
+        """The proxy ends with the last container that it serves."""
+        if task.status != "STOPPING" or any(c.status != "STOPPED" for c in task.containers):
+            return
+        if task.proxy is not None:
+            task.proxy.status, task.proxy.health = "STOPPED", "UNKNOWN"
+            if task.handed_to_runtime and task.proxy.exit_code is None:
+                task.proxy.exit_code = 0
+        task.execution_stopped_at = self._clock.now()
+        self._become(task, "DEPROVISIONING")
+        self._later(self._timings.deprovisioning, lambda: self._deprovisioned(task))
+
+    def _deprovisioned(self, task: Task) -> None:
+        if task.interface is not None:
+            self._network.release(task.interface)
+        task.stopped_at = self._clock.now()
+        del self._tasks[task.id]
+        self._later(STOPPED_VISIBLE, lambda: self._purge(task))
+        self._become(task, "STOPPED")
+
+    def _purge(self, task: Task) -> None:
+        task.cluster.tasks.pop(task.id, None)
+
+    def _become(self, task: Task, status: TaskStatus) -> None:
+        task.status = status
+        self._changed(task)
+
+    def _changed(self, task: Task) -> None:
+        task.version += 1
+        if self._listener is not None:
+            self._listener.task_changed(task)
+
+    def _observed(self, task_id: str, action: Callable[[Task], None]) -> None:
+        def act() -> None:
+            task = self._tasks.get(task_id)
+            if task is not None:
+                action(task)
+
+        self._locked(act)()
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        self._clock.call_later(seconds, self._locked(action))
+
+
+def _stop_timeout(container: ContainerState, timings: Timings) -> float:
+    seconds: float = container.definition.get("stopTimeout", timings.stop_timeout)
+    return seconds
+
+
+def _for_runtime(task: Task, timings: Timings) -> runtime.Task:
+    assert task.interface is not None, "a task has its interface before its containers"
+    return runtime.Task(
+        task_id=task.id,
+        private_ip=task.interface.private_ip,
+        containers=tuple(_container(state, timings) for state in task.containers),
+        proxy=_proxy(task),
+    )
+
+
+def _container(state: ContainerState, timings: Timings) -> runtime.Container:
+    definition = state.definition
+    return runtime.Container(
+        name=state.name,
+        image=state.image,
+        command=tuple(definition.get("command", ())),
+        entry_point=tuple(definition.get("entryPoint", ())),
+        environment={item["name"]: item["value"] for item in definition.get("environment", ())},
+        ports=tuple(
+            mapping["containerPort"]
+            for mapping in definition["portMappings"]
+            if mapping.get("protocol", "tcp") == "tcp"
+        ),
+        essential=state.essential,
+        stop_timeout=_stop_timeout(state, timings),
+        log=state.log,
+        health_check=_health_check(definition),
+    )
+
+
+def _health_check(definition: dict[str, object]) -> runtime.HealthCheck | None:
+    check = definition.get("healthCheck")
+    if not isinstance(check, dict):
+        return None
+    return runtime.HealthCheck(
+        command=tuple(check["command"]),
+        interval=check["interval"],
+        timeout=check["timeout"],
+        retries=check["retries"],
+        start_period=check.get("startPeriod", 0),
+    )
+
+
+def _proxy(task: Task) -> runtime.Proxy | None:
+    connect = task.deployment.connect
+    if task.proxy is None or connect is None:
+        return None
+    return runtime.Proxy(
+        container_name=task.proxy.name,
+        ingress=tuple(endpoint.ingress for endpoint in connect.endpoints),
+        client_aliases=task.deployment.visible_aliases,
+        log=task.proxy.log,
+    )

@@ -1,0 +1,226 @@
+"""Network interfaces of tasks, and who may reach them.
+
+The addresses are not bound on this machine. A task's interface is a record in moto's EC2, so that
+DescribeNetworkInterfaces shows it; `Network.route` says what a connection to an address would
+meet on AWS.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from moto.ec2 import ec2_backends
+
+from localcloud.account import Account
+
+PUBLIC_ADDRESSES = ipaddress.IPv4Network("203.0.113.0/24")
+"""Addresses that no network on the Internet has (RFC 5737)."""
+_RESERVED_IN_A_SUBNET = 4
+"""AWS keeps a subnet's first four addresses (and the last) for itself."""
+
+
+@dataclass(frozen=True)
+class Interface:
+    id: str
+    subnet_id: str
+    availability_zone: str
+    mac_address: str
+    private_ip: str
+    private_dns_name: str
+    public_ip: str | None
+
+
+@dataclass(frozen=True)
+class InVpc:
+    """A connection that begins in a subnet of the VPC."""
+
+    subnet_id: str
+    security_group_ids: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Internet:
+    """A connection that begins outside of the VPC."""
+
+
+Source = InVpc | Internet
+
+
+@dataclass(frozen=True)
+class Reached:
+    """It arrives: at this port of the task that has this private address."""
+
+    private_ip: str
+    port: int
+
+
+@dataclass(frozen=True)
+class TimedOut:
+    """Nothing ever answers: no route, no such host, or a security group that does not admit it."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The host answers that nothing listens on the port."""
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """Not an address of this cloud; it says nothing about what is there."""
+
+
+Route = Reached | TimedOut | Refused | Unreachable
+
+
+@dataclass(frozen=True)
+class IngressRule:
+    """One permission of a security group. `ports` None: every port."""
+
+    protocol: str
+    ports: tuple[int, int] | None
+    cidr: ipaddress.IPv4Network | None
+    source_group_id: str | None
+
+    def admits(self, port: int, network: ipaddress.IPv4Network, group_ids: frozenset[str]) -> bool:
+        """Whether it lets TCP from `network` (and a source with these groups) in to `port`."""
+        if self.protocol not in ("tcp", "-1"):
+            return False
+        if self.ports is not None and not self.ports[0] <= port <= self.ports[1]:
+            return False
+        if self.source_group_id is not None:
+            return self.source_group_id in group_ids
+        return self.cidr is not None and network.subnet_of(self.cidr)
+
+
+EVERYWHERE = ipaddress.IPv4Network("0.0.0.0/0")
+
+
+class Network:
+    """The task interfaces of the account's VPC. Called with the control plane's lock held.
+
+    `listens(private ip, port)` says whether anything at a task's address takes connections.
+    """
+
+    def __init__(self, account: Account, listens: Callable[[str, int], bool]) -> None:
+        self._account = account
+        self._listens = listens
+        self._by_private_ip: dict[str, Interface] = {}
+        self._by_public_ip: dict[str, Interface] = {}
+
+    def attach(
+        self, subnet_id: str, security_group_ids: Iterable[str], *, public: bool, owner_arn: str
+    ) -> Interface:
+        """Make a task's interface, described by EC2 until it is released."""
+        subnet = self._ec2.get_subnet(subnet_id)
+        public_ip = self._free_public_ip() if public else None
+        record = self._ec2.create_network_interface(
+            subnet,
+            self._free_private_ip(subnet.cidr),
+            group_ids=list(security_group_ids),
+            description=owner_arn.replace(":task/", ":attachment/"),
+        )
+        record.status, record.interface_type = "in-use", "interface"
+        record.requester_managed = True
+        record.public_ip = public_ip
+        interface = Interface(
+            id=record.id,
+            subnet_id=subnet_id,
+            availability_zone=subnet.availability_zone,
+            mac_address=record.mac_address,
+            private_ip=record.private_ip_address,
+            private_dns_name=_private_dns_name(record.private_ip_address, self._account.region),
+            public_ip=public_ip,
+        )
+        self._by_private_ip[interface.private_ip] = interface
+        if public_ip is not None:
+            self._by_public_ip[public_ip] = interface
+        return interface
+
+    def release(self, interface: Interface) -> None:
+        """Delete it; its addresses are free again."""
+        del self._by_private_ip[interface.private_ip]
+        if interface.public_ip is not None:
+            del self._by_public_ip[interface.public_ip]
+        self._ec2.enis.pop(interface.id, None)
+
+    def availability_zone(self, subnet_id: str) -> str:
+        zone: str = self._ec2.get_subnet(subnet_id).availability_zone
+        return zone
+
+    def missing_subnets(self, subnet_ids: Iterable[str]) -> list[str]:
+        known = {subnet.id for by_zone in self._ec2.subnets.values() for subnet in by_zone.values()}
+        return [subnet_id for subnet_id in subnet_ids if subnet_id not in known]
+
+    def missing_security_groups(self, group_ids: Iterable[str]) -> list[str]:
+        known = {group_id for by_vpc in self._ec2.groups.values() for group_id in by_vpc}
+        return [group_id for group_id in group_ids if group_id not in known]
+
+    def default_security_group(self) -> str:
+        group_id: str = self._ec2.get_default_security_group(self._account.vpc_id).id
+        return group_id
+
+    def interface_at(self, ip: str) -> Interface | None:
+        """The interface that has this private or public address."""
+        return self._by_private_ip.get(ip) or self._by_public_ip.get(ip)
+
+    def route(self, source: Source, ip: str, port: int) -> Route:
+        """What a TCP connection from `source` to `ip` and `port` meets."""
+        address = ipaddress.IPv4Address(ip)
+        public = address in PUBLIC_ADDRESSES
+        if not public and address not in self._account.vpc_cidr:
+            return Unreachable()
+        if isinstance(source, InVpc) == public:
+            where = "public addresses" if public else "private addresses"
+            return TimedOut(f"there is no route from there to the VPC's {where}")
+        interface = self.interface_at(ip)
+        if interface is None:
+            return TimedOut(f"no network interface has the address {ip}")
+        network, groups = self._seen_as(source)
+        if not any(rule.admits(port, network, groups) for rule in self._rules(interface)):
+            return TimedOut(f"no security group of {interface.id} admits TCP {port} from there")
+        if not self._listens(interface.private_ip, port):
+            return Refused()
+        return Reached(interface.private_ip, port)
+
+    def _seen_as(self, source: Source) -> tuple[ipaddress.IPv4Network, frozenset[str]]:
+        if isinstance(source, Internet):
+            return EVERYWHERE, frozenset()
+        return self._ec2.get_subnet(source.subnet_id).cidr, source.security_group_ids
+
+    def _rules(self, interface: Interface) -> Iterator[IngressRule]:
+        for group in self._ec2.enis[interface.id].group_set:
+            for rule in group.ingress_rules:
+                yield _ingress_rule(rule)
+
+    def _free_private_ip(self, subnet: ipaddress.IPv4Network) -> str:
+        taken = {eni.private_ip_address for eni in self._ec2.enis.values()}
+        hosts = list(subnet.hosts())[_RESERVED_IN_A_SUBNET - 1 :]
+        return next(str(host) for host in hosts if str(host) not in taken)
+
+    def _free_public_ip(self) -> str:
+        hosts = PUBLIC_ADDRESSES.hosts()
+        return next(str(host) for host in hosts if str(host) not in self._by_public_ip)
+
+    @property
+    def _ec2(self) -> Any:
+        return ec2_backends[self._account.account_id][self._account.region]
+
+
+def _ingress_rule(rule: Any) -> IngressRule:
+    """moto's record of a rule in this module's words."""
+    ports = None if rule.ip_protocol == "-1" else (int(rule.from_port), int(rule.to_port))
+    return IngressRule(
+        protocol=rule.ip_protocol,
+        ports=ports,
+        cidr=ipaddress.IPv4Network(rule.cidr_ipv4) if rule.cidr_ipv4 else None,
+        source_group_id=(rule.source_group or {}).get("GroupId"),
+    )
+
+
+def _private_dns_name(private_ip: str, region: str) -> str:
+    return f"ip-{private_ip.replace('.', '-')}.{region}.compute.internal"

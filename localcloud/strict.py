@@ -1,0 +1,181 @@
+"""The strict control plane: ECS and Cloud Map by AWS's rules, in place of moto's.
+
+Two ways to have it:
+
+* `mock_account()` for tests in one process: moto's `mock_aws`, the account as found, a clock that
+  the test moves, and tasks that play scripts. No server, no thread.
+* `install()` for a server: call it once, before the moto server starts.
+
+What it changes in moto: the request handlers of ECS and Cloud Map are replaced, and those of the
+services whose records it reads and writes (EC2, Logs, IAM) hold its lock, because moto's backends
+are not safe under threads. The state of ECS and Cloud Map lives in the `ControlPlane`, not in
+moto's backends, so that moto's reset does not end it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import threading
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+import moto.ec2.urls
+import moto.ecs.urls
+import moto.iam.urls
+import moto.logs.urls
+import moto.servicediscovery.urls
+from moto import mock_aws
+from moto.ecs.responses import EC2ContainerServiceResponse
+from moto.servicediscovery.responses import ServiceDiscoveryResponse
+
+from localcloud import account as accounts
+from localcloud.account import Account
+from localcloud.clock import Clock, ManualClock
+from localcloud.cloudmap.registry import CloudMap
+from localcloud.cloudmap.responses import CloudMapResponse
+from localcloud.ecs.control_plane import Ecs
+from localcloud.ecs.responses import EcsResponse
+from localcloud.network import Network
+from localcloud.strict_response import Operation, StrictResponse
+from localcloud.tasks.runtime import TaskRuntime
+from localcloud.tasks.scripted import ScriptedRuntime
+from localcloud.timings import TEST, Timings
+
+_LOCKED_TOO = (moto.ec2.urls, moto.logs.urls, moto.iam.urls)
+_PATH = "{0}/$"
+
+
+class ControlPlane:
+    """ECS, Cloud Map and the task network of one account, on one clock.
+
+    `lock` guards all of it, and moto's EC2, Logs and IAM. It is held while a request is answered
+    and while the clock's actions run, never while the task runtime is called.
+    """
+
+    def __init__(
+        self, account: Account, clock: Clock, timings: Timings, runtime: TaskRuntime
+    ) -> None:
+        self.account = account
+        self.clock = clock
+        self.timings = timings
+        self.runtime = runtime
+        self.lock = threading.RLock()
+        self.network = Network(account, lambda ip, port: runtime.socket_of(ip, port) is not None)
+        self.cloudmap = CloudMap(account, clock, timings, self._locked)
+        self.ecs = Ecs(account, clock, timings, self._locked, self.network, self.cloudmap, runtime)
+
+    @property
+    def ready_moments(self) -> dict[str, list[tuple[str, float]]]:
+        """By service ARN: (deployment id, epoch seconds) for each deployment that became ready.
+
+        Ready: every desired task runs, is healthy where it declares a check, has its proxy, and is
+        registered in Cloud Map.
+        """
+        return self.ecs.scheduler.ready_moments
+
+    @property
+    def gone_moments(self) -> dict[str, float]:
+        """By ARN of a deleted service: epoch seconds when nothing of it was left."""
+        return self.ecs.scheduler.gone_moments
+
+    def _locked(self, action: Callable[[], None]) -> Callable[[], None]:
+        def act() -> None:
+            with self.lock:
+                action()
+
+        return act
+
+
+class Installation:
+    """The strict handlers in moto's tables; `undo` puts moto's own back."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        _check_patch_point(moto.ecs.urls, EC2ContainerServiceResponse)
+        _check_patch_point(moto.servicediscovery.urls, ServiceDiscoveryResponse)
+        tables = (moto.ecs.urls, moto.servicediscovery.urls, *_LOCKED_TOO)
+        self._before = [(module.url_paths, dict(module.url_paths)) for module in tables]
+        moto.ecs.urls.url_paths[_PATH] = _bound(EcsResponse, plane, plane.ecs.operations())
+        moto.servicediscovery.urls.url_paths[_PATH] = _bound(
+            CloudMapResponse, plane, plane.cloudmap.operations()
+        )
+        for module in _LOCKED_TOO:
+            for path, handler in module.url_paths.items():
+                module.url_paths[path] = _holding(plane.lock, handler)
+
+    def undo(self) -> None:
+        for table, before in self._before:
+            table.clear()
+            table.update(before)
+
+
+def install(clock: Clock, timings: Timings, runtime: TaskRuntime) -> ControlPlane:
+    """Seed the account and put the strict control plane in moto's place, for good.
+
+    Call it once in a process, before the moto server starts and after any reset of moto.
+    """
+    plane = ControlPlane(accounts.seed(), clock, timings, runtime)
+    Installation(plane)
+    return plane
+
+
+@contextlib.contextmanager
+def mock_account(
+    timings: Timings = TEST,
+    clock: Clock | None = None,
+    runtime: TaskRuntime | None = None,
+) -> Iterator[ControlPlane]:
+    """boto3 in this process talks to an account of its own, strict, until the block ends.
+
+    Without arguments the clock is a `ManualClock` (`plane.clock.advance(seconds)` lets time pass)
+    and the runtime a `ScriptedRuntime` on it (`plane.runtime.script(image, ...)`).
+    """
+    clock = clock if clock is not None else ManualClock()
+    runtime = runtime if runtime is not None else ScriptedRuntime(clock)
+    region = {"AWS_DEFAULT_REGION": accounts.REGION, "AWS_REGION": accounts.REGION}
+    with mock.patch.dict(os.environ, region), mock_aws():
+        plane = ControlPlane(accounts.seed(), clock, timings, runtime)
+        installation = Installation(plane)
+        try:
+            yield plane
+        finally:
+            installation.undo()
+            runtime.close()
+
+
+def _check_patch_point(urls: ModuleType, response: type) -> None:
+    """moto is pinned; should it be another version after all, say so before anything behaves oddly."""
+    handler = getattr(urls, "url_paths", {}).get(_PATH)
+    if getattr(handler, "__self__", None) is not response:
+        raise RuntimeError(
+            f"{urls.__name__} has no handler of {response.__name__} at {_PATH!r}: this version of "
+            "moto is not the pinned one, or a strict control plane is already installed."
+        )
+
+
+def _bound(
+    response: type[StrictResponse], plane: ControlPlane, operations: dict[str, Operation]
+) -> Any:
+    bound = type(
+        response.__name__,
+        (response,),
+        {
+            "__module__": response.__module__,
+            "operations": operations,
+            "lock": plane.lock,
+            "region_served": plane.account.region,
+        },
+    )
+    return bound.dispatch  # type: ignore[attr-defined]
+
+
+def _holding(lock: threading.RLock, handler: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(handler)
+    def hold(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return handler(*args, **kwargs)
+
+    return hold

@@ -1,0 +1,239 @@
+"""A task runtime in which nothing runs: each image plays a script, driven by the clock.
+
+An image without a script is pulled and started at once, is healthy where it declares a check, and
+stays until it is stopped:
+
+    runtime.script("registry/app:broken", pull_failed("CannotPullContainerError: ..."))
+    runtime.script("registry/app:crashes", exits(1, after=0.1, output=["no database"]))
+    runtime.script("registry/app:flaky", in_turn(exits(1, after=1), runs()))
+
+Seconds count from the moment in which the control plane hands the task over.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localcloud.clock import Clock
+from localcloud.tasks.runtime import Container, HealthStatus, Task, TaskObserver
+
+
+@dataclass(frozen=True)
+class Script:
+    """What becomes of one container. Made by the functions of this module."""
+
+    pull_failure: str | None = None
+    """AWS's text; the container is not started then."""
+    start_after: float | None = 0.0
+    """None: never."""
+    output: tuple[str, ...] = ()
+    """Lines that are printed when it has started."""
+    health: tuple[tuple[float, HealthStatus], ...] = ((0.0, "HEALTHY"),)
+    """What its health check says, seconds after the start; only where a check is declared."""
+    exit: tuple[float, int, str | None] | None = None
+    """Seconds after the start, exit code, AWS's reason where there is one."""
+    heeds_sigterm: bool = True
+
+
+class ScriptsInTurn:
+    """Another script for each task that is started; the last one for all that follow."""
+
+    def __init__(self, scripts: Sequence[Script]) -> None:
+        self._scripts = list(scripts)
+
+    def next(self) -> Script:
+        return self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
+
+
+def runs(after: float = 0.0, output: Sequence[str] = ()) -> Script:
+    """Starts and stays."""
+    return Script(start_after=after, output=tuple(output))
+
+
+def pull_failed(reason: str, after: float = 0.0) -> Script:
+    """Its image cannot be had; `reason` as AWS words it ("CannotPullContainerError: ...")."""
+    return Script(pull_failure=reason, start_after=after)
+
+
+def never_starts() -> Script:
+    """Stays PENDING."""
+    return Script(start_after=None)
+
+
+def exits(
+    code: int, after: float = 0.0, output: Sequence[str] = (), reason: str | None = None
+) -> Script:
+    """Starts, prints, and ends by itself."""
+    return Script(output=tuple(output), exit=(after, code, reason))
+
+
+def healthy(after: float) -> Script:
+    """Its health check says HEALTHY only then."""
+    return Script(health=((after, "HEALTHY"),))
+
+
+def never_healthy() -> Script:
+    """Its health check says nothing for ever: UNKNOWN."""
+    return Script(health=())
+
+
+def unhealthy(after: float = 0.0, healthy_before: bool = False) -> Script:
+    """Its health check says UNHEALTHY then."""
+    before: tuple[tuple[float, HealthStatus], ...] = ((0.0, "HEALTHY"),) if healthy_before else ()
+    return Script(health=(*before, (after, "UNHEALTHY")))
+
+
+def ignores_sigterm() -> Script:
+    """Ends only by SIGKILL, after its stop time-out, with exit code 137."""
+    return Script(heeds_sigterm=False)
+
+
+def in_turn(*scripts: Script) -> ScriptsInTurn:
+    return ScriptsInTurn(scripts)
+
+
+@dataclass
+class _Play:
+    task: Task
+    observer: TaskObserver
+    scripts: dict[str, Script]
+    running: set[str] = field(default_factory=set)
+    stopping: bool = False
+
+
+class ScriptedRuntime:
+    """A `localcloud.tasks.runtime.TaskRuntime`; also says what it was asked to run."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._scripts: dict[str, Script | ScriptsInTurn] = {}
+        self._plays: dict[str, _Play] = {}
+        self._lock = threading.RLock()
+        self.handed_over: list[Task] = []
+        """Every task that was ever to be started, in order."""
+        self.endpoints: dict[str, tuple[tuple[str, int], ...]] = {}
+        """Where each endpoint's aliases lead now."""
+
+    def script(self, image: str, script: Script | ScriptsInTurn) -> None:
+        """Containers of this image that start from now on play this script."""
+        with self._lock:
+            self._scripts[image] = script
+
+    def running(self) -> list[Task]:
+        """The tasks that have a running container."""
+        with self._lock:
+            return [play.task for play in self._plays.values() if play.running]
+
+    def exit(self, task_id: str, container: str, code: int, reason: str | None = None) -> None:
+        """Let a running container end now, whatever its script says."""
+        self._end(task_id, container, code, reason)
+
+    def report_health(self, task_id: str, container: str, status: HealthStatus) -> None:
+        """Let a container's health check say this now, whatever its script says."""
+        self._report(task_id, container, status)
+
+    # --- TaskRuntime -------------------------------------------------------------------------
+
+    def start(self, task: Task, observer: TaskObserver) -> None:
+        with self._lock:
+            self.handed_over.append(task)
+            scripts = {c.name: self._script_of(c) for c in task.containers}
+            self._plays[task.task_id] = _Play(task, observer, scripts)
+        for name, script in scripts.items():
+            if script.pull_failure is not None:
+                self._later(
+                    script.start_after or 0.0,
+                    lambda name=name, why=script.pull_failure: self._fail_pull(task, name, why),
+                )
+                return
+        delays = [script.start_after for script in scripts.values()]
+        slowest = max((delay for delay in delays if delay is not None), default=0.0)
+        if None not in delays:
+            self._later(slowest, lambda: self._begin(task.task_id))
+
+    def stop(self, task_id: str) -> None:
+        with self._lock:
+            play = self._plays.get(task_id)
+            if play is None or play.stopping:
+                return
+            play.stopping = True
+            never_started = {c.name for c in play.task.containers} - play.running
+        for container in play.task.containers:
+            script = play.scripts[container.name]
+            graceful = script.heeds_sigterm or container.name in never_started
+            delay, code = (0.0, 0) if graceful else (container.stop_timeout, 137)
+            self._later(
+                delay,
+                lambda name=container.name, code=code: self._end(task_id, name, code, None),
+            )
+
+    def set_endpoint(self, endpoint: str, addresses: Sequence[tuple[str, int]]) -> None:
+        with self._lock:
+            self.endpoints[endpoint] = tuple(addresses)
+
+    def socket_of(self, private_ip: str, port: int) -> Path | None:
+        """Nothing runs, so nothing listens."""
+        return None
+
+    def close(self) -> None:
+        with self._lock:
+            self._plays.clear()
+
+    # --- playing -----------------------------------------------------------------------------
+
+    def _script_of(self, container: Container) -> Script:
+        script = self._scripts.get(container.image, Script())
+        return script.next() if isinstance(script, ScriptsInTurn) else script
+
+    def _fail_pull(self, task: Task, container: str, reason: str) -> None:
+        with self._lock:
+            play = self._plays.pop(task.task_id, None)
+        if play is not None and not play.stopping:
+            play.observer.pull_failed(task.task_id, container, reason)
+
+    def _begin(self, task_id: str) -> None:
+        with self._lock:
+            play = self._plays.get(task_id)
+            if play is None or play.stopping:
+                return
+            play.running = {container.name for container in play.task.containers}
+        play.observer.started(task_id)
+        for container in play.task.containers:
+            self._play(play, container, play.scripts[container.name])
+
+    def _play(self, play: _Play, container: Container, script: Script) -> None:
+        task_id, name = play.task.task_id, container.name
+        if container.log is not None:
+            for line in script.output:
+                play.observer.output(container.log, int(self._clock.now() * 1000), line)
+        if container.health_check is not None:
+            for after, status in script.health:
+                self._later(after, lambda status=status: self._report(task_id, name, status))
+        if script.exit is not None:
+            after, code, reason = script.exit
+            self._later(after, lambda: self._end(task_id, name, code, reason))
+
+    def _report(self, task_id: str, container: str, status: HealthStatus) -> None:
+        with self._lock:
+            play = self._plays.get(task_id)
+            if play is None or container not in play.running:
+                return
+        play.observer.container_health(task_id, container, status)
+
+    def _end(self, task_id: str, container: str, code: int, reason: str | None) -> None:
+        with self._lock:
+            play = self._plays.get(task_id)
+            if play is None:
+                return
+            was_running = container in play.running
+            play.running.discard(container)
+            if play.stopping and not play.running:
+                del self._plays[task_id]
+        if was_running or play.stopping:
+            play.observer.container_exited(task_id, container, code, reason)
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        self._clock.call_later(seconds, action)
