@@ -72,6 +72,8 @@ class Image:
     """A regular expression that every tag of the image matches entirely."""
     program: Callable[[Launch], Sequence[str]]
     """The process to run: program and arguments."""
+    obeys_command: bool = False
+    """Whether a container's own `command` and `entryPoint` are what runs."""
 
 
 @dataclass(frozen=True)
@@ -194,8 +196,14 @@ CATALOGUE: tuple[Image, ...] = (
         _in(_OFFICIAL, "busybox"),
         rf"(latest|stable|musl|glibc|uclibc|{_VERSION}){_VARIANT}",
         _shell,
+        obeys_command=True,
     ),
-    Image(_in(_OFFICIAL, "alpine"), rf"(latest|edge|{_VERSION}){_VARIANT}", _shell),
+    Image(
+        _in(_OFFICIAL, "alpine"),
+        rf"(latest|edge|{_VERSION}){_VARIANT}",
+        _shell,
+        obeys_command=True,
+    ),
     Image(_in(_BIVOUAC, "echo"), "latest", _web_server("echo")),
     Image(_in(_BIVOUAC, "unhealthy"), "latest", _web_server("unhealthy")),
     Image(_in(_BIVOUAC, "slow"), r"\d+(\.\d+)?", _slow),

@@ -69,7 +69,7 @@ def _try_namespaces(files: RuntimeFiles) -> str | None:
         "hostname": "probe",
         "replaced_files": {},
         "writable": [str(files.root)],
-        "processes": [],
+        "containers": [],
         "forwards": [],
     }
     file = files.root / "probe.json"

@@ -10,13 +10,15 @@ from pathlib import Path
 from . import envoy
 from .files import RuntimeFiles
 from .images import Launch, Pulled
-from .runtime import Container, HealthCheck, Proxy, Task
+from .runtime import Container, HealthCheck, LogTarget, Proxy, Task
 from .sandbox.protocol import ForwardPlan, HealthPlan, Plan, ProcessPlan
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PROXY_STOP_TIMEOUT = 1.0
 _SHORTEST_CHECK = 1.0
 """Seconds. A scaled time-out below this would fail checks for the machine's own slowness."""
+
+_REMARK = "local cloud:"
 
 _NOBODY_PROXY = Proxy(container_name="", ingress=(), client_aliases=())
 
@@ -49,6 +51,32 @@ def prepare(
     return file
 
 
+def remarks(task: Task, pulled: Mapping[str, Pulled], host: Host) -> list[tuple[LogTarget, str]]:
+    """What a person must know who reads the task's logs: where it is not as on ECS."""
+    said = []
+    for container in task.containers:
+        overridden = container.command or container.entry_point
+        if container.log and overridden and not pulled[container.name].image.obeys_command:
+            said.append(
+                (
+                    container.log,
+                    f"{_REMARK} {container.image} has its own program here: "
+                    "command and entryPoint are not used",
+                )
+            )
+    if task.proxy is not None and task.proxy.log is not None and not host.isolated:
+        for alias in task.proxy.client_aliases:
+            if alias.app_protocol is None:
+                said.append(
+                    (
+                        task.proxy.log,
+                        f"{_REMARK} {alias.dns_name}:{alias.port} cannot be "
+                        "reached: without namespaces only aliases with an appProtocol can",
+                    )
+                )
+    return said
+
+
 def hostname(private_ip: str) -> str:
     """As in a VPC with IP-based names."""
     return "ip-" + private_ip.replace(".", "-")
@@ -79,7 +107,7 @@ class _Planner:
             "hostname": hostname(self.task.private_ip),
             "replaced_files": self._replaced_files() if self.host.isolated else {},
             "writable": [str(self.host.files.root), "/tmp", "/var/tmp", "/dev/shm"],
-            "processes": [
+            "containers": [
                 self._container(container, index)
                 for index, container in enumerate(self.task.containers)
             ],
@@ -87,8 +115,7 @@ class _Planner:
         }
         proxy = self._proxy()
         if proxy is not None:
-            plan["processes"].append(self._envoy(proxy))
-            plan["ready_socket"] = str(self._admin)
+            plan["proxy"] = {"process": self._envoy(proxy), "ready_socket": str(self._admin)}
         return plan
 
     @property
@@ -117,7 +144,6 @@ class _Planner:
             "argv": list(image.image.program(launch)),
             "env": self._environment(container),
             "stop_timeout": container.stop_timeout,
-            "outlives_the_others": False,
         }
         if container.health_check is not None and container.health_check.command[0] != "NONE":
             plan["health"] = self._health(container.health_check)
@@ -166,7 +192,6 @@ class _Planner:
             "argv": list(envoy.command(self.host.envoy, configuration)),
             "env": {},
             "stop_timeout": _PROXY_STOP_TIMEOUT,
-            "outlives_the_others": True,
         }
 
     def _applications(self) -> dict[int, tuple[str, int] | Path]:

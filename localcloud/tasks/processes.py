@@ -8,6 +8,7 @@ import logging
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from .envoy import find_envoy
 from .files import RuntimeFiles
 from .images import CannotPullError, Pulled, pull
 from .isolation import SANDBOX, Kind, choose_isolation
-from .plan import Host, directly_reached, prepare
+from .plan import Host, directly_reached, prepare, remarks
 from .runtime import LogTarget, Task, TaskObserver
 from .sandbox.protocol import STOP, Event
 
@@ -46,6 +47,8 @@ class ProcessRuntime:
         self.isolation: Kind = chosen.kind
         self.isolation_sentence = chosen.sentence
         """Says to people which isolation is active, and why."""
+        self.directory = self._files.root
+        """Holds every socket and file of the tasks, until `close`."""
         self._host = Host(self._files, program, chosen.kind == "namespace", health_scale)
         self._lock = threading.Lock()
         self._tasks: dict[str, _RunningTask] = {}
@@ -195,6 +198,9 @@ class _RunningTask:
         finally:
             if outside is not None:
                 outside.close()
+        now_ms = time.time_ns() // 1_000_000
+        for log, remark in remarks(self.task, pulled, self._host):
+            self._observer.output(log, now_ms, remark)
         with self._lock:
             self._sandbox = sandbox
             if self._abandoned:

@@ -115,7 +115,7 @@ class TaskObserver(Protocol):
 
 class TaskRuntime(Protocol):
     def start(self, task: Task, observer: TaskObserver) -> None:
-        """Pull, start every container, then the proxy. Returns at once; progress is observed."""
+        """Pull, start the proxy and, when it is ready, every container. Returns at once; progress is observed."""
 
     def stop(self, task_id: str) -> None:
         """SIGTERM, later SIGKILL, to what still runs. Returns at once; each end is observed.

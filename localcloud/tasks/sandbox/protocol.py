@@ -23,9 +23,13 @@ class ProcessPlan(TypedDict):
     argv: list[str]
     env: dict[str, str]
     stop_timeout: float
-    outlives_the_others: bool
-    """The proxy: it is stopped only when every other process has ended."""
     health: NotRequired[HealthPlan]
+
+
+class ProxyPlan(TypedDict):
+    process: ProcessPlan
+    ready_socket: str
+    """Its admin socket: it is ready when GET /ready there answers 200."""
 
 
 class ForwardPlan(TypedDict):
@@ -44,10 +48,10 @@ class Plan(TypedDict):
     """Path inside the task -> file of the server that stands there. Isolated only."""
     writable: list[str]
     """Directories that stay writable. Isolated only: everything else is read-only."""
-    processes: list[ProcessPlan]
+    proxy: NotRequired[ProxyPlan]
+    """Ready before the first container starts, stopped after the last one has ended."""
+    containers: list[ProcessPlan]
     forwards: list[ForwardPlan]
-    ready_socket: NotRequired[str]
-    """The proxy's admin socket: the task has started when GET /ready on it says so."""
 
 
 STOP = b"stop\n"

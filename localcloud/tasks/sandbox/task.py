@@ -34,22 +34,30 @@ class HeldTask:
         self._loop = Loop()
         self._running: list[_Process] = []
         self._stopping = False
+        self._proxy: _Process | None = None
 
     def hold(self) -> None:
+        """As on ECS: the proxy is ready before the first container starts, and goes last."""
         self._loop.watch(0, read=self._hear_server)
         for forward in self._plan["forwards"]:
             Forwarder(self._loop, listen_at(forward["listen"]), forward["to"])
-        for process in self._plan["processes"]:
-            self._start(process)
-        ready_socket = self._plan.get("ready_socket")
-        if ready_socket is None:
-            tell({"event": "started"})
+        proxy = self._plan.get("proxy")
+        if proxy is None:
+            self._start_containers()
         else:
-            ReadyProbe(self._loop, ready_socket, lambda: tell({"event": "started"}))
+            self._proxy = self._start(proxy["process"])
+            ReadyProbe(self._loop, proxy["ready_socket"], self._start_containers)
         if self._running:
             self._loop.run()
 
-    def _start(self, plan: ProcessPlan) -> None:
+    def _start_containers(self) -> None:
+        if self._stopping:
+            return
+        for process in self._plan["containers"]:
+            self._start(process)
+        tell({"event": "started"})
+
+    def _start(self, plan: ProcessPlan) -> _Process | None:
         name, isolated = plan["name"], self._plan["isolated"]
         reading, writing = os.pipe()
         try:
@@ -57,7 +65,7 @@ class HeldTask:
         except CannotStartError as problem:
             os.close(reading)
             tell({"event": "exited", "name": name, "code": 127, "reason": str(problem)})
-            return
+            return None
         finally:
             os.close(writing)
         output = LineReader(
@@ -79,6 +87,7 @@ class HeldTask:
         process = _Process(plan, pid, output, checks)
         self._running.append(process)
         self._loop.when_ended(pid, lambda code: self._ended(process, code))
+        return process
 
     def _ended(self, process: _Process, code: int) -> None:
         self._running.remove(process)
@@ -103,10 +112,9 @@ class HeldTask:
 
     def _stop_those_due(self) -> None:
         """The proxy is due when nothing else runs, so that the last requests are still answered."""
-        others_run = any(not each.plan["outlives_the_others"] for each in self._running)
-        for process in self._running:
-            due = not (process.plan["outlives_the_others"] and others_run)
-            if due and not process.told_to_stop:
+        containers = [each for each in self._running if each is not self._proxy]
+        for process in containers or self._running:
+            if not process.told_to_stop:
                 process.told_to_stop = True
                 signal_group(process.pid, signal.SIGTERM)
                 self._loop.call_later(process.plan["stop_timeout"], partial(self._kill, process))
@@ -116,9 +124,10 @@ class HeldTask:
             signal_group(process.pid, signal.SIGKILL)
 
     def _abandon(self) -> None:
+        """Nobody listens any more: kill, and go only when everything is reaped."""
+        self._loop.watch(0)
         for process in self._running:
             signal_group(process.pid, signal.SIGKILL)
-        self._loop.stop()
 
 
 def tell(event: Event) -> None:
