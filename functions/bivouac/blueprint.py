@@ -40,6 +40,8 @@ class ServiceBlueprint:
     """RegisterTaskDefinition arguments but tags; None where an existing definition is used."""
     existing_definition: str | None
     """The ARN of a definition that is not ours: used as it is, never deregistered."""
+    has_health_check: bool
+    """An essential container declares one, so tasks must become HEALTHY (H20)."""
     endpoints: tuple[Endpoint, ...]
     tags: dict[str, str]
 

@@ -34,6 +34,8 @@ class Check:
     name: str
     outcome: Outcome
     observed: str
+    endpoint: str = ""
+    """The port name of the endpoint that the check is about, where it is about one."""
 
     def to_json(self) -> dict[str, str]:
         return asdict(self)
@@ -130,9 +132,7 @@ def _task_healthy(task: Described, has_health_check: bool) -> bool:
     return not has_health_check or task.get("healthStatus") == "HEALTHY"
 
 
-def judge(
-    blueprint: ServiceBlueprint, expected: Expected, observed: Observed, has_health_check: bool
-) -> Progress:
+def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -> Progress:
     """Whether one service runs OUR deployment, healthy and connected (H01 to H25)."""
     name = blueprint.service_name
     service = observed.service
@@ -161,8 +161,8 @@ def judge(
     ]
     others = len(observed.running) - len(running)
     desired = service["desiredCount"]
-    healthy = sum(_task_healthy(task, has_health_check) for task in running)
-    what = "healthy" if has_health_check else "running"
+    healthy = sum(_task_healthy(task, blueprint.has_health_check) for task in running)
+    what = "healthy" if blueprint.has_health_check else "running"
     checks = [
         check(name, f"tasks {what}", healthy == desired == len(running), f"{healthy} of {desired}"),
         check(name, "only this deployment", others == 0, f"{others} task(s) of another deployment"),

@@ -46,6 +46,10 @@ class ClusterFailedError(BivouacError):
     """The cluster or its Service Connect attachment failed (C02)."""
 
 
+class NotProvenError(BivouacError):
+    """An endpoint has no check that is OK. The environment is not called ready."""
+
+
 class ServiceDrainingError(BivouacError):
     """A deleted service of the same name still drains (S02). The machine retries for ten minutes."""
 

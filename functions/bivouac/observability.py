@@ -1,4 +1,4 @@
-"""The one Logger and the one Metrics of all functions.
+"""The one Logger and the one Metrics of all functions, and what every handler has in common.
 
 Tracing is Lambda's active mode. Powertools' Tracer is not imported: it costs as much start-up time
 as boto3, and no step here is worth a subsegment of its own.
@@ -6,10 +6,41 @@ as boto3, and no step here is worth a subsegment of its own.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
+
+Event = dict[str, Any]
+Handler = Callable[[Event, Any], Event]
+
+_BUSINESS_KEYS = ("environment", "generation", "serviceName", "execution")
 
 logger = Logger()
 metrics = Metrics()
 
-__all__ = ["MetricUnit", "logger", "metrics"]
+
+def step(function: Callable[[Event], Event]) -> Handler:
+    """A Lambda handler of one step: binds the business keys to each log line, logs how it ended.
+
+    Errors pass through: their class name is the error name that the state machine sees."""
+
+    @functools.wraps(function)
+    @metrics.log_metrics
+    @logger.inject_lambda_context(clear_state=True)
+    def handler(event: Event, context: Any) -> Event:
+        logger.append_keys(**{key: event[key] for key in _BUSINESS_KEYS if key in event})
+        try:
+            answer = function(event)
+        except Exception as error:
+            logger.warning("step failed", error=type(error).__name__, reason=str(error))
+            raise
+        logger.info("step done", status=answer.get("status"))
+        return answer
+
+    return handler
+
+
+__all__ = ["Event", "MetricUnit", "logger", "metrics", "step"]

@@ -187,6 +187,11 @@ def _service(
         arguments=arguments,
         definition=definition if ours else None,
         existing_definition=None if ours else definition["taskDefinitionArn"],
+        has_health_check=any(
+            container.get("healthCheck")
+            for container in definition["containerDefinitions"]
+            if container.get("essential", True)
+        ),
         endpoints=tuple(_endpoints(draft, connect, ports, service.probe, path)),
         tags=tags,
     )

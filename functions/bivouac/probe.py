@@ -54,6 +54,15 @@ class Answer:
     observed: str
 
 
+def answer(targets: Sequence[dict[str, Any]], side: Side) -> dict[str, Any]:
+    """The checks as JSON, and whether none of them is NG."""
+    checks = prove([Target(**target) for target in targets], side)
+    return {
+        "proven": all(check.outcome is not Outcome.NG for check in checks),
+        "checks": [check.to_json() for check in checks],
+    }
+
+
 def prove(targets: Sequence[Target], side: Side) -> list[Check]:
     """Every target's check, asked side by side."""
     with ThreadPoolExecutor(max_workers=CONCURRENCY) as pool:
@@ -65,11 +74,12 @@ def _check(target: Target, side: Side) -> Check:
     where = "inside" if side == "private" else "outside"
     name = f"{target.endpoint} answers from {where} the VPC"
     if address is None:
-        return Check(target.service, name, Outcome.SKIP, target.not_public)
+        return Check(target.service, name, Outcome.SKIP, target.not_public, target.endpoint)
     ask = _ask_http if target.protocol == "http" else _ask_tcp
     answer = _in_a_row(lambda: ask(target, address))
     observed = f"{address}:{target.port} {answer.observed}"
-    return Check(target.service, name, Outcome.OK if answer.good else Outcome.NG, observed)
+    outcome = Outcome.OK if answer.good else Outcome.NG
+    return Check(target.service, name, outcome, observed, target.endpoint)
 
 
 def _in_a_row(ask: Callable[[], Answer]) -> Answer:
@@ -125,7 +135,3 @@ def _ask_tcp(target: Target, address: str) -> Answer:
     except OSError as error:
         return Answer(False, f"failed: {error or type(error).__name__}")
     return Answer(True, "answers") if received else Answer(False, "was closed by the proxy")
-
-
-def target_from_json(content: dict[str, Any]) -> Target:
-    return Target(**content)

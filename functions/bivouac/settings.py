@@ -31,10 +31,16 @@ class StackSettings:
 
     name_prefix: str
     table_name: str
+    settle_seconds: int
+    """The longest time-out of a function that changes anything: after a stop, it may run as long."""
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
-        return cls(_read(variables, "NAME_PREFIX"), _read(variables, "TABLE_NAME"))
+        return cls(
+            _read(variables, "NAME_PREFIX"),
+            _read(variables, "TABLE_NAME"),
+            int(_read(variables, "SETTLE_SECONDS")),
+        )
 
 
 @dataclass(frozen=True)

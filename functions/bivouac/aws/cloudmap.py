@@ -49,10 +49,15 @@ def tags_of(client: ServiceDiscoveryClient, arn: str) -> dict[str, str]:
     return from_cloud_map_tags(answer["Tags"])
 
 
-def get_operation(client: ServiceDiscoveryClient, operation_id: str) -> dict[str, Any]:
-    """Status SUBMITTED, PENDING, SUCCESS or FAIL with ErrorCode and ErrorMessage (N04)."""
+def get_operation(client: ServiceDiscoveryClient, operation_id: str) -> dict[str, Any] | None:
+    """Status SUBMITTED, PENDING, SUCCESS or FAIL with ErrorCode and ErrorMessage (N04).
+
+    None where Cloud Map does not know the operation, or no longer (N05)."""
     with translated(f"Cloud Map operation {operation_id}"):
-        return dict(client.get_operation(OperationId=operation_id)["Operation"])
+        try:
+            return dict(client.get_operation(OperationId=operation_id)["Operation"])
+        except client.exceptions.OperationNotFound:
+            return None
 
 
 def list_services(client: ServiceDiscoveryClient, namespace_id: str) -> list[dict[str, Any]]:

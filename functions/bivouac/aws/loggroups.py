@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bivouac.aws.faults import translated
@@ -10,15 +11,25 @@ if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
 
 
-def find(client: CloudWatchLogsClient, prefix: str) -> dict[str, str]:
-    """Log groups that begin with `prefix`: name to ARN (without the trailing `:*`)."""
+@dataclass(frozen=True)
+class LogGroup:
+    name: str
+    arn: str
+    """Without the trailing `:*`."""
+    retention_days: int | None
+
+
+def find(client: CloudWatchLogsClient, prefix: str) -> dict[str, LogGroup]:
+    """Log groups that begin with `prefix`, by name."""
     with translated(f"log groups {prefix}*"):
         pages = client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
-        return {
-            group["logGroupName"]: group["arn"].removesuffix(":*")
-            for page in pages
-            for group in page["logGroups"]
-        }
+        groups = [group for page in pages for group in page["logGroups"]]
+    return {
+        group["logGroupName"]: LogGroup(
+            group["logGroupName"], group["arn"].removesuffix(":*"), group.get("retentionInDays")
+        )
+        for group in groups
+    }
 
 
 def tags_of(client: CloudWatchLogsClient, arn: str) -> dict[str, str]:

@@ -1,0 +1,123 @@
+"""Close environment: raises the generation, so that no running create makes anything any more.
+
+A fence check and the AWS call after it are not one step, so a running create is stopped as well and
+its last function waited out. Repeating it is safe; an outdated intent changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bivouac import lease, naming, pace
+from bivouac.aws import clients, executions
+from bivouac.aws.records import Records
+from bivouac.errors import InvalidRequestError
+from bivouac.observability import Event, logger, step
+from bivouac.record import Follow, Leave, Status, Take, closing
+from bivouac.settings import StackSettings
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions import SFNClient
+
+_FIELDS = {"environment": str, "reason": str, "generation": int, "expiresAt": str}
+
+
+def problems(request: Event) -> list[str]:
+    """Everything that is wrong with the input of delete_environment."""
+    found = [f"{name}: unknown field" for name in request if name not in _FIELDS]
+    for name, kind in _FIELDS.items():
+        if name in request and not isinstance(request[name], kind):
+            found.append(f"{name}: must be a {'number' if kind is int else 'text'}")
+    name = request.get("environment")
+    if name is None:
+        found.append("environment: required, and missing")
+    elif isinstance(name, str) and not naming.is_environment_name(name):
+        found.append(f"environment: {name!r} is not an environment name")
+    return found
+
+
+def close_environment(
+    event: Event,
+    now: datetime,
+    settle_seconds: int,
+    records: Records,
+    stepfunctions: SFNClient,
+) -> Event:
+    """`status` CLOSED with the empty receipt, OUTDATED, or WAIT with the input to try again with."""
+    request, settled = event["request"], False
+    if "status" in request:
+        settled = request["settled"]
+        request = request["request"]
+    if not isinstance(request, dict):
+        raise InvalidRequestError(["the input must be an object with the field environment"])
+    if found := problems(request):
+        raise InvalidRequestError(found)
+    environment, execution = request["environment"], event["execution"]
+    record = records.find(environment)
+    runs = bool(
+        record
+        and record.status in (Status.CREATING, Status.DELETING)
+        and record.execution != execution
+        and executions.is_running(stepfunctions, record.execution)
+    )
+    decision = closing(
+        record,
+        execution,
+        runs,
+        environment=environment,
+        generation=request.get("generation"),
+        expires_at=request.get("expiresAt"),
+    )
+    if isinstance(decision, Follow):
+        return _wait(request, pace.ANOTHER_EXECUTION, settled=False)
+    if isinstance(decision, Leave):
+        logger.info("deletion outdated", reason=decision.reason)
+        return {"status": "OUTDATED", "environment": environment, "reason": decision.reason}
+    if record is None:
+        raise ValueError(f"a record of {environment} was decided on and is not there")
+    settle = record.settle
+    if isinstance(decision, Take):
+        settle = decision.stop is not None
+        taken = replace(
+            record,
+            generation=decision.generation,
+            status=Status.DELETING,
+            execution=execution,
+            settle=settle,
+        )
+        records.take(taken, record)
+        if decision.stop:
+            executions.stop(stepfunctions, decision.stop, f"deleted by {execution}")
+    if settle and not settled:
+        return _wait(request, settle_seconds, settled=True)
+    nothing: list[Event] = []
+    return {
+        "status": "CLOSED",
+        "environment": environment,
+        "generation": decision.generation,
+        "closedAt": lease.timestamp(now),
+        "services": {"items": nothing},
+        "removed": {
+            kind: {"items": nothing}
+            for kind in ("namespace", "cluster", "taskDefinitions", "logGroups")
+        },
+        "look": {"clean": 0, "rounds": 0},
+    }
+
+
+def _wait(request: Event, seconds: int, *, settled: bool) -> Event:
+    return {"status": "WAIT", "waitSeconds": seconds, "settled": settled, "request": request}
+
+
+@step
+def handler(event: Event) -> Event:
+    stack = StackSettings.from_env()
+    return close_environment(
+        event,
+        datetime.now(UTC),
+        stack.settle_seconds,
+        Records(clients.dynamodb(), stack.table_name),
+        clients.stepfunctions(),
+    )

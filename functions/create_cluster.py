@@ -1,0 +1,78 @@
+"""Create cluster: named by Bivouac, its default namespace given by ARN (N03, N09).
+
+Repeating it is safe: an existing cluster of ours is described and, where the request changed,
+updated; CreateCluster with other arguments is never sent to it (C03).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bivouac import naming, pace
+from bivouac.aws import clients, ecs
+from bivouac.aws.faults import translated
+from bivouac.aws.records import Records
+from bivouac.blueprint import Blueprint, create_cluster_arguments, from_ecs_tags
+from bivouac.errors import ClusterFailedError
+from bivouac.observability import Event, step
+from bivouac.preflight import require_owned
+from bivouac.settings import StackSettings
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+
+
+def create_cluster(blueprint: Blueprint, namespace_arn: str, client: ECSClient) -> Event:
+    """`status` READY once the cluster is ACTIVE and its attachments are complete (C02)."""
+    arguments = create_cluster_arguments(blueprint, namespace_arn)
+    name = arguments["clusterName"]
+    cluster = ecs.describe_cluster(client, name)
+    if cluster is None:
+        with translated(f"cluster {name}"):
+            cluster = dict(client.create_cluster(**arguments)["cluster"])
+    else:
+        tags = from_ecs_tags(cluster.get("tags"))
+        require_owned(f"the cluster {name}", tags, blueprint.stack, blueprint.environment)
+        wanted = from_ecs_tags(arguments["tags"])[naming.SPECIFICATION_TAG]
+        if _settled(cluster) and tags.get(naming.SPECIFICATION_TAG) != wanted:
+            cluster = _update(cluster, arguments, client)
+    return _answer(cluster)
+
+
+def _update(cluster: dict[str, Any], arguments: dict[str, Any], client: ECSClient) -> dict[str, Any]:
+    name = arguments["clusterName"]
+    changed = {
+        key: arguments[key]
+        for key in ("settings", "serviceConnectDefaults")
+        if key in arguments
+    }
+    with translated(f"cluster {name}"):
+        updated = client.update_cluster(cluster=name, **changed)["cluster"]
+        client.tag_resource(resourceArn=cluster["clusterArn"], tags=arguments["tags"])
+    return dict(updated)
+
+
+def _settled(cluster: dict[str, Any]) -> bool:
+    return cluster["status"] == "ACTIVE" and not str(
+        cluster.get("attachmentsStatus", "UPDATE_COMPLETE")
+    ).endswith("_IN_PROGRESS")
+
+
+def _answer(cluster: dict[str, Any]) -> Event:
+    attachments = cluster.get("attachmentsStatus", "UPDATE_COMPLETE")
+    if cluster["status"] == "FAILED" or attachments == "UPDATE_FAILED":
+        raise ClusterFailedError(
+            f"cluster {cluster['clusterName']}: status {cluster['status']}, attachments {attachments}"
+        )
+    if _settled(cluster):
+        return {"status": "READY", "arn": cluster["clusterArn"]}
+    return {"status": "IN_PROGRESS", "waitSeconds": pace.OPERATION}
+
+
+@step
+def handler(event: Event) -> Event:
+    stack = StackSettings.from_env()
+    blueprint = Records(clients.dynamodb(), stack.table_name).held(
+        event["environment"], event["generation"]
+    )
+    return create_cluster(blueprint, event["namespaceArn"], clients.ecs())

@@ -1,0 +1,52 @@
+"""Create log groups: before any task, because a task whose log group is missing does not start (H09).
+
+Repeating it is safe: groups that exist and are ours are left as they are.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from bivouac import naming
+from bivouac.aws import clients, loggroups
+from bivouac.aws.faults import translated
+from bivouac.aws.records import Records
+from bivouac.blueprint import Blueprint
+from bivouac.observability import Event, step
+from bivouac.preflight import require_owned
+from bivouac.settings import StackSettings
+
+if TYPE_CHECKING:
+    from types_boto3_logs import CloudWatchLogsClient
+
+
+def create_log_groups(
+    blueprint: Blueprint, retention_days: int, client: CloudWatchLogsClient
+) -> Event:
+    """The groups that were created now.
+
+    Retention is set again on groups that were made by a step which then died."""
+    prefix = naming.log_group_prefix(blueprint.stack, blueprint.environment)
+    existing = loggroups.find(client, prefix)
+    created = []
+    for name in blueprint.log_groups:
+        if group := existing.get(name):
+            tags = loggroups.tags_of(client, group.arn)
+            require_owned(f"the log group {name}", tags, blueprint.stack, blueprint.environment)
+        with translated(f"log group {name}"):
+            if group is None:
+                client.create_log_group(logGroupName=name, tags=blueprint.ownership_tags)
+                created.append(name)
+            if group is None or group.retention_days != retention_days:
+                client.put_retention_policy(logGroupName=name, retentionInDays=retention_days)
+    return {"created": created}
+
+
+@step
+def handler(event: Event) -> Event:
+    stack = StackSettings.from_env()
+    blueprint = Records(clients.dynamodb(), stack.table_name).held(
+        event["environment"], event["generation"]
+    )
+    return create_log_groups(blueprint, int(os.environ["LOG_RETENTION_DAYS"]), clients.logs())

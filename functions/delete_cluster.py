@@ -1,0 +1,74 @@
+"""Delete cluster: stray tasks first, which would keep it; then the cluster (C10, C11, D07).
+
+Repeating it is safe: an INACTIVE or missing cluster is gone (C06, C13).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bivouac import pace
+from bivouac.aws import clients, ecs
+from bivouac.aws.faults import translated
+from bivouac.aws.records import Records
+from bivouac.blueprint import from_ecs_tags
+from bivouac.deletion import Deletion
+from bivouac.observability import Event, step
+from bivouac.receipt import Outcome
+from bivouac.settings import StackSettings
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+
+KIND = "cluster"
+TASK_KIND = "stray task"
+
+
+def delete_cluster(deletion: Deletion, client: ECSClient) -> Event:
+    name = deletion.blueprint.cluster["clusterName"]
+    with deletion.attempt(KIND, name):
+        cluster = ecs.describe_cluster(client, name)
+        if cluster is None:
+            deletion.note(KIND, name, Outcome.ALREADY_GONE)
+        elif not deletion.owned(from_ecs_tags(cluster.get("tags"))):
+            deletion.retain(KIND, name)
+        else:
+            _stop_tasks(deletion, name, client)
+            _delete(deletion, name, client)
+    return deletion.answer()
+
+
+def _stop_tasks(deletion: Deletion, cluster: str, client: ECSClient) -> None:
+    """Tasks in our own cluster after its services are gone: nothing starts them again (D07)."""
+    for arn in ecs.list_tasks(client, cluster, "RUNNING"):
+        with deletion.attempt(TASK_KIND, arn), translated(f"task {arn}"):
+            client.stop_task(cluster=cluster, task=arn, reason="The environment is deleted")
+            deletion.note(TASK_KIND, arn, Outcome.IN_PROGRESS, "it is stopping")
+
+
+def _delete(deletion: Deletion, name: str, client: ECSClient) -> None:
+    waits_for = {
+        client.exceptions.ClusterContainsServicesException: "services are still draining",
+        client.exceptions.ClusterContainsTasksException: "tasks are still stopping",
+        client.exceptions.UpdateInProgressException: "its attachments are changing",
+    }
+    with translated(f"cluster {name}"):
+        try:
+            client.delete_cluster(cluster=name)
+        except tuple(waits_for) as error:
+            deletion.note(KIND, name, Outcome.IN_PROGRESS, waits_for[type(error)])
+        except client.exceptions.ClusterNotFoundException:
+            deletion.note(KIND, name, Outcome.ALREADY_GONE)
+        else:
+            deletion.note(KIND, name, Outcome.DELETED)
+
+
+@step
+def handler(event: Event) -> Event:
+    stack = StackSettings.from_env()
+    blueprint = Records(clients.dynamodb(), stack.table_name).held(
+        event["environment"], event["generation"]
+    )
+    deletion = Deletion.from_event(blueprint, event, datetime.now(UTC), pace.DRAIN)
+    return delete_cluster(deletion, clients.ecs())

@@ -1,0 +1,64 @@
+"""Delete log groups: last, because a late log line could bring a group back (D15).
+
+Repeating it is safe: groups that are gone are in no list any more.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bivouac import naming, pace
+from bivouac.aws import clients, loggroups
+from bivouac.aws.faults import translated
+from bivouac.aws.records import Records
+from bivouac.deletion import Deletion
+from bivouac.observability import Event, step
+from bivouac.receipt import Outcome
+from bivouac.settings import StackSettings
+
+if TYPE_CHECKING:
+    from types_boto3_logs import CloudWatchLogsClient
+
+KIND = "log group"
+
+
+def delete_log_groups(deletion: Deletion, client: CloudWatchLogsClient) -> Event:
+    blueprint = deletion.blueprint
+    prefix = naming.log_group_prefix(blueprint.stack, blueprint.environment)
+    with deletion.attempt(KIND, f"{prefix}*"):
+        found = loggroups.find(client, prefix)
+        for name in sorted({*blueprint.log_groups, *found}):
+            with deletion.attempt(KIND, name):
+                _delete(deletion, name, found.get(name), client)
+    return deletion.answer()
+
+
+def _delete(
+    deletion: Deletion,
+    name: str,
+    group: loggroups.LogGroup | None,
+    client: CloudWatchLogsClient,
+) -> None:
+    if group is None:
+        deletion.note(KIND, name, Outcome.ALREADY_GONE)
+    elif not deletion.owned(loggroups.tags_of(client, group.arn)):
+        deletion.retain(KIND, name)
+    else:
+        with translated(f"log group {name}"):
+            try:
+                client.delete_log_group(logGroupName=name)
+            except client.exceptions.ResourceNotFoundException:
+                deletion.note(KIND, name, Outcome.ALREADY_GONE)
+            else:
+                deletion.note(KIND, name, Outcome.DELETED)
+
+
+@step
+def handler(event: Event) -> Event:
+    stack = StackSettings.from_env()
+    blueprint = Records(clients.dynamodb(), stack.table_name).held(
+        event["environment"], event["generation"]
+    )
+    deletion = Deletion.from_event(blueprint, event, datetime.now(UTC), pace.OPERATION)
+    return delete_log_groups(deletion, clients.logs())

@@ -1,0 +1,106 @@
+"""Delete namespace: ECS removes its Cloud Map services but never the namespace.
+
+What ECS left is removed after a while, instances first, each operation followed to its end
+(D09 to D12, N11 to N14). Repeating it is safe; nothing outside our own namespace is looked at.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from bivouac import pace
+from bivouac.aws import clients, cloudmap
+from bivouac.aws.faults import translated
+from bivouac.aws.records import Records
+from bivouac.deletion import Deletion
+from bivouac.observability import Event, step
+from bivouac.receipt import Outcome
+from bivouac.settings import StackSettings
+
+if TYPE_CHECKING:
+    from types_boto3_servicediscovery import ServiceDiscoveryClient
+
+KIND = "namespace"
+SERVICE_KIND = "Cloud Map service"
+ECS_TAG = "AmazonECSManaged"
+ECS_REMOVES_WITHIN_SECONDS = 60
+"""How long ECS may take to remove its own Cloud Map services before we do (D09)."""
+
+
+def delete_namespace(deletion: Deletion, client: ServiceDiscoveryClient) -> Event:
+    name = deletion.blueprint.namespace
+    with deletion.attempt(KIND, name):
+        namespace = cloudmap.find_namespace(client, name)
+        if namespace is None:
+            deletion.note(KIND, name, Outcome.ALREADY_GONE)
+        elif not deletion.owned(cloudmap.tags_of(client, namespace.arn)):
+            deletion.retain(KIND, name)
+        elif _empty(deletion, namespace.id, client):
+            _delete(deletion, namespace, client)
+        else:
+            deletion.note(KIND, name, Outcome.IN_PROGRESS, "it still has Cloud Map services")
+    return deletion.answer()
+
+
+def _empty(deletion: Deletion, namespace_id: str, client: ServiceDiscoveryClient) -> bool:
+    services = cloudmap.list_services(client, namespace_id)
+    for service in services:
+        name = f"{service['Name']} ({service['Id']})"
+        with deletion.attempt(SERVICE_KIND, name):
+            tags = cloudmap.tags_of(client, service["Arn"])
+            if ECS_TAG not in tags and not deletion.owned(tags):
+                deletion.retain(SERVICE_KIND, name)
+            elif ECS_TAG in tags and deletion.waited_seconds < ECS_REMOVES_WITHIN_SECONDS:
+                deletion.note(SERVICE_KIND, name, Outcome.IN_PROGRESS, "ECS removes it")
+            else:
+                _delete_service(deletion, service, name, client)
+    return not services
+
+
+def _delete_service(
+    deletion: Deletion, service: dict[str, Any], name: str, client: ServiceDiscoveryClient
+) -> None:
+    with translated(f"Cloud Map service {name}"):
+        for instance in cloudmap.list_instances(client, service["Id"]):
+            try:
+                client.deregister_instance(ServiceId=service["Id"], InstanceId=instance["Id"])
+            except (client.exceptions.InstanceNotFound, client.exceptions.DuplicateRequest):
+                continue
+        try:
+            client.delete_service(Id=service["Id"])
+        except client.exceptions.ServiceNotFound:
+            deletion.note(SERVICE_KIND, name, Outcome.ALREADY_GONE)
+        except client.exceptions.ResourceInUse:
+            deletion.note(SERVICE_KIND, name, Outcome.IN_PROGRESS, "its instances are going")
+        else:
+            deletion.note(SERVICE_KIND, name, Outcome.DELETED)
+
+
+def _delete(
+    deletion: Deletion, namespace: cloudmap.Namespace, client: ServiceDiscoveryClient
+) -> None:
+    """The operation counts only by its effect: the namespace is listed until it is really gone."""
+    with translated(f"namespace {namespace.name}"):
+        try:
+            client.delete_namespace(Id=namespace.id)
+        except client.exceptions.NamespaceNotFound:
+            deletion.note(KIND, namespace.name, Outcome.ALREADY_GONE)
+            return
+        except client.exceptions.DuplicateRequest:
+            deletion.note(KIND, namespace.name, Outcome.IN_PROGRESS, "Cloud Map is deleting it")
+            return
+        except client.exceptions.ResourceInUse:
+            deletion.note(KIND, namespace.name, Outcome.IN_PROGRESS, "it is still in use")
+            return
+    deletion.note(KIND, namespace.name, Outcome.IN_PROGRESS, "Cloud Map is deleting it")
+
+
+@step
+def handler(event: Event) -> Event:
+    stack = StackSettings.from_env()
+    blueprint = Records(clients.dynamodb(), stack.table_name).held(
+        event["environment"], event["generation"]
+    )
+    deletion = Deletion.from_event(blueprint, event, datetime.now(UTC), pace.OPERATION)
+    return delete_namespace(deletion, clients.servicediscovery())

@@ -1,0 +1,60 @@
+"""Mark ready: the only place that calls an environment ready, and only with the whole proof.
+
+Repeating it is safe: it writes the same status and proof under the same generation.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from bivouac.aws import clients
+from bivouac.aws.records import Records
+from bivouac.checks import Outcome
+from bivouac.errors import NotProvenError
+from bivouac.observability import Event, MetricUnit, metrics, step
+from bivouac.record import Status
+from bivouac.settings import StackSettings
+
+
+def mark_ready(event: Event, records: Records) -> Event:
+    """The execution's output: the environment, when it expires, and every check.
+
+    Raises NotProvenError where a declared endpoint has no check that is OK, or any check is NG."""
+    blueprint = records.held(event["environment"], event["generation"])
+    proof: list[dict[str, Any]] = list(event["check"]["checks"])
+    for probed in event["probes"]:
+        proof += probed["checks"]
+    outcomes = Counter(entry["outcome"] for entry in proof)
+    answered = {
+        (entry["service"], entry["endpoint"])
+        for probed in event["probes"]
+        for entry in probed["checks"]
+        if entry["outcome"] == Outcome.OK
+    }
+    silent = [
+        f"{service.service_name}: {endpoint.port_name}"
+        for service in blueprint.services
+        for endpoint in service.endpoints
+        if service.arguments["desiredCount"] > 0
+        and (service.service_name, endpoint.port_name) not in answered
+    ]
+    if outcomes[Outcome.NG] or silent:
+        raise NotProvenError(f"not proven: {', '.join(silent) or 'a check is NG'}")
+    records.finish(event["environment"], event["generation"], Status.READY, proof=proof)
+    metrics.add_metric("EnvironmentReady", MetricUnit.Count, 1)
+    return {
+        "environment": event["environment"],
+        "status": Status.READY,
+        "generation": event["generation"],
+        "cluster": blueprint.cluster["clusterName"],
+        "namespace": blueprint.namespace,
+        "expiresAt": event["expiresAt"],
+        "proof": proof,
+    }
+
+
+@step
+def handler(event: Event) -> Event:
+    stack = StackSettings.from_env()
+    return mark_ready(event, Records(clients.dynamodb(), stack.table_name))

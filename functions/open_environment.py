@@ -1,0 +1,100 @@
+"""Open environment: the record and the expiry schedule exist before the first resource.
+
+Repeating it is safe: the record is taken by a conditional write, and whoever finds it taken by
+itself goes on. A create that is superseded is stopped, and its last function is waited out.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from bivouac import lease, pace
+from bivouac.aws import clients, executions, schedules
+from bivouac.aws.records import Records
+from bivouac.blueprint import Blueprint
+from bivouac.observability import Event, step
+from bivouac.record import Follow, Record, Status, Take, opening
+from bivouac.settings import ExpirySettings, StackSettings
+
+if TYPE_CHECKING:
+    from types_boto3_scheduler import EventBridgeSchedulerClient
+    from types_boto3_stepfunctions import SFNClient
+
+_HOLDS = (Status.CREATING, Status.DELETING)
+
+
+def open_environment(
+    event: Event,
+    now: datetime,
+    settle_seconds: int,
+    records: Records,
+    schedule_settings: ExpirySettings,
+    scheduler: EventBridgeSchedulerClient,
+    stepfunctions: SFNClient,
+) -> Event:
+    """`status` OPEN with what the next states need, or WAIT with the input to try again with."""
+    blueprint = Blueprint.from_json(event["plan"])
+    execution = event["execution"]
+    record = records.find(blueprint.environment)
+    runs = bool(
+        record
+        and record.status in _HOLDS
+        and record.execution != execution
+        and executions.is_running(stepfunctions, record.execution)
+    )
+    decision = opening(record, execution, blueprint.request_hash, runs)
+    if isinstance(decision, Follow):
+        return _wait(event, pace.ANOTHER_EXECUTION, settled=False)
+    ends = lease.expires_at(now, blueprint.lease_seconds)
+    settle = bool(record and record.settle)
+    if isinstance(decision, Take):
+        settle = decision.stop is not None
+        taken = Record(
+            environment=blueprint.environment,
+            generation=decision.generation,
+            status=Status.CREATING,
+            execution=execution,
+            request_hash=blueprint.request_hash,
+            blueprint=json.dumps(event["plan"]),
+            expires_at=lease.timestamp(ends),
+            settle=settle,
+        )
+        records.take(taken, record)
+        if decision.stop:
+            executions.stop(stepfunctions, decision.stop, f"superseded by {execution}")
+    elif record:
+        ends = lease.moment(record.expires_at)
+    schedules.arm(scheduler, schedule_settings, blueprint.environment, ends, "lease expired")
+    if settle and not event["settled"]:
+        return _wait(event, settle_seconds, settled=True)
+    return {
+        "status": "OPEN",
+        "environment": blueprint.environment,
+        "generation": decision.generation,
+        "services": [{"serviceName": service.service_name} for service in blueprint.services],
+        "namespace": {"operationId": None},
+        "onFailure": blueprint.on_failure,
+        "openedAt": lease.timestamp(now),
+        "deadline": lease.timestamp(now + timedelta(seconds=blueprint.ready_seconds)),
+        "expiresAt": lease.timestamp(ends),
+    }
+
+
+def _wait(event: Event, seconds: int, *, settled: bool) -> Event:
+    return {**event, "status": "WAIT", "waitSeconds": seconds, "settled": settled}
+
+
+@step
+def handler(event: Event) -> Event:
+    stack = StackSettings.from_env()
+    return open_environment(
+        event,
+        datetime.now(UTC),
+        stack.settle_seconds,
+        Records(clients.dynamodb(), stack.table_name),
+        ExpirySettings.from_env(),
+        clients.scheduler(),
+        clients.stepfunctions(),
+    )

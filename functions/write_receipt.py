@@ -1,0 +1,86 @@
+"""Write receipt: what became of every resource, in the record and as the execution's output.
+
+Only a complete deletion removes the expiry schedule and leaves a tombstone; otherwise the schedule
+is armed again, so that what is left is tried later. Repeating it is safe.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from bivouac import lease
+from bivouac.aws import clients, schedules
+from bivouac.aws.records import Records
+from bivouac.observability import Event, MetricUnit, metrics, step
+from bivouac.receipt import Item, failures, items_from_json, merged
+from bivouac.record import Status
+from bivouac.settings import ExpirySettings, StackSettings
+
+if TYPE_CHECKING:
+    from types_boto3_scheduler import EventBridgeSchedulerClient
+
+TRY_AGAIN_AFTER = timedelta(minutes=15)
+CAUSE_ITEMS = 50
+
+
+def write_receipt(
+    event: Event,
+    now: datetime,
+    records: Records,
+    settings: ExpirySettings,
+    scheduler: EventBridgeSchedulerClient,
+) -> Event:
+    """`complete`, the receipt, and the cause of the failed execution where it is not complete."""
+    environment, generation = event["environment"], event["generation"]
+    records.held(environment, generation)
+    items = _items(event)
+    failed = failures(items)
+    receipt = {
+        "environment": environment,
+        "status": Status.NOT_DELETED if failed else Status.DELETED,
+        "at": lease.timestamp(now),
+        "items": [item.to_json() for item in items],
+    }
+    if failed:
+        retry_at = lease.expires_at(now, int(TRY_AGAIN_AFTER.total_seconds()))
+        schedules.arm(scheduler, settings, environment, retry_at, "deletion was not complete")
+    else:
+        schedules.disarm(scheduler, settings, environment)
+    records.finish(environment, generation, receipt["status"], receipt=receipt)
+    metrics.add_metric(
+        "EnvironmentNotDeleted" if failed else "EnvironmentDeleted", MetricUnit.Count, 1
+    )
+    return {"complete": not failed, "receipt": receipt, "cause": _cause(environment, failed)}
+
+
+def _items(event: Event) -> list[Item]:
+    found: list[Item] = []
+    for part in (event["services"], *event["removed"].values()):
+        found += items_from_json(part["items"])
+    look: dict[str, Any] = event["look"]
+    if "left" not in look:
+        reason = f"the last look failed: {look.get('Error')}: {look.get('Cause')}"
+        return [*found, *items_from_json([_unseen(event["environment"], reason)])]
+    return merged(found, items_from_json(look["left"]))
+
+
+def _unseen(environment: str, reason: str) -> dict[str, str]:
+    return {"kind": "look", "name": environment, "outcome": "FAILED", "reason": reason}
+
+
+def _cause(environment: str, failed: list[Item]) -> str:
+    lines = [f"{item.kind} {item.name}: {item.reason}" for item in failed[:CAUSE_ITEMS]]
+    return f"{len(failed)} resource(s) of {environment} are left:\n" + "\n".join(lines)
+
+
+@step
+def handler(event: Event) -> Event:
+    stack = StackSettings.from_env()
+    return write_receipt(
+        event,
+        datetime.now(UTC),
+        Records(clients.dynamodb(), stack.table_name),
+        ExpirySettings.from_env(),
+        clients.scheduler(),
+    )
