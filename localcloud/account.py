@@ -9,8 +9,8 @@ import string
 from dataclasses import dataclass
 from typing import Any
 
-from moto.ec2 import ec2_backends
-from moto.iam import iam_backends
+from moto.ec2.models import ec2_backends
+from moto.iam.models import iam_backends
 
 ACCOUNT_ID = "123456789012"
 REGION = "ap-northeast-1"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from moto.ec2 import ec2_backends
+from moto.ec2.models import ec2_backends
 
 from localcloud.account import Account
 
@@ -111,6 +111,8 @@ class Network:
         self._listens = listens
         self._by_private_ip: dict[str, Interface] = {}
         self._by_public_ip: dict[str, Interface] = {}
+        self._last_address: dict[ipaddress.IPv4Network, int] = {}
+        """Offset of the address that was given last: one that was released rests a while."""
 
     def attach(
         self, subnet_id: str, security_group_ids: Iterable[str], *, public: bool, owner_arn: str
@@ -127,13 +129,16 @@ class Network:
         record.status, record.interface_type = "in-use", "interface"
         record.requester_managed = True
         record.public_ip = public_ip
+        dns_name = _private_dns_name(record.private_ip_address, self._account.region)
+        record.private_dns_name = dns_name
+        record.private_ip_addresses[0]["PrivateDnsName"] = dns_name
         interface = Interface(
             id=record.id,
             subnet_id=subnet_id,
             availability_zone=subnet.availability_zone,
             mac_address=record.mac_address,
             private_ip=record.private_ip_address,
-            private_dns_name=_private_dns_name(record.private_ip_address, self._account.region),
+            private_dns_name=dns_name,
             public_ip=public_ip,
         )
         self._by_private_ip[interface.private_ip] = interface
@@ -199,12 +204,21 @@ class Network:
 
     def _free_private_ip(self, subnet: ipaddress.IPv4Network) -> str:
         taken = {eni.private_ip_address for eni in self._ec2.enis.values()}
-        hosts = list(subnet.hosts())[_RESERVED_IN_A_SUBNET - 1 :]
-        return next(str(host) for host in hosts if str(host) not in taken)
+        return self._next_free(subnet, _RESERVED_IN_A_SUBNET, taken)
 
     def _free_public_ip(self) -> str:
-        hosts = PUBLIC_ADDRESSES.hosts()
-        return next(str(host) for host in hosts if str(host) not in self._by_public_ip)
+        return self._next_free(PUBLIC_ADDRESSES, 1, set(self._by_public_ip))
+
+    def _next_free(self, network: ipaddress.IPv4Network, first: int, taken: set[str]) -> str:
+        usable = network.num_addresses - 1 - first
+        last = self._last_address.get(network, first - 1)
+        for step in range(1, usable + 1):
+            offset = first + (last - first + step) % usable
+            address = str(network[offset])
+            if address not in taken:
+                self._last_address[network] = offset
+                return address
+        raise RuntimeError(f"every address of {network} is taken: use fewer tasks")
 
     @property
     def _ec2(self) -> Any:

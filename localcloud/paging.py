@@ -14,7 +14,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-class InvalidToken(ValueError):
+class InvalidTokenError(ValueError):
     """A next token that no page has returned. The service answers with its own error."""
 
 
@@ -43,4 +43,4 @@ def _decoded(token: str) -> str:
     try:
         return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError) as error:
-        raise InvalidToken(token) from error
+        raise InvalidTokenError(token) from error

@@ -55,9 +55,9 @@ def problems(service: str, operation: str, request: Mapping[str, Any]) -> list[P
 
 
 def _check(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
-    kind = shape.type_name
+    kind: str = shape.type_name
     expected = _PYTHON_TYPES[kind]
-    if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
+    if not _is_one_of(value, expected):
         yield Problem("type", path, f"{_written(value)} can not be converted to {_type_name(kind)}")
     elif isinstance(shape, StructureShape):
         yield from _check_structure(shape, value, path)
@@ -74,6 +74,11 @@ def _check(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
         yield from _check_string(shape, value, path)
     elif kind in ("integer", "long", "float", "double"):
         yield from _check_size(shape, value, value, path, "value")
+
+
+def _is_one_of(value: Any, types: tuple[type, ...]) -> bool:
+    """Python's booleans are integers; JSON's are not."""
+    return isinstance(value, types) and (bool in types or not isinstance(value, bool))
 
 
 def _check_structure(

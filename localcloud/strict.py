@@ -4,7 +4,7 @@ Two ways to have it:
 
 * `mock_account()` for tests in one process: moto's `mock_aws`, the account as found, a clock that
   the test moves, and tasks that play scripts. No server, no thread.
-* `install()` for a server: call it once, before the moto server starts.
+* `install()` for a server, entered before the moto server starts.
 
 What it changes in moto: the request handlers of ECS and Cloud Map are replaced, and those of the
 services whose records it reads and writes (EC2, Logs, IAM) hold its lock, because moto's backends
@@ -39,6 +39,7 @@ from localcloud.cloudmap.registry import CloudMap
 from localcloud.cloudmap.responses import CloudMapResponse
 from localcloud.ecs.control_plane import Ecs
 from localcloud.ecs.responses import EcsResponse
+from localcloud.guarded_clock import GuardedClock
 from localcloud.network import Network
 from localcloud.strict_response import Operation, StrictResponse
 from localcloud.tasks.runtime import TaskRuntime
@@ -64,9 +65,10 @@ class ControlPlane:
         self.timings = timings
         self.runtime = runtime
         self.lock = threading.RLock()
+        guarded = GuardedClock(clock, self.lock)
         self.network = Network(account, lambda ip, port: runtime.socket_of(ip, port) is not None)
-        self.cloudmap = CloudMap(account, clock, timings, self._locked)
-        self.ecs = Ecs(account, clock, timings, self._locked, self.network, self.cloudmap, runtime)
+        self.cloudmap = CloudMap(account, guarded, timings)
+        self.ecs = Ecs(account, guarded, timings, self.network, self.cloudmap, runtime)
 
     @property
     def ready_moments(self) -> dict[str, list[tuple[str, float]]]:
@@ -82,44 +84,32 @@ class ControlPlane:
         """By ARN of a deleted service: epoch seconds when nothing of it was left."""
         return self.ecs.scheduler.gone_moments
 
-    def _locked(self, action: Callable[[], None]) -> Callable[[], None]:
-        def act() -> None:
-            with self.lock:
-                action()
 
-        return act
+@contextlib.contextmanager
+def install(
+    clock: Clock, timings: Timings, runtime: TaskRuntime, account: Account
+) -> Iterator[ControlPlane]:
+    """Put the strict control plane of a seeded account in moto's place until the block ends.
 
-
-class Installation:
-    """The strict handlers in moto's tables; `undo` puts moto's own back."""
-
-    def __init__(self, plane: ControlPlane) -> None:
-        _check_patch_point(moto.ecs.urls, EC2ContainerServiceResponse)
-        _check_patch_point(moto.servicediscovery.urls, ServiceDiscoveryResponse)
-        tables = (moto.ecs.urls, moto.servicediscovery.urls, *_LOCKED_TOO)
-        self._before = [(module.url_paths, dict(module.url_paths)) for module in tables]
-        moto.ecs.urls.url_paths[_PATH] = _bound(EcsResponse, plane, plane.ecs.operations())
-        moto.servicediscovery.urls.url_paths[_PATH] = _bound(
-            CloudMapResponse, plane, plane.cloudmap.operations()
-        )
-        for module in _LOCKED_TOO:
-            for path, handler in module.url_paths.items():
-                module.url_paths[path] = _holding(plane.lock, handler)
-
-    def undo(self) -> None:
-        for table, before in self._before:
-            table.clear()
-            table.update(before)
-
-
-def install(clock: Clock, timings: Timings, runtime: TaskRuntime) -> ControlPlane:
-    """Seed the account and put the strict control plane in moto's place, for good.
-
-    Call it once in a process, before the moto server starts and after any reset of moto.
+    Enter it before the moto server starts, and after any reset of moto.
     """
-    plane = ControlPlane(accounts.seed(), clock, timings, runtime)
-    Installation(plane)
-    return plane
+    _check_patch_point(moto.ecs.urls, EC2ContainerServiceResponse)
+    _check_patch_point(moto.servicediscovery.urls, ServiceDiscoveryResponse)
+    plane = ControlPlane(account, clock, timings, runtime)
+    tables = [m.url_paths for m in (moto.ecs.urls, moto.servicediscovery.urls, *_LOCKED_TOO)]
+    before = [dict(table) for table in tables]
+    moto.ecs.urls.url_paths[_PATH] = _bound(EcsResponse, plane, plane.ecs.operations())
+    moto.servicediscovery.urls.url_paths[_PATH] = _bound(
+        CloudMapResponse, plane, plane.cloudmap.operations()
+    )
+    for module in _LOCKED_TOO:
+        for path, handler in module.url_paths.items():
+            module.url_paths[path] = _holding(plane.lock, handler)
+    try:
+        yield plane
+    finally:
+        for table, handlers in zip(tables, before, strict=True):
+            table.update(handlers)
 
 
 @contextlib.contextmanager
@@ -137,17 +127,15 @@ def mock_account(
     runtime = runtime if runtime is not None else ScriptedRuntime(clock)
     region = {"AWS_DEFAULT_REGION": accounts.REGION, "AWS_REGION": accounts.REGION}
     with mock.patch.dict(os.environ, region), mock_aws():
-        plane = ControlPlane(accounts.seed(), clock, timings, runtime)
-        installation = Installation(plane)
         try:
-            yield plane
+            with install(clock, timings, runtime, accounts.seed()) as plane:
+                yield plane
         finally:
-            installation.undo()
             runtime.close()
 
 
 def _check_patch_point(urls: ModuleType, response: type) -> None:
-    """moto is pinned; should it be another version after all, say so before anything behaves oddly."""
+    """moto is pinned; should it be another version all the same, say so at once."""
     handler = getattr(urls, "url_paths", {}).get(_PATH)
     if getattr(handler, "__self__", None) is not response:
         raise RuntimeError(

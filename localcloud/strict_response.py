@@ -20,6 +20,15 @@ from localcloud.request_shape import Problem, problems
 Operation = Callable[[dict[str, Any]], dict[str, Any]]
 
 
+class ProtocolError(Exception):
+    """An error of AWS's front door, which no service's model describes."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
 class StrictResponse(BaseResponse):
     """Subclassed for each installation with the operations and the lock of its state."""
 
@@ -32,33 +41,42 @@ class StrictResponse(BaseResponse):
         super().__init__(service_name=self.service)
 
     def invalid(self, found: Sequence[Problem]) -> ServiceException:
-        """The service's error for a request that is not of the model's shape."""
+        """The service's error for a request that its model's limits do not allow."""
         raise NotImplementedError
 
     def call_action(self) -> Any:
         try:
-            answer: object = self._answer(self._get_action())
+            return self._answered(self._answer(self._get_action()))
         except ServiceException as error:
-            answer = error
+            return self._answered(error)
+        except ProtocolError as error:
+            body = json.dumps({"__type": error.code, "message": error.message})
+            return 400, {**self.response_headers, "x-amzn-ErrorType": error.code}, body
+
+    def _answered(self, answer: object) -> Any:
         status, headers, body = self.serialized(ActionResult(answer))
         return status, {**self.response_headers, **headers}, body
 
     def _answer(self, name: str) -> dict[str, Any]:
         operation = self.operations.get(name)
         if operation is None:
-            raise ServiceException(
+            raise ProtocolError(
                 "UnknownOperationException",
                 f"{self.service}:{name} is not played by the local cloud. "
                 f"It knows: {', '.join(sorted(self.operations))}.",
             )
         if self.region != self.region_served:
-            raise ServiceException(
+            raise ProtocolError(
                 "UnrecognizedClientException",
                 f"The local cloud has the one Region {self.region_served}, "
                 f"and this request is for {self.region}: set AWS_DEFAULT_REGION.",
             )
         request = self._request()
         found = problems(self.service, name, request)
+        wrong_types = [problem for problem in found if problem.kind == "type"]
+        if wrong_types:
+            listed = "; ".join(f"{problem.path}: {problem.message}" for problem in wrong_types)
+            raise ProtocolError("SerializationException", listed)
         if found:
             raise self.invalid(found)
         with self.lock:
@@ -68,7 +86,7 @@ class StrictResponse(BaseResponse):
         try:
             request = json.loads(self.body or "{}")
         except json.JSONDecodeError as error:
-            raise ServiceException("SerializationException", f"Not JSON: {error}") from error
+            raise ProtocolError("SerializationException", f"Not JSON: {error}") from error
         if not isinstance(request, dict):
-            raise ServiceException("SerializationException", "The request must be an object.")
+            raise ProtocolError("SerializationException", "The request must be an object.")
         return {name: value for name, value in request.items() if value is not None}

@@ -21,8 +21,6 @@ class CloudMapError(ServiceException):
 def invalid_request(found: Sequence[Problem]) -> CloudMapError:
     noun = "error" if len(found) == 1 else "errors"
     listed = "; ".join(f"'{p.path}' failed to satisfy constraint: {p.message}" for p in found)
-    if any(problem.kind == "type" for problem in found):
-        return CloudMapError("SerializationException", listed)
     return CloudMapError("InvalidInput", f"{len(found)} validation {noun} detected: {listed}")
 
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from localcloud.account import Account, random_id
-from localcloud.clock import Clock
 from localcloud.cloudmap import answers, errors
 from localcloud.cloudmap.model import Instance, Namespace, Operation, OperationType, Service
-from localcloud.paging import InvalidToken, page
+from localcloud.guarded_clock import GuardedClock
+from localcloud.paging import InvalidTokenError, page
 from localcloud.timings import Timings
 
 NAMESPACES_PER_REGION = 50
@@ -25,20 +25,15 @@ MANAGED_BY_ECS = "AmazonECSManaged"
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
-Locked = Callable[[Callable[[], None]], Callable[[], None]]
 
 
 class CloudMap:
-    """The state of Cloud Map in one account and Region, and its operations.
+    """The state of Cloud Map in one account and Region, and its operations."""
 
-    `locked` wraps what the clock runs later, so that it holds the same lock as a request does.
-    """
-
-    def __init__(self, account: Account, clock: Clock, timings: Timings, locked: Locked) -> None:
+    def __init__(self, account: Account, clock: GuardedClock, timings: Timings) -> None:
         self._account = account
         self._clock = clock
         self._timings = timings
-        self._locked = locked
         self._order = itertools.count(1)
         self._namespaces: dict[str, Namespace] = {}
         self._services: dict[str, Service] = {}
@@ -218,7 +213,7 @@ class CloudMap:
         return {"Namespace": answers.namespace_detail(namespace, count)}
 
     def list_namespaces(self, request: Request) -> Answer:
-        """Cut into pages first and filtered afterwards: a page can be empty, with more to come (N08)."""
+        """Cut into pages first, filtered afterwards: an empty page can have more to come (N08)."""
         existing = [namespace for namespace in self._namespaces.values() if namespace.exists]
         found, token = self._page(existing, lambda namespace: namespace.id, request)
         for condition in request.get("Filters", []):
@@ -313,7 +308,7 @@ class CloudMap:
         return _with_token({"Instances": [answers.instance_summary(i) for i in found]}, token)
 
     def discover_instances(self, request: Request) -> Answer:
-        """Goes by HttpName, which is not the Name of a namespace whose name was used before (N10)."""
+        """Goes by HttpName, which is another than Name where that was used before (N10)."""
         namespace = next(
             (
                 item
@@ -402,8 +397,8 @@ class CloudMap:
             operation.updated = self._clock.now()
             finished()
 
-        self._clock.call_later(seconds / 2, self._locked(pending))
-        self._clock.call_later(seconds, self._locked(end))
+        self._clock.call_later(seconds / 2, pending)
+        self._clock.call_later(seconds, end)
 
     def _existing_namespace(self, identifier: str) -> Namespace:
         found = self.namespace(identifier)
@@ -426,7 +421,8 @@ class CloudMap:
         return (item for item in self._services.values() if item.namespace_id == namespace.id)
 
     def _tagged(self, arn: str) -> Namespace | Service:
-        for record in (*self._namespaces.values(), *self._services.values()):
+        records: list[Namespace | Service] = [*self._namespaces.values(), *self._services.values()]
+        for record in records:
             if record.arn == arn:
                 return record
         raise errors.resource_not_found(arn)
@@ -436,7 +432,7 @@ class CloudMap:
     ) -> tuple[list[Any], str | None]:
         try:
             return page(items, key, request.get("MaxResults", 100), request.get("NextToken"))
-        except InvalidToken as error:
+        except InvalidTokenError as error:
             raise errors.invalid_input(f"NextToken is not one of ours: {error}") from error
 
 

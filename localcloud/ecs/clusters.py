@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from localcloud.account import Account
-from localcloud.clock import Clock
 from localcloud.ecs import answers, errors, validation
 from localcloud.ecs.listing import one_page
 from localcloud.ecs.model import Cluster, ClusterAttachment
 from localcloud.ecs.service_connect import ServiceConnectPlane
-from localcloud.ecs.task_life import Locked
+from localcloud.guarded_clock import GuardedClock
 from localcloud.timings import Timings
 
 Request = dict[str, Any]
@@ -28,15 +27,13 @@ class Clusters:
     def __init__(
         self,
         account: Account,
-        clock: Clock,
+        clock: GuardedClock,
         timings: Timings,
-        locked: Locked,
         connect: ServiceConnectPlane,
     ) -> None:
         self._account = account
         self._clock = clock
         self._timings = timings
-        self._locked = locked
         self._connect = connect
         self._by_name: dict[str, Cluster] = {}
 
@@ -45,7 +42,7 @@ class Clusters:
             "CreateCluster": self.create,
             "DeleteCluster": self.delete,
             "DescribeClusters": self.describe,
-            "ListClusters": self.list,
+            "ListClusters": self.list_page,
             "UpdateCluster": self.update,
         }
 
@@ -87,7 +84,9 @@ class Clusters:
         cluster = self._new(name, request, providers)
         self._by_name[name] = cluster
         if cluster.attachment is not None:
-            self._later(self._timings.cluster_attachment, lambda: self._attached(cluster))
+            self._clock.call_later(
+                self._timings.cluster_attachment, lambda: self._attached(cluster)
+            )
         return {"cluster": answers.cluster(cluster, ALL_PARTS)}
 
     def update(self, request: Request) -> Answer:
@@ -101,7 +100,9 @@ class Clusters:
                 )
             cluster.namespace_arn = self._connect.namespace(identifier).arn
             cluster.attachment = ClusterAttachment(str(uuid.uuid4()))
-            self._later(self._timings.cluster_attachment, lambda: self._attached(cluster))
+            self._clock.call_later(
+                self._timings.cluster_attachment, lambda: self._attached(cluster)
+            )
         cluster.settings = _settings(request.get("settings", []), cluster.settings)
         cluster.configuration = request.get("configuration", cluster.configuration)
         return {"cluster": answers.cluster(cluster, ALL_PARTS)}
@@ -121,7 +122,7 @@ class Clusters:
                     "The Cluster cannot be deleted while Tasks are active.",
                 )
             cluster.status = "INACTIVE"
-            self._later(self._timings.inactive_visible, lambda: self._purge(cluster))
+            self._clock.call_later(self._timings.inactive_visible, lambda: self._purge(cluster))
         return {"cluster": answers.cluster(cluster, ALL_PARTS)}
 
     def describe(self, request: Request) -> Answer:
@@ -142,7 +143,7 @@ class Clusters:
                 failures.append({"arn": arn, "reason": "MISSING"})
         return {"clusters": found, "failures": failures}
 
-    def list(self, request: Request) -> Answer:
+    def list_page(self, request: Request) -> Answer:
         arns = [cluster.arn for cluster in self.all() if cluster.status != "INACTIVE"]
         return one_page("clusterArns", arns, request, default=100)
 
@@ -174,12 +175,17 @@ class Clusters:
             status="PROVISIONING" if namespace_arn else "ACTIVE",
         )
 
+    def _attach_later(self, cluster: Cluster) -> None:
+        self._clock.call_later(self._timings.cluster_attachment, lambda: self._attached(cluster))
+
     def _attached(self, cluster: Cluster) -> None:
         """Attached once the namespace exists, failed when its creation failed (C02)."""
         assert cluster.attachment is not None, "only an attachment is ever waited for"
         namespace = self._connect.namespace_state(cluster.namespace_arn or "")
         if namespace == "CREATING":
-            self._later(self._timings.cluster_attachment, lambda: self._attached(cluster))
+            self._clock.call_later(
+                self._timings.cluster_attachment, lambda: self._attached(cluster)
+            )
             return
         cluster.attachment.status = "ATTACHED" if namespace == "EXISTS" else "FAILED"
         if cluster.status == "PROVISIONING":
@@ -188,9 +194,6 @@ class Clusters:
     def _purge(self, cluster: Cluster) -> None:
         if self._by_name.get(cluster.name) is cluster:
             del self._by_name[cluster.name]
-
-    def _later(self, seconds: float, action: Callable[[], None]) -> None:
-        self._clock.call_later(seconds, self._locked(action))
 
 
 def _refuse_busy(cluster: Cluster) -> None:

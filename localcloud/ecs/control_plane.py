@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from localcloud.account import Account
-from localcloud.clock import Clock
 from localcloud.cloudmap.registry import CloudMap
 from localcloud.ecs.clusters import Clusters
 from localcloud.ecs.log_delivery import LogDelivery
@@ -13,8 +12,9 @@ from localcloud.ecs.scheduler import ServiceScheduler
 from localcloud.ecs.service_connect import ServiceConnectPlane
 from localcloud.ecs.services import Services
 from localcloud.ecs.task_definitions import TaskDefinitions
-from localcloud.ecs.task_life import Locked, TaskLives
+from localcloud.ecs.task_life import TaskLives
 from localcloud.ecs.tasks import Tasks
+from localcloud.guarded_clock import GuardedClock
 from localcloud.network import Network
 from localcloud.strict_response import Operation
 from localcloud.tasks.runtime import TaskRuntime
@@ -25,21 +25,20 @@ class Ecs:
     def __init__(
         self,
         account: Account,
-        clock: Clock,
+        clock: GuardedClock,
         timings: Timings,
-        locked: Locked,
         network: Network,
         cloudmap: CloudMap,
         runtime: TaskRuntime,
     ) -> None:
-        calls = RuntimeCalls(clock, runtime)
+        calls = RuntimeCalls(clock.clock, runtime)
         connect = ServiceConnectPlane(cloudmap, calls)
         logs = LogDelivery(account)
-        lives = TaskLives(clock, timings, locked, network, connect, logs, calls)
-        self.scheduler = ServiceScheduler(account, clock, timings, locked, connect, lives)
-        self.clusters = Clusters(account, clock, timings, locked, connect)
+        lives = TaskLives(clock, timings, network, connect, logs, calls)
+        self.scheduler = ServiceScheduler(account, clock, timings, connect, lives)
+        self.clusters = Clusters(account, clock, timings, connect)
         self.task_definitions = TaskDefinitions(
-            account, clock, timings, locked, lambda: list(self.clusters.all())
+            account, clock, timings, lambda: list(self.clusters.all())
         )
         self.services = Services(
             account,

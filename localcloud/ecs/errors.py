@@ -17,11 +17,7 @@ class EcsError(ServiceException):
 
 
 def invalid_request(found: Sequence[Problem]) -> EcsError:
-    """ECS's parser refuses a wrong type before anything else looks at the request."""
-    wrong_types = [problem for problem in found if problem.kind == "type"]
-    if wrong_types:
-        listed = "; ".join(f"{problem.path}: {problem.message}" for problem in wrong_types)
-        return EcsError("SerializationException", listed)
+    """The members that are missing, unknown, or outside of the model's limits, all of them."""
     listed = "; ".join(f"{problem.path}: {problem.message}" for problem in found)
     return EcsError("InvalidParameterException", listed)
 

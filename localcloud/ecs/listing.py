@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from localcloud.ecs import errors
-from localcloud.paging import InvalidToken, page
+from localcloud.paging import InvalidTokenError, page
 
 
 def one_page(
@@ -24,7 +24,7 @@ def one_page(
         raise errors.invalid_parameter("maxResults must be between 1 and 100.")
     try:
         found, token = page(items, key, size, request.get("nextToken"), descending=descending)
-    except InvalidToken as error:
+    except InvalidTokenError as error:
         raise errors.invalid_parameter("Invalid token") from error
     answer: dict[str, Any] = {member: found}
     return answer if token is None else {**answer, "nextToken": token}

@@ -1,11 +1,11 @@
-"""The awslogs driver: what containers print goes to CloudWatch log streams, if their group exists."""
+"""The awslogs driver: what containers print goes to log streams, if their group exists."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from moto.logs import logs_backends
+from moto.logs.models import logs_backends
 
 from localcloud.account import Account
 from localcloud.tasks.runtime import LogTarget

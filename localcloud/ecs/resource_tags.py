@@ -12,6 +12,7 @@ from localcloud.ecs.task_definitions import TaskDefinitions
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
+Tagged = Cluster | Service | Task | TaskDefinition
 
 
 class ResourceTags:
@@ -23,7 +24,7 @@ class ResourceTags:
 
     def operations(self) -> dict[str, Callable[[Request], Answer]]:
         return {
-            "ListTagsForResource": self.list,
+            "ListTagsForResource": self.list_tags,
             "TagResource": self.tag,
             "UntagResource": self.untag,
         }
@@ -45,15 +46,16 @@ class ResourceTags:
             tags.pop(key, None)
         return {}
 
-    def list(self, request: Request) -> Answer:
+    def list_tags(self, request: Request) -> Answer:
         return {"tags": answers.tag_list(self._resource(request["resourceArn"]).tags)}
 
-    def _resource(self, arn: str) -> Cluster | Service | Task | TaskDefinition:
+    def _resource(self, arn: str) -> Tagged:
+        found: Tagged | None = None
+        if ":task-definition/" in arn:
+            found = self._task_definitions.find(arn)
         for cluster in self._clusters.all():
-            for record in (cluster, *cluster.services.values(), *cluster.tasks.values()):
-                if record.arn == arn:
-                    return record
-        definition = self._task_definitions.find(arn) if ":task-definition/" in arn else None
-        if definition is None:
+            records: list[Tagged] = [cluster, *cluster.services.values(), *cluster.tasks.values()]
+            found = next((record for record in records if record.arn == arn), found)
+        if found is None:
             raise errors.invalid_parameter(f"The specified resource {arn} was not found.")
-        return definition
+        return found

@@ -11,13 +11,12 @@ import math
 import secrets
 import string
 import uuid
-from collections.abc import Callable
 from typing import Any
 
-from moto.iam import iam_backends
+from moto.iam.models import iam_backends
 
 from localcloud.account import Account
-from localcloud.clock import Clock, Timer
+from localcloud.clock import Timer
 from localcloud.ecs import events
 from localcloud.ecs.model import (
     ContainerState,
@@ -28,7 +27,8 @@ from localcloud.ecs.model import (
     Task,
 )
 from localcloud.ecs.service_connect import ServiceConnectPlane
-from localcloud.ecs.task_life import Locked, TaskLives
+from localcloud.ecs.task_life import TaskLives
+from localcloud.guarded_clock import GuardedClock
 from localcloud.timings import Timings
 
 FAILURES_UNTIL_THROTTLED = 3
@@ -43,16 +43,14 @@ class ServiceScheduler:
     def __init__(
         self,
         account: Account,
-        clock: Clock,
+        clock: GuardedClock,
         timings: Timings,
-        locked: Locked,
         connect: ServiceConnectPlane,
         lives: TaskLives,
     ) -> None:
         self._account = account
         self._clock = clock
         self._timings = timings
-        self._locked = locked
         self._connect = connect
         self._lives = lives
         self._not_before: dict[str, float] = {}
@@ -70,11 +68,11 @@ class ServiceScheduler:
     def begin(self, service: Service) -> None:
         """A service was made or changed: act after the time that placement takes."""
         self.gone_moments.pop(service.arn, None)
-        self._later(self._timings.placement, lambda: self._reconcile(service))
+        self._clock.call_later(self._timings.placement, lambda: self._reconcile(service))
 
     def drain(self, service: Service) -> None:
         """A service was deleted: stop its tasks, then let it become INACTIVE."""
-        self._later(self._timings.placement, lambda: self._drain(service))
+        self._clock.call_later(self._timings.placement, lambda: self._drain(service))
 
     def task_changed(self, task: Task) -> None:
         """From TaskLives: every change of a task can change what its service should do."""
@@ -108,7 +106,7 @@ class ServiceScheduler:
             self._undecided.discard(service.id)
             self._reconcile(service)
 
-        self._later(0, decide)
+        self._clock.call_later(0, decide)
 
     def _reconcile(self, service: Service) -> None:
         if service.status != "ACTIVE":
@@ -159,7 +157,7 @@ class ServiceScheduler:
             return
         wait = self._not_before.get(service.id, 0.0) - self._clock.now()
         if wait > 0:
-            self._later(wait, lambda: self._reconcile(service))
+            self._clock.call_later(wait, lambda: self._reconcile(service))
             return
         if not _on_fargate(deployment):
             self._tell_once(service, events.no_container_instances(service.name))
@@ -170,7 +168,7 @@ class ServiceScheduler:
             deployment.failed_tasks += 1
             self._trip(service, deployment)
             self._not_before[service.id] = self._clock.now() + self._timings.restart_delay
-            self._later(self._timings.restart_delay, lambda: self._reconcile(service))
+            self._clock.call_later(self._timings.restart_delay, lambda: self._reconcile(service))
             return
         tasks = [self._new_task(service, deployment) for _ in range(count)]
         service.steady = False
@@ -213,7 +211,7 @@ class ServiceScheduler:
             if unsettled is not None:
                 unsettled.cancel()
         elif not service.steady and service.id not in self._settling:
-            self._settling[service.id] = self._later(
+            self._settling[service.id] = self._clock.call_later(
                 self._timings.steady, lambda: self._settle(service, primary)
             )
 
@@ -288,8 +286,10 @@ class ServiceScheduler:
         gone = ("STOPPING", "DEPROVISIONING", "STOPPED")
         if service.status == "DRAINING" and all(task.status in gone for task in service.tasks):
             service.status, service.inactive_at = "INACTIVE", self._clock.now()
-            self._later(self._timings.discovery_removal, lambda: self._forget_endpoints(service))
-            self._later(self._timings.inactive_visible, lambda: self._purge(service))
+            self._clock.call_later(
+                self._timings.discovery_removal, lambda: self._forget_endpoints(service)
+            )
+            self._clock.call_later(self._timings.inactive_visible, lambda: self._purge(service))
         self._stamp_gone(service)
 
     def _forget_endpoints(self, service: Service) -> None:
@@ -368,9 +368,6 @@ class ServiceScheduler:
         since = self._clock.now() - DUPLICATE_EVENTS_SUPPRESSED
         if all(e.message != message or e.created_at < since for e in service.events):
             self._tell(service, message)
-
-    def _later(self, seconds: float, action: Callable[[], None]) -> Timer:
-        return self._clock.call_later(seconds, self._locked(action))
 
 
 def _endpoints(deployment: Deployment) -> tuple[Endpoint, ...]:

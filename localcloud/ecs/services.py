@@ -7,10 +7,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from moto.iam import iam_backends
+from moto.iam.models import iam_backends
 
 from localcloud.account import Account, create_service_linked_role
-from localcloud.clock import Clock
 from localcloud.ecs import answers, errors, validation
 from localcloud.ecs.clusters import Clusters
 from localcloud.ecs.listing import one_page
@@ -18,6 +17,7 @@ from localcloud.ecs.model import Cluster, Deployment, Service, ServiceConnect, T
 from localcloud.ecs.scheduler import ServiceScheduler
 from localcloud.ecs.service_connect import ServiceConnectPlane
 from localcloud.ecs.task_definitions import TaskDefinitions
+from localcloud.guarded_clock import GuardedClock
 from localcloud.network import Network
 
 Request = dict[str, Any]
@@ -40,7 +40,7 @@ class Services:
     def __init__(
         self,
         account: Account,
-        clock: Clock,
+        clock: GuardedClock,
         clusters: Clusters,
         task_definitions: TaskDefinitions,
         connect: ServiceConnectPlane,
@@ -60,7 +60,7 @@ class Services:
             "CreateService": self.create,
             "DeleteService": self.delete,
             "DescribeServices": self.describe,
-            "ListServices": self.list,
+            "ListServices": self.list_page,
             "ListServicesByNamespace": self.list_by_namespace,
             "UpdateService": self.update,
         }
@@ -150,7 +150,7 @@ class Services:
                 failures.append({"arn": arn, "reason": "MISSING"})
         return {"services": found, "failures": failures}
 
-    def list(self, request: Request) -> Answer:
+    def list_page(self, request: Request) -> Answer:
         """Without those that are DRAINING or INACTIVE (S02)."""
         cluster = self._clusters.active(request.get("cluster"))
         arns = [
@@ -260,7 +260,7 @@ class Services:
             arn=self._account.arn("ecs", f"service/{cluster.name}/{name}"),
             cluster=cluster,
             request=request,
-            desired_count=request["desiredCount"] if "desiredCount" in request else 0,
+            desired_count=request.get("desiredCount", 0),
             launch_type=launch_type,
             capacity_provider_strategy=strategy,
             platform_version=request.get("platformVersion", "LATEST") if fargate else None,

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from localcloud.account import Account
-from localcloud.clock import Clock
 from localcloud.ecs import answers, errors, validation
 from localcloud.ecs.listing import one_page
 from localcloud.ecs.model import Cluster, TaskDefinition
-from localcloud.ecs.task_life import Locked
+from localcloud.guarded_clock import GuardedClock
 from localcloud.timings import Timings
 
 Request = dict[str, Any]
@@ -26,15 +25,13 @@ class TaskDefinitions:
     def __init__(
         self,
         account: Account,
-        clock: Clock,
+        clock: GuardedClock,
         timings: Timings,
-        locked: Locked,
         clusters: Callable[[], list[Cluster]],
     ) -> None:
         self._account = account
         self._clock = clock
         self._timings = timings
-        self._locked = locked
         self._clusters = clusters
         self._families: dict[str, dict[int, TaskDefinition]] = {}
         self._last_revision: dict[str, int] = {}
@@ -45,12 +42,12 @@ class TaskDefinitions:
             "DeregisterTaskDefinition": self.deregister,
             "DescribeTaskDefinition": self.describe,
             "ListTaskDefinitionFamilies": self.list_families,
-            "ListTaskDefinitions": self.list,
+            "ListTaskDefinitions": self.list_page,
             "RegisterTaskDefinition": self.register,
         }
 
     def usable(self, identifier: str) -> TaskDefinition:
-        """For a service: the newest ACTIVE revision of a family, or the ACTIVE one that is named."""
+        """For a service: the newest ACTIVE revision of a family, or the one that is named."""
         found = self.find(identifier)
         if found is None:
             raise errors.client_error("TaskDefinition not found.")
@@ -125,7 +122,7 @@ class TaskDefinitions:
                 deleted.append(answers.task_definition(record))
         return {"taskDefinitions": deleted, "failures": failures}
 
-    def list(self, request: Request) -> Answer:
+    def list_page(self, request: Request) -> Answer:
         status, family = request.get("status", "ACTIVE"), request.get("familyPrefix")
         keys = {
             record.arn: f"{record.family}:{record.revision:09}"
@@ -161,19 +158,20 @@ class TaskDefinitions:
 
     def _begin_deletion(self, record: TaskDefinition) -> None:
         record.status, record.delete_requested_at = "DELETE_IN_PROGRESS", self._clock.now()
-        self._later(self._timings.inactive_visible, lambda: self._finish_deletion(record))
+        self._clock.call_later(
+            self._timings.inactive_visible, lambda: self._finish_deletion(record)
+        )
 
     def _finish_deletion(self, record: TaskDefinition) -> None:
         if any(_uses(cluster, record) for cluster in self._clusters()):
-            self._later(self._timings.inactive_visible, lambda: self._finish_deletion(record))
+            self._clock.call_later(
+                self._timings.inactive_visible, lambda: self._finish_deletion(record)
+            )
             return
         revisions = self._families[record.family]
         del revisions[record.revision]
         if not revisions:
             del self._families[record.family]
-
-    def _later(self, seconds: float, action: Callable[[], None]) -> None:
-        self._clock.call_later(seconds, self._locked(action))
 
 
 def _with_tags(answer: Answer, record: TaskDefinition) -> Answer:

@@ -10,11 +10,11 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from localcloud.clock import Clock
 from localcloud.ecs.log_delivery import MISSING_GROUP, LogDelivery, log_target
 from localcloud.ecs.model import ContainerState, Health, StopCode, Task, TaskStatus
 from localcloud.ecs.runtime_calls import RuntimeCalls
 from localcloud.ecs.service_connect import ServiceConnectPlane
+from localcloud.guarded_clock import GuardedClock
 from localcloud.network import Network
 from localcloud.tasks import runtime
 from localcloud.timings import Timings
@@ -26,8 +26,6 @@ STOPPED_VISIBLE = 3600.0
 _KILL_GRACE = 10.0
 """Seconds after SIGKILL was due until a container counts as dead without word of the runtime."""
 
-Locked = Callable[[Callable[[], None]], Callable[[], None]]
-
 
 class TaskListener(Protocol):
     def task_changed(self, task: Task) -> None:
@@ -38,14 +36,13 @@ class TaskLives:
     """Moves tasks through their lives; the observer of the runtime.
 
     `begin` and `stop` are called with the control plane's lock held; the observer's methods are
-    called by the runtime and take it through `locked`.
+    called by the runtime and take it themselves.
     """
 
     def __init__(
         self,
-        clock: Clock,
+        clock: GuardedClock,
         timings: Timings,
-        locked: Locked,
         network: Network,
         connect: ServiceConnectPlane,
         logs: LogDelivery,
@@ -53,7 +50,6 @@ class TaskLives:
     ) -> None:
         self._clock = clock
         self._timings = timings
-        self._locked = locked
         self._network = network
         self._connect = connect
         self._logs = logs
@@ -67,7 +63,7 @@ class TaskLives:
     def begin(self, task: Task) -> None:
         """A task was placed: provision it, pull its images, start it."""
         self._tasks[task.id] = task
-        self._later(self._timings.provisioning, lambda: self._provisioned(task))
+        self._clock.call_later(self._timings.provisioning, lambda: self._provisioned(task))
 
     def stop(self, task: Task, code: StopCode, reason: str) -> None:
         """Take a task out of service and end it. One that is already stopping is left alone."""
@@ -78,7 +74,7 @@ class TaskLives:
         task.stopping_at = self._clock.now()
         if task.registered and task.deployment.connect is not None:
             self._become(task, "DEACTIVATING")
-            self._later(self._timings.registration, lambda: self._deactivated(task))
+            self._clock.call_later(self._timings.registration, lambda: self._deactivated(task))
         else:
             self._stop_containers(task)
 
@@ -108,7 +104,7 @@ class TaskLives:
             task.deployment.any_task_ran = True
             connect = task.deployment.connect
             if connect is not None and connect.endpoints:
-                self._later(self._timings.registration, lambda: self._register(task))
+                self._clock.call_later(self._timings.registration, lambda: self._register(task))
             else:
                 task.registered = True
             self._become(task, "RUNNING")
@@ -147,7 +143,7 @@ class TaskLives:
         self._observed(task_id, checked)
 
     def output(self, target: runtime.LogTarget, timestamp_ms: int, line: str) -> None:
-        self._locked(lambda: self._logs.put(target, timestamp_ms, line))()
+        self._clock.run(lambda: self._logs.put(target, timestamp_ms, line))
 
     # --- within ------------------------------------------------------------------------------
 
@@ -167,7 +163,7 @@ class TaskLives:
         if not self._open_logs(task):
             self.stop(task, "TaskFailedToStart", MISSING_GROUP)
             return
-        self._later(self._timings.pull, lambda: self._hand_to_runtime(task))
+        self._clock.call_later(self._timings.pull, lambda: self._hand_to_runtime(task))
 
     def _open_logs(self, task: Task) -> bool:
         connect = task.deployment.connect
@@ -176,7 +172,9 @@ class TaskLives:
             if container is task.proxy and connect is not None:
                 configuration = connect.log
             container.log = log_target(configuration, container.name, task.id)
-            if container.log is not None and not self._logs.open(container.log, configuration):
+            if container.log is not None and not self._logs.open(
+                container.log, configuration or {}
+            ):
                 return False
         return True
 
@@ -204,7 +202,7 @@ class TaskLives:
         if task.handed_to_runtime:
             self._runtime.stop(task.id)
             longest = max(_stop_timeout(item, self._timings) for item in task.containers)
-            self._later(longest + _KILL_GRACE, lambda: self._give_up_waiting(task))
+            self._clock.call_later(longest + _KILL_GRACE, lambda: self._give_up_waiting(task))
         else:
             for container in task.all_containers:
                 container.status = "STOPPED"
@@ -229,14 +227,14 @@ class TaskLives:
                 task.proxy.exit_code = 0
         task.execution_stopped_at = self._clock.now()
         self._become(task, "DEPROVISIONING")
-        self._later(self._timings.deprovisioning, lambda: self._deprovisioned(task))
+        self._clock.call_later(self._timings.deprovisioning, lambda: self._deprovisioned(task))
 
     def _deprovisioned(self, task: Task) -> None:
         if task.interface is not None:
             self._network.release(task.interface)
         task.stopped_at = self._clock.now()
         del self._tasks[task.id]
-        self._later(STOPPED_VISIBLE, lambda: self._purge(task))
+        self._clock.call_later(STOPPED_VISIBLE, lambda: self._purge(task))
         self._become(task, "STOPPED")
 
     def _purge(self, task: Task) -> None:
@@ -257,10 +255,7 @@ class TaskLives:
             if task is not None:
                 action(task)
 
-        self._locked(act)()
-
-    def _later(self, seconds: float, action: Callable[[], None]) -> None:
-        self._clock.call_later(seconds, self._locked(action))
+        self._clock.run(act)
 
 
 def _stop_timeout(container: ContainerState, timings: Timings) -> float:

@@ -27,7 +27,7 @@ class Tasks:
         self._lives = lives
 
     def operations(self) -> dict[str, Callable[[Request], Answer]]:
-        return {"DescribeTasks": self.describe, "ListTasks": self.list, "StopTask": self.stop}
+        return {"DescribeTasks": self.describe, "ListTasks": self.list_page, "StopTask": self.stop}
 
     def describe(self, request: Request) -> Answer:
         cluster = self._clusters.active(request.get("cluster"))
@@ -47,7 +47,7 @@ class Tasks:
                 failures.append({"arn": arn, "reason": "MISSING"})
         return {"tasks": found, "failures": failures}
 
-    def list(self, request: Request) -> Answer:
+    def list_page(self, request: Request) -> Answer:
         """By desired status, RUNNING where none is given, whatever a task's last status is."""
         cluster = self._clusters.active(request.get("cluster"))
         service = request.get("serviceName")

@@ -23,9 +23,9 @@ FARGATE_MEMORY_MIB: Mapping[int, Sequence[int]] = {
     4096: tuple(range(8192, 30720 + 1, 1024)),
     8192: tuple(range(16384, 61440 + 1, 4096)),
     16384: tuple(range(32768, 122880 + 1, 8192)),
-    32768: tuple(range(61440, 249856 + 1, 16384)) + (249856,),
+    32768: (*range(61440, 249856, 16384), 249856),
 }
-"""The memory that each size of CPU (units) may have (T04; RegisterTaskDefinition's documentation)."""
+"""The memory that each size of CPU (units) may have (T04; documentation of the API)."""
 PLATFORM_VERSIONS = ("LATEST", "1.4.0", "1.3.0", "1.2.0", "1.1.0", "1.0.0")
 CURRENT_PLATFORM_VERSION = "1.4.0"
 FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")

@@ -13,8 +13,9 @@ Seconds count from the moment in which the control plane hands the task over.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from localcloud.clock import Clock
@@ -144,15 +145,13 @@ class ScriptedRuntime:
             self._plays[task.task_id] = _Play(task, observer, scripts)
         for name, script in scripts.items():
             if script.pull_failure is not None:
-                self._later(
-                    script.start_after or 0.0,
-                    lambda name=name, why=script.pull_failure: self._fail_pull(task, name, why),
-                )
+                fail = partial(self._fail_pull, task, name, script.pull_failure)
+                self._clock.call_later(script.start_after or 0.0, fail)
                 return
         delays = [script.start_after for script in scripts.values()]
         slowest = max((delay for delay in delays if delay is not None), default=0.0)
         if None not in delays:
-            self._later(slowest, lambda: self._begin(task.task_id))
+            self._clock.call_later(slowest, partial(self._begin, task.task_id))
 
     def stop(self, task_id: str) -> None:
         with self._lock:
@@ -165,10 +164,8 @@ class ScriptedRuntime:
             script = play.scripts[container.name]
             graceful = script.heeds_sigterm or container.name in never_started
             delay, code = (0.0, 0) if graceful else (container.stop_timeout, 137)
-            self._later(
-                delay,
-                lambda name=container.name, code=code: self._end(task_id, name, code, None),
-            )
+            end = partial(self._end, task_id, container.name, code, None)
+            self._clock.call_later(delay, end)
 
     def set_endpoint(self, endpoint: str, addresses: Sequence[tuple[str, int]]) -> None:
         with self._lock:
@@ -211,10 +208,10 @@ class ScriptedRuntime:
                 play.observer.output(container.log, int(self._clock.now() * 1000), line)
         if container.health_check is not None:
             for after, status in script.health:
-                self._later(after, lambda status=status: self._report(task_id, name, status))
+                self._clock.call_later(after, partial(self._report, task_id, name, status))
         if script.exit is not None:
             after, code, reason = script.exit
-            self._later(after, lambda: self._end(task_id, name, code, reason))
+            self._clock.call_later(after, partial(self._end, task_id, name, code, reason))
 
     def _report(self, task_id: str, container: str, status: HealthStatus) -> None:
         with self._lock:
@@ -234,6 +231,3 @@ class ScriptedRuntime:
                 del self._plays[task_id]
         if was_running or play.stopping:
             play.observer.container_exited(task_id, container, code, reason)
-
-    def _later(self, seconds: float, action: Callable[[], None]) -> None:
-        self._clock.call_later(seconds, action)
