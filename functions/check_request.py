@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bivouac import preflight
-from bivouac.aws import clients, ecs
+from bivouac.aws import clients, cloudmap, ecs
 from bivouac.errors import InvalidRequestError, RefusedByAwsError
 from bivouac.observability import Event, step
 from bivouac.planning import existing_definitions, plan
@@ -41,8 +41,12 @@ def check_request(
     if unknown or checked.blueprint is None:
         raise InvalidRequestError([*unknown, *checked.problems])
     blueprint = checked.blueprint
-    preflight.refuse_foreign(blueprint, ecs_client, cloud_map)
-    problems = preflight.problems(blueprint, cloud_map, ec2_client)
+    namespaces = cloudmap.list_namespaces(cloud_map)
+    preflight.refuse_foreign(blueprint, namespaces, ecs_client, cloud_map)
+    problems = [
+        *preflight.network_problems(blueprint, ec2_client),
+        *preflight.quota_problems(blueprint, namespaces, settings.namespace_quota),
+    ]
     if problems:
         raise InvalidRequestError(problems)
     return {

@@ -103,7 +103,9 @@ def _targets(
     group_ids = {
         group
         for planned in blueprint.services
-        for group in planned.arguments["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"]
+        for group in planned.arguments["networkConfiguration"]["awsvpcConfiguration"][
+            "securityGroups"
+        ]
     }
     groups = network.security_groups(ec2, sorted(group_ids)) if public else {}
     targets = []
@@ -125,7 +127,7 @@ def _targets(
                         "highest_status": endpoint.highest_status,
                         "private_address": checks.private_address(task),
                         "public_address": address if admitted else None,
-                        "not_public": f"its security groups do not admit 0.0.0.0/0 on {endpoint.port}"
+                        "not_public": f"no security group admits 0.0.0.0/0 on {endpoint.port}"
                         if address
                         else "the task has no public address",
                     }

@@ -30,11 +30,11 @@ def problems(request: Event) -> list[str]:
     for name, kind in _FIELDS.items():
         if name in request and not isinstance(request[name], kind):
             found.append(f"{name}: must be a {'number' if kind is int else 'text'}")
-    name = request.get("environment")
-    if name is None:
+    environment = request.get("environment")
+    if environment is None:
         found.append("environment: required, and missing")
-    elif isinstance(name, str) and not naming.is_environment_name(name):
-        found.append(f"environment: {name!r} is not an environment name")
+    elif isinstance(environment, str) and not naming.is_environment_name(environment):
+        found.append(f"environment: {environment!r} is not an environment name")
     return found
 
 
@@ -45,7 +45,7 @@ def close_environment(
     records: Records,
     stepfunctions: SFNClient,
 ) -> Event:
-    """`status` CLOSED with the empty receipt, OUTDATED, or WAIT with the input to try again with."""
+    """`status` CLOSED with the empty receipt, OUTDATED, or WAIT with the input to try again."""
     request, settled = event["request"], False
     if "status" in request:
         settled = request["settled"]

@@ -39,12 +39,12 @@ def create_cluster(blueprint: Blueprint, namespace_arn: str, client: ECSClient) 
     return _answer(cluster)
 
 
-def _update(cluster: dict[str, Any], arguments: dict[str, Any], client: ECSClient) -> dict[str, Any]:
+def _update(
+    cluster: dict[str, Any], arguments: dict[str, Any], client: ECSClient
+) -> dict[str, Any]:
     name = arguments["clusterName"]
     changed = {
-        key: arguments[key]
-        for key in ("settings", "serviceConnectDefaults")
-        if key in arguments
+        key: arguments[key] for key in ("settings", "serviceConnectDefaults") if key in arguments
     }
     with translated(f"cluster {name}"):
         updated = client.update_cluster(cluster=name, **changed)["cluster"]
@@ -62,7 +62,7 @@ def _answer(cluster: dict[str, Any]) -> Event:
     attachments = cluster.get("attachmentsStatus", "UPDATE_COMPLETE")
     if cluster["status"] == "FAILED" or attachments == "UPDATE_FAILED":
         raise ClusterFailedError(
-            f"cluster {cluster['clusterName']}: status {cluster['status']}, attachments {attachments}"
+            f"cluster {cluster['clusterName']}: {cluster['status']}, attachments {attachments}"
         )
     if _settled(cluster):
         return {"status": "READY", "arn": cluster["clusterArn"]}

@@ -1,4 +1,4 @@
-"""Create log groups: before any task, because a task whose log group is missing does not start (H09).
+"""Create log groups: before any task, because one whose log group is missing does not start (H09).
 
 Repeating it is safe: groups that exist and are ours are left as they are.
 """

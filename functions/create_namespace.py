@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bivouac import naming, pace
 from bivouac.aws import clients, cloudmap
-from bivouac.aws.faults import translated
+from bivouac.aws.faults import duplicate_operation, translated
 from bivouac.aws.records import Records
 from bivouac.blueprint import Blueprint, cloud_map_tags
 from bivouac.errors import NamespaceFailedError, NotYetConsistentError
@@ -56,10 +56,10 @@ def create_namespace(
                 Tags=cloud_map_tags(blueprint.ownership_tags),
             )
         except client.exceptions.DuplicateRequest as error:
-            return _in_progress(error.response["DuplicateOperationId"])
+            return _in_progress(duplicate_operation(error))
         except client.exceptions.NamespaceAlreadyExists:
             raise NotYetConsistentError(
-                f"namespace {blueprint.namespace}: Cloud Map says that it exists and does not list it"
+                f"namespace {blueprint.namespace}: it exists, and Cloud Map does not list it yet"
             ) from None
     return _in_progress(answer["OperationId"])
 

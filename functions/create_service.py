@@ -65,7 +65,9 @@ def create_service(
 def _answer(service: dict[str, Any], task_definition_arn: str) -> Event:
     primary = primary_deployment(service)
     if primary is None:
-        raise NotYetConsistentError(f"service {service['serviceName']}: no deployment is visible yet")
+        raise NotYetConsistentError(
+            f"service {service['serviceName']}: no deployment is visible yet"
+        )
     return {
         "serviceName": service["serviceName"],
         "taskDefinitionArn": task_definition_arn,

@@ -25,7 +25,7 @@ KIND = "service"
 
 
 def delete_services(deletion: Deletion, client: ECSClient) -> Event:
-    """DRAINING services are hidden from ListServices, so the planned names are described too (S02)."""
+    """ListServices hides DRAINING services, so the planned names are described too (S02)."""
     planned = [service.service_name for service in deletion.blueprint.services]
     cluster = deletion.blueprint.cluster["clusterName"]
     with deletion.attempt("services of cluster", cluster):
@@ -43,7 +43,7 @@ def delete_services(deletion: Deletion, client: ECSClient) -> Event:
 
 
 def _clients_first(names: list[str]) -> list[str]:
-    """The request lists servers before their clients, so the reverse order is the safe one (D14)."""
+    """Requests list servers before their clients, so the reverse order is the safe one (D14)."""
     return list(reversed(dict.fromkeys(names)))
 
 

@@ -27,15 +27,13 @@ CAUSE_LIMIT = 30_000
 """Step Functions cuts a cause at 32,768 characters."""
 
 
-def diagnose_failure(
-    event: Event, records: Records, logs: CloudWatchLogsClient
-) -> Event:
+def diagnose_failure(event: Event, records: Records, logs: CloudWatchLogsClient) -> Event:
     """`error` and `cause` of the failed execution; `superseded` if a newer execution took over."""
     try:
         blueprint = records.held(event["environment"], event["generation"])
     except SupersededError as error:
         return {"superseded": True, "error": "SupersededError", "cause": str(error)}
-    error, verdict = _verdict(event)
+    error_name, verdict = _verdict(event)
     if verdict:
         cause = diagnosis.report(verdict, _last_lines(blueprint, verdict, logs))
     else:
@@ -45,13 +43,13 @@ def diagnose_failure(
         event["generation"],
         Status.FAILED,
         failure={
-            "error": error,
+            "error": error_name,
             "cause": cause[:CAUSE_LIMIT],
             "category": verdict.category if verdict else Category.UNKNOWN,
         },
     )
     metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
-    return {"superseded": False, "error": error, "cause": cause[:CAUSE_LIMIT]}
+    return {"superseded": False, "error": error_name, "cause": cause[:CAUSE_LIMIT]}
 
 
 def _verdict(event: Event) -> tuple[str, Verdict | None]:
@@ -78,9 +76,7 @@ def _message(failure: Event) -> str:
         return str(failure["Cause"])
 
 
-def _last_lines(
-    blueprint: Blueprint, verdict: Verdict, logs: CloudWatchLogsClient
-) -> list[str]:
+def _last_lines(blueprint: Blueprint, verdict: Verdict, logs: CloudWatchLogsClient) -> list[str]:
     """The end of the failing container's log. A diagnosis without it is better than none."""
     if not verdict.task:
         return []
@@ -91,9 +87,7 @@ def _last_lines(
         return []
 
 
-def _read_lines(
-    blueprint: Blueprint, verdict: Verdict, logs: CloudWatchLogsClient
-) -> list[str]:
+def _read_lines(blueprint: Blueprint, verdict: Verdict, logs: CloudWatchLogsClient) -> list[str]:
     definition = blueprint.service(verdict.service).definition or {}
     task_id = verdict.task.rpartition("/")[2]
     for container in definition.get("containerDefinitions", ()):

@@ -1,4 +1,5 @@
-"""Probe private addresses: every endpoint answers three times in a row, from inside the VPC at private addresses.
+"""Probe private addresses: every endpoint answers three times in a row, from
+inside the VPC at private addresses.
 
 Makes no AWS calls: it gets addresses that Check services observed. Asking twice changes nothing.
 """

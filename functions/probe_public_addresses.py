@@ -1,4 +1,5 @@
-"""Probe public addresses: every endpoint answers three times in a row, from outside the VPC at public addresses.
+"""Probe public addresses: every endpoint answers three times in a row, from
+outside the VPC at public addresses.
 
 Makes no AWS calls: it gets addresses that Check services observed. Asking twice changes nothing.
 """

@@ -42,12 +42,15 @@ def write_receipt(
         "at": lease.timestamp(now),
         "items": [item.to_json() for item in items],
     }
+    expires_at = None
     if failed:
         retry_at = lease.expires_at(now, int(TRY_AGAIN_AFTER.total_seconds()))
         schedules.arm(scheduler, settings, environment, retry_at, "deletion was not complete")
+        expires_at = lease.timestamp(retry_at)
     else:
         schedules.disarm(scheduler, settings, environment)
-    records.finish(environment, generation, receipt["status"], receipt=receipt)
+    status = Status.NOT_DELETED if failed else Status.DELETED
+    records.finish(environment, generation, status, expires_at=expires_at, receipt=receipt)
     metrics.add_metric(
         "EnvironmentNotDeleted" if failed else "EnvironmentDeleted", MetricUnit.Count, 1
     )

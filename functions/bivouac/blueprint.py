@@ -6,13 +6,23 @@ functions here turn it into the arguments of AWS calls. Pure; nothing here needs
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 from bivouac import naming
 
 Json = dict[str, Any]
+
+
+class EcsTag(TypedDict, total=False):
+    key: str
+    value: str
+
+
+class CloudMapTag(TypedDict):
+    Key: str
+    Value: str
 
 
 @dataclass(frozen=True)
@@ -22,7 +32,7 @@ class Endpoint:
     port_name: str
     discovery_name: str
     port: int
-    """The port of a task's address that leads to the proxy (S12: ingressPortOverride or the container's)."""
+    """The port of a task's address that leads to the proxy: the override or the container's."""
     app_protocol: str | None
     """http, http2, grpc; None is plain TCP."""
     path: str
@@ -110,21 +120,21 @@ class Blueprint:
         )
 
 
-def ecs_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+def ecs_tags(tags: Mapping[str, str]) -> list[EcsTag]:
     """ECS's form of tags, sorted, so that equal tags are equal arguments."""
     return [{"key": key, "value": tags[key]} for key in sorted(tags)]
 
 
-def cloud_map_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+def cloud_map_tags(tags: Mapping[str, str]) -> list[CloudMapTag]:
     """Cloud Map's form of tags."""
     return [{"Key": key, "Value": tags[key]} for key in sorted(tags)]
 
 
-def from_ecs_tags(tags: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
+def from_ecs_tags(tags: Iterable[EcsTag] | None) -> dict[str, str]:
     return {tag["key"]: tag["value"] for tag in tags or ()}
 
 
-def from_cloud_map_tags(tags: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
+def from_cloud_map_tags(tags: Iterable[CloudMapTag] | None) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags or ()}
 
 
@@ -192,7 +202,9 @@ def create_service_arguments(
     }
 
 
-_NOT_UPDATABLE = frozenset({"serviceName", "launchType", "schedulingStrategy", "deploymentController"})
+_NOT_UPDATABLE = frozenset(
+    {"serviceName", "launchType", "schedulingStrategy", "deploymentController"}
+)
 """CreateService arguments that UpdateService does not take."""
 
 

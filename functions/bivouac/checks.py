@@ -109,7 +109,7 @@ def _interface_detail(task: Described, name: str) -> str | None:
 
 
 def _proxy_ready(task: Described) -> bool:
-    """H21: the Service Connect attachment is ATTACHED and its container runs and is not unhealthy."""
+    """H21: the Service Connect attachment is ATTACHED, its container runs and is not unhealthy."""
     attached = any(
         attachment["type"] == "Service Connect" and attachment["status"] == "ATTACHED"
         for attachment in task.get("attachments", ())
@@ -145,11 +145,10 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
     if failed := _deployment_failed(name, expected, primary):
         return Progress((), failed)
     since = primary["createdAt"] if primary else service["createdAt"]
-    ours = [
-        task for task in observed.stopped if task.get("startedBy") == expected.deployment_id
-    ]
+    ours = [task for task in observed.stopped if task.get("startedBy") == expected.deployment_id]
     failed = diagnosis.of_stopped_tasks(name, ours) or diagnosis.of_events(
-        name, (event["message"] for event in service.get("events", ()) if event["createdAt"] >= since)
+        name,
+        (event["message"] for event in service.get("events", ()) if event["createdAt"] >= since),
     )
     if failed:
         return Progress((), failed)
@@ -175,9 +174,7 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
     return Progress(tuple(checks))
 
 
-def _deployment_failed(
-    name: str, expected: Expected, primary: Described | None
-) -> Verdict | None:
+def _deployment_failed(name: str, expected: Expected, primary: Described | None) -> Verdict | None:
     """H02, H03: ECS gave up, or another deployment than ours is the primary one."""
     if primary is None:
         return None

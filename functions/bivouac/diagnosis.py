@@ -206,7 +206,7 @@ def _exited(task: Described) -> tuple[str, int] | None:
         and not container["name"].startswith("ecs-service-connect-")
     ]
     failing = [entry for entry in exits if entry[1] != 0]
-    return (failing or exits or [None])[0]
+    return next(iter(failing or exits), None)
 
 
 def _classified(task: Described) -> _Sign:

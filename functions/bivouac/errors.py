@@ -51,7 +51,7 @@ class NotProvenError(BivouacError):
 
 
 class ServiceDrainingError(BivouacError):
-    """A deleted service of the same name still drains (S02). The machine retries for ten minutes."""
+    """A deleted service of the same name still drains (S02). Retried for ten minutes."""
 
 
 class ThrottledError(BivouacError):
@@ -59,7 +59,7 @@ class ThrottledError(BivouacError):
 
 
 class UnavailableError(BivouacError):
-    """AWS failed or did not answer; the outcome is unknown and the step reads it back (S21). Retried."""
+    """AWS failed or did not answer; the outcome is unknown and is read back (S21). Retried."""
 
 
 class NotYetConsistentError(BivouacError):

@@ -54,7 +54,7 @@ def task_size_problems(definition: Json, path: str) -> Iterator[str]:
     missing = [key for key in ("cpu", "memory") if not definition.get(key)]
     if missing:
         for key in missing:
-            yield f"{path}.{key}: Fargate requires it at the task level, such as cpu 256, memory 512"
+            yield f"{path}.{key}: Fargate requires it for the task, such as cpu 256, memory 512"
         return
     cpu, memory = _cpu_units(definition["cpu"]), _mebibytes(definition["memory"])
     if cpu not in _MEMORY_OF_CPU:
@@ -80,7 +80,7 @@ def task_size_problems(definition: Json, path: str) -> Iterator[str]:
         )
     reserved_cpu = sum(container.get("cpu") or 0 for container in containers)
     if reserved_cpu > cpu:
-        yield f"{path}.containerDefinitions: they reserve {reserved_cpu} of the task's {cpu} CPU units"
+        yield f"{path}.containerDefinitions: they reserve {reserved_cpu} of {cpu} CPU units"
 
 
 def task_problems(definition: Json, path: str) -> Iterator[str]:
@@ -94,10 +94,16 @@ def task_problems(definition: Json, path: str) -> Iterator[str]:
         if definition.get(refused):
             yield f"{path}.{refused}: not supported with Service Connect on Fargate"
     for index, volume in enumerate(definition.get("volumes", [])):
-        for kind in ("host", "dockerVolumeConfiguration", "fsxWindowsFileServerVolumeConfiguration"):
+        for kind in (
+            "host",
+            "dockerVolumeConfiguration",
+            "fsxWindowsFileServerVolumeConfiguration",
+        ):
             if volume.get(kind):
                 yield f"{path}.volumes[{index}].{kind}: refused; Fargate has no host to share"
-    yield from _container_problems(definition["containerDefinitions"], f"{path}.containerDefinitions")
+    yield from _container_problems(
+        definition["containerDefinitions"], f"{path}.containerDefinitions"
+    )
 
 
 def _container_problems(containers: list[Json], path: str) -> Iterator[str]:
@@ -266,4 +272,7 @@ def _timeout_problems(timeout: Json | None, app_protocol: str | None, path: str)
     if request is not None and app_protocol is None:
         yield f"{path}.perRequestTimeoutSeconds: a TCP endpoint has no requests (P10)"
     elif request and idle and idle < request:
-        yield f"{path}.idleTimeoutSeconds: {idle} closes a connection before the request's {request} (P10)"
+        yield (
+            f"{path}.idleTimeoutSeconds: {idle} closes a connection before a request's "
+            f"{request} are over (P10)"
+        )

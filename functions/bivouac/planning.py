@@ -7,6 +7,7 @@ ECS's words are kept; what a request leaves out comes from the stack; what Bivou
 from __future__ import annotations
 
 import copy
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -53,7 +54,9 @@ def existing_definitions(content: Any) -> list[str]:
         request = EnvironmentRequest.model_validate(content)
     except ValidationError:
         return []
-    named = (merged(request.defaults, service).get("taskDefinition") for service in request.services)
+    named = (
+        merged(request.defaults, service).get("taskDefinition") for service in request.services
+    )
     return sorted({name for name in named if isinstance(name, str)})
 
 
@@ -94,11 +97,11 @@ def plan(
         tags=tags,
         lease_seconds=lease_seconds,
         ready_seconds=lease.duration_seconds(request.timeouts.ready),
-        on_failure=request.onFailure,
+        on_failure=request.on_failure,
         probe_security_group_id=settings.probe_security_group_id,
         renamed=tuple(draft.renamed),
     )
-    return Plan(blueprint, (), request.dryRun)
+    return Plan(blueprint, (), request.dry_run)
 
 
 def _own_fields(draft: _Draft, content: Any) -> EnvironmentRequest | None:
@@ -123,7 +126,7 @@ def _lease_seconds(draft: _Draft, request: EnvironmentRequest) -> int:
     limit = draft.settings.maximum_lease_seconds
     if seconds > limit:
         draft.problems.append(
-            f"lease.ttl: {request.lease.ttl} is longer than the stack's maximum of {limit // 60} minutes"
+            f"lease.ttl: {request.lease.ttl} is longer than the stack's maximum of {limit // 60}m"
         )
     return seconds
 
@@ -156,7 +159,7 @@ def _service(
     except ValidationError as error:
         draft.problems.extend(described(error, path))
         return None
-    path = f"{path} ({service.serviceName})"
+    path = f"{path} ({service.service_name})"
     arguments = service.arguments
     cluster = naming.cluster_name(draft.settings.name_prefix, request.name)
     given_cluster = arguments.pop("cluster", None)
@@ -167,23 +170,19 @@ def _service(
     draft.problems.extend(ecs_model.problems("CreateService", arguments, path))
     if len(draft.problems) > before:
         return None
-    draft.problems.extend(
-        fargate.service_problems(arguments, draft.settings.allow_ecs_exec, path)
-    )
+    draft.problems.extend(fargate.service_problems(arguments, draft.settings.allow_ecs_exec, path))
     definition = _definition(draft, request, service, path)
     if definition is None:
         return None
     ports = _named_ports(definition)
     connect = arguments["serviceConnectConfiguration"]
     draft.problems.extend(
-        fargate.connect_problems(
-            connect, ports, namespace, f"{path}.serviceConnectConfiguration"
-        )
+        fargate.connect_problems(connect, ports, namespace, f"{path}.serviceConnectConfiguration")
     )
     _name_proxy_log(draft, request, service, connect, path)
-    ours = not isinstance(service.taskDefinition, str)
+    ours = not isinstance(service.task_definition, str)
     return ServiceBlueprint(
-        service_name=service.serviceName,
+        service_name=service.service_name,
         arguments=arguments,
         definition=definition if ours else None,
         existing_definition=None if ours else definition["taskDefinitionArn"],
@@ -234,16 +233,16 @@ def _complete_service(
     connect = arguments.setdefault("serviceConnectConfiguration", {"enabled": True})
     if not isinstance(connect, dict):
         return
-    if service.primaryContainer is not None:
+    if service.primary_container is not None:
         connect.setdefault(
             "services",
             [
                 {
-                    "portName": service.serviceName.lower(),
+                    "portName": service.service_name.lower(),
                     "clientAliases": [
                         {
-                            "port": service.primaryContainer.containerPort,
-                            "dnsName": service.serviceName.lower(),
+                            "port": service.primary_container.container_port,
+                            "dnsName": service.service_name.lower(),
                         }
                     ],
                 }
@@ -262,21 +261,17 @@ def _complete_service(
             )
         case other:
             draft.problems.append(
-                f"{where}: {_as_json(other)} is not a namespace's name, and ECS refuses it; leave it "
-                'out, and name the namespace beside services: "namespace": "service-connect"'
+                f"{where}: {json.dumps(other)} is not a namespace's name, and ECS refuses it; "
+                'leave it out, and name the namespace beside services: "namespace": "service-connect"'
             )
-
-
-def _as_json(value: Any) -> str:
-    return {True: "true", False: "false"}.get(value, repr(value)) if isinstance(value, bool) else repr(value)
 
 
 def _definition(
     draft: _Draft, request: EnvironmentRequest, service: Service, path: str
 ) -> Json | None:
-    """The task definition's arguments, or the described existing one; None where neither is usable."""
-    given = service.taskDefinition
-    if (given is None) == (service.primaryContainer is None):
+    """The task definition's arguments, or the described existing one; None: neither is usable."""
+    given = service.task_definition
+    if (given is None) == (service.primary_container is None):
         draft.problems.append(f"{path}: give either taskDefinition or primaryContainer")
         return None
     if isinstance(given, str):
@@ -288,7 +283,7 @@ def _definition(
         return existing
     here = f"{path}.taskDefinition" if given is not None else f"{path}.primaryContainer"
     definition = given if given is not None else _short_form(service)
-    family = naming.family(draft.settings.name_prefix, request.name, service.serviceName)
+    family = naming.family(draft.settings.name_prefix, request.name, service.service_name)
     given_family = definition.pop("family", None)
     draft.rename(f"{here}.family", str(given_family) if given_family else None, family)
     definition["family"] = family
@@ -302,7 +297,7 @@ def _definition(
     draft.problems.extend(ecs_model.problems("RegisterTaskDefinition", definition, here))
     if len(draft.problems) > before:
         return None
-    group = naming.log_group(draft.settings.name_prefix, request.name, service.serviceName)
+    group = naming.log_group(draft.settings.name_prefix, request.name, service.service_name)
     for index, container in enumerate(definition["containerDefinitions"]):
         where = f"{here}.containerDefinitions[{index}].logConfiguration"
         container["logConfiguration"] = _log_configuration(
@@ -322,12 +317,14 @@ def _definition_problems(draft: _Draft, definition: Json, path: str) -> Iterator
 
 
 def _short_form(service: Service) -> Json:
-    primary: PrimaryContainer | None = service.primaryContainer
+    primary: PrimaryContainer | None = service.primary_container
     if primary is None:
-        raise ValueError(f"{service.serviceName} has no primaryContainer")
-    name = service.serviceName.lower()
+        raise ValueError(f"{service.service_name} has no primaryContainer")
+    name = service.service_name.lower()
     extras = primary.model_dump(
-        include={"command", "environment", "secrets", "healthCheck"}, exclude_none=True
+        include={"command", "environment", "secrets", "health_check"},
+        exclude_none=True,
+        by_alias=True,
     )
     return {
         "cpu": "256",
@@ -338,7 +335,7 @@ def _short_form(service: Service) -> Json:
                 "image": primary.image,
                 "essential": True,
                 "portMappings": [
-                    {"name": name, "containerPort": primary.containerPort, "appProtocol": "http"}
+                    {"name": name, "containerPort": primary.container_port, "appProtocol": "http"}
                 ],
                 **extras,
             }
@@ -375,7 +372,7 @@ def _name_proxy_log(
 ) -> None:
     if not connect.get("enabled"):
         return
-    group = naming.log_group(draft.settings.name_prefix, request.name, service.serviceName)
+    group = naming.log_group(draft.settings.name_prefix, request.name, service.service_name)
     connect["logConfiguration"] = _log_configuration(
         draft,
         connect.get("logConfiguration"),
@@ -397,7 +394,7 @@ def _named_ports(definition: Json) -> dict[str, Json]:
 def _endpoints(
     draft: _Draft, connect: Json, ports: Mapping[str, Json], probes: list[Probe], path: str
 ) -> Iterator[Endpoint]:
-    by_port = {probe.portName: probe for probe in probes}
+    by_port = {probe.port_name: probe for probe in probes}
     declared = {service["portName"] for service in connect.get("services", [])}
     for name in sorted(by_port.keys() - declared):
         draft.problems.append(
@@ -409,10 +406,12 @@ def _endpoints(
         mapping = ports.get(service["portName"])
         if mapping is None:
             continue
-        probe = by_port.get(service["portName"], Probe(portName=service["portName"]))
+        probe = by_port.get(
+            service["portName"], Probe.model_validate({"portName": service["portName"]})
+        )
         port = service.get("ingressPortOverride", mapping["containerPort"])
         ingress_ports[port] += 1
-        lowest, highest = probe.expectStatus
+        lowest, highest = probe.expect_status
         yield Endpoint(
             port_name=service["portName"],
             discovery_name=service.get("discoveryName", service["portName"]),

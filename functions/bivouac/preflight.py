@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bivouac import checks, errors, naming
 from bivouac.aws import cloudmap, ecs, network
+from bivouac.aws.cloudmap import Namespace
 from bivouac.blueprint import Blueprint, from_ecs_tags
 
 if TYPE_CHECKING:
@@ -13,26 +15,23 @@ if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
     from types_boto3_servicediscovery import ServiceDiscoveryClient
 
-NAMESPACE_QUOTA = 50
-"""Cloud Map's default quota of namespaces in a Region (N06); adjustable, so only told, not refused."""
-
 
 def refuse_foreign(
-    blueprint: Blueprint, ecs_client: ECSClient, cloud_map: ServiceDiscoveryClient
+    blueprint: Blueprint,
+    namespaces: Sequence[Namespace],
+    ecs_client: ECSClient,
+    cloud_map: ServiceDiscoveryClient,
 ) -> None:
-    """Raise ForeignResourceError where the cluster's or the namespace's name is a stranger's (D18)."""
+    """Raise ForeignResourceError where the cluster's or namespace's name is taken (D18)."""
     stack, environment = blueprint.stack, blueprint.environment
-    namespace = cloudmap.find_namespace(cloud_map, blueprint.namespace)
-    if namespace:
-        require_owned(
-            f"the namespace {namespace.name} ({namespace.id})",
-            cloudmap.tags_of(cloud_map, namespace.arn),
-            stack,
-            environment,
-        )
+    for namespace in namespaces:
+        if namespace.name == blueprint.namespace:
+            tags = cloudmap.tags_of(cloud_map, namespace.arn)
+            require_owned(
+                f"the namespace {namespace.name} ({namespace.id})", tags, stack, environment
+            )
     name = blueprint.cluster["clusterName"]
-    cluster = ecs.describe_cluster(ecs_client, name)
-    if cluster:
+    if cluster := ecs.describe_cluster(ecs_client, name):
         require_owned(f"the cluster {name}", from_ecs_tags(cluster.get("tags")), stack, environment)
 
 
@@ -40,19 +39,26 @@ def require_owned(what: str, tags: dict[str, str], stack: str, environment: str)
     if not naming.is_owned(tags, stack, environment):
         raise errors.ForeignResourceError(
             f"{what} exists and does not carry the tags of this environment "
-            f"({naming.STACK_TAG}={stack}, {naming.ENVIRONMENT_TAG}={environment}); it is left as it "
-            "is. Give the environment another name, or delete that resource yourself"
+            f"({naming.STACK_TAG}={stack}, {naming.ENVIRONMENT_TAG}={environment}); it is left as "
+            "it is. Give the environment another name, or delete that resource yourself"
         )
 
 
-def problems(
-    blueprint: Blueprint, cloud_map: ServiceDiscoveryClient, ec2: EC2Client
-) -> list[str]:
+def quota_problems(
+    blueprint: Blueprint, namespaces: Sequence[Namespace], quota: int
+) -> Iterator[str]:
+    """N06: fail with the count before anything is made, not in the middle."""
+    if any(namespace.name == blueprint.namespace for namespace in namespaces):
+        return
+    if len(namespaces) >= quota:
+        yield (
+            f"this Region has {len(namespaces)} Cloud Map namespaces of {quota}; delete "
+            "environments, or raise the quota in Service Quotas and the stack's parameter NamespaceQuota"
+        )
+
+
+def network_problems(blueprint: Blueprint, ec2: EC2Client) -> list[str]:
     """Subnets and security groups that do not exist (S15), ports that nobody lets in (P09)."""
-    return [*_network_problems(blueprint, ec2), *_quota_problems(blueprint, cloud_map)]
-
-
-def _network_problems(blueprint: Blueprint, ec2: EC2Client) -> list[str]:
     configurations = {
         service.service_name: service.arguments["networkConfiguration"]["awsvpcConfiguration"]
         for service in blueprint.services
@@ -70,26 +76,16 @@ def _network_problems(blueprint: Blueprint, ec2: EC2Client) -> list[str]:
     if found:
         return found
     for service in blueprint.services:
-        its_groups = [known_groups[g] for g in configurations[service.service_name]["securityGroups"]]
+        its_groups = [
+            known_groups[g] for g in configurations[service.service_name]["securityGroups"]
+        ]
         for endpoint in service.endpoints:
             if not checks.admits_group(
                 its_groups, blueprint.probe_security_group_id, endpoint.port
             ):
                 found.append(
                     f"{service.service_name}: no security group of its tasks admits port "
-                    f"{endpoint.port} from {blueprint.probe_security_group_id}, so that the endpoint "
+                    f"{endpoint.port} from {blueprint.probe_security_group_id}, so the endpoint "
                     f"{endpoint.port_name} could never be proven; add that rule (P09)"
                 )
     return found
-
-
-def _quota_problems(blueprint: Blueprint, cloud_map: ServiceDiscoveryClient) -> list[str]:
-    if cloudmap.find_namespace(cloud_map, blueprint.namespace):
-        return []
-    count = cloudmap.count_namespaces(cloud_map)
-    if count < NAMESPACE_QUOTA:
-        return []
-    return [
-        f"this Region has {count} Cloud Map namespaces, and the default quota is {NAMESPACE_QUOTA}; "
-        "delete environments, or raise the quota"
-    ]

@@ -23,7 +23,7 @@ WINDOW_SECONDS = 15.0
 """How long an endpoint may take to answer three times in a row within one probe."""
 ATTEMPT_SECONDS = 3.0
 TCP_OPEN_SECONDS = 1.0
-"""A TCP connection that is still open after this long counts: a proxy closes it if the app is dead."""
+"""A TCP connection still open after this long counts: a proxy closes it if the app is dead."""
 PAUSE_SECONDS = 0.3
 READ_LIMIT = 65_536
 CONCURRENCY = 16
@@ -115,9 +115,7 @@ def _ask_http(target: Target, address: str) -> Answer:
     if server != "envoy":
         return Answer(False, f"{observed}: it did not come through the Service Connect proxy")
     if not target.lowest_status <= reply.status <= target.highest_status:
-        return Answer(
-            False, f"{observed}: expected {target.lowest_status}-{target.highest_status}"
-        )
+        return Answer(False, f"{observed}: expected {target.lowest_status}-{target.highest_status}")
     return Answer(True, observed)
 
 

@@ -19,6 +19,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
 )
+from pydantic.alias_generators import to_camel
 
 from bivouac import lease, naming
 
@@ -26,8 +27,8 @@ from bivouac import lease, naming
 def _environment_name(name: str) -> str:
     if not naming.is_environment_name(name):
         raise ValueError(
-            f"{name!r} is not an environment name: up to {naming.ENVIRONMENT_NAME_LIMIT} lower-case "
-            "letters, digits and single hyphens, starting with a letter, ending without a hyphen"
+            f"{name!r} is not an environment name: up to {naming.ENVIRONMENT_NAME_LIMIT} "
+            "lower-case letters, digits and single hyphens, starting with a letter, ending without a hyphen"
         )
     return name
 
@@ -59,9 +60,12 @@ def _status_range(value: Any) -> Any:
     return int(match[1]), int(match[2] or match[1])
 
 
-Duration = Annotated[
-    str, AfterValidator(lambda text: text if lease.duration_seconds(text) else text)
-]
+def _duration(text: str) -> str:
+    lease.duration_seconds(text)
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_duration)]
 """A number and m, h or d."""
 TagKey = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 TagValue = Annotated[str, StringConstraints(max_length=256)]
@@ -69,47 +73,47 @@ Tags = Annotated[dict[TagKey, TagValue], AfterValidator(_tags), Field(max_length
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
 
 
 class Probe(_Model):
     """How one endpoint is asked. Never a URL: the address is what ECS reports (P11)."""
 
-    portName: str
+    port_name: str
     path: Annotated[str, StringConstraints(pattern=r"^/[!-~]*$", max_length=512)] = "/"
-    expectStatus: Annotated[tuple[int, int], BeforeValidator(_status_range)] = (200, 399)
+    expect_status: Annotated[tuple[int, int], BeforeValidator(_status_range)] = (200, 399)
 
 
 class PrimaryContainer(_Model):
     """The short form of a task definition: one container with one HTTP port."""
 
     image: Annotated[str, StringConstraints(min_length=1, max_length=512)]
-    containerPort: Annotated[int, Field(ge=1, le=65535)]
+    container_port: Annotated[int, Field(ge=1, le=65535)]
     command: list[str] | None = None
     environment: list[dict[str, str]] | None = None
     secrets: list[dict[str, str]] | None = None
-    healthCheck: dict[str, Any] | None = None
+    health_check: dict[str, Any] | None = None
 
 
 class Service(BaseModel):
     """One entry of `services`: our fields; everything else is CreateService's."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, alias_generator=to_camel)
 
-    serviceName: Annotated[
+    service_name: Annotated[
         str,
         StringConstraints(
             pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=naming.SERVICE_NAME_LIMIT
         ),
     ]
-    taskDefinition: dict[str, Any] | str | None = None
-    primaryContainer: PrimaryContainer | None = None
+    task_definition: dict[str, Any] | str | None = None
+    primary_container: PrimaryContainer | None = None
     probe: Annotated[list[Probe], BeforeValidator(_one_or_many)] = []
 
     @property
     def arguments(self) -> dict[str, Any]:
         """The CreateService arguments as given."""
-        return {"serviceName": self.serviceName, **(self.model_extra or {})}
+        return {"serviceName": self.service_name, **(self.model_extra or {})}
 
 
 class Lease(_Model):
@@ -133,8 +137,8 @@ class EnvironmentRequest(_Model):
     services: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=50)]
     lease: Lease = Lease()
     timeouts: Timeouts = Timeouts()
-    onFailure: Literal["delete", "keep"] = "delete"
-    dryRun: bool = False
+    on_failure: Literal["delete", "keep"] = "delete"
+    dry_run: bool = False
 
 
 def described(error: ValidationError, path: str) -> Iterator[str]:

@@ -32,7 +32,7 @@ class StackSettings:
     name_prefix: str
     table_name: str
     settle_seconds: int
-    """The longest time-out of a function that changes anything: after a stop, it may run as long."""
+    """The longest time-out of a function that changes anything: it may outlive a stop."""
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
@@ -58,6 +58,8 @@ class RequestSettings:
     execution_role_arns: tuple[str, ...]
     """Roles that a request may name as executionRoleArn; the first is the default."""
     allow_ecs_exec: bool
+    namespace_quota: int
+    """Cloud Map namespaces that this Region may have (N06)."""
     default_lease_seconds: int
     maximum_lease_seconds: int
 
@@ -73,6 +75,7 @@ class RequestSettings:
             task_role_arns=_listed(_read(variables, "TASK_ROLE_ARNS")),
             execution_role_arns=_listed(_read(variables, "EXECUTION_ROLE_ARNS")),
             allow_ecs_exec=_read(variables, "ALLOW_ECS_EXEC") == "true",
+            namespace_quota=int(_read(variables, "NAMESPACE_QUOTA")),
             default_lease_seconds=duration_seconds(_read(variables, "DEFAULT_LEASE")),
             maximum_lease_seconds=duration_seconds(_read(variables, "MAXIMUM_LEASE")),
         )

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 def batches(entries: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of at most `size` entries, in order (itertools.batched, which came with Python 3.12)."""
+    """Lists of at most `size` entries, in order (itertools.batched came with Python 3.12)."""
     listed = list(entries)
     for start in range(0, len(listed), size):
         yield listed[start : start + size]

@@ -31,10 +31,14 @@ def find_namespace(client: ServiceDiscoveryClient, name: str) -> Namespace | Non
     return None
 
 
-def count_namespaces(client: ServiceDiscoveryClient) -> int:
+def list_namespaces(client: ServiceDiscoveryClient) -> list[Namespace]:
     with translated("namespaces of this Region"):
         pages = client.get_paginator("list_namespaces").paginate()
-        return sum(len(page["Namespaces"]) for page in pages)
+        return [
+            Namespace(entry["Id"], entry["Arn"], entry["Name"])
+            for page in pages
+            for entry in page["Namespaces"]
+        ]
 
 
 def get_namespace(client: ServiceDiscoveryClient, namespace_id: str) -> Namespace:

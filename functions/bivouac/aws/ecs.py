@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-
 from typing import TYPE_CHECKING, Any, Literal
 
 from bivouac.aws.batches import batches
@@ -36,13 +35,11 @@ def list_services(client: ECSClient, cluster: str) -> list[str]:
 def describe_services(
     client: ECSClient, cluster: str, names: Iterable[str]
 ) -> dict[str, Described]:
-    """Services by name, INACTIVE ones included, with tags; those that ECS does not know are absent."""
+    """Services by name with tags, INACTIVE ones too; those that ECS does not know are absent."""
     found: dict[str, Described] = {}
     for batch in batches(dict.fromkeys(names), SERVICES_A_CALL):
         with translated(f"services {', '.join(batch)}"):
-            answer = client.describe_services(
-                cluster=cluster, services=batch, include=["TAGS"]
-            )
+            answer = client.describe_services(cluster=cluster, services=batch, include=["TAGS"])
         found.update((service["serviceName"], dict(service)) for service in answer["services"])
     return found
 
@@ -76,9 +73,7 @@ def families(client: ECSClient, prefix: str) -> Iterator[str]:
             yield from page["families"]
 
 
-def revisions(
-    client: ECSClient, family: str, status: Literal["ACTIVE", "INACTIVE"]
-) -> list[str]:
+def revisions(client: ECSClient, family: str, status: Literal["ACTIVE", "INACTIVE"]) -> list[str]:
     """ARNs of a family's revisions; those in DELETE_IN_PROGRESS are in neither status."""
     with translated(f"task definition family {family}"):
         pages = client.get_paginator("list_task_definitions").paginate(

@@ -6,8 +6,9 @@ InvalidParameterException (failure-mode S03: the trailing ErrorCode decides).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
@@ -67,7 +68,9 @@ _PROPAGATING_CODES = {
 """Codes that, on these operations, mean "we made it a moment ago" (C04, C08, S16)."""
 
 
-def classify(operation: str, code: str, message: str, http_status: int) -> type[errors.BivouacError]:
+def classify(
+    operation: str, code: str, message: str, http_status: int
+) -> type[errors.BivouacError]:
     """Our error for one of AWS's (failure-modes section 4). Pure.
 
     LimitExceededException counts as throttling: botocore's own standard mode treats it so (T08)."""
@@ -95,7 +98,13 @@ def code_of(error: ClientError) -> str:
 
 
 def message_of(error: ClientError) -> str:
-    return error.response["Error"].get("Message") or error.response.get("message", "")
+    return error.response["Error"].get("Message") or str(error.response.get("message", ""))
+
+
+def duplicate_operation(error: ClientError) -> str | None:
+    """The operation that Cloud Map's DuplicateRequest says is in progress already (N02, N13)."""
+    members: Mapping[str, Any] = error.response
+    return members.get("DuplicateOperationId")
 
 
 @contextmanager

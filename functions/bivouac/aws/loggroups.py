@@ -37,9 +37,7 @@ def tags_of(client: CloudWatchLogsClient, arn: str) -> dict[str, str]:
         return dict(client.list_tags_for_resource(resourceArn=arn)["tags"])
 
 
-def last_lines(
-    client: CloudWatchLogsClient, group: str, stream: str, limit: int
-) -> list[str]:
+def last_lines(client: CloudWatchLogsClient, group: str, stream: str, limit: int) -> list[str]:
     """The end of a stream, oldest first; empty where it does not exist."""
     with translated(f"log stream {group} {stream}"):
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
 from typing import TYPE_CHECKING, Any
 
 from bivouac.aws.batches import batches
@@ -39,9 +38,7 @@ def security_groups(client: EC2Client, group_ids: Sequence[str]) -> dict[str, di
         pages = client.get_paginator("describe_security_groups").paginate(
             Filters=[{"Name": "group-id", "Values": list(group_ids)}]
         )
-        return {
-            group["GroupId"]: dict(group) for page in pages for group in page["SecurityGroups"]
-        }
+        return {group["GroupId"]: dict(group) for page in pages for group in page["SecurityGroups"]}
 
 
 def existing_subnets(client: EC2Client, subnet_ids: Sequence[str]) -> set[str]:

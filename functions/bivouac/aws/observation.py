@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
 
 
-def observe(
-    client: ECSClient, cluster: str, expected: Sequence[Expected]
-) -> dict[str, Observed]:
+def observe(client: ECSClient, cluster: str, expected: Sequence[Expected]) -> dict[str, Observed]:
     """Each expected service with its running tasks, and the stopped ones while tasks are missing.
 
     The cluster is the environment's own, so one list of tasks serves all services."""
@@ -36,7 +34,9 @@ def observe(
     }
 
 
-def _by_service(client: ECSClient, cluster: str, desired_status: Literal["RUNNING", "STOPPED"]) -> dict[str, list[ecs.Described]]:
+def _by_service(
+    client: ECSClient, cluster: str, desired_status: Literal["RUNNING", "STOPPED"]
+) -> dict[str, list[ecs.Described]]:
     arns = ecs.list_tasks(client, cluster, desired_status)
     tasks: dict[str, list[ecs.Described]] = defaultdict(list)
     for task in ecs.describe_tasks(client, cluster, arns):

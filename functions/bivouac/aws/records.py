@@ -71,20 +71,7 @@ class Records:
                         "expiresAt": {"S": taken.expires_at},
                         "settle": {"BOOL": taken.settle},
                     },
-                    ConditionExpression="generation = :before AND #status = :status"
-                    if before
-                    else "attribute_not_exists(environment)",
-                    **(
-                        {
-                            "ExpressionAttributeNames": {"#status": "status"},
-                            "ExpressionAttributeValues": {
-                                ":before": {"N": str(before.generation)},
-                                ":status": {"S": before.status},
-                            },
-                        }
-                        if before
-                        else {}
-                    ),
+                    **_unchanged_since(before),
                 )
             except self.client.exceptions.ConditionalCheckFailedException:
                 raise errors.NotYetConsistentError(
@@ -92,17 +79,25 @@ class Records:
                 ) from None
 
     def finish(
-        self, environment: str, generation: int, status: Status, **details: dict[str, Any]
+        self,
+        environment: str,
+        generation: int,
+        status: Status,
+        *,
+        expires_at: str | None = None,
+        **details: Any,
     ) -> None:
         """Set the status that an execution ends with and what it found, as JSON.
 
         Raises SupersededError where `generation` is no longer the current one."""
-        names = {"#status": "status"} | {f"#{name}": name for name in details}
-        values: dict[str, Any] = {
-            ":status": {"S": status},
-            ":generation": {"N": str(generation)},
-        } | {f":{name}": {"S": json.dumps(value)} for name, value in details.items()}
-        assignments = ["#status = :status", *(f"#{name} = :{name}" for name in details)]
+        texts = {"status": str(status)} | {
+            name: json.dumps(value) for name, value in details.items()
+        }
+        if expires_at is not None:
+            texts["expiresAt"] = expires_at
+        names = {f"#{name}": name for name in texts}
+        values = {f":{name}": {"S": text} for name, text in texts.items()}
+        assignments = [f"#{name} = :{name}" for name in texts]
         with translated(f"record of {environment}"):
             try:
                 self.client.update_item(
@@ -111,10 +106,26 @@ class Records:
                     UpdateExpression=f"SET {', '.join(assignments)}",
                     ConditionExpression="generation = :generation",
                     ExpressionAttributeNames=names,
-                    ExpressionAttributeValues=values,
+                    ExpressionAttributeValues={
+                        **values,
+                        ":generation": {"N": str(generation)},
+                    },
                 )
             except self.client.exceptions.ConditionalCheckFailedException:
                 raise errors.SupersededError(
                     f"environment {environment}: generation {generation} is over"
                 ) from None
 
+
+def _unchanged_since(before: Record | None) -> dict[str, Any]:
+    """The condition that nobody wrote the record after `before` was read."""
+    if before is None:
+        return {"ConditionExpression": "attribute_not_exists(environment)"}
+    return {
+        "ConditionExpression": "generation = :generation AND #status = :status",
+        "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": {
+            ":generation": {"N": str(before.generation)},
+            ":status": {"S": before.status},
+        },
+    }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LONGEST_RETRY_SECONDS = 86_400
 MOST_RETRIES = 185
-"""EventBridge Scheduler's own limits (W03): a lost expiry is a leak, so it tries for a whole day."""
+"""EventBridge Scheduler's own limits (W03): a lost expiry is a leak, so it tries all day."""
 
 
 def arm(
@@ -58,9 +58,7 @@ def arm(
             client.update_schedule(**schedule)
 
 
-def disarm(
-    client: EventBridgeSchedulerClient, settings: ExpirySettings, environment: str
-) -> None:
+def disarm(client: EventBridgeSchedulerClient, settings: ExpirySettings, environment: str) -> None:
     """Remove the schedule; one that is gone is fine (it deletes itself after it fired)."""
     name = naming.expiry_schedule(environment)
     with translated(f"schedule {name}"):
