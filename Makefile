@@ -9,7 +9,8 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 
 # The certificates of the machine, so that downloads also work behind a company's proxy.
 export UV_SYSTEM_CERTS := true
 
-UV_INSTALL := .venv/bin/uv pip install --quiet --no-deps --require-hashes
+# Compiled at once: the local cloud starts many short processes, and some machines never cache bytecode.
+UV_INSTALL := .venv/bin/uv pip install --quiet --no-deps --require-hashes --compile-bytecode
 UV_LOCK := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
     --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 WITH_SAM := PATH="$(CURDIR)/.venv-sam/bin:$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
@@ -66,13 +67,15 @@ clean: ## Remove everything that was made, the virtual environments too
 .venv/installed: requirements/uv.txt requirements/dev.txt
 	@test -n "$(PYTHON)" || { echo "Bivouac needs Python 3.11 or newer, and found none." \
 	    "Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	@echo "Installing $(@D) with $(PYTHON)"
+	@$(PYTHON) -m venv .venv || $(NOT_INSTALLED)
+	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 	    -r requirements/uv.txt || $(NOT_INSTALLED)
-	$(UV_INSTALL) --python .venv -r requirements/dev.txt || $(NOT_INSTALLED)
+	@$(UV_INSTALL) --python .venv -r requirements/dev.txt || $(NOT_INSTALLED)
 	@touch $@
 
 .venv-%/installed: requirements/%.txt | .venv/installed
-	.venv/bin/uv venv --quiet --clear --python .venv/bin/python .venv-$*
-	$(UV_INSTALL) --python .venv-$* -r $< || $(NOT_INSTALLED)
+	@echo "Installing $(@D)"
+	@.venv/bin/uv venv --quiet --clear --python .venv/bin/python .venv-$* || $(NOT_INSTALLED)
+	@$(UV_INSTALL) --python .venv-$* -r $< || $(NOT_INSTALLED)
 	@touch $@
