@@ -11,7 +11,6 @@ import io
 import json
 import logging
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any
@@ -22,6 +21,7 @@ from waitress import wasyncore
 from waitress.server import TcpWSGIServer, create_server
 
 from localcloud.calls import Call, call_of
+from localcloud.locks import ServiceLocks
 
 _log = logging.getLogger(__name__)
 
@@ -42,17 +42,6 @@ Authorizer = Callable[[Call], str | None]
 
 class PortTakenError(Exception):
     """The endpoint's port is in use by another process."""
-
-
-class ServiceLocks:
-    """One lock per service: moto's backends are not thread-safe."""
-
-    def __init__(self) -> None:
-        self._locks: dict[str, threading.RLock] = defaultdict(threading.RLock)
-
-    def of(self, service: str) -> threading.RLock:
-        """`service` is the name that requests are signed for: ecs, states, logs..."""
-        return self._locks[service]
 
 
 class Endpoint:
@@ -104,7 +93,7 @@ class Endpoint:
     ) -> Iterable[bytes]:
         text = (
             "This is the local cloud's endpoint for AWS APIs.\n"
-            "aws --endpoint-url http://{0} ecs list-clusters\n"
+            "aws --endpoint-url http://{} ecs list-clusters\n"
             "curl http://<service>.<cluster>.localhost:<port>/ reaches a running service.\n"
         ).format(environ.get("HTTP_HOST", "127.0.0.1"))
         found = environ["PATH_INFO"] == "/"

@@ -7,6 +7,7 @@ for each, and for what moto does right that Bivouac needs as well.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import threading
 import time
@@ -23,14 +24,27 @@ from moto.core.config import default_user_config
 from moto.core.exceptions import AWSError
 from moto.core.responses import ActionResult
 from moto.stepfunctions.exceptions import InvalidToken, ValidationException
+from moto.stepfunctions.parser import api as parser_api
 from moto.stepfunctions.parser import models as parser_models
 from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
     CustomErrorName,
 )
+from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import (
+    ErrorEqualsDecl,
+)
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import (
+    StatesErrorName,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (
+    StatesErrorNameType,
+)
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
+    StateTaskService,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import (
     StateTaskLambda,
 )
@@ -43,8 +57,10 @@ from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramRunning
 from moto.stepfunctions.parser.backend import execution as moto_execution
+from moto.stepfunctions.parser.utils import TMP_THREADS
 from moto.stepfunctions.responses import StepFunctionResponse
 
+from localcloud.calls import model_of
 from localcloud.patching import patched
 from localcloud.workers import FunctionNotFoundError, Outcome, PayloadTooLargeError
 
@@ -61,6 +77,10 @@ _LAST_EVENTS = {
     HistoryEventType.ExecutionSucceeded,
     HistoryEventType.ExecutionTimedOut,
 }
+_UNCAUGHT = (
+    StatesErrorName(StatesErrorNameType.StatesStatesDataLimitExceeded),
+    StatesErrorName(StatesErrorNameType.StatesRuntime),
+)
 
 
 @dataclass(frozen=True)
@@ -100,6 +120,8 @@ class Execution(moto_execution.Execution):
             executionAbortedEventDetails={k: v for k, v in details.items() if v is not None},
         )
         environment.set_stop(stop_date=stop_date, error=error, cause=cause)
+        for endpoint in list(environment.callback_pool_manager._pool.values()):
+            endpoint.interrupt_all()
         self.changed(self)
 
     def _begun(self) -> Environment:
@@ -123,6 +145,12 @@ class Execution(moto_execution.Execution):
 
     def _get_start_execution_worker_comm(self) -> _Ended:
         return _Ended(self)
+
+    def get_start_execution_details(self) -> Any:
+        """The context object has texts, not moments, which no answer can carry."""
+        details = super().get_start_execution_details()
+        details.start_time = _iso(self.start_date)
+        return details
 
     @property
     def state_transitions(self) -> int:
@@ -217,54 +245,110 @@ class Backend(parser_models.StepFunctionsParserBackend):
         raise InvalidToken("'Invalid token'")
 
 
-class Response(StepFunctionResponse):
-    """The operations whose answers moto leaves something out of."""
+def _stop_execution(self: StepFunctionResponse) -> ActionResult:
+    execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+    execution.stop(
+        stop_date=datetime.now(UTC),
+        error=self._get_param("error"),
+        cause=self._get_param("cause"),
+    )
+    return ActionResult({"stopDate": execution.stop_date})
 
-    def stop_execution(self) -> ActionResult:
-        execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
-        execution.stop(
-            stop_date=datetime.now(UTC),
-            error=self._get_param("error"),
-            cause=self._get_param("cause"),
-        )
-        return ActionResult({"stopDate": execution.stop_date})
 
-    def describe_execution(self) -> ActionResult:
-        execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
-        described = execution.to_describe_output()
-        return ActionResult({key: value for key, value in described.items() if value is not None})
+def _describe_execution(self: StepFunctionResponse) -> ActionResult:
+    execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+    described = execution.to_describe_output()
+    return ActionResult({key: value for key, value in described.items() if value is not None})
 
-    def list_executions(self) -> ActionResult:
-        listed = super().list_executions()
+
+def _list_executions_of(original: Callable[..., ActionResult]) -> Callable[..., ActionResult]:
+    def list_executions(self: StepFunctionResponse) -> ActionResult:
+        """moto leaves the stop date of executions that were out of time out."""
+        listed = original(self)
         for item in listed.result["executions"]:
             execution = self.stepfunction_backend.describe_execution(item["executionArn"])
             if execution.stop_date:
                 item["stopDate"] = execution.stop_date
         return listed
 
+    return list_executions
+
 
 Backend.__module__ = parser_models.StepFunctionsParserBackend.__module__
-Response.__module__ = StepFunctionResponse.__module__
+
+
+def execution_of(account_id: str, region: str, arn: str) -> Execution:
+    """The execution with this ARN; raises moto's ExecutionDoesNotExist."""
+    backend = parser_models.stepfunctions_parser_backends[account_id][region]
+    execution: Execution = backend.describe_execution(arn)
+    return execution
+
+
+class Machines:
+    """Every execution that runs: to end them when the local cloud ends."""
+
+    def __init__(self) -> None:
+        self.closing = threading.Event()
+        self._running: set[Execution] = set()
+
+    def note(self, execution: Execution) -> None:
+        if execution.exec_status == ExecutionStatus.RUNNING:
+            self._running.add(execution)
+        else:
+            self._running.discard(execution)
+
+    def stop(self) -> None:
+        """Abort what runs; a Lambda invocation goes on until its worker ends."""
+        self.closing.set()
+        for execution in list(self._running):
+            execution.stop(datetime.now(UTC), error=None, cause="the local cloud ends")
+
+    def join(self) -> None:
+        """Wait for the interpreter's threads."""
+        for thread in TMP_THREADS:
+            thread.join(timeout=5)
+        TMP_THREADS.clear()
 
 
 @contextmanager
-def machines_run(integrations: Integrations, wait_scale: float = 1.0) -> Iterator[None]:
+def machines_run(integrations: Integrations, wait_scale: float = 1.0) -> Iterator[Machines]:
     """While entered, moto executes state machines; Wait states and retries last `wait_scale`."""
+    machines = Machines()
+
+    def note_change(execution: Execution) -> None:
+        machines.note(execution)
+        integrations.changed(execution)
 
     class RunningExecution(Execution):
-        changed = staticmethod(integrations.changed)  # type: ignore[assignment]
+        changed = staticmethod(note_change)  # type: ignore[assignment]
+
+    def sleep(seconds: float) -> None:
+        machines.closing.wait(seconds * wait_scale)
+
+    # The interpreter logs every failure of an execution as a fault of its own.
+    interpreter_log = logging.getLogger("moto.stepfunctions")
+    level = interpreter_log.level
 
     with ExitStack() as patches:
         patch = partial(_enter, patches)
         patch(default_user_config, "stepfunctions", {"execute_state_machine": True})
         patch(parser_models.stepfunctions_parser_backends, "backend", Backend)
         patch(parser_models, "Execution", RunningExecution)
-        for operation in ("stop_execution", "describe_execution", "list_executions"):
-            patch(StepFunctionResponse, operation, vars(Response)[operation])
+        patch(StepFunctionResponse, "stop_execution", _stop_execution)
+        patch(StepFunctionResponse, "describe_execution", _describe_execution)
+        list_executions = _list_executions_of(StepFunctionResponse.list_executions)
+        patch(StepFunctionResponse, "list_executions", list_executions)
         patch(Environment, "set_error", _set_error_of(Environment.set_error))
         patch(EventManager, "add_event", _add_event_of(EventManager.add_event))
+        patch(ErrorEqualsDecl, "_eval_body", _is_caught_of(ErrorEqualsDecl._eval_body))
+        patch(StateTaskService, "_normalise_parameters", _normalise_parameters)
+        patch(StateTaskService, "_normalise_response", _normalise_response)
+        for error in vars(parser_api).values():
+            # The interpreter's errors have a code that moto does not put into the answer.
+            if isinstance(code := vars(error).get("code") if _is_error(error) else None, str):
+                patch(error, "TYPE", code)
         patch(WaitFunction, "_wait_interval", _wait_interval_of(wait_scale))
-        patch(retrier_decl, "time", types.SimpleNamespace(sleep=partial(_sleep, wait_scale)))
+        patch(retrier_decl, "time", types.SimpleNamespace(sleep=sleep))
         patch(
             lambda_eval_utils,
             "execute_lambda_function_integration",
@@ -276,7 +360,13 @@ def machines_run(integrations: Integrations, wait_scale: float = 1.0) -> Iterato
                 module, "boto_client_for"
             ):
                 patch(module, "boto_client_for", partial(_client, integrations))
-        yield
+        patches.callback(interpreter_log.setLevel, level)
+        interpreter_log.setLevel(logging.CRITICAL)
+        yield machines
+
+
+def _is_error(candidate: object) -> bool:
+    return isinstance(candidate, type) and issubclass(candidate, AWSError)
 
 
 def _enter(patches: ExitStack, owner: Any, name: str, value: Any) -> None:
@@ -298,10 +388,6 @@ def _wait_interval_of(wait_scale: float) -> Callable[..., None]:
             env.program_state_event.wait(min(remaining, STOP_NOTICED_WITHIN))
 
     return _wait_interval
-
-
-def _sleep(wait_scale: float, seconds: float) -> None:
-    time.sleep(seconds * wait_scale)
 
 
 def _set_error_of(original: Callable[..., None]) -> Callable[..., None]:
@@ -336,6 +422,55 @@ def _add_last_event(environment: Environment, kind: HistoryEventType, **details:
         event_type=kind,
         event_details=EventDetails(**details),
     )
+
+
+def _is_caught_of(original: Callable[..., None]) -> Callable[..., None]:
+    def _eval_body(self: ErrorEqualsDecl, env: Environment) -> None:
+        """States.ALL matches neither of two errors that nothing can be done about (W08, W09)."""
+        error = env.stack[-1]
+        original(self, env)
+        if error in _UNCAUGHT and error not in self.error_names:
+            env.stack[-1] = False
+
+    return _eval_body
+
+
+def _normalise_parameters(
+    self: StateTaskService,
+    parameters: dict[str, Any],
+    boto_service_name: str | None = None,
+    service_action_name: str | None = None,
+) -> None:
+    """ASL spells parameters in PascalCase, some APIs (Step Functions' own) in camelCase."""
+    service = self._get_boto_service_name(boto_service_name)
+    operation = (service_action_name or self.resource.api_action).replace("_", "").lower()
+    model = model_of(service)
+    names = {name.lower(): name for name in model.operation_names}
+    members = model.operation_model(names[operation]).input_shape.members
+    for name in list(parameters):
+        in_camel_case = name[0].lower() + name[1:]
+        if name not in members and in_camel_case in members:
+            parameters[in_camel_case] = parameters.pop(name)
+
+
+def _normalise_response(
+    self: StateTaskService,
+    response: Any,
+    boto_service_name: str | None = None,
+    service_action_name: str | None = None,
+) -> None:
+    """And the answer's members."""
+    if not isinstance(response, dict):
+        return
+    for name, value in list(response.items()):
+        del response[name]
+        response[name[0].upper() + name[1:]] = (
+            _iso(value) if isinstance(value, datetime) else value
+        )
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class _LambdaError(Exception):

@@ -1,0 +1,60 @@
+"""boto3 clients at the local cloud's endpoint, one for each service and caller."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from localcloud.credentials import USER_ACCESS_KEY_ID, USER_SECRET_ACCESS_KEY, Credentials, Keys
+
+_USER = Keys(USER_ACCESS_KEY_ID, USER_SECRET_ACCESS_KEY, "")
+_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 2},
+    # A synchronous Invoke answers when the function does: at most 15 minutes.
+    read_timeout=900,
+    max_pool_connections=50,
+)
+
+
+class Clients:
+    """Makes a client once: it takes a tenth of a second, and a session is not thread-safe."""
+
+    def __init__(self, endpoint_url: str, region: str, credentials: Credentials) -> None:
+        self._endpoint_url = endpoint_url
+        self._region = region
+        self._credentials = credentials
+        self._session = boto3.Session()
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._lock = threading.Lock()
+
+    def of_user(self, service: str) -> Any:
+        """With the rights of the account's user, who may do everything."""
+        return self._client(service, _USER)
+
+    def of_role(self, role_arn: str | None, service: str) -> Any:
+        """With the rights of a role; without one, those of an AWS service itself."""
+        return self._client(service, self._credentials.of_role(role_arn) if role_arn else _USER)
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        for client in self._clients.values():
+            client.close()
+
+    def _client(self, service: str, keys: Keys) -> Any:
+        with self._lock:
+            known = self._clients.get((service, keys.access_key_id))
+            if known is None:
+                known = self._session.client(
+                    service,
+                    endpoint_url=self._endpoint_url,
+                    region_name=self._region,
+                    aws_access_key_id=keys.access_key_id,
+                    aws_secret_access_key=keys.secret_access_key,
+                    aws_session_token=keys.session_token or None,
+                    config=_CONFIG,
+                )
+                self._clients[service, keys.access_key_id] = known
+            return known

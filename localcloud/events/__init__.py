@@ -1,0 +1,1 @@
+"""EventBridge rules and Scheduler schedules that reach their targets."""

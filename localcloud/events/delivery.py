@@ -1,0 +1,142 @@
+"""One queue for whatever AWS delivers later: events, schedules, asynchronous invocations.
+
+Each delivery is tried, tried again, and given up, on the local cloud's clock. A test can ask for
+what AWS does not promise against: a delivery that is late, arrives twice, or is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from localcloud.clock import Clock
+
+_log = logging.getLogger(__name__)
+
+THREADS = 16
+
+
+class NotDeliveredError(Exception):
+    """A target did not take a delivery. `code` and `final` say why and whether trying on is vain."""
+
+    def __init__(self, code: str, message: str, *, final: bool) -> None:
+        super().__init__(message)
+        self.code = code
+        self.final = final
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How long a delivery is tried again. Times in seconds."""
+
+    attempts: int
+    """After the first one."""
+    max_age: float
+    first_delay: float = 1.0
+    """Before the first retry; each later one waits twice as long, at most `max_delay`."""
+    max_delay: float = 60.0
+
+    def delay(self, retry: int) -> float:
+        return min(self.first_delay * 2.0**retry, self.max_delay)
+
+
+@dataclass(frozen=True)
+class GivenUp:
+    """Why a delivery ended without success, in the words of a dead-letter message."""
+
+    error: NotDeliveredError
+    retries: int
+    condition: str | None
+    """MaximumRetryAttempts or MaximumEventAgeInSeconds; None when the error is final."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    target_arn: str
+    attempt: Callable[[], None]
+    """Hand it over; raises NotDeliveredError."""
+    retry: Retry
+    give_up: Callable[[GivenUp], None]
+
+
+Disturbance = Callable[[Delivery], Sequence[float]]
+"""For a delivery, the delays in seconds of its copies: (0,) as it should be, () lost, (0, 0) twice."""
+
+
+def undisturbed(_: Delivery) -> Sequence[float]:
+    return (0.0,)
+
+
+class DeliveryQueue:
+    """Delivers side by side, in no promised order."""
+
+    def __init__(self, clock: Clock, wait_scale: float = 1.0) -> None:
+        self._clock = clock
+        self._wait_scale = wait_scale
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="delivery")
+        self._open = 0
+        self._changed = threading.Condition()
+        self._closed = False
+        self.disturbance: Disturbance = undisturbed
+        """Replaced by a test."""
+
+    def submit(self, delivery: Delivery) -> None:
+        now = self._clock.now()
+        for delay in self.disturbance(delivery):
+            with self._changed:
+                self._open += 1
+            self._later(delay, delivery, retries=0, since=now)
+
+    def wait_until_idle(self, timeout: float) -> bool:
+        """Whether everything submitted was delivered or given up within `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._open == 0, timeout)
+
+    def close(self) -> None:
+        """Drop what waits, and wait for what is being delivered."""
+        self._closed = True
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _later(self, delay: float, delivery: Delivery, *, retries: int, since: float) -> None:
+        def begin() -> None:
+            if not self._closed:
+                self._threads.submit(self._try, delivery, retries, since)
+
+        self._clock.call_later(delay * self._wait_scale, begin)
+
+    def _try(self, delivery: Delivery, retries: int, since: float) -> None:
+        try:
+            delivery.attempt()
+        except NotDeliveredError as error:
+            if (given_up := self._given_up(delivery.retry, error, retries, since)) is None:
+                wait = delivery.retry.delay(retries)
+                self._later(wait, delivery, retries=retries + 1, since=since)
+                return
+            _log.warning("not delivered to %s: %s", delivery.target_arn, error)
+            self._give_up(delivery, given_up)
+        except Exception:
+            _log.exception("delivering to %s failed in the local cloud", delivery.target_arn)
+        with self._changed:
+            self._open -= 1
+            self._changed.notify_all()
+
+    def _given_up(
+        self, retry: Retry, error: NotDeliveredError, retries: int, since: float
+    ) -> GivenUp | None:
+        if error.final:
+            return GivenUp(error, retries, None)
+        if retries >= retry.attempts:
+            return GivenUp(error, retries, "MaximumRetryAttempts")
+        if self._clock.now() + retry.delay(retries) * self._wait_scale > since + retry.max_age:
+            return GivenUp(error, retries, "MaximumEventAgeInSeconds")
+        return None
+
+    @staticmethod
+    def _give_up(delivery: Delivery, given_up: GivenUp) -> None:
+        try:
+            delivery.give_up(given_up)
+        except Exception:
+            _log.exception("giving up on %s failed", delivery.target_arn)

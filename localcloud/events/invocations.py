@@ -1,0 +1,93 @@
+"""Lambda's asynchronous Invoke: an event is tried three times, then goes where failures go."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from localcloud.events.delivery import Delivery, DeliveryQueue, GivenUp, NotDeliveredError, Retry
+from localcloud.events.targets import Targets
+from localcloud.workers import Workers
+
+RETRIES = 2
+MAX_AGE = 21_600.0
+FIRST_RETRY_AFTER = 60.0
+"""Seconds; W15 and Lambda's page on asynchronous invocation."""
+
+
+class AsynchronousInvocations:
+    """Takes events for functions; see `localcloud.lambda_api.AsyncInvoker`."""
+
+    def __init__(
+        self,
+        queue: DeliveryQueue,
+        workers: Workers,
+        client: Callable[[str | None, str], Any],
+    ) -> None:
+        self._queue = queue
+        self._workers = workers
+        self._client = client
+
+    def __call__(self, function_arn: str, payload: str) -> None:
+        function = self._workers.find(function_arn)
+        outcomes: list[str] = []
+
+        def attempt() -> None:
+            outcome = self._workers.invoke(function.arn, payload)
+            if outcome.error:
+                outcomes.append(outcome.payload)
+                message = str(json.loads(outcome.payload).get("errorMessage"))
+                raise NotDeliveredError(outcome.error, message, final=False)
+
+        def give_up(given_up: GivenUp) -> None:
+            destination = self._settings(function.name).get("DestinationConfig", {})
+            if arn := destination.get("OnFailure", {}).get("Destination"):
+                record = _record_of(function.arn, payload, outcomes[-1], given_up)
+                Targets(self._client, self).deliver({"Arn": arn}, record)
+
+        settings = self._settings(function.name)
+        retry = Retry(
+            attempts=settings.get("MaximumRetryAttempts", RETRIES),
+            max_age=settings.get("MaximumEventAgeInSeconds", MAX_AGE),
+            first_delay=FIRST_RETRY_AFTER,
+            max_delay=2 * FIRST_RETRY_AFTER,
+        )
+        self._queue.submit(Delivery(function.arn, attempt, retry, give_up))
+
+    def _settings(self, function_name: str) -> dict[str, Any]:
+        """The function's EventInvokeConfig."""
+        try:
+            settings: dict[str, Any] = self._client(
+                None, "lambda"
+            ).get_function_event_invoke_config(FunctionName=function_name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            return {}
+        return settings
+
+
+def _record_of(function_arn: str, payload: str, outcome: str, given_up: GivenUp) -> str:
+    """What a failure destination gets."""
+    return json.dumps(
+        {
+            "version": "1.0",
+            "requestContext": {
+                "requestId": str(uuid.uuid4()),
+                "functionArn": f"{function_arn}:$LATEST",
+                "condition": "RetriesExhausted",
+                "approximateInvokeCount": given_up.retries + 1,
+            },
+            "requestPayload": json.loads(payload),
+            "responseContext": {
+                "statusCode": 200,
+                "executedVersion": "$LATEST",
+                "functionError": "Unhandled",
+            },
+            "responsePayload": json.loads(outcome),
+        }
+    )

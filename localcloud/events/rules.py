@@ -1,0 +1,101 @@
+"""EventBridge rules: an event that matches one is delivered to each of its targets."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from moto.events.models import EventsBackend, Rule, events_backends
+
+from localcloud.clock import as_datetime
+from localcloud.events.delivery import Delivery, DeliveryQueue, GivenUp, Retry
+from localcloud.events.targets import Targets
+from localcloud.events.transformer import input_for
+from localcloud.patching import patched
+
+DAY = 86_400.0
+
+
+@contextmanager
+def rules_deliver(queue: DeliveryQueue, targets: Targets) -> Iterator[None]:
+    """While entered, events that moto's EventBridge takes go to the targets of matching rules."""
+
+    def send_to_targets(self: Rule, original_event: dict[str, Any], _: bool = True) -> None:
+        if self.state != "DISABLED" and self.event_pattern.matches_event(original_event):
+            event = _as_delivered(original_event)
+            for target in self.targets:
+                queue.submit(_delivery(self.arn, target, event, targets))
+
+    put_rule = EventsBackend.put_rule
+
+    def put_event_rule(self: EventsBackend, *args: Any, **kwargs: Any) -> Rule:
+        if kwargs.get("scheduled_expression"):
+            raise NotImplementedError("a rule with a schedule never fires here: use Scheduler")
+        return put_rule(self, *args, **kwargs)
+
+    with (
+        patched(Rule, "send_to_targets", send_to_targets),
+        patched(EventsBackend, "put_rule", put_event_rule),
+    ):
+        yield
+
+
+def publish(
+    account_id: str,
+    region: str,
+    *,
+    source: str,
+    detail_type: str,
+    detail: Mapping[str, Any],
+    resources: Sequence[str],
+    time: float,
+) -> None:
+    """An event of an AWS service itself, to the default bus. PutEvents refuses such sources."""
+    event: dict[str, Any] = {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": detail_type,
+        "source": source,
+        "account": account_id,
+        "time": time,
+        "region": region,
+        "resources": list(resources),
+        "detail": dict(detail),
+    }
+    bus = events_backends[account_id][region].describe_event_bus("default")
+    for rule in list(bus.rules.values()):
+        rule.send_to_targets(event)
+
+
+def _delivery(
+    rule_arn: str, target: Mapping[str, Any], event: Mapping[str, Any], targets: Targets
+) -> Delivery:
+    policy = target.get("RetryPolicy", {})
+    # W01: EventBridge tries for a day, 185 times, then drops.
+    retry = Retry(
+        attempts=policy.get("MaximumRetryAttempts", 185),
+        max_age=policy.get("MaximumEventAgeInSeconds", DAY),
+    )
+    dead_letters = target.get("DeadLetterConfig", {}).get("Arn")
+
+    def give_up(given_up: GivenUp) -> None:
+        names = {"RULE_ARN": rule_arn, "TARGET_ARN": target["Arn"]}
+        targets.bury(dead_letters, json.dumps(event), names, given_up)
+
+    return Delivery(
+        target_arn=target["Arn"],
+        attempt=lambda: targets.deliver(target, input_for(target, event, rule_arn)),
+        retry=retry,
+        give_up=give_up,
+    )
+
+
+def _as_delivered(event: Mapping[str, Any]) -> dict[str, Any]:
+    """moto keeps the time as a number and adds a field of its own."""
+    delivered = {key: value for key, value in event.items() if key != "ingestion-time"}
+    moment = as_datetime(float(event["time"]))
+    delivered["time"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return delivered

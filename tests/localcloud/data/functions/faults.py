@@ -1,0 +1,51 @@
+"""Handlers that fail, each in a way of its own."""
+
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+
+class NamespaceInUseError(Exception):
+    pass
+
+
+def raises(event: dict[str, Any], context: Any) -> None:
+    raise NamespaceInUseError(f"{event.get('name')} belongs to another environment")
+
+
+def never_ends(event: Any, context: Any) -> None:
+    print("starting something long", flush=True)
+    threading.Event().wait()
+
+
+def exits(event: Any, context: Any) -> None:
+    sys.exit(3)
+
+
+def answers_nonsense(event: Any, context: Any) -> set[int]:
+    return {1}
+
+
+def answers_much(event: dict[str, Any], context: Any) -> dict[str, str]:
+    return {"text": "x" * event["bytes"]}
+
+
+def fails_until_the_third_call(event: dict[str, str], context: Any) -> int:
+    with open(event["counter"], "a+") as counter:
+        counter.write("x")
+        counter.flush()
+        counter.seek(0)
+        calls = len(counter.read())
+    if calls < 3:
+        raise NamespaceInUseError(f"call {calls}")
+    return calls
+
+
+def waits_for_file(event: dict[str, str], context: Any) -> str:
+    """Ends when somebody makes the file."""
+    open(event["started"], "w").close()
+    while not os.path.exists(event["until"]):
+        time.sleep(0.005)
+    return "done"

@@ -1,0 +1,453 @@
+"""State machines as AWS runs them: what was mended in moto's interpreter, and what it does right."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localcloud.cloud import LocalCloud
+from localcloud.workers import Function
+from tests.localcloud.waiting import until_true
+
+FUNCTIONS = Path(__file__).parent / "data" / "functions"
+ROLE = "arn:aws:iam::123456789012:role/machine"
+WAIT_SCALE = 0.01
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[LocalCloud]:
+    with LocalCloud(runtime="scripted", port=0, wait_scale=WAIT_SCALE) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def sfn(cloud: LocalCloud) -> Any:
+    return cloud.client("stepfunctions")
+
+
+def function(cloud: LocalCloud, handler: str, *, timeout: float = 10) -> str:
+    """The ARN of a new function of tests/localcloud/data/functions."""
+    name = f"{handler.replace('.', '-')}-{uuid.uuid4().hex[:8]}"
+    arn = f"arn:aws:lambda:ap-northeast-1:123456789012:function:{name}"
+    cloud.workers.register(Function(name, arn, FUNCTIONS, handler, ROLE, timeout=timeout))
+    return arn
+
+
+def machine(sfn: Any, states: dict[str, Any], **top: Any) -> str:
+    """The ARN of a new state machine that starts with its first state."""
+    definition = {"StartAt": next(iter(states)), "States": states, **top}
+    arn: str = sfn.create_state_machine(
+        name=f"m-{uuid.uuid4().hex}", definition=json.dumps(definition), roleArn=ROLE
+    )["stateMachineArn"]
+    return arn
+
+
+def start(sfn: Any, machine_arn: str, input_: Any = None, **arguments: Any) -> str:
+    arn: str = sfn.start_execution(
+        stateMachineArn=machine_arn, input=json.dumps(input_ or {}), **arguments
+    )["executionArn"]
+    return arn
+
+
+def ended(sfn: Any, execution_arn: str, timeout: float = 20) -> dict[str, Any]:
+    """Its description as soon as it no longer runs."""
+    described: dict[str, Any] = {}
+
+    def has_ended() -> bool:
+        described.update(sfn.describe_execution(executionArn=execution_arn))
+        return described["status"] != "RUNNING"
+
+    until_true(has_ended, timeout)
+    return described
+
+
+def run(sfn: Any, states: dict[str, Any], input_: Any = None, **top: Any) -> dict[str, Any]:
+    return ended(sfn, start(sfn, machine(sfn, states, **top), input_))
+
+
+def history(sfn: Any, execution_arn: str) -> list[str]:
+    pages = sfn.get_paginator("get_execution_history").paginate(executionArn=execution_arn)
+    return [event["type"] for page in pages for event in page["events"]]
+
+
+def task(resource: str, **more: Any) -> dict[str, Any]:
+    return {"Type": "Task", "Resource": resource, "End": True, **more}
+
+
+def until_waiting(sfn: Any, execution_arn: str) -> None:
+    until_true(lambda: "WaitStateEntered" in history(sfn, execution_arn))
+
+
+FOREVER = {"Type": "Wait", "Seconds": 1_000_000, "End": True}
+
+
+class TestStarting:
+    def test_executions_without_a_name_get_one_each(self, sfn: Any) -> None:
+        arn = machine(sfn, {"Done": {"Type": "Succeed"}})
+        first, second = start(sfn, arn), start(sfn, arn)
+        assert first != second
+        assert uuid.UUID(first.rpartition(":")[2])
+
+    def test_the_same_start_while_it_runs_is_the_same_execution(self, sfn: Any) -> None:
+        """W05."""
+        arn = machine(sfn, {"Wait": FOREVER})
+        first = start(sfn, arn, {"a": 1}, name="create-demo-1")
+        assert start(sfn, arn, {"a": 1}, name="create-demo-1") == first
+        sfn.stop_execution(executionArn=first)
+
+    def test_another_input_under_a_used_name_is_refused(self, sfn: Any) -> None:
+        """W05."""
+        arn = machine(sfn, {"Wait": FOREVER})
+        first = start(sfn, arn, {"a": 1}, name="create-demo-1")
+        with pytest.raises(sfn.exceptions.ExecutionAlreadyExists):
+            start(sfn, arn, {"a": 2}, name="create-demo-1")
+        sfn.stop_execution(executionArn=first)
+
+    def test_a_closed_execution_keeps_its_name(self, sfn: Any) -> None:
+        """W05."""
+        arn = machine(sfn, {"Done": {"Type": "Succeed"}})
+        ended(sfn, start(sfn, arn, name="create-demo-1"))
+        with pytest.raises(sfn.exceptions.ExecutionAlreadyExists):
+            start(sfn, arn, name="create-demo-1")
+
+    @pytest.mark.parametrize("name", ["a b", "a:b", "a/b", "a*", "a~"])
+    def test_names_of_forbidden_characters_are_refused(self, sfn: Any, name: str) -> None:
+        """W05."""
+        arn = machine(sfn, {"Done": {"Type": "Succeed"}})
+        with pytest.raises(sfn.exceptions.InvalidName):
+            start(sfn, arn, name=name)
+
+    def test_names_end_at_80_characters(self, sfn: Any) -> None:
+        """W05."""
+        arn = machine(sfn, {"Done": {"Type": "Succeed"}})
+        start(sfn, arn, name="n" * 80)
+        with pytest.raises(ClientError, match="less than or equal to 80"):
+            start(sfn, arn, name="n" * 81)
+
+    def test_input_ends_at_256_kib(self, sfn: Any) -> None:
+        """W08."""
+        arn = machine(sfn, {"Done": {"Type": "Succeed"}})
+        with pytest.raises(ClientError, match="262144"):
+            start(sfn, arn, {"text": "x" * 262_144})
+
+    def test_input_must_be_json(self, sfn: Any) -> None:
+        arn = machine(sfn, {"Done": {"Type": "Succeed"}})
+        with pytest.raises(sfn.exceptions.InvalidExecutionInput):
+            sfn.start_execution(stateMachineArn=arn, input="{")
+
+    def test_the_context_object_names_the_execution(self, sfn: Any) -> None:
+        states = {
+            "Tell": {
+                "Type": "Pass",
+                "Parameters": {
+                    "id.$": "$$.Execution.Id",
+                    "name.$": "$$.Execution.Name",
+                    "start.$": "$$.Execution.StartTime",
+                    "machine.$": "$$.StateMachine.Name",
+                },
+                "End": True,
+            }
+        }
+        done = run(sfn, states)
+        output = json.loads(done["output"])
+        assert output["id"] == done["executionArn"]
+        assert output["name"] == done["name"]
+        assert output["start"].endswith("Z")
+        assert done["executionArn"].split(":")[6] == output["machine"]
+
+
+class TestFunctions:
+    def test_a_function_gets_the_state_and_its_answer_is_the_output(
+        self, cloud: LocalCloud, sfn: Any
+    ) -> None:
+        done = run(sfn, {"Echo": task(function(cloud, "surroundings.echo"))}, {"name": "demo"})
+        assert (done["status"], json.loads(done["output"])) == ("SUCCEEDED", {"name": "demo"})
+
+    def test_a_text_as_output_is_json_too(self, sfn: Any) -> None:
+        done = run(sfn, {"Say": {"Type": "Pass", "Result": "yes", "End": True}})
+        assert done["output"] == '"yes"'
+
+    def test_the_class_of_an_exception_is_the_name_of_the_error(
+        self, cloud: LocalCloud, sfn: Any
+    ) -> None:
+        failing = task(
+            function(cloud, "faults.raises"),
+            Catch=[{"ErrorEquals": ["NamespaceInUseError"], "ResultPath": "$.failure", "Next": "Say"}],
+        )
+        done = run(sfn, {"Fail": failing, "Say": {"Type": "Succeed"}}, {"name": "demo"})
+        failure = json.loads(done["output"])["failure"]
+        assert failure["Error"] == "NamespaceInUseError"
+        cause = json.loads(failure["Cause"])
+        assert cause["errorMessage"] == "demo belongs to another environment"
+        assert "raise NamespaceInUseError" in cause["stackTrace"][-1]
+
+    def test_a_function_out_of_time_is_lambda_unknown(self, cloud: LocalCloud, sfn: Any) -> None:
+        """W11."""
+        slow = function(cloud, "faults.never_ends", timeout=0.3)
+        done = run(sfn, {"Slow": task(slow)})
+        assert (done["status"], done["error"]) == ("FAILED", "Lambda.Unknown")
+        assert "Task timed out after 0.30 seconds" in done["cause"]
+
+    def test_a_task_out_of_time_is_states_timeout(self, cloud: LocalCloud, sfn: Any) -> None:
+        """W10: States.TaskFailed does not match it."""
+        slow = task(
+            function(cloud, "faults.never_ends", timeout=3),
+            TimeoutSeconds=1,
+            Catch=[
+                {"ErrorEquals": ["States.TaskFailed"], "Next": "Wrong"},
+                {"ErrorEquals": ["States.Timeout"], "Next": "Right"},
+            ],
+        )
+        wrong = {"Type": "Fail"}
+        done = run(sfn, {"Slow": slow, "Wrong": wrong, "Right": {"Type": "Succeed"}})
+        assert done["status"] == "SUCCEEDED"
+
+    def test_an_unknown_function_is_named(self, sfn: Any) -> None:
+        arn = "arn:aws:lambda:ap-northeast-1:123456789012:function:nobody"
+        done = run(sfn, {"Call": task(arn)})
+        assert done["error"] == "Lambda.ResourceNotFoundException"
+
+    def test_too_large_an_answer_ends_the_execution(self, cloud: LocalCloud, sfn: Any) -> None:
+        """W08: and States.ALL does not catch it."""
+        large = task(
+            function(cloud, "faults.answers_much"),
+            Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Caught"}],
+        )
+        done = run(sfn, {"Large": large, "Caught": {"Type": "Succeed"}}, {"bytes": 262_144})
+        assert (done["status"], done["error"]) == ("FAILED", "States.DataLimitExceeded")
+
+    def test_a_retry_waits_and_tries_again(
+        self, cloud: LocalCloud, sfn: Any, tmp_path: Path
+    ) -> None:
+        """W12; each retry is a billed transition, as is each state."""
+        flaky = task(
+            function(cloud, "faults.fails_until_the_third_call"),
+            Retry=[
+                {
+                    "ErrorEquals": ["NamespaceInUseError"],
+                    "IntervalSeconds": 1,
+                    "MaxAttempts": 5,
+                    "MaxDelaySeconds": 20,
+                    "JitterStrategy": "FULL",
+                }
+            ],
+        )
+        done = run(sfn, {"Flaky": flaky}, {"counter": str(tmp_path / "calls")})
+        assert done["output"] == "3"
+        assert cloud.execution(done["executionArn"]).state_transitions == 3
+
+    def test_retries_end(self, cloud: LocalCloud, sfn: Any) -> None:
+        """W12."""
+        failing = task(
+            function(cloud, "faults.raises"),
+            Retry=[{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 2}],
+        )
+        done = run(sfn, {"Fail": failing})
+        assert done["error"] == "NamespaceInUseError"
+        assert history(sfn, done["executionArn"]).count("LambdaFunctionFailed") == 3
+
+
+class TestEnding:
+    def test_fail_takes_error_and_cause_from_the_input(self, sfn: Any) -> None:
+        fail = {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"}
+        done = run(sfn, {"Fail": fail}, {"failure": {"Error": "ProbeError", "Cause": "no answer"}})
+        assert (done["status"], done["error"], done["cause"]) == (
+            "FAILED",
+            "ProbeError",
+            "no answer",
+        )
+        assert "output" not in done
+        assert done["stopDate"] >= done["startDate"]
+
+    def test_a_choice_that_matches_nothing_ends_the_execution(self, sfn: Any) -> None:
+        """W09."""
+        choice = {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.x", "NumericEquals": 1, "Next": "Done"}],
+        }
+        done = run(sfn, {"Choose": choice, "Done": {"Type": "Succeed"}}, {"x": 2})
+        assert (done["status"], done["error"]) == ("FAILED", "States.Runtime")
+
+    def test_a_wait_is_scaled(self, sfn: Any) -> None:
+        began = time.monotonic()
+        states = {"Wait": {"Type": "Wait", "SecondsPath": "$.seconds", "End": True}}
+        assert run(sfn, states, {"seconds": 60})["status"] == "SUCCEEDED"
+        assert 60 * WAIT_SCALE <= time.monotonic() - began < 20
+
+    def test_a_machine_out_of_time_is_timed_out(self, cloud: LocalCloud, sfn: Any) -> None:
+        """W13: and its Catch does not run."""
+        waiting = {"Wait": {**FOREVER, "End": False, "Next": "After"}, "After": {"Type": "Succeed"}}
+        del waiting["Wait"]["End"]
+        done = run(sfn, waiting, TimeoutSeconds=1)
+        assert done["status"] == "TIMED_OUT"
+        assert "stopDate" in done
+        events = history(sfn, done["executionArn"])
+        assert events.count("ExecutionTimedOut") == 1
+        assert "SucceedStateEntered" not in events
+        (listed,) = sfn.list_executions(
+            stateMachineArn=done["stateMachineArn"], statusFilter="TIMED_OUT"
+        )["executions"]
+        assert listed["stopDate"] == done["stopDate"]
+
+    def test_stopped_while_waiting(self, sfn: Any) -> None:
+        waiting = {"Wait": {"Type": "Wait", "Seconds": 1_000_000, "Next": "After"}}
+        arn = start(sfn, machine(sfn, {**waiting, "After": {"Type": "Succeed"}}))
+        until_waiting(sfn, arn)
+        sfn.stop_execution(executionArn=arn, error="Superseded", cause="a newer create")
+        done = sfn.describe_execution(executionArn=arn)
+        assert (done["status"], done["error"], done["cause"]) == (
+            "ABORTED",
+            "Superseded",
+            "a newer create",
+        )
+        assert history(sfn, arn)[-1] == "ExecutionAborted"
+        assert "SucceedStateEntered" not in history(sfn, arn)
+
+    def test_stopped_at_once(self, sfn: Any) -> None:
+        arn = machine(sfn, {"Wait": FOREVER})
+        for _ in range(5):
+            execution = start(sfn, arn)
+            sfn.stop_execution(executionArn=execution)
+            assert sfn.describe_execution(executionArn=execution)["status"] == "ABORTED"
+
+    def test_stopped_while_a_function_runs(
+        self, cloud: LocalCloud, sfn: Any, tmp_path: Path
+    ) -> None:
+        """W13: the function goes on, its answer and its failure count for nothing."""
+        waits = task(
+            function(cloud, "faults.waits_for_file"),
+            Next="After",
+            Catch=[{"ErrorEquals": ["States.ALL"], "Next": "After"}],
+        )
+        del waits["End"]
+        files = {"started": str(tmp_path / "started"), "until": str(tmp_path / "until")}
+        arn = start(sfn, machine(sfn, {"Call": waits, "After": {"Type": "Succeed"}}), files)
+        until_true(Path(files["started"]).exists)
+        sfn.stop_execution(executionArn=arn)
+        assert sfn.describe_execution(executionArn=arn)["status"] == "ABORTED"
+        Path(files["until"]).touch()
+        logs = cloud.client("logs")
+        group = cloud.workers.find(waits["Resource"]).log_group_name
+        until_true(lambda: logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"])
+        assert sfn.describe_execution(executionArn=arn)["status"] == "ABORTED"
+        assert history(sfn, arn)[-1] == "ExecutionAborted"
+
+    def test_stopping_what_has_ended_changes_nothing(self, sfn: Any) -> None:
+        done = run(sfn, {"Done": {"Type": "Succeed"}})
+        sfn.stop_execution(executionArn=done["executionArn"], error="TooLate")
+        assert sfn.describe_execution(executionArn=done["executionArn"])["status"] == "SUCCEEDED"
+
+
+class TestSideBySide:
+    def test_map_and_parallel(self, cloud: LocalCloud, sfn: Any) -> None:
+        echo = function(cloud, "surroundings.echo")
+        inner = {"StartAt": "Echo", "States": {"Echo": task(echo)}}
+        states = {
+            "Each": {
+                "Type": "Map",
+                "ItemsPath": "$.items",
+                "MaxConcurrency": 2,
+                "ItemSelector": {"item.$": "$$.Map.Item.Value", "of.$": "$.name"},
+                "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, **inner},
+                "ResultPath": "$.echoed",
+                "Next": "Both",
+            },
+            "Both": {"Type": "Parallel", "Branches": [inner, inner], "End": True},
+        }
+        done = run(sfn, states, {"items": [1, 2, 3], "name": "demo"})
+        first, second = json.loads(done["output"])
+        assert first == second
+        assert first["echoed"] == [{"item": item, "of": "demo"} for item in (1, 2, 3)]
+
+    def test_intrinsics(self, sfn: Any) -> None:
+        parameters = {
+            "text.$": "States.Format('{} of {}', $.a, $.b)",
+            "parsed.$": "States.StringToJson($.json)",
+            "second.$": "States.ArrayGetItem($.list, 1)",
+        }
+        states = {"Pass": {"Type": "Pass", "Parameters": parameters, "End": True}}
+        done = run(sfn, states, {"a": 1, "b": "two", "json": '{"x": 1}', "list": [1, 2]})
+        assert json.loads(done["output"]) == {"text": "1 of two", "parsed": {"x": 1}, "second": 2}
+
+
+class TestOtherMachines:
+    def test_an_execution_starts_another_and_goes_on(self, sfn: Any) -> None:
+        inner = machine(sfn, {"Wait": FOREVER})
+        states = {
+            "Start": task(
+                "arn:aws:states:::states:startExecution",
+                Parameters={"StateMachineArn": inner, "Input": {"name.$": "$.name"}},
+            )
+        }
+        done = run(sfn, states, {"name": "demo"})
+        assert done["status"] == "SUCCEEDED", done
+        started = json.loads(done["output"])["ExecutionArn"]
+        described = sfn.describe_execution(executionArn=started)
+        assert (described["status"], described["input"]) == ("RUNNING", '{"name":"demo"}')
+        sfn.stop_execution(executionArn=started)
+
+    def test_an_execution_waits_for_another(self, sfn: Any) -> None:
+        inner = machine(sfn, {"Say": {"Type": "Pass", "Result": {"said": "yes"}, "End": True}})
+        resource = "arn:aws:states:::states:startExecution.sync:2"
+        states = {"Start": task(resource, Parameters={"StateMachineArn": inner, "Input": {}})}
+        done = run(sfn, states)
+        assert done["status"] == "SUCCEEDED", done
+        assert json.loads(done["output"])["Output"] == {"said": "yes"}
+
+
+class TestTaskTokens:
+    @pytest.fixture
+    def queue_url(self, cloud: LocalCloud) -> str:
+        url: str = cloud.client("sqs").create_queue(QueueName=f"q-{uuid.uuid4().hex}")["QueueUrl"]
+        return url
+
+    def waiting(self, cloud: LocalCloud, queue_url: str, **more: Any) -> tuple[str, str]:
+        """The ARN of an execution that waits for a token, and the token."""
+        sfn, sqs = cloud.client("stepfunctions"), cloud.client("sqs")
+        resource = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
+        body = {"token.$": "$$.Task.Token"}
+        parameters = {"QueueUrl": queue_url, "MessageBody": body}
+        arn = start(sfn, machine(sfn, {"Wait": task(resource, Parameters=parameters, **more)}))
+        (message,) = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=10)["Messages"]
+        return arn, json.loads(message["Body"])["token"]
+
+    def test_an_answer_resumes_the_execution(
+        self, cloud: LocalCloud, sfn: Any, queue_url: str
+    ) -> None:
+        arn, token = self.waiting(cloud, queue_url)
+        sfn.send_task_success(taskToken=token, output='{"ready": true}')
+        assert json.loads(ended(sfn, arn)["output"]) == {"ready": True}
+
+    def test_a_second_answer_is_too_late(self, cloud: LocalCloud, sfn: Any, queue_url: str) -> None:
+        arn, token = self.waiting(cloud, queue_url)
+        sfn.send_task_failure(taskToken=token, error="ProbeError", cause="no answer")
+        assert ended(sfn, arn)["error"] == "ProbeError"
+        with pytest.raises(sfn.exceptions.TaskTimedOut):
+            sfn.send_task_success(taskToken=token, output="{}")
+
+    def test_an_answer_after_the_time_out_is_too_late(
+        self, cloud: LocalCloud, sfn: Any, queue_url: str
+    ) -> None:
+        arn, token = self.waiting(cloud, queue_url, TimeoutSeconds=1)
+        assert ended(sfn, arn)["error"] == "States.Timeout"
+        with pytest.raises(sfn.exceptions.TaskTimedOut):
+            sfn.send_task_success(taskToken=token, output="{}")
+
+    def test_an_answer_to_a_stopped_execution_is_too_late(
+        self, cloud: LocalCloud, sfn: Any, queue_url: str
+    ) -> None:
+        arn, token = self.waiting(cloud, queue_url)
+        sfn.stop_execution(executionArn=arn)
+        with pytest.raises(sfn.exceptions.TaskTimedOut):
+            sfn.send_task_heartbeat(taskToken=token)
+
+    def test_nobodys_token_is_invalid(self, sfn: Any) -> None:
+        with pytest.raises(sfn.exceptions.InvalidToken):
+            sfn.send_task_success(taskToken="nobody's", output="{}")
