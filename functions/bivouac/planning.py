@@ -262,7 +262,8 @@ def _complete_service(
         case other:
             draft.problems.append(
                 f"{where}: {json.dumps(other)} is not a namespace's name, and ECS refuses it; "
-                'leave it out, and name the namespace beside services: "namespace": "service-connect"'
+                "leave it out, and name the namespace beside services: "
+                '"namespace": "service-connect"'
             )
 
 

@@ -53,7 +53,7 @@ def quota_problems(
     if len(namespaces) >= quota:
         yield (
             f"this Region has {len(namespaces)} Cloud Map namespaces of {quota}; delete "
-            "environments, or raise the quota in Service Quotas and the stack's parameter NamespaceQuota"
+            "environments, or raise the quota in Service Quotas and the parameter NamespaceQuota"
         )
 
 

@@ -28,7 +28,8 @@ def _environment_name(name: str) -> str:
     if not naming.is_environment_name(name):
         raise ValueError(
             f"{name!r} is not an environment name: up to {naming.ENVIRONMENT_NAME_LIMIT} "
-            "lower-case letters, digits and single hyphens, starting with a letter, ending without a hyphen"
+            "lower-case letters, digits and single hyphens, starting with a letter and not ending "
+            "with a hyphen"
         )
     return name
 
