@@ -34,7 +34,7 @@ local: .venv/installed ## Keep the local cloud up on 127.0.0.1 (LOCALCLOUD_PORT=
 	@.venv/bin/python -m localcloud
 
 test: setup ## Run every test
-	.venv/bin/python -m pytest -n auto
+	.venv/bin/python -m pytest -n auto --dist loadgroup
 
 lint: .venv/installed ## Check style and format
 	.venv/bin/ruff check
