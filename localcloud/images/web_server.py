@@ -36,8 +36,8 @@ class Behaviour:
     answer: Callable[[http.server.BaseHTTPRequestHandler], Answer]
 
 
-def _welcome(page: str) -> Callable[[http.server.BaseHTTPRequestHandler], Answer]:
-    body = (_HERE / page).read_bytes()
+def _welcome(image: str) -> Callable[[http.server.BaseHTTPRequestHandler], Answer]:
+    body = (_HERE / image / "index.html").read_bytes()
 
     def answer(request: http.server.BaseHTTPRequestHandler) -> Answer:
         if request.path.split("?")[0] in ("/", "/index.html"):
@@ -66,8 +66,8 @@ def _unhealthy(request: http.server.BaseHTTPRequestHandler) -> Answer:
 
 
 BEHAVIOURS = {
-    "nginx": Behaviour("nginx/1.29.3", _welcome("nginx.html")),
-    "httpd": Behaviour("Apache/2.4.65 (Unix)", _welcome("httpd.html")),
+    "nginx": Behaviour("nginx/1.29.3", _welcome("nginx")),
+    "httpd": Behaviour("Apache/2.4.65 (Unix)", _welcome("httpd")),
     "echo": Behaviour("bivouac-echo", _echo),
     "unhealthy": Behaviour("bivouac-unhealthy", _unhealthy),
 }

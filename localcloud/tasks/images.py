@@ -138,7 +138,8 @@ def _nginx(launch: Launch) -> Sequence[str]:
     configuration = launch.directory / "nginx.conf"
     listen = launch.address(80).replace("tcp:0.0.0.0:80", "80 reuseport")
     configuration.write_text(
-        "daemon off; worker_processes 1; error_log stderr notice;\n"
+        # The only user that a namespace has; and no master, which would want another one.
+        "user root; daemon off; master_process off; error_log stderr notice;\n"
         f"pid {launch.directory}/nginx.pid;\n"
         "events {}\n"
         "http {\n"
@@ -147,7 +148,7 @@ def _nginx(launch: Launch) -> Sequence[str]:
         f"  fastcgi_temp_path {launch.directory}; uwsgi_temp_path {launch.directory};\n"
         f"  scgi_temp_path {launch.directory};\n"
         "  default_type text/html;\n"
-        f"  server {{ listen {listen}; location / {{ root {_PROGRAMS}; index nginx.html; }} }}\n"
+        f"  server {{ listen {listen}; root {_PROGRAMS / 'nginx'}; }}\n"
         "}\n"
     )
     return (real, "-p", str(launch.directory), "-e", "stderr", "-c", str(configuration))

@@ -223,8 +223,9 @@ def until(held: Callable[[], bool], what: str) -> None:
         waiting.wait(0.01)
 
 
-def processes_of(directory: Path, program: str = "") -> list[int]:
-    """The processes that a runtime with this directory has, of one program or all."""
+def processes_of(directory: Path, mark: str = "") -> list[int]:
+    """The processes that a runtime with this directory has; all, or those with `mark` in their
+    command line or environment."""
     found = []
     for each in Path("/proc").iterdir():
         if not each.name.isdigit() or int(each.name) == os.getpid():
@@ -234,12 +235,12 @@ def processes_of(directory: Path, program: str = "") -> list[int]:
             environment = (each / "environ").read_bytes().decode(errors="replace")
         except OSError:
             continue
-        if str(directory) in command + environment and program in command:
+        if str(directory) in command + environment and mark in command + environment:
             found.append(int(each.name))
     return found
 
 
-def kill(runtime: ProcessRuntime, program: str) -> None:
-    """SIGKILL to the one process of the runtime that runs this program."""
-    [victim] = processes_of(runtime.directory, program)
+def kill(runtime: ProcessRuntime, mark: str) -> None:
+    """SIGKILL to the one process of the runtime that has this mark."""
+    [victim] = processes_of(runtime.directory, mark)
     os.kill(victim, signal.SIGKILL)

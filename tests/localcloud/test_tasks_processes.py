@@ -86,10 +86,10 @@ class TestIngress:
         assert b"Welcome to nginx!" in answer.body
 
     def test_a_dead_application_is_a_503_of_its_proxy(self, runtime: ProcessRuntime) -> None:
-        web = task(1, ingress=(serves("web"),))
+        web = task(1, container(environment={"ROLE": "victim"}), ingress=(serves("web"),))
         witness = started(runtime, web)
         path = answers(runtime, web)
-        kill(runtime, "web_server.py")
+        kill(runtime, "ROLE=victim")
         assert witness.sees_exit_of(web, "app") == (137, None)
         answer = get(path)
         assert (answer.status, answer.headers["server"]) == (503, "envoy")
@@ -284,7 +284,9 @@ class TestEnd:
         for sandbox in processes_of(isolated.directory, "plan.json"):
             os.kill(sandbox, signal.SIGKILL)
         assert witness.sees_exit_of(web, "app") == (137, None)
-        until(lambda: not processes_of(isolated.directory, "sleep\0001000"), "a container outlived it")
+        until(
+            lambda: not processes_of(isolated.directory, "sleep\0001000"), "a container outlived it"
+        )
 
 
 SERVER = """

@@ -37,7 +37,10 @@ class HeldTask:
         self._proxy: _Process | None = None
 
     def hold(self) -> None:
-        """As on ECS: the proxy is ready before the first container starts, and goes last."""
+        """As on ECS, the proxy is ready before the first container starts, and goes last.
+
+        https://github.com/aws/amazon-ecs-agent/pull/3200
+        """
         self._loop.watch(0, read=self._hear_server)
         for forward in self._plan["forwards"]:
             Forwarder(self._loop, listen_at(forward["listen"]), forward["to"])

