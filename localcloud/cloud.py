@@ -16,7 +16,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from localcloud.account import Account, seed
 from localcloud.clients import Clients
-from localcloud.clock import SystemClock
+from localcloud.clock import Clock, SystemClock
 from localcloud.credentials import Credentials
 from localcloud.events.delivery import DeliveryQueue
 from localcloud.events.executions import ExecutionEvents
@@ -24,15 +24,24 @@ from localcloud.events.invocations import AsynchronousInvocations
 from localcloud.events.rules import rules_deliver
 from localcloud.events.schedules import schedules_fire
 from localcloud.events.targets import Targets
+from localcloud.front import ServiceFront
 from localcloud.function_logs import FunctionLogs
 from localcloud.lambda_api import functions_run
 from localcloud.locks import ServiceLocks
 from localcloud.patching import patched
+from localcloud.reachability import FunctionRoutes, RunningServices
 from localcloud.server import Endpoint, Server
 from localcloud.stepfunctions import Execution, Integrations, execution_of, machines_run
+from localcloud.strict import install
+from localcloud.tasks.processes import ProcessRuntime
+from localcloud.tasks.runtime import TaskRuntime
+from localcloud.tasks.scripted import ScriptedRuntime
 from localcloud.template import Deployer, Stack
 from localcloud.timings import DEMO, Timings
-from localcloud.workers import Function, Outcome, Route, Workers
+from localcloud.workers import Function, Outcome, Workers
+
+Runtime = Literal["processes", "scripted"] | TaskRuntime
+"""Real processes, tasks that play scripts (and answer nothing), or one's own."""
 
 _one_at_a_time = threading.Lock()
 """moto keeps its state in the process, so a process has one local cloud."""
@@ -47,7 +56,7 @@ class LocalCloud:
     def __init__(
         self,
         timings: Timings = DEMO,
-        runtime: Literal["processes", "scripted"] | Any = "processes",
+        runtime: Runtime = "processes",
         port: int = 4566,
         wait_scale: float = 1.0,
     ) -> None:
@@ -61,36 +70,36 @@ class LocalCloud:
             self._parts.close()
             raise
 
-    def _open(
-        self, timings: Timings, runtime: Any, port: int, wait_scale: float
-    ) -> None:
-        enter = self._parts.enter_context
-        locks = ServiceLocks()
+    def _open(self, timings: Timings, runtime: Runtime, port: int, wait_scale: float) -> None:
+        enter, on_close = self._parts.enter_context, self._parts.callback
+        server = Server(port)
+        on_close(server.close)
+        self.endpoint_url = f"http://127.0.0.1:{server.port}"
         enter(patched(default_user_config, "iam", {"load_aws_managed_policies": True}))
         BackendDict.reset()
         reset_model_data()
         self.clock = SystemClock()
-        self._parts.callback(self.clock.close)
+        self.runtime = _made(runtime, self.clock, timings)
+        # The clock ends first: it would start tasks anew while they are being stopped.
+        on_close(self.runtime.close)
+        on_close(self.clock.close)
         self.account: Account = seed()
-        self.credentials = Credentials()
-        self._server = Server(
-            Endpoint(DomainDispatcherApplication(create_backend_app), locks), port
-        )
-        self._parts.callback(self._server.close)
-        self._clients = Clients(self.endpoint_url, self.account.region, self.credentials)
-        self._parts.callback(self._clients.close)
+        self.control_plane = enter(install(self.clock, timings, self.runtime, self.account))
+        locks = ServiceLocks()
+        locks.share(self.control_plane.lock, "ecs", "servicediscovery", "ec2", "logs", "iam")
+        credentials = Credentials()
+        self._clients = Clients(self.endpoint_url, self.account.region, credentials)
+        on_close(self._clients.close)
         self.workers = Workers(
-            endpoint=("127.0.0.1", self._server.port),
+            endpoint=("127.0.0.1", server.port),
             region=self.account.region,
-            credentials=self.credentials,
-            routes=lambda function, host, port: Route("unreachable"),
+            credentials=credentials,
+            routes=FunctionRoutes(self.control_plane),
             logs=FunctionLogs(self.account, locks),
             wait_scale=wait_scale,
         )
         self.deliveries = DeliveryQueue(self.clock, wait_scale)
-        invoke_later = AsynchronousInvocations(
-            self.deliveries, self.workers, self._clients.of_role
-        )
+        invoke_later = AsynchronousInvocations(self.deliveries, self.workers, self._clients.of_role)
         targets = Targets(self._clients.of_role, invoke_later)
         enter(functions_run(self.workers, invoke_later))
         integrations = Integrations(
@@ -100,24 +109,20 @@ class LocalCloud:
         )
         machines = enter(machines_run(integrations, wait_scale))
         # Closed from below: executions are stopped, then what they wait for, then they are joined.
-        self._parts.callback(machines.join)
-        self._parts.callback(self.workers.close)
-        self._parts.callback(machines.stop)
+        on_close(machines.join)
+        on_close(self.workers.close)
+        on_close(machines.stop)
         enter(rules_deliver(self.deliveries, targets))
         enter(schedules_fire(self.clock, self.deliveries, targets, locks))
-        self._parts.callback(self.deliveries.close)
-
-    @property
-    def endpoint_url(self) -> str:
-        return f"http://127.0.0.1:{self._server.port}"
+        on_close(self.deliveries.close)
+        front = ServiceFront(RunningServices(self.control_plane), self.runtime.socket_of)
+        server.start(Endpoint(DomainDispatcherApplication(create_backend_app), locks, front=front))
 
     def client(self, service: str) -> Any:
         """A boto3 client at the endpoint, with the rights of the account's user."""
         return self._clients.of_user(service)
 
-    def deploy(
-        self, template: Path, parameters: Mapping[str, str], name: str = "bivouac"
-    ) -> Stack:
+    def deploy(self, template: Path, parameters: Mapping[str, str], name: str = "bivouac") -> Stack:
         """Make everything that a SAM template declares. Raises TemplateError."""
         return Deployer(_Account(self)).deploy(template, parameters, name)
 
@@ -142,6 +147,15 @@ class LocalCloud:
 
     def _invoke_as(self, role_arn: str, function_arn: str, payload: str) -> Outcome:
         return self.workers.invoke(function_arn, payload)
+
+
+def _made(runtime: Runtime, clock: Clock, timings: Timings) -> TaskRuntime:
+    if runtime == "processes":
+        return ProcessRuntime(health_scale=timings.health_scale)
+    if runtime == "scripted":
+        return ScriptedRuntime(clock)
+    assert not isinstance(runtime, str)
+    return runtime
 
 
 class _Account:

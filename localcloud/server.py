@@ -21,6 +21,7 @@ from waitress import wasyncore
 from waitress.server import TcpWSGIServer, create_server
 
 from localcloud.calls import Call, call_of
+from localcloud.front import service_of_host
 from localcloud.locks import ServiceLocks
 
 _log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class Endpoint:
         self._observe = observe
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if self._front and _is_service_host(environ.get("HTTP_HOST", "")):
+        if self._front and service_of_host(environ.get("HTTP_HOST", "")):
             return self._front(environ, start_response)
         body = _read_body(environ)
         call = call_of(environ, body)
@@ -105,12 +106,6 @@ class Endpoint:
 _ACCESS_DENIED = {False: "AccessDeniedException", True: "AccessDenied"}
 
 
-def _is_service_host(host: str) -> bool:
-    """`<service>.<cluster>.localhost`, with or without a port."""
-    labels = host.split(":")[0].lower().split(".")
-    return len(labels) == 3 and labels[-1] == "localhost"
-
-
 def _read_body(environ: WSGIEnvironment) -> bytes:
     body: bytes = environ["wsgi.input"].read()
     environ["wsgi.input"] = io.BytesIO(body)
@@ -137,13 +132,15 @@ def _fail(
 
 
 class Server:
-    """Serves an application on 127.0.0.1 until closed. Port 0 is any free one."""
+    """Takes a port on 127.0.0.1 at once, and serves from `start` until `close`.
 
-    def __init__(self, application: WSGIApplication, port: int) -> None:
+    Port 0 is any free one. Raises PortTakenError."""
+
+    def __init__(self, port: int) -> None:
         self._map: dict[int, Any] = {}
         try:
             server = create_server(
-                application,
+                _not_yet,
                 map=self._map,
                 host="127.0.0.1",
                 port=port,
@@ -164,6 +161,9 @@ class Server:
         self.port: int = server.effective_port
         self._closing = False
         self._thread = threading.Thread(target=self._serve, name="endpoint", daemon=True)
+
+    def start(self, application: WSGIApplication) -> None:
+        self._server.application = application
         self._thread.start()
 
     def _serve(self) -> None:
@@ -173,7 +173,12 @@ class Server:
     def close(self) -> None:
         """Stop listening, cut open connections, end every thread."""
         self._closing = True
-        self._server.trigger.pull_trigger()
-        self._thread.join(timeout=5)
+        if self._thread.is_alive():
+            self._server.trigger.pull_trigger()
+            self._thread.join(timeout=5)
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=5)
         wasyncore.close_all(self._map, ignore_all=True)
+
+
+def _not_yet(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    raise RuntimeError("the server serves nothing before it is started")

@@ -464,9 +464,7 @@ def _normalise_response(
         return
     for name, value in list(response.items()):
         del response[name]
-        response[name[0].upper() + name[1:]] = (
-            _iso(value) if isinstance(value, datetime) else value
-        )
+        response[name[0].upper() + name[1:]] = _iso(value) if isinstance(value, datetime) else value
 
 
 def _iso(moment: datetime) -> str:

@@ -125,8 +125,12 @@ def mock_account(
     """
     clock = clock if clock is not None else ManualClock()
     runtime = runtime if runtime is not None else ScriptedRuntime(clock)
-    region = {"AWS_DEFAULT_REGION": accounts.REGION, "AWS_REGION": accounts.REGION}
-    with mock.patch.dict(os.environ, region), mock_aws():
+    environment = {
+        "AWS_DEFAULT_REGION": accounts.REGION,
+        "AWS_REGION": accounts.REGION,
+        "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",  # a thousand records that no task needs
+    }
+    with mock.patch.dict(os.environ, environment), mock_aws():
         try:
             with install(clock, timings, runtime, accounts.seed()) as plane:
                 yield plane
@@ -166,4 +170,6 @@ def _holding(lock: threading.RLock, handler: Callable[..., Any]) -> Callable[...
         with lock:
             return handler(*args, **kwargs)
 
+    # moto's server names its routes after the class that a handler is bound to.
+    hold.__self__ = getattr(handler, "__self__", None)  # type: ignore[attr-defined]
     return hold

@@ -21,8 +21,8 @@ from localcloud.clock import Clock, Timer, as_datetime
 from localcloud.events.delivery import Delivery, DeliveryQueue, GivenUp, Retry
 from localcloud.events.expressions import At, Expression, ExpressionError, parse
 from localcloud.events.targets import Targets
-from localcloud.patching import patched
 from localcloud.locks import ServiceLocks
+from localcloud.patching import patched
 
 PRECISION = 60.0
 """Seconds: Scheduler promises the minute, so a moment of this minute is not yet past."""

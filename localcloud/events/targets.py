@@ -78,8 +78,7 @@ class Targets:
             QueueUrl=self._queue_url(sqs, queue_arn),
             MessageBody=body,
             MessageAttributes={
-                name: {"DataType": "String", "StringValue": value}
-                for name, value in named.items()
+                name: {"DataType": "String", "StringValue": value} for name, value in named.items()
             },
         )
 
@@ -93,4 +92,3 @@ class Targets:
     def _queue_url(sqs: Any, arn: str) -> str:
         account, name = arn.split(":")[4:6]
         return f"{sqs.meta.endpoint_url}/{account}/{name}"
-

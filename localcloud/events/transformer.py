@@ -21,9 +21,7 @@ def input_for(target: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str
     return json.dumps(event)
 
 
-def _filled(
-    transformer: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str
-) -> str:
+def _filled(transformer: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str) -> str:
     """Values inside of a JSON string are put in as text, elsewhere as JSON."""
     template: str = transformer["InputTemplate"]
     paths: Mapping[str, str] = transformer.get("InputPathsMap", {})

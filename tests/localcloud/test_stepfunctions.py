@@ -179,7 +179,9 @@ class TestFunctions:
     ) -> None:
         failing = task(
             function(cloud, "faults.raises"),
-            Catch=[{"ErrorEquals": ["NamespaceInUseError"], "ResultPath": "$.failure", "Next": "Say"}],
+            Catch=[
+                {"ErrorEquals": ["NamespaceInUseError"], "ResultPath": "$.failure", "Next": "Say"}
+            ],
         )
         done = run(sfn, {"Fail": failing, "Say": {"Type": "Succeed"}}, {"name": "demo"})
         failure = json.loads(done["output"])["failure"]
