@@ -214,6 +214,20 @@ def get(path: Path, target: str = "/", body: bytes | None = None) -> Answer:
         connection.close()
 
 
+def answers(runtime: ProcessRuntime, a_task: Task, port: int = 80) -> Path:
+    """The socket of a task's address, as soon as its application answers there."""
+    path = socket_path(runtime, a_task, port)
+
+    def is_up() -> bool:
+        try:
+            return get(path).status == 200
+        except OSError:
+            return False
+
+    until(is_up, f"{a_task.task_id} never answered")
+    return path
+
+
 def until(held: Callable[[], bool], what: str) -> None:
     """Wait for something that nobody announces."""
     deadline = time.monotonic() + PATIENCE

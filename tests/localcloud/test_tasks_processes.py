@@ -15,13 +15,14 @@ import pytest
 
 from localcloud.tasks.isolation import Kind
 from localcloud.tasks.processes import ProcessRuntime
-from localcloud.tasks.runtime import HealthCheck, Task
+from localcloud.tasks.runtime import HealthCheck
 from tests.localcloud.running_tasks import (
     APP_LOG,
     PROXY_LOG,
     Seen,
     Witness,
     alias,
+    answers,
     container,
     get,
     kill,
@@ -59,20 +60,6 @@ def shared_network() -> Iterator[ProcessRuntime]:
     """For what is said and done where there are no namespaces."""
     with process_runtime("proxy") as made:
         yield made
-
-
-def answers(runtime: ProcessRuntime, a_task: Task, port: int = 80) -> Path:
-    """The socket of a task's address, as soon as its application answers there."""
-    path = socket_path(runtime, a_task, port)
-
-    def is_up() -> bool:
-        try:
-            return get(path).status == 200
-        except OSError:
-            return False
-
-    until(is_up, f"{a_task.task_id} never answered")
-    return path
 
 
 class TestIngress:
@@ -254,7 +241,9 @@ class TestEnd:
         witness.sees_exit_of(web, "service-connect-proxy")
 
     def test_nothing_is_left_after_close(self, runtime: ProcessRuntime) -> None:
-        stubborn = container(shell=f"trap '' TERM; sleep 1000 & echo ready; {WAIT}")
+        stubborn = container(
+            shell=f"trap '' TERM; sleep 1000 & setsid sleep 1000 & echo ready; {WAIT}"
+        )
         web = task(1, stubborn)
         started(runtime, web).sees_line(APP_LOG, "ready")
         assert processes_of(runtime.directory)

@@ -27,6 +27,7 @@ _MS_REC = 0x4000
 _MS_PRIVATE = 0x40000
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
@@ -99,9 +100,18 @@ def protect_files(writable: Iterable[str]) -> None:
 
 def die_with_parent() -> None:
     """Be killed when the thread that made this process ends. Linux only; elsewhere nothing."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what a container leaves behind. Linux only; elsewhere nothing."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if hasattr(libc, "prctl"):
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        libc.prctl(option, value, 0, 0, 0)
 
 
 def _wait_in_place_of(child: int) -> None:

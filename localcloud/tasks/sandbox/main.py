@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import isolation
 from .protocol import Plan
+from .spawn import kill_strays
 from .task import HeldTask, tell
 
 
@@ -24,7 +25,11 @@ def main() -> None:
         except OSError as problem:
             tell({"event": "failed", "reason": str(problem)})
             return
+    else:
+        isolation.adopt_orphans()
     HeldTask(plan).hold()
+    if not plan["isolated"]:
+        kill_strays()
 
 
 def _isolate(plan: Plan) -> None:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from .isolation import die_with_parent
 
@@ -51,3 +52,15 @@ def signal_group(leader: int, number: signal.Signals) -> None:
     """Send a signal to a process and all that it started; nothing happens when they are gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, number)
+
+
+def kill_strays() -> None:
+    """Kill adopted orphans that had left their container's group. Linux only; elsewhere nothing.
+
+    A PID namespace does the same by its end."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    while children.exists() and (strays := children.read_text().split()):
+        for stray in strays:
+            os.kill(int(stray), signal.SIGKILL)
+        # A killed child stays ours until we have waited for it; its own children come to us then.
+        os.waitpid(-1, 0)
