@@ -10,15 +10,13 @@ from pathlib import Path
 from . import envoy
 from .files import RuntimeFiles
 from .images import Launch, Pulled
-from .runtime import Container, HealthCheck, LogTarget, Proxy, Task
+from .runtime import Container, HealthCheck, Proxy, Task
 from .sandbox.protocol import ForwardPlan, HealthPlan, Plan, ProcessPlan
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PROXY_STOP_TIMEOUT = 1.0
 _SHORTEST_CHECK = 1.0
 """Seconds. A scaled time-out below this would fail checks for the machine's own slowness."""
-
-_REMARK = "local cloud:"
 
 _NOBODY_PROXY = Proxy(container_name="", ingress=(), client_aliases=())
 
@@ -49,32 +47,6 @@ def prepare(
     file = directory / "plan.json"
     file.write_text(json.dumps(plan))
     return file
-
-
-def remarks(task: Task, pulled: Mapping[str, Pulled], host: Host) -> list[tuple[LogTarget, str]]:
-    """What a person must know who reads the task's logs: where it is not as on ECS."""
-    said = []
-    for container in task.containers:
-        overridden = container.command or container.entry_point
-        if container.log and overridden and not pulled[container.name].image.obeys_command:
-            said.append(
-                (
-                    container.log,
-                    f"{_REMARK} {container.image} has its own program here: "
-                    "command and entryPoint are not used",
-                )
-            )
-    if task.proxy is not None and task.proxy.log is not None and not host.isolated:
-        for alias in task.proxy.client_aliases:
-            if alias.app_protocol is None:
-                said.append(
-                    (
-                        task.proxy.log,
-                        f"{_REMARK} {alias.dns_name}:{alias.port} cannot be "
-                        "reached: without namespaces only aliases with an appProtocol can",
-                    )
-                )
-    return said
 
 
 def hostname(private_ip: str) -> str:

@@ -16,7 +16,8 @@ from .envoy import find_envoy
 from .files import RuntimeFiles
 from .images import CannotPullError, Pulled, pull
 from .isolation import SANDBOX, Kind, choose_isolation
-from .plan import Host, directly_reached, prepare, remarks
+from .plan import Host, directly_reached, prepare
+from .remarks import remarks
 from .runtime import LogTarget, Task, TaskObserver
 from .sandbox.protocol import STOP, Event
 
@@ -199,7 +200,7 @@ class _RunningTask:
             if outside is not None:
                 outside.close()
         now_ms = time.time_ns() // 1_000_000
-        for log, remark in remarks(self.task, pulled, self._host):
+        for log, remark in remarks(self.task, pulled, isolated=self._host.isolated):
             self._observer.output(log, now_ms, remark)
         with self._lock:
             self._sandbox = sandbox

@@ -1,0 +1,56 @@
+"""What a person must know who reads a task's logs: where the task is not as it would be on ECS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from .images import Pulled
+from .runtime import Container, LogTarget, Proxy, Task
+
+Remark = tuple[LogTarget, str]
+"""A line for a log stream of the task."""
+
+
+def remarks(task: Task, pulled: Mapping[str, Pulled], *, isolated: bool) -> list[Remark]:
+    """`pulled` is by container name. What has no log is not remarked upon."""
+    said: list[Remark] = []
+    for container in task.containers:
+        if container.log is not None:
+            obeys = pulled[container.name].image.obeys_command
+            lines = _of_container(container, obeys, task.proxy, isolated)
+            said.extend((container.log, f"local cloud: {line}") for line in lines)
+    if task.proxy is not None and task.proxy.log is not None and not isolated:
+        log = task.proxy.log
+        said.extend((log, f"local cloud: {line}") for line in _of_unreachable(task.proxy))
+    return said
+
+
+def _of_container(
+    container: Container, obeys_command: bool, proxy: Proxy | None, isolated: bool
+) -> Iterator[str]:
+    if not obeys_command:
+        if container.command or container.entry_point:
+            yield f"{container.image} has its own program here: command and entryPoint are not used"
+        return
+    if not isolated:
+        for port in container.ports:
+            yield (
+                f"port {port} cannot be reached: without namespaces only images that are servers "
+                "by themselves can be"
+            )
+        return
+    for alias in proxy.client_aliases if proxy is not None else ():
+        if alias.port in container.ports:
+            yield (
+                f"port {alias.port} is also that of the alias {alias.dns_name}: a program that "
+                "listens at all addresses needs SO_REUSEPORT here"
+            )
+
+
+def _of_unreachable(proxy: Proxy) -> Iterator[str]:
+    for alias in proxy.client_aliases:
+        if alias.app_protocol is None:
+            yield (
+                f"{alias.dns_name}:{alias.port} cannot be reached: without namespaces only "
+                "aliases with an appProtocol can be"
+            )
