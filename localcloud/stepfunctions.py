@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import threading
 import time
-import types
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
+from datetime import UTC, datetime, timezone
+from functools import lru_cache, partial
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from moto.core.config import default_user_config
@@ -41,6 +42,7 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
     StatesErrorNameType,
 )
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state import state as moto_state
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
     StateTaskService,
@@ -56,6 +58,7 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramRunning
+from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.backend import execution as moto_execution
 from moto.stepfunctions.parser.utils import TMP_THREADS
 from moto.stepfunctions.responses import StepFunctionResponse
@@ -347,22 +350,28 @@ def machines_run(integrations: Integrations, wait_scale: float = 1.0) -> Iterato
             # The interpreter's errors have a code that moto does not put into the answer.
             if isinstance(code := vars(error).get("code") if _is_error(error) else None, str):
                 patch(error, "TYPE", code)
+        patch(moto_state, "datetime", _IsoTexts)
         patch(WaitFunction, "_wait_interval", _wait_interval_of(wait_scale))
-        patch(retrier_decl, "time", types.SimpleNamespace(sleep=sleep))
+        patch(retrier_decl, "time", SimpleNamespace(sleep=sleep))
         patch(
             lambda_eval_utils,
             "execute_lambda_function_integration",
             partial(_invoke, integrations),
         )
         patch(StateTaskLambda, "_from_error", _from_error_of(StateTaskLambda._from_error))
-        for module in list(sys.modules.values()):
-            if module.__name__.startswith("moto.stepfunctions.") and hasattr(
-                module, "boto_client_for"
-            ):
-                patch(module, "boto_client_for", partial(_client, integrations))
+        replaced = {"boto_client_for": partial(_client, integrations), "extract_json": _extract}
+        for name, function in replaced.items():
+            for module in _importers(name):
+                patch(module, name, function)
         patches.callback(interpreter_log.setLevel, level)
         interpreter_log.setLevel(logging.CRITICAL)
         yield machines
+
+
+def _importers(name: str) -> list[ModuleType]:
+    """The interpreter's modules that have imported this function."""
+    loaded = [module for module in sys.modules if module.startswith("moto.stepfunctions.")]
+    return [sys.modules[module] for module in loaded if name in vars(sys.modules[module])]
 
 
 def _is_error(candidate: object) -> bool:
@@ -378,6 +387,23 @@ def _client(
 ) -> Any:
     """moto makes a new client, of nobody in particular, for each call."""
     return integrations.client(state_credentials.role_arn, service)
+
+
+_INDEFINITE = re.compile(r"\.\.|\[\s*(?:\*|\?|[^\]'\"]*[:,])|\.\*")
+"""What makes a path one to any number of values, which are a list even when there is one."""
+
+_parsed_path = lru_cache(maxsize=1024)(json_path.parse)
+"""Parsing takes longer than everything else that a state does."""
+
+
+def _extract(path: str, data: Any) -> Any:
+    """The value at a JSONPath. moto makes `$.list[0].name` a list of one."""
+    values = [match.value for match in _parsed_path(path).find(data)]
+    if _INDEFINITE.search(path):
+        return values
+    if not values:
+        raise json_path.NoSuchJsonPathError(json_path=path, data=data)
+    return values[0]
 
 
 def _wait_interval_of(wait_scale: float) -> Callable[..., None]:
@@ -465,6 +491,18 @@ def _normalise_response(
     for name, value in list(response.items()):
         del response[name]
         response[name[0].upper() + name[1:]] = _iso(value) if isinstance(value, datetime) else value
+
+
+class _IsoTexts:
+    """In place of the datetime module where moto takes a state's EnteredTime from: ends in Z."""
+
+    timezone = timezone
+
+    class datetime:  # noqa: N801
+        @staticmethod
+        def now(tz: timezone) -> SimpleNamespace:
+            moment = datetime.now(tz)
+            return SimpleNamespace(isoformat=lambda: _iso(moment))
 
 
 def _iso(moment: datetime) -> str:

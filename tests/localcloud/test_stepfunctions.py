@@ -150,6 +150,7 @@ class TestStarting:
                     "id.$": "$$.Execution.Id",
                     "name.$": "$$.Execution.Name",
                     "start.$": "$$.Execution.StartTime",
+                    "entered.$": "$$.State.EnteredTime",
                     "machine.$": "$$.StateMachine.Name",
                 },
                 "End": True,
@@ -160,6 +161,8 @@ class TestStarting:
         assert output["id"] == done["executionArn"]
         assert output["name"] == done["name"]
         assert output["start"].endswith("Z")
+        assert output["start"] <= output["entered"] < "9999"
+        assert output["entered"].endswith("Z")
         assert done["executionArn"].split(":")[6] == output["machine"]
 
 
@@ -377,6 +380,27 @@ class TestSideBySide:
         states = {"Pass": {"Type": "Pass", "Parameters": parameters, "End": True}}
         done = run(sfn, states, {"a": 1, "b": "two", "json": '{"x": 1}', "list": [1, 2]})
         assert json.loads(done["output"]) == {"text": "1 of two", "parsed": {"x": 1}, "second": 2}
+
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            ("$.probes[0].proven", True),
+            ("$.probes[1]", {"proven": False}),
+            ("$['probes'][1]['proven']", False),
+            ("$.probes[*].proven", [True, False]),
+            ("$.probes[0:1].proven", [True]),
+            ("$.probes[?(@.proven==true)]", [{"proven": True}]),
+            ("$..proven", [True, False]),
+            ("$.one[*]", [1]),
+            ("$.none[*]", []),
+        ],
+    )
+    def test_a_path_to_one_value_is_that_value_others_are_lists(
+        self, sfn: Any, path: str, value: Any
+    ) -> None:
+        states = {"Pass": {"Type": "Pass", "Parameters": {"at.$": path}, "End": True}}
+        input_ = {"probes": [{"proven": True}, {"proven": False}], "one": [1], "none": []}
+        assert json.loads(run(sfn, states, input_)["output"]) == {"at": value}
 
 
 class TestOtherMachines:
