@@ -18,7 +18,7 @@ _PROXY_STOP_TIMEOUT = 1.0
 _SHORTEST_CHECK = 1.0
 """Seconds. A scaled time-out below this would fail checks for the machine's own slowness."""
 
-_NOBODY_PROXY = Proxy(container_name="", ingress=(), client_aliases=())
+_LOOPBACK_PROXY = Proxy(container_name="", ingress=(), client_aliases=())
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class _Planner:
     def _proxy(self) -> Proxy | None:
         """Without isolation every task has one: its localhost is reached through it as well."""
         if self.task.proxy is None and not self.host.isolated:
-            return _NOBODY_PROXY
+            return _LOOPBACK_PROXY
         return self.task.proxy
 
     def _container(self, container: Container, index: int) -> ProcessPlan:

@@ -56,6 +56,7 @@ def test_where_namespaces_are_refused_tasks_run_behind_an_http_proxy() -> None:
     isolation, sentence = taken_where_forbidden("max_net_namespaces")
     assert isolation == "proxy"
     assert "refuses namespaces" in sentence
+    assert "no more namespaces are allowed" in sentence
 
 
 def test_root_needs_no_user_namespace() -> None:

@@ -8,6 +8,7 @@ process dies, the kernel ends every process in it.
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import signal
@@ -126,6 +127,8 @@ def _wait_in_place_of(child: int) -> None:
 def _unshare(flags: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(flags) != 0:
+        if ctypes.get_errno() == errno.ENOSPC:
+            raise OSError(errno.ENOSPC, "no more namespaces are allowed: see /proc/sys/user")
         raise _last_error("unshare")
 
 
