@@ -60,7 +60,7 @@ def _verdict(event: Event) -> tuple[str, Verdict | None]:
         return "DeploymentFailedError", Verdict.from_json(event["check"]["verdict"])
     failed = [
         entry
-        for probed in event["probes"]
+        for probed in event["probes"].values()
         for entry in probed["checks"]
         if entry["outcome"] == Outcome.NG
     ]

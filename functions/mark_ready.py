@@ -23,12 +23,12 @@ def mark_ready(event: Event, records: Records) -> Event:
     Raises NotProvenError where a declared endpoint has no check that is OK, or any check is NG."""
     blueprint = records.held(event["environment"], event["generation"])
     proof: list[dict[str, Any]] = list(event["check"]["checks"])
-    for probed in event["probes"]:
+    for probed in event["probes"].values():
         proof += probed["checks"]
     outcomes = Counter(entry["outcome"] for entry in proof)
     answered = {
         (entry["service"], entry["endpoint"])
-        for probed in event["probes"]
+        for probed in event["probes"].values()
         for entry in probed["checks"]
         if entry["outcome"] == Outcome.OK
     }

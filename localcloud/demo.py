@@ -1,0 +1,129 @@
+"""`make demo`: creates, proves and deletes one environment on the local cloud.
+
+The real template, state machines and functions; real processes behind a real Envoy; no AWS.
+Exits with 0 only if the environment was ready, every check held, and the receipt is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from localcloud.cloud import LocalCloud
+from localcloud.following import Ending, follow
+from localcloud.server import PortTakenError
+from localcloud.showing import Screen
+from localcloud.stack import TEMPLATE, endpoint_port, parameters
+from localcloud.timings import DEMO
+
+CREATE_LIMIT_SECONDS = 300.0
+DELETE_LIMIT_SECONDS = 180.0
+INTERRUPTED = 130
+
+
+class Demo:
+    """One environment's life, told on a screen."""
+
+    def __init__(self, cloud: LocalCloud, screen: Screen) -> None:
+        self._cloud = cloud
+        self._screen = screen
+        self._outputs = cloud.deploy(TEMPLATE, parameters(cloud.account)).outputs
+        self._machines = cloud.client("stepfunctions")
+
+    def run(self, request: dict[str, Any]) -> bool:
+        """True if everything held."""
+        screen = self._screen
+        screen.title("create_environment")
+        created = self._execute("CreateEnvironmentStateMachineArn", request, CREATE_LIMIT_SECONDS)
+        if not created.succeeded:
+            screen.failure(created)
+            self._clean_up(request)
+            return False
+        if "proof" not in created.output:
+            screen.title("The plan (a dry run creates nothing)")
+            screen.line(json.dumps(created.output, indent=2))
+            return True
+        screen.title("Proven")
+        screen.checks(created.output["proof"])
+        proven = all(entry["outcome"] != "NG" for entry in created.output["proof"])
+        return self._delete(created.output["environment"]) and proven
+
+    def _delete(self, environment: str) -> bool:
+        screen = self._screen
+        screen.title("delete_environment")
+        deleted = self._execute(
+            "DeleteEnvironmentStateMachineArn",
+            {"environment": environment, "reason": "the demo is over"},
+            DELETE_LIMIT_SECONDS,
+        )
+        if not deleted.succeeded:
+            screen.failure(deleted)
+            return False
+        screen.title("Receipt")
+        screen.receipt(deleted.output)
+        return True
+
+    def _clean_up(self, request: dict[str, Any]) -> None:
+        """A failed create starts its own deletion, unless the request says keep: show it."""
+        running = self._machines.list_executions(
+            stateMachineArn=self._outputs["DeleteEnvironmentStateMachineArn"]
+        )["executions"]
+        if not running:
+            return
+        self._screen.title("delete_environment, started by the failure")
+        deleted = self._follow(running[0]["executionArn"], DELETE_LIMIT_SECONDS)
+        if deleted.succeeded:
+            self._screen.title("Receipt")
+            self._screen.receipt(deleted.output)
+        else:
+            self._screen.failure(deleted)
+
+    def _execute(self, machine: str, content: dict[str, Any], limit_seconds: float) -> Ending:
+        started = self._machines.start_execution(
+            stateMachineArn=self._outputs[machine], input=json.dumps(content)
+        )
+        return self._follow(started["executionArn"], limit_seconds)
+
+    def _follow(self, execution_arn: str, limit_seconds: float) -> Ending:
+        with self._screen.execution() as view:
+            return follow(self._machines, execution_arn, view, limit_seconds)
+
+
+def main(arguments: list[str]) -> int:
+    screen = Screen()
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        request = json.loads(Path(arguments[0]).read_text())
+    except (OSError, ValueError) as error:
+        screen.line(f"{arguments[0]} is not a request that can be read: {error}", "red")
+        return 2
+    began = time.monotonic()
+    try:
+        with screen.waiting("Starting the local cloud and deploying template.yaml to it"):
+            cloud = LocalCloud(timings=DEMO, port=endpoint_port())
+        with cloud:
+            screen.line(cloud.runtime.isolation_sentence)
+            held = Demo(cloud, screen).run(request)
+    except PortTakenError as error:
+        screen.line(str(error), "red")
+        return 1
+    except KeyboardInterrupt:
+        screen.line("Interrupted. Nothing is left running.", "yellow")
+        return INTERRUPTED
+    seconds = time.monotonic() - began
+    verdict = "Everything held" if held else "Not everything held"
+    screen.line(f"{verdict}, in {seconds:.0f} s. Nothing is left running.", "bold")
+    return 0 if held else 1
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

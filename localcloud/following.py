@@ -1,0 +1,157 @@
+"""An execution as it runs: which states it is in, how often it was there, what each has said."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+POLL_SECONDS = 0.15
+OVER = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
+
+
+@dataclass
+class StateVisits:
+    """All visits of one execution to one state, in the order of first visits."""
+
+    name: str
+    kind: str
+    """Task, Choice, Wait, Map, Parallel, Pass, Succeed or Fail."""
+    first_entered: float
+    """Seconds since the execution began."""
+    visits: int = 0
+    open_visits: int = 0
+    seconds: float = 0.0
+    failed: bool = False
+    said: str = ""
+
+    @property
+    def running(self) -> bool:
+        return self.open_visits > 0
+
+
+@dataclass
+class Timeline:
+    """What an execution's history tells so far. Pure: events in, states out."""
+
+    began: datetime | None = None
+    states: dict[str, StateVisits] = field(default_factory=dict)
+    entered: list[StateVisits] = field(default_factory=list)
+    """One entry for each visit, in order; a state that is visited again is there again."""
+    _entered_at: dict[str, list[datetime]] = field(default_factory=dict)
+    _seen: int = 0
+
+    def add(self, events: list[dict[str, Any]]) -> None:
+        """Take in a history from its beginning; what was taken in before is passed over."""
+        for event in events[self._seen :]:
+            self._add(event)
+        self._seen = len(events)
+
+    def _add(self, event: dict[str, Any]) -> None:
+        if event["type"] == "ExecutionStarted":
+            self.began = event["timestamp"]
+        elif event["type"].endswith("StateEntered"):
+            self._enter(event)
+        elif event["type"].endswith("StateExited"):
+            self._leave(event)
+        elif event["type"] in ("LambdaFunctionFailed", "TaskFailed", "LambdaFunctionTimedOut"):
+            for visits in self.states.values():
+                if visits.running and visits.kind == "Task":
+                    visits.said = "failed, and is tried again or caught"
+
+    def _enter(self, event: dict[str, Any]) -> None:
+        name = event["stateEnteredEventDetails"]["name"]
+        began = self.began or event["timestamp"]
+        since = (event["timestamp"] - began).total_seconds()
+        kind = event["type"].removesuffix("StateEntered")
+        visits = self.states.setdefault(name, StateVisits(name, kind, since))
+        visits.visits += 1
+        visits.failed = visits.failed or kind == "Fail"
+        if kind not in ("Fail", "Succeed"):
+            visits.open_visits += 1
+            self._entered_at.setdefault(name, []).append(event["timestamp"])
+        self.entered.append(visits)
+
+    def _leave(self, event: dict[str, Any]) -> None:
+        details = event["stateExitedEventDetails"]
+        visits = self.states.get(details["name"])
+        if visits is None or not visits.running:
+            return
+        visits.open_visits -= 1
+        entered = self._entered_at[details["name"]].pop(0)
+        visits.seconds += (event["timestamp"] - entered).total_seconds()
+        visits.said = _said(details["name"], details.get("output", ""))
+
+
+def _said(state: str, output: str) -> str:
+    """The part of a state's output that a person waits for."""
+    try:
+        content = json.loads(output)
+    except ValueError:
+        return ""
+    if not isinstance(content, dict):
+        return ""
+    if state == "Check services":
+        check = content.get("check", {})
+        waiting = [entry for entry in check.get("checks", []) if entry["outcome"] != "OK"]
+        if check.get("status") == "WAIT":
+            return "; ".join(
+                f"{entry['service']}: {entry['name']} {entry['observed']}" for entry in waiting[:3]
+            )
+        return str(check.get("status", "")).lower()
+    if state.startswith("Probe ") and state.endswith("addresses"):
+        return "; ".join(f"{entry['outcome']} {entry['observed']}" for entry in content["checks"])
+    if state == "Open environment" and content.get("status") == "OPEN":
+        return f"generation {content['generation']}, lease until {content['expiresAt']}"
+    return ""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an execution ended."""
+
+    status: str
+    output: Any
+    error: str
+    cause: str
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status == "SUCCEEDED"
+
+
+def history(client: Any, execution_arn: str) -> list[dict[str, Any]]:
+    pages = client.get_paginator("get_execution_history").paginate(
+        executionArn=execution_arn, maxResults=1000
+    )
+    return [event for page in pages for event in page["events"]]
+
+
+def follow(
+    client: Any, execution_arn: str, show: Callable[[Timeline], None], limit_seconds: float
+) -> Ending:
+    """Show an execution's states until it ends. Raises TimeoutError after `limit_seconds`."""
+    timeline = Timeline()
+    for status in _statuses(client, execution_arn, limit_seconds):
+        timeline.add(history(client, execution_arn))
+        show(timeline)
+        if status["status"] in OVER:
+            break
+    output = status.get("output")
+    return Ending(
+        status["status"],
+        json.loads(output) if output else None,
+        status.get("error", ""),
+        status.get("cause", ""),
+    )
+
+
+def _statuses(client: Any, execution_arn: str, limit_seconds: float) -> Iterator[dict[str, Any]]:
+    end = time.monotonic() + limit_seconds
+    while time.monotonic() < end:
+        yield client.describe_execution(executionArn=execution_arn)
+        time.sleep(POLL_SECONDS)
+    raise TimeoutError(f"{execution_arn} did not end within {limit_seconds:.0f} s")

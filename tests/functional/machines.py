@@ -1,0 +1,188 @@
+"""Plays the state machines' part around the functions: the same order, waits and retries.
+
+It calls the functions through their handlers, as Lambda does, and repeats what the definitions in
+statemachine/ repeat. Probes are answered for the tasks: nothing runs on the strict fake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bivouac import errors
+
+from tests.functional.account import BivouacAccount, execution
+
+Event = dict[str, Any]
+ATTEMPTS = 6
+"""MaxAttempts 5 of the definitions, and the first one."""
+
+
+class FunctionKilledError(BaseException):
+    """The function's process ended at once, as Lambda ends it: nothing in it can catch this."""
+
+
+RETRIED = (*errors.RETRIED, FunctionKilledError)
+CREATE_STEPS = (
+    "check_request",
+    "open_environment",
+    "create_namespace",
+    "create_cluster",
+    "create_log_groups",
+    "register_task_definition",
+    "create_service",
+    "check_services",
+    "mark_ready",
+)
+DELETE_STEPS = (
+    "close_environment",
+    "delete_services",
+    "delete_namespace",
+    "delete_cluster",
+    "delete_task_definitions",
+    "delete_log_groups",
+    "look_for_leftovers",
+    "write_receipt",
+)
+
+
+@dataclass
+class Machines:
+    account: BivouacAccount
+    before_step: Callable[[str], None] = lambda step: None
+    """Told the function's name before each call of it."""
+
+    def _step(self, function: str, event: Event) -> Event:
+        """One Task state with its Retry."""
+        for attempt in range(1, ATTEMPTS + 1):
+            self.before_step(function)
+            try:
+                return self.account.invoke(function, event)
+            except RETRIED:
+                if attempt == ATTEMPTS:
+                    raise
+                self.account.pass_time(attempt)
+        raise AssertionError("unreachable")
+
+    def _until(
+        self, function: str, event: Event, done: tuple[str, ...], result: str | None = None
+    ) -> Event:
+        """A Task with its Choice and Wait; `result` names what the answer replaces in the event."""
+        for _ in range(200):
+            answer = self._step(function, event)
+            if answer["status"] in done:
+                return answer
+            event = {**event, result: answer[result]} if result else answer
+            self.account.pass_time(answer["waitSeconds"])
+        raise AssertionError(f"{function} never ended: {answer}")
+
+    def create(self, request: Event, name: str = "first") -> Event:
+        """create_environment's output."""
+        checked = self._step("check_request", request)
+        arn = execution(name)
+        opened = self._until_open({**checked, "execution": arn})
+        held = {key: opened[key] for key in ("environment", "generation")}
+        namespace = self._until(
+            "create_namespace", {**held, "operationId": None}, ("READY",), "operationId"
+        )
+        held_in = {**held, "namespaceArn": namespace["arn"]}
+        for _ in range(200):
+            cluster = self._step("create_cluster", held_in)
+            if cluster["status"] == "READY":
+                break
+            self.account.pass_time(cluster["waitSeconds"])
+        self._step("create_log_groups", held)
+        services = []
+        for service in opened["services"]:
+            made = self._step("register_task_definition", {**held_in, **service})
+            services.append(
+                self._step(
+                    "create_service",
+                    {
+                        **held_in,
+                        **service,
+                        "taskDefinitionArn": made["taskDefinitionArn"],
+                    },
+                )
+            )
+        look = {
+            **held,
+            "services": services,
+            "openedAt": opened["openedAt"],
+            "deadline": opened["deadline"],
+        }
+        for _ in range(200):
+            check = self._step("check_services", look)
+            if check["status"] == "HEALTHY":
+                break
+            assert check["status"] == "WAIT", check
+            self.account.pass_time(check["waitSeconds"])
+        return self._step(
+            "mark_ready",
+            {
+                **held,
+                "expiresAt": opened["expiresAt"],
+                "check": check,
+                "probes": [answered(check["targets"])],
+            },
+        )
+
+    def _until_open(self, event: Event) -> Event:
+        execution_arn = event["execution"]
+        for _ in range(200):
+            answer = self._step("open_environment", event)
+            if answer["status"] == "OPEN":
+                return answer
+            event = {**answer, "execution": execution_arn}
+            self.account.pass_time(answer["waitSeconds"])
+        raise AssertionError("never open")
+
+    def delete(self, request: Event, name: str = "deletion") -> Event:
+        """write_receipt's answer."""
+        arn = execution(name)
+        event: Event = {"request": request, "execution": arn}
+        while (closed := self._step("close_environment", event))["status"] == "WAIT":
+            self.account.pass_time(closed["waitSeconds"])
+            event = {"request": closed, "execution": arn}
+        if closed["status"] == "OUTDATED":
+            return closed
+        held = {key: closed[key] for key in ("environment", "generation", "closedAt")}
+        services, removed, look = closed["services"], closed["removed"], closed["look"]
+        while True:
+            services = self._deleted("delete_services", held, services)
+            for kind, function in (
+                ("namespace", "delete_namespace"),
+                ("cluster", "delete_cluster"),
+                ("taskDefinitions", "delete_task_definitions"),
+                ("logGroups", "delete_log_groups"),
+            ):
+                removed[kind] = self._deleted(function, held, removed[kind])
+            look = self._step("look_for_leftovers", {**held, "look": look})
+            while look["status"] == "CLEAN":
+                self.account.pass_time(look["waitSeconds"])
+                look = self._step("look_for_leftovers", {**held, "look": look})
+            if look["status"] == "DONE":
+                break
+        parts = {"services": services, "removed": removed, "look": look}
+        return self._step("write_receipt", {**held, **parts})
+
+    def _deleted(self, function: str, held: Event, part: Event) -> Event:
+        return self._until(function, {**held, "items": part["items"]}, ("DONE",), "items")
+
+
+def answered(targets: list[Event], outcome: str = "OK") -> Event:
+    """A probe function's answer for these targets."""
+    return {
+        "proven": outcome != "NG",
+        "checks": [
+            {
+                "service": target["service"],
+                "name": f"{target['endpoint']} answers from inside the VPC",
+                "outcome": outcome,
+                "observed": "HTTP 200, server: envoy, 3 times in a row",
+                "endpoint": target["endpoint"],
+            }
+            for target in targets
+        ],
+    }

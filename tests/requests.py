@@ -1,0 +1,55 @@
+"""Requests that tests start from, and the stack's settings that they are checked with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bivouac.settings import RequestSettings
+
+from localcloud.account import REGION, SECURITY_GROUP_ID, SUBNET_IDS
+
+EVENTS = Path(__file__).parent.parent / "events"
+EXECUTION_ROLE = "arn:aws:iam::123456789012:role/ecsTaskExecutionRole"
+
+
+def event(name: str) -> dict[str, Any]:
+    """A sample of events/, as a fresh copy."""
+    content: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+    return content
+
+
+def settings(**changes: Any) -> RequestSettings:
+    """A stack that lets the tutorial in."""
+    return RequestSettings(
+        **{
+            "name_prefix": "bivouac",
+            "region": REGION,
+            "subnet_ids": SUBNET_IDS,
+            "task_security_group_id": SECURITY_GROUP_ID,
+            "probe_security_group_id": "sg-0123456789abcdef0",
+            "assign_public_ip": "ENABLED",
+            "task_role_arns": (EXECUTION_ROLE,),
+            "execution_role_arns": (EXECUTION_ROLE,),
+            "allow_ecs_exec": True,
+            "namespace_quota": 50,
+            "default_lease_seconds": 8 * 3600,
+            "maximum_lease_seconds": 7 * 86400,
+            **changes,
+        }
+    )
+
+
+def web(**changes: Any) -> dict[str, Any]:
+    """The smallest service."""
+    return {
+        "serviceName": "web",
+        "primaryContainer": {"image": "nginx", "containerPort": 80},
+        **changes,
+    }
+
+
+def environment(*services: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """The smallest environment, or one of these services."""
+    return {"name": "demo", "services": list(services) or [web()], **changes}
