@@ -1,0 +1,75 @@
+"""Keeps the local cloud up in a terminal, with Bivouac deployed, until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+import time
+
+from localcloud.cloud import LocalCloud
+from localcloud.credentials import USER_ACCESS_KEY_ID, USER_SECRET_ACCESS_KEY
+from localcloud.server import PortTakenError
+from localcloud.stack import TEMPLATE, endpoint_port, parameters
+from localcloud.template import Stack, TemplateError
+from localcloud.watch import Watch
+
+LOOK_EVERY = 0.2
+"""Seconds."""
+_REQUEST = TEMPLATE.parent / "events" / "tutorial.json"
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        port = endpoint_port()
+    except ValueError as error:
+        return _complain(f"LOCALCLOUD_PORT is not a port ({error})")
+    try:
+        with LocalCloud(port=port) as cloud:
+            stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
+            print(_introduction(cloud, stack), flush=True)
+            watch = Watch(cloud.control_plane)
+            while not ended.wait(LOOK_EVERY):
+                for change in watch.changes():
+                    now = time.strftime("%H:%M:%S")
+                    print(f"{now}  {change.subject}: {change.state}", flush=True)
+    except (PortTakenError, TemplateError) as error:
+        return _complain(str(error))
+    print("The local cloud has ended; nothing of it is left.")
+    return 0
+
+
+def _complain(problem: str) -> int:
+    print(f"The local cloud cannot start: {problem}", file=sys.stderr)
+    return 1
+
+
+def _introduction(cloud: LocalCloud, stack: Stack) -> str:
+    aws = f"aws --endpoint-url {cloud.endpoint_url}"
+    request = json.loads(_REQUEST.read_text())
+    prefix = stack.parameters["NamePrefix"]
+    cluster = f"{prefix}-{request['name']}"
+    service = request["services"][0]["serviceName"]
+    port = cloud.endpoint_url.rpartition(":")[2]
+    machine = stack.outputs["CreateEnvironmentStateMachineArn"]
+    return f"""\
+The local cloud is up at {cloud.endpoint_url}, until Ctrl-C. Paste into another terminal:
+
+export AWS_ACCESS_KEY_ID={USER_ACCESS_KEY_ID}
+export AWS_SECRET_ACCESS_KEY={USER_SECRET_ACCESS_KEY}
+export AWS_DEFAULT_REGION={cloud.account.region}
+
+{aws} stepfunctions start-execution --state-machine-arn {machine} --input file://{_REQUEST.relative_to(TEMPLATE.parent)}
+{aws} ecs describe-services --cluster {cluster} --services {service}
+curl http://{service}.{cluster}.localhost:{port}/
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
