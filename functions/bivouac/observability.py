@@ -28,7 +28,6 @@ def step(function: Callable[[Event], Event]) -> Handler:
     Errors pass through: their class name is the error name that the state machine sees."""
 
     @functools.wraps(function)
-    @metrics.log_metrics
     @logger.inject_lambda_context(clear_state=True)
     def handler(event: Event, context: Any) -> Event:
         logger.append_keys(**{key: event[key] for key in _BUSINESS_KEYS if key in event})
@@ -37,6 +36,9 @@ def step(function: Callable[[Event], Event]) -> Handler:
         except Exception as error:
             logger.warning("step failed", error=type(error).__name__, reason=str(error))
             raise
+        finally:
+            if metrics.metric_set:  # most steps have none, and Powertools warns of each such flush
+                metrics.flush_metrics()
         logger.info("step done", status=answer.get("status"))
         return answer
 
