@@ -6,6 +6,7 @@ What ECS left is removed after a while, instances first, each operation followed
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ def delete_namespace(deletion: Deletion, client: ServiceDiscoveryClient) -> Even
         namespace = cloudmap.find_namespace(client, name)
         if namespace is None:
             deletion.note(KIND, name, Outcome.ALREADY_GONE)
+            _note_removed(deletion, ())
         elif not deletion.owned(cloudmap.tags_of(client, namespace.arn)):
             deletion.retain(KIND, name)
         elif _empty(deletion, namespace.id, client):
@@ -46,7 +48,7 @@ def delete_namespace(deletion: Deletion, client: ServiceDiscoveryClient) -> Even
 def _empty(deletion: Deletion, namespace_id: str, client: ServiceDiscoveryClient) -> bool:
     services = cloudmap.list_services(client, namespace_id)
     for service in services:
-        name = f"{service['Name']} ({service['Id']})"
+        name = service["Name"]
         with deletion.attempt(SERVICE_KIND, name):
             tags = cloudmap.tags_of(client, service["Arn"])
             if ECS_TAG not in tags and not deletion.owned(tags):
@@ -55,7 +57,16 @@ def _empty(deletion: Deletion, namespace_id: str, client: ServiceDiscoveryClient
                 deletion.note(SERVICE_KIND, name, Outcome.IN_PROGRESS, "ECS removes it")
             else:
                 _delete_service(deletion, service, name, client)
+    _note_removed(deletion, [service["Name"] for service in services])
     return not services
+
+
+def _note_removed(deletion: Deletion, left: Collection[str]) -> None:
+    """ECS removes the Cloud Map services of a deleted service by itself, mostly before we look."""
+    for service in deletion.blueprint.services:
+        for endpoint in service.endpoints:
+            if endpoint.discovery_name not in left:
+                deletion.note(SERVICE_KIND, endpoint.discovery_name, Outcome.ALREADY_GONE)
 
 
 def _delete_service(

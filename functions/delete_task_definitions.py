@@ -42,9 +42,9 @@ def _delete_family(deletion: Deletion, family: str, client: ECSClient) -> None:
     for arn in ecs.revisions(client, family, "ACTIVE"):
         _, tags = ecs.describe_task_definition(client, arn)
         if not deletion.owned(tags):
-            deletion.retain(KIND, arn)
+            deletion.retain(KIND, _name(arn))
             continue
-        with deletion.attempt(KIND, arn), translated(f"task definition {arn}"):
+        with deletion.attempt(KIND, _name(arn)), translated(f"task definition {arn}"):
             client.deregister_task_definition(taskDefinition=arn)
             inactive.append(arn)
     for arn in ecs.revisions(client, family, "INACTIVE"):
@@ -56,9 +56,16 @@ def _delete_family(deletion: Deletion, family: str, client: ECSClient) -> None:
         with translated(f"task definitions of {family}"):
             answer = client.delete_task_definitions(taskDefinitions=batch)
         for definition in answer["taskDefinitions"]:
-            deletion.note(KIND, definition["taskDefinitionArn"], Outcome.DELETING)
+            deletion.note(KIND, _name(definition["taskDefinitionArn"]), Outcome.DELETING)
         for failure in answer["failures"]:
-            deletion.note(KIND, failure["arn"], Outcome.FAILED, failure.get("reason", "no reason"))
+            deletion.note(
+                KIND, _name(failure["arn"]), Outcome.FAILED, failure.get("reason", "no reason")
+            )
+
+
+def _name(arn: str) -> str:
+    """family:revision."""
+    return arn.rpartition("/")[2]
 
 
 @step

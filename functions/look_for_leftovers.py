@@ -83,7 +83,7 @@ def _task_definitions(blueprint: Blueprint, client: ECSClient) -> Iterator[Item]
             for arn in ecs.revisions(client, family, status):
                 _, tags = ecs.describe_task_definition(client, arn)
                 if _owned(blueprint, tags):
-                    yield _left("task definition", arn)
+                    yield _left("task definition", arn.rpartition("/")[2])
 
 
 def _namespace(blueprint: Blueprint, client: ServiceDiscoveryClient) -> Iterator[Item]:

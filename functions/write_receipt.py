@@ -9,17 +9,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from bivouac import lease
+from bivouac import lease, naming
 from bivouac.aws import clients, schedules
 from bivouac.aws.records import Records
 from bivouac.observability import Event, MetricUnit, metrics, step
-from bivouac.receipt import Item, failures, items_from_json, merged
+from bivouac.receipt import Item, Outcome, failures, items_from_json, merged
 from bivouac.record import Status
 from bivouac.settings import ExpirySettings, StackSettings
 
 if TYPE_CHECKING:
     from types_boto3_scheduler import EventBridgeSchedulerClient
 
+KIND = "expiry schedule"
 TRY_AGAIN_AFTER = timedelta(minutes=15)
 CAUSE_ITEMS = 50
 
@@ -36,20 +37,23 @@ def write_receipt(
     records.held(environment, generation)
     items = _items(event)
     failed = failures(items)
-    receipt = {
-        "environment": environment,
-        "status": Status.NOT_DELETED if failed else Status.DELETED,
-        "at": lease.timestamp(now),
-        "items": [item.to_json() for item in items],
-    }
-    expires_at = None
+    schedule, expires_at = naming.expiry_schedule(environment), None
     if failed:
         retry_at = lease.expires_at(now, int(TRY_AGAIN_AFTER.total_seconds()))
         schedules.arm(scheduler, settings, environment, retry_at, "deletion was not complete")
         expires_at = lease.timestamp(retry_at)
+        items.append(Item(KIND, schedule, Outcome.RETAINED, f"tries again at {expires_at}"))
     else:
-        schedules.disarm(scheduler, settings, environment)
+        was_there = schedules.disarm(scheduler, settings, environment)
+        outcome = Outcome.DELETED if was_there else Outcome.ALREADY_GONE
+        items.append(Item(KIND, schedule, outcome))
     status = Status.NOT_DELETED if failed else Status.DELETED
+    receipt = {
+        "environment": environment,
+        "status": status,
+        "at": lease.timestamp(now),
+        "items": [item.to_json() for item in items],
+    }
     records.finish(environment, generation, status, expires_at=expires_at, receipt=receipt)
     metrics.add_metric(
         "EnvironmentNotDeleted" if failed else "EnvironmentDeleted", MetricUnit.Count, 1

@@ -39,8 +39,8 @@ class Timeline:
 
     began: datetime | None = None
     states: dict[str, StateVisits] = field(default_factory=dict)
-    entered: list[StateVisits] = field(default_factory=list)
-    """One entry for each visit, in order; a state that is visited again is there again."""
+    story: list[str] = field(default_factory=list)
+    """A line for each state that was entered, and for what it said when it was left, in order."""
     _entered_at: dict[str, list[datetime]] = field(default_factory=dict)
     _seen: int = 0
 
@@ -73,7 +73,8 @@ class Timeline:
         if kind not in ("Fail", "Succeed"):
             visits.open_visits += 1
             self._entered_at.setdefault(name, []).append(event["timestamp"])
-        self.entered.append(visits)
+        if visits.visits == 1 or kind == "Task":
+            self.story.append(name)
 
     def _leave(self, event: dict[str, Any]) -> None:
         details = event["stateExitedEventDetails"]
@@ -83,7 +84,10 @@ class Timeline:
         visits.open_visits -= 1
         entered = self._entered_at[details["name"]].pop(0)
         visits.seconds += (event["timestamp"] - entered).total_seconds()
-        visits.said = _said(details["name"], details.get("output", ""))
+        said = _said(details["name"], details.get("output", ""))
+        if said and said != visits.said:
+            self.story.append(f"  {said}")
+        visits.said = said
 
 
 def _said(state: str, output: str) -> str:

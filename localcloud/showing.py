@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -92,7 +93,7 @@ class Screen:
                 cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
                 self.line("  " + "  ".join([*cells, row[-1]]).rstrip())
             return
-        table = Table(*titles, show_edge=False, pad_edge=False, header_style="dim")
+        table = Table(*titles, box=SIMPLE, show_edge=False, pad_edge=False, header_style="dim")
         for row in rows:
             table.add_row(Text(row[0], style=_OUTCOME_STYLE.get(row[0], "")), *row[1:])
         self.console.print(table)
@@ -104,22 +105,16 @@ class _ExecutionView:
 
 
 class _PlainView(_ExecutionView):
-    """A line for each state when it is entered, and one where what it says changes."""
+    """A line for each state when it is entered, and one for what it said."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._shown = 0
-        self._said: dict[str, str] = {}
 
     def __call__(self, timeline: Timeline) -> None:
-        for visits in timeline.entered[self._shown :]:
-            if visits.visits == 1 or visits.kind == "Task":
-                self._console.print(Text(f"  {visits.name}"), soft_wrap=True)
-        self._shown = len(timeline.entered)
-        for visits in timeline.states.values():
-            if visits.said and visits.said != self._said.get(visits.name):
-                self._said[visits.name] = visits.said
-                self._console.print(Text(f"    {visits.said}"), soft_wrap=True)
+        for line in timeline.story[self._shown :]:
+            self._console.print(Text(f"  {line}"), soft_wrap=True)
+        self._shown = len(timeline.story)
 
 
 class _LiveView(_ExecutionView):

@@ -58,11 +58,12 @@ def arm(
             client.update_schedule(**schedule)
 
 
-def disarm(client: EventBridgeSchedulerClient, settings: ExpirySettings, environment: str) -> None:
-    """Remove the schedule; one that is gone is fine (it deletes itself after it fired)."""
+def disarm(client: EventBridgeSchedulerClient, settings: ExpirySettings, environment: str) -> bool:
+    """Remove the schedule. False: it was gone, because it deletes itself after it fired."""
     name = naming.expiry_schedule(environment)
     with translated(f"schedule {name}"):
         try:
             client.delete_schedule(Name=name, GroupName=settings.schedule_group)
         except client.exceptions.ResourceNotFoundException:
-            return
+            return False
+    return True
