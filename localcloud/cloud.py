@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from localcloud.account import Account, seed
+from localcloud.calls import Call
 from localcloud.clients import Clients
 from localcloud.clock import Clock, SystemClock
 from localcloud.credentials import Credentials
@@ -51,7 +52,8 @@ class LocalCloud:
     """AWS on this machine, from construction until `close`; also a context manager.
 
     `port` 0 is any free one. Wait states, retries and function time-outs that nothing comes of
-    last `wait_scale` times as long as they say. Raises PortTakenError."""
+    last `wait_scale` times as long as they say. `observe` is told of every AWS call, in the
+    thread that answers it. Raises PortTakenError."""
 
     def __init__(
         self,
@@ -59,18 +61,26 @@ class LocalCloud:
         runtime: Runtime = "processes",
         port: int = 4566,
         wait_scale: float = 1.0,
+        observe: Callable[[Call], None] | None = None,
     ) -> None:
         if not _one_at_a_time.acquire(blocking=False):
             raise RuntimeError("this process has a local cloud already: close it first")
         self._parts = ExitStack()
         self._parts.callback(_one_at_a_time.release)
         try:
-            self._open(timings, runtime, port, wait_scale)
+            self._open(timings, runtime, port, wait_scale, observe)
         except BaseException:
             self._parts.close()
             raise
 
-    def _open(self, timings: Timings, runtime: Runtime, port: int, wait_scale: float) -> None:
+    def _open(
+        self,
+        timings: Timings,
+        runtime: Runtime,
+        port: int,
+        wait_scale: float,
+        observe: Callable[[Call], None] | None,
+    ) -> None:
         enter, on_close = self._parts.enter_context, self._parts.callback
         server = Server(port)
         on_close(server.close)
@@ -116,7 +126,8 @@ class LocalCloud:
         enter(schedules_fire(self.clock, self.deliveries, targets, locks))
         on_close(self.deliveries.close)
         front = ServiceFront(RunningServices(self.control_plane), self.runtime.socket_of)
-        server.start(Endpoint(DomainDispatcherApplication(create_backend_app), locks, front=front))
+        moto = DomainDispatcherApplication(create_backend_app)
+        server.start(Endpoint(moto, locks, front=front, observe=observe))
 
     def client(self, service: str) -> Any:
         """A boto3 client at the endpoint, with the rights of the account's user."""
