@@ -8,7 +8,7 @@ meet on AWS.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,14 +101,10 @@ EVERYWHERE = ipaddress.IPv4Network("0.0.0.0/0")
 
 
 class Network:
-    """The task interfaces of the account's VPC. Called with the control plane's lock held.
+    """The task interfaces of the account's VPC. Called with the control plane's lock held."""
 
-    `listens(private ip, port)` says whether anything at a task's address takes connections.
-    """
-
-    def __init__(self, account: Account, listens: Callable[[str, int], bool]) -> None:
+    def __init__(self, account: Account) -> None:
         self._account = account
-        self._listens = listens
         self._by_private_ip: dict[str, Interface] = {}
         self._by_public_ip: dict[str, Interface] = {}
         self._last_address: dict[ipaddress.IPv4Network, int] = {}
@@ -173,8 +169,11 @@ class Network:
         """The interface that has this private or public address."""
         return self._by_private_ip.get(ip) or self._by_public_ip.get(ip)
 
-    def route(self, source: Source, ip: str, port: int) -> Route:
-        """What a TCP connection from `source` to `ip` and `port` meets."""
+    def route(self, source: Source, ip: str, port: int) -> Reached | TimedOut | Unreachable:
+        """How far a TCP connection from `source` to `ip` and `port` comes.
+
+        Whether anything listens there is known to the task runtime: `ControlPlane.route`.
+        """
         address = ipaddress.IPv4Address(ip)
         public = address in PUBLIC_ADDRESSES
         if not public and address not in self._account.vpc_cidr:
@@ -188,8 +187,6 @@ class Network:
         network, groups = self._seen_as(source)
         if not any(rule.admits(port, network, groups) for rule in self._rules(interface)):
             return TimedOut(f"no security group of {interface.id} admits TCP {port} from there")
-        if not self._listens(interface.private_ip, port):
-            return Refused()
         return Reached(interface.private_ip, port)
 
     def _seen_as(self, source: Source) -> tuple[ipaddress.IPv4Network, frozenset[str]]:

@@ -40,7 +40,7 @@ from localcloud.cloudmap.responses import CloudMapResponse
 from localcloud.ecs.control_plane import Ecs
 from localcloud.ecs.responses import EcsResponse
 from localcloud.guarded_clock import GuardedClock
-from localcloud.network import Network
+from localcloud.network import Network, Reached, Refused, Route, Source
 from localcloud.strict_response import Operation, StrictResponse
 from localcloud.tasks.runtime import TaskRuntime
 from localcloud.tasks.scripted import ScriptedRuntime
@@ -66,9 +66,17 @@ class ControlPlane:
         self.runtime = runtime
         self.lock = threading.RLock()
         guarded = GuardedClock(clock, self.lock)
-        self.network = Network(account, lambda ip, port: runtime.socket_of(ip, port) is not None)
+        self.network = Network(account)
         self.cloudmap = CloudMap(account, guarded, timings)
         self.ecs = Ecs(account, guarded, timings, self.network, self.cloudmap, runtime)
+
+    def route(self, source: Source, ip: str, port: int) -> Route:
+        """What a TCP connection from `source` to `ip` and `port` meets."""
+        with self.lock:
+            found = self.network.route(source, ip, port)
+        if isinstance(found, Reached) and self.runtime.socket_of(found.private_ip, port) is None:
+            return Refused()
+        return found
 
     @property
     def ready_moments(self) -> dict[str, list[tuple[str, float]]]:

@@ -10,6 +10,7 @@ from localcloud.account import Account
 from localcloud.ecs import answers, errors, validation
 from localcloud.ecs.listing import one_page
 from localcloud.ecs.model import Cluster, ClusterAttachment
+from localcloud.ecs.roles import require_service_linked_role
 from localcloud.ecs.service_connect import ServiceConnectPlane
 from localcloud.guarded_clock import GuardedClock
 from localcloud.timings import Timings
@@ -75,6 +76,7 @@ class Clusters:
                     "in previous request(s)."
                 )
             return {"cluster": answers.cluster(existing, ALL_PARTS)}
+        require_service_linked_role(self._account)
         providers = request.get("capacityProviders", [])
         unknown = [item for item in providers if item not in validation.FARGATE_PROVIDERS]
         if unknown:

@@ -139,7 +139,8 @@ class Deployment:
     rollout_state: RolloutState = "IN_PROGRESS"
     rollout_reason: str = ""
     failed_tasks: int = 0
-    any_task_ran: bool = False
+    proven: bool = False
+    """A task of it has served: from then on failures are not counted any more (H05)."""
     ready_at: float | None = None
 
 

@@ -6,26 +6,17 @@ deployment configuration's limits ("Deploy Amazon ECS services by replacing task
 
 from __future__ import annotations
 
-import json
 import math
-import secrets
-import string
 import uuid
-from typing import Any
-
-from moto.iam.models import iam_backends
+from collections.abc import Sequence
 
 from localcloud.account import Account
 from localcloud.clock import Timer
 from localcloud.ecs import events
-from localcloud.ecs.model import (
-    ContainerState,
-    Deployment,
-    Endpoint,
-    Service,
-    ServiceEvent,
-    Task,
-)
+from localcloud.ecs.model import Deployment, Endpoint, Service, ServiceEvent, Task
+from localcloud.ecs.placement import on_fargate, place
+from localcloud.ecs.roles import role_not_assumable
+from localcloud.ecs.rolling import bounds, plan
 from localcloud.ecs.service_connect import ServiceConnectPlane
 from localcloud.ecs.task_life import TaskLives
 from localcloud.guarded_clock import GuardedClock
@@ -111,45 +102,21 @@ class ServiceScheduler:
     def _reconcile(self, service: Service) -> None:
         if service.status != "ACTIVE":
             return
-        primary, old = service.primary, service.deployments[1:]
         live = [task for task in service.tasks if task.live]
-        live_new = [task for task in live if task.deployment is primary]
-        live_old = [task for task in live if task.deployment is not primary]
-        desired = service.desired_count
-        most, least = self._limits(service)
-
-        surplus = len(live_new) - desired
-        if surplus > 0:
-            self._stop(service, _newest_unhealthy_first(live_new)[:surplus])
-        missing = max(0, desired - len(live_new))
-        room = max(0, most - len(live))
-        serving = sum(task.serving for task in live)
-        # Old tasks go as new ones take over, and to make room for the first new one.
-        replaced = sum(task.serving for task in live_new) >= desired
-        excess = len(live_old) if replaced else max(0, len(live_old) - missing)
-        if missing and room == 0:
-            excess = max(excess, missing)
-        spare = max(0, serving - least)
-        idle = [task for task in live_old if not task.serving]
-        leaving = (idle if replaced or room == 0 else []) + [t for t in live_old if t.serving][
-            :spare
-        ]
-        stopping = leaving[:excess] if old else []
-        if stopping:
-            self._stop(service, stopping)
-        if missing and room:
-            self._start(service, min(missing, room))
-        elif missing and live_old and not stopping:
+        decided = plan(
+            service.desired_count,
+            bounds(service.desired_count, service.deployment_configuration),
+            new=[task for task in live if task.deployment is service.primary],
+            old=[task for task in live if task.deployment is not service.primary],
+        )
+        if decided.stop:
+            self._stop(service, decided.stop)
+        if decided.start:
+            self._start(service, decided.start)
+        if decided.blocked:
             self._tell_once(service, events.blocked_by_configuration(service.name))
-        self._retire(service, old)
+        self._retire(service)
         self._judge(service)
-
-    def _limits(self, service: Service) -> tuple[int, int]:
-        """Most tasks at a time, fewest that serve; rounded down and up, as ECS does."""
-        configuration = service.deployment_configuration
-        most = math.floor(service.desired_count * configuration["maximumPercent"] / 100)
-        least = math.ceil(service.desired_count * configuration["minimumHealthyPercent"] / 100)
-        return most, least
 
     def _start(self, service: Service, count: int) -> None:
         deployment = service.primary
@@ -159,10 +126,10 @@ class ServiceScheduler:
         if wait > 0:
             self._clock.call_later(wait, lambda: self._reconcile(service))
             return
-        if not _on_fargate(deployment):
+        if not on_fargate(deployment):
             self._tell_once(service, events.no_container_instances(service.name))
             return
-        role = self._role_not_assumable(deployment)
+        role = role_not_assumable(self._account, deployment.task_definition)
         if role is not None:
             self._tell_once(service, events.role_not_assumable(service.name, role))
             deployment.failed_tasks += 1
@@ -170,13 +137,17 @@ class ServiceScheduler:
             self._not_before[service.id] = self._clock.now() + self._timings.restart_delay
             self._clock.call_later(self._timings.restart_delay, lambda: self._reconcile(service))
             return
-        tasks = [self._new_task(service, deployment) for _ in range(count)]
+        tasks = []
+        for _ in range(count):
+            task = place(self._account, service, self._clock.now())
+            service.cluster.tasks[task.id] = task
+            tasks.append(task)
         service.steady = False
         self._tell(service, events.started(service.name, [task.id for task in tasks]))
         for task in tasks:
             self._lives.begin(task)
 
-    def _stop(self, service: Service, tasks: list[Task]) -> None:
+    def _stop(self, service: Service, tasks: Sequence[Task]) -> None:
         service.steady = False
         self._tell(service, events.stopped(service.name, [task.id for task in tasks]))
         for task in tasks:
@@ -186,12 +157,10 @@ class ServiceScheduler:
                 f"Scaling activity initiated by (deployment {service.primary.id})",
             )
 
-    def _retire(self, service: Service, old: list[Deployment]) -> None:
+    def _retire(self, service: Service) -> None:
         """Forget old deployments whose tasks have stopped, and the endpoints that were theirs."""
-        for deployment in old:
-            if deployment not in service.deployments or any(
-                task.status != "STOPPED" for task in service.tasks_of(deployment)
-            ):
+        for deployment in service.deployments[1:]:
+            if any(task.status != "STOPPED" for task in service.tasks_of(deployment)):
                 continue
             service.deployments.remove(deployment)
             kept = {e.key for d in service.deployments for e in _endpoints(d)}
@@ -202,6 +171,8 @@ class ServiceScheduler:
         """Stamp the moment in which a deployment is ready; completed is what ECS says later."""
         primary = service.primary
         serving = [task for task in service.tasks_of(primary) if task.serving]
+        if serving and not primary.proven:
+            primary.proven, primary.failed_tasks = True, 0
         ready = len(serving) == service.desired_count
         if ready and primary.ready_at is None:
             primary.ready_at = self._clock.now()
@@ -218,7 +189,7 @@ class ServiceScheduler:
     def _settle(self, service: Service, deployment: Deployment) -> None:
         """The steady state has lasted until now."""
         del self._settling[service.id]
-        if service.status != "ACTIVE":
+        if service.status != "ACTIVE" or service.deployments != [deployment]:
             return
         service.steady = True
         if deployment.rollout_state == "IN_PROGRESS":
@@ -242,7 +213,7 @@ class ServiceScheduler:
         unhealthy = task.stopped_reason == "Task failed container health checks"
         if task.started_at is not None and not unhealthy:
             return
-        if task.stop_code == "UserInitiated" or deployment.ready_at is not None:
+        if task.stop_code == "UserInitiated" or deployment.proven:
             return
         if task.stop_code == "ServiceSchedulerInitiated" and not unhealthy:
             return
@@ -262,16 +233,6 @@ class ServiceScheduler:
             deployment.rollout_state = "FAILED"
             deployment.rollout_reason = "ECS deployment circuit breaker: tasks failed to start."
             self._tell(service, events.deployment_failed(service.name, deployment.id))
-
-    def _role_not_assumable(self, deployment: Deployment) -> str | None:
-        """A role of the task definition that is missing or does not trust ECS tasks (H18)."""
-        roles = iam_backends[self._account.account_id]["aws"].roles.values()
-        trusting = {role.arn for role in roles if _trusts_tasks(role.assume_role_policy_document)}
-        for member in ("executionRoleArn", "taskRoleArn"):
-            arn = deployment.task_definition.definition.get(member)
-            if isinstance(arn, str) and arn.startswith("arn:") and arn not in trusting:
-                return arn
-        return None
 
     # --- deleting ----------------------------------------------------------------------------
 
@@ -301,64 +262,15 @@ class ServiceScheduler:
     def _stamp_gone(self, service: Service) -> None:
         connected = any(_endpoints(deployment) for deployment in service.deployments)
         ended = all(task.status == "STOPPED" for task in service.tasks)
-        if service.status == "INACTIVE" and ended and not connected:
+        succeeded = service.cluster.services.get(service.name) is not service
+        if service.status == "INACTIVE" and ended and not connected and not succeeded:
             self.gone_moments.setdefault(service.arn, self._clock.now())
 
     def _purge(self, service: Service) -> None:
         if service.cluster.services.get(service.name) is service:
             del service.cluster.services[service.name]
 
-    # --- making ------------------------------------------------------------------------------
-
-    def _new_task(self, service: Service, deployment: Deployment) -> Task:
-        task_id = uuid.uuid4().hex
-        cluster = service.cluster
-        subnets = (deployment.network_configuration or {})["awsvpcConfiguration"]["subnets"]
-        placed = len(service.tasks)
-        task = Task(
-            id=task_id,
-            arn=self._account.arn("ecs", f"task/{cluster.name}/{task_id}"),
-            cluster=cluster,
-            service=service,
-            deployment=deployment,
-            definition=deployment.task_definition,
-            subnet_id=subnets[placed % len(subnets)],
-            containers=[
-                self._container(cluster.name, task_id, item)
-                for item in deployment.task_definition.containers
-            ],
-            proxy=self._proxy(cluster.name, task_id) if deployment.connect else None,
-            tags=_task_tags(service, deployment),
-            created_at=self._clock.now(),
-            group=f"service:{service.name}",
-            started_by=deployment.id,
-            interface_attachment_id=str(uuid.uuid4()),
-            connect_attachment_id=str(uuid.uuid4()) if deployment.connect else None,
-        )
-        cluster.tasks[task_id] = task
-        return task
-
-    def _container(self, cluster: str, task_id: str, definition: dict[str, Any]) -> ContainerState:
-        return ContainerState(
-            name=definition["name"],
-            arn=self._container_arn(cluster, task_id),
-            image=definition["image"],
-            definition=definition,
-            essential=definition["essential"],
-        )
-
-    def _proxy(self, cluster: str, task_id: str) -> ContainerState:
-        suffix = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(5))
-        return ContainerState(
-            name=f"ecs-service-connect-{suffix}",
-            arn=self._container_arn(cluster, task_id),
-            image="",
-            definition={},
-            essential=True,
-        )
-
-    def _container_arn(self, cluster: str, task_id: str) -> str:
-        return self._account.arn("ecs", f"container/{cluster}/{task_id}/{uuid.uuid4()}")
+    # --- telling -----------------------------------------------------------------------------
 
     def _tell(self, service: Service, message: str) -> None:
         service.tell(ServiceEvent(str(uuid.uuid4()), self._clock.now(), message))
@@ -372,34 +284,3 @@ class ServiceScheduler:
 
 def _endpoints(deployment: Deployment) -> tuple[Endpoint, ...]:
     return deployment.connect.endpoints if deployment.connect is not None else ()
-
-
-def _newest_unhealthy_first(tasks: list[Task]) -> list[Task]:
-    return sorted(tasks, key=lambda task: (task.serving, -task.created_at))
-
-
-def _on_fargate(deployment: Deployment) -> bool:
-    providers = [item["capacityProvider"] for item in deployment.capacity_provider_strategy]
-    return deployment.launch_type == "FARGATE" or any("FARGATE" in name for name in providers)
-
-
-def _trusts_tasks(trust_policy: str) -> bool:
-    for statement in json.loads(trust_policy).get("Statement", []):
-        principals = statement.get("Principal", {}).get("Service", [])
-        if "ecs-tasks.amazonaws.com" in (
-            [principals] if isinstance(principals, str) else principals
-        ):
-            return True
-    return False
-
-
-def _task_tags(service: Service, deployment: Deployment) -> dict[str, str]:
-    tags: dict[str, str] = {}
-    if service.managed_tags:
-        tags["aws:ecs:clusterName"] = service.cluster.name
-        tags["aws:ecs:serviceName"] = service.name
-    if service.propagate_tags == "SERVICE":
-        tags |= service.tags
-    elif service.propagate_tags == "TASK_DEFINITION":
-        tags |= deployment.task_definition.tags
-    return tags

@@ -78,7 +78,7 @@ class ServiceConnectPlane:
         for item in completed.get("services", []):
             key = f"{namespace.id}/{item['discoveryName']}"
             taken = self._cloudmap.service_named(namespace, item["discoveryName"])
-            if taken is not None and self._owners.get(key) != owner_id:
+            if taken is not None and (owner_id is None or self._owners.get(key) != owner_id):
                 raise errors.invalid_parameter(f"SC service is already used by {namespace.arn}")
             wanted = {(alias["dnsName"], alias["port"]) for alias in item.get("clientAliases", [])}
             for endpoint in self._endpoints_in(namespace.id):

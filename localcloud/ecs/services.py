@@ -7,13 +7,12 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from moto.iam.models import iam_backends
-
-from localcloud.account import Account, create_service_linked_role
+from localcloud.account import Account
 from localcloud.ecs import answers, errors, validation
 from localcloud.ecs.clusters import Clusters
 from localcloud.ecs.listing import one_page
 from localcloud.ecs.model import Cluster, Deployment, Service, ServiceConnect, TaskDefinition
+from localcloud.ecs.roles import require_service_linked_role
 from localcloud.ecs.scheduler import ServiceScheduler
 from localcloud.ecs.service_connect import ServiceConnectPlane
 from localcloud.ecs.task_definitions import TaskDefinitions
@@ -76,7 +75,7 @@ class Services:
         repeated = _repeated(cluster.services.get(request["serviceName"]), request)
         if repeated is not None:
             return {"service": answers.service(repeated, with_tags=True)}
-        self._check_service_linked_role()
+        require_service_linked_role(self._account)
         definition = self._task_definition(request)
         strategy = _strategy(request, cluster)
         self._check_placement(request, cluster, definition, strategy)
@@ -181,16 +180,6 @@ class Services:
         if found is None:
             raise errors.service_not_found()
         return found
-
-    def _check_service_linked_role(self) -> None:
-        """ECS makes it at its first use in an account, and fails until it is there (C01, S04)."""
-        roles = iam_backends[self._account.account_id]["aws"].roles.values()
-        if all(role.arn != self._account.service_linked_role_arn for role in roles):
-            create_service_linked_role()
-            raise errors.invalid_parameter(
-                "Unable to assume the service linked role. "
-                "Please verify that the ECS service linked role exists."
-            )
 
     def _task_definition(self, request: Request) -> TaskDefinition:
         if "taskDefinition" not in request:

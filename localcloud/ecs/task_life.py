@@ -85,7 +85,8 @@ class TaskLives:
             state = task.container(container)
             if state is not None:
                 state.reason = reason
-            task.handed_to_runtime = False
+            task.handed_to_runtime = False  # nothing of it runs, so there is no end to wait for
+            self._runtime.stop(task.id)
             self.stop(task, "TaskFailedToStart", reason)
 
         self._observed(task_id, failed)
@@ -101,7 +102,6 @@ class TaskLives:
                     container.status = "RUNNING"
             if task.proxy is not None:
                 task.proxy.health = "HEALTHY"
-            task.deployment.any_task_ran = True
             connect = task.deployment.connect
             if connect is not None and connect.endpoints:
                 self._clock.call_later(self._timings.registration, lambda: self._register(task))
@@ -121,7 +121,9 @@ class TaskLives:
             state.status, state.exit_code = "STOPPED", exit_code
             state.reason = reason or state.reason
             state.health = "UNKNOWN"
-            if state.essential and task.live:
+            if state.essential and task.live and task.started_at is None:
+                self.stop(task, "TaskFailedToStart", reason or "Task failed to start")  # H10
+            elif state.essential and task.live:
                 self.stop(task, "EssentialContainerExited", "Essential container in task exited")
             elif not task.live:
                 self._finish_when_ended(task)

@@ -108,14 +108,14 @@ def fargate_size(cpu: str | None, memory: str | None) -> str | None:
 
 
 def _cpu_units(cpu: str) -> int | None:
-    written = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(vcpu)?", cpu.strip(), re.IGNORECASE)
+    written = re.fullmatch(r"(\d*\.?\d+)\s*(vcpu)?", cpu.strip(), re.IGNORECASE)
     if written is None:
         return None
     return int(float(written[1]) * (1024 if written[2] else 1))
 
 
 def _mebibytes(memory: str) -> int | None:
-    written = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(gb)?", memory.strip(), re.IGNORECASE)
+    written = re.fullmatch(r"(\d*\.?\d+)\s*(gb)?", memory.strip(), re.IGNORECASE)
     if written is None:
         return None
     return int(float(written[1]) * (1024 if written[2] else 1))

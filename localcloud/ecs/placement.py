@@ -1,0 +1,80 @@
+"""A task of a service, as it is when it has just been placed."""
+
+from __future__ import annotations
+
+import secrets
+import string
+import uuid
+from typing import Any
+
+from localcloud.account import Account
+from localcloud.ecs.model import ContainerState, Deployment, Service, Task
+
+
+def place(account: Account, service: Service, now: float) -> Task:
+    """A new task of the service's primary deployment; subnets take turns."""
+    task_id = uuid.uuid4().hex
+    cluster, deployment = service.cluster, service.primary
+    subnets = (deployment.network_configuration or {})["awsvpcConfiguration"]["subnets"]
+    arn = account.arn("ecs", f"task/{cluster.name}/{task_id}")
+    connected = deployment.connect is not None
+    return Task(
+        id=task_id,
+        arn=arn,
+        cluster=cluster,
+        service=service,
+        deployment=deployment,
+        definition=deployment.task_definition,
+        subnet_id=subnets[len(service.tasks) % len(subnets)],
+        containers=[_container(arn, item) for item in deployment.task_definition.containers],
+        proxy=_proxy(arn) if connected else None,
+        tags=_tags(service, deployment),
+        created_at=now,
+        group=f"service:{service.name}",
+        started_by=deployment.id,
+        interface_attachment_id=str(uuid.uuid4()),
+        connect_attachment_id=str(uuid.uuid4()) if connected else None,
+    )
+
+
+def on_fargate(deployment: Deployment) -> bool:
+    providers = [item["capacityProvider"] for item in deployment.capacity_provider_strategy]
+    return deployment.launch_type == "FARGATE" or any("FARGATE" in name for name in providers)
+
+
+def _container(task_arn: str, definition: dict[str, Any]) -> ContainerState:
+    return ContainerState(
+        name=definition["name"],
+        arn=_container_arn(task_arn),
+        image=definition["image"],
+        definition=definition,
+        essential=definition["essential"],
+    )
+
+
+def _proxy(task_arn: str) -> ContainerState:
+    """The container that ECS adds; its name ends in five characters of chance."""
+    suffix = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(5))
+    return ContainerState(
+        name=f"ecs-service-connect-{suffix}",
+        arn=_container_arn(task_arn),
+        image="",
+        definition={},
+        essential=True,
+    )
+
+
+def _container_arn(task_arn: str) -> str:
+    return f"{task_arn.replace(':task/', ':container/')}/{uuid.uuid4()}"
+
+
+def _tags(service: Service, deployment: Deployment) -> dict[str, str]:
+    tags: dict[str, str] = {}
+    if service.managed_tags:
+        tags["aws:ecs:clusterName"] = service.cluster.name
+        tags["aws:ecs:serviceName"] = service.name
+    if service.propagate_tags == "SERVICE":
+        tags |= service.tags
+    elif service.propagate_tags == "TASK_DEFINITION":
+        tags |= deployment.task_definition.tags
+    return tags

@@ -1,0 +1,359 @@
+"""The life of a service's tasks: how they start, fail, end and are replaced."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from localcloud.account import SECURITY_GROUP_ID, SUBNET_IDS
+from localcloud.tasks.scripted import (
+    exits,
+    healthy,
+    ignores_sigterm,
+    in_turn,
+    never_healthy,
+    pull_failed,
+    runs,
+    unhealthy,
+)
+from localcloud.timings import TEST
+from tests.localcloud.strict_cloud import Cloud, health_check, refused, web_container
+
+IMAGE = "registry/web:1"
+NOT_FOUND = (
+    "CannotPullContainerError: pull image manifest has been retried 1 time(s): "
+    "registry/web:1: not found"
+)
+AWSLOGS: dict[str, Any] = {
+    "logDriver": "awslogs",
+    "options": {
+        "awslogs-group": "/ecs/web",
+        "awslogs-region": "ap-northeast-1",
+        "awslogs-stream-prefix": "web",
+    },
+}
+
+
+def checked(**check: Any) -> dict[str, Any]:
+    return {"containerDefinitions": [web_container(healthCheck=health_check(**check))]}
+
+
+def test_a_task_goes_through_its_states_in_order(cloud: Cloud) -> None:
+    cloud.cluster()
+    cloud.task_definition()
+    cloud.service()
+    assert cloud.tasks() == []
+    seen = []
+    for seconds in (TEST.placement, TEST.provisioning, TEST.pull):
+        cloud.wait(seconds)
+        seen.append(cloud.tasks()[0]["lastStatus"])
+    assert seen == ["PROVISIONING", "PENDING", "RUNNING"]
+
+    cloud.ecs.stop_task(cluster="shop", task=cloud.tasks()[0]["taskArn"], reason="enough")
+    (stopping,) = cloud.tasks("STOPPED")
+    assert (stopping["lastStatus"], stopping["desiredStatus"]) == ("STOPPING", "STOPPED")
+    cloud.wait(0)
+    assert cloud.tasks("STOPPED")[0]["lastStatus"] == "DEPROVISIONING"
+    cloud.wait(TEST.deprovisioning)
+    (stopped,) = cloud.tasks("STOPPED")
+    assert stopped["lastStatus"] == "STOPPED"
+    assert (stopped["stopCode"], stopped["stoppedReason"]) == ("UserInitiated", "enough")
+
+
+def test_every_change_raises_the_version_of_a_task(cloud: Cloud) -> None:
+    """W01: events about a task are ordered by it."""
+    cloud.cluster()
+    cloud.task_definition()
+    cloud.service()
+    versions = []
+    for _ in range(4):
+        cloud.wait(0.05)
+        versions += [task["version"] for task in cloud.tasks()]
+    assert versions == sorted(versions)
+    assert len(set(versions)) > 2
+
+
+def test_a_stopped_task_is_replaced_while_its_service_lives(cloud: Cloud) -> None:
+    """D07."""
+    cloud.running_web()
+    (first,) = cloud.tasks()
+    cloud.ecs.stop_task(cluster="shop", task=first["taskArn"])
+    cloud.wait()
+    (second,) = cloud.tasks()
+    assert second["taskArn"] != first["taskArn"]
+    assert (second["lastStatus"], second["startedBy"]) == ("RUNNING", first["startedBy"])
+
+
+def test_an_image_that_cannot_be_pulled_fails_the_task_before_it_starts(cloud: Cloud) -> None:
+    """H05, H06, H07."""
+    cloud.runtime.script(IMAGE, pull_failed(NOT_FOUND))
+    service = cloud.running_web()
+    (deployment,) = service["deployments"]
+    assert deployment["failedTasks"] >= 3
+    assert (deployment["rolloutState"], deployment["runningCount"]) == ("IN_PROGRESS", 0)
+    stopped = cloud.tasks("STOPPED")[0]
+    assert (stopped["stopCode"], stopped["stoppedReason"]) == ("TaskFailedToStart", NOT_FOUND)
+    assert stopped["startedBy"] == deployment["id"]
+    assert stopped["containers"][0]["reason"] == NOT_FOUND
+    assert "exitCode" not in stopped["containers"][0]
+
+
+def test_tasks_that_keep_failing_are_said_so_once_and_never_given_up(cloud: Cloud) -> None:
+    """H13, H25."""
+    cloud.runtime.script(IMAGE, pull_failed(NOT_FOUND))
+    cloud.running_web()
+    failing = [text for text in cloud.events() if "unable to consistently start" in text]
+    assert len(failing) == 1
+    before = cloud.described()["deployments"][0]["failedTasks"]
+    cloud.wait()
+    assert cloud.described()["deployments"][0]["failedTasks"] > before
+
+
+def test_failed_tasks_are_counted_until_the_first_good_one(cloud: Cloud) -> None:
+    """H05."""
+    cloud.runtime.script(IMAGE, in_turn(pull_failed(NOT_FOUND), pull_failed(NOT_FOUND), runs()))
+    (deployment,) = cloud.running_web()["deployments"]
+    assert (deployment["failedTasks"], deployment["rolloutState"]) == (0, "COMPLETED")
+
+
+def test_a_container_that_exits_stops_its_task_and_the_task_is_replaced(cloud: Cloud) -> None:
+    """H11: such tasks have run, so failedTasks does not count them."""
+    cloud.runtime.script(IMAGE, exits(3, after=0.02, output=["no database"]))
+    service = cloud.running_web()
+    stopped = cloud.tasks("STOPPED")
+    assert len(stopped) >= 2
+    assert {task["stopCode"] for task in stopped} == {"EssentialContainerExited"}
+    assert stopped[0]["stoppedReason"] == "Essential container in task exited"
+    assert stopped[0]["containers"][0]["exitCode"] == 3
+    assert service["deployments"][0]["failedTasks"] == 0
+
+
+def test_the_end_of_a_container_that_is_not_essential_is_borne(cloud: Cloud) -> None:
+    cloud.runtime.script("registry/migrate:1", exits(0))
+    helper = {"name": "migrate", "image": "registry/migrate:1", "essential": False}
+    cloud.cluster()
+    cloud.task_definition(containerDefinitions=[web_container(), helper])
+    cloud.service()
+    cloud.wait()
+    (task,) = cloud.tasks()
+    assert task["lastStatus"] == "RUNNING"
+    assert {item["name"]: item["lastStatus"] for item in task["containers"]} == {
+        "app": "RUNNING",
+        "migrate": "STOPPED",
+    }
+
+
+def test_a_container_that_heeds_no_sigterm_is_killed(cloud: Cloud) -> None:
+    """137 is SIGKILL, after the stop time-out of its definition."""
+    cloud.runtime.script(IMAGE, ignores_sigterm())
+    cloud.cluster()
+    cloud.task_definition(containerDefinitions=[web_container(stopTimeout=2)])
+    cloud.service()
+    cloud.wait()
+    cloud.ecs.stop_task(cluster="shop", task=cloud.tasks()[0]["taskArn"])
+    cloud.wait(1.9)
+    assert cloud.tasks("STOPPED")[0]["lastStatus"] == "STOPPING"
+    cloud.wait(0.2)
+    (stopped,) = cloud.tasks("STOPPED")
+    assert stopped["containers"][0]["exitCode"] == 137
+
+
+class TestHealth:
+    def test_without_a_check_health_is_unknown_and_that_is_well(self, cloud: Cloud) -> None:
+        """H20."""
+        cloud.running_web()
+        assert cloud.tasks()[0]["healthStatus"] == "UNKNOWN"
+        assert cloud.described()["deployments"][0]["rolloutState"] == "COMPLETED"
+
+    def test_with_a_check_a_deployment_waits_for_healthy(self, cloud: Cloud) -> None:
+        """H01, H20: running == desired is not ready."""
+        cloud.runtime.script(IMAGE, healthy(after=10))
+        cloud.cluster()
+        cloud.task_definition(**checked())
+        made = cloud.service()
+        cloud.wait()
+        assert cloud.tasks()[0]["healthStatus"] == "UNKNOWN"
+        assert cloud.described()["deployments"][0]["rolloutState"] == "IN_PROGRESS"
+        assert made["serviceArn"] not in cloud.plane.ready_moments
+        cloud.wait(10)
+        assert cloud.tasks()[0]["healthStatus"] == "HEALTHY"
+        assert cloud.described()["deployments"][0]["rolloutState"] == "COMPLETED"
+
+    def test_a_check_that_never_answers_leaves_the_deployment_in_progress(
+        self, cloud: Cloud
+    ) -> None:
+        cloud.runtime.script(IMAGE, never_healthy())
+        cloud.cluster()
+        cloud.task_definition(**checked())
+        cloud.service()
+        cloud.wait(600)
+        assert cloud.described()["deployments"][0]["rolloutState"] == "IN_PROGRESS"
+        assert len(cloud.tasks()) == 1
+
+    def test_an_unhealthy_task_is_stopped_counted_and_replaced(self, cloud: Cloud) -> None:
+        """H05, H06."""
+        cloud.runtime.script(IMAGE, in_turn(unhealthy(), runs()))
+        cloud.cluster()
+        cloud.task_definition(**checked())
+        cloud.service()
+        cloud.wait()
+        (stopped,) = cloud.tasks("STOPPED")
+        assert stopped["stopCode"] == "ServiceSchedulerInitiated"
+        assert stopped["stoppedReason"] == "Task failed container health checks"
+        assert any("failed container health checks" in text for text in cloud.events())
+        assert cloud.tasks()[0]["healthStatus"] == "HEALTHY"
+
+    def test_a_task_that_turns_unhealthy_later_is_replaced_as_well(self, cloud: Cloud) -> None:
+        cloud.cluster()
+        cloud.task_definition(**checked())
+        cloud.service()
+        cloud.wait()
+        (task,) = cloud.runtime.running()
+        cloud.runtime.report_health(task.task_id, "app", "UNHEALTHY")
+        cloud.wait()
+        (replacement,) = cloud.tasks()
+        assert not replacement["taskArn"].endswith(task.task_id)
+
+
+class TestLogs:
+    def test_a_missing_log_group_stops_the_task(self, cloud: Cloud) -> None:
+        """H09."""
+        cloud.cluster()
+        cloud.task_definition(containerDefinitions=[web_container(logConfiguration=AWSLOGS)])
+        cloud.service()
+        cloud.wait()
+        stopped = cloud.tasks("STOPPED")[0]
+        assert stopped["stopCode"] == "TaskFailedToStart"
+        assert stopped["stoppedReason"].startswith("ResourceInitializationError: failed to")
+        assert "The specified log group does not exist" in stopped["stoppedReason"]
+        assert cloud.runtime.handed_over == []
+
+    def test_the_driver_makes_the_group_when_it_is_told_to(self, cloud: Cloud) -> None:
+        """H09."""
+        options = {**AWSLOGS["options"], "awslogs-create-group": "true"}
+        configuration = {**AWSLOGS, "options": options}
+        cloud.cluster()
+        cloud.task_definition(containerDefinitions=[web_container(logConfiguration=configuration)])
+        cloud.service()
+        cloud.wait()
+        assert cloud.tasks()[0]["lastStatus"] == "RUNNING"
+
+    def test_what_a_container_prints_is_found_under_its_task_id(self, cloud: Cloud) -> None:
+        cloud.logs.create_log_group(logGroupName="/ecs/web")
+        cloud.runtime.script(IMAGE, runs(output=["listening", "ready"]))
+        cloud.cluster()
+        cloud.task_definition(containerDefinitions=[web_container(logConfiguration=AWSLOGS)])
+        cloud.service()
+        cloud.wait()
+        task_id = cloud.tasks()[0]["taskArn"].rsplit("/", 1)[-1]
+        found = cloud.logs.get_log_events(
+            logGroupName="/ecs/web", logStreamName=f"web/app/{task_id}", startFromHead=True
+        )
+        assert [event["message"] for event in found["events"]] == ["listening", "ready"]
+
+
+class TestRoles:
+    def test_a_role_that_does_not_exist_starts_no_task(self, cloud: Cloud) -> None:
+        """H18."""
+        cloud.cluster()
+        cloud.task_definition(taskRoleArn="arn:aws:iam::123456789012:role/nobody")
+        cloud.service()
+        cloud.wait()
+        assert cloud.tasks() == []
+        (text,) = cloud.events()
+        assert "unable to assume the role 'arn:aws:iam::123456789012:role/nobody'" in text
+
+    def test_tasks_start_once_the_role_trusts_them(self, cloud: Cloud) -> None:
+        """H18: propagation."""
+        cloud.cluster()
+        cloud.task_definition(taskRoleArn="arn:aws:iam::123456789012:role/app")
+        cloud.service()
+        cloud.wait()
+        trust = cloud.iam.get_role(RoleName="ecsTaskExecutionRole")["Role"]
+        document = trust["AssumeRolePolicyDocument"]
+        cloud.iam.create_role(RoleName="app", AssumeRolePolicyDocument=json.dumps(document))
+        cloud.wait()
+        assert len(cloud.tasks()) == 1
+
+
+def test_without_fargate_there_is_no_container_instance_to_place_a_task_on(cloud: Cloud) -> None:
+    """The default launch type is EC2."""
+    cloud.cluster()
+    cloud.task_definition()
+    arguments = {
+        "cluster": "shop",
+        "serviceName": "web",
+        "taskDefinition": "web",
+        "desiredCount": 1,
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": [SUBNET_IDS[0]]}},
+    }
+    cloud.ecs.create_service(**arguments)
+    cloud.wait()
+    (text,) = cloud.events()
+    assert "No Container Instances were found in your cluster" in text
+
+
+def test_fargate_spot_runs_by_its_capacity_provider(cloud: Cloud) -> None:
+    cloud.cluster(capacityProviders=["FARGATE", "FARGATE_SPOT"])
+    cloud.task_definition()
+    cloud.ecs.create_service(
+        cluster="shop",
+        serviceName="web",
+        taskDefinition="web",
+        desiredCount=1,
+        capacityProviderStrategy=[{"capacityProvider": "FARGATE_SPOT", "weight": 1}],
+        networkConfiguration={
+            "awsvpcConfiguration": {
+                "subnets": [SUBNET_IDS[0]],
+                "securityGroups": [SECURITY_GROUP_ID],
+            }
+        },
+    )
+    cloud.wait()
+    (task,) = cloud.tasks()
+    assert task["capacityProviderName"] == "FARGATE_SPOT"
+    assert "launchType" not in cloud.described()
+
+
+def test_a_stopped_task_is_described_for_an_hour(cloud: Cloud) -> None:
+    """H22."""
+    cloud.running_web()
+    (task,) = cloud.tasks()
+    cloud.ecs.stop_task(cluster="shop", task=task["taskArn"])
+    cloud.wait()
+    assert len(cloud.tasks("STOPPED")) == 1
+    cloud.wait(3600)
+    assert cloud.tasks("STOPPED") == []
+
+
+def test_unknown_tasks_are_missing_or_refused(cloud: Cloud) -> None:
+    cloud.running_web()
+    answer = cloud.ecs.describe_tasks(cluster="shop", tasks=["0" * 32])
+    assert [failure["reason"] for failure in answer["failures"]] == ["MISSING"]
+    with refused("InvalidParameterException") as error:
+        cloud.ecs.stop_task(cluster="shop", task="0" * 32)
+    assert error.message == "The referenced task was not found."
+
+
+@pytest.mark.parametrize(
+    ("condition", "count"),
+    [
+        ({"serviceName": "web"}, 2),
+        ({"serviceName": "other"}, 1),
+        ({"family": "web"}, 3),
+        ({"family": "none"}, 0),
+        ({"launchType": "EC2"}, 0),
+        ({"desiredStatus": "STOPPED"}, 0),
+    ],
+)
+def test_tasks_are_listed_by_what_they_belong_to(
+    cloud: Cloud, condition: dict[str, str], count: int
+) -> None:
+    cloud.running_web(desiredCount=2)
+    cloud.service("other")
+    cloud.wait()
+    assert len(cloud.ecs.list_tasks(cluster="shop", **condition)["taskArns"]) == count
+    with refused("ServiceNotFoundException"):
+        cloud.ecs.list_tasks(cluster="shop", serviceName="nothing")
