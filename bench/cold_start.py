@@ -1,0 +1,200 @@
+"""How long each function takes to start in Lambda, compared with one that only uses boto3.
+
+A start is Lambda's INIT phase: the runtime, the imports, and the boto3 clients that the handler
+asks for - made at once, so that no function looks fast because it makes them with its first event.
+As in Lambda, code and dependencies have no bytecode beside them: `sam build` ships none, and
+/var/task cannot be written.
+
+The starts of all functions are interleaved at random, so that whatever else the machine does falls
+on each of them alike. It can only add to a start, so the ratio that counts is that of the fastest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import platform
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from bench.lambda_emulator import EmulatorError, emulator_in, init_duration
+
+PROJECT = Path(__file__).parents[1]
+FUNCTIONS = PROJECT / "functions"
+RESULT = PROJECT / ".local" / "bench" / "cold_start.json"
+
+BASELINE = "boto3_clients"
+BASELINE_SERVICES = ("ecs", "servicediscovery")
+ALLOWED_RATIO = 1.3
+EXCEPTED = frozenset({"check_request"})
+"""It holds the request against ECS's whole service model, once per environment."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Milliseconds of the starts of one function, and their ratios to the baseline's."""
+
+    function: str
+    clients: tuple[str, ...]
+    init_ms: tuple[float, ...]
+    ratio: float
+    median_ratio: float
+
+    @property
+    def slow(self) -> bool:
+        return self.ratio > ALLOWED_RATIO and self.function not in EXCEPTED
+
+
+def clients_of(function: Path) -> tuple[str, ...]:
+    """The services whose clients the function's module asks `bivouac.aws.clients` for."""
+    tree = ast.parse(function.read_text(encoding="utf-8"))
+    return tuple(
+        dict.fromkeys(
+            node.func.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "clients"
+        )
+    )
+
+
+def make_task_root(directory: Path) -> dict[str, tuple[str, ...]]:
+    """Fill `directory` as Lambda's /var/task is filled, with one module `start_<name>` per start.
+
+    Answers the name of each function, and of the baseline -> the services of its clients."""
+    shutil.copytree(
+        FUNCTIONS, directory, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
+    )
+    uv = Path(sys.executable).with_name("uv")
+    lock = FUNCTIONS / "requirements.txt"
+    options = ["--quiet", "--no-deps", "--require-hashes", "--python", sys.executable]
+    subprocess.run(
+        [uv, "pip", "install", *options, "--target", directory, "--requirement", lock], check=True
+    )
+    services: dict[str, tuple[str, ...]] = {BASELINE: BASELINE_SERVICES}
+    _write_start(
+        directory,
+        BASELINE,
+        "import boto3",
+        [f"boto3.client({name!r})" for name in services[BASELINE]],
+    )
+    for path in sorted(FUNCTIONS.glob("*.py")):
+        services[path.stem] = clients_of(path)
+        _write_start(
+            directory,
+            path.stem,
+            f"import {path.stem}",
+            ["from bivouac.aws import clients"] * bool(services[path.stem])
+            + [f"clients.{name}()" for name in services[path.stem]],
+        )
+    return services
+
+
+def _write_start(directory: Path, name: str, imported: str, made: list[str]) -> None:
+    lines = [imported, *made, "def handler(event, context): return None", ""]
+    (directory / f"start_{name}.py").write_text("\n".join(lines), encoding="utf-8")
+
+
+def measure(starts: int, console: Console) -> list[Measured]:
+    """`starts` cold starts of each function and of the baseline, which comes first."""
+    emulator = emulator_in(PROJECT / ".venv-sam")
+    runtime = PROJECT / ".venv-cold_start" / "bin" / "python"
+    with tempfile.TemporaryDirectory() as task_root:
+        services = make_task_root(Path(task_root))
+        durations: dict[str, list[float]] = {name: [] for name in services}
+        for name in track(_interleaved(list(services), starts), "Cold starts", console=console):
+            durations[name].append(
+                init_duration(emulator, runtime, Path(task_root), f"start_{name}.handler")
+            )
+    baseline = durations[BASELINE]
+    return [
+        Measured(
+            name,
+            services[name],
+            tuple(init_ms),
+            ratio=round(min(init_ms) / min(baseline), 3),
+            median_ratio=round(median(init_ms) / median(baseline), 3),
+        )
+        for name, init_ms in durations.items()
+    ]
+
+
+def _interleaved(names: list[str], rounds: int) -> list[str]:
+    return [name for _ in range(rounds) for name in random.sample(names, len(names))]
+
+
+def table_of(measured: list[Measured], starts: int) -> Table:
+    table = Table(
+        title=f"INIT in the Lambda runtime emulator, {starts} cold starts each, "
+        f"Python {platform.python_version()}, {platform.machine()}"
+    )
+    table.add_column("function", no_wrap=True)
+    for header in ("min ms", "median", "max", "min: x baseline", "median: x baseline"):
+        table.add_column(header, justify="right")
+    table.add_column("")
+    for one in sorted(measured, key=lambda one: (one.function != BASELINE, one.ratio)):
+        table.add_row(
+            one.function,
+            *(f"{of(one.init_ms):.0f}" for of in (min, median, max)),
+            f"{one.ratio:.2f}",
+            f"{one.median_ratio:.2f}",
+            _verdict(one),
+        )
+    return table
+
+
+def _verdict(one: Measured) -> str:
+    if one.function == BASELINE:
+        return "baseline"
+    if one.function in EXCEPTED:
+        return "excepted"
+    return f"[red]NG, over {ALLOWED_RATIO}" if one.slow else "OK"
+
+
+def main() -> int:
+    """Exit code 0 only if every function but the excepted ones keeps within ALLOWED_RATIO."""
+    parser = argparse.ArgumentParser(prog="python -m bench.cold_start", description=__doc__)
+    parser.add_argument("--starts", type=int, default=11, help="cold starts of each (default 11)")
+    starts = parser.parse_args().starts
+    console = Console()
+    try:
+        measured = measure(starts, console)
+    except EmulatorError as error:
+        console.print(f"[red]{error}")
+        return 1
+    console.print(table_of(measured, starts))
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(
+        json.dumps(
+            {
+                "python": platform.python_version(),
+                "machine": platform.machine(),
+                "cpus": os.cpu_count(),
+                "starts": starts,
+                "allowedRatio": ALLOWED_RATIO,
+                "functions": [asdict(one) | {"slow": one.slow} for one in measured],
+            },
+            indent=2,
+        ),
+        encoding="utf-8",
+    )
+    console.print(f"Written to {RESULT.relative_to(PROJECT)}")
+    return int(any(one.slow for one in measured))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
