@@ -19,7 +19,7 @@ NOT_INSTALLED = { echo "Could not make $(@D): the message above says why." \
     "The first time needs a package index." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test lint types build deploy bench lock clean
+.PHONY: help setup demo pictures local test lint types build deploy bench lock clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -29,6 +29,10 @@ setup: .venv/installed .venv-sam/installed ## Install the locked dependencies (t
 
 demo: .venv/installed ## Create, prove and delete an environment on the local cloud (REQUEST=events/tutorial.json)
 	@.venv/bin/python -m localcloud.demo "$(REQUEST)"
+
+pictures: .venv/installed ## Draw the pictures of the README anew
+	@.venv/bin/python docs/state_diagrams.py
+	@.venv/bin/python -m docs.demo_picture events/tutorial.json
 
 local: .venv/installed ## Keep the local cloud up on 127.0.0.1 (LOCALCLOUD_PORT=4566)
 	@.venv/bin/python -m localcloud

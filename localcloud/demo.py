@@ -94,8 +94,7 @@ class Demo:
             return follow(self._machines, execution_arn, view, limit_seconds)
 
 
-def main(arguments: list[str]) -> int:
-    screen = Screen()
+def main(arguments: list[str], screen: Screen) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         request = json.loads(Path(arguments[0]).read_text())
@@ -126,4 +125,4 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], Screen()))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.box import SIMPLE
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.rule import Rule
@@ -125,19 +125,25 @@ class _LiveView(_ExecutionView):
         self._spinners: dict[str, Spinner] = {}
 
     def __call__(self, timeline: Timeline) -> None:
-        table = Table.grid(padding=(0, 2))
-        for _ in range(4):
-            table.add_column(no_wrap=True)
-        for visits in timeline.states.values():
-            table.add_row(self._mark(visits), *_row(visits))
-        self._live.update(Group(table))
+        self._live.update(states_table(timeline, self._spinners))
 
-    def _mark(self, visits: StateVisits) -> RenderableType:
-        if visits.running:
-            return self._spinners.setdefault(visits.name, Spinner("dots", style="cyan"))
-        if visits.failed:
-            return Text("✗", style="bold red")
-        return Text("?" if visits.kind == "Choice" else "✓", style="green")
+
+def states_table(timeline: Timeline, spinners: dict[str, Spinner]) -> Table:
+    """One row for each state that was entered; `spinners` turn on from one table to the next."""
+    table = Table.grid(padding=(0, 2))
+    for _ in range(4):
+        table.add_column(no_wrap=True)
+    for visits in timeline.states.values():
+        table.add_row(_mark(visits, spinners), *_row(visits))
+    return table
+
+
+def _mark(visits: StateVisits, spinners: dict[str, Spinner]) -> RenderableType:
+    if visits.running:
+        return spinners.setdefault(visits.name, Spinner("dots", style="cyan"))
+    if visits.failed:
+        return Text("✗", style="bold red")
+    return Text("?" if visits.kind == "Choice" else "✓", style="green")
 
 
 def _row(visits: StateVisits) -> tuple[Text, Text, Text]:

@@ -1,0 +1,133 @@
+"""Draws the state machines from their own definitions, as Mermaid, into README.md.
+
+`make pictures` writes them; a test fails while README.md shows something else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+
+_SHAPES = {
+    "Task": '["{}"]',
+    "Choice": '{{{{"{}"}}}}',
+    "Wait": '(["{}"])',
+    "Pass": '["{}"]',
+    "Succeed": '(["{}"])',
+    "Fail": '(["{}"])',
+}
+_CLASSES = {"Succeed": "good", "Fail": "bad", "Wait": "wait"}
+_STYLES = """\
+  classDef good fill:#d7f5dd,stroke:#2b8a3e,color:#000
+  classDef bad fill:#fde2e1,stroke:#c92a2a,color:#000
+  classDef wait fill:#eef,stroke:#88a,color:#000"""
+FEW = 2
+"""A catch of so many states is drawn from each of them; of more, once from "any failure"."""
+
+States = dict[str, Any]
+
+
+def diagram(definition: dict[str, Any]) -> str:
+    """A Mermaid flow chart of a state machine."""
+    states = definition["States"]
+    lines = ["flowchart TD", *_states(states, states, "  ")]
+    catches: dict[str, list[str]] = {}
+    for source, target in _catches(states):
+        catches.setdefault(target, []).append(source)
+    for target, sources in catches.items():
+        if len(sources) <= FEW:
+            lines += [f"  {_id(source)} -. failed .-> {_id(target)}" for source in sources]
+        else:
+            lines.append(f'  any_{_id(target)}[/"any failure on the way"/] -.-> {_id(target)}')
+    return "\n".join([*lines, _STYLES])
+
+
+def _inner(state: dict[str, Any]) -> list[dict[str, Any]]:
+    """The branches of a Parallel, or what a Map does for each item."""
+    return state.get("Branches") or [state[key] for key in ("ItemProcessor",) if key in state]
+
+
+def _states(states: States, outer: States, indent: str) -> Iterator[str]:
+    for name, state in states.items():
+        kind = state["Type"]
+        if _inner(state):
+            side_by_side = "for each service" if kind == "Map" else "side by side"
+            yield f'{indent}subgraph {_id(name)}["{name}, {side_by_side}"]'
+            for branch in _inner(state):
+                yield from _states(branch["States"], branch["States"], indent + "  ")
+            yield f"{indent}end"
+        else:
+            style = f":::{_CLASSES[kind]}" if kind in _CLASSES else ""
+            yield f"{indent}{_id(name)}{_SHAPES[kind].format(name)}{style}"
+        for choice in state.get("Choices", ()):
+            for target in _first(outer, choice["Next"]):
+                yield f"{indent}{_id(name)} -- {_label(choice)} --> {target}"
+        for key in ("Next", "Default"):
+            if key in state:
+                for target in _first(outer, state[key]):
+                    yield from (f"{indent}{source} --> {target}" for source in _last(name, state))
+
+
+def _first(states: States, name: str) -> list[str]:
+    """Where an arrow to a state ends: a Parallel or Map is entered at its own first states."""
+    inner = _inner(states[name])
+    return [_id(branch["StartAt"]) for branch in inner] or [_id(name)]
+
+
+def _last(name: str, state: dict[str, Any]) -> list[str]:
+    """Where an arrow from a state begins: a Parallel or Map is left at its own last states."""
+    ends = [
+        _id(inner_name)
+        for branch in _inner(state)
+        for inner_name, inner_state in branch["States"].items()
+        if inner_state.get("End") or inner_state["Type"] == "Succeed"
+    ]
+    return ends or [_id(name)]
+
+
+def _label(choice: dict[str, Any]) -> str:
+    if "StringEquals" in choice:
+        return f'"{choice["StringEquals"]}"'
+    if "BooleanEquals" in choice:
+        return str(choice["Variable"]).rpartition(".")[2]
+    return '"out of time"' if "TimestampGreaterThanPath" in choice else "yes"
+
+
+def _catches(states: States) -> Iterator[tuple[str, str]]:
+    for name, state in states.items():
+        for branch in _inner(state):
+            yield from _catches(branch["States"])
+        for catcher in state.get("Catch", ()):
+            yield name, catcher["Next"]
+
+
+def _id(name: str) -> str:
+    return re.sub(r"\W+", "_", name)
+
+
+def block(machine: str) -> str:
+    """The part of README.md that shows one machine."""
+    definition = yaml.safe_load((ROOT / "statemachine" / f"{machine}.asl.yaml").read_text())
+    return (
+        f"<!-- {machine}: made by docs/state_diagrams.py -->\n"
+        f"```mermaid\n{diagram(definition)}\n```\n<!-- end of {machine} -->"
+    )
+
+
+def with_diagrams(text: str) -> str:
+    """README.md's text with each machine's diagram as its definition is now."""
+    for machine in re.findall(r"<!-- end of (\w+) -->", text):
+        pattern = rf"<!-- {machine}: .*?<!-- end of {machine} -->"
+        text = re.sub(pattern, lambda _, machine=machine: block(machine), text, flags=re.DOTALL)
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(with_diagrams(README.read_text()))
