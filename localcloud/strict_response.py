@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 from moto.core.exceptions import ServiceException
@@ -79,8 +80,12 @@ class StrictResponse(BaseResponse):
             raise ProtocolError("SerializationException", listed)
         if found:
             raise self.invalid(found)
-        with self.lock:
+        with self.taking_part(name, request), self.lock:
             return operation(request)
+
+    def taking_part(self, name: str, request: dict[str, Any]) -> AbstractContextManager[None]:
+        """Entered before the lock: the place for what AWS refuses of simultaneous requests."""
+        return nullcontext()
 
     def _request(self) -> dict[str, Any]:
         try:

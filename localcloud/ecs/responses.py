@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
-from localcloud.ecs.errors import EcsError, invalid_request
+from localcloud.ecs.errors import EcsError, client_error, invalid_request
 from localcloud.request_shape import Problem
 from localcloud.strict_response import StrictResponse
+
+_changing_families = threading.Lock()
+_registering: set[str] = set()
+"""Families of which a revision is being registered at this moment."""
 
 
 class EcsResponse(StrictResponse):
@@ -14,3 +21,24 @@ class EcsResponse(StrictResponse):
 
     def invalid(self, found: Sequence[Problem]) -> EcsError:
         return invalid_request(found)
+
+    def taking_part(self, name: str, request: dict[str, Any]) -> AbstractContextManager[None]:
+        if name == "RegisterTaskDefinition":
+            return _alone_in(request["family"])
+        return super().taking_part(name, request)
+
+
+@contextmanager
+def _alone_in(family: str) -> Iterator[None]:
+    """A family takes one new revision at a time (T01)."""
+    with _changing_families:
+        if family in _registering:
+            raise client_error(
+                "Too many concurrent attempts to create a new revision of the specified family."
+            )
+        _registering.add(family)
+    try:
+        yield
+    finally:
+        with _changing_families:
+            _registering.remove(family)

@@ -20,6 +20,9 @@ from pathlib import Path
 
 from localcloud.clock import Clock
 from localcloud.tasks.runtime import Container, HealthStatus, Task, TaskObserver
+from localcloud.tasks.scripted_answers import AnsweringSockets, HttpAnswer
+
+THE_PROXY_ANSWERS = HttpAnswer(200, "envoy")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Script:
     exit: tuple[float, int, str | None] | None = None
     """Seconds after the start, exit code, AWS's reason where there is one."""
     heeds_sigterm: bool = True
+    answer: HttpAnswer | None = THE_PROXY_ANSWERS
+    """What its ports answer while it runs; None: nothing listens."""
 
 
 class ScriptsInTurn:
@@ -52,6 +57,16 @@ class ScriptsInTurn:
 def runs(after: float = 0.0, output: Sequence[str] = ()) -> Script:
     """Starts and stays."""
     return Script(start_after=after, output=tuple(output))
+
+
+def answers(status: int = 200, server: str = "envoy") -> Script:
+    """Starts and stays, and gives this answer to every HTTP request."""
+    return Script(answer=HttpAnswer(status, server))
+
+
+def answers_nothing() -> Script:
+    """Starts and stays, and refuses every connection."""
+    return Script(answer=None)
 
 
 def pull_failed(reason: str, after: float = 0.0) -> Script:
@@ -117,6 +132,7 @@ class ScriptedRuntime:
         """Every task that was ever to be started, in order."""
         self.endpoints: dict[str, tuple[tuple[str, int], ...]] = {}
         """Where each endpoint's aliases lead now."""
+        self._sockets = AnsweringSockets()
 
     def script(self, image: str, script: Script | ScriptsInTurn) -> None:
         """Containers of this image that start from now on play this script."""
@@ -172,12 +188,17 @@ class ScriptedRuntime:
             self.endpoints[endpoint] = tuple(addresses)
 
     def socket_of(self, private_ip: str, port: int) -> Path | None:
-        """Nothing runs, so nothing listens."""
+        with self._lock:
+            for play in self._plays.values():
+                if play.task.private_ip == private_ip and play.running:
+                    answer = _answer_at(play, port)
+                    return self._sockets.path((private_ip, port), answer) if answer else None
         return None
 
     def close(self) -> None:
         with self._lock:
             self._plays.clear()
+        self._sockets.close()
 
     # --- playing -----------------------------------------------------------------------------
 
@@ -231,3 +252,13 @@ class ScriptedRuntime:
                 del self._plays[task_id]
         if was_running or play.stopping:
             play.observer.container_exited(task_id, container, code, reason)
+
+
+def _answer_at(play: _Play, port: int) -> HttpAnswer | None:
+    """Of the container that has the port, or that the ingress proxy at the port leads to."""
+    ingress = play.task.proxy.ingress if play.task.proxy is not None else ()
+    behind = next((item.container_port for item in ingress if item.port == port), port)
+    for container in play.task.containers:
+        if behind in container.ports and container.name in play.running:
+            return play.scripts[container.name].answer
+    return None
