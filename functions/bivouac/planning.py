@@ -101,6 +101,15 @@ def plan(
         probe_security_group_id=settings.probe_security_group_id,
         renamed=tuple(draft.renamed),
     )
+    size = len(json.dumps(blueprint.to_json()))
+    if size > BLUEPRINT_LIMIT:
+        return Plan(
+            None,
+            (
+                f"services: the plan takes {size:,} bytes of {BLUEPRINT_LIMIT:,}; split the "
+                "environment, or move long commands and values into the images",
+            ),
+        )
     return Plan(blueprint, (), request.dry_run)
 
 
