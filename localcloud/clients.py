@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import cache
 from typing import Any
 
 import boto3
@@ -19,16 +20,24 @@ _CONFIG = Config(
 )
 
 
+_lock = threading.Lock()
+"""A session is not thread-safe."""
+
+
+@cache
+def _session() -> boto3.Session:
+    """One for the process: it keeps the service models that it has read."""
+    return boto3.Session()
+
+
 class Clients:
-    """Makes a client once: it takes a tenth of a second, and a session is not thread-safe."""
+    """Makes a client once: it takes a tenth of a second."""
 
     def __init__(self, endpoint_url: str, region: str, credentials: Credentials) -> None:
         self._endpoint_url = endpoint_url
         self._region = region
         self._credentials = credentials
-        self._session = boto3.Session()
         self._clients: dict[tuple[str, str], Any] = {}
-        self._lock = threading.Lock()
 
     def of_user(self, service: str) -> Any:
         """With the rights of the account's user, who may do everything."""
@@ -44,10 +53,10 @@ class Clients:
             client.close()
 
     def _client(self, service: str, keys: Keys) -> Any:
-        with self._lock:
+        with _lock:
             known = self._clients.get((service, keys.access_key_id))
             if known is None:
-                known = self._session.client(
+                known = _session().client(
                     service,
                     endpoint_url=self._endpoint_url,
                     region_name=self._region,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
+from unittest import mock
 
 from moto.core.base_backend import BackendDict
-from moto.core.config import default_user_config
 from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from localcloud import aws_policies
 from localcloud.account import Account, seed
 from localcloud.calls import Call
 from localcloud.clients import Clients
@@ -29,7 +31,6 @@ from localcloud.front import ServiceFront
 from localcloud.function_logs import FunctionLogs
 from localcloud.lambda_api import functions_run
 from localcloud.locks import ServiceLocks
-from localcloud.patching import patched
 from localcloud.reachability import FunctionRoutes, RunningServices
 from localcloud.server import Endpoint, Server
 from localcloud.stepfunctions import Execution, Integrations, execution_of, machines_run
@@ -53,7 +54,8 @@ class LocalCloud:
 
     `port` 0 is any free one. Wait states, retries and function time-outs that nothing comes of
     last `wait_scale` times as long as they say. `observe` is told of every AWS call, in the
-    thread that answers it. Raises PortTakenError."""
+    thread that answers it. Without a `clock` it is the system's; a test gives one that it moves.
+    Raises PortTakenError."""
 
     def __init__(
         self,
@@ -62,13 +64,14 @@ class LocalCloud:
         port: int = 4566,
         wait_scale: float = 1.0,
         observe: Callable[[Call], None] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         if not _one_at_a_time.acquire(blocking=False):
             raise RuntimeError("this process has a local cloud already: close it first")
         self._parts = ExitStack()
         self._parts.callback(_one_at_a_time.release)
         try:
-            self._open(timings, runtime, port, wait_scale, observe)
+            self._open(timings, runtime, port, wait_scale, observe, clock)
         except BaseException:
             self._parts.close()
             raise
@@ -80,20 +83,21 @@ class LocalCloud:
         port: int,
         wait_scale: float,
         observe: Callable[[Call], None] | None,
+        clock: Clock | None,
     ) -> None:
         enter, on_close = self._parts.enter_context, self._parts.callback
         server = Server(port)
         on_close(server.close)
         self.endpoint_url = f"http://127.0.0.1:{server.port}"
-        enter(patched(default_user_config, "iam", {"load_aws_managed_policies": True}))
-        BackendDict.reset()
-        reset_model_data()
-        self.clock = SystemClock()
+        _forget_everything()
+        self.clock: Clock = clock or SystemClock()
         self.runtime = _made(runtime, self.clock, timings)
         # The clock ends first: it would start tasks anew while they are being stopped.
         on_close(self.runtime.close)
-        on_close(self.clock.close)
-        self.account: Account = seed()
+        if isinstance(self.clock, SystemClock):
+            on_close(self.clock.close)
+        with mock.patch.dict(os.environ, {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}):
+            self.account: Account = seed()
         self.control_plane = enter(install(self.clock, timings, self.runtime, self.account))
         locks = ServiceLocks()
         locks.share(self.control_plane.lock, "ecs", "servicediscovery", "ec2", "logs", "iam")
@@ -160,6 +164,14 @@ class LocalCloud:
         return self.workers.invoke(function_arn, payload)
 
 
+def _forget_everything() -> None:
+    """What an earlier local cloud of this process has left. moto's reset would make it all anew."""
+    for backends in BackendDict._instances:
+        backends.clear()
+    BackendDict._instances.clear()
+    reset_model_data()
+
+
 def _made(runtime: Runtime, clock: Clock, timings: Timings) -> TaskRuntime:
     if runtime == "processes":
         return ProcessRuntime(health_scale=timings.health_scale)
@@ -180,3 +192,6 @@ class _Account:
 
     def register_function(self, function: Function) -> None:
         self._workers.register(function)
+
+    def provide_aws_policy(self, arn: str) -> None:
+        aws_policies.provide(self.account_id, self.region, arn)

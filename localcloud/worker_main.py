@@ -253,6 +253,8 @@ def main() -> None:
     end_with_parent(int(lifeline))
     # Ctrl-C in the terminal goes to the whole process group; the parent decides who ends when.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Both outputs are one log: lines stay in the order in which they were written.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     channel = Channel(socket.socket(fileno=int(connection)))
     Network(channel, tuple(options["endpoint"]), options["wait_scale"]).install()
 

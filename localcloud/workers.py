@@ -158,6 +158,10 @@ class _Worker:
         self._selector.register(self._stdout, selectors.EVENT_READ)
 
     @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         return self._process.poll() is None
 
@@ -170,6 +174,11 @@ class _Worker:
         self.used = True
         self._send({"invoke": invocation})
         return self._next_message(deadline)
+
+    def interrupt(self) -> None:
+        """End the process from another thread; its invoker notices, and clears up."""
+        self._process.kill()
+        self._process.wait()
 
     def kill(self) -> None:
         """End the process at once; what it printed until then is in `output`."""
@@ -299,6 +308,10 @@ class _Pool:
             self._changed.notify()
         worker.kill()
 
+    def processes(self) -> list[int]:
+        with self._changed:
+            return [worker.process_id for worker in (*self._idle, *self._busy)]
+
     def close(self) -> None:
         with self._changed:
             self._closed = True
@@ -308,8 +321,7 @@ class _Pool:
         for worker in idle:
             worker.kill()
         for worker in busy:
-            # Its invoker notices, and clears away what is left of it.
-            worker._process.kill()
+            worker.interrupt()
 
 
 class Workers:
@@ -396,6 +408,10 @@ class Workers:
         worker.output.append((int(time.time() * 1000), said))
         self._write_log(function, worker, request_id, started)
         return outcome
+
+    def processes(self, name: str) -> list[int]:
+        """The ids of a function's worker processes."""
+        return self._pools[name].processes()
 
     def close(self) -> None:
         """End every worker; none is left when this returns."""

@@ -30,6 +30,10 @@ class Cloud(Protocol):
         """Make a function invocable; CreateFunction has no way to say where its code is."""
         ...
 
+    def provide_aws_policy(self, arn: str) -> None:
+        """See that a policy of AWS itself is there to be attached."""
+        ...
+
 
 @dataclass(frozen=True)
 class Request:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from localcloud import aws_policies
 from localcloud.template.makers.base import Cloud, Made, Maker, Request, call, document
 
 
@@ -25,6 +26,8 @@ def role(cloud: Cloud, request: Request) -> Made:
     for policy in properties.get("Policies", []):
         _put_inline(cloud, name, policy)
     for arn in properties.get("ManagedPolicyArns", []):
+        if arn.startswith(aws_policies.PREFIX):
+            cloud.provide_aws_policy(arn)
         call(cloud, "iam", "attach_role_policy", RoleName=name, PolicyArn=arn)
     return Made(name, {"Arn": made["Arn"], "RoleId": made["RoleId"]})
 

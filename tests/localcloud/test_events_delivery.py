@@ -1,0 +1,428 @@
+"""Rules and schedules reach their targets, on the clock, and are given up as AWS does."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localcloud.clock import ManualClock, as_datetime
+from localcloud.cloud import LocalCloud
+from localcloud.events.delivery import Delivery
+from localcloud.workers import Function
+from tests.localcloud.waiting import until_true
+
+FUNCTIONS = Path(__file__).parent / "data" / "functions"
+ROLE = "arn:aws:iam::123456789012:role/delivers"
+
+
+class Account:
+    """A local cloud whose time a test moves, in the words of events."""
+
+    def __init__(self, cloud: LocalCloud, clock: ManualClock) -> None:
+        self.cloud = cloud
+        self.clock = clock
+        for service in ("events", "scheduler", "sqs", "stepfunctions", "lambda", "logs"):
+            setattr(self, service, cloud.client(service))
+
+    events: Any
+    scheduler: Any
+    sqs: Any
+    stepfunctions: Any
+    logs: Any
+
+    def queue(self) -> tuple[str, str]:
+        """URL and ARN of a new queue."""
+        name = f"q-{uuid.uuid4().hex[:8]}"
+        url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
+        return url, f"arn:aws:sqs:ap-northeast-1:123456789012:{name}"
+
+    def machine(self, **definition: Any) -> str:
+        """The ARN of a machine that answers with its input."""
+        default = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+        arn: str = self.stepfunctions.create_state_machine(
+            name=f"m-{uuid.uuid4().hex}",
+            definition=json.dumps({**default, **definition}),
+            roleArn=ROLE,
+        )["stateMachineArn"]
+        return arn
+
+    def function(self, handler: str) -> Function:
+        name = f"{handler.replace('.', '-')}-{uuid.uuid4().hex[:8]}"
+        arn = f"arn:aws:lambda:ap-northeast-1:123456789012:function:{name}"
+        function = Function(name, arn, FUNCTIONS, handler, ROLE, timeout=10)
+        self.cloud.workers.register(function)
+        return function
+
+    def rule(self, *targets: dict[str, Any], **pattern: Any) -> str:
+        name = f"r-{uuid.uuid4().hex[:8]}"
+        self.events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+        numbered = [{"Id": str(number), **target} for number, target in enumerate(targets)]
+        self.events.put_targets(Rule=name, Targets=numbered)
+        return name
+
+    def put(self, **detail: Any) -> None:
+        """An event, and time for its first delivery."""
+        entry = {"Source": "ci", "DetailType": "Branch pushed", "Detail": json.dumps(detail)}
+        assert self.events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+        self.clock.advance(0)
+
+    def schedule(self, expression: str, target: dict[str, Any], **more: Any) -> str:
+        name = f"s-{uuid.uuid4().hex[:8]}"
+        self.scheduler.create_schedule(
+            Name=name,
+            ScheduleExpression=expression,
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"RoleArn": ROLE, **target},
+            **more,
+        )
+        return name
+
+    def settle(self) -> None:
+        """Every delivery is made or given up, however often it is tried."""
+        for _ in range(20):
+            if self.cloud.deliveries.wait_until_idle(0.2):
+                return
+            self.clock.advance(120)
+        raise AssertionError("deliveries do not end")
+
+    def messages(self, url: str) -> list[dict[str, Any]]:
+        self.settle()
+        answer = self.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        found: list[dict[str, Any]] = answer.get("Messages", [])
+        return found
+
+    def inputs(self, machine_arn: str) -> list[Any]:
+        """The inputs of all executions of a machine."""
+        self.settle()
+        executions = self.stepfunctions.list_executions(stateMachineArn=machine_arn)["executions"]
+        return [
+            json.loads(
+                self.stepfunctions.describe_execution(executionArn=e["executionArn"])["input"]
+            )
+            for e in executions
+        ]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[LocalCloud, ManualClock]]:
+    clock = ManualClock()
+    with LocalCloud(runtime="scripted", port=0, wait_scale=0.01, clock=clock) as cloud:
+        yield cloud, clock
+
+
+@pytest.fixture
+def account(running: tuple[LocalCloud, ManualClock]) -> Account:
+    cloud, clock = running
+    account = Account(cloud, clock)
+    # Each test has its own rules on the one default bus.
+    for rule in account.events.list_rules()["Rules"]:
+        targets = account.events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        ids = [target["Id"] for target in targets]
+        account.events.remove_targets(Rule=rule["Name"], Ids=ids)
+        account.events.delete_rule(Name=rule["Name"])
+    return account
+
+
+class TestRules:
+    def test_a_matching_event_starts_a_state_machine(self, account: Account) -> None:
+        machine = account.machine()
+        transformer = {
+            "InputPathsMap": {"branch": "$.detail.branch"},
+            "InputTemplate": '{"name": <branch>, "from": "branch <branch>"}',
+        }
+        account.rule(
+            {"Arn": machine, "RoleArn": ROLE, "InputTransformer": transformer},
+            source=["ci"],
+            detail={"branch": [{"prefix": "feature-"}]},
+        )
+        account.put(branch="main")
+        account.put(branch="feature-1")
+        assert account.inputs(machine) == [{"name": "feature-1", "from": "branch feature-1"}]
+
+    def test_every_target_gets_the_event(self, account: Account) -> None:
+        first, first_arn = account.queue()
+        second, second_arn = account.queue()
+        account.rule({"Arn": first_arn}, {"Arn": second_arn}, source=["ci"])
+        account.put(branch="main")
+        for url in (first, second):
+            (message,) = account.messages(url)
+            event = json.loads(message["Body"])
+            assert event["detail"] == {"branch": "main"}
+            assert (event["source"], event["detail-type"]) == ("ci", "Branch pushed")
+            assert event["time"].endswith("Z")
+            assert "ingestion-time" not in event
+
+    @pytest.mark.parametrize(
+        ("pattern", "matches"),
+        [
+            ({"branch": [{"anything-but": "main"}]}, False),
+            ({"branch": [{"exists": True}]}, True),
+            ({"tag": [{"exists": False}]}, True),
+            ({"branch": ["main", "other"]}, True),
+        ],
+    )
+    def test_patterns(self, account: Account, pattern: dict[str, Any], matches: bool) -> None:
+        url, arn = account.queue()
+        account.rule({"Arn": arn}, detail=pattern)
+        account.put(branch="main")
+        assert bool(account.messages(url)) is matches
+
+    def test_a_disabled_rule_delivers_nothing(self, account: Account) -> None:
+        url, arn = account.queue()
+        account.events.disable_rule(Name=account.rule({"Arn": arn}, source=["ci"]))
+        account.put(branch="main")
+        assert account.messages(url) == []
+
+    def test_a_function_is_invoked(self, account: Account) -> None:
+        function = account.function("surroundings.echo")
+        account.rule({"Arn": function.arn, "Input": '"hello"'}, source=["ci"])
+        account.put(branch="main")
+        account.settle()
+        logged = account.logs.filter_log_events(logGroupName=function.log_group_name)
+        assert "said hello" in [event["message"] for event in logged["events"]]
+
+    def test_a_target_that_is_not_there_is_a_dead_letter_at_once(self, account: Account) -> None:
+        """W01."""
+        url, dead_letters = account.queue()
+        missing = account.machine().rpartition(":")[0] + ":nobody"
+        target = {"Arn": missing, "RoleArn": ROLE, "DeadLetterConfig": {"Arn": dead_letters}}
+        name = account.rule(target, source=["ci"])
+        account.put(branch="main")
+        (letter,) = account.messages(url)
+        attributes = {k: v["StringValue"] for k, v in letter["MessageAttributes"].items()}
+        assert attributes["RULE_ARN"].endswith(f"rule/{name}")
+        assert attributes["TARGET_ARN"] == missing
+        assert attributes["ERROR_CODE"] == "StateMachineDoesNotExist"
+        assert attributes["RETRY_ATTEMPTS"] == "0"
+        assert json.loads(letter["Body"])["detail"] == {"branch": "main"}
+
+    @pytest.mark.parametrize(("copies", "times"), [((), 0), ((0.0, 0.0), 2)])
+    def test_a_test_can_lose_and_repeat_deliveries(
+        self, account: Account, copies: tuple[float, ...], times: int
+    ) -> None:
+        """W01: events come at least once, and are dropped in the end."""
+        machine = account.machine()
+        account.rule({"Arn": machine, "RoleArn": ROLE, "Input": "{}"}, source=["ci"])
+        queue = account.cloud.deliveries
+        before, queue.disturbance = queue.disturbance, lambda _: copies
+        account.put(branch="main")
+        queue.disturbance = before
+        assert len(account.inputs(machine)) == times
+
+    def test_a_test_can_delay_a_delivery(self, account: Account) -> None:
+        machine = account.machine()
+        account.rule({"Arn": machine, "RoleArn": ROLE, "Input": "{}"}, source=["ci"])
+        queue = account.cloud.deliveries
+        before, queue.disturbance = queue.disturbance, lambda _: (6_000.0,)
+        account.put(branch="main")
+        queue.disturbance = before
+        assert not queue.wait_until_idle(0)
+        account.clock.advance(60)
+        assert len(account.inputs(machine)) == 1
+
+    def test_a_rule_with_a_schedule_is_refused(self, account: Account) -> None:
+        with pytest.raises(ClientError, match="use Scheduler"):
+            account.events.put_rule(Name="nightly", ScheduleExpression="rate(1 day)")
+
+
+class TestExecutionEvents:
+    def statuses(self, account: Account, url: str) -> list[str]:
+        return sorted(json.loads(m["Body"])["detail"]["status"] for m in account.messages(url))
+
+    def watched(self, account: Account) -> str:
+        url, arn = account.queue()
+        kind = "Step Functions Execution Status Change"
+        account.rule({"Arn": arn}, **{"source": ["aws.states"], "detail-type": [kind]})
+        return url
+
+    def test_begin_and_end_of_an_execution_are_events(self, account: Account) -> None:
+        url, machine = self.watched(account), account.machine()
+        arn = account.stepfunctions.start_execution(stateMachineArn=machine, input='{"a": 1}')[
+            "executionArn"
+        ]
+        describe = account.stepfunctions.describe_execution
+        until_true(lambda: describe(executionArn=arn)["status"] == "SUCCEEDED")
+        account.clock.advance(0)
+        events = [json.loads(message["Body"]) for message in account.messages(url)]
+        details = {event["detail"]["status"]: event["detail"] for event in events}
+        assert set(details) == {"RUNNING", "SUCCEEDED"}
+        ended = details["SUCCEEDED"]
+        assert ended["executionArn"] == arn
+        assert ended["stateMachineArn"] == machine
+        assert json.loads(ended["output"]) == json.loads(ended["input"]) == {"a": 1}
+        assert ended["stopDate"] >= ended["startDate"]
+        assert details["RUNNING"]["stopDate"] is None
+        assert events[0]["resources"] == [arn]
+
+    def test_failed_and_stopped_executions_too(self, account: Account) -> None:
+        """StopExecution skips Catch: only such an event tells of it (W13)."""
+        url = self.watched(account)
+        fails = account.machine(States={"Done": {"Type": "Fail", "Error": "E", "Cause": "c"}})
+        waits = account.machine(States={"Done": {"Type": "Wait", "Seconds": 10**6, "End": True}})
+        start = account.stepfunctions.start_execution
+        failed = start(stateMachineArn=fails)["executionArn"]
+        stopped = start(stateMachineArn=waits)["executionArn"]
+        account.stepfunctions.stop_execution(executionArn=stopped)
+        describe = account.stepfunctions.describe_execution
+        until_true(lambda: describe(executionArn=failed)["status"] == "FAILED")
+        account.clock.advance(0)
+        assert self.statuses(account, url) == ["ABORTED", "FAILED", "RUNNING", "RUNNING"]
+
+
+class TestSchedules:
+    def at(self, account: Account, seconds: float) -> str:
+        moment = as_datetime(account.clock.now() + seconds)
+        return f"at({moment:%Y-%m-%dT%H:%M:%S})"
+
+    def test_a_one_time_schedule_starts_a_state_machine_and_is_gone(self, account: Account) -> None:
+        machine = account.machine()
+        name = account.schedule(
+            self.at(account, 8 * 3600),
+            {
+                "Arn": machine,
+                "Input": '{"environment": "demo", "at": "<aws.scheduler.scheduled-time>"}',
+            },
+            ActionAfterCompletion="DELETE",
+        )
+        account.clock.advance(8 * 3600 - 1)
+        assert account.inputs(machine) == []
+        due = as_datetime(account.clock.now() + 1)
+        account.clock.advance(1)
+        expected = {"environment": "demo", "at": f"{due:%Y-%m-%dT%H:%M:%SZ}"}
+        assert account.inputs(machine) == [expected]
+        with pytest.raises(account.scheduler.exceptions.ResourceNotFoundException):
+            account.scheduler.get_schedule(Name=name)
+
+    def test_a_recurring_schedule_keeps_firing(self, account: Account) -> None:
+        machine = account.machine()
+        name = account.schedule("rate(30 minutes)", {"Arn": machine})
+        for _ in range(3):
+            account.clock.advance(1800)
+        assert len(account.inputs(machine)) == 3
+        account.scheduler.delete_schedule(Name=name)
+        account.clock.advance(7200)
+        assert len(account.inputs(machine)) == 3
+
+    def test_updating_replaces_everything(self, account: Account) -> None:
+        """W03: what is not given goes back to its default."""
+        machine = account.machine()
+        name = account.schedule(
+            self.at(account, 600), {"Arn": machine}, ActionAfterCompletion="DELETE", Description="x"
+        )
+        account.scheduler.update_schedule(
+            Name=name,
+            ScheduleExpression=self.at(account, 1200),
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": machine, "RoleArn": ROLE},
+        )
+        described = account.scheduler.get_schedule(Name=name)
+        assert described["ActionAfterCompletion"] == "NONE"
+        assert described["State"] == "ENABLED"
+        assert "Description" not in described
+        account.clock.advance(700)
+        assert account.inputs(machine) == []
+        account.clock.advance(500)
+        assert len(account.inputs(machine)) == 1
+
+    def test_a_disabled_schedule_does_not_fire(self, account: Account) -> None:
+        machine = account.machine()
+        account.schedule(self.at(account, 60), {"Arn": machine}, State="DISABLED")
+        account.clock.advance(120)
+        assert account.inputs(machine) == []
+
+    def test_the_same_request_twice_is_one_schedule(self, account: Account) -> None:
+        """W03: by ClientToken; without the same token the name is taken."""
+        arguments = {
+            "Name": f"s-{uuid.uuid4().hex[:8]}",
+            "ScheduleExpression": "rate(1 day)",
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "Target": {"Arn": account.machine(), "RoleArn": ROLE},
+        }
+        create = account.scheduler.create_schedule
+        first = create(ClientToken="token-1", **arguments)
+        assert create(ClientToken="token-1", **arguments)["ScheduleArn"] == first["ScheduleArn"]
+        with pytest.raises(account.scheduler.exceptions.ConflictException):
+            create(ClientToken="token-2", **arguments)
+        account.scheduler.delete_schedule(Name=arguments["Name"])
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            {"expression": "cron(nonsense)"},
+            {"expression": "rate(1 minute)", "ScheduleExpressionTimezone": "Mars/X"},
+            {"expression": "at(2020-01-01T00:00:00)"},
+            {"expression": "rate(1 minute)", "target": {"Input": "not json"}},
+        ],
+    )
+    def test_nonsense_is_refused(self, account: Account, arguments: dict[str, Any]) -> None:
+        target = {"Arn": account.machine(), **arguments.pop("target", {})}
+        with pytest.raises(account.scheduler.exceptions.ValidationException):
+            account.schedule(arguments.pop("expression"), target, **arguments)
+
+    def test_an_unknown_group_is_not_found(self, account: Account) -> None:
+        with pytest.raises(account.scheduler.exceptions.ResourceNotFoundException):
+            account.schedule("rate(1 day)", {"Arn": account.machine()}, GroupName="nobody")
+
+    def test_a_missing_target_is_a_dead_letter(self, account: Account) -> None:
+        """W03."""
+        url, dead_letters = account.queue()
+        missing = account.machine().rpartition(":")[0] + ":nobody"
+        account.schedule(
+            self.at(account, 60),
+            {"Arn": missing, "Input": '{"a": 1}', "DeadLetterConfig": {"Arn": dead_letters}},
+        )
+        account.clock.advance(60)
+        (letter,) = account.messages(url)
+        assert json.loads(letter["Body"]) == {"a": 1}
+        assert "SCHEDULE_ARN" in letter["MessageAttributes"]
+
+
+class TestAsynchronousInvocations:
+    def test_a_failing_function_is_tried_three_times_then_tells_its_destination(
+        self, account: Account
+    ) -> None:
+        """W15."""
+        template = Path(__file__).parent / "data" / "asynchronous" / "template.yaml"
+        stack = account.cloud.deploy(template, {}, name="asynchronous")
+        function = stack.functions["FailingFunction"]
+        answer = account.cloud.client("lambda").invoke(
+            FunctionName=function.name, InvocationType="Event", Payload='{"name": "demo"}'
+        )
+        assert answer["StatusCode"] == 202
+        account.clock.advance(0)
+        (message,) = account.messages(stack.resources["Failures"])
+        record = json.loads(message["Body"])
+        assert record["requestContext"]["approximateInvokeCount"] == 3
+        assert record["requestPayload"] == {"name": "demo"}
+        assert record["responsePayload"]["errorType"] == "NamespaceInUseError"
+        logged = account.logs.filter_log_events(logGroupName=function.log_group_name)["events"]
+        assert sum(event["message"].startswith("START") for event in logged) == 3
+
+
+class TestRetries:
+    """Of the queue alone: which errors are tried again, and for how long."""
+
+    def test_a_delivery_that_is_too_old_is_given_up(self, account: Account) -> None:
+        from localcloud.events.delivery import GivenUp, NotDeliveredError, Retry
+
+        tries, ends = [], list[GivenUp]()
+
+        def attempt() -> None:
+            tries.append(account.clock.now())
+            raise NotDeliveredError("Throttled", "later", final=False)
+
+        retry = Retry(attempts=185, max_age=0.5, first_delay=10)
+        account.cloud.deliveries.submit(Delivery("arn:of:a:target", attempt, retry, ends.append))
+        account.clock.advance(0)
+        account.settle()
+        (end,) = ends
+        assert end.condition == "MaximumEventAgeInSeconds"
+        assert end.retries == len(tries) - 1 > 0
