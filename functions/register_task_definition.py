@@ -1,7 +1,7 @@
 """Register task definition: a revision only where the latest one of the family differs.
 
 RegisterTaskDefinition has no idempotency token, so a content hash in a tag takes its place: a call
-whose answer was lost is found here when the step runs again (T03).
+whose answer was lost is found here when the step runs again, and never sent again before (T03).
 """
 
 from __future__ import annotations
@@ -51,4 +51,4 @@ def handler(event: Event) -> Event:
     blueprint = Records(clients.dynamodb(), stack.table_name).held(
         event["environment"], event["generation"]
     )
-    return register_task_definition(blueprint, event["serviceName"], clients.ecs())
+    return register_task_definition(blueprint, event["serviceName"], clients.ecs_sent_once())

@@ -28,9 +28,18 @@ BOUNDED = Config(
 More attempts inside would hide throttling from it, and re-send calls whose outcome is unknown."""
 
 
+SENT_ONCE = BOUNDED.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+"""For calls without an idempotency token: a second attempt could do it twice (T03)."""
+
+
 @cache
 def ecs() -> ECSClient:
     return boto3.client("ecs", config=BOUNDED)
+
+
+@cache
+def ecs_sent_once() -> ECSClient:
+    return boto3.client("ecs", config=SENT_ONCE)
 
 
 @cache
