@@ -13,6 +13,7 @@ from bivouac.aws import clients, loggroups
 from bivouac.aws.faults import translated
 from bivouac.aws.records import Records
 from bivouac.blueprint import Blueprint
+from bivouac.errors import NotYetConsistentError
 from bivouac.observability import Event, step
 from bivouac.preflight import require_owned
 from bivouac.settings import StackSettings
@@ -36,11 +37,21 @@ def create_log_groups(
             require_owned(f"the log group {name}", tags, blueprint.stack, blueprint.environment)
         with translated(f"log group {name}"):
             if group is None:
-                client.create_log_group(logGroupName=name, tags=blueprint.ownership_tags)
+                _create(blueprint, name, client)
                 created.append(name)
             if group is None or group.retention_days != retention_days:
                 client.put_retention_policy(logGroupName=name, retentionInDays=retention_days)
     return {"created": created}
+
+
+def _create(blueprint: Blueprint, name: str, client: CloudWatchLogsClient) -> None:
+    """A group that appeared since the look may be our own call's, whose answer was lost (S21)."""
+    try:
+        client.create_log_group(logGroupName=name, tags=blueprint.ownership_tags)
+    except client.exceptions.ResourceAlreadyExistsException:
+        raise NotYetConsistentError(
+            f"log group {name}: it exists, and was not listed a moment ago"
+        ) from None
 
 
 @step
