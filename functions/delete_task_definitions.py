@@ -2,7 +2,7 @@
 
 ECS keeps a deleted revision in DELETE_IN_PROGRESS until nothing refers to it, so "deleting" is the
 honest outcome (T12). An existing definition that a request named is not ours and never touched.
-Repeating it is safe: revisions that are deleting are in no list any more.
+Repeating it is safe: revisions that are deleting already are only noted.
 """
 
 from __future__ import annotations
@@ -52,6 +52,10 @@ def _delete_family(deletion: Deletion, family: str, client: ECSClient) -> None:
             _, tags = ecs.describe_task_definition(client, arn)
             if deletion.owned(tags):
                 inactive.append(arn)
+    for arn in ecs.revisions(client, family, "DELETE_IN_PROGRESS"):
+        _, tags = ecs.describe_task_definition(client, arn)
+        if deletion.owned(tags):
+            deletion.note(KIND, _name(arn), Outcome.DELETING)
     for batch in batches(inactive, A_CALL):
         with translated(f"task definitions of {family}"):
             answer = client.delete_task_definitions(taskDefinitions=batch)

@@ -73,8 +73,10 @@ def families(client: ECSClient, prefix: str) -> Iterator[str]:
             yield from page["families"]
 
 
-def revisions(client: ECSClient, family: str, status: Literal["ACTIVE", "INACTIVE"]) -> list[str]:
-    """ARNs of a family's revisions; those in DELETE_IN_PROGRESS are in neither status."""
+def revisions(
+    client: ECSClient, family: str, status: Literal["ACTIVE", "INACTIVE", "DELETE_IN_PROGRESS"]
+) -> list[str]:
+    """ARNs of a family's revisions in this status."""
     with translated(f"task definition family {family}"):
         pages = client.get_paginator("list_task_definitions").paginate(
             familyPrefix=family, status=status
