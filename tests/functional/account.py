@@ -16,6 +16,13 @@ from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
+from check_services import check_services
+from create_cluster import create_cluster
+from create_log_groups import create_log_groups
+from create_namespace import create_namespace
+from create_service import create_service
+from register_task_definition import register_task_definition
+
 from bivouac.aws import clients
 from bivouac.aws.records import Records
 from bivouac.blueprint import Blueprint
@@ -24,13 +31,6 @@ from bivouac.deletion import Deletion
 from bivouac.planning import plan
 from bivouac.record import Record, Status
 from bivouac.settings import ExpirySettings
-from check_services import check_services
-from create_cluster import create_cluster
-from create_log_groups import create_log_groups
-from create_namespace import create_namespace
-from create_service import create_service
-from register_task_definition import register_task_definition
-
 from localcloud.account import ACCOUNT_ID, REGION, SECURITY_GROUP_ID, SUBNET_IDS
 from localcloud.strict import ControlPlane, mock_account
 from localcloud.tasks.scripted import ScriptedRuntime
@@ -43,12 +43,19 @@ ENVIRONMENT_APIS = ("ecs:", "servicediscovery:", "logs:")
 _MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:bivouac"
 CREATE_MACHINE = f"{_MACHINE}-create-environment"
 DELETE_MACHINE = f"{_MACHINE}-delete-environment"
-EXPIRY = ExpirySettings(
-    "bivouac-expiry", f"arn:aws:iam::{ACCOUNT_ID}:role/expiry", DELETE_MACHINE
-)
+EXPIRY = ExpirySettings("bivouac-expiry", f"arn:aws:iam::{ACCOUNT_ID}:role/expiry", DELETE_MACHINE)
 SETTLE_SECONDS = 30
 RETENTION_DAYS = 14
-_SERVICES = ("ecs", "servicediscovery", "logs", "ec2", "dynamodb", "scheduler", "stepfunctions")
+_CLIENTS = (
+    "ecs",
+    "ecs_sent_once",
+    "servicediscovery",
+    "logs",
+    "ec2",
+    "dynamodb",
+    "scheduler",
+    "stepfunctions",
+)
 
 VARIABLES = {
     "NAME_PREFIX": "bivouac",
@@ -68,8 +75,6 @@ VARIABLES = {
     "EXPIRY_SCHEDULE_GROUP": EXPIRY.schedule_group,
     "EXPIRY_ROLE_ARN": EXPIRY.role_arn,
     "DELETE_STATE_MACHINE_ARN": DELETE_MACHINE,
-    "POWERTOOLS_SERVICE_NAME": "bivouac",
-    "POWERTOOLS_METRICS_NAMESPACE": "Bivouac",
 }
 """What template.yaml gives the functions."""
 
@@ -274,10 +279,10 @@ def bivouac_account() -> Iterator[BivouacAccount]:
 
 @contextmanager
 def _noting(account: BivouacAccount) -> Iterator[None]:
-    for service in _SERVICES:
+    for service in _CLIENTS:
         account.client(service).meta.events.register("before-call", account.note)
     try:
         yield
     finally:
-        for service in _SERVICES:
+        for service in _CLIENTS:
             account.client(service).meta.events.unregister("before-call", account.note)

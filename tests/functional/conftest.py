@@ -1,10 +1,12 @@
 """Each function on the strict fake: AWS's rules, in this process, at the test's own pace."""
 
-from __future__ import annotations
-
+import os
 from collections.abc import Iterator
 
 import pytest
+
+# Powertools reads them when a function's module is first imported.
+os.environ.update(POWERTOOLS_SERVICE_NAME="bivouac", POWERTOOLS_METRICS_NAMESPACE="Bivouac")
 
 from tests.functional.account import BivouacAccount, bivouac_account
 

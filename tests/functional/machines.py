@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from bivouac import errors
-
 from tests.functional.account import BivouacAccount, execution
 
 Event = dict[str, Any]
@@ -124,7 +123,7 @@ class Machines:
                 **held,
                 "expiresAt": opened["expiresAt"],
                 "check": check,
-                "probes": [answered(check["targets"])],
+                "probes": {"private": answered(check["targets"]), "public": answered([])},
             },
         )
 

@@ -1,0 +1,139 @@
+"""Every AWS call of a create and of a delete, hit by every kind of fault that can hit it.
+
+Whatever was interrupted, repeating the step as the state machine does must end in exactly what an
+undisturbed run leaves: nothing twice, nothing missing, nothing foreign touched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.faults.injection import ON_CHANGES, Fault, Injection, at, injected, kinds
+from tests.functional.account import BivouacAccount, bivouac_account
+from tests.functional.inventory import Inventory, foreign_neighbours, inventory
+from tests.functional.machines import CREATE_STEPS, DELETE_STEPS, Machines
+from tests.requests import environment
+
+REQUEST = environment()
+DELETION = {"environment": "demo", "reason": "asked for"}
+FAULTS = (*ON_CHANGES, Fault.WRAPPED_THROTTLE)
+
+
+@dataclass
+class Run:
+    """One run of a state machine: which calls belong to which step, and what it left."""
+
+    calls: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    """By step: the number of each call in the run, and its name."""
+    output: dict[str, Any] = field(default_factory=dict)
+    left: Inventory = field(default_factory=dict)
+
+
+def run(account: BivouacAccount, deletes: bool) -> Run:
+    """Create the environment, or delete it, and say what happened."""
+    begun: list[tuple[str, int]] = []
+    machines = Machines(account, lambda step: begun.append((step, len(account.calls))))
+    account.forget_calls()
+    output = machines.delete(DELETION) if deletes else machines.create(REQUEST)
+    done = Run(output=output)
+    ends = [start for _, start in begun[1:]] + [len(account.calls)]
+    for (step, start), end in zip(begun, ends, strict=True):
+        numbered = list(enumerate(account.calls[start:end], start + 1))
+        done.calls.setdefault(step, []).extend(numbered)
+    done.left = inventory(account)
+    return done
+
+
+@cache
+def undisturbed() -> tuple[Run, Run]:
+    with bivouac_account() as account:
+        foreign_neighbours(account)
+        return run(account, deletes=False), run(account, deletes=True)
+
+
+def outcomes(receipt: dict[str, Any]) -> dict[tuple[str, str], str]:
+    return {(item["kind"], item["name"]): item["outcome"] for item in receipt["receipt"]["items"]}
+
+
+def test_an_undisturbed_run_makes_one_of_each_and_takes_away_all_of_it() -> None:
+    """D14, D16, D18: the measure for every disturbed run below."""
+    created, deleted = undisturbed()
+
+    assert [line for line in created.left["namespaces"] if line == "bivouac-demo"]
+    assert len([line for line in created.left["clusters"] if line.startswith("bivouac-demo ")]) == 1
+    assert [line for line in created.left["services"] if line.startswith("bivouac-demo/")] == [
+        "bivouac-demo/web ACTIVE 1/1, 1 deployment(s), bivouac-demo--web:1",
+    ]
+    assert created.left["records"] == ["demo 1 READY"]
+    assert created.left["schedules"] == ["demo-expiry"]
+
+    assert deleted.output["complete"]
+    assert deleted.left["records"] == ["demo 2 DELETED"]
+    assert deleted.left["schedules"] == []
+    assert {key: lines for key, lines in deleted.left.items() if key != "records"} == {
+        "clusters": ["bivouac-demo-2 ACTIVE not ours", "theirs ACTIVE not ours"],
+        "services": ["theirs/web ACTIVE 1/1, 1 deployment(s), theirs:1"],
+        "tasks": ["theirs service:web RUNNING"],
+        "definitions": [
+            "bivouac-demo--webshop:1 ACTIVE",
+            "bivouac-demo-2--web:1 ACTIVE",
+            "theirs:1 ACTIVE",
+        ],
+        "namespaces": ["theirs"],
+        "discovery": ["web with 1 instance(s)"],
+        "logs": ["/bivouac-demo-2/web None", "/bivouac-demo/theirs None", "/theirs None"],
+        "schedules": [],
+    }
+    retained = [key for key, outcome in outcomes(deleted.output).items() if outcome == "RETAINED"]
+    assert sorted(name.rpartition("/")[2] for _, name in retained) == [
+        "bivouac-demo--webshop:1",
+        "theirs",
+    ]
+
+
+def disturbances(step: str, fault: Fault, deletes: bool) -> list[tuple[int, str]]:
+    """The calls of a step that the fault can hit."""
+    calls = undisturbed()[deletes].calls[step]
+    return [(number, call) for number, call in calls if fault in kinds(call)]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("step", CREATE_STEPS)
+def test_a_create_interrupted_at_any_call_ends_as_if_nothing_had_happened(
+    step: str, fault: Fault
+) -> None:
+    """S01, S03, S20, S21, T02, T03, N01, N02, C03, W17: safe to repeat, nothing is made twice."""
+    wanted = undisturbed()[0]
+    for number, call in disturbances(step, fault, deletes=False):
+        with bivouac_account() as account:
+            foreign_neighbours(account)
+            with injected(Injection(account, fault, at(number))) as injection:
+                done = run(account, deletes=False)
+            where = f"{fault.value}, at call {number} of {step}: {call}"
+            assert injection.struck, where
+            assert done.left == wanted.left, where
+            assert done.output["status"] == "READY", where
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("step", DELETE_STEPS)
+def test_a_delete_interrupted_at_any_call_leaves_nothing_of_ours_and_all_that_is_foreign(
+    step: str, fault: Fault
+) -> None:
+    """D04, D05, D10, D18, N12, N13, S20, S21: complete, with nothing foreign touched."""
+    wanted = undisturbed()[1]
+    for number, call in disturbances(step, fault, deletes=True):
+        with bivouac_account() as account:
+            foreign_neighbours(account)
+            Machines(account).create(REQUEST)
+            with injected(Injection(account, fault, at(number))) as injection:
+                done = run(account, deletes=True)
+            where = f"{fault.value}, at call {number} of {step}: {call}"
+            assert injection.struck, where
+            assert done.left == wanted.left, where
+            assert done.output["complete"], f"{where}: {done.output['cause']}"
+            assert outcomes(done.output).keys() == outcomes(wanted.output).keys(), where
