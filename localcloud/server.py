@@ -10,6 +10,7 @@ import errno
 import io
 import json
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
@@ -139,16 +140,7 @@ class Server:
     def __init__(self, port: int) -> None:
         self._map: dict[int, Any] = {}
         try:
-            server = create_server(
-                _not_yet,
-                map=self._map,
-                host="127.0.0.1",
-                port=port,
-                threads=THREADS,
-                ident=None,
-                clear_untrusted_proxy_headers=False,
-                connection_limit=1000,
-            )
+            listener = socket.create_server(("127.0.0.1", port))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
@@ -156,9 +148,18 @@ class Server:
                 f"port {port} on 127.0.0.1 is in use by another program: "
                 "end it, or set LOCALCLOUD_PORT to a free port"
             ) from error
+        self.port: int = listener.getsockname()[1]
+        server = create_server(
+            _not_yet,
+            map=self._map,
+            sockets=[listener],
+            threads=THREADS,
+            ident=None,
+            clear_untrusted_proxy_headers=False,
+            connection_limit=1000,
+        )
         assert isinstance(server, TcpWSGIServer)
         self._server = server
-        self.port: int = server.effective_port
         self._closing = False
         self._thread = threading.Thread(target=self._serve, name="endpoint", daemon=True)
 
