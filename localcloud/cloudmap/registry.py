@@ -7,13 +7,13 @@ with the control plane's lock held.
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from localcloud.account import Account, random_id
 from localcloud.cloudmap import answers, errors
-from localcloud.cloudmap.model import Instance, Namespace, Operation, OperationType, Service
+from localcloud.cloudmap.model import Instance, Namespace, OperationType, Service
+from localcloud.cloudmap.operations import AsynchronousOperations
 from localcloud.guarded_clock import GuardedClock
 from localcloud.paging import InvalidTokenError, page
 from localcloud.timings import Timings
@@ -37,16 +37,15 @@ class CloudMap:
         self._order = itertools.count(1)
         self._namespaces: dict[str, Namespace] = {}
         self._services: dict[str, Service] = {}
-        self._operations: dict[str, Operation] = {}
+        self._asynchronous = AsynchronousOperations(clock)
         self._names_ever_used: set[str] = set()
         self._service_ids: dict[tuple[str, str], str] = {}
-        self._failures: dict[str, deque[tuple[str, str]]] = {}
 
     # --- for tests and for ECS ---------------------------------------------------------------
 
     def fail_next(self, operation: OperationType, code: str, message: str = "") -> None:
         """Let the next operation of this type be accepted and then FAIL (N04, N14, D12)."""
-        self._failures.setdefault(operation, deque()).append((code, message or code))
+        self._asynchronous.fail_next(operation, code, message)
 
     def namespace_called(self, name: str) -> Namespace | None:
         """A namespace by name, also one that is still being created."""
@@ -77,7 +76,7 @@ class CloudMap:
                 f"The limit of {NAMESPACES_PER_REGION} namespaces in this Region is reached."
             )
         namespace_id = f"ns-{random_id(16)}"
-        operation = self._new_operation("CREATE_NAMESPACE", {"NAMESPACE": namespace_id})
+        operation = self._asynchronous.begin("CREATE_NAMESPACE", {"NAMESPACE": namespace_id})
         namespace = Namespace(
             id=namespace_id,
             arn=self._account.arn("servicediscovery", f"namespace/{namespace_id}"),
@@ -96,7 +95,7 @@ class CloudMap:
             if operation.status == "FAIL":
                 del self._namespaces[namespace_id]
 
-        self._run(operation, self._timings.namespace_operation, finished)
+        self._asynchronous.run(operation, self._timings.namespace_operation, finished)
         return namespace
 
     def create_service_for(
@@ -197,14 +196,14 @@ class CloudMap:
                 "Namespace has associated services; "
                 "delete the services before deleting the namespace"
             )
-        operation = self._new_operation("DELETE_NAMESPACE", {"NAMESPACE": namespace.id})
+        operation = self._asynchronous.begin("DELETE_NAMESPACE", {"NAMESPACE": namespace.id})
         namespace.deleting = operation
 
         def finished() -> None:
             if operation.status == "SUCCESS":
                 del self._namespaces[namespace.id]
 
-        self._run(operation, self._timings.namespace_operation, finished)
+        self._asynchronous.run(operation, self._timings.namespace_operation, finished)
         return {"OperationId": operation.id}
 
     def get_namespace(self, request: Request) -> Answer:
@@ -263,7 +262,7 @@ class CloudMap:
         """Accepted for any service that exists now; FAILs when it is gone by then (D12)."""
         service = self._existing_service(request["ServiceId"])
         instance_id: str = request["InstanceId"]
-        operation = self._new_operation(
+        operation = self._asynchronous.begin(
             "REGISTER_INSTANCE", {"SERVICE": service.id, "INSTANCE": instance_id}
         )
 
@@ -275,7 +274,7 @@ class CloudMap:
             elif operation.status == "SUCCESS":
                 self.put_instance(service, instance_id, request["Attributes"])
 
-        self._run(operation, self._timings.registration, finished)
+        self._asynchronous.run(operation, self._timings.registration, finished)
         return {"OperationId": operation.id}
 
     def deregister_instance(self, request: Request) -> Answer:
@@ -285,7 +284,7 @@ class CloudMap:
             raise errors.duplicate_request(
                 instance.deregistering.id, "The operation is already in progress."
             )
-        operation = self._new_operation(
+        operation = self._asynchronous.begin(
             "DEREGISTER_INSTANCE", {"SERVICE": service.id, "INSTANCE": instance.id}
         )
         instance.deregistering = operation
@@ -294,7 +293,7 @@ class CloudMap:
             if operation.status == "SUCCESS":
                 self.drop_instance(service, instance.id)
 
-        self._run(operation, self._timings.registration, finished)
+        self._asynchronous.run(operation, self._timings.registration, finished)
         return {"OperationId": operation.id}
 
     def get_instance(self, request: Request) -> Answer:
@@ -340,9 +339,7 @@ class CloudMap:
         }
 
     def get_operation(self, request: Request) -> Answer:
-        operation = self._operations.get(request["OperationId"])
-        if operation is None:
-            raise errors.operation_not_found(request["OperationId"])
+        operation = self._asynchronous.operation(request["OperationId"])
         return {"Operation": answers.operation_detail(operation)}
 
     def tag_resource(self, request: Request) -> Answer:
@@ -374,31 +371,6 @@ class CloudMap:
             operation.id,
             f"Another operation of type CreateHttpNamespace and id {operation.id} is in progress",
         )
-
-    def _new_operation(self, kind: OperationType, targets: dict[str, str]) -> Operation:
-        now = self._clock.now()
-        operation = Operation(f"{random_id(32)}-{random_id(8)}", kind, targets, now, now)
-        self._operations[operation.id] = operation
-        return operation
-
-    def _run(self, operation: Operation, seconds: float, finished: Callable[[], None]) -> None:
-        """SUBMITTED, half-way PENDING, then SUCCESS, or FAIL where a test asked for it."""
-
-        def pending() -> None:
-            operation.status, operation.updated = "PENDING", self._clock.now()
-
-        def end() -> None:
-            failures = self._failures.get(operation.type)
-            if failures:
-                operation.error_code, operation.error_message = failures.popleft()
-                operation.status = "FAIL"
-            else:
-                operation.status = "SUCCESS"
-            operation.updated = self._clock.now()
-            finished()
-
-        self._clock.call_later(seconds / 2, pending)
-        self._clock.call_later(seconds, end)
 
     def _existing_namespace(self, identifier: str) -> Namespace:
         found = self.namespace(identifier)

@@ -14,7 +14,7 @@ from localcloud.ecs.model import (
     Task,
     TaskDefinition,
 )
-from localcloud.ecs.validation import CURRENT_PLATFORM_VERSION
+from localcloud.ecs.service_rules import CURRENT_PLATFORM_VERSION
 
 Answer = dict[str, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from localcloud.account import Account
-from localcloud.ecs import answers, errors, validation
+from localcloud.ecs import answers, errors, name_rules, service_rules
 from localcloud.ecs.listing import one_page
 from localcloud.ecs.model import Cluster, ClusterAttachment
 from localcloud.ecs.roles import require_service_linked_role
@@ -66,8 +66,8 @@ class Clusters:
 
     def create(self, request: Request) -> Answer:
         name = request.get("clusterName", "default")
-        validation.check_name("Cluster name", name)
-        validation.check_tags(request.get("tags", []))
+        name_rules.check_name("Cluster name", name)
+        name_rules.check_tags(request.get("tags", []))
         existing = self._by_name.get(name)
         if existing is not None and existing.status != "INACTIVE":
             if existing.request != request:
@@ -78,7 +78,7 @@ class Clusters:
             return {"cluster": answers.cluster(existing, ALL_PARTS)}
         require_service_linked_role(self._account)
         providers = request.get("capacityProviders", [])
-        unknown = [item for item in providers if item not in validation.FARGATE_PROVIDERS]
+        unknown = [item for item in providers if item not in service_rules.FARGATE_PROVIDERS]
         if unknown:
             raise errors.unsupported(
                 f"The local cloud plays FARGATE and FARGATE_SPOT only, not {', '.join(unknown)}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from localcloud.ecs import answers, errors, validation
+from localcloud.ecs import answers, errors, name_rules
 from localcloud.ecs.clusters import Clusters
 from localcloud.ecs.model import Cluster, Service, Task, TaskDefinition
 from localcloud.ecs.task_definitions import TaskDefinitions
@@ -30,12 +30,12 @@ class ResourceTags:
         }
 
     def tag(self, request: Request) -> Answer:
-        validation.check_tags(request["tags"])
+        name_rules.check_tags(request["tags"])
         tags = self._resource(request["resourceArn"]).tags
         wanted = {tag["key"]: tag["value"] for tag in request["tags"]}
-        if len(tags | wanted) > validation.MOST_TAGS:
+        if len(tags | wanted) > name_rules.MOST_TAGS:
             raise errors.invalid_parameter(
-                f"A resource can have at most {validation.MOST_TAGS} tags."
+                f"A resource can have at most {name_rules.MOST_TAGS} tags."
             )
         tags.update(wanted)
         return {}

@@ -10,8 +10,8 @@ from localcloud.cloudmap.model import Namespace
 from localcloud.cloudmap.registry import MANAGED_BY_ECS, CloudMap
 from localcloud.ecs import errors
 from localcloud.ecs.model import Endpoint, Service, ServiceConnect, Task, TaskDefinition
+from localcloud.ecs.name_rules import check_namespace_name
 from localcloud.ecs.runtime_calls import RuntimeCalls
-from localcloud.ecs.validation import check_namespace_name
 from localcloud.tasks.runtime import ClientAlias, Ingress
 
 
@@ -80,7 +80,7 @@ class ServiceConnectPlane:
             taken = self._cloudmap.service_named(namespace, item["discoveryName"])
             if taken is not None and (owner_id is None or self._owners.get(key) != owner_id):
                 raise errors.invalid_parameter(f"SC service is already used by {namespace.arn}")
-            wanted = {(alias["dnsName"], alias["port"]) for alias in item.get("clientAliases", [])}
+            wanted = {(alias["dnsName"], alias["port"]) for alias in item["clientAliases"]}
             for endpoint in self._endpoints_in(namespace.id):
                 clash = wanted & {(alias.dns_name, alias.port) for alias in endpoint.aliases}
                 if clash and self._owners[endpoint.key] != owner_id:
@@ -177,7 +177,7 @@ class ServiceConnectPlane:
         )
         aliases = tuple(
             ClientAlias(alias["dnsName"], alias["port"], key, ingress.app_protocol)
-            for alias in item.get("clientAliases", [])
+            for alias in item["clientAliases"]
         )
         return Endpoint(key, name, record.arn, ingress, aliases)
 
@@ -200,9 +200,8 @@ class ServiceConnectPlane:
 def _completed_service(item: Mapping[str, Any], namespace: Namespace) -> dict[str, Any]:
     discovery_name = item.get("discoveryName", item["portName"])
     completed = {**item, "discoveryName": discovery_name}
-    if "clientAliases" in item:
-        completed["clientAliases"] = [
-            {"dnsName": f"{discovery_name}.{namespace.name}", **alias}
-            for alias in item["clientAliases"]
-        ]
+    completed["clientAliases"] = [
+        {"dnsName": f"{discovery_name}.{namespace.name}", **alias}
+        for alias in item["clientAliases"]
+    ]
     return completed

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from localcloud.account import Account
-from localcloud.ecs import answers, errors, validation
+from localcloud.ecs import answers, errors, name_rules, service_rules
 from localcloud.ecs.clusters import Clusters
 from localcloud.ecs.listing import one_page
 from localcloud.ecs.model import Cluster, Deployment, Service, ServiceConnect, TaskDefinition
@@ -65,10 +65,10 @@ class Services:
         }
 
     def create(self, request: Request) -> Answer:
-        validation.check_name("Service name", request["serviceName"])
-        validation.check_client_token(request.get("clientToken", "-"))
-        validation.check_tags(request.get("tags", []))
-        validation.check_what_is_played(request)
+        name_rules.check_name("Service name", request["serviceName"])
+        name_rules.check_client_token(request.get("clientToken", "-"))
+        name_rules.check_tags(request.get("tags", []))
+        service_rules.check_what_is_played(request)
         cluster = self._clusters.active(request.get("cluster"))
         if self._clock.now() < cluster.visible_at:
             raise errors.cluster_not_found()  # C08
@@ -86,7 +86,7 @@ class Services:
         return {"service": answers.service(service, with_tags=True)}
 
     def update(self, request: Request) -> Answer:
-        validation.check_what_is_played(request)
+        service_rules.check_what_is_played(request)
         cluster = self._clusters.active(request.get("cluster"))
         service = self._existing(cluster, request["service"])
         if service.status != "ACTIVE":
@@ -103,7 +103,7 @@ class Services:
             connect = self._completed_connect(effective, cluster, definition, service)
         if before.connect is not None:
             ports = [endpoint.ingress.port_name for endpoint in before.connect.endpoints]
-            validation.check_ports_unchanged(before.task_definition, definition, ports)
+            service_rules.check_ports_unchanged(before.task_definition, definition, ports)
         configuration = service.deployment_configuration
         service.deployment_configuration = _deployment_configuration(request, configuration)
         service.desired_count = request.get("desiredCount", service.desired_count)
@@ -193,10 +193,10 @@ class Services:
         definition: TaskDefinition,
         strategy: list[dict[str, Any]],
     ) -> None:
-        validation.check_launch(request, cluster.capacity_providers)
-        validation.check_deployment_configuration(request.get("deploymentConfiguration", {}))
+        service_rules.check_launch(request, cluster.capacity_providers)
+        service_rules.check_deployment_configuration(request.get("deploymentConfiguration", {}))
         fargate = request.get("launchType") == "FARGATE" or bool(strategy)
-        validation.check_compatibility(request, definition, fargate=fargate)
+        service_rules.check_compatibility(request, definition, fargate=fargate)
         configuration = request.get("networkConfiguration", {}).get("awsvpcConfiguration")
         if configuration is not None:
             self._check_network(configuration)
@@ -226,7 +226,7 @@ class Services:
         configuration = request.get("serviceConnectConfiguration")
         if configuration is None:
             return None
-        validation.check_service_connect(configuration, definition, request)
+        service_rules.check_service_connect(configuration, definition, request)
         completed = self._connect.completed(configuration, cluster.namespace_arn)
         if completed["enabled"]:
             self._connect.check_free(completed, owner.id if owner is not None else None)
@@ -284,7 +284,7 @@ class Services:
             updated_at=now,
             launch_type=service.launch_type,
             capacity_provider_strategy=service.capacity_provider_strategy,
-            platform_version=validation.CURRENT_PLATFORM_VERSION
+            platform_version=service_rules.CURRENT_PLATFORM_VERSION
             if version == "LATEST"
             else version,
             network_configuration=service.network_configuration,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from localcloud.account import Account
-from localcloud.ecs import answers, errors, validation
+from localcloud.ecs import answers, errors, name_rules, task_definition_rules
 from localcloud.ecs.listing import one_page
 from localcloud.ecs.model import Cluster, TaskDefinition
 from localcloud.guarded_clock import GuardedClock
@@ -65,8 +65,8 @@ class TaskDefinitions:
         return self._families.get(family, {}).get(int(revision))
 
     def register(self, request: Request) -> Answer:
-        validation.check_task_definition(request)
-        validation.check_tags(request.get("tags", []))
+        task_definition_rules.check_task_definition(request)
+        name_rules.check_tags(request.get("tags", []))
         definition = _completed(request)
         family = definition["family"]
         revision = self._last_revision.get(family, 0) + 1
@@ -231,7 +231,7 @@ def _completed_port(mapping: Mapping[str, Any], network_mode: str) -> dict[str, 
 def _compatibilities(definition: Mapping[str, Any]) -> list[str]:
     """What the definition could run on, asked for or not."""
     awsvpc = definition["networkMode"] == "awsvpc"
-    size = validation.fargate_size(definition.get("cpu"), definition.get("memory"))
+    size = task_definition_rules.fargate_size(definition.get("cpu"), definition.get("memory"))
     privileged = any(c.get("privileged") for c in definition["containerDefinitions"])
     if awsvpc and size is None and not privileged:
         return ["EC2", "FARGATE"]

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 import boto3
-import botocore.session
 from botocore.exceptions import ClientError
-from botocore.loaders import Loader
 
-from localcloud.account import EXECUTION_ROLE_NAME, SECURITY_GROUP_ID, SUBNET_IDS
+from localcloud.account import EXECUTION_ROLE_NAME, REGION, SECURITY_GROUP_ID, SUBNET_IDS
 from localcloud.clock import ManualClock
 from localcloud.strict import ControlPlane
 from localcloud.tasks.scripted import ScriptedRuntime
 
-_MODELS = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH])
-"""Read once for all tests: the services' models are most of what a new client costs."""
-
 LONG_ENOUGH = 5.0
 """Seconds of the test's clock in which anything settles."""
+
+
+@cache
+def _client(service: str) -> Any:
+    """One for all tests of a process: it has no state, and making it costs more than a test."""
+    session: Any = boto3.Session(region_name=REGION)
+    return session.client(service)
 
 
 @dataclass
@@ -27,21 +30,26 @@ class Cloud:
     """The strict cloud and its clients, with the steps that most stories begin with."""
 
     plane: ControlPlane
-    ecs: Any = field(init=False)
-    cloudmap: Any = field(init=False)
-    ec2: Any = field(init=False)
-    logs: Any = field(init=False)
-    iam: Any = field(init=False)
 
-    def __post_init__(self) -> None:
-        core = botocore.session.get_session()
-        core.register_component("data_loader", _MODELS)
-        session = boto3.Session(botocore_session=core)
-        self.ecs = session.client("ecs")
-        self.cloudmap = session.client("servicediscovery")
-        self.ec2 = session.client("ec2")
-        self.logs = session.client("logs")
-        self.iam = session.client("iam")
+    @property
+    def ecs(self) -> Any:
+        return _client("ecs")
+
+    @property
+    def cloudmap(self) -> Any:
+        return _client("servicediscovery")
+
+    @property
+    def ec2(self) -> Any:
+        return _client("ec2")
+
+    @property
+    def logs(self) -> Any:
+        return _client("logs")
+
+    @property
+    def iam(self) -> Any:
+        return _client("iam")
 
     @property
     def clock(self) -> ManualClock:

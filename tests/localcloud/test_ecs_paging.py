@@ -37,7 +37,7 @@ def test_services_of_a_namespace(cloud: Cloud) -> None:
     cloud.cluster()
     cloud.task_definition()
     for number in range(5):
-        endpoint = {"discoveryName": f"w-{number}", "clientAliases": []}
+        endpoint = {"discoveryName": f"w-{number}", "clientAliases": [{"port": 80}]}
         cloud.service(
             f"w-{number}",
             desiredCount=0,

@@ -52,7 +52,9 @@ REFUSED = [
         "The DNS name that you provided is invalid",
         id="S11, upper case",
     ),
-    pytest.param({"discoveryName": "Web"}, "discoveryName 'Web' is invalid", id="discovery name"),
+    pytest.param({"clientAliases": []}, "has no clientAliases", id="no alias"),
+    pytest.param({"discoveryName": "Web"}, "discoveryName 'Web' is invalid", id="upper case"),
+    pytest.param({"discoveryName": "-web"}, "discoveryName '-web' is invalid", id="hyphen first"),
 ]
 
 
@@ -152,7 +154,9 @@ def test_an_alias_is_unique_in_a_namespace(cloud: Cloud, namespace: str) -> None
 def test_the_endpoints_of_a_task_need_ports_of_their_own(cloud: Cloud, namespace: str) -> None:
     """S12."""
     configuration = connected(namespace)
-    configuration["services"].append({"portName": "http", "discoveryName": "again"})
+    configuration["services"].append(
+        {"portName": "http", "discoveryName": "again", "clientAliases": [{"port": 81}]}
+    )
     with refused("InvalidParameterException") as error:
         cloud.service(serviceConnectConfiguration=configuration)
     assert "ingress ports" in error.message

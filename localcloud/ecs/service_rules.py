@@ -1,0 +1,198 @@
+"""What ECS refuses of a new or changed service beyond the shape of its model. Pure.
+
+The ids are those of the failure-mode catalogue; texts marked there as unknown are our own words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from localcloud.ecs import errors
+from localcloud.ecs.model import TaskDefinition
+from localcloud.ecs.task_definition_rules import check_log_configuration
+
+Request = Mapping[str, Any]
+
+PLATFORM_VERSIONS = ("LATEST", "1.4.0", "1.3.0", "1.2.0", "1.1.0", "1.0.0")
+CURRENT_PLATFORM_VERSION = "1.4.0"
+FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
+MOST_CONNECT_TASKS = 1000
+"""Tasks of one Service Connect service (S24)."""
+
+_DNS_NAME = re.compile(r"[a-z0-9_.][a-z0-9_.-]{0,126}")
+_DISCOVERY_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}")
+
+_NOT_PLAYED = (
+    "loadBalancers",
+    "serviceRegistries",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+    "gatewayConnectors",
+    "placementConstraints",
+    "placementStrategy",
+)
+
+
+def check_what_is_played(request: Request) -> None:
+    """Refuse what the local cloud would otherwise silently leave out."""
+    asked = [member for member in _NOT_PLAYED if request.get(member)]
+    if asked:
+        raise errors.unsupported(f"The local cloud does not play: {', '.join(asked)}.")
+    controller = request.get("deploymentController", {}).get("type", "ECS")
+    strategy = request.get("deploymentConfiguration", {}).get("strategy", "ROLLING")
+    scheduling = request.get("schedulingStrategy", "REPLICA")
+    if (controller, strategy, scheduling) != ("ECS", "ROLLING", "REPLICA"):
+        raise errors.unsupported(
+            "The local cloud plays rolling deployments (ECS) of REPLICA services only, "
+            f"not {controller}, {strategy}, {scheduling}."
+        )
+
+
+def check_launch(request: Request, cluster_providers: Sequence[str]) -> None:
+    """Launch type, capacity providers and platform version fit together (S13, S23)."""
+    strategy = request.get("capacityProviderStrategy", [])
+    if strategy and "launchType" in request:
+        raise errors.invalid_parameter(
+            "Specifying both a launch type and capacity provider strategy is not supported. "
+            "Remove one and try again."
+        )
+    for item in strategy:
+        if item["capacityProvider"] not in cluster_providers:
+            raise errors.invalid_parameter(
+                "The specified capacity provider strategy cannot contain a capacity provider "
+                "that is not associated with the cluster. Associate the capacity provider with "
+                "the cluster and try again."
+            )
+    version = request.get("platformVersion", "LATEST")
+    if version not in PLATFORM_VERSIONS:
+        raise errors.EcsError(
+            "PlatformUnknownException", f"The specified platform version {version} does not exist."
+        )
+
+
+def check_compatibility(request: Request, definition: TaskDefinition, *, fargate: bool) -> None:
+    """The task definition can be launched where the service asks for it."""
+    if fargate and "FARGATE" not in definition.compatibilities:
+        raise errors.invalid_parameter("Task definition does not support launch_type FARGATE.")
+    awsvpc = definition.definition.get("networkMode") == "awsvpc"
+    if awsvpc and "awsvpcConfiguration" not in request.get("networkConfiguration", {}):
+        raise errors.invalid_parameter(  # S14
+            "Network Configuration must be provided when networkMode 'awsvpc' is specified."
+        )
+    if request.get("enableExecuteCommand") and "taskRoleArn" not in definition.definition:
+        raise errors.invalid_parameter(
+            "The service couldn't be created because a valid taskRoleArn is not being used. "
+            "Specify a valid task role in your task definition and try again."
+        )
+
+
+def check_deployment_configuration(configuration: Request) -> None:
+    most = configuration.get("maximumPercent", 200)
+    least = configuration.get("minimumHealthyPercent", 100)
+    if least > 100 or least < 0 or most < 100 or most > 200:
+        raise errors.invalid_parameter(
+            "Both maximumPercent (100 to 200) and minimumHealthyPercent (0 to 100) "
+            "must be in their range."
+        )
+    if least == most == 100:
+        raise errors.invalid_parameter(
+            "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block "
+            "deployments."
+        )
+
+
+def check_service_connect(
+    configuration: Request, definition: TaskDefinition, request: Request
+) -> None:
+    """S08, S10, S11, S12 within one service, S13, S24 and T15; the namespace is not looked at."""
+    if not configuration["enabled"]:
+        return
+    if definition.definition.get("networkMode") not in ("awsvpc", "bridge"):
+        raise errors.invalid_parameter(
+            "Service Connect supports the network modes awsvpc and bridge only."
+        )
+    if definition.definition.get("memory") is None:
+        raise errors.invalid_parameter(
+            "Service Connect requires a task definition with task-level memory."
+        )
+    if request.get("platformVersion", "LATEST") not in ("LATEST", CURRENT_PLATFORM_VERSION):
+        raise errors.EcsError(
+            "PlatformTaskDefinitionIncompatibilityException",
+            "Service Connect requires platform version 1.4.0 or later.",
+        )
+    if request.get("desiredCount", 0) > MOST_CONNECT_TASKS:
+        raise errors.invalid_parameter(
+            f"A Service Connect service can have at most {MOST_CONNECT_TASKS} tasks."
+        )
+    if "logConfiguration" in configuration:
+        check_log_configuration(configuration["logConfiguration"], fargate=False)
+    services = configuration.get("services", [])
+    for service in services:
+        _check_connect_service(service, definition)
+    ports = Counter(_ingress_port(service, definition) for service in services)
+    repeated = [str(port) for port, times in ports.items() if times > 1]
+    if repeated:
+        raise errors.invalid_parameter(
+            f"Service Connect services of a task need different ingress ports: "
+            f"{', '.join(repeated)} is used more than once."
+        )
+
+
+def check_ports_unchanged(
+    old: TaskDefinition, new: TaskDefinition, port_names: Sequence[str]
+) -> None:
+    """The protocol of a Service Connect port cannot change while its service lives (T14)."""
+    for port_name in port_names:
+        before, after = old.port_mapping(port_name), new.port_mapping(port_name)
+        if before is None or after is None:
+            continue
+        for member in ("protocol", "appProtocol"):
+            if before.get(member) != after.get(member):
+                raise errors.invalid_parameter(
+                    f"{member} of port {port_name} cannot be changed from {before.get(member)} to "
+                    f"{after.get(member)}: delete the service and create it again."
+                )
+
+
+def _check_connect_service(service: Request, definition: TaskDefinition) -> None:
+    port_name = service["portName"]
+    if definition.port_mapping(port_name) is None:
+        raise errors.invalid_parameter(
+            f"portName({port_name}) does not refer to any named PortMapping "
+            "in the container definitions"
+        )
+    discovery_name = service.get("discoveryName", port_name)
+    if not _DISCOVERY_NAME.fullmatch(discovery_name):
+        raise errors.invalid_parameter(
+            f"discoveryName {discovery_name!r} is invalid: up to 64 lowercase letters, numbers, "
+            "underscores (_), and hyphens (-), not starting with a hyphen."
+        )
+    aliases = service.get("clientAliases", [])
+    if not aliases:  # the documentation of ServiceConnectService; the text is our own
+        raise errors.invalid_parameter(
+            f"portName({port_name}) has no clientAliases: provide one with at least its port."
+        )
+    if len(aliases) > 1:
+        raise errors.invalid_parameter(f"{len(aliases)} clientAliases exceeds the max limit of 1")
+    for alias in aliases:
+        dns_name = alias.get("dnsName")
+        if dns_name is not None and not _DNS_NAME.fullmatch(dns_name):
+            raise errors.invalid_parameter(
+                f"The DNS name that you provided is invalid: {dns_name!r}"
+            )
+    timeout = service.get("timeout", {})
+    mapping = definition.port_mapping(port_name) or {}
+    if "perRequestTimeoutSeconds" in timeout and "appProtocol" not in mapping:  # P10
+        raise errors.invalid_parameter(
+            f"perRequestTimeoutSeconds is not supported for portName({port_name}), "
+            "which has no appProtocol."
+        )
+
+
+def _ingress_port(service: Request, definition: TaskDefinition) -> int:
+    mapping = definition.port_mapping(service["portName"]) or {}
+    port: int = service.get("ingressPortOverride") or mapping["containerPort"]
+    return port
