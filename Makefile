@@ -55,7 +55,7 @@ deploy: build ## Deploy to AWS; asks for the parameters until samconfig.toml has
 	$(WITH_SAM) sam deploy $(shell grep -q '^parameter_overrides' samconfig.toml || echo --guided)
 
 bench: .venv/installed .venv-cold_start/installed ## Measure Bivouac against the AWS CLI, and the cold starts
-	.venv/bin/python -m bench.cold_start
+	.venv/bin/python -m bench
 
 lock: .venv/installed ## Move the locked dependencies to their newest versions
 	$(UV_LOCK) -o requirements/uv.txt requirements/uv.in

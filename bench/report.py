@@ -1,0 +1,184 @@
+"""What people read of the comparison, and the same as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.figures import (
+    Creation,
+    Deletion,
+    Spread,
+    Summary,
+    Target,
+    creation_as_json,
+    deletion_as_json,
+    one_after_another,
+    shares,
+    shortest_possible,
+    spread,
+    summarize,
+    targets,
+)
+from localcloud.timings import Timings
+
+WORTH_A_ROW = 0.05
+"""Seconds. A step that takes less is left out of the table, not of the JSON."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Everything that one run of the benchmark has measured."""
+
+    timings: Timings
+    seed: int
+    creations: Sequence[Creation]
+    deletions: Sequence[Deletion]
+
+    def of(self, way: str) -> list[Creation]:
+        return [each for each in self.creations if each.way == way]
+
+    @property
+    def summaries(self) -> list[Summary]:
+        return [summarize(self.of(way), self.timings) for way in ("AWS CLI", "Bivouac")]
+
+    @property
+    def targets(self) -> list[Target]:
+        return targets(summarize(self.of("Bivouac"), self.timings))
+
+
+def show(comparison: Comparison, console: Console) -> None:
+    console.print(_profile(comparison))
+    console.print(_rounds(comparison))
+    console.print(_figures(comparison))
+    for way in ("AWS CLI", "Bivouac"):
+        console.print(_steps(way, comparison.of(way)))
+    for target in comparison.targets:
+        verdict = Text("OK", "green") if target.met else Text("NG", "bold red")
+        text = f" {target.name}: {target.measured:.2f}, at most {target.limit:g}"
+        console.print(verdict + Text(text))
+
+
+def write(comparison: Comparison, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(_as_json(comparison), indent=2) + "\n", encoding="utf-8")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", show_edge=False, header_style="dim")
+    table.add_column(columns[0])
+    for column in columns[1:]:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _profile(comparison: Comparison) -> Table:
+    timings = dataclasses.asdict(comparison.timings)
+    name = timings.pop("name")
+    table = _table(f"\nThe local cloud's timings ({name}), the same for both", "step", "s")
+    for step, seconds in timings.items():
+        pulls = [each.pull for each in comparison.creations]
+        text = f"{min(pulls):.1f} to {max(pulls):.1f}" if step == "pull" else f"{seconds:g}"
+        table.add_row(step.replace("_", " "), text)
+    return table
+
+
+def _rounds(comparison: Comparison) -> Table:
+    table = _table(
+        "\nRound by round, in the order in which they began; seconds since each one's start",
+        *("way", "round", "pull", "truly ready", "proven", "lag"),
+    )
+    for each in sorted(comparison.creations, key=lambda creation: creation.started_at):
+        moments = (each.pull, each.ready_at - each.started_at, each.seconds, each.lag)
+        table.add_row(each.way, str(each.round), *(f"{value:.2f}" for value in moments))
+    return table
+
+
+def _figures(comparison: Comparison) -> Table:
+    summaries = comparison.summaries
+    table = _table(
+        "\nMean (best to worst) over all rounds", "measure", *(each.way for each in summaries)
+    )
+
+    def row(name: str, *cells: str) -> None:
+        table.add_row(name, *cells)
+
+    row("start to proven, s", *(_span(each.seconds) for each in summaries))
+    row("its own floor: its true ready moment + proof, s", *(_span(s.floor) for s in summaries))
+    row("start to proven / its own floor", *(_span(each.ratio, 3) for each in summaries))
+    row(
+        "start to proven / the profile's steps one after another",
+        *(_span(each.ratio_to_one_after_another, 3) for each in summaries),
+    )
+    row(
+        "start to proven / the shortest that ECS allows anybody",
+        *(_span(each.ratio_to_shortest_possible, 3) for each in summaries),
+    )
+    row("lag after the true ready moment, s", *(_span(each.lag) for each in summaries))
+    row("AWS API calls", *(_span(each.calls, 1) for each in summaries))
+    for service in dict.fromkeys(name for each in summaries for name in each.calls_by_service):
+        counts = (each.calls_by_service.get(service, 0.0) for each in summaries)
+        row(f"  {service}", *(f"{count:.1f}" for count in counts))
+    row("state transitions, retries included", *(_span(s.transitions, 1) for s in summaries))
+    deletions = comparison.deletions
+    row("deletion: start to receipt, s", "", _span(spread([each.seconds for each in deletions])))
+    row("deletion: start to truly gone, s", "", _span(spread([each.drain for each in deletions])))
+    row(
+        "deletion: receipt / truly gone",
+        "",
+        _span(spread([each.seconds / each.drain for each in deletions]), 3),
+    )
+    row("deletion: AWS API calls", "", _span(spread([len(each.calls) for each in deletions]), 1))
+    row(
+        "deletion: state transitions",
+        "",
+        _span(spread([each.transitions for each in deletions]), 1),
+    )
+    return table
+
+
+def _steps(way: str, creations: Sequence[Creation]) -> Table:
+    table = _table(
+        f"\nWhere the time of {way} goes, mean over all rounds", "step", "times", "from s", "s"
+    )
+    for share in shares(creations):
+        if share.seconds >= WORTH_A_ROW:
+            cells = (share.visits, share.began_after, share.seconds)
+            table.add_row(share.name, *(f"{value:.1f}" for value in cells))
+    return table
+
+
+def _span(values: Spread | None, digits: int = 2) -> str:
+    if values is None:
+        return ""
+    mean, best, worst = (f"{v:.{digits}f}" for v in (values.mean, values.best, values.worst))
+    return f"{mean} ({best} to {worst})"
+
+
+def _as_json(comparison: Comparison) -> dict[str, Any]:
+    timings = comparison.timings
+    pulls = {each.round: each.pull for each in comparison.creations}
+    return {
+        "timings": dataclasses.asdict(timings),
+        "seed": comparison.seed,
+        "floors": [
+            {
+                "round": number,
+                "pull": round(pull, 3),
+                "oneAfterAnother": round(one_after_another(timings, pull), 3),
+                "shortestPossible": round(shortest_possible(timings, pull), 3),
+            }
+            for number, pull in sorted(pulls.items())
+        ],
+        "summaries": [dataclasses.asdict(each) for each in comparison.summaries],
+        "targets": [{**dataclasses.asdict(t), "met": t.met} for t in comparison.targets],
+        "creations": [creation_as_json(each) for each in comparison.creations],
+        "deletions": [deletion_as_json(each) for each in comparison.deletions],
+    }

@@ -1,0 +1,45 @@
+"""Waiting that ends at once when the benchmark is interrupted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+LOOK_EVERY = 0.2
+"""Seconds. These looks measure nothing: all moments come from elsewhere."""
+
+
+class StoppedError(Exception):
+    """The benchmark was interrupted."""
+
+
+class BenchError(Exception):
+    """One of those compared has failed, or did not get there in time: there is no figure."""
+
+
+class Stop:
+    """Shared by everything that waits."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+
+    def ask(self) -> None:
+        self._asked.set()
+
+    @property
+    def asked(self) -> bool:
+        return self._asked.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Raises StoppedError."""
+        if self._asked.wait(seconds):
+            raise StoppedError
+
+    def until(self, condition: Callable[[], bool], what: str, limit: float) -> None:
+        """Raises StoppedError, and BenchError after `limit` seconds."""
+        end = time.monotonic() + limit
+        while not condition():
+            if time.monotonic() > end:
+                raise BenchError(f"{what}: not within {limit:.0f} s")
+            self.pause(LOOK_EVERY)

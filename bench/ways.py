@@ -1,0 +1,66 @@
+"""The two ways that are compared: what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bench.calls import CallLog
+from bench.figures import Creation, Deletion, WayName
+from bench.pulling import VaryingPull
+from bench.waiting import BenchError, Stop
+from localcloud.cloud import LocalCloud
+from localcloud.timings import Timings
+
+LIMIT = 600.0
+"""Seconds for each wait: where the AWS CLI's own waiter gives up."""
+
+Tell = Callable[[str], None]
+"""Says to people what a way does now."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where both ways run."""
+
+    cloud: LocalCloud
+    timings: Timings
+    runtime: VaryingPull
+    calls: CallLog
+    stop: Stop
+
+    @property
+    def pull(self) -> float:
+        """Seconds that an image is pulled in this round."""
+        return self.timings.pull + self.runtime.extra_seconds
+
+    def ready_moment(self, service_arn: str, since: float) -> float:
+        """The true moment in which the service became ready. Raises BenchError if it has not."""
+        moments = self.cloud.control_plane.ready_moments.get(service_arn, [])
+        later = [moment for _, moment in moments if moment >= since]
+        if not later:
+            raise BenchError(f"{service_arn} is said to be ready, and the local cloud knows better")
+        return later[0]
+
+    def wait_until_gone(self, service_arn: str) -> float:
+        """The true moment in which nothing of a deleted service was left."""
+        gone = self.cloud.control_plane.gone_moments
+        self.stop.until(lambda: service_arn in gone, f"{service_arn} is gone", LIMIT)
+        return gone[service_arn]
+
+    def service_arn(self, cluster: str, service: str) -> str:
+        return self.cloud.account.arn("ecs", f"service/{cluster}/{service}")
+
+
+class Way(Protocol):
+    name: WayName
+
+    def caller(self, access_key_id: str, /) -> bool:
+        """Whether a call with this access key is one of this way's."""
+
+    def create(self, round_number: int, tell: Tell) -> Creation:
+        """From nothing to an environment that has answered. Raises BenchError, StoppedError."""
+
+    def delete(self, round_number: int, tell: Tell) -> Deletion | None:
+        """Back to nothing; None where this is no part of what is compared."""
