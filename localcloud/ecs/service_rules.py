@@ -171,10 +171,8 @@ def _check_connect_service(service: Request, definition: TaskDefinition) -> None
             "underscores (_), and hyphens (-), not starting with a hyphen."
         )
     aliases = service.get("clientAliases", [])
-    if not aliases:  # the documentation of ServiceConnectService; the text is our own
-        raise errors.invalid_parameter(
-            f"portName({port_name}) has no clientAliases: provide one with at least its port."
-        )
+    if not aliases:  # hashicorp/terraform-provider-aws#44027
+        raise errors.invalid_parameter("clientAliases must have 1 element.")
     if len(aliases) > 1:
         raise errors.invalid_parameter(f"{len(aliases)} clientAliases exceeds the max limit of 1")
     for alias in aliases:

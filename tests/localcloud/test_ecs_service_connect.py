@@ -52,7 +52,7 @@ REFUSED = [
         "The DNS name that you provided is invalid",
         id="S11, upper case",
     ),
-    pytest.param({"clientAliases": []}, "has no clientAliases", id="no alias"),
+    pytest.param({"clientAliases": []}, "clientAliases must have 1 element.", id="no alias"),
     pytest.param({"discoveryName": "Web"}, "discoveryName 'Web' is invalid", id="upper case"),
     pytest.param({"discoveryName": "-web"}, "discoveryName '-web' is invalid", id="hyphen first"),
 ]
