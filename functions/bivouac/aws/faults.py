@@ -64,8 +64,11 @@ _PROPAGATING_CODES = {
     "CreateCluster": frozenset({"NamespaceNotFoundException"}),
     "CreateService": frozenset({"ClusterNotFoundException", "NamespaceNotFoundException"}),
     "UpdateService": frozenset({"ServiceNotFoundException"}),
+    "ListTagsForResource": frozenset({"ResourceNotFoundException"}),
 }
-"""Codes that, on these operations, mean "we made it a moment ago" (C04, C08, S16)."""
+"""Codes that, on these operations, mean "we made it a moment ago" (C04, C08, S16).
+
+Tags are only asked of what a list has just shown: it went since, or is not yet known everywhere."""
 
 
 def classify(
