@@ -79,7 +79,7 @@ def close_environment(
         raise ValueError(f"a record of {environment} was decided on and is not there")
     settle = record.settle
     if isinstance(decision, Take):
-        settle = decision.stop is not None
+        settle = decision.settle
         taken = replace(
             record,
             generation=decision.generation,

@@ -50,7 +50,7 @@ def open_environment(
     ends = lease.expires_at(now, blueprint.lease_seconds)
     settle = bool(record and record.settle)
     if isinstance(decision, Take):
-        settle = decision.stop is not None
+        settle = decision.settle
         taken = Record(
             environment=blueprint.environment,
             generation=decision.generation,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bivouac import errors
+from bivouac import errors, lease
 
 
 class Status(StrEnum):
@@ -44,7 +44,9 @@ class Take:
 
     generation: int
     stop: str | None = None
-    """The running execution to stop first; its functions are then waited out."""
+    """The running execution to stop first."""
+    settle: bool = False
+    """A create ended before its time: its last function may still run and is waited out (W13)."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,8 @@ def opening(
             return Hold(record.generation)
         case Status.CREATING if holder_runs and record.request_hash == request_hash:
             return Follow()
-        case Status.CREATING if holder_runs:
-            return Take(following, stop=record.execution)
+        case Status.CREATING:
+            return Take(following, stop=record.execution if holder_runs else None, settle=True)
         case Status.DELETING if holder_runs:
             return Follow()
         case Status.DELETING | Status.NOT_DELETED:
@@ -108,7 +110,8 @@ def closing(
 
     `generation` and `expires_at` are what the intent was based on, where it names them: a deletion
     after a failed create is outdated once a newer create took over, and one by an expiry schedule
-    once the lease was extended. Raises EnvironmentNotFoundError."""
+    once the lease was extended; one that fires later than the record's end, never: it may be the last
+    one, armed by a step that then died. Raises EnvironmentNotFoundError."""
     if record is None:
         raise errors.EnvironmentNotFoundError(
             f"no environment named {environment!r} was ever created by this stack"
@@ -118,11 +121,11 @@ def closing(
         return Hold(record.generation)
     if generation is not None and generation != record.generation:
         return Leave(f"generation {record.generation} took over from {generation}")
-    if expires_at is not None and expires_at != record.expires_at:
+    if expires_at is not None and lease.moment(expires_at) < lease.moment(record.expires_at):
         return Leave(f"the lease now ends at {record.expires_at}, not at {expires_at}")
     match record.status:
-        case Status.CREATING if holder_runs:
-            return Take(following, stop=record.execution)
+        case Status.CREATING:
+            return Take(following, stop=record.execution if holder_runs else None, settle=True)
         case Status.DELETING if holder_runs:
             return Follow()
         case _:
