@@ -27,7 +27,7 @@ TASK_KIND = "stray task"
 
 def delete_cluster(deletion: Deletion, client: ECSClient) -> Event:
     name = deletion.blueprint.cluster["clusterName"]
-    with deletion.attempt(KIND, name):
+    with deletion.looking(KIND, name):
         cluster = ecs.describe_cluster(client, name)
         if cluster is None:
             deletion.note(KIND, name, Outcome.ALREADY_GONE)

@@ -31,7 +31,7 @@ ECS_REMOVES_WITHIN_SECONDS = 60
 
 def delete_namespace(deletion: Deletion, client: ServiceDiscoveryClient) -> Event:
     name = deletion.blueprint.namespace
-    with deletion.attempt(KIND, name):
+    with deletion.looking(KIND, name):
         namespace = cloudmap.find_namespace(client, name)
         if namespace is None:
             deletion.note(KIND, name, Outcome.ALREADY_GONE)
@@ -40,9 +40,21 @@ def delete_namespace(deletion: Deletion, client: ServiceDiscoveryClient) -> Even
             deletion.retain(KIND, name)
         elif _empty(deletion, namespace.id, client):
             _delete(deletion, namespace, client)
+        elif stuck := _stuck(deletion):
+            reason = f"it holds Cloud Map services that stay: {', '.join(stuck)}"
+            deletion.note(KIND, name, Outcome.FAILED, reason)
         else:
             deletion.note(KIND, name, Outcome.IN_PROGRESS, "it still has Cloud Map services")
     return deletion.answer()
+
+
+def _stuck(deletion: Deletion) -> list[str]:
+    """Cloud Map services that no waiting removes."""
+    return [
+        item.name
+        for item in deletion.now
+        if item.kind == SERVICE_KIND and item.outcome in (Outcome.RETAINED, Outcome.FAILED)
+    ]
 
 
 def _empty(deletion: Deletion, namespace_id: str, client: ServiceDiscoveryClient) -> bool:

@@ -28,7 +28,7 @@ def delete_services(deletion: Deletion, client: ECSClient) -> Event:
     """ListServices hides DRAINING services, so the planned names are described too (S02)."""
     planned = [service.service_name for service in deletion.blueprint.services]
     cluster = deletion.blueprint.cluster["clusterName"]
-    with deletion.attempt("services of cluster", cluster):
+    with deletion.looking("services of cluster", cluster):
         found = ecs.describe_cluster(client, cluster)
         if found is None or not deletion.owned(from_ecs_tags(found.get("tags"))):
             for name in planned:

@@ -30,9 +30,9 @@ A_CALL = 10
 def delete_task_definitions(deletion: Deletion, client: ECSClient) -> Event:
     blueprint = deletion.blueprint
     prefix = naming.family_prefix(blueprint.stack, blueprint.environment)
-    with deletion.attempt(KIND, f"{prefix}*"):
+    with deletion.looking(KIND, f"{prefix}*"):
         for family in ecs.families(client, prefix):
-            with deletion.attempt(KIND, family):
+            with deletion.looking(KIND, family):
                 _delete_family(deletion, family, client)
     return deletion.answer()
 

@@ -29,6 +29,8 @@ class Deletion:
     waited_seconds: float
     """Since the environment was closed."""
     now: list[Item] = field(default_factory=list)
+    unseen: str = ""
+    """Why this look did not see everything."""
 
     @classmethod
     def from_event(
@@ -57,5 +59,14 @@ class Deletion:
         except _PERMANENT as error:
             self.note(kind, name, Outcome.FAILED, str(error))
 
+    @contextmanager
+    def looking(self, kind: str, name: str) -> Iterator[None]:
+        """The same around listing: what it did not see is not said to have gone."""
+        try:
+            yield
+        except _PERMANENT as error:
+            self.unseen = str(error)
+            self.note(kind, name, Outcome.FAILED, str(error))
+
     def answer(self) -> dict[str, Any]:
-        return step_answer(self.before, self.now, self.wait_seconds)
+        return step_answer(self.before, self.now, self.wait_seconds, self.unseen)

@@ -39,15 +39,16 @@ def items_from_json(content: Iterable[Mapping[str, Any]]) -> list[Item]:
     ]
 
 
-def merged(before: Sequence[Item], now: Sequence[Item]) -> list[Item]:
+def merged(before: Sequence[Item], now: Sequence[Item], unseen: str = "") -> list[Item]:
     """A later look replaces an earlier one, but what this deletion deleted stays "deleted".
 
-    What was in progress and is absent from the later look has gone: it was deleted."""
+    What is absent from the later look has gone: it was deleted if that was in progress. `unseen` is
+    why the later look did not see everything; absence is then no evidence."""
     result = {(item.kind, item.name): item for item in before}
     seen = {(item.kind, item.name) for item in now}
     for key, item in result.items():
-        if key not in seen and item.outcome is Outcome.IN_PROGRESS:
-            result[key] = Item(item.kind, item.name, Outcome.DELETED)
+        if key not in seen:
+            result[key] = _absent(item, unseen)
     for item in now:
         key = (item.kind, item.name)
         earlier = result.get(key)
@@ -61,9 +62,24 @@ def merged(before: Sequence[Item], now: Sequence[Item]) -> list[Item]:
     return list(result.values())
 
 
-def step_answer(before: Sequence[Item], now: Sequence[Item], wait_seconds: int) -> dict[str, Any]:
+def _absent(item: Item, unseen: str) -> Item:
+    match item.outcome:
+        case Outcome.IN_PROGRESS if unseen:
+            reason = f"it was going, and could not be looked at again: {unseen}"
+            return Item(item.kind, item.name, Outcome.FAILED, reason)
+        case Outcome.IN_PROGRESS:
+            return Item(item.kind, item.name, Outcome.DELETED)
+        case Outcome.FAILED if not unseen:
+            return Item(item.kind, item.name, Outcome.ALREADY_GONE)
+        case _:
+            return item
+
+
+def step_answer(
+    before: Sequence[Item], now: Sequence[Item], wait_seconds: int, unseen: str = ""
+) -> dict[str, Any]:
     """What a deleting step returns: its items so far, and whether it must look again."""
-    items = merged(before, now)
+    items = merged(before, now, unseen)
     waiting = any(item.outcome is Outcome.IN_PROGRESS for item in items)
     return {
         "status": "IN_PROGRESS" if waiting else "DONE",
