@@ -59,7 +59,10 @@ _PROPAGATING_TEXTS = (
     "Unable to assume the service linked role",
     "verify that the ECS service role being passed has the proper permissions",
     "Cluster attachments must be in UPDATE_COMPLETE",
+    "Creation of service was not idempotent",
+    "Arguments on this idempotent request are inconsistent",
 )
+"""The last two mean that it exists by now: the step looks again, and adopts or refuses it."""
 _PROPAGATING_CODES = {
     "CreateCluster": frozenset({"NamespaceNotFoundException"}),
     "CreateService": frozenset({"ClusterNotFoundException", "NamespaceNotFoundException"}),
