@@ -1,0 +1,55 @@
+"""When a lease ends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bivouac import lease
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1m", 60), ("45m", 2700), ("8h", 28_800), ("3d", 259_200)]
+)
+def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert lease.duration_seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "8", "h", "0h", "-1h", "1.5h", "8 h", "8H", "1h30m", "08h", "100000d", "٣h", "8h\n", "1w"],
+)
+def test_what_is_no_duration_is_refused_with_what_to_write(text: str) -> None:
+    with pytest.raises(ValueError, match="write a number and m, h or d"):
+        lease.duration_seconds(text)
+
+
+def test_a_lease_is_never_shorter_than_what_was_asked_for() -> None:
+    begun = datetime(2026, 1, 31, 12, 0, 0, 1, UTC)
+    assert lease.expires_at(begun, 3600) == datetime(2026, 1, 31, 13, 0, 1, tzinfo=UTC)
+    whole = begun.replace(microsecond=0)
+    assert lease.expires_at(whole, 3600) == whole + timedelta(hours=1)
+
+
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)), st.integers(60, 10**7))
+def test_the_end_is_in_whole_seconds_and_at_most_one_late(begun: datetime, seconds: int) -> None:
+    asked = begun.replace(tzinfo=UTC) + timedelta(seconds=seconds)
+    ends = lease.expires_at(begun.replace(tzinfo=UTC), seconds)
+    assert timedelta(0) <= ends - asked < timedelta(seconds=1)
+    assert lease.moment(lease.timestamp(ends)) == ends
+
+
+def test_moments_of_any_offset_are_told_in_utc() -> None:
+    tokyo = datetime(2026, 1, 31, 21, tzinfo=timezone(timedelta(hours=9)))
+    assert lease.timestamp(tokyo) == "2026-01-31T12:00:00Z"
+    assert lease.moment("2026-01-31T21:00:00+09:00") == tokyo
+
+
+@pytest.mark.parametrize("text", ["2026-01-31T12:00:00", "tomorrow", ""])
+def test_a_moment_without_offset_is_refused(text: str) -> None:
+    """W20: a moment that two readers could read differently must not end an environment."""
+    with pytest.raises(ValueError):  # noqa: PT011 - datetime's own message, or ours
+        lease.moment(text)

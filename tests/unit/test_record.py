@@ -1,0 +1,134 @@
+"""Who may open an environment, hold it and close it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bivouac import errors
+from bivouac.record import Follow, Hold, Leave, Record, Status, Take, closing, opening
+
+
+def record(status: Status, **changes: Any) -> Record:
+    return Record(
+        **{
+            "environment": "demo",
+            "generation": 7,
+            "status": status,
+            "execution": "holder",
+            "request_hash": "same",
+            "blueprint": "{}",
+            "expires_at": "2026-01-31T18:00:00Z",
+            "settle": False,
+            **changes,
+        }
+    )
+
+
+def open_(found: Record | None, request: str = "same", runs: bool = False, who: str = "me") -> Any:
+    return opening(found, who, request, runs)
+
+
+def close(found: Record | None, runs: bool = False, who: str = "me", **intent: Any) -> Any:
+    given = {"environment": "demo", "generation": None, "expires_at": None, **intent}
+    return closing(found, who, runs, **given)
+
+
+def test_the_first_create_takes_generation_one() -> None:
+    assert open_(None) == Take(1)
+
+
+@pytest.mark.parametrize("status", [Status.READY, Status.FAILED, Status.DELETED])
+def test_a_create_takes_what_nobody_holds(status: Status) -> None:
+    """W17: the generation only grows, also over a tombstone."""
+    assert open_(record(status)) == Take(8)
+
+
+def test_a_create_whose_answer_was_lost_goes_on() -> None:
+    """S21, W17: the record says that it holds the environment already."""
+    assert open_(record(Status.CREATING), who="holder") == Hold(7)
+
+
+def test_the_same_request_follows_the_create_that_runs() -> None:
+    """W18."""
+    assert open_(record(Status.CREATING), runs=True) == Follow()
+
+
+def test_another_request_stops_the_create_that_runs_and_waits_it_out() -> None:
+    """W13, W18: a stopped execution's last function may still run."""
+    taken = open_(record(Status.CREATING), request="other", runs=True)
+    assert taken == Take(8, stop="holder", settle=True)
+
+
+def test_a_create_that_died_is_taken_over_after_its_last_function_is_waited_out() -> None:
+    """W13, W17: whoever stopped it, its last function may still make something."""
+    assert open_(record(Status.CREATING)) == Take(8, settle=True)
+
+
+def test_a_create_waits_for_a_deletion_that_runs() -> None:
+    """S02: a new environment never meets the remains of an old one."""
+    assert open_(record(Status.DELETING), runs=True) == Follow()
+
+
+@pytest.mark.parametrize("status", [Status.DELETING, Status.NOT_DELETED])
+def test_a_create_is_refused_over_a_deletion_that_did_not_end(status: Status) -> None:
+    """N11, S07: what is left would be in its way; the error says what to do."""
+    with pytest.raises(errors.NotDeletedError, match="start delete_environment again"):
+        open_(record(status))
+
+
+def test_what_was_never_created_cannot_be_deleted() -> None:
+    with pytest.raises(errors.EnvironmentNotFoundError, match="demo"):
+        close(None)
+
+
+@pytest.mark.parametrize(
+    "status", [Status.READY, Status.FAILED, Status.DELETED, Status.NOT_DELETED, Status.DELETING]
+)
+def test_a_delete_takes_what_nobody_works_on(status: Status) -> None:
+    """D04: deleting again is safe, and finishes what an earlier deletion left."""
+    assert close(record(status)) == Take(8)
+
+
+def test_a_delete_stops_the_create_that_runs_and_waits_it_out() -> None:
+    """W18: delete during create wins."""
+    assert close(record(Status.CREATING), runs=True) == Take(8, stop="holder", settle=True)
+
+
+def test_a_delete_waits_out_a_create_that_somebody_else_stopped() -> None:
+    """W13: StopExecution ends the execution, not the function that it called."""
+    assert close(record(Status.CREATING)) == Take(8, settle=True)
+
+
+def test_a_second_delete_follows_the_first_one() -> None:
+    assert close(record(Status.DELETING), runs=True) == Follow()
+
+
+def test_a_delete_whose_answer_was_lost_goes_on() -> None:
+    assert close(record(Status.DELETING), who="holder", generation=6) == Hold(7)
+
+
+def test_a_deletion_after_a_failed_create_leaves_a_newer_create_alone() -> None:
+    """W01, W18: events arrive late and twice."""
+    outdated = close(record(Status.READY), generation=6)
+    assert isinstance(outdated, Leave)
+    assert "generation 7" in outdated.reason
+    assert close(record(Status.FAILED), generation=7) == Take(8)
+
+
+@pytest.mark.parametrize(
+    ("fired_for", "leaves"),
+    [
+        ("2026-01-31T18:00:00Z", False),
+        ("2026-01-31T10:00:00Z", True),
+        ("2026-01-31T19:00:00Z", False),
+    ],
+)
+def test_an_expiry_counts_unless_the_lease_now_ends_later(fired_for: str, leaves: bool) -> None:
+    """W03, W20: a schedule that fired later than the record's end is never outdated.
+
+    Else a schedule that was armed and not recorded would be the last one, and leave a leak."""
+    decided = close(record(Status.READY), expires_at=fired_for)
+    assert isinstance(decided, Leave) is leaves
+    assert leaves or decided == Take(8)
