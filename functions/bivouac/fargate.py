@@ -247,8 +247,12 @@ def connect_problems(
         if not _CONNECT_NAME.fullmatch(discovery):
             yield f"{where}.discoveryName: {discovery!r} must be 1 to 64 of a-z, 0-9, _ and -"
         aliases = service.get("clientAliases", [])
-        if len(aliases) > 1:
-            yield f"{where}.clientAliases: {len(aliases)} given, and one is the limit (S10)"
+        if len(aliases) != 1:
+            port = ports.get(port_name, {}).get("containerPort", 80)
+            yield (
+                f"{where}.clientAliases: {len(aliases)} given, and ECS wants exactly one, such as "
+                f'[{{"port": {port}}}] (S10)'
+            )
         for number, alias in enumerate(aliases):
             name = alias.get("dnsName", f"{discovery}.{namespace}")
             if not _DNS_NAME.fullmatch(name):
