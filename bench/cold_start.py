@@ -143,9 +143,9 @@ def table_of(measured: list[Measured], starts: int) -> Table:
         f"Python {platform.python_version()}, {platform.machine()}"
     )
     table.add_column("function", no_wrap=True)
-    for header in ("min ms", "median", "max", "min: x baseline", "median: x baseline"):
+    for header in ("min ms", "median", "max", "ratio", "of medians"):
         table.add_column(header, justify="right")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for one in sorted(measured, key=lambda one: (one.function != BASELINE, one.ratio)):
         table.add_row(
             one.function,
@@ -162,7 +162,7 @@ def _verdict(one: Measured) -> str:
         return "baseline"
     if one.function in EXCEPTED:
         return "excepted"
-    return f"[red]NG, over {ALLOWED_RATIO}" if one.slow else "OK"
+    return f"[red]NG > {ALLOWED_RATIO}" if one.slow else "OK"
 
 
 def main() -> int:
