@@ -83,7 +83,10 @@ def foreign_neighbours(account: BivouacAccount) -> None:
         desiredCount=1,
         launchType="FARGATE",
         networkConfiguration={"awsvpcConfiguration": {"subnets": [SUBNET_IDS[0]]}},
-        serviceConnectConfiguration={"enabled": True, "services": [{"portName": "web"}]},
+        serviceConnectConfiguration={
+            "enabled": True,
+            "services": [{"portName": "web", "clientAliases": [{"port": 80}]}],
+        },
     )
     for group in ("/theirs", "/bivouac-demo-2/web", "/bivouac-demo/theirs"):
         account.client("logs").create_log_group(logGroupName=group)
