@@ -43,6 +43,9 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 )
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state import state as moto_state
+from moto.stepfunctions.parser.asl.component.state.choice.comparison.operator.implementations.is_operator import (  # noqa: E501
+    IsTimestamp,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
     StateTaskService,
@@ -351,6 +354,7 @@ def machines_run(integrations: Integrations, wait_scale: float = 1.0) -> Iterato
             if isinstance(code := vars(error).get("code") if _is_error(error) else None, str):
                 patch(error, "TYPE", code)
         patch(moto_state, "datetime", _IsoTexts)
+        patch(IsTimestamp, "string_to_timestamp", staticmethod(_timestamp))
         patch(WaitFunction, "_wait_interval", _wait_interval_of(wait_scale))
         patch(retrier_decl, "time", SimpleNamespace(sleep=sleep))
         patch(
@@ -503,6 +507,19 @@ class _IsoTexts:
         def now(tz: timezone) -> SimpleNamespace:
             moment = datetime.now(tz)
             return SimpleNamespace(isoformat=lambda: _iso(moment))
+
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+
+
+def _timestamp(text: object) -> datetime | None:
+    """A Choice compares what the context object has, too: moto knows no fractions of a second."""
+    if not isinstance(text, str) or not _RFC_3339.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _iso(moment: datetime) -> str:

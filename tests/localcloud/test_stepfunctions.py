@@ -403,6 +403,38 @@ class TestSideBySide:
         assert json.loads(run(sfn, states, input_)["output"]) == {"at": value}
 
 
+class TestChoosingByTime:
+    @pytest.mark.parametrize(
+        ("variable", "moment", "later"),
+        [
+            ("$$.State.EnteredTime", "2020-01-01T00:00:00Z", True),
+            ("$$.State.EnteredTime", "2100-01-01T00:00:00Z", False),
+            ("$.at", "2026-01-01T00:00:00.250Z", True),
+            ("$.at", "2026-01-01T09:00:01+09:00", False),
+        ],
+    )
+    def test_moments_of_any_precision_and_offset_are_compared(
+        self, sfn: Any, variable: str, moment: str, later: bool
+    ) -> None:
+        states = {
+            "Later?": {
+                "Type": "Choice",
+                "Choices": [
+                    {
+                        "Variable": variable,
+                        "TimestampGreaterThanPath": "$.moment",
+                        "Next": "Later",
+                    }
+                ],
+                "Default": "Not later",
+            },
+            "Later": {"Type": "Pass", "Result": True, "End": True},
+            "Not later": {"Type": "Pass", "Result": False, "End": True},
+        }
+        done = run(sfn, states, {"at": "2026-01-01T00:00:00.500Z", "moment": moment})
+        assert json.loads(done["output"]) is later
+
+
 class TestOtherMachines:
     def test_an_execution_starts_another_and_goes_on(self, sfn: Any) -> None:
         inner = machine(sfn, {"Wait": FOREVER})
