@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from localcloud.calls import Call
 from localcloud.cloud import LocalCloud
-from localcloud.credentials import USER_ACCESS_KEY_ID
 from localcloud.following import OVER, history
 from localcloud.stack import TEMPLATE, parameters
 from localcloud.timings import TEST
 from tests.localcloud.waiting import until_true
+from tests.workflow.calls import Calls
 from tests.workflow.staged_runtime import StagedRuntime
 
 Json = dict[str, Any]
@@ -24,41 +24,6 @@ WAIT_SCALE = 0.01
 """A Wait of two seconds lasts two hundredths."""
 ENDS_WITHIN = 40.0
 """Seconds, on a busy machine, for what takes one or two."""
-ENVIRONMENT_APIS = ("ecs", "servicediscovery", "logs")
-"""Where an environment's resources live."""
-_READS = ("Describe", "List", "Get", "Discover", "Filter")
-
-
-@dataclass
-class Calls:
-    """Every AWS call that the application makes; not those of the test itself."""
-
-    made: list[Call] = field(default_factory=list)
-
-    def note(self, call: Call) -> None:
-        if call.access_key_id != USER_ACCESS_KEY_ID:
-            self.made.append(call)
-
-    def __len__(self) -> int:
-        return len(self.made)
-
-    def names(self, since: int = 0) -> list[str]:
-        return [f"{call.service}:{call.operation}" for call in self.made[since:]]
-
-    def to_environment_apis(self, since: int = 0) -> list[str]:
-        return [
-            f"{call.service}:{call.operation}"
-            for call in self.made[since:]
-            if call.service in ENVIRONMENT_APIS
-        ]
-
-    def changes(self, since: int = 0) -> list[str]:
-        """The mutating calls to the APIs where an environment's resources live."""
-        return [
-            name
-            for name in self.to_environment_apis(since)
-            if not name.partition(":")[2].startswith(_READS)
-        ]
 
 
 @dataclass(frozen=True)
@@ -103,6 +68,7 @@ class Application:
         self.cloud = cloud
         self.calls = calls
         self.runtime = runtime
+        self._numbers = itertools.count(1)
         self.stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
         self.create_machine = self.stack.outputs["CreateEnvironmentStateMachineArn"]
         self.delete_machine = self.stack.outputs["DeleteEnvironmentStateMachineArn"]
@@ -129,6 +95,23 @@ class Application:
     def stop(self, execution_arn: str) -> None:
         self.client("stepfunctions").stop_execution(executionArn=execution_arn)
 
+    def variant(self, machine: str, replacements: Mapping[str, str]) -> str:
+        """A state machine with the same definition but for these texts, which it must have.
+
+        For what would take minutes: a deadline or a patience that is over from the start."""
+        client = self.client("stepfunctions")
+        described = client.describe_state_machine(stateMachineArn=machine)
+        definition = described["definition"]
+        for before, after in replacements.items():
+            assert before in definition, f"the definition has no {before}"
+            definition = definition.replace(before, after)
+        made: str = client.create_state_machine(
+            name=f"{described['name']}-{next(self._numbers)}",
+            definition=definition,
+            roleArn=described["roleArn"],
+        )["stateMachineArn"]
+        return made
+
     # --- what people see ---------------------------------------------------------------------
 
     def status(self, execution_arn: str) -> str:
@@ -136,7 +119,10 @@ class Application:
 
     def ended(self, execution_arn: str) -> Ended:
         """Wait until the execution is over."""
-        until_true(lambda: self.status(execution_arn) in OVER, ENDS_WITHIN)
+        try:
+            until_true(lambda: self.status(execution_arn) in OVER, ENDS_WITHIN)
+        except AssertionError as late:
+            raise AssertionError(f"{late}: {self.states_so_far(execution_arn)}") from None
         client = self.client("stepfunctions")
         described = client.describe_execution(executionArn=execution_arn)
         return Ended(
@@ -160,20 +146,25 @@ class Application:
         """Wait until the execution has entered a state."""
         until_true(lambda: state in self.states_so_far(execution_arn), ENDS_WITHIN)
 
-    def executions(self, machine: str, environment: str) -> list[str]:
-        """The executions of a machine for an environment, the newest first."""
+    def deletion_after_failure(self, environment: str, generation: int = 1) -> Ended:
+        """The deletion that a failed create started by itself."""
+        machine = self.delete_machine.replace(":stateMachine:", ":execution:")
+        return self.ended(f"{machine}:{environment}-{generation}-failed")
+
+    def deletions_by_schedule(self, environment: str) -> list[str]:
+        """The executions that the lease's end started."""
         client = self.client("stepfunctions")
-        listed = client.list_executions(stateMachineArn=machine)["executions"]
-        listed.sort(key=lambda execution: execution["startDate"], reverse=True)
-        return [
-            execution["executionArn"]
-            for execution in listed
-            if _names(
-                json.loads(
-                    client.describe_execution(executionArn=execution["executionArn"])["input"]
-                ),
-                environment,
+        listed = client.list_executions(stateMachineArn=self.delete_machine)["executions"]
+        inputs = {
+            each["executionArn"]: json.loads(
+                client.describe_execution(executionArn=each["executionArn"])["input"]
             )
+            for each in listed
+        }
+        return [
+            arn
+            for arn, content in inputs.items()
+            if content.get("environment") == environment and content["reason"] == "lease expired"
         ]
 
     def record(self, environment: str) -> Json | None:
@@ -208,11 +199,11 @@ class Application:
             found.append(f"cluster {cluster}")
             found += ecs.list_services(cluster=cluster)["serviceArns"]
             found += ecs.list_tasks(cluster=cluster)["taskArns"]
-        for status in ("ACTIVE", "INACTIVE"):
-            found += ecs.list_task_definitions(
-                familyPrefix=f"bivouac-{environment}--", status=status
-            )["taskDefinitionArns"]
-            for family in self._families(f"bivouac-{environment}--"):
+        families = ecs.list_task_definition_families(
+            familyPrefix=f"bivouac-{environment}--", status="ALL"
+        )["families"]
+        for family in families:
+            for status in ("ACTIVE", "INACTIVE"):
                 found += ecs.list_task_definitions(familyPrefix=family, status=status)[
                     "taskDefinitionArns"
                 ]
@@ -222,13 +213,7 @@ class Application:
             if each["Name"] == (namespace or cluster)
         ]
         found += self.log_groups(environment)
-        return sorted(set(found))
-
-    def _families(self, prefix: str) -> list[str]:
-        families: list[str] = self.client("ecs").list_task_definition_families(
-            familyPrefix=prefix, status="ALL"
-        )["families"]
-        return families
+        return found
 
     def namespaces(self) -> list[Json]:
         pages = self.client("servicediscovery").get_paginator("list_namespaces").paginate()
@@ -257,13 +242,6 @@ class Application:
                 self.stop(execution["executionArn"])
 
 
-def _names(content: Any, environment: str) -> bool:
-    return isinstance(content, dict) and environment in (
-        content.get("name"),
-        content.get("environment"),
-    )
-
-
 def _plain(value: Json) -> Any:
     ((kind, content),) = value.items()
     if kind == "N":
@@ -285,6 +263,3 @@ def environment_name(test: str, number: int) -> str:
     """An environment name that no other test of this process has."""
     words = re.sub(r"[^a-z0-9]+", "-", test.lower().removeprefix("test_"))[:28].strip("-")
     return f"{words}-{number}"
-
-
-Condition = Callable[[], object]

@@ -1,0 +1,83 @@
+"""The AWS calls that the application makes: counted, and held back where a test wants to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from localcloud.calls import Call
+from localcloud.credentials import USER_ACCESS_KEY_ID
+
+HELD_AT_MOST = 30.0
+"""Seconds: a test that forgets to let a call go must not hang."""
+ENVIRONMENT_APIS = ("ecs", "servicediscovery", "logs")
+"""Where an environment's resources live."""
+_READS = ("Describe", "List", "Get", "Discover", "Filter")
+
+
+class Hold:
+    """One call that arrived at AWS and is not answered before it is let go."""
+
+    def __init__(self) -> None:
+        self._arrived = threading.Event()
+        self._let_go = threading.Event()
+
+    def answer(self) -> None:
+        """Called in the thread that answers the call."""
+        if not self._arrived.is_set():
+            self._arrived.set()
+            self._let_go.wait(HELD_AT_MOST)
+
+    def until_arrived(self) -> None:
+        assert self._arrived.wait(HELD_AT_MOST), "the call never came"
+
+    def let_go(self) -> None:
+        self._let_go.set()
+
+
+@dataclass
+class Calls:
+    """Every AWS call that the application makes; not those of the test itself."""
+
+    made: list[Call] = field(default_factory=list)
+    held: dict[str, Hold] = field(default_factory=dict)
+
+    def note(self, call: Call) -> None:
+        if call.access_key_id == USER_ACCESS_KEY_ID:
+            return
+        self.made.append(call)
+        if hold := self.held.get(f"{call.service}:{call.operation}"):
+            hold.answer()
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[Hold]:
+        """Let the next call of this name ("ecs:CreateService") wait, at most until the end."""
+        hold = self.held[name] = Hold()
+        try:
+            yield hold
+        finally:
+            del self.held[name]
+            hold.let_go()
+
+    def __len__(self) -> int:
+        return len(self.made)
+
+    def names(self, since: int = 0) -> list[str]:
+        return [f"{call.service}:{call.operation}" for call in self.made[since:]]
+
+    def to_environment_apis(self, since: int = 0) -> list[str]:
+        return [
+            f"{call.service}:{call.operation}"
+            for call in self.made[since:]
+            if call.service in ENVIRONMENT_APIS
+        ]
+
+    def changes(self, since: int = 0) -> list[str]:
+        """The mutating calls to the APIs where an environment's resources live."""
+        return [
+            name
+            for name in self.to_environment_apis(since)
+            if not name.partition(":")[2].startswith(_READS)
+        ]

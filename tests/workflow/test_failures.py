@@ -1,0 +1,206 @@
+"""Environments that cannot work: the cause says why and what to do, and nothing is left behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from localcloud.tasks.scripted import (
+    exits,
+    in_turn,
+    never_healthy,
+    never_starts,
+    pull_failed,
+    unhealthy,
+)
+from tests.requests import environment, web
+from tests.workflow.application import Application, Ended
+
+pytestmark = pytest.mark.xdist_group("workflow-trouble")
+
+Json = dict[str, Any]
+ITS_DEADLINE_HAS_PASSED = {'"deadline.$": "$.deadline"': '"deadline": "2020-01-01T00:00:00Z"'}
+ONE_PROBE_ONLY = {
+    '"TimestampGreaterThanPath": "$.deadline"': '"TimestampGreaterThanPath": "$.openedAt"'
+}
+CHECKED = {"healthCheck": {"command": ["CMD-SHELL", "curl -f http://localhost/"], "interval": 5}}
+
+
+def of_image(image: str, name: str, **more: Any) -> Json:
+    """An environment of one service; `more` goes into its container."""
+    container = {"image": image, "containerPort": 80, **more}
+    return environment(web(primaryContainer=container), name=name)
+
+
+def assert_gone(app: Application, name: str) -> None:
+    """The failed create started its own deletion, which left nothing."""
+    deleted = app.deletion_after_failure(name)
+    assert deleted.status == "SUCCEEDED", deleted.cause
+    assert app.left(name) == []
+    assert app.schedule(name) is None
+    record = app.record(name)
+    assert record is not None
+    assert record["status"] == "DELETED"
+
+
+def category(failed: Ended) -> str:
+    return failed.cause.splitlines()[0]
+
+
+class TestImage:
+    def test_one_stop_is_enough_for_an_image_that_does_not_exist(
+        self, app: Application, name: str
+    ) -> None:
+        """H07, H24."""
+        image = f"registry.example/{name}:nope"
+        missing = f"CannotPullContainerError: failed to resolve ref {image}: not found"
+        app.runtime.script(image, in_turn(pull_failed(missing), never_starts()))
+
+        failed = app.create(of_image(image, name))
+
+        assert (failed.status, failed.error) == ("FAILED", "DeploymentFailedError")
+        assert category(failed) == "web: image pull"
+        assert missing in failed.cause
+        assert "next step: Check the image's name and tag" in failed.cause
+        assert_gone(app, name)
+
+    def test_two_stops_are_needed_where_it_could_heal(self, app: Application, name: str) -> None:
+        """H07."""
+        image = f"registry.example/{name}:slow"
+        slow = f"CannotPullContainerError: ref pull of {image} has been retried: i/o timeout"
+        app.runtime.script(image, in_turn(pull_failed(slow), pull_failed(slow), never_starts()))
+
+        failed = app.create(of_image(image, name))
+
+        assert category(failed) == "web: image pull"
+        assert "2 stopped task(s) of this kind" in failed.cause
+        assert "Check that the subnets reach the registry" in failed.cause
+
+
+class TestContainerThatExits:
+    def test_its_last_lines_are_in_the_cause_and_its_secrets_are_not(
+        self, app: Application, name: str
+    ) -> None:
+        """H05, H11, H22."""
+        image = f"registry.example/{name}:crashes"
+        output = [
+            "reading settings",
+            "connecting to postgres://app:hunter2@db:5432",
+            "password=hunter3",
+            "no database: giving up",
+        ]
+        app.runtime.script(image, exits(3, after=0.02, output=output))
+
+        failed = app.create(of_image(image, name))
+
+        assert failed.error == "DeploymentFailedError"
+        assert category(failed) == "web: container exit"
+        assert "exited with code 3" in failed.cause
+        assert "no database: giving up" in failed.cause
+        assert "connecting to postgres://app:[redacted]@db:5432" in failed.cause
+        assert "hunter" not in failed.cause
+        assert_gone(app, name)
+
+
+class TestNeverHealthy:
+    def test_a_failing_health_check_is_named(self, app: Application, name: str) -> None:
+        """H20."""
+        image = f"registry.example/{name}:sick"
+        app.runtime.script(image, unhealthy())
+
+        failed = app.create(of_image(image, name, **CHECKED))
+
+        assert failed.error == "DeploymentFailedError"
+        assert category(failed) == "web: health check"
+        assert "longer startPeriod" in failed.cause
+        assert_gone(app, name)
+
+    def test_a_deadline_ends_the_wait(self, app: Application, name: str) -> None:
+        """H20, W07."""
+        image = f"registry.example/{name}:undecided"
+        app.runtime.script(image, never_healthy())
+        late = app.variant(app.create_machine, ITS_DEADLINE_HAS_PASSED)
+
+        failed = app.ended(app.start(late, of_image(image, name, **CHECKED)))
+
+        assert failed.error == "DeploymentFailedError"
+        assert category(failed) == "web: out of time"
+        assert "tasks healthy: 0 of 1" in failed.cause
+        assert "timeouts.ready" in failed.cause
+        assert_gone(app, name)
+
+
+class TestEndpointsThatDoNotAnswer:
+    """Healthy and registered, and yet not proven: the point of probing."""
+
+    @pytest.fixture
+    def admits_only_another_network(self, app: Application) -> str:
+        """A security group that no check before the probe can know to be the wrong one."""
+        ec2 = app.client("ec2")
+        group: str = ec2.create_security_group(
+            GroupName="elsewhere", Description="elsewhere", VpcId=app.cloud.account.vpc_id
+        )["GroupId"]
+        ec2.authorize_security_group_ingress(
+            GroupId=group, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIp="10.9.0.0/16"
+        )
+        return group
+
+    def test_each_is_told_apart(
+        self, app: Application, name: str, admits_only_another_network: str
+    ) -> None:
+        """P07, P09, H23. Side by side, because each probe tries for its whole window."""
+        network = {
+            "awsvpcConfiguration": {
+                "securityGroups": [admits_only_another_network],
+                "assignPublicIp": "DISABLED",
+            }
+        }
+        elsewhere = {"image": "nginx", "containerPort": 8080}
+        requests = {
+            "answers 500": of_image("bivouac/unhealthy", f"{name}-a"),
+            "listens elsewhere": environment(web(primaryContainer=elsewhere), name=f"{name}-b"),
+            "not admitted": environment(web(networkConfiguration=network), name=f"{name}-c"),
+        }
+        machine = app.variant(app.create_machine, ONE_PROBE_ONLY)
+        started = {what: app.start(machine, request) for what, request in requests.items()}
+        failed = {what: app.ended(arn) for what, arn in started.items()}
+
+        assert {each.error for each in failed.values()} == {"ConnectivityError"}
+        assert category(failed["answers 500"]) == "web: connectivity"
+        assert "HTTP 500, server: envoy: expected 200-399" in failed["answers 500"].cause
+        assert category(failed["listens elsewhere"]) == "web: connectivity"
+        assert "HTTP 503, server: envoy" in failed["listens elsewhere"].cause
+        assert "listens on its containerPort" in failed["listens elsewhere"].cause
+        assert category(failed["not admitted"]) == "web: network or security group"
+        assert "timed out after 3 s" in failed["not admitted"].cause
+        assert "probe security group" in failed["not admitted"].cause
+        for request in requests.values():
+            assert_gone(app, request["name"])
+
+
+class TestKeep:
+    def test_the_failed_environment_stays_and_the_next_create_repairs_it(
+        self, app: Application, name: str
+    ) -> None:
+        image = f"registry.example/{name}:broken"
+        app.runtime.script(image, exits(1, after=0.02))
+        broken = {**of_image(image, name), "onFailure": "keep"}
+
+        failed = app.create(broken)
+
+        assert failed.error == "DeploymentFailedError"
+        assert "Start deletion" not in failed.states
+        record = app.record(name)
+        assert record is not None
+        assert (record["status"], record["failure"]["category"]) == ("FAILED", "container exit")
+        assert app.schedule(name) is not None
+        kept = app.left(name)
+        assert f"cluster bivouac-{name}" in kept
+
+        repaired = app.create({**of_image("nginx", name), "onFailure": "keep"})
+
+        assert repaired.status == "SUCCEEDED", repaired.cause
+        assert repaired.output["generation"] == 2
+        assert app.delete(name).status == "SUCCEEDED"
+        assert app.left(name) == []

@@ -1,0 +1,185 @@
+"""Requests that cannot be used: every problem is told, and AWS hears nothing of them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.requests import environment, event, web
+from tests.workflow.application import Application
+
+pytestmark = pytest.mark.xdist_group("workflow-life")
+
+Json = dict[str, Any]
+
+
+def tutorial() -> Json:
+    return event("tutorial")
+
+
+def with_service(change: Callable[[Json], None]) -> Json:
+    request = copy.deepcopy(tutorial())
+    change(request["services"][0])
+    return request
+
+
+def definition(**changes: Any) -> Json:
+    def change(service: Json) -> None:
+        service["taskDefinition"].update(changes)
+
+    return with_service(change)
+
+
+def connect(**changes: Any) -> Json:
+    def change(service: Json) -> None:
+        service["serviceConnectConfiguration"].update(changes)
+
+    return with_service(change)
+
+
+def endpoint(**changes: Any) -> Json:
+    def change(service: Json) -> None:
+        service["serviceConnectConfiguration"]["services"][0].update(changes)
+
+    return with_service(change)
+
+
+def container(**changes: Any) -> Json:
+    def change(service: Json) -> None:
+        service["taskDefinition"]["containerDefinitions"][0].update(changes)
+
+    return with_service(change)
+
+
+STRANGER = "arn:aws:iam::123456789012:role/Administrator"
+
+REFUSED = {
+    "no object": ([], "valid dictionary"),
+    "unknown field": (environment(nmae="demo"), "nmae: unknown field"),
+    "wrong type": (environment(services="web"), "services: "),
+    "environment name": (environment(name="Demo--1"), "name: 'Demo--1' is not an environment name"),
+    "name too long": (environment(name="e" * 41), "is not an environment name"),
+    "service name": (environment(web(serviceName="a b")), "services[0].serviceName: "),
+    "the tutorial's namespace true": (
+        connect(namespace=True),
+        "true is not a namespace's name, and ECS refuses it; leave it out, and name the "
+        'namespace beside services: "namespace": "service-connect"',
+    ),
+    "same service twice": (environment(web(), web()), "web"),
+    "same alias twice": (
+        environment(
+            web(),
+            web(
+                serviceName="api",
+                serviceConnectConfiguration={
+                    "enabled": True,
+                    "services": [
+                        {"portName": "api", "clientAliases": [{"port": 80, "dnsName": "web"}]}
+                    ],
+                },
+            ),
+        ),
+        "web:80",
+    ),
+    "port name": (endpoint(portName="http"), "http"),
+    "cpu and memory": (definition(cpu="256", memory="4096"), "256"),
+    "foreign task role": (definition(taskRoleArn=STRANGER), "not in the stack's allow-list"),
+    "foreign execution role": (
+        definition(executionRoleArn=STRANGER),
+        "not in the stack's allow-list",
+    ),
+    "privileged": (container(privileged=True), "privileged: refused"),
+    "a secret in plain text": (
+        container(environment=[{"name": "DB_PASSWORD", "value": "hunter2"}]),
+        "DB_PASSWORD looks like a secret",
+    ),
+    "an ECS word misspelt": (with_service(lambda s: s.update(desiredCuont=1)), "desiredCuont"),
+    "lease too long": (environment(lease={"ttl": "8d"}), "longer than the stack's maximum"),
+}
+
+
+class TestRefusedRequest:
+    @pytest.mark.parametrize(("request_", "said"), REFUSED.values(), ids=REFUSED.keys())
+    def test_it_is_refused_before_the_first_call(
+        self, app: Application, request_: Any, said: str
+    ) -> None:
+        """S08, S11, S12, T04, N07."""
+        before = len(app.calls)
+
+        refused = app.create(request_)
+
+        assert (refused.status, refused.error) == ("FAILED", "InvalidRequestError")
+        assert said in refused.cause
+        assert refused.states[-1] == "Request refused"
+        assert app.calls.names(since=before) == []
+
+    def test_all_problems_are_told_at_once(self, app: Application, name: str) -> None:
+        request = tutorial() | {"name": name, "colour": "green", "lease": {"ttl": "never"}}
+        service = request["services"][0]
+        service["serviceConnectConfiguration"]["services"][0]["portName"] = "http"
+        service["taskDefinition"]["taskRoleArn"] = STRANGER
+        service["taskDefinition"]["memory"] = "4096"
+
+        refused = app.create(request)
+
+        problems = [line for line in refused.cause.splitlines() if line.startswith("- ")]
+        assert refused.cause.startswith("5 problems in the request:")
+        for path in ("colour", "lease.ttl", "services[0]", "taskRoleArn", "memory"):
+            assert any(path in problem for problem in problems), path
+        assert app.record(name) is None
+        assert app.schedule(name) is None
+
+    def test_a_secret_is_not_repeated_in_the_cause(self, app: Application) -> None:
+        request, _ = REFUSED["a secret in plain text"]
+        assert "hunter2" not in app.create(request).cause
+
+
+class TestWhatExistsDecides:
+    def test_subnets_and_security_groups_that_do_not_exist(
+        self, app: Application, name: str
+    ) -> None:
+        """S15."""
+        network = {"subnets": ["subnet-00000000"], "securityGroups": ["sg-00000000"]}
+        before = len(app.calls)
+
+        refused = app.create(
+            environment(
+                web(networkConfiguration={"awsvpcConfiguration": network}),
+                name=name,
+            )
+        )
+
+        assert refused.error == "InvalidRequestError"
+        assert "subnet subnet-00000000 does not exist" in refused.cause
+        assert "security group sg-00000000 does not exist" in refused.cause
+        assert app.calls.changes(since=before) == []
+
+    def test_a_security_group_that_lets_no_probe_in(self, app: Application, name: str) -> None:
+        """P09."""
+        network = {"securityGroups": [app.cloud.account.security_group_id]}
+        container = {"image": "nginx", "containerPort": 8443}
+
+        refused = app.create(
+            environment(
+                web(
+                    primaryContainer=container,
+                    networkConfiguration={"awsvpcConfiguration": network},
+                ),
+                name=name,
+            )
+        )
+
+        assert refused.error == "InvalidRequestError"
+        assert "admits port 8443" in refused.cause
+
+    def test_a_task_definition_that_does_not_exist(self, app: Application, name: str) -> None:
+        refused = app.create(
+            environment({"serviceName": "web", "taskDefinition": "nobodys:1"}, name=name)
+        )
+
+        assert refused.error == "InvalidRequestError"
+        assert "nobodys:1" in refused.cause
+        assert app.record(name) is None
