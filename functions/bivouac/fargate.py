@@ -35,17 +35,17 @@ _DNS_NAME = re.compile(r"[a-z0-9_.][a-z0-9_.-]{0,126}")
 
 def _cpu_units(text: str) -> int | None:
     """CPU units of "256" or ".25 vCPU"; None where it is neither."""
-    if re.fullmatch(r"[0-9]+", text):
+    if re.fullmatch(r"[0-9]{1,6}", text):
         return int(text)
-    match = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*vcpu", text, re.IGNORECASE)
+    match = re.fullmatch(r"([0-9]{0,3}\.?[0-9]{1,6})\s*vcpu", text, re.IGNORECASE)
     return round(float(match[1]) * 1024) if match else None
 
 
 def _mebibytes(text: str) -> int | None:
     """MiB of "512" or "0.5 GB"; None where it is neither."""
-    if re.fullmatch(r"[0-9]+", text):
+    if re.fullmatch(r"[0-9]{1,6}", text):
         return int(text)
-    match = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*gb", text, re.IGNORECASE)
+    match = re.fullmatch(r"([0-9]{0,3}\.?[0-9]{1,6})\s*gb", text, re.IGNORECASE)
     return round(float(match[1]) * 1024) if match else None
 
 
@@ -204,7 +204,7 @@ def service_problems(arguments: Json, allow_ecs_exec: bool, path: str) -> Iterat
     for provider in arguments.get("capacityProviderStrategy", []):
         if provider.get("capacityProvider") not in ("FARGATE", "FARGATE_SPOT"):
             yield f"{path}.capacityProviderStrategy: only FARGATE and FARGATE_SPOT"
-    if not re.fullmatch(r"LATEST|1\.[4-9]\.\d+", arguments.get("platformVersion", "LATEST")):
+    if not re.fullmatch(r"LATEST|1\.[4-9]\.[0-9]+", arguments.get("platformVersion", "LATEST")):
         yield f"{path}.platformVersion: Service Connect needs 1.4.0 or later (S13)"
     if arguments.get("enableExecuteCommand") and not allow_ecs_exec:
         yield f"{path}.enableExecuteCommand: the stack's parameter AllowEcsExec does not allow it"

@@ -25,6 +25,9 @@ BLUEPRINT_LIMIT = 150_000
 
 TASK_LIMIT = 1000
 
+NESTING_LIMIT = 40
+"""No ECS argument comes near it; what copies and compares a request is recursive."""
+
 
 @dataclass
 class _Draft:
@@ -35,9 +38,13 @@ class _Draft:
     problems: list[str] = field(default_factory=list)
     renamed: list[Renamed] = field(default_factory=list)
 
-    def rename(self, path: str, given: str | None, used: str) -> None:
-        if given is not None and given != used:
+    def rename(self, path: str, given: Any, used: str) -> None:
+        if given is None or given == used:
+            return
+        if isinstance(given, str):
             self.renamed.append(Renamed(path, given, used))
+        else:
+            self.problems.append(f"{path}: must be text; leave it out, Bivouac names it {used}")
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,8 @@ def plan(
 
     `definitions` are the described task definitions that the request names; without them (None)
     what depends on them is left unchecked, so that all other problems are found without AWS."""
+    if _nested_deeper(content, NESTING_LIMIT):
+        return Plan(None, (f"request: nested deeper than {NESTING_LIMIT} levels",))
     draft = _Draft(settings, definitions or {})
     request = _own_fields(draft, content)
     if request is None:
@@ -111,6 +120,18 @@ def plan(
             ),
         )
     return Plan(blueprint, (), request.dry_run)
+
+
+def _nested_deeper(content: Any, levels: int) -> bool:
+    layer = [content]
+    for _ in range(levels):
+        layer = [
+            inner
+            for outer in layer
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return bool(layer)
 
 
 def _own_fields(draft: _Draft, content: Any) -> EnvironmentRequest | None:
@@ -171,8 +192,7 @@ def _service(
     path = f"{path} ({service.service_name})"
     arguments = service.arguments
     cluster = naming.cluster_name(draft.settings.name_prefix, request.name)
-    given_cluster = arguments.pop("cluster", None)
-    draft.rename(f"{path}.cluster", str(given_cluster) if given_cluster else None, cluster)
+    draft.rename(f"{path}.cluster", arguments.pop("cluster", None), cluster)
     tags = _service_tags(draft, arguments.pop("tags", []), path)
     _complete_service(draft, arguments, service, namespace, path)
     before = len(draft.problems)
@@ -294,8 +314,7 @@ def _definition(
     here = f"{path}.taskDefinition" if given is not None else f"{path}.primaryContainer"
     definition = given if given is not None else _short_form(service)
     family = naming.family(draft.settings.name_prefix, request.name, service.service_name)
-    given_family = definition.pop("family", None)
-    draft.rename(f"{here}.family", str(given_family) if given_family else None, family)
+    draft.rename(f"{here}.family", definition.pop("family", None), family)
     definition["family"] = family
     if definition.pop("tags", None):
         draft.problems.append(f"{here}.tags: the tags of the service and of the request are used")
@@ -414,8 +433,8 @@ def _endpoints(
     ingress_ports: Counter[int] = Counter()
     for service in connect.get("services", []):
         mapping = ports.get(service["portName"])
-        if mapping is None:
-            continue
+        if mapping is None or "containerPort" not in mapping:
+            continue  # told already
         probe = by_port.get(
             service["portName"], Probe.model_validate({"portName": service["portName"]})
         )
