@@ -110,8 +110,8 @@ def closing(
 
     `generation` and `expires_at` are what the intent was based on, where it names them: a deletion
     after a failed create is outdated once a newer create took over, and one by an expiry schedule
-    once the lease was extended; one that fires later than the record's end, never: it may be the last
-    one, armed by a step that then died. Raises EnvironmentNotFoundError."""
+    once the lease was extended. A schedule that fires later than the record's end never is: it may
+    be the last one, armed by a step that then died. Raises EnvironmentNotFoundError."""
     if record is None:
         raise errors.EnvironmentNotFoundError(
             f"no environment named {environment!r} was ever created by this stack"
