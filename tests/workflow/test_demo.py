@@ -1,0 +1,146 @@
+"""`make demo` as a user starts it: a process of its own, its output not a terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.localcloud.waiting import until_true
+
+ROOT = Path(__file__).parent.parent.parent
+LIMIT_SECONDS = 60
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def demo(request: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    environment = os.environ | {"LOCALCLOUD_PORT": str(port)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "localcloud.demo", str(request)],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def parents() -> dict[int, int]:
+    """Each process of this machine and its parent."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            found[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    return found
+
+
+def descendants(process: int) -> set[int]:
+    children = {child for child, parent in parents().items() if parent == process}
+    return children.union(*(descendants(child) for child in children))
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def lines_until(process: subprocess.Popen[str], text: str) -> list[str]:
+    """What the demo prints up to a line that contains `text`."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            return lines
+    raise AssertionError(f"never printed {text!r}:\n{''.join(lines)}")
+
+
+def test_the_tutorial_is_created_proven_and_deleted() -> None:
+    port = free_port()
+    with demo(ROOT / "events" / "tutorial.json", port) as process:
+        output, _ = process.communicate(timeout=LIMIT_SECONDS)
+    assert process.returncode == 0, output
+    for told in (
+        "Create namespace",
+        "Probe private addresses",
+        "Environment ready",
+        "HTTP 200, server: envoy, 3 times in a row",
+        "registered in Cloud Map as nginx",
+        "Environment deleted",
+        "bivouac-tutorial--service-connect-nginx-service:1",
+        "tutorial-expiry",
+        "Everything held",
+    ):
+        assert told in output
+    assert "NG" not in output
+    assert is_free(port)
+
+
+def test_a_refused_request_lists_its_problems_and_fails(tmp_path: Path) -> None:
+    request = tmp_path / "request.json"
+    request.write_text('{"name": "Not A Name", "services": [{"image": "nginx"}], "colour": "red"}')
+    with demo(request, free_port()) as process:
+        output, _ = process.communicate(timeout=LIMIT_SECONDS)
+    assert process.returncode == 1
+    assert "InvalidRequestError" in output
+    assert "colour: unknown field" in output
+    assert "services[0].serviceName: required, and missing" in output
+    assert "'Not A Name' is not an environment name" in output
+
+
+def test_what_is_no_request_is_told(tmp_path: Path) -> None:
+    request = tmp_path / "request.json"
+    request.write_text("{")
+    with demo(request, free_port()) as process:
+        output, _ = process.communicate(timeout=LIMIT_SECONDS)
+    assert process.returncode == 2
+    assert "is not a request that can be read" in output
+
+
+def test_a_taken_port_is_told_and_nothing_is_started() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with demo(ROOT / "events" / "tutorial.json", port) as process:
+            output, _ = process.communicate(timeout=LIMIT_SECONDS)
+    assert process.returncode == 1
+    assert str(port) in output
+    assert "LOCALCLOUD_PORT" in output
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_nothing_behind(signal_number: signal.Signals) -> None:
+    port = free_port()
+    with demo(ROOT / "events" / "tutorial.json", port) as process:
+        lines_until(process, "Probe private addresses")
+        started = descendants(process.pid)
+        assert started, "the task's processes run by now"
+        process.send_signal(signal_number)
+        output, _ = process.communicate(timeout=LIMIT_SECONDS)
+    assert process.returncode == 130, output
+    assert "Nothing is left running" in output
+    until_true(lambda: not started & parents().keys())
+    assert is_free(port)
