@@ -45,7 +45,7 @@ def test_an_environment_may_have_a_plain_name(name: str) -> None:
     ],
 )
 def test_an_environment_may_not_have_a_name_that_breaks_a_derived_one(name: str) -> None:
-    """W05, failure-modes 7.2: one grammar, so that every derived name fits and none is ambiguous."""
+    """W05: one grammar, so that every derived name fits and none is ambiguous."""
     assert not naming.is_environment_name(name)
 
 

@@ -1,0 +1,341 @@
+"""Bad input: every problem of a request at once, each with its path, before any AWS call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.requests import environment, web
+from tests.unit.planned import full, of_service, planned, problems
+
+ADMIN = "arn:aws:iam::123456789012:role/admin"
+CONTAINER = "taskDefinition.containerDefinitions.0"
+CONNECT = "serviceConnectConfiguration"
+
+WRONG_SERVICES: list[tuple[str, dict[str, Any], str]] = [
+    ("unknown field", {"replicas": 2}, "replicas"),
+    ("unknown field of the definition", {"taskDefinition.cpus": "256"}, "cpus"),
+    ("unknown field of a container", {f"{CONTAINER}.imagee": "x"}, "imagee"),
+    ("wrong type", {"desiredCount": "two"}, "desiredCount"),
+    ("wrong type of a flag", {"enableExecuteCommand": "yes"}, "enableExecuteCommand"),
+    ("null", {"desiredCount": None}, "desiredCount"),
+    ("wrong type of the family", {"taskDefinition.family": 5}, "family"),
+    ("wrong type of the cluster", {"cluster": ["tutorial"]}, "cluster"),
+    ("T04 no such pair", {"taskDefinition.cpu": "256", "taskDefinition.memory": "4096"}, "memory"),
+    ("T04 no such cpu", {"taskDefinition.cpu": "300"}, "Fargate has no '300'"),
+    ("T04 not a number", {"taskDefinition.cpu": "lots"}, "lots"),
+    ("T04 endless number", {"taskDefinition.cpu": "9" * 5000}, "Fargate has no"),
+    ("T04 endless vCPU", {"taskDefinition.cpu": "9" * 400 + " vcpu"}, "Fargate has no"),
+    ("T05 no cpu", {"taskDefinition.cpu": ...}, "cpu: Fargate requires it"),
+    ("T05 no memory", {"taskDefinition.memory": ...}, "memory: Fargate requires it"),
+    ("T15 no room for the proxy", {f"{CONTAINER}.memory": 512}, "Service Connect proxy"),
+    (
+        "T06 secrets without role",
+        {
+            f"{CONTAINER}.secrets": [{"name": "KEY", "valueFrom": "arn:aws:ssm:x"}],
+            "taskDefinition.executionRoleArn": "",
+        },
+        "T06",
+    ),
+    ("T07 log driver", {f"{CONTAINER}.logConfiguration": {"logDriver": "syslog"}}, "awslogs"),
+    ("role outside the list", {"taskDefinition.taskRoleArn": ADMIN}, "allow-list"),
+    ("execution role outside", {"taskDefinition.executionRoleArn": ADMIN}, "allow-list"),
+    ("service role", {"role": "ecsServiceRole"}, "role: refused"),
+    ("privileged", {f"{CONTAINER}.privileged": True}, "privileged"),
+    (
+        "host volume",
+        {"taskDefinition.volumes": [{"name": "v", "host": {"sourcePath": "/"}}]},
+        "host",
+    ),
+    (
+        "docker volume",
+        {"taskDefinition.volumes": [{"name": "v", "dockerVolumeConfiguration": {"scope": "task"}}]},
+        "no host to share",
+    ),
+    (
+        "secret in the environment",
+        {f"{CONTAINER}.environment": [{"name": "DB_PASSWORD", "value": "x"}]},
+        "valueFrom",
+    ),
+    (
+        "token in the environment",
+        {f"{CONTAINER}.environment": [{"name": "githubToken", "value": "x"}]},
+        "valueFrom",
+    ),
+    ("no awsvpc", {"taskDefinition.networkMode": "host"}, "awsvpc"),
+    (
+        "windows",
+        {"taskDefinition.runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}},
+        "S13",
+    ),
+    ("host port", {f"{CONTAINER}.portMappings.0.hostPort": 8080}, "hostPort"),
+    (
+        "port range with a name",
+        {f"{CONTAINER}.portMappings": [{"name": "nginx", "containerPortRange": "80-90"}]},
+        "containerPort",
+    ),
+    (
+        "two containers of a name",
+        {
+            "taskDefinition.containerDefinitions": [
+                {
+                    "name": "a",
+                    "image": "x",
+                    "portMappings": [{"name": "nginx", "containerPort": 80}],
+                },
+                {"name": "a", "image": "y"},
+            ]
+        },
+        "two containers are named 'a'",
+    ),
+    ("no container", {"taskDefinition.containerDefinitions": []}, "at least one container"),
+    ("nothing essential", {f"{CONTAINER}.essential": False}, "essential"),
+    (
+        "S08 no such port",
+        {f"{CONNECT}.services.0.portName": "http"},
+        "no container has a port named 'http'",
+    ),
+    (
+        "S10 two aliases",
+        {f"{CONNECT}.services.0.clientAliases": [{"port": 80}, {"port": 81}]},
+        "S10",
+    ),
+    (
+        "S11 alias in capitals",
+        {f"{CONNECT}.services.0.clientAliases": [{"port": 80, "dnsName": "Web"}]},
+        "S11",
+    ),
+    (
+        "S11 alias begins with a hyphen",
+        {f"{CONNECT}.services.0.clientAliases": [{"port": 80, "dnsName": "-web"}]},
+        "S11",
+    ),
+    ("discovery name", {f"{CONNECT}.services.0.discoveryName": "Web"}, "discoveryName"),
+    ("tls", {f"{CONNECT}.services.0.tls": {"issuerCertificateAuthority": {}}}, "tls"),
+    (
+        "P10 idle below request",
+        {f"{CONNECT}.services.0.timeout": {"idleTimeoutSeconds": 5, "perRequestTimeoutSeconds": 9}},
+        "P10",
+    ),
+    ("S14 no subnets", {"networkConfiguration.awsvpcConfiguration": {"subnets": "all"}}, "subnets"),
+    ("S23 both", {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}, "S23"),
+    ("not Fargate", {"launchType": "EC2"}, "only FARGATE"),
+    ("not of the enumeration", {"launchType": "fargate"}, "none of"),
+    (
+        "own capacity provider",
+        {"launchType": ..., "capacityProviderStrategy": [{"capacityProvider": "mine"}]},
+        "FARGATE_SPOT",
+    ),
+    ("S13 old platform", {"platformVersion": "1.3.0"}, "S13"),
+    ("daemon", {"schedulingStrategy": "DAEMON"}, "REPLICA"),
+    ("blue/green", {"deploymentController": {"type": "CODE_DEPLOY"}}, "rolling"),
+    (
+        "load balancer",
+        {"loadBalancers": [{"containerName": "webserver", "containerPort": 80}]},
+        "loadBalancers: refused",
+    ),
+    ("own token", {"clientToken": "mine"}, "clientToken: refused"),
+    ("S24 too many tasks", {"desiredCount": 1001}, "S24"),
+    ("negative count", {"desiredCount": -1}, "desiredCount"),
+    (
+        "H19 can never roll",
+        {"deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 100}},
+        "H19",
+    ),
+    ("reserved tag", {"tags": [{"key": "bivouac:stack", "value": "other"}]}, "reserved"),
+    ("reserved tag of AWS", {"tags": [{"key": "aws:x", "value": "y"}]}, "reserved"),
+    ("tags of another shape", {"tags": {"team": "blue"}}, "a list of key and value"),
+    ("tags of the definition", {"taskDefinition.tags": [{"key": "a", "value": "b"}]}, "tags"),
+    ("probe of no endpoint", {"probe": {"portName": "admin"}}, "is no endpoint"),
+    (
+        "P11 probe with a URL",
+        {"probe": {"portName": "nginx", "path": "http://169.254.169.254/"}},
+        "path",
+    ),
+    (
+        "P11 probe with a url field",
+        {"probe": {"portName": "nginx", "url": "http://x"}},
+        "unknown field",
+    ),
+    ("probe status", {"probe": {"portName": "nginx", "expectStatus": "2xx"}}, "status"),
+    ("both forms", {"primaryContainer": {"image": "x", "containerPort": 80}}, "either"),
+    ("neither form", {"taskDefinition": ...}, "either"),
+    ("name with a slash", {"serviceName": "a/b"}, "serviceName"),
+    ("no name", {"serviceName": ...}, "required, and missing"),
+    ("name too long", {"serviceName": "a" * 129}, "serviceName"),
+    ("connect is no object", {CONNECT: True}, CONNECT),
+    ("connect without enabled", {f"{CONNECT}.enabled": ...}, "enabled"),
+    (
+        "connect with query parameters",
+        {
+            f"{CONNECT}.accessLogConfiguration": {
+                "format": "JSON",
+                "includeQueryParameters": "ENABLED",
+            }
+        },
+        "tokens",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [(changes, told) for _, changes, told in WRONG_SERVICES],
+    ids=[name for name, _, _ in WRONG_SERVICES],
+)
+def test_a_service_that_cannot_work_is_refused(changes: dict[str, Any], told: str) -> None:
+    """T04 to T07, T15, S08 to S14, S23, S24, H19, P10, P11 and the security defaults of 7.2."""
+    found = of_service(**changes)
+    assert any(told in problem for problem in found), found
+    assert all(problem.startswith("services") for problem in found)
+
+
+WRONG_ENVIRONMENTS: list[tuple[str, dict[str, Any], str]] = [
+    ("unknown field", {"color": "blue"}, "color: unknown field"),
+    ("no name", {"name": None}, "name"),
+    ("name that breaks a derived limit", {"name": "a" * 41}, "is not an environment name"),
+    ("name with two hyphens", {"name": "a--b"}, "single hyphens"),
+    ("name of another type", {"name": 5}, "name"),
+    ("no services", {"services": []}, "services"),
+    ("services of another type", {"services": {}}, "services"),
+    ("a service of another type", {"services": ["web"]}, "services"),
+    ("too many services", {"services": [web()] * 51}, "services"),
+    ("namespace true", {"namespace": True}, "namespace"),
+    ("N07 namespace with a slash", {"namespace": "a/b"}, "N07"),
+    ("N07 namespace that is an ARN", {"namespace": "arn:aws:x"}, "N07"),
+    ("N07 namespace with a space", {"namespace": "a b"}, "N07"),
+    ("lease", {"lease": {"ttl": "forever"}}, "write a number and m, h or d"),
+    ("lease beyond the stack's", {"lease": {"ttl": "30d"}}, "maximum"),
+    ("unknown lease field", {"lease": {"ttl": "1h", "until": "x"}}, "unknown field"),
+    ("timeouts", {"timeouts": {"ready": 900}}, "timeouts.ready"),
+    ("onFailure", {"onFailure": "retry"}, "onFailure"),
+    ("dryRun", {"dryRun": "yes"}, "dryRun"),
+    ("reserved tags", {"tags": {"bivouac:environment": "other"}}, "reserved"),
+    ("tag value of another type", {"tags": {"team": 5}}, "tags"),
+    (
+        "cluster's namespace",
+        {"cluster": {"serviceConnectDefaults": {"namespace": "x"}}},
+        "serviceConnectDefaults",
+    ),
+    ("cluster's tags", {"cluster": {"tags": [{"key": "a", "value": "b"}]}}, "cluster.tags"),
+    ("cluster's configuration", {"cluster": {"configuration": {}}}, "cluster.configuration"),
+    ("cluster's unknown field", {"cluster": {"size": 3}}, "size"),
+    ("cluster's name of another type", {"cluster": {"clusterName": 5}}, "clusterName"),
+    ("cluster of another type", {"cluster": "mine"}, "cluster"),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [(changes, told) for _, changes, told in WRONG_ENVIRONMENTS],
+    ids=[name for name, _, _ in WRONG_ENVIRONMENTS],
+)
+def test_an_environment_that_cannot_work_is_refused(changes: dict[str, Any], told: str) -> None:
+    """N07, W05."""
+    found = problems(environment(**changes))
+    assert any(told in problem for problem in found), found
+
+
+@pytest.mark.parametrize("content", [None, 5, "demo", [], [environment()], True, {}])
+def test_what_is_no_request_at_all_is_refused(content: Any) -> None:
+    assert problems(content)
+
+
+def test_the_tutorials_own_namespace_true_is_refused_with_what_to_write() -> None:
+    """ECS refuses it; the error says where the namespace is named."""
+    (problem,) = of_service(**{f"{CONNECT}.namespace": True})
+    assert f"{CONNECT}.namespace: true is not a namespace's name" in problem
+    assert '"namespace": "service-connect"' in problem
+
+
+def test_another_namespace_inside_a_service_is_refused_with_what_to_write() -> None:
+    """S09, N09."""
+    (problem,) = of_service(**{f"{CONNECT}.namespace": "other"})
+    assert 'write "namespace": "other" beside services' in problem
+    assert not of_service(**{f"{CONNECT}.namespace": "bivouac-demo"})
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        (web(), "2 are named 'web'"),
+        (web(serviceName="Web"), "2 client aliases are web:80"),
+        (web(serviceName="Web"), "2 endpoints are discovered as 'web'"),
+    ],
+)
+def test_two_services_may_share_no_name_no_alias_and_no_discovery_name(
+    second: dict[str, Any], told: str
+) -> None:
+    """S01, S07, S12."""
+    found = problems(environment(web(), second))
+    assert any(told in problem for problem in found), found
+
+
+def test_two_endpoints_of_a_task_may_share_no_ingress_port() -> None:
+    """S12."""
+    services = [
+        {"portName": "nginx", "ingressPortOverride": 90, "clientAliases": [{"port": 80}]},
+        {"portName": "nginx", "discoveryName": "other", "ingressPortOverride": 90},
+    ]
+    found = of_service(**{f"{CONNECT}.services": services})
+    assert any("listen on port 90" in problem for problem in found), found
+
+
+def test_tasks_of_all_services_together_are_limited() -> None:
+    """S24."""
+    found = problems(environment(web(desiredCount=600), web(serviceName="shop", desiredCount=600)))
+    assert any("1200 tasks" in problem for problem in found), found
+
+
+def test_ecs_exec_needs_the_stacks_permission() -> None:
+    assert planned(environment(web(enableExecuteCommand=True)), allow_ecs_exec=True)
+    found = problems(environment(web(enableExecuteCommand=True)), allow_ecs_exec=False)
+    assert any("AllowEcsExec" in problem for problem in found)
+
+
+def test_a_request_per_tcp_endpoint_is_refused() -> None:
+    """P10: a TCP endpoint has no requests."""
+    found = of_service(
+        **{
+            f"{CONTAINER}.portMappings.0.appProtocol": ...,
+            f"{CONNECT}.services.0.timeout": {"perRequestTimeoutSeconds": 5},
+        }
+    )
+    assert any("TCP" in problem for problem in found), found
+
+
+def test_every_problem_of_a_request_is_told_at_once() -> None:
+    """The promise of the request check: nobody mends one problem to hear of the next."""
+    request = environment(
+        full(**{"replicas": 1}),
+        full(serviceName="b", **{"taskDefinition.cpu": "300", f"{CONTAINER}.privileged": True}),
+        full(serviceName="c", **{f"{CONNECT}.namespace": True, "role": "x"}),
+        web(serviceName="d/e"),
+        name="Not A Name",
+        color="blue",
+        lease={"ttl": "30d"},
+        cluster={"size": 3},
+    )
+    found = problems(request)
+    for told in (
+        "replicas",
+        "'300'",
+        "privileged",
+        "namespace: true",
+        "role: refused",
+        "serviceName",
+        "not an environment name",
+        "color: unknown field",
+        "maximum",
+        "size",
+    ):
+        assert any(told in problem for problem in found), (told, found)
+
+
+def test_a_secret_value_is_never_repeated_in_a_problem() -> None:
+    """Failure-modes 7.2: problems end in logs and in the execution's cause."""
+    entry = {"name": "DB_PASSWORD", "value": "hunter2"}
+    found = of_service(**{f"{CONTAINER}.environment": [entry]})
+    assert found
+    assert "hunter2" not in "".join(found)

@@ -1,0 +1,270 @@
+"""From a request to a blueprint: what is filled in, and everything that is wrong, told at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bivouac.blueprint import Blueprint
+from bivouac.planning import existing_definitions, plan
+from tests.requests import EXECUTION_ROLE, environment, event, web
+from tests.unit.planned import STACK, full, planned, problems
+
+# --- what is filled in ---------------------------------------------------------------------------
+
+
+def test_the_smallest_request_becomes_a_whole_environment() -> None:
+    blueprint = planned(event("smallest"))
+    (service,) = blueprint.services
+    assert blueprint.namespace == "bivouac-demo"
+    assert blueprint.cluster == {"clusterName": "bivouac-demo"}
+    assert blueprint.log_groups == ("/bivouac-demo/web",)
+    assert blueprint.lease_seconds == 8 * 3600
+    assert service.arguments["launchType"] == "FARGATE"
+    awsvpc = service.arguments["networkConfiguration"]["awsvpcConfiguration"]
+    assert awsvpc["subnets"] == list(STACK.subnet_ids)
+    assert awsvpc["securityGroups"] == [STACK.task_security_group_id]
+    assert service.definition is not None
+    assert service.definition["family"] == "bivouac-demo--web"
+    assert service.definition["executionRoleArn"] == EXECUTION_ROLE
+    (endpoint,) = service.endpoints
+    assert (endpoint.port_name, endpoint.port, endpoint.app_protocol) == ("web", 80, "http")
+
+
+def test_the_tutorial_keeps_its_words_and_its_renamings_are_told() -> None:
+    """H09: its log groups become the environment's own, which are made beforehand."""
+    blueprint = planned(event("tutorial"))
+    (service,) = blueprint.services
+    given = event("tutorial")["services"][0]
+    assert service.arguments["deploymentConfiguration"] == given["deploymentConfiguration"]
+    assert blueprint.namespace == "service-connect"
+    renamed = {
+        entry.path.rpartition(".")[2]: (entry.given, entry.used) for entry in blueprint.renamed
+    }
+    assert renamed["cluster"] == ("tutorial", "bivouac-tutorial")
+    assert renamed["family"][0] == "service-connect-nginx"
+    assert {entry.given for entry in blueprint.renamed if "awslogs-group" in entry.path} == {
+        "/ecs/service-connect-nginx",
+        "/ecs/service-connect-proxy",
+    }
+
+
+def test_defaults_are_merged_beneath_every_service() -> None:
+    request = environment(
+        web(),
+        web(serviceName="shop", desiredCount=3),
+        defaults={
+            "desiredCount": 2,
+            "networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}},
+        },
+    )
+    first, second = planned(request).services
+    assert (first.arguments["desiredCount"], second.arguments["desiredCount"]) == (2, 3)
+    awsvpc = second.arguments["networkConfiguration"]["awsvpcConfiguration"]
+    assert awsvpc["assignPublicIp"] == "DISABLED"
+    assert awsvpc["subnets"] == list(STACK.subnet_ids)
+
+
+def test_the_request_itself_is_never_changed() -> None:
+    request = event("tutorial")
+    planned(request)
+    assert request == event("tutorial")
+
+
+def test_a_given_lease_and_time_out_are_seconds() -> None:
+    blueprint = planned(environment(lease={"ttl": "45m"}, timeouts={"ready": "5m"}))
+    assert (blueprint.lease_seconds, blueprint.ready_seconds) == (2700, 300)
+
+
+def test_owner_and_tags_become_the_resources_tags() -> None:
+    blueprint = planned(environment(owner="ada", tags={"team": "blue"}))
+    assert blueprint.ownership_tags == {
+        "team": "blue",
+        "bivouac:owner": "ada",
+        "bivouac:stack": "bivouac",
+        "bivouac:environment": "demo",
+    }
+
+
+def test_a_probe_may_name_its_path_and_the_status_that_it_expects() -> None:
+    """P11."""
+    probe = {"portName": "web", "path": "/health", "expectStatus": "204"}
+    (endpoint,) = planned(environment(web(probe=probe))).services[0].endpoints
+    assert (endpoint.path, endpoint.lowest_status, endpoint.highest_status) == ("/health", 204, 204)
+
+
+def test_equal_requests_have_one_hash_and_others_another() -> None:
+    """W18: the hash decides between following a create and superseding it."""
+    turned = dict(reversed(event("smallest").items()))
+    assert planned(event("smallest")).request_hash == planned(turned).request_hash
+    other = planned(environment(web(desiredCount=2))).request_hash
+    assert planned(event("smallest")).request_hash != other
+
+
+def test_a_dry_run_is_told_apart() -> None:
+    assert plan(environment(dryRun=True), STACK).dry_run
+    assert not plan(environment(), STACK).dry_run
+
+
+# --- an existing task definition -----------------------------------------------------------------
+
+DESCRIBED = {
+    "taskDefinitionArn": "arn:aws:ecs:ap-northeast-1:123456789012:task-definition/theirs:3",
+    "family": "theirs",
+    "cpu": "256",
+    "memory": "512",
+    "networkMode": "awsvpc",
+    "executionRoleArn": EXECUTION_ROLE,
+    "containerDefinitions": [
+        {
+            "name": "web",
+            "image": "nginx",
+            "essential": True,
+            "portMappings": [{"name": "nginx", "containerPort": 80, "appProtocol": "http"}],
+        }
+    ],
+}
+
+
+def test_the_task_definitions_that_a_request_names_are_found() -> None:
+    request = environment(full(taskDefinition="theirs:3"), web(), defaults={})
+    assert existing_definitions(request) == ["theirs:3"]
+    assert existing_definitions({"name": 1}) == []
+
+
+def test_an_existing_definition_is_used_as_it_is() -> None:
+    checked = plan(environment(full(taskDefinition="theirs:3")), STACK, {"theirs:3": DESCRIBED})
+    assert checked.blueprint is not None, checked.problems
+    (service,) = checked.blueprint.services
+    assert service.definition is None
+    assert service.existing_definition == DESCRIBED["taskDefinitionArn"]
+    assert service.endpoints[0].port == 80
+
+
+def test_an_existing_definition_is_held_to_the_same_rules() -> None:
+    """Failure-modes 7.2: whoever names a definition chooses its roles."""
+    theirs = {
+        **DESCRIBED,
+        "taskRoleArn": "arn:aws:iam::123456789012:role/admin",
+        "networkMode": "bridge",
+    }
+    checked = plan(environment(full(taskDefinition="theirs:3")), STACK, {"theirs:3": theirs})
+    told = "\n".join(checked.problems)
+    assert "allow-list" in told
+    assert "awsvpc" in told
+
+
+def test_an_existing_definition_with_a_port_range_is_refused() -> None:
+    """ECS let it be registered, for another use than ours."""
+    ports = [{"name": "nginx", "containerPortRange": "80-90"}]
+    theirs = {
+        **DESCRIBED,
+        "containerDefinitions": [{"name": "web", "image": "nginx", "portMappings": ports}],
+    }
+    checked = plan(environment(full(taskDefinition="theirs:3")), STACK, {"theirs:3": theirs})
+    assert any("no port range" in problem for problem in checked.problems)
+
+
+# --- properties ----------------------------------------------------------------------------------
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20)
+    | st.sampled_from(["", "256", "0.5 GB", "1" * 5000, "..", "a\nb", "\u0000", "${x}", "aws:x"])
+)
+words = st.sampled_from(
+    [
+        "name",
+        "services",
+        "serviceName",
+        "taskDefinition",
+        "primaryContainer",
+        "cluster",
+        "defaults",
+        "probe",
+        "tags",
+        "lease",
+        "containerDefinitions",
+        "portMappings",
+        "serviceConnectConfiguration",
+        "namespace",
+        "family",
+        "cpu",
+        "memory",
+        "environment",
+        "logConfiguration",
+        "options",
+        "key",
+        "value",
+        "enabled",
+        "portName",
+        "clientAliases",
+    ]
+)
+anything = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(words | st.text(max_size=5), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(anything)
+@settings(max_examples=200, deadline=None)
+def test_any_json_is_a_blueprint_or_a_list_of_problems(content: Any) -> None:
+    checked = plan(content, STACK)
+    assert (checked.blueprint is None) == bool(checked.problems)
+
+
+def places(content: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of every value in a JSON document."""
+    found = [path]
+    inner = (
+        content.items()
+        if isinstance(content, dict)
+        else enumerate(content)
+        if isinstance(content, list)
+        else ()
+    )
+    for key, value in inner:
+        found += places(value, (*path, key))
+    return found
+
+
+def replaced(content: Any, path: tuple[Any, ...], value: Any) -> Any:
+    if not path:
+        return value
+    copied = content.copy()
+    copied[path[0]] = replaced(content[path[0]], path[1:], value)
+    return copied
+
+
+TUTORIAL = event("tutorial")
+
+
+@given(st.sampled_from(places(TUTORIAL)), anything)
+@settings(max_examples=300, deadline=None)
+def test_a_hostile_value_anywhere_in_the_tutorial_is_planned_or_refused(
+    path: tuple[Any, ...], value: Any
+) -> None:
+    """Layer G: structure-aware, because random JSON hardly ever gets past the first check."""
+    checked = plan(replaced(TUTORIAL, path, value), STACK)
+    assert (checked.blueprint is None) == bool(checked.problems)
+    if checked.blueprint:
+        text = json.dumps(checked.blueprint.to_json())
+        assert Blueprint.from_json(json.loads(text)) == checked.blueprint
+
+
+def test_nesting_that_nothing_could_walk_through_is_refused() -> None:
+    nested: Any = "x"
+    for _ in range(900):
+        nested = [nested]
+    assert problems(environment(web(tags=nested))) == ["request: nested deeper than 40 levels"]
