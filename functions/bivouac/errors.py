@@ -5,7 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterator, Sequence
+
+MESSAGE_LIMIT = 20_000
+"""As JSON. Step Functions cuts a cause, in which Lambda puts a stack trace as well, at 32,768
+characters, and what is cut is no JSON any more."""
+PROBLEM_LIMIT = 1_000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class BivouacError(Exception):
@@ -18,8 +26,19 @@ class InvalidRequestError(BivouacError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
-        listed = "\n".join(f"- {problem}" for problem in self.problems)
+        listed = "\n".join(self._lines())
         super().__init__(f"{count} problem{'s' if count != 1 else ''} in the request:\n{listed}")
+
+    def _lines(self) -> Iterator[str]:
+        """One line for each problem, without control characters, as many as a cause can hold."""
+        size = 0
+        for number, problem in enumerate(self.problems):
+            line = "- " + _CONTROL.sub(" ", problem)[:PROBLEM_LIMIT]
+            size += len(json.dumps(line))
+            if size > MESSAGE_LIMIT:
+                yield f"- and {len(self.problems) - number} more"
+                return
+            yield line
 
 
 class ForeignResourceError(BivouacError):
