@@ -1,0 +1,70 @@
+"""What the stack tells a function."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from bivouac.settings import ExpirySettings, MissingSettingError, RequestSettings, StackSettings
+
+VARIABLES = {
+    "NAME_PREFIX": "bivouac",
+    "TABLE_NAME": "environments",
+    "SETTLE_SECONDS": "30",
+    "AWS_REGION": "eu-west-1",
+    "SUBNET_IDS": "subnet-a, subnet-b,",
+    "TASK_SECURITY_GROUP_ID": "sg-1",
+    "PROBE_SECURITY_GROUP_ID": "sg-2",
+    "ASSIGN_PUBLIC_IP": "DISABLED",
+    "TASK_ROLE_ARNS": "",
+    "EXECUTION_ROLE_ARNS": "arn:a,arn:b",
+    "ALLOW_ECS_EXEC": "false",
+    "NAMESPACE_QUOTA": "50",
+    "DEFAULT_LEASE": "8h",
+    "MAXIMUM_LEASE": "7d",
+    "EXPIRY_SCHEDULE_GROUP": "group",
+    "EXPIRY_ROLE_ARN": "arn:role",
+    "DELETE_STATE_MACHINE_ARN": "arn:machine",
+}
+KINDS = (StackSettings, RequestSettings, ExpirySettings)
+
+
+def test_lists_numbers_flags_and_durations_are_read() -> None:
+    stack = RequestSettings.from_env(VARIABLES)
+    assert stack.subnet_ids == ("subnet-a", "subnet-b")
+    assert stack.task_role_arns == ()
+    assert stack.execution_role_arns == ("arn:a", "arn:b")
+    assert stack.allow_ecs_exec is False
+    assert stack.namespace_quota == 50
+    assert (stack.default_lease_seconds, stack.maximum_lease_seconds) == (28_800, 604_800)
+    assert StackSettings.from_env(VARIABLES).settle_seconds == 30
+    assert RequestSettings.from_env({**VARIABLES, "ALLOW_ECS_EXEC": "true"}).allow_ecs_exec
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_variable_that_the_template_forgot_is_named(kind: type) -> None:
+    given: dict[str, str] = {}
+    for _ in dataclasses.fields(kind):
+        with pytest.raises(MissingSettingError) as caught:
+            kind.from_env(given)  # type: ignore[attr-defined]
+        named = str(caught.value).split()[3]
+        given[named] = VARIABLES[named]
+    assert kind.from_env(given)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_settings_cannot_be_changed(kind: type) -> None:
+    settings = kind.from_env(VARIABLES)  # type: ignore[attr-defined]
+    field = dataclasses.fields(settings)[0].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(settings, field, "other")
+
+
+def test_the_environment_is_read_when_asked_and_not_at_import(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TABLE_NAME", "another")
+    assert StackSettings.from_env().table_name == "another"
