@@ -90,7 +90,9 @@ class AwsCli:
             round=round_number,
             pull=stage.pull,
             started_at=started_at,
-            ready_at=self._ready_moment(started_at),
+            ready_at=stage.ready_moment(
+                stage.service_arn(self._cluster, self._service), started_at
+            ),
             proven_at=proven_at,
             proof=proof,
             calls=stage.calls.between(started_at, proven_at, self.caller),
@@ -127,15 +129,6 @@ class AwsCli:
                 return took
             self._stage.stop.pause(CURL_EVERY)
         raise BenchError(f"{host} has not answered within {LIMIT:.0f} s")
-
-    def _ready_moment(self, since: float) -> float:
-        """curl can be answered before the task is registered in Cloud Map: wait for that too."""
-        arn = self._stage.service_arn(self._cluster, self._service)
-        moments = self._stage.cloud.control_plane.ready_moments
-        self._stage.stop.until(
-            lambda: any(moment >= since for _, moment in moments.get(arn, ())), arn, LIMIT
-        )
-        return self._stage.ready_moment(arn, since)
 
     def _follow(self, cloud_map: Any, operation: str) -> None:
         def over() -> bool:

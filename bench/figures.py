@@ -57,6 +57,17 @@ class Creation:
         return self.proven_at - self.started_at
 
     @property
+    def before_services(self) -> float:
+        """From the start until the last service was asked for: nothing runs before."""
+        last = max(call.at for call in self.calls if call.operation == "CreateService")
+        return last - self.started_at
+
+    @property
+    def starting(self) -> float:
+        """From there until they were truly ready, which is up to ECS alone."""
+        return self.seconds - self.before_services - self.lag
+
+    @property
     def floor(self) -> float:
         """What this very run could not have been faster than, having started its tasks when it
         did."""
@@ -122,6 +133,8 @@ class Summary:
 
     way: WayName
     seconds: Spread
+    before_services: Spread
+    starting: Spread
     floor: Spread
     ratio: Spread
     """Time to proven / that run's own floor."""
@@ -141,6 +154,8 @@ def summarize(creations: Sequence[Creation], timings: Timings) -> Summary:
     return Summary(
         way=creations[0].way,
         seconds=spread([each.seconds for each in creations]),
+        before_services=spread([each.before_services for each in creations]),
+        starting=spread([each.starting for each in creations]),
         floor=spread([each.floor for each in creations]),
         ratio=spread([each.seconds / each.floor for each in creations]),
         ratio_to_one_after_another=spread(
@@ -212,6 +227,8 @@ def creation_as_json(creation: Creation) -> dict[str, Any]:
     return {
         **_rounded(asdict(creation)),
         "seconds": round(creation.seconds, 3),
+        "beforeServices": round(creation.before_services, 3),
+        "starting": round(creation.starting, 3),
         "floor": round(creation.floor, 3),
         "lag": round(creation.lag, 3),
         "calls": _calls_as_json(creation.calls, creation.started_at),

@@ -111,6 +111,9 @@ def _figures(comparison: Comparison) -> Table:
         table.add_row(name, *cells)
 
     row("start to proven, s", *(_span(each.seconds) for each in summaries))
+    row("  until it asks for the service", *(_span(each.before_services) for each in summaries))
+    row("  from there to truly ready (ECS)", *(_span(each.starting) for each in summaries))
+    row("  from there to proven (the lag)", *(_span(each.lag) for each in summaries))
     row("its own floor: its true ready moment + proof, s", *(_span(s.floor) for s in summaries))
     row("start to proven / its own floor", *(_span(each.ratio, 3) for each in summaries))
     row(
@@ -121,7 +124,6 @@ def _figures(comparison: Comparison) -> Table:
         "start to proven / the shortest that ECS allows anybody",
         *(_span(each.ratio_to_shortest_possible, 3) for each in summaries),
     )
-    row("lag after the true ready moment, s", *(_span(each.lag) for each in summaries))
     row("AWS API calls", *(_span(each.calls, 1) for each in summaries))
     for service in dict.fromkeys(name for each in summaries for name in each.calls_by_service):
         counts = (each.calls_by_service.get(service, 0.0) for each in summaries)

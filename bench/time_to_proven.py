@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bench.aws_cli import AwsCli
 from bench.calls import CallLog
@@ -50,12 +51,12 @@ class Rounds:
     """Both ways, again and again."""
 
     def __init__(
-        self, ways: Sequence[Way], stage: Stage, extra_pulls: Sequence[float], console: Console
+        self, ways: Sequence[Way], stage: Stage, extra_pulls: Sequence[float], progress: Progress
     ) -> None:
         self._ways = ways
         self._stage = stage
         self._extra_pulls = extra_pulls
-        self._console = console
+        self._progress = progress
         self._began = time.monotonic()
 
     def run(self, order: random.Random) -> list[Made]:
@@ -86,16 +87,21 @@ class Rounds:
             pass
 
     def _make(self, way: Way, number: int) -> Made:
+        going_on = self._progress.add_task("")
+
         def tell(text: str) -> None:
             since = time.monotonic() - self._began
-            self._console.print(
-                f"{since:5.0f} s  round {number} of {len(self._extra_pulls)}  {way.name:8} {text}",
-                highlight=False,
+            line = (
+                f"{since:5.0f} s  round {number} of {len(self._extra_pulls)}  {way.name:8} {text}"
             )
+            self._progress.console.print(line, highlight=False)
+            self._progress.reset(going_on, description=line)
 
         creation = way.create(number, tell)
         tell(f"proven after {creation.seconds:.1f} s, {creation.lag:.1f} s after it was ready")
-        return creation, way.delete(number, tell)
+        deletion = way.delete(number, tell)
+        self._progress.remove_task(going_on)
+        return creation, deletion
 
 
 def compare(timings: Timings, rounds: int, seed: int, console: Console) -> Comparison:
@@ -118,12 +124,25 @@ def compare(timings: Timings, rounds: int, seed: int, console: Console) -> Compa
             AwsCli(stage, request, directory),
             CreateEnvironment(stage, stack, request),
         ]
-        made = Rounds(ways, stage, extra_pulls, console).run(random.Random(seed))
+        progress = parts.enter_context(_progress(console))
+        made = Rounds(ways, stage, extra_pulls, progress).run(random.Random(seed))
     return Comparison(
         timings=shortest,
         seed=seed,
         creations=[creation for creation, _ in made],
         deletions=[deletion for _, deletion in made if deletion is not None],
+    )
+
+
+def _progress(console: Console) -> Progress:
+    """What goes on now, and for how long, under the lines that tell what was begun."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from bench.calls import CallLog
 from bench.figures import Creation, Deletion, WayName
 from bench.pulling import VaryingPull
-from bench.waiting import BenchError, Stop
+from bench.waiting import Stop
 from localcloud.cloud import LocalCloud
 from localcloud.timings import Timings
 
@@ -36,12 +36,15 @@ class Stage:
         return self.timings.pull + self.runtime.extra_seconds
 
     def ready_moment(self, service_arn: str, since: float) -> float:
-        """The true moment in which the service became ready. Raises BenchError if it has not."""
-        moments = self.cloud.control_plane.ready_moments.get(service_arn, [])
-        later = [moment for _, moment in moments if moment >= since]
-        if not later:
-            raise BenchError(f"{service_arn} is said to be ready, and the local cloud knows better")
-        return later[0]
+        """The true moment in which the service became ready, which is waited for: somebody can be
+        content before the tasks are registered in Cloud Map."""
+
+        def later() -> list[float]:
+            moments = self.cloud.control_plane.ready_moments.get(service_arn, ())
+            return [moment for _, moment in moments if moment >= since]
+
+        self.stop.until(lambda: bool(later()), f"{service_arn} is truly ready", LIMIT)
+        return later()[0]
 
     def wait_until_gone(self, service_arn: str) -> float:
         """The true moment in which nothing of a deleted service was left."""

@@ -37,7 +37,11 @@ A_CREATION = Creation(
     ready_at=STARTED + 50.0,
     proven_at=STARTED + 52.0,
     proof=0.5,
-    calls=(call("ecs", "CreateCluster"), call("ecs", "CreateService"), call("states", "Start")),
+    calls=(
+        call("ecs", "CreateCluster"),
+        call("ecs", "CreateService", after=9.0),
+        call("states", "Start"),
+    ),
     transitions=30,
     steps=(Step("Create cluster", "Task", 2, 5.0, 1.0),),
 )
@@ -47,6 +51,12 @@ def test_lag_counts_from_the_true_moment_and_the_floor_has_the_proof_in_it() -> 
     assert (A_CREATION.seconds, A_CREATION.lag, A_CREATION.floor) == (52.0, 2.0, 50.5)
 
 
+def test_the_time_to_proven_has_three_parts() -> None:
+    parts = (A_CREATION.before_services, A_CREATION.starting, A_CREATION.lag)
+
+    assert parts == (9.0, 41.0, 2.0)
+
+
 def test_nobody_waits_for_less_than_the_profile_says() -> None:
     assert shortest_possible(AWS_LIKE, pull=30.0) == pytest.approx(0.5 + 2 + 12 + 30 + 2)
     assert one_after_another(AWS_LIKE, pull=30.0) == pytest.approx(4 + 5 + 2 + 12 + 30 + 2)
@@ -54,7 +64,7 @@ def test_nobody_waits_for_less_than_the_profile_says() -> None:
 
 def test_a_summary_is_over_all_rounds() -> None:
     slower = replace(
-        A_CREATION, round=2, proven_at=STARTED + 58.0, transitions=40, calls=A_CREATION.calls[:1]
+        A_CREATION, round=2, proven_at=STARTED + 58.0, transitions=40, calls=A_CREATION.calls[1:2]
     )
 
     summary = summarize([A_CREATION, slower], AWS_LIKE)
@@ -102,7 +112,7 @@ def test_steps_are_averaged_over_all_rounds_in_the_order_in_which_they_begin() -
 def test_every_call_is_in_the_json_with_its_moment() -> None:
     written = creation_as_json(A_CREATION)
 
-    assert written["calls"][1] == {"after": 1.0, "call": "ecs:CreateService"}
+    assert written["calls"][1] == {"after": 9.0, "call": "ecs:CreateService"}
     assert (written["seconds"], written["lag"]) == (52.0, 2.0)
 
 
