@@ -1,0 +1,135 @@
+"""What template.yaml and the state machine definitions say, in the words of the tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from samtranslator.yaml_helper import yaml_parse
+
+Json = dict[str, Any]
+
+PROJECT = Path(__file__).parents[2]
+FUNCTIONS = PROJECT / "functions"
+TEMPLATE_TEXT = (PROJECT / "template.yaml").read_text(encoding="utf-8")
+TEMPLATE: Json = yaml_parse(TEMPLATE_TEXT)
+GLOBAL_FUNCTION: Json = TEMPLATE["Globals"]["Function"]
+
+
+def resources(kind: str) -> dict[str, Json]:
+    """Logical id -> resource, of one type."""
+    return {
+        name: resource
+        for name, resource in TEMPLATE["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+def functions() -> dict[str, Json]:
+    """Logical id -> properties of each function, with the template's globals under them."""
+    return {
+        name: {**GLOBAL_FUNCTION, **resource["Properties"]}
+        for name, resource in resources("AWS::Serverless::Function").items()
+    }
+
+
+@dataclass(frozen=True)
+class State:
+    name: str
+    body: Json
+    siblings: Json
+    """All states of the same scope: a state can only go on to one of them."""
+    path: tuple[str, ...]
+    """The Maps and Parallels around it."""
+
+    @property
+    def kind(self) -> str:
+        return str(self.body["Type"])
+
+    @property
+    def caught(self) -> list[Json]:
+        return list(self.body.get("Catch", ()))
+
+    @property
+    def following(self) -> Iterator[str]:
+        """Every state that can come next, a Catch's too."""
+        yield from self.following_without_failure
+        yield from (catcher["Next"] for catcher in self.caught)
+
+    @property
+    def following_without_failure(self) -> Iterator[str]:
+        for field in ("Next", "Default"):
+            if field in self.body:
+                yield self.body[field]
+        yield from (choice["Next"] for choice in self.body.get("Choices", ()))
+
+
+@dataclass(frozen=True)
+class Machine:
+    logical_id: str
+    properties: Json
+    definition: Json
+
+    @property
+    def states(self) -> list[State]:
+        """All of them, those inside Maps and Parallels too."""
+        return [state for scope in self.scopes for state in scope.states]
+
+    @property
+    def scopes(self) -> list[Scope]:
+        return list(_scopes(self.definition, ()))
+
+    @property
+    def top(self) -> dict[str, State]:
+        return {state.name: state for state in self.scopes[0].states}
+
+    @property
+    def tasks(self) -> list[State]:
+        return [state for state in self.states if state.kind == "Task"]
+
+    @property
+    def lambda_tasks(self) -> list[State]:
+        return [state for state in self.tasks if function_of(state)]
+
+    def state(self, name: str) -> State:
+        return next(state for state in self.states if state.name == name)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """States that can follow each other: a machine's own, a Map's, a Parallel branch's."""
+
+    start: str
+    states: tuple[State, ...]
+
+
+def _scopes(definition: Json, path: tuple[str, ...]) -> Iterator[Scope]:
+    siblings = definition["States"]
+    states = tuple(State(name, body, siblings, path) for name, body in siblings.items())
+    yield Scope(definition["StartAt"], states)
+    for name, body in siblings.items():
+        for inner in (*body.get("Branches", ()), *filter(None, [body.get("ItemProcessor")])):
+            yield from _scopes(inner, (*path, name))
+
+
+def function_of(state: State) -> str | None:
+    """The logical id of the function that a Task calls; None where it calls AWS itself."""
+    match = re.fullmatch(r"\$\{(\w+)Arn\}", str(state.body["Resource"]))
+    return match[1] if match else None
+
+
+def machines() -> dict[str, Machine]:
+    """File stem -> state machine."""
+    found = {}
+    for name, resource in resources("AWS::Serverless::StateMachine").items():
+        properties = resource["Properties"]
+        file = PROJECT / properties["DefinitionUri"]
+        definition = yaml_parse(file.read_text(encoding="utf-8"))
+        found[file.name.removesuffix(".asl.yaml")] = Machine(name, properties, definition)
+    return found
+
+
+MACHINES = machines()

@@ -1,0 +1,65 @@
+"""The IAM statements that template.yaml grants, function by function and role by role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests.template.declared import TEMPLATE, Json, functions, resources
+
+
+@dataclass(frozen=True)
+class Statement:
+    holder: str
+    """Logical id of the function or role."""
+    actions: list[str]
+    resources: list[Any]
+    condition: Json
+
+    @property
+    def is_unscoped(self) -> bool:
+        return "*" in self.resources
+
+    def __str__(self) -> str:
+        return f"{self.holder}: {', '.join(self.actions)}"
+
+
+def all_statements() -> list[Statement]:
+    found = [each for name in functions() for each in statements_of_function(name)]
+    for role in resources("AWS::IAM::Role"):
+        found += statements_of_role(role)
+    return found
+
+
+def statements_of_function(name: str) -> list[Statement]:
+    found: list[Statement] = []
+    for policy in functions()[name].get("Policies", ()):
+        found += _statements(name, policy["Statement"])
+    return found
+
+
+def statements_of_role(name: str) -> list[Statement]:
+    found: list[Statement] = []
+    for policy in TEMPLATE["Resources"][name]["Properties"].get("Policies", ()):
+        found += _statements(name, policy["PolicyDocument"]["Statement"])
+    return found
+
+
+def _statements(holder: str, content: Any) -> Iterator[Statement]:
+    for entry in _listed(content):
+        if "Fn::If" in entry:
+            _, *ways = entry["Fn::If"]
+            yield from _statements(holder, [way for way in ways if "Effect" in way])
+            continue
+        assert entry["Effect"] == "Allow"
+        yield Statement(
+            holder,
+            _listed(entry["Action"]),
+            _listed(entry["Resource"]),
+            entry.get("Condition", {}),
+        )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

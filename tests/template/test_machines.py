@@ -1,0 +1,179 @@
+"""The state machine definitions hold together, and a failure never ends as success."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from bivouac import errors
+from tests.template.declared import (
+    GLOBAL_FUNCTION,
+    MACHINES,
+    Machine,
+    State,
+    function_of,
+    functions,
+)
+
+OF_LAMBDA = (
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+)
+"""What Lambda itself fails with for a moment (W11)."""
+EVERY_STEP = {
+    "ErrorEquals": [
+        *OF_LAMBDA,
+        # A time-out or the end of memory: harmless to repeat, because every step is.
+        "Lambda.Unknown",
+        *(error.__name__ for error in errors.RETRIED),
+        "States.Timeout",
+    ],
+    "IntervalSeconds": 1,
+    "MaxAttempts": 5,
+    "BackoffRate": 2,
+    "MaxDelaySeconds": 20,
+    "JitterStrategy": "FULL",
+}
+"""The one way in which a function is tried again (W11, W12)."""
+
+EACH = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES.keys())
+
+
+def reachable(start: Iterable[str], states: Mapping[str, State]) -> set[str]:
+    """The names of all states that can follow, the given ones too."""
+    found: set[str] = set()
+    waiting = list(start)
+    while waiting:
+        name = waiting.pop()
+        if name in states and name not in found:
+            found.add(name)
+            waiting += states[name].following
+    return found
+
+
+@EACH
+class TestWiring:
+    def test_every_next_exists(self, machine: Machine) -> None:
+        for scope in machine.scopes:
+            names = {state.name for state in scope.states}
+            assert scope.start in names
+            for state in scope.states:
+                assert set(state.following) <= names, state.name
+
+    def test_every_state_can_be_reached(self, machine: Machine) -> None:
+        for scope in machine.scopes:
+            states = {state.name: state for state in scope.states}
+            assert reachable([scope.start], states) == set(states)
+
+    def test_every_state_goes_on_or_ends(self, machine: Machine) -> None:
+        for state in machine.states:
+            ends = state.body.get("End", False) or state.kind in ("Succeed", "Fail")
+            assert ends != bool(list(state.following_without_failure)), state.name
+
+    def test_no_two_states_have_the_same_name(self, machine: Machine) -> None:
+        names = [state.name for state in machine.states]
+        assert len(names) == len(set(names))
+
+    def test_every_choice_has_a_default_and_is_a_question(self, machine: Machine) -> None:
+        """W09."""
+        for state in machine.states:
+            if state.kind == "Choice":
+                assert "Default" in state.body, state.name
+                assert state.name.endswith("?"), state.name
+
+    def test_every_wait_takes_its_pace_from_a_function(self, machine: Machine) -> None:
+        for state in machine.states:
+            if state.kind == "Wait":
+                assert state.body["SecondsPath"].endswith("waitSeconds"), state.name
+
+
+@EACH
+class TestFaults:
+    def test_the_machine_and_every_task_have_a_time_out(self, machine: Machine) -> None:
+        """W13."""
+        assert machine.definition["TimeoutSeconds"] > 0
+        for task in machine.tasks:
+            assert task.body["TimeoutSeconds"] > 0, task.name
+
+    def test_every_function_is_tried_again_in_the_same_way(self, machine: Machine) -> None:
+        """W11, W12."""
+        for task in machine.lambda_tasks:
+            assert task.body["Retry"][0] == EVERY_STEP, task.name
+
+    def test_what_calls_aws_itself_is_tried_again_too(self, machine: Machine) -> None:
+        for task in machine.tasks:
+            if function_of(task) is None:
+                assert task.body["Retry"][0]["JitterStrategy"] == "FULL", task.name
+
+    def test_every_task_or_what_is_around_it_catches_everything(self, machine: Machine) -> None:
+        """W10."""
+        by_name = {state.name: state for state in machine.states}
+        for task in machine.tasks:
+            around = [task, *(by_name[name] for name in task.path)]
+            caught = [
+                name for state in around for each in state.caught for name in each["ErrorEquals"]
+            ]
+            assert "States.ALL" in caught, task.name
+
+    def test_states_all_stands_alone_and_last(self, machine: Machine) -> None:
+        """W10."""
+        for state in machine.states:
+            for rules in (state.body.get("Retry", ()), state.caught):
+                named = [rule["ErrorEquals"] for rule in rules]
+                for position, names in enumerate(named):
+                    if "States.ALL" in names:
+                        assert names == ["States.ALL"], state.name
+                        assert position == len(named) - 1, state.name
+
+
+class TestFailureStaysFailure:
+    def test_no_path_from_a_caught_error_of_create_ends_in_success(self) -> None:
+        states = MACHINES["create_environment"].top
+        caught = {each["Next"] for state in states.values() for each in state.caught}
+        outcomes = {states[name].kind for name in reachable(caught, states)}
+        assert "Fail" in outcomes
+        assert "Succeed" not in outcomes
+
+    def test_an_unproven_or_unhealthy_environment_does_not_end_in_success(self) -> None:
+        states = MACHINES["create_environment"].top
+        outcomes = {states[name].kind for name in reachable(["Diagnose failure"], states)}
+        assert "Succeed" not in outcomes
+
+    def test_delete_succeeds_only_where_the_receipt_says_complete(self) -> None:
+        states = MACHINES["delete_environment"].top
+        question = states["Is everything gone?"]
+        (complete,) = question.body["Choices"]
+        assert (complete["Variable"], complete["BooleanEquals"]) == ("$.complete", True)
+        assert states[question.body["Default"]].kind == "Fail"
+        caught = {each["Next"] for state in states.values() for each in state.caught}
+        unasked = {name: state for name, state in states.items() if name != question.name}
+        outcomes = {states[name].kind for name in reachable(caught, unasked)}
+        assert "Succeed" not in outcomes
+
+    @EACH
+    def test_every_failure_says_what_and_why(self, machine: Machine) -> None:
+        for state in machine.states:
+            if state.kind == "Fail":
+                assert {"Error", "ErrorPath"} & set(state.body), state.name
+                assert {"Cause", "CausePath"} & set(state.body), state.name
+
+
+class TestTimes:
+    @EACH
+    def test_a_function_ends_before_its_state_gives_up_on_it(self, machine: Machine) -> None:
+        declared = functions()
+        for task in machine.lambda_tasks:
+            function = declared[function_of(task) or ""]
+            assert function["Timeout"] < task.body["TimeoutSeconds"], task.name
+
+    def test_a_stopped_execution_is_waited_out_as_long_as_its_last_function_may_run(self) -> None:
+        """W13: StopExecution does not stop the function that it called."""
+        changing: list[Any] = [
+            properties["Timeout"] for properties in functions().values() if "Policies" in properties
+        ]
+        settle = GLOBAL_FUNCTION["Environment"]["Variables"]["SETTLE_SECONDS"]
+        assert int(settle) == max(changing)

@@ -1,0 +1,84 @@
+"""One word travels the whole chain: state, function, resource, substitution, test."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.template.declared import (
+    FUNCTIONS,
+    MACHINES,
+    PROJECT,
+    State,
+    function_of,
+    functions,
+)
+from tests.template.rights import statements_of_role
+
+CALLS = [
+    pytest.param(machine, state, id=state.name)
+    for machine, declared in MACHINES.items()
+    for state in declared.lambda_tasks
+]
+MODULES = {path.stem for path in FUNCTIONS.glob("*.py")}
+
+
+def snake_case(name: str) -> str:
+    return name.lower().replace(" ", "_")
+
+
+def pascal_case(name: str) -> str:
+    return name.title().replace(" ", "")
+
+
+class TestNameChain:
+    @pytest.mark.parametrize(("machine", "state"), CALLS)
+    def test_state_function_module_substitution_and_test_have_one_name(
+        self, machine: str, state: State
+    ) -> None:
+        module, resource = snake_case(state.name), f"{pascal_case(state.name)}Function"
+
+        assert function_of(state) == resource
+        assert functions()[resource]["Handler"] == f"{module}.handler"
+        substitutions = MACHINES[machine].properties["DefinitionSubstitutions"]
+        assert substitutions[f"{resource}Arn"] == {"Fn::GetAtt": [resource, "Arn"]}
+        assert (FUNCTIONS / f"{module}.py").is_file()
+        assert (PROJECT / "tests" / "functional" / f"test_{module}.py").is_file()
+
+    @pytest.mark.parametrize("machine", MACHINES)
+    def test_the_machine_is_named_after_its_file(self, machine: str) -> None:
+        declared = MACHINES[machine]
+        assert declared.logical_id == f"{pascal_case(machine.replace('_', ' '))}StateMachine"
+        name = {"Fn::Sub": f"${{NamePrefix}}-{machine.replace('_', '-')}"}
+        assert declared.properties["Name"] == name
+
+
+class TestFunctions:
+    def test_every_module_directly_in_functions_is_a_function(self) -> None:
+        handlers = {properties["Handler"] for properties in functions().values()}
+        assert handlers == {f"{module}.handler" for module in MODULES}
+
+    def test_every_function_is_called_by_a_state_machine(self) -> None:
+        called = {function_of(state) for each in MACHINES.values() for state in each.lambda_tasks}
+        assert called == set(functions())
+
+    @pytest.mark.parametrize("machine", MACHINES)
+    def test_every_substitution_is_defined_and_used(self, machine: str) -> None:
+        declared = MACHINES[machine]
+        file = PROJECT / declared.properties["DefinitionUri"]
+        text = file.read_text(encoding="utf-8")
+        used = {part.partition("}")[0] for part in text.split("${")[1:]}
+        assert used == set(declared.properties["DefinitionSubstitutions"])
+
+    @pytest.mark.parametrize("machine", MACHINES)
+    def test_a_machine_may_invoke_the_functions_it_calls_and_no_other(self, machine: str) -> None:
+        declared = MACHINES[machine]
+        role = declared.properties["Role"]["Fn::GetAtt"][0]
+        granted = [
+            resource["Fn::GetAtt"][0]
+            for statement in statements_of_role(role)
+            if statement.actions == ["lambda:InvokeFunction"]
+            for resource in statement.resources
+        ]
+        assert sorted(granted) == sorted(
+            {function_of(state) or "" for state in declared.lambda_tasks}
+        )

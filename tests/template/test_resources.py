@@ -1,0 +1,71 @@
+"""What the stack keeps, for how long, and what it asks of whoever deploys it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.template.declared import GLOBAL_FUNCTION, MACHINES, TEMPLATE, functions, resources
+
+
+class TestKept:
+    def test_every_log_group_has_the_retention_of_the_stack(self) -> None:
+        groups = resources("AWS::Logs::LogGroup")
+        assert groups
+        for name, group in groups.items():
+            assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}, name
+
+    def test_every_function_and_machine_writes_to_a_group_of_the_stack(self) -> None:
+        groups = resources("AWS::Logs::LogGroup")
+        for name, properties in functions().items():
+            assert properties["LoggingConfig"]["LogGroup"]["Ref"] in groups, name
+        for name, machine in MACHINES.items():
+            (destination,) = machine.properties["Logging"]["Destinations"]
+            arn = destination["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"]
+            assert arn[0] in groups, name
+
+    def test_execution_data_is_not_copied_into_logs(self) -> None:
+        """Requests can hold what was not meant for a log."""
+        for machine in MACHINES.values():
+            assert machine.properties["Logging"]["IncludeExecutionData"] is False
+
+    def test_the_table_outlives_the_stack_and_can_be_restored(self) -> None:
+        (table,) = resources("AWS::DynamoDB::Table").values()
+        assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+        properties = table["Properties"]
+        assert properties["BillingMode"] == "PAY_PER_REQUEST"
+        recovery = properties["PointInTimeRecoverySpecification"]
+        assert recovery["PointInTimeRecoveryEnabled"] is True
+
+
+class TestFunctions:
+    def test_all_are_of_one_kind(self) -> None:
+        assert GLOBAL_FUNCTION["CodeUri"] == "functions/"
+        assert GLOBAL_FUNCTION["Architectures"] == ["arm64"]
+        assert GLOBAL_FUNCTION["Tracing"] == "Active"
+        for name, function in resources("AWS::Serverless::Function").items():
+            assert function["Metadata"] == {"BuildMethod": "python-uv"}, name
+            assert not {"CodeUri", "Runtime", "Architectures"} & set(function["Properties"]), name
+
+    def test_each_says_what_it_does(self) -> None:
+        for name, properties in functions().items():
+            assert properties["Description"], name
+
+    def test_only_the_private_probe_is_in_the_vpc(self) -> None:
+        """P01, P09: the others call AWS, the public probe must see what the world sees."""
+        inside = [name for name, properties in functions().items() if "VpcConfig" in properties]
+        assert inside == ["ProbePrivateAddressesFunction"]
+
+
+class TestParameters:
+    @pytest.mark.parametrize("name", TEMPLATE["Parameters"])
+    def test_each_is_described_constrained_and_grouped(self, name: str) -> None:
+        parameter = TEMPLATE["Parameters"][name]
+        assert parameter["Description"]
+        constrained = {"AllowedPattern", "AllowedValues", "MinValue"} & set(parameter)
+        assert constrained or parameter["Type"] != "String"
+        groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        assert [each["Label"] for each in groups if name in each["Parameters"]]
+
+    def test_every_output_is_described(self) -> None:
+        for name, output in TEMPLATE["Outputs"].items():
+            assert output["Description"], name

@@ -1,0 +1,142 @@
+"""Least privilege: each right is scoped as far as IAM can scope it.
+
+What IAM can scope was read from the Service Authorization Reference of June 2026.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.template.declared import TEMPLATE_TEXT, functions, resources
+from tests.template.rights import Statement, all_statements
+
+STATEMENTS = all_statements()
+
+CLUSTER = "ecs:cluster"
+OUR_TAG = "aws:RequestTag/bivouac:stack"
+UNSCOPED = {
+    "ec2:DescribeNetworkInterfaces": None,
+    "ec2:DescribeSecurityGroups": None,
+    "ec2:DescribeSubnets": None,
+    "ecs:DeregisterTaskDefinition": None,
+    "ecs:DescribeTaskDefinition": None,
+    "ecs:ListServices": CLUSTER,
+    "ecs:ListTaskDefinitionFamilies": None,
+    "ecs:ListTaskDefinitions": None,
+    "ecs:ListTasks": CLUSTER,
+    "servicediscovery:CreateHttpNamespace": OUR_TAG,
+    "servicediscovery:GetOperation": None,
+    "servicediscovery:ListNamespaces": None,
+    "servicediscovery:ListServices": None,
+    "servicediscovery:TagResource": OUR_TAG,
+    "logs:CreateLogDelivery": None,
+    "logs:DeleteLogDelivery": None,
+    "logs:DescribeLogGroups": None,
+    "logs:DescribeResourcePolicies": None,
+    "logs:GetLogDelivery": None,
+    "logs:ListLogDeliveries": None,
+    "logs:PutResourcePolicy": None,
+    "logs:UpdateLogDelivery": None,
+    "xray:GetSamplingRules": None,
+    "xray:GetSamplingTargets": None,
+    "xray:PutTelemetryRecords": None,
+    "xray:PutTraceSegments": None,
+}
+"""Actions that IAM cannot scope to our resources -> the condition that must hold them instead.
+
+GetOperation can be scoped to a namespace, which nobody knows before the operation has ended."""
+
+TAGGED_WHEN_CHANGED = re.compile(r"(ecs|servicediscovery|logs):(Update|Delete)\w+")
+EACH = pytest.mark.parametrize("statement", STATEMENTS, ids=str)
+
+
+def condition_keys(statement: Statement) -> set[str]:
+    return {key for operator in statement.condition.values() for key in operator}
+
+
+@EACH
+class TestEveryStatement:
+    def test_it_names_whole_actions(self, statement: Statement) -> None:
+        for action in statement.actions:
+            assert re.fullmatch(r"[a-z0-9]+:[A-Za-z]+", action), action
+
+    def test_it_is_scoped_where_iam_can_scope_it(self, statement: Statement) -> None:
+        if not statement.is_unscoped:
+            return
+        assert statement.resources == ["*"]
+        for action in statement.actions:
+            assert action in UNSCOPED, action
+            if needed := UNSCOPED[action]:
+                assert needed in condition_keys(statement), f"{action} without {needed}"
+
+    def test_it_passes_roles_to_one_service_only(self, statement: Statement) -> None:
+        if "iam:PassRole" not in statement.actions:
+            return
+        assert statement.actions == ["iam:PassRole"]
+        assert statement.condition["StringEquals"]["iam:PassedToService"] in (
+            "ecs-tasks.amazonaws.com",
+            "scheduler.amazonaws.com",
+        )
+
+    def test_it_changes_only_what_carries_our_tag(self, statement: Statement) -> None:
+        """D18; ECS makes its Cloud Map services with its own tag only."""
+        tags = {"aws:ResourceTag/bivouac:stack", "aws:ResourceTag/AmazonECSManaged"}
+        for action in statement.actions:
+            if TAGGED_WHEN_CHANGED.fullmatch(action) and not statement.is_unscoped:
+                assert condition_keys(statement) & tags, action
+
+    def test_it_makes_only_what_carries_our_tag(self, statement: Statement) -> None:
+        for action in statement.actions:
+            if re.fullmatch(r"ecs:(Create\w+|RegisterTaskDefinition)", action):
+                assert OUR_TAG in condition_keys(statement), action
+
+    def test_its_arns_are_of_any_partition_and_of_this_account(self, statement: Statement) -> None:
+        for resource in statement.resources:
+            if isinstance(resource, dict) and "Fn::Sub" in resource:
+                arn = resource["Fn::Sub"]
+                assert arn.startswith("arn:${AWS::Partition}:"), arn
+                assert ":${AWS::AccountId}:" in arn, arn
+
+
+class TestWholeTemplate:
+    def test_every_unscoped_right_is_explained_beside_it(self) -> None:
+        lines = TEMPLATE_TEXT.splitlines()
+        unexplained = []
+        for number, line in enumerate(lines):
+            if line.strip() == 'Resource: "*"':
+                first = next(n for n in range(number, 0, -1) if "- Effect: Allow" in lines[n])
+                if not lines[first - 1].strip().startswith("# "):
+                    unexplained.append(first + 1)
+        assert unexplained == []
+
+    def test_every_listed_exception_is_still_needed(self) -> None:
+        used = {action for each in STATEMENTS if each.is_unscoped for action in each.actions}
+        assert used == set(UNSCOPED)
+
+    def test_no_partition_is_written_out(self) -> None:
+        assert "arn:aws:" not in TEMPLATE_TEXT
+
+    @pytest.mark.parametrize(
+        "function", ["ProbePrivateAddressesFunction", "ProbePublicAddressesFunction"]
+    )
+    def test_the_probes_have_no_rights_and_know_no_table(self, function: str) -> None:
+        """P11: they get addresses, and reach nothing else."""
+        properties = functions()[function]
+        assert "Policies" not in properties
+        assert "Role" not in properties
+        assert "TABLE_NAME" not in properties["Environment"]["Variables"]
+
+    def test_every_role_takes_the_permissions_boundary(self) -> None:
+        for name, role in resources("AWS::IAM::Role").items():
+            assert "PermissionsBoundary" in role["Properties"], name
+        for name, properties in functions().items():
+            assert "PermissionsBoundary" in properties, name
+
+    def test_every_role_can_be_assumed_for_this_account_only(self) -> None:
+        """The confused deputy: a service acts for us alone."""
+        for name, role in resources("AWS::IAM::Role").items():
+            (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+            conditions = statement["Condition"]["StringEquals"]
+            assert conditions["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}, name
