@@ -215,7 +215,10 @@ def make_local(port: int, printed: Path) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(timeout=30)
+            try:
+                process.wait(timeout=30)
+            finally:
+                process.kill()
 
 
 def a_free_port() -> int:
