@@ -57,14 +57,14 @@ def _delete_family(deletion: Deletion, family: str, client: ECSClient) -> None:
         if deletion.owned(tags):
             deletion.note(KIND, _name(arn), Outcome.DELETING)
     for batch in batches(inactive, A_CALL):
-        with translated(f"task definitions of {family}"):
+        names = [_name(arn) for arn in batch]
+        with deletion.attempt(KIND, *names), translated(f"task definitions of {family}"):
             answer = client.delete_task_definitions(taskDefinitions=batch)
-        for definition in answer["taskDefinitions"]:
-            deletion.note(KIND, _name(definition["taskDefinitionArn"]), Outcome.DELETING)
-        for failure in answer["failures"]:
-            deletion.note(
-                KIND, _name(failure["arn"]), Outcome.FAILED, failure.get("reason", "no reason")
-            )
+            for definition in answer["taskDefinitions"]:
+                deletion.note(KIND, _name(definition["taskDefinitionArn"]), Outcome.DELETING)
+            for failure in answer["failures"]:
+                reason = failure.get("reason", "no reason")
+                deletion.note(KIND, _name(failure["arn"]), Outcome.FAILED, reason)
 
 
 def _name(arn: str) -> str:

@@ -69,9 +69,11 @@ def _items(event: Event) -> list[Item]:
     if "left" not in look:
         reason = f"the last look failed: {look.get('Error')}: {look.get('Cause')}"
         return [*found, *items_from_json([_unseen(event["environment"], reason)])]
+    left = items_from_json(look["left"])
+    if not left:
+        return merged(found, left)
     told = {(item.kind, item.name) for item in failures(found)}
-    left = [item for item in items_from_json(look["left"]) if (item.kind, item.name) not in told]
-    return merged(found, left)
+    return [*found, *(item for item in left if (item.kind, item.name) not in told)]
 
 
 def _unseen(environment: str, reason: str) -> dict[str, str]:

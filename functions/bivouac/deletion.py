@@ -52,12 +52,13 @@ class Deletion:
         self.note(kind, name, Outcome.RETAINED, "not ours: it carries no tags of this environment")
 
     @contextmanager
-    def attempt(self, kind: str, name: str) -> Iterator[None]:
-        """Note a permanent refusal as this resource's failure and go on with the others."""
+    def attempt(self, kind: str, *names: str) -> Iterator[None]:
+        """Note a permanent refusal as these resources' failure and go on with the others."""
         try:
             yield
         except _PERMANENT as error:
-            self.note(kind, name, Outcome.FAILED, str(error))
+            for name in names:
+                self.note(kind, name, Outcome.FAILED, str(error))
 
     @contextmanager
     def looking(self, kind: str, name: str) -> Iterator[None]:
