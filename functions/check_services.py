@@ -6,6 +6,7 @@ is told at once (promise: proof, not "stable"; early and complete failure report
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,11 @@ def check_services(
     now: datetime,
     ecs_client: ECSClient,
     cloud_map: ServiceDiscoveryClient,
-    ec2: EC2Client,
+    ec2: Callable[[], EC2Client],
 ) -> Event:
-    """`status`, the checks with what was observed, and the probe's targets once all hold."""
+    """`status`, the checks with what was observed, and the probe's targets once all hold.
+
+    EC2 is asked only then, and its client, the slowest of all to make, made only then."""
     observed = observe(ecs_client, blueprint.cluster["clusterName"], expected)
     found: list[Check] = []
     for service in expected:
@@ -51,7 +54,7 @@ def check_services(
         return {
             "status": "HEALTHY",
             "checks": [entry.to_json() for entry in found],
-            "targets": _targets(blueprint, observed, ec2),
+            "targets": _targets(blueprint, observed, ec2()),
         }
     if now >= deadline:
         reasons = [f"{entry.service}: {entry.name}: {entry.observed}" for entry in waiting]
@@ -152,5 +155,5 @@ def handler(event: Event) -> Event:
         datetime.now(UTC),
         clients.ecs(),
         clients.servicediscovery(),
-        clients.ec2(),
+        clients.ec2,
     )

@@ -142,9 +142,11 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
         reason = f"the service is {service['status']}: something else deleted it"
         return Progress((), diagnosis.rollback(name, reason))
     primary = primary_deployment(service)
+    if primary is None:
+        return Progress((check(name, "deployment visible", False, "not visible yet (H01)"),))
     if failed := _deployment_failed(name, expected, primary):
         return Progress((), failed)
-    since = primary["createdAt"] if primary else service["createdAt"]
+    since = primary["createdAt"]
     ours = [task for task in observed.stopped if task.get("startedBy") == expected.deployment_id]
     failed = diagnosis.of_stopped_tasks(name, ours) or diagnosis.of_events(
         name,
@@ -174,10 +176,8 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
     return Progress(tuple(checks))
 
 
-def _deployment_failed(name: str, expected: Expected, primary: Described | None) -> Verdict | None:
+def _deployment_failed(name: str, expected: Expected, primary: Described) -> Verdict | None:
     """H02, H03: ECS gave up, or another deployment than ours is the primary one."""
-    if primary is None:
-        return None
     if primary["taskDefinition"] != expected.task_definition_arn:
         return diagnosis.rollback(
             name,

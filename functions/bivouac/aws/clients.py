@@ -1,12 +1,17 @@
-"""The only place that makes boto3 clients."""
+"""The only place that makes AWS clients.
+
+They are botocore's, which is what `boto3.client` hands out. Importing boto3 as well would lengthen
+every cold start by the S3 transfer manager and the resource layer, which nothing here uses
+(docs/decisions/0003).
+"""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -33,40 +38,49 @@ SENT_ONCE = BOUNDED.merge(Config(retries={"mode": "standard", "total_max_attempt
 
 
 @cache
+def _session() -> Session:
+    return Session()
+
+
+def _client(service: str, config: Config) -> Any:
+    return _session().create_client(service, config=config)
+
+
+@cache
 def ecs() -> ECSClient:
-    return boto3.client("ecs", config=BOUNDED)
+    return cast("ECSClient", _client("ecs", BOUNDED))
 
 
 @cache
 def ecs_sent_once() -> ECSClient:
-    return boto3.client("ecs", config=SENT_ONCE)
+    return cast("ECSClient", _client("ecs", SENT_ONCE))
 
 
 @cache
 def servicediscovery() -> ServiceDiscoveryClient:
-    return boto3.client("servicediscovery", config=BOUNDED)
+    return cast("ServiceDiscoveryClient", _client("servicediscovery", BOUNDED))
 
 
 @cache
 def logs() -> CloudWatchLogsClient:
-    return boto3.client("logs", config=BOUNDED)
+    return cast("CloudWatchLogsClient", _client("logs", BOUNDED))
 
 
 @cache
 def ec2() -> EC2Client:
-    return boto3.client("ec2", config=BOUNDED)
+    return cast("EC2Client", _client("ec2", BOUNDED))
 
 
 @cache
 def dynamodb() -> DynamoDBClient:
-    return boto3.client("dynamodb", config=BOUNDED)
+    return cast("DynamoDBClient", _client("dynamodb", BOUNDED))
 
 
 @cache
 def scheduler() -> EventBridgeSchedulerClient:
-    return boto3.client("scheduler", config=BOUNDED)
+    return cast("EventBridgeSchedulerClient", _client("scheduler", BOUNDED))
 
 
 @cache
 def stepfunctions() -> SFNClient:
-    return boto3.client("stepfunctions", config=BOUNDED)
+    return cast("SFNClient", _client("stepfunctions", BOUNDED))
