@@ -301,22 +301,25 @@ def not_proven(service: str, failed: Sequence[str]) -> Verdict:
 _SECRETS = (
     re.compile(r"(?i)((?:authorization|bearer)[:= ]+)\S+(?: \S+)?"),
     re.compile(
-        r"(?i)(\"?[\w-]*(?:password|passwd|secret|token|api[_-]?key|credential)[\w-]*\"?\s*[:=]\s*)"
-        r"(\"[^\"]*\"|'[^']*'|\S+)"
+        r"(?i)((?:password|passwd|secret|token|api[_-]?key|credential)[\w-]*\"?\s*[:=]\s*)"
+        r"(\"[^\"]*\"?|'[^']*'?|\S+)"
     ),
     re.compile(r"((?:AKIA|ASIA))[0-9A-Z]{16}"),
-    re.compile(r"(\w+://[^\s:/@]+:)[^\s@]+(?=@)"),
+    re.compile(r"(://[^\s:/@]+:)[^\s@]+(?=@)"),
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 LOG_LINES = 20
 LOG_LINE_LENGTH = 300
+LOOKED_AT = 1_000
+"""Characters of a line that are searched for secrets: a line may have 262,144, and the patterns'
+time grows with the square."""
 
 
 def redacted(lines: Sequence[str]) -> list[str]:
     """The last lines of a container, bounded, without control characters and likely secrets."""
     result = []
     for line in lines[-LOG_LINES:]:
-        text = _CONTROL.sub(" ", line)
+        text = _CONTROL.sub(" ", line[:LOOKED_AT])
         for pattern in _SECRETS:
             text = pattern.sub(r"\1[redacted]", text)
         result.append(text[:LOG_LINE_LENGTH])
