@@ -1,0 +1,142 @@
+"""From a blueprint to the arguments of AWS calls."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bivouac import ecs_model, naming
+from bivouac.blueprint import (
+    Blueprint,
+    cloud_map_tags,
+    create_cluster_arguments,
+    create_service_arguments,
+    ecs_tags,
+    from_cloud_map_tags,
+    from_ecs_tags,
+    register_task_definition_arguments,
+    service_specification,
+    update_service_arguments,
+)
+from tests.requests import environment, event, web
+from tests.unit.planned import planned
+
+NAMESPACE = "arn:aws:servicediscovery:ap-northeast-1:123456789012:namespace/ns-1"
+DEFINITION = "arn:aws:ecs:ap-northeast-1:123456789012:task-definition/bivouac-demo--web:1"
+
+
+def specification(blueprint: Blueprint, definition: str = DEFINITION) -> dict[str, Any]:
+    return service_specification(blueprint, blueprint.services[0], NAMESPACE, definition)
+
+
+@pytest.mark.parametrize("name", ["smallest", "tutorial"])
+def test_a_blueprint_survives_json(name: str) -> None:
+    """W19: the record keeps it as text."""
+    blueprint = planned(event(name))
+    assert Blueprint.from_json(json.loads(json.dumps(blueprint.to_json()))) == blueprint
+
+
+@pytest.mark.parametrize("name", ["smallest", "tutorial"])
+def test_every_call_fits_the_model_of_the_service(name: str) -> None:
+    blueprint = planned(event(name))
+    service = blueprint.services[0]
+    made = specification(blueprint)
+    for operation, arguments in {
+        "CreateCluster": create_cluster_arguments(blueprint, NAMESPACE),
+        "RegisterTaskDefinition": register_task_definition_arguments(blueprint, service),
+        "CreateService": create_service_arguments(blueprint, service, made, 1),
+        "UpdateService": update_service_arguments(made),
+    }.items():
+        assert not list(ecs_model.problems(operation, arguments, operation))
+
+
+def test_the_namespace_goes_by_arn_everywhere() -> None:
+    """N03, N09: a name can make ECS create another namespace."""
+    blueprint = planned(event("tutorial"))
+    cluster = create_cluster_arguments(blueprint, NAMESPACE)
+    assert cluster["serviceConnectDefaults"] == {"namespace": NAMESPACE}
+    connect = specification(blueprint)["serviceConnectConfiguration"]
+    assert connect["namespace"] == NAMESPACE
+    assert "service-connect" not in json.dumps([cluster, connect["namespace"]])
+
+
+def test_everything_that_is_made_carries_the_tags_that_make_it_ours() -> None:
+    """D18."""
+    blueprint = planned(environment(tags={"team": "blue"}))
+    service = blueprint.services[0]
+    for arguments in (
+        create_cluster_arguments(blueprint, NAMESPACE),
+        register_task_definition_arguments(blueprint, service),
+        create_service_arguments(blueprint, service, specification(blueprint), 1),
+    ):
+        tags = from_ecs_tags(arguments["tags"])
+        assert naming.is_owned(tags, "bivouac", "demo")
+        assert tags["team"] == "blue"
+        assert naming.SPECIFICATION_TAG in tags
+
+
+def test_nobodys_tags_can_replace_those_that_make_it_ours() -> None:
+    """D18: a request cannot make a resource look like another environment's."""
+    blueprint = planned(environment(web(tags=[{"key": "team", "value": "green"}])))
+    service = blueprint.services[0]
+    made = create_service_arguments(blueprint, service, specification(blueprint), 1)
+    tags = from_ecs_tags(made["tags"])
+    assert (tags["team"], tags["bivouac:environment"]) == ("green", "demo")
+
+
+def test_a_token_is_stable_within_a_generation_and_new_in_the_next() -> None:
+    """S01."""
+    blueprint = planned(environment())
+    made = specification(blueprint)
+    tokens = [
+        create_service_arguments(blueprint, blueprint.services[0], made, generation)["clientToken"]
+        for generation in (1, 1, 2)
+    ]
+    assert tokens[0] == tokens[1] != tokens[2]
+    assert len(tokens[0]) <= 36
+
+
+def test_equal_requests_have_equal_specifications_and_others_others() -> None:
+    """T03, S01: the tag by which a step sees that nothing is to be done."""
+
+    def specified(**changes: Any) -> str:
+        blueprint = planned(environment(web(**changes)))
+        arguments = register_task_definition_arguments(blueprint, blueprint.services[0])
+        return from_ecs_tags(arguments["tags"])[naming.SPECIFICATION_TAG]
+
+    other = {"image": "nginx:2", "containerPort": 80}
+    assert specified() == specified()
+    assert specified() != specified(primaryContainer=other)
+
+
+def test_an_update_leaves_out_what_only_a_creation_takes() -> None:
+    """S19."""
+    arguments = update_service_arguments(specification(planned(event("tutorial"))))
+    assert arguments["service"] == "service-connect-nginx-service"
+    assert arguments["taskDefinition"] == DEFINITION
+    assert not {"serviceName", "launchType", "deploymentController", "tags"} & arguments.keys()
+
+
+def test_an_existing_definition_is_never_registered() -> None:
+    blueprint = planned(environment())
+    theirs = replace(blueprint.services[0], definition=None, existing_definition="theirs:1")
+    with pytest.raises(ValueError, match="uses an existing task definition"):
+        register_task_definition_arguments(blueprint, theirs)
+
+
+def test_a_service_is_found_by_its_name() -> None:
+    blueprint = planned(environment(web(), web(serviceName="shop")))
+    assert blueprint.service("shop").service_name == "shop"
+    with pytest.raises(LookupError, match="has no service other"):
+        blueprint.service("other")
+
+
+def test_tags_go_both_ways_in_both_forms() -> None:
+    tags = {"b": "2", "a": "1"}
+    assert ecs_tags(tags) == [{"key": "a", "value": "1"}, {"key": "b", "value": "2"}]
+    assert from_ecs_tags(ecs_tags(tags)) == tags
+    assert from_cloud_map_tags(cloud_map_tags(tags)) == tags
+    assert from_ecs_tags(None) == from_cloud_map_tags(None) == {}

@@ -1,0 +1,406 @@
+"""Described resources and their verdicts, beside those of the official waiters where they lie."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import WaiterError
+from botocore.stub import Stubber
+
+from bivouac import checks
+from bivouac.blueprint import Endpoint, ServiceBlueprint
+from bivouac.checks import Expected, Observed, Outcome, Progress
+from bivouac.diagnosis import Category
+from tests.requests import environment, web
+from tests.unit.planned import planned
+
+OURS = "arn:aws:ecs:ap-northeast-1:123456789012:task-definition/bivouac-demo--web:2"
+OLD = "arn:aws:ecs:ap-northeast-1:123456789012:task-definition/bivouac-demo--web:1"
+DEPLOYMENT = "ecs-svc/0000000000000000002"
+EXPECTED = Expected("web", OURS, DEPLOYMENT)
+BEGAN = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def deployment(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": DEPLOYMENT,
+        "status": "PRIMARY",
+        "taskDefinition": OURS,
+        "desiredCount": 1,
+        "runningCount": 1,
+        "createdAt": BEGAN,
+        "rolloutState": "COMPLETED",
+        **changes,
+    }
+
+
+def service(**changes: Any) -> dict[str, Any]:
+    return {
+        "serviceName": "web",
+        "status": "ACTIVE",
+        "desiredCount": 1,
+        "runningCount": 1,
+        "taskDefinition": OURS,
+        "deployments": [deployment()],
+        "events": [],
+        "createdAt": BEGAN,
+        **changes,
+    }
+
+
+def task(**changes: Any) -> dict[str, Any]:
+    return {
+        "taskArn": "arn:aws:ecs:ap-northeast-1:123456789012:task/bivouac-demo/0123",
+        "taskDefinitionArn": OURS,
+        "startedBy": DEPLOYMENT,
+        "lastStatus": "RUNNING",
+        "healthStatus": "UNKNOWN",
+        "attachments": [
+            {
+                "type": "ElasticNetworkInterface",
+                "status": "ATTACHED",
+                "details": [
+                    {"name": "networkInterfaceId", "value": "eni-1"},
+                    {"name": "privateIPv4Address", "value": "172.31.0.4"},
+                ],
+            },
+            {"type": "Service Connect", "status": "ATTACHED"},
+        ],
+        "containers": [
+            {"name": "web", "lastStatus": "RUNNING"},
+            {"name": "ecs-service-connect-x", "lastStatus": "RUNNING", "healthStatus": "HEALTHY"},
+        ],
+        **changes,
+    }
+
+
+def blueprint(**changes: Any) -> ServiceBlueprint:
+    return planned(environment(web(**changes))).services[0]
+
+
+def judged(
+    described: dict[str, Any] | None,
+    running: list[dict[str, Any]] | None = None,
+    stopped: list[dict[str, Any]] | None = None,
+    **changes: Any,
+) -> Progress:
+    seen = Observed(
+        described, tuple([task()] if running is None else running), tuple(stopped or ())
+    )
+    return checks.judge(blueprint(**changes), EXPECTED, seen)
+
+
+# --- the truth table of failure-modes section 1, fact 2 ------------------------------------------
+
+
+def waited(waiter: str, answer: dict[str, Any], names: list[str]) -> str:
+    """What botocore's waiter makes of one answer: SUCCESS, FAILURE, or WAITS."""
+    client = boto3.client("ecs")
+    with Stubber(client) as stubber:
+        stubber.add_response("describe_services", answer)
+        try:
+            client.get_waiter(waiter).wait(
+                cluster="demo", services=names, WaiterConfig={"Delay": 0, "MaxAttempts": 1}
+            )
+        except WaiterError as error:
+            return "WAITS" if "Max attempts" in str(error) else "FAILURE"
+    return "SUCCESS"
+
+
+def truth(described: dict[str, Any] | None, running: list[dict[str, Any]]) -> str:
+    progress = judged(described, running)
+    return "FAILURE" if progress.failed else "SUCCESS" if progress.healthy else "WAITS"
+
+
+MISSING = {"services": [], "failures": [{"arn": "x", "reason": "MISSING"}]}
+ROLLED_BACK = service(deployments=[deployment(id="ecs-svc/1", taskDefinition=OLD)])
+FAILED_AT_ZERO = service(
+    desiredCount=0, runningCount=0, deployments=[deployment(rolloutState="FAILED")]
+)
+STARTING = service(runningCount=0, deployments=[deployment(rolloutState="IN_PROGRESS")])
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked", "waiter_says", "described", "running", "true"),
+    [
+        ({"services": [ROLLED_BACK]}, ["web"], "SUCCESS", ROLLED_BACK, [task()], "FAILURE"),
+        ({"services": [FAILED_AT_ZERO]}, ["web"], "SUCCESS", FAILED_AT_ZERO, [], "FAILURE"),
+        ({"services": [service()]}, ["web", "shop"], "SUCCESS", None, [], "WAITS"),
+        ({"services": []}, ["web"], "SUCCESS", None, [], "WAITS"),
+        (MISSING, ["web"], "FAILURE", None, [], "WAITS"),
+        ({"services": [service()]}, ["web"], "SUCCESS", service(), [task()], "SUCCESS"),
+        ({"services": [STARTING]}, ["web"], "WAITS", STARTING, [], "WAITS"),
+    ],
+    ids=[
+        "rolled back",
+        "failed at desired 0",
+        "partial list",
+        "empty list",
+        "missing just after create",
+        "control: healthy",
+        "control: starting",
+    ],
+)
+def test_we_are_right_where_the_official_stable_waiter_lies(
+    answer: dict[str, Any],
+    asked: list[str],
+    waiter_says: str,
+    described: dict[str, Any] | None,
+    running: list[dict[str, Any]],
+    true: str,
+) -> None:
+    """H01, H02, H03, S18: a partial or empty list says nothing of the service that it lacks.
+
+    The two traps of services_inactive are judged in test_delete_services.py."""
+    assert waited("services_stable", answer, asked) == waiter_says
+    assert truth(described, running) == true
+
+
+# --- READY means OUR deployment, whole -----------------------------------------------------------
+
+
+def named(progress: Progress) -> dict[str, Outcome]:
+    return {entry.name: entry.outcome for entry in progress.checks}
+
+
+def test_a_healthy_service_passes_every_check() -> None:
+    assert named(judged(service())) == {
+        "tasks running": Outcome.OK,
+        "only this deployment": Outcome.OK,
+        "proxy attached": Outcome.OK,
+    }
+
+
+HEALTH_CHECK: dict[str, Any] = {
+    "primaryContainer": {
+        "image": "nginx",
+        "containerPort": 80,
+        "healthCheck": {"command": ["CMD-SHELL", "true"]},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("described", "running", "changes", "not_ok"),
+    [
+        (service(), [], {}, {"tasks running", "proxy attached"}),
+        (service(), [task(lastStatus="PENDING")], {}, {"tasks running"}),
+        (service(desiredCount=2), [task()], {}, {"tasks running", "proxy attached"}),
+        (service(), [task(), task()], {}, {"tasks running", "proxy attached"}),
+        (service(), [task(), task(startedBy="ecs-svc/1")], {}, {"only this deployment"}),
+        (
+            service(),
+            [task(taskDefinitionArn=OLD)],
+            {},
+            {"tasks running", "only this deployment", "proxy attached"},
+        ),
+        (service(), [task(attachments=[])], {}, {"proxy attached"}),
+        (
+            service(),
+            [task(attachments=[{"type": "Service Connect", "status": "ATTACHING"}])],
+            {},
+            {"proxy attached"},
+        ),
+        (
+            service(),
+            [task(containers=[{"name": "ecs-service-connect-x", "lastStatus": "PENDING"}])],
+            {},
+            {"proxy attached"},
+        ),
+        (
+            service(),
+            [
+                task(
+                    containers=[
+                        {
+                            "name": "ecs-service-connect-x",
+                            "lastStatus": "RUNNING",
+                            "healthStatus": "UNHEALTHY",
+                        }
+                    ]
+                )
+            ],
+            {},
+            {"proxy attached"},
+        ),
+        (service(), [task()], HEALTH_CHECK, {"tasks healthy"}),
+        (service(), [task(healthStatus="UNHEALTHY")], HEALTH_CHECK, {"tasks healthy"}),
+        (service(deployments=[]), [task()], {}, {"deployment visible"}),
+    ],
+    ids=[
+        "no task",
+        "pending",
+        "too few",
+        "too many",
+        "another deployment's task",
+        "another definition's task",
+        "no proxy",
+        "proxy attaching",
+        "proxy's container pending",
+        "proxy unhealthy",
+        "health not known yet",
+        "unhealthy",
+        "deployments not visible",
+    ],
+)
+def test_a_service_is_not_healthy_while_something_is_missing(
+    described: dict[str, Any],
+    running: list[dict[str, Any]],
+    changes: dict[str, Any],
+    not_ok: set[str],
+) -> None:
+    """H01, H20, H21: necessary, every one of them."""
+    progress = judged(described, running, **changes)
+    assert progress.failed is None
+    assert not progress.healthy
+    assert {name for name, outcome in named(progress).items() if outcome is Outcome.NG} == not_ok
+    assert len(progress.missing) == len(not_ok)
+
+
+def test_a_declared_health_check_must_say_healthy() -> None:
+    """H20."""
+    assert judged(service(), [task(healthStatus="HEALTHY")], **HEALTH_CHECK).healthy
+
+
+def test_completed_may_come_later() -> None:
+    """H01: COMPLETED decides only a redeploy; tasks and proof decide READY."""
+    assert judged(service(deployments=[deployment(rolloutState="IN_PROGRESS")])).healthy
+
+
+def test_desired_zero_is_healthy_without_tasks() -> None:
+    assert judged(service(desiredCount=0, runningCount=0), []).healthy
+
+
+@pytest.mark.parametrize("status", ["DRAINING", "INACTIVE"])
+def test_a_service_that_somebody_deleted_fails_at_once(status: str) -> None:
+    """C06, S17."""
+    failed = judged(service(status=status)).failed
+    assert failed is not None
+    assert status in failed.evidence[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "evidence"),
+    [
+        ({"taskDefinition": OLD}, OLD),
+        ({"id": "ecs-svc/3"}, "ecs-svc/3"),
+        ({"rolloutState": "FAILED", "rolloutStateReason": "circuit breaker"}, "circuit breaker"),
+    ],
+)
+def test_another_primary_deployment_or_a_failed_one_is_a_rollback(
+    changes: dict[str, Any], evidence: str
+) -> None:
+    """H02, H03."""
+    failed = judged(service(deployments=[deployment(**changes)])).failed
+    assert failed is not None
+    assert failed.category is Category.ROLLBACK
+    assert evidence in failed.evidence[0]
+
+
+def stop(reason: str, **changes: Any) -> dict[str, Any]:
+    return task(lastStatus="STOPPED", stoppedReason=reason, **changes)
+
+
+def test_only_our_own_deployments_stopped_tasks_count() -> None:
+    """H06, C15: what an earlier deployment did is not our evidence."""
+    pull = "CannotPullContainerError: manifest unknown"
+    assert judged(service(), [], [stop(pull)]).failed is not None
+    assert judged(service(), [], [stop(pull, startedBy="ecs-svc/1")]).failed is None
+
+
+def test_only_events_since_our_deployment_began_count() -> None:
+    """H13, H25."""
+    text = "(service web) is unable to consistently start tasks successfully."
+    earlier, later = BEGAN - timedelta(minutes=1), BEGAN + timedelta(minutes=1)
+    old = service(events=[{"message": text, "createdAt": earlier}])
+    new = service(events=[{"message": text, "createdAt": later}])
+    assert judged(old, []).failed is None
+    assert judged(new, []).failed is not None
+
+
+def test_without_service_connect_no_proxy_is_looked_for() -> None:
+    off = {"serviceConnectConfiguration": {"enabled": False, "services": []}}
+    assert judged(service(), [task(attachments=[])], **off).healthy
+
+
+# --- registered ----------------------------------------------------------------------------------
+
+ENDPOINT = Endpoint("web", "web", 80, "http", "/", 200, 399)
+
+
+def instance(address: str, port: str = "80") -> dict[str, Any]:
+    return {"Attributes": {"AWS_INSTANCE_IPV4": address, "AWS_INSTANCE_PORT": port}}
+
+
+@pytest.mark.parametrize(
+    ("instances", "outcome", "observed"),
+    [
+        ([instance("172.31.0.4")], Outcome.OK, "172.31.0.4:80"),
+        ([], Outcome.NG, "172.31.0.4:80 is missing"),
+        ([instance("172.31.0.4", "81")], Outcome.NG, "172.31.0.4:81 runs no task"),
+        (
+            [instance("172.31.0.4"), instance("172.31.9.9")],
+            Outcome.NG,
+            "172.31.9.9:80 runs no task",
+        ),
+        ([{"Attributes": {}}], Outcome.NG, "is missing"),
+    ],
+)
+def test_running_tasks_and_registered_instances_must_be_the_same(
+    instances: list[dict[str, Any]], outcome: Outcome, observed: str
+) -> None:
+    """P03."""
+    found = checks.registered("web", ENDPOINT, [task()], instances)
+    assert found.outcome is outcome
+    assert observed in found.observed
+
+
+def test_addresses_may_be_missing_for_a_while() -> None:
+    """P04."""
+    assert checks.private_address(task()) == "172.31.0.4"
+    assert checks.interface_id(task()) == "eni-1"
+    assert checks.private_address(task(attachments=[])) is None
+    bare = [{"type": "ElasticNetworkInterface", "status": "PRECREATED"}]
+    assert checks.interface_id(task(attachments=bare)) is None
+
+
+# --- who is let in -------------------------------------------------------------------------------
+
+
+def permission(sources: Any, protocol: str = "tcp", low: int = 80, high: int = 80) -> Any:
+    return {"IpProtocol": protocol, "FromPort": low, "ToPort": high, **sources}
+
+
+WORLD = {"IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+OFFICE = {"IpRanges": [{"CidrIp": "198.51.100.0/24"}]}
+PROBE = {"UserIdGroupPairs": [{"GroupId": "sg-probe"}]}
+OTHER = {"UserIdGroupPairs": [{"GroupId": "sg-other"}]}
+
+
+@pytest.mark.parametrize(
+    ("rule", "world", "probe"),
+    [
+        (permission(WORLD), True, True),
+        (permission(WORLD, low=0, high=65535), True, True),
+        (permission(WORLD, low=81, high=90), False, False),
+        (permission(WORLD, "udp"), False, False),
+        ({"IpProtocol": "-1", **WORLD}, True, True),
+        (permission(OFFICE), False, True),
+        (permission(PROBE), False, True),
+        ({"IpProtocol": "-1", **PROBE}, False, True),
+        (permission(OTHER), False, False),
+    ],
+)
+def test_a_security_group_admits_whom_its_rules_say(rule: Any, world: bool, probe: bool) -> None:
+    """P09: else a probe times out though all is COMPLETED."""
+    groups = [{"GroupId": "sg-tasks", "IpPermissions": [rule]}]
+    assert checks.admits_the_world(groups, 80) is world
+    assert checks.admits_group(groups, "sg-probe", 80) is probe
+
+
+def test_no_group_admits_nobody() -> None:
+    assert not checks.admits_the_world([], 80)
+    assert not checks.admits_group([{"GroupId": "sg-tasks"}], "sg-probe", 80)
