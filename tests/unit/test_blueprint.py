@@ -45,7 +45,7 @@ def test_every_call_fits_the_model_of_the_service(name: str) -> None:
     service = blueprint.services[0]
     made = specification(blueprint)
     for operation, arguments in {
-        "CreateCluster": create_cluster_arguments(blueprint, NAMESPACE),
+        "CreateCluster": create_cluster_arguments(blueprint),
         "RegisterTaskDefinition": register_task_definition_arguments(blueprint, service),
         "CreateService": create_service_arguments(blueprint, service, made, 1),
         "UpdateService": update_service_arguments(made),
@@ -56,11 +56,9 @@ def test_every_call_fits_the_model_of_the_service(name: str) -> None:
 def test_the_namespace_goes_by_arn_everywhere() -> None:
     """N03, N09: a name can make ECS create another namespace."""
     blueprint = planned(event("tutorial"))
-    cluster = create_cluster_arguments(blueprint, NAMESPACE)
-    assert cluster["serviceConnectDefaults"] == {"namespace": NAMESPACE}
+    assert "serviceConnectDefaults" not in create_cluster_arguments(blueprint)
     connect = specification(blueprint)["serviceConnectConfiguration"]
     assert connect["namespace"] == NAMESPACE
-    assert "service-connect" not in json.dumps([cluster, connect["namespace"]])
 
 
 def test_everything_that_is_made_carries_the_tags_that_make_it_ours() -> None:
@@ -68,7 +66,7 @@ def test_everything_that_is_made_carries_the_tags_that_make_it_ours() -> None:
     blueprint = planned(environment(tags={"team": "blue"}))
     service = blueprint.services[0]
     for arguments in (
-        create_cluster_arguments(blueprint, NAMESPACE),
+        create_cluster_arguments(blueprint),
         register_task_definition_arguments(blueprint, service),
         create_service_arguments(blueprint, service, specification(blueprint), 1),
     ):

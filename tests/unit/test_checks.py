@@ -98,7 +98,7 @@ def judged(
 
 def waited(waiter: str, answer: dict[str, Any], names: list[str]) -> str:
     """What botocore's waiter makes of one answer: SUCCESS, FAILURE, or WAITS."""
-    client = boto3.client("ecs")
+    client: Any = boto3.client("ecs")
     with Stubber(client) as stubber:
         stubber.add_response("describe_services", answer)
         try:
@@ -322,7 +322,7 @@ def test_only_events_since_our_deployment_began_count() -> None:
 
 
 def test_without_service_connect_no_proxy_is_looked_for() -> None:
-    off = {"serviceConnectConfiguration": {"enabled": False, "services": []}}
+    off: Any = {"serviceConnectConfiguration": {"enabled": False, "services": []}}
     assert judged(service(), [task(attachments=[])], **off).healthy
 
 
