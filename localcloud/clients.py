@@ -56,7 +56,7 @@ class Clients:
         with _lock:
             known = self._clients.get((service, keys.access_key_id))
             if known is None:
-                known = _session().client(
+                known = _session().client(  # type: ignore[call-overload]
                     service,
                     endpoint_url=self._endpoint_url,
                     region_name=self._region,

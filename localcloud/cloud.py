@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -29,16 +29,24 @@ from localcloud.events.schedules import schedules_fire
 from localcloud.events.targets import Targets
 from localcloud.front import ServiceFront
 from localcloud.function_logs import FunctionLogs
+from localcloud.iam import Guard
+from localcloud.iam.access import Access
 from localcloud.lambda_api import functions_run
 from localcloud.locks import ServiceLocks
 from localcloud.reachability import FunctionRoutes, RunningServices
 from localcloud.server import Endpoint, Server
-from localcloud.stepfunctions import Execution, Integrations, execution_of, machines_run
+from localcloud.stepfunctions import (
+    AccessDeniedError,
+    Execution,
+    Integrations,
+    execution_of,
+    machines_run,
+)
 from localcloud.strict import install
 from localcloud.tasks.processes import ProcessRuntime
 from localcloud.tasks.runtime import TaskRuntime
 from localcloud.tasks.scripted import ScriptedRuntime
-from localcloud.template import Deployer, Stack
+from localcloud.template import Deployer, Stack, TemplateError
 from localcloud.timings import DEMO, Timings
 from localcloud.workers import Function, Outcome, Workers
 
@@ -101,15 +109,16 @@ class LocalCloud:
         self.control_plane = enter(install(self.clock, timings, self.runtime, self.account))
         locks = ServiceLocks()
         locks.share(self.control_plane.lock, "ecs", "servicediscovery", "ec2", "logs", "iam")
-        credentials = Credentials()
-        self._clients = Clients(self.endpoint_url, self.account.region, credentials)
+        self.credentials = Credentials()
+        self.guard = Guard(self.control_plane, self.credentials)
+        self._clients = Clients(self.endpoint_url, self.account.region, self.credentials)
         on_close(self._clients.close)
         self.workers = Workers(
             endpoint=("127.0.0.1", server.port),
             region=self.account.region,
-            credentials=credentials,
+            credentials=self.credentials,
             routes=FunctionRoutes(self.control_plane),
-            logs=FunctionLogs(self.account, locks),
+            logs=FunctionLogs(self.account, locks, self.guard),
             wait_scale=wait_scale,
         )
         self.deliveries = DeliveryQueue(self.clock, wait_scale)
@@ -131,7 +140,8 @@ class LocalCloud:
         on_close(self.deliveries.close)
         front = ServiceFront(RunningServices(self.control_plane), self.runtime.socket_of)
         moto = DomainDispatcherApplication(create_backend_app)
-        server.start(Endpoint(moto, locks, front=front, observe=observe))
+        authorize = self.guard.refusal_of
+        server.start(Endpoint(moto, locks, front=front, authorize=authorize, observe=observe))
 
     def client(self, service: str) -> Any:
         """A boto3 client at the endpoint, with the rights of the account's user."""
@@ -161,6 +171,9 @@ class LocalCloud:
         self.close()
 
     def _invoke_as(self, role_arn: str, function_arn: str, payload: str) -> Outcome:
+        access = Access("lambda:InvokeFunction", function_arn)
+        if refusal := self.guard.refusal(role_arn, access):
+            raise AccessDeniedError(refusal)
         return self.workers.invoke(function_arn, payload)
 
 
@@ -189,9 +202,15 @@ class _Account:
         self.region = cloud.account.region
         self.client = cloud.client
         self._workers = cloud.workers
+        self._guard = cloud.guard
 
     def register_function(self, function: Function) -> None:
         self._workers.register(function)
+
+    def require(self, role_arn: str, actions: Sequence[str], purpose: str) -> None:
+        for action in actions:
+            if refusal := self._guard.refusal(role_arn, Access(action, "*")):
+                raise TemplateError(f"the role cannot be used for {purpose}: {refusal}")
 
     def provide_aws_policy(self, arn: str) -> None:
         aws_policies.provide(self.account_id, self.region, arn)

@@ -7,6 +7,8 @@ from typing import Any
 from moto.logs import logs_backends
 
 from localcloud.account import Account
+from localcloud.iam import Guard
+from localcloud.iam.access import Access
 from localcloud.locks import ServiceLocks
 from localcloud.workers import Function
 
@@ -14,15 +16,24 @@ from localcloud.workers import Function
 class FunctionLogs:
     """Writes a function's lines to its log group; see `localcloud.workers.LogSink`."""
 
-    def __init__(self, account: Account, locks: ServiceLocks) -> None:
+    def __init__(self, account: Account, locks: ServiceLocks, guard: Guard) -> None:
         self._account = account
         self._lock = locks.of("logs")
+        self._guard = guard
 
     def __call__(self, function: Function, stream: str, events: list[tuple[int, str]]) -> None:
+        """What the function's role may not write is lost, as on AWS."""
         group = function.log_group_name
         with self._lock:
+            missing = group not in self._logs.groups
+        needed = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        if missing:
+            needed.insert(0, "logs:CreateLogGroup")
+        resource = self._account.arn("logs", f"log-group:{group}:log-stream:{stream}")
+        if any(self._guard.refusal(function.role_arn, Access(a, resource)) for a in needed):
+            return
+        with self._lock:
             if group not in self._logs.groups:
-                # Lambda makes its default group itself.
                 self._logs.create_log_group(group, {})
             self._logs.ensure_log_stream(group, stream)
             self._logs.groups[group].streams[stream].put_log_events(

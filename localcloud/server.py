@@ -74,7 +74,7 @@ class Endpoint:
         if self._observe:
             self._observe(call)
         if self._authorize and (reason := self._authorize(call)):
-            return _fail(start_response, call, 400, _ACCESS_DENIED[call.is_xml], reason)
+            return _deny(start_response, call, reason)
         try:
             guarded = (call.service, call.operation) not in _UNGUARDED
             with self._locks.of(call.service) if guarded else nullcontext():
@@ -104,14 +104,18 @@ class Endpoint:
         return [text.encode()]
 
 
-_ACCESS_DENIED = {False: "AccessDeniedException", True: "AccessDenied"}
-
-
 def _read_body(environ: WSGIEnvironment) -> bytes:
     body: bytes = environ["wsgi.input"].read()
     environ["wsgi.input"] = io.BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
     return body
+
+
+def _deny(start_response: StartResponse, call: Call, reason: str) -> Iterable[bytes]:
+    if not call.is_xml:
+        return _fail(start_response, call, 400, "AccessDeniedException", reason)
+    code = "UnauthorizedOperation" if call.service == "ec2" else "AccessDenied"
+    return _fail(start_response, call, 403, code, reason)
 
 
 def _fail(
@@ -175,7 +179,7 @@ class Server:
         """Stop listening, cut open connections, end every thread."""
         self._closing = True
         if self._thread.is_alive():
-            self._server.trigger.pull_trigger()
+            self._server.trigger.pull_trigger()  # type: ignore[attr-defined]
             self._thread.join(timeout=5)
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=5)
         wasyncore.close_all(self._map, ignore_all=True)

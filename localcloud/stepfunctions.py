@@ -109,6 +109,7 @@ class Execution(moto_execution.Execution):
     """An execution that can be stopped at any moment, and says when it begins and ends."""
 
     changed: Callable[[Execution], None]
+    exec_status: ExecutionStatus
 
     def start(self) -> None:
         super().start()
@@ -131,7 +132,7 @@ class Execution(moto_execution.Execution):
         self.changed(self)
 
     def _begun(self) -> Environment:
-        """The interpreter takes some milliseconds to read the definition; before, it cannot stop."""
+        """The interpreter reads the definition first, some milliseconds; it cannot stop then."""
         until = time.monotonic() + BEGUN_WITHIN
         while time.monotonic() < until:
             environment = self.exec_worker.env
@@ -326,7 +327,7 @@ def machines_run(integrations: Integrations, wait_scale: float = 1.0) -> Iterato
         integrations.changed(execution)
 
     class RunningExecution(Execution):
-        changed = staticmethod(note_change)  # type: ignore[assignment]
+        changed = staticmethod(note_change)
 
     def sleep(seconds: float) -> None:
         machines.closing.wait(seconds * wait_scale)
@@ -476,7 +477,8 @@ def _normalise_parameters(
     operation = (service_action_name or self.resource.api_action).replace("_", "").lower()
     model = model_of(service)
     names = {name.lower(): name for name in model.operation_names}
-    members = model.operation_model(names[operation]).input_shape.members
+    shape = model.operation_model(names[operation]).input_shape
+    members = shape.members if shape else {}
     for name in list(parameters):
         in_camel_case = name[0].lower() + name[1:]
         if name not in members and in_camel_case in members:
@@ -555,7 +557,7 @@ def _invoke(
     except PayloadTooLargeError as error:
         raise _LambdaError("Lambda.RequestTooLargeException", str(error)) from error
     except AccessDeniedError as error:
-        raise _LambdaError("Lambda.AccessDeniedException", str(error)) from error
+        raise _LambdaError("Lambda.AWSLambdaException", str(error)) from error
     if outcome.error:
         if "errorType" not in json.loads(outcome.payload):
             # A function that ran out of time or memory says nothing about itself (W11).

@@ -20,7 +20,7 @@ THREADS = 16
 
 
 class NotDeliveredError(Exception):
-    """A target did not take a delivery. `code` and `final` say why and whether trying on is vain."""
+    """A target did not take a delivery; `final`: it would not take it later either."""
 
     def __init__(self, code: str, message: str, *, final: bool) -> None:
         super().__init__(message)
@@ -63,7 +63,7 @@ class Delivery:
 
 
 Disturbance = Callable[[Delivery], Sequence[float]]
-"""For a delivery, the delays in seconds of its copies: (0,) as it should be, () lost, (0, 0) twice."""
+"""The delays in seconds of a delivery's copies: (0,) as it should be, () lost, (0, 0) twice."""
 
 
 def undisturbed(_: Delivery) -> Sequence[float]:

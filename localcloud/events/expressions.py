@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _UNITS = {"minute": 60.0, "hour": 3600.0, "day": 86_400.0}
 _MONTHS = {name.upper(): number for number, name in enumerate(calendar.month_abbr) if name}
-_DAYS = {name: number for number, name in enumerate(["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"], 1)}
+_DAYS = {
+    name: number for number, name in enumerate(["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"], 1)
+}
 _LAST_YEAR = 2199
 
 
@@ -166,7 +168,7 @@ def _month_days(field: str, month: date) -> set[int]:
 
 
 def _is_weekday(field: str, day: date) -> bool:
-    """Days of the week, 1 is Sunday: numbers or names, 5L (the last Thursday), 3#2 (2nd Tuesday)."""
+    """Days of the week from 1, Sunday: also 5L (the last Thursday) and 3#2 (the second Tuesday)."""
     number = day.isoweekday() % 7 + 1
     if field == "L":
         return number == 7

@@ -34,13 +34,14 @@ class Source:
         )
         translator = Translator({}, Parser(), boto_session=session)
         try:
-            return translator.translate(  # type: ignore[no-any-return]
+            translated: dict[str, Any] = translator.translate(
                 sam_template=copy.deepcopy(self.document),
                 parameter_values={**parameters, "AWS::Region": region},
             )
         except InvalidDocumentException as error:
             causes = "; ".join(cause.message for cause in error.causes)
             raise TemplateError(f"SAM cannot translate the template: {causes}") from error
+        return translated
 
 
 def read_template(path: Path) -> Source:
@@ -56,10 +57,9 @@ def read_template(path: Path) -> Source:
             uri = properties.get("CodeUri", common_code)
             code[logical_id] = _directory_of(path, logical_id, uri)
             properties["CodeUri"] = _PACKAGED
-        elif resource["Type"] == "AWS::Serverless::StateMachine":
-            if isinstance(uri := properties.get("DefinitionUri"), str):
-                del properties["DefinitionUri"]
-                properties["Definition"] = _read_definition(path, logical_id, uri)
+        elif resource["Type"] == "AWS::Serverless::StateMachine" and "DefinitionUri" in properties:
+            uri = properties.pop("DefinitionUri")
+            properties["Definition"] = _read_definition(path, logical_id, uri)
     return Source(document, code)
 
 

@@ -1,4 +1,4 @@
-"""Deploys a template: every resource that it declares, in the order in which they need each other."""
+"""Deploys a template: every resource that it declares, each after those that it needs."""
 
 from __future__ import annotations
 

@@ -118,6 +118,17 @@ def running() -> Iterator[tuple[LocalCloud, ManualClock]]:
         yield cloud, clock
 
 
+@pytest.fixture(scope="module", autouse=True)
+def role(running: tuple[LocalCloud, ManualClock]) -> None:
+    """One that may do everything."""
+    iam = running[0].client("iam")
+    name = ROLE.rpartition("/")[2]
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": everything})
+    iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=policy)
+
+
 @pytest.fixture
 def account(running: tuple[LocalCloud, ManualClock]) -> Account:
     cloud, clock = running

@@ -1,4 +1,4 @@
-"""State machines as AWS runs them: what was mended in moto's interpreter, and what it does right."""
+"""State machines as AWS runs them: what is mended in moto's interpreter, and what it does right."""
 
 from __future__ import annotations
 
@@ -25,6 +25,17 @@ WAIT_SCALE = 0.01
 def cloud() -> Iterator[LocalCloud]:
     with LocalCloud(runtime="scripted", port=0, wait_scale=WAIT_SCALE) as cloud:
         yield cloud
+
+
+@pytest.fixture(scope="module", autouse=True)
+def role(cloud: LocalCloud) -> None:
+    """One that may do everything."""
+    iam = cloud.client("iam")
+    name = ROLE.rpartition("/")[2]
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": everything})
+    iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=policy)
 
 
 @pytest.fixture
@@ -288,8 +299,8 @@ class TestEnding:
 
     def test_a_machine_out_of_time_is_timed_out(self, cloud: LocalCloud, sfn: Any) -> None:
         """W13: and its Catch does not run."""
-        waiting = {"Wait": {**FOREVER, "End": False, "Next": "After"}, "After": {"Type": "Succeed"}}
-        del waiting["Wait"]["End"]
+        forever = {"Type": "Wait", "Seconds": 1_000_000, "Next": "After"}
+        waiting = {"Wait": forever, "After": {"Type": "Succeed"}}
         done = run(sfn, waiting, TimeoutSeconds=1)
         assert done["status"] == "TIMED_OUT"
         assert "stopDate" in done

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +28,10 @@ class Cloud(Protocol):
 
     def register_function(self, function: Function) -> None:
         """Make a function invocable; CreateFunction has no way to say where its code is."""
+        ...
+
+    def require(self, role_arn: str, actions: Sequence[str], purpose: str) -> None:
+        """See that a role allows what AWS's own services do with it. Raises TemplateError."""
         ...
 
     def provide_aws_policy(self, arn: str) -> None:

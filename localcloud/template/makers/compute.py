@@ -9,6 +9,12 @@ from localcloud.template.errors import TemplateError
 from localcloud.template.makers.base import Cloud, Made, Maker, Request, call, tags_map
 from localcloud.workers import Function, VpcConfig
 
+_NETWORK_INTERFACES = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DeleteNetworkInterface",
+)
+
 
 def function(cloud: Cloud, request: Request) -> Made:
     properties = request.properties
@@ -41,6 +47,10 @@ def function(cloud: Cloud, request: Request) -> Made:
         Tags=tags_map(properties),
     )
     vpc = properties.get("VpcConfig", {})
+    if vpc:
+        cloud.require(properties["Role"], _NETWORK_INTERFACES, f"{name} in a VPC")
+    if properties.get("TracingConfig", {}).get("Mode") == "Active":
+        cloud.require(properties["Role"], ["xray:PutTraceSegments"], f"the traces of {name}")
     registered = Function(
         name=name,
         arn=made["FunctionArn"],

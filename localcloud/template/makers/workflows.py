@@ -8,6 +8,23 @@ import re
 from localcloud.template.errors import TemplateError
 from localcloud.template.makers.base import Cloud, Made, Maker, Request, call, camel_case
 
+_LOG_DELIVERY = (
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+)
+_TRACING = (
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+)
+
 
 def state_machine(cloud: Cloud, request: Request) -> Made:
     properties = request.properties
@@ -25,6 +42,10 @@ def state_machine(cloud: Cloud, request: Request) -> Made:
         tracingConfiguration=camel_case(properties.get("TracingConfiguration")),
         tags=camel_case(properties.get("Tags")),
     )
+    if properties.get("LoggingConfiguration", {}).get("Level", "OFF") != "OFF":
+        cloud.require(properties["RoleArn"], _LOG_DELIVERY, f"the execution logs of {name}")
+    if properties.get("TracingConfiguration", {}).get("Enabled"):
+        cloud.require(properties["RoleArn"], _TRACING, f"the traces of {name}")
     arn = made["stateMachineArn"]
     return Made(arn, {"Arn": arn, "Name": name})
 

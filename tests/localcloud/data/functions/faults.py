@@ -1,9 +1,9 @@
 """Handlers that fail, each in a way of its own."""
 
-import os
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 
@@ -33,7 +33,7 @@ def answers_much(event: dict[str, Any], context: Any) -> dict[str, str]:
 
 
 def fails_until_the_third_call(event: dict[str, str], context: Any) -> int:
-    with open(event["counter"], "a+") as counter:
+    with Path(event["counter"]).open("a+") as counter:
         counter.write("x")
         counter.flush()
         counter.seek(0)
@@ -45,7 +45,7 @@ def fails_until_the_third_call(event: dict[str, str], context: Any) -> int:
 
 def waits_for_file(event: dict[str, str], context: Any) -> str:
     """Ends when somebody makes the file."""
-    open(event["started"], "w").close()
-    while not os.path.exists(event["until"]):
+    Path(event["started"]).touch()
+    while not Path(event["until"]).exists():
         time.sleep(0.005)
     return "done"

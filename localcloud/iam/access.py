@@ -1,0 +1,267 @@
+"""What a call needs to be allowed: actions on resources, with the condition keys of the request.
+
+Resources and keys are those of the service authorization reference, for the operations that
+Bivouac calls; any other operation is an action on "*".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from localcloud.account import Account
+from localcloud.calls import Call
+
+Tags = Mapping[str, str]
+Parameters = Mapping[str, Any]
+
+_PREFIXES = {"monitoring": "cloudwatch"}
+"""The prefix of a service's actions where it is not the name that requests are signed for."""
+
+
+@dataclass(frozen=True)
+class Access:
+    action: str
+    resource: str
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Condition keys of the request, but those of the resource's tags."""
+
+
+class Accesses:
+    """Finds out what a call needs."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._of_service: dict[str, Callable[[str, Parameters], Iterable[Access]]] = {
+            "dynamodb": self._dynamodb,
+            "ecs": self._ecs,
+            "events": self._events,
+            "lambda": self._lambda,
+            "logs": self._logs,
+            "scheduler": self._scheduler,
+            "servicediscovery": self._servicediscovery,
+            "sqs": self._sqs,
+            "states": self._states,
+        }
+
+    def of(self, call: Call) -> list[Access]:
+        """All of them must be allowed."""
+        if of_service := self._of_service.get(call.service):
+            return list(of_service(call.operation, call.parameters))
+        return [Access(f"{_PREFIXES.get(call.service, call.service)}:{call.operation}", "*")]
+
+    def _arn(self, service: str, kind: str, name: str) -> str:
+        """Of something that a request names, by its name or its ARN already."""
+        return name if name.startswith("arn:") else self._account.arn(service, f"{kind}{name}")
+
+    # --- ECS ---------------------------------------------------------------------------------
+
+    def _ecs(self, operation: str, given: Parameters) -> Iterator[Access]:
+        action = f"ecs:{operation}"
+        cluster = self._cluster(given.get("cluster", "default"))
+        match operation:
+            case "CreateCluster":
+                name = given.get("clusterName", "default")
+                yield from self._created(action, self._cluster(name), given, {})
+            case "DescribeClusters":
+                for name in given.get("clusters", ["default"]):
+                    yield Access(action, self._cluster(name))
+            case "UpdateCluster" | "DeleteCluster" | "PutClusterCapacityProviders":
+                yield Access(action, cluster)
+            case "RegisterTaskDefinition":
+                yield from self._register(action, given)
+            case "DeleteTaskDefinitions":
+                for name in given["taskDefinitions"]:
+                    yield Access(action, self._arn("ecs", "task-definition/", name))
+            case "CreateService":
+                keys = {"ecs:cluster": (cluster,), **_service_keys(given)}
+                service = self._service(cluster, given["serviceName"])
+                yield from self._created(action, service, given, keys)
+            case "UpdateService" | "DeleteService":
+                keys = {"ecs:cluster": (cluster,), **_service_keys(given)}
+                yield Access(action, self._service(cluster, given["service"]), keys)
+            case "DescribeServices":
+                for name in given["services"]:
+                    yield Access(action, self._service(cluster, name), {"ecs:cluster": (cluster,)})
+            case "DescribeTasks":
+                for name in given["tasks"]:
+                    yield Access(action, self._task(cluster, name), {"ecs:cluster": (cluster,)})
+            case "StopTask":
+                keys = {"ecs:cluster": (cluster,)}
+                yield Access(action, self._task(cluster, given["task"]), keys)
+            case "ListServices" | "ListTasks":
+                yield Access(action, "*", {"ecs:cluster": (cluster,)})
+            case "ListServicesByNamespace":
+                yield Access(action, "*", {"ecs:namespace": (given["namespace"],)})
+            case "TagResource" | "UntagResource" | "ListTagsForResource":
+                yield Access(action, given["resourceArn"], _tag_keys(given.get("tags")))
+            case _:
+                yield Access(action, "*")
+
+    def _created(
+        self, action: str, resource: str, given: Parameters, keys: Mapping[str, tuple[str, ...]]
+    ) -> Iterator[Access]:
+        """Tags at creation need the right to tag as well."""
+        keys = {**keys, **_tag_keys(given.get("tags"))}
+        yield Access(action, resource, keys)
+        if given.get("tags"):
+            create = {"ecs:CreateAction": (action.partition(":")[2],)}
+            yield Access("ecs:TagResource", resource, {**keys, **create})
+
+    def _register(self, action: str, given: Parameters) -> Iterator[Access]:
+        # The revision is not known yet.
+        resource = self._arn("ecs", "task-definition/", f"{given['family']}:*")
+        yield from self._created(action, resource, given, {})
+        for member in ("taskRoleArn", "executionRoleArn"):
+            if given.get(member):
+                yield self._passed(given[member], "ecs-tasks.amazonaws.com")
+
+    def _passed(self, role: str, service: str) -> Access:
+        if not role.startswith("arn:"):
+            role = f"arn:aws:iam::{self._account.account_id}:role/{role}"
+        return Access("iam:PassRole", role, {"iam:PassedToService": (service,)})
+
+    def _cluster(self, name: str) -> str:
+        return self._arn("ecs", "cluster/", name)
+
+    def _service(self, cluster_arn: str, name: str) -> str:
+        return self._arn("ecs", f"service/{cluster_arn.rpartition('/')[2]}/", name)
+
+    def _task(self, cluster_arn: str, name: str) -> str:
+        return self._arn("ecs", f"task/{cluster_arn.rpartition('/')[2]}/", name)
+
+    # --- Cloud Map ---------------------------------------------------------------------------
+
+    def _servicediscovery(self, operation: str, given: Parameters) -> Iterator[Access]:
+        action = f"servicediscovery:{operation}"
+        match operation:
+            case "CreateHttpNamespace":
+                keys = _tag_keys(given.get("Tags"))
+                yield Access(action, "*", keys)
+                if keys:
+                    yield Access("servicediscovery:TagResource", "*", keys)
+            case "GetNamespace" | "DeleteNamespace":
+                yield Access(action, self._arn("servicediscovery", "namespace/", given["Id"]))
+            case "GetService" | "DeleteService":
+                yield Access(action, self._arn("servicediscovery", "service/", given["Id"]))
+            case "ListInstances" | "DeregisterInstance":
+                service = self._arn("servicediscovery", "service/", given["ServiceId"])
+                yield Access(action, service, {"servicediscovery:ServiceArn": (service,)})
+            case "ListTagsForResource":
+                yield Access(action, given["ResourceARN"])
+            case "TagResource":
+                yield Access(action, "*", _tag_keys(given.get("Tags")))
+            case _:
+                yield Access(action, "*")
+
+    # --- the others --------------------------------------------------------------------------
+
+    def _logs(self, operation: str, given: Parameters) -> Iterator[Access]:
+        action = f"logs:{operation}"
+        match operation:
+            case "ListTagsForResource" | "TagResource" | "UntagResource":
+                resource = given["resourceArn"].removesuffix(":*")
+                yield Access(action, resource, _tag_keys(given.get("tags")))
+            case "CreateLogGroup":
+                keys = _tag_keys(given.get("tags"))
+                yield Access(action, self._log_stream(given["logGroupName"], ""), keys)
+                if keys:
+                    group = self._arn("logs", "log-group:", given["logGroupName"])
+                    yield Access("logs:TagResource", group, keys)
+            case _:
+                # As AWS names it in its refusals, where there is no stream either.
+                group = given.get("logGroupName") or given.get("logGroupIdentifier", "")
+                group = group.rpartition("log-group:")[2].removesuffix(":*")
+                yield Access(action, self._log_stream(group, given.get("logStreamName", "")))
+
+    def _log_stream(self, group: str, stream: str) -> str:
+        return self._arn("logs", "log-group:", f"{group}:log-stream:{stream}")
+
+    def _dynamodb(self, operation: str, given: Parameters) -> Iterator[Access]:
+        if operation == "TransactWriteItems":
+            actions = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
+            for item in given["TransactItems"]:
+                for kind, write in item.items():
+                    yield self._table(actions.get(kind, "ConditionCheckItem"), write["TableName"])
+        elif operation in ("BatchGetItem", "BatchWriteItem"):
+            for name in given["RequestItems"]:
+                yield self._table(operation, name)
+        elif "TableName" in given:
+            yield self._table(operation, given["TableName"])
+        else:
+            yield Access(f"dynamodb:{operation}", "*")
+
+    def _table(self, operation: str, name: str) -> Access:
+        return Access(f"dynamodb:{operation}", self._arn("dynamodb", "table/", name))
+
+    def _scheduler(self, operation: str, given: Parameters) -> Iterator[Access]:
+        action = f"scheduler:{operation}"
+        if operation in ("CreateSchedule", "UpdateSchedule", "GetSchedule", "DeleteSchedule"):
+            group = given.get("GroupName") or given.get("groupName") or "default"
+            yield Access(action, self._arn("scheduler", f"schedule/{group}/", given["Name"]))
+            if role := given.get("Target", {}).get("RoleArn"):
+                yield self._passed(role, "scheduler.amazonaws.com")
+        elif operation.endswith("ScheduleGroup"):
+            group = self._arn("scheduler", "schedule-group/", given["Name"])
+            yield Access(action, group, _tag_keys(given.get("Tags")))
+        else:
+            yield Access(action, "*")
+
+    def _states(self, operation: str, given: Parameters) -> Iterator[Access]:
+        arn = given.get("stateMachineArn") or given.get("executionArn") or "*"
+        yield Access(f"states:{operation}", arn)
+
+    def _lambda(self, operation: str, given: Parameters) -> Iterator[Access]:
+        action = "lambda:InvokeFunction" if operation == "Invoke" else f"lambda:{operation}"
+        name = given.get("FunctionName")
+        yield Access(action, self._arn("lambda", "function:", name) if name else "*")
+
+    def _events(self, operation: str, given: Parameters) -> Iterator[Access]:
+        if operation != "PutEvents":
+            yield Access(f"events:{operation}", "*")
+            return
+        for entry in given["Entries"]:
+            bus = entry.get("EventBusName", "default")
+            keys = {
+                "events:source": (entry["Source"],),
+                "events:detail-type": (entry["DetailType"],),
+            }
+            yield Access("events:PutEvents", self._arn("events", "event-bus/", bus), keys)
+
+    def _sqs(self, operation: str, given: Parameters) -> Iterator[Access]:
+        url = given.get("QueueUrl")
+        resource = self._arn("sqs", "", url.rpartition("/")[2]) if url else "*"
+        yield Access(f"sqs:{operation}", resource)
+
+
+def _tag_keys(tags: Any) -> dict[str, tuple[str, ...]]:
+    """The condition keys of tags in a request: a list of keys and values, or a map."""
+    if not tags:
+        return {}
+    if isinstance(tags, dict):
+        named = tags
+    else:
+        named = {tag.get("key", tag.get("Key")): tag.get("value", tag.get("Value")) for tag in tags}
+    keys = {f"aws:RequestTag/{name}": (str(value),) for name, value in named.items()}
+    return {**keys, "aws:TagKeys": tuple(named)}
+
+
+def _service_keys(given: Parameters) -> dict[str, tuple[str, ...]]:
+    """The ecs: condition keys of CreateService and UpdateService."""
+    keys: dict[str, tuple[str, ...]] = {}
+    connect = given.get("serviceConnectConfiguration", {})
+    if connect:
+        keys["ecs:enable-service-connect"] = (str(connect["enabled"]).lower(),)
+    if "namespace" in connect:
+        keys["ecs:namespace"] = (connect["namespace"],)
+    network = given.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
+    if network:
+        keys["ecs:subnet"] = tuple(network["subnets"])
+        public = network.get("assignPublicIp", "DISABLED") == "ENABLED"
+        keys["ecs:auto-assign-public-ip"] = (str(public).lower(),)
+    if "enableExecuteCommand" in given:
+        keys["ecs:enable-execute-command"] = (str(given["enableExecuteCommand"]).lower(),)
+    if "taskDefinition" in given:
+        keys["ecs:task-definition"] = (given["taskDefinition"],)
+    return keys

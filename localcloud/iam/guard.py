@@ -1,0 +1,187 @@
+"""Decides about every access of a role, and remembers what it has decided."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from moto.core.exceptions import ServiceException
+from moto.iam.models import iam_backends
+from moto.logs import logs_backends
+
+from localcloud.calls import Call
+from localcloud.credentials import Credentials
+from localcloud.iam.access import Access, Accesses
+from localcloud.iam.policy import Grant, Statement, grants_of, statements_of
+from localcloud.strict import ControlPlane
+
+_RESOURCE_TAG = "aws:ResourceTag/"
+
+
+@dataclass(frozen=True)
+class Decision:
+    role_arn: str
+    action: str
+    resource: str
+    grants: tuple[Grant, ...] = field(compare=False)
+    """What allows it; empty: it was denied."""
+
+    @property
+    def allowed(self) -> bool:
+        return bool(self.grants)
+
+
+class Guard:
+    """Holds accesses against the roles' policies as moto's IAM has them now."""
+
+    def __init__(self, plane: ControlPlane, credentials: Credentials) -> None:
+        self._plane = plane
+        self._account = plane.account
+        self._credentials = credentials
+        self._accesses = Accesses(plane.account)
+        self._decisions: dict[Decision, None] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """Each once, in the order of their first time."""
+        with self._lock:
+            return list(self._decisions)
+
+    @property
+    def used_grants(self) -> set[Grant]:
+        return {grant for decision in self.decisions for grant in decision.grants}
+
+    def grants(self, role_arn: str) -> set[Grant]:
+        """Everything that a role's inline policies allow."""
+        with self._plane.lock:
+            inline = dict(self._role(role_arn).policies)
+        return {
+            grant
+            for name, text in inline.items()
+            for grant in grants_of(role_arn, statements_of(name, text))
+        }
+
+    def refusal_of(self, call: Call) -> str | None:
+        """Why a call is denied, in AWS's words; None: it is allowed, or a person's."""
+        role_arn = self._credentials.role_of(call.access_key_id)
+        if role_arn is None:
+            return None
+        for access in self._accesses.of(call):
+            if refusal := self.refusal(role_arn, access):
+                return refusal
+        return None
+
+    def refusal(self, role_arn: str, access: Access) -> str | None:
+        """Why an access of a role is denied, in AWS's words; None: it is allowed."""
+        context = _Context(access, self._plane)
+        covering = [
+            statement
+            for statement in self._statements(role_arn)
+            if statement.covers(access.action, access.resource, context)
+        ]
+        reason = f"no identity-based policy allows the {access.action} action"
+        allowing = [statement for statement in covering if statement.effect == "Allow"]
+        if len(allowing) < len(covering):
+            reason = "of an explicit deny in an identity-based policy"
+            allowing = []
+        elif allowing and not self._within_boundary(role_arn, access, context):
+            reason = f"no permissions boundary allows the {access.action} action"
+            allowing = []
+        grants = tuple(
+            Grant(role_arn, statement.policy, statement.index, action)
+            for statement in allowing
+            if (action := statement.action_for(access.action))
+        )
+        with self._lock:
+            self._decisions.setdefault(
+                Decision(role_arn, access.action, access.resource, grants), None
+            )
+        if grants:
+            return None
+        role_name = role_arn.rpartition("/")[2]
+        user = f"arn:aws:sts::{self._account.account_id}:assumed-role/{role_name}/{role_name}"
+        return (
+            f"User: {user} is not authorized to perform: {access.action} on resource: "
+            f"{access.resource} because {reason}"
+        )
+
+    def _within_boundary(self, role_arn: str, access: Access, context: _Context) -> bool:
+        role = self._role(role_arn)
+        if role is None or not role.permissions_boundary_arn:
+            return True
+        policy = self._iam.managed_policies[role.permissions_boundary_arn]
+        covering = [
+            statement
+            for statement in statements_of(policy.name, _text_of(policy))
+            if statement.covers(access.action, access.resource, context)
+        ]
+        return bool(covering) and all(statement.effect == "Allow" for statement in covering)
+
+    def _statements(self, role_arn: str) -> list[Statement]:
+        with self._plane.lock:
+            role = self._role(role_arn)
+            if role is None:
+                return []
+            documents = [*role.policies.items()]
+            documents += [
+                (policy.name, _text_of(policy)) for policy in role.managed_policies.values()
+            ]
+        return [found for name, text in documents for found in statements_of(name, text)]
+
+    def _role(self, role_arn: str) -> Any:
+        name = role_arn.rpartition("/")[2]
+        return next((role for role in self._iam.roles.values() if role.name == name), None)
+
+    @property
+    def _iam(self) -> Any:
+        return iam_backends[self._account.account_id]["aws"]
+
+
+def _text_of(policy: Any) -> str:
+    """The default version of a managed policy."""
+    text: str = next(version.document for version in policy.versions if version.is_default)
+    return text
+
+
+class _Context:
+    """The request's condition keys; the resource's tags are looked up when they are asked for."""
+
+    def __init__(self, access: Access, plane: ControlPlane) -> None:
+        self._access = access
+        self._plane = plane
+
+    def values(self, key: str) -> tuple[str, ...] | None:
+        if key.startswith(_RESOURCE_TAG):
+            value = _tags_of(self._plane, self._access.resource).get(key[len(_RESOURCE_TAG) :])
+            return None if value is None else (value,)
+        return self._access.keys.get(key)
+
+
+def _tags_of(plane: ControlPlane, arn: str) -> Mapping[str, str]:
+    """The tags of an existing resource; none where there is no such resource."""
+    service = arn.split(":")[2] if arn.startswith("arn:") else ""
+    with plane.lock:
+        match service:
+            case "ecs":
+                return _listed(plane.ecs.operations(), {"resourceArn": arn})
+            case "servicediscovery":
+                return _listed(plane.cloudmap.operations(), {"ResourceARN": arn})
+            case "logs":
+                group = arn.partition(":log-group:")[2].partition(":")[0]
+                logs = logs_backends[plane.account.account_id][plane.account.region]
+                group_arn = plane.account.arn("logs", f"log-group:{group}")
+                tags: Mapping[str, str] = logs.list_tags_for_resource(group_arn)
+                return tags
+    return {}
+
+
+def _listed(operations: Mapping[str, Any], request: dict[str, str]) -> Mapping[str, str]:
+    try:
+        answer = operations["ListTagsForResource"](request)
+    except ServiceException:
+        return {}
+    tags = answer.get("tags", answer.get("Tags", []))
+    return {tag.get("key", tag.get("Key")): tag.get("value", tag.get("Value")) for tag in tags}

@@ -1,0 +1,144 @@
+"""IAM policies: statements, and whether one covers an access."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any, Protocol
+
+
+class Context(Protocol):
+    """The condition keys of one access."""
+
+    def values(self, key: str) -> tuple[str, ...] | None:
+        """None: the request has no such key."""
+        ...
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One action of one Allow statement of a role: what a template test wants to see used."""
+
+    role_arn: str
+    policy: str
+    statement: int
+    """Which of the policy's statements, from 0."""
+    action: str
+    """As written, so it may have wildcards."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    policy: str
+    index: int
+    effect: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    conditions: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+    def action_for(self, action: str) -> str | None:
+        """The first of its actions, as written, that covers this one."""
+        return next((own for own in self.actions if _matches(own.lower(), action.lower())), None)
+
+    def covers(self, action: str, resource: str, context: Context) -> bool:
+        return (
+            self.action_for(action) is not None
+            and any(_matches(own, resource) for own in self.resources)
+            and all(
+                _holds(operator, wanted, context.values(key))
+                for operator, keys in self.conditions.items()
+                for key, wanted in keys.items()
+            )
+        )
+
+
+class UnknownPolicyElementError(Exception):
+    """The local cloud does not know an element of a policy: it decides nothing by guessing."""
+
+
+@lru_cache(maxsize=1024)
+def statements_of(policy: str, document: str) -> tuple[Statement, ...]:
+    """The statements of a policy's JSON. Raises UnknownPolicyElementError."""
+    found = json.loads(document)["Statement"]
+    return tuple(
+        _statement(policy, index, raw)
+        for index, raw in enumerate(found if isinstance(found, list) else [found])
+    )
+
+
+def _statement(policy: str, index: int, raw: Mapping[str, Any]) -> Statement:
+    unknown = set(raw) - {"Sid", "Effect", "Action", "Resource", "Condition"}
+    if unknown:
+        raise UnknownPolicyElementError(f"{policy}, statement {index}: {sorted(unknown)}")
+    conditions = {
+        operator: {key: _texts(wanted) for key, wanted in keys.items()}
+        for operator, keys in raw.get("Condition", {}).items()
+    }
+    for operator in conditions:
+        if _operator_of(operator)[1] not in _TESTS:
+            raise UnknownPolicyElementError(f"{policy}, statement {index}: {operator}")
+    return Statement(
+        policy=policy,
+        index=index,
+        effect=raw["Effect"],
+        actions=_texts(raw["Action"]),
+        resources=_texts(raw["Resource"]),
+        conditions=conditions,
+    )
+
+
+def grants_of(role_arn: str, statements: Iterable[Statement]) -> Iterator[Grant]:
+    for statement in statements:
+        if statement.effect == "Allow":
+            for action in statement.actions:
+                yield Grant(role_arn, statement.policy, statement.index, action)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in values)
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    parts = (".*" if char == "*" else "." if char == "?" else re.escape(char) for char in text)
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def _matches(pattern: str, text: str) -> bool:
+    return _pattern(pattern).fullmatch(text) is not None
+
+
+_TESTS: dict[str, Callable[[str, str], bool]] = {
+    "StringEquals": lambda wanted, given: wanted == given,
+    "StringEqualsIgnoreCase": lambda wanted, given: wanted.lower() == given.lower(),
+    "StringLike": _matches,
+    "ArnEquals": _matches,
+    "ArnLike": _matches,
+    "Bool": lambda wanted, given: wanted.lower() == given.lower(),
+    "Null": lambda wanted, given: wanted.lower() == given,
+}
+_NEGATED = {"StringNotEquals": "StringEquals", "StringNotLike": "StringLike"}
+
+
+def _operator_of(operator: str) -> tuple[str, str, bool, bool]:
+    """(set prefix, test, negated, if exists) of a condition operator."""
+    prefix, _, name = operator.rpartition(":")
+    if_exists = name.endswith("IfExists")
+    name = name.removesuffix("IfExists")
+    return prefix, _NEGATED.get(name, name), name in _NEGATED, if_exists
+
+
+def _holds(operator: str, wanted: tuple[str, ...], given: tuple[str, ...] | None) -> bool:
+    """A key that the request does not have fails its condition, unless the operator says other."""
+    prefix, name, negated, if_exists = _operator_of(operator)
+    if name == "Null":
+        return any(_TESTS["Null"](item, str(given is None).lower()) for item in wanted)
+    if given is None:
+        return if_exists or negated or prefix == "ForAllValues"
+    test = _TESTS[name]
+    met = [any(test(item, value) for item in wanted) != negated for value in given]
+    return all(met) if prefix == "ForAllValues" or negated else any(met)

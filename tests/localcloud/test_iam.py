@@ -1,0 +1,317 @@
+"""Roles may do what their policies say, and nothing else; every decision is remembered."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from localcloud.cloud import LocalCloud
+from localcloud.iam.policy import UnknownPolicyElementError, statements_of
+from localcloud.template import TemplateError
+from tests.localcloud.waiting import until_true
+
+ACCOUNT = "123456789012"
+ECS = f"arn:aws:ecs:ap-northeast-1:{ACCOUNT}"
+
+
+class Context:
+    def __init__(self, **keys: tuple[str, ...]) -> None:
+        self._keys = {key.replace("__", ":").replace("_", "-"): keys[key] for key in keys}
+
+    def values(self, key: str) -> tuple[str, ...] | None:
+        return self._keys.get(key)
+
+
+def covers(statement: dict[str, Any], action: str, resource: str, context: Context) -> bool:
+    full = {"Effect": "Allow", "Action": "*", "Resource": "*", **statement}
+    (parsed,) = statements_of("policy", json.dumps({"Statement": full}))
+    return parsed.covers(action, resource, context)
+
+
+class TestStatements:
+    @pytest.mark.parametrize(
+        ("written", "action", "covered"),
+        [
+            ("ecs:CreateCluster", "ecs:CreateCluster", True),
+            ("ecs:createcluster", "ecs:CreateCluster", True),
+            ("ecs:Describe*", "ecs:DescribeTasks", True),
+            ("ecs:Describe*", "ecs:ListTasks", False),
+            (["ecs:ListTasks", "ecs:StopTask"], "ecs:StopTask", True),
+        ],
+    )
+    def test_actions(self, written: Any, action: str, covered: bool) -> None:
+        assert covers({"Action": written}, action, "*", Context()) is covered
+
+    @pytest.mark.parametrize(
+        ("written", "covered"),
+        [
+            (f"{ECS}:cluster/bivouac-*", True),
+            (f"{ECS}:cluster/bivouac-dem?", True),
+            (f"{ECS}:cluster/Bivouac-*", False),
+            (f"{ECS}:service/*", False),
+            (["a", f"{ECS}:cluster/bivouac-demo"], True),
+        ],
+    )
+    def test_resources(self, written: Any, covered: bool) -> None:
+        arn = f"{ECS}:cluster/bivouac-demo"
+        assert covers({"Resource": written}, "ecs:CreateCluster", arn, Context()) is covered
+
+    @pytest.mark.parametrize(
+        ("condition", "covered"),
+        [
+            ({"StringEquals": {"ecs:cluster": "a"}}, True),
+            ({"StringEquals": {"ecs:cluster": ["b", "a"]}}, True),
+            ({"StringEquals": {"ecs:cluster": "b"}}, False),
+            ({"StringEquals": {"ecs:absent": "a"}}, False),
+            ({"StringEqualsIfExists": {"ecs:absent": "a"}}, True),
+            ({"StringNotEquals": {"ecs:cluster": "b"}}, True),
+            ({"StringNotEquals": {"ecs:absent": "b"}}, True),
+            ({"ArnLike": {"ecs:cluster": "?"}}, True),
+            ({"Null": {"ecs:absent": "true"}}, True),
+            ({"Null": {"ecs:cluster": "true"}}, False),
+            ({"Null": {"ecs:cluster": False}}, True),
+            ({"Bool": {"ecs:public": "false"}}, True),
+            ({"ForAllValues:StringEquals": {"ecs:keys": ["x", "y", "z"]}}, True),
+            ({"ForAllValues:StringEquals": {"ecs:keys": ["x"]}}, False),
+            ({"ForAnyValue:StringEquals": {"ecs:keys": ["x"]}}, True),
+            ({"StringEquals": {"ecs:cluster": "a"}, "Null": {"ecs:keys": "true"}}, False),
+        ],
+    )
+    def test_conditions(self, condition: dict[str, Any], covered: bool) -> None:
+        context = Context(ecs__cluster=("a",), ecs__public=("false",), ecs__keys=("x", "y"))
+        assert covers({"Condition": condition}, "ecs:ListTasks", "*", context) is covered
+
+    @pytest.mark.parametrize(
+        "unknown",
+        [{"NotAction": "ecs:*"}, {"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}],
+    )
+    def test_what_is_not_known_is_not_guessed(self, unknown: dict[str, Any]) -> None:
+        with pytest.raises(UnknownPolicyElementError):
+            covers(unknown, "ecs:ListTasks", "*", Context())
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[LocalCloud]:
+    with LocalCloud(runtime="scripted", port=0) as cloud:
+        yield cloud
+
+
+class Role:
+    """A role of one test, and what it may do."""
+
+    def __init__(self, cloud: LocalCloud, *statements: dict[str, Any], **more: Any) -> None:
+        self._cloud = cloud
+        self.name = f"r-{uuid.uuid4().hex[:8]}"
+        iam = cloud.client("iam")
+        role = iam.create_role(RoleName=self.name, AssumeRolePolicyDocument="{}", **more)["Role"]
+        self.arn: str = role["Arn"]
+        full = [{"Effect": "Allow", "Resource": "*", **statement} for statement in statements]
+        document = json.dumps({"Version": "2012-10-17", "Statement": full})
+        iam.put_role_policy(RoleName=self.name, PolicyName="own", PolicyDocument=document)
+
+    def client(self, service: str) -> Any:
+        """As a function of this role has it."""
+        keys = self._cloud.credentials.of_role(self.arn)
+        return boto3.Session().client(
+            service,
+            endpoint_url=self._cloud.endpoint_url,
+            region_name="ap-northeast-1",
+            aws_access_key_id=keys.access_key_id,
+            aws_secret_access_key=keys.secret_access_key,
+            aws_session_token=keys.session_token,
+        )
+
+
+def denied(error: pytest.ExceptionInfo[ClientError], action: str, resource: str) -> bool:
+    said = error.value.response["Error"]
+    assert said["Code"] == "AccessDeniedException"
+    return f"is not authorized to perform: {action} on resource: {resource}" in said["Message"]
+
+
+class TestCalls:
+    def test_the_accounts_user_may_do_everything(self, cloud: LocalCloud) -> None:
+        assert cloud.client("ecs").list_clusters()["clusterArns"] is not None
+
+    def test_a_role_without_a_grant_is_refused_in_awss_words(self, cloud: LocalCloud) -> None:
+        role = Role(cloud, {"Action": "ecs:ListTasks"})
+        with pytest.raises(ClientError) as error:
+            role.client("ecs").list_clusters()
+        assert error.value.response["Error"]["Message"] == (
+            f"User: arn:aws:sts::{ACCOUNT}:assumed-role/{role.name}/{role.name} is not authorized "
+            "to perform: ecs:ListClusters on resource: * because no identity-based policy allows "
+            "the ecs:ListClusters action"
+        )
+
+    def test_services_word_refusals_in_their_own_protocol(self, cloud: LocalCloud) -> None:
+        role = Role(cloud, {"Action": "ecs:ListTasks"})
+        with pytest.raises(ClientError, match="UnauthorizedOperation"):
+            role.client("ec2").describe_subnets()
+        with pytest.raises(ClientError, match="AccessDenied"):
+            role.client("iam").list_roles()
+
+    def test_names_and_tags_bind_a_creation(self, cloud: LocalCloud) -> None:
+        condition = {"StringEquals": {"aws:RequestTag/stack": "bivouac"}}
+        create = {"Action": "ecs:CreateCluster", "Resource": f"{ECS}:cluster/bivouac-*"}
+        tag = {
+            "Action": "ecs:TagResource",
+            "Condition": {"StringEquals": {"ecs:CreateAction": "CreateCluster"}},
+        }
+        ecs = Role(cloud, {**create, "Condition": condition}, tag).client("ecs")
+        tags = [{"key": "stack", "value": "bivouac"}]
+        name = f"bivouac-{uuid.uuid4().hex[:8]}"
+        ecs.create_cluster(clusterName=name, tags=tags)
+        for arguments in (
+            {"clusterName": "other", "tags": tags},
+            {"clusterName": name},
+            {"clusterName": name, "tags": [{"key": "stack", "value": "other"}]},
+        ):
+            with pytest.raises(ClientError) as error:
+                ecs.create_cluster(**arguments)
+            assert denied(error, "ecs:CreateCluster", f"{ECS}:cluster/{arguments['clusterName']}")
+
+    def test_tags_at_creation_need_the_right_to_tag(self, cloud: LocalCloud) -> None:
+        ecs = Role(cloud, {"Action": "ecs:CreateCluster"}).client("ecs")
+        with pytest.raises(ClientError) as error:
+            ecs.create_cluster(clusterName="tagged", tags=[{"key": "a", "value": "b"}])
+        assert denied(error, "ecs:TagResource", f"{ECS}:cluster/tagged")
+
+    def test_the_tags_of_a_resource_bind_its_deletion(self, cloud: LocalCloud) -> None:
+        mine, foreign = (f"c-{uuid.uuid4().hex[:8]}" for _ in range(2))
+        create = cloud.client("ecs").create_cluster
+        create(clusterName=mine, tags=[{"key": "stack", "value": "bivouac"}])
+        create(clusterName=foreign)
+        condition = {"StringEquals": {"aws:ResourceTag/stack": "bivouac"}}
+        ecs = Role(cloud, {"Action": "ecs:DeleteCluster", "Condition": condition}).client("ecs")
+        ecs.delete_cluster(cluster=mine)
+        with pytest.raises(ClientError) as error:
+            ecs.delete_cluster(cluster=foreign)
+        assert denied(error, "ecs:DeleteCluster", f"{ECS}:cluster/{foreign}")
+
+    def test_the_cluster_binds_what_has_no_resource(self, cloud: LocalCloud) -> None:
+        name = f"bivouac-{uuid.uuid4().hex[:8]}"
+        cloud.client("ecs").create_cluster(clusterName=name)
+        condition = {"ArnLike": {"ecs:cluster": f"{ECS}:cluster/bivouac-*"}}
+        ecs = Role(cloud, {"Action": "ecs:ListTasks", "Condition": condition}).client("ecs")
+        assert ecs.list_tasks(cluster=name)["taskArns"] == []
+        with pytest.raises(ClientError) as error:
+            ecs.list_tasks(cluster="other")
+        assert denied(error, "ecs:ListTasks", "*")
+
+    def test_a_role_is_passed_only_where_it_may_be(self, cloud: LocalCloud) -> None:
+        """Else whoever registers a task definition has every role of the account."""
+        allowed = cloud.account.execution_role_arn
+        pass_role = {
+            "Action": "iam:PassRole",
+            "Resource": allowed,
+            "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        }
+        ecs = Role(cloud, {"Action": "ecs:RegisterTaskDefinition"}, pass_role).client("ecs")
+        definition: dict[str, Any] = {
+            "family": "web",
+            "requiresCompatibilities": ["FARGATE"],
+            "networkMode": "awsvpc",
+            "cpu": "256",
+            "memory": "512",
+            "containerDefinitions": [{"name": "web", "image": "nginx", "essential": True}],
+        }
+        ecs.register_task_definition(**definition, executionRoleArn=allowed)
+        other = f"arn:aws:iam::{ACCOUNT}:role/admin"
+        with pytest.raises(ClientError) as error:
+            ecs.register_task_definition(**definition, taskRoleArn=other)
+        assert denied(error, "iam:PassRole", other)
+
+    def test_a_schedules_role_is_passed_too(self, cloud: LocalCloud) -> None:
+        scheduler = Role(cloud, {"Action": "scheduler:*"}).client("scheduler")
+        target = {
+            "Arn": f"arn:aws:sqs:ap-northeast-1:{ACCOUNT}:q",
+            "RoleArn": "arn:aws:iam::1:role/x",
+        }
+        with pytest.raises(ClientError) as error:
+            scheduler.create_schedule(
+                Name="nightly",
+                ScheduleExpression="rate(1 day)",
+                FlexibleTimeWindow={"Mode": "OFF"},
+                Target=target,
+            )
+        assert denied(error, "iam:PassRole", "arn:aws:iam::1:role/x")
+
+    def test_a_deny_wins(self, cloud: LocalCloud) -> None:
+        deny = {"Effect": "Deny", "Action": "ecs:ListClusters"}
+        ecs = Role(cloud, {"Action": "ecs:*"}, deny).client("ecs")
+        with pytest.raises(ClientError, match="explicit deny"):
+            ecs.list_clusters()
+
+    def test_a_boundary_bounds(self, cloud: LocalCloud) -> None:
+        document = {"Effect": "Allow", "Action": "ecs:ListClusters", "Resource": "*"}
+        boundary = cloud.client("iam").create_policy(
+            PolicyName=f"b-{uuid.uuid4().hex[:8]}",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [document]}),
+        )["Policy"]["Arn"]
+        role = Role(cloud, {"Action": "ecs:*"}, PermissionsBoundary=boundary)
+        assert role.client("ecs").list_clusters()
+        with pytest.raises(ClientError, match="no permissions boundary allows"):
+            role.client("ecs").list_task_definitions()
+
+
+class TestStateMachines:
+    def test_a_machine_invokes_only_what_its_role_allows(self, cloud: LocalCloud) -> None:
+        role = Role(cloud, {"Action": "states:StartExecution"})
+        sfn = cloud.client("stepfunctions")
+        function = f"arn:aws:lambda:ap-northeast-1:{ACCOUNT}:function:other"
+        states = {"Call": {"Type": "Task", "Resource": function, "End": True}}
+        machine = sfn.create_state_machine(
+            name=f"m-{uuid.uuid4().hex}",
+            definition=json.dumps({"StartAt": "Call", "States": states}),
+            roleArn=role.arn,
+        )["stateMachineArn"]
+        arn = sfn.start_execution(stateMachineArn=machine)["executionArn"]
+        until_true(lambda: sfn.describe_execution(executionArn=arn)["status"] != "RUNNING")
+        ended = sfn.describe_execution(executionArn=arn)
+        assert ended["error"] == "Lambda.AWSLambdaException"
+        assert f"lambda:InvokeFunction on resource: {function}" in ended["cause"]
+
+    def test_execution_logs_need_their_rights(self, cloud: LocalCloud, tmp_path: Any) -> None:
+        template = tmp_path / "template.yaml"
+        template.write_text(
+            """
+            Transform: AWS::Serverless-2016-10-31
+            Resources:
+              Machine:
+                Type: AWS::Serverless::StateMachine
+                Properties:
+                  Policies:
+                    - Statement: {Effect: Allow, Action: "logs:GetLogDelivery", Resource: "*"}
+                  Logging:
+                    Level: ALL
+                    Destinations: [{CloudWatchLogsLogGroup: {LogGroupArn: !GetAtt Logs.Arn}}]
+                  Definition: {StartAt: Done, States: {Done: {Type: Succeed}}}
+              Logs: {Type: AWS::Logs::LogGroup}
+            """
+        )
+        with pytest.raises(TemplateError, match=r"execution logs of .* logs:CreateLogDelivery"):
+            cloud.deploy(template, {}, name="logging")
+
+
+class TestMemory:
+    def test_decisions_and_used_grants_are_remembered(self, cloud: LocalCloud) -> None:
+        role = Role(cloud, {"Action": ["ecs:ListClusters", "ecs:StopTask"]}, {"Action": "logs:*"})
+        role.client("ecs").list_clusters()
+        with pytest.raises(ClientError):
+            role.client("ecs").list_task_definitions()
+        decided = {
+            (d.action, d.resource): d.allowed
+            for d in cloud.guard.decisions
+            if d.role_arn == role.arn
+        }
+        assert decided == {("ecs:ListClusters", "*"): True, ("ecs:ListTaskDefinitions", "*"): False}
+        unused = cloud.guard.grants(role.arn) - cloud.guard.used_grants
+        assert {(grant.statement, grant.action) for grant in unused} == {
+            (0, "ecs:StopTask"),
+            (1, "logs:*"),
+        }
