@@ -60,9 +60,10 @@ def check_services(
         reasons = [f"{entry.service}: {entry.name}: {entry.observed}" for entry in waiting]
         return _failed(diagnosis.out_of_time(waiting[0].service, reasons), found)
     waited = (now - opened_at).total_seconds()
+    statuses = [task["lastStatus"] for seen in observed.values() for task in seen.running]
     return {
         "status": "WAIT",
-        "waitSeconds": pace.before_next_look(waited),
+        "waitSeconds": pace.before_next_look(waited, statuses),
         "checks": [entry.to_json() for entry in found],
     }
 

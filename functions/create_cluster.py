@@ -1,4 +1,4 @@
-"""Create cluster: named by Bivouac, its default namespace given by ARN (N03, N09).
+"""Create cluster: named by Bivouac, without a default namespace (docs/decisions/0009).
 
 Repeating it is safe: an existing cluster of ours is described and, where the request changed,
 updated; CreateCluster with other arguments is never sent to it (C03).
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
 
 
-def create_cluster(blueprint: Blueprint, namespace_arn: str, client: ECSClient) -> Event:
+def create_cluster(blueprint: Blueprint, client: ECSClient) -> Event:
     """`status` READY once the cluster is ACTIVE and its attachments are complete (C02)."""
-    arguments = create_cluster_arguments(blueprint, namespace_arn)
+    arguments = create_cluster_arguments(blueprint)
     name = arguments["clusterName"]
     cluster = ecs.describe_cluster(client, name)
     if cluster is None:
@@ -43,13 +43,10 @@ def _update(
     cluster: dict[str, Any], arguments: dict[str, Any], client: ECSClient
 ) -> dict[str, Any]:
     name = arguments["clusterName"]
-    changed = {
-        key: arguments[key] for key in ("settings", "serviceConnectDefaults") if key in arguments
-    }
     with translated(f"cluster {name}"):
-        updated = client.update_cluster(cluster=name, **changed)["cluster"]
+        updated = client.update_cluster(cluster=name, settings=arguments.get("settings", []))
         client.tag_resource(resourceArn=cluster["clusterArn"], tags=arguments["tags"])
-    return dict(updated)
+    return dict(updated["cluster"])
 
 
 def _settled(cluster: dict[str, Any]) -> bool:
@@ -75,4 +72,4 @@ def handler(event: Event) -> Event:
     blueprint = Records(clients.dynamodb(), stack.table_name).held(
         event["environment"], event["generation"]
     )
-    return create_cluster(blueprint, event["namespaceArn"], clients.ecs())
+    return create_cluster(blueprint, clients.ecs())

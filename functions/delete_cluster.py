@@ -33,6 +33,10 @@ def delete_cluster(deletion: Deletion, client: ECSClient) -> Event:
             deletion.note(KIND, name, Outcome.ALREADY_GONE)
         elif not deletion.owned(from_ecs_tags(cluster.get("tags"))):
             deletion.retain(KIND, name)
+        elif standing := ecs.list_services(client, name):
+            # Not ours, or not to be deleted: its tasks are left alone, and waiting mends nothing.
+            reason = f"it has services that are not being deleted: {', '.join(standing)}"
+            deletion.note(KIND, name, Outcome.FAILED, reason)
         else:
             _stop_tasks(deletion, name, client)
             _delete(deletion, name, client)

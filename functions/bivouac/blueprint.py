@@ -138,14 +138,13 @@ def from_cloud_map_tags(tags: Iterable[CloudMapTag] | None) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags or ()}
 
 
-def create_cluster_arguments(blueprint: Blueprint, namespace_arn: str) -> Json:
-    """The namespace goes by ARN everywhere: a name can make ECS create another one (N03, N09)."""
-    specification = {**blueprint.cluster, "serviceConnectDefaults": {"namespace": namespace_arn}}
+def create_cluster_arguments(blueprint: Blueprint) -> Json:
+    """Without a default namespace: each service names the environment's own (decision 0009)."""
     return {
-        **specification,
+        **blueprint.cluster,
         "tags": ecs_tags(
             blueprint.ownership_tags
-            | {naming.SPECIFICATION_TAG: naming.content_hash(specification)}
+            | {naming.SPECIFICATION_TAG: naming.content_hash(blueprint.cluster)}
         ),
     }
 

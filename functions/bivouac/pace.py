@@ -1,14 +1,18 @@
 """How long to wait before looking again. Pure; all seconds.
 
-A look costs three state transitions and a few reads. A pause that grows with the time already
-waited keeps the lag below a twentieth of the whole, and never above ten seconds.
+A look costs three state transitions and a few reads, so it is taken as often as something can have
+changed: rarely while network interfaces are attached, often once containers run. A pause also grows
+with the time waited already, so that a long wait costs little.
 """
 
 from __future__ import annotations
 
-SHORTEST = 2
+from collections.abc import Iterable
+
+BY_TASK_STATUS = {"PROVISIONING": 4, "PENDING": 2, "ACTIVATING": 1, "RUNNING": 1}
+NO_TASK_YET = 4
 LONGEST = 10
-SHARE = 0.05
+SHARE = 0.02
 
 OPERATION = 1
 """Cloud Map operations and cluster attachments take a few seconds (C02, N04)."""
@@ -19,5 +23,7 @@ DRAIN = 2
 ANOTHER_EXECUTION = 5
 
 
-def before_next_look(waited_seconds: float) -> int:
-    return max(SHORTEST, min(LONGEST, round(waited_seconds * SHARE)))
+def before_next_look(waited_seconds: float, task_statuses: Iterable[str]) -> int:
+    """The pause until services are looked at again; the slowest of the awaited tasks decides."""
+    pauses = [BY_TASK_STATUS.get(status, NO_TASK_YET) for status in task_statuses]
+    return max(max(pauses, default=NO_TASK_YET), min(LONGEST, round(waited_seconds * SHARE)))

@@ -196,8 +196,8 @@ class BivouacAccount:
 
         return str(self.until(look, "READY")["arn"])
 
-    def cluster(self, blueprint: Blueprint, namespace_arn: str) -> None:
-        self.until(lambda: create_cluster(blueprint, namespace_arn, self.client("ecs")), "READY")
+    def cluster(self, blueprint: Blueprint) -> None:
+        self.until(lambda: create_cluster(blueprint, self.client("ecs")), "READY")
 
     def services(
         self, blueprint: Blueprint, namespace_arn: str, generation: int = 1
@@ -215,7 +215,7 @@ class BivouacAccount:
         """Everything up to the created services, by the steps themselves."""
         blueprint = self.planned(request)
         namespace_arn = self.namespace(blueprint, generation)
-        self.cluster(blueprint, namespace_arn)
+        self.cluster(blueprint)
         create_log_groups(blueprint, RETENTION_DAYS, self.client("logs"))
         return self.services(blueprint, namespace_arn, generation)
 
@@ -234,7 +234,7 @@ class BivouacAccount:
             self.now(),
             self.client("ecs"),
             self.client("servicediscovery"),
-            self.client("ec2"),
+            lambda: self.client("ec2"),
         )
 
     def healthy(self, request: dict[str, Any]) -> Blueprint:
