@@ -1,0 +1,253 @@
+"""Asking endpoints: what counts as an answer, and what does not."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+
+import pytest
+
+from bivouac import probe
+from bivouac.checks import Check, Outcome
+from bivouac.probe import Target
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in {
+        "WINDOW_SECONDS": 0.3,
+        "ATTEMPT_SECONDS": 0.3,
+        "TCP_OPEN_SECONDS": 0.05,
+        "PAUSE_SECONDS": 0.01,
+    }.items():
+        monkeypatch.setattr(probe, name, seconds)
+
+
+def target(port: int, **changes: Any) -> Target:
+    return Target(
+        **{
+            "service": "web",
+            "endpoint": "web",
+            "protocol": "http",
+            "port": port,
+            "path": "/",
+            "lowest_status": 200,
+            "highest_status": 399,
+            "private_address": "127.0.0.1",
+            "public_address": None,
+            "not_public": "the task has no public address",
+            **changes,
+        }
+    )
+
+
+class Envoy(BaseHTTPRequestHandler):
+    """Answers as the proxy does; what it answers is the test's."""
+
+    signature: ClassVar[str] = "envoy"
+    statuses: ClassVar[list[int]] = []
+    paths: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.paths.append(self.path)
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        self.send_response(status)
+        if 300 <= status < 400:
+            self.send_header("Location", "http://169.254.169.254/")
+        self.end_headers()
+        self.wfile.write(b"x" * 100_000)
+
+    def version_string(self) -> str:
+        return self.signature
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep the test's output quiet."""
+
+
+@contextmanager
+def http(*statuses: int, server: str = "envoy") -> Iterator[tuple[int, list[str]]]:
+    """The port of a server that answers with these statuses, the last one for ever; its paths."""
+    handler = type(
+        "Handler", (Envoy,), {"statuses": list(statuses), "paths": [], "signature": server}
+    )
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield running.server_address[1], handler.paths  # type: ignore[attr-defined]
+        finally:
+            running.shutdown()
+            thread.join()
+
+
+@contextmanager
+def tcp(greet: Callable[[socket.socket], None]) -> Iterator[int]:
+    """The port of a server that does this with each connection and then closes it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    greet(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def asked(port: int, **changes: Any) -> Check:
+    (check,) = probe.prove([target(port, **changes)], "private")
+    return check
+
+
+def unused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def test_three_answers_in_a_row_through_the_proxy_prove_an_endpoint() -> None:
+    """P06, P07."""
+    with http(200) as (port, paths):
+        check = asked(port, path="/health")
+    assert check.outcome is Outcome.OK
+    assert check.observed == f"127.0.0.1:{port} HTTP 200, server: envoy, 3 times in a row"
+    assert (check.service, check.endpoint) == ("web", "web")
+    assert paths == ["/health"] * 3
+
+
+def test_a_proxy_that_warms_up_is_given_time() -> None:
+    """P07, H23: 503s of a new proxy are normal; the three must follow each other."""
+    with http(503, 200, 200, 503, 200) as (port, paths):
+        check = asked(port)
+    assert check.outcome is Outcome.OK
+    assert len(paths) == 7
+
+
+def test_an_endpoint_that_never_answers_well_is_told_with_what_it_answered() -> None:
+    with http(503) as (port, _):
+        check = asked(port)
+    assert check.outcome is Outcome.NG
+    assert check.observed.endswith("HTTP 503, server: envoy: expected 200-399")
+
+
+def test_an_answer_that_did_not_come_through_the_proxy_is_no_proof() -> None:
+    """P06."""
+    with http(200, server="nginx") as (port, _):
+        check = asked(port)
+    assert check.outcome is Outcome.NG
+    assert "did not come through the Service Connect proxy" in check.observed
+
+
+def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
+    """P11: an answer must not lead the probe to another address."""
+    with http(302) as (port, paths):
+        assert asked(port).outcome is Outcome.OK
+    assert len(paths) == 3
+    with http(302) as (port, _):
+        assert asked(port, highest_status=299).outcome is Outcome.NG
+
+
+def test_nobody_listening_is_a_failed_connection() -> None:
+    check = asked(unused_port())
+    assert check.outcome is Outcome.NG
+    assert "failed: " in check.observed
+    assert "refused" in check.observed
+
+
+def test_a_listener_that_says_nothing_times_out() -> None:
+    """P09: what a security group that does not admit looks like."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        check = asked(silent.getsockname()[1])
+    assert check.outcome is Outcome.NG
+    assert "timed out after 0.3 s" in check.observed
+
+
+def test_what_is_not_http_is_a_failed_answer() -> None:
+    def garbage(connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(b"\x00\x01\x02 not http\r\n\r\n")
+
+    with tcp(garbage) as port:
+        check = asked(port)
+    assert check.outcome is Outcome.NG
+    assert "failed: " in check.observed
+
+
+def test_a_tcp_endpoint_that_stays_open_is_proven() -> None:
+    def wait(connection: socket.socket) -> None:
+        connection.settimeout(5)
+        connection.recv(1)
+
+    with tcp(wait) as port:
+        check = asked(port, protocol="tcp")
+    assert check.outcome is Outcome.OK
+    assert "stays open, 3 times in a row" in check.observed
+
+
+def test_a_tcp_endpoint_that_speaks_first_is_proven() -> None:
+    with tcp(lambda connection: connection.sendall(b"220 hello")) as port:
+        check = asked(port, protocol="tcp")
+    assert check.outcome is Outcome.OK
+    assert "answers" in check.observed
+
+
+def test_a_tcp_connection_that_the_proxy_closes_at_once_is_no_proof() -> None:
+    """Connecting to a proxy succeeds with the application dead."""
+    with tcp(lambda connection: None) as port:
+        check = asked(port, protocol="tcp")
+    assert check.outcome is Outcome.NG
+    assert "was closed by the proxy" in check.observed
+
+
+def test_nobody_listening_on_tcp_is_a_failed_connection() -> None:
+    check = asked(unused_port(), protocol="tcp")
+    assert check.outcome is Outcome.NG
+    assert "failed: " in check.observed
+
+
+def test_a_task_without_public_address_is_skipped_with_the_reason() -> None:
+    """P04."""
+    (check,) = probe.prove([target(80)], "public")
+    assert check.outcome is Outcome.SKIP
+    assert check.observed == "the task has no public address"
+    assert check.name == "web answers from outside the VPC"
+
+
+def test_the_public_side_asks_the_public_address() -> None:
+    with http(200) as (port, _):
+        private = target(port, private_address="172.31.0.4", public_address="127.0.0.1")
+        (check,) = probe.prove([private], "public")
+    assert check.outcome is Outcome.OK
+
+
+@pytest.mark.parametrize(("statuses", "proven"), [((200, 200), True), ((200, 503), False)])
+def test_an_answer_is_proven_only_if_no_check_is_ng(
+    statuses: tuple[int, int], proven: bool
+) -> None:
+    with http(statuses[0]) as (first, _), http(statuses[1]) as (second, _):
+        targets = [asdict(target(first)), asdict(target(second)), asdict(target(first))]
+        answer = probe.answer(targets, "private")
+    assert answer["proven"] is proven
+    assert [check["outcome"] for check in answer["checks"]] == [
+        "OK",
+        "OK" if proven else "NG",
+        "OK",
+    ]
+
+
+def test_no_target_is_no_failure_and_no_proof() -> None:
+    """Mark ready still asks for a check that is OK for each endpoint."""
+    assert probe.answer([], "private") == {"proven": True, "checks": []}
