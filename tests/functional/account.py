@@ -214,8 +214,8 @@ class BivouacAccount:
     def create(self, request: dict[str, Any], generation: int = 1) -> list[Expected]:
         """Everything up to the created services, by the steps themselves."""
         blueprint = self.planned(request)
-        namespace_arn = self.namespace(blueprint, generation)
         self.cluster(blueprint)
+        namespace_arn = self.namespace(blueprint, generation)
         create_log_groups(blueprint, RETENTION_DAYS, self.client("logs"))
         return self.services(blueprint, namespace_arn, generation)
 
