@@ -72,8 +72,13 @@ def _items(event: Event) -> list[Item]:
     left = items_from_json(look["left"])
     if not left:
         return merged(found, left)
-    told = {(item.kind, item.name) for item in failures(found)}
-    return [*found, *(item for item in left if (item.kind, item.name) not in told)]
+    told = {_key(item) for item in found if item.outcome in (Outcome.FAILED, Outcome.RETAINED)}
+    untold = {_key(item): item for item in left if _key(item) not in told}
+    return [*(item for item in found if _key(item) not in untold), *untold.values()]
+
+
+def _key(item: Item) -> tuple[str, str]:
+    return item.kind, item.name
 
 
 def _unseen(environment: str, reason: str) -> dict[str, str]:
