@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from localcloud.cloud import LocalCloud
@@ -24,6 +25,16 @@ WAIT_SCALE = 0.01
 """A Wait of two seconds lasts two hundredths."""
 ENDS_WITHIN = 40.0
 """Seconds, on a busy machine, for what takes one or two."""
+_OF_UPDATE_SCHEDULE = (
+    "Name",
+    "GroupName",
+    "ScheduleExpressionTimezone",
+    "FlexibleTimeWindow",
+    "ActionAfterCompletion",
+    "State",
+    "Description",
+    "Target",
+)
 
 
 @dataclass(frozen=True)
@@ -95,22 +106,50 @@ class Application:
     def stop(self, execution_arn: str) -> None:
         self.client("stepfunctions").stop_execution(executionArn=execution_arn)
 
-    def variant(self, machine: str, replacements: Mapping[str, str]) -> str:
-        """A state machine with the same definition but for these texts, which it must have.
+    def variant(self, machine: str, change: Callable[[Json], None]) -> str:
+        """A state machine of the same definition but for one change.
 
         For what would take minutes: a deadline or a patience that is over from the start."""
         client = self.client("stepfunctions")
         described = client.describe_state_machine(stateMachineArn=machine)
-        definition = described["definition"]
-        for before, after in replacements.items():
-            assert before in definition, f"the definition has no {before}"
-            definition = definition.replace(before, after)
+        definition = json.loads(described["definition"])
+        change(definition["States"])
         made: str = client.create_state_machine(
             name=f"{described['name']}-{next(self._numbers)}",
-            definition=definition,
+            definition=json.dumps(definition),
             roleArn=described["roleArn"],
         )["stateMachineArn"]
         return made
+
+    def invoke(self, logical_id: str, content: Json) -> Json:
+        """The answer of one function, called by itself."""
+        answer = self.client("lambda").invoke(
+            FunctionName=self.stack.functions[logical_id].name, Payload=json.dumps(content)
+        )
+        result: Json = json.loads(answer["Payload"].read())
+        return result
+
+    def expire(self, environment: str) -> None:
+        """Let the lease end now: the schedule as it is, but for its moment."""
+        client = self.client("scheduler")
+        schedule = client.get_schedule(Name=f"{environment}-expiry", GroupName="bivouac-expiry")
+        client.update_schedule(
+            **{key: value for key, value in schedule.items() if key in _OF_UPDATE_SCHEDULE},
+            ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})",
+        )
+
+    @contextmanager
+    def denied(self, logical_id: str, action: str) -> Iterator[None]:
+        """Take a right from a function's role for a while."""
+        iam, role = self.client("iam"), self.stack.functions[logical_id].role_arn
+        name = role.rpartition("/")[2]
+        statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName=name, PolicyName="denied", PolicyDocument=policy)
+        try:
+            yield
+        finally:
+            iam.delete_role_policy(RoleName=name, PolicyName="denied")
 
     # --- what people see ---------------------------------------------------------------------
 
@@ -151,21 +190,29 @@ class Application:
         machine = self.delete_machine.replace(":stateMachine:", ":execution:")
         return self.ended(f"{machine}:{environment}-{generation}-failed")
 
-    def deletions_by_schedule(self, environment: str) -> list[str]:
-        """The executions that the lease's end started."""
+    def deletion_by_schedule(self, environment: str, reason: str = "lease expired") -> Ended:
+        """The deletion that the schedule started."""
+        found: list[str] = []
+
+        def has_begun() -> bool:
+            asked = (environment, reason)
+            found[:] = [
+                arn
+                for arn, content in self._deletions()
+                if isinstance(content, dict)
+                and (content.get("environment"), content.get("reason")) == asked
+            ]
+            return bool(found)
+
+        until_true(has_begun, ENDS_WITHIN)
+        return self.ended(found[0])
+
+    def _deletions(self) -> Iterator[tuple[str, Any]]:
         client = self.client("stepfunctions")
         listed = client.list_executions(stateMachineArn=self.delete_machine)["executions"]
-        inputs = {
-            each["executionArn"]: json.loads(
-                client.describe_execution(executionArn=each["executionArn"])["input"]
-            )
-            for each in listed
-        }
-        return [
-            arn
-            for arn, content in inputs.items()
-            if content.get("environment") == environment and content["reason"] == "lease expired"
-        ]
+        for execution in listed:
+            arn = execution["executionArn"]
+            yield arn, json.loads(client.describe_execution(executionArn=arn)["input"])
 
     def record(self, environment: str) -> Json | None:
         """The environment's record as plain values; JSON texts are parsed."""

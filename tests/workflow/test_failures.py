@@ -20,11 +20,19 @@ from tests.workflow.application import Application, Ended
 pytestmark = pytest.mark.xdist_group("workflow-trouble")
 
 Json = dict[str, Any]
-ITS_DEADLINE_HAS_PASSED = {'"deadline.$": "$.deadline"': '"deadline": "2020-01-01T00:00:00Z"'}
-ONE_PROBE_ONLY = {
-    '"TimestampGreaterThanPath": "$.deadline"': '"TimestampGreaterThanPath": "$.openedAt"'
-}
 CHECKED = {"healthCheck": {"command": ["CMD-SHELL", "curl -f http://localhost/"], "interval": 5}}
+
+
+def its_deadline_has_passed(states: Json) -> None:
+    parameters = states["Check services"]["Parameters"]
+    del parameters["deadline.$"]
+    parameters["deadline"] = "2020-01-01T00:00:00Z"
+
+
+def one_probe_only(states: Json) -> None:
+    out_of_time = states["Is every endpoint proven?"]["Choices"][-1]
+    assert out_of_time["TimestampGreaterThanPath"] == "$.deadline"
+    out_of_time["TimestampGreaterThanPath"] = "$.openedAt"
 
 
 def of_image(image: str, name: str, **more: Any) -> Json:
@@ -120,7 +128,7 @@ class TestNeverHealthy:
         """H20, W07."""
         image = f"registry.example/{name}:undecided"
         app.runtime.script(image, never_healthy())
-        late = app.variant(app.create_machine, ITS_DEADLINE_HAS_PASSED)
+        late = app.variant(app.create_machine, its_deadline_has_passed)
 
         failed = app.ended(app.start(late, of_image(image, name, **CHECKED)))
 
@@ -162,7 +170,7 @@ class TestEndpointsThatDoNotAnswer:
             "listens elsewhere": environment(web(primaryContainer=elsewhere), name=f"{name}-b"),
             "not admitted": environment(web(networkConfiguration=network), name=f"{name}-c"),
         }
-        machine = app.variant(app.create_machine, ONE_PROBE_ONLY)
+        machine = app.variant(app.create_machine, one_probe_only)
         started = {what: app.start(machine, request) for what, request in requests.items()}
         failed = {what: app.ended(arn) for what, arn in started.items()}
 

@@ -1,0 +1,154 @@
+"""Deletion: by whom it is asked for, what it does where it may not, and how often it is safe."""
+
+from __future__ import annotations
+
+import pytest
+
+from localcloud.tasks.scripted import never_starts
+from tests.requests import environment, web
+from tests.workflow.application import Application
+
+pytestmark = pytest.mark.xdist_group("workflow-trouble")
+
+
+class TestLease:
+    def test_its_end_deletes_the_environment(self, app: Application, name: str) -> None:
+        """W03."""
+        assert app.create(environment(name=name)).status == "SUCCEEDED"
+
+        app.expire(name)
+
+        deleted = app.deletion_by_schedule(name)
+        assert deleted.status == "SUCCEEDED", deleted.cause
+        assert app.left(name) == []
+        assert app.schedule(name) is None
+        record = app.record(name)
+        assert record is not None
+        assert record["status"] == "DELETED"
+
+    def test_an_expiry_that_a_newer_lease_overtook_does_nothing(
+        self, app: Application, name: str
+    ) -> None:
+        """W01: it comes late, or twice."""
+        first = app.create(environment(name=name, lease={"ttl": "1h"}))
+        renewed = app.create(environment(name=name, lease={"ttl": "2h"}))
+        assert renewed.status == "SUCCEEDED", renewed.cause
+        before = len(app.calls)
+
+        outdated = app.delete(name, reason="lease expired", expiresAt=first.output["expiresAt"])
+
+        assert outdated.status == "SUCCEEDED"
+        assert outdated.states[-1] == "Environment left alone"
+        assert app.calls.to_environment_apis(since=before) == []
+        record = app.record(name)
+        assert record is not None
+        assert (record["status"], record["expiresAt"]) == ("READY", renewed.output["expiresAt"])
+        assert app.delete(name).status == "SUCCEEDED"
+
+    def test_a_deletion_after_a_failure_leaves_a_newer_create_alone(
+        self, app: Application, name: str
+    ) -> None:
+        """W18."""
+        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        assert app.create(environment(name=name)).output["generation"] == 2
+
+        outdated = app.delete(name, generation=1)
+
+        assert outdated.states[-1] == "Environment left alone"
+        assert app.left(name) != []
+        assert app.delete(name, generation=2).status == "SUCCEEDED"
+
+
+class TestRefused:
+    def test_an_environment_that_was_never_created(self, app: Application, name: str) -> None:
+        before = len(app.calls)
+
+        refused = app.delete(name)
+
+        assert (refused.status, refused.error) == ("FAILED", "EnvironmentNotFoundError")
+        assert name in refused.cause
+        assert refused.states[-1] == "Request refused"
+        assert app.calls.to_environment_apis(since=before) == []
+
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            ([], "must be an object"),
+            ({}, "environment: required, and missing"),
+            ({"environment": "Demo"}, "'Demo' is not an environment name"),
+            ({"environment": "demo", "force": True}, "force: unknown field"),
+        ],
+    )
+    def test_input_that_says_not_what_to_delete(
+        self, app: Application, content: object, said: str
+    ) -> None:
+        before = len(app.calls)
+
+        refused = app.ended(app.start(app.delete_machine, content))
+
+        assert (refused.status, refused.error) == ("FAILED", "InvalidRequestError")
+        assert said in refused.cause
+        assert app.calls.names(since=before) == []
+
+
+class TestWithoutTheRight:
+    def test_one_denied_resource_does_not_keep_the_others(
+        self, app: Application, name: str
+    ) -> None:
+        """D17, S22."""
+        created = app.create(environment(name=name))
+        assert created.status == "SUCCEEDED", created.cause
+        group = f"/bivouac-{name}/web"
+
+        with app.denied("DeleteLogGroupsFunction", "logs:DeleteLogGroup"):
+            failed = app.delete(name)
+
+        assert (failed.status, failed.error) == ("FAILED", "DeletionIncompleteError")
+        assert f"log group {group}" in failed.cause
+        assert "AccessDenied" in failed.cause
+        assert app.left(name) == [group]
+        record = app.record(name)
+        assert record is not None
+        assert record["status"] == "NOT_DELETED"
+        outcomes = {item["kind"]: item["outcome"] for item in record["receipt"]["items"]}
+        assert (outcomes["cluster"], outcomes["log group"]) == ("DELETED", "FAILED")
+        schedule = app.schedule(name)
+        assert schedule is not None, "nothing would try again"
+        assert record["expiresAt"] != created.output["expiresAt"]
+
+        refused = app.create(environment(name=name))
+        assert (refused.status, refused.error) == ("FAILED", "NotDeletedError")
+
+        app.expire(name)
+        assert app.deletion_by_schedule(name, "deletion was not complete").status == "SUCCEEDED"
+        assert app.left(name) == []
+
+    @pytest.mark.parametrize(
+        ("function", "action", "left"),
+        [
+            ("DeleteNamespaceFunction", "servicediscovery:DeleteNamespace", "namespace bivouac-"),
+            ("DeleteClusterFunction", "ecs:DeleteCluster", "cluster bivouac-"),
+            ("DeleteTaskDefinitionsFunction", "ecs:DeregisterTaskDefinition", "task definition"),
+        ],
+    )
+    def test_what_is_left_and_why_is_told(
+        self, app: Application, name: str, function: str, action: str, left: str
+    ) -> None:
+        """D17."""
+        image_that_is_never_pulled = f"registry.example/{name}"
+        app.runtime.script(image_that_is_never_pulled, never_starts())
+        container = {"image": image_that_is_never_pulled, "containerPort": 80}
+        creation = app.start(
+            app.create_machine, environment(web(primaryContainer=container), name=name)
+        )
+        app.until_in(creation, "Wait for the services")
+        app.stop(creation)
+
+        with app.denied(function, action):
+            failed = app.delete(name)
+
+        assert failed.error == "DeletionIncompleteError"
+        assert left in failed.cause
+        assert "AccessDenied" in failed.cause
+        assert app.delete(name).status == "SUCCEEDED"
+        assert app.left(name) == []

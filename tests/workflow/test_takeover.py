@@ -1,0 +1,171 @@
+"""Stopped in the middle, started twice, overtaken: whatever happens, one intent wins cleanly.
+
+A call is held where AWS would take its time over it, and let go when the test says so: that is how
+a function outlives the execution that called it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from localcloud.tasks.scripted import never_starts
+from tests.requests import environment, web
+from tests.workflow.application import Application
+from tests.workflow.calls import Hold
+
+pytestmark = pytest.mark.xdist_group("workflow-trouble")
+
+Json = dict[str, Any]
+
+MAKES_SOMETHING = (
+    "servicediscovery:CreateHttpNamespace",
+    "ecs:CreateCluster",
+    "logs:CreateLogGroup",
+    "ecs:RegisterTaskDefinition",
+    "ecs:CreateService",
+)
+
+
+def assert_gone(app: Application, name: str) -> None:
+    assert app.left(name) == []
+    assert app.schedule(name) is None
+    record = app.record(name)
+    assert record is not None
+    assert record["status"] == "DELETED"
+
+
+def never_ready(app: Application, name: str) -> Json:
+    """An environment whose image takes for ever to be pulled."""
+    image = f"registry.example/{name}"
+    app.runtime.script(image, never_starts())
+    return environment(web(primaryContainer={"image": image, "containerPort": 80}), name=name)
+
+
+def interrupted(app: Application, request: Json, hold: Hold) -> None:
+    """A create that was stopped by hand while AWS still works on one of its calls."""
+    execution = app.start(app.create_machine, request)
+    hold.until_arrived()
+    app.stop(execution)
+
+
+class TestStoppedInTheMiddle:
+    @pytest.mark.parametrize("call", [*MAKES_SOMETHING, "ecs:DescribeTasks"])
+    def test_a_delete_waits_for_the_last_call_and_leaves_nothing(
+        self, app: Application, name: str, call: str
+    ) -> None:
+        """W13, W18: StopExecution runs no Catch, and the function goes on."""
+        with app.calls.hold(call) as hold:
+            interrupted(app, never_ready(app, name), hold)
+            deletion = app.start(app.delete_machine, {"environment": name})
+            app.until_in(deletion, "Wait for running steps")
+
+        deleted = app.ended(deletion)
+
+        assert deleted.status == "SUCCEEDED", deleted.cause
+        assert_gone(app, name)
+
+    @pytest.mark.parametrize("call", [MAKES_SOMETHING[0], *MAKES_SOMETHING[3:]])
+    def test_a_second_create_completes_it(self, app: Application, name: str, call: str) -> None:
+        """S01, S21, N01, T03: what the first one made is found, and nothing is made twice."""
+        before = len(app.calls)
+        with app.calls.hold(call) as hold:
+            interrupted(app, environment(name=name), hold)
+            second = app.start(app.create_machine, environment(name=name))
+            app.until_in(second, "Wait for the environment")
+
+        created = app.ended(second)
+
+        assert created.status == "SUCCEEDED", created.cause
+        assert created.output["generation"] == 2
+        made = app.calls.changes(since=before)
+        for once in ("ecs:RegisterTaskDefinition", "logs:CreateLogGroup"):
+            assert made.count(once) == 1, once
+        assert app.delete(name).status == "SUCCEEDED"
+        assert_gone(app, name)
+
+
+class TestDeleteDuringCreate:
+    def test_delete_wins_and_nothing_comes_back(self, app: Application, name: str) -> None:
+        """W17, W18."""
+        with app.calls.hold("ecs:CreateService") as hold:
+            creation = app.start(app.create_machine, never_ready(app, name))
+            hold.until_arrived()
+            deletion = app.start(app.delete_machine, {"environment": name})
+            app.until_in(deletion, "Wait for running steps")
+
+        assert app.ended(creation).status == "ABORTED"
+        deleted = app.ended(deletion)
+        assert deleted.status == "SUCCEEDED", deleted.cause
+        assert_gone(app, name)
+
+    def test_a_step_of_the_create_that_starts_afterwards_changes_nothing(
+        self, app: Application, name: str
+    ) -> None:
+        """W17: the fence, without the stop."""
+        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        assert app.delete(name).status == "SUCCEEDED"
+        before = len(app.calls)
+
+        late = {"environment": name, "generation": 1, "operationId": None}
+        answer = app.invoke("CreateNamespaceFunction", late)
+
+        assert answer["errorType"] == "SupersededError"
+        assert app.calls.to_environment_apis(since=before) == []
+        assert_gone(app, name)
+
+
+class TestSecondCreate:
+    def test_the_same_request_attaches_to_the_one_that_runs(
+        self, app: Application, name: str
+    ) -> None:
+        """W05, W18."""
+        before = len(app.calls)
+        with app.calls.hold("ecs:CreateService") as hold:
+            first = app.start(app.create_machine, environment(name=name))
+            hold.until_arrived()
+            second = app.start(app.create_machine, environment(name=name))
+            app.until_in(second, "Wait for the environment")
+
+        ended = [app.ended(first), app.ended(second)]
+
+        assert [each.status for each in ended] == ["SUCCEEDED", "SUCCEEDED"]
+        made = app.calls.changes(since=before)
+        assert sorted(made) == sorted(set(made)), "something was made twice"
+        assert app.delete(name).status == "SUCCEEDED"
+
+    def test_another_request_supersedes_the_one_that_runs(
+        self, app: Application, name: str
+    ) -> None:
+        """S01, W18: also where the first one's last call has its effect after the stop."""
+        with app.calls.hold("ecs:CreateService") as hold:
+            first = app.start(app.create_machine, environment(name=name))
+            hold.until_arrived()
+            second = app.start(app.create_machine, environment(web(desiredCount=2), name=name))
+            app.until_in(second, "Wait for the environment")
+
+        assert app.ended(first).status == "ABORTED"
+        created = app.ended(second)
+        assert created.status == "SUCCEEDED", created.cause
+        assert "2 of 2" in [check["observed"] for check in created.output["proof"]]
+        record = app.record(name)
+        assert record is not None
+        assert (record["status"], record["generation"]) == ("READY", 2)
+        assert app.delete(name).status == "SUCCEEDED"
+        assert_gone(app, name)
+
+    def test_a_create_waits_for_a_deletion_to_end(self, app: Application, name: str) -> None:
+        """S02: it never meets the remains of what was there before."""
+        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        with app.calls.hold("ecs:DeleteService") as hold:
+            deletion = app.start(app.delete_machine, {"environment": name})
+            hold.until_arrived()
+            creation = app.start(app.create_machine, environment(name=name))
+            app.until_in(creation, "Wait for the environment")
+
+        assert app.ended(deletion).status == "SUCCEEDED"
+        created = app.ended(creation)
+        assert created.status == "SUCCEEDED", created.cause
+        assert created.output["generation"] == 3
+        assert app.delete(name).status == "SUCCEEDED"
