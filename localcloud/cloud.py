@@ -143,6 +143,13 @@ class LocalCloud:
         authorize = self.guard.refusal_of
         server.start(Endpoint(moto, locks, front=front, authorize=authorize, observe=observe))
 
+    @property
+    def isolation(self) -> str:
+        """Says to people how tasks are kept apart."""
+        if isinstance(self.runtime, ProcessRuntime):
+            return self.runtime.isolation_sentence
+        return "Tasks play scripts; no process runs for them."
+
     def client(self, service: str) -> Any:
         """A boto3 client at the endpoint, with the rights of the account's user."""
         return self._clients.of_user(service)

@@ -106,7 +106,7 @@ def main(arguments: list[str], screen: Screen) -> int:
         with screen.waiting("Starting the local cloud and deploying template.yaml to it"):
             cloud = LocalCloud(timings=DEMO, port=endpoint_port())
         with cloud:
-            screen.line(cloud.runtime.isolation_sentence)
+            screen.line(cloud.isolation)
             held = Demo(cloud, screen).run(request)
     except PortTakenError as error:
         screen.line(str(error), "red")

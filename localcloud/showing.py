@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -86,7 +86,7 @@ class Screen:
         else:
             self.console.print(Text(text), soft_wrap=True)
 
-    def _table(self, titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    def _table(self, titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         if not self.console.is_terminal:
             widths = [max(len(row[column]) for row in rows) for column in range(len(titles) - 1)]
             for row in rows:

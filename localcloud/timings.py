@@ -15,7 +15,7 @@ class Timings:
     cluster_attachment: float
     """CreateCluster, PROVISIONING to ACTIVE with attachments UPDATE_COMPLETE (C02)."""
     cluster_visible: float
-    """CreateCluster until a CreateService in it stops failing with ClusterNotFoundException (C08)."""
+    """CreateCluster until CreateService in it stops answering ClusterNotFoundException (C08)."""
     placement: float
     """CreateService until its first task exists."""
     provisioning: float
@@ -25,7 +25,7 @@ class Timings:
     registration: float
     """RUNNING until the Cloud Map instance is listed."""
     steady: float
-    """Last task ready until the rollout is COMPLETED (it can come later than running == desired)."""
+    """Last task ready until the rollout is COMPLETED: later than running == desired."""
     deprovisioning: float
     """Containers stopped until the task is STOPPED."""
     discovery_removal: float
@@ -56,7 +56,7 @@ AWS_LIKE = Timings(
     restart_delay=5.0,
     stop_timeout=30.0,
 )
-"""Of the size that public reports give for Fargate: 30 to 60 s from create to ready, a small image."""
+"""What public reports give for Fargate: 30 to 60 s from create to ready, a small image."""
 
 DEMO = Timings(
     name="demo",

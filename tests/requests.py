@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from bivouac.settings import RequestSettings
-
 from localcloud.account import REGION, SECURITY_GROUP_ID, SUBNET_IDS
 
 EVENTS = Path(__file__).parent.parent / "events"

@@ -59,7 +59,7 @@ class Ingress:
     endpoint: str
     """Unique key of the endpoint: "<namespace id>/<discovery name>"."""
     port: int
-    """The port of the task's address that reaches the proxy (ingressPortOverride or container port)."""
+    """The port of the task's address that reaches the proxy: the override or the container's."""
     container_port: int
     app_protocol: AppProtocol | None
     """None is plain TCP."""
@@ -115,7 +115,9 @@ class TaskObserver(Protocol):
 
 class TaskRuntime(Protocol):
     def start(self, task: Task, observer: TaskObserver) -> None:
-        """Pull, start the proxy and, when it is ready, every container. Returns at once; progress is observed."""
+        """Pull, start the proxy and, when it is ready, every container.
+
+        Returns at once; progress is observed."""
 
     def stop(self, task_id: str) -> None:
         """SIGTERM, later SIGKILL, to what still runs. Returns at once; each end is observed.

@@ -116,7 +116,7 @@ def injected(injection: Injection) -> Iterator[Injection]:
     process = BotocoreStubber.process_request
 
     def replaced(stubber: BotocoreStubber, request: Any) -> Any:
-        return injection(request, lambda: process(stubber, request))  # type: ignore[return-value]
+        return injection(request, lambda: process(stubber, request))
 
     pauses = SimpleNamespace(sleep=injection.account.pass_time)
     with (

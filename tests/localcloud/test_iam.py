@@ -118,7 +118,8 @@ class Role:
     def client(self, service: str) -> Any:
         """As a function of this role has it."""
         keys = self._cloud.credentials.of_role(self.arn)
-        return boto3.Session().client(
+        session: Any = boto3.Session()
+        return session.client(
             service,
             endpoint_url=self._cloud.endpoint_url,
             region_name="ap-northeast-1",
