@@ -107,9 +107,7 @@ class SystemClock:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._stopped and (
-                    not self._due or self._due[0].when > self.now()
-                ):
+                while not self._stopped and (not self._due or self._due[0].when > self.now()):
                     wait = self._due[0].when - self.now() if self._due else None
                     self._changed.wait(wait)
                 if self._stopped:
