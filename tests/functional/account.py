@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -258,6 +259,29 @@ class BivouacAccount:
             ).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         return Deletion.from_event(blueprint, event, self.now(), 1)
+
+
+_PAGE_SIZES = ("maxResults", "MaxResults", "limit")
+_LISTS = re.compile("List(?!Tags)|DescribeLogGroups|Scan")
+
+
+@contextmanager
+def small_pages(account: BivouacAccount) -> Iterator[None]:
+    """Every list of ECS, Cloud Map and Logs comes in pages of one entry."""
+
+    def cut(params: dict[str, Any], model: Any, **_: Any) -> None:
+        for name in _PAGE_SIZES:
+            if _LISTS.match(model.name) and name in model.input_shape.members:
+                params[name] = 1
+
+    listing = [account.client(name) for name in ("ecs", "servicediscovery", "logs")]
+    for client in listing:
+        client.meta.events.register("before-parameter-build", cut)
+    try:
+        yield
+    finally:
+        for client in listing:
+            client.meta.events.unregister("before-parameter-build", cut)
 
 
 @contextmanager

@@ -1,0 +1,146 @@
+"""Check request: refused as a whole, or planned; nothing is made either way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from check_request import check_request
+
+from bivouac import errors
+from bivouac.blueprint import Blueprint
+from tests.functional.account import BivouacAccount
+from tests.functional.inventory import definition
+from tests.requests import environment, event, settings, web
+
+
+def checked(account: BivouacAccount, request: Any, **stack: Any) -> dict[str, Any]:
+    return check_request(
+        request,
+        settings(**stack),
+        account.client("ecs"),
+        account.client("servicediscovery"),
+        account.client("ec2"),
+    )
+
+
+def refused(account: BivouacAccount, request: Any, **stack: Any) -> tuple[str, ...]:
+    with pytest.raises(errors.InvalidRequestError) as caught:
+        checked(account, request, **stack)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("name", ["smallest", "tutorial"])
+def test_a_good_request_is_planned_and_nothing_is_made(account: BivouacAccount, name: str) -> None:
+    answer = account.invoke("check_request", event(name))
+    assert Blueprint.from_json(answer["plan"]) == account.planned(event(name))
+    assert answer["environment"] == event(name)["name"]
+    assert answer["dryRun"] is False
+    assert account.mutating_calls == []
+
+
+def test_a_bad_request_is_refused_with_all_problems_and_no_aws_call(
+    account: BivouacAccount,
+) -> None:
+    """The section on bad input: no call at all before the request itself is sound."""
+    request = environment(
+        web(serviceName="a/b"),
+        web(desiredCount="two", role="x"),
+        web(),
+        web(),
+        name="Not A Name",
+        color="blue",
+    )
+    problems = refused(account, request)
+    assert len(problems) >= 5
+    assert account.calls == []
+
+
+def test_the_error_reaches_the_machine_under_its_name(account: BivouacAccount) -> None:
+    with pytest.raises(errors.InvalidRequestError, match="2 problems in the request"):
+        account.invoke("check_request", {"name": "demo", "services": [], "color": "blue"})
+
+
+def test_an_existing_definition_is_described_and_held_to_the_rules(
+    account: BivouacAccount,
+) -> None:
+    """T09: used by its ARN with revision."""
+    account.client("ecs").register_task_definition(**definition("theirs"))
+    service = {
+        "serviceName": "web",
+        "taskDefinition": "theirs",
+        "serviceConnectConfiguration": {
+            "enabled": True,
+            "services": [{"portName": "web", "clientAliases": [{"port": 80}]}],
+        },
+    }
+    answer = checked(account, environment(service))
+    planned = Blueprint.from_json(answer["plan"]).services[0]
+    assert planned.existing_definition is not None
+    assert planned.existing_definition.endswith("task-definition/theirs:1")
+
+
+def test_a_definition_that_does_not_exist_is_named(account: BivouacAccount) -> None:
+    """T13: ECS has no code of its own for "not found"."""
+    service = {"serviceName": "web", "taskDefinition": "nobody:7"}
+    (problem,) = refused(account, environment(service))
+    assert "task definition nobody:7" in problem
+
+
+def test_a_name_taken_by_others_is_refused_and_nothing_is_touched(account: BivouacAccount) -> None:
+    """D18, N01, C03."""
+    account.client("servicediscovery").create_http_namespace(Name="service-connect")
+    account.client("ecs").create_cluster(clusterName="bivouac-demo")
+    account.pass_time(60)
+    account.forget_calls()
+    for request, what in ((event("tutorial"), "the namespace"), (environment(), "the cluster")):
+        with pytest.raises(errors.ForeignResourceError, match=what):
+            checked(account, request)
+    assert account.mutating_calls == []
+
+
+def test_our_own_resources_are_no_obstacle(account: BivouacAccount) -> None:
+    account.healthy(environment())
+    assert checked(account, environment())["environment"] == "demo"
+
+
+def test_subnets_and_groups_that_do_not_exist_are_all_named(account: BivouacAccount) -> None:
+    """S15."""
+    vpc = {"subnets": ["subnet-0", "subnet-1"], "securityGroups": ["sg-0"]}
+    request = environment(web(networkConfiguration={"awsvpcConfiguration": vpc}))
+    assert refused(account, request) == (
+        "subnet subnet-0 does not exist",
+        "subnet subnet-1 does not exist",
+        "security group sg-0 does not exist",
+    )
+
+
+def test_a_port_that_nobody_lets_in_is_told_before_anything_is_made(
+    account: BivouacAccount,
+) -> None:
+    """P09."""
+    container = {"image": "nginx", "containerPort": 8080}
+    (problem,) = refused(account, environment(web(primaryContainer=container)))
+    assert "admits port 8080" in problem
+    assert "could never be proven" in problem
+
+
+def test_a_full_region_is_told_with_the_count(account: BivouacAccount) -> None:
+    """N06, N08: namespaces are counted over all pages."""
+    cloud_map = account.client("servicediscovery")
+    for number in range(12):
+        cloud_map.create_http_namespace(Name=f"theirs-{number}")
+    account.pass_time(60)
+    (problem,) = refused(account, environment(), namespace_quota=12)
+    assert "12 Cloud Map namespaces of 12" in problem
+    assert checked(account, environment(), namespace_quota=13)
+
+
+def test_an_environment_that_exists_needs_no_place(account: BivouacAccount) -> None:
+    """N06: the second create of the last environment must still work."""
+    account.healthy(environment())
+    assert checked(account, environment(), namespace_quota=1)
+
+
+def test_a_dry_run_is_handed_on(account: BivouacAccount) -> None:
+    assert checked(account, environment(dryRun=True))["dryRun"] is True

@@ -1,0 +1,207 @@
+"""Open environment: who gets it, and that its end is set before its first resource."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from open_environment import open_environment
+
+from bivouac import errors, lease
+from bivouac.record import Status
+from tests.functional.account import (
+    DELETE_MACHINE,
+    EXPIRY,
+    SETTLE_SECONDS,
+    BivouacAccount,
+    execution,
+)
+from tests.requests import environment, web
+
+
+def opened(
+    account: BivouacAccount,
+    request: dict[str, Any] | None = None,
+    who: str = "first",
+    **event: Any,
+) -> dict[str, Any]:
+    blueprint = account.planned(request or environment())
+    given = {
+        "environment": blueprint.environment,
+        "plan": blueprint.to_json(),
+        "settled": False,
+        "execution": who if who.startswith("arn:") else execution(who),
+        **event,
+    }
+    return open_environment(
+        given,
+        account.now(),
+        SETTLE_SECONDS,
+        account.records,
+        EXPIRY,
+        account.client("scheduler"),
+        account.client("stepfunctions"),
+    )
+
+
+def schedule(account: BivouacAccount) -> dict[str, Any]:
+    scheduler = account.client("scheduler")
+    found: dict[str, Any] = scheduler.get_schedule(
+        Name="demo-expiry", GroupName=EXPIRY.schedule_group
+    )
+    return found
+
+
+def test_the_record_and_the_expiry_exist_before_the_first_resource(
+    account: BivouacAccount,
+) -> None:
+    """W03, W17: promise 2 begins here."""
+    answer = opened(account)
+    assert answer["status"] == "OPEN"
+    assert answer["generation"] == 1
+    assert answer["services"] == [{"serviceName": "web"}]
+    assert answer["expiresAt"] == lease.timestamp(account.now() + timedelta(hours=8))
+    assert answer["deadline"] == lease.timestamp(account.now() + timedelta(minutes=15))
+    record = account.records.find("demo")
+    assert record is not None
+    assert (record.status, record.execution) == (Status.CREATING, execution("first"))
+    assert record.expires_at == answer["expiresAt"]
+    armed = schedule(account)
+    assert armed["ScheduleExpression"] == f"at({answer['expiresAt'].removesuffix('Z')})"
+    assert armed["ActionAfterCompletion"] == "DELETE"
+    assert armed["Target"]["Arn"] == DELETE_MACHINE
+    assert armed["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 185
+    assert json.loads(armed["Target"]["Input"]) == {
+        "environment": "demo",
+        "reason": "lease expired",
+        "expiresAt": answer["expiresAt"],
+    }
+    assert account.changes == []
+
+
+def test_it_answers_as_a_function(account: BivouacAccount) -> None:
+    plan = account.planned(environment()).to_json()
+    event = {"environment": "demo", "plan": plan, "settled": False, "execution": execution("a")}
+    answer = account.invoke("open_environment", event)
+    assert (answer["status"], answer["generation"]) == ("OPEN", 1)
+
+
+def test_asked_again_by_the_same_execution_it_goes_on(account: BivouacAccount) -> None:
+    """S21: the answer was lost; the lease neither moves nor is it taken twice."""
+    first = opened(account)
+    account.pass_time(60)
+    again = opened(account)
+    assert again["generation"] == 1
+    assert again["expiresAt"] == first["expiresAt"]
+    assert schedule(account)["ScheduleExpression"] in f"at({first['expiresAt'][:-1]})"
+
+
+def test_a_schedule_that_was_never_armed_is_armed_when_the_step_is_repeated(
+    account: BivouacAccount,
+) -> None:
+    """W03: killed between the record and the schedule."""
+    first = opened(account)
+    account.client("scheduler").delete_schedule(Name="demo-expiry", GroupName=EXPIRY.schedule_group)
+    opened(account)
+    assert schedule(account)["ScheduleExpression"] == f"at({first['expiresAt'][:-1]})"
+
+
+def test_a_later_create_moves_the_schedule_in_place(account: BivouacAccount) -> None:
+    """W03: one schedule for each environment; an update carries all of it."""
+    opened(account)
+    account.records.finish("demo", 1, Status.READY)
+    account.pass_time(3600)
+    answer = opened(account, environment(lease={"ttl": "1h"}), "second")
+    assert answer["generation"] == 2
+    armed = schedule(account)
+    assert armed["ScheduleExpression"] == f"at({answer['expiresAt'].removesuffix('Z')})"
+    assert json.loads(armed["Target"]["Input"])["expiresAt"] == answer["expiresAt"]
+    assert armed["ActionAfterCompletion"] == "DELETE"
+
+
+def test_the_same_request_waits_for_the_create_that_runs(account: BivouacAccount) -> None:
+    """W18: it attaches, and takes nothing."""
+    running = account.start_execution("running")
+    opened(account, who=running)
+    answer = opened(account, who="second")
+    assert answer["status"] == "WAIT"
+    assert answer["waitSeconds"] > 0
+    record = account.records.find("demo")
+    assert record is not None
+    assert (record.generation, record.execution) == (1, running)
+
+
+def test_another_request_stops_the_create_that_runs_and_waits_its_last_function_out(
+    account: BivouacAccount,
+) -> None:
+    """W13, W18."""
+    running = account.start_execution("running")
+    opened(account, who=running)
+    other = environment(web(desiredCount=2))
+    answer = opened(account, other, "second")
+    assert (answer["status"], answer["waitSeconds"]) == ("WAIT", SETTLE_SECONDS)
+    described = account.client("stepfunctions").describe_execution(executionArn=running)
+    assert described["status"] == "ABORTED"
+    again = opened(account, other, "second", settled=answer["settled"])
+    assert (again["status"], again["generation"]) == ("OPEN", 2)
+
+
+def test_the_wait_is_not_forgotten_when_the_step_is_killed_before_its_answer(
+    account: BivouacAccount,
+) -> None:
+    """W13: the record remembers that somebody was stopped."""
+    running = account.start_execution("running")
+    opened(account, who=running)
+    other = environment(web(desiredCount=2))
+    opened(account, other, "second")
+    assert opened(account, other, "second")["status"] == "WAIT"
+
+
+def test_a_create_that_was_stopped_by_hand_is_waited_out_as_well(account: BivouacAccount) -> None:
+    """W13: StopExecution ends no function."""
+    opened(account)
+    answer = opened(account, who="second")
+    assert (answer["status"], answer["settled"]) == ("WAIT", True)
+    assert opened(account, who="second", settled=True)["status"] == "OPEN"
+
+
+def test_a_ready_environment_is_opened_at_once(account: BivouacAccount) -> None:
+    opened(account)
+    account.records.finish("demo", 1, Status.READY)
+    assert opened(account, who="second")["status"] == "OPEN"
+
+
+def test_a_tombstone_keeps_the_generation_growing(account: BivouacAccount) -> None:
+    """W17: a late function of an earlier life never meets its own number again."""
+    account.holds(account.planned(environment()), generation=6, status=Status.DELETED)
+    assert opened(account)["generation"] == 7
+
+
+def test_a_deletion_that_runs_is_waited_for(account: BivouacAccount) -> None:
+    """S02."""
+    deleting = account.start_execution("deleting", DELETE_MACHINE)
+    account.holds(account.planned(environment()), status=Status.DELETING, execution=deleting)
+    answer = opened(account)
+    assert (answer["status"], answer["settled"]) == ("WAIT", False)
+
+
+@pytest.mark.parametrize("status", [Status.DELETING, Status.NOT_DELETED])
+def test_a_deletion_that_did_not_end_is_told(account: BivouacAccount, status: Status) -> None:
+    """N11, S07: NotDeletedError says what to do, and nothing is taken."""
+    account.holds(account.planned(environment()), status=status)
+    account.forget_calls()
+    with pytest.raises(errors.NotDeletedError, match="delete_environment"):
+        opened(account, who="second")
+    assert account.mutating_calls == []
+
+
+def test_of_two_that_open_at_the_same_time_one_looks_again(account: BivouacAccount) -> None:
+    """W17: the record is written on condition."""
+    blueprint = account.planned(environment())
+    account.holds(blueprint)
+    taken = account.records.find("demo")
+    assert taken is not None
+    with pytest.raises(errors.NotYetConsistentError, match="at the same time"):
+        account.records.take(taken, None)
