@@ -35,7 +35,7 @@ class Record:
     """Blueprint as JSON."""
     expires_at: str
     settle: bool
-    """The execution before this one was stopped while it ran: its last function may still run."""
+    """The create before this one ended before its time: its last functions may still run."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Take:
     stop: str | None = None
     """The running execution to stop first."""
     settle: bool = False
-    """A create ended before its time: its last function may still run and is waited out (W13)."""
+    """A create ended before its time: its last functions may still run, and are waited out."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,9 @@ def closing(
     match record.status:
         case Status.CREATING:
             return Take(following, stop=record.execution if holder_runs else None, settle=True)
+        case Status.FAILED:
+            # Steps side by side: where one failed, the others' functions may still run.
+            return Take(following, settle=True)
         case Status.DELETING if holder_runs:
             return Follow()
         case _:

@@ -84,7 +84,7 @@ def test_what_was_never_created_cannot_be_deleted() -> None:
 
 
 @pytest.mark.parametrize(
-    "status", [Status.READY, Status.FAILED, Status.DELETED, Status.NOT_DELETED, Status.DELETING]
+    "status", [Status.READY, Status.DELETED, Status.NOT_DELETED, Status.DELETING]
 )
 def test_a_delete_takes_what_nobody_works_on(status: Status) -> None:
     """D04: deleting again is safe, and finishes what an earlier deletion left."""
@@ -101,6 +101,11 @@ def test_a_delete_waits_out_a_create_that_somebody_else_stopped() -> None:
     assert close(record(Status.CREATING)) == Take(8, settle=True)
 
 
+def test_a_delete_waits_out_the_steps_beside_the_one_that_failed() -> None:
+    """W13: a failed branch ends the others, and not the functions that they called."""
+    assert close(record(Status.FAILED)) == Take(8, settle=True)
+
+
 def test_a_second_delete_follows_the_first_one() -> None:
     assert close(record(Status.DELETING), runs=True) == Follow()
 
@@ -114,7 +119,7 @@ def test_a_deletion_after_a_failed_create_leaves_a_newer_create_alone() -> None:
     outdated = close(record(Status.READY), generation=6)
     assert isinstance(outdated, Leave)
     assert "generation 7" in outdated.reason
-    assert close(record(Status.FAILED), generation=7) == Take(8)
+    assert close(record(Status.FAILED), generation=7) == Take(8, settle=True)
 
 
 @pytest.mark.parametrize(

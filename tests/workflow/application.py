@@ -185,10 +185,13 @@ class Application:
         """Wait until the execution has entered a state."""
         until_true(lambda: state in self.states_so_far(execution_arn), ENDS_WITHIN)
 
-    def deletion_after_failure(self, environment: str, generation: int = 1) -> Ended:
-        """The deletion that a failed create started by itself."""
+    def after_failure(self, environment: str) -> str:
+        """The ARN of the deletion that the failed first create started by itself."""
         machine = self.delete_machine.replace(":stateMachine:", ":execution:")
-        return self.ended(f"{machine}:{environment}-{generation}-failed")
+        return f"{machine}:{environment}-1-failed"
+
+    def deletion_after_failure(self, environment: str) -> Ended:
+        return self.ended(self.after_failure(environment))
 
     def deletion_by_schedule(self, environment: str, reason: str = "lease expired") -> Ended:
         """The deletion that the schedule started."""

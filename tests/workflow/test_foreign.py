@@ -65,6 +65,23 @@ class TestNamesThatAreTaken:
         assert app.left(name) == [group]
         logs.delete_log_group(logGroupName=group)
 
+    def test_what_is_still_being_made_beside_the_failure_goes_too(
+        self, app: Application, name: str
+    ) -> None:
+        """W13, D18: a failed branch ends the others, but not the calls that they have made."""
+        logs, group = app.client("logs"), f"/bivouac-{name}/web"
+        logs.create_log_group(logGroupName=group)
+
+        with app.calls.hold("ecs:CreateCluster") as hold:
+            creation = app.start(app.create_machine, environment(name=name))
+            hold.until_arrived()
+            assert app.ended(creation).error == "ForeignResourceError"
+            app.until_in(app.after_failure(name), "Wait for running steps")
+
+        assert app.deletion_after_failure(name).status == "SUCCEEDED"
+        assert app.left(name) == [group]
+        logs.delete_log_group(logGroupName=group)
+
     def test_a_task_definition_family(self, app: Application, name: str) -> None:
         """T03, D18: a stranger's family never gains our revisions, and loses none."""
         ecs, family = app.client("ecs"), f"bivouac-{name}--web"
