@@ -1,0 +1,134 @@
+"""Create cluster: made once, followed to its end, changed only where it is ours."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+import pytest
+from create_cluster import create_cluster
+
+from bivouac import errors
+from bivouac.aws import ecs
+from bivouac.blueprint import create_cluster_arguments, from_ecs_tags
+from tests.functional.account import BivouacAccount
+from tests.requests import environment
+
+INSIGHTS = {"settings": [{"name": "containerInsights", "value": "enabled"}]}
+
+
+def step(account: BivouacAccount, **changes: Any) -> dict[str, Any]:
+    return create_cluster(account.planned(environment(**changes)), account.client("ecs"))
+
+
+def described(account: BivouacAccount) -> dict[str, Any]:
+    found = ecs.describe_cluster(account.client("ecs"), "bivouac-demo")
+    assert found is not None
+    return found
+
+
+def test_the_cluster_is_made_and_carries_our_tags(account: BivouacAccount) -> None:
+    answer = account.until(lambda: step(account), "READY")
+    cluster = described(account)
+    assert answer["arn"] == cluster["clusterArn"]
+    tags = from_ecs_tags(cluster["tags"])
+    assert (tags["bivouac:stack"], tags["bivouac:environment"]) == ("bivouac", "demo")
+
+
+def test_a_second_create_changes_nothing(account: BivouacAccount) -> None:
+    """C03: CreateCluster is never sent to a cluster that exists."""
+    account.until(lambda: step(account), "READY")
+    account.forget_calls()
+    assert step(account)["status"] == "READY"
+    assert account.mutating_calls == []
+
+
+def test_a_changed_request_updates_the_cluster_once(account: BivouacAccount) -> None:
+    """C03: adopted and updated, because it is ours."""
+    account.until(lambda: step(account), "READY")
+    account.forget_calls()
+    account.until(lambda: step(account, cluster=INSIGHTS), "READY")
+    assert account.mutating_calls == ["ecs:UpdateCluster", "ecs:TagResource"]
+    client = account.client("ecs")
+    answer = client.describe_clusters(clusters=["bivouac-demo"], include=["SETTINGS"])
+    assert answer["clusters"][0]["settings"] == INSIGHTS["settings"]
+    account.forget_calls()
+    step(account, cluster=INSIGHTS)
+    assert account.mutating_calls == []
+
+
+def test_a_cluster_that_is_not_ours_is_refused_and_left(account: BivouacAccount) -> None:
+    """D18."""
+    account.client("ecs").create_cluster(clusterName="bivouac-demo")
+    account.forget_calls()
+    with pytest.raises(errors.ForeignResourceError, match="the cluster bivouac-demo exists"):
+        step(account)
+    assert account.mutating_calls == []
+
+
+def test_another_stacks_environment_of_the_same_name_is_not_ours(account: BivouacAccount) -> None:
+    """D18: both tags count."""
+    tags = [
+        {"key": "bivouac:stack", "value": "other"},
+        {"key": "bivouac:environment", "value": "demo"},
+    ]
+    account.client("ecs").create_cluster(clusterName="bivouac-demo", tags=tags)
+    with pytest.raises(errors.ForeignResourceError):
+        step(account)
+
+
+def test_a_deleted_cluster_of_the_same_name_is_made_again(account: BivouacAccount) -> None:
+    """C06, C07, C15: INACTIVE means not there."""
+    account.until(lambda: step(account), "READY")
+    account.client("ecs").delete_cluster(cluster="bivouac-demo")
+    account.until(lambda: step(account), "READY")
+    assert described(account)["status"] == "ACTIVE"
+
+
+def answering(account: BivouacAccount, **cluster: Any) -> Any:
+    arguments = create_cluster_arguments(account.planned(environment()))
+    found = {**arguments, "clusterArn": "arn:x", **cluster}
+    return mock.patch("create_cluster.ecs.describe_cluster", return_value=found)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"status": "PROVISIONING"},
+        {"status": "ACTIVE", "attachmentsStatus": "UPDATE_IN_PROGRESS"},
+    ],
+)
+def test_a_cluster_counts_only_when_it_and_its_attachments_are_done(
+    account: BivouacAccount, state: dict[str, str]
+) -> None:
+    """C02, C09: and nothing is changed before."""
+    with answering(account, **state):
+        answer = step(account)
+    assert answer["status"] == "IN_PROGRESS"
+    assert answer["waitSeconds"] > 0
+    assert account.mutating_calls == []
+
+
+@pytest.mark.parametrize(
+    "state", [{"status": "FAILED"}, {"status": "ACTIVE", "attachmentsStatus": "UPDATE_FAILED"}]
+)
+def test_a_cluster_that_failed_is_told(account: BivouacAccount, state: dict[str, str]) -> None:
+    """C02."""
+    with (
+        answering(account, **state),
+        pytest.raises(errors.ClusterFailedError, match="bivouac-demo"),
+    ):
+        step(account)
+
+
+def test_it_answers_as_a_function_and_a_superseded_one_makes_nothing(
+    account: BivouacAccount,
+) -> None:
+    """W17."""
+    account.holds(account.planned(environment()))
+    event = {"environment": "demo", "generation": 1}
+    assert account.invoke("create_cluster", event)["status"] in ("READY", "IN_PROGRESS")
+    account.forget_calls()
+    with pytest.raises(errors.SupersededError):
+        account.invoke("create_cluster", {**event, "generation": 0})
+    assert account.changes == []

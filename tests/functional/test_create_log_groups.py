@@ -1,0 +1,76 @@
+"""Create log groups: before any task, with retention and our tags."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import pytest
+from create_log_groups import create_log_groups
+
+from bivouac import errors
+from bivouac.aws import loggroups
+from tests.functional.account import RETENTION_DAYS, BivouacAccount
+from tests.requests import environment, web
+
+TWO = environment(web(), web(serviceName="shop"))
+PREFIX = "/bivouac-demo/"
+
+
+def step(account: BivouacAccount) -> list[str]:
+    answer = create_log_groups(account.planned(TWO), RETENTION_DAYS, account.client("logs"))
+    created: list[str] = answer["created"]
+    return created
+
+
+def test_each_service_has_a_group_that_is_kept_for_a_while(account: BivouacAccount) -> None:
+    """H09: a task whose log group is missing does not start."""
+    assert step(account) == ["/bivouac-demo/web", "/bivouac-demo/shop"]
+    groups = loggroups.find(account.client("logs"), PREFIX)
+    assert {group.retention_days for group in groups.values()} == {RETENTION_DAYS}
+    tags = loggroups.tags_of(account.client("logs"), groups["/bivouac-demo/web"].arn)
+    assert tags == {"bivouac:stack": "bivouac", "bivouac:environment": "demo"}
+
+
+def test_a_second_create_changes_nothing(account: BivouacAccount) -> None:
+    step(account)
+    account.forget_calls()
+    assert step(account) == []
+    assert account.mutating_calls == []
+
+
+def test_a_step_that_died_between_group_and_retention_is_finished(account: BivouacAccount) -> None:
+    client = account.client("logs")
+    tags = account.planned(TWO).ownership_tags
+    client.create_log_group(logGroupName="/bivouac-demo/web", tags=tags)
+    account.forget_calls()
+    assert step(account) == ["/bivouac-demo/shop"]
+    assert account.mutating_calls == [
+        "logs:PutRetentionPolicy",
+        "logs:CreateLogGroup",
+        "logs:PutRetentionPolicy",
+    ]
+
+
+def test_a_group_that_is_not_ours_is_refused_and_left(account: BivouacAccount) -> None:
+    """D18."""
+    account.client("logs").create_log_group(logGroupName="/bivouac-demo/web")
+    account.forget_calls()
+    with pytest.raises(errors.ForeignResourceError, match="the log group /bivouac-demo/web"):
+        step(account)
+    assert account.mutating_calls == []
+
+
+def test_a_group_that_appeared_since_the_look_is_looked_at_again(account: BivouacAccount) -> None:
+    """S21: it may be our own, whose answer was lost."""
+    step(account)
+    with (
+        mock.patch("create_log_groups.loggroups.find", return_value={}),
+        pytest.raises(errors.NotYetConsistentError, match="/bivouac-demo/web"),
+    ):
+        step(account)
+
+
+def test_it_answers_as_a_function(account: BivouacAccount) -> None:
+    account.holds(account.planned(TWO))
+    answer = account.invoke("create_log_groups", {"environment": "demo", "generation": 1})
+    assert answer["created"] == ["/bivouac-demo/web", "/bivouac-demo/shop"]
