@@ -72,7 +72,7 @@ class Machines:
             answer = self._step(function, event)
             if answer["status"] in done:
                 return answer
-            event = {**event, result: answer[result]} if result else answer
+            event = {**event, result: answer[result]} if result else event
             self.account.pass_time(answer["waitSeconds"])
         raise AssertionError(f"{function} never ended: {answer}")
 
@@ -86,11 +86,7 @@ class Machines:
             "create_namespace", {**held, "operationId": None}, ("READY",), "operationId"
         )
         held_in = {**held, "namespaceArn": namespace["arn"]}
-        for _ in range(200):
-            cluster = self._step("create_cluster", held_in)
-            if cluster["status"] == "READY":
-                break
-            self.account.pass_time(cluster["waitSeconds"])
+        self._until("create_cluster", held, ("READY",))
         self._step("create_log_groups", held)
         services = []
         for service in opened["services"]:
@@ -111,12 +107,7 @@ class Machines:
             "openedAt": opened["openedAt"],
             "deadline": opened["deadline"],
         }
-        for _ in range(200):
-            check = self._step("check_services", look)
-            if check["status"] == "HEALTHY":
-                break
-            assert check["status"] == "WAIT", check
-            self.account.pass_time(check["waitSeconds"])
+        check = self._until("check_services", look, ("HEALTHY", "FAILED"))
         return self._step(
             "mark_ready",
             {

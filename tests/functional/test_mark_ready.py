@@ -1,0 +1,105 @@
+"""Mark ready: only with the whole proof."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from mark_ready import mark_ready
+
+from bivouac import errors
+from bivouac.record import Status
+from tests.functional.account import TABLE, BivouacAccount
+from tests.functional.machines import answered
+from tests.requests import environment, web
+
+CHECK = {
+    "service": "web",
+    "name": "tasks running",
+    "outcome": "OK",
+    "observed": "1 of 1",
+    "endpoint": "",
+}
+WEB = {"service": "web", "endpoint": "web"}
+
+
+def event(private: str | None = "OK", public: str | None = "OK", **changes: Any) -> dict[str, Any]:
+    return {
+        "environment": "demo",
+        "generation": 1,
+        "expiresAt": "2030-01-01T00:00:00Z",
+        "check": {"checks": [CHECK]},
+        "probes": {
+            "private": answered([WEB] if private else [], private or "OK"),
+            "public": answered([WEB] if public else [], public or "OK"),
+        },
+        **changes,
+    }
+
+
+def test_a_proven_environment_is_ready_and_its_proof_is_kept(account: BivouacAccount) -> None:
+    account.holds(account.planned(environment()))
+    answer = account.invoke("mark_ready", event())
+    assert (answer["status"], answer["cluster"]) == ("READY", "bivouac-demo")
+    assert answer["namespace"] == "bivouac-demo"
+    assert len(answer["proof"]) == 3
+    record = account.records.find("demo")
+    assert record is not None
+    assert record.status is Status.READY
+    key = {"environment": {"S": "demo"}}
+    item = account.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]
+    assert "server: envoy" in item["proof"]["S"]
+
+
+def test_saying_it_again_says_the_same(account: BivouacAccount) -> None:
+    account.holds(account.planned(environment()))
+    assert mark_ready(event(), account.records) == mark_ready(event(), account.records)
+
+
+@pytest.mark.parametrize(("private", "public"), [("OK", "SKIP"), ("SKIP", "OK"), ("OK", None)])
+def test_one_side_is_enough_where_the_other_cannot_be_asked(
+    account: BivouacAccount, private: str, public: str | None
+) -> None:
+    account.holds(account.planned(environment()))
+    assert mark_ready(event(private, public), account.records)["status"] == "READY"
+
+
+@pytest.mark.parametrize(
+    ("private", "public"),
+    [("NG", "OK"), ("OK", "NG"), ("SKIP", "SKIP"), (None, None), ("SKIP", None)],
+)
+def test_an_endpoint_that_was_not_asked_or_did_not_answer_is_never_ready(
+    account: BivouacAccount, private: str | None, public: str | None
+) -> None:
+    """Promise 1: SKIP is never READY."""
+    account.holds(account.planned(environment()))
+    with pytest.raises(errors.NotProvenError):
+        mark_ready(event(private, public), account.records)
+    record = account.records.find("demo")
+    assert record is not None
+    assert record.status is Status.CREATING
+
+
+def test_a_check_that_does_not_hold_is_never_ready(account: BivouacAccount) -> None:
+    account.holds(account.planned(environment()))
+    checks = {"checks": [{**CHECK, "outcome": "NG"}]}
+    with pytest.raises(errors.NotProvenError, match="a check is NG"):
+        mark_ready(event(check=checks), account.records)
+
+
+def test_every_endpoint_needs_its_own_proof(account: BivouacAccount) -> None:
+    account.holds(account.planned(environment(web(), web(serviceName="shop"))))
+    with pytest.raises(errors.NotProvenError, match="shop: shop"):
+        mark_ready(event(), account.records)
+
+
+def test_a_service_that_wants_no_task_needs_no_proof(account: BivouacAccount) -> None:
+    account.holds(account.planned(environment(web(desiredCount=0))))
+    assert mark_ready(event(None, None), account.records)["status"] == "READY"
+
+
+def test_a_superseded_create_calls_nothing_ready(account: BivouacAccount) -> None:
+    """W17."""
+    account.holds(account.planned(environment()), generation=2)
+    with pytest.raises(errors.SupersededError):
+        mark_ready(event(), account.records)
