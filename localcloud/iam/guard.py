@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from moto.core.exceptions import ServiceException
@@ -25,7 +25,7 @@ class Decision:
     role_arn: str
     action: str
     resource: str
-    grants: tuple[Grant, ...] = field(compare=False)
+    grants: tuple[Grant, ...]
     """What allows it; empty: it was denied."""
 
     @property
