@@ -87,6 +87,14 @@ class Application:
     def client(self, service: str) -> Any:
         return self.cloud.client(service)
 
+    def roles(self) -> dict[str, str]:
+        """Logical id -> role ARN of every function, and of every role of the template."""
+        found = {name: each.role_arn for name, each in self.stack.functions.items()}
+        for name, kind in self.stack.types.items():
+            if kind == "AWS::IAM::Role" and self.stack.arn(name) not in found.values():
+                found[name] = self.stack.arn(name)
+        return found
+
     # --- what people do ----------------------------------------------------------------------
 
     def start(self, machine: str, content: Any) -> str:

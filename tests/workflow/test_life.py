@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.requests import environment, event
+from tests.requests import environment, event, web
 from tests.workflow.application import Application
 
 pytestmark = pytest.mark.xdist_group("workflow-life")
@@ -66,4 +66,105 @@ class TestSmallestRequest:
         assert created.output["cluster"] == f"bivouac-{name}"
         assert created.output["namespace"] == f"bivouac-{name}"
         assert app.delete(name).status == "SUCCEEDED"
+        assert app.left(name) == []
+
+
+class TestDryRun:
+    def test_it_plans_and_makes_nothing(self, app: Application, name: str) -> None:
+        before = len(app.calls)
+
+        planned = app.create({**event("tutorial"), "name": name, "dryRun": True})
+
+        assert planned.status == "SUCCEEDED"
+        assert planned.states[-1] == "Request checked"
+        renamed = {each["given"]: each["used"] for each in planned.output["renamed"]}
+        assert renamed["tutorial"] == f"bivouac-{name}"
+        assert app.calls.changes(since=before) == []
+        assert app.record(name) is None
+        assert app.schedule(name) is None
+
+
+class TestAgain:
+    def test_a_second_create_and_a_second_delete_change_nothing(
+        self, app: Application, name: str
+    ) -> None:
+        """S01, T03, D04, D05, D10, N12, C13."""
+        request = environment(name=name)
+        first = app.create(request)
+        assert first.status == "SUCCEEDED", first.cause
+
+        before = len(app.calls)
+        second = app.create(request)
+        assert second.status == "SUCCEEDED", second.cause
+        assert (second.output["status"], second.output["generation"]) == ("READY", 2)
+        assert app.calls.changes(since=before) == []
+
+        assert app.delete(name).status == "SUCCEEDED"
+        before = len(app.calls)
+        again = app.delete(name)
+        assert again.status == "SUCCEEDED", again.cause
+        assert app.calls.changes(since=before) == []
+        outcomes = {item["outcome"] for item in again.output["items"]}
+        assert outcomes <= {"ALREADY_GONE", "DELETING"}
+
+    def test_another_image_is_rolled_out_in_place(self, app: Application, name: str) -> None:
+        """H01, H03, S19: what must become healthy is the new deployment."""
+        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        before = len(app.calls)
+        httpd = {"image": "httpd", "containerPort": 80}
+
+        changed = app.create(environment(web(primaryContainer=httpd), name=name))
+
+        assert changed.status == "SUCCEEDED", changed.cause
+        assert sorted(app.calls.changes(since=before)) == [
+            "ecs:RegisterTaskDefinition",
+            "ecs:TagResource",
+            "ecs:UpdateService",
+        ]
+        assert app.delete(name).status == "SUCCEEDED"
+        assert app.left(name) == []
+
+    def test_a_deleted_environment_can_be_created_anew(self, app: Application, name: str) -> None:
+        """C15, S02, D13."""
+        for generation in (1, 3):
+            created = app.create(environment(name=name))
+            assert created.status == "SUCCEEDED", created.cause
+            assert created.output["generation"] == generation
+            assert app.delete(name).status == "SUCCEEDED"
+        assert app.left(name) == []
+
+
+class TestExistingDefinition:
+    def test_it_is_used_and_left_as_it_is(self, app: Application, name: str) -> None:
+        ecs = app.client("ecs")
+        given = event("tutorial")["services"][0]["taskDefinition"]
+        del given["containerDefinitions"][0]["logConfiguration"]
+        given |= {"family": f"shared-{name}", "requiresCompatibilities": ["FARGATE"]}
+        arn = ecs.register_task_definition(**given)["taskDefinition"]["taskDefinitionArn"]
+        service = {**event("tutorial")["services"][0], "taskDefinition": f"shared-{name}:1"}
+
+        created = app.create(environment(service, name=name))
+
+        assert created.status == "SUCCEEDED", created.cause
+        assert app.delete(name).status == "SUCCEEDED"
+        described = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+        assert described["status"] == "ACTIVE"
+        assert app.left(name) == []
+
+
+class TestTenServices:
+    def test_history_and_data_stay_far_below_their_limits(
+        self, app: Application, name: str
+    ) -> None:
+        """W07: 25,000 events; W08: 262,144 bytes."""
+        services = [web(serviceName=f"service-{number}") for number in range(10)]
+
+        created = app.create(environment(*services, name=name))
+        deleted = app.delete(name)
+
+        assert created.status == "SUCCEEDED", created.cause
+        assert deleted.status == "SUCCEEDED", deleted.cause
+        for execution in (created, deleted):
+            assert len(execution.events) < 1000
+            assert execution.largest_state_data < 50_000
         assert app.left(name) == []

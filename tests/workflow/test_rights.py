@@ -1,0 +1,131 @@
+"""Every call that the workflows make is allowed by its own role, and every right is there for one.
+
+The stories here are those that need rights of their own. What they do not need is listed, each with
+the reason why it is granted.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from localcloud.tasks.scripted import exits
+from tests.requests import environment, event, web
+from tests.workflow.application import Application
+
+pytestmark = pytest.mark.xdist_group("workflow-trouble")
+
+FOR_THE_FIRST_CLUSTER = "ECS makes its own role with an account's first cluster (C01)"
+WHERE_ECS_LEFT_IT = "ECS removes it by itself, nearly always (D09)"
+NO_STRAY_TASK = "somebody's own task in our cluster (C11); the local cloud has no RunTask"
+SCHEDULE_GONE = "the schedule that fired has deleted itself, and a new one is made"
+
+NOT_NEEDED_HERE = {
+    ("CreateClusterFunction", "iam:CreateServiceLinkedRole"): FOR_THE_FIRST_CLUSTER,
+    ("DeleteClusterFunction", "ecs:StopTask"): NO_STRAY_TASK,
+    ("DeleteNamespaceFunction", "servicediscovery:DeleteService"): WHERE_ECS_LEFT_IT,
+    ("DeleteNamespaceFunction", "servicediscovery:DeregisterInstance"): WHERE_ECS_LEFT_IT,
+    ("DeleteNamespaceFunction", "servicediscovery:ListInstances"): WHERE_ECS_LEFT_IT,
+    ("WriteReceiptFunction", "scheduler:CreateSchedule"): SCHEDULE_GONE,
+}
+DENIED_ON_PURPOSE = {
+    "DeleteClusterFunction": "ecs:DeleteCluster",
+    "DeleteNamespaceFunction": "servicediscovery:DeleteNamespace",
+    "DeleteTaskDefinitionsFunction": "ecs:DeleteTaskDefinitions",
+    "DeleteLogGroupsFunction": "logs:DeleteLogGroup",
+}
+OF_STEP_FUNCTIONS = (
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+)
+"""The state machines' roles hold them for Step Functions itself, which logs and traces."""
+
+
+def tell_all_stories(app: Application, name: str) -> None:
+    changed_and_superseded(app, name)
+    expired(app, name)
+    failing(app, f"{name}-b")
+    deleted_while_it_is_created(app, f"{name}-c")
+
+
+def changed_and_superseded(app: Application, name: str) -> None:
+    service = event("tutorial")["services"][0]
+    assert app.create(environment(service, name=name)).status == "SUCCEEDED"
+    service["deploymentConfiguration"]["maximumPercent"] = 150
+    insights = {"settings": [{"name": "containerInsights", "value": "enabled"}]}
+    with app.calls.hold("ecs:UpdateService") as hold:
+        first = app.start(app.create_machine, environment(service, name=name))
+        hold.until_arrived()
+        second = app.start(app.create_machine, environment(service, name=name, cluster=insights))
+        app.until_in(second, "Wait for the environment")
+    assert app.ended(first).status == "ABORTED"
+    assert app.ended(second).status == "SUCCEEDED"
+
+
+def expired(app: Application, name: str) -> None:
+    """Once with almost nothing allowed, so that it is tried again."""
+    with ExitStack() as denials:
+        for function, action in DENIED_ON_PURPOSE.items():
+            denials.enter_context(app.denied(function, action))
+        assert app.delete(name).status == "FAILED"
+    app.expire(name)
+    assert app.deletion_by_schedule(name, "deletion was not complete").status == "SUCCEEDED"
+
+
+def failing(app: Application, name: str) -> None:
+    image = f"registry.example/{name}:crashes"
+    app.runtime.script(image, exits(1, after=0.02, output=["no database"]))
+    container = {"image": image, "containerPort": 80}
+    failed = app.create(environment(web(primaryContainer=container), name=name))
+    assert "no database" in failed.cause
+    assert app.deletion_after_failure(name).status == "SUCCEEDED"
+
+
+def deleted_while_it_is_created(app: Application, name: str) -> None:
+    """With a task definition that is there already."""
+    definition = event("tutorial")["services"][0]["taskDefinition"]
+    del definition["containerDefinitions"][0]["logConfiguration"]
+    definition |= {"family": f"shared-{name}", "requiresCompatibilities": ["FARGATE"]}
+    app.client("ecs").register_task_definition(**definition)
+    service = {**event("tutorial")["services"][0], "taskDefinition": f"shared-{name}:1"}
+    with app.calls.hold("ecs:CreateService") as hold:
+        creation = app.start(app.create_machine, environment(service, name=name))
+        hold.until_arrived()
+        deletion = app.start(app.delete_machine, {"environment": name})
+        app.until_in(deletion, "Wait for running steps")
+    assert app.ended(creation).status == "ABORTED"
+    assert app.ended(deletion).status == "SUCCEEDED"
+
+
+class TestRights:
+    def test_every_call_is_allowed_and_every_right_is_used(
+        self, app: Application, name: str
+    ) -> None:
+        guard = app.cloud.guard
+        before = set(guard.decisions)
+
+        tell_all_stories(app, name)
+
+        denied = {
+            each.action for each in guard.decisions if each not in before and not each.allowed
+        }
+        assert denied <= set(DENIED_ON_PURPOSE.values())
+        unused = {
+            (holder, grant.action)
+            for holder, role in app.roles().items()
+            for grant in guard.grants(role) - guard.used_grants
+            if not (holder.endswith("StateMachineRole") and grant.action in OF_STEP_FUNCTIONS)
+        }
+        surplus = unused - set(NOT_NEEDED_HERE)
+        assert not surplus, "\n".join(": ".join(each) for each in sorted(surplus))
