@@ -28,13 +28,18 @@ def problems(request: Event) -> list[str]:
     """Everything that is wrong with the input of delete_environment."""
     found = [f"{name}: unknown field" for name in request if name not in _FIELDS]
     for name, kind in _FIELDS.items():
-        if name in request and not isinstance(request[name], kind):
+        if name in request and type(request[name]) is not kind:
             found.append(f"{name}: must be a {'number' if kind is int else 'text'}")
     environment = request.get("environment")
     if environment is None:
         found.append("environment: required, and missing")
     elif isinstance(environment, str) and not naming.is_environment_name(environment):
         found.append(f"environment: {environment!r} is not an environment name")
+    if isinstance(expires_at := request.get("expiresAt"), str):
+        try:
+            lease.moment(expires_at)
+        except ValueError as error:
+            found.append(f"expiresAt: {error}")
     return found
 
 
@@ -47,8 +52,8 @@ def close_environment(
 ) -> Event:
     """`status` CLOSED with the empty receipt, OUTDATED, or WAIT with the input to try again."""
     request, settled = event["request"], False
-    if "status" in request:
-        settled = request["settled"]
+    if isinstance(request, dict) and request.keys() >= {"settled", "request"}:
+        settled = request["settled"]  # this step's own answer, after a wait
         request = request["request"]
     if not isinstance(request, dict):
         raise InvalidRequestError(["the input must be an object with the field environment"])
