@@ -62,7 +62,7 @@ def test_a_changed_request_updates_the_service_once(account: BivouacAccount) -> 
     namespace = prepared(account)
     first = step(account, namespace)
     account.forget_calls()
-    changed = {"primaryContainer": {"image": "nginx:2", "containerPort": 80}}
+    changed: Any = {"primaryContainer": {"image": "nginx:2", "containerPort": 80}}
     second = step(account, namespace, **changed)
     assert second["deploymentId"] != first["deploymentId"]
     assert [call for call in account.mutating_calls if "Task" not in call] == [

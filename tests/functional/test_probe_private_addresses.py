@@ -1,4 +1,4 @@
-"""Probe private addresses: the handler alone; tests/unit/test_probe.py holds what counts as proof."""
+"""Probe private addresses: the handler; what counts as proof is held in tests/unit."""
 
 from __future__ import annotations
 

@@ -106,6 +106,11 @@ def test_a_delete_waits_out_the_steps_beside_the_one_that_failed() -> None:
     assert close(record(Status.FAILED)) == Take(8, settle=True)
 
 
+def test_a_delete_waits_out_the_other_steps_of_a_create_that_failed() -> None:
+    """W13: steps run side by side; where one failed, the others' functions may still run."""
+    assert close(record(Status.FAILED)) == Take(8, settle=True)
+
+
 def test_a_second_delete_follows_the_first_one() -> None:
     assert close(record(Status.DELETING), runs=True) == Follow()
 

@@ -1,0 +1,186 @@
+"""Close environment: from here on no earlier create makes anything any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from close_environment import close_environment
+
+from bivouac import errors
+from bivouac.record import Status
+from tests.functional.account import DELETE_MACHINE, SETTLE_SECONDS, BivouacAccount, execution
+from tests.requests import environment
+
+EXPIRES = "2030-01-01T00:00:00Z"
+
+
+def closed(account: BivouacAccount, request: Any = None, who: str = "deletion") -> dict[str, Any]:
+    event = {
+        "request": {"environment": "demo"} if request is None else request,
+        "execution": who if who.startswith("arn:") else execution(who),
+    }
+    return close_environment(
+        event,
+        account.now(),
+        SETTLE_SECONDS,
+        account.records,
+        account.client("stepfunctions"),
+    )
+
+
+def held(account: BivouacAccount, status: Status = Status.READY, **changes: Any) -> None:
+    account.holds(account.planned(environment()), status=status, **changes)
+    account.forget_calls()
+
+
+def found(account: BivouacAccount) -> tuple[int, Status, str]:
+    record = account.records.find("demo")
+    assert record is not None
+    return record.generation, record.status, record.execution.rpartition(":")[2]
+
+
+def test_closing_raises_the_generation_and_begins_an_empty_receipt(
+    account: BivouacAccount,
+) -> None:
+    """W17: every create of an earlier generation is fenced off."""
+    held(account)
+    answer = closed(account)
+    assert (answer["status"], answer["generation"]) == ("CLOSED", 2)
+    assert answer["services"] == {"items": []}
+    assert answer["look"] == {"clean": 0, "rounds": 0}
+    assert found(account) == (2, Status.DELETING, "deletion")
+    with pytest.raises(errors.SupersededError):
+        account.records.held("demo", 1)
+
+
+def test_it_answers_as_a_function(account: BivouacAccount) -> None:
+    held(account)
+    event = {"request": {"environment": "demo"}, "execution": execution("deletion")}
+    assert account.invoke("close_environment", event)["status"] == "CLOSED"
+
+
+def test_asked_again_by_the_same_execution_it_goes_on(account: BivouacAccount) -> None:
+    """S21: the answer was lost."""
+    held(account)
+    closed(account)
+    account.forget_calls()
+    assert closed(account)["generation"] == 2
+    assert account.mutating_calls == []
+
+
+def test_a_create_that_runs_is_stopped_and_its_last_function_waited_out(
+    account: BivouacAccount,
+) -> None:
+    """W13, W18: delete during create wins."""
+    running = account.start_execution("running")
+    held(account, Status.CREATING, execution=running)
+    answer = closed(account)
+    assert (answer["status"], answer["waitSeconds"]) == ("WAIT", SETTLE_SECONDS)
+    described = account.client("stepfunctions").describe_execution(executionArn=running)
+    assert described["status"] == "ABORTED"
+    assert closed(account, answer)["status"] == "CLOSED"
+
+
+def test_the_wait_is_not_forgotten_when_the_step_is_killed_before_its_answer(
+    account: BivouacAccount,
+) -> None:
+    """W13."""
+    held(account, Status.CREATING, execution=account.start_execution("running"))
+    closed(account)
+    assert closed(account)["status"] == "WAIT"
+
+
+def test_a_create_that_somebody_else_stopped_is_waited_out_as_well(
+    account: BivouacAccount,
+) -> None:
+    """W13: StopExecution ends no function."""
+    held(account, Status.CREATING)
+    answer = closed(account)
+    assert (answer["status"], answer["waitSeconds"]) == ("WAIT", SETTLE_SECONDS)
+    assert closed(account, answer)["status"] == "CLOSED"
+
+
+def test_a_second_delete_waits_for_the_first(account: BivouacAccount) -> None:
+    """W18."""
+    first = account.start_execution("first", DELETE_MACHINE)
+    held(account, Status.DELETING, execution=first)
+    answer = closed(account, who="second")
+    assert (answer["status"], answer["settled"]) == ("WAIT", False)
+    assert account.mutating_calls == []
+
+
+@pytest.mark.parametrize("status", [Status.DELETED, Status.NOT_DELETED, Status.DELETING])
+def test_a_delete_may_always_be_started_again(account: BivouacAccount, status: Status) -> None:
+    """D04, D17: what an earlier deletion left is tried again; a tombstone is looked at again."""
+    held(account, status)
+    assert closed(account)["status"] == "CLOSED"
+
+
+@pytest.mark.parametrize(
+    "intent",
+    [{"generation": 1}, {"expiresAt": "2029-12-31T23:59:59Z"}],
+    ids=["a newer create took over", "the lease was extended"],
+)
+def test_an_outdated_intent_changes_nothing(
+    account: BivouacAccount, intent: dict[str, Any]
+) -> None:
+    """W01, W03, W18: events and schedules arrive late and twice."""
+    held(account, generation=2, expires_at=EXPIRES)
+    answer = closed(account, {"environment": "demo", **intent})
+    assert answer["status"] == "OUTDATED"
+    assert answer["reason"]
+    assert account.mutating_calls == []
+
+
+@pytest.mark.parametrize(
+    "intent",
+    [
+        {"generation": 2},
+        {"expiresAt": EXPIRES},
+        {"expiresAt": "2030-01-01T09:00:00+09:00"},
+        {"expiresAt": "2030-01-01T00:15:00Z"},
+    ],
+)
+def test_an_intent_that_still_holds_closes(account: BivouacAccount, intent: dict[str, Any]) -> None:
+    """W20: moments are compared, not texts."""
+    held(account, generation=2, expires_at=EXPIRES)
+    assert closed(account, {"environment": "demo", **intent})["status"] == "CLOSED"
+
+
+def test_what_was_never_created_is_told(account: BivouacAccount) -> None:
+    with pytest.raises(errors.EnvironmentNotFoundError, match="demo"):
+        closed(account)
+    assert account.mutating_calls == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        ({}, "environment: required, and missing"),
+        ({"environment": 5}, "environment: must be a text"),
+        ({"environment": "Not A Name"}, "is not an environment name"),
+        ({"environment": "demo", "force": True}, "force: unknown field"),
+        ({"environment": "demo", "generation": "1"}, "generation: must be a number"),
+        ({"environment": "demo", "generation": True}, "generation: must be a number"),
+        ({"environment": "demo", "expiresAt": "tomorrow"}, "expiresAt: "),
+        ({"environment": "demo", "expiresAt": "2030-01-01T00:00:00"}, "has no offset"),
+        ({"status": "WAIT"}, "status: unknown field"),
+        ([], "must be an object"),
+        ("status", "must be an object"),
+        (7, "must be an object"),
+    ],
+)
+def test_a_bad_request_is_refused_without_any_call(
+    account: BivouacAccount, request_: Any, told: str
+) -> None:
+    with pytest.raises(errors.InvalidRequestError) as caught:
+        closed(account, request_)
+    assert any(told in problem for problem in caught.value.problems), caught.value.problems
+    assert account.calls == []
+
+
+def test_all_problems_of_a_request_are_told_at_once(account: BivouacAccount) -> None:
+    with pytest.raises(errors.InvalidRequestError) as caught:
+        closed(account, {"environment": "X", "force": 1, "generation": "a", "expiresAt": "b"})
+    assert len(caught.value.problems) == 4
