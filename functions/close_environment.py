@@ -105,8 +105,10 @@ def close_environment(
         "closedAt": lease.timestamp(now),
         "services": {"items": nothing},
         "removed": {
-            kind: {"items": nothing}
-            for kind in ("namespace", "cluster", "taskDefinitions", "logGroups")
+            "namespace": {"items": nothing, "operationId": None},
+            "cluster": {"items": nothing},
+            "taskDefinitions": {"items": nothing},
+            "logGroups": {"items": nothing},
         },
         "look": {"clean": 0, "rounds": 0},
     }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bivouac import pace
 from bivouac.aws import clients, cloudmap
-from bivouac.aws.faults import translated
+from bivouac.aws.faults import duplicate_operation, translated
 from bivouac.aws.records import Records
 from bivouac.deletion import Deletion
 from bivouac.observability import Event, step
@@ -29,9 +29,18 @@ ECS_REMOVES_WITHIN_SECONDS = 60
 """How long ECS may take to remove its own Cloud Map services before we do (D09)."""
 
 
-def delete_namespace(deletion: Deletion, client: ServiceDiscoveryClient) -> Event:
+def delete_namespace(
+    deletion: Deletion, operation_id: str | None, client: ServiceDiscoveryClient
+) -> Event:
+    """The step's answer, with the operation to look at next time.
+
+    A running operation is looked at instead of asking again: once the namespace is gone, a role that
+    is bound to its tags is denied, not told that there is nothing (AccessDenied instead of N12)."""
     name = deletion.blueprint.namespace
     with deletion.looking(KIND, name):
+        if operation_id and _runs(deletion, name, operation_id, client):
+            return deletion.answer() | {"operationId": operation_id}
+        operation_id = None
         namespace = cloudmap.find_namespace(client, name)
         if namespace is None:
             deletion.note(KIND, name, Outcome.ALREADY_GONE)
@@ -39,13 +48,22 @@ def delete_namespace(deletion: Deletion, client: ServiceDiscoveryClient) -> Even
         elif not deletion.owned(cloudmap.tags_of(client, namespace.arn)):
             deletion.retain(KIND, name)
         elif _empty(deletion, namespace.id, client):
-            _delete(deletion, namespace, client)
+            operation_id = _delete(deletion, namespace, client)
         elif stuck := _stuck(deletion):
             reason = f"it holds Cloud Map services that stay: {', '.join(stuck)}"
             deletion.note(KIND, name, Outcome.FAILED, reason)
         else:
             deletion.note(KIND, name, Outcome.IN_PROGRESS, "it still has Cloud Map services")
-    return deletion.answer()
+    return deletion.answer() | {"operationId": operation_id}
+
+
+def _runs(deletion: Deletion, name: str, operation_id: str, client: ServiceDiscoveryClient) -> bool:
+    """Whether the operation is still under way; what came of it is seen by looking (N05, N14)."""
+    operation = cloudmap.get_operation(client, operation_id)
+    if operation is None or operation["Status"] in ("SUCCESS", "FAIL"):
+        return False
+    deletion.note(KIND, name, Outcome.IN_PROGRESS, "Cloud Map is deleting it")
+    return True
 
 
 def _stuck(deletion: Deletion) -> list[str]:
@@ -102,21 +120,21 @@ def _delete_service(
 
 def _delete(
     deletion: Deletion, namespace: cloudmap.Namespace, client: ServiceDiscoveryClient
-) -> None:
-    """The operation counts only by its effect: the namespace is listed until it is really gone."""
+) -> str | None:
+    """The operation that deletes the namespace; None where there is none to follow."""
+    reason, operation = "Cloud Map is deleting it", None
     with translated(f"namespace {namespace.name}"):
         try:
-            client.delete_namespace(Id=namespace.id)
+            operation = client.delete_namespace(Id=namespace.id)["OperationId"]
         except client.exceptions.NamespaceNotFound:
             deletion.note(KIND, namespace.name, Outcome.ALREADY_GONE)
-            return
-        except client.exceptions.DuplicateRequest:
-            deletion.note(KIND, namespace.name, Outcome.IN_PROGRESS, "Cloud Map is deleting it")
-            return
+            return None
+        except client.exceptions.DuplicateRequest as error:
+            operation = duplicate_operation(error)
         except client.exceptions.ResourceInUse:
-            deletion.note(KIND, namespace.name, Outcome.IN_PROGRESS, "it is still in use")
-            return
-    deletion.note(KIND, namespace.name, Outcome.IN_PROGRESS, "Cloud Map is deleting it")
+            reason = "it is still in use"
+    deletion.note(KIND, namespace.name, Outcome.IN_PROGRESS, reason)
+    return operation
 
 
 @step
@@ -126,4 +144,4 @@ def handler(event: Event) -> Event:
         event["environment"], event["generation"]
     )
     deletion = Deletion.from_event(blueprint, event, datetime.now(UTC), pace.OPERATION)
-    return delete_namespace(deletion, clients.servicediscovery())
+    return delete_namespace(deletion, event["operationId"], clients.servicediscovery())

@@ -64,15 +64,13 @@ class Machines:
                 self.account.pass_time(attempt)
         raise AssertionError("unreachable")
 
-    def _until(
-        self, function: str, event: Event, done: tuple[str, ...], result: str | None = None
-    ) -> Event:
-        """A Task with its Choice and Wait; `result` names what the answer replaces in the event."""
+    def _until(self, function: str, event: Event, done: tuple[str, ...], *results: str) -> Event:
+        """A Task with its Choice and Wait; `results` are what the answer replaces in the event."""
         for _ in range(200):
             answer = self._step(function, event)
             if answer["status"] in done:
                 return answer
-            event = {**event, result: answer[result]} if result else event
+            event = {**event, **{name: answer[name] for name in results}}
             self.account.pass_time(answer["waitSeconds"])
         raise AssertionError(f"{function} never ended: {answer}")
 
@@ -158,7 +156,10 @@ class Machines:
         return self._step("write_receipt", {**held, **parts})
 
     def _deleted(self, function: str, held: Event, part: Event) -> Event:
-        return self._until(function, {**held, "items": part["items"]}, ("DONE",), "items")
+        carried = part.keys() & {"items", "operationId"}
+        return self._until(
+            function, {**held, **{name: part[name] for name in carried}}, ("DONE",), *carried
+        )
 
 
 def answered(targets: list[Event], outcome: str = "OK") -> Event:
@@ -176,3 +177,8 @@ def answered(targets: list[Event], outcome: str = "OK") -> Event:
             for target in targets
         ],
     }
+
+
+def outcomes(answer: Event) -> dict[tuple[str, str], str]:
+    """By kind and name of each item of a receipt, or of a step's part of it."""
+    return {(item["kind"], item["name"]): item["outcome"] for item in answer["items"]}

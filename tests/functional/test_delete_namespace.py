@@ -1,0 +1,233 @@
+"""Delete namespace: after its Cloud Map services, and followed until it is really gone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from delete_namespace import delete_namespace
+
+from bivouac.aws import cloudmap
+from bivouac.blueprint import Blueprint
+from bivouac.deletion import PATIENCE_SECONDS
+from tests.faults.injection import Fault, Injection, injected
+from tests.functional.account import BivouacAccount, small_pages
+from tests.functional.machines import outcomes
+from tests.requests import environment
+
+GONE = {("namespace", "bivouac-demo"): "ALREADY_GONE", ("Cloud Map service", "web"): "ALREADY_GONE"}
+
+
+def step(
+    account: BivouacAccount,
+    blueprint: Blueprint,
+    items: list[dict[str, str]] | None = None,
+    waited_seconds: float = 0.0,
+    operation_id: str | None = None,
+) -> dict[str, Any]:
+    deletion = account.deletion(blueprint, items, waited_seconds)
+    return delete_namespace(deletion, operation_id, account.client("servicediscovery"))
+
+
+def ended(
+    account: BivouacAccount, blueprint: Blueprint, waited_seconds: float = 0.0
+) -> dict[str, Any]:
+    answer: dict[str, Any] = {"items": [], "operationId": None}
+
+    def look() -> dict[str, Any]:
+        answer.update(
+            step(account, blueprint, answer["items"], waited_seconds, answer["operationId"])
+        )
+        return answer
+
+    return account.until(look, "DONE")
+
+
+def empty(account: BivouacAccount) -> Blueprint:
+    """An environment of which only the namespace is there."""
+    blueprint = account.planned(environment())
+    account.namespace(blueprint)
+    account.forget_calls()
+    return blueprint
+
+
+def names(account: BivouacAccount) -> list[str]:
+    return [entry.name for entry in cloudmap.list_namespaces(account.client("servicediscovery"))]
+
+
+def service_in(account: BivouacAccount, **changes: Any) -> str:
+    """Register a Cloud Map service with one instance in the environment's namespace."""
+    client = account.client("servicediscovery")
+    namespace = cloudmap.find_namespace(client, "bivouac-demo")
+    assert namespace is not None
+    made = client.create_service(Name="orphan", NamespaceId=namespace.id, **changes)["Service"]
+    client.register_instance(
+        ServiceId=made["Id"], InstanceId="i-1", Attributes={"AWS_INSTANCE_IPV4": "172.31.9.9"}
+    )
+    account.pass_time(10)
+    account.forget_calls()
+    return str(made["Id"])
+
+
+def test_it_is_deleted_when_it_is_really_gone(account: BivouacAccount) -> None:
+    """N14: 200 means only that work has begun."""
+    blueprint = empty(account)
+    first = step(account, blueprint)
+    assert first["status"] == "IN_PROGRESS"
+    assert names(account) == ["bivouac-demo"]
+    answer = ended(account, blueprint)
+    assert outcomes(answer)["namespace", "bivouac-demo"] == "DELETED"
+    assert names(account) == []
+
+
+def test_the_operation_is_looked_at_instead_of_asking_again(account: BivouacAccount) -> None:
+    """N12, N14: a role that is bound to tags is denied what is gone, not told that it is gone."""
+    blueprint = empty(account)
+    first = step(account, blueprint)
+    account.forget_calls()
+    again = step(account, blueprint, first["items"], operation=first["operationId"])
+    assert outcomes(again)["namespace", "bivouac-demo"] == "IN_PROGRESS"
+    assert again["operationId"] == first["operationId"]
+    assert account.mutating_calls == []
+
+
+def test_asking_again_while_it_goes_is_the_same_deletion(account: BivouacAccount) -> None:
+    """N13: the answer with the operation was lost."""
+    blueprint = empty(account)
+    first = step(account, blueprint)
+    again = step(account, blueprint)
+    assert outcomes(again)["namespace", "bivouac-demo"] == "IN_PROGRESS"
+    assert again["operationId"] == first["operationId"]
+
+
+def test_an_operation_that_cloud_map_forgot_is_judged_by_its_effect(
+    account: BivouacAccount,
+) -> None:
+    """N05, N14."""
+    answer = step(account, empty(account), operation="op-nobody-knows-any-more")
+    assert outcomes(answer)["namespace", "bivouac-demo"] == "IN_PROGRESS"
+    assert answer["operationId"] != "op-nobody-knows-any-more"
+
+
+def test_a_second_delete_changes_nothing(account: BivouacAccount) -> None:
+    """N12."""
+    blueprint = empty(account)
+    ended(account, blueprint)
+    account.forget_calls()
+    assert outcomes(step(account, blueprint)) == GONE
+    assert account.mutating_calls == []
+
+
+def test_a_namespace_that_is_not_ours_is_retained(account: BivouacAccount) -> None:
+    """D18."""
+    account.client("servicediscovery").create_http_namespace(Name="bivouac-demo")
+    account.pass_time(60)
+    account.forget_calls()
+    answer = step(account, account.planned(environment()))
+    assert answer["status"] == "DONE"
+    assert outcomes(answer)["namespace", "bivouac-demo"] == "RETAINED"
+    assert account.mutating_calls == []
+
+
+def test_ecs_is_given_time_to_remove_its_own_services(account: BivouacAccount) -> None:
+    """D09, N11: removing what ECS is about to remove would only be a race."""
+    blueprint = account.healthy(environment())
+    answer = step(account, blueprint)
+    assert outcomes(answer) == {
+        ("Cloud Map service", "web"): "IN_PROGRESS",
+        ("namespace", "bivouac-demo"): "IN_PROGRESS",
+    }
+    assert account.mutating_calls == []
+
+
+def test_what_ecs_left_is_removed_instances_first(account: BivouacAccount) -> None:
+    """D09, D10, D11, S07: an orphan would keep the namespace, and its name, for ever."""
+    blueprint = empty(account)
+    service_in(account, Tags=[{"Key": "AmazonECSManaged", "Value": "true"}])
+    early = step(account, blueprint, waited_seconds=10)
+    assert outcomes(early)["Cloud Map service", "orphan"] == "IN_PROGRESS"
+    assert account.mutating_calls == []
+    answer = ended(account, blueprint, waited_seconds=120)
+    assert outcomes(answer)["Cloud Map service", "orphan"] == "DELETED"
+    assert outcomes(answer)["namespace", "bivouac-demo"] == "DELETED"
+    assert account.mutating_calls[0] == "servicediscovery:DeregisterInstance"
+    assert names(account) == []
+
+
+def test_a_strangers_service_in_our_namespace_is_never_touched(account: BivouacAccount) -> None:
+    """D18: the namespace then stays as well, and the receipt says why, at once."""
+    blueprint = empty(account)
+    service_in(account)
+    answer = step(account, blueprint, waited_seconds=120)
+    assert answer["status"] == "DONE"
+    assert outcomes(answer)["Cloud Map service", "orphan"] == "RETAINED"
+    assert outcomes(answer)["namespace", "bivouac-demo"] == "FAILED"
+    assert "orphan" in next(i["reason"] for i in answer["items"] if i["kind"] == "namespace")
+    assert account.mutating_calls == []
+
+
+def test_every_page_is_read(account: BivouacAccount) -> None:
+    """D16, N08."""
+    blueprint = empty(account)
+    client = account.client("servicediscovery")
+    for number in range(3):
+        client.create_http_namespace(Name=f"theirs-{number}")
+    namespace = cloudmap.find_namespace(client, "bivouac-demo")
+    assert namespace is not None
+    tags = [{"Key": "AmazonECSManaged", "Value": "true"}]
+    for number in range(3):
+        made = client.create_service(Name=f"old-{number}", NamespaceId=namespace.id, Tags=tags)
+        for instance in range(3):
+            client.register_instance(
+                ServiceId=made["Service"]["Id"],
+                InstanceId=f"i-{instance}",
+                Attributes={"AWS_INSTANCE_IPV4": f"172.31.9.{instance}"},
+            )
+    account.pass_time(60)
+    with small_pages(account):
+        ended(account, blueprint, waited_seconds=120)
+    assert sorted(names(account)) == ["theirs-0", "theirs-1", "theirs-2"]
+
+
+def test_a_service_that_may_not_be_removed_does_not_stop_the_others(
+    account: BivouacAccount,
+) -> None:
+    """D17."""
+    blueprint = empty(account)
+    service_in(account, Tags=[{"Key": "AmazonECSManaged", "Value": "true"}])
+    denied = Injection(account, Fault.DENIED, lambda n, call: "DeregisterInstance" in call)
+    with injected(denied):
+        answer = step(account, blueprint, waited_seconds=120)
+    assert answer["status"] == "DONE"
+    assert outcomes(answer)["Cloud Map service", "orphan"] == "FAILED"
+    assert outcomes(answer)["namespace", "bivouac-demo"] == "FAILED"
+
+
+def test_a_denied_list_is_a_failure_and_no_evidence(account: BivouacAccount) -> None:
+    """D17."""
+    blueprint = empty(account)
+    first = step(account, blueprint)
+    with injected(Injection(account, Fault.DENIED, lambda n, call: "ListNamespaces" in call)):
+        answer = step(account, blueprint, first["items"])
+    assert answer["status"] == "DONE"
+    assert outcomes(answer)["namespace", "bivouac-demo"] == "FAILED"
+
+
+def test_a_namespace_that_never_goes_fails_with_what_it_waits_for(account: BivouacAccount) -> None:
+    blueprint = empty(account)
+    first = step(account, blueprint)
+    answer = step(account, blueprint, first["items"], PATIENCE_SECONDS + 1)
+    assert outcomes(answer)["namespace", "bivouac-demo"] == "FAILED"
+
+
+def test_it_answers_as_a_function(account: BivouacAccount) -> None:
+    account.holds(empty(account))
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    event = {
+        "environment": "demo",
+        "generation": 1,
+        "closedAt": now,
+        "items": [],
+        "operationId": None,
+    }
+    assert account.invoke("delete_namespace", event)["status"] == "IN_PROGRESS"
