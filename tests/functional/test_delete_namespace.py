@@ -85,7 +85,7 @@ def test_the_operation_is_looked_at_instead_of_asking_again(account: BivouacAcco
     blueprint = empty(account)
     first = step(account, blueprint)
     account.forget_calls()
-    again = step(account, blueprint, first["items"], operation=first["operationId"])
+    again = step(account, blueprint, first["items"], operation_id=first["operationId"])
     assert outcomes(again)["namespace", "bivouac-demo"] == "IN_PROGRESS"
     assert again["operationId"] == first["operationId"]
     assert account.mutating_calls == []
@@ -104,7 +104,7 @@ def test_an_operation_that_cloud_map_forgot_is_judged_by_its_effect(
     account: BivouacAccount,
 ) -> None:
     """N05, N14."""
-    answer = step(account, empty(account), operation="op-nobody-knows-any-more")
+    answer = step(account, empty(account), operation_id="op-nobody-knows-any-more")
     assert outcomes(answer)["namespace", "bivouac-demo"] == "IN_PROGRESS"
     assert answer["operationId"] != "op-nobody-knows-any-more"
 

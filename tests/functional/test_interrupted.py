@@ -15,7 +15,7 @@ import pytest
 from tests.faults.injection import ON_CHANGES, Fault, Injection, at, injected, kinds
 from tests.functional.account import BivouacAccount, bivouac_account
 from tests.functional.inventory import Inventory, foreign_neighbours, inventory
-from tests.functional.machines import CREATE_STEPS, DELETE_STEPS, Machines
+from tests.functional.machines import CREATE_STEPS, DELETE_STEPS, Machines, outcomes
 from tests.requests import environment
 
 REQUEST = environment()
@@ -55,10 +55,6 @@ def undisturbed() -> tuple[Run, Run]:
         return run(account, deletes=False), run(account, deletes=True)
 
 
-def outcomes(receipt: dict[str, Any]) -> dict[tuple[str, str], str]:
-    return {(item["kind"], item["name"]): item["outcome"] for item in receipt["receipt"]["items"]}
-
-
 def test_an_undisturbed_run_makes_one_of_each_and_takes_away_all_of_it() -> None:
     """D14, D16, D18: the measure for every disturbed run below."""
     created, deleted = undisturbed()
@@ -88,7 +84,9 @@ def test_an_undisturbed_run_makes_one_of_each_and_takes_away_all_of_it() -> None
         "logs": ["/bivouac-demo-2/web None", "/bivouac-demo/theirs None", "/theirs None"],
         "schedules": [],
     }
-    retained = [key for key, outcome in outcomes(deleted.output).items() if outcome == "RETAINED"]
+    retained = [
+        key for key, outcome in outcomes(deleted.output["receipt"]).items() if outcome == "RETAINED"
+    ]
     assert sorted(name.rpartition("/")[2] for _, name in retained) == [
         "bivouac-demo--webshop:1",
         "theirs",
@@ -136,4 +134,6 @@ def test_a_delete_interrupted_at_any_call_leaves_nothing_of_ours_and_all_that_is
             assert injection.struck, where
             assert done.left == wanted.left, where
             assert done.output["complete"], f"{where}: {done.output['cause']}"
-            assert outcomes(done.output).keys() == outcomes(wanted.output).keys(), where
+            assert (
+                outcomes(done.output["receipt"]).keys() == outcomes(wanted.output["receipt"]).keys()
+            ), where

@@ -1,0 +1,108 @@
+"""Delete log groups: those of the environment, nobody else's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from create_log_groups import create_log_groups
+from delete_log_groups import delete_log_groups
+
+from bivouac.aws import loggroups
+from bivouac.blueprint import Blueprint
+from tests.faults.injection import Fault, Injection, injected
+from tests.functional.account import RETENTION_DAYS, BivouacAccount, small_pages
+from tests.functional.machines import outcomes
+from tests.requests import environment, web
+
+TWO = environment(web(), web(serviceName="shop"))
+WEB, SHOP = ("log group", "/bivouac-demo/web"), ("log group", "/bivouac-demo/shop")
+
+
+def step(
+    account: BivouacAccount, blueprint: Blueprint, items: list[dict[str, str]] | None = None
+) -> dict[str, Any]:
+    return delete_log_groups(account.deletion(blueprint, items), account.client("logs"))
+
+
+def made(account: BivouacAccount) -> Blueprint:
+    blueprint = account.planned(TWO)
+    create_log_groups(blueprint, RETENTION_DAYS, account.client("logs"))
+    account.forget_calls()
+    return blueprint
+
+
+def groups(account: BivouacAccount) -> list[str]:
+    return sorted(loggroups.find(account.client("logs"), "/"))
+
+
+def test_they_are_deleted(account: BivouacAccount) -> None:
+    answer = step(account, made(account))
+    assert answer["status"] == "DONE"
+    assert outcomes(answer) == {WEB: "DELETED", SHOP: "DELETED"}
+    assert groups(account) == []
+
+
+def test_a_second_delete_changes_nothing(account: BivouacAccount) -> None:
+    """D15."""
+    blueprint = made(account)
+    first = step(account, blueprint)
+    account.forget_calls()
+    assert outcomes(step(account, blueprint)) == {WEB: "ALREADY_GONE", SHOP: "ALREADY_GONE"}
+    assert outcomes(step(account, blueprint, first["items"])) == {WEB: "DELETED", SHOP: "DELETED"}
+    assert account.mutating_calls == []
+
+
+def test_a_group_that_came_back_is_deleted_again(account: BivouacAccount) -> None:
+    """D15: a late log call can bring it back; then it carries no tags, and is not ours any more."""
+    blueprint = made(account)
+    step(account, blueprint)
+    account.client("logs").create_log_group(
+        logGroupName="/bivouac-demo/web", tags=blueprint.ownership_tags
+    )
+    assert outcomes(step(account, blueprint))[WEB] == "DELETED"
+
+
+def test_a_group_that_is_not_ours_is_retained(account: BivouacAccount) -> None:
+    """D18: under our prefix or beside it."""
+    blueprint = made(account)
+    for name in ("/bivouac-demo/theirs", "/bivouac-demo-2/web", "/bivouac-dem"):
+        account.client("logs").create_log_group(logGroupName=name)
+    answer = step(account, blueprint)
+    assert outcomes(answer) == {
+        WEB: "DELETED",
+        SHOP: "DELETED",
+        ("log group", "/bivouac-demo/theirs"): "RETAINED",
+    }
+    assert groups(account) == ["/bivouac-dem", "/bivouac-demo-2/web", "/bivouac-demo/theirs"]
+
+
+def test_a_group_of_an_earlier_request_is_found_by_listing(account: BivouacAccount) -> None:
+    """D16: over all pages."""
+    made(account)
+    with small_pages(account):
+        answer = step(account, account.planned(environment()))
+    assert outcomes(answer) == {WEB: "DELETED", SHOP: "DELETED"}
+
+
+def test_a_group_that_may_not_be_deleted_does_not_stop_the_others(account: BivouacAccount) -> None:
+    """D17."""
+    blueprint = made(account)
+
+    def first(number: int, call: str) -> bool:
+        return call == "logs:DeleteLogGroup" and account.calls.count(call) == 1
+
+    with injected(Injection(account, Fault.DENIED, first)):
+        answer = step(account, blueprint)
+    assert outcomes(answer) == {SHOP: "FAILED", WEB: "DELETED"}
+    assert outcomes(step(account, blueprint, answer["items"])) == {
+        SHOP: "DELETED",
+        WEB: "DELETED",
+    }
+
+
+def test_it_answers_as_a_function(account: BivouacAccount) -> None:
+    account.holds(made(account))
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    event = {"environment": "demo", "generation": 1, "closedAt": now, "items": []}
+    assert account.invoke("delete_log_groups", event)["status"] == "DONE"

@@ -1,0 +1,135 @@
+"""Delete task definitions: every revision of the environment's families, nobody else's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from delete_task_definitions import delete_task_definitions
+from register_task_definition import register_task_definition
+
+from bivouac.aws import ecs
+from bivouac.blueprint import Blueprint
+from tests.faults.injection import Fault, Injection, injected
+from tests.functional.account import BivouacAccount, small_pages
+from tests.functional.inventory import definition
+from tests.functional.machines import outcomes
+from tests.requests import environment, web
+
+KIND = "task definition"
+
+
+def step(
+    account: BivouacAccount, blueprint: Blueprint, items: list[dict[str, str]] | None = None
+) -> dict[str, Any]:
+    return delete_task_definitions(account.deletion(blueprint, items), account.client("ecs"))
+
+
+def revisions(account: BivouacAccount, count: int) -> Blueprint:
+    """An environment whose one family has so many revisions."""
+    for number in range(1, count + 1):
+        container = {"image": f"nginx:{number}", "containerPort": 80}
+        blueprint = account.planned(environment(web(primaryContainer=container)))
+        register_task_definition(blueprint, "web", account.client("ecs"))
+    account.forget_calls()
+    return blueprint
+
+
+def named(*numbers: int) -> set[tuple[str, str]]:
+    return {(KIND, f"bivouac-demo--web:{number}") for number in numbers}
+
+
+def test_revisions_are_deregistered_and_deleted_and_said_to_be_deleting(
+    account: BivouacAccount,
+) -> None:
+    """T12: ECS keeps them until nothing refers to them."""
+    blueprint = revisions(account, 2)
+    answer = step(account, blueprint)
+    assert answer["status"] == "DONE"
+    assert outcomes(answer) == dict.fromkeys(named(1, 2), "DELETING")
+    client = account.client("ecs")
+    for status in ("ACTIVE", "INACTIVE"):
+        assert ecs.revisions(client, "bivouac-demo--web", status) == []  # type: ignore[arg-type]
+
+
+def test_a_second_delete_changes_nothing_and_says_the_same(account: BivouacAccount) -> None:
+    """T12, S21: also where the first one's answer was lost."""
+    blueprint = revisions(account, 1)
+    step(account, blueprint)
+    account.forget_calls()
+    assert outcomes(step(account, blueprint)) == dict.fromkeys(named(1), "DELETING")
+    assert account.mutating_calls == []
+
+
+def test_what_was_deregistered_and_not_deleted_is_deleted(account: BivouacAccount) -> None:
+    """T12: killed between the two calls."""
+    blueprint = revisions(account, 2)
+    account.client("ecs").deregister_task_definition(taskDefinition="bivouac-demo--web:1")
+    assert outcomes(step(account, blueprint)) == dict.fromkeys(named(1, 2), "DELETING")
+
+
+def test_more_than_one_call_takes_are_deleted_in_batches(account: BivouacAccount) -> None:
+    """T12, D16: ten a call, every page read."""
+    blueprint = revisions(account, 23)
+    with small_pages(account):
+        answer = step(account, blueprint)
+    assert outcomes(answer) == dict.fromkeys(named(*range(1, 24)), "DELETING")
+    assert account.mutating_calls.count("ecs:DeleteTaskDefinitions") == 3
+
+
+def test_a_family_under_our_prefix_that_is_not_ours_is_retained(account: BivouacAccount) -> None:
+    """D18."""
+    blueprint = revisions(account, 1)
+    account.client("ecs").register_task_definition(**definition("bivouac-demo--theirs"))
+    account.client("ecs").register_task_definition(**definition("bivouac-demo-2--web"))
+    answer = step(account, blueprint)
+    assert outcomes(answer) == {
+        (KIND, "bivouac-demo--web:1"): "DELETING",
+        (KIND, "bivouac-demo--theirs:1"): "RETAINED",
+    }
+    active = account.client("ecs").list_task_definitions(status="ACTIVE")["taskDefinitionArns"]
+    assert {arn.rpartition("/")[2] for arn in active} == {
+        "bivouac-demo--theirs:1",
+        "bivouac-demo-2--web:1",
+    }
+
+
+def test_a_revision_that_may_not_be_deregistered_does_not_stop_the_others(
+    account: BivouacAccount,
+) -> None:
+    """D17."""
+    blueprint = revisions(account, 2)
+
+    def first(number: int, call: str) -> bool:
+        return call == "ecs:DeregisterTaskDefinition" and account.calls.count(call) == 1
+
+    with injected(Injection(account, Fault.DENIED, first)):
+        answer = step(account, blueprint)
+    assert sorted(outcomes(answer).values()) == ["DELETING", "FAILED"]
+
+
+def test_revisions_that_may_not_be_deleted_are_each_named(account: BivouacAccount) -> None:
+    """D17."""
+    blueprint = revisions(account, 2)
+    with injected(Injection(account, Fault.DENIED, lambda n, call: "DeleteTask" in call)):
+        answer = step(account, blueprint)
+    assert outcomes(answer) == dict.fromkeys(named(1, 2), "FAILED")
+    again = step(account, blueprint, answer["items"])
+    assert outcomes(again) == dict.fromkeys(named(1, 2), "DELETING")
+
+
+def test_a_denied_list_is_told_and_forgotten_once_it_works(account: BivouacAccount) -> None:
+    """D17."""
+    blueprint = revisions(account, 1)
+    with injected(Injection(account, Fault.DENIED, lambda n, call: "Families" in call)):
+        answer = step(account, blueprint)
+    assert outcomes(answer) == {(KIND, "bivouac-demo--*"): "FAILED"}
+    again = step(account, blueprint, answer["items"])
+    assert "FAILED" not in outcomes(again).values()
+
+
+def test_it_answers_as_a_function(account: BivouacAccount) -> None:
+    account.holds(revisions(account, 1))
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    event = {"environment": "demo", "generation": 1, "closedAt": now, "items": []}
+    assert account.invoke("delete_task_definitions", event)["status"] == "DONE"
