@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bivouac import errors, lease, naming
+from bivouac import errors, lease, naming, pace
 from bivouac.blueprint import Blueprint
 from bivouac.receipt import Item, Outcome, items_from_json, step_answer
 
@@ -70,4 +70,5 @@ class Deletion:
             self.note(kind, name, Outcome.FAILED, str(error))
 
     def answer(self) -> dict[str, Any]:
-        return step_answer(self.before, self.now, self.wait_seconds, self.unseen)
+        pause = pace.while_it_goes(self.wait_seconds, self.waited_seconds)
+        return step_answer(self.before, self.now, pause, self.unseen)

@@ -27,3 +27,8 @@ def before_next_look(waited_seconds: float, task_statuses: Iterable[str]) -> int
     """The pause until services are looked at again; the slowest of the awaited tasks decides."""
     pauses = [BY_TASK_STATUS.get(status, NO_TASK_YET) for status in task_statuses]
     return max(max(pauses, default=NO_TASK_YET), min(LONGEST, round(waited_seconds * SHARE)))
+
+
+def while_it_goes(shortest: int, waited_seconds: float) -> int:
+    """The pause until what is being deleted is looked at again."""
+    return max(shortest, min(LONGEST, round(waited_seconds * SHARE)))
