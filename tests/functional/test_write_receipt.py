@@ -1,0 +1,186 @@
+"""Write receipt: complete and forgotten, or not complete and tried again."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from write_receipt import CAUSE_ITEMS, TRY_AGAIN_AFTER, write_receipt
+
+from bivouac import errors, lease
+from bivouac.aws import schedules
+from bivouac.record import Status
+from tests.functional.account import EXPIRY, TABLE, BivouacAccount
+from tests.functional.machines import outcomes
+from tests.requests import environment
+
+SCHEDULE = ("expiry schedule", "demo-expiry")
+CLEAN = {"status": "DONE", "clean": 2, "rounds": 0, "left": []}
+
+
+def item(name: str, outcome: str = "DELETED", kind: str = "service", **more: str) -> dict[str, str]:
+    return {"kind": kind, "name": name, "outcome": outcome, **more}
+
+
+DENIED = item("web", "FAILED", reason="AccessDenied")
+STILL_THERE = {**CLEAN, "left": [item("web", "FAILED", reason="still there at the last look")]}
+
+
+def written(
+    account: BivouacAccount, *items: dict[str, str], look: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    event = {
+        "environment": "demo",
+        "generation": 1,
+        "services": {"items": list(items)},
+        "removed": {"namespace": {"items": []}, "cluster": {"items": []}},
+        "look": CLEAN if look is None else look,
+    }
+    return write_receipt(event, account.now(), account.records, EXPIRY, account.client("scheduler"))
+
+
+def deleting(account: BivouacAccount, armed: bool = True) -> None:
+    """An environment that is being deleted, its lease still armed."""
+    blueprint = account.planned(environment())
+    account.holds(blueprint, status=Status.DELETING)
+    if armed:
+        ends = account.now() + timedelta(hours=8)
+        schedules.arm(account.client("scheduler"), EXPIRY, "demo", ends, "lease expired")
+    account.forget_calls()
+
+
+def scheduled(account: BivouacAccount) -> list[str]:
+    listed = account.client("scheduler").list_schedules(GroupName=EXPIRY.schedule_group)
+    return [entry["Name"] for entry in listed["Schedules"]]
+
+
+def test_a_complete_deletion_leaves_a_tombstone_and_no_schedule(account: BivouacAccount) -> None:
+    """W03, W17: the generation stays, so that a late function is still fenced off."""
+    deleting(account)
+    answer = written(account, item("web"), item("shop", "ALREADY_GONE"))
+    assert answer["complete"] is True
+    assert answer["receipt"]["status"] == "DELETED"
+    assert outcomes(answer["receipt"]) == {
+        ("service", "web"): "DELETED",
+        ("service", "shop"): "ALREADY_GONE",
+        SCHEDULE: "DELETED",
+    }
+    assert scheduled(account) == []
+    record = account.records.find("demo")
+    assert record is not None
+    assert (record.status, record.generation) == (Status.DELETED, 1)
+
+
+def test_the_receipt_is_kept_in_the_record(account: BivouacAccount) -> None:
+    deleting(account)
+    answer = written(account, item("web"))
+    key = {"environment": {"S": "demo"}}
+    stored = account.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]["receipt"]["S"]
+    assert json.loads(stored) == answer["receipt"]
+
+
+@pytest.mark.parametrize("outcome", ["RETAINED", "DELETING", "ALREADY_GONE"])
+def test_what_is_not_ours_or_ends_by_itself_is_no_failure(
+    account: BivouacAccount, outcome: str
+) -> None:
+    """T12, D18."""
+    deleting(account)
+    assert written(account, item("web", outcome))["complete"] is True
+
+
+def test_a_schedule_that_is_gone_already_is_fine(account: BivouacAccount) -> None:
+    """W03: it deletes itself after it fired."""
+    deleting(account, armed=False)
+    answer = written(account)
+    assert answer["complete"] is True
+    assert outcomes(answer["receipt"])[SCHEDULE] == "ALREADY_GONE"
+
+
+def test_an_incomplete_deletion_says_what_is_left_and_is_tried_again(
+    account: BivouacAccount,
+) -> None:
+    """D17: FAILED, with the schedule armed again."""
+    deleting(account)
+    answer = written(account, DENIED, item("shop"), look=STILL_THERE)
+    assert answer["complete"] is False
+    assert answer["receipt"]["status"] == "NOT_DELETED"
+    assert "1 resource(s) of demo are left:" in answer["cause"]
+    assert "service web: AccessDenied" in answer["cause"]
+    record = account.records.find("demo")
+    assert record is not None
+    assert record.status is Status.NOT_DELETED
+    again = lease.timestamp(account.now() + TRY_AGAIN_AFTER)
+    assert record.expires_at == again
+    armed = account.client("scheduler").get_schedule(
+        Name="demo-expiry", GroupName=EXPIRY.schedule_group
+    )
+    assert armed["ScheduleExpression"] == f"at({again.removesuffix('Z')})"
+    assert json.loads(armed["Target"]["Input"])["expiresAt"] == again
+
+
+def test_a_schedule_that_fired_is_made_again(account: BivouacAccount) -> None:
+    """W03: what is left must not be left for ever."""
+    deleting(account, armed=False)
+    written(account, DENIED, look=STILL_THERE)
+    assert scheduled(account) == ["demo-expiry"]
+
+
+def test_what_the_last_look_found_is_left(account: BivouacAccount) -> None:
+    """Promise 2: a step's word does not count against the last look."""
+    deleting(account)
+    answer = written(account, item("web"), look=STILL_THERE)
+    assert answer["complete"] is False
+    assert outcomes(answer["receipt"])["service", "web"] == "FAILED"
+
+
+def test_a_look_that_failed_is_never_a_clean_one(account: BivouacAccount) -> None:
+    """Promise 2, D17."""
+    deleting(account)
+    answer = written(account, item("web"), look={"Error": "AccessDeniedError", "Cause": "no"})
+    assert answer["complete"] is False
+    assert "the last look failed: AccessDeniedError: no" in answer["cause"]
+
+
+def test_two_clean_looks_overrule_a_failure_on_the_way(account: BivouacAccount) -> None:
+    """D17: denied first, gone in the end."""
+    deleting(account)
+    answer = written(account, DENIED, look=CLEAN)
+    assert answer["complete"] is True
+    assert outcomes(answer["receipt"])["service", "web"] == "ALREADY_GONE"
+
+
+def test_a_long_list_of_failures_fits_a_cause(account: BivouacAccount) -> None:
+    """W08."""
+    deleting(account)
+    many = [item(f"web-{n}", "FAILED", reason="x" * 400) for n in range(CAUSE_ITEMS * 4)]
+    answer = written(account, *many, look={**CLEAN, "left": many})
+    assert answer["cause"].startswith("200 resource(s) of demo are left:")
+    assert len(answer["cause"]) < 32_768
+
+
+def test_it_is_written_again_in_the_same_words(account: BivouacAccount) -> None:
+    deleting(account, armed=False)
+    assert written(account, item("web")) == written(account, item("web"))
+
+
+def test_a_superseded_deletion_writes_nothing(account: BivouacAccount) -> None:
+    """W17."""
+    account.holds(account.planned(environment()), generation=2, status=Status.CREATING)
+    account.forget_calls()
+    with pytest.raises(errors.SupersededError):
+        written(account)
+    assert account.mutating_calls == []
+
+
+def test_it_answers_as_a_function(account: BivouacAccount) -> None:
+    deleting(account)
+    event = {
+        "environment": "demo",
+        "generation": 1,
+        "services": {"items": []},
+        "removed": {},
+        "look": CLEAN,
+    }
+    assert account.invoke("write_receipt", event)["complete"] is True
