@@ -87,6 +87,12 @@ class TestEveryStatement:
             if TAGGED_WHEN_CHANGED.fullmatch(action) and not statement.is_unscoped:
                 assert condition_keys(statement) & tags, action
 
+    def test_it_makes_nothing_ours_by_tagging_it(self, statement: Statement) -> None:
+        """D18: tags are given when something is made, and to what has them already."""
+        if "ecs:TagResource" in statement.actions:
+            needed = {"ecs:CreateAction", "aws:ResourceTag/bivouac:stack"}
+            assert condition_keys(statement) & needed
+
     def test_it_makes_only_what_carries_our_tag(self, statement: Statement) -> None:
         for action in statement.actions:
             if re.fullmatch(r"ecs:(Create\w+|RegisterTaskDefinition)", action):
