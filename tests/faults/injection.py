@@ -41,8 +41,8 @@ class Fault(Enum):
     DENIED = "AccessDeniedException"
 
 
-ON_READS = (Fault.THROTTLED, Fault.KILLED)
-"""A read has no effect that could be lost: it fails in the step, or the step ends there."""
+ON_READS = (Fault.THROTTLED,)
+"""A read has no effect that could be lost: whatever hits it, the step ends and is repeated."""
 ON_CHANGES = (
     Fault.THROTTLED,
     Fault.UNAVAILABLE,
@@ -57,7 +57,11 @@ def kinds(call: str) -> tuple[Fault, ...]:
     """The faults that can hit a call such as "ecs:CreateService"."""
     if call in ("ecs:CreateService", "ecs:UpdateService"):
         return (*ON_CHANGES, Fault.WRAPPED_THROTTLE)
-    return ON_READS if call.split(":")[1].startswith(READ_ONLY) else ON_CHANGES
+    return ON_READS if only_reads(call) else ON_CHANGES
+
+
+def only_reads(call: str) -> bool:
+    return call.split(":")[1].startswith(READ_ONLY)
 
 
 @dataclass

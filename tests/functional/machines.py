@@ -51,6 +51,7 @@ class Machines:
     account: BivouacAccount
     before_step: Callable[[str], None] = lambda step: None
     """Told the function's name before each call of it."""
+    retried: tuple[type[BaseException], ...] = RETRIED
 
     def _step(self, function: str, event: Event) -> Event:
         """One Task state with its Retry."""
@@ -58,7 +59,7 @@ class Machines:
             self.before_step(function)
             try:
                 return self.account.invoke(function, event)
-            except RETRIED:
+            except self.retried:
                 if attempt == ATTEMPTS:
                     raise
                 self.account.pass_time(attempt)

@@ -49,7 +49,7 @@ def test_revisions_are_deregistered_and_deleted_and_said_to_be_deleting(
     assert outcomes(answer) == dict.fromkeys(named(1, 2), "DELETING")
     client = account.client("ecs")
     for status in ("ACTIVE", "INACTIVE"):
-        assert ecs.revisions(client, "bivouac-demo--web", status) == []  # type: ignore[arg-type]
+        assert ecs.revisions(client, "bivouac-demo--web", status) == []
 
 
 def test_a_second_delete_changes_nothing_and_says_the_same(account: BivouacAccount) -> None:

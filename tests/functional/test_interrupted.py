@@ -12,15 +12,44 @@ from typing import Any
 
 import pytest
 
-from tests.faults.injection import ON_CHANGES, Fault, Injection, at, injected, kinds
+from bivouac import errors
+from tests.faults.injection import (
+    ON_CHANGES,
+    ON_READS,
+    Fault,
+    Injection,
+    at,
+    injected,
+    kinds,
+    only_reads,
+)
 from tests.functional.account import BivouacAccount, bivouac_account
 from tests.functional.inventory import Inventory, foreign_neighbours, inventory
-from tests.functional.machines import CREATE_STEPS, DELETE_STEPS, Machines, outcomes
+from tests.functional.machines import (
+    CREATE_STEPS,
+    DELETE_STEPS,
+    FunctionKilledError,
+    Machines,
+    outcomes,
+)
 from tests.requests import environment
 
 REQUEST = environment()
 DELETION = {"environment": "demo", "reason": "asked for"}
-FAULTS = (*ON_CHANGES, Fault.WRAPPED_THROTTLE)
+READING_STEPS = {"check_request", "check_services", "look_for_leftovers"}
+
+
+def cases(steps: tuple[str, ...]) -> list[Any]:
+    """Each step with each kind of fault that can hit one of its calls."""
+    return [
+        pytest.param(step, fault, id=f"{step}-{fault.name}")
+        for step in steps
+        for fault in (ON_READS if step in READING_STEPS else ON_CHANGES)
+    ] + [
+        pytest.param(step, Fault.WRAPPED_THROTTLE, id=f"{step}-WRAPPED_THROTTLE")
+        for step in steps
+        if step == "create_service"
+    ]
 
 
 @dataclass
@@ -96,11 +125,12 @@ def test_an_undisturbed_run_makes_one_of_each_and_takes_away_all_of_it() -> None
 def disturbances(step: str, fault: Fault, deletes: bool) -> list[tuple[int, str]]:
     """The calls of a step that the fault can hit."""
     calls = undisturbed()[deletes].calls[step]
-    return [(number, call) for number, call in calls if fault in kinds(call)]
+    found = [(number, call) for number, call in calls if fault in kinds(call)]
+    assert found, f"nothing in {step} can be hit by {fault.value}"
+    return found
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-@pytest.mark.parametrize("step", CREATE_STEPS)
+@pytest.mark.parametrize(("step", "fault"), cases(CREATE_STEPS))
 def test_a_create_interrupted_at_any_call_ends_as_if_nothing_had_happened(
     step: str, fault: Fault
 ) -> None:
@@ -117,8 +147,7 @@ def test_a_create_interrupted_at_any_call_ends_as_if_nothing_had_happened(
             assert done.output["status"] == "READY", where
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-@pytest.mark.parametrize("step", DELETE_STEPS)
+@pytest.mark.parametrize(("step", "fault"), cases(DELETE_STEPS))
 def test_a_delete_interrupted_at_any_call_leaves_nothing_of_ours_and_all_that_is_foreign(
     step: str, fault: Fault
 ) -> None:
@@ -137,3 +166,53 @@ def test_a_delete_interrupted_at_any_call_leaves_nothing_of_ours_and_all_that_is
             assert (
                 outcomes(done.output["receipt"]).keys() == outcomes(wanted.output["receipt"]).keys()
             ), where
+
+
+def dies_in_a_create(account: BivouacAccount, number: int) -> None:
+    """A create whose execution is gone for good after its call of that number."""
+    foreign_neighbours(account)
+    account.forget_calls()
+    killed = injected(Injection(account, Fault.KILLED, at(number)))
+    with killed, pytest.raises(FunctionKilledError):
+        Machines(account, retried=errors.RETRIED).create(REQUEST)
+    account.forget_calls()
+
+
+def without_records(left: Inventory) -> Inventory:
+    return {kind: lines for kind, lines in left.items() if kind != "records"}
+
+
+CHANGING_STEPS = [step for step in CREATE_STEPS if step not in READING_STEPS]
+"""A create that dies after a read has left what it left after the last change before it."""
+
+
+def changes(step: str) -> list[tuple[int, str]]:
+    found = [(n, call) for n, call in undisturbed()[0].calls[step] if not only_reads(call)]
+    assert found, f"{step} changes nothing"
+    return found
+
+
+@pytest.mark.parametrize("step", CHANGING_STEPS)
+def test_a_create_that_died_after_any_change_is_repaired_by_starting_again(step: str) -> None:
+    """W14, W17, promise 5: another execution, another generation, and nothing twice."""
+    created = undisturbed()[0]
+    for number, call in changes(step):
+        with bivouac_account() as account:
+            dies_in_a_create(account, number)
+            Machines(account).create(REQUEST, name="second")
+            left, where = inventory(account), f"died after call {number} of {step}: {call}"
+            assert without_records(left) == without_records(created.left), where
+            assert left["records"] == ["demo 2 READY"], where
+
+
+@pytest.mark.parametrize("step", CHANGING_STEPS)
+def test_a_create_that_died_after_any_change_is_taken_away_as_a_whole(step: str) -> None:
+    """D14, D18, W13, promise 2: half of an environment is deleted like a whole one."""
+    deleted = undisturbed()[1]
+    for number, call in changes(step):
+        with bivouac_account() as account:
+            dies_in_a_create(account, number)
+            complete = Machines(account).delete(DELETION)["complete"]
+            left, where = inventory(account), f"died after call {number} of {step}: {call}"
+            assert complete, where
+            assert left == deleted.left, where
