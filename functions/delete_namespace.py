@@ -34,8 +34,8 @@ def delete_namespace(
 ) -> Event:
     """The step's answer, with the operation to look at next time.
 
-    A running operation is looked at instead of asking again: once the namespace is gone, a role that
-    is bound to its tags is denied, not told that there is nothing (AccessDenied instead of N12)."""
+    A running operation is looked at instead of asking again: once the namespace is gone, a role
+    that is bound to its tags is denied, not told that it is gone (AccessDenied instead of N12)."""
     name = deletion.blueprint.namespace
     with deletion.looking(KIND, name):
         if operation_id and _runs(deletion, name, operation_id, client):
