@@ -6,9 +6,10 @@ updated; CreateCluster with other arguments is never sent to it (C03).
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bivouac import naming, pace
+from bivouac import lease, naming, pace
 from bivouac.aws import clients, ecs
 from bivouac.aws.faults import translated
 from bivouac.aws.records import Records
@@ -72,4 +73,11 @@ def handler(event: Event) -> Event:
     blueprint = Records(clients.dynamodb(), stack.table_name).held(
         event["environment"], event["generation"]
     )
-    return create_cluster(blueprint, clients.ecs())
+    return pace.patient(
+        create_cluster(blueprint, clients.ecs()),
+        lease.seconds_since(event["openedAt"], datetime.now(UTC)),
+        blueprint.ready_seconds,
+        ClusterFailedError(
+            f"cluster {blueprint.cluster['clusterName']}: not ACTIVE within timeouts.ready"
+        ),
+    )

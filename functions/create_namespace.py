@@ -6,9 +6,10 @@ is sent again answer with the operation that it started (N01, N02).
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bivouac import naming, pace
+from bivouac import lease, naming, pace
 from bivouac.aws import clients, cloudmap
 from bivouac.aws.faults import duplicate_operation, translated
 from bivouac.aws.records import Records
@@ -100,6 +101,15 @@ def handler(event: Event) -> Event:
     blueprint = Records(clients.dynamodb(), stack.table_name).held(
         event["environment"], event["generation"]
     )
-    return create_namespace(
+    answer = create_namespace(
         blueprint, event["generation"], event["operationId"], clients.servicediscovery()
+    )
+    return pace.patient(
+        answer,
+        lease.seconds_since(event["openedAt"], datetime.now(UTC)),
+        blueprint.ready_seconds,
+        NamespaceFailedError(
+            f"namespace {blueprint.namespace}: not there within timeouts.ready; the operation was "
+            f"{answer['operationId']}"
+        ),
     )

@@ -61,7 +61,7 @@ def open_environment(
             expires_at=lease.timestamp(ends),
             settle=settle,
         )
-        records.take(taken, record)
+        records.take(taken, record, forget=("failure", "proof", "receipt"))
         if decision.stop:
             executions.stop(stepfunctions, decision.stop, f"superseded by {execution}")
     elif record:

@@ -36,7 +36,7 @@ class Deletion:
     def from_event(
         cls, blueprint: Blueprint, event: dict[str, Any], now: datetime, wait_seconds: int
     ) -> Deletion:
-        waited = (now - lease.moment(event["closedAt"])).total_seconds()
+        waited = lease.seconds_since(event["closedAt"], now)
         return cls(blueprint, items_from_json(event["items"]), wait_seconds, waited)
 
     def owned(self, tags: dict[str, str]) -> bool:

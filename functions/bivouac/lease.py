@@ -30,6 +30,11 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def seconds_since(text: str, now: datetime) -> float:
+    """Seconds from an ISO 8601 timestamp until `now`."""
+    return (now - moment(text)).total_seconds()
+
+
 def moment(text: str) -> datetime:
     """The moment of an ISO 8601 timestamp with an offset or Z. Raises ValueError otherwise."""
     parsed = datetime.fromisoformat(text)

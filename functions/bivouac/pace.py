@@ -8,6 +8,7 @@ with the time waited already, so that a long wait costs little.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 BY_TASK_STATUS = {"PROVISIONING": 4, "PENDING": 2, "ACTIVATING": 1, "RUNNING": 1}
 NO_TASK_YET = 4
@@ -30,5 +31,18 @@ def before_next_look(waited_seconds: float, task_statuses: Iterable[str]) -> int
 
 
 def while_it_goes(shortest: int, waited_seconds: float) -> int:
-    """The pause until what is being deleted is looked at again."""
+    """The pause until what is being made or deleted is looked at again."""
     return max(shortest, min(LONGEST, round(waited_seconds * SHARE)))
+
+
+def patient(
+    answer: dict[str, Any], waited_seconds: float, limit_seconds: float, gave_up: Exception
+) -> dict[str, Any]:
+    """A step's answer; where it says IN_PROGRESS, with the pause until the next look.
+
+    Raises `gave_up` once the limit is over, because no wait may be without an end (W07)."""
+    if answer["status"] != "IN_PROGRESS":
+        return answer
+    if waited_seconds > limit_seconds:
+        raise gave_up
+    return {**answer, "waitSeconds": while_it_goes(OPERATION, waited_seconds)}

@@ -81,11 +81,12 @@ class Machines:
         arn = execution(name)
         opened = self._until_open({**checked, "execution": arn})
         held = {key: opened[key] for key in ("environment", "generation")}
+        opening = {**held, "openedAt": opened["openedAt"]}
         namespace = self._until(
-            "create_namespace", {**held, "operationId": None}, ("READY",), "operationId"
+            "create_namespace", {**opening, "operationId": None}, ("READY",), "operationId"
         )
         held_in = {**held, "namespaceArn": namespace["arn"]}
-        self._until("create_cluster", held, ("READY",))
+        self._until("create_cluster", opening, ("READY",))
         self._step("create_log_groups", held)
         services = []
         for service in opened["services"]:

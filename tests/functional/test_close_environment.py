@@ -184,3 +184,15 @@ def test_all_problems_of_a_request_are_told_at_once(account: BivouacAccount) -> 
     with pytest.raises(errors.InvalidRequestError) as caught:
         closed(account, {"environment": "X", "force": 1, "generation": "a", "expiresAt": "b"})
     assert len(caught.value.problems) == 4
+
+
+def test_why_a_create_failed_is_kept_through_the_deletion(account: BivouacAccount) -> None:
+    """H22: ECS forgets stopped tasks after an hour; the record must not."""
+    held(account, Status.CREATING)
+    account.records.finish("demo", 1, Status.FAILED, failure={"cause": "the image is not there"})
+    closed(account)
+    item = account.client("dynamodb").get_item(
+        TableName=account.records.table_name, Key={"environment": {"S": "demo"}}
+    )["Item"]
+    assert item["status"]["S"] == "DELETING"
+    assert "the image is not there" in item["failure"]["S"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
 import pytest
 from create_cluster import create_cluster
 
-from bivouac import errors
+from bivouac import errors, lease
 from bivouac.aws import ecs
 from bivouac.blueprint import create_cluster_arguments, from_ecs_tags
 from tests.functional.account import BivouacAccount
@@ -126,7 +127,8 @@ def test_it_answers_as_a_function_and_a_superseded_one_makes_nothing(
 ) -> None:
     """W17."""
     account.holds(account.planned(environment()))
-    event = {"environment": "demo", "generation": 1}
+    opened_at = lease.timestamp(datetime.now(UTC))
+    event = {"environment": "demo", "generation": 1, "openedAt": opened_at}
     assert account.invoke("create_cluster", event)["status"] in ("READY", "IN_PROGRESS")
     account.forget_calls()
     with pytest.raises(errors.SupersededError):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
 
 import pytest
 from create_namespace import create_namespace
 
-from bivouac import errors
+from bivouac import errors, lease
 from bivouac.aws import cloudmap
 from tests.functional.account import BivouacAccount, small_pages
 from tests.requests import environment
@@ -140,7 +141,27 @@ def test_a_superseded_create_makes_nothing(account: BivouacAccount) -> None:
     assert account.changes == []
 
 
+def opened(seconds_ago: float) -> dict[str, Any]:
+    """The state's input in an environment that was opened so long ago."""
+    moment = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+    return {
+        "environment": "demo",
+        "generation": 1,
+        "operationId": None,
+        "openedAt": lease.timestamp(moment),
+    }
+
+
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()))
-    event = {"environment": "demo", "generation": 1, "operationId": None}
-    assert account.invoke("create_namespace", event)["status"] == "IN_PROGRESS"
+    assert account.invoke("create_namespace", opened(0))["status"] == "IN_PROGRESS"
+
+
+def test_it_looks_ever_more_rarely_and_gives_up_in_the_end(account: BivouacAccount) -> None:
+    """W07: an operation that never ends must not fill the history."""
+    account.holds(account.planned(environment(timeouts={"ready": "10m"})))
+    early = account.invoke("create_namespace", opened(1))["waitSeconds"]
+    late = account.invoke("create_namespace", opened(590))["waitSeconds"]
+    assert early == 1 < late
+    with pytest.raises(errors.NamespaceFailedError, match="within timeouts.ready"):
+        account.invoke("create_namespace", opened(601))

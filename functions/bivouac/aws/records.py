@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -53,25 +54,36 @@ class Records:
             )
         return Blueprint.from_json(json.loads(record.blueprint))
 
-    def take(self, taken: Record, before: Record | None) -> None:
+    def take(self, taken: Record, before: Record | None, forget: Sequence[str] = ()) -> None:
         """Write `taken` unless another execution came first.
 
-        Raises NotYetConsistentError then, so that the machine looks again."""
+        What earlier executions found stays (H22), but for the details named in `forget`.
+        Raises NotYetConsistentError if another came first, so that the machine looks again."""
+        content: dict[str, Any] = {
+            "generation": {"N": str(taken.generation)},
+            "status": {"S": taken.status},
+            "execution": {"S": taken.execution},
+            "requestHash": {"S": taken.request_hash},
+            "blueprint": {"S": taken.blueprint},
+            "expiresAt": {"S": taken.expires_at},
+            "settle": {"BOOL": taken.settle},
+        }
+        update = "SET " + ", ".join(f"#{name} = :{name}" for name in content)
+        if forget:
+            update += " REMOVE " + ", ".join(f"#{name}" for name in forget)
+        condition, values = _unchanged_since(before)
         with translated(f"record of {taken.environment}"):
             try:
-                self.client.put_item(
+                self.client.update_item(
                     TableName=self.table_name,
-                    Item={
-                        "environment": {"S": taken.environment},
-                        "generation": {"N": str(taken.generation)},
-                        "status": {"S": taken.status},
-                        "execution": {"S": taken.execution},
-                        "requestHash": {"S": taken.request_hash},
-                        "blueprint": {"S": taken.blueprint},
-                        "expiresAt": {"S": taken.expires_at},
-                        "settle": {"BOOL": taken.settle},
+                    Key={"environment": {"S": taken.environment}},
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames={f"#{name}": name for name in (*content, *forget)},
+                    ExpressionAttributeValues={
+                        **{f":{name}": value for name, value in content.items()},
+                        **values,
                     },
-                    **_unchanged_since(before),
                 )
             except self.client.exceptions.ConditionalCheckFailedException:
                 raise errors.NotYetConsistentError(
@@ -117,15 +129,11 @@ class Records:
                 ) from None
 
 
-def _unchanged_since(before: Record | None) -> dict[str, Any]:
-    """The condition that nobody wrote the record after `before` was read."""
+def _unchanged_since(before: Record | None) -> tuple[str, dict[str, Any]]:
+    """The condition that nobody wrote the record after `before` was read, and its values."""
     if before is None:
-        return {"ConditionExpression": "attribute_not_exists(environment)"}
-    return {
-        "ConditionExpression": "generation = :generation AND #status = :status",
-        "ExpressionAttributeNames": {"#status": "status"},
-        "ExpressionAttributeValues": {
-            ":generation": {"N": str(before.generation)},
-            ":status": {"S": before.status},
-        },
+        return "attribute_not_exists(#generation)", {}
+    return "#generation = :generationBefore AND #status = :statusBefore", {
+        ":generationBefore": {"N": str(before.generation)},
+        ":statusBefore": {"S": before.status},
     }
