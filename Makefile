@@ -61,6 +61,7 @@ lock: .venv/installed ## Move the locked dependencies to their newest versions
 	$(UV_LOCK) -o requirements/uv.txt requirements/uv.in
 	$(UV_LOCK) -o functions/requirements.txt requirements/functions.in
 	$(UV_LOCK) -o requirements/cold_start.txt requirements/cold_start.in
+	$(UV_LOCK) -o requirements/cold_start_baseline.txt requirements/cold_start_baseline.in
 	$(UV_LOCK) -o requirements/dev.txt requirements/dev.in
 	$(UV_LOCK) -o requirements/sam.txt requirements/sam.in
 

@@ -36,6 +36,8 @@ FUNCTIONS = PROJECT / "functions"
 RESULT = PROJECT / ".local" / "bench" / "cold_start.json"
 
 BASELINE = "boto3_clients"
+BASELINE_LOCK = PROJECT / "requirements" / "cold_start_baseline.txt"
+"""The functions ship botocore without boto3; the baseline needs both."""
 BASELINE_SERVICES = ("ecs", "servicediscovery")
 ALLOWED_RATIO = 1.3
 EXCEPTED = frozenset({"check_request"})
@@ -80,11 +82,13 @@ def make_task_root(directory: Path) -> dict[str, tuple[str, ...]]:
         FUNCTIONS, directory, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
     )
     uv = Path(sys.executable).with_name("uv")
-    lock = FUNCTIONS / "requirements.txt"
+    locks = (FUNCTIONS / "requirements.txt", BASELINE_LOCK)
     options = ["--quiet", "--no-deps", "--require-hashes", "--python", sys.executable]
-    subprocess.run(
-        [uv, "pip", "install", *options, "--target", directory, "--requirement", lock], check=True
-    )
+    for lock in locks:
+        subprocess.run(
+            [uv, "pip", "install", *options, "--target", directory, "--requirement", lock],
+            check=True,
+        )
     services: dict[str, tuple[str, ...]] = {BASELINE: BASELINE_SERVICES}
     _write_start(
         directory,
