@@ -353,14 +353,13 @@ class TestContainers:
     def test_a_container_cannot_change_the_machine_s_files(
         self, isolated: ProcessRuntime, tmp_path: Path
     ) -> None:
-        home = Path(__file__).parent
-        script = (
-            f"touch {home}/intruder || echo refused; touch /tmp/$$ && rm /tmp/$$ && echo written"
-        )
+        # Nothing below /tmp: that is writable, and the project may lie there.
+        intruder = Path("/etc/bivouac-intruder")
+        script = f"touch {intruder} || echo refused; touch /tmp/$$ && rm /tmp/$$ && echo written"
         witness = started(isolated, task(1, container(shell=f"{script}; sleep 60")))
         witness.sees_line(APP_LOG, "refused")
         witness.sees_line(APP_LOG, "written")
-        assert not (home / "intruder").exists()
+        assert not intruder.exists()
 
     def test_a_stand_in_says_that_it_ignores_the_command(self, runtime: ProcessRuntime) -> None:
         overridden = task(1, replace(container(), command=("nginx", "-g", "daemon off;")))
