@@ -112,8 +112,10 @@ class Execution(moto_execution.Execution):
     exec_status: ExecutionStatus
 
     def start(self) -> None:
-        super().start()
+        # Told before its thread begins, which may have ended a moment later.
+        self.exec_status = ExecutionStatus.RUNNING
         self.changed(self)
+        super().start()
 
     def stop(self, stop_date: datetime, error: str | None, cause: str | None) -> None:
         """ABORTED from this moment; what runs in the meantime has no effect on the execution."""
