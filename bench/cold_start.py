@@ -60,18 +60,17 @@ class Measured:
 
 
 def clients_of(function: Path) -> tuple[str, ...]:
-    """The services whose clients the function's module asks `bivouac.aws.clients` for."""
-    tree = ast.parse(function.read_text(encoding="utf-8"))
-    return tuple(
-        dict.fromkeys(
-            node.func.attr
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and isinstance(node.func.value, ast.Name)
-            and node.func.value.id == "clients"
-        )
-    )
+    """The services whose clients the function's module asks `bivouac.aws.clients` for.
+
+    `bivouac.aws.holding` reads the record, with a DynamoDB client."""
+    found: dict[str, None] = {}
+    for node in ast.walk(ast.parse(function.read_text(encoding="utf-8"))):
+        match node:
+            case ast.ImportFrom(module="bivouac.aws.holding"):
+                found["dynamodb"] = None
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="clients"), attr=service)):
+                found[service] = None
+    return tuple(found)
 
 
 def make_task_root(directory: Path) -> dict[str, tuple[str, ...]]:

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from bivouac import checks, diagnosis, lease, pace
 from bivouac.aws import clients, cloudmap, network
+from bivouac.aws.holding import held
 from bivouac.aws.observation import observe
-from bivouac.aws.records import Records
 from bivouac.blueprint import Blueprint
 from bivouac.checks import Check, Expected, Observed, Outcome
 from bivouac.observability import Event, step
-from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
@@ -141,10 +140,7 @@ def _targets(
 
 @step
 def handler(event: Event) -> Event:
-    stack = StackSettings.from_env()
-    blueprint = Records(clients.dynamodb(), stack.table_name).held(
-        event["environment"], event["generation"]
-    )
+    blueprint = held(event)
     return check_services(
         blueprint,
         [

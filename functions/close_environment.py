@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bivouac import lease, naming, pace
 from bivouac.aws import clients, executions
+from bivouac.aws.holding import records
 from bivouac.aws.records import Records
 from bivouac.errors import InvalidRequestError
 from bivouac.observability import Event, logger, step
@@ -125,6 +126,6 @@ def handler(event: Event) -> Event:
         event,
         datetime.now(UTC),
         stack.settle_seconds,
-        Records(clients.dynamodb(), stack.table_name),
+        records(),
         clients.stepfunctions(),
     )

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 from bivouac import lease, naming, pace
 from bivouac.aws import clients, ecs
 from bivouac.aws.faults import translated
-from bivouac.aws.records import Records
+from bivouac.aws.holding import held
 from bivouac.blueprint import Blueprint, create_cluster_arguments, from_ecs_tags
 from bivouac.errors import ClusterFailedError
 from bivouac.observability import Event, step
 from bivouac.preflight import require_owned
-from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
@@ -69,10 +68,7 @@ def _answer(cluster: dict[str, Any]) -> Event:
 
 @step
 def handler(event: Event) -> Event:
-    stack = StackSettings.from_env()
-    blueprint = Records(clients.dynamodb(), stack.table_name).held(
-        event["environment"], event["generation"]
-    )
+    blueprint = held(event)
     return pace.patient(
         create_cluster(blueprint, clients.ecs()),
         lease.seconds_since(event["openedAt"], datetime.now(UTC)),

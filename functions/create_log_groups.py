@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from bivouac import naming
 from bivouac.aws import clients, loggroups
 from bivouac.aws.faults import translated
-from bivouac.aws.records import Records
+from bivouac.aws.holding import held
 from bivouac.blueprint import Blueprint
 from bivouac.errors import NotYetConsistentError
 from bivouac.observability import Event, step
 from bivouac.preflight import require_owned
-from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
@@ -56,8 +55,5 @@ def _create(blueprint: Blueprint, name: str, client: CloudWatchLogsClient) -> No
 
 @step
 def handler(event: Event) -> Event:
-    stack = StackSettings.from_env()
-    blueprint = Records(clients.dynamodb(), stack.table_name).held(
-        event["environment"], event["generation"]
-    )
+    blueprint = held(event)
     return create_log_groups(blueprint, int(os.environ["LOG_RETENTION_DAYS"]), clients.logs())

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 from bivouac import lease, naming, pace
 from bivouac.aws import clients, cloudmap
 from bivouac.aws.faults import duplicate_operation, translated
-from bivouac.aws.records import Records
+from bivouac.aws.holding import held
 from bivouac.blueprint import Blueprint, cloud_map_tags
 from bivouac.errors import NamespaceFailedError, NotYetConsistentError
 from bivouac.observability import Event, step
 from bivouac.preflight import require_owned
-from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
     from types_boto3_servicediscovery import ServiceDiscoveryClient
@@ -97,10 +96,7 @@ def _in_progress(operation_id: str | None) -> Event:
 
 @step
 def handler(event: Event) -> Event:
-    stack = StackSettings.from_env()
-    blueprint = Records(clients.dynamodb(), stack.table_name).held(
-        event["environment"], event["generation"]
-    )
+    blueprint = held(event)
     answer = create_namespace(
         blueprint, event["generation"], event["operationId"], clients.servicediscovery()
     )

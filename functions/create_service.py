@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bivouac import naming
 from bivouac.aws import clients, ecs
 from bivouac.aws.faults import translated
-from bivouac.aws.records import Records
+from bivouac.aws.holding import held
 from bivouac.blueprint import (
     Blueprint,
     create_service_arguments,
@@ -25,7 +25,6 @@ from bivouac.checks import primary_deployment
 from bivouac.errors import NotYetConsistentError, ServiceDrainingError
 from bivouac.observability import Event, step
 from bivouac.preflight import require_owned
-from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
@@ -77,10 +76,7 @@ def _answer(service: dict[str, Any], task_definition_arn: str) -> Event:
 
 @step
 def handler(event: Event) -> Event:
-    stack = StackSettings.from_env()
-    blueprint = Records(clients.dynamodb(), stack.table_name).held(
-        event["environment"], event["generation"]
-    )
+    blueprint = held(event)
     return create_service(
         blueprint,
         event["generation"],

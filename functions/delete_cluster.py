@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from bivouac import pace
 from bivouac.aws import clients, ecs
 from bivouac.aws.faults import translated
-from bivouac.aws.records import Records
+from bivouac.aws.holding import held
 from bivouac.blueprint import from_ecs_tags
 from bivouac.deletion import Deletion
 from bivouac.observability import Event, step
 from bivouac.receipt import Outcome
-from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
@@ -70,9 +69,5 @@ def _delete(deletion: Deletion, name: str, client: ECSClient) -> None:
 
 @step
 def handler(event: Event) -> Event:
-    stack = StackSettings.from_env()
-    blueprint = Records(clients.dynamodb(), stack.table_name).held(
-        event["environment"], event["generation"]
-    )
-    deletion = Deletion.from_event(blueprint, event, datetime.now(UTC), pace.DRAIN)
+    deletion = Deletion.from_event(held(event), event, datetime.now(UTC), pace.DRAIN)
     return delete_cluster(deletion, clients.ecs())

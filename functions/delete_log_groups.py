@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 from bivouac import naming, pace
 from bivouac.aws import clients, loggroups
 from bivouac.aws.faults import translated
-from bivouac.aws.records import Records
+from bivouac.aws.holding import held
 from bivouac.deletion import Deletion
 from bivouac.observability import Event, step
 from bivouac.receipt import Outcome
-from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
@@ -56,9 +55,5 @@ def _delete(
 
 @step
 def handler(event: Event) -> Event:
-    stack = StackSettings.from_env()
-    blueprint = Records(clients.dynamodb(), stack.table_name).held(
-        event["environment"], event["generation"]
-    )
-    deletion = Deletion.from_event(blueprint, event, datetime.now(UTC), pace.OPERATION)
+    deletion = Deletion.from_event(held(event), event, datetime.now(UTC), pace.OPERATION)
     return delete_log_groups(deletion, clients.logs())

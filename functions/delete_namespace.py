@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 from bivouac import pace
 from bivouac.aws import clients, cloudmap
 from bivouac.aws.faults import duplicate_operation, translated
-from bivouac.aws.records import Records
+from bivouac.aws.holding import held
 from bivouac.deletion import Deletion
 from bivouac.observability import Event, step
 from bivouac.receipt import Outcome
-from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
     from types_boto3_servicediscovery import ServiceDiscoveryClient
@@ -139,9 +138,5 @@ def _delete(
 
 @step
 def handler(event: Event) -> Event:
-    stack = StackSettings.from_env()
-    blueprint = Records(clients.dynamodb(), stack.table_name).held(
-        event["environment"], event["generation"]
-    )
-    deletion = Deletion.from_event(blueprint, event, datetime.now(UTC), pace.OPERATION)
+    deletion = Deletion.from_event(held(event), event, datetime.now(UTC), pace.OPERATION)
     return delete_namespace(deletion, event["operationId"], clients.servicediscovery())

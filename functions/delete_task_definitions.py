@@ -14,11 +14,10 @@ from bivouac import naming, pace
 from bivouac.aws import clients, ecs
 from bivouac.aws.batches import batches
 from bivouac.aws.faults import translated
-from bivouac.aws.records import Records
+from bivouac.aws.holding import held
 from bivouac.deletion import Deletion
 from bivouac.observability import Event, step
 from bivouac.receipt import Outcome
-from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
@@ -74,9 +73,5 @@ def _name(arn: str) -> str:
 
 @step
 def handler(event: Event) -> Event:
-    stack = StackSettings.from_env()
-    blueprint = Records(clients.dynamodb(), stack.table_name).held(
-        event["environment"], event["generation"]
-    )
-    deletion = Deletion.from_event(blueprint, event, datetime.now(UTC), pace.OPERATION)
+    deletion = Deletion.from_event(held(event), event, datetime.now(UTC), pace.OPERATION)
     return delete_task_definitions(deletion, clients.ecs())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bivouac import diagnosis
 from bivouac.aws import clients, loggroups
+from bivouac.aws.holding import records
 from bivouac.aws.records import Records
 from bivouac.blueprint import Blueprint
 from bivouac.checks import Outcome
@@ -18,7 +19,6 @@ from bivouac.diagnosis import Category, Verdict
 from bivouac.errors import BivouacError, SupersededError
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
 from bivouac.record import Status
-from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
@@ -101,9 +101,8 @@ def _read_lines(blueprint: Blueprint, verdict: Verdict, logs: CloudWatchLogsClie
 
 @step
 def handler(event: Event) -> Event:
-    stack = StackSettings.from_env()
     return diagnose_failure(
         event,
-        Records(clients.dynamodb(), stack.table_name),
+        records(),
         clients.logs(),
     )

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from bivouac import naming, pace
 from bivouac.aws import clients, cloudmap, ecs, loggroups
-from bivouac.aws.records import Records
+from bivouac.aws.holding import held
 from bivouac.blueprint import Blueprint, from_ecs_tags
 from bivouac.observability import Event, step
 from bivouac.receipt import Item, Outcome
-from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
@@ -105,10 +104,7 @@ def _owned(blueprint: Blueprint, tags: dict[str, str]) -> bool:
 
 @step
 def handler(event: Event) -> Event:
-    stack = StackSettings.from_env()
-    blueprint = Records(clients.dynamodb(), stack.table_name).held(
-        event["environment"], event["generation"]
-    )
+    blueprint = held(event)
     return look_for_leftovers(
         blueprint, event["look"], clients.ecs(), clients.servicediscovery(), clients.logs()
     )

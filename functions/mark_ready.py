@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from bivouac.aws import clients
+from bivouac.aws.holding import records
 from bivouac.aws.records import Records
 from bivouac.checks import Outcome
 from bivouac.errors import NotProvenError
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.record import Status
-from bivouac.settings import StackSettings
 
 
 def mark_ready(event: Event, records: Records) -> Event:
@@ -56,5 +55,4 @@ def mark_ready(event: Event, records: Records) -> Event:
 
 @step
 def handler(event: Event) -> Event:
-    stack = StackSettings.from_env()
-    return mark_ready(event, Records(clients.dynamodb(), stack.table_name))
+    return mark_ready(event, records())

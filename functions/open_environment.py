@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bivouac import lease, pace
 from bivouac.aws import clients, executions, schedules
+from bivouac.aws.holding import records
 from bivouac.aws.records import Records
 from bivouac.blueprint import Blueprint
 from bivouac.observability import Event, step
@@ -93,7 +94,7 @@ def handler(event: Event) -> Event:
         event,
         datetime.now(UTC),
         stack.settle_seconds,
-        Records(clients.dynamodb(), stack.table_name),
+        records(),
         ExpirySettings.from_env(),
         clients.scheduler(),
         clients.stepfunctions(),

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from bivouac import naming
 from bivouac.aws import clients, ecs
 from bivouac.aws.faults import translated
-from bivouac.aws.records import Records
+from bivouac.aws.holding import held
 from bivouac.blueprint import Blueprint, from_ecs_tags, register_task_definition_arguments
 from bivouac.errors import RefusedByAwsError
 from bivouac.observability import Event, step
 from bivouac.preflight import require_owned
-from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
@@ -47,8 +46,5 @@ def register_task_definition(blueprint: Blueprint, service_name: str, client: EC
 
 @step
 def handler(event: Event) -> Event:
-    stack = StackSettings.from_env()
-    blueprint = Records(clients.dynamodb(), stack.table_name).held(
-        event["environment"], event["generation"]
-    )
+    blueprint = held(event)
     return register_task_definition(blueprint, event["serviceName"], clients.ecs_sent_once())

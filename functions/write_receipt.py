@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from bivouac import lease, naming
 from bivouac.aws import clients, schedules
+from bivouac.aws.holding import records
 from bivouac.aws.records import Records
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.receipt import Item, Outcome, failures, items_from_json, merged
 from bivouac.record import Status
-from bivouac.settings import ExpirySettings, StackSettings
+from bivouac.settings import ExpirySettings
 
 if TYPE_CHECKING:
     from types_boto3_scheduler import EventBridgeSchedulerClient
@@ -92,11 +93,10 @@ def _cause(environment: str, failed: list[Item]) -> str:
 
 @step
 def handler(event: Event) -> Event:
-    stack = StackSettings.from_env()
     return write_receipt(
         event,
         datetime.now(UTC),
-        Records(clients.dynamodb(), stack.table_name),
+        records(),
         ExpirySettings.from_env(),
         clients.scheduler(),
     )

@@ -1,0 +1,23 @@
+"""The first thing that every step does: read what is planned, if it may still act on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bivouac.aws import clients
+from bivouac.aws.records import Records
+from bivouac.blueprint import Blueprint
+from bivouac.settings import StackSettings
+
+
+def records() -> Records:
+    """The environments table of this stack."""
+    return Records(clients.dynamodb(), StackSettings.from_env().table_name)
+
+
+def held(event: Mapping[str, Any]) -> Blueprint:
+    """The blueprint of the event's environment, if the event's generation still holds it.
+
+    Raises SupersededError otherwise (W17)."""
+    return records().held(event["environment"], event["generation"])
