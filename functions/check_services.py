@@ -57,7 +57,10 @@ def check_services(
         }
     if now >= deadline:
         reasons = [f"{entry.service}: {entry.name}: {entry.observed}" for entry in waiting]
-        return _failed(diagnosis.out_of_time(waiting[0].service, reasons), found)
+        late = waiting[0].service
+        events = (observed[late].service or {}).get("events", ())
+        messages = [event["message"] for event in events]
+        return _failed(diagnosis.out_of_time(late, reasons, messages), found)
     waited = (now - opened_at).total_seconds()
     statuses = [task["lastStatus"] for seen in observed.values() for task in seen.running]
     return {

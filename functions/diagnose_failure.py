@@ -55,7 +55,8 @@ def diagnose_failure(event: Event, records: Records, logs: CloudWatchLogsClient)
 def _verdict(event: Event) -> tuple[str, Verdict | None]:
     """The error's name, and the verdict where services or endpoints are what failed."""
     if "failure" in event:
-        return event["failure"]["Error"], None
+        message = _message(event["failure"])
+        return event["failure"]["Error"], diagnosis.of_refusal(event["environment"], message)
     if event["check"]["status"] == "FAILED":
         return "DeploymentFailedError", Verdict.from_json(event["check"]["verdict"])
     failed = [

@@ -138,13 +138,13 @@ _STOP_SIGNS = (
         "Read the container's last lines, below.",
     ),
     _sign(
-        r"network interface provisioning|timeout waiting for network|ENI|subnet|security group",
+        r"network interface provisioning|timeout waiting for network|\bENI\b|subnet|security group",
         Category.NETWORK,
         False,
         "Check the subnets' free addresses and that subnets and security groups still exist.",
     ),
     _sign(
-        r"Capacity is unavailable|SpotInterruption|spot",
+        r"Capacity is unavailable|SpotInterruption|\bspot\b",
         Category.CAPACITY,
         False,
         "Try again, in more subnets, or with FARGATE instead of FARGATE_SPOT (H14).",
@@ -184,6 +184,9 @@ _EVENT_SIGNS = (
         "Check that the role exists and that its trust policy names ecs-tasks.amazonaws.com (H18).",
     ),
 )
+
+HINTS = 3
+"""Events that a report shows besides what decided."""
 
 STOPS_UNTIL_FAILED = 2
 """Two stops of the same kind: ECS itself never gives up, or only much later (H11, H13, H24)."""
@@ -257,6 +260,14 @@ def of_events(service: str, messages: Iterable[str]) -> Verdict | None:
     return None
 
 
+def of_refusal(subject: str, message: str) -> Verdict | None:
+    """The verdict on a call that AWS refused; None where its text says enough by itself."""
+    for sign in _EVENT_SIGNS:
+        if sign.pattern.search(message):
+            return Verdict(sign.category, subject, (message,), sign.next_step)
+    return None
+
+
 def hints(messages: Iterable[str]) -> list[str]:
     """Events worth showing though they decide nothing (H12, H14, H17)."""
     keywords = re.compile(
@@ -275,11 +286,19 @@ def rollback(service: str, reason: str) -> Verdict:
     )
 
 
-def out_of_time(service: str, reasons: Sequence[str]) -> Verdict:
+def out_of_time(service: str, reasons: Sequence[str], messages: Iterable[str]) -> Verdict:
+    """The verdict once the deadline is over; `messages` are the service's events.
+
+    An event that could have healed and did not is the cause then, such as capacity (H14, H17)."""
+    telling = hints(messages)[:HINTS]
+    for message in telling:
+        for sign in (*_EVENT_SIGNS, *_STOP_SIGNS):
+            if sign.pattern.search(message):
+                return Verdict(sign.category, service, (*reasons, message), sign.next_step)
     return Verdict(
         Category.TIME_OUT,
         service,
-        tuple(reasons),
+        (*reasons, *telling),
         "Give it more time with timeouts.ready, or find out from the logs what it waits for.",
     )
 

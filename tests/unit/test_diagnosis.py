@@ -260,9 +260,38 @@ def test_a_report_tells_the_evidence_the_last_lines_and_the_next_step() -> None:
 
 
 def test_running_out_of_time_tells_what_was_still_missing() -> None:
-    verdict = diagnosis.out_of_time("web", ["tasks running: 0 of 1"])
+    verdict = diagnosis.out_of_time(
+        "web", ["tasks running: 0 of 1"], ["has reached a steady state"]
+    )
     assert verdict.category is Category.TIME_OUT
     assert verdict.evidence == ("tasks running: 0 of 1",)
+
+
+def test_running_out_of_time_for_want_of_capacity_says_so() -> None:
+    """H14: it could have healed, and did not until the deadline."""
+    message = (
+        "(service web) was unable to place a task. Reason: Capacity is unavailable at this time. "
+        "Please try again later or in a different availability zone."
+    )
+    verdict = diagnosis.out_of_time("web", ["tasks running: 0 of 1"], [message])
+    assert verdict.category is Category.CAPACITY
+    assert verdict.evidence == ("tasks running: 0 of 1", message)
+
+
+def test_a_refusal_for_a_leftover_endpoint_says_what_to_do() -> None:
+    """S07."""
+    message = (
+        "service web: CreateService answered InvalidParameterException: "
+        "SC service is already used by arn:x"
+    )
+    verdict = diagnosis.of_refusal("demo", message)
+    assert verdict is not None
+    assert verdict.category is Category.SERVICE_CONNECT_LEFTOVER
+    assert "discoveryName" in diagnosis.report(verdict, [])
+
+
+def test_a_refusal_that_says_enough_is_left_in_its_own_words() -> None:
+    assert diagnosis.of_refusal("demo", "cluster demo: access denied") is None
 
 
 # --- redaction -----------------------------------------------------------------------------------
@@ -334,3 +363,12 @@ def test_a_named_secret_is_cut_wherever_it_stands(
 def test_a_hostile_line_costs_no_time(line: str) -> None:
     """A function has 30 seconds; a pattern that looks back again and again would use them up."""
     assert diagnosis.redacted([line] * 20)
+
+
+def test_denied_is_not_taken_for_an_eni() -> None:
+    """The letters of a network interface stand in many words."""
+    stop = "ResourceInitializationError: something was denied"
+    task = {"taskArn": "arn:task/1", "stoppedReason": stop, "containers": []}
+    verdict = diagnosis.of_stopped_tasks("web", [task, task])
+    assert verdict is not None
+    assert verdict.category is Category.UNKNOWN
