@@ -123,10 +123,8 @@ def block(machine: str) -> str:
 
 def with_diagrams(text: str) -> str:
     """README.md's text with each machine's diagram as its definition is now."""
-    for machine in re.findall(r"<!-- end of (\w+) -->", text):
-        pattern = rf"<!-- {machine}: .*?<!-- end of {machine} -->"
-        text = re.sub(pattern, lambda _, machine=machine: block(machine), text, flags=re.DOTALL)
-    return text
+    shown = re.compile(r"<!-- (\w+): made by .*?<!-- end of \1 -->", re.DOTALL)
+    return shown.sub(lambda found: block(found[1]), text)
 
 
 if __name__ == "__main__":

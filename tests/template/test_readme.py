@@ -1,0 +1,70 @@
+"""README.md says what is: its pictures, its files, its targets, its states and its fields."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import yaml
+
+from bivouac.request import EnvironmentRequest, Service
+from docs.state_diagrams import README, ROOT, with_diagrams
+
+TEXT = README.read_text()
+MACHINES = ("create_environment", "delete_environment")
+
+
+def test_the_diagrams_are_those_of_the_definitions() -> None:
+    assert with_diagrams(TEXT) == TEXT, "make pictures draws them anew"
+
+
+def test_every_link_leads_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", TEXT)
+    assert links
+    for link in links:
+        if not link.startswith("https://"):
+            assert (ROOT / link).exists(), link
+
+
+def test_every_make_target_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for line in re.findall(r"^make ([a-z ]+?)(?:\s+#.*)?$", TEXT, re.MULTILINE):
+        for target in line.split():
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_task_state_is_described(machine: str) -> None:
+    definition = yaml.safe_load((ROOT / "statemachine" / f"{machine}.asl.yaml").read_text())
+    rows = {
+        name.strip()
+        for row in re.findall(r"^\| ([A-Z][^|]+) \|", TEXT, re.MULTILINE)
+        for name in row.split(",")
+    }
+    for name in _functions_of(definition["States"]):
+        assert name in rows, name
+
+
+def _functions_of(states: dict[str, dict[str, object]]) -> list[str]:
+    names = []
+    for name, state in states.items():
+        if "FunctionArn" in str(state.get("Resource", "")):
+            names.append(name)
+        branches = [*state.get("Branches", []), state.get("ItemProcessor", {})]  # type: ignore[misc]
+        for branch in branches:
+            names += _functions_of(branch.get("States", {}))
+    return names
+
+
+def test_every_field_of_a_request_is_described() -> None:
+    documented = set(re.findall(r"`(?:services\[\]\.)?([a-zA-Z]+)(?:\[\])?(?:\.[a-z]+)?`", TEXT))
+    own = {field.alias or name for name, field in EnvironmentRequest.model_fields.items()}
+    of_service = {field.alias or name for name, field in Service.model_fields.items()}
+    assert own | (of_service - {"serviceName"}) <= documented
+
+
+def test_the_smallest_request_is_the_sample() -> None:
+    shown = re.search(r"```json\n(.*?)```", TEXT, re.DOTALL)
+    assert shown
+    assert json.loads(shown[1]) == json.loads((ROOT / "events" / "smallest.json").read_text())
