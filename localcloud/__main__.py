@@ -11,9 +11,9 @@ import time
 
 from localcloud.cloud import LocalCloud
 from localcloud.credentials import USER_ACCESS_KEY_ID, USER_SECRET_ACCESS_KEY
-from localcloud.server import PortTakenError
+from localcloud.errors import CannotStartError
 from localcloud.stack import TEMPLATE, endpoint_port, parameters
-from localcloud.template import Stack, TemplateError
+from localcloud.template import Stack
 from localcloud.watch import Watch
 
 LOOK_EVERY = 0.2
@@ -27,11 +27,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     try:
-        port = endpoint_port()
-    except ValueError as error:
-        return _complain(f"LOCALCLOUD_PORT is not a port ({error})")
-    try:
-        with LocalCloud(port=port) as cloud:
+        with LocalCloud(port=endpoint_port()) as cloud:
             stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
             print(_introduction(cloud, stack), flush=True)
             watch = Watch(cloud.control_plane)
@@ -39,7 +35,7 @@ def main() -> int:
                 for change in watch.changes():
                     now = time.strftime("%H:%M:%S")
                     print(f"{now}  {change.subject}: {change.state}", flush=True)
-    except (PortTakenError, TemplateError) as error:
+    except CannotStartError as error:
         return _complain(str(error))
     print("The local cloud has ended; nothing of it is left.")
     return 0

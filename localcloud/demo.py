@@ -10,13 +10,14 @@ import json
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from localcloud.cloud import LocalCloud
+from localcloud.errors import CannotStartError
 from localcloud.following import Ending, follow
-from localcloud.server import PortTakenError
 from localcloud.showing import Screen
 from localcloud.stack import TEMPLATE, endpoint_port, parameters
 from localcloud.timings import DEMO
@@ -103,13 +104,14 @@ def main(arguments: list[str], screen: Screen) -> int:
         return 2
     began = time.monotonic()
     try:
-        with screen.waiting("Starting the local cloud and deploying template.yaml to it"):
-            cloud = LocalCloud(timings=DEMO, port=endpoint_port())
-        with cloud:
+        with ExitStack() as parts:
+            with screen.waiting("Starting the local cloud and deploying template.yaml to it"):
+                cloud = parts.enter_context(LocalCloud(timings=DEMO, port=endpoint_port()))
+                demo = Demo(cloud, screen)
             screen.line(cloud.isolation)
-            held = Demo(cloud, screen).run(request)
-    except PortTakenError as error:
-        screen.line(str(error), "red")
+            held = demo.run(request)
+    except (CannotStartError, TimeoutError) as error:
+        screen.line(f"{error}. Nothing is left running.", "red")
         return 1
     except KeyboardInterrupt:
         screen.line("Interrupted. Nothing is left running.", "yellow")

@@ -22,6 +22,7 @@ from waitress import wasyncore
 from waitress.server import TcpWSGIServer, create_server
 
 from localcloud.calls import Call, call_of
+from localcloud.errors import CannotStartError
 from localcloud.front import service_of_host
 from localcloud.locks import ServiceLocks
 
@@ -42,7 +43,7 @@ Authorizer = Callable[[Call], str | None]
 """Why a call is denied (AWS's words), or None."""
 
 
-class PortTakenError(Exception):
+class PortTakenError(CannotStartError):
     """The endpoint's port is in use by another process."""
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from localcloud.account import Account
+from localcloud.errors import CannotStartError
 
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
 DEFAULT_PORT = 4566
@@ -22,6 +23,13 @@ def parameters(account: Account) -> dict[str, str]:
     }
 
 
+class NoPortError(CannotStartError):
+    """LOCALCLOUD_PORT is not a port."""
+
+
 def endpoint_port() -> int:
-    """LOCALCLOUD_PORT, else 4566. Raises ValueError for what is no port."""
-    return int(os.environ.get("LOCALCLOUD_PORT", DEFAULT_PORT))
+    """LOCALCLOUD_PORT, else 4566. Raises NoPortError."""
+    text = os.environ.get("LOCALCLOUD_PORT", str(DEFAULT_PORT))
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise NoPortError(f"LOCALCLOUD_PORT={text} is not a port: write a number from 1 to 65535")
+    return int(text)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localcloud.errors import CannotStartError
+
 from .runtime import AppProtocol, ClientAlias, Ingress, Proxy
 
 Json = dict[str, Any]
@@ -37,7 +39,7 @@ _TCP_ACCESS_LOG = (
 )
 
 
-class NoEnvoyError(Exception):
+class NoEnvoyError(CannotStartError):
     """This machine has no Envoy. Raised when the runtime is made; whoever runs it installs one."""
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from localcloud.errors import CannotStartError
+
 from .files import RuntimeFiles
 from .sandbox.protocol import Plan
 
@@ -25,7 +27,7 @@ SANDBOX = (
 and must not load the rest of the local cloud."""
 
 
-class CannotIsolateError(Exception):
+class CannotIsolateError(CannotStartError):
     """Namespaces were asked for and the system refuses them. The text says how."""
 
 

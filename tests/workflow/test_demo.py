@@ -144,3 +144,20 @@ def test_an_interrupted_demo_leaves_nothing_behind(signal_number: signal.Signals
     assert "Nothing is left running" in output
     until_true(lambda: not started & parents().keys())
     assert is_free(port)
+
+
+def test_what_is_no_port_is_told() -> None:
+    environment = os.environ | {"LOCALCLOUD_PORT": "eighty"}
+    for module in ("localcloud.demo", "localcloud"):
+        ended = subprocess.run(
+            [sys.executable, "-m", module, "events/tutorial.json"],
+            cwd=ROOT,
+            env=environment,
+            text=True,
+            capture_output=True,
+            timeout=LIMIT_SECONDS,
+            check=False,
+        )
+        assert ended.returncode == 1
+        assert "LOCALCLOUD_PORT=eighty is not a port" in ended.stdout + ended.stderr
+        assert "Traceback" not in ended.stderr
