@@ -30,6 +30,8 @@ class NoPortError(CannotStartError):
 def endpoint_port() -> int:
     """LOCALCLOUD_PORT, else 4566. Raises NoPortError."""
     text = os.environ.get("LOCALCLOUD_PORT", str(DEFAULT_PORT))
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise NoPortError(f"LOCALCLOUD_PORT={text} is not a port: write a number from 1 to 65535")
+    if not text.isdecimal() or int(text) > 65535:
+        raise NoPortError(
+            f"LOCALCLOUD_PORT={text} is not a port: write a number up to 65535; 0 is any free one"
+        )
     return int(text)
