@@ -15,6 +15,7 @@ from bivouac.aws import clients, executions, schedules
 from bivouac.aws.holding import records
 from bivouac.aws.records import Records
 from bivouac.blueprint import Blueprint
+from bivouac.errors import InvalidRequestError
 from bivouac.observability import Event, step
 from bivouac.record import Follow, Record, Status, Take, opening
 from bivouac.settings import ExpirySettings, StackSettings
@@ -51,6 +52,7 @@ def open_environment(
     ends = lease.expires_at(now, blueprint.lease_seconds)
     settle = bool(record and record.settle)
     if isinstance(decision, Take):
+        _keep_the_namespace(record, blueprint)
         settle = decision.settle
         taken = Record(
             environment=blueprint.environment,
@@ -81,6 +83,20 @@ def open_environment(
         "deadline": lease.timestamp(now + timedelta(seconds=blueprint.ready_seconds)),
         "expiresAt": lease.timestamp(ends),
     }
+
+
+def _keep_the_namespace(record: Record | None, blueprint: Blueprint) -> None:
+    """A deletion looks for the namespace that the record names; another would be left behind."""
+    if record is None or record.status is Status.DELETED:
+        return
+    namespace = json.loads(record.blueprint)["namespace"]
+    if namespace != blueprint.namespace:
+        raise InvalidRequestError(
+            [
+                f"namespace: the environment {blueprint.environment} has {namespace!r}, and its "
+                f"services cannot move to {blueprint.namespace!r}; delete the environment first"
+            ]
+        )
 
 
 def _wait(event: Event, seconds: int, *, settled: bool) -> Event:

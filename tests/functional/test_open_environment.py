@@ -205,3 +205,23 @@ def test_of_two_that_open_at_the_same_time_one_looks_again(account: BivouacAccou
     assert taken is not None
     with pytest.raises(errors.NotYetConsistentError, match="at the same time"):
         account.records.take(taken, None)
+
+
+@pytest.mark.parametrize("status", [Status.READY, Status.FAILED, Status.CREATING])
+def test_the_namespace_of_what_exists_cannot_be_changed(
+    account: BivouacAccount, status: Status
+) -> None:
+    """A deletion looks for the recorded namespace, so the first one would be left behind."""
+    account.holds(account.planned(environment()), status=status)
+    account.forget_calls()
+    with pytest.raises(errors.InvalidRequestError, match="delete the environment first"):
+        opened(account, environment(namespace="another"), who="second")
+    assert account.changes == []
+    record = account.records.find("demo")
+    assert record is not None
+    assert (record.generation, record.status) == (1, status)
+
+
+def test_after_a_deletion_the_namespace_may_be_another(account: BivouacAccount) -> None:
+    account.holds(account.planned(environment()), status=Status.DELETED)
+    assert opened(account, environment(namespace="another"), who="second")["status"] == "OPEN"
