@@ -35,6 +35,7 @@ def settings(**changes: Any) -> RequestSettings:
             "namespace_quota": 50,
             "default_lease_seconds": 8 * 3600,
             "maximum_lease_seconds": 7 * 86400,
+            "proof_image": "public.ecr.aws/docker/library/python:3.13-alpine",
             **changes,
         }
     )

@@ -42,6 +42,51 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
+class Dependency:
+    """Another service that must be there before this one is created."""
+
+    service_name: str
+    condition: str
+    """HEALTHY: its tasks are healthy; START: its endpoints exist."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A connection that must be proven from inside the mesh, through its client alias."""
+
+    client: str
+    """The service that calls; empty where the request names none: then the endpoint counts."""
+    server: str
+    port_name: str
+    dns_name: str
+    """Of the client alias."""
+    port: int
+    """Of the client alias."""
+    app_protocol: str | None
+    """http, http2, grpc; None is plain TCP."""
+    path: str
+    """Asked for where app_protocol is http."""
+    lowest_status: int
+    highest_status: int
+
+    @property
+    def name(self) -> str:
+        """web -> api:http, or api:http where no client is named."""
+        target = f"{self.server}:{self.port_name}"
+        return f"{self.client} -> {target}" if self.client else target
+
+
+@dataclass(frozen=True)
+class ProofSettings:
+    """What the short-lived clients run that prove the edges."""
+
+    image: str
+    execution_role_arn: str
+    log_group: str
+    region: str
+
+
+@dataclass(frozen=True)
 class ServiceBlueprint:
     service_name: str
     arguments: Json
@@ -54,6 +99,8 @@ class ServiceBlueprint:
     """An essential container declares one, so tasks must become HEALTHY (H20)."""
     endpoints: tuple[Endpoint, ...]
     tags: dict[str, str]
+    depends_on: tuple[Dependency, ...]
+    """Without a cycle: as given, and START for each edge's server where that closes none."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +123,9 @@ class Blueprint:
     cluster: Json
     """CreateCluster arguments but tags and serviceConnectDefaults."""
     services: tuple[ServiceBlueprint, ...]
+    """Servers before their clients, as far as the edges have no cycle."""
+    edges: tuple[Edge, ...]
+    proof: ProofSettings
     log_groups: tuple[str, ...]
     tags: dict[str, str]
     lease_seconds: int
@@ -106,6 +156,7 @@ class Blueprint:
                 **{
                     **service,
                     "endpoints": tuple(Endpoint(**endpoint) for endpoint in service["endpoints"]),
+                    "depends_on": tuple(Dependency(**entry) for entry in service["depends_on"]),
                 }
             )
             for service in content["services"]
@@ -114,6 +165,8 @@ class Blueprint:
             **{
                 **content,
                 "services": services,
+                "edges": tuple(Edge(**edge) for edge in content["edges"]),
+                "proof": ProofSettings(**content["proof"]),
                 "log_groups": tuple(content["log_groups"]),
                 "renamed": tuple(Renamed(**entry) for entry in content["renamed"]),
             }

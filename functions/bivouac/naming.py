@@ -30,6 +30,9 @@ OWNER_TAG = "bivouac:owner"
 SPECIFICATION_TAG = "bivouac:specification"
 RESERVED_TAG_PREFIXES = ("aws:", "bivouac:")
 
+PROOF = "bivouac-proof"
+"""What proves the edges: its ECS services, families and log group are named after it."""
+
 
 def is_environment_name(name: str) -> bool:
     return len(name) <= ENVIRONMENT_NAME_LIMIT and bool(ENVIRONMENT_NAME.fullmatch(name))
@@ -53,6 +56,10 @@ def log_group_prefix(prefix: str, environment: str) -> str:
 
 def log_group(prefix: str, environment: str, service: str) -> str:
     return log_group_prefix(prefix, environment) + service
+
+
+def proof_log_group(prefix: str, environment: str) -> str:
+    return log_group(prefix, environment, PROOF)
 
 
 def expiry_schedule(environment: str) -> str:

@@ -16,7 +16,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from bivouac import ecs_model, fargate, lease, naming
-from bivouac.blueprint import Blueprint, Endpoint, Json, Renamed, ServiceBlueprint
+from bivouac.blueprint import (
+    Blueprint,
+    Endpoint,
+    Json,
+    ProofSettings,
+    Renamed,
+    ServiceBlueprint,
+)
 from bivouac.request import EnvironmentRequest, PrimaryContainer, Probe, Service, described, merged
 from bivouac.settings import RequestSettings
 
@@ -99,6 +106,13 @@ def plan(
         namespace=namespace,
         cluster=cluster,
         services=tuple(services),
+        edges=(),
+        proof=ProofSettings(
+            image=settings.proof_image,
+            execution_role_arn=settings.execution_role_arns[0],
+            log_group=naming.proof_log_group(settings.name_prefix, request.name),
+            region=settings.region,
+        ),
         log_groups=tuple(
             naming.log_group(settings.name_prefix, request.name, service.service_name)
             for service in services
@@ -222,6 +236,7 @@ def _service(
         ),
         endpoints=tuple(_endpoints(draft, connect, ports, service.probe, path)),
         tags=tags,
+        depends_on=(),
     )
 
 

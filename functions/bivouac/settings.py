@@ -62,6 +62,8 @@ class RequestSettings:
     """Cloud Map namespaces that this Region may have (N06)."""
     default_lease_seconds: int
     maximum_lease_seconds: int
+    proof_image: str
+    """Has Python; the short-lived clients run it that prove the edges."""
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
@@ -78,6 +80,9 @@ class RequestSettings:
             namespace_quota=int(_read(variables, "NAMESPACE_QUOTA")),
             default_lease_seconds=duration_seconds(_read(variables, "DEFAULT_LEASE")),
             maximum_lease_seconds=duration_seconds(_read(variables, "MAXIMUM_LEASE")),
+            proof_image=variables.get(
+                "PROOF_IMAGE", "public.ecr.aws/docker/library/python:3.13-alpine"
+            ),
         )
 
 

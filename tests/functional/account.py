@@ -71,6 +71,7 @@ VARIABLES = {
     "EXECUTION_ROLE_ARNS": EXECUTION_ROLE,
     "ALLOW_ECS_EXEC": "true",
     "NAMESPACE_QUOTA": "50",
+    "PROOF_IMAGE": "public.ecr.aws/docker/library/python:3.13-alpine",
     "DEFAULT_LEASE": "8h",
     "MAXIMUM_LEASE": "7d",
     "EXPIRY_SCHEDULE_GROUP": EXPIRY.schedule_group,

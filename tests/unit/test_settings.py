@@ -23,6 +23,7 @@ VARIABLES = {
     "NAMESPACE_QUOTA": "50",
     "DEFAULT_LEASE": "8h",
     "MAXIMUM_LEASE": "7d",
+    "PROOF_IMAGE": "python:3.13-alpine",
     "EXPIRY_SCHEDULE_GROUP": "group",
     "EXPIRY_ROLE_ARN": "arn:role",
     "DELETE_STATE_MACHINE_ARN": "arn:machine",
