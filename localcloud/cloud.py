@@ -22,6 +22,7 @@ from localcloud.clients import Clients
 from localcloud.clock import Clock, SystemClock
 from localcloud.credentials import Credentials
 from localcloud.events.delivery import DeliveryQueue
+from localcloud.events.ecs import EcsEvents
 from localcloud.events.executions import ExecutionEvents
 from localcloud.events.invocations import AsynchronousInvocations
 from localcloud.events.rules import rules_deliver
@@ -135,7 +136,9 @@ class LocalCloud:
         on_close(machines.join)
         on_close(self.workers.close)
         on_close(machines.stop)
-        enter(rules_deliver(self.deliveries, targets))
+        enter(rules_deliver(self.deliveries, targets, timings.event_delivery))
+        announcements = self.control_plane.announcements
+        announcements.listen(EcsEvents(self.account, self.clock, locks))
         enter(schedules_fire(self.clock, self.deliveries, targets, locks))
         on_close(self.deliveries.close)
         front = ServiceFront(RunningServices(self.control_plane), self.runtime.socket_of)

@@ -37,6 +37,7 @@ from localcloud.account import Account
 from localcloud.clock import Clock, ManualClock
 from localcloud.cloudmap.registry import CloudMap
 from localcloud.cloudmap.responses import CloudMapResponse
+from localcloud.ecs.announcements import Announcements
 from localcloud.ecs.control_plane import Ecs
 from localcloud.ecs.responses import EcsResponse
 from localcloud.guarded_clock import GuardedClock
@@ -77,6 +78,11 @@ class ControlPlane:
         if isinstance(found, Reached) and self.runtime.socket_of(found.private_ip, port) is None:
             return Refused()
         return found
+
+    @property
+    def announcements(self) -> Announcements:
+        """What ECS tells EventBridge; `listen` to it."""
+        return self.ecs.announcements
 
     @property
     def ready_moments(self) -> dict[str, list[tuple[str, float]]]:

@@ -61,6 +61,13 @@ def cluster(record: Cluster, include: Collection[str]) -> Answer:
     return answer
 
 
+def capacity_provider_arns(record: Service) -> list[str]:
+    """Of the providers that its primary deployment uses."""
+    prefix = record.arn.rsplit(":", 1)[0]
+    names = [item["capacityProvider"] for item in record.primary.capacity_provider_strategy]
+    return [f"{prefix}:capacity-provider/{name}" for name in names]
+
+
 def task_definition(record: TaskDefinition) -> Answer:
     return _present(
         {

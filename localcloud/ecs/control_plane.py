@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from localcloud.account import Account
 from localcloud.cloudmap.registry import CloudMap
+from localcloud.ecs.announcements import Announcements
 from localcloud.ecs.clusters import Clusters
 from localcloud.ecs.log_delivery import LogDelivery
 from localcloud.ecs.resource_tags import ResourceTags
@@ -31,11 +32,14 @@ class Ecs:
         cloudmap: CloudMap,
         runtime: TaskRuntime,
     ) -> None:
+        self.announcements = Announcements(clock.clock)
         calls = RuntimeCalls(clock.clock, runtime)
         connect = ServiceConnectPlane(cloudmap, calls)
         logs = LogDelivery(account)
-        lives = TaskLives(clock, timings, network, connect, logs, calls)
-        self.scheduler = ServiceScheduler(account, clock, timings, connect, lives)
+        lives = TaskLives(clock, timings, network, connect, logs, calls, self.announcements)
+        self.scheduler = ServiceScheduler(
+            account, clock, timings, connect, lives, self.announcements
+        )
         self.clusters = Clusters(account, clock, timings, connect)
         self.task_definitions = TaskDefinitions(
             account, clock, timings, lambda: list(self.clusters.all())

@@ -13,6 +13,14 @@ from collections.abc import Sequence
 from localcloud.account import Account
 from localcloud.clock import Timer
 from localcloud.ecs import events
+from localcloud.ecs.announcements import (
+    STEADY_STATE,
+    TASK_START_IMPAIRED,
+    Announcements,
+    ServiceAction,
+    configuration_failure,
+    placement_failure,
+)
 from localcloud.ecs.model import Deployment, Endpoint, Service, ServiceEvent, Task
 from localcloud.ecs.placement import on_fargate, place
 from localcloud.ecs.roles import role_not_assumable
@@ -38,12 +46,14 @@ class ServiceScheduler:
         timings: Timings,
         connect: ServiceConnectPlane,
         lives: TaskLives,
+        announcements: Announcements,
     ) -> None:
         self._account = account
         self._clock = clock
         self._timings = timings
         self._connect = connect
         self._lives = lives
+        self._announcements = announcements
         self._not_before: dict[str, float] = {}
         """By service id: seconds since the epoch until which it starts no task."""
         self._settling: dict[str, Timer] = {}
@@ -56,8 +66,13 @@ class ServiceScheduler:
         """By service ARN: when the last of a deleted service (task, endpoint) was gone."""
         lives.listen(self)
 
+    def begin_deployment(self, service: Service) -> None:
+        """The primary deployment of the service is new."""
+        self._announcements.deployment_changed(service, service.primary)
+        self.begin(service)
+
     def begin(self, service: Service) -> None:
-        """A service was made or changed: act after the time that placement takes."""
+        """A service was changed: act after the time that placement takes."""
         self.gone_moments.pop(service.arn, None)
         self._clock.call_later(self._timings.placement, lambda: self._reconcile(service))
 
@@ -127,11 +142,19 @@ class ServiceScheduler:
             self._clock.call_later(wait, lambda: self._reconcile(service))
             return
         if not on_fargate(deployment):
-            self._tell_once(service, events.no_container_instances(service.name))
+            self._tell_once(
+                service,
+                events.no_container_instances(service.name),
+                placement_failure(),
+            )
             return
         role = role_not_assumable(self._account, deployment.task_definition)
         if role is not None:
-            self._tell_once(service, events.role_not_assumable(service.name, role))
+            self._tell_once(
+                service,
+                message := events.role_not_assumable(service.name, role),
+                configuration_failure(message),
+            )
             deployment.failed_tasks += 1
             self._trip(service, deployment)
             self._not_before[service.id] = self._clock.now() + self._timings.restart_delay
@@ -197,7 +220,8 @@ class ServiceScheduler:
             deployment.rollout_reason = f"ECS deployment {deployment.id} completed."
             deployment.updated_at = self._clock.now()
             self._tell(service, events.deployment_completed(service.name, deployment.id))
-        self._tell(service, events.steady(service.name))
+            self._announcements.deployment_changed(service, deployment)
+        self._tell(service, events.steady(service.name), STEADY_STATE)
 
     # --- failures ----------------------------------------------------------------------------
 
@@ -220,7 +244,9 @@ class ServiceScheduler:
         deployment.failed_tasks += 1
         deployment.updated_at = self._clock.now()
         if deployment.failed_tasks >= FAILURES_UNTIL_THROTTLED:
-            self._tell_once(service, events.cannot_start_consistently(service.name))
+            self._tell_once(
+                service, events.cannot_start_consistently(service.name), TASK_START_IMPAIRED
+            )
         self._trip(service, deployment)
 
     def _trip(self, service: Service, deployment: Deployment) -> None:
@@ -233,6 +259,8 @@ class ServiceScheduler:
             deployment.rollout_state = "FAILED"
             deployment.rollout_reason = "ECS deployment circuit breaker: tasks failed to start."
             self._tell(service, events.deployment_failed(service.name, deployment.id))
+            deployment.updated_at = self._clock.now()
+            self._announcements.deployment_changed(service, deployment)
 
     # --- deleting ----------------------------------------------------------------------------
 
@@ -272,14 +300,18 @@ class ServiceScheduler:
 
     # --- telling -----------------------------------------------------------------------------
 
-    def _tell(self, service: Service, message: str) -> None:
+    def _tell(self, service: Service, message: str, action: ServiceAction | None = None) -> None:
         service.tell(ServiceEvent(str(uuid.uuid4()), self._clock.now(), message))
+        if action is not None:
+            self._announcements.service_acted(service, action)
 
-    def _tell_once(self, service: Service, message: str) -> None:
+    def _tell_once(
+        self, service: Service, message: str, action: ServiceAction | None = None
+    ) -> None:
         """What ECS does not repeat while it lasts (H25)."""
         since = self._clock.now() - DUPLICATE_EVENTS_SUPPRESSED
         if all(e.message != message or e.created_at < since for e in service.events):
-            self._tell(service, message)
+            self._tell(service, message, action)
 
 
 def _endpoints(deployment: Deployment) -> tuple[Endpoint, ...]:

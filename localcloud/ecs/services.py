@@ -82,7 +82,7 @@ class Services:
         connect = self._completed_connect(request, cluster, definition)
         service = self._new(request, cluster, definition, strategy, connect)
         cluster.services[service.name] = service
-        self._scheduler.begin(service)
+        self._scheduler.begin_deployment(service)
         return {"service": answers.service(service, with_tags=True)}
 
     def update(self, request: Request) -> Answer:
@@ -113,10 +113,12 @@ class Services:
         service.managed_tags = request.get("enableECSManagedTags", service.managed_tags)
         service.propagate_tags = request.get("propagateTags", service.propagate_tags)
         service.execute_command = request.get("enableExecuteCommand", service.execute_command)
+        service.steady = False
         if request.get("forceNewDeployment") or any(m in request for m in STARTS_A_DEPLOYMENT):
             service.deployments.insert(0, self._deployment(service, definition, connect))
-        service.steady = False
-        self._scheduler.begin(service)
+            self._scheduler.begin_deployment(service)
+        else:
+            self._scheduler.begin(service)
         return {"service": answers.service(service, with_tags=True)}
 
     def delete(self, request: Request) -> Answer:

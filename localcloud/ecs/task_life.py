@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from localcloud.ecs.announcements import Announcements
 from localcloud.ecs.log_delivery import MISSING_GROUP, LogDelivery, log_target
 from localcloud.ecs.model import ContainerState, Health, StopCode, Task, TaskStatus
 from localcloud.ecs.runtime_calls import RuntimeCalls
@@ -47,6 +48,7 @@ class TaskLives:
         connect: ServiceConnectPlane,
         logs: LogDelivery,
         runtime_calls: RuntimeCalls,
+        announcements: Announcements,
     ) -> None:
         self._clock = clock
         self._timings = timings
@@ -54,6 +56,7 @@ class TaskLives:
         self._connect = connect
         self._logs = logs
         self._runtime = runtime_calls
+        self._announcements = announcements
         self._tasks: dict[str, Task] = {}
         self._listener: TaskListener | None = None
 
@@ -63,6 +66,7 @@ class TaskLives:
     def begin(self, task: Task) -> None:
         """A task was placed: provision it, pull its images, start it."""
         self._tasks[task.id] = task
+        self._announcements.task_changed(task)
         self._clock.call_later(self._timings.provisioning, lambda: self._provisioned(task))
 
     def stop(self, task: Task, code: StopCode, reason: str) -> None:
@@ -125,10 +129,10 @@ class TaskLives:
                 self.stop(task, "TaskFailedToStart", reason or "Task failed to start")  # H10
             elif state.essential and task.live:
                 self.stop(task, "EssentialContainerExited", "Essential container in task exited")
-            elif not task.live:
-                self._finish_when_ended(task)
+            elif task.status != "STOPPING" or not _ended(task):
+                self._state_changed(task)
             else:
-                self._changed(task)
+                self._finish_when_ended(task)
 
         self._observed(task_id, exited)
 
@@ -140,7 +144,7 @@ class TaskLives:
             before: Health = task.health
             state.health = status
             if task.health != before:
-                self._changed(task)
+                self._tell_listener(task)
 
         self._observed(task_id, checked)
 
@@ -192,7 +196,7 @@ class TaskLives:
             return
         self._connect.register(task)
         task.registered = True
-        self._changed(task)
+        self._tell_listener(task)
 
     def _deactivated(self, task: Task) -> None:
         self._connect.deregister(task)
@@ -221,7 +225,7 @@ class TaskLives:
 
     def _finish_when_ended(self, task: Task) -> None:
         """The proxy ends with the last container that it serves."""
-        if task.status != "STOPPING" or any(c.status != "STOPPED" for c in task.containers):
+        if task.status != "STOPPING" or not _ended(task):
             return
         if task.proxy is not None:
             task.proxy.status, task.proxy.health = "STOPPED", "UNKNOWN"
@@ -244,10 +248,16 @@ class TaskLives:
 
     def _become(self, task: Task, status: TaskStatus) -> None:
         task.status = status
-        self._changed(task)
+        self._state_changed(task)
 
-    def _changed(self, task: Task) -> None:
+    def _state_changed(self, task: Task) -> None:
+        """Its version counts the changes of which ECS makes an event, and no others (Task's
+        documentation)."""
         task.version += 1
+        self._announcements.task_changed(task)
+        self._tell_listener(task)
+
+    def _tell_listener(self, task: Task) -> None:
         if self._listener is not None:
             self._listener.task_changed(task)
 
@@ -258,6 +268,10 @@ class TaskLives:
                 action(task)
 
         self._clock.run(act)
+
+
+def _ended(task: Task) -> bool:
+    return all(container.status == "STOPPED" for container in task.containers)
 
 
 def _stop_timeout(container: ContainerState, timings: Timings) -> float:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from localcloud.clock import Clock
 
@@ -60,10 +61,15 @@ class Delivery:
     """Hand it over; raises NotDeliveredError."""
     retry: Retry
     give_up: Callable[[GivenUp], None]
+    event: Mapping[str, Any] | None = None
+    """What a rule delivers, whole, before the target's input is made of it; None for others."""
+    after: float = 0.0
+    """Seconds until it would be there, were nothing wrong."""
 
 
 Disturbance = Callable[[Delivery], Sequence[float]]
-"""The delays in seconds of a delivery's copies: (0,) as it should be, () lost, (0, 0) twice."""
+"""The delays in seconds, beyond the usual, of a delivery's copies: (0,) as it should be, () lost,
+(0, 0) twice. Its `event` tells which one it is."""
 
 
 def undisturbed(_: Delivery) -> Sequence[float]:
@@ -88,7 +94,8 @@ class DeliveryQueue:
         for delay in self.disturbance(delivery):
             with self._changed:
                 self._open += 1
-            self._later(delay, delivery, retries=0, since=now)
+            wait = delivery.after + delay * self._wait_scale
+            self._later(wait, delivery, retries=0, since=now)
 
     def wait_until_idle(self, timeout: float) -> bool:
         """Whether everything submitted was delivered or given up within `timeout` seconds."""
@@ -105,14 +112,14 @@ class DeliveryQueue:
             if not self._closed:
                 self._threads.submit(self._try, delivery, retries, since)
 
-        self._clock.call_later(delay * self._wait_scale, begin)
+        self._clock.call_later(delay, begin)
 
     def _try(self, delivery: Delivery, retries: int, since: float) -> None:
         try:
             delivery.attempt()
         except NotDeliveredError as error:
             if (given_up := self._given_up(delivery.retry, error, retries, since)) is None:
-                wait = delivery.retry.delay(retries)
+                wait = delivery.retry.delay(retries) * self._wait_scale
                 self._later(wait, delivery, retries=retries + 1, since=since)
                 return
             _log.warning("not delivered to %s: %s", delivery.target_arn, error)

@@ -20,14 +20,17 @@ DAY = 86_400.0
 
 
 @contextmanager
-def rules_deliver(queue: DeliveryQueue, targets: Targets) -> Iterator[None]:
-    """While entered, events that moto's EventBridge takes go to the targets of matching rules."""
+def rules_deliver(queue: DeliveryQueue, targets: Targets, latency: float = 0.0) -> Iterator[None]:
+    """While entered, events that moto's EventBridge takes go to the targets of matching rules.
+
+    `latency`: seconds until an event is with its targets.
+    """
 
     def send_to_targets(self: Rule, original_event: dict[str, Any], _: bool = True) -> None:
         if self.state != "DISABLED" and self.event_pattern.matches_event(original_event):
             event = _as_delivered(original_event)
             for target in self.targets:
-                queue.submit(_delivery(self.arn, target, event, targets))
+                queue.submit(_delivery(self.arn, target, event, targets, latency))
 
     put_rule = EventsBackend.put_rule
 
@@ -52,11 +55,12 @@ def publish(
     detail: Mapping[str, Any],
     resources: Sequence[str],
     time: float,
+    event_id: str | None = None,
 ) -> None:
     """An event of an AWS service itself, to the default bus. PutEvents refuses such sources."""
     event: dict[str, Any] = {
         "version": "0",
-        "id": str(uuid.uuid4()),
+        "id": event_id or str(uuid.uuid4()),
         "detail-type": detail_type,
         "source": source,
         "account": account_id,
@@ -71,7 +75,11 @@ def publish(
 
 
 def _delivery(
-    rule_arn: str, target: Mapping[str, Any], event: Mapping[str, Any], targets: Targets
+    rule_arn: str,
+    target: Mapping[str, Any],
+    event: Mapping[str, Any],
+    targets: Targets,
+    latency: float,
 ) -> Delivery:
     policy = target.get("RetryPolicy", {})
     # W01: EventBridge tries for a day, 185 times, then drops.
@@ -90,6 +98,8 @@ def _delivery(
         attempt=lambda: targets.deliver(target, input_for(target, event, rule_arn)),
         retry=retry,
         give_up=give_up,
+        event=event,
+        after=latency,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,10 @@ from botocore.exceptions import ClientError
 
 from localcloud.clock import ManualClock, as_datetime
 from localcloud.cloud import LocalCloud
-from localcloud.events.delivery import Delivery
+from localcloud.events.delivery import Delivery, DeliveryQueue, Retry
+from localcloud.timings import TEST
 from localcloud.workers import Function
+from tests.localcloud.strict_cloud import fargate_service, fargate_task
 from tests.localcloud.waiting import until_true
 
 FUNCTIONS = Path(__file__).parent / "data" / "functions"
@@ -93,6 +96,10 @@ class Account:
 
     def messages(self, url: str) -> list[dict[str, Any]]:
         self.settle()
+        return self.received(url)
+
+    def received(self, url: str) -> list[dict[str, Any]]:
+        """What is in a queue now."""
         answer = self.sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         )
@@ -114,7 +121,9 @@ class Account:
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[LocalCloud, ManualClock]]:
     clock = ManualClock()
-    with LocalCloud(runtime="scripted", port=0, wait_scale=0.01, clock=clock) as cloud:
+    with LocalCloud(
+        timings=TEST, runtime="scripted", port=0, wait_scale=0.01, clock=clock
+    ) as cloud:
         yield cloud, clock
 
 
@@ -286,6 +295,94 @@ class TestExecutionEvents:
         until_true(lambda: describe(executionArn=failed)["status"] == "FAILED")
         account.clock.advance(0)
         assert self.statuses(account, url) == ["ABORTED", "FAILED", "RUNNING", "RUNNING"]
+
+
+class TestEcsEvents:
+    """What ECS tells reaches the rules' targets as any other event does."""
+
+    KINDS = ("ECS Task State Change", "ECS Deployment State Change", "ECS Service Action")
+
+    def watched(self, account: Account, **pattern: Any) -> str:
+        url, arn = account.queue()
+        account.rule({"Arn": arn}, **{"source": ["aws.ecs"], **pattern})
+        return url
+
+    def service(self, account: Account) -> str:
+        """A service that has just been asked for; its ARN."""
+        ecs = account.cloud.client("ecs")
+        name = f"shop-{uuid.uuid4().hex[:8]}"
+        ecs.create_cluster(clusterName=name)
+        account.clock.advance(1)
+        ecs.register_task_definition(**fargate_task(name))
+        arn: str = ecs.create_service(**fargate_service(cluster=name, taskDefinition=name))[
+            "service"
+        ]["serviceArn"]
+        return arn
+
+    def bodies(self, account: Account, url: str) -> list[dict[str, Any]]:
+        account.clock.advance(5)
+        return [json.loads(message["Body"]) for message in account.messages(url)]
+
+    def test_a_rule_finds_them_by_kind_and_by_service(self, account: Account) -> None:
+        service = self.service(account)
+        url = self.watched(
+            account, **{"detail-type": [self.KINDS[1]], "resources": [{"prefix": service}]}
+        )
+        other = self.watched(account, resources=[{"prefix": service + "-other"}])
+        event = self.bodies(account, url)[-1]
+        assert event["source"] == "aws.ecs"
+        assert event["detail-type"] == "ECS Deployment State Change"
+        assert event["resources"] == [service]
+        assert event["detail"]["eventName"] == "SERVICE_DEPLOYMENT_COMPLETED"
+        assert "clusterArn" not in event["detail"]
+        assert self.bodies(account, other) == []
+
+    def test_a_rule_finds_tasks_by_their_cluster(self, account: Account) -> None:
+        service = self.service(account)
+        cluster = service.replace(":service/", ":cluster/").rpartition("/")[0]
+        prefix = {"clusterArn": [{"prefix": cluster}]}
+        url = self.watched(account, **{"detail-type": [self.KINDS[0]], "detail": prefix})
+        events = sorted(self.bodies(account, url), key=lambda event: event["detail"]["version"])
+        statuses = [event["detail"]["lastStatus"] for event in events]
+        assert statuses == ["PROVISIONING", "PENDING", "RUNNING"]
+
+    def test_a_test_can_lose_repeat_and_reorder_them_one_by_one(self, account: Account) -> None:
+        """W01: the disturbance sees each event; a repeated one keeps its id."""
+        url = self.watched(account, **{"detail-type": [self.KINDS[0]]})
+
+        def disturb(delivery: Delivery) -> tuple[float, ...]:
+            assert delivery.event is not None
+            status = delivery.event["detail"]["lastStatus"]
+            return {"PENDING": (), "RUNNING": (0.0, 0.0)}.get(status, (60.0,))
+
+        queue = account.cloud.deliveries
+        before, queue.disturbance = queue.disturbance, disturb
+        self.service(account)
+        account.clock.advance(0.5)
+        queue.disturbance = before
+        early: list[dict[str, Any]] = []
+
+        def two_came() -> bool:
+            early.extend(json.loads(message["Body"]) for message in account.received(url))
+            return len(early) == 2
+
+        until_true(two_came)
+        assert [event["detail"]["lastStatus"] for event in early] == ["RUNNING", "RUNNING"]
+        assert early[0]["id"] == early[1]["id"]
+        (late,) = self.bodies(account, url)
+        assert late["detail"]["lastStatus"] == "PROVISIONING"
+
+    def test_they_take_the_time_that_eventbridge_takes(self) -> None:
+        clock, sent = ManualClock(), threading.Event()
+        queue = DeliveryQueue(clock)
+        delivery = Delivery("arn", sent.set, Retry(0, 60), lambda _: None, after=0.08)
+        queue.submit(delivery)
+        clock.advance(0.07)
+        assert queue.wait_until_idle(0) is False
+        clock.advance(0.02)
+        assert queue.wait_until_idle(5)
+        assert sent.is_set()
+        queue.close()
 
 
 class TestSchedules:

@@ -1,0 +1,35 @@
+"""ECS's own events reach the default bus, whose rules deliver them."""
+
+from __future__ import annotations
+
+from localcloud.account import Account
+from localcloud.clock import Clock
+from localcloud.ecs.announcements import Announcement
+from localcloud.events.rules import publish
+from localcloud.locks import ServiceLocks
+
+
+class EcsEvents:
+    """Listens to `localcloud.ecs.announcements.Announcements`."""
+
+    def __init__(self, account: Account, clock: Clock, locks: ServiceLocks) -> None:
+        self._account = account
+        self._clock = clock
+        self._lock = locks.of("events")
+
+    def __call__(self, announcement: Announcement) -> None:
+        # From the clock: ECS tells with its own lock held, under which no other is to be taken.
+        self._clock.call_later(0, lambda: self._publish(announcement))
+
+    def _publish(self, announcement: Announcement) -> None:
+        with self._lock:
+            publish(
+                self._account.account_id,
+                self._account.region,
+                source="aws.ecs",
+                detail_type=announcement.detail_type,
+                detail=announcement.detail,
+                resources=[announcement.resource],
+                time=announcement.time,
+                event_id=announcement.id,
+            )

@@ -1,0 +1,219 @@
+"""What ECS tells EventBridge of tasks, deployments and services, and what it does not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from localcloud.ecs.announcements import Announcement
+from localcloud.tasks.scripted import exits, healthy, in_turn, pull_failed, runs
+from localcloud.timings import TEST
+from tests.localcloud.strict_cloud import Cloud, connected, health_check, web_container
+
+IMAGE = "registry/web:1"
+NOT_FOUND = "CannotPullContainerError: pull image manifest has been retried 1 time(s): not found"
+TASK, DEPLOYMENT, SERVICE = (
+    "ECS Task State Change",
+    "ECS Deployment State Change",
+    "ECS Service Action",
+)
+
+
+class Heard:
+    """Everything that ECS has told since the test began to listen."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._all: list[Announcement] = []
+        cloud.plane.announcements.listen(self._all.append)
+
+    def of(self, detail_type: str) -> list[Announcement]:
+        return [item for item in self._all if item.detail_type == detail_type]
+
+    def details(self, detail_type: str) -> list[dict[str, Any]]:
+        return [dict(item.detail) for item in self.of(detail_type)]
+
+    def names(self, detail_type: str) -> list[str]:
+        return [detail["eventName"] for detail in self.details(detail_type)]
+
+    def clear(self) -> None:
+        self._all.clear()
+
+
+@pytest.fixture
+def heard(cloud: Cloud) -> Heard:
+    return Heard(cloud)
+
+
+def statuses(details: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(detail["lastStatus"], detail["desiredStatus"]) for detail in details]
+
+
+class TestTasks:
+    def test_each_status_of_a_life_is_told_once_with_growing_versions(
+        self, cloud: Cloud, heard: Heard
+    ) -> None:
+        """W01: events are ordered by detail.version."""
+        cloud.running_web()
+        cloud.ecs.stop_task(cluster="shop", task=cloud.tasks()[0]["taskArn"])
+        cloud.wait(TEST.deprovisioning)
+        first = heard.details(TASK)[0]["taskArn"]
+        life = [detail for detail in heard.details(TASK) if detail["taskArn"] == first]
+        assert list(dict.fromkeys(statuses(life))) == [
+            ("PROVISIONING", "RUNNING"),
+            ("PENDING", "RUNNING"),
+            ("RUNNING", "RUNNING"),
+            ("STOPPING", "STOPPED"),
+            ("DEPROVISIONING", "STOPPED"),
+            ("STOPPED", "STOPPED"),
+        ]
+        versions = [detail["version"] for detail in life]
+        assert versions == list(range(1, len(life) + 1))
+
+    def test_the_latest_event_is_the_task_as_it_is_described(
+        self, cloud: Cloud, heard: Heard
+    ) -> None:
+        cloud.running_web()
+        (task,) = cloud.tasks()
+        last = heard.of(TASK)[-1]
+        assert last.resource == task["taskArn"]
+        for name in ("clusterArn", "group", "lastStatus", "desiredStatus", "startedBy", "version"):
+            assert last.detail[name] == task[name]
+        for name in ("createdAt", "startedAt", "pullStartedAt", "pullStoppedAt", "connectivityAt"):
+            assert last.detail[name] == task[name].strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+        assert last.detail["updatedAt"] == last.detail["startedAt"]
+        (attachment,) = last.detail["attachments"]
+        assert (attachment["type"], attachment["status"]) == ("eni", "ATTACHED")
+
+    def test_a_stopped_task_says_why(self, cloud: Cloud, heard: Heard) -> None:
+        """H06, H07."""
+        cloud.runtime.script(IMAGE, pull_failed(NOT_FOUND))
+        cloud.running_web()
+        stopped = next(d for d in heard.details(TASK) if d["lastStatus"] == "STOPPED")
+        assert (stopped["stopCode"], stopped["stoppedReason"]) == ("TaskFailedToStart", NOT_FOUND)
+        assert stopped["containers"][0]["reason"] == NOT_FOUND
+        assert stopped["stoppingAt"] <= stopped["stoppedAt"]
+
+    def test_a_container_that_stops_within_a_running_task_is_told(
+        self, cloud: Cloud, heard: Heard
+    ) -> None:
+        """A one-shot container that is not essential: its exit code comes with the event."""
+        cloud.runtime.script("registry/migrate:1", exits(7, after=1))
+        helper = {"name": "migrate", "image": "registry/migrate:1", "essential": False}
+        cloud.cluster()
+        cloud.task_definition(containerDefinitions=[web_container(), helper])
+        cloud.service()
+        cloud.wait(1)
+        heard.clear()
+        cloud.wait()
+        (detail,) = heard.details(TASK)
+        assert statuses([detail]) == [("RUNNING", "RUNNING")]
+        ended = {c["name"]: (c["lastStatus"], c.get("exitCode")) for c in detail["containers"]}
+        assert ended == {"app": ("RUNNING", None), "migrate": ("STOPPED", 7)}
+        assert cloud.tasks()[0]["version"] == detail["version"]
+
+    def test_neither_health_nor_registration_is_told(self, cloud: Cloud, heard: Heard) -> None:
+        """They are seen by asking only; a task's version does not count them."""
+        cloud.runtime.script(IMAGE, healthy(after=10))
+        arn = cloud.namespace()
+        cloud.cluster()
+        cloud.task_definition(containerDefinitions=[web_container(healthCheck=health_check())])
+        cloud.service(serviceConnectConfiguration=connected(arn))
+        cloud.wait(TEST.placement + TEST.provisioning + TEST.pull)
+        before = cloud.tasks()[0]
+        heard.clear()
+        cloud.wait(10)
+        after = cloud.tasks()[0]
+        assert (before["healthStatus"], after["healthStatus"]) == ("UNKNOWN", "HEALTHY")
+        assert cloud.cloudmap.list_services()["Services"]
+        assert heard.of(TASK) == []
+        assert after["version"] == before["version"]
+        assert not any("healthStatus" in detail for detail in heard.details(TASK))
+
+
+class TestDeployments:
+    def test_begin_and_completion_carry_the_service_in_resources_and_no_cluster(
+        self, cloud: Cloud, heard: Heard
+    ) -> None:
+        service = cloud.running_web()
+        (deployment,) = service["deployments"]
+        begun, completed = heard.of(DEPLOYMENT)
+        assert begun.resource == completed.resource == service["serviceArn"]
+        assert begun.detail == {
+            "eventType": "INFO",
+            "eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS",
+            "deploymentId": deployment["id"],
+            "updatedAt": begun.detail["updatedAt"],
+            "reason": f"ECS deployment {deployment['id']} in progress.",
+        }
+        assert completed.detail["eventName"] == "SERVICE_DEPLOYMENT_COMPLETED"
+        assert completed.detail["reason"] == f"ECS deployment {deployment['id']} completed."
+        assert completed.detail["updatedAt"] > begun.detail["updatedAt"]
+
+    def test_failure_is_told_where_the_circuit_breaker_is_on(
+        self, cloud: Cloud, heard: Heard
+    ) -> None:
+        """H02; without the breaker ECS never says that a deployment failed (H13)."""
+        cloud.runtime.script(IMAGE, pull_failed(NOT_FOUND))
+        cloud.running_web()
+        assert heard.names(DEPLOYMENT) == ["SERVICE_DEPLOYMENT_IN_PROGRESS"]
+        heard.clear()
+        breaker = {"enable": True, "rollback": False}
+        cloud.service("api", deploymentConfiguration={"deploymentCircuitBreaker": breaker})
+        cloud.wait()
+        failed = heard.details(DEPLOYMENT)[-1]
+        assert (failed["eventType"], failed["eventName"]) == ("ERROR", "SERVICE_DEPLOYMENT_FAILED")
+        assert failed["reason"] == "ECS deployment circuit breaker: tasks failed to start."
+
+    def test_a_change_of_the_desired_count_is_no_deployment(
+        self, cloud: Cloud, heard: Heard
+    ) -> None:
+        """S19."""
+        cloud.running_web()
+        heard.clear()
+        cloud.ecs.update_service(cluster="shop", service="web", desiredCount=2)
+        cloud.wait()
+        assert heard.of(DEPLOYMENT) == []
+        assert heard.names(SERVICE) == ["SERVICE_STEADY_STATE"]
+
+
+class TestServices:
+    def test_a_steady_state_is_told(self, cloud: Cloud, heard: Heard) -> None:
+        service = cloud.running_web()
+        (steady,) = heard.of(SERVICE)
+        assert steady.resource == service["serviceArn"]
+        assert steady.detail == {
+            "eventType": "INFO",
+            "eventName": "SERVICE_STEADY_STATE",
+            "clusterArn": service["clusterArn"],
+            "createdAt": steady.detail["createdAt"],
+        }
+
+    def test_tasks_that_keep_failing_are_told_once(self, cloud: Cloud, heard: Heard) -> None:
+        """H13, H25."""
+        cloud.runtime.script(IMAGE, pull_failed(NOT_FOUND))
+        cloud.running_web()
+        (impaired,) = heard.details(SERVICE)
+        assert impaired["eventType"] == "WARN"
+        assert impaired["eventName"] == "SERVICE_TASK_START_IMPAIRED"
+
+    def test_a_task_that_is_replaced_ends_in_another_steady_state(
+        self, cloud: Cloud, heard: Heard
+    ) -> None:
+        cloud.runtime.script(IMAGE, in_turn(exits(1, after=2), runs()))
+        cloud.running_web()
+        cloud.wait()
+        assert heard.names(SERVICE) == ["SERVICE_STEADY_STATE", "SERVICE_STEADY_STATE"]
+
+    def test_a_deleted_service_is_silent_but_for_its_tasks(
+        self, cloud: Cloud, heard: Heard
+    ) -> None:
+        """D05: ACTIVE, DRAINING, INACTIVE is not told; the end of its tasks is."""
+        cloud.running_web()
+        heard.clear()
+        cloud.ecs.delete_service(cluster="shop", service="web", force=True)
+        cloud.wait()
+        assert cloud.described()["status"] == "INACTIVE"
+        assert heard.of(SERVICE) == heard.of(DEPLOYMENT) == []
+        assert statuses(heard.details(TASK))[-1] == ("STOPPED", "STOPPED")
