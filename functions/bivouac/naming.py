@@ -28,7 +28,12 @@ STACK_TAG = "bivouac:stack"
 ENVIRONMENT_TAG = "bivouac:environment"
 OWNER_TAG = "bivouac:owner"
 SPECIFICATION_TAG = "bivouac:specification"
+ENDPOINTS_TAG = "bivouac:endpoints"
+"""On a service that calls others: the hash of the endpoints that it was deployed to see."""
 RESERVED_TAG_PREFIXES = ("aws:", "bivouac:")
+
+RESERVED_SERVICE_PREFIX = "bivouac-"
+"""Begins the names of services that Bivouac makes for itself; no request may use it."""
 
 PROOF = "bivouac-proof"
 """What proves the edges: its ECS services, families and log group are named after it."""
@@ -40,6 +45,14 @@ def is_environment_name(name: str) -> bool:
 
 def cluster_name(prefix: str, environment: str) -> str:
     return f"{prefix}-{environment}"
+
+
+def environment_of_cluster(prefix: str, cluster: str) -> str:
+    """The inverse of `cluster_name`. Raises ValueError for a cluster that is not of this stack."""
+    environment = cluster.removeprefix(f"{prefix}-")
+    if environment == cluster or not is_environment_name(environment):
+        raise ValueError(f"the cluster {cluster!r} is not of the stack {prefix!r}")
+    return environment
 
 
 def family_prefix(prefix: str, environment: str) -> str:
@@ -56,6 +69,20 @@ def log_group_prefix(prefix: str, environment: str) -> str:
 
 def log_group(prefix: str, environment: str, service: str) -> str:
     return log_group_prefix(prefix, environment) + service
+
+
+def proof_service(generation: int, number: int) -> str:
+    """A new one in each generation, so that it never meets the draining one before it (S02)."""
+    return f"{PROOF}-{generation}-{number}"
+
+
+def proof_family(prefix: str, environment: str, number: int) -> str:
+    """The same in each generation, so that an equal definition is registered once (T03)."""
+    return family(prefix, environment, f"{PROOF}-{number}")
+
+
+def is_proof_service(service: str) -> bool:
+    return service.startswith(f"{PROOF}-")
 
 
 def proof_log_group(prefix: str, environment: str) -> str:

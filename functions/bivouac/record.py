@@ -36,6 +36,10 @@ class Record:
     expires_at: str
     settle: bool
     """The create before this one ended before its time: its last functions may still run."""
+    edges: str = "[]"
+    """The edges that were proven, with the deployments that they were proven for, as JSON."""
+    task_definitions: tuple[str, ...] = ()
+    """ARNs of the revisions that were registered for it."""
 
 
 @dataclass(frozen=True)

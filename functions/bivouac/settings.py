@@ -101,3 +101,14 @@ class ExpirySettings:
             _read(variables, "EXPIRY_ROLE_ARN"),
             _read(variables, "DELETE_STATE_MACHINE_ARN"),
         )
+
+
+@dataclass(frozen=True)
+class WaitSettings:
+    """Where the tokens of waiting executions are kept."""
+
+    table_name: str
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
+        return cls(_read(variables, "WAITS_TABLE_NAME"))

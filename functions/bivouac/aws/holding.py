@@ -7,13 +7,19 @@ from typing import Any
 
 from bivouac.aws import clients
 from bivouac.aws.records import Records
+from bivouac.aws.waits import Waits
 from bivouac.blueprint import Blueprint
-from bivouac.settings import StackSettings
+from bivouac.settings import StackSettings, WaitSettings
 
 
 def records() -> Records:
     """The environments table of this stack."""
     return Records(clients.dynamodb(), StackSettings.from_env().table_name)
+
+
+def waits() -> Waits:
+    """The waits table of this stack."""
+    return Waits(clients.dynamodb(), WaitSettings.from_env().table_name)
 
 
 def held(event: Mapping[str, Any]) -> Blueprint:

@@ -40,10 +40,12 @@ class Records:
             blueprint=item["blueprint"]["S"],
             expires_at=item["expiresAt"]["S"],
             settle=item["settle"]["BOOL"],
+            edges=item["edges"]["S"] if "edges" in item else "[]",
+            task_definitions=tuple(item.get("taskDefinitions", {}).get("SS", ())),
         )
 
-    def held(self, environment: str, generation: int) -> Blueprint:
-        """The blueprint, if `generation` is still the current one.
+    def current(self, environment: str, generation: int) -> Record:
+        """The record, if `generation` is still the current one.
 
         Every step asks this before it changes anything. Raises SupersededError."""
         record = self.find(environment)
@@ -52,7 +54,32 @@ class Records:
                 f"environment {environment}: generation {generation} is over"
                 + (f", {record.generation} holds it" if record else ", its record is gone")
             )
-        return Blueprint.from_json(json.loads(record.blueprint))
+        return record
+
+    def held(self, environment: str, generation: int) -> Blueprint:
+        """The blueprint of the record, if `generation` is still the current one."""
+        return Blueprint.from_json(json.loads(self.current(environment, generation).blueprint))
+
+    def add_task_definitions(self, environment: str, generation: int, arns: Sequence[str]) -> None:
+        """Remember revisions that were registered, so that the deletion need not look for them.
+
+        Raises SupersededError where `generation` is no longer the current one."""
+        with translated(f"record of {environment}"):
+            try:
+                self.client.update_item(
+                    TableName=self.table_name,
+                    Key={"environment": {"S": environment}},
+                    UpdateExpression="ADD taskDefinitions :arns",
+                    ConditionExpression="generation = :generation",
+                    ExpressionAttributeValues={
+                        ":arns": {"SS": list(arns)},
+                        ":generation": {"N": str(generation)},
+                    },
+                )
+            except self.client.exceptions.ConditionalCheckFailedException:
+                raise errors.SupersededError(
+                    f"environment {environment}: generation {generation} is over"
+                ) from None
 
     def take(self, taken: Record, before: Record | None, forget: Sequence[str] = ()) -> None:
         """Write `taken` unless another execution came first.

@@ -1,0 +1,227 @@
+"""Waiting for what happens. Pure.
+
+A waiting execution is resumed by what a look at AWS shows, never by an event alone: events come
+twice, out of order, or not at all (W01, W02). An event only says whether it is worth looking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+Described = Mapping[str, Any]
+
+POLL_SECONDS = 2.0
+"""Between two looks at what ECS emits no event for: container health, attachments, Cloud Map,
+DRAINING to INACTIVE."""
+
+STALE_SECONDS = 0.3
+"""Before reads that lag behind an event are made again."""
+
+EDGE_CONTAINER_PREFIX = "edge-"
+
+
+class Purpose(StrEnum):
+    """What an execution waits for."""
+
+    SERVICES = "services"
+    """Every service healthy and every edge proven, or something to do, or a failure."""
+    SERVICES_GONE = "services gone"
+    TASKS_GONE = "tasks gone"
+    EVERYTHING_GONE = "everything gone"
+
+
+class Stage(StrEnum):
+    """How far a task has come, as far as somebody waits for it."""
+
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+
+
+_COUNTS: Mapping[Purpose, frozenset[Stage]] = {
+    Purpose.SERVICES: frozenset({Stage.RUNNING}),
+    Purpose.SERVICES_GONE: frozenset({Stage.STOPPING, Stage.STOPPED}),
+    Purpose.TASKS_GONE: frozenset({Stage.STOPPED}),
+    Purpose.EVERYTHING_GONE: frozenset(),
+}
+"""The stages that bring a purpose nearer."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """The newest that events said of one task."""
+
+    service: str
+    stage: Stage | None
+    """None: nothing that anybody waits for."""
+    version: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"service": self.service, "stage": self.stage, "version": self.version}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        stage = content["stage"]
+        return cls(content["service"], Stage(stage) if stage else None, int(content["version"]))
+
+
+Sightings = Mapping[str, Sighting]
+"""By task id."""
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """What events must still tell before another look can bring an answer."""
+
+    tasks: Mapping[str, int] = field(default_factory=dict)
+    """By service: how many more of its tasks must come so far. A service that is absent: none."""
+    goals: tuple[frozenset[str], ...] = ()
+    """Services of which all must come so far; each goal is worth a look of its own."""
+    known: frozenset[str] = frozenset()
+    """Tasks whose events came before the look, which has counted them itself (`counted`)."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "tasks": dict(self.tasks),
+            "goals": sorted(sorted(goal) for goal in self.goals),
+            "known": sorted(self.known),
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        return cls(
+            content["tasks"],
+            tuple(frozenset(goal) for goal in content["goals"]),
+            frozenset(content["known"]),
+        )
+
+
+@dataclass(frozen=True)
+class Wait:
+    """An execution that waits, as it is kept while it does."""
+
+    environment: str
+    generation: int
+    token: str
+    """Step Functions' task token: who has it can resume the execution."""
+    purpose: Purpose
+    context: dict[str, Any]
+    """What the look needs to know, from the waiting state's parameters."""
+    sightings: Sightings = field(default_factory=dict)
+    awaited: Awaited | None = None
+    """None until it was looked for the first time: then every event is worth a look."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look brought."""
+
+    answer: dict[str, Any] | None = None
+    """What the execution goes on with; None: it waits on."""
+    again_after: float | None = None
+    """Seconds until it must be looked again whatever events say; None: an event will tell."""
+    awaited: Awaited = field(default_factory=Awaited)
+
+
+def counted(purpose: Purpose, sightings: Sightings) -> frozenset[str]:
+    """The tasks that a look at this moment counts itself."""
+    return frozenset(
+        task_id for task_id, sighting in sightings.items() if sighting.stage in _COUNTS[purpose]
+    )
+
+
+def worth_looking(purpose: Purpose, awaited: Awaited | None, sightings: Sightings) -> bool:
+    """Whether the tasks that were sighted since the last look can have completed a goal.
+
+    A task may be counted twice, by the look and by its event: then it is looked once too often,
+    never too seldom."""
+    if awaited is None:
+        return True
+    come: dict[str, int] = {}
+    for task_id in counted(purpose, sightings) - awaited.known:
+        service = sightings[task_id].service
+        come[service] = come.get(service, 0) + 1
+    return any(
+        all(come.get(service, 0) >= awaited.tasks.get(service, 0) for service in goal)
+        and any(service in come for service in goal)
+        for goal in awaited.goals
+    )
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What an event of ECS's says about an environment."""
+
+    cluster: str
+    urgent: bool
+    """Worth a look by itself: something failed or ended that should not have."""
+    service: str = ""
+    task_id: str = ""
+    """Empty where the event is about a service."""
+    stage: Stage | None = None
+    version: int = 0
+
+    @property
+    def sighting(self) -> Sighting:
+        return Sighting(self.service, self.stage, self.version)
+
+
+_ORDERED_STOP = "Scaling activity initiated by"
+
+
+def signal_of(event: Described) -> Signal:
+    """Read "ECS Task State Change", "ECS Deployment State Change" or "ECS Service Action".
+
+    Deployment events name no cluster: it is in the ARN of the service, arn:...:service/<cluster>/
+    <service> (Amazon ECS service deployment state change events). Raises KeyError or ValueError
+    for anything else."""
+    detail = event["detail"]
+    if event["detail-type"] != "ECS Task State Change":
+        cluster, service = event["resources"][0].split("/")[-2:]
+        return Signal(cluster, urgent=True, service=service)
+    return Signal(
+        cluster=detail["clusterArn"].rpartition("/")[2],
+        urgent=_unexpected_end(detail) or any(code != 0 for code in _edge_exits(detail)),
+        service=detail.get("group", "").removeprefix("service:"),
+        task_id=detail["taskArn"].rpartition("/")[2],
+        stage=_stage(detail),
+        version=int(detail["version"]),
+    )
+
+
+def _unexpected_end(task: Described) -> bool:
+    return task["desiredStatus"] == "STOPPED" and not task.get("stoppedReason", "").startswith(
+        _ORDERED_STOP
+    )
+
+
+def _edge_exits(task: Described) -> list[int]:
+    """Exit codes of the one-shot containers of a proof client."""
+    return [
+        container["exitCode"]
+        for container in task.get("containers", ())
+        if container["name"].startswith(EDGE_CONTAINER_PREFIX)
+        and container.get("exitCode") is not None
+    ]
+
+
+def _stage(task: Described) -> Stage | None:
+    """A proof client has come so far once each of its one-shot containers has ended."""
+    match task["lastStatus"]:
+        case "RUNNING" if task["desiredStatus"] == "RUNNING":
+            one_shots = [
+                container
+                for container in task.get("containers", ())
+                if container["name"].startswith(EDGE_CONTAINER_PREFIX)
+            ]
+            ended = len(_edge_exits(task)) == len(one_shots)
+            return Stage.RUNNING if ended else None
+        case "STOPPING" | "DEPROVISIONING":
+            return Stage.STOPPING
+        case "STOPPED":
+            return Stage.STOPPED
+        case _:
+            return None

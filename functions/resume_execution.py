@@ -1,0 +1,60 @@
+"""Resume execution: what ECS tells of our clusters' tasks and services, for whoever waits for it.
+
+An event decides nothing. It is worth a look, or it is not (docs/decisions/0010); it may come twice,
+late, or after a newer one (W01). Repeating it is safe.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bivouac import looks, naming
+from bivouac.aws import clients
+from bivouac.aws.holding import records, waits
+from bivouac.aws.records import Records
+from bivouac.aws.waits import Waits
+from bivouac.aws.watching import watch
+from bivouac.errors import SupersededError
+from bivouac.observability import Event, step
+from bivouac.settings import StackSettings
+from bivouac.waiting import signal_of, worth_looking
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions import SFNClient
+
+
+def resume_execution(
+    event: Event,
+    name_prefix: str,
+    records: Records,
+    waits: Waits,
+    stepfunctions: SFNClient,
+    looking_for: looks.LookingFor,
+) -> Event:
+    """`status`: NOBODY_WAITS, NOTED, or what became of the look."""
+    signal = signal_of(event)
+    environment = naming.environment_of_cluster(name_prefix, signal.cluster)
+    wait = waits.note(environment, signal)
+    if wait is None:
+        return {"status": "NOBODY_WAITS", "environment": environment}
+    if not signal.urgent and not worth_looking(wait.purpose, wait.awaited, wait.sightings):
+        return {"status": "NOTED", "environment": environment}
+    try:
+        record = records.current(environment, wait.generation)
+    except SupersededError:
+        waits.end(wait)
+        return {"status": "OVER", "environment": environment}
+    look = looking_for(wait, record, urgent=True)
+    return {"status": watch(wait, look, waits, stepfunctions), "environment": environment}
+
+
+@step
+def handler(event: Event) -> Event:
+    return resume_execution(
+        event,
+        StackSettings.from_env().name_prefix,
+        records(),
+        waits(),
+        clients.stepfunctions(),
+        looks.looking_for,
+    )

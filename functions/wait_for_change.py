@@ -1,0 +1,54 @@
+"""Wait for change: keeps the execution's token, then looks, so that no change falls in between.
+
+Whatever changes later, `resume_execution` hears of it; what AWS tells nobody is looked at from
+here. Repeating it is safe: the newest token replaces the one before it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bivouac import looks
+from bivouac.aws import clients
+from bivouac.aws.holding import records, waits
+from bivouac.aws.records import Records
+from bivouac.aws.waits import Waits
+from bivouac.aws.watching import Looking, watch
+from bivouac.observability import Event, step
+from bivouac.record import Record
+from bivouac.waiting import Purpose, Wait
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions import SFNClient
+
+
+def wait_for_change(
+    event: Event,
+    now: datetime,
+    records: Records,
+    waits: Waits,
+    stepfunctions: SFNClient,
+    looking_for: looks.LookingFor,
+) -> Event:
+    """`status`: what became of the first looks. The answer itself goes to the execution.
+
+    Raises SupersededError where the generation is over, and whatever the look raises."""
+    wait = Wait(
+        environment=event["environment"],
+        generation=event["generation"],
+        token=event["token"],
+        purpose=Purpose(event["purpose"]),
+        context=event["context"],
+    )
+    record: Record = records.current(wait.environment, wait.generation)
+    waits.begin(wait, now)
+    look: Looking = looking_for(wait, record, urgent=False)
+    return {"status": watch(wait, look, waits, stepfunctions)}
+
+
+@step
+def handler(event: Event) -> Event:
+    return wait_for_change(
+        event, datetime.now(UTC), records(), waits(), clients.stepfunctions(), looks.looking_for
+    )
