@@ -230,13 +230,30 @@ def service_specification(
     }
 
 
+def seen_by(blueprint: Blueprint, service_name: str) -> str | None:
+    """The hash of the endpoints that a service's edges lead to; None where it has no edges.
+
+    Tasks resolve only what existed when their service's latest deployment began, so a service whose
+    tag says otherwise must be deployed again (P08)."""
+    endpoints = []
+    for edge in blueprint.edges:
+        if edge.client != service_name:
+            continue
+        server = blueprint.service(edge.server)
+        (endpoint,) = (known for known in server.endpoints if known.port_name == edge.port_name)
+        endpoints.append([edge.dns_name, edge.port, endpoint.discovery_name, endpoint.app_protocol])
+    return naming.content_hash(sorted(endpoints, key=str)) if endpoints else None
+
+
 def service_tags(
     blueprint: Blueprint, service: ServiceBlueprint, specification: Json
 ) -> dict[str, str]:
+    seen = seen_by(blueprint, service.service_name)
     return (
         blueprint.ownership_tags
         | service.tags
         | {naming.SPECIFICATION_TAG: naming.content_hash(specification)}
+        | ({naming.ENDPOINTS_TAG: seen} if seen else {})
     )
 
 
@@ -261,7 +278,11 @@ _NOT_UPDATABLE = frozenset(
 
 
 def update_service_arguments(specification: Json) -> Json:
+    """Always a new deployment: most arguments start none by themselves (S19).
+
+    Equal arguments make the same service's tasks anew, so that they see new endpoints (P08)."""
     return {
         "service": specification["serviceName"],
+        "forceNewDeployment": True,
         **{key: value for key, value in specification.items() if key not in _NOT_UPDATABLE},
     }
