@@ -246,8 +246,8 @@ def _specification(edge: Edge) -> str:
     return naming.content_hash(asdict(edge))
 
 
-def stale(edge: Edge, client_deployed_at: datetime, endpoint_created_at: datetime) -> bool:
-    """Whether the client's tasks can never resolve the endpoint, whoever else can (P08).
+def stale(client_deployed_at: datetime, endpoint_created_at: datetime) -> bool:
+    """Whether a client's tasks can never resolve an endpoint, whoever else can (P08).
 
     A fresh proof client does not show it: it sees what exists now."""
-    return bool(edge.client) and client_deployed_at < endpoint_created_at
+    return client_deployed_at < endpoint_created_at

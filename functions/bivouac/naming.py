@@ -38,6 +38,9 @@ RESERVED_SERVICE_PREFIX = "bivouac-"
 PROOF = "bivouac-proof"
 """What proves the edges: its ECS services, families and log group are named after it."""
 
+PROOF_PREFIX = f"{PROOF}-"
+"""Begins the names of the proof clients' ECS services."""
+
 
 def is_environment_name(name: str) -> bool:
     return len(name) <= ENVIRONMENT_NAME_LIMIT and bool(ENVIRONMENT_NAME.fullmatch(name))
@@ -73,16 +76,12 @@ def log_group(prefix: str, environment: str, service: str) -> str:
 
 def proof_service(generation: int, number: int) -> str:
     """A new one in each generation, so that it never meets the draining one before it (S02)."""
-    return f"{PROOF}-{generation}-{number}"
+    return f"{PROOF_PREFIX}{generation}-{number}"
 
 
 def proof_family(prefix: str, environment: str, number: int) -> str:
     """The same in each generation, so that an equal definition is registered once (T03)."""
-    return family(prefix, environment, f"{PROOF}-{number}")
-
-
-def is_proof_service(service: str) -> bool:
-    return service.startswith(f"{PROOF}-")
+    return family(prefix, environment, f"{PROOF_PREFIX}{number}")
 
 
 def proof_log_group(prefix: str, environment: str) -> str:
