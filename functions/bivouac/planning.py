@@ -10,7 +10,7 @@ import copy
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -24,6 +24,7 @@ from bivouac.blueprint import (
     Renamed,
     ServiceBlueprint,
 )
+from bivouac.relations import Party, Relations, relations
 from bivouac.request import EnvironmentRequest, PrimaryContainer, Probe, Service, described, merged
 from bivouac.settings import RequestSettings
 
@@ -88,17 +89,21 @@ def plan(
     if request is None:
         return Plan(None, tuple(draft.problems))
     namespace = request.namespace or naming.cluster_name(settings.name_prefix, request.name)
-    services = [
-        built
+    parties = [
+        _service(draft, request, namespace, given, f"services[{index}]")
         for index, given in enumerate(request.services)
-        if (built := _service(draft, request, namespace, given, f"services[{index}]"))
     ]
     cluster = _cluster(draft, request)
     lease_seconds = _lease_seconds(draft, request)
+    services = [party.built for party in parties if party.built]
     draft.problems.extend(_across(services, namespace))
+    related = relations(parties, request.connect, namespace)
+    draft.problems.extend(related.problems)
     if draft.problems:
         return Plan(None, tuple(draft.problems))
+    services = _in_order(services, related)
     tags = dict(request.tags) | ({naming.OWNER_TAG: request.owner} if request.owner else {})
+    proof_log_group = naming.proof_log_group(settings.name_prefix, request.name)
     blueprint = Blueprint(
         environment=request.name,
         stack=settings.name_prefix,
@@ -106,16 +111,19 @@ def plan(
         namespace=namespace,
         cluster=cluster,
         services=tuple(services),
-        edges=(),
+        edges=related.edges,
         proof=ProofSettings(
             image=settings.proof_image,
             execution_role_arn=settings.execution_role_arns[0],
-            log_group=naming.proof_log_group(settings.name_prefix, request.name),
+            log_group=proof_log_group,
             region=settings.region,
         ),
-        log_groups=tuple(
-            naming.log_group(settings.name_prefix, request.name, service.service_name)
-            for service in services
+        log_groups=(
+            *(
+                naming.log_group(settings.name_prefix, request.name, service.service_name)
+                for service in services
+            ),
+            *([proof_log_group] if related.edges else []),
         ),
         tags=tags,
         lease_seconds=lease_seconds,
@@ -130,10 +138,22 @@ def plan(
             None,
             (
                 f"services: the plan takes {size:,} bytes of {BLUEPRINT_LIMIT:,}; split the "
-                "environment, or move long commands and values into the images",
+                "environment, prove fewer connections, or move long commands and values into the "
+                "images",
             ),
         )
     return Plan(blueprint, (), request.dry_run)
+
+
+def _in_order(services: list[ServiceBlueprint], related: Relations) -> list[ServiceBlueprint]:
+    place = {name: number for number, name in enumerate(related.dependencies)}
+    return sorted(
+        (
+            replace(service, depends_on=related.dependencies[service.service_name])
+            for service in services
+        ),
+        key=lambda service: place[service.service_name],
+    )
 
 
 def _nested_deeper(content: Any, levels: int) -> bool:
@@ -195,15 +215,17 @@ def _cluster(draft: _Draft, request: EnvironmentRequest) -> Json:
 
 def _service(
     draft: _Draft, request: EnvironmentRequest, namespace: str, given: Json, path: str
-) -> ServiceBlueprint | None:
-    """One service's blueprint; None where its problems leave nothing to go on with."""
+) -> Party:
+    """One service, built as far as its problems let it."""
     content = copy.deepcopy(merged(request.defaults, given))
     try:
         service = Service.model_validate(content)
     except ValidationError as error:
         draft.problems.extend(described(error, path))
-        return None
+        name = content.get("serviceName")
+        return Party(name if isinstance(name, str) else "", path)
     path = f"{path} ({service.service_name})"
+    party = Party(service.service_name, path, service.depends_on)
     arguments = service.arguments
     cluster = naming.cluster_name(draft.settings.name_prefix, request.name)
     draft.rename(f"{path}.cluster", arguments.pop("cluster", None), cluster)
@@ -212,11 +234,12 @@ def _service(
     before = len(draft.problems)
     draft.problems.extend(ecs_model.problems("CreateService", arguments, path))
     if len(draft.problems) > before:
-        return None
+        return party
+    party = replace(party, arguments=arguments)
     draft.problems.extend(fargate.service_problems(arguments, draft.settings.allow_ecs_exec, path))
     definition = _definition(draft, request, service, path)
     if definition is None:
-        return None
+        return party
     ports = _named_ports(definition)
     connect = arguments["serviceConnectConfiguration"]
     draft.problems.extend(
@@ -224,7 +247,7 @@ def _service(
     )
     _name_proxy_log(draft, request, service, connect, path)
     ours = not isinstance(service.task_definition, str)
-    return ServiceBlueprint(
+    built = ServiceBlueprint(
         service_name=service.service_name,
         arguments=arguments,
         definition=definition if ours else None,
@@ -238,6 +261,7 @@ def _service(
         tags=tags,
         depends_on=(),
     )
+    return replace(party, built=built)
 
 
 def _service_tags(draft: _Draft, given: Any, path: str) -> dict[str, str]:
@@ -439,12 +463,18 @@ def _endpoints(
     draft: _Draft, connect: Json, ports: Mapping[str, Json], probes: list[Probe], path: str
 ) -> Iterator[Endpoint]:
     by_port = {probe.port_name: probe for probe in probes}
-    declared = {service["portName"] for service in connect.get("services", [])}
-    for name in sorted(by_port.keys() - declared):
+    declared = Counter(service["portName"] for service in connect.get("services", []))
+    for name in sorted(by_port.keys() - declared.keys()):
         draft.problems.append(
             f"{path}.probe: {name!r} is no endpoint (serviceConnectConfiguration.services: "
             f"{', '.join(sorted(declared)) or 'none'})"
         )
+    for name, count in declared.items():
+        if count > 1:
+            draft.problems.append(
+                f"{path}.serviceConnectConfiguration: {count} services have the portName {name!r}; "
+                "an endpoint is known by it, so each needs a named port of its own"
+            )
     ingress_ports: Counter[int] = Counter()
     for service in connect.get("services", []):
         mapping = ports.get(service["portName"])

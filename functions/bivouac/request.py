@@ -43,6 +43,15 @@ def _namespace_name(name: str) -> str:
     return name
 
 
+def _service_name(name: str) -> str:
+    if name.lower().startswith(naming.RESERVED_SERVICE_PREFIX):
+        raise ValueError(
+            f"{name!r}: names that begin with {naming.RESERVED_SERVICE_PREFIX} are reserved for "
+            "services that Bivouac makes itself"
+        )
+    return name
+
+
 def _tags(tags: dict[str, str]) -> dict[str, str]:
     reserved = [key for key in tags if key.lower().startswith(naming.RESERVED_TAG_PREFIXES)]
     if reserved:
@@ -77,12 +86,43 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
 
 
+ProbePath = Annotated[str, StringConstraints(pattern=r"^/[!-~]*$", max_length=512)]
+StatusRange = Annotated[tuple[int, int], BeforeValidator(_status_range)]
+
+
 class Probe(_Model):
     """How one endpoint is asked. Never a URL: the address is what ECS reports (P11)."""
 
     port_name: str
-    path: Annotated[str, StringConstraints(pattern=r"^/[!-~]*$", max_length=512)] = "/"
-    expect_status: Annotated[tuple[int, int], BeforeValidator(_status_range)] = (200, 399)
+    path: ProbePath = "/"
+    expect_status: StatusRange = (200, 399)
+
+
+class DependsOn(_Model):
+    """Another service that must be there first."""
+
+    service_name: str
+    condition: Literal["HEALTHY", "START"] = "HEALTHY"
+    """HEALTHY: its tasks are healthy; START: its endpoints exist."""
+
+
+class Destination(_Model):
+    """Where a connection leads: an endpoint, never a URL (P11)."""
+
+    service: str
+    port_name: str | None = None
+    """May be left out where the service has exactly one endpoint."""
+    path: ProbePath | None = None
+    """As the endpoint's probe has it, where left out."""
+
+
+class Connection(_Model):
+    """One edge of `connect`: who calls whom, through the client alias."""
+
+    client: Annotated[str, Field(alias="from")]
+    to: Destination
+    expect_status: StatusRange | None = None
+    """As the endpoint's probe has it, where left out."""
 
 
 class PrimaryContainer(_Model):
@@ -106,10 +146,12 @@ class Service(BaseModel):
         StringConstraints(
             pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=naming.SERVICE_NAME_LIMIT
         ),
+        AfterValidator(_service_name),
     ]
     task_definition: dict[str, Any] | str | None = None
     primary_container: PrimaryContainer | None = None
     probe: Annotated[list[Probe], BeforeValidator(_one_or_many)] = []
+    depends_on: list[DependsOn] = []
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -136,6 +178,8 @@ class EnvironmentRequest(_Model):
     cluster: dict[str, Any] = {}
     defaults: dict[str, Any] = {}
     services: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=50)]
+    connect: Annotated[list[Connection], Field(min_length=1)] | None = None
+    """The connections to prove; where left out, every endpoint is proven once."""
     lease: Lease = Lease()
     timeouts: Timeouts = Timeouts()
     on_failure: Literal["delete", "keep"] = "delete"
