@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,8 @@ class Layout:
     """DNS name -> the address that it resolves to inside the task; None: `outbound` instead."""
     outbound: Path | None = None
     """The Unix socket of the HTTP proxy that stands in for name resolution."""
+    alias_sockets: Mapping[ClientAlias, Path] = field(default_factory=dict)
+    """Alias -> a Unix socket of its own, for programs that can be led to one."""
 
 
 def find_envoy() -> Path:
@@ -139,16 +141,19 @@ def _ingress_listener(ingress: Ingress, layout: Layout) -> Json:
 
 
 def _egress_listeners(aliases: Sequence[ClientAlias], layout: Layout) -> list[Json]:
-    if layout.aliases is None:
-        return [_outbound_listener(aliases, layout)]
     listeners = []
+    if layout.aliases is None:
+        listeners.append(_outbound_listener(aliases, layout))
     for alias in aliases:
         name = f"egress_{alias.dns_name}_{alias.port}"
         if alias.app_protocol is None:
             chain = _tcp_chain(name, alias.endpoint)
         else:
             chain = _http_chain(name, [_virtual_host(name, ["*"], _to_endpoint(alias))])
-        address = _address(layout.aliases[alias.dns_name], alias.port)
+        if layout.aliases is None:
+            address = _pipe(layout.alias_sockets[alias])
+        else:
+            address = _address(layout.aliases[alias.dns_name], alias.port)
         listeners.append(_listener(name, address, chain))
     return listeners
 

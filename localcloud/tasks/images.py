@@ -8,6 +8,7 @@ process in the task's sandbox. To add an image, add an entry to `CATALOGUE`.
 | nginx                  | the real nginx where installed, else a small HTTP server; port 80       |
 | httpd                  | a small HTTP server with that image's welcome page; port 80             |
 | busybox, alpine        | `entryPoint` and `command` as given, with the programs of this machine  |
+| python                 | the same; `python` and `python3` are this machine's Python              |
 | bivouac/echo           | an HTTP server that answers with the request; port 80                   |
 | bivouac/exits:CODE     | prints a line and exits with that code                                  |
 | bivouac/slow:SECONDS   | nginx's stand-in; it listens only after that many seconds               |
@@ -74,6 +75,8 @@ class Image:
     """The process to run: program and arguments."""
     obeys_command: bool = False
     """Whether a container's own `command` and `entryPoint` are what runs."""
+    has_python: bool = False
+    """Whether `python` is a program of the image."""
 
 
 @dataclass(frozen=True)
@@ -169,10 +172,14 @@ def _exits(launch: Launch) -> Sequence[str]:
     return (*PYTHON, str(_EXITS), launch.tag)
 
 
-def _shell(launch: Launch) -> Sequence[str]:
-    """As Docker joins them. The images' own command is a shell; without input it ends at once."""
-    container = launch.container
-    return (*container.entry_point, *container.command) or ("sh",)
+def _as_given(default: str) -> Callable[[Launch], Sequence[str]]:
+    """As Docker joins them. Without input the image's own command, `default`, ends at once."""
+
+    def program(launch: Launch) -> Sequence[str]:
+        container = launch.container
+        return (*container.entry_point, *container.command) or (default,)
+
+    return program
 
 
 def _in(registries: Sequence[str], name: str) -> tuple[str, ...]:
@@ -181,6 +188,7 @@ def _in(registries: Sequence[str], name: str) -> tuple[str, ...]:
 
 _VERSION = r"\d+(\.\d+){0,2}"
 _VARIANT = r"(-?(alpine|perl|otel|slim|bookworm|trixie|bullseye|musl|glibc|uclibc)[\d.]*)*"
+_PYTHON_VERSION = r"(latest|3(\.\d+){0,2}((a|b|rc)\d+)?|alpine|slim|bookworm|trixie)"
 
 CATALOGUE: tuple[Image, ...] = (
     Image(
@@ -196,14 +204,21 @@ CATALOGUE: tuple[Image, ...] = (
     Image(
         _in(_OFFICIAL, "busybox"),
         rf"(latest|stable|musl|glibc|uclibc|{_VERSION}){_VARIANT}",
-        _shell,
+        _as_given("sh"),
         obeys_command=True,
     ),
     Image(
         _in(_OFFICIAL, "alpine"),
         rf"(latest|edge|{_VERSION}){_VARIANT}",
-        _shell,
+        _as_given("sh"),
         obeys_command=True,
+    ),
+    Image(
+        _in(_OFFICIAL, "python"),
+        _PYTHON_VERSION + _VARIANT,
+        _as_given("python3"),
+        obeys_command=True,
+        has_python=True,
     ),
     Image(_in(_BIVOUAC, "echo"), "latest", _web_server("echo")),
     Image(_in(_BIVOUAC, "unhealthy"), "latest", _web_server("unhealthy")),

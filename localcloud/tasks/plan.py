@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import envoy
+from . import envoy, python_image
 from .files import RuntimeFiles
 from .images import Launch, Pulled
-from .runtime import Container, HealthCheck, Proxy, Task
+from .runtime import ClientAlias, Container, HealthCheck, Proxy, Task
 from .sandbox.protocol import ForwardPlan, HealthPlan, Plan, ProcessPlan
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -111,10 +111,15 @@ class _Planner:
         if not self.host.isolated:
             sockets = {port: self._application_socket(index, port) for port in container.ports}
         launch = Launch(container, image.tag, own, sockets)
+        environment = self._environment(container)
+        if image.image.has_python:
+            programs = own / "bin"
+            python_image.install(programs, None if self.host.isolated else self._connections)
+            environment["PATH"] = f"{programs}:{environment['PATH']}"
         plan: ProcessPlan = {
             "name": container.name,
             "argv": list(image.image.program(launch)),
-            "env": self._environment(container),
+            "env": environment,
             "stop_timeout": container.stop_timeout,
         }
         if container.health_check is not None and container.health_check.command[0] != "NONE":
@@ -156,7 +161,10 @@ class _Planner:
             endpoints=self.host.files.endpoints,
             aliases=alias_addresses(proxy) if self.host.isolated else None,
             outbound=None if self.host.isolated else self._outbound,
+            alias_sockets={} if self.host.isolated else self._alias_sockets(proxy),
         )
+        if not self.host.isolated:
+            self._connections.write_text(json.dumps(self._python_connections(proxy)))
         configuration = self.directory / "envoy.json"
         configuration.write_text(json.dumps(envoy.bootstrap(self.task.task_id, proxy, layout)))
         return {
@@ -165,6 +173,27 @@ class _Planner:
             "env": {},
             "stop_timeout": _PROXY_STOP_TIMEOUT,
         }
+
+    @property
+    def _connections(self) -> Path:
+        return self.directory / "connections.json"
+
+    def _alias_sockets(self, proxy: Proxy) -> dict[ClientAlias, Path]:
+        return {
+            alias: self.directory / f"alias-{n}" for n, alias in enumerate(proxy.client_aliases)
+        }
+
+    def _python_connections(self, proxy: Proxy) -> dict[str, str]:
+        """What the task's Python programs can connect to: Unix socket by "<name>:<port>"."""
+        reached = {
+            f"{alias.dns_name}:{alias.port}": str(path)
+            for alias, path in self._alias_sockets(proxy).items()
+        }
+        for port, where in self._applications().items():
+            reached |= {f"{name}:{port}": str(where) for name in ("localhost", "127.0.0.1")}
+        if self.http_proxy is not None:
+            reached[f"127.0.0.1:{self.http_proxy[1]}"] = str(self._outbound)
+        return reached
 
     def _applications(self) -> dict[int, tuple[str, int] | Path]:
         if self.host.isolated:

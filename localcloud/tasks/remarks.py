@@ -51,6 +51,6 @@ def _of_unreachable(proxy: Proxy) -> Iterator[str]:
     for alias in proxy.client_aliases:
         if alias.app_protocol is None:
             yield (
-                f"{alias.dns_name}:{alias.port} cannot be reached: without namespaces only "
-                "aliases with an appProtocol can be"
+                f"{alias.dns_name}:{alias.port} cannot be reached but by the python image: without "
+                "namespaces other programs reach only aliases with an appProtocol"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,12 @@ def layout(directory: Path, *, isolated: bool = True) -> envoy.Layout:
     )
 
 
+def of_sockets(proxy: Proxy, directory: Path) -> envoy.Layout:
+    """Of a task that is not isolated."""
+    sockets = {each: directory / each.dns_name for each in proxy.client_aliases}
+    return replace(layout(directory, isolated=False), alias_sockets=sockets)
+
+
 def configuration(
     directory: Path, app_protocol: AppProtocol | None = "http", *, isolated: bool = True
 ) -> dict[str, Any]:
@@ -33,7 +40,8 @@ def configuration(
         (Ingress("web", "ns/web", 8080, 80, app_protocol),),
         (ClientAlias("db.test", 5432, "ns/db", app_protocol),),
     )
-    return envoy.bootstrap("task-1", proxy, layout(directory, isolated=isolated))
+    where = layout(directory) if isolated else of_sockets(proxy, directory)
+    return envoy.bootstrap("task-1", proxy, where)
 
 
 @pytest.mark.parametrize("isolated", [True, False])
@@ -100,7 +108,7 @@ def test_an_alias_is_known_by_every_authority_that_clients_send_for_it(tmp_path:
         (),
         (ClientAlias("web.test", 80, "ns/web", "http"), ClientAlias("api", 8080, "ns/a", "http")),
     )
-    listeners = envoy.bootstrap("task-1", proxy, layout(tmp_path, isolated=False))
+    listeners = envoy.bootstrap("task-1", proxy, of_sockets(proxy, tmp_path))
     manager = listeners["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]
     hosts = manager["typed_config"]["route_config"]["virtual_hosts"]
     assert [each["domains"] for each in hosts] == [
