@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from localcloud.clock import Action, Clock, Timer
 
@@ -14,6 +14,7 @@ class GuardedClock:
 
     clock: Clock
     lock: threading.RLock
+    _listeners: list[Action] = field(default_factory=list)
 
     def now(self) -> float:
         return self.clock.now()
@@ -25,3 +26,9 @@ class GuardedClock:
         """Now, for callers from threads of their own."""
         with self.lock:
             action()
+            for listener in self._listeners:
+                listener()
+
+    def listen(self, listener: Action) -> None:
+        """Call it after each action, with the lock held: something may have changed."""
+        self._listeners.append(listener)

@@ -85,6 +85,18 @@ class ControlPlane:
         return self.ecs.announcements
 
     @property
+    def read_lag(self) -> float:
+        """Seconds by which DescribeTasks, ListTasks, DescribeServices and ListServices are behind.
+
+        A test sets it; 0 ends it.
+        """
+        return self.ecs.read_lag.seconds
+
+    @read_lag.setter
+    def read_lag(self, seconds: float) -> None:
+        self.ecs.read_lag.seconds = seconds
+
+    @property
     def ready_moments(self) -> dict[str, list[tuple[str, float]]]:
         """By service ARN: (deployment id, epoch seconds) for each deployment that became ready.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from localcloud.account import Account
@@ -36,7 +37,8 @@ class Clusters:
         self._clock = clock
         self._timings = timings
         self._connect = connect
-        self._by_name: dict[str, Cluster] = {}
+        self.by_name: dict[str, Cluster] = {}
+        """An INACTIVE one until it is purged."""
 
     def operations(self) -> dict[str, Callable[[Request], Answer]]:
         return {
@@ -47,8 +49,17 @@ class Clusters:
             "UpdateCluster": self.update,
         }
 
+    @contextmanager
+    def seen_as(self, by_name: dict[str, Cluster]) -> Iterator[None]:
+        """While entered, the clusters and all in them are these."""
+        present, self.by_name = self.by_name, by_name
+        try:
+            yield
+        finally:
+            self.by_name = present
+
     def all(self) -> Iterable[Cluster]:
-        return self._by_name.values()
+        return self.by_name.values()
 
     def active(self, identifier: str | None) -> Cluster:
         """The cluster that a request means; an INACTIVE one cannot be used any more (C07)."""
@@ -68,7 +79,7 @@ class Clusters:
         name = request.get("clusterName", "default")
         name_rules.check_name("Cluster name", name)
         name_rules.check_tags(request.get("tags", []))
-        existing = self._by_name.get(name)
+        existing = self.by_name.get(name)
         if existing is not None and existing.status != "INACTIVE":
             if existing.request != request:
                 raise errors.invalid_parameter(  # C03
@@ -84,7 +95,7 @@ class Clusters:
                 f"The local cloud plays FARGATE and FARGATE_SPOT only, not {', '.join(unknown)}."
             )
         cluster = self._new(name, request, providers)
-        self._by_name[name] = cluster
+        self.by_name[name] = cluster
         if cluster.attachment is not None:
             self._clock.call_later(
                 self._timings.cluster_attachment, lambda: self._attached(cluster)
@@ -150,7 +161,7 @@ class Clusters:
         return one_page("clusterArns", arns, request, default=100)
 
     def _find(self, identifier: str) -> Cluster | None:
-        cluster = self._by_name.get(identifier.rsplit("/", 1)[-1])
+        cluster = self.by_name.get(identifier.rsplit("/", 1)[-1])
         if cluster is None or (identifier.startswith("arn:") and identifier != cluster.arn):
             return None
         return cluster
@@ -177,9 +188,6 @@ class Clusters:
             status="PROVISIONING" if namespace_arn else "ACTIVE",
         )
 
-    def _attach_later(self, cluster: Cluster) -> None:
-        self._clock.call_later(self._timings.cluster_attachment, lambda: self._attached(cluster))
-
     def _attached(self, cluster: Cluster) -> None:
         """Attached once the namespace exists, failed when its creation failed (C02)."""
         assert cluster.attachment is not None, "only an attachment is ever waited for"
@@ -194,8 +202,8 @@ class Clusters:
             cluster.status = "ACTIVE"
 
     def _purge(self, cluster: Cluster) -> None:
-        if self._by_name.get(cluster.name) is cluster:
-            del self._by_name[cluster.name]
+        if self.by_name.get(cluster.name) is cluster:
+            del self.by_name[cluster.name]
 
 
 def _refuse_busy(cluster: Cluster) -> None:

@@ -7,6 +7,7 @@ from localcloud.cloudmap.registry import CloudMap
 from localcloud.ecs.announcements import Announcements
 from localcloud.ecs.clusters import Clusters
 from localcloud.ecs.log_delivery import LogDelivery
+from localcloud.ecs.read_lag import ReadLag
 from localcloud.ecs.resource_tags import ResourceTags
 from localcloud.ecs.runtime_calls import RuntimeCalls
 from localcloud.ecs.scheduler import ServiceScheduler
@@ -55,12 +56,14 @@ class Ecs:
         )
         self.tasks = Tasks(account, self.clusters, lives)
         self.resource_tags = ResourceTags(self.clusters, self.task_definitions)
+        self.read_lag = ReadLag(clock, self.clusters)
 
     def operations(self) -> dict[str, Operation]:
-        return {
+        operations = {
             **self.clusters.operations(),
             **self.task_definitions.operations(),
             **self.services.operations(),
             **self.tasks.operations(),
             **self.resource_tags.operations(),
         }
+        return {name: self.read_lag.over(name, made) for name, made in operations.items()}
