@@ -53,3 +53,18 @@ def web(**changes: Any) -> dict[str, Any]:
 def environment(*services: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """The smallest environment, or one of these services."""
     return {"name": "demo", "services": list(services) or [web()], **changes}
+
+
+def called(service: str, **changes: Any) -> dict[str, Any]:
+    """The end of a connection: `{"service": "api", "portName": ...}`."""
+    return {"service": service, **changes}
+
+
+def connection(client: str, to: str | dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """One entry of `connect`."""
+    return {"from": client, "to": called(to) if isinstance(to, str) else to, **changes}
+
+
+def depends(*names: str, condition: str = "HEALTHY") -> list[dict[str, Any]]:
+    """What a service's dependsOn says."""
+    return [{"serviceName": name, "condition": condition} for name in names]

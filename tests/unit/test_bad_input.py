@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.requests import environment, web
+from tests.requests import called, connection, depends, environment, web
 from tests.unit.planned import full, of_service, planned, problems
 
 ADMIN = "arn:aws:iam::123456789012:role/admin"
@@ -163,6 +163,14 @@ WRONG_SERVICES: list[tuple[str, dict[str, Any], str]] = [
     ("neither form", {"taskDefinition": ...}, "either"),
     ("name with a slash", {"serviceName": "a/b"}, "serviceName"),
     ("no name", {"serviceName": ...}, "required, and missing"),
+    ("name that is reserved", {"serviceName": "bivouac-proof-1-1"}, "reserved for"),
+    ("dependsOn without a name", {"dependsOn": [{"condition": "START"}]}, "dependsOn[0]"),
+    (
+        "dependsOn with another condition",
+        {"dependsOn": [{"serviceName": "web", "condition": "COMPLETE"}]},
+        "'HEALTHY' or 'START'",
+    ),
+    ("dependsOn of another type", {"dependsOn": ["web"]}, "dependsOn[0]"),
     ("name too long", {"serviceName": "a" * 129}, "serviceName"),
     ("connect is no object", {CONNECT: True}, CONNECT),
     ("connect without enabled", {f"{CONNECT}.enabled": ...}, "enabled"),
@@ -211,6 +219,25 @@ WRONG_ENVIRONMENTS: list[tuple[str, dict[str, Any], str]] = [
     ("timeouts", {"timeouts": {"ready": 900}}, "timeouts.ready"),
     ("onFailure", {"onFailure": "retry"}, "onFailure"),
     ("dryRun", {"dryRun": "yes"}, "dryRun"),
+    ("connect without an edge", {"connect": []}, "connect"),
+    ("connect of another type", {"connect": {"from": "a", "to": "b"}}, "connect"),
+    ("connect without from", {"connect": [{"to": {"service": "web"}}]}, "connect[0].from"),
+    ("connect with a name only", {"connect": [{"from": "a", "to": "web"}]}, "connect[0].to"),
+    (
+        "P11 connect with a URL",
+        {"connect": [connection("a", called("web", path="http://169.254.169.254/"))]},
+        "connect[0].to.path",
+    ),
+    (
+        "P11 connect with a url field",
+        {"connect": [connection("a", called("web", url="http://x"))]},
+        "connect[0].to.url: unknown field",
+    ),
+    (
+        "connect with a status that is none",
+        {"connect": [connection("a", "web", expectStatus="2xx")]},
+        "connect[0].expectStatus",
+    ),
     ("reserved tags", {"tags": {"bivouac:environment": "other"}}, "reserved"),
     ("tag value of another type", {"tags": {"team": 5}}, "tags"),
     (
@@ -282,6 +309,154 @@ def test_two_endpoints_of_a_task_may_share_no_ingress_port() -> None:
     assert any("listen on port 90" in problem for problem in found), found
 
 
+def test_two_endpoints_of_a_service_may_share_no_named_port() -> None:
+    """Checks, probes and connections know an endpoint by it."""
+    services = [
+        {"portName": "nginx", "clientAliases": [{"port": 80}]},
+        {
+            "portName": "nginx",
+            "discoveryName": "other",
+            "ingressPortOverride": 90,
+            "clientAliases": [{"port": 81}],
+        },
+    ]
+    found = of_service(**{f"{CONNECT}.services": services})
+    assert any("2 services have the portName 'nginx'" in problem for problem in found), found
+
+
+def silent(name: str) -> dict[str, Any]:
+    """A service outside the mesh."""
+    return full(serviceName=name, **{CONNECT: {"enabled": False}})
+
+
+def two_endpoints(name: str) -> dict[str, Any]:
+    ports = [{"name": port, "containerPort": number} for port, number in (("a", 1), ("b", 2))]
+    services = [
+        {"portName": port, "clientAliases": [{"port": number, "dnsName": name}]}
+        for port, number in (("a", 1), ("b", 2))
+    ]
+    return full(
+        serviceName=name, **{f"{CONTAINER}.portMappings": ports, f"{CONNECT}.services": services}
+    )
+
+
+WRONG_CONNECTIONS: list[tuple[str, dict[str, Any], str]] = [
+    ("from nobody", connection("wed", "api"), "connect[0].from: no service is named 'wed'"),
+    ("to nobody", connection("web", "apo"), "connect[0].to.service: no service is named 'apo'"),
+    ("to itself", connection("web", "web"), "connect[0]: web calls itself"),
+    (
+        "to an unknown port",
+        connection("web", called("api", portName="http")),
+        "connect[0].to.portName: api has no endpoint 'http' (serviceConnectConfiguration.services "
+        "with a client alias: api)",
+    ),
+    (
+        "to one of two ports",
+        connection("web", "two"),
+        "connect[0].to.portName: two has several endpoints; say which",
+    ),
+    (
+        "to one outside the mesh",
+        connection("web", "silent"),
+        "connect[0].to.portName: silent has no endpoint",
+    ),
+    (
+        "from one outside the mesh",
+        connection("silent", "api"),
+        "connect[0].from: silent has Service Connect switched off",
+    ),
+    (
+        "to one without tasks",
+        connection("web", "asleep"),
+        "connect[0].to.service: asleep has desiredCount 0, so it never answers",
+    ),
+    (
+        "a path of a TCP endpoint",
+        connection("web", called("two", portName="a", path="/x")),
+        "connect[0].to.path: two:a has the appProtocol TCP",
+    ),
+    (
+        "a status of a TCP endpoint",
+        connection("web", called("two", portName="b"), expectStatus="200"),
+        "connect[0].expectStatus: two:b has the appProtocol TCP",
+    ),
+]
+
+
+def neighbourhood(*connections: dict[str, Any]) -> dict[str, Any]:
+    return environment(
+        web(),
+        web(serviceName="api"),
+        two_endpoints("two"),
+        silent("silent"),
+        web(serviceName="asleep", desiredCount=0),
+        connect=list(connections),
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [(wrong, told) for _, wrong, told in WRONG_CONNECTIONS],
+    ids=[name for name, _, _ in WRONG_CONNECTIONS],
+)
+def test_a_connection_that_cannot_be_proven_is_refused(wrong: dict[str, Any], told: str) -> None:
+    (problem,) = problems(neighbourhood(wrong))
+    assert told in problem
+
+
+def test_all_wrong_connections_are_told_at_once() -> None:
+    found = problems(neighbourhood(*(wrong for _, wrong, _ in WRONG_CONNECTIONS)))
+    assert len(found) == len(WRONG_CONNECTIONS)
+    assert len({problem.split(":")[0].split(".")[0] for problem in found}) == len(found)
+
+
+def test_a_connection_is_given_once() -> None:
+    """With and without the name of the only port it is the same one."""
+    twice = [connection("web", "api"), connection("web", called("api", portName="api", path="/x"))]
+    (problem,) = problems(neighbourhood(*twice))
+    assert problem == "connect: web -> api:api is given 2 times; once is enough"
+
+
+def test_a_connection_to_a_service_that_is_wrong_is_not_told_besides() -> None:
+    broken = web(serviceName="api", replicas=2)
+    found = problems(environment(web(), broken, connect=[connection("web", "api")]))
+    assert all("connect" not in problem for problem in found), found
+    nameless = web(serviceName=5)
+    found = problems(environment(web(), nameless, connect=[connection("web", "web")]))
+    assert any("calls itself" in problem for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("waits", "told"),
+    [
+        ({"web": ["web"]}, "(web).dependsOn[0].serviceName: a service cannot wait for itself"),
+        ({"web": ["db"]}, "(web).dependsOn[0].serviceName: no service is named 'db'"),
+        ({"web": ["api", "api"]}, "(web).dependsOn: api is named 2 times"),
+        ({"web": ["api"], "api": ["web"]}, "none could be first: web -> api -> web"),
+        (
+            {"web": ["api"], "api": ["jobs"], "jobs": ["web"]},
+            "none could be first: web -> api -> jobs -> web",
+        ),
+    ],
+)
+def test_services_that_wait_for_what_never_comes_are_refused(
+    waits: dict[str, list[str]], told: str
+) -> None:
+    services = [
+        web(serviceName=name, dependsOn=depends(*waits.get(name, [])))
+        for name in ("web", "api", "jobs")
+    ]
+    (problem,) = problems(environment(*services))
+    assert told in problem
+
+
+def test_every_circle_is_named_once() -> None:
+    waits = {"a": ["b"], "b": ["a"], "c": ["d"], "d": ["e"], "e": ["c"]}
+    services = [web(serviceName=name, dependsOn=depends(*waits[name])) for name in waits]
+    circles = [problem.rpartition(": ")[2] for problem in problems(environment(*services))]
+    assert circles == ["a -> b -> a", "c -> d -> e -> c"]
+
+
 def test_tasks_of_all_services_together_are_limited() -> None:
     """S24."""
     found = problems(environment(web(desiredCount=600), web(serviceName="shop", desiredCount=600)))
@@ -308,6 +483,7 @@ def test_a_request_per_tcp_endpoint_is_refused() -> None:
 def test_every_problem_of_a_request_is_told_at_once() -> None:
     """The promise of the request check: nobody mends one problem to hear of the next."""
     request = environment(
+        web(dependsOn=depends("nobody")),
         full(**{"replicas": 1}),
         full(serviceName="b", **{"taskDefinition.cpu": "300", f"{CONTAINER}.privileged": True}),
         full(serviceName="c", **{f"{CONNECT}.namespace": True, "role": "x"}),
@@ -316,6 +492,7 @@ def test_every_problem_of_a_request_is_told_at_once() -> None:
         color="blue",
         lease={"ttl": "30d"},
         cluster={"size": 3},
+        connect=[connection("web", "stranger")],
     )
     found = problems(request)
     for told in (
@@ -329,6 +506,8 @@ def test_every_problem_of_a_request_is_told_at_once() -> None:
         "color: unknown field",
         "maximum",
         "size",
+        "no service is named 'nobody'",
+        "no service is named 'stranger'",
     ):
         assert any(told in problem for problem in found), (told, found)
 

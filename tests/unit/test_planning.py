@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bivouac.blueprint import Blueprint
-from bivouac.planning import existing_definitions, plan
-from tests.requests import EXECUTION_ROLE, environment, event, web
+from bivouac.blueprint import Blueprint, Dependency
+from bivouac.planning import BLUEPRINT_LIMIT, existing_definitions, plan
+from tests.requests import (
+    EXECUTION_ROLE,
+    called,
+    connection,
+    depends,
+    environment,
+    event,
+    web,
+)
 from tests.unit.planned import STACK, full, planned, problems
 
 # --- what is filled in ---------------------------------------------------------------------------
@@ -21,7 +30,7 @@ def test_the_smallest_request_becomes_a_whole_environment() -> None:
     (service,) = blueprint.services
     assert blueprint.namespace == "bivouac-demo"
     assert blueprint.cluster == {"clusterName": "bivouac-demo"}
-    assert blueprint.log_groups == ("/bivouac-demo/web",)
+    assert blueprint.log_groups == ("/bivouac-demo/web", "/bivouac-demo/bivouac-proof")
     assert blueprint.lease_seconds == 8 * 3600
     assert service.arguments["launchType"] == "FARGATE"
     awsvpc = service.arguments["networkConfiguration"]["awsvpcConfiguration"]
@@ -109,6 +118,153 @@ def test_a_dry_run_is_told_apart() -> None:
     assert not plan(environment(), STACK).dry_run
 
 
+# --- who comes first, and who calls whom ---------------------------------------------------------
+
+
+def named(*names: str, **changes: Any) -> list[dict[str, Any]]:
+    return [web(serviceName=name, **changes) for name in names]
+
+
+def tcp(name: str, **changes: Any) -> dict[str, Any]:
+    """A service with one plain TCP endpoint."""
+    container = "taskDefinition.containerDefinitions.0.portMappings.0.appProtocol"
+    return full(serviceName=name, **{container: ...}, **changes)
+
+
+def dependencies(blueprint: Blueprint) -> dict[str, tuple[Dependency, ...]]:
+    return {service.service_name: service.depends_on for service in blueprint.services}
+
+
+def test_servers_come_before_those_who_depend_on_them() -> None:
+    """Fact 4: what a task can resolve is settled when its deployment begins."""
+    web_service, api, backend = named("web", "api", "backend")
+    web_service["dependsOn"] = depends("api")
+    api["dependsOn"] = depends("backend", condition="START")
+    blueprint = planned(environment(web_service, api, backend))
+    assert dependencies(blueprint) == {
+        "backend": (),
+        "api": (Dependency("backend", "START"),),
+        "web": (Dependency("api", "HEALTHY"),),
+    }
+    assert list(dependencies(blueprint)) == ["backend", "api", "web"]
+
+
+def test_whoever_waits_for_health_need_not_say_so() -> None:
+    first, second = named("web", "api")
+    first["dependsOn"] = [{"serviceName": "api"}]
+    assert dependencies(planned(environment(first, second)))["web"] == (
+        Dependency("api", "HEALTHY"),
+    )
+
+
+def test_a_connection_makes_its_server_come_first() -> None:
+    """P08: the endpoint exists before the client's deployment begins; that is START."""
+    blueprint = planned(environment(*named("web", "api"), connect=[connection("web", "api")]))
+    assert dependencies(blueprint) == {"api": (), "web": (Dependency("api", "START"),)}
+
+
+def test_what_the_request_says_is_not_weakened_by_a_connection() -> None:
+    first, second = named("web", "api")
+    first["dependsOn"] = depends("api")
+    blueprint = planned(environment(first, second, connect=[connection("web", "api")]))
+    assert dependencies(blueprint)["web"] == (Dependency("api", "HEALTHY"),)
+
+
+def test_a_circle_of_calls_is_planned_and_the_first_call_orders_it() -> None:
+    """Only a circle of dependsOn is refused; a call back is closed by one more deployment."""
+    calls = [connection("web", "api"), connection("api", "web")]
+    blueprint = planned(environment(*named("web", "api"), connect=calls))
+    assert dependencies(blueprint) == {"api": (), "web": (Dependency("api", "START"),)}
+    assert [edge.name for edge in blueprint.edges] == ["web -> api:api", "api -> web:web"]
+
+
+def test_a_call_never_turns_the_order_that_the_request_says() -> None:
+    first, second = named("web", "api")
+    second["dependsOn"] = depends("web")
+    blueprint = planned(environment(first, second, connect=[connection("web", "api")]))
+    assert dependencies(blueprint) == {"web": (), "api": (Dependency("web", "HEALTHY"),)}
+
+
+def test_services_that_need_nobody_stay_as_they_were_given() -> None:
+    blueprint = planned(environment(*named("c", "a", "b")))
+    assert list(dependencies(blueprint)) == ["c", "a", "b"]
+
+
+def test_without_connect_every_endpoint_that_can_answer_is_proven_once() -> None:
+    asleep = web(serviceName="asleep", desiredCount=0)
+    probe = {"portName": "web", "path": "/health", "expectStatus": "204"}
+    blueprint = planned(environment(web(probe=probe), asleep, tcp("db")))
+    assert [edge.name for edge in blueprint.edges] == ["web:web", "db:nginx"]
+    first, second = blueprint.edges
+    assert (first.client, first.dns_name, first.port, first.path) == ("", "web", 80, "/health")
+    assert (first.app_protocol, first.lowest_status, first.highest_status) == ("http", 204, 204)
+    assert second.app_protocol is None
+
+
+def test_a_connection_goes_through_the_client_alias() -> None:
+    aliases = [{"port": 8080, "dnsName": "shop.internal"}]
+    server = full(
+        serviceName="api", **{"serviceConnectConfiguration.services.0.clientAliases": aliases}
+    )
+    call = connection("web", called("api", portName="nginx", path="/ok"), expectStatus="200-299")
+    (edge,) = planned(environment(web(), server, connect=[call])).edges
+    assert (edge.dns_name, edge.port, edge.path) == ("shop.internal", 8080, "/ok")
+    assert (edge.lowest_status, edge.highest_status) == (200, 299)
+
+
+def test_an_alias_without_a_name_is_the_discovery_name_in_the_namespace() -> None:
+    """The client alias's documented default."""
+    server = full(
+        serviceName="api",
+        **{"serviceConnectConfiguration.services.0.clientAliases": [{"port": 80}]},
+    )
+    (edge,) = planned(environment(web(), server, connect=[connection("web", "api")])).edges
+    assert edge.dns_name == "nginx.bivouac-demo"
+
+
+def test_a_connection_asks_as_the_endpoints_probe_does_unless_it_says_otherwise() -> None:
+    probe = {"portName": "api", "path": "/health", "expectStatus": "204"}
+    services = [web(), web(serviceName="api", probe=probe)]
+    (edge,) = planned(environment(*services, connect=[connection("web", "api")])).edges
+    assert (edge.path, edge.lowest_status, edge.highest_status) == ("/health", 204, 204)
+
+
+def test_a_pure_client_may_have_no_port_at_all() -> None:
+    jobs = full(
+        serviceName="jobs",
+        **{
+            "taskDefinition.containerDefinitions.0.portMappings": [],
+            "serviceConnectConfiguration.services": [],
+        },
+    )
+    blueprint = planned(environment(jobs, web(), connect=[connection("jobs", "web")]))
+    assert [edge.name for edge in blueprint.edges] == ["jobs -> web:web"]
+
+
+def test_nothing_to_prove_needs_no_log_group_for_it() -> None:
+    blueprint = planned(environment(web(desiredCount=0)))
+    assert blueprint.edges == ()
+    assert blueprint.log_groups == ("/bivouac-demo/web",)
+
+
+def test_fifty_services_that_call_each_other_fit_the_record() -> None:
+    """W08. The proof's program is not kept in the blueprint; each edge is."""
+    names = [f"service-{number}" for number in range(50)]
+    calls = [connection(a, b) for a, b in pairwise(names)]
+    calls += [connection(name, names[0]) for name in names[2:]]
+    blueprint = planned(environment(*named(*names), connect=calls))
+    assert len(json.dumps(blueprint.to_json())) < BLUEPRINT_LIMIT
+    assert "http.client" not in json.dumps(blueprint.to_json())
+
+
+def test_more_than_the_record_holds_is_refused_with_what_to_do() -> None:
+    """W08."""
+    names = [f"service-{number}" for number in range(50)]
+    calls = [connection(a, b) for a in names for b in names if a != b]
+    (problem,) = problems(environment(*named(*names), connect=calls))
+    assert "prove fewer connections" in problem
+
+
 # --- an existing task definition -----------------------------------------------------------------
 
 DESCRIBED = {
@@ -155,6 +311,23 @@ def test_an_existing_definition_is_held_to_the_same_rules() -> None:
     told = "\n".join(checked.problems)
     assert "allow-list" in told
     assert "awsvpc" in told
+
+
+def test_a_connection_to_an_existing_definition_is_checked_once_it_is_described() -> None:
+    """Its protocol is not known before; the name of its endpoint is."""
+    services = [web(), full(serviceName="api", taskDefinition="theirs:3")]
+
+    def checked(call: dict[str, Any], definitions: Any) -> list[str]:
+        return list(plan(environment(*services, connect=[call]), STACK, definitions).problems)
+
+    good = connection("web", called("api", path="/health"))
+    assert checked(good, None) == checked(good, {"theirs:3": DESCRIBED}) == []
+    unknown = connection("web", called("api", portName="admin"))
+    assert checked(unknown, None)
+    port = {"name": "nginx", "containerPort": 80}
+    container = {**DESCRIBED["containerDefinitions"][0], "portMappings": [port]}  # type: ignore[index]
+    plain = {**DESCRIBED, "containerDefinitions": [container]}
+    assert "only connected to" in checked(good, {"theirs:3": plain})[0]
 
 
 def test_an_existing_definition_with_a_port_range_is_refused() -> None:
@@ -205,6 +378,12 @@ words = st.sampled_from(
         "enabled",
         "portName",
         "clientAliases",
+        "dependsOn",
+        "condition",
+        "connect",
+        "from",
+        "to",
+        "service",
     ]
 )
 anything = st.recursive(
@@ -248,11 +427,15 @@ def replaced(content: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 
 TUTORIAL = event("tutorial")
+TUTORIAL["services"].append(web(dependsOn=depends("service-connect-nginx-service")))
+TUTORIAL["connect"] = [
+    connection("web", called("service-connect-nginx-service", portName="nginx", path="/"))
+]
 
 
 @given(st.sampled_from(places(TUTORIAL)), anything)
 @settings(max_examples=300, deadline=None)
-def test_a_hostile_value_anywhere_in_the_tutorial_is_planned_or_refused(
+def test_a_hostile_value_anywhere_in_a_request_is_planned_or_refused(
     path: tuple[Any, ...], value: Any
 ) -> None:
     """Layer G: structure-aware, because random JSON hardly ever gets past the first check."""
