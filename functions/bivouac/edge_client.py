@@ -38,13 +38,13 @@ class EdgeClient:
         right, name_end = 0, 0.0
         while True:
             code, words = self.attempt()
+            if code != PROVEN:
+                self.failure = code
             self.tell(words)
             right = right + 1 if code == PROVEN else 0
             if right == IN_A_ROW:
                 self.tell(f"{words}, {IN_A_ROW} times in a row")
                 return PROVEN
-            if code != PROVEN:
-                self.failure = code
             if code != NO_NAME:
                 name_end = 0.0
             elif not name_end:

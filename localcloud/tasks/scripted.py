@@ -6,6 +6,7 @@ stays until it is stopped:
     runtime.script("registry/app:broken", pull_failed("CannotPullContainerError: ..."))
     runtime.script("registry/app:crashes", exits(1, after=0.1, output=["no database"]))
     runtime.script("registry/app:flaky", in_turn(exits(1, after=1), runs()))
+    runtime.script("registry/python", proof_client)
 
 Seconds count from the moment in which the control plane hands the task over.
 """
@@ -13,7 +14,7 @@ Seconds count from the moment in which the control plane hands the task over.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from pathlib import Path
 from localcloud.clock import Clock
 from localcloud.tasks.runtime import Container, HealthStatus, Task, TaskObserver
 from localcloud.tasks.scripted_answers import AnsweringSockets, HttpAnswer
+from localcloud.tasks.scripted_edges import NAME_SECONDS, NO_NAME, PROOF_SECONDS, PROVEN, EdgeScript
 
 THE_PROXY_ANSWERS = HttpAnswer(200, "envoy")
 
@@ -42,6 +44,12 @@ class Script:
     heeds_sigterm: bool = True
     answer: HttpAnswer | None = THE_PROXY_ANSWERS
     """What its ports answer while it runs; None: nothing listens."""
+    edge: EdgeScript | None = None
+    """The edge that it proves; it ends when that is proven."""
+
+
+ScriptOf = Callable[[Container], Script]
+"""Tells the containers of one image apart."""
 
 
 class ScriptsInTurn:
@@ -107,6 +115,13 @@ def ignores_sigterm() -> Script:
     return Script(heeds_sigterm=False)
 
 
+def proof_client(container: Container) -> Script:
+    """Of the image that proof clients run: one container idles, the others prove an edge each."""
+    return (
+        Script() if container.essential else Script(edge=EdgeScript.of_command(container.command))
+    )
+
+
 def in_turn(*scripts: Script) -> ScriptsInTurn:
     return ScriptsInTurn(scripts)
 
@@ -118,6 +133,8 @@ class _Play:
     scripts: dict[str, Script]
     running: set[str] = field(default_factory=set)
     stopping: bool = False
+    seen: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """What a container that proves an edge saw last: its exit code so far, and words."""
 
 
 class ScriptedRuntime:
@@ -125,7 +142,7 @@ class ScriptedRuntime:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._scripts: dict[str, Script | ScriptsInTurn] = {}
+        self._scripts: dict[str, Script | ScriptsInTurn | ScriptOf] = {}
         self._plays: dict[str, _Play] = {}
         self._lock = threading.RLock()
         self.handed_over: list[Task] = []
@@ -134,7 +151,7 @@ class ScriptedRuntime:
         """Where each endpoint's aliases lead now."""
         self._sockets = AnsweringSockets()
 
-    def script(self, image: str, script: Script | ScriptsInTurn) -> None:
+    def script(self, image: str, script: Script | ScriptsInTurn | ScriptOf) -> None:
         """Containers of this image that start from now on play this script."""
         with self._lock:
             self._scripts[image] = script
@@ -179,21 +196,20 @@ class ScriptedRuntime:
         for container in play.task.containers:
             script = play.scripts[container.name]
             graceful = script.heeds_sigterm or container.name in never_started
-            delay, code = (0.0, 0) if graceful else (container.stop_timeout, 137)
+            code, _ = play.seen.get(container.name, (0, ""))
+            delay, code = (0.0, code) if graceful else (container.stop_timeout, 137)
             end = partial(self._end, task_id, container.name, code, None)
             self._clock.call_later(delay, end)
 
     def set_endpoint(self, endpoint: str, addresses: Sequence[tuple[str, int]]) -> None:
         with self._lock:
             self.endpoints[endpoint] = tuple(addresses)
+        self._look_at_edges()
 
     def socket_of(self, private_ip: str, port: int) -> Path | None:
         with self._lock:
-            for play in self._plays.values():
-                if play.task.private_ip == private_ip and play.running:
-                    answer = _answer_at(play, port)
-                    return self._sockets.path((private_ip, port), answer) if answer else None
-        return None
+            answer = self._answer((private_ip, port))
+            return self._sockets.path((private_ip, port), answer) if answer else None
 
     def close(self) -> None:
         with self._lock:
@@ -204,7 +220,9 @@ class ScriptedRuntime:
 
     def _script_of(self, container: Container) -> Script:
         script = self._scripts.get(container.image, Script())
-        return script.next() if isinstance(script, ScriptsInTurn) else script
+        if isinstance(script, ScriptsInTurn):
+            return script.next()
+        return script if isinstance(script, Script) else script(container)
 
     def _fail_pull(self, task: Task, container: str, reason: str) -> None:
         with self._lock:
@@ -221,6 +239,7 @@ class ScriptedRuntime:
         play.observer.started(task_id)
         for container in play.task.containers:
             self._play(play, container, play.scripts[container.name])
+        self._look_at_edges()
 
     def _play(self, play: _Play, container: Container, script: Script) -> None:
         task_id, name = play.task.task_id, container.name
@@ -252,6 +271,45 @@ class ScriptedRuntime:
                 del self._plays[task_id]
         if was_running or play.stopping:
             play.observer.container_exited(task_id, container, code, reason)
+        self._look_at_edges()
+
+    # --- edges -------------------------------------------------------------------------------
+
+    def _look_at_edges(self) -> None:
+        # Later: whoever tells of a change may hold a lock that an observer needs.
+        self._clock.call_later(0.0, self._look)
+
+    def _look(self) -> None:
+        with self._lock:
+            changes = [
+                (play, container, *play.seen[container.name])
+                for play in self._plays.values()
+                for container in play.task.containers
+                if self._sees_another_edge(play, container)
+            ]
+        for play, container, code, words in changes:
+            if container.log is not None:
+                play.observer.output(container.log, int(self._clock.now() * 1000), words)
+            if code in (PROVEN, NO_NAME):
+                end = partial(self._end, play.task.task_id, container.name, code, None)
+                self._clock.call_later(PROOF_SECONDS if code == PROVEN else NAME_SECONDS, end)
+
+    def _sees_another_edge(self, play: _Play, container: Container) -> bool:
+        edge = play.scripts[container.name].edge
+        before, _ = play.seen.get(container.name, (None, ""))
+        if edge is None or container.name not in play.running or before in (PROVEN, NO_NAME):
+            return False
+        addresses = self.endpoints.get(edge.endpoint(play.task) or "", ())
+        seen = edge.look(play.task, [self._answer(address) for address in addresses])
+        play.seen[container.name] = seen
+        return seen[0] != before
+
+    def _answer(self, address: tuple[str, int]) -> HttpAnswer | None:
+        private_ip, port = address
+        for play in self._plays.values():
+            if play.task.private_ip == private_ip and play.running:
+                return _answer_at(play, port)
+        return None
 
 
 def _answer_at(play: _Play, port: int) -> HttpAnswer | None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bivouac import edge_program
-from bivouac.blueprint import Edge
 from localcloud.tasks.processes import ProcessRuntime
-from localcloud.tasks.runtime import Container, LogTarget, Task
+from localcloud.tasks.runtime import Task
+from tests.localcloud.proofs import IDLE, asks, log
 from tests.localcloud.running_tasks import (
     Witness,
     alias,
@@ -23,8 +21,6 @@ from tests.localcloud.running_tasks import (
     task,
 )
 
-PYTHON = "public.ecr.aws/docker/library/python:3.13-alpine"
-
 
 @pytest.fixture(params=["namespace", "proxy"])
 def runtime(request: pytest.FixtureRequest) -> Iterator[ProcessRuntime]:
@@ -33,41 +29,10 @@ def runtime(request: pytest.FixtureRequest) -> Iterator[ProcessRuntime]:
         yield made
 
 
-def python(name: str, *command: str, essential: bool = False) -> Container:
-    made = container(name, PYTHON, ports=(), log=LogTarget("/proof", name))
-    return replace(made, command=command, essential=essential)
-
-
-IDLE = python("idle", *edge_program.IDLE_COMMAND, essential=True)
-
-
-def asks(dns_name: str, patience: int, **changes: Any) -> Container:
-    """An edge's container, named as the alias that it asks."""
-    edge = Edge(
-        **{
-            "client": "web",
-            "server": "api",
-            "port_name": "http",
-            "dns_name": dns_name,
-            "port": 80,
-            "app_protocol": "http",
-            "path": "/",
-            "lowest_status": 200,
-            "highest_status": 399,
-            **changes,
-        }
-    )
-    return python(dns_name, *edge_program.command(edge, patience))
-
-
 def proof(witness: Witness, client: Task) -> dict[str, int]:
     """The exit code of each edge's container."""
     edges = [each.name for each in client.containers if not each.essential]
     return {name: witness.sees_exit_of(client, name)[0] for name in edges}
-
-
-def log(name: str) -> LogTarget:
-    return LogTarget("/proof", name)
 
 
 def serve(runtime: ProcessRuntime, number: int, endpoint: str, image: str, **of: Any) -> Task:

@@ -1,0 +1,65 @@
+"""Scripted containers that prove an edge, as the program of bivouac.edge_program does.
+
+    runtime.script(proof_image, proof_client)
+
+Nothing is sent: an edge is right when the script of each container that its alias leads to is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from localcloud.tasks.runtime import Task
+from localcloud.tasks.scripted_answers import HttpAnswer
+
+PROVEN, NO_NAME, NO_CONNECTION, WRONG_STATUS = 0, 10, 11, 12
+"""Exit codes."""
+
+NAME_SECONDS = 5.0
+PROOF_SECONDS = 0.3
+"""What a name that does not resolve, and three answers in a row, take."""
+
+
+@dataclass(frozen=True)
+class EdgeScript:
+    """Which client alias is asked, and which HTTP status is right."""
+
+    dns_name: str
+    port: int
+    protocol: str
+    lowest_status: int
+    highest_status: int
+
+    @classmethod
+    def of_command(cls, command: tuple[str, ...]) -> EdgeScript:
+        """Of a container's command: python -c SOURCE <the edge> <patience>."""
+        _, _, _, dns_name, port, protocol, _, lowest, highest, _ = command
+        return cls(dns_name, int(port), protocol, int(lowest), int(highest))
+
+    def endpoint(self, task: Task) -> str | None:
+        """What the alias leads to in this task; None: it does not resolve there (P08)."""
+        aliases = task.proxy.client_aliases if task.proxy is not None else ()
+        asked = (self.dns_name, self.port)
+        return next((a.endpoint for a in aliases if (a.dns_name, a.port) == asked), None)
+
+    def look(self, task: Task, answers: Iterable[HttpAnswer | None]) -> tuple[int, str]:
+        """(exit code, line of output); an answer is None where nothing listens."""
+        code, words = self._verdict(task, [answer for answer in answers if answer is not None])
+        return code, f"{self.dns_name}:{self.port} {words}"
+
+    def _verdict(self, task: Task, answers: list[HttpAnswer]) -> tuple[int, str]:
+        if self.endpoint(task) is None:
+            return NO_NAME, "does not resolve"
+        if not answers:
+            # A server that cannot be connected to is passed over where there is another one.
+            return NO_CONNECTION, "HTTP 503 of the proxy: it has no server to pass this on to"
+        if self.protocol != "http":
+            return PROVEN, "stays open, 3 times in a row"
+        expected = range(self.lowest_status, self.highest_status + 1)
+        for answer in answers:
+            if answer.status not in expected:
+                return WRONG_STATUS, (
+                    f"HTTP {answer.status}, expected {self.lowest_status}-{self.highest_status}"
+                )
+        return PROVEN, f"HTTP {answers[0].status}, 3 times in a row"

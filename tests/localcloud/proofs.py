@@ -1,0 +1,44 @@
+"""The containers of a proof client, as Bivouac makes them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from bivouac import edge_program
+from bivouac.blueprint import Edge
+from localcloud.tasks.runtime import Container, LogTarget
+from tests.localcloud.running_tasks import container
+
+PYTHON = "public.ecr.aws/docker/library/python:3.13-alpine"
+
+
+def python(name: str, *command: str, essential: bool = False) -> Container:
+    made = container(name, PYTHON, ports=(), log=LogTarget("/proof", name))
+    return replace(made, command=command, essential=essential)
+
+
+IDLE = python("idle", *edge_program.IDLE_COMMAND, essential=True)
+
+
+def asks(dns_name: str, patience: int, **changes: Any) -> Container:
+    """An edge's container, named as the alias that it asks."""
+    edge = Edge(
+        **{
+            "client": "web",
+            "server": "api",
+            "port_name": "http",
+            "dns_name": dns_name,
+            "port": 80,
+            "app_protocol": "http",
+            "path": "/",
+            "lowest_status": 200,
+            "highest_status": 399,
+            **changes,
+        }
+    )
+    return python(dns_name, *edge_program.command(edge, patience))
+
+
+def log(name: str) -> LogTarget:
+    return LogTarget("/proof", name)
