@@ -325,7 +325,7 @@ def test_a_connection_to_an_existing_definition_is_checked_once_it_is_described(
     unknown = connection("web", called("api", portName="admin"))
     assert checked(unknown, None)
     port = {"name": "nginx", "containerPort": 80}
-    container = {**DESCRIBED["containerDefinitions"][0], "portMappings": [port]}  # type: ignore[index]
+    container = {"name": "web", "image": "nginx", "portMappings": [port]}
     plain = {**DESCRIBED, "containerDefinitions": [container]}
     assert "only connected to" in checked(good, {"theirs:3": plain})[0]
 
