@@ -216,9 +216,10 @@ def _reading(edge: Edge, container: Mapping[str, Any], task: Mapping[str, Any]) 
     return EdgeReading(edge, State.PENDING, f"still asking ({status})")
 
 
-def proof_of(reading: EdgeReading, deployments: Mapping[str, str], at: datetime) -> EdgeProof:
-    """What the record keeps of a reading. `deployments` are ids by service name."""
-    edge = reading.edge
+def proof(
+    edge: Edge, reading: EdgeReading, deployments: Mapping[str, str], at: datetime
+) -> EdgeProof:
+    """What the record keeps. `deployments` are ids by service name."""
     return EdgeProof(
         edge=edge.name,
         specification=_specification(edge),
@@ -246,8 +247,8 @@ def _specification(edge: Edge) -> str:
     return naming.content_hash(asdict(edge))
 
 
-def stale(client_deployed_at: datetime, endpoint_created_at: datetime) -> bool:
-    """Whether a client's tasks can never resolve an endpoint, whoever else can (P08).
+def stale(edge: Edge, client_deployed_at: datetime, endpoint_created_at: datetime) -> bool:
+    """Whether the client's tasks can never resolve the endpoint, whoever else can (P08).
 
     A fresh proof client does not show it: it sees what exists now."""
-    return client_deployed_at < endpoint_created_at
+    return bool(edge.client) and client_deployed_at < endpoint_created_at

@@ -80,9 +80,7 @@ class RequestSettings:
             namespace_quota=int(_read(variables, "NAMESPACE_QUOTA")),
             default_lease_seconds=duration_seconds(_read(variables, "DEFAULT_LEASE")),
             maximum_lease_seconds=duration_seconds(_read(variables, "MAXIMUM_LEASE")),
-            proof_image=variables.get(
-                "PROOF_IMAGE", "public.ecr.aws/docker/library/python:3.13-alpine"
-            ),
+            proof_image=_read(variables, "PROOF_IMAGE"),
         )
 
 

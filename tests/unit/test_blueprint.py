@@ -18,11 +18,13 @@ from bivouac.blueprint import (
     from_cloud_map_tags,
     from_ecs_tags,
     register_task_definition_arguments,
+    seen_by,
     service_specification,
+    service_tags,
     update_service_arguments,
 )
-from tests.requests import environment, event, web
-from tests.unit.planned import planned
+from tests.requests import connection, depends, environment, event, web
+from tests.unit.planned import full, planned
 
 NAMESPACE = "arn:aws:servicediscovery:ap-northeast-1:123456789012:namespace/ns-1"
 DEFINITION = "arn:aws:ecs:ap-northeast-1:123456789012:task-definition/bivouac-demo--web:1"
@@ -36,6 +38,15 @@ def specification(blueprint: Blueprint, definition: str = DEFINITION) -> dict[st
 def test_a_blueprint_survives_json(name: str) -> None:
     """W19: the record keeps it as text."""
     blueprint = planned(event(name))
+    assert Blueprint.from_json(json.loads(json.dumps(blueprint.to_json()))) == blueprint
+
+
+def test_a_blueprint_with_an_order_and_edges_survives_json() -> None:
+    """W19."""
+    services = [web(dependsOn=depends("api")), web(serviceName="api")]
+    blueprint = planned(environment(*services, connect=[connection("web", "api")]))
+    assert blueprint.edges
+    assert any(service.depends_on for service in blueprint.services)
     assert Blueprint.from_json(json.loads(json.dumps(blueprint.to_json()))) == blueprint
 
 
@@ -116,6 +127,90 @@ def test_an_update_leaves_out_what_only_a_creation_takes() -> None:
     assert arguments["service"] == "service-connect-nginx-service"
     assert arguments["taskDefinition"] == DEFINITION
     assert not {"serviceName", "launchType", "deploymentController", "tags"} & arguments.keys()
+
+
+def test_an_update_always_begins_a_deployment() -> None:
+    """S19: another count of tasks alone begins none, and there would be none to wait for."""
+    blueprint = planned(environment())
+    assert update_service_arguments(specification(blueprint))["forceNewDeployment"] is True
+
+
+# --- what a service was deployed to see ----------------------------------------------------------
+
+
+def calling(*connections: tuple[str, str], api: dict[str, Any] | None = None) -> Blueprint:
+    """web, jobs and api, where these call each other."""
+    services = [web(), web(serviceName="jobs"), full(serviceName="api", **(api or {}))]
+    edges = [connection(client, server) for client, server in connections]
+    return planned(environment(*services, connect=edges))
+
+
+def seen(blueprint: Blueprint, name: str = "web") -> str | None:
+    service = blueprint.service(name)
+    made = service_specification(blueprint, service, NAMESPACE, DEFINITION)
+    return service_tags(blueprint, service, made).get(naming.ENDPOINTS_TAG)
+
+
+ENDPOINT = "serviceConnectConfiguration.services.0"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {f"{ENDPOINT}.clientAliases": [{"port": 80, "dnsName": "renamed"}]},
+        {f"{ENDPOINT}.clientAliases": [{"port": 8080}]},
+        {f"{ENDPOINT}.discoveryName": "renamed"},
+        {"taskDefinition.containerDefinitions.0.portMappings.0.appProtocol": "http2"},
+    ],
+    ids=["alias", "port", "discovery name", "protocol"],
+)
+def test_another_endpoint_is_told_by_the_tag_of_those_who_call_it(changed: dict[str, Any]) -> None:
+    """P08: the endpoint's date of creation may stay the same while what clients know goes stale."""
+    before, after = calling(("web", "api")), calling(("web", "api"), api=changed)
+    assert seen(before)
+    assert seen(before) != seen(after)
+    assert seen(before, "jobs") == seen(after, "jobs")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"desiredCount": 3},
+        {"taskDefinition.cpu": "512", "taskDefinition.memory": "1024"},
+        {"taskDefinition.containerDefinitions.0.portMappings.0.containerPort": 8080},
+    ],
+    ids=["tasks", "size", "container port"],
+)
+def test_a_server_that_changes_behind_its_endpoint_concerns_nobody_else(
+    changed: dict[str, Any],
+) -> None:
+    """An untouched service is not deployed again."""
+    assert seen(calling(("web", "api"))) == seen(calling(("web", "api"), api=changed))
+
+
+def test_a_new_connection_is_told_by_its_clients_tag_only() -> None:
+    before, after = calling(("web", "api")), calling(("web", "api"), ("web", "jobs"))
+    assert seen(before) != seen(after)
+    assert seen(after, "api") is None
+
+
+def test_the_order_of_connections_says_nothing() -> None:
+    one, other = calling(("web", "api"), ("web", "jobs")), calling(("web", "jobs"), ("web", "api"))
+    assert seen_by(one, "web") == seen_by(other, "web")
+
+
+def test_who_calls_nobody_carries_no_such_tag() -> None:
+    assert seen(planned(environment())) is None
+
+
+def test_what_a_service_sees_is_no_part_of_its_specification() -> None:
+    """Else a change at a server would look like one at its clients, and update them."""
+    tags = []
+    for blueprint in (calling(("web", "api")), calling(("web", "api"), ("web", "jobs"))):
+        service = blueprint.service("web")
+        made = service_specification(blueprint, service, NAMESPACE, DEFINITION)
+        tags.append(service_tags(blueprint, service, made)[naming.SPECIFICATION_TAG])
+    assert tags[0] == tags[1]
 
 
 def test_an_existing_definition_is_never_registered() -> None:

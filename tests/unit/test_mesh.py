@@ -27,8 +27,8 @@ from bivouac.mesh import (
     ProofClient,
     State,
     container_name,
+    proof,
     proof_clients,
-    proof_of,
     read_edges,
     stale,
     still_proven,
@@ -279,13 +279,13 @@ DEPLOYMENTS = {"web": "ecs-svc/1", "api": "ecs-svc/2", "backend": "ecs-svc/3"}
 def proven(blueprint: Blueprint) -> list[EdgeProof]:
     (client,) = proof_clients(blueprint, 1)
     found = read_edges(client, task(ended(1, 0), ended(2, edge_client.NO_CONNECTION)))
-    return [proof_of(reading, DEPLOYMENTS, NOW) for reading in found]
+    return [proof(reading.edge, reading, DEPLOYMENTS, NOW) for reading in found]
 
 
 def test_a_proof_survives_json() -> None:
     """W19: the record keeps it as text."""
-    for proof in proven(shop()):
-        assert EdgeProof.from_json(json.loads(json.dumps(proof.to_json()))) == proof
+    for known in proven(shop()):
+        assert EdgeProof.from_json(json.loads(json.dumps(known.to_json()))) == known
 
 
 def test_an_edge_stays_proven_for_the_same_two_deployments() -> None:
@@ -319,14 +319,17 @@ def test_an_endpoint_that_nobody_calls_is_proven_for_its_own_deployment() -> Non
     blueprint = planned(environment())
     (client,) = proof_clients(blueprint, 1)
     (reading,) = read_edges(client, task(ended(1, 0)))
-    proof = proof_of(reading, DEPLOYMENTS, NOW)
-    assert proof.client_deployment == ""
-    assert still_proven(blueprint.edges[0], [proof], DEPLOYMENTS)
-    assert not still_proven(blueprint.edges[0], [proof], {**DEPLOYMENTS, "web": "ecs-svc/9"})
+    known = proof(reading.edge, reading, DEPLOYMENTS, NOW)
+    assert known.client_deployment == ""
+    assert still_proven(blueprint.edges[0], [known], DEPLOYMENTS)
+    assert not still_proven(blueprint.edges[0], [known], {**DEPLOYMENTS, "web": "ecs-svc/9"})
 
 
 def test_a_client_that_was_deployed_before_the_endpoint_existed_cannot_see_it() -> None:
     """P08."""
-    assert stale(NOW, NOW + timedelta(milliseconds=1))
-    assert not stale(NOW, NOW - timedelta(milliseconds=1))
-    assert not stale(NOW, NOW)
+    edge, late = shop().edges[0], NOW + timedelta(milliseconds=1)
+    assert stale(edge, NOW, late)
+    assert not stale(edge, late, NOW)
+    assert not stale(edge, NOW, NOW)
+    nobody_calls = planned(environment()).edges[0]
+    assert not stale(nobody_calls, NOW, late)

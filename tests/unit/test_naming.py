@@ -57,6 +57,9 @@ def test_the_longest_names_fit_every_limit_of_aws() -> None:
     assert len(naming.log_group(prefix, environment, service)) <= 512
     assert len(naming.expiry_schedule(environment)) <= 64
     assert len(f"{environment}-{10**9}-failed") <= 80
+    assert len(naming.proof_service(10**9, 1000)) <= 255
+    assert len(naming.proof_family(prefix, environment, 1000)) <= 255
+    assert len(naming.proof_log_group(prefix, environment)) <= 512
     assert len(naming.token(prefix, environment, 1, service)) <= 36
 
 
@@ -83,6 +86,27 @@ def test_no_environments_prefix_covers_anothers_names(mine: str, other: str, ser
         assert not family.startswith(naming.family_prefix("bivouac", mine))
         group = naming.log_group("bivouac", other, service)
         assert not group.startswith(naming.log_group_prefix("bivouac", mine))
+
+
+def test_what_proves_the_edges_has_names_that_no_request_may_use() -> None:
+    service = naming.proof_service(3, 1)
+    assert service == "bivouac-proof-3-1"
+    assert service.startswith(naming.PROOF_PREFIX)
+    assert naming.PROOF_PREFIX.startswith(naming.RESERVED_SERVICE_PREFIX)
+
+
+def test_a_deletion_finds_what_proved_the_edges_beside_the_services() -> None:
+    """D14, D18: it enumerates by the environment's prefixes."""
+    family = naming.proof_family("bivouac", "demo", 1)
+    assert family.startswith(naming.family_prefix("bivouac", "demo"))
+    group = naming.proof_log_group("bivouac", "demo")
+    assert group.startswith(naming.log_group_prefix("bivouac", "demo"))
+
+
+def test_each_generation_has_its_own_proof_services_and_shares_their_families() -> None:
+    """S02: a new service never meets the draining one before it; T03: equal definitions are one."""
+    names = {naming.proof_service(generation, n) for generation in (1, 2) for n in (1, 2)}
+    assert len(names) == 4
 
 
 @given(st.lists(st.text(alphabet=st.characters(codec="utf-8")) | st.integers(), max_size=4))

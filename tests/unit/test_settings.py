@@ -6,7 +6,13 @@ import dataclasses
 
 import pytest
 
-from bivouac.settings import ExpirySettings, MissingSettingError, RequestSettings, StackSettings
+from bivouac.settings import (
+    ExpirySettings,
+    MissingSettingError,
+    RequestSettings,
+    StackSettings,
+    WaitSettings,
+)
 
 VARIABLES = {
     "NAME_PREFIX": "bivouac",
@@ -27,8 +33,9 @@ VARIABLES = {
     "EXPIRY_SCHEDULE_GROUP": "group",
     "EXPIRY_ROLE_ARN": "arn:role",
     "DELETE_STATE_MACHINE_ARN": "arn:machine",
+    "WAITS_TABLE_NAME": "waits",
 }
-KINDS = (StackSettings, RequestSettings, ExpirySettings)
+KINDS = (StackSettings, RequestSettings, ExpirySettings, WaitSettings)
 
 
 def test_lists_numbers_flags_and_durations_are_read() -> None:
@@ -38,6 +45,7 @@ def test_lists_numbers_flags_and_durations_are_read() -> None:
     assert stack.execution_role_arns == ("arn:a", "arn:b")
     assert stack.allow_ecs_exec is False
     assert stack.namespace_quota == 50
+    assert stack.proof_image == "python:3.13-alpine"
     assert (stack.default_lease_seconds, stack.maximum_lease_seconds) == (28_800, 604_800)
     assert StackSettings.from_env(VARIABLES).settle_seconds == 30
     assert RequestSettings.from_env({**VARIABLES, "ALLOW_ECS_EXEC": "true"}).allow_ecs_exec
