@@ -102,6 +102,20 @@ class ServiceBlueprint:
     depends_on: tuple[Dependency, ...]
     """Without a cycle: as given, and START for each edge's server where that closes none."""
 
+    @property
+    def security_groups(self) -> list[str]:
+        """Of its tasks."""
+        groups: list[str] = self.arguments["networkConfiguration"]["awsvpcConfiguration"][
+            "securityGroups"
+        ]
+        return groups
+
+    def endpoint(self, port_name: str) -> Endpoint:
+        for endpoint in self.endpoints:
+            if endpoint.port_name == port_name:
+                return endpoint
+        raise LookupError(f"{self.service_name} has no endpoint {port_name}")
+
 
 @dataclass(frozen=True)
 class Renamed:
@@ -284,5 +298,7 @@ def update_service_arguments(specification: Json) -> Json:
     return {
         "service": specification["serviceName"],
         "forceNewDeployment": True,
+        # Left out, ECS would keep what an earlier request switched on.
+        "enableExecuteCommand": False,
         **{key: value for key, value in specification.items() if key not in _NOT_UPDATABLE},
     }

@@ -27,7 +27,7 @@ def must_replace(
     definitions are those that the service runs and is to run, as registered or described; where
     one is not known, the ports are not compared."""
     if old_definition is not None and new_definition is not None:
-        for changed in _changed_ports(described, old_definition, specification, new_definition):
+        for changed in _changed_ports(described, old_definition, new_definition):
             return f"{changed}, and ECS changes no protocol of a Service Connect port (T14)"
     # An empty strategy leads back to the launch type that a service was made with: this one was
     # made without.
@@ -39,20 +39,14 @@ def must_replace(
     return None
 
 
-def _changed_ports(
-    described: Json, old_definition: Json, specification: Json, new_definition: Json
-) -> Iterator[str]:
+def _changed_ports(described: Json, old_definition: Json, new_definition: Json) -> Iterator[str]:
     primary = primary_deployment(described) or {}
-    served = _served_ports(primary.get("serviceConnectConfiguration", {}))
-    kept = served & _served_ports(specification.get("serviceConnectConfiguration", {}))
+    connect = primary.get("serviceConnectConfiguration", {})
+    served = {service["portName"] for service in connect.get("services", ())}
     before, after = _protocols(old_definition), _protocols(new_definition)
-    for name in sorted(kept & before.keys() & after.keys()):
+    for name in sorted(served & before.keys() & after.keys()):
         if before[name] != after[name]:
             yield f"its port {name} turns from {before[name]} to {after[name]}"
-
-
-def _served_ports(connect: Json) -> set[str]:
-    return {service["portName"] for service in connect.get("services", ())}
 
 
 def _protocols(definition: Json) -> dict[str, str]:

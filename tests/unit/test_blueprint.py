@@ -135,6 +135,16 @@ def test_an_update_always_begins_a_deployment() -> None:
     assert update_service_arguments(specification(blueprint))["forceNewDeployment"] is True
 
 
+def test_a_shell_that_the_request_no_longer_asks_for_is_switched_off() -> None:
+    """UpdateService leaves what it is not told."""
+    shell = web(enableExecuteCommand=True)
+    updates = [
+        update_service_arguments(specification(planned(environment(service))))
+        for service in (shell, web())
+    ]
+    assert [update["enableExecuteCommand"] for update in updates] == [True, False]
+
+
 # --- what a service was deployed to see ----------------------------------------------------------
 
 

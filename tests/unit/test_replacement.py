@@ -71,6 +71,16 @@ def test_a_port_outside_the_mesh_may_change_its_protocol() -> None:
     assert reason(admin("http"), admin("http2")) is None
 
 
+def test_a_port_counts_though_it_leaves_the_mesh_at_the_same_time() -> None:
+    """T14: immutable as long as the service lives."""
+    outside = {"enabled": False}
+    found = reason(
+        full(),
+        full(**{"serviceConnectConfiguration": outside, f"{PORT}.appProtocol": "http2"}),
+    )
+    assert found is not None
+
+
 def test_a_service_that_was_outside_the_mesh_may_join_it() -> None:
     """The port was no endpoint before."""
     outside = full(
