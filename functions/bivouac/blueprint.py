@@ -253,8 +253,7 @@ def seen_by(blueprint: Blueprint, service_name: str) -> str | None:
     for edge in blueprint.edges:
         if edge.client != service_name:
             continue
-        server = blueprint.service(edge.server)
-        (endpoint,) = (known for known in server.endpoints if known.port_name == edge.port_name)
+        endpoint = blueprint.service(edge.server).endpoint(edge.port_name)
         endpoints.append([edge.dns_name, edge.port, endpoint.discovery_name, endpoint.app_protocol])
     return naming.content_hash(sorted(endpoints, key=str)) if endpoints else None
 

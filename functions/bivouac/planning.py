@@ -95,13 +95,12 @@ def plan(
     ]
     cluster = _cluster(draft, request)
     lease_seconds = _lease_seconds(draft, request)
-    services = [party.built for party in parties if party.built]
-    draft.problems.extend(_across(services, namespace))
+    draft.problems.extend(_across(parties, namespace))
     related = relations(parties, request.connect, namespace)
     draft.problems.extend(related.problems)
     if draft.problems:
         return Plan(None, tuple(draft.problems))
-    services = _in_order(services, related)
+    services = _in_order([party.built for party in parties if party.built], related)
     tags = dict(request.tags) | ({naming.OWNER_TAG: request.owner} if request.owner else {})
     proof_log_group = naming.proof_log_group(settings.name_prefix, request.name)
     blueprint = Blueprint(
@@ -502,13 +501,13 @@ def _endpoints(
             )
 
 
-def _across(services: list[ServiceBlueprint], namespace: str) -> Iterator[str]:
+def _across(parties: list[Party], namespace: str) -> Iterator[str]:
     """What must be unique in an environment, and what is limited (S12, S24, W08)."""
-    names = Counter(service.service_name for service in services)
+    names = Counter(party.service_name for party in parties if party.service_name)
     discoveries: Counter[str] = Counter()
     aliases: Counter[tuple[str, int]] = Counter()
-    for service in services:
-        for entry in service.arguments["serviceConnectConfiguration"].get("services", []):
+    for party in parties:
+        for entry in party.served.values():
             discovery = entry.get("discoveryName", entry["portName"])
             discoveries[discovery] += 1
             for alias in entry.get("clientAliases", []):
@@ -522,6 +521,6 @@ def _across(services: list[ServiceBlueprint], namespace: str) -> Iterator[str]:
     for (name, port), count in aliases.items():
         if count > 1:
             yield f"services: {count} client aliases are {name}:{port}; they must be unique (S12)"
-    tasks = sum(service.arguments["desiredCount"] for service in services)
+    tasks = sum(party.desired_count for party in parties if party.arguments)
     if tasks > TASK_LIMIT:
         yield f"services: {tasks} tasks in all; an environment has at most {TASK_LIMIT}"

@@ -299,6 +299,18 @@ def test_two_services_may_share_no_name_no_alias_and_no_discovery_name(
     assert any(told in problem for problem in found), found
 
 
+def test_what_clashes_with_an_existing_definition_is_told_before_it_is_described() -> None:
+    """S12: no AWS call is needed to see it."""
+    aliases = [{"port": 80, "dnsName": "web"}]
+    theirs = full(
+        serviceName="api",
+        taskDefinition="theirs:3",
+        **{f"{CONNECT}.services.0.clientAliases": aliases},
+    )
+    (problem,) = problems(environment(web(), theirs))
+    assert "2 client aliases are web:80" in problem
+
+
 def test_two_endpoints_of_a_task_may_share_no_ingress_port() -> None:
     """S12."""
     services = [
