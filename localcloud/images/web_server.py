@@ -1,6 +1,8 @@
 """An HTTP server that stands in for a container image. Standard library only.
 
-web_server.py nginx|httpd|echo|unhealthy tcp:<host>:<port>|unix:<path> [--after <seconds>]
+web_server.py <behaviour> tcp:<host>:<port>|unix:<path> [--after <seconds>] [--until <seconds>]
+
+Behaviours: those of BEHAVIOURS, and answers:<status>.
 """
 
 from __future__ import annotations
@@ -10,21 +12,25 @@ import email.utils
 import http
 import http.server
 import json
+import os
 import signal
 import socket
 import socketserver
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+_UPSTREAM_SECONDS = 30.0
 _HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Answer:
-    status: http.HTTPStatus
+    status: int
     content_type: str
     body: bytes
 
@@ -33,7 +39,8 @@ class Answer:
 class Behaviour:
     server: str
     """The `server` header. Service Connect's proxy replaces it by its own."""
-    answer: Callable[[http.server.BaseHTTPRequestHandler], Answer]
+    answer: Callable[[http.server.BaseHTTPRequestHandler], Answer | None]
+    """None: the connection is closed without one."""
 
 
 def _welcome(image: str) -> Callable[[http.server.BaseHTTPRequestHandler], Answer]:
@@ -61,16 +68,70 @@ def _echo(request: http.server.BaseHTTPRequestHandler) -> Answer:
     return Answer(http.HTTPStatus.OK, "application/json", body)
 
 
-def _unhealthy(request: http.server.BaseHTTPRequestHandler) -> Answer:
-    return Answer(http.HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", b"unhealthy\n")
+def _always(
+    status: int, body: bytes
+) -> Callable[[http.server.BaseHTTPRequestHandler], Answer | None]:
+    return lambda request: Answer(status, "text/plain", body)
+
+
+def _closes(request: http.server.BaseHTTPRequestHandler) -> None:
+    request.close_connection = True
+
+
+def _fake_service(request: http.server.BaseHTTPRequestHandler) -> Answer:
+    """As https://github.com/nicholasjackson/fake-service: what its upstreams answered is in it."""
+    if request.path in ("/health", "/ready"):
+        return Answer(http.HTTPStatus.OK, "text/plain", b"OK")
+    upstreams = [uri for uri in os.environ.get("UPSTREAM_URIS", "").split(",") if uri]
+    calls = {uri: _call(uri.rstrip("/") + request.path) for uri in upstreams}
+    good = all(call["code"] == http.HTTPStatus.OK for call in calls.values())
+    status = http.HTTPStatus.OK if good else http.HTTPStatus.INTERNAL_SERVER_ERROR
+    told: dict[str, Any] = {
+        "name": os.environ.get("NAME", "Service"),
+        "uri": request.path,
+        "type": "HTTP",
+        "body": os.environ.get("MESSAGE", "Hello World"),
+        "code": int(status),
+    }
+    if calls:
+        told["upstream_calls"] = calls
+    return Answer(status, "application/json", json.dumps(told, indent=2).encode() + b"\n")
+
+
+def _call(uri: str) -> dict[str, Any]:
+    # Here, because the other stand-ins start faster without it.
+    import urllib.error
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(uri, timeout=_UPSTREAM_SECONDS) as answer:
+            status, body = answer.status, answer.read()
+    except urllib.error.HTTPError as answer:
+        status, body = answer.code, answer.read()
+    except OSError as problem:
+        return {"uri": uri, "code": -1, "error": str(problem)}
+    try:
+        told = json.loads(body)
+    except ValueError:
+        told = {"body": body.decode("utf-8", "replace")}
+    return {**told, "uri": uri, "code": status}
 
 
 BEHAVIOURS = {
     "nginx": Behaviour("nginx/1.29.3", _welcome("nginx")),
     "httpd": Behaviour("Apache/2.4.65 (Unix)", _welcome("httpd")),
     "echo": Behaviour("bivouac-echo", _echo),
-    "unhealthy": Behaviour("bivouac-unhealthy", _unhealthy),
+    "fake-service": Behaviour("fake-service", _fake_service),
+    "unhealthy": Behaviour("bivouac-unhealthy", _always(500, b"unhealthy\n")),
+    "closes": Behaviour("bivouac-closes", _closes),
 }
+
+
+def behaviour_of(name: str) -> Behaviour:
+    kind, _, status = name.partition(":")
+    if kind == "answers":
+        return Behaviour("bivouac-answers", _always(int(status), f"always {status}\n".encode()))
+    return BEHAVIOURS[kind]
 
 
 def handler_of(behaviour: Behaviour) -> type[http.server.BaseHTTPRequestHandler]:
@@ -79,6 +140,8 @@ def handler_of(behaviour: Behaviour) -> type[http.server.BaseHTTPRequestHandler]
 
         def answer(self) -> None:
             answer = behaviour.answer(self)
+            if answer is None:
+                return
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)
             self.send_header("Content-Length", str(len(answer.body)))
@@ -130,16 +193,26 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
             self.server_activate()
 
 
+def _crash() -> None:
+    print("fatal: lost the connection to the database", flush=True)
+    os._exit(1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("behaviour", choices=sorted(BEHAVIOURS))
+    parser.add_argument("behaviour", type=behaviour_of)
     parser.add_argument("address")
     parser.add_argument("--after", type=float, default=0.0, help="seconds until it listens")
+    parser.add_argument("--until", type=float, help="seconds until it crashes")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     time.sleep(arguments.after)
-    server = Server(arguments.address, handler_of(BEHAVIOURS[arguments.behaviour]))
-    print(f"{arguments.behaviour} stand-in listens at {arguments.address}", flush=True)
+    server = Server(arguments.address, handler_of(arguments.behaviour))
+    print(f"{arguments.behaviour.server} stand-in listens at {arguments.address}", flush=True)
+    if arguments.until is not None:
+        timer = threading.Timer(arguments.until, _crash)
+        timer.daemon = True
+        timer.start()
     server.serve_forever()
 
 

@@ -9,12 +9,28 @@ process in the task's sandbox. To add an image, add an entry to `CATALOGUE`.
 | httpd                  | a small HTTP server with that image's welcome page; port 80             |
 | busybox, alpine        | `entryPoint` and `command` as given, with the programs of this machine  |
 | python                 | the same; `python` and `python3` are this machine's Python              |
-| bivouac/echo           | an HTTP server that answers with the request; port 80                   |
-| bivouac/exits:CODE     | prints a line and exits with that code                                  |
-| bivouac/slow:SECONDS   | nginx's stand-in; it listens only after that many seconds               |
-| bivouac/unhealthy      | an HTTP server that answers every request with status 500; port 80      |
+| nicholasjackson/       | an HTTP server whose answer holds those of its UPSTREAM_URIS; /health   |
+| fake-service           | is its own; LISTEN_ADDR, else port 9090; NAME, MESSAGE                  |
+| bivouac/echo           | an HTTP server that answers with the request                            |
 
-The `bivouac/` images exist in no registry: they play the ways in which containers fail.
+The other `bivouac/` images play the ways in which containers fail. They exist in no registry. Those
+that serve do so at their first declared port, else at port 80.
+
+| bivouac/...            | how it fails                                                            |
+|------------------------|-------------------------------------------------------------------------|
+| exits:CODE             | prints a line and exits with that code                                  |
+| crashes:SECONDS        | serves, and exits with code 1 after that many seconds                   |
+| out-of-memory          | is killed for its use of memory: 137                                    |
+| wrong-architecture     | its program is another CPU's: exec format error, 1                      |
+| prints-secrets         | prints keys, passwords and tokens, and exits with code 1                |
+| slow:SECONDS           | nginx's stand-in; it listens only after that many seconds               |
+| unhealthy              | answers every request with status 500                                   |
+| answers:STATUS         | answers every request with that status                                  |
+| closes                 | closes every connection without an answer                               |
+| wrong-port             | nginx's stand-in; it listens at the next port                           |
+| other-platform         | cannot be pulled: the image has no variant for the task's CPU           |
+
+What the catalogue does not have cannot be pulled either, as an image that is not there.
 """
 
 from __future__ import annotations
@@ -24,14 +40,14 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .runtime import Container
 
 _PROGRAMS = Path(__file__).parent.parent / "images"
 _WEB_SERVER = _PROGRAMS / "web_server.py"
-_EXITS = _PROGRAMS / "exits.py"
+_FAILURES = _PROGRAMS / "failures.py"
 
 PYTHON = (sys.executable, "-I", "-S")
 """Stand-ins run on the standard library alone: they start in a few hundredths of a second."""
@@ -39,6 +55,9 @@ PYTHON = (sys.executable, "-I", "-S")
 _DOCKER_HUB = "docker.io"
 _OFFICIAL = ("docker.io/library", "public.ecr.aws/docker/library")
 _BIVOUAC = ("docker.io/bivouac", "public.ecr.aws/bivouac")
+
+
+_PULL_FAILED = "CannotPullContainerError: pull image manifest has been retried 1 time(s): "
 
 
 class CannotPullError(Exception):
@@ -75,6 +94,10 @@ class Image:
     """The process to run: program and arguments."""
     obeys_command: bool = False
     """Whether a container's own `command` and `entryPoint` are what runs."""
+    exit_reasons: Mapping[int, str] = field(default_factory=dict)
+    """AWS's reason why a container ended by itself, by exit code."""
+    pull_failure: str | None = None
+    """Why it cannot be pulled though it is there, in AWS's words."""
     has_python: bool = False
     """Whether `python` is a program of the image."""
 
@@ -95,6 +118,8 @@ def pull(reference: str) -> Pulled:
     known = [image for image in CATALOGUE if repository in image.repositories]
     for image in known:
         if tag.startswith("sha256:") or re.fullmatch(image.tags, tag):
+            if image.pull_failure is not None:
+                raise CannotPullError(_PULL_FAILED + image.pull_failure)
             return Pulled(image, tag, _digest(repository, tag))
     raise CannotPullError(_reason(repository, tag, repository_known=bool(known)))
 
@@ -128,10 +153,7 @@ def _reason(repository: str, tag: str, *, repository_known: bool) -> str:
         )
     else:
         cause = f"{reference}: not found"
-    return (
-        "CannotPullContainerError: pull image manifest has been retried 1 time(s): "
-        f"failed to resolve ref {reference}: {cause}"
-    )
+    return f"{_PULL_FAILED}failed to resolve ref {reference}: {cause}"
 
 
 def _nginx(launch: Launch) -> Sequence[str]:
@@ -158,18 +180,48 @@ def _nginx(launch: Launch) -> Sequence[str]:
 
 
 def _web_server(behaviour: str) -> Callable[[Launch], Sequence[str]]:
-    def program(launch: Launch) -> Sequence[str]:
-        return (*PYTHON, str(_WEB_SERVER), behaviour, launch.address(80))
+    return lambda launch: _serve(behaviour, launch, 80)
 
-    return program
+
+def _declared(behaviour: str) -> Callable[[Launch], Sequence[str]]:
+    return lambda launch: _serve(behaviour, launch, _first_port(launch))
+
+
+def _serve(behaviour: str, launch: Launch, port: int) -> Sequence[str]:
+    return (*PYTHON, str(_WEB_SERVER), behaviour, launch.address(port))
+
+
+def _first_port(launch: Launch) -> int:
+    return next(iter(launch.container.ports), 80)
+
+
+def _fake_service(launch: Launch) -> Sequence[str]:
+    listen = launch.container.environment.get("LISTEN_ADDR", "0.0.0.0:9090")
+    return _serve("fake-service", launch, int(listen.rpartition(":")[2]))
 
 
 def _slow(launch: Launch) -> Sequence[str]:
-    return (*_web_server("nginx")(launch), "--after", launch.tag)
+    return (*_declared("nginx")(launch), "--after", launch.tag)
+
+
+def _crashes(launch: Launch) -> Sequence[str]:
+    return (*_declared("nginx")(launch), "--until", launch.tag)
+
+
+def _answers(launch: Launch) -> Sequence[str]:
+    return _declared(f"answers:{launch.tag}")(launch)
+
+
+def _wrong_port(launch: Launch) -> Sequence[str]:
+    return _serve("nginx", launch, _first_port(launch) + 1)
+
+
+def _fails(failure: str) -> Callable[[Launch], Sequence[str]]:
+    return lambda launch: (*PYTHON, str(_FAILURES), failure)
 
 
 def _exits(launch: Launch) -> Sequence[str]:
-    return (*PYTHON, str(_EXITS), launch.tag)
+    return (*_fails("exits")(launch), launch.tag)
 
 
 def _as_given(default: str) -> Callable[[Launch], Sequence[str]]:
@@ -188,6 +240,7 @@ def _in(registries: Sequence[str], name: str) -> tuple[str, ...]:
 
 _VERSION = r"\d+(\.\d+){0,2}"
 _VARIANT = r"(-?(alpine|perl|otel|slim|bookworm|trixie|bullseye|musl|glibc|uclibc)[\d.]*)*"
+_SECONDS = r"\d+(\.\d+)?"
 _PYTHON_VERSION = r"(latest|3(\.\d+){0,2}((a|b|rc)\d+)?|alpine|slim|bookworm|trixie)"
 
 CATALOGUE: tuple[Image, ...] = (
@@ -220,8 +273,31 @@ CATALOGUE: tuple[Image, ...] = (
         obeys_command=True,
         has_python=True,
     ),
-    Image(_in(_BIVOUAC, "echo"), "latest", _web_server("echo")),
-    Image(_in(_BIVOUAC, "unhealthy"), "latest", _web_server("unhealthy")),
-    Image(_in(_BIVOUAC, "slow"), r"\d+(\.\d+)?", _slow),
+    Image(
+        (f"{_DOCKER_HUB}/nicholasjackson/fake-service",),
+        r"latest|v0(\.\d+){2}",
+        _fake_service,
+    ),
+    Image(_in(_BIVOUAC, "echo"), "latest", _declared("echo")),
     Image(_in(_BIVOUAC, "exits"), r"\d{1,3}", _exits),
+    Image(_in(_BIVOUAC, "crashes"), _SECONDS, _crashes),
+    Image(
+        _in(_BIVOUAC, "out-of-memory"),
+        "latest",
+        _fails("out-of-memory"),
+        exit_reasons={137: "OutOfMemoryError: Container killed due to memory usage"},
+    ),
+    Image(_in(_BIVOUAC, "wrong-architecture"), "latest", _fails("wrong-architecture")),
+    Image(_in(_BIVOUAC, "prints-secrets"), "latest", _fails("prints-secrets")),
+    Image(_in(_BIVOUAC, "slow"), _SECONDS, _slow),
+    Image(_in(_BIVOUAC, "unhealthy"), "latest", _declared("unhealthy")),
+    Image(_in(_BIVOUAC, "answers"), r"[2-5]\d{2}", _answers),
+    Image(_in(_BIVOUAC, "closes"), "latest", _declared("closes")),
+    Image(_in(_BIVOUAC, "wrong-port"), "latest", _wrong_port),
+    Image(
+        _in(_BIVOUAC, "other-platform"),
+        "latest",
+        _fails("wrong-architecture"),
+        pull_failure="image Manifest does not contain descriptor matching platform 'linux/amd64'",
+    ),
 )

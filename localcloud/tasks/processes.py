@@ -112,6 +112,7 @@ class _RunningTask:
         self._stopping = False
         self._abandoned = False
         self._started = False
+        self._pulled: dict[str, Pulled] = {}
         self._running = {each.name for each in task.containers}
         self._logs: dict[str, LogTarget | None] = {each.name: each.log for each in task.containers}
         if task.proxy is not None:
@@ -153,9 +154,8 @@ class _RunningTask:
 
     def _run(self) -> None:
         try:
-            pulled = self._pull()
-            if pulled is not None:
-                self._hold(pulled)
+            if self._pull():
+                self._hold()
         except Exception as problem:
             _log.exception("task %s could not be run", self.task.task_id)
             self._report_all_ended(1, f"CannotStartContainerError: {problem}")
@@ -163,11 +163,11 @@ class _RunningTask:
             self._on_end(self)
             self._host.files.remove_address(self.task.private_ip)
 
-    def _pull(self) -> dict[str, Pulled] | None:
-        pulled = {}
+    def _pull(self) -> bool:
+        """Whether every image can be had."""
         for container in self.task.containers:
             try:
-                pulled[container.name] = pull(container.image)
+                self._pulled[container.name] = pull(container.image)
             except CannotPullError as problem:
                 _log.warning(
                     "%s: no entry for image %s in the catalogue (localcloud/tasks/images.py)",
@@ -175,15 +175,15 @@ class _RunningTask:
                     container.image,
                 )
                 self._observer.pull_failed(self.task.task_id, container.name, str(problem))
-                return None
-        return pulled
+                return False
+        return True
 
-    def _hold(self, pulled: dict[str, Pulled]) -> None:
+    def _hold(self) -> None:
         outside = None if self._host.isolated else _listening_socket()
         try:
             plan = prepare(
                 self.task,
-                pulled,
+                self._pulled,
                 self._host,
                 None if outside is None else (outside.fileno(), outside.getsockname()[1]),
             )
@@ -200,7 +200,7 @@ class _RunningTask:
             if outside is not None:
                 outside.close()
         now_ms = time.time_ns() // 1_000_000
-        for log, remark in remarks(self.task, pulled, isolated=self._host.isolated):
+        for log, remark in remarks(self.task, self._pulled, isolated=self._host.isolated):
             self._observer.output(log, now_ms, remark)
         with self._lock:
             self._sandbox = sandbox
@@ -231,11 +231,14 @@ class _RunningTask:
         elif event["event"] == "exited":
             if event["name"] in self._running:
                 self._running.discard(event["name"])
-                self._observer.container_exited(
-                    task_id, event["name"], event["code"], event["reason"]
-                )
+                reason = event["reason"] or self._exit_reason(event["name"], event["code"])
+                self._observer.container_exited(task_id, event["name"], event["code"], reason)
         else:
             self._report_all_ended(1, f"CannotStartContainerError: {event['reason']}")
+
+    def _exit_reason(self, name: str, code: int) -> str | None:
+        pulled = self._pulled.get(name)
+        return None if pulled is None else pulled.image.exit_reasons.get(code)
 
     def _report_all_ended(self, code: int, reason: str | None) -> None:
         for name in sorted(self._running):
