@@ -39,6 +39,7 @@ from localcloud.cloudmap.registry import CloudMap
 from localcloud.cloudmap.responses import CloudMapResponse
 from localcloud.ecs.announcements import Announcements
 from localcloud.ecs.control_plane import Ecs
+from localcloud.ecs.obstacles import Obstacles
 from localcloud.ecs.responses import EcsResponse
 from localcloud.guarded_clock import GuardedClock
 from localcloud.network import Network, Reached, Refused, Route, Source
@@ -83,6 +84,11 @@ class ControlPlane:
     def announcements(self) -> Announcements:
         """What ECS tells EventBridge; `listen` to it."""
         return self.ecs.announcements
+
+    @property
+    def obstacles(self) -> Obstacles:
+        """What a test puts in the way of services: no capacity, a quota, a lost clean-up..."""
+        return self.ecs.obstacles
 
     @property
     def read_lag(self) -> float:

@@ -34,6 +34,8 @@ class Timings:
     """A deleted service is INACTIVE this long, then MISSING (D05)."""
     restart_delay: float
     """A task stopped until its service starts the next one."""
+    longest_restart_delay: float
+    """The same where tasks keep failing to start: it grows up to this (H13)."""
     stop_timeout: float
     """SIGTERM until SIGKILL where the container definition names none (AWS: 30 s)."""
     event_delivery: float
@@ -57,6 +59,7 @@ AWS_LIKE = Timings(
     discovery_removal=5.0,
     inactive_visible=600.0,
     restart_delay=5.0,
+    longest_restart_delay=1620.0,
     stop_timeout=30.0,
     event_delivery=0.08,  # the 90th percentile that Amazon Key has published
 )
@@ -76,6 +79,7 @@ DEMO = Timings(
     discovery_removal=0.5,
     inactive_visible=120.0,
     restart_delay=1.0,
+    longest_restart_delay=60.0,
     stop_timeout=3.0,
     event_delivery=0.02,
     health_scale=0.2,
@@ -96,6 +100,7 @@ TEST = Timings(
     discovery_removal=0.05,
     inactive_visible=60.0,
     restart_delay=0.05,
+    longest_restart_delay=2.0,
     stop_timeout=0.5,
     event_delivery=0.0,
     health_scale=0.02,

@@ -53,6 +53,8 @@ class ServiceAction:
 STEADY_STATE = ServiceAction("INFO", "SERVICE_STEADY_STATE")
 TASK_START_IMPAIRED = ServiceAction("WARN", "SERVICE_TASK_START_IMPAIRED")
 
+OPERATION_THROTTLED = ServiceAction("ERROR", "ECS_OPERATION_THROTTLED")
+
 
 def placement_failure(reason: str | None = None) -> ServiceAction:
     """`reason` as in the page's examples: RESOURCE:FARGATE."""

@@ -7,6 +7,7 @@ from localcloud.cloudmap.registry import CloudMap
 from localcloud.ecs.announcements import Announcements
 from localcloud.ecs.clusters import Clusters
 from localcloud.ecs.log_delivery import LogDelivery
+from localcloud.ecs.obstacles import Obstacles
 from localcloud.ecs.read_lag import ReadLag
 from localcloud.ecs.resource_tags import ResourceTags
 from localcloud.ecs.runtime_calls import RuntimeCalls
@@ -35,12 +36,12 @@ class Ecs:
     ) -> None:
         self.announcements = Announcements(clock.clock)
         calls = RuntimeCalls(clock.clock, runtime)
-        connect = ServiceConnectPlane(cloudmap, calls)
+        self.obstacles = Obstacles(clock.lock)
+        connect = ServiceConnectPlane(cloudmap, calls, self.obstacles)
         logs = LogDelivery(account)
-        lives = TaskLives(clock, timings, network, connect, logs, calls, self.announcements)
-        self.scheduler = ServiceScheduler(
-            account, clock, timings, connect, lives, self.announcements
-        )
+        told, obstacles = self.announcements, self.obstacles
+        lives = TaskLives(clock, timings, network, connect, logs, calls, told, obstacles)
+        self.scheduler = ServiceScheduler(account, clock, timings, connect, lives, told, obstacles)
         self.clusters = Clusters(account, clock, timings, connect)
         self.task_definitions = TaskDefinitions(
             account, clock, timings, lambda: list(self.clusters.all())

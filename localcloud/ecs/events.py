@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+_MORE_INFORMATION = (
+    "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+)
+
 
 def started(service: str, task_ids: list[str]) -> str:
     tasks = " ".join(f"(task {task_id})" for task_id in task_ids)
@@ -28,6 +32,26 @@ def deployment_failed(service: str, deployment_id: str) -> str:
     )
 
 
+def rolling_back(service: str, deployment_id: str) -> str:
+    """H03."""
+    return f"(service {service}) rolling back to deployment {deployment_id}."
+
+
+def unable_to_place(service: str, reason: str) -> str:
+    """A task that did not reach RUNNING; `reason` is the task's stopped reason."""
+    return f"(service {service}) was unable to place a task. Reason: {reason.rstrip('.')}."
+
+
+def placement_refused(service: str, reason: str) -> str:
+    """H14, H15, H16."""
+    return f"{unable_to_place(service, reason)} {_MORE_INFORMATION}"
+
+
+def throttled(service: str) -> str:
+    """H17."""
+    return f"(service {service}) operations are being throttled. Will try again later."
+
+
 def failed_health_checks(service: str, task_id: str) -> str:
     return f"(service {service}) (task {task_id}) failed container health checks."
 
@@ -35,16 +59,16 @@ def failed_health_checks(service: str, task_id: str) -> str:
 def cannot_start_consistently(service: str) -> str:
     """H13."""
     return (
-        f"(service {service}) is unable to consistently start tasks successfully. For more "
-        "information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+        f"(service {service}) is unable to consistently start tasks successfully. "
+        f"{_MORE_INFORMATION}"
     )
 
 
 def no_container_instances(service: str) -> str:
     return (
         f"(service {service}) was unable to place a task because no container instance met all "
-        "of its requirements. Reason: No Container Instances were found in your cluster. For more "
-        "information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+        "of its requirements. Reason: No Container Instances were found in your cluster. "
+        f"{_MORE_INFORMATION}"
     )
 
 

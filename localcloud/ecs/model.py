@@ -139,6 +139,10 @@ class Deployment:
     rollout_state: RolloutState = "IN_PROGRESS"
     rollout_reason: str = ""
     failed_tasks: int = 0
+    start_failures: int = 0
+    """Starts in a row that did not reach RUNNING: the next one waits the longer (H13)."""
+    starts_not_before: float = 0.0
+    """Seconds since the epoch until which no task of it is started."""
     proven: bool = False
     """A task of it has served: from then on failures are not counted any more (H05)."""
     ready_at: float | None = None
@@ -178,6 +182,8 @@ class Service:
     status: ServiceStatus = "ACTIVE"
     events: deque[ServiceEvent] = field(default_factory=lambda: deque(maxlen=MOST_EVENTS))
     """Newest first."""
+    last_completed: Deployment | None = None
+    """What a failed deployment is rolled back to."""
     inactive_at: float | None = None
     steady: bool = False
     """Whether the last event about it said that it reached a steady state."""

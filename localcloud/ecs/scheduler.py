@@ -6,34 +6,29 @@ deployment configuration's limits ("Deploy Amazon ECS services by replacing task
 
 from __future__ import annotations
 
-import math
-import uuid
 from collections.abc import Sequence
 
 from localcloud.account import Account
 from localcloud.clock import Timer
 from localcloud.ecs import events
 from localcloud.ecs.announcements import (
+    OPERATION_THROTTLED,
     STEADY_STATE,
-    TASK_START_IMPAIRED,
     Announcements,
-    ServiceAction,
     configuration_failure,
     placement_failure,
 )
-from localcloud.ecs.model import Deployment, Endpoint, Service, ServiceEvent, Task
+from localcloud.ecs.deployment_failures import FAILED_HEALTH_CHECKS, DeploymentFailures
+from localcloud.ecs.model import Deployment, Endpoint, Service, Task
+from localcloud.ecs.obstacles import CAPACITY, Obstacles
 from localcloud.ecs.placement import on_fargate, place
 from localcloud.ecs.roles import role_not_assumable
 from localcloud.ecs.rolling import bounds, plan
 from localcloud.ecs.service_connect import ServiceConnectPlane
+from localcloud.ecs.service_log import ServiceLog
 from localcloud.ecs.task_life import TaskLives
 from localcloud.guarded_clock import GuardedClock
 from localcloud.timings import Timings
-
-FAILURES_UNTIL_THROTTLED = 3
-"""Tasks in a row that failed to start until ECS says so (H13)."""
-DUPLICATE_EVENTS_SUPPRESSED = 6 * 3600.0
-"""Seconds for which ECS does not repeat an event (H25)."""
 
 
 class ServiceScheduler:
@@ -47,6 +42,7 @@ class ServiceScheduler:
         connect: ServiceConnectPlane,
         lives: TaskLives,
         announcements: Announcements,
+        obstacles: Obstacles,
     ) -> None:
         self._account = account
         self._clock = clock
@@ -54,12 +50,15 @@ class ServiceScheduler:
         self._connect = connect
         self._lives = lives
         self._announcements = announcements
-        self._not_before: dict[str, float] = {}
-        """By service id: seconds since the epoch until which it starts no task."""
+        self._obstacles = obstacles
+        self._log = ServiceLog(clock.clock, announcements)
+        self._failures = DeploymentFailures(clock.clock, timings, self._log, announcements)
         self._settling: dict[str, Timer] = {}
         """By service id: when its present steadiness will have lasted long enough."""
         self._undecided: set[str] = set()
         """Ids of the services about which a decision is already due."""
+        self._waking: dict[str, Timer] = {}
+        """By deployment id: when its pause before the next start is over."""
         self.ready_moments: dict[str, list[tuple[str, float]]] = {}
         """By service ARN: (deployment id, when it was truly ready), in order."""
         self.gone_moments: dict[str, float] = {}
@@ -85,17 +84,12 @@ class ServiceScheduler:
         service = task.service
         if service is None:
             return
-        if task.status == "STOPPED":
-            self._count_failure(service, task)
         if service.status == "ACTIVE":
             if task.live and task.health == "UNHEALTHY":
-                self._tell(service, events.failed_health_checks(service.name, task.id))
-                self._not_before[service.id] = self._clock.now() + self._timings.restart_delay
-                self._lives.stop(
-                    task, "ServiceSchedulerInitiated", "Task failed container health checks"
-                )
+                self._log.tell(service, events.failed_health_checks(service.name, task.id))
+                self._lives.stop(task, "ServiceSchedulerInitiated", FAILED_HEALTH_CHECKS)
                 return
-            self._delay_restart(service, task)
+            self._failures.task_changed(service, task)
             self._decide_soon(service)
         else:
             self._inactive_when_drained(service)
@@ -129,7 +123,7 @@ class ServiceScheduler:
         if decided.start:
             self._start(service, decided.start)
         if decided.blocked:
-            self._tell_once(service, events.blocked_by_configuration(service.name))
+            self._log.tell_once(service, events.blocked_by_configuration(service.name))
         self._retire(service)
         self._judge(service)
 
@@ -137,28 +131,22 @@ class ServiceScheduler:
         deployment = service.primary
         if deployment.rollout_state == "FAILED":
             return
-        wait = self._not_before.get(service.id, 0.0) - self._clock.now()
+        wait = deployment.starts_not_before - self._clock.now()
         if wait > 0:
-            self._clock.call_later(wait, lambda: self._reconcile(service))
+            self._wake(service, deployment, wait)
             return
         if not on_fargate(deployment):
-            self._tell_once(
-                service,
-                events.no_container_instances(service.name),
-                placement_failure(),
+            self._log.tell_once(
+                service, events.no_container_instances(service.name), placement_failure()
             )
             return
-        role = role_not_assumable(self._account, deployment.task_definition)
-        if role is not None:
-            self._tell_once(
-                service,
-                message := events.role_not_assumable(service.name, role),
-                configuration_failure(message),
-            )
-            deployment.failed_tasks += 1
-            self._trip(service, deployment)
-            self._not_before[service.id] = self._clock.now() + self._timings.restart_delay
-            self._clock.call_later(self._timings.restart_delay, lambda: self._reconcile(service))
+        if self._obstacles.throttled(service.name):
+            self._log.tell_once(service, events.throttled(service.name), OPERATION_THROTTLED)
+            self._wake(service, deployment, self._timings.restart_delay)
+            return
+        if self._refused(service, deployment):
+            self._failures.not_placed(service)
+            self._decide_soon(service)
             return
         tasks = []
         for _ in range(count):
@@ -166,13 +154,39 @@ class ServiceScheduler:
             service.cluster.tasks[task.id] = task
             tasks.append(task)
         service.steady = False
-        self._tell(service, events.started(service.name, [task.id for task in tasks]))
+        self._log.tell(service, events.started(service.name, [task.id for task in tasks]))
         for task in tasks:
             self._lives.begin(task)
 
+    def _refused(self, service: Service, deployment: Deployment) -> bool:
+        """Whether its tasks cannot be placed now; it is told why."""
+        if (reason := self._obstacles.placement_refusal(service.name)) is not None:
+            self._log.tell_once(
+                service,
+                events.placement_refused(service.name, reason),
+                placement_failure("RESOURCE:FARGATE" if reason == CAPACITY else reason),
+            )
+            return True
+        role = role_not_assumable(self._account, deployment.task_definition)
+        if role is not None:
+            message = events.role_not_assumable(service.name, role)
+            self._log.tell_once(service, message, configuration_failure(message))
+        return role is not None
+
+    def _wake(self, service: Service, deployment: Deployment, delay: float) -> None:
+        """Decide again then, and no more at the moment that was meant before."""
+        if (before := self._waking.pop(deployment.id, None)) is not None:
+            before.cancel()
+
+        def wake() -> None:
+            del self._waking[deployment.id]
+            self._reconcile(service)
+
+        self._waking[deployment.id] = self._clock.call_later(delay, wake)
+
     def _stop(self, service: Service, tasks: Sequence[Task]) -> None:
         service.steady = False
-        self._tell(service, events.stopped(service.name, [task.id for task in tasks]))
+        self._log.tell(service, events.stopped(service.name, [task.id for task in tasks]))
         for task in tasks:
             self._lives.stop(
                 task,
@@ -181,21 +195,31 @@ class ServiceScheduler:
             )
 
     def _retire(self, service: Service) -> None:
-        """Forget old deployments whose tasks have stopped, and the endpoints that were theirs."""
+        """Forget old deployments whose tasks have stopped, and the endpoints that were theirs.
+
+        One that failed is seen for a while, beside the one that it was rolled back to.
+        """
         for deployment in service.deployments[1:]:
             if any(task.status != "STOPPED" for task in service.tasks_of(deployment)):
                 continue
+            seen_for = deployment.updated_at + self._timings.steady - self._clock.now()
+            if deployment.rollout_state == "FAILED" and seen_for > 0:
+                self._wake(service, deployment, seen_for)
+                continue
             service.deployments.remove(deployment)
-            kept = {e.key for d in service.deployments for e in _endpoints(d)}
-            dropped = [e for e in _endpoints(deployment) if e.key not in kept]
-            self._connect.forget(service, dropped)
+            self._keep_endpoints(service)
+
+    def _keep_endpoints(self, service: Service) -> None:
+        """Only those of its deployments, and of the one that may be rolled back to."""
+        kept = [*service.deployments, *([service.last_completed] if service.last_completed else [])]
+        self._connect.keep(service, [e for deployment in kept for e in _endpoints(deployment)])
 
     def _judge(self, service: Service) -> None:
         """Stamp the moment in which a deployment is ready; completed is what ECS says later."""
         primary = service.primary
         serving = [task for task in service.tasks_of(primary) if task.serving]
         if serving and not primary.proven:
-            primary.proven, primary.failed_tasks = True, 0
+            self._failures.task_serves(service, primary)
         ready = len(serving) == service.desired_count
         if ready and primary.ready_at is None:
             primary.ready_at = self._clock.now()
@@ -219,48 +243,11 @@ class ServiceScheduler:
             deployment.rollout_state = "COMPLETED"
             deployment.rollout_reason = f"ECS deployment {deployment.id} completed."
             deployment.updated_at = self._clock.now()
-            self._tell(service, events.deployment_completed(service.name, deployment.id))
+            service.last_completed = deployment
+            self._keep_endpoints(service)
+            self._log.tell(service, events.deployment_completed(service.name, deployment.id))
             self._announcements.deployment_changed(service, deployment)
-        self._tell(service, events.steady(service.name), STEADY_STATE)
-
-    # --- failures ----------------------------------------------------------------------------
-
-    def _delay_restart(self, service: Service, task: Task) -> None:
-        """ECS waits a little before it replaces a task that ended by itself."""
-        ending = task.status in ("DEACTIVATING", "STOPPING")
-        if ending and task.stop_code != "ServiceSchedulerInitiated":
-            self._not_before[service.id] = self._clock.now() + self._timings.restart_delay
-
-    def _count_failure(self, service: Service, task: Task) -> None:
-        """failedTasks: consecutive, until the first task of the deployment runs well (H05)."""
-        deployment = task.deployment
-        unhealthy = task.stopped_reason == "Task failed container health checks"
-        if task.started_at is not None and not unhealthy:
-            return
-        if task.stop_code == "UserInitiated" or deployment.proven:
-            return
-        if task.stop_code == "ServiceSchedulerInitiated" and not unhealthy:
-            return
-        deployment.failed_tasks += 1
-        deployment.updated_at = self._clock.now()
-        if deployment.failed_tasks >= FAILURES_UNTIL_THROTTLED:
-            self._tell_once(
-                service, events.cannot_start_consistently(service.name), TASK_START_IMPAIRED
-            )
-        self._trip(service, deployment)
-
-    def _trip(self, service: Service, deployment: Deployment) -> None:
-        """The deployment circuit breaker, without its roll-back (H02)."""
-        breaker = service.deployment_configuration["deploymentCircuitBreaker"]
-        threshold = min(200, max(3, math.ceil(service.desired_count / 2)))
-        if not breaker["enable"] or deployment.failed_tasks < threshold:
-            return
-        if deployment.rollout_state == "IN_PROGRESS":
-            deployment.rollout_state = "FAILED"
-            deployment.rollout_reason = "ECS deployment circuit breaker: tasks failed to start."
-            self._tell(service, events.deployment_failed(service.name, deployment.id))
-            deployment.updated_at = self._clock.now()
-            self._announcements.deployment_changed(service, deployment)
+        self._log.tell(service, events.steady(service.name), STEADY_STATE)
 
     # --- deleting ----------------------------------------------------------------------------
 
@@ -282,7 +269,7 @@ class ServiceScheduler:
         self._stamp_gone(service)
 
     def _forget_endpoints(self, service: Service) -> None:
-        self._connect.forget(service, [e for d in service.deployments for e in _endpoints(d)])
+        self._connect.keep(service, [])
         for deployment in service.deployments:
             deployment.connect = None
         self._stamp_gone(service)
@@ -297,21 +284,6 @@ class ServiceScheduler:
     def _purge(self, service: Service) -> None:
         if service.cluster.services.get(service.name) is service:
             del service.cluster.services[service.name]
-
-    # --- telling -----------------------------------------------------------------------------
-
-    def _tell(self, service: Service, message: str, action: ServiceAction | None = None) -> None:
-        service.tell(ServiceEvent(str(uuid.uuid4()), self._clock.now(), message))
-        if action is not None:
-            self._announcements.service_acted(service, action)
-
-    def _tell_once(
-        self, service: Service, message: str, action: ServiceAction | None = None
-    ) -> None:
-        """What ECS does not repeat while it lasts (H25)."""
-        since = self._clock.now() - DUPLICATE_EVENTS_SUPPRESSED
-        if all(e.message != message or e.created_at < since for e in service.events):
-            self._tell(service, message, action)
 
 
 def _endpoints(deployment: Deployment) -> tuple[Endpoint, ...]:

@@ -11,6 +11,7 @@ from localcloud.cloudmap.registry import MANAGED_BY_ECS, CloudMap
 from localcloud.ecs import errors
 from localcloud.ecs.model import Endpoint, Service, ServiceConnect, Task, TaskDefinition
 from localcloud.ecs.name_rules import check_namespace_name
+from localcloud.ecs.obstacles import Obstacles
 from localcloud.ecs.runtime_calls import RuntimeCalls
 from localcloud.tasks.runtime import ClientAlias, Ingress
 
@@ -18,8 +19,9 @@ from localcloud.tasks.runtime import ClientAlias, Ingress
 class ServiceConnectPlane:
     """All endpoints of all namespaces. Called with the control plane's lock held."""
 
-    def __init__(self, cloudmap: CloudMap, runtime: RuntimeCalls) -> None:
+    def __init__(self, cloudmap: CloudMap, runtime: RuntimeCalls, obstacles: Obstacles) -> None:
         self._cloudmap = cloudmap
+        self._obstacles = obstacles
         self._runtime = runtime
         self._endpoints: dict[str, Endpoint] = {}
         self._owners: dict[str, str] = {}
@@ -146,15 +148,17 @@ class ServiceConnectPlane:
             if self._addresses.get(endpoint.key, {}).pop(task.id, None) is not None:
                 self._tell_runtime(endpoint.key)
 
-    def forget(self, service: Service, endpoints: Iterable[Endpoint]) -> None:
-        """Remove endpoints that the service no longer has, and their Cloud Map services."""
-        for endpoint in endpoints:
-            if self._owners.get(endpoint.key) != service.id:
+    def keep(self, service: Service, endpoints: Iterable[Endpoint]) -> None:
+        """Remove the service's endpoints but these, and their Cloud Map services."""
+        kept = {endpoint.key for endpoint in endpoints}
+        for key in [key for key, owner in self._owners.items() if owner == service.id]:
+            if key in kept:
                 continue
-            del self._owners[endpoint.key], self._endpoints[endpoint.key]
-            self._addresses.pop(endpoint.key, None)
+            endpoint = self._endpoints.pop(key)
+            del self._owners[key]
+            self._addresses.pop(key, None)
             record = self._cloudmap.service(endpoint.discovery_arn)
-            if record is not None:
+            if record is not None and not self._obstacles.leaves_discovery_services(service.name):
                 self._cloudmap.drop_service(record)
 
     def _endpoint(

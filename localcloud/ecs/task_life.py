@@ -13,6 +13,7 @@ from typing import Protocol
 from localcloud.ecs.announcements import Announcements
 from localcloud.ecs.log_delivery import MISSING_GROUP, LogDelivery, log_target
 from localcloud.ecs.model import ContainerState, Health, StopCode, Task, TaskStatus
+from localcloud.ecs.obstacles import Obstacles
 from localcloud.ecs.runtime_calls import RuntimeCalls
 from localcloud.ecs.service_connect import ServiceConnectPlane
 from localcloud.guarded_clock import GuardedClock
@@ -49,6 +50,7 @@ class TaskLives:
         logs: LogDelivery,
         runtime_calls: RuntimeCalls,
         announcements: Announcements,
+        obstacles: Obstacles,
     ) -> None:
         self._clock = clock
         self._timings = timings
@@ -57,6 +59,7 @@ class TaskLives:
         self._logs = logs
         self._runtime = runtime_calls
         self._announcements = announcements
+        self._obstacles = obstacles
         self._tasks: dict[str, Task] = {}
         self._listener: TaskListener | None = None
 
@@ -155,6 +158,10 @@ class TaskLives:
 
     def _provisioned(self, task: Task) -> None:
         if not task.live:
+            return
+        service = task.service.name if task.service is not None else ""
+        if (failure := self._obstacles.provisioning_failure(service)) is not None:
+            self.stop(task, "TaskFailedToStart", failure)
             return
         configuration = (task.deployment.network_configuration or {}).get("awsvpcConfiguration", {})
         groups = configuration.get("securityGroups") or [self._network.default_security_group()]

@@ -131,20 +131,6 @@ def test_a_new_image_that_cannot_be_pulled_leaves_the_old_tasks(cloud: Cloud) ->
     assert deployments(cloud) == [("PRIMARY", 0), ("ACTIVE", 1)]
 
 
-def test_the_circuit_breaker_fails_the_deployment_and_starts_no_more(cloud: Cloud) -> None:
-    """H02."""
-    cloud.runtime.script("registry/web:1", pull_failed("CannotPullContainerError: not found"))
-    service = cloud.running_web(
-        deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": False}}
-    )
-    (deployment,) = service["deployments"]
-    assert (deployment["rolloutState"], deployment["failedTasks"]) == ("FAILED", 3)
-    assert "circuit breaker" in deployment["rolloutStateReason"]
-    started = len(cloud.tasks("STOPPED"))
-    cloud.wait()
-    assert len(cloud.tasks("STOPPED")) == started == 3
-
-
 def test_a_service_of_no_tasks_is_ready_at_once(cloud: Cloud) -> None:
     service = cloud.running_web(desiredCount=0)
     assert service["deployments"][0]["rolloutState"] == "COMPLETED"

@@ -1,0 +1,77 @@
+"""What AWS may put in a service's way, set and taken away by a test, in AWS's words.
+
+The texts are those of "Amazon ECS service event messages" and of "Amazon ECS stopped task error
+messages"; a service is meant by its name, in which * stands for anything.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from fnmatch import fnmatchcase
+
+CAPACITY = (
+    "Capacity is unavailable at this time. "
+    "Please try again later or in a different availability zone"
+)
+"""H14."""
+VCPU_LIMIT = "You've reached the limit on the number of vCPUs you can run concurrently"
+"""H15."""
+TASK_LIMIT = "You've reached the limit on the number of tasks you can run concurrently"
+"""H15."""
+INTERNAL_ERROR = "Internal error"
+"""H16: a subnet in an Availability Zone without Fargate."""
+INTERFACE_TIMEOUT = "Timeout waiting for network interface provisioning to complete."
+"""The stopped reason of a task that got no network interface."""
+
+
+class Obstacles:
+    """Set from any thread; asked with the control plane's lock held."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self._lock = lock
+        self._set: dict[str, dict[str, str]] = defaultdict(dict)
+        """By kind, then by service name pattern: the reason."""
+
+    def refuse_placement(self, services: str, reason: str) -> None:
+        """No task of these services can be placed; `reason` as above, without its full stop."""
+        self._put("placement", services, reason)
+
+    def throttle_operations(self, services: str) -> None:
+        """ECS's own calls for these services are throttled: it waits, and counts nothing (H17)."""
+        self._put("throttling", services, "")
+
+    def fail_provisioning(self, services: str, reason: str = INTERFACE_TIMEOUT) -> None:
+        """Their tasks stop when they should have got a network interface."""
+        self._put("provisioning", services, reason)
+
+    def leave_discovery_services(self, services: str) -> None:
+        """ECS forgets to remove their Cloud Map services, so the names stay taken (S07)."""
+        self._put("discovery", services, "")
+
+    def clear(self) -> None:
+        """All is well again; what failed is tried when its time has come."""
+        with self._lock:
+            self._set.clear()
+
+    def placement_refusal(self, service: str) -> str | None:
+        return self._reason("placement", service)
+
+    def throttled(self, service: str) -> bool:
+        return self._reason("throttling", service) is not None
+
+    def provisioning_failure(self, service: str) -> str | None:
+        return self._reason("provisioning", service)
+
+    def leaves_discovery_services(self, service: str) -> bool:
+        return self._reason("discovery", service) is not None
+
+    def _put(self, kind: str, services: str, reason: str) -> None:
+        with self._lock:
+            self._set[kind][services] = reason
+
+    def _reason(self, kind: str, service: str) -> str | None:
+        for pattern, reason in self._set.get(kind, {}).items():
+            if fnmatchcase(service, pattern):
+                return reason
+        return None
