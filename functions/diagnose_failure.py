@@ -7,24 +7,22 @@ forgets stopped tasks after about an hour (H22). Repeating it is safe.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bivouac import diagnosis
+from bivouac import cause, diagnosis, log_stream, redaction
 from bivouac.aws import clients, loggroups
 from bivouac.aws.holding import records
 from bivouac.aws.records import Records
-from bivouac.blueprint import Blueprint
 from bivouac.checks import Outcome
-from bivouac.diagnosis import Category, Verdict
+from bivouac.diagnosis import Verdict
 from bivouac.errors import BivouacError, SupersededError
+from bivouac.log_stream import LogStream
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
 from bivouac.record import Status
+from bivouac.signs import Category
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
-
-CAUSE_LIMIT = 30_000
-"""Step Functions cuts a cause at 32,768 characters."""
 
 
 def diagnose_failure(event: Event, records: Records, logs: CloudWatchLogsClient) -> Event:
@@ -33,40 +31,47 @@ def diagnose_failure(event: Event, records: Records, logs: CloudWatchLogsClient)
         blueprint = records.held(event["environment"], event["generation"])
     except SupersededError as error:
         return {"superseded": True, "error": "SupersededError", "cause": str(error)}
-    error_name, verdict = _verdict(event)
-    if verdict:
-        cause = diagnosis.report(verdict, _last_lines(blueprint, verdict, logs))
+    error_name, verdicts = verdicts_of(event)
+    if verdicts:
+        lines = _last_lines(log_stream.of(blueprint, event["generation"], verdicts[0]), logs)
+        verdicts[0] = diagnosis.with_log(verdicts[0], lines)
+        text = cause.report(verdicts, lines)
     else:
-        cause = _message(event["failure"])
+        text = _message(event["failure"])[: cause.LIMIT]
     records.finish(
         event["environment"],
         event["generation"],
         Status.FAILED,
         failure={
             "error": error_name,
-            "cause": cause[:CAUSE_LIMIT],
-            "category": verdict.category if verdict else Category.UNKNOWN,
+            "cause": text,
+            "category": verdicts[0].category if verdicts else Category.UNKNOWN,
+            "verdicts": [verdict.to_json() for verdict in verdicts],
         },
     )
     metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
-    return {"superseded": False, "error": error_name, "cause": cause[:CAUSE_LIMIT]}
+    return {"superseded": False, "error": error_name, "cause": text}
 
 
-def _verdict(event: Event) -> tuple[str, Verdict | None]:
-    """The error's name, and the verdict where services or endpoints are what failed."""
+def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
+    """The error's name, and a verdict on each thing that failed.
+
+    None on a step that failed in words that say enough by themselves. Pure."""
     if "failure" in event:
-        message = _message(event["failure"])
-        return event["failure"]["Error"], diagnosis.of_refusal(event["environment"], message)
-    if event["check"]["status"] == "FAILED":
-        return "DeploymentFailedError", Verdict.from_json(event["check"]["verdict"])
-    failed = [
-        entry
-        for probed in event["probes"].values()
-        for entry in probed["checks"]
-        if entry["outcome"] == Outcome.NG
-    ]
-    lines = [f"{entry['service']}: {entry['name']}: {entry['observed']}" for entry in failed]
-    return "ConnectivityError", diagnosis.not_proven(failed[0]["service"], lines)
+        refused = diagnosis.of_refusal(event["environment"], _message(event["failure"]))
+        return event["failure"]["Error"], [refused] if refused else []
+    check = event["check"]
+    if check["status"] == "FAILED":
+        entries = check.get("verdicts") or [check["verdict"]]
+        return "DeploymentFailedError", [Verdict.from_json(entry) for entry in entries]
+    failed: dict[str, list[str]] = {}
+    for probed in event["probes"].values():
+        for entry in probed["checks"]:
+            if entry["outcome"] == Outcome.NG:
+                line = f"{entry['service']}: {entry['name']}: {entry['observed']}"
+                failed.setdefault(entry["service"], []).append(line)
+    verdicts = [diagnosis.not_proven(service, lines) for service, lines in failed.items()]
+    return "ConnectivityError", verdicts
 
 
 def _message(failure: Event) -> str:
@@ -77,27 +82,16 @@ def _message(failure: Event) -> str:
         return str(failure["Cause"])
 
 
-def _last_lines(blueprint: Blueprint, verdict: Verdict, logs: CloudWatchLogsClient) -> list[str]:
+def _last_lines(stream: LogStream | None, logs: CloudWatchLogsClient) -> list[str]:
     """The end of the failing container's log. A diagnosis without it is better than none."""
-    if not verdict.task:
+    if stream is None:
         return []
     try:
-        return diagnosis.redacted(_read_lines(blueprint, verdict, logs))
+        messages = loggroups.last_messages(logs, stream.group, stream.name, redaction.LOG_LINES)
     except BivouacError as error:
         logger.warning("no log lines", reason=str(error))
         return []
-
-
-def _read_lines(blueprint: Blueprint, verdict: Verdict, logs: CloudWatchLogsClient) -> list[str]:
-    definition = blueprint.service(verdict.service).definition or {}
-    task_id = verdict.task.rpartition("/")[2]
-    for container in definition.get("containerDefinitions", ()):
-        if verdict.container in ("", container["name"]):
-            options: dict[str, Any] = container["logConfiguration"].get("options", {})
-            if group := options.get("awslogs-group"):
-                stream = f"{options['awslogs-stream-prefix']}/{container['name']}/{task_id}"
-                return loggroups.last_lines(logs, group, stream, diagnosis.LOG_LINES)
-    return []
+    return redaction.last_lines(messages)
 
 
 @step

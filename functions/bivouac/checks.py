@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
-from bivouac import diagnosis
+from bivouac import diagnosis, stops
 from bivouac.blueprint import Endpoint, ServiceBlueprint
-from bivouac.diagnosis import Verdict
+from bivouac.diagnosis import Facts, Verdict
+from bivouac.stops import PROXY_CONTAINER_PREFIX
 
 Described = Mapping[str, Any]
-
-PROXY_CONTAINER_PREFIX = "ecs-service-connect-"
 
 
 class Outcome(StrEnum):
@@ -53,6 +52,17 @@ class Expected:
     task_definition_arn: str
     deployment_id: str
 
+    def to_json(self) -> dict[str, str]:
+        return {
+            "serviceName": self.service_name,
+            "taskDefinitionArn": self.task_definition_arn,
+            "deploymentId": self.deployment_id,
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, str]) -> Self:
+        return cls(content["serviceName"], content["taskDefinitionArn"], content["deploymentId"])
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -70,6 +80,8 @@ class Progress:
 
     checks: tuple[Check, ...]
     failed: Verdict | None = None
+    hindered: Verdict | None = None
+    """What is in the way though it may still heal: the verdict once the deadline is over."""
 
     @property
     def healthy(self) -> bool:
@@ -139,20 +151,11 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
     if service is None:
         return Progress((check(name, "service visible", False, "not visible yet (S18)"),))
     if service["status"] != "ACTIVE":
-        reason = f"the service is {service['status']}: something else deleted it"
-        return Progress((), diagnosis.rollback(name, reason))
-    primary = primary_deployment(service)
-    if primary is None:
+        return Progress((), diagnosis.deleted_by_others(name, service["status"]))
+    if primary_deployment(service) is None:
         return Progress((check(name, "deployment visible", False, "not visible yet (H01)"),))
-    if failed := _deployment_failed(name, expected, primary):
-        return Progress((), failed)
-    since = primary["createdAt"]
-    ours = [task for task in observed.stopped if task.get("startedBy") == expected.deployment_id]
-    failed = diagnosis.of_stopped_tasks(name, ours) or diagnosis.of_events(
-        name,
-        (event["message"] for event in service.get("events", ()) if event["createdAt"] >= since),
-    )
-    if failed:
+    facts = _facts(blueprint, expected, observed, service)
+    if failed := diagnosis.verdict(facts):
         return Progress((), failed)
     running = [
         task
@@ -164,8 +167,10 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
     desired = service["desiredCount"]
     healthy = sum(_task_healthy(task, blueprint.has_health_check) for task in running)
     what = "healthy" if blueprint.has_health_check else "running"
+    sick = {c["name"] for task in running if (c := stops.unhealthy_container(task))}
+    told = f"{healthy} of {desired}" + "".join(f", {each} is UNHEALTHY" for each in sorted(sick))
     checks = [
-        check(name, f"tasks {what}", healthy == desired == len(running), f"{healthy} of {desired}"),
+        check(name, f"tasks {what}", healthy == desired == len(running), told),
         check(name, "only this deployment", others == 0, f"{others} task(s) of another deployment"),
     ]
     if blueprint.arguments["serviceConnectConfiguration"]["enabled"]:
@@ -173,24 +178,23 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
         checks.append(
             check(name, "proxy attached", attached == desired, f"{attached} of {desired}")
         )
-    return Progress(tuple(checks))
+    return Progress(tuple(checks), hindered=diagnosis.hindrance(facts))
 
 
-def _deployment_failed(name: str, expected: Expected, primary: Described) -> Verdict | None:
-    """H02, H03: ECS gave up, or another deployment than ours is the primary one."""
-    if primary["taskDefinition"] != expected.task_definition_arn:
-        return diagnosis.rollback(
-            name,
-            f"the primary deployment runs {primary['taskDefinition']}, "
-            f"not {expected.task_definition_arn}",
-        )
-    if primary["id"] != expected.deployment_id:
-        return diagnosis.rollback(
-            name, f"the primary deployment is {primary['id']}, not {expected.deployment_id}"
-        )
-    if primary.get("rolloutState") == "FAILED":
-        return diagnosis.rollback(name, primary.get("rolloutStateReason", "rollout FAILED"))
-    return None
+def _facts(
+    blueprint: ServiceBlueprint, expected: Expected, observed: Observed, service: Described
+) -> Facts:
+    definition = blueprint.definition or {}
+    return Facts(
+        service_name=blueprint.service_name,
+        deployment_id=expected.deployment_id,
+        task_definition_arn=expected.task_definition_arn,
+        has_health_check=blueprint.has_health_check,
+        containers=tuple(definition.get("containerDefinitions", ())),
+        service=service,
+        running=observed.running,
+        stopped=observed.stopped,
+    )
 
 
 def registered(

@@ -1,37 +1,30 @@
 """Why a service does not become healthy, from what ECS shows of it. Pure.
 
-Facts in, a verdict out: the category, the evidence, whether it can heal by itself, and the next
-step to take. The ids in the table name failure modes.
+Facts in, a verdict out: the category, the evidence, and the next step to take. What AWS's words
+mean stands in signs.py; here stands when they are a verdict. The ids name failure modes.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+from bivouac import naming, signs, stops
+from bivouac.mesh import EdgeReading, Fault
+from bivouac.redaction import redacted
+from bivouac.signs import Category, Healing, Sign
+from bivouac.stops import PROXY_CONTAINER_PREFIX, Stop
 
 Described = Mapping[str, Any]
 
-
-class Category(StrEnum):
-    IMAGE_PULL = "image pull"
-    SECRET_OR_ROLE = "secret or role"
-    LOG_GROUP = "log group"
-    ARCHITECTURE = "wrong CPU architecture"
-    OUT_OF_MEMORY = "out of memory"
-    HEALTH_CHECK = "health check"
-    EXIT = "container exit"
-    CAPACITY = "capacity"
-    QUOTA = "quota"
-    NETWORK = "network or security group"
-    SERVICE_CONNECT_LEFTOVER = "Service Connect leftover"
-    ROLLBACK = "rollback"
-    CONNECTIVITY = "connectivity"
-    TIME_OUT = "out of time"
-    UNKNOWN = "unknown"
+EVIDENCE_LENGTH = 600
+EVIDENCE_LINES = 8
+"""Both keep the verdicts of a whole environment far below a state's 256 KiB (W08)."""
+HINTS = 3
+"""Events that a report shows besides what decided."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +33,9 @@ class Verdict:
 
     category: Category
     service: str
+    """Or what else it is about: an edge, or the environment."""
     evidence: tuple[str, ...]
+    """The most telling first; without likely secrets."""
     next_step: str
     task: str = ""
     """ARN of the task that shows it, where one does."""
@@ -61,244 +56,342 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class _Sign:
-    """A text of ECS's and what it means."""
+class Facts:
+    """One service as ECS shows it, and the deployment of it that must become healthy."""
 
-    pattern: re.Pattern[str]
-    category: Category
-    permanent: bool
-    """It cannot heal: one occurrence is enough. Others need two of the same kind."""
+    service_name: str
+    deployment_id: str
+    task_definition_arn: str
+    has_health_check: bool
+    containers: tuple[Described, ...]
+    """Its container definitions, where the task definition is ours."""
+    service: Described
+    """As DescribeServices gives it."""
+    running: tuple[Described, ...]
+    """Its tasks whose desired status is RUNNING, as DescribeTasks gives them."""
+    stopped: tuple[Described, ...]
+    """Those whose desired status is STOPPED."""
+
+
+def _verdict(
+    category: Category,
+    service: str,
+    evidence: Iterable[str],
+    next_step: str,
+    task: str = "",
+    container: str = "",
+) -> Verdict:
+    told = dict.fromkeys(redacted(entry, EVIDENCE_LENGTH) for entry in evidence)
+    return Verdict(
+        category, service, tuple(filter(None, told))[:EVIDENCE_LINES], next_step, task, container
+    )
+
+
+# --- the verdict on a service --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """A cause, with everything that shows it."""
+
+    sign: Sign
+    evidence: tuple[str, ...]
+    decides: bool
+    """It will not heal any more."""
+    times: int
+    task: str = ""
+    container: str = ""
+
+    def as_verdict(self, facts: Facts, more: Iterable[str] = ()) -> Verdict:
+        first, *others = self.evidence
+        return _verdict(
+            self.sign.category,
+            facts.service_name,
+            [first, *more, *others],
+            _next_step(facts, self),
+            self.task,
+            self.container,
+        )
+
+
+def verdict(facts: Facts) -> Verdict | None:
+    """Why the deployment cannot become healthy; None while it is, or can (H02 to H18, H24).
+
+    A cause that never heals needs one stopped task, one that hardly does two in the same words, one
+    after the other. All others are waited for. Once ECS gave up, whatever shows is the cause."""
+    gave_up = _gave_up(facts)
+    if not gave_up.for_good and _runs_as_desired(facts):
+        return None
+    findings = [finding for finding in _findings(facts) if finding.decides or gave_up.evidence]
+    if findings:
+        return findings[0].as_verdict(facts, gave_up.evidence)
+    if not gave_up.evidence:
+        return None
+    return _verdict(
+        Category.ROLLBACK if gave_up.for_good else Category.UNKNOWN,
+        facts.service_name,
+        [*gave_up.evidence, *hints(_messages(facts))[:HINTS]],
+        gave_up.next_step,
+    )
+
+
+def hindrance(facts: Facts) -> Verdict | None:
+    """What keeps tasks from running though it may heal: the verdict once the deadline is over."""
+    run = [task for task in _ours(facts, facts.running) if task.get("lastStatus") == "RUNNING"]
+    findings = _findings(facts) if len(run) < facts.service.get("desiredCount", 0) else ()
+    return findings[0].as_verdict(facts) if findings else None
+
+
+def _runs_as_desired(facts: Facts) -> bool:
+    fit = ("HEALTHY",) if facts.has_health_check else ("HEALTHY", "UNKNOWN")
+    good = [
+        task
+        for task in _ours(facts, facts.running)
+        if task.get("lastStatus") == "RUNNING"
+        and task.get("healthStatus", "UNKNOWN") in fit
+        and not stops.unhealthy_container(task)
+    ]
+    return len(good) >= int(facts.service.get("desiredCount", 0))
+
+
+def _ours(facts: Facts, tasks: Sequence[Described]) -> list[Described]:
+    """Each once: lists that are read page by page can repeat what changes meanwhile."""
+    started = {
+        task["taskArn"]: task for task in tasks if task.get("startedBy") == facts.deployment_id
+    }
+    return [started[arn] for arn in sorted(started)]
+
+
+@dataclass(frozen=True)
+class _GaveUp:
+    """That ECS starts no task of our deployment any more, or hardly ever."""
+
+    evidence: tuple[str, ...]
+    for_good: bool
     next_step: str
 
 
-def _sign(pattern: str, category: Category, permanent: bool, next_step: str) -> _Sign:
-    return _Sign(re.compile(pattern, re.IGNORECASE), category, permanent, next_step)
-
-
-_STOP_SIGNS = (
-    _sign(
-        r"exec format error|image manifest does not contain descriptor matching platform",
-        Category.ARCHITECTURE,
-        True,
-        "Build the image for the task's runtimePlatform.cpuArchitecture (X86_64 unless given), or "
-        "set it to what the image is.",
-    ),
-    _sign(
-        r"CannotPull\w*Error.*(not found|manifest unknown|does not exist|403|denied|unauthorized|"
-        r"invalid reference)",
-        Category.IMAGE_PULL,
-        True,
-        "Check the image's name and tag, and that the execution role may pull it (H07).",
-    ),
-    _sign(
-        r"CannotPull\w*Error",
-        Category.IMAGE_PULL,
-        False,
-        "Check that the subnets reach the registry: a public address, a NAT gateway or VPC "
-        "endpoints; and the registry's rate limit (H07).",
-    ),
-    _sign(
-        r"unable to pull secrets|unable to retrieve secret|secretsmanager|ssm:GetParameters",
-        Category.SECRET_OR_ROLE,
-        False,
-        "Check the secret's ARN, that the execution role may read it, and that the subnets reach "
-        "Secrets Manager or SSM (H08).",
-    ),
-    _sign(
-        r"unable to assume the (task|execution)?.*role|unable to retrieve credentials",
-        Category.SECRET_OR_ROLE,
-        False,
-        "Check that the role exists and that its trust policy names ecs-tasks.amazonaws.com (H18).",
-    ),
-    _sign(
-        r"specified log group does not exist|failed to create Cloudwatch log stream|"
-        r"failed to validate logger args",
-        Category.LOG_GROUP,
-        False,
-        "Start the create again, which makes the log groups; if it names another group, check that "
-        "it exists and that the execution role may write to it (H09).",
-    ),
-    _sign(
-        r"OutOfMemory",
-        Category.OUT_OF_MEMORY,
-        False,
-        "Give the task more memory, or the container less to do (H10).",
-    ),
-    _sign(
-        r"failed container health checks|failed health checks|unhealthy",
-        Category.HEALTH_CHECK,
-        False,
-        "Run the health check's command in the image by hand; give it a longer startPeriod if the "
-        "application starts slowly.",
-    ),
-    _sign(
-        r"Essential container in task exited",
-        Category.EXIT,
-        False,
-        "Read the container's last lines, below.",
-    ),
-    _sign(
-        r"network interface provisioning|timeout waiting for network|\bENI\b|subnet|security group",
-        Category.NETWORK,
-        False,
-        "Check the subnets' free addresses and that subnets and security groups still exist.",
-    ),
-    _sign(
-        r"Capacity is unavailable|SpotInterruption|\bspot\b",
-        Category.CAPACITY,
-        False,
-        "Try again, in more subnets, or with FARGATE instead of FARGATE_SPOT (H14).",
-    ),
+_ECS_GAVE_UP = re.compile(r"unable to consistently start tasks|deployment failed", re.IGNORECASE)
+_ROLLS_BACK = re.compile(r"circuit breaker|rolling back|rolled back", re.IGNORECASE)
+_LOOK_FURTHER = (
+    "No stopped task shows the cause any more: read the service's events and the containers' logs, "
+    "then start the create again (H22)."
+)
+_TAKEN_OVER = (
+    "Something else updated the service: let only Bivouac change it, then start the create again."
 )
 
-_EVENT_SIGNS = (
-    _sign(
-        r"limit on the number of vCPUs|limit on the number of tasks|above your (account )?limit",
-        Category.QUOTA,
-        True,
-        "Ask for a higher Fargate quota in Service Quotas, or delete other environments (H15).",
-    ),
-    _sign(
-        r"unable to place a task.*Internal error",
-        Category.NETWORK,
-        True,
-        "A subnet is in an Availability Zone without Fargate; name other subnets (H16).",
-    ),
-    _sign(
-        r"SC service is already used",
-        Category.SERVICE_CONNECT_LEFTOVER,
-        True,
-        "Another service, or the remains of one, holds the endpoint's name in the namespace; give "
-        "another discoveryName or delete the leftover Cloud Map service (S07).",
-    ),
-    _sign(
-        r"unable to consistently start tasks successfully",
-        Category.UNKNOWN,
-        True,
-        "Look at the stopped tasks of the service (H13).",
-    ),
-    _sign(
-        r"unable to assume the",
-        Category.SECRET_OR_ROLE,
-        False,
-        "Check that the role exists and that its trust policy names ecs-tasks.amazonaws.com (H18).",
-    ),
-)
 
-HINTS = 3
-"""Events that a report shows besides what decided."""
-
-STOPS_UNTIL_FAILED = 2
-"""Two stops of the same kind: ECS itself never gives up, or only much later (H11, H13, H24)."""
-
-_OUR_DOING = ("Scaling activity initiated by", "Task stopped by user")
-
-
-def _reason_texts(task: Described) -> list[str]:
-    texts = [task.get("stoppedReason", "")]
-    texts.extend(container.get("reason", "") for container in task.get("containers", ()))
-    return [text for text in texts if text]
-
-
-def _exited(task: Described) -> tuple[str, int] | None:
-    """The container that ended the task, and its exit code."""
-    exits = [
-        (container["name"], container["exitCode"])
-        for container in task.get("containers", ())
-        if container.get("exitCode") is not None
-        and not container["name"].startswith("ecs-service-connect-")
-    ]
-    failing = [entry for entry in exits if entry[1] != 0]
-    return next(iter(failing or exits), None)
-
-
-def _classified(task: Described) -> _Sign:
-    texts = " | ".join(_reason_texts(task))
-    for sign in _STOP_SIGNS:
-        if sign.pattern.search(texts):
-            return sign
-    return _sign("", Category.UNKNOWN, False, "Look at the stopped tasks of the service.")
-
-
-def of_stopped_tasks(service: str, stopped: Sequence[Described]) -> Verdict | None:
-    """The verdict on a deployment's stopped tasks; None while it can still heal.
-
-    `stopped` are the STOPPED tasks that the deployment started. A sign that cannot heal needs one
-    stop, any other two of the same category (H07 to H11)."""
-    signs = [
-        (task, _classified(task))
-        for task in stopped
-        if not task.get("stoppedReason", "").startswith(_OUR_DOING)
-    ]
-    counts = Counter(sign.category for _, sign in signs)
-    for task, sign in signs:
-        if sign.permanent or counts[sign.category] >= STOPS_UNTIL_FAILED:
-            exited = _exited(task)
-            evidence = list(_reason_texts(task))
-            if exited:
-                evidence.append(f"container {exited[0]} exited with code {exited[1]}")
-            evidence.append(f"{counts[sign.category]} stopped task(s) of this kind")
-            return Verdict(
-                sign.category,
-                service,
-                tuple(dict.fromkeys(evidence)),
-                sign.next_step,
-                task["taskArn"],
-                exited[0] if exited else "",
+def _gave_up(facts: Facts) -> _GaveUp:
+    """H02, H03: for good. H13: it tries ever more rarely, until a task runs again (H05)."""
+    primary, ours = _deployments(facts)
+    messages = _messages(facts)
+    evidence = []
+    if ours and ours.get("rolloutState") == "FAILED":
+        evidence.append(ours.get("rolloutStateReason") or "ECS calls the rollout FAILED")
+    next_step = _LOOK_FURTHER
+    if primary and (
+        primary["id"] != facts.deployment_id
+        or primary["taskDefinition"] != facts.task_definition_arn
+    ):
+        said = (primary.get("rolloutStateReason") or "", *evidence, *messages)
+        rolled_back = any(_ROLLS_BACK.search(text) for text in said)
+        next_step = _LOOK_FURTHER if rolled_back else _TAKEN_OVER
+        evidence.append(
+            (
+                "rolled back by the circuit breaker"
+                if rolled_back
+                else "another deployment took over"
             )
-    return None
+            + f": the primary deployment is {primary['id']} with {primary['taskDefinition']}, "
+            f"not {facts.deployment_id} with {facts.task_definition_arn}"
+        )
+    for_good = bool(evidence)
+    if for_good or (ours or {}).get("failedTasks", 1):
+        evidence += [message for message in messages if _ECS_GAVE_UP.search(message)]
+    return _GaveUp(tuple(evidence), for_good, next_step)
 
 
-def of_events(service: str, messages: Iterable[str]) -> Verdict | None:
-    """The verdict on a service's events since its deployment began; None while it can still heal.
-
-    The absence of events never means health (H25)."""
-    for message in messages:
-        for sign in _EVENT_SIGNS:
-            if sign.permanent and sign.pattern.search(message):
-                return Verdict(sign.category, service, (message,), sign.next_step)
-    return None
+def _deployments(facts: Facts) -> tuple[Described | None, Described | None]:
+    """The primary one, and ours, which ECS lists until its tasks are gone."""
+    listed = facts.service.get("deployments", ())
+    primary = next((entry for entry in listed if entry["status"] == "PRIMARY"), None)
+    ours = next((entry for entry in listed if entry["id"] == facts.deployment_id), None)
+    return primary, ours
 
 
-def of_refusal(subject: str, message: str) -> Verdict | None:
-    """The verdict on a call that AWS refused; None where its text says enough by itself."""
-    for sign in _EVENT_SIGNS:
-        if sign.pattern.search(message):
-            return Verdict(sign.category, subject, (message,), sign.next_step)
-    return None
+def _messages(facts: Facts) -> list[str]:
+    """The events since our deployment began, or that name it; their absence says nothing (H25)."""
+    _, ours = _deployments(facts)
+    return sorted(
+        {
+            event["message"]
+            for event in facts.service.get("events", ())
+            if facts.deployment_id in event["message"]
+            or (
+                ours
+                and event["createdAt"] >= ours["createdAt"]
+                and "(deployment " not in event["message"]
+            )
+        }
+    )
+
+
+def _findings(facts: Facts) -> list[_Finding]:
+    """Every cause that shows, the worst first, whatever the order of tasks and events."""
+    found = [*_of_stops(facts), *_of_attachments(facts), *_of_events(facts)]
+    return sorted(
+        found,
+        key=lambda finding: (
+            not finding.decides,
+            not finding.task,
+            -finding.times,
+            _IN_ORDER.index(finding.sign),
+            finding.evidence,
+        ),
+    )
+
+
+# --- stopped tasks -------------------------------------------------------------------------------
+
+
+def _of_stops(facts: Facts) -> Iterator[_Finding]:
+    kinds: dict[tuple[Sign, str, str], list[Stop]] = defaultdict(list)
+    for stop in _stops(facts):
+        kinds[stop.kind].append(stop)
+    for (sign, container, _), alike in kinds.items():
+        shown = min(alike, key=lambda s: (s.task["lastStatus"] != "STOPPED", s.task["taskArn"]))
+        again = sign.healing is Healing.HARDLY and stops.one_after_the_other(alike)
+        yield _Finding(
+            sign,
+            (*shown.evidence, f"seen in {len(alike)} task{'s' if len(alike) > 1 else ''}"),
+            sign.healing is Healing.NEVER or again,
+            len(alike),
+            shown.task["taskArn"],
+            container,
+        )
+
+
+def _stops(facts: Facts) -> Iterator[Stop]:
+    for task in _ours(facts, facts.stopped):
+        if not stops.on_purpose(task):
+            yield stops.of_stopped(task, facts.containers)
+    for task in _ours(facts, facts.running):
+        if stop := stops.of_unhealthy(task, facts.containers):
+            yield stop
+
+
+# --- attachments and events ----------------------------------------------------------------------
+
+_NOT_ATTACHED = Sign(
+    re.compile("FAILED"),
+    Category.CONNECTIVITY,
+    Healing.NEVER,
+    "ECS could not attach the task to Service Connect: start the create again, and look at the AWS "
+    "Health Dashboard (H21).",
+)
+_IN_ORDER = (*signs.STOPS, *signs.EVENTS, _NOT_ATTACHED, signs.UNCLEAR)
+LAUNCHES_UNTIL_FAILED = 2
+
+
+def _of_attachments(facts: Facts) -> Iterator[_Finding]:
+    """H21."""
+    for task in _ours(facts, facts.running):
+        for attachment in task.get("attachments", ()):
+            if (attachment["type"], attachment.get("status")) == ("Service Connect", "FAILED"):
+                told = "the task's Service Connect attachment FAILED"
+                yield _Finding(_NOT_ATTACHED, (told,), True, 1, task["taskArn"])
+
+
+def _of_events(facts: Facts) -> Iterator[_Finding]:
+    """ECS does not repeat an event for hours (H25), so its tries count in failedTasks (H18)."""
+    _, ours = _deployments(facts)
+    launches = (ours or {}).get("failedTasks", 0) - len(_ours(facts, facts.stopped))
+    for message in _messages(facts):
+        if sign := signs.of_event(message):
+            again = sign.healing is Healing.HARDLY and launches >= LAUNCHES_UNTIL_FAILED
+            yield _Finding(sign, (message,), sign.healing is Healing.NEVER or again, 1)
 
 
 def hints(messages: Iterable[str]) -> list[str]:
     """Events worth showing though they decide nothing (H12, H14, H17)."""
-    keywords = re.compile(
-        r"fail|unhealthy|error|throttl|unable|missing|unavailable|alarm detected|rolling back",
-        re.IGNORECASE,
-    )
-    return [message for message in messages if keywords.search(message)]
+    return [message for message in messages if _TELLING.search(message)]
 
 
-def rollback(service: str, reason: str) -> Verdict:
-    return Verdict(
-        Category.ROLLBACK,
+_TELLING = re.compile(
+    r"fail|unhealthy|error|throttl|unable|missing|unavailable|alarm detected|rolling back",
+    re.IGNORECASE,
+)
+
+
+# --- next steps ----------------------------------------------------------------------------------
+
+_PROXY_STEP = (
+    "The Service Connect proxy failed, not your container. Leave it 256 CPU units and 64 MiB of "
+    "the task's size (T15), check serviceConnectConfiguration.logConfiguration, and start the "
+    "create again."
+)
+_PROOF_STEP = {
+    Category.IMAGE_PULL: "Check that the stack parameter ProofImage names an image that exists, "
+    "and that the subnets of the services that call reach its registry.",
+    Category.ARCHITECTURE: "Give the stack parameter ProofImage an image for X86_64.",
+    Category.EXIT: "Give the stack parameter ProofImage an image with Python 3.9 or later as "
+    "`python`.",
+    Category.SECRET_OR_ROLE: "Check the execution role of the proof clients: the stack parameter "
+    "that names the execution roles.",
+    Category.NETWORK: "Check the subnets and security groups of the services that call, which the "
+    "proof clients share: they must reach the registry of the stack parameter ProofImage.",
+}
+
+
+def _next_step(facts: Facts, finding: _Finding) -> str:
+    if finding.container.startswith(PROXY_CONTAINER_PREFIX):
+        return _PROXY_STEP
+    if facts.service_name.startswith(naming.PROOF_PREFIX):
+        step = _PROOF_STEP.get(finding.sign.category, finding.sign.next_step)
+        return f"Bivouac's own short-lived client failed, not your service. {step}"
+    return finding.sign.next_step
+
+
+# --- other verdicts ------------------------------------------------------------------------------
+
+
+def deleted_by_others(service: str, status: str) -> Verdict:
+    """C06, S17."""
+    return _verdict(
+        Category.UNKNOWN,
         service,
-        (reason,),
-        "ECS gave up on the deployment; look at the stopped tasks of the service (H02, H03).",
+        [f"the service is {status}: something else deleted it"],
+        "Look in CloudTrail for DeleteService, then start the create again.",
     )
 
 
-def out_of_time(service: str, reasons: Sequence[str], messages: Iterable[str]) -> Verdict:
+def of_refusal(subject: str, message: str) -> Verdict | None:
+    """The verdict on a call that AWS refused; None where its text says enough by itself."""
+    sign = signs.of_refusal(message)
+    return _verdict(sign.category, subject, [message], sign.next_step) if sign else None
+
+
+def out_of_time(
+    service: str,
+    reasons: Sequence[str],
+    messages: Iterable[str],
+    hindered: Verdict | None = None,
+) -> Verdict:
     """The verdict once the deadline is over; `messages` are the service's events.
 
-    An event that could have healed and did not is the cause then, such as capacity (H14, H17)."""
-    telling = hints(messages)[:HINTS]
+    `hindered` is what was in the way all the time. An event that could have healed and did not is
+    the cause, too, such as capacity (H14, H17)."""
+    if hindered:
+        return replace(hindered, evidence=(*hindered.evidence, *reasons)[:EVIDENCE_LINES])
+    telling = hints(messages)
     for message in telling:
-        for sign in (*_EVENT_SIGNS, *_STOP_SIGNS):
-            if sign.pattern.search(message):
-                return Verdict(sign.category, service, (*reasons, message), sign.next_step)
-    return Verdict(
+        if sign := signs.of_event(message):
+            return _verdict(sign.category, service, (*reasons, message), sign.next_step)
+    return _verdict(
         Category.TIME_OUT,
         service,
-        (*reasons, *telling),
+        (*reasons, *telling[:HINTS]),
         "Give it more time with timeouts.ready, or find out from the logs what it waits for.",
     )
 
@@ -306,10 +399,10 @@ def out_of_time(service: str, reasons: Sequence[str], messages: Iterable[str]) -
 def not_proven(service: str, failed: Sequence[str]) -> Verdict:
     """Healthy in ECS's eyes, and an endpoint does not answer (P07, P09)."""
     security_group = any("timed out" in line for line in failed)
-    return Verdict(
+    return _verdict(
         Category.NETWORK if security_group else Category.CONNECTIVITY,
         service,
-        tuple(failed),
+        failed,
         "Admit the stack's probe security group on the endpoint's port (P09)."
         if security_group
         else "Check that the application listens on its containerPort on all addresses and that "
@@ -317,40 +410,70 @@ def not_proven(service: str, failed: Sequence[str]) -> Verdict:
     )
 
 
-_SECRETS = (
-    re.compile(r"(?i)((?:authorization|bearer)[:= ]+)\S+(?: \S+)?"),
-    re.compile(
-        r"(?i)((?:password|passwd|secret|token|api[_-]?key|credential)[\w-]*\"?\s*[:=]\s*)"
-        r"(\"[^\"]*\"?|'[^']*'?|\S+)"
-    ),
-    re.compile(r"((?:AKIA|ASIA))[0-9A-Z]{16}"),
-    re.compile(r"(://[^\s:/@]+:)[^\s@]+(?=@)"),
+_WORST_FIRST = (
+    Fault.NEVER_RAN,
+    Fault.EXIT_CODE,
+    Fault.NAME,
+    Fault.CONNECTION,
+    Fault.STATUS,
+    None,
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
-LOG_LINES = 20
-LOG_LINE_LENGTH = 300
-LOOKED_AT = 1_000
-"""Characters of a line that are searched for secrets: a line may have 262,144, and the patterns'
-time grows with the square."""
 
 
-def redacted(lines: Sequence[str]) -> list[str]:
-    """The last lines of a container, bounded, without control characters and likely secrets."""
-    result = []
-    for line in lines[-LOG_LINES:]:
-        text = _CONTROL.sub(" ", line[:LOOKED_AT])
-        for pattern in _SECRETS:
-            text = pattern.sub(r"\1[redacted]", text)
-        result.append(text[:LOG_LINE_LENGTH])
-    return result
+def edges_not_proven(readings: Sequence[EdgeReading], healthy_seconds: float) -> Verdict:
+    """Everything is healthy in ECS's eyes, and edges of the mesh do not answer (P01, P07 to P09).
+
+    At least one reading; those without a fault are still asked after `healthy_seconds`."""
+    ordered = sorted(readings, key=lambda r: (_WORST_FIRST.index(r.fault), r.edge.name))
+    first = ordered[0]
+    told = [
+        f"{reading.edge.name}: {reading.observed}"
+        + ("" if reading.fault else f", {healthy_seconds:.0f} s after everything was healthy")
+        for reading in ordered
+    ]
+    step = _edge_step(first)
+    category = Category.CONNECTIVITY if first.fault in _ANSWERED else Category.NETWORK
+    return _verdict(category, first.edge.name, told, step)
 
 
-def report(verdict: Verdict, log_lines: Sequence[str]) -> str:
-    """The execution's cause: what failed, the evidence, the last lines, the next step."""
-    lines = [f"{verdict.service}: {verdict.category}"]
-    lines += [f"  evidence: {entry}" for entry in verdict.evidence]
-    if log_lines:
-        lines.append(f"  last lines of {verdict.container or 'the container'}:")
-        lines += [f"    {line}" for line in log_lines]
-    lines.append(f"  next step: {verdict.next_step}")
-    return "\n".join(lines)
+_ANSWERED = (Fault.NAME, Fault.STATUS, Fault.EXIT_CODE, Fault.NEVER_RAN)
+"""Faults that no security group makes."""
+
+
+def _edge_step(reading: EdgeReading) -> str:
+    edge = reading.edge
+    client = edge.client or "the client"
+    match reading.fault:
+        case Fault.NAME:
+            return (
+                f"{client} cannot resolve {edge.dns_name}: check that its Service Connect is "
+                "enabled in the same namespace, and that its deployment is not older than the "
+                f"endpoint of {edge.server}; start the create again, which rolls older clients "
+                "(P08)."
+            )
+        case Fault.STATUS:
+            return (
+                f"{edge.server} answers, with another status than connect[].expectStatus "
+                f"{edge.lowest_status}-{edge.highest_status}: check connect[].to.path "
+                f"{edge.path} and what the application answers there."
+            )
+        case Fault.EXIT_CODE | Fault.NEVER_RAN:
+            return (
+                "Bivouac's own short-lived client did not run to its end: check the stack "
+                "parameter ProofImage, and that the subnets of the services that call reach its "
+                "registry."
+            )
+        case _:
+            return (
+                f"Check that the security groups of {edge.server} admit those of {client} on the "
+                f"endpoint's port (P09), and that the application of {edge.server} listens on its "
+                "containerPort on all addresses, not only on 127.0.0.1."
+            )
+
+
+def with_log(found: Verdict, lines: Sequence[str]) -> Verdict:
+    """The verdict once the container's output is known: some causes show nowhere else."""
+    sign = signs.of_log(lines) if found.category in (Category.EXIT, Category.UNKNOWN) else None
+    if sign is None:
+        return found
+    return replace(found, category=sign.category, next_step=sign.next_step)

@@ -9,6 +9,7 @@ from bivouac.aws.faults import translated
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_logs.type_defs import GetLogEventsRequestTypeDef
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,28 @@ def tags_of(client: CloudWatchLogsClient, arn: str) -> dict[str, str]:
         return dict(client.list_tags_for_resource(resourceArn=arn)["tags"])
 
 
-def last_lines(client: CloudWatchLogsClient, group: str, stream: str, limit: int) -> list[str]:
-    """The end of a stream, oldest first; empty where it does not exist."""
+PAGES = 3
+"""An answer of GetLogEvents can be empty though earlier pages are not."""
+
+
+def last_messages(client: CloudWatchLogsClient, group: str, stream: str, limit: int) -> list[str]:
+    """The end of a stream, oldest first, as it was written; empty where it does not exist."""
+    arguments: GetLogEventsRequestTypeDef = {
+        "logGroupName": group,
+        "logStreamName": stream,
+        "limit": limit,
+        "startFromHead": False,
+    }
+    messages: list[str] = []
     with translated(f"log stream {group} {stream}"):
-        try:
-            answer = client.get_log_events(
-                logGroupName=group, logStreamName=stream, limit=limit, startFromHead=False
-            )
-        except client.exceptions.ResourceNotFoundException:
-            return []
-    return [event["message"].rstrip("\n") for event in answer["events"]]
+        for _ in range(PAGES):
+            try:
+                answer = client.get_log_events(**arguments)
+            except client.exceptions.ResourceNotFoundException:
+                return messages
+            messages = [event["message"] for event in answer["events"]] + messages
+            earlier = answer["nextBackwardToken"]
+            if len(messages) >= limit or earlier == arguments.get("nextToken"):
+                break
+            arguments["nextToken"] = earlier
+    return messages[-limit:]

@@ -1,0 +1,39 @@
+"""Verdicts as the plain text of an execution's cause, as people read it in the console. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bivouac.diagnosis import EVIDENCE_LENGTH, Verdict
+from bivouac.redaction import redacted
+
+LIMIT = 30_000
+"""Characters. Step Functions cuts a cause at 32,768 (W08)."""
+_REASON = 200
+
+
+def report(verdicts: Sequence[Verdict], log_lines: Sequence[str]) -> str:
+    """The first verdict in full, one line for each other; at least one verdict.
+
+    The first line says what failed and why. `log_lines` are the end of the first one's log, as
+    redaction.last_lines gives them."""
+    first, *others = verdicts
+    lines = [_headline(first)]
+    lines += [f"  evidence: {redacted(entry, EVIDENCE_LENGTH)}" for entry in first.evidence]
+    if log_lines:
+        lines.append(f"  last lines of {first.container or 'the container'}:")
+        lines += [f"    {line}" for line in log_lines]
+    lines.append(f"  next step: {first.next_step}")
+    text = "\n".join(lines)
+    for number, other in enumerate(others):
+        line = f"\nalso {_headline(other)}"
+        more = f"\nand {len(others) - number} more"
+        if len(text) + len(line) + len(more) > LIMIT:
+            return text + more
+        text += line
+    return text[:LIMIT]
+
+
+def _headline(verdict: Verdict) -> str:
+    reason = redacted(next(iter(verdict.evidence), ""), _REASON)
+    return f"{verdict.service}: {verdict.category}" + (f": {reason}" if reason else "")

@@ -1,0 +1,341 @@
+"""What AWS's words about a task or a service mean: the category, whether it heals, the next step.
+
+The words are those of the pages "Amazon ECS stopped tasks error messages" (and the pages on each of
+its categories: TaskFailedToStart, ResourceInitializationError, CannotPullContainer,
+OutOfMemoryError, SpotInterruption, CannotCreateVolumeError), "Viewing Amazon ECS service event
+messages", and of the answers named by the failure modes whose ids stand in the tables. Pure data.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    IMAGE_PULL = "image pull"
+    SECRET_OR_ROLE = "secret or role"
+    LOG_GROUP = "log group"
+    ARCHITECTURE = "wrong CPU architecture"
+    OUT_OF_MEMORY = "out of memory"
+    HEALTH_CHECK = "health check"
+    EXIT = "container exit"
+    CAPACITY = "capacity"
+    QUOTA = "quota"
+    NETWORK = "network or security group"
+    SERVICE_CONNECT_LEFTOVER = "Service Connect leftover"
+    ROLLBACK = "rollback"
+    CONNECTIVITY = "connectivity"
+    TIME_OUT = "out of time"
+    UNKNOWN = "unknown"
+
+
+class Healing(StrEnum):
+    """Whether a cause goes away if one only waits."""
+
+    NEVER = "never"
+    """Seen once, it is the verdict."""
+    HARDLY = "hardly"
+    """Seen twice in the same words, it is the verdict: a first start may meet what is still being
+    made, such as a role or a server that the application asks for."""
+    MAYBE = "maybe"
+    """Waited for until the deadline, or until ECS itself gives up."""
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A text of AWS's and what it means."""
+
+    pattern: re.Pattern[str]
+    category: Category
+    healing: Healing
+    next_step: str
+
+
+SEARCHED = 2_000
+"""Characters of a text in which signs are looked for."""
+
+
+def _sign(pattern: str, category: Category, healing: Healing, next_step: str) -> Sign:
+    return Sign(re.compile(pattern, re.IGNORECASE), category, healing, next_step)
+
+
+_CANNOT_PULL = r"CannotPull(?:Container|Image|Manifest|ImageManifest)?(?:Error)?\b.{0,1500}?"
+_UNREACHABLE = (
+    r"connection issue|i/o timeout|deadline exceeded|request canceled|context canceled|"
+    r"connection (?:reset|refused)|TLS handshake timeout|RequestError: send request failed|"
+    r"network configuration"
+)
+_ASSUME_ROLE = (
+    "Check that the role exists and that its trust policy names ecs-tasks.amazonaws.com (H18)."
+)
+_REACH = (
+    "Check that the task's subnets reach that service: a public address with a route to an "
+    "internet gateway, a NAT gateway, or VPC endpoints whose security group admits port 443 (H08)."
+)
+
+STOPS: tuple[Sign, ...] = (
+    _sign(
+        r"SpotInterruption|Spot Task was interrupted|TerminationNotice|Capacity is unavailable|"
+        r"maintenance on the underlying infrastructure",
+        Category.CAPACITY,
+        Healing.MAYBE,
+        "Try again, in more subnets, or with FARGATE instead of FARGATE_SPOT (H14).",
+    ),
+    _sign(
+        r"exec format error|does not contain descriptor matching platform|"
+        r"no match(?:ing manifest)? for (?:platform|linux)",
+        Category.ARCHITECTURE,
+        Healing.NEVER,
+        "Build the image for the task's runtimePlatform.cpuArchitecture (X86_64 unless given), or "
+        "set it to what the image is.",
+    ),
+    _sign(
+        _CANNOT_PULL + r"(?:toomanyrequests|Too Many Requests|pull rate limit)",
+        Category.IMAGE_PULL,
+        Healing.MAYBE,
+        "The registry limits how often it may be asked: authenticate with repositoryCredentials, "
+        "or take the image from Amazon ECR (H07).",
+    ),
+    _sign(
+        _CANNOT_PULL
+        + r"(?:not found|manifest unknown|name unknown|does not exist|invalid reference|"
+        r"40[134] (?:Forbidden|Unauthorized|Not Found)|(?:status|error)\D{0,80}40[134]\b|"
+        r"denied|unauthorized|no basic auth|insufficient_scope|permissions to pull)",
+        Category.IMAGE_PULL,
+        Healing.NEVER,
+        "Check the image's name and tag, and that the execution role may pull it (H07).",
+    ),
+    _sign(
+        _CANNOT_PULL + r"(?:" + _UNREACHABLE + r"|\bEOF\b|(?:status|error)\D{0,80}5\d\d\b)",
+        Category.IMAGE_PULL,
+        Healing.MAYBE,
+        "Check that the subnets reach the registry: a public address, a NAT gateway or VPC "
+        "endpoints (H07).",
+    ),
+    _sign(
+        _CANNOT_PULL + r"no space left",
+        Category.IMAGE_PULL,
+        Healing.HARDLY,
+        "Give the task more ephemeralStorage than the image takes unpacked.",
+    ),
+    _sign(
+        r"CannotPull\w{0,40}",
+        Category.IMAGE_PULL,
+        Healing.HARDLY,
+        "Check the image's name and tag, that the execution role may pull it, and that the subnets "
+        "reach its registry (H07).",
+    ),
+    _sign(
+        r"(?:failed to validate logger args|Cloudwatch log|logging driver).{0,1500}?(?:"
+        + _UNREACHABLE
+        + r"|signal: killed)",
+        Category.NETWORK,
+        Healing.HARDLY,
+        _REACH,
+    ),
+    _sign(
+        r"specified log group does not exist|failed to create Cloudwatch log (?:stream|group)|"
+        r"failed to validate logger args|failed to initialize logging driver",
+        Category.LOG_GROUP,
+        Healing.HARDLY,
+        "Start the create again, which makes the log groups; if it names another group, check that "
+        "it exists and that the execution role may write to it (H09).",
+    ),
+    _sign(
+        r"(?:unable to pull secrets|unable to retrieve secret).{0,1500}?(?:"
+        + _UNREACHABLE
+        + r"|signal: killed)",
+        Category.NETWORK,
+        Healing.HARDLY,
+        _REACH,
+    ),
+    _sign(
+        r"unable to pull secrets|unable to retrieve secret|secretsmanager|ssm:GetParameters|"
+        r"Secrets Manager can.t find|ResourceNotFoundException: .{0,200}secret",
+        Category.SECRET_OR_ROLE,
+        Healing.HARDLY,
+        "Check the secret's ARN, and that the execution role may read it and decrypt it (H08).",
+    ),
+    _sign(
+        r"unable to assume|unable to retrieve credentials|trust relationship",
+        Category.SECRET_OR_ROLE,
+        Healing.HARDLY,
+        _ASSUME_ROLE,
+    ),
+    _sign(
+        r"OutOfMemory",
+        Category.OUT_OF_MEMORY,
+        Healing.HARDLY,
+        "Give the task more memory, or the container less to do (H10).",
+    ),
+    _sign(
+        r"failed (?:container |ELB )?health checks|is unhealthy in",
+        Category.HEALTH_CHECK,
+        Healing.HARDLY,
+        "Run the health check's command in the image by hand; give it a longer startPeriod if the "
+        "application starts slowly.",
+    ),
+    _sign(
+        r"CannotCreateVolume|\bEFS\b|mount\.nfs",
+        Category.NETWORK,
+        Healing.HARDLY,
+        "Check that the file system has a mount target in each subnet, that its security group "
+        "admits port 2049 from the tasks, and that the task role may mount it.",
+    ),
+    _sign(
+        r"InvalidSubnet|InvalidGroup|InvalidSecurityGroup|"
+        r"(?:subnet|security group).{0,80}does not exist",
+        Category.NETWORK,
+        Healing.NEVER,
+        "A subnet or security group is gone; name one that exists (S15).",
+    ),
+    _sign(
+        r"InsufficientFreeAddresses|not (?:have )?enough (?:free )?(?:IP )?address|"
+        r"TagPolicyViolation|UnauthorizedOperation|Create Network Interface",
+        Category.NETWORK,
+        Healing.HARDLY,
+        "Check the subnets' free addresses, and what EC2 refuses, in the evidence.",
+    ),
+    _sign(
+        r"network interface|Unexpected EC2 error|\bENI\b|EphemeralStorage provisioning|"
+        r"^InternalError",
+        Category.NETWORK,
+        Healing.MAYBE,
+        "Check the subnets' free addresses and that subnets and security groups still exist; AWS "
+        "may also have been slow, so start the create again.",
+    ),
+    _sign(
+        r"CannotStartContainer.{0,1500}?(?:executable file not found|no such file|"
+        r"permission denied)|exec: .{0,200}(?:not found|no such file|permission denied)",
+        Category.EXIT,
+        Healing.NEVER,
+        "The image has no such command, or it may not be executed: check entryPoint and command.",
+    ),
+    _sign(
+        r"Essential container in task exited|EssentialContainerExited",
+        Category.EXIT,
+        Healing.HARDLY,
+        "Read the container's last lines, below.",
+    ),
+)
+"""In a stopped task's reasons (H07 to H11, H14, H18). The first that matches counts."""
+
+UNCLEAR = _sign(
+    r"", Category.UNKNOWN, Healing.HARDLY, "Look at the stopped tasks of the service (H10)."
+)
+"""A stop in words that no sign knows."""
+
+EVENTS: tuple[Sign, ...] = (
+    _sign(
+        r"limit on the number of (?:vCPUs|tasks)|configuration is above your (?:account )?limit",
+        Category.QUOTA,
+        Healing.NEVER,
+        "Ask for a higher Fargate quota in Service Quotas, or delete other environments (H15).",
+    ),
+    _sign(
+        r"unable to place a task.{0,40}Reason: Internal error",
+        Category.NETWORK,
+        Healing.NEVER,
+        "A subnet is in an Availability Zone without Fargate; name other subnets (H16).",
+    ),
+    _sign(
+        r"no Container Instances? (?:were found|met all)",
+        Category.CAPACITY,
+        Healing.NEVER,
+        "The service asks for container instances; give it launchType FARGATE or the capacity "
+        "providers FARGATE and FARGATE_SPOT.",
+    ),
+    _sign(
+        r"SC service is already used",
+        Category.SERVICE_CONNECT_LEFTOVER,
+        Healing.NEVER,
+        "Another service, or the remains of one, holds the endpoint's name in the namespace; give "
+        "another discoveryName or delete the leftover Cloud Map service (S07).",
+    ),
+    _sign(
+        r"IAM (?:permissions policies|trust relationship) ha(?:s|ve) been misconfigured",
+        Category.SECRET_OR_ROLE,
+        Healing.NEVER,
+        "Check the permissions and the trust policy of the task's roles and of ECS's own (H18).",
+    ),
+    _sign(r"unable to assume the", Category.SECRET_OR_ROLE, Healing.HARDLY, _ASSUME_ROLE),
+    _sign(
+        r"Capacity is unavailable|could not launch \d{1,6} tasks|provisioning capacity limit",
+        Category.CAPACITY,
+        Healing.MAYBE,
+        "Try again, in more subnets, or with FARGATE instead of FARGATE_SPOT (H14).",
+    ),
+    _sign(
+        r"operations are being throttled|OPERATION_THROTTLED|Rate exceeded",
+        Category.QUOTA,
+        Healing.MAYBE,
+        "AWS limits how often it may be asked; try again when less is made at once (H17).",
+    ),
+    _sign(
+        r"because of the service deployment configuration",
+        Category.UNKNOWN,
+        Healing.MAYBE,
+        "minimumHealthyPercent and maximumPercent leave no room to replace a task: change one of "
+        "them (H19).",
+    ),
+)
+"""In a service's events and in what AWS answers to a call (H12 to H19, S07)."""
+
+_WRAPPED_STOP = re.compile(r"unable to (?:place|start) a task\.? {0,4}Reason: |failed to launch")
+"""ECS tells in an event, too, why a task did not start, in the words of its stopped reason."""
+
+
+def of_stop(texts: Sequence[str]) -> Sign:
+    """The sign of a stopped task, from its reasons and those of its containers."""
+    return _first(STOPS, " | ".join(texts)[:SEARCHED]) or UNCLEAR
+
+
+def of_event(message: str) -> Sign | None:
+    """The sign of a service event; None where it says nothing of a cause (H12, H25)."""
+    text = message[:SEARCHED]
+    if sign := _first(EVENTS, text):
+        return sign
+    return _first(STOPS, text) if _WRAPPED_STOP.search(text) else None
+
+
+def of_refusal(message: str) -> Sign | None:
+    """The sign of a call that AWS refused; None where its text says enough by itself."""
+    return _first(EVENTS, message[:SEARCHED])
+
+
+def of_log(lines: Sequence[str]) -> Sign | None:
+    """The sign of what only a container's output tells: a binary of another architecture."""
+    exec_format = next(sign for sign in STOPS if sign.category is Category.ARCHITECTURE)
+    return exec_format if any(exec_format.pattern.search(line) for line in lines) else None
+
+
+def _first(signs: Sequence[Sign], text: str) -> Sign | None:
+    return next((sign for sign in signs if sign.pattern.search(text)), None)
+
+
+_MEANINGS = {
+    0: "it ended by itself, and the service needs it to run",
+    1: "an error of the application",
+    125: "the container could not be run",
+    126: "its command may not be executed",
+    127: "its command was not found",
+    132: "an instruction that this CPU does not have (SIGILL)",
+    134: "aborted (SIGABRT)",
+    137: "killed, out of memory or after its stop time-out (SIGKILL)",
+    139: "segmentation fault (SIGSEGV)",
+    143: "told to stop (SIGTERM)",
+    255: "an error outside the usual codes; a binary of another CPU architecture ends so, too",
+}
+"""AWS Knowledge Center, "Why is my Amazon ECS task stopped?", common exit codes; POSIX shell."""
+
+
+def exit_meaning(code: int, reason: str = "") -> str:
+    """What an exit code says, in words; `reason` is ECS's own word about the container."""
+    if "OutOfMemory" in reason:
+        return "killed, out of memory"
+    if code in _MEANINGS:
+        return _MEANINGS[code]
+    return f"ended by signal {code - 128}" if 128 < code < 160 else "an error of the application"
