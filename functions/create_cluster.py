@@ -6,24 +6,23 @@ updated; CreateCluster with other arguments is never sent to it (C03).
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bivouac import lease, naming, pace
+from bivouac import naming
 from bivouac.aws import clients, ecs
 from bivouac.aws.faults import translated
 from bivouac.aws.holding import held
 from bivouac.blueprint import Blueprint, create_cluster_arguments, from_ecs_tags
 from bivouac.errors import ClusterFailedError
 from bivouac.observability import Event, step
-from bivouac.preflight import require_owned
+from bivouac.ownership import require_owned
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
 
 
 def create_cluster(blueprint: Blueprint, client: ECSClient) -> Event:
-    """`status` READY once the cluster is ACTIVE and its attachments are complete (C02)."""
+    """`status` READY or IN_PROGRESS; whoever waits for it looks until it is ACTIVE (C02)."""
     arguments = create_cluster_arguments(blueprint)
     name = arguments["clusterName"]
     cluster = ecs.describe_cluster(client, name)
@@ -34,7 +33,7 @@ def create_cluster(blueprint: Blueprint, client: ECSClient) -> Event:
         tags = from_ecs_tags(cluster.get("tags"))
         require_owned(f"the cluster {name}", tags, blueprint.stack, blueprint.environment)
         wanted = from_ecs_tags(arguments["tags"])[naming.SPECIFICATION_TAG]
-        if _settled(cluster) and tags.get(naming.SPECIFICATION_TAG) != wanted:
+        if ecs.cluster_settled(cluster) and tags.get(naming.SPECIFICATION_TAG) != wanted:
             cluster = _update(cluster, arguments, client)
     return _answer(cluster)
 
@@ -49,31 +48,12 @@ def _update(
     return dict(updated["cluster"])
 
 
-def _settled(cluster: dict[str, Any]) -> bool:
-    return cluster["status"] == "ACTIVE" and not str(
-        cluster.get("attachmentsStatus", "UPDATE_COMPLETE")
-    ).endswith("_IN_PROGRESS")
-
-
 def _answer(cluster: dict[str, Any]) -> Event:
-    attachments = cluster.get("attachmentsStatus", "UPDATE_COMPLETE")
-    if cluster["status"] == "FAILED" or attachments == "UPDATE_FAILED":
-        raise ClusterFailedError(
-            f"cluster {cluster['clusterName']}: {cluster['status']}, attachments {attachments}"
-        )
-    if _settled(cluster):
-        return {"status": "READY", "arn": cluster["clusterArn"]}
-    return {"status": "IN_PROGRESS", "waitSeconds": pace.OPERATION}
+    if ecs.cluster_failed(cluster):
+        raise ClusterFailedError(f"cluster {cluster['clusterName']}: {ecs.cluster_state(cluster)}")
+    return {"status": "READY" if ecs.cluster_settled(cluster) else "IN_PROGRESS"}
 
 
 @step
 def handler(event: Event) -> Event:
-    blueprint = held(event)
-    return pace.patient(
-        create_cluster(blueprint, clients.ecs()),
-        lease.seconds_since(event["openedAt"], datetime.now(UTC)),
-        blueprint.ready_seconds,
-        ClusterFailedError(
-            f"cluster {blueprint.cluster['clusterName']}: not ACTIVE within timeouts.ready"
-        ),
-    )
+    return create_cluster(held(event), clients.ecs())

@@ -15,7 +15,7 @@ from bivouac.aws.holding import held
 from bivouac.blueprint import Blueprint
 from bivouac.errors import NotYetConsistentError
 from bivouac.observability import Event, step
-from bivouac.preflight import require_owned
+from bivouac.ownership import require_owned
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient

@@ -21,7 +21,8 @@ def mark_ready(event: Event, records: Records) -> Event:
 
     Raises NotProvenError where a declared endpoint has no check that is OK, or any check is NG."""
     blueprint = records.held(event["environment"], event["generation"])
-    proof: list[dict[str, Any]] = list(event["check"]["checks"])
+    progress = event["progress"]
+    proof: list[dict[str, Any]] = list(progress["checks"])
     for probed in event["probes"].values():
         proof += probed["checks"]
     outcomes = Counter(entry["outcome"] for entry in proof)
@@ -40,7 +41,13 @@ def mark_ready(event: Event, records: Records) -> Event:
     ]
     if outcomes[Outcome.NG] or silent:
         raise NotProvenError(f"not proven: {', '.join(silent) or 'a check is NG'}")
-    records.finish(event["environment"], event["generation"], Status.READY, proof=proof)
+    edges = progress["edges"]
+    unproven = sorted({edge.name for edge in blueprint.edges} - {entry["edge"] for entry in edges})
+    if unproven:
+        raise NotProvenError(f"not proven: {', '.join(unproven)}")
+    records.finish(
+        event["environment"], event["generation"], Status.READY, proof=proof, edges=edges
+    )
     metrics.add_metric("EnvironmentReady", MetricUnit.Count, 1)
     return {
         "environment": event["environment"],
@@ -50,6 +57,7 @@ def mark_ready(event: Event, records: Records) -> Event:
         "namespace": blueprint.namespace,
         "expiresAt": event["expiresAt"],
         "proof": proof,
+        "edges": edges,
     }
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from bivouac import checks, errors, naming
+from bivouac import checks
 from bivouac.aws import cloudmap, ecs, network
 from bivouac.aws.cloudmap import Namespace
 from bivouac.blueprint import Blueprint, from_ecs_tags
+from bivouac.ownership import require_owned
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
@@ -33,15 +34,6 @@ def refuse_foreign(
     name = blueprint.cluster["clusterName"]
     if cluster := ecs.describe_cluster(ecs_client, name):
         require_owned(f"the cluster {name}", from_ecs_tags(cluster.get("tags")), stack, environment)
-
-
-def require_owned(what: str, tags: dict[str, str], stack: str, environment: str) -> None:
-    if not naming.is_owned(tags, stack, environment):
-        raise errors.ForeignResourceError(
-            f"{what} exists and does not carry the tags of this environment "
-            f"({naming.STACK_TAG}={stack}, {naming.ENVIRONMENT_TAG}={environment}); it is left as "
-            "it is. Give the environment another name, or delete that resource yourself"
-        )
 
 
 def quota_problems(

@@ -6,8 +6,10 @@ own is still the current one before it changes anything (W17, W18).
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from bivouac import errors, lease
 
@@ -40,6 +42,17 @@ class Record:
     """The edges that were proven, with the deployments that they were proven for, as JSON."""
     task_definitions: tuple[str, ...] = ()
     """ARNs of the revisions that were registered for it."""
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The blueprint as it was planned."""
+        found: dict[str, Any] = json.loads(self.blueprint)
+        return found
+
+    @property
+    def edge_proofs(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self.edges)
+        return found
 
 
 @dataclass(frozen=True)

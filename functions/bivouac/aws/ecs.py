@@ -25,6 +25,23 @@ def describe_cluster(client: ECSClient, name: str) -> Described | None:
     return dict(found[0]) if found else None
 
 
+def cluster_settled(cluster: Described) -> bool:
+    """ACTIVE, and nothing about its attachments is changing (C02)."""
+    return cluster["status"] == "ACTIVE" and not _attachments(cluster).endswith("_IN_PROGRESS")
+
+
+def cluster_failed(cluster: Described) -> bool:
+    return cluster["status"] == "FAILED" or _attachments(cluster) == "UPDATE_FAILED"
+
+
+def cluster_state(cluster: Described) -> str:
+    return f"{cluster['status']}, attachments {_attachments(cluster)}"
+
+
+def _attachments(cluster: Described) -> str:
+    return str(cluster.get("attachmentsStatus", "UPDATE_COMPLETE"))
+
+
 def list_services(client: ECSClient, cluster: str) -> list[str]:
     """Names of the services that ListServices shows: it hides those that drain (S02)."""
     with translated(f"cluster {cluster}"):
@@ -63,11 +80,13 @@ def describe_tasks(client: ECSClient, cluster: str, arns: Sequence[str]) -> list
     return tasks
 
 
-def families(client: ECSClient, prefix: str) -> Iterator[str]:
-    """Every family that begins with `prefix`, also those with INACTIVE revisions only."""
+def families(
+    client: ECSClient, prefix: str, status: Literal["ACTIVE", "ALL"] = "ALL"
+) -> Iterator[str]:
+    """Every family that begins with `prefix`; ALL: also those with INACTIVE revisions only."""
     with translated(f"task definition families {prefix}*"):
         pages = client.get_paginator("list_task_definition_families").paginate(
-            familyPrefix=prefix, status="ALL"
+            familyPrefix=prefix, status=status
         )
         for page in pages:
             yield from page["families"]

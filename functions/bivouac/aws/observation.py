@@ -1,9 +1,9 @@
-"""One look at the services of an environment, in as few calls as the API allows."""
+"""The tasks of an environment's services, in as few calls as the API allows."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from bivouac.aws import ecs
@@ -12,18 +12,26 @@ from bivouac.checks import Expected, Observed
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
 
+Tasks = Mapping[str, Sequence[ecs.Described]]
+"""By service."""
 
-def observe(client: ECSClient, cluster: str, expected: Sequence[Expected]) -> dict[str, Observed]:
+
+def observed(
+    client: ECSClient,
+    cluster: str,
+    expected: Sequence[Expected],
+    services: Mapping[str, ecs.Described],
+    running: Tasks,
+) -> dict[str, Observed]:
     """Each expected service with its running tasks, and the stopped ones while tasks are missing.
 
     The cluster is the environment's own, so one list of tasks serves all services."""
-    services = ecs.describe_services(client, cluster, [entry.service_name for entry in expected])
-    running = _by_service(client, cluster, "RUNNING")
     short = any(
-        service["status"] == "ACTIVE" and service["runningCount"] < service["desiredCount"]
-        for service in services.values()
+        (service["status"] == "ACTIVE" and len(running.get(name, ())) < service["desiredCount"])
+        or any(task["lastStatus"] != "RUNNING" for task in running.get(name, ()))
+        for name, service in services.items()
     )
-    stopped = _by_service(client, cluster, "STOPPED") if short else {}
+    stopped = tasks_by_service(client, cluster, "STOPPED") if short else {}
     return {
         entry.service_name: Observed(
             services.get(entry.service_name),
@@ -34,7 +42,7 @@ def observe(client: ECSClient, cluster: str, expected: Sequence[Expected]) -> di
     }
 
 
-def _by_service(
+def tasks_by_service(
     client: ECSClient, cluster: str, desired_status: Literal["RUNNING", "STOPPED"]
 ) -> dict[str, list[ecs.Described]]:
     arns = ecs.list_tasks(client, cluster, desired_status)

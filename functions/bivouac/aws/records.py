@@ -58,7 +58,7 @@ class Records:
 
     def held(self, environment: str, generation: int) -> Blueprint:
         """The blueprint of the record, if `generation` is still the current one."""
-        return Blueprint.from_json(json.loads(self.current(environment, generation).blueprint))
+        return Blueprint.from_json(self.current(environment, generation).content)
 
     def add_task_definitions(self, environment: str, generation: int, arns: Sequence[str]) -> None:
         """Remember revisions that were registered, so that the deletion need not look for them.

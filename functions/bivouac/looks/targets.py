@@ -1,0 +1,68 @@
+"""What the probe functions are to ask: endpoints of running tasks, at their observed addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bivouac import checks
+from bivouac.aws import network
+from bivouac.blueprint import Blueprint
+
+if TYPE_CHECKING:
+    from types_boto3_ec2 import EC2Client
+
+Tasks = Mapping[str, Sequence[dict[str, Any]]]
+"""Running tasks by service."""
+
+MOST_TARGETS = 250
+"""An execution's state holds 262,144 bytes (W08), and a target takes about 500."""
+
+
+def targets(blueprint: Blueprint, running: Tasks, ec2: EC2Client) -> list[dict[str, Any]]:
+    """Each endpoint of each task; of very many tasks, as many of each service as find room."""
+    endpoints = sum(len(service.endpoints) for service in blueprint.services)
+    asked = {
+        service.service_name: list(running.get(service.service_name, ()))[
+            : max(1, MOST_TARGETS // max(1, endpoints))
+        ]
+        for service in blueprint.services
+        if service.endpoints
+    }
+    interfaces = [
+        interface
+        for tasks in asked.values()
+        for task in tasks
+        if (interface := checks.interface_id(task))
+    ]
+    public = network.public_addresses(ec2, interfaces) if interfaces else {}
+    groups = _groups(blueprint, ec2) if public else {}
+    found = []
+    for planned in blueprint.services:
+        its_groups = [groups[name] for name in planned.security_groups if name in groups]
+        for task in asked.get(planned.service_name, ()):
+            address = public.get(checks.interface_id(task) or "")
+            for endpoint in planned.endpoints:
+                admitted = checks.admits_the_world(its_groups, endpoint.port)
+                found.append(
+                    {
+                        "service": planned.service_name,
+                        "endpoint": endpoint.port_name,
+                        "protocol": "http" if endpoint.app_protocol == "http" else "tcp",
+                        "port": endpoint.port,
+                        "path": endpoint.path,
+                        "lowest_status": endpoint.lowest_status,
+                        "highest_status": endpoint.highest_status,
+                        "private_address": checks.private_address(task),
+                        "public_address": address if admitted else None,
+                        "not_public": f"no security group admits 0.0.0.0/0 on {endpoint.port}"
+                        if address
+                        else "the task has no public address",
+                    }
+                )
+    return found
+
+
+def _groups(blueprint: Blueprint, ec2: EC2Client) -> dict[str, dict[str, Any]]:
+    group_ids = {group for planned in blueprint.services for group in planned.security_groups}
+    return network.security_groups(ec2, sorted(group_ids))

@@ -1,0 +1,237 @@
+"""Create services: does to the services what can be done now, and says what that waits for.
+
+Created, updated, rolled, replaced or deleted, until they are what the request says; a service that
+is so already is left alone. Repeating it is safe: the clientToken is the same for one generation,
+and what a lost answer left behind is read back and compared by its tags (S01).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from bivouac import lease, mesh, naming
+from bivouac.aws import clients, cloudmap, ecs
+from bivouac.aws.faults import translated
+from bivouac.aws.holding import records
+from bivouac.blueprint import (
+    Blueprint,
+    create_service_arguments,
+    ecs_tags,
+    update_service_arguments,
+)
+from bivouac.checks import Expected, primary_deployment
+from bivouac.convergence import (
+    Action,
+    Decision,
+    Kind,
+    Situation,
+    Wanted,
+    decide,
+    differs,
+    wanted_services,
+)
+from bivouac.errors import NotYetConsistentError
+from bivouac.mesh import EdgeProof, ProofClient
+from bivouac.observability import Event, logger, step
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+    from types_boto3_servicediscovery import ServiceDiscoveryClient
+
+SIDE_BY_SIDE = 8
+"""Calls at a time; ECS lets 50 through at once, then 5 a second (request throttling)."""
+LONGEST_PATIENCE_SECONDS = 660
+"""After so long without an answer it is looked again, in case every event was lost."""
+PASSES = 3
+"""What a pass made can show more to do: a client that was made before an endpoint it calls."""
+
+
+class ServiceConvergence:
+    """One environment's services and the calls that change them."""
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        generation: int,
+        namespace_arn: str,
+        task_definitions: Mapping[str, str],
+        ecs_client: ECSClient,
+        cloud_map: ServiceDiscoveryClient,
+    ) -> None:
+        self._blueprint = blueprint
+        self._generation = generation
+        self._namespace_arn = namespace_arn
+        self._ecs = ecs_client
+        self._cloud_map = cloud_map
+        self._cluster: str = blueprint.cluster["clusterName"]
+        self._clients: tuple[ProofClient, ...] = mesh.proof_clients(blueprint, generation)
+        services = [*blueprint.services, *(client.service for client in self._clients)]
+        self._wanted = wanted_services(blueprint, services, namespace_arn, task_definitions)
+
+    def converge(
+        self, before: Mapping[str, Expected], healthy: frozenset[str], proofs: list[EdgeProof]
+    ) -> Event:
+        """`expected` deployments, what is `blocked` by what, what is `going`."""
+        now = self._observed(before, healthy, proofs)
+        expected = dict(before)
+        for _ in range(PASSES):
+            decision = decide(self._blueprint, self._wanted, self._clients, now)
+            if not decision.actions:
+                break
+            now = self._after(now, decision, expected)
+        for name in self._wanted:
+            if name not in expected and name not in decision.blocked:
+                self._expect(expected, name, now.active(name))
+        return {
+            "expected": [entry.to_json() for entry in expected.values()],
+            "blocked": [
+                {"serviceName": name, "needs": [need.to_json() for need in needs]}
+                for name, needs in decision.blocked.items()
+            ],
+            "going": sorted({name for name in now.services if self._goes(now, name)}),
+        }
+
+    # --- observing -----------------------------------------------------------------------------
+
+    def _observed(
+        self, before: Mapping[str, Expected], healthy: frozenset[str], proofs: list[EdgeProof]
+    ) -> Situation:
+        """ListServices hides what drains, and is empty for a new cluster: then nothing is asked."""
+        listed = ecs.list_services(self._ecs, self._cluster)
+        names = [*self._wanted, *before, *listed] if listed else []
+        services = ecs.describe_services(self._ecs, self._cluster, names)
+        situation = Situation(services, before, healthy, proofs=proofs)
+        if not services:
+            return situation
+        return replace(
+            situation,
+            endpoints_since=self._endpoints_since(),
+            old_definitions=self._old_definitions(situation),
+        )
+
+    def _endpoints_since(self) -> dict[str, datetime]:
+        """A name that is used again keeps its id, so the moment of its making counts (D13)."""
+        namespace_id = self._namespace_arn.rpartition("/")[2]
+        listed = cloudmap.list_services(self._cloud_map, namespace_id)
+        return {service["Name"]: service["CreateDate"] for service in listed}
+
+    def _old_definitions(self, situation: Situation) -> dict[str, dict[str, Any]]:
+        """Of the services that are to change: whether ECS can update them depends on it (T14)."""
+        found = {}
+        for name, wanted in self._wanted.items():
+            described = situation.active(name)
+            if described and name not in situation.expected and differs(wanted, described):
+                arn = described["taskDefinition"]
+                if arn != wanted.task_definition_arn:
+                    found[name], _ = ecs.describe_task_definition(self._ecs, arn)
+        return found
+
+    # --- acting --------------------------------------------------------------------------------
+
+    def _after(
+        self, before: Situation, decision: Decision, expected: dict[str, Expected]
+    ) -> Situation:
+        """Everything of one depth side by side; the situation that the answers show."""
+        services = dict(before.services)
+        since = dict(before.endpoints_since)
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            for _, actions in groupby(decision.actions, key=lambda action: action.depth):
+                for action, service in pool.map(self._act, list(actions)):
+                    services[action.service_name] = service
+                    if action.kind is not Kind.DELETE:
+                        self._expect(expected, action.service_name, service)
+                    if action.kind is Kind.CREATE:
+                        for endpoint in self._wanted[action.service_name].service.endpoints:
+                            since.setdefault(endpoint.discovery_name, service["createdAt"])
+        return replace(before, services=services, expected=dict(expected), endpoints_since=since)
+
+    def _act(self, action: Action) -> tuple[Action, dict[str, Any]]:
+        logger.info(
+            "service changed",
+            service=action.service_name,
+            change=action.kind,
+            reason=action.reason,
+        )
+        with translated(f"service {action.service_name}"):
+            match action.kind:
+                case Kind.DELETE:
+                    return action, self._delete(action.service_name)
+                case Kind.CREATE:
+                    return action, self._create(self._wanted[action.service_name])
+                case Kind.UPDATE | Kind.ROLL:
+                    return action, self._update(self._wanted[action.service_name])
+
+    def _create(self, wanted: Wanted) -> dict[str, Any]:
+        arguments = create_service_arguments(
+            self._blueprint, wanted.service, wanted.specification, self._generation
+        )
+        return dict(self._ecs.create_service(**arguments)["service"])
+
+    def _update(self, wanted: Wanted) -> dict[str, Any]:
+        """The tag follows the change: killed in between, it is changed again, never forgotten."""
+        answer = self._ecs.update_service(**update_service_arguments(wanted.specification))
+        arn = answer["service"]["serviceArn"]
+        self._ecs.tag_resource(resourceArn=arn, tags=ecs_tags(wanted.tags))
+        return dict(answer["service"])
+
+    def _delete(self, name: str) -> dict[str, Any]:
+        answer = self._ecs.delete_service(cluster=self._cluster, service=name, force=True)
+        return dict(answer["service"])
+
+    # --- answering -----------------------------------------------------------------------------
+
+    def _expect(
+        self, expected: dict[str, Expected], name: str, service: Mapping[str, Any] | None
+    ) -> None:
+        """The deployment that must become healthy: ours, whichever is there later (H01, S19)."""
+        if service is None:
+            return
+        primary = primary_deployment(service)
+        if primary is None:
+            raise NotYetConsistentError(f"service {name}: no deployment is visible yet")
+        arn = self._wanted[name].task_definition_arn
+        expected[name] = Expected(name, arn, primary["id"])
+
+    def _goes(self, now: Situation, name: str) -> bool:
+        """Proof clients of earlier creates go as well, and nobody waits for them."""
+        leaves = name not in self._wanted and now.services[name]["status"] != "INACTIVE"
+        return (leaves or now.draining(name)) and not name.startswith(naming.PROOF_PREFIX)
+
+
+def patience_seconds(deadline: datetime, now: datetime) -> int:
+    """How long the execution waits for an event before it looks by itself."""
+    left = math.ceil((deadline - now).total_seconds())
+    return max(1, min(LONGEST_PATIENCE_SECONDS, left))
+
+
+@step
+def handler(event: Event) -> Event:
+    record = records().current(event["environment"], event["generation"])
+    deadline, now = lease.moment(event["deadline"]), datetime.now(UTC)
+    progress: Event = event["progress"]
+    if not progress["namespaceArn"]:
+        return {**progress, "patienceSeconds": patience_seconds(deadline, now)}
+    convergence = ServiceConvergence(
+        Blueprint.from_json(record.content),
+        event["generation"],
+        progress["namespaceArn"],
+        event["taskDefinitions"],
+        clients.ecs(),
+        clients.servicediscovery(),
+    )
+    found = convergence.converge(
+        {entry["serviceName"]: Expected.from_json(entry) for entry in progress["expected"]},
+        frozenset(progress["healthy"]),
+        [EdgeProof.from_json(entry) for entry in record.edge_proofs],
+    )
+    return {
+        **progress,
+        **found,
+        "patienceSeconds": patience_seconds(deadline, now),
+    }

@@ -1,0 +1,40 @@
+"""Delete proof clients: the edges are proven, so nobody needs them any more.
+
+Their tasks stop by themselves; nobody waits for it. Repeating it is safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from bivouac import naming
+from bivouac.aws import clients
+from bivouac.aws.faults import translated
+from bivouac.aws.holding import held
+from bivouac.blueprint import Blueprint
+from bivouac.observability import Event, step
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+
+
+def delete_proof_clients(
+    blueprint: Blueprint, service_names: Iterable[str], client: ECSClient
+) -> Event:
+    """`deleted`: the proof clients among the services of this execution."""
+    cluster = blueprint.cluster["clusterName"]
+    deleted = [name for name in service_names if name.startswith(naming.PROOF_PREFIX)]
+    for name in deleted:
+        with translated(f"service {name}"):
+            try:
+                client.delete_service(cluster=cluster, service=name, force=True)
+            except client.exceptions.ServiceNotFoundException:
+                continue
+    return {"deleted": deleted}
+
+
+@step
+def handler(event: Event) -> Event:
+    names = [entry["serviceName"] for entry in event["expected"]]
+    return delete_proof_clients(held(event), names, clients.ecs())
