@@ -21,12 +21,11 @@ def python(name: str, *command: str, essential: bool = False) -> Container:
 IDLE = python("idle", *edge_program.IDLE_COMMAND, essential=True)
 
 
-def asks(dns_name: str, patience: int, **changes: Any) -> Container:
-    """An edge's container, named as the alias that it asks."""
-    edge = Edge(
+def edge(dns_name: str, **changes: Any) -> Edge:
+    return Edge(
         **{
-            "client": "web",
-            "server": "api",
+            "client": "client",
+            "server": dns_name,
             "port_name": "http",
             "dns_name": dns_name,
             "port": 80,
@@ -37,7 +36,11 @@ def asks(dns_name: str, patience: int, **changes: Any) -> Container:
             **changes,
         }
     )
-    return python(dns_name, *edge_program.command(edge, patience))
+
+
+def asks(dns_name: str, patience: int, **changes: Any) -> Container:
+    """An edge's container, named as the alias that it asks."""
+    return python(dns_name, *edge_program.command(edge(dns_name, **changes), patience))
 
 
 def log(name: str) -> LogTarget:
