@@ -22,6 +22,8 @@ from bivouac.settings import StackSettings
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
+_BEGUN_BEFORE = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
+"""A deletion was at work: what the record says was registered need not be there any more."""
 _FIELDS = {"environment": str, "reason": str, "generation": int, "expiresAt": str}
 
 
@@ -52,10 +54,10 @@ def close_environment(
     stepfunctions: SFNClient,
 ) -> Event:
     """`status` CLOSED with the empty receipt, OUTDATED, or WAIT with the input to try again."""
-    request, settled = event["request"], False
-    if isinstance(request, dict) and request.keys() >= {"settled", "request"}:
-        settled = request["settled"]  # this step's own answer, after a wait
-        request = request["request"]
+    request, settled, recorded = event["request"], False, False
+    if isinstance(request, dict) and request.keys() >= {"settled", "recorded", "request"}:
+        # This step's own answer, after a wait
+        settled, recorded, request = (request[name] for name in ("settled", "recorded", "request"))
     if not isinstance(request, dict):
         raise InvalidRequestError(["the input must be an object with the field environment"])
     if found := problems(request):
@@ -77,7 +79,7 @@ def close_environment(
         expires_at=request.get("expiresAt"),
     )
     if isinstance(decision, Follow):
-        return _wait(request, pace.ANOTHER_EXECUTION, settled=False)
+        return _wait(request, pace.ANOTHER_EXECUTION, settled=False, recorded=False)
     if isinstance(decision, Leave):
         logger.info("deletion outdated", reason=decision.reason)
         return {"status": "OUTDATED", "environment": environment, "reason": decision.reason}
@@ -86,6 +88,7 @@ def close_environment(
     settle = record.settle
     if isinstance(decision, Take):
         settle = decision.settle
+        recorded = record.status not in _BEGUN_BEFORE
         taken = replace(
             record,
             generation=decision.generation,
@@ -97,26 +100,33 @@ def close_environment(
         if decision.stop:
             executions.stop(stepfunctions, decision.stop, f"deleted by {execution}")
     if settle and not settled:
-        return _wait(request, settle_seconds, settled=True)
+        return _wait(request, settle_seconds, settled=True, recorded=recorded)
     nothing: list[Event] = []
     return {
         "status": "CLOSED",
         "environment": environment,
         "generation": decision.generation,
         "closedAt": lease.timestamp(now),
-        "services": {"items": nothing},
-        "removed": {
+        "recorded": recorded,
+        "services": {"items": nothing, "names": [], "namespaceId": None},
+        "used": {
             "namespace": {"items": nothing, "operationId": None},
-            "cluster": {"items": nothing},
-            "taskDefinitions": {"items": nothing},
-            "logGroups": {"items": nothing},
+            "taskDefinitions": {"items": nothing, "thorough": True},
         },
-        "look": {"clean": 0, "rounds": 0},
+        "cluster": {"items": nothing},
+        "logGroups": {"items": nothing},
+        "look": {"rounds": 0},
     }
 
 
-def _wait(request: Event, seconds: int, *, settled: bool) -> Event:
-    return {"status": "WAIT", "waitSeconds": seconds, "settled": settled, "request": request}
+def _wait(request: Event, seconds: int, *, settled: bool, recorded: bool) -> Event:
+    return {
+        "status": "WAIT",
+        "waitSeconds": seconds,
+        "settled": settled,
+        "recorded": recorded,
+        "request": request,
+    }
 
 
 @step

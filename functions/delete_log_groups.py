@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bivouac import naming, pace
+from bivouac import naming
 from bivouac.aws import clients, loggroups
 from bivouac.aws.faults import translated
 from bivouac.aws.holding import held
@@ -55,5 +55,5 @@ def _delete(
 
 @step
 def handler(event: Event) -> Event:
-    deletion = Deletion.from_event(held(event), event, datetime.now(UTC), pace.OPERATION)
+    deletion = Deletion.from_event(held(event), event, datetime.now(UTC))
     return delete_log_groups(deletion, clients.logs())

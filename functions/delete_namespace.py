@@ -1,20 +1,19 @@
 """Delete namespace: ECS removes its Cloud Map services but never the namespace.
 
-What ECS left is removed after a while, instances first, each operation followed to its end
-(D09 to D12, N11 to N14). Repeating it is safe; nothing outside our own namespace is looked at.
+It is asked for first and looked into only where Cloud Map refuses: what ECS left is removed after a
+while, instances first (D09 to D12, N11 to N14). Repeating it is safe; nothing outside our own
+namespace is looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bivouac import pace
 from bivouac.aws import clients, cloudmap
 from bivouac.aws.faults import duplicate_operation, translated
 from bivouac.aws.holding import held
-from bivouac.deletion import Deletion
+from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS, Deletion
 from bivouac.observability import Event, step
 from bivouac.receipt import Outcome
 
@@ -24,16 +23,14 @@ if TYPE_CHECKING:
 KIND = "namespace"
 SERVICE_KIND = "Cloud Map service"
 ECS_TAG = "AmazonECSManaged"
-ECS_REMOVES_WITHIN_SECONDS = 60
-"""How long ECS may take to remove its own Cloud Map services before we do (D09)."""
 
 
 def delete_namespace(
     deletion: Deletion, operation_id: str | None, client: ServiceDiscoveryClient
 ) -> Event:
-    """The step's answer, with the operation to look at next time.
+    """The step's answer, with the operation that is to be followed to its end.
 
-    A running operation is looked at instead of asking again: once the namespace is gone, a role
+    A running operation is followed instead of asking again: once the namespace is gone, a role
     that is bound to its tags is denied, not told that it is gone (AccessDenied instead of N12)."""
     name = deletion.blueprint.namespace
     with deletion.looking(KIND, name):
@@ -43,16 +40,11 @@ def delete_namespace(
         namespace = cloudmap.find_namespace(client, name)
         if namespace is None:
             deletion.note(KIND, name, Outcome.ALREADY_GONE)
-            _note_removed(deletion, ())
+            _note_removed(deletion)
         elif not deletion.owned(cloudmap.tags_of(client, namespace.arn)):
             deletion.retain(KIND, name)
-        elif _empty(deletion, namespace.id, client):
-            operation_id = _delete(deletion, namespace, client)
-        elif stuck := _stuck(deletion):
-            reason = f"it holds Cloud Map services that stay: {', '.join(stuck)}"
-            deletion.note(KIND, name, Outcome.FAILED, reason)
         else:
-            deletion.note(KIND, name, Outcome.IN_PROGRESS, "it still has Cloud Map services")
+            operation_id = _delete(deletion, namespace, client)
     return deletion.answer() | {"operationId": operation_id}
 
 
@@ -65,18 +57,38 @@ def _runs(deletion: Deletion, name: str, operation_id: str, client: ServiceDisco
     return True
 
 
-def _stuck(deletion: Deletion) -> list[str]:
-    """Cloud Map services that no waiting removes."""
-    return [
-        item.name
-        for item in deletion.now
-        if item.kind == SERVICE_KIND and item.outcome in (Outcome.RETAINED, Outcome.FAILED)
-    ]
+def _note_removed(deletion: Deletion) -> None:
+    """ECS removed the Cloud Map services of the deleted services by itself."""
+    for service in deletion.blueprint.services:
+        for endpoint in service.endpoints:
+            deletion.note(SERVICE_KIND, endpoint.discovery_name, Outcome.ALREADY_GONE)
 
 
-def _empty(deletion: Deletion, namespace_id: str, client: ServiceDiscoveryClient) -> bool:
-    services = cloudmap.list_services(client, namespace_id)
-    for service in services:
+def _delete(
+    deletion: Deletion, namespace: cloudmap.Namespace, client: ServiceDiscoveryClient
+) -> str | None:
+    """The operation that deletes the namespace; None where there is none to follow."""
+    name = namespace.name
+    with translated(f"namespace {name}"):
+        try:
+            operation: str | None = client.delete_namespace(Id=namespace.id)["OperationId"]
+        except client.exceptions.NamespaceNotFound:
+            deletion.note(KIND, name, Outcome.ALREADY_GONE)
+            return None
+        except client.exceptions.DuplicateRequest as error:
+            operation = duplicate_operation(error)
+        except client.exceptions.ResourceInUse:
+            _remove_what_ecs_left(deletion, namespace, client)
+            return None
+    deletion.note(KIND, name, Outcome.IN_PROGRESS, "Cloud Map is deleting it")
+    _note_removed(deletion)
+    return operation
+
+
+def _remove_what_ecs_left(
+    deletion: Deletion, namespace: cloudmap.Namespace, client: ServiceDiscoveryClient
+) -> None:
+    for service in cloudmap.list_services(client, namespace.id):
         name = service["Name"]
         with deletion.attempt(SERVICE_KIND, name):
             tags = cloudmap.tags_of(client, service["Arn"])
@@ -86,16 +98,20 @@ def _empty(deletion: Deletion, namespace_id: str, client: ServiceDiscoveryClient
                 deletion.note(SERVICE_KIND, name, Outcome.IN_PROGRESS, "ECS removes it")
             else:
                 _delete_service(deletion, service, name, client)
-    _note_removed(deletion, [service["Name"] for service in services])
-    return not services
+    if stuck := _stuck(deletion):
+        reason = f"it holds Cloud Map services that stay: {', '.join(stuck)}"
+        deletion.note(KIND, namespace.name, Outcome.FAILED, reason)
+    else:
+        deletion.note(KIND, namespace.name, Outcome.IN_PROGRESS, "it still has Cloud Map services")
 
 
-def _note_removed(deletion: Deletion, left: Collection[str]) -> None:
-    """ECS removes the Cloud Map services of a deleted service by itself, mostly before we look."""
-    for service in deletion.blueprint.services:
-        for endpoint in service.endpoints:
-            if endpoint.discovery_name not in left:
-                deletion.note(SERVICE_KIND, endpoint.discovery_name, Outcome.ALREADY_GONE)
+def _stuck(deletion: Deletion) -> list[str]:
+    """Cloud Map services that no waiting removes."""
+    return [
+        item.name
+        for item in deletion.now
+        if item.kind == SERVICE_KIND and item.outcome in (Outcome.RETAINED, Outcome.FAILED)
+    ]
 
 
 def _delete_service(
@@ -117,26 +133,7 @@ def _delete_service(
             deletion.note(SERVICE_KIND, name, Outcome.DELETED)
 
 
-def _delete(
-    deletion: Deletion, namespace: cloudmap.Namespace, client: ServiceDiscoveryClient
-) -> str | None:
-    """The operation that deletes the namespace; None where there is none to follow."""
-    reason, operation = "Cloud Map is deleting it", None
-    with translated(f"namespace {namespace.name}"):
-        try:
-            operation = client.delete_namespace(Id=namespace.id)["OperationId"]
-        except client.exceptions.NamespaceNotFound:
-            deletion.note(KIND, namespace.name, Outcome.ALREADY_GONE)
-            return None
-        except client.exceptions.DuplicateRequest as error:
-            operation = duplicate_operation(error)
-        except client.exceptions.ResourceInUse:
-            reason = "it is still in use"
-    deletion.note(KIND, namespace.name, Outcome.IN_PROGRESS, reason)
-    return operation
-
-
 @step
 def handler(event: Event) -> Event:
-    deletion = Deletion.from_event(held(event), event, datetime.now(UTC), pace.OPERATION)
+    deletion = Deletion.from_event(held(event), event, datetime.now(UTC))
     return delete_namespace(deletion, event["operationId"], clients.servicediscovery())

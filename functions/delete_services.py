@@ -1,6 +1,7 @@
-"""Delete services: all deletions issued, clients first; done when each is INACTIVE or gone.
+"""Delete services: all deletions issued, clients first; nothing is waited for here.
 
-Repeating it is safe: what drains is looked at again, what is gone is noted as such (D04, D05).
+Repeating it is safe: what drains is left to drain, what is gone is noted as such (D04, D05). Tasks
+that do not stop although their service was deleted long ago are stopped (D06, D07).
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bivouac import pace
-from bivouac.aws import clients, ecs
+from bivouac.aws import clients, remains
 from bivouac.aws.faults import translated
 from bivouac.aws.holding import held
+from bivouac.aws.observation import tasks_by_service
 from bivouac.blueprint import from_ecs_tags
 from bivouac.deletion import Deletion
 from bivouac.observability import Event, step
@@ -21,28 +22,37 @@ if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
 
 KIND = "service"
+TASKS_STOP_WITHIN_SECONDS = 240
+"""ECS stops a deleted service's tasks by itself within their stop time-out, at most 120 s."""
 
 
-def delete_services(deletion: Deletion, client: ECSClient) -> Event:
-    """ListServices hides DRAINING services, so the planned names are described too (S02)."""
+def delete_services(deletion: Deletion, namespace_id: str | None, client: ECSClient) -> Event:
+    """The step's answer, with the `names` to wait for and the namespace that they are in.
+
+    ListServices hides DRAINING services, so those known by name are described too (S02)."""
     planned = [service.service_name for service in deletion.blueprint.services]
+    earlier = [item.name for item in deletion.before if item.kind == KIND]
     cluster = deletion.blueprint.cluster["clusterName"]
+    services: dict[str, dict[str, Any]] = {}
     with deletion.looking("services of cluster", cluster):
-        found = ecs.describe_cluster(client, cluster)
-        if found is None or not deletion.owned(from_ecs_tags(found.get("tags"))):
-            for name in planned:
-                deletion.note(KIND, name, Outcome.ALREADY_GONE)
-            return deletion.answer()
-        listed = ecs.list_services(client, cluster)
-        services = ecs.describe_services(client, cluster, [*planned, *listed])
-        for name in _clients_first([*planned, *listed]):
+        listed = remains.listed_services(client, cluster)
+        names = [*planned, *listed, *earlier]
+        services = remains.services(client, cluster, names)
+        for name in _clients_first(names):
             with deletion.attempt(KIND, name):
                 _delete(deletion, cluster, name, services.get(name), client)
-    return deletion.answer()
+    going = [item.name for item in deletion.now if item.outcome is Outcome.IN_PROGRESS]
+    if going and deletion.waited_seconds > TASKS_STOP_WITHIN_SECONDS:
+        with deletion.looking("tasks of cluster", cluster):
+            _stop_tasks(deletion, cluster, going, client)
+    return deletion.answer() | {
+        "names": going,
+        "namespaceId": _namespace_id([services[name] for name in going]) or namespace_id,
+    }
 
 
 def _clients_first(names: list[str]) -> list[str]:
-    """Requests list servers before their clients, so the reverse order is the safe one (D14)."""
+    """The blueprint lists servers before their clients, so the reverse order is safe (D14)."""
     return list(reversed(dict.fromkeys(names)))
 
 
@@ -53,19 +63,46 @@ def _delete(
     service: dict[str, Any] | None,
     client: ECSClient,
 ) -> None:
-    if service is None or service["status"] == "INACTIVE":
+    if service is None:
         deletion.note(KIND, name, Outcome.ALREADY_GONE)
-    elif not deletion.owned(from_ecs_tags(service.get("tags"))):
+        return
+    if not deletion.owned(from_ecs_tags(service.get("tags"))):
         deletion.retain(KIND, name)
-    elif service["status"] == "DRAINING":
-        deletion.note(KIND, name, Outcome.IN_PROGRESS, "its tasks are stopping")
-    else:
+        return
+    if service["status"] != "DRAINING":
         with translated(f"service {name}"):
-            client.delete_service(cluster=cluster, service=name, force=True)
-        deletion.note(KIND, name, Outcome.IN_PROGRESS, "its tasks are stopping")
+            try:
+                client.delete_service(cluster=cluster, service=name, force=True)
+            except client.exceptions.ServiceNotFoundException:
+                deletion.note(KIND, name, Outcome.ALREADY_GONE)
+                return
+    deletion.note(KIND, name, Outcome.IN_PROGRESS, "its tasks are stopping")
+
+
+def _stop_tasks(deletion: Deletion, cluster: str, names: list[str], client: ECSClient) -> None:
+    """Nothing starts them again: their services are deleted, and they are ours (D07)."""
+    running = tasks_by_service(client, cluster, "RUNNING")
+    stopping = tasks_by_service(client, cluster, "STOPPED")
+    for name in names:
+        for task in (*running.get(name, ()), *stopping.get(name, ())):
+            if task["lastStatus"] == "STOPPED":
+                continue
+            arn = task["taskArn"]
+            with deletion.attempt("task", arn), translated(f"task {arn}"):
+                client.stop_task(cluster=cluster, task=arn, reason="The environment is deleted")
+
+
+def _namespace_id(services: list[dict[str, Any]]) -> str | None:
+    """ECS returns where a service is connected to only with its deployments."""
+    for service in services:
+        for deployment in service.get("deployments", ()):
+            namespace = deployment.get("serviceConnectConfiguration", {}).get("namespace")
+            if namespace:
+                return str(namespace.rpartition("/")[2])
+    return None
 
 
 @step
 def handler(event: Event) -> Event:
-    deletion = Deletion.from_event(held(event), event, datetime.now(UTC), pace.DRAIN)
-    return delete_services(deletion, clients.ecs())
+    deletion = Deletion.from_event(held(event), event, datetime.now(UTC))
+    return delete_services(deletion, event["namespaceId"], clients.ecs())

@@ -1,20 +1,23 @@
-"""Delete task definitions: every revision of the environment's families.
+"""Delete task definitions: every revision that was registered for the environment.
 
-ECS keeps a deleted revision in DELETE_IN_PROGRESS until nothing refers to it, so "deleting" is the
-honest outcome (T12). An existing definition that a request named is not ours and never touched.
-Repeating it is safe: revisions that are deleting already are only noted.
+The record names them. Where it does not, or not reliably, they are looked for by the prefix of
+their families, and their tags decide. ECS keeps a deleted revision in DELETE_IN_PROGRESS until
+nothing refers to it, so "deleting" is the honest outcome (T12). An existing definition that a
+request named is not ours and never touched. Repeating it is safe.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bivouac import naming, pace
+from bivouac import naming
 from bivouac.aws import clients, ecs
 from bivouac.aws.batches import batches
 from bivouac.aws.faults import translated
-from bivouac.aws.holding import held
+from bivouac.aws.holding import records
+from bivouac.blueprint import Blueprint
 from bivouac.deletion import Deletion
 from bivouac.observability import Event, step
 from bivouac.receipt import Outcome
@@ -26,38 +29,61 @@ KIND = "task definition"
 A_CALL = 10
 
 
-def delete_task_definitions(deletion: Deletion, client: ECSClient) -> Event:
-    blueprint = deletion.blueprint
-    prefix = naming.family_prefix(blueprint.stack, blueprint.environment)
-    with deletion.looking(KIND, f"{prefix}*"):
-        for family in ecs.families(client, prefix):
-            with deletion.looking(KIND, family):
-                _delete_family(deletion, family, client)
-    return deletion.answer()
+def delete_task_definitions(
+    deletion: Deletion, registered: Sequence[str], client: ECSClient
+) -> Event:
+    """The step's answer; `thorough`: whether the last look must look at each revision.
+
+    `registered`: the ARNs that the record names, none where it is not to be relied on."""
+    inactive: list[str] = []
+    if registered and not deletion.before:
+        inactive = _deregistered(deletion, registered, client)
+    else:
+        prefix = naming.family_prefix(deletion.blueprint.stack, deletion.blueprint.environment)
+        with deletion.looking(KIND, f"{prefix}*"):
+            for family in ecs.families(client, prefix):
+                with deletion.looking(KIND, family):
+                    inactive += _found_inactive(deletion, family, client)
+    _delete(deletion, inactive, client)
+    return deletion.answer() | {"thorough": deletion.failed}
 
 
-def _delete_family(deletion: Deletion, family: str, client: ECSClient) -> None:
+def _deregistered(deletion: Deletion, arns: Sequence[str], client: ECSClient) -> list[str]:
     inactive = []
-    for arn in ecs.revisions(client, family, "ACTIVE"):
-        _, tags = ecs.describe_task_definition(client, arn)
-        if not deletion.owned(tags):
-            deletion.retain(KIND, _name(arn))
-            continue
+    for arn in arns:
         with deletion.attempt(KIND, _name(arn)), translated(f"task definition {arn}"):
             client.deregister_task_definition(taskDefinition=arn)
             inactive.append(arn)
+    return inactive
+
+
+def _found_inactive(deletion: Deletion, family: str, client: ECSClient) -> list[str]:
+    """The family's revisions that are ours and can be deleted now."""
+    active = []
+    for arn in ecs.revisions(client, family, "ACTIVE"):
+        if _ours(deletion, arn, client):
+            active.append(arn)
+        else:
+            deletion.retain(KIND, _name(arn))
+    inactive = _deregistered(deletion, active, client)
     for arn in ecs.revisions(client, family, "INACTIVE"):
-        if arn not in inactive:
-            _, tags = ecs.describe_task_definition(client, arn)
-            if deletion.owned(tags):
-                inactive.append(arn)
+        if arn not in inactive and _ours(deletion, arn, client):
+            inactive.append(arn)
     for arn in ecs.revisions(client, family, "DELETE_IN_PROGRESS"):
-        _, tags = ecs.describe_task_definition(client, arn)
-        if deletion.owned(tags):
+        if _ours(deletion, arn, client):
             deletion.note(KIND, _name(arn), Outcome.DELETING)
-    for batch in batches(inactive, A_CALL):
+    return inactive
+
+
+def _ours(deletion: Deletion, arn: str, client: ECSClient) -> bool:
+    _, tags = ecs.describe_task_definition(client, arn)
+    return deletion.owned(tags)
+
+
+def _delete(deletion: Deletion, arns: Sequence[str], client: ECSClient) -> None:
+    for batch in batches(arns, A_CALL):
         names = [_name(arn) for arn in batch]
-        with deletion.attempt(KIND, *names), translated(f"task definitions of {family}"):
+        with deletion.attempt(KIND, *names), translated(f"task definitions {', '.join(names)}"):
             answer = client.delete_task_definitions(taskDefinitions=batch)
             for definition in answer["taskDefinitions"]:
                 deletion.note(KIND, _name(definition["taskDefinitionArn"]), Outcome.DELETING)
@@ -73,5 +99,7 @@ def _name(arn: str) -> str:
 
 @step
 def handler(event: Event) -> Event:
-    deletion = Deletion.from_event(held(event), event, datetime.now(UTC), pace.OPERATION)
-    return delete_task_definitions(deletion, clients.ecs())
+    record = records().current(event["environment"], event["generation"])
+    deletion = Deletion.from_event(Blueprint.from_json(record.content), event, datetime.now(UTC))
+    registered = sorted(record.task_definitions) if event["recorded"] else ()
+    return delete_task_definitions(deletion, registered, clients.ecs())

@@ -1,7 +1,8 @@
 """Write receipt: what became of every resource, in the record and as the execution's output.
 
 Only a complete deletion removes the expiry schedule and leaves a tombstone; otherwise the schedule
-is armed again, so that what is left is tried later. Repeating it is safe.
+is armed again, so that what is left is tried later, and the execution fails with what is left.
+Repeating it is safe.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from bivouac import lease, naming
 from bivouac.aws import clients, schedules
 from bivouac.aws.holding import records
 from bivouac.aws.records import Records
+from bivouac.errors import DeletionIncompleteError
 from bivouac.observability import Event, MetricUnit, metrics, step
-from bivouac.receipt import Item, Outcome, failures, items_from_json, merged
+from bivouac.receipt import Item, Outcome, concluded, failures, items_from_json, merged
 from bivouac.record import Status
 from bivouac.settings import ExpirySettings
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 KIND = "expiry schedule"
 TRY_AGAIN_AFTER = timedelta(minutes=15)
-CAUSE_ITEMS = 50
 
 
 def write_receipt(
@@ -33,7 +34,7 @@ def write_receipt(
     settings: ExpirySettings,
     scheduler: EventBridgeSchedulerClient,
 ) -> Event:
-    """`complete`, the receipt, and the cause of the failed execution where it is not complete."""
+    """The receipt. Raises DeletionIncompleteError where something of ours is left."""
     environment, generation = event["environment"], event["generation"]
     records.held(environment, generation)
     items = _items(event)
@@ -59,36 +60,25 @@ def write_receipt(
     metrics.add_metric(
         "EnvironmentNotDeleted" if failed else "EnvironmentDeleted", MetricUnit.Count, 1
     )
-    return {"complete": not failed, "receipt": receipt, "cause": _cause(environment, failed)}
+    if failed:
+        raise DeletionIncompleteError(environment, _lines(failed))
+    return receipt
 
 
 def _items(event: Event) -> list[Item]:
-    found: list[Item] = []
-    for part in (event["services"], *event["removed"].values()):
-        found += items_from_json(part["items"])
+    said: list[Item] = []
+    for part in (event["services"], *event["used"].values(), event["cluster"], event["logGroups"]):
+        said += items_from_json(part["items"])
     look: dict[str, Any] = event["look"]
-    if "left" not in look:
-        reason = f"the last look failed: {look.get('Error')}: {look.get('Cause')}"
-        return [*found, *items_from_json([_unseen(event["environment"], reason)])]
-    left = items_from_json(look["left"])
-    if not left:
-        return merged(found, left)
-    told = {_key(item) for item in found if item.outcome in (Outcome.FAILED, Outcome.RETAINED)}
-    untold = {_key(item): item for item in left if _key(item) not in told}
-    return [*(item for item in found if _key(item) not in untold), *untold.values()]
+    if "items" in look:
+        return concluded(said, items_from_json(look["items"]))
+    reason = f"the last look failed: {look.get('Error')}: {look.get('Cause')}"
+    unseen = Item("look", event["environment"], Outcome.FAILED, reason)
+    return [*merged(said, [unseen], unseen=reason)]
 
 
-def _key(item: Item) -> tuple[str, str]:
-    return item.kind, item.name
-
-
-def _unseen(environment: str, reason: str) -> dict[str, str]:
-    return {"kind": "look", "name": environment, "outcome": "FAILED", "reason": reason}
-
-
-def _cause(environment: str, failed: list[Item]) -> str:
-    lines = [f"{item.kind} {item.name}: {item.reason}" for item in failed[:CAUSE_ITEMS]]
-    return f"{len(failed)} resource(s) of {environment} are left:\n" + "\n".join(lines)
+def _lines(failed: list[Item]) -> list[str]:
+    return [f"{item.kind} {item.name}: {item.reason}" for item in failed]
 
 
 @step

@@ -8,12 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bivouac import errors, lease, naming, pace
+from bivouac import errors, lease, naming
 from bivouac.blueprint import Blueprint
 from bivouac.receipt import Item, Outcome, items_from_json, step_answer
 
 PATIENCE_SECONDS = 1200
-"""After this long a resource that is still going counts as failed, with what it waits for."""
+"""After this long nobody waits for what is still going; the receipt says what it waits for."""
+
+ECS_REMOVES_WITHIN_SECONDS = 60
+"""How long ECS may take to remove its own Cloud Map services before we do (D09)."""
+
+NOT_OURS = "not ours: it carries no tags of this environment"
 
 _PERMANENT = (errors.AccessDeniedError, errors.RefusedByAwsError)
 """What no repetition mends (D17); everything else ends the step and the machine tries it again."""
@@ -21,35 +26,33 @@ _PERMANENT = (errors.AccessDeniedError, errors.RefusedByAwsError)
 
 @dataclass
 class Deletion:
-    """One deleting step's view of the environment and of what it found."""
+    """One deleting step's view of the environment and of what it found.
+
+    A step asks for deletions and waits for none: what it asked for is IN_PROGRESS until the last
+    look finds it gone."""
 
     blueprint: Blueprint
     before: list[Item]
-    wait_seconds: int
+    """What this step said in an earlier round."""
     waited_seconds: float
     """Since the environment was closed."""
     now: list[Item] = field(default_factory=list)
     unseen: str = ""
-    """Why this look did not see everything."""
+    """Why this round did not see everything."""
 
     @classmethod
-    def from_event(
-        cls, blueprint: Blueprint, event: dict[str, Any], now: datetime, wait_seconds: int
-    ) -> Deletion:
+    def from_event(cls, blueprint: Blueprint, event: dict[str, Any], now: datetime) -> Deletion:
         waited = lease.seconds_since(event["closedAt"], now)
-        return cls(blueprint, items_from_json(event["items"]), wait_seconds, waited)
+        return cls(blueprint, items_from_json(event["items"]), waited)
 
     def owned(self, tags: dict[str, str]) -> bool:
         return naming.is_owned(tags, self.blueprint.stack, self.blueprint.environment)
 
     def note(self, kind: str, name: str, outcome: Outcome, reason: str = "") -> None:
-        if outcome is Outcome.IN_PROGRESS and self.waited_seconds > PATIENCE_SECONDS:
-            outcome = Outcome.FAILED
-            reason = f"still there after {PATIENCE_SECONDS // 60} minutes: {reason or 'going'}"
         self.now.append(Item(kind, name, outcome, reason))
 
     def retain(self, kind: str, name: str) -> None:
-        self.note(kind, name, Outcome.RETAINED, "not ours: it carries no tags of this environment")
+        self.note(kind, name, Outcome.RETAINED, NOT_OURS)
 
     @contextmanager
     def attempt(self, kind: str, *names: str) -> Iterator[None]:
@@ -69,6 +72,10 @@ class Deletion:
             self.unseen = str(error)
             self.note(kind, name, Outcome.FAILED, str(error))
 
+    @property
+    def failed(self) -> bool:
+        """Whether something of this round could not be asked for."""
+        return any(item.outcome is Outcome.FAILED for item in self.now)
+
     def answer(self) -> dict[str, Any]:
-        pause = pace.while_it_goes(self.wait_seconds, self.waited_seconds)
-        return step_answer(self.before, self.now, pause, self.unseen)
+        return step_answer(self.before, self.now, self.unseen)

@@ -26,19 +26,20 @@ class InvalidRequestError(BivouacError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
-        listed = "\n".join(self._lines())
+        listed = "\n".join(_bounded(self.problems))
         super().__init__(f"{count} problem{'s' if count != 1 else ''} in the request:\n{listed}")
 
-    def _lines(self) -> Iterator[str]:
-        """One line for each problem, without control characters, as many as a cause can hold."""
-        size = 0
-        for number, problem in enumerate(self.problems):
-            line = "- " + _CONTROL.sub(" ", problem)[:PROBLEM_LIMIT]
-            size += len(json.dumps(line))
-            if size > MESSAGE_LIMIT:
-                yield f"- and {len(self.problems) - number} more"
-                return
-            yield line
+
+def _bounded(texts: Sequence[str]) -> Iterator[str]:
+    """One line for each text, without control characters, as many as a cause can hold."""
+    size = 0
+    for number, text in enumerate(texts):
+        line = "- " + _CONTROL.sub(" ", text)[:PROBLEM_LIMIT]
+        size += len(json.dumps(line))
+        if size > MESSAGE_LIMIT:
+            yield f"- and {len(texts) - number} more"
+            return
+        yield line
 
 
 class ForeignResourceError(BivouacError):
@@ -55,6 +56,16 @@ class EnvironmentNotFoundError(BivouacError):
 
 class NotDeletedError(BivouacError):
     """An earlier deletion left something behind; delete again before creating."""
+
+
+class DeletionIncompleteError(BivouacError):
+    """Something of the environment is left; the receipt is written and the schedule tries again.
+
+    Nobody retries: the execution fails with it."""
+
+    def __init__(self, environment: str, left: Sequence[str]) -> None:
+        listed = "\n".join(_bounded(left))
+        super().__init__(f"{len(left)} resource(s) of {environment} are left:\n{listed}")
 
 
 class NamespaceFailedError(BivouacError):

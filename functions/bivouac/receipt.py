@@ -14,7 +14,7 @@ class Outcome(StrEnum):
     DELETING = "DELETING"
     """AWS finishes it by itself: task definitions stay in DELETE_IN_PROGRESS (T12)."""
     IN_PROGRESS = "IN_PROGRESS"
-    """Asked for, and looked at again."""
+    """Asked for; whether it has gone, the last look tells."""
     RETAINED = "RETAINED"
     """Not ours, or not to be deleted; the reason says which."""
     FAILED = "FAILED"
@@ -75,17 +75,42 @@ def _absent(item: Item, unseen: str) -> Item:
             return item
 
 
-def step_answer(
-    before: Sequence[Item], now: Sequence[Item], wait_seconds: int, unseen: str = ""
-) -> dict[str, Any]:
-    """What a deleting step returns: its items so far, and whether it must look again."""
+def step_answer(before: Sequence[Item], now: Sequence[Item], unseen: str = "") -> dict[str, Any]:
+    """What a deleting step returns: its items so far, and whether something is still going."""
     items = merged(before, now, unseen)
-    waiting = any(item.outcome is Outcome.IN_PROGRESS for item in items)
+    going = any(item.outcome is Outcome.IN_PROGRESS for item in items)
     return {
-        "status": "IN_PROGRESS" if waiting else "DONE",
-        "waitSeconds": wait_seconds,
+        "status": "IN_PROGRESS" if going else "DONE",
         "items": [item.to_json() for item in items],
     }
+
+
+def concluded(said: Sequence[Item], last_look: Sequence[Item]) -> list[Item]:
+    """What became of everything: the steps' word, and what the last look found, which counts more.
+
+    What was asked for and is not found was deleted. What a step failed at and the look does not
+    find has gone all the same, unless the look found something else: it may not show it all."""
+    found = {_key(item): item for item in last_look}
+    clean = not failures(last_look)
+    result = {_key(item): _ended(item, found.get(_key(item)), clean) for item in said}
+    return [*result.values(), *(item for key, item in found.items() if key not in result)]
+
+
+def _key(item: Item) -> tuple[str, str]:
+    return item.kind, item.name
+
+
+def _ended(said: Item, found: Item | None, clean: bool) -> Item:
+    if found is not None and found.outcome is Outcome.FAILED:
+        if said.outcome is Outcome.FAILED:
+            return said
+        reason = ": ".join(part for part in (found.reason, said.reason) if part)
+        return Item(said.kind, said.name, Outcome.FAILED, reason)
+    if said.outcome is Outcome.IN_PROGRESS:
+        return Item(said.kind, said.name, Outcome.DELETED)
+    if said.outcome is Outcome.FAILED and clean:
+        return Item(said.kind, said.name, Outcome.ALREADY_GONE)
+    return said
 
 
 def failures(items: Iterable[Item]) -> list[Item]:

@@ -1,0 +1,238 @@
+"""One look at an environment that is being deleted: what is still there, and what to wait for.
+
+Reads only. ECS tells when tasks stop; that a service is INACTIVE, that its Cloud Map service has
+gone, and what came of a Cloud Map operation nobody tells, so these are looked at again and again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from bivouac import lease, naming
+from bivouac.aws import cloudmap, ecs, loggroups, remains
+from bivouac.aws.observation import Tasks
+from bivouac.blueprint import Blueprint, from_ecs_tags
+from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS, NOT_OURS, PATIENCE_SECONDS
+from bivouac.receipt import Item, Outcome, failures
+from bivouac.record import Record
+from bivouac.waiting import (
+    POLL_SECONDS,
+    STALE_SECONDS,
+    Awaited,
+    Look,
+    Purpose,
+    Sightings,
+    Stage,
+    Wait,
+    counted,
+)
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_servicediscovery import ServiceDiscoveryClient
+
+CLEAN_LOOKS = 2
+"""In a row: a function of a stopped create may have had its last call answered late, and lists are
+eventually consistent."""
+CLEAN_PAUSE_SECONDS = 1.0
+"""Between them."""
+ROUNDS = 3
+"""Rounds of deletion before what is left goes into the receipt as failed (D17)."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class DepartureLook:
+    """Called again and again for one wait; it remembers what need not be asked twice."""
+
+    def __init__(
+        self,
+        record: Record,
+        ecs_client: ECSClient,
+        cloud_map: ServiceDiscoveryClient,
+        logs: Callable[[], CloudWatchLogsClient],
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        self._blueprint = Blueprint.from_json(record.content)
+        self._cluster: str = self._blueprint.cluster["clusterName"]
+        self._ecs = ecs_client
+        self._cloud_map = cloud_map
+        self._logs = logs
+        self._now = now
+        self._inactive_since: datetime | None = None
+        self._operation_ended = False
+        self._clean_looks = 0
+
+    def __call__(self, wait: Wait) -> Look:
+        """The answer is GONE, STILL_THERE when nobody waits any longer, or, of the last wait, LEFT
+        with what is there to be deleted in another round."""
+        waited = lease.seconds_since(wait.context["closedAt"], self._now())
+        match wait.purpose:
+            case Purpose.SERVICES_GONE:
+                seen = self._services(wait)
+            case Purpose.TASKS_GONE:
+                seen = self._tasks(wait)
+            case Purpose.EVERYTHING_GONE:
+                return self._everything(wait, waited)
+            case Purpose.SERVICES:
+                raise ValueError("that nothing is left is not what makes services healthy")
+        if seen.answer is None and waited > PATIENCE_SECONDS:
+            return Look(answer={"status": "STILL_THERE"})
+        return seen
+
+    # --- services ------------------------------------------------------------------------------
+
+    def _services(self, wait: Wait) -> Look:
+        if self._inactive_since is None:
+            names = wait.context["names"]
+            left = remains.services(self._ecs, self._cluster, names) if names else {}
+            if left:
+                return _draining(wait, left)
+            self._inactive_since = self._now()
+        if wait.context["names"] and self._endpoints_stay(wait.context["namespaceId"]):
+            return Look(again_after=POLL_SECONDS)
+        return Look(answer={"status": "GONE"})
+
+    def _endpoints_stay(self, namespace_id: str | None) -> bool:
+        """ECS removes the Cloud Map services a while after their services, and until then the
+        namespace cannot be deleted (D09, N11)."""
+        waited = (self._now() - (self._inactive_since or self._now())).total_seconds()
+        if namespace_id is None or waited > ECS_REMOVES_WITHIN_SECONDS:
+            return False
+        planned = {
+            endpoint.discovery_name
+            for service in self._blueprint.services
+            for endpoint in service.endpoints
+        }
+        there = cloudmap.list_services(self._cloud_map, namespace_id)
+        return any(service["Name"] in planned for service in there)
+
+    # --- tasks and the namespace's operation ---------------------------------------------------
+
+    def _tasks(self, wait: Wait) -> Look:
+        if self._operation_runs(wait.context["operationId"]):
+            return Look(again_after=POLL_SECONDS)
+        stopping = remains.stopping_tasks(self._ecs, self._cluster)
+        if not stopping:
+            return Look(answer={"status": "GONE"})
+        awaited = Awaited(
+            {service: len(tasks) for service, tasks in stopping.items()},
+            (frozenset(stopping),),
+            counted(wait.purpose, wait.sightings),
+        )
+        lags = _lags(wait.sightings, stopping)
+        return Look(again_after=STALE_SECONDS if lags else None, awaited=awaited)
+
+    def _operation_runs(self, operation_id: str | None) -> bool:
+        """What came of it is seen by looking whether the namespace is there (N05, N14)."""
+        if operation_id and not self._operation_ended:
+            operation = cloudmap.get_operation(self._cloud_map, operation_id)
+            if operation is not None and operation["Status"] not in ("SUCCESS", "FAIL"):
+                return True
+        self._operation_ended = True
+        return False
+
+    # --- everything ----------------------------------------------------------------------------
+
+    def _everything(self, wait: Wait, waited: float) -> Look:
+        found = list(self._found(wait.context["thorough"]))
+        left = failures(found)
+        if not left:
+            self._clean_looks += 1
+            if self._clean_looks < CLEAN_LOOKS:
+                return Look(again_after=CLEAN_PAUSE_SECONDS)
+            return _concluded("GONE", wait, found)
+        self._clean_looks = 0
+        if waited < ECS_REMOVES_WITHIN_SECONDS and self._ecs_still_removes():
+            return Look(again_after=POLL_SECONDS)
+        last = wait.context["rounds"] + 1 >= ROUNDS or waited > PATIENCE_SECONDS
+        return _concluded("STILL_THERE" if last else "LEFT", wait, found)
+
+    def _found(self, thorough: bool) -> Iterator[Item]:
+        yield from self._in_cluster()
+        yield from self._task_definitions(thorough)
+        namespace = cloudmap.find_namespace(self._cloud_map, self._blueprint.namespace)
+        if namespace:
+            tags = cloudmap.tags_of(self._cloud_map, namespace.arn)
+            yield self._seen("namespace", namespace.name, tags)
+        logs = self._logs()
+        prefix = naming.log_group_prefix(self._blueprint.stack, self._blueprint.environment)
+        for group in loggroups.find(logs, prefix).values():
+            yield self._seen("log group", group.name, loggroups.tags_of(logs, group.arn))
+
+    def _in_cluster(self) -> Iterator[Item]:
+        cluster = ecs.describe_cluster(self._ecs, self._cluster)
+        if cluster is None:
+            return
+        tags = from_ecs_tags(cluster.get("tags"))
+        yield self._seen("cluster", self._cluster, tags)
+        planned = [service.service_name for service in self._blueprint.services]
+        listed = remains.listed_services(self._ecs, self._cluster)
+        services = remains.services(self._ecs, self._cluster, [*planned, *listed])
+        for name, service in services.items():
+            yield self._seen("service", name, from_ecs_tags(service.get("tags")))
+        if self._owned(tags):
+            for task in ecs.list_tasks(self._ecs, self._cluster, "RUNNING"):
+                yield self._seen("stray task", task, tags)
+
+    def _task_definitions(self, thorough: bool) -> Iterator[Item]:
+        """Without `thorough`, what is INACTIVE is known to be deleted already (T12)."""
+        prefix = naming.family_prefix(self._blueprint.stack, self._blueprint.environment)
+        for family in ecs.families(self._ecs, prefix, "ALL" if thorough else "ACTIVE"):
+            for arn in ecs.revisions(self._ecs, family, "ACTIVE"):
+                _, tags = ecs.describe_task_definition(self._ecs, arn)
+                yield self._seen("task definition", arn.rpartition("/")[2], tags)
+            for arn in ecs.revisions(self._ecs, family, "INACTIVE") if thorough else ():
+                _, tags = ecs.describe_task_definition(self._ecs, arn)
+                if self._owned(tags):
+                    yield self._seen("task definition", arn.rpartition("/")[2], tags)
+
+    def _ecs_still_removes(self) -> bool:
+        namespace = cloudmap.find_namespace(self._cloud_map, self._blueprint.namespace)
+        return bool(namespace and cloudmap.list_services(self._cloud_map, namespace.id))
+
+    def _seen(self, kind: str, name: str, tags: Mapping[str, str]) -> Item:
+        if self._owned(tags):
+            return Item(kind, name, Outcome.FAILED, "still there at the last look")
+        return Item(kind, name, Outcome.RETAINED, NOT_OURS)
+
+    def _owned(self, tags: Mapping[str, str]) -> bool:
+        return naming.is_owned(tags, self._blueprint.stack, self._blueprint.environment)
+
+
+def _draining(wait: Wait, left: Mapping[str, Mapping[str, Any]]) -> Look:
+    """A service is INACTIVE once all its tasks are at least STOPPING (DeleteService).
+
+    After the first events the counts may be older than they are, so nothing is left to events."""
+    tasks = {
+        name: service["runningCount"] + service["pendingCount"] for name, service in left.items()
+    }
+    still = {name: count for name, count in tasks.items() if count}
+    known = counted(wait.purpose, wait.sightings)
+    awaited = Awaited(still, (frozenset(still),) if still else (), known)
+    return Look(again_after=None if still and not known else POLL_SECONDS, awaited=awaited)
+
+
+def _lags(sightings: Sightings, stopping: Tasks) -> bool:
+    """Whether what was read is older than what an event said."""
+    return any(
+        sighting.stage is Stage.STOPPED
+        for tasks in stopping.values()
+        for task in tasks
+        if (sighting := sightings.get(task["taskArn"].rpartition("/")[2]))
+    )
+
+
+def _concluded(status: str, wait: Wait, found: list[Item]) -> Look:
+    return Look(
+        answer={
+            "status": status,
+            "rounds": wait.context["rounds"] + 1,
+            "items": [item.to_json() for item in found],
+        }
+    )
