@@ -61,8 +61,8 @@ _one_at_a_time = threading.Lock()
 class LocalCloud:
     """AWS on this machine, from construction until `close`; also a context manager.
 
-    `port` 0 is any free one. Wait states, retries and function time-outs that nothing comes of
-    last `wait_scale` times as long as they say. `observe` is told of every AWS call, in the
+    `port` 0 is any free one. Wait states, retries, pauses in functions and time-outs of what waits
+    for a token last `wait_scale` times as long as they say. `observe` is told of every AWS call, in the
     thread that answers it. Without a `clock` it is the system's; a test gives one that it moves.
     Raises PortTakenError."""
 
@@ -112,6 +112,9 @@ class LocalCloud:
         locks.share(self.control_plane.lock, "ecs", "servicediscovery", "ec2", "logs", "iam")
         self.credentials = Credentials()
         self.guard = Guard(self.control_plane, self.credentials)
+        self.control_plane.ecs.secrets.refusal = lambda role_arn, action, resource: (
+            self.guard.refusal(role_arn, Access(action, resource))
+        )
         self._clients = Clients(self.endpoint_url, self.account.region, self.credentials)
         on_close(self._clients.close)
         self.workers = Workers(

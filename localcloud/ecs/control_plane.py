@@ -12,6 +12,7 @@ from localcloud.ecs.read_lag import ReadLag
 from localcloud.ecs.resource_tags import ResourceTags
 from localcloud.ecs.runtime_calls import RuntimeCalls
 from localcloud.ecs.scheduler import ServiceScheduler
+from localcloud.ecs.secret_delivery import SecretDelivery
 from localcloud.ecs.service_connect import ServiceConnectPlane
 from localcloud.ecs.services import Services
 from localcloud.ecs.task_definitions import TaskDefinitions
@@ -39,8 +40,11 @@ class Ecs:
         self.obstacles = Obstacles(clock.lock)
         connect = ServiceConnectPlane(cloudmap, calls, self.obstacles)
         logs = LogDelivery(account)
+        self.secrets = SecretDelivery(account)
         told, obstacles = self.announcements, self.obstacles
-        lives = TaskLives(clock, timings, network, connect, logs, calls, told, obstacles)
+        lives = TaskLives(
+            clock, timings, network, connect, logs, self.secrets, calls, told, obstacles
+        )
         self.scheduler = ServiceScheduler(account, clock, timings, connect, lives, told, obstacles)
         self.clusters = Clusters(account, clock, timings, connect)
         self.task_definitions = TaskDefinitions(

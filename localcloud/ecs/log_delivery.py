@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,12 +11,15 @@ from moto.logs.models import logs_backends
 from localcloud.account import Account
 from localcloud.tasks.runtime import LogTarget
 
-MISSING_GROUP = (
-    "ResourceInitializationError: failed to validate logger args: create stream has been retried "
-    "1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified "
-    "log group does not exist."
-)
-"""The stopped reason of a task whose log group is missing (H09)."""
+
+def missing_group() -> str:
+    """The stopped reason of a task whose log group is missing (H09); RequestID is always new."""
+    return (
+        "ResourceInitializationError: failed to validate logger args: create stream has been "
+        "retried 1 times: failed to create Cloudwatch log stream: operation error CloudWatch "
+        f"Logs: CreateLogStream, https response error StatusCode: 400, RequestID: {uuid.uuid4()}, "
+        "ResourceNotFoundException: The specified log group does not exist. : exit status 1"
+    )
 
 
 def log_target(

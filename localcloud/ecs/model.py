@@ -219,7 +219,8 @@ class ContainerState:
     health: Health = "UNKNOWN"
     exit_code: int | None = None
     reason: str | None = None
-    runtime_id: str | None = None
+    secrets: dict[str, str] = field(default_factory=dict)
+    """Values by the name of their environment variable."""
     log: LogTarget | None = None
 
 

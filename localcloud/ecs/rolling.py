@@ -46,11 +46,20 @@ def bounds(desired: int, configuration: Mapping[str, Any]) -> Bounds:
 
 
 def plan(
-    desired: int, limits: Bounds, new: Sequence[SomeTask], old: Sequence[SomeTask]
+    desired: int,
+    limits: Bounds,
+    new: Sequence[SomeTask],
+    old: Sequence[SomeTask],
+    *,
+    launching: bool = True,
 ) -> Plan[SomeTask]:
-    """What to do about the live tasks of the primary deployment and of those before it."""
+    """What to do about the live tasks of the primary deployment and of those before it.
+
+    `launching`: false where the primary one has failed and starts no more tasks, so that nothing
+    makes room for them (H02).
+    """
     surplus = _idle_first(new)[: max(0, len(new) - desired)]
-    missing = max(0, desired - len(new))
+    missing = max(0, desired - len(new)) if launching else 0
     room = max(0, limits.most - len(new) - len(old))
     start = min(missing, room)
     leaving = _leaving(desired, limits, new, old, make_room=missing if room == 0 else 0)

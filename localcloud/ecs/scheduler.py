@@ -117,6 +117,7 @@ class ServiceScheduler:
             bounds(service.desired_count, service.deployment_configuration),
             new=[task for task in live if task.deployment is service.primary],
             old=[task for task in live if task.deployment is not service.primary],
+            launching=service.primary.rollout_state != "FAILED",
         )
         if decided.stop:
             self._stop(service, decided.stop)
@@ -129,8 +130,6 @@ class ServiceScheduler:
 
     def _start(self, service: Service, count: int) -> None:
         deployment = service.primary
-        if deployment.rollout_state == "FAILED":
-            return
         wait = deployment.starts_not_before - self._clock.now()
         if wait > 0:
             self._wake(service, deployment, wait)

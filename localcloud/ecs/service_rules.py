@@ -142,19 +142,29 @@ def check_service_connect(
 
 
 def check_ports_unchanged(
-    old: TaskDefinition, new: TaskDefinition, port_names: Sequence[str]
+    service_arn: str, old: TaskDefinition, new: TaskDefinition, port_names: Sequence[str]
 ) -> None:
-    """The protocol of a Service Connect port cannot change while its service lives (T14)."""
+    """The protocol of a Service Connect port cannot change while its service lives (T14).
+
+    The text is the one quoted in aws/containers-roadmap#2378; the error's code is assumed.
+    """
     for port_name in port_names:
         before, after = old.port_mapping(port_name), new.port_mapping(port_name)
         if before is None or after is None:
             continue
-        for member in ("protocol", "appProtocol"):
-            if before.get(member) != after.get(member):
-                raise errors.invalid_parameter(
-                    f"{member} of port {port_name} cannot be changed from {before.get(member)} to "
-                    f"{after.get(member)}: delete the service and create it again."
-                )
+        previous, current = (_stable_configuration(item, service_arn) for item in (before, after))
+        if previous != current:
+            raise errors.invalid_parameter(
+                "The following config cannot be changed for a SC service. "
+                f"Previous config: {previous}, current config: {current}"
+            )
+
+
+def _stable_configuration(mapping: Mapping[str, Any], service_arn: str) -> str:
+    return (
+        f"ScServiceStableConfig(applicationProtocol={mapping.get('appProtocol', 'null')}, "
+        f"transportProtocol={mapping.get('protocol', 'tcp')}, ecsServiceArn={service_arn})"
+    )
 
 
 def _check_connect_service(service: Request, definition: TaskDefinition) -> None:

@@ -103,7 +103,9 @@ class Services:
             connect = self._completed_connect(effective, cluster, definition, service)
         if before.connect is not None:
             ports = [endpoint.ingress.port_name for endpoint in before.connect.endpoints]
-            service_rules.check_ports_unchanged(before.task_definition, definition, ports)
+            service_rules.check_ports_unchanged(
+                service.arn, before.task_definition, definition, ports
+            )
         configuration = service.deployment_configuration
         service.deployment_configuration = _deployment_configuration(request, configuration)
         service.desired_count = request.get("desiredCount", service.desired_count)

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from localcloud.ecs.announcements import Announcements
-from localcloud.ecs.log_delivery import MISSING_GROUP, LogDelivery, log_target
+from localcloud.ecs.log_delivery import LogDelivery, log_target, missing_group
 from localcloud.ecs.model import ContainerState, Health, StopCode, Task, TaskStatus
 from localcloud.ecs.obstacles import Obstacles
 from localcloud.ecs.runtime_calls import RuntimeCalls
+from localcloud.ecs.secret_delivery import SecretDelivery, SecretError
 from localcloud.ecs.service_connect import ServiceConnectPlane
 from localcloud.guarded_clock import GuardedClock
 from localcloud.network import Network
@@ -48,6 +49,7 @@ class TaskLives:
         network: Network,
         connect: ServiceConnectPlane,
         logs: LogDelivery,
+        secrets: SecretDelivery,
         runtime_calls: RuntimeCalls,
         announcements: Announcements,
         obstacles: Obstacles,
@@ -57,6 +59,7 @@ class TaskLives:
         self._network = network
         self._connect = connect
         self._logs = logs
+        self._secrets = secrets
         self._runtime = runtime_calls
         self._announcements = announcements
         self._obstacles = obstacles
@@ -173,8 +176,13 @@ class TaskLives:
         )
         task.connectivity_at = task.pull_started_at = self._clock.now()
         self._become(task, "PENDING")
+        try:
+            self._secrets.deliver(task)
+        except SecretError as error:
+            self.stop(task, "TaskFailedToStart", str(error))
+            return
         if not self._open_logs(task):
-            self.stop(task, "TaskFailedToStart", MISSING_GROUP)
+            self.stop(task, "TaskFailedToStart", missing_group())
             return
         self._clock.call_later(self._timings.pull, lambda: self._hand_to_runtime(task))
 
@@ -303,7 +311,10 @@ def _container(state: ContainerState, timings: Timings) -> runtime.Container:
         image=state.image,
         command=tuple(definition.get("command", ())),
         entry_point=tuple(definition.get("entryPoint", ())),
-        environment={item["name"]: item["value"] for item in definition.get("environment", ())},
+        environment={
+            **{item["name"]: item["value"] for item in definition.get("environment", ())},
+            **state.secrets,
+        },
         ports=tuple(
             mapping["containerPort"]
             for mapping in definition["portMappings"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.tasks.scripted import pull_failed, runs
+from localcloud.tasks.scripted import never_starts, pull_failed, runs
 from localcloud.timings import TEST
 from tests.localcloud.strict_cloud import Cloud, connected, web_container
 
@@ -110,6 +110,56 @@ def test_a_deployment_makes_room_within_its_percentages(cloud: Cloud) -> None:
         live.append(len(cloud.tasks()))
     assert (min(running), max(live)) == (1, 2)
     assert deployments(cloud) == [("PRIMARY", 2)]
+
+
+class TestUpdateDuringUpdate:
+    """Only the newest deployment starts tasks, whatever those before it have come to."""
+
+    def test_what_the_one_between_has_not_brought_up_is_stopped(self, cloud: Cloud) -> None:
+        cloud.running_web(desiredCount=2)
+        cloud.runtime.script("registry/web:2", never_starts())
+        cloud.task_definition(containerDefinitions=[web_container(image="registry/web:2")])
+        update(cloud, taskDefinition="web")
+        cloud.wait(1)
+        assert deployments(cloud) == [("PRIMARY", 0), ("ACTIVE", 2)]
+        cloud.task_definition(containerDefinitions=[web_container(image="registry/web:3")])
+        update(cloud, taskDefinition="web")
+        assert len(deployments(cloud)) == 3
+        cloud.wait()
+        assert deployments(cloud) == [("PRIMARY", 2)]
+        started = [task.containers[0].image for task in cloud.runtime.handed_over]
+        assert started == [f"registry/web:{n}" for n in (1, 1, 2, 2, 3, 3)]
+
+    def test_none_of_the_replaced_ones_starts_a_task_again(self, cloud: Cloud) -> None:
+        """D07: a task of an old deployment that ends is replaced by one of the newest."""
+        cloud.running_web(desiredCount=2)
+        old = cloud.tasks()[0]["taskArn"]
+        cloud.runtime.script("registry/web:2", runs(after=2))
+        cloud.task_definition(containerDefinitions=[web_container(image="registry/web:2")])
+        update(cloud, taskDefinition="web")
+        cloud.wait(1)
+        cloud.ecs.stop_task(cluster="shop", task=old)
+        cloud.wait(1)
+        live = [task["taskDefinitionArn"][-5:] for task in cloud.tasks()]
+        assert sorted(live) == ["web:1", "web:2", "web:2"]
+
+    @pytest.mark.parametrize(
+        ("most", "least"), [(200, 100), (150, 50), (100, 50), (200, 0)], ids=str
+    )
+    def test_the_percentages_hold_through_all_of_it(
+        self, cloud: Cloud, most: int, least: int
+    ) -> None:
+        percents = {"minimumHealthyPercent": least, "maximumPercent": most}
+        cloud.running_web(desiredCount=4, deploymentConfiguration=percents)
+        for step in range(120):
+            if step % 13 == 0 and step < 60:
+                update(cloud, forceNewDeployment=True)
+            cloud.wait(0.01)
+            live = len(cloud.tasks())
+            assert live <= 4 * most / 100
+            assert cloud.described()["runningCount"] >= 4 * least / 100
+        cloud.wait()
+        assert deployments(cloud) == [("PRIMARY", 4)]
 
 
 def test_percentages_that_leave_no_room_are_said_so(cloud: Cloud) -> None:

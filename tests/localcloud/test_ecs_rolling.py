@@ -53,6 +53,12 @@ def test_what_is_started_and_stopped(
     assert (decided.start, len(decided.stop), decided.blocked) == (start, stop, blocked)
 
 
+def test_a_failed_deployment_makes_no_room_for_tasks_it_will_not_start() -> None:
+    """H02."""
+    decided = plan(2, Bounds(2, 1), new=[], old=tasks(2), launching=False)
+    assert (decided.start, decided.stop, decided.blocked) == (0, (), False)
+
+
 def test_tasks_that_do_not_serve_are_stopped_first() -> None:
     decided = plan(1, Bounds(2, 1), new=tasks(1, 1), old=[])
     assert decided.stop == (FakeTask(False),)

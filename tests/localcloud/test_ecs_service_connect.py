@@ -257,14 +257,32 @@ def test_a_client_resolves_only_what_existed_when_its_deployment_began(
 
 def test_a_port_keeps_its_protocol_while_its_service_lives(cloud: Cloud, namespace: str) -> None:
     """T14."""
-    cloud.service(serviceConnectConfiguration=connected(namespace))
+    arn = cloud.service(serviceConnectConfiguration=connected(namespace))["serviceArn"]
     grpc = web_container(
         portMappings=[{"name": "http", "containerPort": 8080, "appProtocol": "grpc"}]
     )
     changed = cloud.task_definition(containerDefinitions=[grpc])
     with refused("InvalidParameterException") as error:
         cloud.ecs.update_service(cluster="shop", service="web", taskDefinition=changed)
-    assert "appProtocol" in error.message
+    assert error.message == (
+        "The following config cannot be changed for a SC service. Previous config: "
+        f"ScServiceStableConfig(applicationProtocol=http, transportProtocol=tcp, "
+        f"ecsServiceArn={arn}), current config: "
+        f"ScServiceStableConfig(applicationProtocol=grpc, transportProtocol=tcp, "
+        f"ecsServiceArn={arn})"
+    )
+
+
+def test_another_port_number_keeps_the_protocol(cloud: Cloud, namespace: str) -> None:
+    """T14: only the protocols are held."""
+    cloud.service(serviceConnectConfiguration=connected(namespace))
+    moved = web_container(
+        portMappings=[{"name": "http", "containerPort": 9090, "appProtocol": "http"}]
+    )
+    changed = cloud.task_definition(containerDefinitions=[moved])
+    cloud.ecs.update_service(cluster="shop", service="web", taskDefinition=changed)
+    cloud.wait()
+    assert cloud.described()["deployments"][0]["rolloutState"] == "COMPLETED"
 
 
 def test_services_are_found_by_their_namespace(cloud: Cloud, namespace: str) -> None:
