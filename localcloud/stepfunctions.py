@@ -42,11 +42,15 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
     StatesErrorNameType,
 )
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import Timeout
 from moto.stepfunctions.parser.asl.component.state import state as moto_state
 from moto.stepfunctions.parser.asl.component.state.choice.comparison.operator.implementations.is_operator import (  # noqa: E501
     IsTimestamp,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.resource import (
+    ResourceCondition,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
     StateTaskService,
 )
@@ -321,7 +325,8 @@ class Machines:
 
 @contextmanager
 def machines_run(integrations: Integrations, wait_scale: float = 1.0) -> Iterator[Machines]:
-    """While entered, moto executes state machines; Wait states and retries last `wait_scale`."""
+    """While entered, moto executes state machines; Wait states, retries and the time-outs of tasks
+    that wait for a token last `wait_scale` times as long."""
     machines = Machines()
 
     def note_change(execution: Execution) -> None:
@@ -359,6 +364,11 @@ def machines_run(integrations: Integrations, wait_scale: float = 1.0) -> Iterato
         patch(moto_state, "datetime", _IsoTexts)
         patch(IsTimestamp, "string_to_timestamp", staticmethod(_timestamp))
         patch(WaitFunction, "_wait_interval", _wait_interval_of(wait_scale))
+        patch(
+            StateTaskService,
+            "from_state_props",
+            _from_state_props_of(StateTaskService.from_state_props, wait_scale),
+        )
         patch(retrier_decl, "time", SimpleNamespace(sleep=sleep))
         patch(
             lambda_eval_utils,
@@ -421,6 +431,30 @@ def _wait_interval_of(wait_scale: float) -> Callable[..., None]:
             env.program_state_event.wait(min(remaining, STOP_NOTICED_WITHIN))
 
     return _wait_interval
+
+
+class _ScaledTimeout(Timeout):
+    """Of a task that waits for its token: nothing runs meanwhile that would need its real time."""
+
+    def __init__(self, timeout: Timeout, scale: float) -> None:
+        super().__init__()
+        self._timeout = timeout
+        self._scale = scale
+
+    def is_default_value(self) -> bool:
+        return bool(self._timeout.is_default_value())
+
+    def _eval_seconds(self, env: Environment) -> float:
+        return float(self._timeout._eval_seconds(env)) * self._scale
+
+
+def _from_state_props_of(original: Callable[..., None], scale: float) -> Callable[..., None]:
+    def from_state_props(self: StateTaskService, state_props: Any) -> None:
+        original(self, state_props)
+        if self.resource.condition == ResourceCondition.WaitForTaskToken:
+            self.timeout = _ScaledTimeout(self.timeout, scale)
+
+    return from_state_props
 
 
 def _set_error_of(original: Callable[..., None]) -> Callable[..., None]:

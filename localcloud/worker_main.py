@@ -86,10 +86,9 @@ class TaskConnection(socket.socket):
 class Network:
     """What this function can reach, as the local cloud's security groups and addresses have it."""
 
-    def __init__(self, channel: Channel, endpoint: tuple[str, int], wait_scale: float) -> None:
+    def __init__(self, channel: Channel, endpoint: tuple[str, int]) -> None:
         self._channel = channel
         self._endpoint = endpoint
-        self._wait_scale = wait_scale
         self._connect_for_real = socket.create_connection
 
     def install(self) -> None:
@@ -115,7 +114,7 @@ class Network:
                 raise ConnectionRefusedError(111, "Connection refused")
             case "timed_out":
                 waited = TCP_CONNECT_TIMEOUT if seconds is None else seconds
-                time.sleep(waited * self._wait_scale)
+                time.sleep(waited)
                 raise TimeoutError("timed out")
             case "unknown_host":
                 raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -248,6 +247,16 @@ def receive_invocations(channel: Channel, invoked: Callable[[dict[str, Any]], No
             invoked(message["invoke"])
 
 
+def scale_sleeping(wait_scale: float) -> None:
+    """A function that waits between two looks waits as long as a Wait state would."""
+    sleep_for_real = time.sleep
+
+    def sleep(seconds: float) -> None:
+        sleep_for_real(seconds * wait_scale)
+
+    time.sleep = sleep  # type: ignore[assignment]
+
+
 def main() -> None:
     connection, lifeline, settings = sys.argv[1:4]
     options = json.loads(settings)
@@ -257,7 +266,8 @@ def main() -> None:
     # Both outputs are one log: lines stay in the order in which they were written.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     channel = Channel(socket.socket(fileno=int(connection)))
-    Network(channel, tuple(options["endpoint"]), options["wait_scale"]).install()
+    Network(channel, tuple(options["endpoint"])).install()
+    scale_sleeping(options["wait_scale"])
 
     invocations: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
 

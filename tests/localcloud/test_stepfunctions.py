@@ -504,7 +504,8 @@ class TestTaskTokens:
     def test_an_answer_after_the_time_out_is_too_late(
         self, cloud: LocalCloud, sfn: Any, queue_url: str
     ) -> None:
-        arn, token = self.waiting(cloud, queue_url, TimeoutSeconds=1)
+        """100 seconds last as long as the scale says, as in a Wait state."""
+        arn, token = self.waiting(cloud, queue_url, TimeoutSeconds=100)
         assert ended(sfn, arn)["error"] == "States.Timeout"
         with pytest.raises(sfn.exceptions.TaskTimedOut):
             sfn.send_task_success(taskToken=token, output="{}")

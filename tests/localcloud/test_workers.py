@@ -287,6 +287,12 @@ class TestNetwork:
         assert answer["error"] == "TimeoutError"
         assert 0.3 <= answer["waited"] < 10
 
+    def test_a_pause_between_two_looks_is_scaled(self, cloud: Cloud) -> None:
+        outcome = cloud.workers.invoke(
+            cloud.function("surroundings.pauses").name, json.dumps({"seconds": 100})
+        )
+        assert 1 <= json.loads(outcome.payload) < 30
+
     def test_only_tasks_resolve_service_connect_names(self, cloud: Cloud) -> None:
         """P01."""
         cloud.routes["web", 80] = Route("unknown_host")

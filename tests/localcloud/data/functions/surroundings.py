@@ -43,3 +43,9 @@ def get(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"error": kind, "waited": waited}
     finally:
         connection.close()
+
+
+def pauses(event: dict[str, float], context: Any) -> float:
+    began = time.monotonic()
+    time.sleep(event["seconds"])
+    return time.monotonic() - began
