@@ -64,7 +64,7 @@ def open_environment(
             expires_at=lease.timestamp(ends),
             settle=settle,
         )
-        records.take(taken, record, forget=("failure", "proof", "receipt"))
+        records.take(taken, record, forget=_outdated(record))
         if decision.stop:
             executions.stop(stepfunctions, decision.stop, f"superseded by {execution}")
     elif record:
@@ -90,6 +90,13 @@ def open_environment(
         "deadline": lease.timestamp(now + timedelta(seconds=blueprint.ready_seconds)),
         "expiresAt": lease.timestamp(ends),
     }
+
+
+def _outdated(record: Record | None) -> tuple[str, ...]:
+    """What earlier executions found that does not hold for this one; after a complete deletion
+    nothing that was made or proven before exists any more."""
+    deleted = record is not None and record.status is Status.DELETED
+    return ("failure", "proof", "receipt", *(("edges", "taskDefinitions") if deleted else ()))
 
 
 def _keep_the_namespace(record: Record | None, blueprint: Blueprint) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bivouac.aws.faults import translated
-from bivouac.waiting import Awaited, Purpose, Signal, Sighting, Wait
+from bivouac.waiting import Awaited, Purpose, Sighting, Signal, Wait
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
