@@ -92,7 +92,26 @@ class Machine:
 
     @property
     def lambda_tasks(self) -> list[State]:
+        """Those that go on with what the function answers."""
         return [state for state in self.tasks if function_of(state)]
+
+    @property
+    def waiting_tasks(self) -> list[State]:
+        """Those that go on once somebody sends their token."""
+        return [
+            state
+            for state in self.tasks
+            if str(state.body["Resource"]).endswith(":lambda:invoke.waitForTaskToken")
+        ]
+
+    @property
+    def called(self) -> set[str]:
+        """The logical ids of every function that it calls."""
+        names = {function_of(state) or "" for state in self.lambda_tasks}
+        return names | {
+            str(state.body["Parameters"]["FunctionName"]).removeprefix("${").removesuffix("Arn}")
+            for state in self.waiting_tasks
+        }
 
     def state(self, name: str) -> State:
         return next(state for state in self.states if state.name == name)

@@ -35,7 +35,11 @@ def all_statements() -> list[Statement]:
 def statements_of_function(name: str) -> list[Statement]:
     found: list[Statement] = []
     for policy in functions()[name].get("Policies", ()):
-        found += _statements(name, policy["Statement"])
+        if "Ref" in policy:
+            shared = TEMPLATE["Resources"][policy["Ref"]]["Properties"]
+            found += _statements(name, shared["PolicyDocument"]["Statement"])
+        else:
+            found += _statements(name, policy["Statement"])
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bivouac import errors
+from bivouac.aws.watching import LONGEST_WATCH
 from tests.template.declared import (
     GLOBAL_FUNCTION,
     MACHINES,
@@ -39,6 +40,9 @@ EVERY_STEP = {
     "JitterStrategy": "FULL",
 }
 """The one way in which a function is tried again (W11, W12)."""
+
+LOOKING = ("WaitForChangeFunction", "ResumeExecutionFunction")
+"""They change nothing but the token of their own wait, and may look for as long as Lambda lets."""
 
 EACH = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES.keys())
 
@@ -97,12 +101,23 @@ class TestFaults:
         """W13."""
         assert machine.definition["TimeoutSeconds"] > 0
         for task in machine.tasks:
-            assert task.body["TimeoutSeconds"] > 0, task.name
+            assert task.body.get("TimeoutSeconds", 0) > 0 or "TimeoutSecondsPath" in task.body
 
     def test_every_function_is_tried_again_in_the_same_way(self, machine: Machine) -> None:
         """W11, W12."""
         for task in machine.lambda_tasks:
             assert task.body["Retry"][0] == EVERY_STEP, task.name
+
+    def test_a_wait_that_nothing_ends_is_looked_at_again(self, machine: Machine) -> None:
+        """The safety poll: a time-out is caught, not tried again as it was."""
+        again = [name for name in EVERY_STEP["ErrorEquals"] if name != "States.Timeout"]
+        assert machine.waiting_tasks
+        for task in machine.waiting_tasks:
+            assert task.body["Retry"] == [{**EVERY_STEP, "ErrorEquals": again}], task.name
+            catcher = task.caught[0]
+            assert catcher["ErrorEquals"] == ["States.Timeout"], task.name
+            states = {state.name: state for state in machine.scopes[0].states}
+            assert task.name in reachable([catcher["Next"]], states)
 
     def test_what_calls_aws_itself_is_tried_again_too(self, machine: Machine) -> None:
         for task in machine.tasks:
@@ -133,7 +148,12 @@ class TestFaults:
 class TestFailureStaysFailure:
     def test_no_path_from_a_caught_error_of_create_ends_in_success(self) -> None:
         states = MACHINES["create_environment"].top
-        caught = {each["Next"] for state in states.values() for each in state.caught}
+        caught = {
+            each["Next"]
+            for state in states.values()
+            for each in state.caught
+            if each["ErrorEquals"] != ["States.Timeout"]
+        }
         outcomes = {states[name].kind for name in reachable(caught, states)}
         assert "Fail" in outcomes
         assert "Succeed" not in outcomes
@@ -144,15 +164,15 @@ class TestFailureStaysFailure:
         assert "Succeed" not in outcomes
 
     def test_delete_succeeds_only_where_the_receipt_says_complete(self) -> None:
+        """Write receipt fails where anything is left, and nothing succeeds without it."""
         states = MACHINES["delete_environment"].top
-        question = states["Is everything gone?"]
-        (complete,) = question.body["Choices"]
-        assert (complete["Variable"], complete["BooleanEquals"]) == ("$.complete", True)
-        assert states[question.body["Default"]].kind == "Fail"
-        caught = {each["Next"] for state in states.values() for each in state.caught}
-        unasked = {name: state for name, state in states.items() if name != question.name}
-        outcomes = {states[name].kind for name in reachable(caught, unasked)}
-        assert "Succeed" not in outcomes
+        receipt = states["Write receipt"]
+        assert states[receipt.body["Next"]].kind == "Succeed"
+        after = reachable([each["Next"] for each in receipt.caught], states)
+        assert "Succeed" not in {states[name].kind for name in after}
+        unwritten = {name: state for name, state in states.items() if name != receipt.name}
+        deleting = reachable(["Delete services"], unwritten)
+        assert "Succeed" not in {states[name].kind for name in deleting}
 
     @EACH
     def test_every_failure_says_what_and_why(self, machine: Machine) -> None:
@@ -170,10 +190,16 @@ class TestTimes:
             function = declared[function_of(task) or ""]
             assert function["Timeout"] < task.body["TimeoutSeconds"], task.name
 
+    def test_who_looks_stops_looking_before_lambda_ends_it(self) -> None:
+        for name in LOOKING:
+            assert LONGEST_WATCH.total_seconds() + 30 <= functions()[name]["Timeout"]
+
     def test_a_stopped_execution_is_waited_out_as_long_as_its_last_function_may_run(self) -> None:
         """W13: StopExecution does not stop the function that it called."""
         changing: list[Any] = [
-            properties["Timeout"] for properties in functions().values() if "Policies" in properties
+            properties["Timeout"]
+            for name, properties in functions().items()
+            if "Policies" in properties and name not in LOOKING
         ]
         settle = GLOBAL_FUNCTION["Environment"]["Variables"]["SETTLE_SECONDS"]
         assert int(settle) == max(changing)

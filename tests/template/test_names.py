@@ -57,9 +57,24 @@ class TestFunctions:
         handlers = {properties["Handler"] for properties in functions().values()}
         assert handlers == {f"{module}.handler" for module in MODULES}
 
-    def test_every_function_is_called_by_a_state_machine(self) -> None:
-        called = {function_of(state) for each in MACHINES.values() for state in each.lambda_tasks}
-        assert called == set(functions())
+    def test_every_function_is_called_by_a_state_machine_or_by_events(self) -> None:
+        called = {name for each in MACHINES.values() for name in each.called}
+        listening = {name for name, properties in functions().items() if "Events" in properties}
+        assert called | listening == set(functions())
+        assert not called & listening
+
+    def test_every_function_has_tests_of_its_name(self) -> None:
+        for module in MODULES:
+            assert (PROJECT / "tests" / "functional" / f"test_{module}.py").is_file(), module
+
+    def test_there_is_one_waiting_place(self) -> None:
+        """Whatever a machine waits for, one function keeps the token, and one is told of events."""
+        waiting = [state for each in MACHINES.values() for state in each.waiting_tasks]
+        assert {state.body["Parameters"]["FunctionName"] for state in waiting} == {
+            "${WaitForChangeFunctionArn}"
+        }
+        listening = [name for name, properties in functions().items() if "Events" in properties]
+        assert listening == ["ResumeExecutionFunction"]
 
     @pytest.mark.parametrize("machine", MACHINES)
     def test_every_substitution_is_defined_and_used(self, machine: str) -> None:
@@ -79,6 +94,4 @@ class TestFunctions:
             if statement.actions == ["lambda:InvokeFunction"]
             for resource in statement.resources
         ]
-        assert sorted(granted) == sorted(
-            {function_of(state) or "" for state in declared.lambda_tasks}
-        )
+        assert sorted(granted) == sorted(declared.called)

@@ -29,7 +29,7 @@ class TestKept:
             assert machine.properties["Logging"]["IncludeExecutionData"] is False
 
     def test_the_table_outlives_the_stack_and_can_be_restored(self) -> None:
-        (table,) = resources("AWS::DynamoDB::Table").values()
+        table = resources("AWS::DynamoDB::Table")["EnvironmentsTable"]
         assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
         properties = table["Properties"]
         assert properties["BillingMode"] == "PAY_PER_REQUEST"
@@ -61,7 +61,7 @@ class TestParameters:
     def test_each_is_described_constrained_and_grouped(self, name: str) -> None:
         parameter = TEMPLATE["Parameters"][name]
         assert parameter["Description"]
-        constrained = {"AllowedPattern", "AllowedValues", "MinValue"} & set(parameter)
+        constrained = {"AllowedPattern", "AllowedValues", "MinValue", "MinLength"} & set(parameter)
         assert constrained or parameter["Type"] != "String"
         groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
         assert [each["Label"] for each in groups if name in each["Parameters"]]

@@ -31,6 +31,7 @@ UNSCOPED = {
     "servicediscovery:ListNamespaces": None,
     "servicediscovery:ListServices": None,
     "servicediscovery:TagResource": OUR_TAG,
+    "states:SendTaskSuccess": None,
     "logs:CreateLogDelivery": None,
     "logs:DeleteLogDelivery": None,
     "logs:DescribeLogGroups": None,
