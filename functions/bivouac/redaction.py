@@ -43,8 +43,8 @@ _NAMED = (
 _PATTERNS = (
     (
         re.compile(
-            r"(?i)(\b(?:proxy-)?authorization\b\\{0,4}[\"']?\s{0,4}[:=]\s{0,4}\\{0,4}[\"']?)"
-            r"[^\"'\\]{1,2000}"
+            r"(?i)(\bauthorization\b\\{0,4}[\"']?\s{0,4}[:=]\s{0,4})"
+            r"(?:\\{0,4}\"[^\"]{1,2000}|\\{0,4}'[^']{1,2000}|[^\"'\\].{0,2000})"
         ),
         rf"\1{MARK}",
     ),
@@ -62,7 +62,7 @@ _PATTERNS = (
     (re.compile(r"\b((?:AKIA|ASIA)[0-9A-Z]{16}\W{1,4})[A-Za-z0-9/+]{40}\b"), rf"\1{MARK}"),
     (re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}"), rf"\1{MARK}"),
     (
-        re.compile(r"(?i)(\bsecret[ _-]?(?:access[ _-]?)?key\W{1,8})[A-Za-z0-9/+]{40}"),
+        re.compile(r"(?i)(secret[ _-]?(?:access[ _-]?)?key\W{1,8})[A-Za-z0-9/+]{40}"),
         rf"\1{MARK}",
     ),
     (re.compile(r"\beyJ[\w-]{4,2000}+\.[\w-]{4,2000}+(?:\.[\w-]{0,2000})?"), MARK),

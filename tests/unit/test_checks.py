@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -13,68 +12,24 @@ from botocore.stub import Stubber
 from bivouac import checks
 from bivouac.blueprint import Endpoint, ServiceBlueprint
 from bivouac.checks import Expected, Observed, Outcome, Progress
-from bivouac.diagnosis import Category
+from bivouac.signs import Category
 from tests.requests import environment, web
+from tests.unit.described import (
+    DEPLOYMENT,
+    OLD,
+    OURS,
+    PROXY,
+    container,
+    deployment,
+    event,
+    service,
+    stopped,
+    task,
+    task_arn,
+)
 from tests.unit.planned import planned
 
-OURS = "arn:aws:ecs:ap-northeast-1:123456789012:task-definition/bivouac-demo--web:2"
-OLD = "arn:aws:ecs:ap-northeast-1:123456789012:task-definition/bivouac-demo--web:1"
-DEPLOYMENT = "ecs-svc/0000000000000000002"
 EXPECTED = Expected("web", OURS, DEPLOYMENT)
-BEGAN = datetime(2026, 1, 31, 12, tzinfo=UTC)
-
-
-def deployment(**changes: Any) -> dict[str, Any]:
-    return {
-        "id": DEPLOYMENT,
-        "status": "PRIMARY",
-        "taskDefinition": OURS,
-        "desiredCount": 1,
-        "runningCount": 1,
-        "createdAt": BEGAN,
-        "rolloutState": "COMPLETED",
-        **changes,
-    }
-
-
-def service(**changes: Any) -> dict[str, Any]:
-    return {
-        "serviceName": "web",
-        "status": "ACTIVE",
-        "desiredCount": 1,
-        "runningCount": 1,
-        "taskDefinition": OURS,
-        "deployments": [deployment()],
-        "events": [],
-        "createdAt": BEGAN,
-        **changes,
-    }
-
-
-def task(**changes: Any) -> dict[str, Any]:
-    return {
-        "taskArn": "arn:aws:ecs:ap-northeast-1:123456789012:task/bivouac-demo/0123",
-        "taskDefinitionArn": OURS,
-        "startedBy": DEPLOYMENT,
-        "lastStatus": "RUNNING",
-        "healthStatus": "UNKNOWN",
-        "attachments": [
-            {
-                "type": "ElasticNetworkInterface",
-                "status": "ATTACHED",
-                "details": [
-                    {"name": "networkInterfaceId", "value": "eni-1"},
-                    {"name": "privateIPv4Address", "value": "172.31.0.4"},
-                ],
-            },
-            {"type": "Service Connect", "status": "ATTACHED"},
-        ],
-        "containers": [
-            {"name": "web", "lastStatus": "RUNNING"},
-            {"name": "ecs-service-connect-x", "lastStatus": "RUNNING", "healthStatus": "HEALTHY"},
-        ],
-        **changes,
-    }
 
 
 def blueprint(**changes: Any) -> ServiceBlueprint:
@@ -206,7 +161,7 @@ HEALTH_CHECK: dict[str, Any] = {
         ),
         (
             service(),
-            [task(containers=[{"name": "ecs-service-connect-x", "lastStatus": "PENDING"}])],
+            [task(containers=[{"name": PROXY, "lastStatus": "PENDING"}])],
             {},
             {"proxy attached"},
         ),
@@ -216,7 +171,7 @@ HEALTH_CHECK: dict[str, Any] = {
                 task(
                     containers=[
                         {
-                            "name": "ecs-service-connect-x",
+                            "name": PROXY,
                             "lastStatus": "RUNNING",
                             "healthStatus": "UNHEALTHY",
                         }
@@ -300,25 +255,66 @@ def test_another_primary_deployment_or_a_failed_one_is_a_rollback(
     assert evidence in failed.evidence[0]
 
 
-def stop(reason: str, **changes: Any) -> dict[str, Any]:
-    return task(lastStatus="STOPPED", stoppedReason=reason, **changes)
-
-
 def test_only_our_own_deployments_stopped_tasks_count() -> None:
     """H06, C15: what an earlier deployment did is not our evidence."""
     pull = "CannotPullContainerError: manifest unknown"
-    assert judged(service(), [], [stop(pull)]).failed is not None
-    assert judged(service(), [], [stop(pull, startedBy="ecs-svc/1")]).failed is None
+    assert judged(service(), [], [stopped(pull)]).failed is not None
+    assert judged(service(), [], [stopped(pull, startedBy="ecs-svc/1")]).failed is None
 
 
 def test_only_events_since_our_deployment_began_count() -> None:
-    """H13, H25."""
-    text = "(service web) is unable to consistently start tasks successfully."
-    earlier, later = BEGAN - timedelta(minutes=1), BEGAN + timedelta(minutes=1)
-    old = service(events=[{"message": text, "createdAt": earlier}])
-    new = service(events=[{"message": text, "createdAt": later}])
-    assert judged(old, []).failed is None
-    assert judged(new, []).failed is not None
+    """H15, H25."""
+    text = "(service web) was unable to place a task. Reason: Internal error."
+    assert judged(service(events=[event(text, -60)]), []).failed is None
+    assert judged(service(events=[event(text, 60)]), []).failed is not None
+
+
+def test_a_failing_health_check_is_told_with_the_command_of_the_plan() -> None:
+    """H20, H24."""
+    reason = "Task failed container health checks"
+    sick = {"name": "web", "lastStatus": "RUNNING", "healthStatus": "UNHEALTHY"}
+    running = [task(healthStatus="UNHEALTHY", containers=[sick])]
+    waiting = judged(service(), running, **HEALTH_CHECK)
+    assert waiting.failed is None
+    assert waiting.missing[0] == "tasks healthy: 0 of 1, web is UNHEALTHY"
+    failed = judged(service(), running, [stopped(reason, 1)], **HEALTH_CHECK).failed
+    assert failed is not None
+    assert failed.category is Category.HEALTH_CHECK
+    assert any("health check CMD-SHELL true" in entry for entry in failed.evidence)
+
+
+def test_a_container_that_may_end_is_known_from_the_plan() -> None:
+    """H11."""
+    definition = {
+        "family": "web",
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "cpu": "256",
+        "memory": "512",
+        "containerDefinitions": [
+            {"name": "migrate", "image": "migrate", "essential": False},
+            {"name": "web", "image": "nginx", "portMappings": [{"containerPort": 80}]},
+        ],
+    }
+    ended = [container("migrate", exitCode=1), container(exitCode=2), container(PROXY, exitCode=0)]
+    stops = [
+        stopped("Essential container in task exited", number, containers=ended) for number in (1, 2)
+    ]
+    request = {"serviceName": "web", "taskDefinition": definition}
+    plan = planned(environment(request)).services[0]
+    failed = checks.judge(plan, EXPECTED, Observed(service(), (), tuple(stops))).failed
+    assert failed is not None
+    assert failed.container == "web"
+
+
+def test_what_may_still_heal_is_kept_for_the_deadline() -> None:
+    """H07, H14."""
+    slow = "CannotPullContainerError: i/o timeout"
+    progress = judged(service(), [], [stopped(slow, 1), stopped(slow, 2)])
+    assert progress.failed is None
+    assert progress.hindered is not None
+    assert progress.hindered.category is Category.IMAGE_PULL
+    assert judged(service(), [task(taskArn=task_arn(3))], [stopped(slow, 1)]).hindered is None
 
 
 def test_without_service_connect_no_proxy_is_looked_for() -> None:
