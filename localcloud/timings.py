@@ -23,7 +23,7 @@ class Timings:
     pull: float
     """PENDING: images are pulled, containers created."""
     registration: float
-    """RUNNING until the Cloud Map instance is listed."""
+    """Containers started until the Cloud Map instance is listed; the first half is ACTIVATING."""
     steady: float
     """Last task ready until the rollout is COMPLETED: later than running == desired."""
     deprovisioning: float

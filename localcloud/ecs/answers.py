@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ from localcloud.ecs.service_rules import CURRENT_PLATFORM_VERSION
 
 Answer = dict[str, Any]
 
+_BEFORE_RUNNING = ("PROVISIONING", "PENDING", "ACTIVATING")
+
 
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in tags.items()]
@@ -32,7 +35,7 @@ def cluster(record: Cluster, include: Collection[str]) -> Answer:
         "status": record.status,
         "registeredContainerInstancesCount": 0,
         "runningTasksCount": sum(task.status == "RUNNING" for task in tasks),
-        "pendingTasksCount": sum(task.status in ("PROVISIONING", "PENDING") for task in tasks),
+        "pendingTasksCount": sum(task.status in _BEFORE_RUNNING for task in tasks),
         "activeServicesCount": sum(s.status == "ACTIVE" for s in record.services.values()),
         "statistics": [],
         "tags": tag_list(record.tags) if "TAGS" in include else [],
@@ -257,6 +260,7 @@ def _container(owner: Task, record: ContainerState) -> Answer:
             "taskArn": owner.arn,
             "name": record.name,
             "image": record.image or None,
+            "imageDigest": _digest(record),
             "lastStatus": record.status,
             "exitCode": record.exit_code,
             "reason": record.reason,
@@ -280,6 +284,15 @@ def _container(owner: Task, record: ContainerState) -> Answer:
     )
 
 
+def _digest(record: ContainerState) -> str | None:
+    """What the image was resolved to when it was pulled. Here a tag never moves, so all tasks of a
+    service run the same image, as version consistency has it."""
+    if record.status == "PENDING" or not record.image:
+        return None
+    name, _, digest = record.image.partition("@")
+    return digest or f"sha256:{hashlib.sha256(name.encode()).hexdigest()}"
+
+
 def _managed_agents(owner: Task, record: ContainerState) -> list[Answer] | None:
     if owner.service is None or not owner.service.execute_command or record is owner.proxy:
         return None
@@ -297,7 +310,7 @@ def _capacity_provider(record: Deployment) -> str | None:
 
 
 def _pending(task: Task) -> bool:
-    return task.live and task.status in ("PROVISIONING", "PENDING")
+    return task.live and task.status in _BEFORE_RUNNING
 
 
 def _moment(seconds: float | None) -> Any:

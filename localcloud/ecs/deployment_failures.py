@@ -58,7 +58,7 @@ class DeploymentFailures:
         RUNNING is tried at growing intervals."""
         if task.stop_code == "ServiceSchedulerInitiated" and not _unhealthy(task):
             return
-        never_ran = task.stop_code == "TaskFailedToStart" and task.started_at is None
+        never_ran = task.started_at is None and task.stop_code != "UserInitiated"
         self._pause(task.deployment, failed_to_start=never_ran)
 
     def _pause(self, deployment: Deployment, *, failed_to_start: bool) -> None:

@@ -17,6 +17,7 @@ Health = Literal["UNKNOWN", "HEALTHY", "UNHEALTHY"]
 TaskStatus = Literal[
     "PROVISIONING",
     "PENDING",
+    "ACTIVATING",
     "RUNNING",
     "DEACTIVATING",
     "STOPPING",

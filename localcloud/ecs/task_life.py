@@ -1,4 +1,4 @@
-"""The life of one task: PROVISIONING, PENDING, RUNNING, DEACTIVATING ... STOPPED.
+"""The life of one task: PROVISIONING, PENDING, ACTIVATING, RUNNING, DEACTIVATING ... STOPPED.
 
 Time comes from the clock, facts come from the runtime; whoever placed the task (a service's
 scheduler) hears of every change. State names: "Amazon ECS task lifecycle" in the developer guide.
@@ -105,8 +105,7 @@ class TaskLives:
         def running(task: Task) -> None:
             if not task.live or task.status != "PENDING":
                 return
-            now = self._clock.now()
-            task.pull_stopped_at, task.started_at = task.pull_stopped_at or now, now
+            task.pull_stopped_at = task.pull_stopped_at or self._clock.now()
             for container in task.all_containers:
                 if container.status == "PENDING":
                     container.status = "RUNNING"
@@ -114,10 +113,10 @@ class TaskLives:
                 task.proxy.health = "HEALTHY"
             connect = task.deployment.connect
             if connect is not None and connect.endpoints:
-                self._clock.call_later(self._timings.registration, lambda: self._register(task))
+                self._activate(task)
             else:
-                task.registered = True
-            self._become(task, "RUNNING")
+                task.started_at, task.registered = self._clock.now(), True
+                self._become(task, "RUNNING")
 
         self._observed(task_id, running)
 
@@ -128,10 +127,11 @@ class TaskLives:
             state = task.container(container)
             if state is None or state.status == "STOPPED":
                 return
+            never_ran = state.status == "PENDING"
             state.status, state.exit_code = "STOPPED", exit_code
             state.reason = reason or state.reason
             state.health = "UNKNOWN"
-            if state.essential and task.live and task.started_at is None:
+            if state.essential and task.live and never_ran:
                 self.stop(task, "TaskFailedToStart", reason or "Task failed to start")  # H10
             elif state.essential and task.live:
                 self.stop(task, "EssentialContainerExited", "Essential container in task exited")
@@ -205,6 +205,20 @@ class TaskLives:
         task.pull_stopped_at = self._clock.now()
         task.handed_to_runtime = True
         self._runtime.start(_for_runtime(task, self._timings), self)
+
+    def _activate(self, task: Task) -> None:
+        """Its endpoints are made known before it is RUNNING and, here, some time after that: ECS
+        does not say when Cloud Map lists a task. Each takes half of the time."""
+
+        def activated() -> None:
+            if task.live and task.status == "ACTIVATING":
+                task.started_at = self._clock.now()
+                self._become(task, "RUNNING")
+                self._clock.call_later(half, lambda: self._register(task))
+
+        half = self._timings.registration / 2
+        self._become(task, "ACTIVATING")
+        self._clock.call_later(half, activated)
 
     def _register(self, task: Task) -> None:
         if not task.live or task.status != "RUNNING":

@@ -120,8 +120,9 @@ class TestTasks:
         cloud.cluster()
         cloud.task_definition(containerDefinitions=[web_container(healthCheck=health_check())])
         cloud.service(serviceConnectConfiguration=connected(arn))
-        cloud.wait(TEST.placement + TEST.provisioning + TEST.pull)
+        cloud.wait(TEST.placement + TEST.provisioning + TEST.pull + TEST.registration / 2)
         before = cloud.tasks()[0]
+        assert before["lastStatus"] == "RUNNING"
         heard.clear()
         cloud.wait(10)
         after = cloud.tasks()[0]

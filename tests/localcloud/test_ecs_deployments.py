@@ -43,10 +43,10 @@ def test_a_connected_deployment_is_ready_only_when_it_is_registered(cloud: Cloud
     cloud.cluster()
     cloud.task_definition()
     service = cloud.service(serviceConnectConfiguration=connected(arn))
-    cloud.wait(TEST.placement + TEST.provisioning + TEST.pull)
+    cloud.wait(TEST.placement + TEST.provisioning + TEST.pull + TEST.registration / 2)
     assert cloud.described()["runningCount"] == 1
     assert cloud.plane.ready_moments == {}
-    cloud.wait(TEST.registration)
+    cloud.wait(TEST.registration / 2)
     assert list(cloud.plane.ready_moments) == [service["serviceArn"]]
 
 

@@ -24,6 +24,9 @@ def namespace(cloud: Cloud) -> str:
     return cloud.namespace()
 
 
+REGION_AND_PREFIX = {"awslogs-region": "ap-northeast-1", "awslogs-stream-prefix": "proxy"}
+
+
 def aliases(cloud: Cloud, number: int) -> list[tuple[str, int]]:
     """What the task that was started as the number-th resolves."""
     proxy = cloud.runtime.handed_over[number].proxy
@@ -201,6 +204,8 @@ def test_running_tasks_are_registered_a_little_later_and_deregistered_at_the_end
     made = cloud.service(desiredCount=2, serviceConnectConfiguration=connected(namespace))
     discovery_arn = made["deployments"][0]["serviceConnectResources"][0]["discoveryArn"]
     cloud.wait(TEST.placement + TEST.provisioning + TEST.pull)
+    assert [task["lastStatus"] for task in cloud.tasks()] == ["ACTIVATING", "ACTIVATING"]
+    cloud.wait(TEST.registration / 2)
     assert [task["lastStatus"] for task in cloud.tasks()] == ["RUNNING", "RUNNING"]
     assert instances(cloud, discovery_arn) == {}
 
@@ -253,6 +258,32 @@ def test_a_client_resolves_only_what_existed_when_its_deployment_began(
     cloud.wait()
     assert aliases(cloud, 3) == [("web", 80)]
     assert web in {task.task_id for task in cloud.runtime.running()}
+
+
+@pytest.mark.parametrize("forced", [True, False], ids=["forced", "configuration changed"])
+def test_a_deployment_sees_what_exists_when_it_begins_and_no_more(
+    cloud: Cloud, namespace: str, forced: bool
+) -> None:
+    """P08, S19: desiredCount begins none, so its new tasks see no more than the old ones."""
+    configuration: dict[str, Any] = {"enabled": True, "namespace": namespace}
+    cloud.service("client", serviceConnectConfiguration=configuration)
+    cloud.service("web", serviceConnectConfiguration=connected(namespace))
+    cloud.wait()
+    cloud.ecs.update_service(cluster="shop", service="client", desiredCount=2)
+    cloud.wait()
+    assert aliases(cloud, 2) == []
+
+    log = {"logDriver": "awslogs", "options": {"awslogs-group": "proxy", **REGION_AND_PREFIX}}
+    cloud.logs.create_log_group(logGroupName="proxy")
+    logged = {"serviceConnectConfiguration": {**configuration, "logConfiguration": log}}
+    change: dict[str, Any] = {"forceNewDeployment": True} if forced else logged
+    cloud.ecs.update_service(cluster="shop", service="client", **change)
+    later = connected(namespace, discoveryName="api", clientAliases=[{"port": 80, "dnsName": "a"}])
+    cloud.service("api", serviceConnectConfiguration=later)
+    cloud.wait()
+    handed_over = cloud.runtime.handed_over
+    clients = [n for n, task in enumerate(handed_over) if task.proxy and not task.proxy.ingress]
+    assert [aliases(cloud, number) for number in clients[2:]] == [[("web", 80)]] * 2
 
 
 def test_a_port_keeps_its_protocol_while_its_service_lives(cloud: Cloud, namespace: str) -> None:

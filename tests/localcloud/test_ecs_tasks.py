@@ -19,7 +19,13 @@ from localcloud.tasks.scripted import (
     unhealthy,
 )
 from localcloud.timings import TEST
-from tests.localcloud.strict_cloud import Cloud, health_check, refused, web_container
+from tests.localcloud.strict_cloud import (
+    Cloud,
+    connected,
+    health_check,
+    refused,
+    web_container,
+)
 
 IMAGE = "registry/web:1"
 NOT_FOUND = (
@@ -60,6 +66,47 @@ def test_a_task_goes_through_its_states_in_order(cloud: Cloud) -> None:
     (stopped,) = cloud.tasks("STOPPED")
     assert stopped["lastStatus"] == "STOPPED"
     assert (stopped["stopCode"], stopped["stoppedReason"]) == ("UserInitiated", "enough")
+
+
+def test_a_task_with_endpoints_is_activating_before_it_runs(cloud: Cloud) -> None:
+    """Its containers run and its deployment counts it as pending."""
+    arn = cloud.namespace()
+    cloud.cluster()
+    cloud.task_definition()
+    cloud.service(serviceConnectConfiguration=connected(arn))
+    cloud.wait(TEST.placement + TEST.provisioning + TEST.pull)
+    (task,) = cloud.tasks()
+    assert task["lastStatus"] == "ACTIVATING"
+    assert "startedAt" not in task
+    assert task["containers"][0]["lastStatus"] == "RUNNING"
+    (deployment,) = cloud.described()["deployments"]
+    assert (deployment["pendingCount"], deployment["runningCount"]) == (1, 0)
+    cloud.wait(TEST.registration / 2)
+    assert cloud.tasks()[0]["lastStatus"] == "RUNNING"
+
+
+def test_what_ends_while_it_is_activating_has_failed(cloud: Cloud) -> None:
+    """H05, H11: it did not fail to start, and yet never reached RUNNING."""
+    cloud.runtime.script(IMAGE, exits(1))
+    arn = cloud.namespace()
+    cloud.cluster()
+    cloud.task_definition()
+    cloud.service(serviceConnectConfiguration=connected(arn))
+    cloud.wait()
+    stopped = cloud.tasks("STOPPED")[0]
+    assert stopped["stopCode"] == "EssentialContainerExited"
+    assert stopped["containers"][0]["exitCode"] == 1
+    assert cloud.described()["deployments"][0]["failedTasks"] >= 3
+
+
+def test_containers_say_which_image_they_run_once_it_is_pulled(cloud: Cloud) -> None:
+    cloud.cluster()
+    cloud.task_definition()
+    cloud.service()
+    cloud.wait(TEST.placement + TEST.provisioning)
+    assert "imageDigest" not in cloud.tasks()[0]["containers"][0]
+    cloud.wait()
+    assert cloud.tasks()[0]["containers"][0]["imageDigest"].startswith("sha256:")
 
 
 def test_every_change_raises_the_version_of_a_task(cloud: Cloud) -> None:
