@@ -17,14 +17,14 @@ from typing import Any
 
 from localcloud.errors import CannotStartError
 
-from .runtime import AppProtocol, ClientAlias, Ingress, Proxy
+from .runtime import AppProtocol, ClientAlias, Ingress, Proxy, Timeouts
 
 Json = dict[str, Any]
 
 _TYPE = "type.googleapis.com/envoy"
-_PER_REQUEST_TIMEOUT = "15s"
-_HTTP_IDLE_TIMEOUT = "300s"
-_TCP_IDLE_TIMEOUT = "3600s"
+_PER_REQUEST_TIMEOUT = 15
+_HTTP_IDLE_TIMEOUT = 300
+_TCP_IDLE_TIMEOUT = 3600
 _CONNECT_TIMEOUT = "1s"
 
 _HTTP_ACCESS_LOG = (
@@ -134,9 +134,10 @@ def _ingress_listener(ingress: Ingress, layout: Layout) -> Json:
     name = f"ingress_{ingress.port}"
     cluster = _application_name(ingress.container_port)
     if ingress.app_protocol is None:
-        chain = _tcp_chain(name, cluster)
+        chain = _tcp_chain(name, cluster, ingress.timeouts)
     else:
-        chain = _http_chain(name, [_virtual_host(name, ["*"], {"cluster": cluster})])
+        route = _route(ingress.timeouts, {"cluster": cluster})
+        chain = _http_chain(name, [_virtual_host(name, ["*"], route)], ingress.timeouts)
     return _listener(name, _pipe(layout.ingress[ingress.port]), chain)
 
 
@@ -147,9 +148,10 @@ def _egress_listeners(aliases: Sequence[ClientAlias], layout: Layout) -> list[Js
     for alias in aliases:
         name = f"egress_{alias.dns_name}_{alias.port}"
         if alias.app_protocol is None:
-            chain = _tcp_chain(name, alias.endpoint)
+            chain = _tcp_chain(name, alias.endpoint, alias.timeouts)
         else:
-            chain = _http_chain(name, [_virtual_host(name, ["*"], _to_endpoint(alias))])
+            host = _virtual_host(name, ["*"], _to_endpoint(alias))
+            chain = _http_chain(name, [host], alias.timeouts)
         if layout.aliases is None:
             address = _pipe(layout.alias_sockets[alias])
         else:
@@ -187,11 +189,11 @@ def _outbound_listener(aliases: Sequence[ClientAlias], layout: Layout) -> Json:
         _virtual_host(
             f"localhost:{port}",
             [*_authorities("localhost", port), *_authorities("127.0.0.1", port)],
-            {"cluster": _application_name(port)},
+            _route(Timeouts(), {"cluster": _application_name(port)}),
         )
         for port in layout.applications
     ]
-    chain = _http_chain("outbound", [*hosts, *here, unknown])
+    chain = _http_chain("outbound", [*hosts, *here, unknown], Timeouts())
     return _listener("outbound", _pipe(layout.outbound), chain)
 
 
@@ -201,23 +203,30 @@ def _authorities(name: str, port: int) -> list[str]:
 
 
 def _to_endpoint(alias: ClientAlias) -> Json:
-    return {
-        "cluster": alias.endpoint,
-        "retry_policy": {
-            "retry_on": "connect-failure,refused-stream,gateway-error",
-            "num_retries": 2,
-            "retry_host_predicate": [
-                {
-                    "name": "envoy.retry_host_predicates.previous_hosts",
-                    "typed_config": {
-                        "@type": f"{_TYPE}.extensions.retry.host.previous_hosts.v3"
-                        ".PreviousHostsPredicate"
-                    },
-                }
-            ],
-            "host_selection_retry_max_attempts": "3",
-        },
+    retry_policy = {
+        "retry_on": "connect-failure,refused-stream,gateway-error",
+        "num_retries": 2,
+        "retry_host_predicate": [
+            {
+                "name": "envoy.retry_host_predicates.previous_hosts",
+                "typed_config": {
+                    "@type": f"{_TYPE}.extensions.retry.host.previous_hosts.v3"
+                    ".PreviousHostsPredicate"
+                },
+            }
+        ],
+        "host_selection_retry_max_attempts": "3",
     }
+    return _route(alias.timeouts, {"cluster": alias.endpoint, "retry_policy": retry_policy})
+
+
+def _route(timeouts: Timeouts, action: Json) -> Json:
+    return {"timeout": _seconds(timeouts.per_request, _PER_REQUEST_TIMEOUT), **action}
+
+
+def _seconds(given: int | None, default: int) -> str:
+    """Envoy takes 0 as ECS does: no time-out at all."""
+    return f"{default if given is None else given}s"
 
 
 def _application_name(port: int) -> str:
@@ -292,16 +301,19 @@ def _virtual_host(name: str, domains: Sequence[str], route: Json) -> Json:
     return {
         "name": name,
         "domains": list(domains),
-        "routes": [{"match": {"prefix": "/"}, "route": {"timeout": _PER_REQUEST_TIMEOUT, **route}}],
+        "routes": [{"match": {"prefix": "/"}, "route": route}],
     }
 
 
-def _http_chain(name: str, virtual_hosts: Sequence[Json]) -> Json:
+def _http_chain(name: str, virtual_hosts: Sequence[Json], timeouts: Timeouts) -> Json:
+    idle = _seconds(timeouts.idle, _HTTP_IDLE_TIMEOUT)
     manager = {
         "@type": f"{_TYPE}.extensions.filters.network.http_connection_manager.v3"
         ".HttpConnectionManager",
         "stat_prefix": name,
-        "common_http_protocol_options": {"idle_timeout": _HTTP_IDLE_TIMEOUT},
+        "common_http_protocol_options": {"idle_timeout": idle},
+        # A request that waits longer than this for its answer counts as idle as well (P10).
+        "stream_idle_timeout": idle,
         "access_log": [
             _access_log(
                 _HTTP_ACCESS_LOG,
@@ -328,12 +340,12 @@ def _http_chain(name: str, virtual_hosts: Sequence[Json]) -> Json:
     return _filter_chain("envoy.filters.network.http_connection_manager", manager)
 
 
-def _tcp_chain(name: str, cluster: str) -> Json:
+def _tcp_chain(name: str, cluster: str, timeouts: Timeouts) -> Json:
     proxy = {
         "@type": f"{_TYPE}.extensions.filters.network.tcp_proxy.v3.TcpProxy",
         "stat_prefix": name,
         "cluster": cluster,
-        "idle_timeout": _TCP_IDLE_TIMEOUT,
+        "idle_timeout": _seconds(timeouts.idle, _TCP_IDLE_TIMEOUT),
         "access_log": [_access_log(_TCP_ACCESS_LOG)],
     }
     return _filter_chain("envoy.filters.network.tcp_proxy", proxy)

@@ -52,6 +52,15 @@ class Container:
 
 
 @dataclass(frozen=True)
+class Timeouts:
+    """An endpoint's `timeout`, in seconds; 0 is for ever, None is Service Connect's default."""
+
+    per_request: int | None = None
+    """Until the whole answer; never for plain TCP (P10)."""
+    idle: int | None = None
+
+
+@dataclass(frozen=True)
 class Ingress:
     """A Service Connect endpoint that this task serves."""
 
@@ -63,6 +72,7 @@ class Ingress:
     container_port: int
     app_protocol: AppProtocol | None
     """None is plain TCP."""
+    timeouts: Timeouts = Timeouts()
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,7 @@ class ClientAlias:
     port: int
     endpoint: str
     app_protocol: AppProtocol | None
+    timeouts: Timeouts = Timeouts()
 
 
 @dataclass(frozen=True)

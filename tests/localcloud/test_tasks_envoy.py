@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from localcloud.tasks import envoy
-from localcloud.tasks.runtime import AppProtocol, ClientAlias, Ingress, Proxy
+from localcloud.tasks.runtime import AppProtocol, ClientAlias, Ingress, Proxy, Timeouts
 
 
 def layout(directory: Path, *, isolated: bool = True) -> envoy.Layout:
@@ -42,6 +42,21 @@ def configuration(
     )
     where = layout(directory) if isolated else of_sockets(proxy, directory)
     return envoy.bootstrap("task-1", proxy, where)
+
+
+def filters(
+    directory: Path, app_protocol: AppProtocol | None, timeouts: Timeouts
+) -> list[dict[str, Any]]:
+    """Of the ingress and of the egress to an endpoint with these timeouts."""
+    proxy = Proxy(
+        "proxy",
+        (Ingress("web", "ns/web", 8080, 80, app_protocol, timeouts),),
+        (ClientAlias("db.test", 5432, "ns/db", app_protocol, timeouts),),
+    )
+    resources = envoy.bootstrap("task-1", proxy, layout(directory))["static_resources"]
+    return [
+        each["filter_chains"][0]["filters"][0]["typed_config"] for each in resources["listeners"]
+    ]
 
 
 @pytest.mark.parametrize("isolated", [True, False])
@@ -90,6 +105,36 @@ def test_only_http2_and_grpc_are_spoken_as_http2_to_the_application(tmp_path: Pa
         protocol: speaks_http2(protocol) for protocol in ("http", "http2", "grpc", None)
     }
     assert spoken == {"http": False, "http2": True, "grpc": True, None: False}
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "per_request", "idle"),
+    [
+        (Timeouts(), "15s", "300s"),
+        (Timeouts(per_request=60), "60s", "300s"),
+        (Timeouts(per_request=0, idle=0), "0s", "0s"),
+    ],
+)
+def test_both_proxies_of_a_connection_keep_the_endpoint_s_timeouts(
+    timeouts: Timeouts, per_request: str, idle: str, tmp_path: Path
+) -> None:
+    """P10: an idle time-out ends a request that waits for its answer as well."""
+    for manager in filters(tmp_path, "http", timeouts):
+        [host] = manager["route_config"]["virtual_hosts"]
+        assert host["routes"][0]["route"]["timeout"] == per_request
+        assert manager["common_http_protocol_options"]["idle_timeout"] == idle
+        assert manager["stream_idle_timeout"] == idle
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "idle"),
+    [(Timeouts(), "3600s"), (Timeouts(idle=60), "60s"), (Timeouts(9, 0), "0s")],
+)
+def test_plain_tcp_knows_the_idle_timeout_alone(
+    timeouts: Timeouts, idle: str, tmp_path: Path
+) -> None:
+    """P10."""
+    assert [proxy["idle_timeout"] for proxy in filters(tmp_path, None, timeouts)] == [idle, idle]
 
 
 def test_a_task_listens_at_no_port_of_the_machine(tmp_path: Path) -> None:
