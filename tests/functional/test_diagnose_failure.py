@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
-from diagnose_failure import CAUSE_LIMIT, diagnose_failure
+from botocore.stub import Stubber
+from diagnose_failure import diagnose_failure, verdicts_of
 
-from bivouac import diagnosis
-from bivouac.diagnosis import Category, Verdict
+from bivouac import cause, mesh
+from bivouac.diagnosis import Verdict
 from bivouac.record import Status
-from localcloud.tasks import scripted
+from bivouac.signs import Category
 from tests.functional.account import TABLE, BivouacAccount
 from tests.functional.machines import answered
-from tests.requests import environment
+from tests.requests import environment, web
 
 HELD = {"environment": "demo", "generation": 1}
 WEB = {"service": "web", "endpoint": "web"}
+TASK = "arn:aws:ecs:ap-northeast-1:123456789012:task/bivouac-demo/0123"
+EXITED = Verdict(
+    Category.EXIT, "web", ("container web exited with code 3",), "Read the lines.", TASK, "web"
+)
+PULL = Verdict(Category.IMAGE_PULL, "api", ("CannotPullContainerError: not found",), "Check it.")
 
 
 def diagnosed(account: BivouacAccount, **event: Any) -> dict[str, Any]:
     return diagnose_failure({**HELD, **event}, account.records, account.client("logs"))
 
 
-def failed_check(verdict: Verdict) -> dict[str, Any]:
-    return {"status": "FAILED", "verdict": verdict.to_json(), "checks": []}
+def failed_check(*verdicts: Verdict) -> dict[str, Any]:
+    return {"status": "FAILED", "verdicts": [verdict.to_json() for verdict in verdicts]}
 
 
 @pytest.fixture
@@ -34,37 +41,108 @@ def held(account: BivouacAccount) -> BivouacAccount:
     return account
 
 
-def test_the_whole_story_of_a_container_that_exits(held: BivouacAccount) -> None:
-    """H11, H22: evidence, last lines and next step, from what the task really printed."""
+def wrote(account: BivouacAccount, group: str, stream: str, lines: list[str]) -> None:
+    """A container's output, as the awslogs driver delivers it."""
+    logs = account.client("logs")
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    now = int(time.time() * 1000)  # CloudWatch Logs drops events that are old or in the future
+    events = [{"timestamp": now, "message": line} for line in lines]
+    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+
+
+def written_to(account: BivouacAccount, container: str) -> tuple[str, str]:
+    """The log group and stream of a container of the service web's task 0123."""
+    definition = account.planned(environment()).service("web").definition
+    assert definition is not None
+    (options,) = [c["logConfiguration"]["options"] for c in definition["containerDefinitions"]]
+    return options["awslogs-group"], f"{options['awslogs-stream-prefix']}/{container}/0123"
+
+
+def kept(account: BivouacAccount) -> dict[str, Any]:
+    """What the record says of the failure."""
+    key = {"environment": {"S": "demo"}}
+    item = account.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]
+    return dict(json.loads(item["failure"]["S"]))
+
+
+def test_the_cause_tells_why_what_was_printed_last_and_what_to_do(held: BivouacAccount) -> None:
+    """H11, H22: in the execution's cause and in the record."""
     lines = [f"line {n}" for n in range(50)] + ["password=hunter2", "no database"]
-    held.runtime.script("nginx", scripted.exits(3, after=0.1, output=lines))
-    blueprint, expected = held.planned(environment()), held.create(environment())
-    answer = held.until(lambda: held.look(blueprint, expected), "FAILED")
-    told = held.invoke("diagnose_failure", {**HELD, "check": answer})
+    wrote(held, *written_to(held, "web"), lines)
+    told = held.invoke("diagnose_failure", {**HELD, "check": failed_check(EXITED)})
     assert told["error"] == "DeploymentFailedError"
     assert told["superseded"] is False
-    for text in ("web: container exit", "exited with code 3", "no database", "next step:"):
+    assert told["cause"].splitlines()[0] == "web: container exit: container web exited with code 3"
+    for text in ("last lines of web:", "no database", "next step: Read the lines."):
         assert text in told["cause"]
     assert "hunter2" not in told["cause"]
     assert "line 1\n" not in told["cause"]
     record = held.records.find("demo")
     assert record is not None
     assert record.status is Status.FAILED
-    key = {"environment": {"S": "demo"}}
-    item = held.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]
-    assert json.loads(item["failure"]["S"])["category"] == "container exit"
+    assert kept(held) == {
+        "error": "DeploymentFailedError",
+        "cause": told["cause"],
+        "category": "container exit",
+        "verdicts": [EXITED.to_json() | {"evidence": list(EXITED.evidence)}],
+    }
+
+
+def test_all_services_that_failed_are_told(held: BivouacAccount) -> None:
+    told = diagnosed(held, check=failed_check(PULL, EXITED))
+    assert told["cause"].splitlines()[0].startswith("api: image pull")
+    assert "also web: container exit: container web exited with code 3" in told["cause"]
+    assert [entry["service"] for entry in kept(held)["verdicts"]] == ["api", "web"]
+
+
+def test_the_log_can_tell_more_than_ecs(held: BivouacAccount) -> None:
+    wrote(held, *written_to(held, "web"), ["exec /app/server: exec format error"])
+    told = diagnosed(held, check=failed_check(EXITED))
+    assert told["cause"].startswith("web: wrong CPU architecture")
+    assert kept(held)["category"] == "wrong CPU architecture"
+
+
+def test_the_lines_of_the_client_that_asked_an_edge_are_shown(account: BivouacAccount) -> None:
+    """P01: an edge is no service; what its client printed is in the proof's log group."""
+    blueprint = account.planned(environment(web()))
+    account.holds(blueprint)
+    assert mesh.proof_clients(blueprint, 1), "an environment's endpoints are proven"
+    wrote(account, blueprint.proof.log_group, "edge-1/edge-1/0123", ["web:80 HTTP 500"])
+    edge = Verdict(Category.CONNECTIVITY, "web:web", ("web:web: wrong",), "Do.", TASK, "edge-1")
+    told = diagnosed(account, check=failed_check(edge))
+    assert "    web:80 HTTP 500" in told["cause"]
+
+
+def test_the_proxys_own_log_is_shown_where_it_has_one(account: BivouacAccount) -> None:
+    options = {
+        "awslogs-group": "/proxies",
+        "awslogs-region": "ap-northeast-1",
+        "awslogs-stream-prefix": "mesh",
+    }
+    logging = {"logDriver": "awslogs", "options": options}
+    endpoint = {"portName": "web", "clientAliases": [{"port": 80}]}
+    connect = {"enabled": True, "services": [endpoint], "logConfiguration": logging}
+    blueprint = account.planned(environment(web(serviceConnectConfiguration=connect)))
+    account.holds(blueprint)
+    planned = blueprint.service("web").arguments["serviceConnectConfiguration"]
+    used = planned["logConfiguration"]["options"]
+    proxy = "ecs-service-connect-x"
+    stream = f"{used['awslogs-stream-prefix']}/{proxy}/0123"
+    wrote(account, used["awslogs-group"], stream, ["no listener"])
+    failed = Verdict(Category.EXIT, "web", ("exited",), "Do.", TASK, proxy)
+    assert "    no listener" in diagnosed(account, check=failed_check(failed))["cause"]
 
 
 def test_it_is_told_again_in_the_same_words(held: BivouacAccount) -> None:
-    check = failed_check(diagnosis.rollback("web", "rolled back"))
+    check = failed_check(PULL)
     assert diagnosed(held, check=check) == diagnosed(held, check=check)
 
 
 def test_a_diagnosis_without_log_lines_is_better_than_none(held: BivouacAccount) -> None:
     """D17, S22: the log group is missing, or may not be read."""
-    verdict = Verdict(Category.EXIT, "web", ("exited",), "Look.", "arn:aws:ecs:x:task/demo/1")
-    told = diagnosed(held, check=failed_check(verdict))
-    assert "evidence: exited" in told["cause"]
+    told = diagnosed(held, check=failed_check(EXITED))
+    assert "evidence: container web exited with code 3" in told["cause"]
     assert "last lines" not in told["cause"]
 
 
@@ -80,7 +158,7 @@ def test_an_endpoint_that_did_not_answer_is_told_as_such(held: BivouacAccount) -
 
 
 @pytest.mark.parametrize(
-    ("cause", "told"),
+    ("reason", "told"),
     [
         (json.dumps({"errorMessage": "cluster demo: no", "errorType": "X"}), "cluster demo: no"),
         ("not JSON at all", "not JSON at all"),
@@ -89,16 +167,27 @@ def test_an_endpoint_that_did_not_answer_is_told_as_such(held: BivouacAccount) -
     ],
 )
 def test_a_failed_step_is_told_in_its_own_words(
-    held: BivouacAccount, cause: str, told: str
+    held: BivouacAccount, reason: str, told: str
 ) -> None:
-    answer = diagnosed(held, failure={"Error": "AccessDeniedError", "Cause": cause})
+    answer = diagnosed(held, failure={"Error": "AccessDeniedError", "Cause": reason})
     assert (answer["error"], answer["cause"]) == ("AccessDeniedError", told)
+    assert kept(held)["category"] == "unknown"
+
+
+def test_a_refusal_that_is_known_gets_its_next_step() -> None:
+    """S07."""
+    message = "service web: CreateService answered: SC service is already used by arn:x"
+    failure = {"Error": "RefusedByAwsError", "Cause": json.dumps({"errorMessage": message})}
+    error, (verdict,) = verdicts_of({**HELD, "failure": failure})
+    assert error == "RefusedByAwsError"
+    assert verdict.category is Category.SERVICE_CONNECT_LEFTOVER
+    assert verdict.evidence == (message,)
 
 
 def test_a_cause_fits_what_step_functions_takes(held: BivouacAccount) -> None:
     """W08."""
     answer = diagnosed(held, failure={"Error": "States.Timeout", "Cause": "x" * 100_000})
-    assert len(answer["cause"]) == CAUSE_LIMIT
+    assert len(answer["cause"]) == cause.LIMIT
 
 
 def test_a_superseded_create_leaves_the_record_alone(account: BivouacAccount) -> None:
@@ -109,3 +198,21 @@ def test_a_superseded_create_leaves_the_record_alone(account: BivouacAccount) ->
     record = account.records.find("demo")
     assert record is not None
     assert record.status is Status.CREATING
+
+
+def test_lines_are_found_behind_an_empty_page(held: BivouacAccount) -> None:
+    """CloudWatch Logs may answer with no events though earlier pages hold some."""
+    pages: list[dict[str, Any]] = [
+        {"events": [], "nextForwardToken": "f", "nextBackwardToken": "b/1"},
+        {
+            "events": [{"message": "no database"}],
+            "nextForwardToken": "f",
+            "nextBackwardToken": "b/2",
+        },
+    ]
+    with Stubber(held.client("logs")) as stubber:
+        for page in pages:
+            stubber.add_response("get_log_events", page)
+        told = diagnosed(held, check=failed_check(EXITED))
+        stubber.assert_no_pending_responses()
+    assert "    no database" in told["cause"]

@@ -50,16 +50,14 @@ def last_messages(client: CloudWatchLogsClient, group: str, stream: str, limit: 
         "limit": limit,
         "startFromHead": False,
     }
-    messages: list[str] = []
     with translated(f"log stream {group} {stream}"):
         for _ in range(PAGES):
             try:
                 answer = client.get_log_events(**arguments)
             except client.exceptions.ResourceNotFoundException:
-                return messages
-            messages = [event["message"] for event in answer["events"]] + messages
-            earlier = answer["nextBackwardToken"]
-            if len(messages) >= limit or earlier == arguments.get("nextToken"):
                 break
+            earlier = answer["nextBackwardToken"]
+            if answer["events"] or earlier == arguments.get("nextToken"):
+                return [event["message"] for event in answer["events"]]
             arguments["nextToken"] = earlier
-    return messages[-limit:]
+    return []
