@@ -20,7 +20,15 @@ class GuardedClock:
         return self.clock.now()
 
     def call_later(self, delay: float, action: Action) -> Timer:
-        return self.clock.call_later(delay, lambda: self.run(action))
+        made: list[Timer] = []
+
+        def act() -> None:
+            # It may have been cancelled while it waited for the lock.
+            if not (made and made[0].cancelled):
+                action()
+
+        made.append(self.clock.call_later(delay, lambda: self.run(act)))
+        return made[0]
 
     def run(self, action: Action) -> None:
         """Now, for callers from threads of their own."""

@@ -239,6 +239,21 @@ class TestRollback:
         assert discovery_names(cloud) == {"web", "new"}
         cloud.wait(LONG)
         assert discovery_names(cloud) == {"web"}
+
+    def test_a_service_deleted_while_it_is_rolled_back_leaves_no_endpoint(
+        self, cloud: Cloud
+    ) -> None:
+        """S07, N11."""
+        namespace = cloud.namespace()
+        cloud.running_web(
+            serviceConnectConfiguration=connected(namespace), deploymentConfiguration=breaker()
+        )
+        renamed = connected(
+            namespace, discoveryName="new", clientAliases=[{"port": 80, "dnsName": "new"}]
+        )
+        failed = deploy_broken(cloud, serviceConnectConfiguration=renamed)
+        wait_until_failed(cloud, failed["id"])
+        assert discovery_names(cloud) == {"web", "new"}
         cloud.ecs.delete_service(cluster="shop", service="web", force=True)
         cloud.wait()
         assert discovery_names(cloud) == set()

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
-from localcloud.clock import SystemClock
+from localcloud.clock import ManualClock, SystemClock
+from localcloud.guarded_clock import GuardedClock
 from localcloud.strict import mock_account
 from localcloud.tasks.scripted import ScriptedRuntime
 from tests.localcloud.strict_cloud import Cloud, fargate_task, refused
@@ -44,6 +45,17 @@ def test_a_family_takes_one_revision_at_a_time(
     assert first.result().endswith("web:1")
     assert other.result().endswith("other:1")
     assert cloud.task_definition().endswith("web:2")
+
+
+def test_what_is_cancelled_while_it_waits_for_the_lock_does_not_happen() -> None:
+    clock, lock, happened = ManualClock(), threading.RLock(), threading.Event()
+    with lock:
+        timer = GuardedClock(clock, lock).call_later(1, happened.set)
+        due = threading.Thread(target=clock.advance, args=(1,))
+        due.start()
+        timer.cancel()
+    due.join(PATIENCE)
+    assert not happened.is_set()
 
 
 def test_many_requests_at_once_lose_nothing() -> None:
