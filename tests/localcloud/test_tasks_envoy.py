@@ -128,7 +128,7 @@ def test_both_proxies_of_a_connection_keep_the_endpoint_s_timeouts(
 
 @pytest.mark.parametrize(
     ("timeouts", "idle"),
-    [(Timeouts(), "3600s"), (Timeouts(idle=60), "60s"), (Timeouts(9, 0), "0s")],
+    [(Timeouts(), "3600s"), (Timeouts(idle=60), "60s"), (Timeouts(idle=0), "0s")],
 )
 def test_plain_tcp_knows_the_idle_timeout_alone(
     timeouts: Timeouts, idle: str, tmp_path: Path
