@@ -329,11 +329,11 @@ class TestEcsEvents:
             account, **{"detail-type": [self.KINDS[1]], "resources": [{"prefix": service}]}
         )
         other = self.watched(account, resources=[{"prefix": service + "-other"}])
-        event = self.bodies(account, url)[-1]
+        told = {event["detail"]["eventName"]: event for event in self.bodies(account, url)}
+        event = told["SERVICE_DEPLOYMENT_COMPLETED"]
         assert event["source"] == "aws.ecs"
         assert event["detail-type"] == "ECS Deployment State Change"
         assert event["resources"] == [service]
-        assert event["detail"]["eventName"] == "SERVICE_DEPLOYMENT_COMPLETED"
         assert "clusterArn" not in event["detail"]
         assert self.bodies(account, other) == []
 
