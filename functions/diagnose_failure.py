@@ -60,10 +60,10 @@ def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
     if "failure" in event:
         refused = diagnosis.of_refusal(event["environment"], _message(event["failure"]))
         return event["failure"]["Error"], [refused] if refused else []
-    check = event["check"]
-    if check["status"] == "FAILED":
-        entries = check.get("verdicts") or [check["verdict"]]
-        return "DeploymentFailedError", [Verdict.from_json(entry) for entry in entries]
+    progress = event["progress"]
+    if progress["status"] == "FAILED":
+        found = [Verdict.from_json(entry) for entry in progress["verdicts"]]
+        return "DeploymentFailedError", found
     failed: dict[str, list[str]] = {}
     for probed in event["probes"].values():
         for entry in probed["checks"]:
