@@ -118,14 +118,16 @@ def verdict(facts: Facts) -> Verdict | None:
     """Why the deployment cannot become healthy; None while it is, or can (H02 to H18, H24).
 
     A cause that never heals needs one stopped task, one that hardly does two in the same words, one
-    after the other. All others are waited for. Once ECS gave up, whatever shows is the cause."""
+    after the other. All others are waited for, unless ECS gave up: then whatever shows is the
+    cause."""
     gave_up = _gave_up(facts)
     if not gave_up.for_good and _runs_as_desired(facts):
         return None
-    findings = [finding for finding in _findings(facts) if finding.decides or gave_up.evidence]
-    if findings:
-        return findings[0].as_verdict(facts, gave_up.evidence)
-    if not gave_up.evidence:
+    findings = _findings(facts)
+    for finding in findings:
+        if finding.decides or gave_up.includes(finding.sign.healing):
+            return finding.as_verdict(facts, gave_up.evidence)
+    if findings or not gave_up.evidence:
         return None
     return _verdict(
         Category.ROLLBACK if gave_up.for_good else Category.UNKNOWN,
@@ -167,8 +169,13 @@ class _GaveUp:
     """That ECS starts no task of our deployment any more, or hardly ever."""
 
     evidence: tuple[str, ...]
+    """Empty where it goes on."""
     for_good: bool
     next_step: str
+
+    def includes(self, healing: Healing) -> bool:
+        """Whether such a cause, seen once, is now the verdict."""
+        return self.for_good or bool(self.evidence and healing is not Healing.MAYBE)
 
 
 _ECS_GAVE_UP = re.compile(r"unable to consistently start tasks|deployment failed", re.IGNORECASE)
