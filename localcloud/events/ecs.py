@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from localcloud.account import Account
 from localcloud.clock import Clock
 from localcloud.ecs.announcements import Announcement
-from localcloud.events.rules import publish
+from localcloud.events.rules import as_delivered, publish, service_event
 from localcloud.locks import ServiceLocks
 
 
@@ -23,13 +25,22 @@ class EcsEvents:
 
     def _publish(self, announcement: Announcement) -> None:
         with self._lock:
-            publish(
-                self._account.account_id,
-                self._account.region,
-                source="aws.ecs",
-                detail_type=announcement.detail_type,
-                detail=announcement.detail,
-                resources=[announcement.resource],
-                time=announcement.time,
-                event_id=announcement.id,
-            )
+            publish(_event(announcement, self._account))
+
+
+def delivered(announcement: Announcement, account: Account) -> dict[str, Any]:
+    """The event as a rule's target gets it: for tests that have no server."""
+    return as_delivered(_event(announcement, account))
+
+
+def _event(announcement: Announcement, account: Account) -> dict[str, Any]:
+    return service_event(
+        account.account_id,
+        account.region,
+        source="aws.ecs",
+        detail_type=announcement.detail_type,
+        detail=announcement.detail,
+        resources=[announcement.resource],
+        time=announcement.time,
+        event_id=announcement.id,
+    )

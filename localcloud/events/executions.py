@@ -7,7 +7,7 @@ from datetime import datetime
 
 from localcloud.account import Account
 from localcloud.clock import Clock
-from localcloud.events.rules import publish
+from localcloud.events.rules import publish, service_event
 from localcloud.locks import ServiceLocks
 from localcloud.stepfunctions import Execution
 
@@ -42,16 +42,17 @@ class ExecutionEvents:
             "error": execution.error,
             "cause": execution.cause,
         }
+        event = service_event(
+            self._account.account_id,
+            self._account.region,
+            source="aws.states",
+            detail_type="Step Functions Execution Status Change",
+            detail=detail,
+            resources=[execution.exec_arn],
+            time=self._clock.now(),
+        )
         with self._lock:
-            publish(
-                self._account.account_id,
-                self._account.region,
-                source="aws.states",
-                detail_type="Step Functions Execution Status Change",
-                detail=detail,
-                resources=[execution.exec_arn],
-                time=self._clock.now(),
-            )
+            publish(event)
 
 
 def _milliseconds(moment: datetime | None) -> int | None:

@@ -28,7 +28,7 @@ def rules_deliver(queue: DeliveryQueue, targets: Targets, latency: float = 0.0) 
 
     def send_to_targets(self: Rule, original_event: dict[str, Any], _: bool = True) -> None:
         if self.state != "DISABLED" and self.event_pattern.matches_event(original_event):
-            event = _as_delivered(original_event)
+            event = as_delivered(original_event)
             for target in self.targets:
                 queue.submit(_delivery(self.arn, target, event, targets, latency))
 
@@ -46,7 +46,7 @@ def rules_deliver(queue: DeliveryQueue, targets: Targets, latency: float = 0.0) 
         yield
 
 
-def publish(
+def service_event(
     account_id: str,
     region: str,
     *,
@@ -56,9 +56,9 @@ def publish(
     resources: Sequence[str],
     time: float,
     event_id: str | None = None,
-) -> None:
-    """An event of an AWS service itself, to the default bus. PutEvents refuses such sources."""
-    event: dict[str, Any] = {
+) -> dict[str, Any]:
+    """An event of an AWS service itself, as moto keeps it. Without an id it gets a new one."""
+    return {
         "version": "0",
         "id": event_id or str(uuid.uuid4()),
         "detail-type": detail_type,
@@ -69,7 +69,11 @@ def publish(
         "resources": list(resources),
         "detail": dict(detail),
     }
-    bus = events_backends[account_id][region].describe_event_bus("default")
+
+
+def publish(event: dict[str, Any]) -> None:
+    """Put a service's event on the default bus. PutEvents refuses such sources."""
+    bus = events_backends[event["account"]][event["region"]].describe_event_bus("default")
     for rule in list(bus.rules.values()):
         rule.send_to_targets(event)
 
@@ -103,7 +107,7 @@ def _delivery(
     )
 
 
-def _as_delivered(event: Mapping[str, Any]) -> dict[str, Any]:
+def as_delivered(event: Mapping[str, Any]) -> dict[str, Any]:
     """moto keeps the time as a number and adds a field of its own."""
     delivered = {key: value for key, value in event.items() if key != "ingestion-time"}
     moment = as_datetime(float(event["time"]))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from localcloud.ecs.announcements import Announcement
+from localcloud.events.ecs import delivered
 from localcloud.tasks.scripted import exits, healthy, in_turn, pull_failed, runs
 from localcloud.timings import TEST
 from tests.localcloud.strict_cloud import Cloud, connected, health_check, web_container
@@ -218,3 +219,22 @@ class TestServices:
         assert cloud.described()["status"] == "INACTIVE"
         assert heard.of(SERVICE) == heard.of(DEPLOYMENT) == []
         assert statuses(heard.details(TASK))[-1] == ("STOPPED", "STOPPED")
+
+
+def test_a_test_without_a_server_gets_the_event_as_a_target_would(
+    cloud: Cloud, heard: Heard
+) -> None:
+    service = cloud.running_web()
+    event = delivered(heard.of(DEPLOYMENT)[0], cloud.plane.account)
+    assert event == {
+        "version": "0",
+        "id": heard.of(DEPLOYMENT)[0].id,
+        "detail-type": "ECS Deployment State Change",
+        "source": "aws.ecs",
+        "account": "123456789012",
+        "time": event["time"],
+        "region": "ap-northeast-1",
+        "resources": [service["serviceArn"]],
+        "detail": heard.of(DEPLOYMENT)[0].detail,
+    }
+    assert event["time"].endswith("Z")
