@@ -38,9 +38,10 @@ def edge(dns_name: str, **changes: Any) -> Edge:
     )
 
 
-def asks(dns_name: str, patience: int, **changes: Any) -> Container:
-    """An edge's container, named as the alias that it asks."""
-    return python(dns_name, *edge_program.command(edge(dns_name, **changes), patience))
+def asks(dns_name: str, patience: int, called: str = "", **changes: Any) -> Container:
+    """An edge's container, named as the alias that it asks, or as it is called."""
+    command = edge_program.command(edge(dns_name, **changes), patience)
+    return python(called or dns_name, *command)
 
 
 def log(name: str) -> LogTarget:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from localcloud.tasks.processes import ProcessRuntime
-from localcloud.tasks.runtime import Task
+from localcloud.tasks.runtime import AppProtocol, Task
 from tests.localcloud.proofs import IDLE, asks, log
 from tests.localcloud.running_tasks import (
     Witness,
@@ -16,10 +19,14 @@ from tests.localcloud.running_tasks import (
     answers,
     container,
     process_runtime,
+    processes_of,
     serves,
     started,
     task,
+    until,
 )
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 
 
 @pytest.fixture(params=["namespace", "proxy"])
@@ -35,6 +42,16 @@ def proof(witness: Witness, client: Task) -> dict[str, int]:
     return {name: witness.sees_exit_of(client, name)[0] for name in edges}
 
 
+def idle_hears_sigterm(runtime: ProcessRuntime) -> bool:
+    """On ECS it is a first process, which hears only the signals that it asked for."""
+    for process in processes_of(runtime.directory, "signal.pause()"):
+        status = Path(f"/proc/{process}/status").read_text()
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        if int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1:
+            return True
+    return False
+
+
 def serve(runtime: ProcessRuntime, number: int, endpoint: str, image: str, **of: Any) -> Task:
     server = task(number, container(image=image), ingress=(serves(endpoint, **of),))
     started(runtime, server)
@@ -42,52 +59,47 @@ def serve(runtime: ProcessRuntime, number: int, endpoint: str, image: str, **of:
     return server
 
 
+SERVERS: dict[str, tuple[str, AppProtocol | None]] = {
+    "api": ("nginx", "http"),
+    "broken": ("bivouac/unhealthy", "http"),
+    "starting": ("bivouac/slow:60", "http"),
+    "db": ("nginx", None),
+    "dead": ("bivouac/slow:60", None),
+}
+
+
 def test_exit_codes_tell_what_is_wrong_with_an_edge(runtime: ProcessRuntime) -> None:
     """P01, P08: asked by alias, through the client's own proxy and the server's."""
-    answers(runtime, serve(runtime, 1, "api", "nginx"))
-    serve(runtime, 2, "broken", "bivouac/unhealthy")
-    serve(runtime, 3, "starting", "bivouac/slow:60")
-    known = tuple(alias(name, name) for name in ("api", "broken", "starting", "empty"))
+    for number, (name, (image, app_protocol)) in enumerate(SERVERS.items(), 1):
+        server = serve(runtime, number, name, image, app_protocol=app_protocol)
+        if image == "nginx":
+            answers(runtime, server)
+    known = [alias(name, name, app_protocol) for name, (_, app_protocol) in SERVERS.items()]
     edges = (
         asks("api", 20),
-        *(asks(name, 1) for name in ("broken", "starting", "empty", "unknown")),
+        asks("db", 20, app_protocol=None),
+        *(asks(name, 2) for name in ("broken", "starting", "empty", "unknown")),
+        asks("dead", 2, app_protocol=None),
+        asks("api", 2, "elsewhere", port=81),
     )
-    witness = started(runtime, client := task(4, IDLE, *edges, aliases=known))
-    assert proof(witness, client) == {
-        "api": 0,
-        "broken": 12,
-        "starting": 11,
-        "empty": 11,
-        "unknown": 10,
+    client = task(9, IDLE, *edges, aliases=(*known, alias("empty", "empty")))
+    witness = started(runtime, client)
+    expected = {
+        "api": (0, ["api:80 HTTP 200", "api:80 HTTP 200, 3 times in a row"]),
+        "db": (0, ["db:80 stays open", "db:80 stays open, 3 times in a row"]),
+        "broken": (12, ["broken:80 HTTP 500, expected 200-399"]),
+        "starting": (
+            11,
+            ["starting:80 HTTP 503 of the server's proxy: nothing answers behind it"],
+        ),
+        "empty": (11, ["empty:80 HTTP 503 of the proxy: it has no server to pass this on to"]),
+        "unknown": (10, ["unknown:80 does not resolve"]),
+        "dead": (11, ["dead:80 closed by the proxy"]),
+        "elsewhere": (11, ["api:81 connection refused"]),
     }
-    assert witness.lines(log("api")) == ["api:80 HTTP 200", "api:80 HTTP 200, 3 times in a row"]
-    assert witness.lines(log("broken")) == ["broken:80 HTTP 500, expected 200-399"]
-    assert witness.lines(log("starting")) == [
-        "starting:80 HTTP 503 of the server's proxy: nothing answers behind it"
-    ]
-    assert witness.lines(log("empty")) == [
-        "empty:80 HTTP 503 of the proxy: it has no server to pass this on to"
-    ]
-    assert witness.lines(log("unknown")) == ["unknown:80 does not resolve"]
+    codes = proof(witness, client)
+    assert {name: (code, witness.lines(log(name))) for name, code in codes.items()} == expected
     assert witness.exits(client, "idle") == [], "one-shot containers end, the task goes on"
-
-
-def test_a_port_that_is_no_alias_is_refused(runtime: ProcessRuntime) -> None:
-    edge = asks("api", 1, port=81)
-    witness = started(runtime, client := task(1, IDLE, edge, aliases=(alias("api", "api"),)))
-    assert proof(witness, client) == {"api": 11}
-    assert witness.lines(log("api")) == ["api:81 connection refused"]
-
-
-def test_a_tcp_edge_needs_a_connection_that_stays_open(runtime: ProcessRuntime) -> None:
-    answers(runtime, serve(runtime, 1, "db", "nginx", app_protocol=None))
-    serve(runtime, 2, "dead", "bivouac/slow:60", app_protocol=None)
-    known = tuple(alias(name, name, app_protocol=None) for name in ("db", "dead"))
-    edges = (asks("db", 20, app_protocol=None), asks("dead", 1, app_protocol=None))
-    witness = started(runtime, client := task(3, IDLE, *edges, aliases=known))
-    assert proof(witness, client) == {"db": 0, "dead": 11}
-    assert witness.lines(log("db")) == ["db:80 stays open", "db:80 stays open, 3 times in a row"]
-    assert witness.lines(log("dead")) == ["dead:80 closed by the proxy"]
 
 
 def test_an_edge_is_proven_as_soon_as_its_server_answers(runtime: ProcessRuntime) -> None:
@@ -104,6 +116,7 @@ def test_a_stopped_proof_says_what_it_last_saw(runtime: ProcessRuntime) -> None:
     known = (alias("broken", "broken"),)
     witness = started(runtime, client := task(2, IDLE, asks("broken", 60), aliases=known))
     witness.sees_line(log("broken"), "HTTP 500")
+    until(lambda: idle_hears_sigterm(runtime), "idle never asked for SIGTERM")
     runtime.stop(client.task_id)
     assert proof(witness, client) == {"broken": 12}
     assert witness.sees_exit_of(client, "idle") == (0, None)
