@@ -32,38 +32,37 @@ def delete_cluster(deletion: Deletion, client: ECSClient) -> Event:
             deletion.note(KIND, name, Outcome.ALREADY_GONE)
         elif not deletion.owned(from_ecs_tags(cluster.get("tags"))):
             deletion.retain(KIND, name)
-        elif refusal := _refused(deletion, name, client):
-            _look_into(deletion, name, refusal, client)
+        else:
+            _delete(deletion, name, client)
     return deletion.answer()
 
 
-def _refused(deletion: Deletion, name: str, client: ECSClient) -> str:
-    """Delete it, or say what ECS waits for."""
-    waits_for = {
-        client.exceptions.ClusterContainsServicesException: "services are still draining",
-        client.exceptions.ClusterContainsTasksException: "tasks are still stopping",
-        client.exceptions.UpdateInProgressException: "its attachments are changing",
-    }
+def _delete(deletion: Deletion, name: str, client: ECSClient) -> None:
     with translated(f"cluster {name}"):
         try:
             client.delete_cluster(cluster=name)
-        except tuple(waits_for) as error:
-            return waits_for[type(error)]
+        except client.exceptions.ClusterContainsServicesException:
+            _note_kept(deletion, name, "services are still draining", client)
+        except client.exceptions.ClusterContainsTasksException:
+            if _note_kept(deletion, name, "tasks are still stopping", client):
+                _stop_tasks(deletion, name, client)
+        except client.exceptions.UpdateInProgressException:
+            deletion.note(KIND, name, Outcome.IN_PROGRESS, "its attachments are changing")
         except client.exceptions.ClusterNotFoundException:
             deletion.note(KIND, name, Outcome.ALREADY_GONE)
         else:
             deletion.note(KIND, name, Outcome.DELETED)
-    return ""
 
 
-def _look_into(deletion: Deletion, name: str, refusal: str, client: ECSClient) -> None:
+def _note_kept(deletion: Deletion, name: str, waits_for: str, client: ECSClient) -> bool:
+    """Whether waiting mends it: a service that is not deleted is not ours, or may not be deleted,
+    and its tasks are left alone."""
     if standing := ecs.list_services(client, name):
-        # Not ours, or not to be deleted: its tasks are left alone, and waiting mends nothing.
         reason = f"it has services that are not being deleted: {', '.join(standing)}"
         deletion.note(KIND, name, Outcome.FAILED, reason)
-        return
-    deletion.note(KIND, name, Outcome.IN_PROGRESS, refusal)
-    _stop_tasks(deletion, name, client)
+        return False
+    deletion.note(KIND, name, Outcome.IN_PROGRESS, waits_for)
+    return True
 
 
 def _stop_tasks(deletion: Deletion, cluster: str, client: ECSClient) -> None:

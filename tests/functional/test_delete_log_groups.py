@@ -17,6 +17,8 @@ from tests.requests import environment, web
 
 TWO = environment(web(), web(serviceName="shop"))
 WEB, SHOP = ("log group", "/bivouac-demo/web"), ("log group", "/bivouac-demo/shop")
+PROOF = ("log group", "/bivouac-demo/bivouac-proof")
+ALL = (PROOF, SHOP, WEB)
 
 
 def step(
@@ -39,7 +41,7 @@ def groups(account: BivouacAccount) -> list[str]:
 def test_they_are_deleted(account: BivouacAccount) -> None:
     answer = step(account, made(account))
     assert answer["status"] == "DONE"
-    assert outcomes(answer) == {WEB: "DELETED", SHOP: "DELETED"}
+    assert outcomes(answer) == dict.fromkeys(ALL, "DELETED")
     assert groups(account) == []
 
 
@@ -48,8 +50,8 @@ def test_a_second_delete_changes_nothing(account: BivouacAccount) -> None:
     blueprint = made(account)
     first = step(account, blueprint)
     account.forget_calls()
-    assert outcomes(step(account, blueprint)) == {WEB: "ALREADY_GONE", SHOP: "ALREADY_GONE"}
-    assert outcomes(step(account, blueprint, first["items"])) == {WEB: "DELETED", SHOP: "DELETED"}
+    assert outcomes(step(account, blueprint)) == dict.fromkeys(ALL, "ALREADY_GONE")
+    assert outcomes(step(account, blueprint, first["items"])) == dict.fromkeys(ALL, "DELETED")
     assert account.mutating_calls == []
 
 
@@ -70,8 +72,7 @@ def test_a_group_that_is_not_ours_is_retained(account: BivouacAccount) -> None:
         account.client("logs").create_log_group(logGroupName=name)
     answer = step(account, blueprint)
     assert outcomes(answer) == {
-        WEB: "DELETED",
-        SHOP: "DELETED",
+        **dict.fromkeys(ALL, "DELETED"),
         ("log group", "/bivouac-demo/theirs"): "RETAINED",
     }
     assert groups(account) == ["/bivouac-dem", "/bivouac-demo-2/web", "/bivouac-demo/theirs"]
@@ -82,7 +83,7 @@ def test_a_group_of_an_earlier_request_is_found_by_listing(account: BivouacAccou
     made(account)
     with small_pages(account):
         answer = step(account, account.planned(environment()))
-    assert outcomes(answer) == {WEB: "DELETED", SHOP: "DELETED"}
+    assert outcomes(answer) == dict.fromkeys(ALL, "DELETED")
 
 
 def test_a_group_that_may_not_be_deleted_does_not_stop_the_others(account: BivouacAccount) -> None:
@@ -94,11 +95,8 @@ def test_a_group_that_may_not_be_deleted_does_not_stop_the_others(account: Bivou
 
     with injected(Injection(account, Fault.DENIED, first)):
         answer = step(account, blueprint)
-    assert outcomes(answer) == {SHOP: "FAILED", WEB: "DELETED"}
-    assert outcomes(step(account, blueprint, answer["items"])) == {
-        SHOP: "DELETED",
-        WEB: "DELETED",
-    }
+    assert outcomes(answer) == {PROOF: "FAILED", SHOP: "DELETED", WEB: "DELETED"}
+    assert outcomes(step(account, blueprint, answer["items"])) == dict.fromkeys(ALL, "DELETED")
 
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:

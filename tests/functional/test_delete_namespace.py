@@ -9,7 +9,6 @@ from delete_namespace import delete_namespace
 
 from bivouac.aws import cloudmap
 from bivouac.blueprint import Blueprint
-from bivouac.deletion import PATIENCE_SECONDS
 from tests.faults.injection import Fault, Injection, injected
 from tests.functional.account import BivouacAccount, small_pages
 from tests.functional.machines import outcomes
@@ -27,20 +26,6 @@ def step(
 ) -> dict[str, Any]:
     deletion = account.deletion(blueprint, items, waited_seconds)
     return delete_namespace(deletion, operation_id, account.client("servicediscovery"))
-
-
-def ended(
-    account: BivouacAccount, blueprint: Blueprint, waited_seconds: float = 0.0
-) -> dict[str, Any]:
-    answer: dict[str, Any] = {"items": [], "operationId": None}
-
-    def look() -> dict[str, Any]:
-        answer.update(
-            step(account, blueprint, answer["items"], waited_seconds, answer["operationId"])
-        )
-        return answer
-
-    return account.until(look, "DONE")
 
 
 def empty(account: BivouacAccount) -> Blueprint:
@@ -69,15 +54,28 @@ def service_in(account: BivouacAccount, **changes: Any) -> str:
     return str(made["Id"])
 
 
-def test_it_is_deleted_when_it_is_really_gone(account: BivouacAccount) -> None:
+def test_it_is_asked_for_and_its_operation_is_told(account: BivouacAccount) -> None:
     """N14: 200 means only that work has begun."""
     blueprint = empty(account)
-    first = step(account, blueprint)
-    assert first["status"] == "IN_PROGRESS"
+    answer = step(account, blueprint)
+    assert answer["status"] == "IN_PROGRESS"
     assert names(account) == ["bivouac-demo"]
-    answer = ended(account, blueprint)
-    assert outcomes(answer)["namespace", "bivouac-demo"] == "DELETED"
+    client = account.client("servicediscovery")
+    account.pass_time(10)
+    operation = cloudmap.get_operation(client, answer["operationId"])
+    assert operation is not None
+    assert operation["Status"] == "SUCCESS"
     assert names(account) == []
+
+
+def test_it_is_asked_for_without_looking_into_it_first(account: BivouacAccount) -> None:
+    """N11: whoever waited for the services waited for their endpoints as well."""
+    step(account, empty(account))
+    assert [call.partition(":")[2] for call in account.calls] == [
+        "ListNamespaces",
+        "ListTagsForResource",
+        "DeleteNamespace",
+    ]
 
 
 def test_the_operation_is_looked_at_instead_of_asking_again(account: BivouacAccount) -> None:
@@ -112,7 +110,8 @@ def test_an_operation_that_cloud_map_forgot_is_judged_by_its_effect(
 def test_a_second_delete_changes_nothing(account: BivouacAccount) -> None:
     """N12."""
     blueprint = empty(account)
-    ended(account, blueprint)
+    step(account, blueprint)
+    account.pass_time(10)
     account.forget_calls()
     assert outcomes(step(account, blueprint)) == GONE
     assert account.mutating_calls == []
@@ -137,7 +136,8 @@ def test_ecs_is_given_time_to_remove_its_own_services(account: BivouacAccount) -
         ("Cloud Map service", "web"): "IN_PROGRESS",
         ("namespace", "bivouac-demo"): "IN_PROGRESS",
     }
-    assert account.mutating_calls == []
+    assert account.mutating_calls == ["servicediscovery:DeleteNamespace"]
+    assert names(account) == ["bivouac-demo"]
 
 
 def test_what_ecs_left_is_removed_instances_first(account: BivouacAccount) -> None:
@@ -146,11 +146,19 @@ def test_what_ecs_left_is_removed_instances_first(account: BivouacAccount) -> No
     service_in(account, Tags=[{"Key": "AmazonECSManaged", "Value": "true"}])
     early = step(account, blueprint, waited_seconds=10)
     assert outcomes(early)["Cloud Map service", "orphan"] == "IN_PROGRESS"
-    assert account.mutating_calls == []
-    answer = ended(account, blueprint, waited_seconds=120)
-    assert outcomes(answer)["Cloud Map service", "orphan"] == "DELETED"
-    assert outcomes(answer)["namespace", "bivouac-demo"] == "DELETED"
-    assert account.mutating_calls[0] == "servicediscovery:DeregisterInstance"
+    account.forget_calls()
+    late = step(account, blueprint, early["items"], waited_seconds=120)
+    assert outcomes(late)["Cloud Map service", "orphan"] == "IN_PROGRESS"
+    assert account.mutating_calls[:2] == [
+        "servicediscovery:DeleteNamespace",
+        "servicediscovery:DeregisterInstance",
+    ]
+    account.pass_time(10)
+    later = step(account, blueprint, late["items"], waited_seconds=130)
+    assert outcomes(later)["Cloud Map service", "orphan"] == "DELETED"
+    account.pass_time(10)
+    step(account, blueprint, later["items"], waited_seconds=140)
+    account.pass_time(10)
     assert names(account) == []
 
 
@@ -163,7 +171,7 @@ def test_a_strangers_service_in_our_namespace_is_never_touched(account: BivouacA
     assert outcomes(answer)["Cloud Map service", "orphan"] == "RETAINED"
     assert outcomes(answer)["namespace", "bivouac-demo"] == "FAILED"
     assert "orphan" in next(i["reason"] for i in answer["items"] if i["kind"] == "namespace")
-    assert account.mutating_calls == []
+    assert account.mutating_calls == ["servicediscovery:DeleteNamespace"], "Cloud Map refused it"
 
 
 def test_every_page_is_read(account: BivouacAccount) -> None:
@@ -185,7 +193,9 @@ def test_every_page_is_read(account: BivouacAccount) -> None:
             )
     account.pass_time(60)
     with small_pages(account):
-        ended(account, blueprint, waited_seconds=120)
+        for _ in range(3):
+            step(account, blueprint, waited_seconds=120)
+            account.pass_time(10)
     assert sorted(names(account)) == ["theirs-0", "theirs-1", "theirs-2"]
 
 
@@ -210,13 +220,6 @@ def test_a_denied_list_is_a_failure_and_no_evidence(account: BivouacAccount) -> 
     with injected(Injection(account, Fault.DENIED, lambda n, call: "ListNamespaces" in call)):
         answer = step(account, blueprint, first["items"])
     assert answer["status"] == "DONE"
-    assert outcomes(answer)["namespace", "bivouac-demo"] == "FAILED"
-
-
-def test_a_namespace_that_never_goes_fails_with_what_it_waits_for(account: BivouacAccount) -> None:
-    blueprint = empty(account)
-    first = step(account, blueprint)
-    answer = step(account, blueprint, first["items"], PATIENCE_SECONDS + 1)
     assert outcomes(answer)["namespace", "bivouac-demo"] == "FAILED"
 
 

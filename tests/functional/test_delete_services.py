@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from unittest import mock
 
-import boto3
 import pytest
-from botocore.exceptions import WaiterError
-from botocore.stub import Stubber
-from delete_services import delete_services
+from delete_services import TASKS_STOP_WITHIN_SECONDS, delete_services
 
-from bivouac.aws import ecs
+from bivouac.aws import cloudmap
 from bivouac.blueprint import Blueprint
-from bivouac.deletion import PATIENCE_SECONDS
 from localcloud.tasks import scripted
 from tests.faults.injection import Fault, Injection, injected
 from tests.functional.account import BivouacAccount, small_pages
@@ -30,19 +25,8 @@ def step(
     items: list[dict[str, str]] | None = None,
     waited_seconds: float = 0.0,
 ) -> dict[str, Any]:
-    return delete_services(
-        account.deletion(blueprint, items, waited_seconds), account.client("ecs")
-    )
-
-
-def ended(account: BivouacAccount, blueprint: Blueprint) -> dict[str, Any]:
-    answer: dict[str, Any] = {"items": []}
-
-    def look() -> dict[str, Any]:
-        answer.update(step(account, blueprint, answer["items"]))
-        return answer
-
-    return account.until(look, "DONE")
+    deletion = account.deletion(blueprint, items, waited_seconds)
+    return delete_services(deletion, None, account.client("ecs"))
 
 
 def test_all_deletions_are_issued_at_once_clients_first(account: BivouacAccount) -> None:
@@ -60,23 +44,15 @@ def test_all_deletions_are_issued_at_once_clients_first(account: BivouacAccount)
         "shop",
         "web",
     ]
+    assert answer["names"] == ["cart", "shop", "web"]
     assert all('"force": true' in str(body) for body in deleted)
-
-
-def test_each_is_deleted_when_it_is_inactive_or_gone(account: BivouacAccount) -> None:
-    """D05."""
-    answer = ended(account, account.healthy(THREE))
-    assert outcomes(answer) == {
-        ("service", "cart"): "DELETED",
-        ("service", "shop"): "DELETED",
-        ("service", "web"): "DELETED",
-    }
 
 
 def test_a_second_delete_changes_nothing(account: BivouacAccount) -> None:
     """D04."""
     blueprint = account.healthy(environment())
-    ended(account, blueprint)
+    step(account, blueprint)
+    account.pass_time(60)
     account.forget_calls()
     answer = step(account, blueprint)
     assert (answer["status"], outcomes(answer)) == ("DONE", {("service", "web"): "ALREADY_GONE"})
@@ -93,44 +69,23 @@ def test_what_drains_is_waited_for_and_not_deleted_again(account: BivouacAccount
     assert (again["status"], account.mutating_calls) == ("IN_PROGRESS", [])
 
 
-@pytest.mark.parametrize("purged", [False, True], ids=["INACTIVE", "MISSING"])
-def test_we_are_right_where_the_official_inactive_waiter_lies(
-    account: BivouacAccount, purged: bool
-) -> None:
-    """D05: one INACTIVE beside one DRAINING is not deleted; two that are purged are."""
-    blueprint = account.healthy(environment(web(), web(serviceName="shop")))
+def test_where_they_are_connected_to_is_told_to_whoever_waits(account: BivouacAccount) -> None:
+    """N11: ECS removes their endpoints later, and it says their namespace while they are there."""
+    blueprint = account.healthy(environment())
+    namespace = cloudmap.find_namespace(account.client("servicediscovery"), "bivouac-demo")
+    assert namespace is not None
     first = step(account, blueprint)
-    account.pass_time(3600 if purged else 30)
-    answer = step(account, blueprint, first["items"])
-    assert set(outcomes(answer).values()) == {"DELETED"}
-    said = [
-        {"serviceName": "web", "status": "INACTIVE"},
-        {"serviceName": "shop", "status": "DRAINING"},
-    ]
-    missing = [{"arn": "web", "reason": "MISSING"}, {"arn": "shop", "reason": "MISSING"}]
-    lie = {"services": [], "failures": missing} if purged else {"services": said}
-    client: Any = boto3.client("ecs")
-    with Stubber(client) as stubber:
-        stubber.add_response("describe_services", lie)
-        waiter = client.get_waiter("services_inactive")
-        try:
-            waiter.wait(services=["web", "shop"], WaiterConfig={"MaxAttempts": 1})
-            verdict = "SUCCESS"
-        except WaiterError:
-            verdict = "FAILURE"
-    assert verdict == ("FAILURE" if purged else "SUCCESS")
+    assert (first["names"], first["namespaceId"]) == (["web"], namespace.id)
+    account.pass_time(60)
+    deletion = account.deletion(blueprint, first["items"])
+    again = delete_services(deletion, first["namespaceId"], account.client("ecs"))
+    assert (again["names"], again["namespaceId"]) == ([], namespace.id)
 
 
-def test_one_that_drains_keeps_the_step_from_being_done(account: BivouacAccount) -> None:
-    """D05: judged for each service, not for the list."""
-    blueprint = account.healthy(environment(web(), web(serviceName="shop")))
-    first = step(account, blueprint)
-    seen = ecs.describe_services(account.client("ecs"), "bivouac-demo", ["web", "shop"])
-    seen["web"]["status"], seen["shop"]["status"] = "INACTIVE", "DRAINING"
-    with mock.patch("delete_services.ecs.describe_services", return_value=seen):
-        answer = step(account, blueprint, first["items"])
-    assert answer["status"] == "IN_PROGRESS"
-    assert outcomes(answer) == {("service", "shop"): "IN_PROGRESS", ("service", "web"): "DELETED"}
+def test_it_reads_twice_and_deletes_once_for_one_service(account: BivouacAccount) -> None:
+    blueprint = account.healthy(environment())
+    step(account, blueprint)
+    assert account.calls == ["ecs:ListServices", "ecs:DescribeServices", "ecs:DeleteService"]
 
 
 def test_a_service_that_is_not_ours_is_retained_with_the_reason(account: BivouacAccount) -> None:
@@ -152,9 +107,18 @@ def test_a_service_that_the_record_does_not_know_is_found_by_listing(
 ) -> None:
     """D16: an earlier request made it, and it carries our tags."""
     account.healthy(THREE)
-    answer = ended(account, account.planned(environment()))
-    assert len(outcomes(answer)) == 3
-    assert set(outcomes(answer).values()) == {"DELETED"}
+    answer = step(account, account.planned(environment()))
+    assert sorted(answer["names"]) == ["cart", "shop", "web"]
+
+
+def test_one_that_no_list_shows_any_more_is_still_waited_for(account: BivouacAccount) -> None:
+    """S02: it drains, and only an earlier round knows its name."""
+    account.runtime.script("nginx", scripted.ignores_sigterm())
+    account.healthy(THREE)
+    blueprint = account.planned(environment())
+    first = step(account, blueprint)
+    again = step(account, blueprint, first["items"])
+    assert sorted(again["names"]) == ["cart", "shop", "web"]
 
 
 def test_every_page_is_read(account: BivouacAccount) -> None:
@@ -165,13 +129,12 @@ def test_every_page_is_read(account: BivouacAccount) -> None:
     assert account.mutating_calls == ["ecs:DeleteService"] * 3
 
 
-@pytest.mark.parametrize("foreign", [False, True])
-def test_without_a_cluster_of_ours_there_are_no_services_of_ours(
-    account: BivouacAccount, foreign: bool
-) -> None:
-    """D04, D18."""
-    if foreign:
+@pytest.mark.parametrize("deleted", [False, True], ids=["never made", "INACTIVE"])
+def test_without_a_cluster_there_are_no_services(account: BivouacAccount, deleted: bool) -> None:
+    """C05, C07, D04."""
+    if deleted:
         account.client("ecs").create_cluster(clusterName="bivouac-demo")
+        account.client("ecs").delete_cluster(cluster="bivouac-demo")
         account.forget_calls()
     answer = step(account, account.planned(environment()))
     assert outcomes(answer) == {("service", "web"): "ALREADY_GONE"}
@@ -202,23 +165,41 @@ def test_a_denied_list_never_makes_a_service_look_deleted(account: BivouacAccoun
         answer = step(account, blueprint, first["items"])
     assert answer["status"] == "DONE"
     assert outcomes(answer)["service", "web"] == "FAILED"
-    later = ended(account, blueprint)
-    assert outcomes(later)["service", "web"] in ("DELETED", "ALREADY_GONE")
+    account.pass_time(60)
+    assert outcomes(step(account, blueprint, answer["items"]))["service", "web"] == "ALREADY_GONE"
 
 
-def test_a_service_that_never_goes_fails_with_what_it_waits_for(account: BivouacAccount) -> None:
-    """D06."""
+def test_tasks_that_do_not_stop_by_themselves_are_stopped(account: BivouacAccount) -> None:
+    """D06, D07: after their service was deleted, and not before ECS had its time."""
+    account.runtime.script("nginx", scripted.ignores_sigterm())
+    blueprint = account.healthy(environment(web(desiredCount=2)))
+    first = step(account, blueprint)
+    account.forget_calls()
+    step(account, blueprint, first["items"], TASKS_STOP_WITHIN_SECONDS - 1)
+    assert account.mutating_calls == []
+    later = step(account, blueprint, first["items"], TASKS_STOP_WITHIN_SECONDS + 1)
+    assert account.mutating_calls == ["ecs:StopTask"] * 2
+    assert outcomes(later) == {("service", "web"): "IN_PROGRESS"}
+
+
+def test_a_task_that_may_not_be_stopped_is_told(account: BivouacAccount) -> None:
+    """D06, D17."""
     account.runtime.script("nginx", scripted.ignores_sigterm())
     blueprint = account.healthy(environment())
     first = step(account, blueprint)
-    answer = step(account, blueprint, first["items"], PATIENCE_SECONDS + 1)
-    assert answer["status"] == "DONE"
-    assert outcomes(answer) == {("service", "web"): "FAILED"}
-    assert "still there after 20 minutes" in answer["items"][0]["reason"]
+    with injected(Injection(account, Fault.DENIED, lambda n, call: "StopTask" in call)):
+        later = step(account, blueprint, first["items"], TASKS_STOP_WITHIN_SECONDS + 1)
+    assert sorted(outcomes(later).values()) == ["FAILED", "IN_PROGRESS"]
 
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     account.holds(account.healthy(environment()))
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    event = {"environment": "demo", "generation": 1, "closedAt": now, "items": []}
+    event = {
+        "environment": "demo",
+        "generation": 1,
+        "closedAt": now,
+        "items": [],
+        "namespaceId": None,
+    }
     assert account.invoke("delete_services", event)["status"] == "IN_PROGRESS"

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from delete_task_definitions import delete_task_definitions
-from register_task_definition import register_task_definition
 
 from bivouac.aws import ecs
-from bivouac.blueprint import Blueprint
+from bivouac.blueprint import Blueprint, register_task_definition_arguments
 from tests.faults.injection import Fault, Injection, injected
 from tests.functional.account import BivouacAccount, small_pages
 from tests.functional.inventory import definition
 from tests.functional.machines import outcomes
-from tests.requests import environment, web
+from tests.requests import environment
 
 KIND = "task definition"
 
 
 def step(
-    account: BivouacAccount, blueprint: Blueprint, items: list[dict[str, str]] | None = None
+    account: BivouacAccount,
+    blueprint: Blueprint,
+    items: list[dict[str, str]] | None = None,
+    registered: Sequence[str] = (),
 ) -> dict[str, Any]:
-    return delete_task_definitions(account.deletion(blueprint, items), account.client("ecs"))
+    deletion = account.deletion(blueprint, items)
+    return delete_task_definitions(deletion, registered, account.client("ecs"))
 
 
 def revisions(account: BivouacAccount, count: int) -> Blueprint:
     """An environment whose one family has so many revisions."""
-    for number in range(1, count + 1):
-        container = {"image": f"nginx:{number}", "containerPort": 80}
-        blueprint = account.planned(environment(web(primaryContainer=container)))
-        register_task_definition(blueprint, "web", account.client("ecs"))
+    blueprint = account.planned(environment())
+    arguments = register_task_definition_arguments(blueprint, blueprint.services[0])
+    for _ in range(count):
+        account.client("ecs").register_task_definition(**arguments)
     account.forget_calls()
     return blueprint
+
+
+def arns(account: BivouacAccount) -> list[str]:
+    found: list[str] = account.client("ecs").list_task_definitions()["taskDefinitionArns"]
+    account.forget_calls()
+    return found
 
 
 def named(*numbers: int) -> set[tuple[str, str]]:
@@ -50,6 +60,39 @@ def test_revisions_are_deregistered_and_deleted_and_said_to_be_deleting(
     client = account.client("ecs")
     for status in ("ACTIVE", "INACTIVE"):
         assert ecs.revisions(client, "bivouac-demo--web", status) == []
+
+
+def test_those_that_the_record_names_are_not_looked_for(account: BivouacAccount) -> None:
+    """What we registered ourselves is ours; ten are deleted a call, across families."""
+    blueprint = revisions(account, 12)
+    answer = step(account, blueprint, registered=arns(account))
+    assert outcomes(answer) == dict.fromkeys(named(*range(1, 13)), "DELETING")
+    assert account.calls == [
+        *["ecs:DeregisterTaskDefinition"] * 12,
+        *["ecs:DeleteTaskDefinitions"] * 2,
+    ]
+    assert answer["thorough"] is False
+
+
+def test_in_a_later_round_they_are_looked_for(account: BivouacAccount) -> None:
+    """Promise 2: the last look found one that the record does not name."""
+    blueprint = revisions(account, 2)
+    first, second = arns(account)
+    before = step(account, blueprint, registered=[first])
+    answer = step(account, blueprint, before["items"], registered=[first])
+    assert outcomes(answer) == dict.fromkeys(named(1, 2), "DELETING")
+    assert second not in arns(account)
+
+
+def test_one_that_the_record_names_and_nobody_finds_makes_the_last_look_thorough(
+    account: BivouacAccount,
+) -> None:
+    """T12, T13: ECS has forgotten it, or it was never there; the look decides."""
+    blueprint = revisions(account, 1)
+    (known,) = arns(account)
+    answer = step(account, blueprint, registered=[known, known.replace(":1", ":7")])
+    assert sorted(outcomes(answer).values()) == ["DELETING", "FAILED"]
+    assert answer["thorough"] is True
 
 
 def test_a_second_delete_changes_nothing_and_says_the_same(account: BivouacAccount) -> None:
@@ -132,4 +175,20 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     account.holds(revisions(account, 1))
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     event = {"environment": "demo", "generation": 1, "closedAt": now, "items": []}
-    assert account.invoke("delete_task_definitions", event)["status"] == "DONE"
+    account.records.add_task_definitions("demo", 1, arns(account))
+    answer = account.invoke("delete_task_definitions", {**event, "recorded": True})
+    assert outcomes(answer) == dict.fromkeys(named(1), "DELETING")
+    assert "ecs:ListTaskDefinitionFamilies" not in account.calls
+
+
+def test_after_an_earlier_deletion_the_record_is_not_relied_on(account: BivouacAccount) -> None:
+    """What it names was deleted already, as far as that deletion came."""
+    account.holds(revisions(account, 1))
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    event = {"environment": "demo", "generation": 1, "closedAt": now, "items": []}
+    registered = arns(account)
+    account.records.add_task_definitions("demo", 1, registered)
+    account.client("ecs").deregister_task_definition(taskDefinition=registered[0])
+    account.forget_calls()
+    account.invoke("delete_task_definitions", {**event, "recorded": False})
+    assert account.mutating_calls == ["ecs:DeleteTaskDefinitions"]
