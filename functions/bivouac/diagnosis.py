@@ -179,7 +179,9 @@ class _GaveUp:
 
 
 _ECS_GAVE_UP = re.compile(r"unable to consistently start tasks|deployment failed", re.IGNORECASE)
-_ROLLS_BACK = re.compile(r"circuit breaker|rolling back|rolled back", re.IGNORECASE)
+_ROLLS_BACK = re.compile(
+    r"circuit breaker|rolling back|rolled back|deployment failed", re.IGNORECASE
+)
 _LOOK_FURTHER = (
     "No stopped task shows the cause any more: read the service's events and the containers' logs, "
     "then start the create again (H22)."
