@@ -63,7 +63,7 @@ def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
     progress = event["progress"]
     if progress["status"] == "FAILED":
         found = [Verdict.from_json(entry) for entry in progress["verdicts"]]
-        return "DeploymentFailedError", found
+        return progress["error"], found
     failed: dict[str, list[str]] = {}
     for probed in event["probes"].values():
         for entry in probed["checks"]:

@@ -14,25 +14,15 @@ from typing import TYPE_CHECKING, Any
 from bivouac import checks, diagnosis, lease, mesh
 from bivouac.aws import cloudmap, ecs
 from bivouac.aws.observation import observed, tasks_by_service
-from bivouac.blueprint import Blueprint
+from bivouac.blueprint import Blueprint, ServiceBlueprint
 from bivouac.checks import Check, Expected, Observed, Outcome, primary_deployment
 from bivouac.convergence import Condition
 from bivouac.diagnosis import Verdict
-from bivouac.looks import foundation
+from bivouac.looks import awaiting, edges, foundation
 from bivouac.looks.targets import targets
-from bivouac.mesh import EdgeProof, EdgeReading, ProofClient, State
+from bivouac.mesh import EdgeProof, State
 from bivouac.record import Record
-from bivouac.waiting import (
-    POLL_SECONDS,
-    STALE_SECONDS,
-    Awaited,
-    Look,
-    Purpose,
-    Sightings,
-    Stage,
-    Wait,
-    counted,
-)
+from bivouac.waiting import POLL_SECONDS, STALE_SECONDS, Awaited, Look, Wait
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
@@ -48,18 +38,37 @@ STALE_LOOKS = 20
 
 
 @dataclass
-class _Seen:
-    """What this look found, service by service."""
+class _Moment:
+    """What this look reads and finds."""
 
+    wait: Wait
+    progress: dict[str, Any]
+    now: datetime
+    expected: list[Expected]
     services: Mapping[str, dict[str, Any]]
-    running: Mapping[str, Sequence[dict[str, Any]]]
+    running: Mapping[str, Sequence[dict[str, Any]]] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
     failed: list[Verdict] = field(default_factory=list)
     healthy: set[str] = field(default_factory=set)
+    hindered: dict[str, Verdict] = field(default_factory=dict)
+    """By service: what is in its way and may heal."""
+
+    @property
+    def late(self) -> bool:
+        return self.now >= lease.moment(self.wait.context["deadline"])
+
+    @property
+    def quiet_for_long(self) -> bool:
+        opened_at = lease.moment(self.wait.context["openedAt"])
+        return (self.now - opened_at).total_seconds() > QUIET_SECONDS
+
+    def gone(self, name: str) -> bool:
+        service = self.services.get(name)
+        return service is None or service["status"] == "INACTIVE"
 
 
 class ServicesLook:
-    """Called again and again for one wait; it remembers what need not be asked twice."""
+    """Called again and again for one wait."""
 
     def __init__(
         self,
@@ -69,17 +78,18 @@ class ServicesLook:
         cloud_map: ServiceDiscoveryClient,
         ec2: Callable[[], EC2Client],
     ) -> None:
-        self._record = record
+        """`urgent`: the first look reads tasks in any case. EC2's client, the slowest of all to
+        make, is made once everything is healthy."""
         self._blueprint = Blueprint.from_json(record.content)
-        self._clients: tuple[ProofClient, ...] = mesh.proof_clients(
-            self._blueprint, record.generation
-        )
+        self._proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
+        self._clients = mesh.proof_clients(self._blueprint, record.generation)
+        self._cluster: str = self._blueprint.cluster["clusterName"]
         self._urgent = urgent
         self._ecs = ecs_client
         self._cloud_map = cloud_map
         self._ec2 = ec2
-        self._registered: dict[str, frozenset[str]] = {}
-        self._healthy_since: datetime | None = None
+        self._healthy_since: float | None = None
+        """In watched seconds."""
         self._stale_looks = 0
 
     def __call__(self, wait: Wait) -> Look:
@@ -89,319 +99,162 @@ class ServicesLook:
             return foundation.look(wait.context, self._blueprint, now, self._ecs, self._cloud_map)
         if not progress["expected"] and not progress["going"]:
             return Look(answer=progress | {"status": "CREATE"})
-        return _OneLook(self, wait, progress, now).look()
+        expected = [Expected.from_json(entry) for entry in progress["expected"]]
+        names = [*(entry.service_name for entry in expected), *progress["going"]]
+        services = ecs.describe_services(self._ecs, self._cluster, names)
+        return self._look(_Moment(wait, progress, now, expected, services))
 
+    def _look(self, moment: _Moment) -> Look:
+        nothing_to_see = not awaiting.can_show_something(
+            moment.expected, moment.progress["blocked"], moment.services
+        )
+        if nothing_to_see and not (self._urgent or moment.late or moment.quiet_for_long):
+            return Look(awaited=self._awaited(moment))
+        moment.running = tasks_by_service(self._ecs, self._cluster, "RUNNING")
+        lags = awaiting.lags_behind(moment.wait.sightings, moment.running)
+        if lags and self._stale_looks < STALE_LOOKS:
+            self._stale_looks += 1
+            return Look(again_after=STALE_SECONDS, awaited=self._awaited(moment))
+        self._urgent = False
+        self._judge(moment)
+        if moment.failed:
+            return self._failure(moment, "DeploymentFailedError", moment.failed)
+        if self._unblocked(moment):
+            return self._answer(moment, "CREATE")
+        waiting = [check for check in moment.checks if check.outcome is not Outcome.OK]
+        going = [name for name in moment.progress["going"] if not moment.gone(name)]
+        if not (waiting or going or moment.progress["blocked"]):
+            return self._proven(moment)
+        if moment.late:
+            return self._out_of_time(moment, waiting, going)
+        awaited = self._awaited(moment)
+        only_looking_tells = any(not goal & awaited.tasks.keys() for goal in awaited.goals)
+        return Look(again_after=POLL_SECONDS if only_looking_tells else None, awaited=awaited)
 
-class _OneLook:
-    """One moment of one wait."""
-
-    def __init__(
-        self, looking: ServicesLook, wait: Wait, progress: dict[str, Any], now: datetime
-    ) -> None:
-        self._of = looking
-        self._wait = wait
-        self._progress = progress
-        self._now = now
-        self._expected = [Expected.from_json(entry) for entry in progress["expected"]]
-        self._planned = [e for e in self._expected if e.service_name not in self._proof_names()]
-        self._deadline = lease.moment(wait.context["deadline"])
-
-    def _proof_names(self) -> set[str]:
-        return {client.service.service_name for client in self._of._clients}
-
-    def look(self) -> Look:
-        names = [entry.service_name for entry in self._expected] + self._progress["going"]
-        services = ecs.describe_services(self._of._ecs, self._cluster, names)
-        late = self._now >= self._deadline
-        if not (late or self._of._urgent or self._calls_for_more(services)):
-            return Look(awaited=self._awaited(services, {}))
-        self._of._urgent = False
-        running = tasks_by_service(self._of._ecs, self._cluster, "RUNNING")
-        if self._lags(running) and self._of._stale_looks < STALE_LOOKS:
-            self._of._stale_looks += 1
-            self._of._urgent = True
-            return Look(again_after=STALE_SECONDS, awaited=self._awaited(services, running))
-        seen = self._judged(services, running)
-        if seen.failed:
-            return self._failure(seen.failed, seen.checks)
-        if self._unblocked(seen):
-            return self._answer("CREATE", seen)
-        return self._unfinished(seen, late)
-
-    @property
-    def _cluster(self) -> str:
-        return str(self._of._blueprint.cluster["clusterName"])
-
-    # --- how much to look at -------------------------------------------------------------------
-
-    def _calls_for_more(self, services: Mapping[str, dict[str, Any]]) -> bool:
-        """Whether tasks can show something: a goal is reached, something failed, or it is quiet."""
-        opened_at = lease.moment(self._wait.context["openedAt"])
-        if (self._now - opened_at).total_seconds() > QUIET_SECONDS:
-            return True
-        for entry in self._expected:
-            service = services.get(entry.service_name)
-            if service is None:
-                continue
-            primary = primary_deployment(service) or {}
-            if service["status"] != "ACTIVE" or primary.get("id") != entry.deployment_id:
-                return True
-            if primary.get("failedTasks") or primary.get("rolloutState") == "FAILED":
-                return True
-        missing = self._missing(services)
-        return any(not (goal & missing.keys()) for goal in self._goals())
-
-    def _missing(self, services: Mapping[str, dict[str, Any]]) -> dict[str, int]:
-        """By service: tasks that do not run yet, of our deployment, as ECS counts them."""
-        missing = {}
-        for entry in self._expected:
-            service = services.get(entry.service_name)
-            primary = (primary_deployment(service) if service else None) or {}
-            wanted = service["desiredCount"] if service else 1
-            if short := wanted - primary.get("runningCount", 0):
-                missing[entry.service_name] = max(short, 0)
-        return {name: short for name, short in missing.items() if short}
-
-    def _goals(self) -> tuple[frozenset[str], ...]:
-        """Sets of services of which all must run for an answer: all, or what somebody waits for."""
-        goals = [frozenset(entry.service_name for entry in self._expected)]
-        known = {entry.service_name for entry in self._expected}
-        for entry in self._progress["blocked"]:
-            needed = {need["serviceName"] for need in entry["needs"]}
-            if needed <= known:
-                goals.append(frozenset(needed))
-        return tuple(dict.fromkeys(goals))
-
-    def _awaited(
-        self,
-        services: Mapping[str, dict[str, Any]],
-        running: Mapping[str, Sequence[dict[str, Any]]],
-    ) -> Awaited:
-        tasks = self._missing(services)
-        for client in self._of._clients:
-            name = client.service.service_name
-            asking = next(iter(running.get(name, ())), None)
-            if any(r.state is State.PENDING for r in mesh.read_edges(client, asking)):
-                tasks[name] = 1
-        known = counted(Purpose.SERVICES, self._wait.sightings)
-        return Awaited(tasks, self._goals(), known)
-
-    def _lags(self, running: Mapping[str, Sequence[dict[str, Any]]]) -> bool:
-        """Whether what was read is older than what an event said (Amazon ECS events: version)."""
-        described = {
-            task["taskArn"].rpartition("/")[2]: task for tasks in running.values() for task in tasks
-        }
-        return _behind(self._wait.sightings, described)
+    def _awaited(self, moment: _Moment) -> Awaited:
+        return awaiting.awaited(
+            moment.expected,
+            moment.progress["blocked"],
+            [each for each in self._clients if each.service.service_name in moment.services],
+            moment.services,
+            moment.running,
+            moment.wait.sightings,
+        )
 
     # --- judging -------------------------------------------------------------------------------
 
-    def _judged(
-        self,
-        services: Mapping[str, dict[str, Any]],
-        running: Mapping[str, Sequence[dict[str, Any]]],
-    ) -> _Seen:
-        seen = _Seen(services, running)
-        looked = observed(self._of._ecs, self._cluster, self._expected, services, running)
-        for entry in self._expected:
-            judged = checks.judge(
-                self._service(entry.service_name), entry, looked[entry.service_name]
-            )
-            if judged.failed:
-                seen.failed.append(judged.failed)
-            elif entry in self._planned:
-                found = list(judged.checks)
-                if judged.healthy:
-                    found += self._registrations(entry, looked[entry.service_name])
-                seen.checks += found
+    def _judge(self, moment: _Moment) -> None:
+        looked = observed(
+            self._ecs, self._cluster, moment.expected, moment.services, moment.running
+        )
+        proof_clients = {client.service.service_name: client.service for client in self._clients}
+        for entry in moment.expected:
+            name, seen = entry.service_name, looked[entry.service_name]
+            proof_client = proof_clients.get(name)
+            planned = proof_client or self._blueprint.service(name)
+            progress = checks.judge(planned, entry, seen)
+            if progress.failed:
+                moment.failed.append(progress.failed)
+            elif proof_client is None:
+                found = list(progress.checks)
+                if progress.healthy:
+                    found += self._registrations(planned, seen)
+                moment.checks += found
+                if progress.hindered:
+                    moment.hindered[name] = progress.hindered
                 if all(check.outcome is Outcome.OK for check in found):
-                    seen.healthy.add(entry.service_name)
-        return seen
+                    moment.healthy.add(name)
 
-    def _service(self, name: str) -> Any:
-        for client in self._of._clients:
-            if client.service.service_name == name:
-                return client.service
-        return self._of._blueprint.service(name)
-
-    def _registrations(self, entry: Expected, looked: Observed) -> list[Check]:
+    def _registrations(self, planned: ServiceBlueprint, seen: Observed) -> list[Check]:
         """One check for each endpoint: Cloud Map lists exactly the running tasks (P03)."""
-        primary = primary_deployment(looked.service or {}) or {}
+        primary = primary_deployment(seen.service or {}) or {}
         ids = {
             resource["discoveryName"]: resource["discoveryArn"].rpartition("/")[2]
             for resource in primary.get("serviceConnectResources", ())
         }
-        name = entry.service_name
         found = []
-        for endpoint in self._of._blueprint.service(name).endpoints:
-            discovery_id = ids.get(endpoint.discovery_name)
-            instances = (
-                cloudmap.list_instances(self._of._cloud_map, discovery_id) if discovery_id else []
-            )
-            found.append(checks.registered(name, endpoint, looked.running, instances))
+        for endpoint in planned.endpoints:
+            service_id = ids.get(endpoint.discovery_name)
+            instances = cloudmap.list_instances(self._cloud_map, service_id) if service_id else []
+            found.append(checks.registered(planned.service_name, endpoint, seen.running, instances))
         return found
 
-    def _unblocked(self, seen: _Seen) -> bool:
-        for entry in self._progress["blocked"]:
-            if all(self._met(need, seen) for need in entry["needs"]):
-                return True
-        return False
+    def _unblocked(self, moment: _Moment) -> bool:
+        return any(
+            all(self._met(need, moment) for need in entry["needs"])
+            for entry in moment.progress["blocked"]
+        )
 
-    def _met(self, need: Mapping[str, str], seen: _Seen) -> bool:
+    def _met(self, need: Mapping[str, str], moment: _Moment) -> bool:
         name = need["serviceName"]
         match Condition(need["condition"]):
             case Condition.GONE:
-                service = seen.services.get(name)
-                return service is None or service["status"] == "INACTIVE"
+                return moment.gone(name)
             case Condition.HEALTHY:
-                return name in seen.healthy
+                return name in moment.healthy
             case Condition.START:
-                return any(entry.service_name == name for entry in self._expected)
+                return any(entry.service_name == name for entry in moment.expected)
 
-    # --- what is left --------------------------------------------------------------------------
+    # --- everything is healthy -----------------------------------------------------------------
 
-    def _unfinished(self, seen: _Seen, late: bool) -> Look:
-        waiting = [check for check in seen.checks if check.outcome is not Outcome.OK]
-        going = [name for name in self._progress["going"] if self._still_goes(name, seen)]
-        complete = not waiting and not going and not self._progress["blocked"]
-        if complete:
-            return self._proven(seen, late)
-        if late:
-            return self._out_of_time(seen, waiting, going)
-        awaited = self._awaited(seen.services, seen.running)
-        told = any(not (goal & awaited.tasks.keys()) for goal in awaited.goals)
-        return Look(again_after=POLL_SECONDS if told else None, awaited=awaited)
-
-    def _still_goes(self, name: str, seen: _Seen) -> bool:
-        service = seen.services.get(name)
-        return service is not None and service["status"] != "INACTIVE"
-
-    def _out_of_time(self, seen: _Seen, waiting: Sequence[Check], going: Sequence[str]) -> Look:
-        reasons = [f"{check.service}: {check.name}: {check.observed}" for check in waiting]
-        reasons += [f"{name}: still draining" for name in going]
-        reasons += [
-            f"{entry['serviceName']}: waits for "
-            + ", ".join(
-                f"{need['serviceName']} to be {need['condition']}" for need in entry["needs"]
-            )
-            for entry in self._progress["blocked"]
-        ]
-        late = waiting[0].service if waiting else self._blueprint_name
-        events = (seen.services.get(late) or {}).get("events", ())
-        verdict = diagnosis.out_of_time(late, reasons, [event["message"] for event in events])
-        return self._failure([verdict], seen.checks)
-
-    @property
-    def _blueprint_name(self) -> str:
-        return self._of._blueprint.environment
-
-    def _proven(self, seen: _Seen, late: bool) -> Look:
-        """Everything is healthy; now the edges, and that no client is older than an endpoint."""
-        readings, missing = self._edges(seen)
-        if missing:
-            return self._answer("CREATE", seen)
-        wrong = [reading for reading in readings if reading.state is State.NG]
-        asking = [reading for reading in readings if reading.state is State.PENDING]
-        self._of._healthy_since = self._of._healthy_since or self._now
-        waited = (self._now - self._of._healthy_since).total_seconds()
-        if wrong or (asking and (late or waited >= EDGE_GRACE_SECONDS)):
-            verdict = diagnosis.edges_not_proven([*wrong, *asking], waited)
-            return self._failure([verdict], seen.checks)
+    def _proven(self, moment: _Moment) -> Look:
+        """Now the edges, and that no client is older than an endpoint that it calls."""
+        found = edges.read(self._clients, self._proofs, moment.services, moment.running)
+        if found.unasked:
+            return self._answer(moment, "CREATE")
+        if self._healthy_since is None:
+            self._healthy_since = moment.wait.watched_seconds
+        waited = moment.wait.watched_seconds - self._healthy_since
+        wrong, asking = found.of_state(State.NG), found.of_state(State.PENDING)
+        if wrong or (asking and (moment.late or waited >= EDGE_GRACE_SECONDS)):
+            verdict = edges.not_proven([*wrong, *asking], waited)
+            return self._failure(moment, "ConnectivityError", [verdict])
         if asking:
-            left = max(POLL_SECONDS, EDGE_GRACE_SECONDS - waited)
-            return Look(again_after=left, awaited=self._awaited(seen.services, seen.running))
-        if self._stale_clients(seen):
-            return self._answer("CREATE", seen)
-        return self._answer("HEALTHY", seen, edges=self._proofs(seen, readings))
-
-    def _edges(self, seen: _Seen) -> tuple[list[EdgeReading], bool]:
-        """The readings of the edges that are asked, and whether one is neither asked nor proven."""
-        readings: list[EdgeReading] = []
-        missing = False
-        names = {entry.service_name for entry in self._expected}
-        proofs, deployments = self._known_proofs(), self._deployments(seen)
-        for client in self._of._clients:
-            if client.service.service_name in names:
-                task = next(iter(seen.running.get(client.service.service_name, ())), None)
-                readings += mesh.read_edges(client, task)
-            else:
-                missing |= not all(
-                    mesh.still_proven(edge, proofs, deployments) for edge in client.edges
-                )
-        return readings, missing
-
-    def _known_proofs(self) -> list[EdgeProof]:
-        return [EdgeProof.from_json(entry) for entry in self._of._record.edge_proofs]
-
-    def _deployments(self, seen: _Seen) -> dict[str, str]:
-        return {
-            name: primary["id"]
-            for name, service in seen.services.items()
-            if (primary := primary_deployment(service))
-        }
-
-    def _proofs(self, seen: _Seen, readings: Sequence[EdgeReading]) -> list[dict[str, Any]]:
-        deployments = self._deployments(seen)
-        asked = [mesh.proof(reading.edge, reading, deployments, self._now) for reading in readings]
-        names = {proof.edge for proof in asked}
-        kept = [
-            proof
-            for proof in self._known_proofs()
-            if proof.edge not in names
-            and any(
-                edge.name == proof.edge and mesh.still_proven(edge, [proof], deployments)
-                for edge in self._of._blueprint.edges
-            )
-        ]
-        return [proof.to_json() for proof in [*asked, *kept]]
-
-    def _stale_clients(self, seen: _Seen) -> bool:
-        """P08, where the request names who calls: a fresh proof client shows nothing of it."""
-        edges = [edge for edge in self._of._blueprint.edges if edge.client]
-        if not edges:
-            return False
-        namespace_id = self._progress["namespaceArn"].rpartition("/")[2]
-        since = {
-            service["Name"]: service["CreateDate"]
-            for service in cloudmap.list_services(self._of._cloud_map, namespace_id)
-        }
-        for edge in edges:
-            primary = primary_deployment(seen.services[edge.client]) or {}
-            endpoint = self._of._blueprint.service(edge.server).endpoint(edge.port_name)
-            made = since.get(endpoint.discovery_name)
-            if made and mesh.stale(edge, primary["createdAt"], made):
-                return True
-        return False
-
-    # --- answering -----------------------------------------------------------------------------
-
-    def _answer(self, status: str, seen: _Seen, edges: list[dict[str, Any]] | None = None) -> Look:
-        answer = self._progress | {
-            "status": status,
-            "healthy": sorted(seen.healthy),
-            "checks": [],
-            "targets": [],
-            "edges": edges or [],
-        }
-        if status == "HEALTHY":
-            answer["checks"] = [check.to_json() for check in seen.checks]
-            answer["targets"] = targets(self._of._blueprint, seen.running, self._of._ec2())
-        return Look(answer=answer)
-
-    def _failure(self, verdicts: Sequence[Verdict], found: Sequence[Check]) -> Look:
+            left = EDGE_GRACE_SECONDS - waited
+            return Look(again_after=left, awaited=self._awaited(moment))
+        if any(edge.client for edge in self._blueprint.edges) and edges.has_stale_client(
+            self._blueprint, moment.services, self._endpoints_since(moment)
+        ):
+            return self._answer(moment, "CREATE")
+        answer = self._answer(moment, "HEALTHY").answer or {}
         return Look(
-            answer=self._progress
+            answer=answer
             | {
-                "status": "FAILED",
-                "verdicts": [verdict.to_json() for verdict in verdicts],
-                "checks": [check.to_json() for check in found],
+                "checks": [check.to_json() for check in moment.checks],
+                "targets": targets(self._blueprint, moment.running, self._ec2()),
+                "edges": found.proofs(moment.services, moment.now),
             }
         )
 
+    def _endpoints_since(self, moment: _Moment) -> dict[str, datetime]:
+        namespace_id = moment.progress["namespaceArn"].rpartition("/")[2]
+        listed = cloudmap.list_services(self._cloud_map, namespace_id)
+        return {service["Name"]: service["CreateDate"] for service in listed}
 
-def _behind(sightings: Sightings, described: Mapping[str, dict[str, Any]]) -> bool:
-    for task_id, sighting in sightings.items():
-        if sighting.stage is Stage.RUNNING:
-            task = described.get(task_id)
-            if task is None or task["version"] < sighting.version:
-                return True
-    return False
+    # --- answering -----------------------------------------------------------------------------
+
+    def _answer(self, moment: _Moment, status: str) -> Look:
+        return Look(answer=moment.progress | {"status": status, "healthy": sorted(moment.healthy)})
+
+    def _failure(self, moment: _Moment, error: str, verdicts: Sequence[Verdict]) -> Look:
+        return Look(
+            answer=moment.progress
+            | {
+                "status": "FAILED",
+                "error": error,
+                "verdicts": [verdict.to_json() for verdict in verdicts],
+            }
+        )
+
+    def _out_of_time(self, moment: _Moment, waiting: Sequence[Check], going: Sequence[str]) -> Look:
+        reasons = [f"{check.service}: {check.name}: {check.observed}" for check in waiting]
+        reasons += [f"{name}: still draining" for name in going]
+        for entry in moment.progress["blocked"]:
+            needs = [f"{need['serviceName']} ({need['condition']})" for need in entry["needs"]]
+            reasons.append(f"{entry['serviceName']}: waits for {', '.join(needs)}")
+        late = waiting[0].service if waiting else self._blueprint.environment
+        told = (moment.services.get(late) or {}).get("events", ())
+        verdict = diagnosis.out_of_time(
+            late, reasons, [event["message"] for event in told], moment.hindered.get(late)
+        )
+        return self._failure(moment, "DeploymentFailedError", [verdict])

@@ -1,0 +1,113 @@
+"""What proof clients' tasks say of the edges, and what must be kept of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from bivouac import diagnosis, mesh
+from bivouac.blueprint import Blueprint
+from bivouac.checks import primary_deployment
+from bivouac.diagnosis import Verdict
+from bivouac.looks.awaiting import Services, Tasks
+from bivouac.mesh import EdgeProof, EdgeReading, ProofClient, State
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An edge that a task of a proof client asks, or has asked."""
+
+    reading: EdgeReading
+    task: str
+    """ARN; empty while there is none."""
+    container: str
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Every edge of the environment, at one moment."""
+
+    asked: tuple[Asked, ...]
+    kept: tuple[EdgeProof, ...]
+    """Proven before, for the very deployments that run now."""
+    unasked: bool
+    """Some edge is neither asked nor proven."""
+
+    def of_state(self, state: State) -> list[Asked]:
+        return [each for each in self.asked if each.reading.state is state]
+
+    def proofs(self, services: Services, at: datetime) -> list[dict[str, Any]]:
+        """As the record keeps them."""
+        deployments = deployment_ids(services)
+        found = [
+            mesh.proof(each.reading.edge, each.reading, deployments, at) for each in self.asked
+        ]
+        return [proof.to_json() for proof in (*found, *self.kept)]
+
+
+def deployment_ids(services: Services) -> dict[str, str]:
+    """Of the primary deployments, by service."""
+    return {
+        name: primary["id"]
+        for name, service in services.items()
+        if (primary := primary_deployment(service))
+    }
+
+
+def read(
+    clients: Iterable[ProofClient],
+    proofs: Sequence[EdgeProof],
+    services: Services,
+    running: Tasks,
+) -> Edges:
+    """`proofs` are what the record has kept; `services` hold the proof clients that exist too."""
+    deployments = deployment_ids(services)
+    asked: list[Asked] = []
+    kept: list[EdgeProof] = []
+    unasked = False
+    for client in clients:
+        name = client.service.service_name
+        if name in services:
+            task = next(iter(running.get(name, ())), None)
+            asked += _asked(client, task)
+            continue
+        for edge in client.edges:
+            known = [proof for proof in proofs if mesh.still_proven(edge, [proof], deployments)]
+            kept += known[:1]
+            unasked |= not known
+    return Edges(tuple(asked), tuple(kept), unasked)
+
+
+def _asked(client: ProofClient, task: Mapping[str, Any] | None) -> list[Asked]:
+    arn = task["taskArn"] if task else ""
+    return [
+        Asked(reading, arn, mesh.container_name(number))
+        for number, reading in enumerate(mesh.read_edges(client, task), start=1)
+    ]
+
+
+def not_proven(failed: Sequence[Asked], healthy_seconds: float) -> Verdict:
+    """The verdict on edges that are wrong, or still asked so long after everything was healthy."""
+    verdict = diagnosis.edges_not_proven([each.reading for each in failed], healthy_seconds)
+    first = next(each for each in failed if each.reading.edge.name == verdict.service)
+    return replace(verdict, task=first.task, container=first.container)
+
+
+def has_stale_client(
+    blueprint: Blueprint, services: Services, endpoints_since: Mapping[str, datetime]
+) -> bool:
+    """Whether a client's deployment is older than an endpoint that it calls (P08).
+
+    A fresh proof client resolves what exists now, and so shows nothing of it.
+    `endpoints_since`: by discovery name, when Cloud Map made it."""
+    for edge in blueprint.edges:
+        if not edge.client:
+            continue
+        endpoint = blueprint.service(edge.server).endpoint(edge.port_name)
+        made = endpoints_since.get(endpoint.discovery_name)
+        primary = primary_deployment(services[edge.client])
+        if made and primary and mesh.stale(edge, primary["createdAt"], made):
+            return True
+    return False
