@@ -47,8 +47,8 @@ def test_closing_raises_the_generation_and_begins_an_empty_receipt(
     held(account)
     answer = closed(account)
     assert (answer["status"], answer["generation"]) == ("CLOSED", 2)
-    assert answer["services"] == {"items": []}
-    assert answer["look"] == {"clean": 0, "rounds": 0}
+    assert answer["services"]["items"] == []
+    assert answer["look"] == {"rounds": 0}
     assert found(account) == (2, Status.DELETING, "deletion")
     with pytest.raises(errors.SupersededError):
         account.records.held("demo", 1)
@@ -146,6 +146,33 @@ def test_an_intent_that_still_holds_closes(account: BivouacAccount, intent: dict
     """W20: moments are compared, not texts."""
     held(account, generation=2, expires_at=EXPIRES)
     assert closed(account, {"environment": "demo", **intent})["status"] == "CLOSED"
+
+
+@pytest.mark.parametrize(
+    ("status", "relied_on"),
+    [
+        (Status.READY, True),
+        (Status.DELETING, False),
+        (Status.NOT_DELETED, False),
+        (Status.DELETED, False),
+    ],
+)
+def test_what_the_record_says_was_registered_counts_for_the_first_deletion_only(
+    account: BivouacAccount, status: Status, relied_on: bool
+) -> None:
+    """T12: after it, who knows what is there must look."""
+    held(account, status)
+    assert closed(account)["recorded"] is relied_on
+
+
+@pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED])
+def test_it_counts_after_the_wait_for_running_steps_too(
+    account: BivouacAccount, status: Status
+) -> None:
+    held(account, status)
+    answer = closed(account)
+    assert answer["status"] == "WAIT"
+    assert closed(account, answer)["recorded"] is True
 
 
 def test_what_was_never_created_is_told(account: BivouacAccount) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from write_receipt import CAUSE_ITEMS, TRY_AGAIN_AFTER, write_receipt
+from write_receipt import TRY_AGAIN_AFTER, write_receipt
 
 from bivouac import errors, lease
 from bivouac.aws import schedules
@@ -17,7 +18,7 @@ from tests.functional.machines import outcomes
 from tests.requests import environment
 
 SCHEDULE = ("expiry schedule", "demo-expiry")
-CLEAN = {"status": "DONE", "clean": 2, "rounds": 0, "left": []}
+CLEAN = {"status": "GONE", "rounds": 1, "items": []}
 
 
 def item(name: str, outcome: str = "DELETED", kind: str = "service", **more: str) -> dict[str, str]:
@@ -25,20 +26,42 @@ def item(name: str, outcome: str = "DELETED", kind: str = "service", **more: str
 
 
 DENIED = item("web", "FAILED", reason="AccessDenied")
-STILL_THERE = {**CLEAN, "left": [item("web", "FAILED", reason="still there at the last look")]}
+STILL_THERE = {
+    **CLEAN,
+    "status": "STILL_THERE",
+    "items": [item("web", "FAILED", reason="still there at the last look")],
+}
 
 
 def written(
+    account: BivouacAccount, *items: dict[str, str], look: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The receipt, as it is in the record."""
+    with suppress(errors.DeletionIncompleteError):
+        assert tried(account, *items, look=look) == kept(account)
+    return kept(account)
+
+
+def tried(
     account: BivouacAccount, *items: dict[str, str], look: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     event = {
         "environment": "demo",
         "generation": 1,
         "services": {"items": list(items)},
-        "removed": {"namespace": {"items": []}, "cluster": {"items": []}},
+        "used": {"namespace": {"items": []}, "taskDefinitions": {"items": []}},
+        "cluster": {"items": []},
+        "logGroups": {"items": []},
         "look": CLEAN if look is None else look,
     }
     return write_receipt(event, account.now(), account.records, EXPIRY, account.client("scheduler"))
+
+
+def kept(account: BivouacAccount) -> dict[str, Any]:
+    key = {"environment": {"S": "demo"}}
+    record = account.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]
+    receipt: dict[str, Any] = json.loads(record["receipt"]["S"])
+    return receipt
 
 
 def deleting(account: BivouacAccount, armed: bool = True) -> None:
@@ -60,9 +83,8 @@ def test_a_complete_deletion_leaves_a_tombstone_and_no_schedule(account: Bivouac
     """W03, W17: the generation stays, so that a late function is still fenced off."""
     deleting(account)
     answer = written(account, item("web"), item("shop", "ALREADY_GONE"))
-    assert answer["complete"] is True
-    assert answer["receipt"]["status"] == "DELETED"
-    assert outcomes(answer["receipt"]) == {
+    assert answer["status"] == "DELETED"
+    assert outcomes(answer) == {
         ("service", "web"): "DELETED",
         ("service", "shop"): "ALREADY_GONE",
         SCHEDULE: "DELETED",
@@ -73,12 +95,11 @@ def test_a_complete_deletion_leaves_a_tombstone_and_no_schedule(account: Bivouac
     assert (record.status, record.generation) == (Status.DELETED, 1)
 
 
-def test_the_receipt_is_kept_in_the_record(account: BivouacAccount) -> None:
+def test_what_was_asked_for_and_is_not_found_was_deleted(account: BivouacAccount) -> None:
+    """D05, N14: asking is no proof; the last look is."""
     deleting(account)
-    answer = written(account, item("web"))
-    key = {"environment": {"S": "demo"}}
-    stored = account.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]["receipt"]["S"]
-    assert json.loads(stored) == answer["receipt"]
+    receipt = written(account, item("web", "IN_PROGRESS", reason="its tasks are stopping"))
+    assert outcomes(receipt)["service", "web"] == "DELETED"
 
 
 @pytest.mark.parametrize("outcome", ["RETAINED", "DELETING", "ALREADY_GONE"])
@@ -87,15 +108,14 @@ def test_what_is_not_ours_or_ends_by_itself_is_no_failure(
 ) -> None:
     """T12, D18."""
     deleting(account)
-    assert written(account, item("web", outcome))["complete"] is True
+    assert written(account, item("web", outcome))["status"] == "DELETED"
 
 
 def test_a_schedule_that_is_gone_already_is_fine(account: BivouacAccount) -> None:
     """W03: it deletes itself after it fired."""
     deleting(account, armed=False)
     answer = written(account)
-    assert answer["complete"] is True
-    assert outcomes(answer["receipt"])[SCHEDULE] == "ALREADY_GONE"
+    assert outcomes(answer)[SCHEDULE] == "ALREADY_GONE"
 
 
 def test_an_incomplete_deletion_says_what_is_left_and_is_tried_again(
@@ -103,11 +123,11 @@ def test_an_incomplete_deletion_says_what_is_left_and_is_tried_again(
 ) -> None:
     """D17: FAILED, with the schedule armed again."""
     deleting(account)
-    answer = written(account, DENIED, item("shop"), look=STILL_THERE)
-    assert answer["complete"] is False
-    assert answer["receipt"]["status"] == "NOT_DELETED"
-    assert "1 resource(s) of demo are left:" in answer["cause"]
-    assert "service web: AccessDenied" in answer["cause"]
+    with pytest.raises(errors.DeletionIncompleteError) as caught:
+        tried(account, DENIED, item("shop"), look=STILL_THERE)
+    assert "1 resource(s) of demo are left:" in str(caught.value)
+    assert "service web: AccessDenied" in str(caught.value)
+    assert kept(account)["status"] == "NOT_DELETED"
     record = account.records.find("demo")
     assert record is not None
     assert record.status is Status.NOT_DELETED
@@ -130,34 +150,54 @@ def test_a_schedule_that_fired_is_made_again(account: BivouacAccount) -> None:
 def test_what_the_last_look_found_is_left(account: BivouacAccount) -> None:
     """Promise 2: a step's word does not count against the last look."""
     deleting(account)
-    answer = written(account, item("web"), look=STILL_THERE)
-    assert answer["complete"] is False
-    assert outcomes(answer["receipt"])["service", "web"] == "FAILED"
+    for said in ("DELETED", "ALREADY_GONE", "RETAINED", "IN_PROGRESS"):
+        receipt = written(account, item("web", said), look=STILL_THERE)
+        assert receipt["status"] == "NOT_DELETED"
+        assert outcomes(receipt)["service", "web"] == "FAILED"
+
+
+def test_what_it_waited_for_is_told(account: BivouacAccount) -> None:
+    deleting(account)
+    going = item("web", "IN_PROGRESS", reason="its tasks are stopping")
+    with pytest.raises(errors.DeletionIncompleteError, match="last look: its tasks are stopping"):
+        tried(account, going, look=STILL_THERE)
+
+
+def test_what_only_the_last_look_found_is_told(account: BivouacAccount) -> None:
+    """D16, D18: a stranger's family under our prefix is in no list of a step."""
+    deleting(account)
+    theirs = item("demo--theirs:1", "RETAINED", kind="task definition", reason="not ours")
+    receipt = written(account, item("web"), look={**CLEAN, "items": [theirs]})
+    assert receipt["status"] == "DELETED"
+    assert outcomes(receipt)["task definition", "demo--theirs:1"] == "RETAINED"
 
 
 def test_a_look_that_failed_is_never_a_clean_one(account: BivouacAccount) -> None:
     """Promise 2, D17."""
     deleting(account)
-    answer = written(account, item("web"), look={"Error": "AccessDeniedError", "Cause": "no"})
-    assert answer["complete"] is False
-    assert "the last look failed: AccessDeniedError: no" in answer["cause"]
+    failed = {"Error": "AccessDeniedError", "Cause": "no"}
+    with pytest.raises(errors.DeletionIncompleteError, match="failed: AccessDeniedError: no"):
+        tried(account, item("web", "IN_PROGRESS"), item("shop"), look=failed)
+    assert outcomes(kept(account))["service", "web"] == "FAILED"
+    assert outcomes(kept(account))["service", "shop"] == "DELETED"
 
 
 def test_two_clean_looks_overrule_a_failure_on_the_way(account: BivouacAccount) -> None:
     """D17: denied first, gone in the end."""
     deleting(account)
     answer = written(account, DENIED, look=CLEAN)
-    assert answer["complete"] is True
-    assert outcomes(answer["receipt"])["service", "web"] == "ALREADY_GONE"
+    assert answer["status"] == "DELETED"
+    assert outcomes(answer)["service", "web"] == "ALREADY_GONE"
 
 
 def test_a_long_list_of_failures_fits_a_cause(account: BivouacAccount) -> None:
     """W08."""
     deleting(account)
-    many = [item(f"web-{n}", "FAILED", reason="x" * 400) for n in range(CAUSE_ITEMS * 4)]
-    answer = written(account, *many, look={**CLEAN, "left": many})
-    assert answer["cause"].startswith("200 resource(s) of demo are left:")
-    assert len(answer["cause"]) < 32_768
+    many = [item(f"web-{n}", "FAILED", reason="x" * 400) for n in range(200)]
+    with pytest.raises(errors.DeletionIncompleteError) as caught:
+        tried(account, *many, look={**CLEAN, "items": many})
+    assert str(caught.value).startswith("200 resource(s) of demo are left:")
+    assert len(json.dumps(str(caught.value))) < 32_768
 
 
 def test_it_is_written_again_in_the_same_words(account: BivouacAccount) -> None:
@@ -170,7 +210,7 @@ def test_a_superseded_deletion_writes_nothing(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()), generation=2, status=Status.CREATING)
     account.forget_calls()
     with pytest.raises(errors.SupersededError):
-        written(account)
+        tried(account)
     assert account.mutating_calls == []
 
 
@@ -180,7 +220,9 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
         "environment": "demo",
         "generation": 1,
         "services": {"items": []},
-        "removed": {},
+        "used": {},
+        "cluster": {"items": []},
+        "logGroups": {"items": []},
         "look": CLEAN,
     }
-    assert account.invoke("write_receipt", event)["complete"] is True
+    assert account.invoke("write_receipt", event)["status"] == "DELETED"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bivouac.receipt import Item, Outcome, failures, items_from_json, merged, step_answer
+from bivouac.receipt import Item, Outcome, concluded, failures, items_from_json, merged, step_answer
 
 items = st.lists(
     st.builds(
@@ -95,9 +95,59 @@ def test_items_survive_json(listed: list[Item]) -> None:
     assert items_from_json([item.to_json() for item in listed]) == listed
 
 
-def test_a_step_waits_while_something_is_in_progress_and_no_longer() -> None:
-    assert step_answer([], [web(Outcome.IN_PROGRESS)], 2)["status"] == "IN_PROGRESS"
-    assert step_answer([], [web(Outcome.IN_PROGRESS)], 2)["waitSeconds"] == 2
+def test_a_step_says_whether_something_is_still_going() -> None:
+    assert step_answer([], [web(Outcome.IN_PROGRESS)])["status"] == "IN_PROGRESS"
     for outcome in set(Outcome) - {Outcome.IN_PROGRESS}:
-        assert step_answer([], [web(outcome)], 2)["status"] == "DONE"
-    assert step_answer([], [], 2) == {"status": "DONE", "waitSeconds": 2, "items": []}
+        assert step_answer([], [web(outcome)])["status"] == "DONE"
+    assert step_answer([], []) == {"status": "DONE", "items": []}
+
+
+@pytest.mark.parametrize(
+    ("said", "found", "ended"),
+    [
+        (Outcome.IN_PROGRESS, None, Outcome.DELETED),
+        (Outcome.IN_PROGRESS, Outcome.FAILED, Outcome.FAILED),
+        (Outcome.DELETED, None, Outcome.DELETED),
+        (Outcome.DELETED, Outcome.FAILED, Outcome.FAILED),
+        (Outcome.ALREADY_GONE, None, Outcome.ALREADY_GONE),
+        (Outcome.ALREADY_GONE, Outcome.FAILED, Outcome.FAILED),
+        (Outcome.DELETING, None, Outcome.DELETING),
+        (Outcome.RETAINED, Outcome.RETAINED, Outcome.RETAINED),
+        (Outcome.RETAINED, Outcome.FAILED, Outcome.FAILED),
+        (Outcome.FAILED, None, Outcome.ALREADY_GONE),
+        (Outcome.FAILED, Outcome.FAILED, Outcome.FAILED),
+        (None, Outcome.FAILED, Outcome.FAILED),
+        (None, Outcome.RETAINED, Outcome.RETAINED),
+    ],
+)
+def test_the_last_look_counts_more_than_a_steps_word(
+    said: Outcome | None, found: Outcome | None, ended: Outcome
+) -> None:
+    """D05, D17, promise 2."""
+    steps = [web(said)] if said else []
+    look = [web(found)] if found else []
+    assert [item.outcome for item in concluded(steps, look)] == [ended]
+
+
+def test_a_refusal_is_told_in_its_own_words_and_a_delay_with_what_it_waits_for() -> None:
+    look = [web(Outcome.FAILED, "still there")]
+    assert concluded([web(Outcome.FAILED, "AccessDenied")], look) == [
+        web(Outcome.FAILED, "AccessDenied")
+    ]
+    assert concluded([web(Outcome.IN_PROGRESS, "draining")], look) == [
+        web(Outcome.FAILED, "still there: draining")
+    ]
+
+
+def test_while_anything_is_left_no_refusal_is_overruled() -> None:
+    """D17: a denied list is told by its prefix, which no look finds."""
+    denied = Item("task definition", "demo--*", Outcome.FAILED, "AccessDenied")
+    assert denied in concluded([denied], [web(Outcome.FAILED)])
+    assert failures(concluded([denied], [])) == []
+
+
+@given(items, items)
+def test_nothing_that_the_last_look_found_is_lost(said: list[Item], found: list[Item]) -> None:
+    """Promise 2."""
+    told = {(item.kind, item.name) for item in failures(concluded(said, found))}
+    assert {(item.kind, item.name) for item in failures(found)} <= told
