@@ -150,11 +150,11 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
     service = observed.service
     if service is None:
         return Progress((check(name, "service visible", False, "not visible yet (S18)"),))
+    facts = _facts(blueprint, expected, observed, service)
+    if not facts.visible:
+        return Progress((check(name, "deployment visible", False, "not visible yet (H01)"),))
     if service["status"] != "ACTIVE":
         return Progress((), diagnosis.deleted_by_others(name, service["status"]))
-    if primary_deployment(service) is None:
-        return Progress((check(name, "deployment visible", False, "not visible yet (H01)"),))
-    facts = _facts(blueprint, expected, observed, service)
     if failed := diagnosis.verdict(facts):
         return Progress((), failed)
     running = [

@@ -72,6 +72,20 @@ class Facts:
     stopped: tuple[Described, ...]
     """Those whose desired status is STOPPED."""
 
+    @property
+    def visible(self) -> bool:
+        """Whether anything of our deployment shows: reads can lag behind its start (S16, S18)."""
+        return (
+            any(entry["id"] == self.deployment_id for entry in self.service.get("deployments", ()))
+            or any(
+                task.get("startedBy") == self.deployment_id
+                for task in (*self.running, *self.stopped)
+            )
+            or any(
+                self.deployment_id in event["message"] for event in self.service.get("events", ())
+            )
+        )
+
 
 def _verdict(
     category: Category,
@@ -120,6 +134,8 @@ def verdict(facts: Facts) -> Verdict | None:
     A cause that never heals needs one stopped task, one that hardly does two in the same words, one
     after the other. All others are waited for, unless ECS gave up: then whatever shows is the
     cause."""
+    if not facts.visible:
+        return None
     gave_up = _gave_up(facts)
     if not gave_up.for_good and _runs_as_desired(facts):
         return None
@@ -204,15 +220,11 @@ def _gave_up(facts: Facts) -> _GaveUp:
         or primary["taskDefinition"] != facts.task_definition_arn
     ):
         said = (primary.get("rolloutStateReason") or "", *evidence, *messages)
-        rolled_back = any(_ROLLS_BACK.search(text) for text in said)
-        next_step = _LOOK_FURTHER if rolled_back else _TAKEN_OVER
+        how = "rolled back by the circuit breaker"
+        if not any(_ROLLS_BACK.search(text) for text in said):
+            how, next_step = "another deployment took over", _TAKEN_OVER
         evidence.append(
-            (
-                "rolled back by the circuit breaker"
-                if rolled_back
-                else "another deployment took over"
-            )
-            + f": the primary deployment is {primary['id']} with {primary['taskDefinition']}, "
+            f"{how}: the primary deployment is {primary['id']} with {primary['taskDefinition']}, "
             f"not {facts.deployment_id} with {facts.task_definition_arn}"
         )
     for_good = bool(evidence)

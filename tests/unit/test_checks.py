@@ -129,6 +129,8 @@ def test_a_healthy_service_passes_every_check() -> None:
     }
 
 
+BEFORE = service(deployments=[deployment(id="ecs-svc/1", taskDefinition=OLD)])
+
 HEALTH_CHECK: dict[str, Any] = {
     "primaryContainer": {
         "image": "nginx",
@@ -183,7 +185,9 @@ HEALTH_CHECK: dict[str, Any] = {
         ),
         (service(), [task()], HEALTH_CHECK, {"tasks healthy"}),
         (service(), [task(healthStatus="UNHEALTHY")], HEALTH_CHECK, {"tasks healthy"}),
-        (service(deployments=[]), [task()], {}, {"deployment visible"}),
+        (service(deployments=[]), [], {}, {"deployment visible"}),
+        (BEFORE, [task(startedBy="ecs-svc/1")], {}, {"deployment visible"}),
+        (service(status="INACTIVE", deployments=[]), [], {}, {"deployment visible"}),
     ],
     ids=[
         "no task",
@@ -199,6 +203,8 @@ HEALTH_CHECK: dict[str, Any] = {
         "health not known yet",
         "unhealthy",
         "deployments not visible",
+        "the deployment before still shows",
+        "the service before still shows",
     ],
 )
 def test_a_service_is_not_healthy_while_something_is_missing(

@@ -757,10 +757,19 @@ def test_a_rollback_without_a_trace_is_a_rollback() -> None:
 def test_a_deployment_of_somebody_else_is_no_rollback_of_ecs() -> None:
     """H03."""
     other = deployment(id="ecs-svc/0000000000000000009", rolloutState="COMPLETED")
-    verdict = judged(deployments=[other], running=[task(startedBy=other["id"])])
+    scaled = stopped(f"Scaling activity initiated by (deployment {other['id']})")
+    verdict = judged(scaled, deployments=[other], running=[task(startedBy=other["id"])])
     assert verdict.category is Category.ROLLBACK
     assert "another deployment took over" in verdict.evidence[0]
     assert "let only Bivouac change it" in verdict.next_step
+
+
+def test_reads_that_lag_behind_an_update_show_no_rollback() -> None:
+    """H03, S16, S18: what was before, and no trace of ours."""
+    before = deployment(id="ecs-svc/1", taskDefinition=OLD)
+    ready = event("(service web) (deployment ecs-svc/1) deployment completed.", -60)
+    running = task(startedBy="ecs-svc/1", taskDefinitionArn=OLD)
+    assert not diagnosis.verdict(facts(running=[running], events=[ready], deployments=[before]))
 
 
 def test_a_failed_rollout_fails_though_nothing_is_desired_any_more() -> None:
