@@ -13,7 +13,7 @@ from localcloud.ecs.model import Endpoint, Service, ServiceConnect, Task, TaskDe
 from localcloud.ecs.name_rules import check_namespace_name
 from localcloud.ecs.obstacles import Obstacles
 from localcloud.ecs.runtime_calls import RuntimeCalls
-from localcloud.tasks.runtime import ClientAlias, Ingress
+from localcloud.tasks.runtime import ClientAlias, Ingress, Timeouts
 
 
 class ServiceConnectPlane:
@@ -172,15 +172,18 @@ class ServiceConnectPlane:
             record = self._cloudmap.create_service_for(
                 namespace, name, f"ecs-{random_id(32)}", tags={MANAGED_BY_ECS: "true"}
             )
+        given = item.get("timeout", {})
+        timeouts = Timeouts(given.get("perRequestTimeoutSeconds"), given.get("idleTimeoutSeconds"))
         ingress = Ingress(
             port_name=item["portName"],
             endpoint=key,
             port=item.get("ingressPortOverride") or mapping["containerPort"],
             container_port=mapping["containerPort"],
             app_protocol=mapping.get("appProtocol"),
+            timeouts=timeouts,
         )
         aliases = tuple(
-            ClientAlias(alias["dnsName"], alias["port"], key, ingress.app_protocol)
+            ClientAlias(alias["dnsName"], alias["port"], key, ingress.app_protocol, timeouts)
             for alias in item["clientAliases"]
         )
         return Endpoint(key, name, record.arn, ingress, aliases)

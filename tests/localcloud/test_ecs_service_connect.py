@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from localcloud.tasks.runtime import Timeouts
 from localcloud.timings import TEST
 from tests.localcloud.strict_cloud import (
     Cloud,
@@ -117,6 +118,17 @@ def test_a_service_has_at_most_a_thousand_connected_tasks(cloud: Cloud, namespac
     with refused("InvalidParameterException") as error:
         cloud.service(desiredCount=1001, serviceConnectConfiguration=connected(namespace))
     assert "1000" in error.message
+
+
+def test_the_proxies_on_both_sides_hear_of_time_outs(cloud: Cloud, namespace: str) -> None:
+    """P10."""
+    given = {"perRequestTimeoutSeconds": 7, "idleTimeoutSeconds": 30}
+    cloud.service(serviceConnectConfiguration=connected(namespace, timeout=given))
+    cloud.wait()
+    proxy = cloud.runtime.handed_over[0].proxy
+    assert proxy is not None
+    assert [ingress.timeouts for ingress in proxy.ingress] == [Timeouts(7, 30)]
+    assert [alias.timeouts for alias in proxy.client_aliases] == [Timeouts(7, 30)]
 
 
 def test_a_discovery_name_is_taken_by_one_service_of_the_namespace(
