@@ -1,0 +1,467 @@
+"""Waiting until an environment has gone: what is awaited, what is polled, and when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import WaiterError
+from botocore.stub import Stubber
+from delete_cluster import delete_cluster
+from delete_log_groups import delete_log_groups
+from delete_namespace import delete_namespace
+from delete_services import delete_services
+from delete_task_definitions import delete_task_definitions
+
+from bivouac import errors, lease
+from bivouac.blueprint import Blueprint
+from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS, PATIENCE_SECONDS
+from bivouac.looks.departure import CLEAN_LOOKS, ROUNDS, DepartureLook
+from bivouac.waiting import (
+    POLL_SECONDS,
+    STALE_SECONDS,
+    Awaited,
+    Look,
+    Purpose,
+    Sighting,
+    Stage,
+    Wait,
+)
+from localcloud.tasks import scripted
+from tests.faults.injection import Fault, Injection, injected
+from tests.functional.account import BivouacAccount, small_pages
+from tests.functional.inventory import definition, foreign_neighbours
+from tests.requests import environment, web
+
+TWO = environment(web(), web(serviceName="shop", desiredCount=2))
+
+
+def looking(account: BivouacAccount, blueprint: Blueprint) -> DepartureLook:
+    record = account.records.find(blueprint.environment) or account.holds(blueprint)
+    account.forget_calls()
+    return DepartureLook(
+        record,
+        account.client("ecs"),
+        account.client("servicediscovery"),
+        lambda: account.client("logs"),
+        account.now,
+    )
+
+
+def waiting(account: BivouacAccount, purpose: Purpose, **context: Any) -> Wait:
+    closed_at = lease.timestamp(account.now())
+    return Wait("demo", 1, "token", purpose, {"closedAt": closed_at, **context})
+
+
+def for_services(account: BivouacAccount, answer: dict[str, Any]) -> Wait:
+    asked = {name: answer[name] for name in ("names", "namespaceId")}
+    return waiting(account, Purpose.SERVICES_GONE, **asked)
+
+
+def for_tasks(account: BivouacAccount, operation_id: str | None = None) -> Wait:
+    return waiting(account, Purpose.TASKS_GONE, operationId=operation_id)
+
+
+def for_everything(account: BivouacAccount, rounds: int = 0, thorough: bool = False) -> Wait:
+    return waiting(account, Purpose.EVERYTHING_GONE, rounds=rounds, thorough=thorough)
+
+
+def closed_long_ago(account: BivouacAccount, wait: Wait) -> Wait:
+    then = account.now() - timedelta(seconds=PATIENCE_SECONDS + 1)
+    return replace(wait, context={**wait.context, "closedAt": lease.timestamp(then)})
+
+
+def asked(account: BivouacAccount, blueprint: Blueprint) -> dict[str, Any]:
+    """What Delete services answers."""
+    return delete_services(account.deletion(blueprint), None, account.client("ecs"))
+
+
+def stopping(account: BivouacAccount, blueprint: Blueprint) -> None:
+    """The services are deleted, and ECS has told their tasks to stop."""
+    asked(account, blueprint)
+    client, stopped = account.client("ecs"), "STOPPED"
+    while not client.list_tasks(cluster="bivouac-demo", desiredStatus=stopped)["taskArns"]:
+        account.pass_time(0.01)
+
+
+def until(account: BivouacAccount, look: Callable[[Wait], Look], wait: Wait) -> dict[str, Any]:
+    """The answer, looked for as the waiting place does when every event is worth a look."""
+    for _ in range(1000):
+        seen = look(wait)
+        if seen.answer is not None:
+            return seen.answer
+        account.pass_time(seen.again_after or 0.05)
+    raise AssertionError("no answer ever")
+
+
+def left(answer: dict[str, Any] | None) -> set[tuple[str, str]]:
+    assert answer is not None
+    return {(item["kind"], item["name"]) for item in answer["items"] if item["outcome"] == "FAILED"}
+
+
+def task_ids(account: BivouacAccount, service: str) -> list[str]:
+    found = []
+    for desired in ("RUNNING", "STOPPED"):
+        listed = account.client("ecs").list_tasks(
+            cluster="bivouac-demo", serviceName=service, desiredStatus=desired
+        )
+        found += [arn.rpartition("/")[2] for arn in listed["taskArns"]]
+    return sorted(set(found))
+
+
+class TestServices:
+    def test_events_are_awaited_while_tasks_must_stop(self, account: BivouacAccount) -> None:
+        """D05: a service is INACTIVE once its tasks are at least STOPPING."""
+        account.runtime.script("nginx", scripted.ignores_sigterm())
+        blueprint = account.healthy(TWO)
+        wait = for_services(account, asked(account, blueprint))
+        seen = looking(account, blueprint)(wait)
+        assert (seen.answer, seen.again_after) == (None, None)
+        assert seen.awaited == Awaited({"web": 1, "shop": 2}, (frozenset({"web", "shop"}),))
+        assert account.calls == ["ecs:DescribeServices"]
+
+    def test_what_no_event_tells_is_polled(self, account: BivouacAccount) -> None:
+        """D05, D09: DRAINING to INACTIVE, and ECS removing what is in the namespace."""
+        blueprint = account.healthy(environment())
+        wait = for_services(account, asked(account, blueprint))
+        look = looking(account, blueprint)
+        pauses = []
+        while (seen := look(wait)).answer is None:
+            pauses.append(seen.again_after)
+            account.pass_time(0.02)
+        assert seen.answer == {"status": "GONE"}
+        assert pauses[-1] == POLL_SECONDS
+        assert account.calls[-1] == "servicediscovery:ListServices"
+        there = account.client("servicediscovery").list_services()["Services"]
+        assert there == []
+
+    def test_reads_that_lag_behind_events_are_made_again(self, account: BivouacAccount) -> None:
+        """W01: the counts may not show yet what an event said; then none is to come."""
+        account.runtime.script("nginx", scripted.ignores_sigterm())
+        blueprint = account.healthy(environment())
+        wait = for_services(account, asked(account, blueprint))
+        (task_id,) = task_ids(account, "web")
+        told = replace(wait, sightings={task_id: Sighting("web", Stage.STOPPING, 7)})
+        seen = looking(account, blueprint)(told)
+        assert (seen.answer, seen.again_after) == (None, POLL_SECONDS)
+        assert seen.awaited.known == {task_id}
+
+    def test_ten_are_described_a_call(self, account: BivouacAccount) -> None:
+        blueprint = account.planned(environment(*(web(serviceName=f"s{n}") for n in range(12))))
+        account.cluster(blueprint)
+        names = [service.service_name for service in blueprint.services]
+        wait = waiting(account, Purpose.SERVICES_GONE, names=names, namespaceId=None)
+        assert looking(account, blueprint)(wait).answer == {"status": "GONE"}
+        assert account.calls == ["ecs:DescribeServices"] * 2
+
+    def test_where_nothing_was_asked_for_nothing_is_looked_at(
+        self, account: BivouacAccount
+    ) -> None:
+        blueprint = account.planned(environment())
+        wait = waiting(account, Purpose.SERVICES_GONE, names=[], namespaceId="ns-1")
+        assert looking(account, blueprint)(wait).answer == {"status": "GONE"}
+        assert account.calls == []
+
+    def test_a_cluster_that_went_meanwhile_takes_its_services_along(
+        self, account: BivouacAccount
+    ) -> None:
+        """C07."""
+        blueprint = account.planned(environment())
+        wait = waiting(account, Purpose.SERVICES_GONE, names=["web"], namespaceId=None)
+        assert looking(account, blueprint)(wait).answer == {"status": "GONE"}
+
+    def test_endpoints_that_ecs_never_removes_are_not_waited_for_for_ever(
+        self, account: BivouacAccount
+    ) -> None:
+        """D09, S07: deleting the namespace looks after them."""
+        account.plane.obstacles.leave_discovery_services("web")
+        blueprint = account.healthy(environment())
+        wait = for_services(account, asked(account, blueprint))
+        begun = account.plane.clock.now()
+        assert until(account, looking(account, blueprint), wait) == {"status": "GONE"}
+        took = account.plane.clock.now() - begun
+        assert ECS_REMOVES_WITHIN_SECONDS < took < ECS_REMOVES_WITHIN_SECONDS + 10
+
+    def test_nobody_waits_longer_than_the_patience(self, account: BivouacAccount) -> None:
+        """D06."""
+        account.runtime.script("nginx", scripted.ignores_sigterm())
+        blueprint = account.healthy(environment())
+        wait = for_services(account, asked(account, blueprint))
+        look = looking(account, blueprint)
+        assert look(wait).answer is None
+        assert look(closed_long_ago(account, wait)).answer == {"status": "STILL_THERE"}
+
+    @pytest.mark.parametrize("purged", [False, True], ids=["INACTIVE", "MISSING"])
+    def test_we_are_right_where_the_official_inactive_waiter_lies(
+        self, account: BivouacAccount, purged: bool
+    ) -> None:
+        """D05: one INACTIVE beside one DRAINING is not deleted; two that are purged are."""
+        blueprint = account.healthy(environment(web(), web(serviceName="shop")))
+        for name in ("web", "shop"):
+            account.pass_time(5)
+            account.client("ecs").delete_service(cluster="bivouac-demo", service=name, force=True)
+        wait = for_services(account, asked(account, blueprint))
+        account.pass_time(3600 if purged else 0)
+        seen = looking(account, blueprint)(wait)
+        assert (seen.answer is not None) is purged
+        assert seen.awaited.tasks == ({} if purged else {"shop": 1})
+        said = [
+            {"serviceName": "web", "status": "INACTIVE"},
+            {"serviceName": "shop", "status": "DRAINING"},
+        ]
+        missing = [{"arn": "web", "reason": "MISSING"}, {"arn": "shop", "reason": "MISSING"}]
+        lie = {"services": [], "failures": missing} if purged else {"services": said}
+        client: Any = boto3.client("ecs")
+        with Stubber(client) as stubber:
+            stubber.add_response("describe_services", lie)
+            waiter = client.get_waiter("services_inactive")
+            try:
+                waiter.wait(services=["web", "shop"], WaiterConfig={"MaxAttempts": 1})
+                verdict = "SUCCESS"
+            except WaiterError:
+                verdict = "FAILURE"
+        assert verdict == ("FAILURE" if purged else "SUCCESS")
+
+
+class TestTasks:
+    def test_each_that_still_stops_is_awaited(self, account: BivouacAccount) -> None:
+        """C11."""
+        account.runtime.script("nginx", scripted.ignores_sigterm())
+        blueprint = account.healthy(TWO)
+        stopping(account, blueprint)
+        seen = looking(account, blueprint)(for_tasks(account))
+        assert (seen.answer, seen.again_after) == (None, None)
+        assert seen.awaited == Awaited({"web": 1, "shop": 2}, (frozenset({"web", "shop"}),))
+        assert account.calls == ["ecs:ListTasks", "ecs:DescribeTasks"]
+
+    def test_one_of_which_an_event_said_that_it_stopped_is_read_again_at_once(
+        self, account: BivouacAccount
+    ) -> None:
+        """W01: the read lags behind the event."""
+        account.runtime.script("nginx", scripted.ignores_sigterm())
+        blueprint = account.healthy(environment())
+        stopping(account, blueprint)
+        (task_id,) = task_ids(account, "web")
+        told = {task_id: Sighting("web", Stage.STOPPED, 99)}
+        seen = looking(account, blueprint)(replace(for_tasks(account), sightings=told))
+        assert (seen.answer, seen.again_after) == (None, STALE_SECONDS)
+
+    def test_the_namespaces_operation_is_followed_first(self, account: BivouacAccount) -> None:
+        """N04, N14: nobody tells of it, so it is polled, and the tasks are not looked at yet."""
+        blueprint = account.healthy(environment())
+        stopping(account, blueprint)
+        account.pass_time(60)
+        client = account.client("servicediscovery")
+        operation_id = delete_namespace(account.deletion(blueprint), None, client)["operationId"]
+        look, wait = looking(account, blueprint), for_tasks(account, operation_id)
+        assert look(wait) == Look(again_after=POLL_SECONDS)
+        assert account.calls == ["servicediscovery:GetOperation"]
+        account.pass_time(10)
+        assert look(wait).answer == {"status": "GONE"}
+
+    def test_an_operation_that_cloud_map_forgot_is_over(self, account: BivouacAccount) -> None:
+        """N05: whether the namespace is there, the last look tells."""
+        blueprint = account.planned(environment())
+        wait = for_tasks(account, "op-nobody-knows-any-more")
+        assert looking(account, blueprint)(wait).answer == {"status": "GONE"}
+
+    def test_nobody_waits_longer_than_the_patience(self, account: BivouacAccount) -> None:
+        """D06."""
+        account.runtime.script("nginx", scripted.ignores_sigterm())
+        blueprint = account.healthy(environment())
+        stopping(account, blueprint)
+        look, wait = looking(account, blueprint), for_tasks(account)
+        assert look(wait).answer is None
+        assert look(closed_long_ago(account, wait)).answer == {"status": "STILL_THERE"}
+
+
+class TestEverything:
+    def test_two_looks_in_a_row_must_find_nothing(self, account: BivouacAccount) -> None:
+        """D11, D15: one look is not proof, because lists are eventually consistent."""
+        blueprint = account.planned(environment())
+        look, wait = looking(account, blueprint), for_everything(account)
+        seen = look(wait)
+        assert seen.answer is None
+        assert seen.again_after
+        assert look(wait).answer == {"status": "GONE", "rounds": 1, "items": []}
+        assert (
+            account.calls
+            == [
+                "ecs:DescribeClusters",
+                "ecs:ListTaskDefinitionFamilies",
+                "servicediscovery:ListNamespaces",
+                "logs:DescribeLogGroups",
+            ]
+            * CLEAN_LOOKS
+        )
+
+    def test_everything_that_is_there_is_named(self, account: BivouacAccount) -> None:
+        blueprint = account.healthy(environment())
+        wait = for_everything(account)
+        account.pass_time(ECS_REMOVES_WITHIN_SECONDS + 1)
+        answer = looking(account, blueprint)(wait).answer
+        assert answer is not None
+        assert (answer["status"], answer["rounds"]) == ("LEFT", 1)
+        (task,) = [name for kind, name in left(answer) if kind == "stray task"]
+        assert left(answer) == {
+            ("cluster", "bivouac-demo"),
+            ("service", "web"),
+            ("stray task", task),
+            ("task definition", "bivouac-demo--web:1"),
+            ("namespace", "bivouac-demo"),
+            ("log group", "/bivouac-demo/web"),
+            ("log group", "/bivouac-demo/bivouac-proof"),
+        }
+
+    def test_a_service_that_drains_is_left(self, account: BivouacAccount) -> None:
+        """S02: it is in no list, so it is asked for by its name."""
+        account.runtime.script("nginx", scripted.ignores_sigterm())
+        blueprint = account.healthy(environment())
+        wait = for_everything(account)
+        account.pass_time(ECS_REMOVES_WITHIN_SECONDS + 1)
+        account.client("ecs").delete_service(cluster="bivouac-demo", service="web", force=True)
+        assert ("service", "web") in left(looking(account, blueprint)(wait).answer)
+
+    def test_something_left_begins_the_counting_anew(self, account: BivouacAccount) -> None:
+        blueprint = account.planned(environment())
+        look, wait = looking(account, blueprint), for_everything(account)
+        group, tags = "/bivouac-demo/web", blueprint.ownership_tags
+        assert look(wait).answer is None
+        account.client("logs").create_log_group(logGroupName=group, tags=tags)
+        assert left(look(wait).answer) == {("log group", group)}
+        account.client("logs").delete_log_group(logGroupName=group)
+        assert look(wait).answer is None
+        assert look(wait).answer is not None
+
+    def test_what_ecs_is_about_to_remove_is_waited_for(self, account: BivouacAccount) -> None:
+        """D09, N11: another round at once would only find the namespace in use again."""
+        blueprint = account.healthy(environment())
+        look, wait = looking(account, blueprint), for_everything(account)
+        seen = look(wait)
+        assert (seen.answer, seen.again_after) == (None, POLL_SECONDS)
+        account.pass_time(ECS_REMOVES_WITHIN_SECONDS + 1)
+        assert ("namespace", "bivouac-demo") in left(look(wait).answer)
+
+    @pytest.mark.parametrize(
+        ("rounds", "waited", "status"),
+        [
+            (ROUNDS - 2, 100, "LEFT"),
+            (ROUNDS - 1, 100, "STILL_THERE"),
+            (0, PATIENCE_SECONDS + 1, "STILL_THERE"),
+        ],
+    )
+    def test_nobody_deletes_for_ever(
+        self, account: BivouacAccount, rounds: int, waited: float, status: str
+    ) -> None:
+        """D17: what is left goes into the receipt."""
+        blueprint = account.healthy(environment())
+        wait = for_everything(account, rounds)
+        account.pass_time(waited)
+        answer = looking(account, blueprint)(wait).answer
+        assert answer is not None
+        assert answer["status"] == status
+
+    def test_what_is_not_ours_is_told_and_no_leftover(self, account: BivouacAccount) -> None:
+        """D18."""
+        foreign_neighbours(account)
+        account.client("servicediscovery").create_http_namespace(Name="bivouac-demo")
+        account.client("ecs").create_cluster(clusterName="bivouac-demo")
+        account.client("ecs").register_task_definition(**definition("bivouac-demo--theirs"))
+        account.pass_time(60)
+        look = looking(account, account.planned(environment()))
+        answer = until(account, look, for_everything(account))
+        assert answer["status"] == "GONE"
+        assert {item["outcome"] for item in answer["items"]} == {"RETAINED"}
+        assert ("task definition", "bivouac-demo--theirs:1") in {
+            (item["kind"], item["name"]) for item in answer["items"]
+        }
+
+    @pytest.mark.parametrize("thorough", [False, True])
+    def test_revisions_are_left_until_ecs_deletes_them(
+        self, account: BivouacAccount, thorough: bool
+    ) -> None:
+        """T12: INACTIVE ones are looked for where a step could not delete them."""
+        client, name = account.client("ecs"), ("task definition", "bivouac-demo--web:1")
+        blueprint = account.planned(environment())
+        tags = [{"key": k, "value": v} for k, v in blueprint.ownership_tags.items()]
+        client.register_task_definition(**definition("bivouac-demo--web"), tags=tags)
+        wait = for_everything(account, thorough=thorough)
+
+        def is_left() -> bool:
+            answer = looking(account, blueprint)(wait).answer
+            return answer is not None and name in left(answer)
+
+        assert is_left()
+        client.deregister_task_definition(taskDefinition=name[1])
+        assert is_left() is thorough
+        client.delete_task_definitions(taskDefinitions=[name[1]])
+        assert not is_left()
+
+    def test_every_page_is_read(self, account: BivouacAccount) -> None:
+        """D16: 0 leaks at three pages and more of everything."""
+        services = [web(), web(serviceName="shop"), web(serviceName="cart", desiredCount=2)]
+        account.healthy(environment(*services))
+        wait = for_everything(account)
+        account.pass_time(ECS_REMOVES_WITHIN_SECONDS + 1)
+        look = looking(account, account.planned(environment()))
+        with small_pages(account):
+            found = left(look(wait).answer)
+        assert len(found) == 1 + 3 + 4 + 3 + 1 + 4
+
+    @pytest.mark.parametrize(
+        "call", ["DescribeClusters", "Families", "ListNamespaces", "LogGroups"]
+    )
+    def test_what_may_not_be_looked_at_is_never_called_gone(
+        self, account: BivouacAccount, call: str
+    ) -> None:
+        """D17: the machine takes the error into the receipt."""
+        look = looking(account, account.planned(environment()))
+        denied = Injection(account, Fault.DENIED, lambda number, name: call in name)
+        with injected(denied), pytest.raises(errors.AccessDeniedError):
+            look(for_everything(account))
+
+
+def test_no_look_changes_anything(account: BivouacAccount) -> None:
+    blueprint = account.healthy(environment())
+    answer = asked(account, blueprint)
+    look = looking(account, blueprint)
+    for wait in (for_services(account, answer), for_tasks(account), for_everything(account)):
+        until(account, look, wait)
+    assert account.mutating_calls == []
+
+
+def test_a_whole_deletion_of_one_service_makes_no_more_calls_than_these(
+    account: BivouacAccount,
+) -> None:
+    """The promise's price, call by call; what the record and the waits cost comes on top."""
+    blueprint = account.healthy(environment())
+    account.holds(blueprint)
+    registered = account.client("ecs").list_task_definitions()["taskDefinitionArns"]
+    ecs, cloud_map = account.client("ecs"), account.client("servicediscovery")
+    look = looking(account, blueprint)
+    answer = asked(account, blueprint)
+    account.pass_time(30)
+    assert look(for_services(account, answer)).answer
+    used = delete_namespace(account.deletion(blueprint), None, cloud_map)
+    delete_task_definitions(account.deletion(blueprint), registered, ecs)
+    account.pass_time(30)
+    assert look(for_tasks(account, used["operationId"])).answer
+    delete_cluster(account.deletion(blueprint), ecs)
+    delete_log_groups(account.deletion(blueprint), account.client("logs"))
+    until(account, look, for_everything(account))
+    assert [call.partition(":")[2] for call in account.calls] == [
+        *("ListServices", "DescribeServices", "DeleteService"),
+        *("DescribeServices", "ListServices"),
+        *("ListNamespaces", "ListTagsForResource", "DeleteNamespace"),
+        *("DeregisterTaskDefinition", "DeleteTaskDefinitions"),
+        *("GetOperation", "ListTasks", "DescribeTasks"),
+        *("DescribeClusters", "DeleteCluster"),
+        "DescribeLogGroups",
+        *("ListTagsForResource", "DeleteLogGroup") * 2,
+        *("DescribeClusters", "ListTaskDefinitionFamilies", "ListNamespaces", "DescribeLogGroups")
+        * 2,
+    ]
