@@ -31,8 +31,13 @@ def diagnosed(account: BivouacAccount, **event: Any) -> dict[str, Any]:
     return diagnose_failure({**HELD, **event}, account.records, account.client("logs"))
 
 
-def failed_check(*verdicts: Verdict) -> dict[str, Any]:
-    return {"status": "FAILED", "verdicts": [verdict.to_json() for verdict in verdicts]}
+def failed(*verdicts: Verdict) -> dict[str, Any]:
+    """What the wait for the services answers."""
+    return {
+        "status": "FAILED",
+        "error": "DeploymentFailedError",
+        "verdicts": [verdict.to_json() for verdict in verdicts],
+    }
 
 
 @pytest.fixture
@@ -70,7 +75,7 @@ def test_the_cause_tells_why_what_was_printed_last_and_what_to_do(held: BivouacA
     """H11, H22: in the execution's cause and in the record."""
     lines = [f"line {n}" for n in range(50)] + ["password=hunter2", "no database"]
     wrote(held, *written_to(held, "web"), lines)
-    told = held.invoke("diagnose_failure", {**HELD, "check": failed_check(EXITED)})
+    told = held.invoke("diagnose_failure", {**HELD, "progress": failed(EXITED)})
     assert told["error"] == "DeploymentFailedError"
     assert told["superseded"] is False
     assert told["cause"].splitlines()[0] == "web: container exit: container web exited with code 3"
@@ -90,7 +95,7 @@ def test_the_cause_tells_why_what_was_printed_last_and_what_to_do(held: BivouacA
 
 
 def test_all_services_that_failed_are_told(held: BivouacAccount) -> None:
-    told = diagnosed(held, check=failed_check(PULL, EXITED))
+    told = diagnosed(held, progress=failed(PULL, EXITED))
     assert told["cause"].splitlines()[0].startswith("api: image pull")
     assert "also web: container exit: container web exited with code 3" in told["cause"]
     assert [entry["service"] for entry in kept(held)["verdicts"]] == ["api", "web"]
@@ -98,7 +103,7 @@ def test_all_services_that_failed_are_told(held: BivouacAccount) -> None:
 
 def test_the_log_can_tell_more_than_ecs(held: BivouacAccount) -> None:
     wrote(held, *written_to(held, "web"), ["exec /app/server: exec format error"])
-    told = diagnosed(held, check=failed_check(EXITED))
+    told = diagnosed(held, progress=failed(EXITED))
     assert told["cause"].startswith("web: wrong CPU architecture")
     assert kept(held)["category"] == "wrong CPU architecture"
 
@@ -110,7 +115,7 @@ def test_the_lines_of_the_client_that_asked_an_edge_are_shown(account: BivouacAc
     assert mesh.proof_clients(blueprint, 1), "an environment's endpoints are proven"
     wrote(account, blueprint.proof.log_group, "edge-1/edge-1/0123", ["web:80 HTTP 500"])
     edge = Verdict(Category.CONNECTIVITY, "web:web", ("web:web: wrong",), "Do.", TASK, "edge-1")
-    told = diagnosed(account, check=failed_check(edge))
+    told = diagnosed(account, progress=failed(edge))
     assert "    web:80 HTTP 500" in told["cause"]
 
 
@@ -130,18 +135,18 @@ def test_the_proxys_own_log_is_shown_where_it_has_one(account: BivouacAccount) -
     proxy = "ecs-service-connect-x"
     stream = f"{used['awslogs-stream-prefix']}/{proxy}/0123"
     wrote(account, used["awslogs-group"], stream, ["no listener"])
-    failed = Verdict(Category.EXIT, "web", ("exited",), "Do.", TASK, proxy)
-    assert "    no listener" in diagnosed(account, check=failed_check(failed))["cause"]
+    verdict = Verdict(Category.EXIT, "web", ("exited",), "Do.", TASK, proxy)
+    assert "    no listener" in diagnosed(account, progress=failed(verdict))["cause"]
 
 
 def test_it_is_told_again_in_the_same_words(held: BivouacAccount) -> None:
-    check = failed_check(PULL)
-    assert diagnosed(held, check=check) == diagnosed(held, check=check)
+    progress = failed(PULL)
+    assert diagnosed(held, progress=progress) == diagnosed(held, progress=progress)
 
 
 def test_a_diagnosis_without_log_lines_is_better_than_none(held: BivouacAccount) -> None:
     """D17, S22: the log group is missing, or may not be read."""
-    told = diagnosed(held, check=failed_check(EXITED))
+    told = diagnosed(held, progress=failed(EXITED))
     assert "evidence: container web exited with code 3" in told["cause"]
     assert "last lines" not in told["cause"]
 
@@ -150,7 +155,7 @@ def test_an_endpoint_that_did_not_answer_is_told_as_such(held: BivouacAccount) -
     """P07, P09."""
     told = diagnosed(
         held,
-        check={"status": "HEALTHY"},
+        progress={"status": "HEALTHY"},
         probes={"private": answered([WEB], "NG"), "public": answered([WEB], "SKIP")},
     )
     assert told["error"] == "ConnectivityError"
@@ -213,6 +218,6 @@ def test_lines_are_found_behind_an_empty_page(held: BivouacAccount) -> None:
     with Stubber(held.client("logs")) as stubber:
         for page in pages:
             stubber.add_response("get_log_events", page)
-        told = diagnosed(held, check=failed_check(EXITED))
+        told = diagnosed(held, progress=failed(EXITED))
         stubber.assert_no_pending_responses()
     assert "    no database" in told["cause"]
