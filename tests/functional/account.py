@@ -10,34 +10,47 @@ import importlib
 import json
 import os
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from functools import cache
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from check_services import check_services
 from create_cluster import create_cluster
 from create_log_groups import create_log_groups
 from create_namespace import create_namespace
-from create_service import create_service
-from register_task_definition import register_task_definition
+from create_services import ServiceConvergence
+from delete_proof_clients import delete_proof_clients
+from moto.events.models import EventPattern
+from moto.stepfunctions.exceptions import InvalidToken
+from moto.stepfunctions.models import StepFunctionBackend
+from register_task_definitions import register_task_definitions
 
-from bivouac.aws import clients
+from bivouac.aws import clients, cloudmap
 from bivouac.aws.records import Records
+from bivouac.aws.waits import Waits
 from bivouac.blueprint import Blueprint
 from bivouac.checks import Expected
 from bivouac.deletion import Deletion
+from bivouac.mesh import EdgeProof
 from bivouac.planning import plan
 from bivouac.record import Record, Status
 from bivouac.settings import ExpirySettings
 from localcloud.account import ACCOUNT_ID, REGION, SECURITY_GROUP_ID, SUBNET_IDS
+from localcloud.ecs.announcements import Announcement
+from localcloud.events.ecs import delivered
 from localcloud.strict import ControlPlane, mock_account
+from localcloud.tasks import scripted
 from localcloud.tasks.scripted import ScriptedRuntime
 from tests.requests import EXECUTION_ROLE, settings
+from tests.template import declared
 
 TABLE = "environments"
+WAITS_TABLE = "waits"
 READ_ONLY = ("Describe", "List", "Get", "FilterLogEvents", "Discover")
 ENVIRONMENT_APIS = ("ecs:", "servicediscovery:", "logs:")
 """Where an environment's resources live; the record and the schedule are Bivouac's own."""
@@ -46,7 +59,14 @@ CREATE_MACHINE = f"{_MACHINE}-create-environment"
 DELETE_MACHINE = f"{_MACHINE}-delete-environment"
 EXPIRY = ExpirySettings("bivouac-expiry", f"arn:aws:iam::{ACCOUNT_ID}:role/expiry", DELETE_MACHINE)
 SETTLE_SECONDS = 30
+SETTLED_SECONDS = 5.0
+"""After so long on the test's clock, what was asked for has happened."""
+HISTORY_SECONDS = 90.0
+"""After so long, services that were deleted are forgotten."""
+SLICE_SECONDS = 0.1
+"""Of a function's sleep: events are told no later than that."""
 RETENTION_DAYS = 14
+PROOF_IMAGE = "public.ecr.aws/docker/library/python:3.13-alpine"
 _CLIENTS = (
     "ecs",
     "ecs_sent_once",
@@ -61,6 +81,7 @@ _CLIENTS = (
 VARIABLES = {
     "NAME_PREFIX": "bivouac",
     "TABLE_NAME": TABLE,
+    "WAITS_TABLE_NAME": WAITS_TABLE,
     "SETTLE_SECONDS": str(SETTLE_SECONDS),
     "LOG_RETENTION_DAYS": str(RETENTION_DAYS),
     "SUBNET_IDS": ",".join(SUBNET_IDS),
@@ -71,7 +92,7 @@ VARIABLES = {
     "EXECUTION_ROLE_ARNS": EXECUTION_ROLE,
     "ALLOW_ECS_EXEC": "true",
     "NAMESPACE_QUOTA": "50",
-    "PROOF_IMAGE": "public.ecr.aws/docker/library/python:3.13-alpine",
+    "PROOF_IMAGE": PROOF_IMAGE,
     "DEFAULT_LEASE": "8h",
     "MAXIMUM_LEASE": "7d",
     "EXPIRY_SCHEDULE_GROUP": EXPIRY.schedule_group,
@@ -104,6 +125,12 @@ class BivouacAccount:
     """Every AWS call, as "ecs:CreateService"."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     """The arguments of each of them."""
+    events: deque[dict[str, Any]] = field(default_factory=deque)
+    """What the rules of the stack have matched and nobody was told yet."""
+    tokens: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    """By task token: what the execution that waits with it was resumed with, None before."""
+    while_asleep: Callable[[], None] = lambda: None
+    """Called again and again while a function sleeps: others run beside it."""
 
     def client(self, service: str) -> Any:
         """The production client, whose calls are noted."""
@@ -130,11 +157,39 @@ class BivouacAccount:
     def records(self) -> Records:
         return Records(self.client("dynamodb"), TABLE)
 
+    @property
+    def waits(self) -> Waits:
+        return Waits(self.client("dynamodb"), WAITS_TABLE)
+
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.plane.clock.now(), UTC)
 
     def pass_time(self, seconds: float) -> None:
         self.plane.clock.advance(seconds)  # type: ignore[attr-defined]
+
+    def sleep(self, seconds: float) -> None:
+        """A function sleeps; what happens meanwhile is told to others at once."""
+        ends = self.plane.clock.now() + seconds
+        while (left := ends - self.plane.clock.now()) > 1e-6:
+            self.pass_time(min(left, SLICE_SECONDS))
+            self.while_asleep()
+
+    def announced(self, announcement: Announcement) -> None:
+        event = delivered(announcement, self.plane.account)
+        if any(pattern.matches_event(event) for pattern in rules()):  # type: ignore[arg-type]
+            self.events.append(json.loads(json.dumps(event)))
+
+    def token(self) -> str:
+        """A new one, which resumes an execution once."""
+        name = f"token-{len(self.tokens) + 1}"
+        self.tokens[name] = None
+        return name
+
+    def resumed(self, token: str, output: str) -> None:
+        """What Step Functions does with SendTaskSuccess."""
+        if token not in self.tokens or self.tokens[token] is not None:
+            raise InvalidToken
+        self.tokens[token] = json.loads(output)
 
     def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         """Call a function as Lambda does: JSON in, JSON out, through its handler."""
@@ -186,64 +241,67 @@ class BivouacAccount:
         raise AssertionError(f"never {status}: {answer}")
 
     def namespace(self, blueprint: Blueprint, generation: int = 1) -> str:
-        answer: dict[str, Any] = {"operationId": None}
-
-        def look() -> dict[str, Any]:
-            answer.update(
-                create_namespace(
-                    blueprint, generation, answer["operationId"], self.client("servicediscovery")
-                )
-            )
-            return answer
-
-        return str(self.until(look, "READY")["arn"])
+        client = self.client("servicediscovery")
+        create_namespace(blueprint, generation, client)
+        self.pass_time(SETTLED_SECONDS)
+        found = cloudmap.find_namespace(client, blueprint.namespace)
+        assert found is not None
+        return found.arn
 
     def cluster(self, blueprint: Blueprint) -> None:
-        self.until(lambda: create_cluster(blueprint, self.client("ecs")), "READY")
+        create_cluster(blueprint, self.client("ecs"))
+        self.pass_time(SETTLED_SECONDS)
 
-    def services(
-        self, blueprint: Blueprint, namespace_arn: str, generation: int = 1
-    ) -> list[Expected]:
-        ecs = self.client("ecs")
-        expected = []
-        for service in blueprint.services:
-            name = service.service_name
-            definition = register_task_definition(blueprint, name, ecs)["taskDefinitionArn"]
-            made = create_service(blueprint, generation, name, namespace_arn, definition, ecs)
-            expected.append(Expected(name, definition, made["deploymentId"]))
-        return expected
+    def definitions(self, blueprint: Blueprint, generation: int = 1) -> dict[str, str]:
+        """By family; the record is written where there is none."""
+        record = self.records.find(blueprint.environment)
+        if record is None or record.generation != generation:
+            self.holds(blueprint, generation)
+        answer = register_task_definitions(
+            blueprint.environment, generation, self.records, self.client("ecs_sent_once")
+        )
+        return dict(answer["arns"])
 
-    def create(self, request: dict[str, Any], generation: int = 1) -> list[Expected]:
-        """Everything up to the created services, by the steps themselves."""
-        blueprint = self.planned(request)
+    def convergence(self, blueprint: Blueprint, generation: int = 1) -> ServiceConvergence:
+        """With everything that the services need."""
         self.cluster(blueprint)
         namespace_arn = self.namespace(blueprint, generation)
         create_log_groups(blueprint, RETENTION_DAYS, self.client("logs"))
-        return self.services(blueprint, namespace_arn, generation)
-
-    def look(
-        self,
-        blueprint: Blueprint,
-        expected: list[Expected],
-        opened_at: datetime | None = None,
-        deadline: datetime | None = None,
-    ) -> dict[str, Any]:
-        return check_services(
+        return ServiceConvergence(
             blueprint,
-            expected,
-            opened_at or self.now(),
-            deadline or datetime(2100, 1, 1, tzinfo=UTC),
-            self.now(),
+            generation,
+            namespace_arn,
+            self.definitions(blueprint, generation),
             self.client("ecs"),
             self.client("servicediscovery"),
-            lambda: self.client("ec2"),
         )
 
-    def healthy(self, request: dict[str, Any]) -> Blueprint:
-        """An environment whose tasks run."""
+    def create(
+        self, request: dict[str, Any], generation: int = 1, proofs: list[EdgeProof] | None = None
+    ) -> list[Expected]:
+        """Everything up to the created services, whatever they depend on."""
         blueprint = self.planned(request)
+        healthy = frozenset(service.service_name for service in blueprint.services)
+        convergence = self.convergence(blueprint, generation)
+        expected: dict[str, Expected] = {}
+        while True:
+            made = convergence.converge(expected, healthy & expected.keys(), proofs or [])
+            expected = {
+                entry["serviceName"]: Expected.from_json(entry) for entry in made["expected"]
+            }
+            if not made["blocked"]:
+                return list(expected.values())
+            self.pass_time(SETTLED_SECONDS)
+
+    def healthy(self, request: dict[str, Any]) -> Blueprint:
+        """An environment that was ready: its tasks run, and its proof clients are gone."""
         expected = self.create(request)
-        self.until(lambda: self.look(blueprint, expected), "HEALTHY")
+        blueprint = self.planned(request)
+        self.pass_time(SETTLED_SECONDS)
+        names = [entry.service_name for entry in expected]
+        delete_proof_clients(blueprint, names, self.client("ecs"))
+        self.pass_time(HISTORY_SECONDS)
+        self.events.clear()
         self.forget_calls()
         return blueprint
 
@@ -259,7 +317,7 @@ class BivouacAccount:
                 self.plane.clock.now() - waited_seconds, UTC
             ).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
-        return Deletion.from_event(blueprint, event, self.now(), 1)
+        return Deletion.from_event(blueprint, event, self.now())
 
 
 _PAGE_SIZES = ("maxResults", "MaxResults", "limit")
@@ -285,21 +343,83 @@ def small_pages(account: BivouacAccount) -> Iterator[None]:
             client.meta.events.unregister("before-parameter-build", cut)
 
 
+@cache
+def rules() -> tuple[EventPattern, ...]:
+    """The patterns of template.yaml for which resume_execution is called."""
+    names = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT_ID}
+
+    def resolved(content: Any) -> Any:
+        if isinstance(content, list):
+            return [resolved(entry) for entry in content]
+        if not isinstance(content, dict):
+            return content
+        if "Fn::Sub" in content:
+            known = names | {"NamePrefix": VARIABLES["NAME_PREFIX"]}
+            return re.sub(r"\$\{([^}]+)\}", lambda match: known[match[1]], content["Fn::Sub"])
+        return {name: resolved(entry) for name, entry in content.items()}
+
+    events = declared.functions()["ResumeExecutionFunction"]["Events"].values()
+    return tuple(EventPattern(None, resolved(event["Properties"]["Pattern"])) for event in events)
+
+
+@cache
+def _timed_modules() -> tuple[ModuleType, ...]:
+    """Those of the functions' modules that ask what time it is."""
+    modules = []
+    for path in sorted(declared.FUNCTIONS.rglob("*.py")):
+        if path.stem != "__init__":
+            name = ".".join(path.relative_to(declared.FUNCTIONS).with_suffix("").parts)
+            modules.append(importlib.import_module(name))
+    return tuple(module for module in modules if vars(module).get("datetime") is datetime)
+
+
+@contextmanager
+def _on_the_accounts_clock(account: BivouacAccount) -> Iterator[None]:
+    """The functions' time is the test's, also where they sleep; calls come one after another."""
+
+    class Moment(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.fromtimestamp(account.plane.clock.now(), tz)
+
+    with ExitStack() as patches:
+        for module in _timed_modules():
+            patches.enter_context(mock.patch.object(module, "datetime", Moment))
+        paused = SimpleNamespace(sleep=account.sleep)
+        patches.enter_context(mock.patch("bivouac.aws.watching.time", paused))
+        patches.enter_context(mock.patch("create_services.SIDE_BY_SIDE", 1))
+        yield
+
+
 @contextmanager
 def bivouac_account() -> Iterator[BivouacAccount]:
     with mock_account() as plane, mock.patch.dict(os.environ, VARIABLES):
         runtime = plane.runtime
         assert isinstance(runtime, ScriptedRuntime)
+        runtime.script(PROOF_IMAGE, scripted.proof_client)
         account = BivouacAccount(plane, runtime)
-        account.client("dynamodb").create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": "environment", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "environment", "KeyType": "HASH"}],
-        )
+        plane.announcements.listen(account.announced)
+        for table in (TABLE, WAITS_TABLE):
+            account.client("dynamodb").create_table(
+                TableName=table,
+                BillingMode="PAY_PER_REQUEST",
+                AttributeDefinitions=[{"AttributeName": "environment", "AttributeType": "S"}],
+                KeySchema=[{"AttributeName": "environment", "KeyType": "HASH"}],
+            )
         account.client("scheduler").create_schedule_group(Name=EXPIRY.schedule_group)
-        with _noting(account):
+        with _noting(account), _on_the_accounts_clock(account), _step_functions(account):
             yield account
+
+
+@contextmanager
+def _step_functions(account: BivouacAccount) -> Iterator[None]:
+    """moto answers SendTaskSuccess and does nothing."""
+
+    def send_task_success(_: StepFunctionBackend, task_token: str, outcome: str) -> None:
+        account.resumed(task_token, outcome)
+
+    with mock.patch.object(StepFunctionBackend, "send_task_success", send_task_success):
+        yield
 
 
 @contextmanager

@@ -7,7 +7,7 @@ statemachine/ repeat. Probes are answered for the tasks: nothing runs on the str
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bivouac import errors
@@ -29,21 +29,35 @@ CREATE_STEPS = (
     "create_namespace",
     "create_cluster",
     "create_log_groups",
-    "register_task_definition",
-    "create_service",
-    "check_services",
+    "register_task_definitions",
+    "wait_for_change",
+    "create_services",
+    "resume_execution",
+    "delete_proof_clients",
     "mark_ready",
 )
 DELETE_STEPS = (
     "close_environment",
     "delete_services",
+    "wait_for_change",
     "delete_namespace",
-    "delete_cluster",
     "delete_task_definitions",
+    "delete_cluster",
     "delete_log_groups",
-    "look_for_leftovers",
     "write_receipt",
 )
+EVENT_ATTEMPTS = 3
+"""Lambda calls a function that an event started, and that failed, twice more."""
+QUIET_STEP = 0.05
+"""Time that passes while nothing is told."""
+
+
+class NotReadyError(Exception):
+    """The create failed; `progress` tells why."""
+
+    def __init__(self, progress: Event) -> None:
+        self.progress = progress
+        super().__init__(str(progress.get("verdicts", progress)))
 
 
 @dataclass
@@ -52,71 +66,117 @@ class Machines:
     before_step: Callable[[str], None] = lambda step: None
     """Told the function's name before each call of it."""
     retried: tuple[type[BaseException], ...] = RETRIED
+    tells: Callable[[Event], list[Event]] = lambda event: [event]
+    """What becomes of an event on its way: itself, itself twice, nothing."""
+    states: list[str] = field(default_factory=list)
+    """The Task states that were entered, by function; the waiting ones by their purpose."""
 
     def _step(self, function: str, event: Event) -> Event:
         """One Task state with its Retry."""
+        self.states.append(function)
+        return self._tried(function, lambda: event)
+
+    def _tried(self, function: str, event: Callable[[], Event]) -> Event:
         for attempt in range(1, ATTEMPTS + 1):
             self.before_step(function)
             try:
-                return self.account.invoke(function, event)
+                return self.account.invoke(function, event())
             except self.retried:
                 if attempt == ATTEMPTS:
                     raise
                 self.account.pass_time(attempt)
         raise AssertionError("unreachable")
 
-    def _until(self, function: str, event: Event, done: tuple[str, ...], *results: str) -> Event:
-        """A Task with its Choice and Wait; `results` are what the answer replaces in the event."""
-        for _ in range(200):
-            answer = self._step(function, event)
-            if answer["status"] in done:
-                return answer
-            event = {**event, **{name: answer[name] for name in results}}
-            self.account.pass_time(answer["waitSeconds"])
-        raise AssertionError(f"{function} never ended: {answer}")
+    # --- the waiting place -----------------------------------------------------------------------
+
+    def _wait(self, purpose: str, held: Event, context: Event, patience: float) -> Event | None:
+        """A Task state with waitForTaskToken; None: it timed out."""
+        self.states.append(purpose)
+        given = {"environment": held["environment"], "generation": held["generation"]}
+        tokens: list[str] = []
+
+        def event() -> Event:
+            tokens.append(self.account.token())
+            return {**given, "purpose": purpose, "token": tokens[-1], "context": context}
+
+        ends = self.account.plane.clock.now() + patience
+        self.account.while_asleep = self._tell
+        try:
+            self._tried("wait_for_change", event)
+            while self.account.tokens[tokens[-1]] is None:
+                if self.account.plane.clock.now() >= ends:
+                    return None
+                self.account.pass_time(QUIET_STEP)
+                self._tell()
+        finally:
+            self.account.while_asleep = lambda: None
+        return self.account.tokens[tokens[-1]]
+
+    def _tell(self) -> None:
+        """EventBridge calls the function for each event; as many run at once as there are."""
+        while self.account.events:
+            for event in self.tells(self.account.events.popleft()):
+                self._resume(event)
+
+    def _resume(self, event: Event) -> None:
+        for attempt in range(1, EVENT_ATTEMPTS + 1):
+            self.before_step("resume_execution")
+            try:
+                self.account.invoke("resume_execution", event)
+                return
+            except self.retried:
+                if attempt == EVENT_ATTEMPTS:
+                    return
+
+    # --- create_environment ----------------------------------------------------------------------
 
     def create(self, request: Event, name: str = "first") -> Event:
-        """create_environment's output."""
+        """create_environment's output. Raises NotReadyError with the last progress."""
         checked = self._step("check_request", request)
-        arn = execution(name)
-        opened = self._until_open({**checked, "execution": arn})
-        held = {key: opened[key] for key in ("environment", "generation")}
-        opening = {**held, "openedAt": opened["openedAt"]}
-        namespace = self._until(
-            "create_namespace", {**opening, "operationId": None}, ("READY",), "operationId"
-        )
-        held_in = {**held, "namespaceArn": namespace["arn"]}
-        self._until("create_cluster", opening, ("READY",))
-        self._step("create_log_groups", held)
-        services = []
-        for service in opened["services"]:
-            made = self._step("register_task_definition", {**held_in, **service})
-            services.append(
-                self._step(
-                    "create_service",
-                    {
-                        **held_in,
-                        **service,
-                        "taskDefinitionArn": made["taskDefinitionArn"],
-                    },
-                )
-            )
-        look = {
-            **held,
-            "services": services,
-            "openedAt": opened["openedAt"],
-            "deadline": opened["deadline"],
-        }
-        check = self._until("check_services", look, ("HEALTHY", "FAILED"))
+        state = self._until_open({**checked, "execution": execution(name)})
+        held = {key: state[key] for key in ("environment", "generation")}
+        progress, foundation = state["progress"], self._foundation(held)
+        while True:
+            context = {
+                "progress": progress,
+                "foundation": foundation,
+                "openedAt": state["openedAt"],
+                "deadline": state["deadline"],
+            }
+            answer = self._wait("services", held, context, progress["patienceSeconds"])
+            progress = progress if answer is None else answer
+            if answer is None or progress["status"] == "CREATE":
+                given = {
+                    **held,
+                    "deadline": state["deadline"],
+                    "taskDefinitions": foundation["taskDefinitions"],
+                    "progress": progress,
+                }
+                progress = self._step("create_services", given)
+            elif progress["status"] == "FOUNDATION":
+                foundation = self._foundation(held)
+            elif progress["status"] == "HEALTHY":
+                break
+            else:
+                raise NotReadyError(progress)
+        self._step("delete_proof_clients", {**held, "expected": progress["expected"]})
         return self._step(
             "mark_ready",
             {
                 **held,
-                "expiresAt": opened["expiresAt"],
-                "check": check,
-                "probes": {"private": answered(check["targets"]), "public": answered([])},
+                "expiresAt": state["expiresAt"],
+                "progress": progress,
+                "probes": {"private": answered(progress["targets"]), "public": answered([])},
             },
         )
+
+    def _foundation(self, held: Event) -> Event:
+        """The Parallel state, one branch after another."""
+        namespace = self._step("create_namespace", held)
+        cluster = self._step("create_cluster", held)
+        self._step("create_log_groups", held)
+        definitions = self._step("register_task_definitions", held)
+        return {"namespace": namespace, "cluster": cluster, "taskDefinitions": definitions["arns"]}
 
     def _until_open(self, event: Event) -> Event:
         execution_arn = event["execution"]
@@ -128,40 +188,66 @@ class Machines:
             self.account.pass_time(answer["waitSeconds"])
         raise AssertionError("never open")
 
+    # --- delete_environment ----------------------------------------------------------------------
+
     def delete(self, request: Event, name: str = "deletion") -> Event:
         """write_receipt's answer."""
-        arn = execution(name)
-        event: Event = {"request": request, "execution": arn}
-        while (closed := self._step("close_environment", event))["status"] == "WAIT":
-            self.account.pass_time(closed["waitSeconds"])
-            event = {"request": closed, "execution": arn}
-        if closed["status"] == "OUTDATED":
-            return closed
-        held = {key: closed[key] for key in ("environment", "generation", "closedAt")}
-        services, removed, look = closed["services"], closed["removed"], closed["look"]
-        while True:
-            services = self._deleted("delete_services", held, services)
-            for kind, function in (
-                ("namespace", "delete_namespace"),
-                ("cluster", "delete_cluster"),
-                ("taskDefinitions", "delete_task_definitions"),
-                ("logGroups", "delete_log_groups"),
-            ):
-                removed[kind] = self._deleted(function, held, removed[kind])
-            look = self._step("look_for_leftovers", {**held, "look": look})
-            while look["status"] == "CLEAN":
-                self.account.pass_time(look["waitSeconds"])
-                look = self._step("look_for_leftovers", {**held, "look": look})
-            if look["status"] == "DONE":
-                break
-        parts = {"services": services, "removed": removed, "look": look}
-        return self._step("write_receipt", {**held, **parts})
-
-    def _deleted(self, function: str, held: Event, part: Event) -> Event:
-        carried = part.keys() & {"items", "operationId"}
-        return self._until(
-            function, {**held, **{name: part[name] for name in carried}}, ("DONE",), *carried
+        event: Event = {"request": request, "execution": execution(name)}
+        while (state := self._step("close_environment", event))["status"] == "WAIT":
+            self.account.pass_time(state["waitSeconds"])
+            event = {**event, "request": state}
+        if state["status"] == "OUTDATED":
+            return state
+        while state["look"].get("status", "LEFT") == "LEFT":
+            self._round(state)
+        parts = ("services", "used", "cluster", "logGroups", "look")
+        return self._step(
+            "write_receipt", {**_held(state), **{name: state[name] for name in parts}}
         )
+
+    def _round(self, state: Event) -> None:
+        held, used = _held(state), state["used"]
+        closed = {"closedAt": state["closedAt"]}
+        while True:
+            services = {name: state["services"][name] for name in ("items", "namespaceId")}
+            state["services"] = self._step("delete_services", {**held, **closed, **services})
+            going = {**closed, **_only(state["services"], "names", "namespaceId")}
+            if self._wait("services gone", held, going, WAITING_SECONDS):
+                break
+        namespace = _only(used["namespace"], "items", "operationId")
+        used["namespace"] = self._step("delete_namespace", {**held, **closed, **namespace})
+        used["taskDefinitions"] = self._step(
+            "delete_task_definitions",
+            {
+                **held,
+                **closed,
+                "recorded": state["recorded"],
+                "items": used["taskDefinitions"]["items"],
+            },
+        )
+        going = {**closed, "operationId": used["namespace"]["operationId"]}
+        while not self._wait("tasks gone", held, going, WAITING_SECONDS):
+            pass
+        for kind, function in (("cluster", "delete_cluster"), ("logGroups", "delete_log_groups")):
+            given = {**held, **closed, "items": state[kind]["items"]}
+            state[kind] = self._step(function, given)
+        thorough = used["taskDefinitions"]["thorough"]
+        going = {**closed, "rounds": state["look"]["rounds"], "thorough": thorough}
+        while not (look := self._wait("everything gone", held, going, WAITING_SECONDS)):
+            pass
+        state["look"] = look
+
+
+WAITING_SECONDS = 150
+"""TimeoutSeconds of the deletion's waiting states."""
+
+
+def _only(content: Event, *names: str) -> Event:
+    return {name: content[name] for name in names}
+
+
+def _held(state: Event) -> Event:
+    return _only(state, "environment", "generation")
 
 
 def answered(targets: list[Event], outcome: str = "OK") -> Event:
