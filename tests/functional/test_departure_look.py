@@ -312,6 +312,7 @@ class TestEverything:
             ("service", "web"),
             ("stray task", task),
             ("task definition", "bivouac-demo--web:1"),
+            ("task definition", "bivouac-demo--bivouac-proof-1:1"),
             ("namespace", "bivouac-demo"),
             ("log group", "/bivouac-demo/web"),
             ("log group", "/bivouac-demo/bivouac-proof"),
@@ -410,7 +411,7 @@ class TestEverything:
         look = looking(account, account.planned(environment()))
         with small_pages(account):
             found = left(look(wait).answer)
-        assert len(found) == 1 + 3 + 4 + 3 + 1 + 4
+        assert len(found) == 1 + 3 + 4 + 4 + 1 + 4
 
     @pytest.mark.parametrize(
         "call", ["DescribeClusters", "Families", "ListNamespaces", "LogGroups"]
@@ -457,7 +458,7 @@ def test_a_whole_deletion_of_one_service_makes_no_more_calls_than_these(
         *("ListServices", "DescribeServices", "DeleteService"),
         *("DescribeServices", "ListServices"),
         *("ListNamespaces", "ListTagsForResource", "DeleteNamespace"),
-        *("DeregisterTaskDefinition", "DeleteTaskDefinitions"),
+        *("DeregisterTaskDefinition", "DeregisterTaskDefinition", "DeleteTaskDefinitions"),
         *("GetOperation", "ListTasks", "DescribeTasks"),
         *("DescribeClusters", "DeleteCluster"),
         "DescribeLogGroups",
