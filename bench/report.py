@@ -61,9 +61,12 @@ def show(comparison: Comparison, console: Console) -> None:
     for way in ("AWS CLI", "Bivouac"):
         console.print(_steps(way, comparison.of(way)))
     for target in comparison.targets:
-        verdict = Text("OK", "green") if target.met else Text("NG", "bold red")
-        text = f" {target.name}: {target.measured:.2f}, at most {target.limit:g}"
-        console.print(verdict + Text(text))
+        console.print(show_target(target))
+
+
+def show_target(target: Target) -> Text:
+    verdict = Text("OK", "green") if target.met else Text("NG", "bold red")
+    return verdict + Text(f" {target.name}: {target.measured:.2f}, at most {target.limit:g}")
 
 
 def write(comparison: Comparison, path: Path) -> None:
@@ -71,44 +74,44 @@ def write(comparison: Comparison, path: Path) -> None:
     path.write_text(json.dumps(_as_json(comparison), indent=2) + "\n", encoding="utf-8")
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", show_edge=False, header_style="dim")
-    table.add_column(columns[0])
+def table(title: str, *columns: str) -> Table:
+    made = Table(title=title, title_justify="left", show_edge=False, header_style="dim")
+    made.add_column(columns[0])
     for column in columns[1:]:
-        table.add_column(column, justify="right")
-    return table
+        made.add_column(column, justify="right")
+    return made
 
 
 def _profile(comparison: Comparison) -> Table:
     timings = dataclasses.asdict(comparison.timings)
     name = timings.pop("name")
-    table = _table(f"\nThe local cloud's timings ({name}), the same for both", "step", "s")
+    made = table(f"\nThe local cloud's timings ({name}), the same for both", "step", "s")
     for step, seconds in timings.items():
         pulls = [each.pull for each in comparison.creations]
         text = f"{min(pulls):.1f} to {max(pulls):.1f}" if step == "pull" else f"{seconds:g}"
-        table.add_row(step.replace("_", " "), text)
-    return table
+        made.add_row(step.replace("_", " "), text)
+    return made
 
 
 def _rounds(comparison: Comparison) -> Table:
-    table = _table(
+    made = table(
         "\nRound by round, in the order in which they began; seconds since each one's start",
         *("way", "round", "pull", "truly ready", "proven", "lag"),
     )
     for each in sorted(comparison.creations, key=lambda creation: creation.started_at):
         moments = (each.pull, each.ready_at - each.started_at, each.seconds, each.lag)
-        table.add_row(each.way, str(each.round), *(f"{value:.2f}" for value in moments))
-    return table
+        made.add_row(each.way, str(each.round), *(f"{value:.2f}" for value in moments))
+    return made
 
 
 def _figures(comparison: Comparison) -> Table:
     summaries = comparison.summaries
-    table = _table(
+    made = table(
         "\nMean (best to worst) over all rounds", "measure", *(each.way for each in summaries)
     )
 
     def row(name: str, *cells: str) -> None:
-        table.add_row(name, *cells)
+        made.add_row(name, *cells)
 
     row("start to proven, s", *(_span(each.seconds) for each in summaries))
     row("  until it asks for the service", *(_span(each.before_services) for each in summaries))
@@ -143,18 +146,18 @@ def _figures(comparison: Comparison) -> Table:
         "",
         _span(spread([each.transitions for each in deletions]), 1),
     )
-    return table
+    return made
 
 
 def _steps(way: str, creations: Sequence[Creation]) -> Table:
-    table = _table(
+    made = table(
         f"\nWhere the time of {way} goes, mean over all rounds", "step", "times", "from s", "s"
     )
     for share in shares(creations):
         if share.seconds >= WORTH_A_ROW:
             cells = (share.visits, share.began_after, share.seconds)
-            table.add_row(share.name, *(f"{value:.1f}" for value in cells))
-    return table
+            made.add_row(share.name, *(f"{value:.1f}" for value in cells))
+    return made
 
 
 def _span(values: Spread | None, digits: int = 2) -> str:

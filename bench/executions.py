@@ -1,0 +1,110 @@
+"""Bivouac as its users meet it: executions of its two state machines, from start to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import boto3
+
+from bench.figures import Step
+from bench.waiting import BenchError, Stop
+from localcloud.cloud import LocalCloud
+from localcloud.following import OVER, Timeline, history
+from localcloud.template import Stack
+
+STARTER_ACCESS_KEY_ID = "AKIABENCHMARKSTARTER"
+ROLE_PREFIX = "ASIA"
+"""Of temporary keys, as all roles have: the functions' and the state machines'."""
+
+Machine = Literal["CreateEnvironment", "DeleteEnvironment"]
+
+
+@dataclass(frozen=True)
+class Execution:
+    arn: str
+    started_at: float
+    """Seconds since the epoch, as `ended_at`."""
+    ended_at: float
+    status: str
+    output: dict[str, Any]
+    failure: str
+    """Error and cause; empty where it succeeded."""
+    transitions: int
+    """Billed: every state entered, every retry."""
+
+
+def caller(access_key_id: str, /) -> bool:
+    """Whether a call with this access key is one of Bivouac's."""
+    return access_key_id == STARTER_ACCESS_KEY_ID or access_key_id.startswith(ROLE_PREFIX)
+
+
+class Executions:
+    """Of one deployed stack."""
+
+    def __init__(self, cloud: LocalCloud, stack: Stack, stop: Stop, limit: float) -> None:
+        self._cloud = cloud
+        self._stack = stack
+        self._stop = stop
+        self._limit = limit
+        self._looking = cloud.client("stepfunctions")
+        self._starting = boto3.client(
+            "stepfunctions",
+            endpoint_url=cloud.endpoint_url,
+            region_name=cloud.account.region,
+            aws_access_key_id=STARTER_ACCESS_KEY_ID,
+            aws_secret_access_key="benchmark",
+        )
+
+    def start(self, machine: Machine, content: dict[str, Any]) -> tuple[str, float]:
+        """The execution's ARN, and the moment before it was started."""
+        started_at = time.time()
+        arn = self._starting.start_execution(
+            stateMachineArn=self._stack.outputs[f"{machine}StateMachineArn"],
+            input=json.dumps(content),
+        )["executionArn"]
+        return arn, started_at
+
+    def ended(self, arn: str, started_at: float) -> Execution:
+        """Waits until it is over, however it ends. Raises BenchError, StoppedError."""
+        self._stop.until(lambda: self._describe(arn)["status"] in OVER, arn, self._limit)
+        ended = self._describe(arn)
+        failed = ended["status"] != "SUCCEEDED"
+        return Execution(
+            arn,
+            started_at,
+            ended["stopDate"].timestamp(),
+            ended["status"],
+            json.loads(ended.get("output", "{}")),
+            f"{ended.get('error', ended['status'])}: {ended.get('cause', '')}" if failed else "",
+            self._cloud.execution(arn).state_transitions,
+        )
+
+    def succeeded(self, machine: Machine, content: dict[str, Any]) -> Execution:
+        """Started and waited for. Raises BenchError where it fails, and StoppedError."""
+        execution = self.ended(*self.start(machine, content))
+        if execution.failure:
+            raise BenchError(execution.failure)
+        return execution
+
+    def steps(self, arn: str) -> tuple[Step, ...]:
+        timeline = Timeline()
+        timeline.add(history(self._looking, arn))
+        return tuple(
+            Step(state.name, state.kind, state.visits, state.first_entered, state.seconds)
+            for state in timeline.states.values()
+        )
+
+    def end_warm_functions(self) -> None:
+        """Every function starts cold: nobody makes environments so often that they stay warm."""
+        for function in self._stack.functions.values():
+            for process_id in self._cloud.workers.processes(function.name):
+                os.kill(process_id, signal.SIGKILL)
+
+    def _describe(self, arn: str) -> dict[str, Any]:
+        described: dict[str, Any] = self._looking.describe_execution(executionArn=arn)
+        return described
