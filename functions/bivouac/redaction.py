@@ -31,20 +31,23 @@ _NOT_SECRET = (
     r"|\b(?:secretsmanager|ssm|kms|sts):[A-Z][A-Za-z]{2,60}\b)"
 )
 """ARNs and IAM actions, which name the thing that is missing: "secret:name" is no secret."""
-_VALUE = (
+_OPEN = r"(?!\[redacted\])"
+"""Not done already: evidence is redacted when it is concluded, and once more when it is told."""
+_VALUE = _OPEN + (
     r"(?:\\{0,4}\"(?:\\.|[^\"\\]){0,2000}+\"?|\\{0,4}'(?:\\.|[^'\\]){0,2000}+'?"
     r"|[^\s\"'][^\s]{0,2000}+)"
 )
 _NAMED = (
-    r"(?P<name>(?:pass(?:word|wd|phrase)|pwd|secret|token|credential|signature|"
+    r"(?P<name>(?:pass(?:word|wd|phrase)|pwd|secret|token|credential|signature|\bsig|"
     r"(?:api|access|account|private|encryption|master)[_ -]?key)"
-    r"[\w-]{0,64}+\\{0,4}[\"']?\s{0,4}(?:=>|:=|[:=])\s{0,4})" + _VALUE
+    r"[\w-]{0,64}+\\{0,4}[\"']?\s{0,4}(?>=>|:=|[:=>])\s{0,4}+)" + _VALUE
 )
 _PATTERNS = (
     (
         re.compile(
-            r"(?i)(\bauthorization\b\\{0,4}[\"']?\s{0,4}[:=]\s{0,4})"
-            r"(?:\\{0,4}\"[^\"]{1,2000}|\\{0,4}'[^']{1,2000}|[^\"'\\].{0,2000})"
+            r"(?i)(\bauthorization\b\\{0,4}[\"']?\s{0,4}[:=]\s{0,4}+)"
+            + _OPEN
+            + r"(?:\\{0,4}\"[^\"]{1,2000}|\\{0,4}'[^']{1,2000}|[^\"'\\].{0,2000})"
         ),
         rf"\1{MARK}",
     ),
@@ -57,6 +60,13 @@ _PATTERNS = (
         re.compile(r"(?i:(\bbasic\s{1,4}))(?=[A-Za-z]{0,64}[0-9+/=])[A-Za-z0-9+/=]{8,2000}"),
         rf"\1{MARK}",
     ),
+    (
+        re.compile(
+            r"(?i)(\s--?[\w-]{0,64}(?:password|secret|token|key)\s{1,4})[^\s-][^\s]{0,2000}"
+        ),
+        rf"\1{MARK}",
+    ),
+    (re.compile(r"(\s(?:-u|--user)[ =]{1,4}[^\s:]{1,128}:)[^\s]{1,512}"), rf"\1{MARK}"),
     (re.compile(r"(://[^\s:/@]{0,128}:)[^\s]{1,512}(?=@)"), rf"\1{MARK}"),
     (re.compile(r"(://)[^\s:/@]{16,512}(?=@)"), rf"\1{MARK}"),
     (re.compile(r"\b((?:AKIA|ASIA)[0-9A-Z]{16}\W{1,4})[A-Za-z0-9/+]{40}\b"), rf"\1{MARK}"),
