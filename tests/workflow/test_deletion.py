@@ -59,6 +59,66 @@ class TestLease:
         assert app.delete(name, generation=2).status == "SUCCEEDED"
 
 
+class TestPrice:
+    @pytest.mark.parametrize("count", [1, 4])
+    def test_it_takes_as_many_transitions_however_much_there_is(
+        self, app: Application, name: str, count: int
+    ) -> None:
+        """D05, D14, N14: three waits, one transition each."""
+        services = [web(serviceName=f"web-{number}") for number in range(count)]
+        created = app.create(environment(*services, name=name))
+        assert created.status == "SUCCEEDED", created.cause
+
+        deleted = app.delete(name)
+
+        assert deleted.status == "SUCCEEDED", deleted.cause
+        assert app.left(name) == []
+        assert len(deleted.states) <= 14
+
+    def test_a_second_time_changes_nothing_and_still_tells_everything(
+        self, app: Application, name: str
+    ) -> None:
+        """D04, promise 5."""
+        created = app.create(environment(name=name))
+        assert created.status == "SUCCEEDED", created.cause
+        first = app.delete(name)
+        assert first.status == "SUCCEEDED", first.cause
+        before = len(app.calls)
+
+        second = app.delete(name)
+
+        assert second.status == "SUCCEEDED", second.cause
+        assert app.calls.changes(since=before) == []
+        told = [{(i["kind"], i["name"]) for i in each.output["items"]} for each in (first, second)]
+        assert told[0] == told[1]
+        outcomes = {item["outcome"] for item in second.output["items"]}
+        assert outcomes == {"ALREADY_GONE", "DELETING"}
+
+
+class TestAgain:
+    @pytest.mark.parametrize(
+        "state",
+        [
+            "Wait until the services are gone",
+            "Wait until the tasks are gone",
+            "Wait until everything is gone",
+        ],
+    )
+    def test_one_that_was_stopped_anywhere_is_repaired_by_starting_again(
+        self, app: Application, name: str, state: str
+    ) -> None:
+        """W13, promise 5."""
+        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        stopped = app.start(app.delete_machine, {"environment": name})
+        app.until_in(stopped, state)
+        app.stop(stopped)
+
+        again = app.delete(name)
+
+        assert again.status == "SUCCEEDED", again.cause
+        assert app.left(name) == []
+
+
 class TestRefused:
     def test_an_environment_that_was_never_created(self, app: Application, name: str) -> None:
         before = len(app.calls)
@@ -106,7 +166,7 @@ class TestWithoutTheRight:
         assert (failed.status, failed.error) == ("FAILED", "DeletionIncompleteError")
         assert f"log group {group}" in failed.cause
         assert "AccessDenied" in failed.cause
-        assert app.left(name) == [group]
+        assert app.left(name) == [f"/bivouac-{name}/bivouac-proof", group]
         record = app.record(name)
         assert record is not None
         assert record["status"] == "NOT_DELETED"
