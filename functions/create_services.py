@@ -48,6 +48,8 @@ SIDE_BY_SIDE = 8
 """Calls at a time; ECS lets 50 through at once, then 5 a second (request throttling)."""
 LONGEST_PATIENCE_SECONDS = 660
 """After so long without an answer it is looked again, in case every event was lost."""
+SHORTEST_PATIENCE_SECONDS = 60
+"""Whoever looks must have started and looked before the wait is over."""
 PASSES = 3
 """What a pass made can show more to do: a client that was made before an endpoint it calls."""
 
@@ -207,7 +209,7 @@ class ServiceConvergence:
 def patience_seconds(deadline: datetime, now: datetime) -> int:
     """How long the execution waits for an event before it looks by itself."""
     left = math.ceil((deadline - now).total_seconds())
-    return max(1, min(LONGEST_PATIENCE_SECONDS, left))
+    return max(SHORTEST_PATIENCE_SECONDS, min(LONGEST_PATIENCE_SECONDS, left))
 
 
 @step

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from bivouac import cause, diagnosis, log_stream, redaction
+from bivouac import cause, diagnosis, log_stream, mesh_diagnosis, redaction
 from bivouac.aws import clients, loggroups
 from bivouac.aws.holding import records
 from bivouac.aws.records import Records
+from bivouac.blueprint import Blueprint
 from bivouac.checks import Outcome
 from bivouac.diagnosis import Verdict
 from bivouac.errors import BivouacError, SupersededError
@@ -34,7 +35,7 @@ def diagnose_failure(event: Event, records: Records, logs: CloudWatchLogsClient)
     error_name, verdicts = verdicts_of(event)
     if verdicts:
         lines = _last_lines(log_stream.of(blueprint, event["generation"], verdicts[0]), logs)
-        verdicts[0] = diagnosis.with_log(verdicts[0], lines)
+        verdicts[0] = _with_log(blueprint, verdicts[0], lines)
         text = cause.report(verdicts, lines)
     else:
         text = _message(event["failure"])[: cause.LIMIT]
@@ -72,6 +73,13 @@ def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
                 failed.setdefault(entry["service"], []).append(line)
     verdicts = [diagnosis.not_proven(service, lines) for service, lines in failed.items()]
     return "ConnectivityError", verdicts
+
+
+def _with_log(blueprint: Blueprint, verdict: Verdict, lines: list[str]) -> Verdict:
+    for edge in blueprint.edges:
+        if edge.name == verdict.service and lines:
+            return mesh_diagnosis.with_last_words(verdict, edge, lines[-1])
+    return diagnosis.with_log(verdict, lines)
 
 
 def _message(failure: Event) -> str:

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bivouac import naming, signs, stops
-from bivouac.mesh import EdgeReading, Fault
 from bivouac.redaction import redacted
 from bivouac.signs import Category, Healing, Sign
 from bivouac.stops import PROXY_CONTAINER_PREFIX, Stop
@@ -40,6 +39,21 @@ class Verdict:
     task: str = ""
     """ARN of the task that shows it, where one does."""
     container: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        category: Category,
+        service: str,
+        evidence: Iterable[str],
+        next_step: str,
+        task: str = "",
+        container: str = "",
+    ) -> Verdict:
+        """A verdict whose evidence is bounded and without likely secrets."""
+        told = dict.fromkeys(redacted(entry, EVIDENCE_LENGTH) for entry in evidence)
+        shown = tuple(filter(None, told))[:EVIDENCE_LINES]
+        return cls(category, service, shown, next_step, task, container)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -87,20 +101,6 @@ class Facts:
         )
 
 
-def _verdict(
-    category: Category,
-    service: str,
-    evidence: Iterable[str],
-    next_step: str,
-    task: str = "",
-    container: str = "",
-) -> Verdict:
-    told = dict.fromkeys(redacted(entry, EVIDENCE_LENGTH) for entry in evidence)
-    return Verdict(
-        category, service, tuple(filter(None, told))[:EVIDENCE_LINES], next_step, task, container
-    )
-
-
 # --- the verdict on a service --------------------------------------------------------------------
 
 
@@ -118,7 +118,7 @@ class _Finding:
 
     def as_verdict(self, facts: Facts, more: Iterable[str] = ()) -> Verdict:
         first, *others = self.evidence
-        return _verdict(
+        return Verdict.of(
             self.sign.category,
             facts.service_name,
             [first, *more, *others],
@@ -145,7 +145,7 @@ def verdict(facts: Facts) -> Verdict | None:
             return finding.as_verdict(facts, gave_up.evidence)
     if findings or not gave_up.evidence:
         return None
-    return _verdict(
+    return Verdict.of(
         Category.ROLLBACK if gave_up.for_good else Category.UNKNOWN,
         facts.service_name,
         [*gave_up.evidence, *hints(_messages(facts))[:HINTS]],
@@ -379,7 +379,7 @@ def _next_step(facts: Facts, finding: _Finding) -> str:
 
 def deleted_by_others(service: str, status: str) -> Verdict:
     """C06, S17."""
-    return _verdict(
+    return Verdict.of(
         Category.UNKNOWN,
         service,
         [f"the service is {status}: something else deleted it"],
@@ -390,7 +390,7 @@ def deleted_by_others(service: str, status: str) -> Verdict:
 def of_refusal(subject: str, message: str) -> Verdict | None:
     """The verdict on a call that AWS refused; None where its text says enough by itself."""
     sign = signs.of_refusal(message)
-    return _verdict(sign.category, subject, [message], sign.next_step) if sign else None
+    return Verdict.of(sign.category, subject, [message], sign.next_step) if sign else None
 
 
 def out_of_time(
@@ -408,8 +408,8 @@ def out_of_time(
     telling = hints(messages)
     for message in telling:
         if sign := signs.of_event(message):
-            return _verdict(sign.category, service, (*reasons, message), sign.next_step)
-    return _verdict(
+            return Verdict.of(sign.category, service, (*reasons, message), sign.next_step)
+    return Verdict.of(
         Category.TIME_OUT,
         service,
         (*reasons, *telling[:HINTS]),
@@ -420,7 +420,7 @@ def out_of_time(
 def not_proven(service: str, failed: Sequence[str]) -> Verdict:
     """Healthy in ECS's eyes, and an endpoint does not answer (P07, P09)."""
     security_group = any("timed out" in line for line in failed)
-    return _verdict(
+    return Verdict.of(
         Category.NETWORK if security_group else Category.CONNECTIVITY,
         service,
         failed,
@@ -429,67 +429,6 @@ def not_proven(service: str, failed: Sequence[str]) -> Verdict:
         else "Check that the application listens on its containerPort on all addresses and that "
         "probe.path and probe.expectStatus say what it answers.",
     )
-
-
-_WORST_FIRST = (
-    Fault.NEVER_RAN,
-    Fault.EXIT_CODE,
-    Fault.NAME,
-    Fault.CONNECTION,
-    Fault.STATUS,
-    None,
-)
-
-
-def edges_not_proven(readings: Sequence[EdgeReading], healthy_seconds: float) -> Verdict:
-    """Everything is healthy in ECS's eyes, and edges of the mesh do not answer (P01, P07 to P09).
-
-    At least one reading; those without a fault are still asked after `healthy_seconds`."""
-    ordered = sorted(readings, key=lambda r: (_WORST_FIRST.index(r.fault), r.edge.name))
-    first = ordered[0]
-    told = [
-        f"{reading.edge.name}: {reading.observed}"
-        + ("" if reading.fault else f", {healthy_seconds:.0f} s after everything was healthy")
-        for reading in ordered
-    ]
-    step = _edge_step(first)
-    category = Category.CONNECTIVITY if first.fault in _ANSWERED else Category.NETWORK
-    return _verdict(category, first.edge.name, told, step)
-
-
-_ANSWERED = (Fault.NAME, Fault.STATUS, Fault.EXIT_CODE, Fault.NEVER_RAN)
-"""Faults that no security group makes."""
-
-
-def _edge_step(reading: EdgeReading) -> str:
-    edge = reading.edge
-    client = edge.client or "the client"
-    match reading.fault:
-        case Fault.NAME:
-            return (
-                f"{client} cannot resolve {edge.dns_name}: check that its Service Connect is "
-                "enabled in the same namespace, and that its deployment is not older than the "
-                f"endpoint of {edge.server}; start the create again, which rolls older clients "
-                "(P08)."
-            )
-        case Fault.STATUS:
-            return (
-                f"{edge.server} answers, with another status than connect[].expectStatus "
-                f"{edge.lowest_status}-{edge.highest_status}: check connect[].to.path "
-                f"{edge.path} and what the application answers there."
-            )
-        case Fault.EXIT_CODE | Fault.NEVER_RAN:
-            return (
-                "Bivouac's own short-lived client did not run to its end: check the stack "
-                "parameter ProofImage, and that the subnets of the services that call reach its "
-                "registry."
-            )
-        case _:
-            return (
-                f"Check that the security groups of {edge.server} admit those of {client} on the "
-                f"endpoint's port (P09), and that the application of {edge.server} listens on its "
-                "containerPort on all addresses, not only on 127.0.0.1."
-            )
 
 
 def with_log(found: Verdict, lines: Sequence[str]) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from bivouac import edge_client
@@ -18,6 +19,23 @@ EXIT_MEANING: dict[int, str] = {
     edge_client.WRONG_STATUS: "the application answered with a wrong status",
 }
 """By the exit code of an edge's container."""
+
+NO_NAME = edge_client.NO_NAME
+NO_CONNECTION = edge_client.NO_CONNECTION
+WRONG_STATUS = edge_client.WRONG_STATUS
+
+
+def code_of(line: str) -> int | None:
+    """The exit code that a line of the program's output would end in; None: it saw what is right.
+
+    For an edge that is still asked, and so has no exit code yet."""
+    if "does not resolve" in line:
+        return NO_NAME
+    if re.search(r" HTTP [0-9]{3}, expected ", line):
+        return WRONG_STATUS
+    right = re.search(r" (HTTP [0-9]{3}|answers|stays open)(, [0-9]+ times in a row)?$", line)
+    return None if right else NO_CONNECTION
+
 
 IDLE_COMMAND = (
     "python",

@@ -113,8 +113,6 @@ class Wait:
     sightings: Sightings = field(default_factory=dict)
     awaited: Awaited | None = None
     """None until it was looked for the first time: then every event is worth a look."""
-    watched_seconds: float = 0.0
-    """How long the one who looks has paused between his looks."""
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bivouac import cause, diagnosis
-from bivouac.blueprint import Edge
 from bivouac.diagnosis import Facts, Verdict
-from bivouac.mesh import EdgeReading, Fault, State
 from bivouac.signs import Category
 from tests.unit.described import (
     BEGAN,
@@ -964,42 +962,6 @@ def test_an_endpoint_that_does_not_answer_is_told_from_one_that_is_not_let_in(
     verdict = diagnosis.not_proven("web", [line])
     assert verdict.category is category
     assert verdict.evidence == (line,)
-
-
-def reading(fault: Fault | None, observed: str = "seen", client: str = "web") -> EdgeReading:
-    edge = Edge(client, "api", "http", "api", 8080, "http", "/healthz", 200, 299)
-    return EdgeReading(edge, State.NG if fault else State.PENDING, observed, fault)
-
-
-@pytest.mark.parametrize(
-    ("fault", "category", "next_step"),
-    [
-        (Fault.NAME, Category.CONNECTIVITY, "web cannot resolve api"),
-        (Fault.CONNECTION, Category.NETWORK, "security groups of api admit those of web"),
-        (Fault.STATUS, Category.CONNECTIVITY, "connect[].to.path /healthz"),
-        (Fault.EXIT_CODE, Category.CONNECTIVITY, "ProofImage"),
-        (Fault.NEVER_RAN, Category.CONNECTIVITY, "ProofImage"),
-        (None, Category.NETWORK, "listens on its containerPort"),
-    ],
-)
-def test_an_edge_that_does_not_answer_is_told_by_how_it_fails(
-    fault: Fault | None, category: Category, next_step: str
-) -> None:
-    """P01, P07 to P09."""
-    verdict = diagnosis.edges_not_proven([reading(fault)], 30)
-    assert verdict.category is category
-    assert verdict.service == "web -> api:http"
-    assert verdict.evidence[0].startswith("web -> api:http: seen")
-    assert next_step in verdict.next_step
-
-
-def test_edges_are_told_the_clearest_fault_first() -> None:
-    still, wrong = reading(None, "still asking"), reading(Fault.NAME, client="shop")
-    verdict = diagnosis.edges_not_proven([still, wrong], 30.2)
-    assert verdict.service == "shop -> api:http"
-    assert verdict.evidence[1] == (
-        "web -> api:http: still asking, 30 s after everything was healthy"
-    )
 
 
 def test_only_the_log_tells_a_binary_of_another_architecture() -> None:

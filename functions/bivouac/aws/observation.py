@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from bivouac.aws import ecs
-from bivouac.checks import Expected, Observed
+from bivouac.checks import Expected, Observed, primary_deployment
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
@@ -23,15 +23,14 @@ def observed(
     services: Mapping[str, ecs.Described],
     running: Tasks,
 ) -> dict[str, Observed]:
-    """Each expected service with its running tasks, and the stopped ones while tasks are missing.
+    """Each expected service with its running tasks, and the stopped ones where they can tell why.
 
     The cluster is the environment's own, so one list of tasks serves all services."""
-    short = any(
-        (service["status"] == "ACTIVE" and len(running.get(name, ())) < service["desiredCount"])
-        or any(task["lastStatus"] != "RUNNING" for task in running.get(name, ()))
-        for name, service in services.items()
+    in_trouble = any(
+        _in_trouble(entry, services.get(entry.service_name), running.get(entry.service_name, ()))
+        for entry in expected
     )
-    stopped = tasks_by_service(client, cluster, "STOPPED") if short else {}
+    stopped = tasks_by_service(client, cluster, "STOPPED") if in_trouble else {}
     return {
         entry.service_name: Observed(
             services.get(entry.service_name),
@@ -40,6 +39,25 @@ def observed(
         )
         for entry in expected
     }
+
+
+def _in_trouble(
+    entry: Expected, service: ecs.Described | None, running: Sequence[ecs.Described]
+) -> bool:
+    """Tasks are missing or sick, or ECS gave up on the deployment, whose tasks are stopped then
+    while those of the one before it run as desired (H02, H03)."""
+    if service is None or service["status"] != "ACTIVE":
+        return False
+    primary = primary_deployment(service) or {}
+    return (
+        primary.get("id") != entry.deployment_id
+        or primary.get("rolloutState") == "FAILED"
+        or len(running) < service["desiredCount"]
+        or any(
+            task["lastStatus"] != "RUNNING" or task.get("healthStatus") == "UNHEALTHY"
+            for task in running
+        )
+    )
 
 
 def tasks_by_service(

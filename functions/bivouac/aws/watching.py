@@ -10,7 +10,6 @@ import json
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -50,7 +49,7 @@ def watch(wait: Wait, look: Looking, waits: Waits, stepfunctions: SFNClient) -> 
         came_meanwhile = kept.sightings.keys() - known or any(
             kept.sightings[task].version > wait.sightings[task].version for task in known
         )
-        wait = replace(kept, watched_seconds=wait.watched_seconds)
+        wait = kept
         if came_meanwhile and worth_looking(wait.purpose, wait.awaited, wait.sightings):
             continue
         if seen.again_after is None or not polls:
@@ -58,7 +57,6 @@ def watch(wait: Wait, look: Looking, waits: Waits, stepfunctions: SFNClient) -> 
         if now + timedelta(seconds=seen.again_after) > ends:
             return "WATCHED_LONG_ENOUGH"
         time.sleep(seen.again_after)
-        wait = replace(wait, watched_seconds=wait.watched_seconds + seen.again_after)
 
 
 def send(wait: Wait, answer: dict[str, object], stepfunctions: SFNClient) -> bool:

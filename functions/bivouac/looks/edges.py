@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from bivouac import diagnosis, mesh
+from bivouac import mesh, mesh_diagnosis
 from bivouac.blueprint import Blueprint
 from bivouac.checks import primary_deployment
 from bivouac.diagnosis import Verdict
 from bivouac.looks.awaiting import Services, Tasks
 from bivouac.mesh import EdgeProof, EdgeReading, ProofClient, State
+
+GRACE_SECONDS = 30.0
+"""An application whose health check has held for so long should have answered."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Asked:
     task: str
     """ARN; empty while there is none."""
     container: str
+    since: datetime | None
+    """None: the task has not started yet."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +86,28 @@ def read(
 
 
 def _asked(client: ProofClient, task: Mapping[str, Any] | None) -> list[Asked]:
-    arn = task["taskArn"] if task else ""
+    arn, since = (task["taskArn"], task.get("startedAt")) if task else ("", None)
     return [
-        Asked(reading, arn, mesh.container_name(number))
+        Asked(reading, arn, mesh.container_name(number), since)
         for number, reading in enumerate(mesh.read_edges(client, task), start=1)
     ]
 
 
+def grace(
+    blueprint: Blueprint, asked: Asked, healthy_since: datetime, now: datetime
+) -> float | None:
+    """Seconds that an unanswered edge has left; None: until the deadline.
+
+    Without a health check a running task may still be starting up, however long it takes (H20)."""
+    if not blueprint.service(asked.reading.edge.server).has_health_check:
+        return None
+    since = max(asked.since or now, healthy_since)
+    return GRACE_SECONDS - (now - since).total_seconds()
+
+
 def not_proven(failed: Sequence[Asked], healthy_seconds: float) -> Verdict:
     """The verdict on edges that are wrong, or still asked so long after everything was healthy."""
-    verdict = diagnosis.edges_not_proven([each.reading for each in failed], healthy_seconds)
+    verdict = mesh_diagnosis.edges_not_proven([each.reading for each in failed], healthy_seconds)
     first = next(each for each in failed if each.reading.edge.name == verdict.service)
     return replace(verdict, task=first.task, container=first.container)
 

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
     from types_boto3_servicediscovery import ServiceDiscoveryClient
 
-EDGE_GRACE_SECONDS = 30.0
-"""With everything healthy for so long, an edge that is still not answered is not proven."""
 QUIET_SECONDS = 60.0
 """After so long tasks are looked at even where nothing points at them: events can be lost."""
 STALE_LOOKS = 20
@@ -88,8 +86,7 @@ class ServicesLook:
         self._ecs = ecs_client
         self._cloud_map = cloud_map
         self._ec2 = ec2
-        self._healthy_since: float | None = None
-        """In watched seconds."""
+        self._healthy_since: datetime | None = None
         self._stale_looks = 0
 
     def __call__(self, wait: Wait) -> Look:
@@ -202,16 +199,20 @@ class ServicesLook:
         found = edges.read(self._clients, self._proofs, moment.services, moment.running)
         if found.unasked:
             return self._answer(moment, "CREATE")
-        if self._healthy_since is None:
-            self._healthy_since = moment.wait.watched_seconds
-        waited = moment.wait.watched_seconds - self._healthy_since
+        self._healthy_since = self._healthy_since or moment.now
         wrong, asking = found.of_state(State.NG), found.of_state(State.PENDING)
-        if wrong or (asking and (moment.late or waited >= EDGE_GRACE_SECONDS)):
-            verdict = edges.not_proven([*wrong, *asking], waited)
+        graces = [
+            left
+            for each in asking
+            if (left := edges.grace(self._blueprint, each, self._healthy_since, moment.now))
+            is not None
+        ]
+        if wrong or (asking and (moment.late or min(graces, default=1.0) <= 0)):
+            healthy_seconds = (moment.now - self._healthy_since).total_seconds()
+            verdict = edges.not_proven([*wrong, *asking], healthy_seconds)
             return self._failure(moment, "ConnectivityError", [verdict])
         if asking:
-            left = EDGE_GRACE_SECONDS - waited
-            return Look(again_after=left, awaited=self._awaited(moment))
+            return Look(again_after=min(graces, default=None), awaited=self._awaited(moment))
         if any(edge.client for edge in self._blueprint.edges) and edges.has_stale_client(
             self._blueprint, moment.services, self._endpoints_since(moment)
         ):
