@@ -1,5 +1,6 @@
 """Each function on the strict fake: AWS's rules, in this process, at the test's own pace."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -9,6 +10,15 @@ import pytest
 os.environ.update(POWERTOOLS_SERVICE_NAME="bivouac", POWERTOOLS_METRICS_NAMESPACE="Bivouac")
 
 from tests.functional.account import BivouacAccount, bivouac_account
+
+
+@pytest.fixture(scope="session", autouse=True)
+def what_is_loaded_stays() -> None:
+    """botocore's models are large, and the garbage collector would look through them each time."""
+    with bivouac_account():
+        pass
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

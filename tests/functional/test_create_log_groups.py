@@ -14,6 +14,7 @@ from tests.requests import environment, web
 
 TWO = environment(web(), web(serviceName="shop"))
 PREFIX = "/bivouac-demo/"
+PROOF = "/bivouac-demo/bivouac-proof"
 
 
 def step(account: BivouacAccount) -> list[str]:
@@ -24,7 +25,7 @@ def step(account: BivouacAccount) -> list[str]:
 
 def test_each_service_has_a_group_that_is_kept_for_a_while(account: BivouacAccount) -> None:
     """H09: a task whose log group is missing does not start."""
-    assert step(account) == ["/bivouac-demo/web", "/bivouac-demo/shop"]
+    assert step(account) == ["/bivouac-demo/web", "/bivouac-demo/shop", PROOF]
     groups = loggroups.find(account.client("logs"), PREFIX)
     assert {group.retention_days for group in groups.values()} == {RETENTION_DAYS}
     tags = loggroups.tags_of(account.client("logs"), groups["/bivouac-demo/web"].arn)
@@ -43,11 +44,10 @@ def test_a_step_that_died_between_group_and_retention_is_finished(account: Bivou
     tags = account.planned(TWO).ownership_tags
     client.create_log_group(logGroupName="/bivouac-demo/web", tags=tags)
     account.forget_calls()
-    assert step(account) == ["/bivouac-demo/shop"]
+    assert step(account) == ["/bivouac-demo/shop", PROOF]
     assert account.mutating_calls == [
         "logs:PutRetentionPolicy",
-        "logs:CreateLogGroup",
-        "logs:PutRetentionPolicy",
+        *["logs:CreateLogGroup", "logs:PutRetentionPolicy"] * 2,
     ]
 
 
@@ -73,4 +73,4 @@ def test_a_group_that_appeared_since_the_look_is_looked_at_again(account: Bivoua
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     account.holds(account.planned(TWO))
     answer = account.invoke("create_log_groups", {"environment": "demo", "generation": 1})
-    assert answer["created"] == ["/bivouac-demo/web", "/bivouac-demo/shop"]
+    assert answer["created"] == ["/bivouac-demo/web", "/bivouac-demo/shop", PROOF]

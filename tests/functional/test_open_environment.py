@@ -61,7 +61,15 @@ def test_the_record_and_the_expiry_exist_before_the_first_resource(
     answer = opened(account)
     assert answer["status"] == "OPEN"
     assert answer["generation"] == 1
-    assert answer["services"] == [{"serviceName": "web"}]
+    assert answer["progress"] == {
+        "status": "FOUNDATION",
+        "namespaceArn": None,
+        "expected": [],
+        "blocked": [],
+        "going": [],
+        "healthy": [],
+        "patienceSeconds": 900,
+    }
     assert answer["expiresAt"] == lease.timestamp(account.now() + timedelta(hours=8))
     assert answer["deadline"] == lease.timestamp(account.now() + timedelta(minutes=15))
     record = account.records.find("demo")
