@@ -61,7 +61,7 @@ class TestNamesThatAreTaken:
         assert f"the log group {group} exists" in failed.cause
         deleted = app.deletion_after_failure(name)
         assert deleted.status == "SUCCEEDED", deleted.cause
-        assert _outcomes(deleted.output, "log group") == {group: "RETAINED"}
+        assert _outcomes(deleted.output, "log group")[group] == "RETAINED"
         assert app.left(name) == [group]
         logs.delete_log_group(logGroupName=group)
 
@@ -121,7 +121,10 @@ class TestServiceInOurCluster:
         receipt = record["receipt"]
         assert _outcomes(receipt, "service") == {"web": "DELETED", "theirs": "RETAINED"}
         assert _outcomes(receipt, "namespace") == {cluster: "DELETED"}
-        assert _outcomes(receipt, "log group") == {f"/{cluster}/web": "DELETED"}
+        assert _outcomes(receipt, "log group") == {
+            f"/{cluster}/web": "DELETED",
+            f"/{cluster}/bivouac-proof": "DELETED",
+        }
         schedule = app.schedule(name)
         assert schedule is not None, "nothing would try again"
         assert record["expiresAt"] != created.output["expiresAt"]

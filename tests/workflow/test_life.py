@@ -117,6 +117,8 @@ class TestAgain:
 
         assert changed.status == "SUCCEEDED", changed.cause
         assert sorted(app.calls.changes(since=before)) == [
+            "ecs:CreateService",  # the edge leads to another deployment: it is proven again
+            "ecs:DeleteService",
             "ecs:RegisterTaskDefinition",
             "ecs:TagResource",
             "ecs:UpdateService",

@@ -18,15 +18,27 @@ pytestmark = pytest.mark.xdist_group("workflow-trouble")
 
 FOR_THE_FIRST_CLUSTER = "ECS makes its own role with an account's first cluster (C01)"
 WHERE_ECS_LEFT_IT = "ECS removes it by itself, nearly always (D09)"
+STOPPED_BY_ECS = "ECS stops the tasks of a deleted service by itself, nearly always (D06)"
 NO_STRAY_TASK = "somebody's own task in our cluster (C11); the local cloud has no RunTask"
+TASKS_THAT_DO_NOT_STOP = "after minutes of draining (D06)"
 SCHEDULE_GONE = "the schedule that fired has deleted itself, and a new one is made"
 
 NOT_NEEDED_HERE = {
     ("CreateClusterFunction", "iam:CreateServiceLinkedRole"): FOR_THE_FIRST_CLUSTER,
+    ("DeleteClusterFunction", "ecs:ListTasks"): NO_STRAY_TASK,
+    ("DeleteClusterFunction", "ecs:ListTasks"): NO_STRAY_TASK,
     ("DeleteClusterFunction", "ecs:StopTask"): NO_STRAY_TASK,
+    ("DeleteServicesFunction", "ecs:DescribeTasks"): STOPPED_BY_ECS,
+    ("DeleteServicesFunction", "ecs:ListTasks"): STOPPED_BY_ECS,
+    ("DeleteServicesFunction", "ecs:StopTask"): STOPPED_BY_ECS,
     ("DeleteNamespaceFunction", "servicediscovery:DeleteService"): WHERE_ECS_LEFT_IT,
     ("DeleteNamespaceFunction", "servicediscovery:DeregisterInstance"): WHERE_ECS_LEFT_IT,
     ("DeleteNamespaceFunction", "servicediscovery:ListInstances"): WHERE_ECS_LEFT_IT,
+    ("DeleteNamespaceFunction", "servicediscovery:ListServices"): WHERE_ECS_LEFT_IT,
+    ("DeleteNamespaceFunction", "servicediscovery:ListServices"): WHERE_ECS_LEFT_IT,
+    ("DeleteServicesFunction", "ecs:DescribeTasks"): TASKS_THAT_DO_NOT_STOP,
+    ("DeleteServicesFunction", "ecs:ListTasks"): TASKS_THAT_DO_NOT_STOP,
+    ("DeleteServicesFunction", "ecs:StopTask"): TASKS_THAT_DO_NOT_STOP,
     ("WriteReceiptFunction", "scheduler:CreateSchedule"): SCHEDULE_GONE,
 }
 DENIED_ON_PURPOSE = {
@@ -61,8 +73,9 @@ def tell_all_stories(app: Application, name: str) -> None:
 
 def changed_and_superseded(app: Application, name: str) -> None:
     service = event("tutorial")["services"][0]
-    assert app.create(environment(service, name=name)).status == "SUCCEEDED"
+    assert app.create(environment(service, web(), name=name)).status == "SUCCEEDED"
     service["deploymentConfiguration"]["maximumPercent"] = 150
+    service["taskDefinition"]["containerDefinitions"][0]["image"] = "nginx:1.27"
     insights = {"settings": [{"name": "containerInsights", "value": "enabled"}]}
     with app.calls.hold("ecs:UpdateService") as hold:
         first = app.start(app.create_machine, environment(service, name=name))
