@@ -25,18 +25,11 @@ SERVICE_KIND = "Cloud Map service"
 ECS_TAG = "AmazonECSManaged"
 
 
-def delete_namespace(
-    deletion: Deletion, operation_id: str | None, client: ServiceDiscoveryClient
-) -> Event:
-    """The step's answer, with the operation that is to be followed to its end.
-
-    A running operation is followed instead of asking again: once the namespace is gone, a role
-    that is bound to its tags is denied, not told that it is gone (AccessDenied instead of N12)."""
+def delete_namespace(deletion: Deletion, client: ServiceDiscoveryClient) -> Event:
+    """The step's answer, with the operation that is to be followed to its end, if there is one."""
     name = deletion.blueprint.namespace
+    operation_id = None
     with deletion.looking(KIND, name):
-        if operation_id and _runs(deletion, name, operation_id, client):
-            return deletion.answer() | {"operationId": operation_id}
-        operation_id = None
         namespace = cloudmap.find_namespace(client, name)
         if namespace is None:
             deletion.note(KIND, name, Outcome.ALREADY_GONE)
@@ -46,15 +39,6 @@ def delete_namespace(
         else:
             operation_id = _delete(deletion, namespace, client)
     return deletion.answer() | {"operationId": operation_id}
-
-
-def _runs(deletion: Deletion, name: str, operation_id: str, client: ServiceDiscoveryClient) -> bool:
-    """Whether the operation is still under way; what came of it is seen by looking (N05, N14)."""
-    operation = cloudmap.get_operation(client, operation_id)
-    if operation is None or operation["Status"] in ("SUCCESS", "FAIL"):
-        return False
-    deletion.note(KIND, name, Outcome.IN_PROGRESS, "Cloud Map is deleting it")
-    return True
 
 
 def _note_removed(deletion: Deletion) -> None:
@@ -136,4 +120,4 @@ def _delete_service(
 @step
 def handler(event: Event) -> Event:
     deletion = Deletion.from_event(held(event), event, datetime.now(UTC))
-    return delete_namespace(deletion, event["operationId"], clients.servicediscovery())
+    return delete_namespace(deletion, clients.servicediscovery())

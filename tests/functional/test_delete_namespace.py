@@ -22,10 +22,9 @@ def step(
     blueprint: Blueprint,
     items: list[dict[str, str]] | None = None,
     waited_seconds: float = 0.0,
-    operation_id: str | None = None,
 ) -> dict[str, Any]:
     deletion = account.deletion(blueprint, items, waited_seconds)
-    return delete_namespace(deletion, operation_id, account.client("servicediscovery"))
+    return delete_namespace(deletion, account.client("servicediscovery"))
 
 
 def empty(account: BivouacAccount) -> Blueprint:
@@ -78,17 +77,6 @@ def test_it_is_asked_for_without_looking_into_it_first(account: BivouacAccount) 
     ]
 
 
-def test_the_operation_is_looked_at_instead_of_asking_again(account: BivouacAccount) -> None:
-    """N12, N14: a role that is bound to tags is denied what is gone, not told that it is gone."""
-    blueprint = empty(account)
-    first = step(account, blueprint)
-    account.forget_calls()
-    again = step(account, blueprint, first["items"], operation_id=first["operationId"])
-    assert outcomes(again)["namespace", "bivouac-demo"] == "IN_PROGRESS"
-    assert again["operationId"] == first["operationId"]
-    assert account.mutating_calls == []
-
-
 def test_asking_again_while_it_goes_is_the_same_deletion(account: BivouacAccount) -> None:
     """N13: the answer with the operation was lost."""
     blueprint = empty(account)
@@ -96,15 +84,6 @@ def test_asking_again_while_it_goes_is_the_same_deletion(account: BivouacAccount
     again = step(account, blueprint)
     assert outcomes(again)["namespace", "bivouac-demo"] == "IN_PROGRESS"
     assert again["operationId"] == first["operationId"]
-
-
-def test_an_operation_that_cloud_map_forgot_is_judged_by_its_effect(
-    account: BivouacAccount,
-) -> None:
-    """N05, N14."""
-    answer = step(account, empty(account), operation_id="op-nobody-knows-any-more")
-    assert outcomes(answer)["namespace", "bivouac-demo"] == "IN_PROGRESS"
-    assert answer["operationId"] != "op-nobody-knows-any-more"
 
 
 def test_a_second_delete_changes_nothing(account: BivouacAccount) -> None:
@@ -226,11 +205,5 @@ def test_a_denied_list_is_a_failure_and_no_evidence(account: BivouacAccount) -> 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     account.holds(empty(account))
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    event = {
-        "environment": "demo",
-        "generation": 1,
-        "closedAt": now,
-        "items": [],
-        "operationId": None,
-    }
+    event = {"environment": "demo", "generation": 1, "closedAt": now, "items": []}
     assert account.invoke("delete_namespace", event)["status"] == "IN_PROGRESS"

@@ -256,7 +256,7 @@ class TestTasks:
         stopping(account, blueprint)
         account.pass_time(60)
         client = account.client("servicediscovery")
-        operation_id = delete_namespace(account.deletion(blueprint), None, client)["operationId"]
+        operation_id = delete_namespace(account.deletion(blueprint), client)["operationId"]
         look, wait = looking(account, blueprint), for_tasks(account, operation_id)
         assert look(wait) == Look(again_after=POLL_SECONDS)
         assert account.calls == ["servicediscovery:GetOperation"]
@@ -447,7 +447,7 @@ def test_a_whole_deletion_of_one_service_makes_no_more_calls_than_these(
     answer = asked(account, blueprint)
     account.pass_time(30)
     assert look(for_services(account, answer)).answer
-    used = delete_namespace(account.deletion(blueprint), None, cloud_map)
+    used = delete_namespace(account.deletion(blueprint), cloud_map)
     delete_task_definitions(account.deletion(blueprint), registered, ecs)
     account.pass_time(30)
     assert look(for_tasks(account, used["operationId"])).answer

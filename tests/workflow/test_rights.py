@@ -18,7 +18,6 @@ pytestmark = pytest.mark.xdist_group("workflow-trouble")
 
 FOR_THE_FIRST_CLUSTER = "ECS makes its own role with an account's first cluster (C01)"
 WHERE_ECS_LEFT_IT = "ECS removes it by itself, nearly always (D09)"
-NOTHING_LEFT_IN_IT = "ECS refuses only where somebody else's service is in our cluster (C10)"
 NO_STRAY_TASK = "somebody's own task in our cluster (C11); the local cloud has no RunTask"
 SOMETHING_STANDS = "AWS refuses to delete it while a service or a task stands in it (C10, C11, D09)"
 TASKS_THAT_DO_NOT_STOP = "after minutes of draining (D06)"
@@ -26,20 +25,14 @@ SCHEDULE_GONE = "the schedule that fired has deleted itself, and a new one is ma
 
 NOT_NEEDED_HERE = {
     ("CreateClusterFunction", "iam:CreateServiceLinkedRole"): FOR_THE_FIRST_CLUSTER,
-    ("DeleteClusterFunction", "ecs:ListServices"): NOTHING_LEFT_IN_IT,
-    ("DeleteClusterFunction", "ecs:ListServices"): SOMETHING_STANDS,
-    ("DeleteClusterFunction", "ecs:ListTasks"): NO_STRAY_TASK,
-    ("DeleteClusterFunction", "ecs:ListServices"): NOTHING_LEFT_IN_IT,
     ("DeleteClusterFunction", "ecs:ListServices"): SOMETHING_STANDS,
     ("DeleteClusterFunction", "ecs:ListTasks"): NO_STRAY_TASK,
     ("DeleteClusterFunction", "ecs:StopTask"): NO_STRAY_TASK,
     ("DeleteNamespaceFunction", "servicediscovery:DeleteService"): WHERE_ECS_LEFT_IT,
     ("DeleteNamespaceFunction", "servicediscovery:DeregisterInstance"): WHERE_ECS_LEFT_IT,
+    ("DeleteNamespaceFunction", "servicediscovery:GetOperation"): SOMETHING_STANDS,
     ("DeleteNamespaceFunction", "servicediscovery:ListInstances"): WHERE_ECS_LEFT_IT,
     ("DeleteNamespaceFunction", "servicediscovery:ListServices"): WHERE_ECS_LEFT_IT,
-    ("DeleteNamespaceFunction", "servicediscovery:GetOperation"): SOMETHING_STANDS,
-    ("DeleteNamespaceFunction", "servicediscovery:ListServices"): WHERE_ECS_LEFT_IT,
-    ("DeleteNamespaceFunction", "servicediscovery:GetOperation"): SOMETHING_STANDS,
     ("DeleteServicesFunction", "ecs:DescribeTasks"): TASKS_THAT_DO_NOT_STOP,
     ("DeleteServicesFunction", "ecs:ListTasks"): TASKS_THAT_DO_NOT_STOP,
     ("DeleteServicesFunction", "ecs:StopTask"): TASKS_THAT_DO_NOT_STOP,
