@@ -18,8 +18,8 @@ pytestmark = pytest.mark.xdist_group("workflow-trouble")
 
 FOR_THE_FIRST_CLUSTER = "ECS makes its own role with an account's first cluster (C01)"
 WHERE_ECS_LEFT_IT = "ECS removes it by itself, nearly always (D09)"
+SOMETHING_STANDS = "AWS refuses to delete it while something stands in it (C10, C11, N11)"
 NO_STRAY_TASK = "somebody's own task in our cluster (C11); the local cloud has no RunTask"
-SOMETHING_STANDS = "AWS refuses to delete it while a service or a task stands in it (C10, C11, D09)"
 TASKS_THAT_DO_NOT_STOP = "after minutes of draining (D06)"
 SCHEDULE_GONE = "the schedule that fired has deleted itself, and a new one is made"
 
