@@ -1,0 +1,207 @@
+"""A model of ECS for the tests of convergence: what is decided is done, and time is a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bivouac import mesh, naming
+from bivouac.blueprint import Blueprint, ecs_tags
+from bivouac.checks import Expected, primary_deployment
+from bivouac.convergence import Action, Decision, Kind, Situation, Wanted, decide, wanted_services
+from bivouac.mesh import EdgeProof, EdgeReading, ProofClient, State
+from tests.unit.planned import planned
+
+NAMESPACE = "arn:aws:servicediscovery:ap-northeast-1:123456789012:namespace/ns-1"
+BEGAN = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class World:
+    """One environment, and the execution that creates it now."""
+
+    blueprint: Blueprint
+    generation: int = 1
+    services: dict[str, dict[str, Any]] = field(default_factory=dict)
+    definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By ARN."""
+    endpoints_since: dict[str, datetime] = field(default_factory=dict)
+    expected: dict[str, Expected] = field(default_factory=dict)
+    healthy: set[str] = field(default_factory=set)
+    proofs: list[EdgeProof] = field(default_factory=list)
+    done: list[Action] = field(default_factory=list)
+    """Everything that was done, in order."""
+    _moments: int = 0
+
+    # --- what there is ---------------------------------------------------------------------------
+
+    @property
+    def clients(self) -> tuple[ProofClient, ...]:
+        return mesh.proof_clients(self.blueprint, self.generation)
+
+    @property
+    def wanted(self) -> dict[str, Wanted]:
+        services = [*self.blueprint.services, *(client.service for client in self.clients)]
+        arns = {}
+        for service in services:
+            assert service.definition is not None
+            family = service.definition["family"]
+            arn = f"arn:{family}:{naming.content_hash(service.definition)[:6]}"
+            self.definitions[arn] = service.definition
+            arns[family] = arn
+        return wanted_services(self.blueprint, services, NAMESPACE, arns)
+
+    def now(self) -> datetime:
+        self._moments += 1
+        return BEGAN + timedelta(seconds=self._moments)
+
+    def primary(self, name: str) -> dict[str, Any]:
+        found = primary_deployment(self.services[name])
+        assert found is not None
+        return self.services[name]["deployments"][0]
+
+    def active(self) -> set[str]:
+        return {name for name, found in self.services.items() if found["status"] == "ACTIVE"}
+
+    # --- deciding and doing ----------------------------------------------------------------------
+
+    def decide(self) -> Decision:
+        wanted = self.wanted
+        old = {
+            name: self.definitions[found["taskDefinition"]]
+            for name, found in self.services.items()
+            if name in wanted and found["taskDefinition"] != wanted[name].task_definition_arn
+        }
+        situation = Situation(
+            self.services,
+            self.expected,
+            frozenset(self.healthy),
+            self.endpoints_since,
+            old,
+            self.proofs,
+        )
+        return decide(self.blueprint, wanted, self.clients, situation)
+
+    def converge(self) -> list[Action]:
+        """Decide and do until nothing can be done now; what was done."""
+        begun = len(self.done)
+        for _ in range(4):
+            decision = self.decide()
+            if not decision.actions:
+                self._expect_the_rest(decision)
+                return self.done[begun:]
+            for action in decision.actions:
+                self.do(action)
+        raise AssertionError(f"never done: {decision}")
+
+    def do(self, action: Action) -> None:
+        name = action.service_name
+        self.done.append(action)
+        self.healthy.discard(name)
+        if action.kind is Kind.DELETE:
+            self.services[name]["status"] = "DRAINING"
+            self.expected.pop(name, None)
+            return
+        if action.kind is Kind.CREATE:
+            assert name not in self.active(), f"{name} exists"
+            self._create(name)
+        else:
+            self._deploy(name)
+        self._expect(name)
+
+    def _create(self, name: str) -> None:
+        self.services[name] = {"serviceName": name, "status": "ACTIVE", "deployments": []}
+        for endpoint in self.wanted[name].service.endpoints:
+            self.endpoints_since.setdefault(endpoint.discovery_name, self.now())
+        self._deploy(name)
+
+    def _deploy(self, name: str) -> None:
+        wanted = self.wanted[name]
+        specification = wanted.specification
+        before = [{**entry, "status": "ACTIVE"} for entry in self.services[name]["deployments"]]
+        deployment = {
+            "id": f"ecs-svc/{self._moments + 1}",
+            "status": "PRIMARY",
+            "taskDefinition": wanted.task_definition_arn,
+            "createdAt": self.now(),
+            "rolloutState": "IN_PROGRESS",
+            "serviceConnectConfiguration": specification["serviceConnectConfiguration"],
+            "serviceConnectResources": [
+                {"discoveryName": endpoint.discovery_name} for endpoint in wanted.service.endpoints
+            ],
+        }
+        self.services[name] |= {
+            "desiredCount": specification["desiredCount"],
+            "launchType": specification.get("launchType"),
+            "schedulingStrategy": "REPLICA",
+            "taskDefinition": wanted.task_definition_arn,
+            "tags": ecs_tags(wanted.tags),
+            "deployments": [deployment, *before],
+        }
+
+    def _expect(self, name: str) -> None:
+        primary = self.primary(name)
+        self.expected[name] = Expected(name, primary["taskDefinition"], primary["id"])
+
+    def _expect_the_rest(self, decision: Decision) -> None:
+        for name in self.wanted:
+            if name in self.active() and name not in decision.blocked:
+                self._expect(name)
+
+    # --- what time brings ------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Every service becomes healthy, what drains is gone."""
+        for name, found in self.services.items():
+            if found["status"] == "DRAINING":
+                found["status"] = "INACTIVE"
+            elif found["status"] == "ACTIVE":
+                found["deployments"] = found["deployments"][:1]
+                found["deployments"][0]["rolloutState"] = "COMPLETED"
+                self.healthy.add(name)
+        there = {
+            resource["discoveryName"]
+            for name in self.active()
+            for resource in self.primary(name)["serviceConnectResources"]
+        }
+        self.endpoints_since = {k: v for k, v in self.endpoints_since.items() if k in there}
+
+    def finish(self) -> World:
+        """Everything until nothing is left to do, and the proof; itself."""
+        while self.converge() or self.decide().blocked:
+            self.settle()
+        self.settle()
+        self.prove()
+        return self
+
+    def prove(self) -> None:
+        """Every edge answered; the proof clients are gone."""
+        deployments = {name: self.primary(name)["id"] for name in self.active()}
+        reading = [EdgeReading(edge, State.OK, "answers") for edge in self.blueprint.edges]
+        self.proofs = [mesh.proof(each.edge, each, deployments, self.now()) for each in reading]
+        for name in self.active():
+            if name.startswith(naming.PROOF_PREFIX):
+                del self.services[name]
+
+    def next_execution(self, request: Any) -> World:
+        """Another execution, which finds what this one left."""
+        return World(
+            planned(request),
+            self.generation + 1,
+            self.services,
+            self.definitions,
+            self.endpoints_since,
+            proofs=self.proofs,
+            _moments=self._moments,
+        )
+
+
+def told(actions: list[Action] | tuple[Action, ...]) -> list[str]:
+    """ "CREATE web" of each action."""
+    return [f"{action.kind} {action.service_name}" for action in actions]
+
+
+def planned_only(actions: list[Action] | tuple[Action, ...]) -> list[str]:
+    """The same, without the proof clients."""
+    return [line for line in told(actions) if naming.PROOF_PREFIX not in line]

@@ -1,0 +1,525 @@
+"""What is done to the services now, and what waits for what."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bivouac import errors
+from bivouac.blueprint import ecs_tags
+from bivouac.convergence import Condition, Kind, Need
+from tests.requests import connection, depends, environment, web
+from tests.unit.converging import World, planned_only, told
+from tests.unit.planned import full, planned
+
+PORT = "taskDefinition.containerDefinitions.0.portMappings.0"
+PROOF = "bivouac-proof-1-1"
+
+
+def world(*services: dict[str, Any], **changes: Any) -> World:
+    return World(planned(environment(*services, **changes)))
+
+
+def chain(condition: str) -> tuple[dict[str, Any], ...]:
+    """web needs api, which needs backend."""
+    return (
+        web(dependsOn=depends("api", condition=condition)),
+        web(serviceName="api", dependsOn=depends("backend", condition=condition)),
+        web(serviceName="backend"),
+    )
+
+
+def calls(*pairs: tuple[str, str]) -> list[dict[str, Any]]:
+    return [connection(client, server) for client, server in pairs]
+
+
+# --- what is made first --------------------------------------------------------------------------
+
+
+def test_a_service_that_waits_for_health_is_made_once_it_is_there() -> None:
+    """A whole chain, one health after another."""
+    now = world(*chain("HEALTHY"))
+    assert planned_only(now.converge()) == ["CREATE backend"]
+    assert now.decide().blocked["api"] == (Need("backend", Condition.HEALTHY),)
+    assert now.decide().blocked["web"] == (Need("api", Condition.HEALTHY),)
+    now.settle()
+    assert planned_only(now.converge()) == ["CREATE api"]
+    now.settle()
+    assert planned_only(now.converge()) == ["CREATE web"]
+    assert not now.decide().blocked
+
+
+def test_endpoints_exist_as_soon_as_their_service_does() -> None:
+    """P08: a whole START chain is made at once, servers before their clients."""
+    now = world(*chain("START"))
+    decision = now.decide()
+    assert told(decision.actions) == [
+        "CREATE backend",
+        "CREATE api",
+        "CREATE web",
+        f"CREATE {PROOF}",
+    ]
+    assert [action.depth for action in decision.actions] == [1, 2, 3, 4]
+    assert not decision.blocked
+
+
+def test_what_does_not_depend_on_each_other_is_made_side_by_side() -> None:
+    now = world(web(), web(serviceName="shop"), web(serviceName="cart"))
+    actions = now.decide().actions
+    assert {action.depth for action in actions if action.service_name != PROOF} == {1}
+
+
+def test_start_is_not_met_by_a_server_that_waits_itself() -> None:
+    """The client of what cannot be made yet waits as well."""
+    now = world(
+        web(dependsOn=depends("api", condition="START")),
+        web(serviceName="api", dependsOn=depends("backend")),
+        web(serviceName="backend"),
+    )
+    assert planned_only(now.converge()) == ["CREATE backend"]
+    assert now.decide().blocked["web"] == (Need("api", Condition.START),)
+
+
+def test_a_server_that_is_about_to_change_is_not_healthy_for_its_clients() -> None:
+    """H01: the health that counts is that of the deployment that is to be."""
+    before = world(*chain("HEALTHY")).finish()
+    changed = chain("HEALTHY")
+    for service in changed:
+        service["desiredCount"] = 2
+    after = before.next_execution(environment(*changed))
+    after.healthy = {"web", "api", "backend"}
+    assert planned_only(after.converge()) == ["UPDATE backend"]
+    assert set(after.decide().blocked) >= {"api", "web"}
+    after.settle()
+    assert planned_only(after.converge()) == ["UPDATE api"]
+    after.settle()
+    assert planned_only(after.converge()) == ["UPDATE web"]
+
+
+def test_nobody_waits_for_a_service_that_stays_as_it_is() -> None:
+    """Its dependencies were met when it was made."""
+    before = world(*chain("HEALTHY")).finish()
+    after = before.next_execution(environment(*chain("HEALTHY")))
+    decision = after.decide()
+    assert (decision.actions, decision.blocked) == ((), {})
+
+
+# --- what is so already --------------------------------------------------------------------------
+
+
+def test_an_unchanged_situation_decides_nothing() -> None:
+    request = environment(web(), web(serviceName="api"), connect=calls(("web", "api")))
+    after = World(planned(request)).finish().next_execution(request)
+    decision = after.decide()
+    assert (decision.actions, decision.blocked) == ((), {})
+
+
+def test_a_changed_request_changes_exactly_what_differs() -> None:
+    """S01, S19."""
+    before = world(web(), web(serviceName="shop")).finish()
+    after = before.next_execution(environment(web(), web(serviceName="shop", desiredCount=2)))
+    (action,) = [a for a in after.decide().actions if a.service_name == "shop"]
+    assert (action.kind, action.reason) == (Kind.UPDATE, "the request changed")
+    assert planned_only(after.converge()) == ["UPDATE shop"]
+
+
+def test_a_changed_definition_changes_its_service() -> None:
+    """T09: the revision is part of what a service is."""
+    before = world(web()).finish()
+    newer = web(primaryContainer={"image": "nginx:2", "containerPort": 80})
+    after = before.next_execution(environment(newer))
+    assert planned_only(after.converge()) == ["UPDATE web"]
+
+
+def test_a_service_that_calls_another_than_before_is_deployed_again() -> None:
+    """P08: the tag says which endpoints its tasks can see."""
+    services = (web(), web(serviceName="api"), web(serviceName="cart"))
+    before = world(*services, connect=calls(("web", "api"), ("api", "cart"))).finish()
+    after = before.next_execution(
+        environment(*services, connect=calls(("web", "cart"), ("api", "cart")))
+    )
+    (action,) = [a for a in after.decide().actions if "proof" not in a.service_name]
+    assert (action.kind, action.service_name) == (Kind.UPDATE, "web")
+    assert action.reason == "the endpoints that it calls changed"
+
+
+def test_an_older_revision_that_runs_is_replaced() -> None:
+    """H03: ECS rolled it back, and a new create tries it again."""
+    now = world(web()).finish().next_execution(environment(web()))
+    now.definitions["arn:older"] = now.definitions[now.primary("web")["taskDefinition"]]
+    now.services["web"]["taskDefinition"] = "arn:older"
+    now.primary("web")["taskDefinition"] = "arn:older"
+    (action,) = [a for a in now.decide().actions if a.service_name == "web"]
+    assert (action.kind, action.reason) == (Kind.UPDATE, "it runs arn:older")
+
+
+def test_a_failed_deployment_is_tried_again_by_a_new_create_only() -> None:
+    """H02, H03: what this execution made is judged by looking at it, not made once more."""
+    now = world(web())
+    now.converge()
+    now.primary("web")["rolloutState"] = "FAILED"
+    assert planned_only(now.decide().actions) == []
+    later = now.next_execution(environment(web()))
+    (action,) = [a for a in later.decide().actions if a.service_name == "web"]
+    assert (action.kind, action.reason) == (Kind.UPDATE, "its deployment failed before")
+
+
+def test_a_deployment_that_still_goes_on_is_left_to_go_on() -> None:
+    now = world(web())
+    now.converge()
+    later = now.next_execution(environment(web()))
+    assert planned_only(later.decide().actions) == []
+
+
+def test_a_service_without_a_visible_deployment_is_not_changed() -> None:
+    """S18: nothing is known of it yet."""
+    now = world(web())
+    now.converge()
+    now.services["web"]["deployments"] = []
+    assert planned_only(now.next_execution(environment(web())).decide().actions) == []
+
+
+# --- what an update cannot do --------------------------------------------------------------------
+
+
+def spoken(protocol: Any) -> dict[str, Any]:
+    return environment(full(**{f"{PORT}.appProtocol": protocol}))
+
+
+def test_a_port_of_another_protocol_means_deleted_gone_and_made_anew() -> None:
+    """T14, S02: the same name cannot be used while the old one drains."""
+    before = World(planned(spoken("http"))).finish()
+    (name,) = before.active()
+    after = before.next_execution(spoken("grpc"))
+    decision = after.decide()
+    assert planned_only(decision.actions) == [f"DELETE {name}"]
+    assert decision.actions[0].depth == 0
+    assert "from http over tcp to grpc over tcp" in decision.actions[0].reason
+    assert decision.blocked[name] == (Need(name, Condition.GONE),)
+    after.converge()
+    assert after.decide().blocked[name] == (Need(name, Condition.GONE),)
+    after.settle()
+    assert planned_only(after.converge()) == [f"CREATE {name}"]
+
+
+def test_clients_of_a_service_that_is_replaced_wait_for_it_and_see_the_new_endpoint() -> None:
+    """P08, T14: their deployment is older than the endpoint that was made anew."""
+
+    def request(protocol: str) -> dict[str, Any]:
+        server = full(**{"serviceName": "api", f"{PORT}.appProtocol": protocol})
+        to = {"service": "api", "portName": "nginx"}
+        return environment(web(), server, connect=[{"from": "web", "to": to}])
+
+    before = World(planned(request("http"))).finish()
+    after = before.next_execution(request("grpc"))
+    assert planned_only(after.converge()) == ["DELETE api"]
+    after.settle()
+    done = planned_only(after.converge())
+    assert done == ["CREATE api", "UPDATE web"]
+
+
+# --- what the request no longer names ------------------------------------------------------------
+
+
+def test_what_the_request_no_longer_names_goes_at_once() -> None:
+    before = world(web(), web(serviceName="shop")).finish()
+    decision = before.next_execution(environment(web())).decide()
+    assert planned_only(decision.actions) == ["DELETE shop"]
+    assert (decision.actions[0].depth, decision.blocked) == (0, {})
+
+
+def test_clients_go_before_their_servers() -> None:
+    """D14: as far as it is known: services were made servers first."""
+    before = world(
+        web(),
+        web(serviceName="api"),
+        web(serviceName="backend"),
+        connect=calls(("web", "api"), ("api", "backend")),
+    ).finish()
+    after = before.next_execution(environment(web(serviceName="other")))
+    gone = [line for line in planned_only(after.decide().actions) if "DELETE" in line]
+    assert gone == ["DELETE web", "DELETE api", "DELETE backend"]
+
+
+def test_what_is_not_ours_is_never_deleted() -> None:
+    """D18: somebody made a service in our cluster."""
+    now = world(web()).finish()
+    now.services["theirs"] = {**now.services["web"], "serviceName": "theirs", "tags": []}
+    assert planned_only(now.next_execution(environment(web())).decide().actions) == []
+
+
+@pytest.mark.parametrize("change", [{}, {"desiredCount": 3}])
+def test_a_service_of_our_name_that_is_not_ours_is_refused(change: dict[str, Any]) -> None:
+    """D18, S01: whether or not it looks as it should."""
+    now = world(web()).finish()
+    other = now.blueprint.ownership_tags | {"bivouac:stack": "other"}
+    now.services["web"]["tags"] = ecs_tags(other)
+    with pytest.raises(errors.ForeignResourceError, match="the service web exists"):
+        now.next_execution(environment(web(**change))).decide()
+
+
+def test_a_name_in_cloud_map_is_taken_over_once_its_holder_is_gone() -> None:
+    """S02: two services never have one discovery name at a time."""
+    before = World(planned(environment(full(serviceName="old")))).finish()
+    after = before.next_execution(environment(full(serviceName="new")))
+    assert planned_only(after.converge()) == ["DELETE old"]
+    assert after.decide().blocked["new"] == (Need("old", Condition.GONE),)
+    after.settle()
+    assert planned_only(after.converge()) == ["CREATE new"]
+
+
+def test_another_name_does_not_wait_for_what_goes() -> None:
+    before = world(web(serviceName="old")).finish()
+    after = before.next_execution(environment(web()))
+    assert planned_only(after.converge()) == ["DELETE old", "CREATE web"]
+
+
+# --- clients that are older than what they call --------------------------------------------------
+
+
+def test_exactly_the_clients_that_cannot_see_an_endpoint_are_rolled() -> None:
+    """P08: tasks resolve what existed when their service's latest deployment began."""
+    services = (web(), web(serviceName="api"), web(serviceName="cart"))
+    request = environment(*services, connect=calls(("web", "api"), ("cart", "api")))
+    now = World(planned(request)).finish().next_execution(request)
+    began = now.primary("web")["createdAt"]
+    now.primary("cart")["createdAt"] = began + timedelta(hours=2)
+    now.endpoints_since["api"] = began + timedelta(hours=1)
+    (action,) = now.decide().actions[:1]
+    assert told([action]) == ["ROLL web"]
+    assert "api:api exists since after its deployment began" in action.reason
+    assert planned_only(now.decide().actions) == ["ROLL web"]
+
+
+def test_an_endpoint_that_nobody_is_named_to_call_rolls_nobody() -> None:
+    now = world(web(), web(serviceName="api")).finish()
+    later = now.next_execution(environment(web(), web(serviceName="api")))
+    later.endpoints_since["api"] = later.now() + timedelta(hours=1)
+    assert later.decide().actions == ()
+
+
+def test_a_circle_of_calls_is_closed_by_one_roll() -> None:
+    """P08: whichever is made first cannot see the other's endpoint."""
+    request = environment(
+        web(), web(serviceName="api"), connect=calls(("web", "api"), ("api", "web"))
+    )
+    now = World(planned(request))
+    done = planned_only(now.converge())
+    assert sorted(done[:2]) == ["CREATE api", "CREATE web"]
+    assert len(done) == 3
+    assert done[2].startswith("ROLL ")
+    assert done[2].removeprefix("ROLL ") == done[0].removeprefix("CREATE ")
+    now.settle()
+    assert now.converge() == []
+
+
+def test_a_longer_circle_needs_one_roll_too() -> None:
+    """Its last client closes it, everybody else was made after its server."""
+    names = ("a", "b", "c", "d")
+    services = [web(serviceName=name) for name in names]
+    pairs = [*pairwise(names), ("d", "a")]
+    now = World(planned(environment(*services, connect=calls(*pairs))))
+    done = planned_only(now.converge())
+    assert sorted(line.split()[0] for line in done) == ["CREATE"] * 4 + ["ROLL"]
+
+
+# --- proof clients -------------------------------------------------------------------------------
+
+
+def test_a_proof_client_is_made_beside_fresh_services() -> None:
+    """Its edges answer as soon as the services do: their start is not waited for twice."""
+    decision = world(web(), web(serviceName="api"), connect=calls(("web", "api"))).decide()
+    assert told(decision.actions)[-1] == f"CREATE {PROOF}"
+    depths = [action.depth for action in decision.actions]
+    assert depths[-1] > max(depths[:-1])
+
+
+def test_it_is_not_made_before_the_endpoints_that_it_asks() -> None:
+    """P08: its tasks would never resolve them."""
+    now = world(*chain("HEALTHY"))
+    now.converge()
+    assert Need("api", Condition.START) in now.decide().blocked[PROOF]
+
+
+def test_it_is_made_once() -> None:
+    now = world(web())
+    assert told(now.converge()) == ["CREATE web", f"CREATE {PROOF}"]
+    assert now.converge() == []
+
+
+def test_where_a_deployment_is_being_replaced_it_waits_for_the_new_one() -> None:
+    """P03: an old task would answer for a new one."""
+    before = world(web()).finish()
+    after = before.next_execution(environment(web(desiredCount=2)))
+    proof = "bivouac-proof-2-1"
+    assert told(after.converge()) == ["UPDATE web"]
+    assert after.decide().blocked[proof] == (Need("web", Condition.HEALTHY),)
+    after.settle()
+    assert told(after.converge()) == [f"CREATE {proof}"]
+
+
+def test_a_replacement_that_another_execution_began_is_waited_for_too() -> None:
+    before = world(web()).finish()
+    second = before.next_execution(environment(web(desiredCount=2)))
+    second.converge()
+    third = second.next_execution(environment(web(desiredCount=2)))
+    assert told(third.converge()) == []
+    assert third.decide().blocked == {"bivouac-proof-3-1": (Need("web", Condition.HEALTHY),)}
+
+
+def test_proof_clients_of_earlier_creates_go() -> None:
+    now = world(web())
+    now.converge()
+    later = now.next_execution(environment(web()))
+    assert told(later.decide().actions) == [f"DELETE {PROOF}", "CREATE bivouac-proof-2-1"]
+
+
+def test_what_is_proven_is_not_asked_again() -> None:
+    request = environment(web())
+    before = World(planned(request)).finish()
+    assert before.next_execution(request).decide().actions == ()
+    forgotten = before.next_execution(request)
+    forgotten.proofs = []
+    assert told(forgotten.decide().actions) == ["CREATE bivouac-proof-2-1"]
+
+
+def test_another_deployment_of_a_server_is_proven_again() -> None:
+    request = environment(web())
+    later = World(planned(request)).finish().next_execution(request)
+    later.primary("web")["id"] = "ecs-svc/another"
+    assert told(later.decide().actions) == ["CREATE bivouac-proof-2-1"]
+
+
+def test_the_proof_client_of_a_service_that_is_rolled_comes_after_it() -> None:
+    """The proof holds for the deployments that run in the end."""
+    request = environment(web(), web(serviceName="api"), connect=calls(("web", "api")))
+    now = World(planned(request)).finish().next_execution(request)
+    now.endpoints_since["api"] = now.now() + timedelta(hours=1)
+    decision = now.decide()
+    assert told(decision.actions)[0] == "ROLL web"
+    assert "bivouac-proof-2-1" in [*decision.blocked, *(a.service_name for a in decision.actions)]
+
+
+# --- whatever is asked for -----------------------------------------------------------------------
+
+NAMES = ("a", "b", "c", "d", "e", "f")
+
+
+@st.composite
+def requests(draw: st.DrawFn, calling: bool = False) -> dict[str, Any]:
+    """Some services; each may wait for those after it, in another order in the request."""
+    count = draw(st.integers(1, len(NAMES)))
+    names = NAMES[:count]
+    services = []
+    for number, name in enumerate(names):
+        needs = (
+            draw(st.lists(st.sampled_from(names[number + 1 :]), unique=True))
+            if (names[number + 1 :])
+            else []
+        )
+        services.append(
+            web(
+                serviceName=name,
+                desiredCount=draw(st.integers(1, 2)),
+                dependsOn=[
+                    entry
+                    for need in needs
+                    for entry in depends(
+                        need, condition=draw(st.sampled_from(["HEALTHY", "START"]))
+                    )
+                ],
+            )
+        )
+    changes: dict[str, Any] = {}
+    if calling and count > 1:
+        pair = st.tuples(st.sampled_from(names), st.sampled_from(names))
+        pairs = draw(st.lists(pair.filter(lambda p: p[0] != p[1]), unique=True, max_size=5))
+        called = {name for _, name in pairs}
+        if pairs:
+            pairs += [
+                (next(o for o in names if o != name), name) for name in names if name not in called
+            ]
+            changes["connect"] = calls(*dict.fromkeys(pairs))
+    return environment(*draw(st.permutations(services)), **changes)
+
+
+def longest_chain(request: dict[str, Any]) -> int:
+    """How many services one waits for, one after the other, until they are healthy."""
+    needs = {service["serviceName"]: service["dependsOn"] for service in request["services"]}
+
+    def length(name: str) -> int:
+        return max(
+            (
+                length(need["serviceName"]) + (need["condition"] == "HEALTHY")
+                for need in needs[name]
+            ),
+            default=0,
+        )
+
+    return max(map(length, needs))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(requests())
+def test_an_environment_is_made_in_as_many_rounds_as_its_longest_chain(
+    request: dict[str, Any],
+) -> None:
+    """Each service once, never before what it needs, and nothing is decided afterwards."""
+    now = World(planned(request))
+    rounds = 0
+    while planned_only(done := now.converge()):
+        rounds += 1
+        before = now.healthy
+        made = now.active()
+        for action in done:
+            if action.service_name in NAMES:
+                for need in now.blueprint.service(action.service_name).depends_on:
+                    there = before if need.condition == "HEALTHY" else made
+                    assert need.service_name in there
+        now.settle()
+    assert rounds == longest_chain(request) + 1
+    assert len(planned_only(now.done)) == len(request["services"])
+    assert {action.kind for action in now.done} == {Kind.CREATE}
+    assert not now.decide().blocked
+    now.prove()
+    later = now.next_execution(request)
+    assert (later.decide().actions, later.decide().blocked) == ((), {})
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(requests(calling=True), requests(calling=True))
+def test_from_any_environment_to_any_other_it_comes_to_an_end(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    """What is there in the end is what the request says, and what did not differ was left alone."""
+    before = World(planned(first)).finish()
+    then = {name: before.services[name]["tags"] for name in before.active()}
+    after = before.next_execution(second)
+    for _ in range(3 * len(NAMES)):
+        if not after.converge() and not after.decide().blocked:
+            break
+        after.settle()
+    else:
+        raise AssertionError(f"never done: {after.decide()}")
+    wanted = after.wanted
+    assert {name for name in after.active() if name in NAMES} == {
+        service["serviceName"] for service in second["services"]
+    }
+    for name in after.active():
+        assert after.services[name]["tags"] == ecs_tags(wanted[name].tags)
+    updated = {action.service_name for action in after.done if action.kind is Kind.UPDATE}
+    assert updated.isdisjoint(
+        name
+        for name, tags in then.items()
+        if name in wanted and tags == ecs_tags(wanted[name].tags)
+    )
+    for edge in after.blueprint.edges:
+        if edge.client:
+            endpoint = after.blueprint.service(edge.server).endpoint(edge.port_name)
+            since = after.endpoints_since[endpoint.discovery_name]
+            assert after.primary(edge.client)["createdAt"] >= since
