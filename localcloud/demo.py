@@ -18,6 +18,8 @@ from typing import Any
 from localcloud.cloud import LocalCloud
 from localcloud.errors import CannotStartError
 from localcloud.following import Ending, follow
+from localcloud.mesh_view.graph import Graph, failed, proven
+from localcloud.mesh_view.reading import EnvironmentView
 from localcloud.showing import Screen
 from localcloud.stack import TEMPLATE, endpoint_port, parameters
 from localcloud.timings import DEMO
@@ -40,7 +42,12 @@ class Demo:
         """True if everything held."""
         screen = self._screen
         screen.title("create_environment")
-        created = self._execute("CreateEnvironmentStateMachineArn", request, CREATE_LIMIT_SECONDS)
+        created = self._execute(
+            "CreateEnvironmentStateMachineArn",
+            request,
+            CREATE_LIMIT_SECONDS,
+            self._environment_of(request),
+        )
         if not created.succeeded:
             screen.failure(created)
             self._clean_up(request)
@@ -50,9 +57,12 @@ class Demo:
             screen.line(json.dumps(created.output, indent=2))
             return True
         screen.title("Proven")
-        screen.checks(created.output["proof"])
-        proven = all(entry["outcome"] != "NG" for entry in created.output["proof"])
-        return self._delete(created.output["environment"]) and proven
+        proof, edges = created.output["proof"], created.output["edges"]
+        screen.checks(proof)
+        screen.edges(edges)
+        held = all(entry["outcome"] != "NG" for entry in proof)
+        held = held and all(entry["state"] == "OK" for entry in edges)
+        return self._delete(created.output["environment"]) and held
 
     def _delete(self, environment: str) -> bool:
         screen = self._screen
@@ -84,15 +94,50 @@ class Demo:
         else:
             self._screen.failure(deleted)
 
-    def _execute(self, machine: str, content: dict[str, Any], limit_seconds: float) -> Ending:
+    def _environment_of(self, request: Any) -> EnvironmentView | None:
+        """None where the request does not even name one: it will be refused."""
+        name = request.get("name") if isinstance(request, dict) else None
+        if not isinstance(name, str) or not name:
+            return None
+        return EnvironmentView(
+            self._cloud.client("ecs"),
+            self._cloud.client("dynamodb"),
+            self._outputs["EnvironmentsTableName"],
+            name,
+        )
+
+    def _execute(
+        self,
+        machine: str,
+        content: dict[str, Any],
+        limit_seconds: float,
+        environment: EnvironmentView | None = None,
+    ) -> Ending:
         started = self._machines.start_execution(
             stateMachineArn=self._outputs[machine], input=json.dumps(content)
         )
-        return self._follow(started["executionArn"], limit_seconds)
+        return self._follow(started["executionArn"], limit_seconds, environment)
 
-    def _follow(self, execution_arn: str, limit_seconds: float) -> Ending:
+    def _follow(
+        self, execution_arn: str, limit_seconds: float, environment: EnvironmentView | None = None
+    ) -> Ending:
+        told = 0
         with self._screen.execution() as view:
-            return follow(self._machines, execution_arn, view, limit_seconds)
+            for timeline, ending in follow(self._machines, execution_arn, limit_seconds):
+                if ending:
+                    view(timeline, _concluded(environment, ending))
+                    return ending
+                # What a state was left for is shown before the next one.
+                news, told = len(timeline.story) > told, len(timeline.story)
+                view(timeline, environment.look(at_once=news) if environment else None)
+        raise AssertionError("what is followed ends, or TimeoutError is raised")
+
+
+def _concluded(environment: EnvironmentView | None, ending: Ending) -> Graph | None:
+    graph = environment.graph if environment else None
+    if graph is None:
+        return None
+    return proven(graph) if ending.succeeded else failed(graph, ending.cause)
 
 
 def main(arguments: list[str], screen: Screen) -> int:

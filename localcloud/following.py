@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+PROOF_PREFIX = "bivouac-proof-"
+"""Begins the names of the short-lived services that ask the edges."""
 POLL_SECONDS = 0.15
 OVER = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 
@@ -26,6 +28,8 @@ class StateVisits:
     open_visits: int = 0
     seconds: float = 0.0
     failed: bool = False
+    awaits_token: bool = False
+    """It waits for what happens elsewhere, and is entered again each time that something did."""
     said: str = ""
 
     @property
@@ -57,6 +61,8 @@ class Timeline:
             self._enter(event)
         elif event["type"].endswith("StateExited"):
             self._leave(event)
+        elif event["type"] == "TaskScheduled":
+            self._wait(event["taskScheduledEventDetails"])
         elif event["type"] in ("LambdaFunctionFailed", "TaskFailed", "LambdaFunctionTimedOut"):
             for visits in self.states.values():
                 if visits.running and visits.kind == "Task":
@@ -73,8 +79,13 @@ class Timeline:
         if kind not in ("Fail", "Succeed"):
             visits.open_visits += 1
             self._entered_at.setdefault(name, []).append(event["timestamp"])
-        if visits.visits == 1 or kind == "Task":
+        if visits.visits == 1 or (kind == "Task" and not visits.awaits_token):
             self.story.append(name)
+
+    def _wait(self, details: dict[str, Any]) -> None:
+        if details["resource"].endswith(".waitForTaskToken"):
+            latest = [visits for visits in self.states.values() if visits.running][-1]
+            latest.awaits_token = True
 
     def _leave(self, event: dict[str, Any]) -> None:
         details = event["stateExitedEventDetails"]
@@ -98,19 +109,20 @@ def _said(state: str, output: str) -> str:
         return ""
     if not isinstance(content, dict):
         return ""
-    if state == "Check services":
-        check = content.get("check", {})
-        waiting = [entry for entry in check.get("checks", []) if entry["outcome"] != "OK"]
-        if check.get("status") == "WAIT":
-            return "; ".join(
-                f"{entry['service']}: {entry['name']} {entry['observed']}" for entry in waiting[:3]
-            )
-        return str(check.get("status", "")).lower()
+    if state == "Create services":
+        return _there(content.get("progress", {}))
     if state.startswith("Probe ") and state.endswith("addresses"):
         return "; ".join(f"{entry['outcome']} {entry['observed']}" for entry in content["checks"])
     if state == "Open environment" and content.get("status") == "OPEN":
         return f"generation {content['generation']}, lease until {content['expiresAt']}"
     return ""
+
+
+def _there(progress: dict[str, Any]) -> str:
+    """Which of the request's services exist by now."""
+    names = [entry["serviceName"] for entry in progress.get("expected", ())]
+    there = [name for name in names if not name.startswith(PROOF_PREFIX)]
+    return f"there by now: {', '.join(there)}" if there else ""
 
 
 @dataclass(frozen=True)
@@ -135,15 +147,23 @@ def history(client: Any, execution_arn: str) -> list[dict[str, Any]]:
 
 
 def follow(
-    client: Any, execution_arn: str, show: Callable[[Timeline], None], limit_seconds: float
-) -> Ending:
-    """Show an execution's states until it ends. Raises TimeoutError after `limit_seconds`."""
+    client: Any, execution_arn: str, limit_seconds: float
+) -> Iterator[tuple[Timeline, Ending | None]]:
+    """An execution's states until it ends; the last entry has the ending.
+
+    Raises TimeoutError after `limit_seconds`."""
     timeline = Timeline()
     for status in _statuses(client, execution_arn, limit_seconds):
         timeline.add(history(client, execution_arn))
-        show(timeline)
-        if status["status"] in OVER:
-            break
+        ending = _ending(status)
+        yield timeline, ending
+        if ending:
+            return
+
+
+def _ending(status: dict[str, Any]) -> Ending | None:
+    if status["status"] not in OVER:
+        return None
     output = status.get("output")
     return Ending(
         status["status"],

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from rich.box import SIMPLE
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
 from rich.panel import Panel
 from rich.rule import Rule
@@ -16,6 +17,15 @@ from rich.table import Table
 from rich.text import Text
 
 from localcloud.following import Ending, StateVisits, Timeline
+from localcloud.mesh_view.drawing import awaiting, draw
+from localcloud.mesh_view.graph import Graph, changes
+
+_GAP = 2
+"""Spaces between the columns of states."""
+FEWEST_STATES = 5
+"""Rows that a live sight always has for states."""
+LARGEST_PICTURE = 24
+"""Rows."""
 
 _OUTCOME_STYLE = {
     "OK": "green",
@@ -44,7 +54,8 @@ class Screen:
             self.console.print(f"== {text}")
 
     def line(self, text: str, style: str = "") -> None:
-        self.console.print(Text(text, style=style), soft_wrap=True)
+        # Only a terminal cuts lines; what is written to a file keeps them.
+        self.console.print(Text(text, style=style), soft_wrap=not self.console.is_terminal)
 
     @contextmanager
     def waiting(self, text: str) -> Iterator[None]:
@@ -56,11 +67,13 @@ class Screen:
             yield
 
     @contextmanager
-    def execution(self) -> Iterator[_ExecutionView]:
-        """Shows the states of one execution; give each Timeline to what it yields."""
+    def execution(self) -> Iterator[ExecutionView]:
+        """Shows one execution; tell what it yields how far it is, again and again."""
         if self.console.is_terminal:
             with Live(console=self.console, refresh_per_second=12, transient=False) as live:
-                yield _LiveView(live)
+                view = _LiveView(live)
+                yield view
+                view.end()
         else:
             yield _PlainView(self.console)
 
@@ -71,6 +84,12 @@ class Screen:
             for entry in proof
         ]
         self._table(("", "service", "check", "observed"), rows)
+
+    def edges(self, edges: list[dict[str, str]]) -> None:
+        """Each edge with what was seen from inside the mesh."""
+        if edges:
+            rows = [(entry["state"], entry["edge"], entry["observed"]) for entry in edges]
+            self._table(("", "edge", "observed from inside the mesh"), rows)
 
     def receipt(self, receipt: dict[str, Any]) -> None:
         rows = [
@@ -99,42 +118,102 @@ class Screen:
         self.console.print(table)
 
 
-class _ExecutionView:
-    def __call__(self, timeline: Timeline) -> None:
+class ExecutionView:
+    def __call__(self, timeline: Timeline, graph: Graph | None) -> None:
+        """Show how far the execution is, and the services that it makes, where it makes any."""
         raise NotImplementedError
 
 
-class _PlainView(_ExecutionView):
-    """A line for each state when it is entered, and one for what it said."""
+class _PlainView(ExecutionView):
+    """A line for each state when it is entered, for what it said, and for what has changed."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._shown = 0
+        self._graph: Graph | None = None
 
-    def __call__(self, timeline: Timeline) -> None:
+    def __call__(self, timeline: Timeline, graph: Graph | None) -> None:
+        if graph is not None:
+            for line in changes(self._graph, graph):
+                self._line(f"  {line}")
+            self._graph = graph
         for line in timeline.story[self._shown :]:
-            self._console.print(Text(f"  {line}"), soft_wrap=True)
+            self._line(line)
         self._shown = len(timeline.story)
 
+    def _line(self, text: str) -> None:
+        self._console.print(Text(f"  {text}"), soft_wrap=True)
 
-class _LiveView(_ExecutionView):
-    """One row for each state; those that run now turn."""
+
+class _LiveView(ExecutionView):
+    """One row for each state, those that run now turn; below them the services and their edges."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
         self._spinners: dict[str, Spinner] = {}
+        self._last: tuple[Timeline, Graph | None] | None = None
 
-    def __call__(self, timeline: Timeline) -> None:
-        self._live.update(states_table(timeline, self._spinners))
+    def __call__(self, timeline: Timeline, graph: Graph | None) -> None:
+        self._last = timeline, graph
+        size = self._live.console.size
+        self._live.update(Sight(timeline, graph, self._spinners, size.width, size.height - 1))
+
+    def end(self) -> None:
+        """Leave everything on the screen, however many rows it takes."""
+        if self._last:
+            width = self._live.console.size.width
+            self._live.update(Sight(*self._last, self._spinners, width, None), refresh=True)
 
 
-def states_table(timeline: Timeline, spinners: dict[str, Spinner]) -> Table:
-    """One row for each state that was entered; `spinners` turn on from one table to the next."""
-    table = Table.grid(padding=(0, 2))
+@dataclass(frozen=True)
+class Sight:
+    """An execution at one moment, in at most `rows` rows; None: as many as it takes."""
+
+    timeline: Timeline
+    graph: Graph | None
+    spinners: dict[str, Spinner]
+    """They turn on from one sight to the next."""
+    columns: int
+    rows: int | None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        picture = self._picture()
+        room = None if self.rows is None else max(FEWEST_STATES, self.rows - len(picture))
+        yield states_table(self.timeline, self.spinners, self.columns, room)
+        yield from picture
+
+    def _picture(self) -> list[Text]:
+        if self.graph is None:
+            return []
+        most = LARGEST_PICTURE if self.rows is None else self.rows - FEWEST_STATES - 4
+        lines = draw(self.graph, self.columns - 1, min(LARGEST_PICTURE, max(3, most)))
+        return [Text(), *lines, *awaiting(self.graph, self.columns - 1), Text()]
+
+
+def states_table(
+    timeline: Timeline, spinners: dict[str, Spinner], columns: int, rows: int | None = None
+) -> Table:
+    """One row for each state that was entered; where there are more than `rows`, the first ones
+    that are over share one. What states said is cut to what `columns` leave."""
+    table = Table.grid(padding=(0, _GAP))
     for _ in range(4):
         table.add_column(no_wrap=True)
-    for visits in timeline.states.values():
-        table.add_row(_mark(visits, spinners), *_row(visits))
+    marks: list[RenderableType] = []
+    found: list[tuple[Text, Text, Text]] = []
+    states = list(timeline.states.values())
+    if rows is not None and len(states) > rows:
+        over = [visits for visits in states if not visits.running][: len(states) - rows + 1]
+        ended = max(visits.first_entered + visits.seconds for visits in over)
+        told = Text(f"{len(over)} states before", style="dim")
+        marks.append(Text("✓", style="green"))
+        found.append((told, Text(f"{ended:5.1f} s", style="dim"), Text()))
+        states = [visits for visits in states if visits not in over]
+    marks += [_mark(visits, spinners) for visits in states]
+    found += [_row(visits) for visits in states]
+    taken = 1 + sum(max((row[n].cell_len for row in found), default=0) for n in (0, 1)) + 3 * _GAP
+    for mark, (name, seconds, said) in zip(marks, found, strict=True):
+        said.truncate(max(0, columns - taken), overflow="ellipsis")
+        table.add_row(mark, name, seconds, said)
     return table
 
 

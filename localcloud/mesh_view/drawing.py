@@ -1,0 +1,275 @@
+"""Draws a graph of services: boxes and arrows, or a list where it is too large. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.text import Text
+
+from localcloud.mesh_view.graph import Condition, Edge, EdgeState, Graph, Node
+from localcloud.mesh_view.layout import Placement, TooTangledError, place, split_cycles
+
+MOST_NODES = 19
+"""More than so many are listed."""
+MARGIN = 2
+STATE_WIDTH = len("0/1 running")
+"""At least so wide, so that boxes do not grow while their services change."""
+LONGEST_NAME = 24
+_AWAITING_LINES = 2
+_PLAIN = Console()
+"""Only to measure text with."""
+_LABEL_WIDTH = 6
+_ARROW_WIDTH = 2
+_TRACK_WIDTH = 2
+
+_NODE_STYLE = {
+    Condition.WAITING: "dim",
+    Condition.STARTING: "cyan",
+    Condition.RUNNING: "cyan",
+    Condition.HEALTHY: "green",
+    Condition.FAILED: "bold red",
+    Condition.LEAVING: "yellow",
+}
+_EDGE_STYLE = {
+    EdgeState.UNASKED: "dim",
+    EdgeState.ASKING: "cyan",
+    EdgeState.OK: "green",
+    EdgeState.NG: "bold red",
+}
+_URGENT_FIRST = (EdgeState.NG, EdgeState.ASKING, EdgeState.UNASKED, EdgeState.OK)
+
+_UP, _DOWN, _LEFT, _RIGHT = 1, 2, 4, 8
+_LINES = {
+    _LEFT: "─",
+    _RIGHT: "─",
+    _LEFT | _RIGHT: "─",
+    _UP | _DOWN: "│",
+    _DOWN | _RIGHT: "┌",
+    _DOWN | _LEFT: "┐",
+    _UP | _RIGHT: "└",
+    _UP | _LEFT: "┘",
+    _UP | _DOWN | _RIGHT: "├",
+    _UP | _DOWN | _LEFT: "┤",
+    _DOWN | _LEFT | _RIGHT: "┬",
+    _UP | _LEFT | _RIGHT: "┴",
+    _UP | _DOWN | _LEFT | _RIGHT: "┼",
+}
+
+
+def draw(graph: Graph, columns: int, rows: int) -> list[Text]:
+    """Lines of at most `columns` characters, and at most about `rows` of them."""
+    names = [node.name for node in graph.nodes]
+    pairs = [(edge.client, edge.server) for edge in graph.edges]
+    if not 0 < len(names) <= MOST_NODES:
+        return _listed(graph, columns, rows)
+    forward, back = split_cycles(names, pairs)
+    try:
+        placement = place(names, [pairs[index] for index in forward])
+    except TooTangledError:
+        return _listed(graph, columns, rows)
+    below = [
+        *_failed_lines(graph, columns),
+        *(_edge_line(graph.edges[index], columns) for index in back),
+        *(
+            _edge_line(edge, columns)
+            for index, edge in enumerate(graph.edges)
+            if edge.state is EdgeState.NG and index not in back
+        ),
+    ]
+    for padding in (1, 0):
+        picture = _Picture(graph.nodes, [graph.edges[index] for index in forward], padding)
+        lines = picture.lines(placement)
+        wide = max(line.cell_len for line in lines)
+        if wide <= columns and len(lines) + len(below) <= rows:
+            return lines + below
+    return _listed(graph, columns, rows)
+
+
+# --- the picture ---------------------------------------------------------------------------------
+
+
+@dataclass
+class _Canvas:
+    lines: dict[tuple[int, int], int] = field(default_factory=dict)
+    texts: dict[tuple[int, int], str] = field(default_factory=dict)
+    styles: dict[tuple[int, int], str] = field(default_factory=dict)
+
+    def write(self, x: int, y: int, text: str, style: str) -> None:
+        for offset, character in enumerate(text):
+            self.texts[x + offset, y] = character
+            self.styles[x + offset, y] = style
+
+    def across(self, first: int, last: int, y: int, style: str) -> None:
+        for x in range(first, last + 1):
+            self._line(x, y, (_LEFT if x > first else 0) | (_RIGHT if x < last else 0), style)
+
+    def down(self, x: int, first: int, last: int, style: str) -> None:
+        top, bottom = min(first, last), max(first, last)
+        for y in range(top, bottom + 1):
+            self._line(x, y, (_UP if y > top else 0) | (_DOWN if y < bottom else 0), style)
+
+    def _line(self, x: int, y: int, directions: int, style: str) -> None:
+        self.lines[x, y] = self.lines.get((x, y), 0) | directions
+        self.styles[x, y] = style
+
+    def rendered(self) -> list[Text]:
+        cells = {place: _LINES.get(found, " ") for place, found in self.lines.items()} | self.texts
+        lines = []
+        for y in range(1 + max(y for _, y in cells)):
+            line = Text(no_wrap=True)
+            for x in range(1 + max((x for x, row in cells if row == y), default=-1)):
+                line.append(cells.get((x, y), " "), style=self.styles.get((x, y), ""))
+            line.rstrip()
+            lines.append(line)
+        return lines
+
+
+class _Picture:
+    def __init__(self, nodes: Sequence[Node], edges: Sequence[Edge], padding: int) -> None:
+        self._nodes = nodes
+        self._edges = edges
+        self._padding = padding
+
+    def lines(self, placement: Placement) -> list[Text]:
+        canvas = _Canvas()
+        widths = [0] * placement.layers
+        for node in self._nodes:
+            layer = placement.boxes[node.name].layer
+            widths[layer] = max(widths[layer], self._width(node))
+        starts = [MARGIN]
+        for layer in range(placement.layers - 1):
+            starts.append(starts[-1] + widths[layer] + _gap_width(placement, layer))
+        for node in self._nodes:
+            box = placement.boxes[node.name]
+            self._box(canvas, node, starts[box.layer], box.top, widths[box.layer], box.inner_rows)
+        for index, edge in enumerate(self._edges):
+            self._arrow(canvas, placement, index, edge, starts, widths)
+        return canvas.rendered()
+
+    def _width(self, node: Node) -> int:
+        inner = max(len(_short(node.name)), len(node.state), STATE_WIDTH)
+        return inner + 2 * self._padding + 2
+
+    def _box(
+        self, canvas: _Canvas, node: Node, x: int, y: int, width: int, inner_rows: int
+    ) -> None:
+        style = _NODE_STYLE[node.condition]
+        right, bottom = x + width - 1, y + inner_rows + 1
+        canvas.across(x, right, y, style)
+        canvas.across(x, right, bottom, style)
+        canvas.down(x, y, bottom, style)
+        canvas.down(right, y, bottom, style)
+        inside = x + 1 + self._padding
+        canvas.write(inside, y + 1, _short(node.name), f"bold {style}")
+        canvas.write(inside, y + 2, node.state, style)
+
+    def _arrow(
+        self,
+        canvas: _Canvas,
+        placement: Placement,
+        index: int,
+        edge: Edge,
+        starts: Sequence[int],
+        widths: Sequence[int],
+    ) -> None:
+        style = _EDGE_STYLE[edge.state]
+        first = placement.boxes[edge.client].layer
+        path = placement.paths[index]
+        for step, (left, right) in enumerate(path):
+            layer = first + step
+            begin = starts[layer] + (widths[layer] if step == 0 else 0)
+            end = starts[layer + 1] - 1
+            if left == right:
+                canvas.across(begin, end, left, style)
+            else:
+                track = placement.tracks[layer].index((left, right))
+                bend = starts[layer] + widths[layer] + _LABEL_WIDTH + _TRACK_WIDTH * track
+                canvas.across(begin, bend, left, style)
+                canvas.down(bend, left, right, style)
+                canvas.across(bend, end, right, style)
+            if step == 0:
+                canvas.write(begin + 1, left, f" {edge.state} ", style)
+        canvas.write(starts[first + len(path)] - 1, path[-1][1], "▶", style)
+
+
+def _gap_width(placement: Placement, layer: int) -> int:
+    tracks = len(placement.tracks.get(layer, ()))
+    return _LABEL_WIDTH + _TRACK_WIDTH * tracks + _ARROW_WIDTH
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+
+
+# --- the list ------------------------------------------------------------------------------------
+
+
+def _listed(graph: Graph, columns: int, rows: int) -> list[Text]:
+    """How many are how far, then the edges, those that need a look first."""
+    nodes = Counter(node.condition for node in graph.nodes)
+    lines = [_counted("services", len(graph.nodes), [(c, nodes[c]) for c in Condition], columns)]
+    lines += _failed_lines(graph, columns)
+    if graph.edges:
+        edges = Counter(edge.state for edge in graph.edges)
+        counts = [(state, edges[state]) for state in _URGENT_FIRST]
+        lines.append(_counted("edges", len(graph.edges), counts, columns))
+    ordered = sorted(graph.edges, key=lambda edge: _URGENT_FIRST.index(edge.state))
+    shown = ordered[: max(1, rows - len(lines) - 1)] if ordered else []
+    lines += [_edge_line(edge, columns) for edge in shown]
+    if hidden := len(ordered) - len(shown):
+        lines.append(Text(f"  and {hidden} more", "dim"))
+    return lines
+
+
+def _failed_lines(graph: Graph, columns: int) -> list[Text]:
+    return [
+        _cut(Text(f"  {node.remark or node.name}", _NODE_STYLE[node.condition]), columns)
+        for node in graph.nodes
+        if node.condition is Condition.FAILED
+    ]
+
+
+def _counted(
+    what: str, total: int, counts: Sequence[tuple[Condition | EdgeState, int]], columns: int
+) -> Text:
+    told = ", ".join(f"{count} {_IN_WORDS.get(each, each)}" for each, count in counts if count)
+    return _cut(Text(f"  {total} {what}: {told}"), columns)
+
+
+_IN_WORDS: dict[Condition | EdgeState, str] = {
+    EdgeState.UNASKED: "not asked yet",
+    EdgeState.ASKING: "asked",
+}
+
+
+def _edge_line(edge: Edge, columns: int) -> Text:
+    line = Text(f"  {edge.state:<3} ", _EDGE_STYLE[edge.state])
+    line.append(edge.name, "")
+    if edge.observed and edge.state is EdgeState.NG:
+        line.append(f"  {edge.observed}")
+    return _cut(line, columns)
+
+
+def _cut(line: Text, columns: int) -> Text:
+    line.no_wrap = True
+    line.truncate(columns, overflow="ellipsis")
+    return line
+
+
+def awaiting(graph: Graph, columns: int) -> list[Text]:
+    """What is still missing, in at most two lines; none where nothing is."""
+    told = "; ".join(graph.awaits)
+    if not told:
+        return []
+    line = Text(told, "dim")
+    wrapped = list(line.wrap(_PLAIN, columns - MARGIN))
+    if len(wrapped) > _AWAITING_LINES:
+        wrapped = wrapped[:_AWAITING_LINES]
+        wrapped[-1].truncate(columns - MARGIN - 1)
+        wrapped[-1].append("…")
+    for each in wrapped:
+        each.pad_left(MARGIN)
+    return wrapped
