@@ -296,6 +296,19 @@ def test_exactly_the_clients_that_cannot_see_an_endpoint_are_rolled() -> None:
     assert planned_only(now.decide().actions) == ["ROLL web"]
 
 
+def test_a_client_is_rolled_once_what_it_needs_is_healthy() -> None:
+    """A roll before would be a deployment that cannot become healthy."""
+    request = environment(
+        web(dependsOn=depends("api")), web(serviceName="api"), connect=calls(("web", "api"))
+    )
+    now = World(planned(request)).finish().next_execution(request)
+    now.endpoints_since["api"] = now.now() + timedelta(hours=1)
+    assert planned_only(now.decide().actions) == []
+    assert now.decide().blocked["web"] == (Need("api", Condition.HEALTHY),)
+    now.healthy = {"api"}
+    assert planned_only(now.decide().actions) == ["ROLL web"]
+
+
 def test_an_endpoint_that_nobody_is_named_to_call_rolls_nobody() -> None:
     now = world(web(), web(serviceName="api")).finish()
     later = now.next_execution(environment(web(), web(serviceName="api")))
@@ -361,6 +374,22 @@ def test_where_a_deployment_is_being_replaced_it_waits_for_the_new_one() -> None
     assert after.decide().blocked[proof] == (Need("web", Condition.HEALTHY),)
     after.settle()
     assert told(after.converge()) == [f"CREATE {proof}"]
+
+
+def test_a_server_that_changes_now_is_waited_for_however_healthy_it_was() -> None:
+    """H01: its health is that of the deployment that goes."""
+    after = world(web()).finish().next_execution(environment(web(desiredCount=2)))
+    after.healthy = {"web"}
+    decision = after.decide()
+    assert told(decision.actions) == ["UPDATE web"]
+    assert decision.blocked == {"bivouac-proof-2-1": (Need("web", Condition.HEALTHY),)}
+
+
+def test_a_server_that_is_replaced_is_asked_once_it_is_made_anew() -> None:
+    """T14: what answers until then goes."""
+    decision = World(planned(spoken("http"))).finish().next_execution(spoken("grpc")).decide()
+    (name,) = [action.service_name for action in decision.actions]
+    assert decision.blocked["bivouac-proof-2-1"] == (Need(name, Condition.START),)
 
 
 def test_a_replacement_that_another_execution_began_is_waited_for_too() -> None:
