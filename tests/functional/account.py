@@ -176,7 +176,7 @@ class BivouacAccount:
 
     def announced(self, announcement: Announcement) -> None:
         event = delivered(announcement, self.plane.account)
-        if any(pattern.matches_event(event) for pattern in rules()):  # type: ignore[arg-type]
+        if any(pattern.matches_event(event) for pattern in rules()):
             self.events.append(json.loads(json.dumps(event)))
 
     def token(self) -> str:
