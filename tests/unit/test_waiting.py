@@ -199,7 +199,7 @@ Step = tuple[str, str]
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[dict[str, int], list[Step]]:
-    """Services with their tasks, each of which runs and is told of, once or more often; one look."""
+    """Services with their tasks, each of which runs and is told of, once or twice; one look."""
     wanted = draw(
         st.dictionaries(st.sampled_from("abc"), st.integers(1, 3), min_size=1, max_size=3)
     )
