@@ -32,7 +32,10 @@ demo: .venv/installed ## Create, prove and delete an environment on the local cl
 
 pictures: .venv/installed ## Draw the pictures of the README anew
 	@.venv/bin/python docs/state_diagrams.py
-	@.venv/bin/python -m docs.demo_picture events/tutorial.json
+	@.venv/bin/python -m docs.demo_picture whole events/tutorial.json docs/pictures/demo.svg \
+	    "make demo"
+	@.venv/bin/python -m docs.demo_picture graph events/shop.json docs/pictures/shop.svg \
+	    "make demo REQUEST=events/shop.json"
 
 local: .venv/installed ## Keep the local cloud up on 127.0.0.1 (LOCALCLOUD_PORT=4566)
 	@.venv/bin/python -m localcloud

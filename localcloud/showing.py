@@ -88,6 +88,8 @@ class Screen:
     def edges(self, edges: list[dict[str, str]]) -> None:
         """Each edge with what was seen from inside the mesh."""
         if edges:
+            if self.console.is_terminal:
+                self.console.print()
             rows = [(entry["state"], entry["edge"], entry["observed"]) for entry in edges]
             self._table(("", "edge", "observed from inside the mesh"), rows)
 
