@@ -106,7 +106,7 @@ class ServiceConvergence:
     ) -> Situation:
         """ListServices hides what drains, and is empty for a new cluster: then nothing is asked."""
         listed = ecs.list_services(self._ecs, self._cluster)
-        names = [*self._wanted, *before, *listed] if listed else []
+        names = [*self._wanted, *before, *listed] if listed or before else []
         services = ecs.describe_services(self._ecs, self._cluster, names)
         situation = Situation(services, before, healthy, proofs=proofs)
         if not services:
@@ -114,7 +114,7 @@ class ServiceConvergence:
         return replace(
             situation,
             endpoints_since=self._endpoints_since(),
-            old_definitions=self._old_definitions(situation),
+            definitions=self._definitions(situation),
         )
 
     def _endpoints_since(self) -> dict[str, datetime]:
@@ -123,16 +123,20 @@ class ServiceConvergence:
         listed = cloudmap.list_services(self._cloud_map, namespace_id)
         return {service["Name"]: service["CreateDate"] for service in listed}
 
-    def _old_definitions(self, situation: Situation) -> dict[str, dict[str, Any]]:
-        """Of the services that are to change: whether ECS can update them depends on it (T14)."""
-        found = {}
+    def _definitions(self, situation: Situation) -> dict[str, dict[str, Any]]:
+        """Of the services that are to change: whether ECS can update them depends on it (T14).
+
+        What is not in the blueprint is described: what runs, and definitions that are not ours."""
+        arns: dict[str, None] = {}
         for name, wanted in self._wanted.items():
             described = situation.active(name)
-            if described and name not in situation.expected and differs(wanted, described):
-                arn = described["taskDefinition"]
-                if arn != wanted.task_definition_arn:
-                    found[name], _ = ecs.describe_task_definition(self._ecs, arn)
-        return found
+            if described is None or name in situation.expected or not differs(wanted, described):
+                continue
+            if described["taskDefinition"] != wanted.task_definition_arn:
+                arns[described["taskDefinition"]] = None
+                if wanted.service.definition is None:
+                    arns[wanted.task_definition_arn] = None
+        return {arn: ecs.describe_task_definition(self._ecs, arn)[0] for arn in arns}
 
     # --- acting --------------------------------------------------------------------------------
 

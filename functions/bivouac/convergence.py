@@ -100,8 +100,8 @@ class Situation:
     healthy: frozenset[str] = frozenset()
     endpoints_since: Mapping[str, datetime] = field(default_factory=dict)
     """By discovery name: since when the endpoint exists."""
-    old_definitions: Mapping[str, Json] = field(default_factory=dict)
-    """By service: the task definition that it runs, where that is not the wanted one."""
+    definitions: Mapping[str, Json] = field(default_factory=dict)
+    """By ARN: task definitions that services run or are to run, where these differ."""
     proofs: Sequence[EdgeProof] = ()
 
     def active(self, name: str) -> Described | None:
@@ -245,9 +245,9 @@ class _Deciding:
         wanted = self._wanted[name]
         return must_replace(
             described,
-            self._now.old_definitions.get(name),
+            self._now.definitions.get(described["taskDefinition"]),
             wanted.specification,
-            wanted.service.definition,
+            wanted.service.definition or self._now.definitions.get(wanted.task_definition_arn),
         )
 
     def _unmet(self, service: ServiceBlueprint, leaving: set[str]) -> tuple[Need, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from bivouac import checks
 from bivouac.aws import cloudmap, ecs, network
@@ -80,4 +80,19 @@ def network_problems(blueprint: Blueprint, ec2: EC2Client) -> list[str]:
                     f"{endpoint.port} from {blueprint.probe_security_group_id}, so the endpoint "
                     f"{endpoint.port_name} could never be proven; add that rule (P09)"
                 )
-    return found
+    return [*found, *_closed_edges(blueprint, known_groups)]
+
+
+def _closed_edges(blueprint: Blueprint, groups: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Edges on which no security group lets the client in, who asks as `from` does (P09)."""
+    for edge in blueprint.edges:
+        server = blueprint.service(edge.server)
+        client = blueprint.service(edge.client or edge.server)
+        port = server.endpoint(edge.port_name).port
+        its_groups = [groups[group] for group in server.security_groups]
+        if not any(checks.admits_group(its_groups, each, port) for each in client.security_groups):
+            yield (
+                f"{edge.server}: no security group of its tasks admits port {port} from those of "
+                f"{client.service_name} ({', '.join(client.security_groups)}), so the edge "
+                f"{edge.name} could never be proven; add that rule (P09)"
+            )

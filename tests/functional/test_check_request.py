@@ -9,9 +9,10 @@ from check_request import check_request
 
 from bivouac import errors
 from bivouac.blueprint import Blueprint
+from localcloud.account import SUBNET_IDS
 from tests.functional.account import BivouacAccount
 from tests.functional.inventory import definition
-from tests.requests import environment, event, settings, web
+from tests.requests import connection, environment, event, settings, web
 
 
 def checked(account: BivouacAccount, request: Any, **stack: Any) -> dict[str, Any]:
@@ -123,6 +124,43 @@ def test_a_port_that_nobody_lets_in_is_told_before_anything_is_made(
     (problem,) = refused(account, environment(web(primaryContainer=container)))
     assert "admits port 8080" in problem
     assert "could never be proven" in problem
+
+
+def test_an_edge_that_no_security_group_lets_through_is_told(account: BivouacAccount) -> None:
+    """P09: the probe function is let in, and the service that calls is not."""
+    ec2 = account.client("ec2")
+    vpc = ec2.describe_subnets(SubnetIds=list(SUBNET_IDS))["Subnets"][0]["VpcId"]
+    groups = [
+        ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)
+        for name in ("servers", "clients", "probe")
+    ]
+    servers, clients, probe = (group["GroupId"] for group in groups)
+    ec2.authorize_security_group_ingress(
+        GroupId=servers,
+        IpPermissions=[
+            {
+                "IpProtocol": "tcp",
+                "FromPort": 80,
+                "ToPort": 80,
+                "UserIdGroupPairs": [{"GroupId": probe}],
+            }
+        ],
+    )
+
+    def network(group: str) -> dict[str, Any]:
+        return {"awsvpcConfiguration": {"securityGroups": [group]}}
+
+    shop = environment(
+        web(serviceName="api", networkConfiguration=network(servers)),
+        web(
+            networkConfiguration=network(clients),
+            serviceConnectConfiguration={"enabled": True, "services": []},
+        ),
+        connect=[connection("web", "api")],
+    )
+    (problem,) = refused(account, shop, probe_security_group_id=probe)
+    assert "no security group of its tasks admits port 80 from those of web" in problem
+    assert "the edge web -> api:api could never be proven" in problem
 
 
 def test_a_full_region_is_told_with_the_count(account: BivouacAccount) -> None:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bivouac.aws import clients
 from bivouac.aws.watching import Looking
+from bivouac.looks.departure import DepartureLook
 from bivouac.looks.services import ServicesLook
 from bivouac.record import Record
 from bivouac.waiting import Purpose, Wait
@@ -19,6 +20,4 @@ class LookingFor(Protocol):
 def looking_for(wait: Wait, record: Record, *, urgent: bool) -> Looking:
     if wait.purpose is Purpose.SERVICES:
         return ServicesLook(record, urgent, clients.ecs(), clients.servicediscovery(), clients.ec2)
-    from bivouac.looks.departure import DepartureLook
-
     return DepartureLook(record, clients.ecs(), clients.servicediscovery(), clients.logs)
