@@ -43,14 +43,15 @@ class Waits:
     def note(self, environment: str, signal: Signal) -> Wait | None:
         """Remember what an event said of a task, and get who waits for it.
 
-        None: nobody waits, or a newer event of that task came before (W01)."""
+        None: nobody waits, or a newer event of that task came before (W01). The same event once
+        more is noted again: whoever was told first may have died before it looked."""
         if not signal.task_id:
             return self._find(environment)
         update = self._update(
             environment,
             "SET sightings.#task = :sighting",
             "attribute_exists(#token) AND (attribute_not_exists(sightings.#task)"
-            " OR sightings.#task.version < :version)",
+            " OR sightings.#task.version <= :version)",
             {"#task": signal.task_id, "#token": "token"},
             {
                 ":sighting": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -69,6 +70,21 @@ def can_show_something(expected: Sequence[Expected], blocked: Blocked, services:
             return True
     missing = missing_tasks(expected, services)
     return any(not goal & missing.keys() for goal in goals(expected, blocked))
+
+
+def counts_lag_behind(
+    sightings: Sightings, expected: Iterable[Expected], services: Services
+) -> bool:
+    """Whether ECS counts fewer running tasks of a service than events told of (W01).
+
+    An event that is known would not be awaited again, so such counts must not be believed."""
+    told = Counter(sightings[task_id].service for task_id in counted(Purpose.SERVICES, sightings))
+    missing = missing_tasks(expected, services)
+    return any(
+        (service := services.get(name)) is not None
+        and service["desiredCount"] - short < min(told[name], service["desiredCount"])
+        for name, short in missing.items()
+    )
 
 
 def lags_behind(sightings: Sightings, running: Tasks) -> bool:

@@ -20,7 +20,7 @@ from bivouac.convergence import Condition
 from bivouac.diagnosis import Verdict
 from bivouac.looks import awaiting, edges, foundation
 from bivouac.looks.targets import targets
-from bivouac.mesh import EdgeProof, State
+from bivouac.mesh import EdgeProof, ProofClient, State
 from bivouac.record import Record
 from bivouac.waiting import POLL_SECONDS, STALE_SECONDS, Awaited, Look, Wait
 
@@ -102,16 +102,21 @@ class ServicesLook:
         return self._look(_Moment(wait, progress, now, expected, services))
 
     def _look(self, moment: _Moment) -> Look:
+        sightings = moment.wait.sightings
+        if awaiting.counts_lag_behind(sightings, moment.expected, moment.services):
+            if self._stale_looks < STALE_LOOKS:
+                return self._stale(moment)
+            self._urgent = True
         nothing_to_see = not awaiting.can_show_something(
             moment.expected, moment.progress["blocked"], moment.services
         )
         if nothing_to_see and not (self._urgent or moment.late or moment.quiet_for_long):
-            return Look(awaited=self._awaited(moment))
+            # What proof clients have asked is not known without their tasks: nobody waits for it.
+            return Look(awaited=self._awaited(moment, ()))
         moment.running = tasks_by_service(self._ecs, self._cluster, "RUNNING")
-        lags = awaiting.lags_behind(moment.wait.sightings, moment.running)
+        lags = awaiting.lags_behind(sightings, moment.running)
         if lags and self._stale_looks < STALE_LOOKS:
-            self._stale_looks += 1
-            return Look(again_after=STALE_SECONDS, awaited=self._awaited(moment))
+            return self._stale(moment)
         self._urgent = False
         self._judge(moment)
         if moment.failed:
@@ -124,15 +129,20 @@ class ServicesLook:
             return self._proven(moment)
         if moment.late:
             return self._out_of_time(moment, waiting, going)
-        awaited = self._awaited(moment)
+        awaited = self._awaited(moment, self._clients)
         only_looking_tells = any(not goal & awaited.tasks.keys() for goal in awaited.goals)
         return Look(again_after=POLL_SECONDS if only_looking_tells else None, awaited=awaited)
 
-    def _awaited(self, moment: _Moment) -> Awaited:
+    def _stale(self, moment: _Moment) -> Look:
+        self._stale_looks += 1
+        return Look(again_after=STALE_SECONDS, awaited=self._awaited(moment, ()))
+
+    def _awaited(self, moment: _Moment, clients: Sequence[ProofClient]) -> Awaited:
+        """`clients`: those whose tasks were read."""
         return awaiting.awaited(
             moment.expected,
             moment.progress["blocked"],
-            [each for each in self._clients if each.service.service_name in moment.services],
+            [each for each in clients if each.service.service_name in moment.services],
             moment.services,
             moment.running,
             moment.wait.sightings,
@@ -212,7 +222,8 @@ class ServicesLook:
             verdict = edges.not_proven([*wrong, *asking], healthy_seconds)
             return self._failure(moment, "ConnectivityError", [verdict])
         if asking:
-            return Look(again_after=min(graces, default=None), awaited=self._awaited(moment))
+            awaited = self._awaited(moment, self._clients)
+            return Look(again_after=min(graces, default=None), awaited=awaited)
         if any(edge.client for edge in self._blueprint.edges) and edges.has_stale_client(
             self._blueprint, moment.services, self._endpoints_since(moment)
         ):
