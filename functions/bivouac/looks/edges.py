@@ -74,7 +74,7 @@ def read(
     unasked = False
     for client in clients:
         name = client.service.service_name
-        if name in services:
+        if name in services and services[name]["status"] == "ACTIVE":
             task = next(iter(running.get(name, ())), None)
             asked += _asked(client, task)
             continue

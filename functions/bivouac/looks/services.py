@@ -60,6 +60,11 @@ class _Moment:
         opened_at = lease.moment(self.wait.context["openedAt"])
         return (self.now - opened_at).total_seconds() > QUIET_SECONDS
 
+    @property
+    def edge_proofs(self) -> list[EdgeProof]:
+        """Of this execution, where the probes of the addresses did not hold afterwards."""
+        return [EdgeProof.from_json(entry) for entry in self.progress.get("edges", ())]
+
     def gone(self, name: str) -> bool:
         service = self.services.get(name)
         return service is None or service["status"] == "INACTIVE"
@@ -159,6 +164,8 @@ class ServicesLook:
             name, seen = entry.service_name, looked[entry.service_name]
             proof_client = proof_clients.get(name)
             planned = proof_client or self._blueprint.service(name)
+            if proof_client and seen.service and seen.service["status"] != "ACTIVE":
+                continue  # its edges are proven, and it is going
             progress = checks.judge(planned, entry, seen)
             if progress.failed:
                 moment.failed.append(progress.failed)
@@ -206,7 +213,8 @@ class ServicesLook:
 
     def _proven(self, moment: _Moment) -> Look:
         """Now the edges, and that no client is older than an endpoint that it calls."""
-        found = edges.read(self._clients, self._proofs, moment.services, moment.running)
+        proofs = [*moment.edge_proofs, *self._proofs]
+        found = edges.read(self._clients, proofs, moment.services, moment.running)
         if found.unasked:
             return self._answer(moment, "CREATE")
         self._healthy_since = self._healthy_since or moment.now
