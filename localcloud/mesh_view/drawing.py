@@ -17,7 +17,8 @@ MOST_NODES = 19
 MARGIN = 2
 STATE_WIDTH = len("0/1 running")
 """At least so wide, so that boxes do not grow while their services change."""
-LONGEST_NAME = 24
+_SIZES = ((1, 40), (0, 40), (0, 16))
+"""Spaces beside what boxes say, and the longest name that is not cut: tried one after the other."""
 _AWAITING_LINES = 2
 _PLAIN = Console()
 """Only to measure text with."""
@@ -79,8 +80,10 @@ def draw(graph: Graph, columns: int, rows: int) -> list[Text]:
             if edge.state is EdgeState.NG and index not in back
         ),
     ]
-    for padding in (1, 0):
-        picture = _Picture(graph.nodes, [graph.edges[index] for index in forward], padding)
+    for padding, longest_name in _SIZES:
+        picture = _Picture(
+            graph.nodes, [graph.edges[index] for index in forward], padding, longest_name
+        )
         lines = picture.lines(placement)
         wide = max(line.cell_len for line in lines)
         if wide <= columns and len(lines) + len(below) <= rows:
@@ -128,10 +131,13 @@ class _Canvas:
 
 
 class _Picture:
-    def __init__(self, nodes: Sequence[Node], edges: Sequence[Edge], padding: int) -> None:
+    def __init__(
+        self, nodes: Sequence[Node], edges: Sequence[Edge], padding: int, longest_name: int
+    ) -> None:
         self._nodes = nodes
         self._edges = edges
         self._padding = padding
+        self._longest_name = longest_name
 
     def lines(self, placement: Placement) -> list[Text]:
         canvas = _Canvas()
@@ -150,8 +156,12 @@ class _Picture:
         return canvas.rendered()
 
     def _width(self, node: Node) -> int:
-        inner = max(len(_short(node.name)), len(node.state), STATE_WIDTH)
+        inner = max(len(self._short(node.name)), len(node.state), STATE_WIDTH)
         return inner + 2 * self._padding + 2
+
+    def _short(self, name: str) -> str:
+        longest = self._longest_name
+        return name if len(name) <= longest else name[: longest - 1] + "…"
 
     def _box(
         self, canvas: _Canvas, node: Node, x: int, y: int, width: int, inner_rows: int
@@ -163,7 +173,7 @@ class _Picture:
         canvas.down(x, y, bottom, style)
         canvas.down(right, y, bottom, style)
         inside = x + 1 + self._padding
-        canvas.write(inside, y + 1, _short(node.name), f"bold {style}")
+        canvas.write(inside, y + 1, self._short(node.name), f"bold {style}")
         canvas.write(inside, y + 2, node.state, style)
 
     def _arrow(
@@ -198,10 +208,6 @@ class _Picture:
 def _gap_width(placement: Placement, layer: int) -> int:
     tracks = len(placement.tracks.get(layer, ()))
     return _LABEL_WIDTH + _TRACK_WIDTH * tracks + _ARROW_WIDTH
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
 # --- the list ------------------------------------------------------------------------------------
