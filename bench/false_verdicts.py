@@ -19,9 +19,10 @@ from typing import Any
 from rich.console import Console
 
 from bench.figures import Target
-from bench.rehearsal import HEALTH_CHECK, Played, Said, Story, breaker, in_parallel, play, service
+from bench.rehearsal import HEALTH_CHECK, Played, Story, breaker, in_parallel, play, service
 from bench.report import table
 from bench.running import Measurement, run
+from bench.verdicts import FALSE, RIGHT, Said, judged
 from bench.waiting import Stop
 from localcloud.ecs.obstacles import CAPACITY
 from localcloud.tasks.scripted import (
@@ -40,14 +41,6 @@ EACH = 10
 """Deployments of every kind."""
 FEWEST = 200
 
-RIGHT = "right"
-CONTENT_WITH_A_FAILURE = "calls a failed one healthy"
-CONTENT_TOO_EARLY = "calls it healthy too early"
-GAVE_UP_ON_A_GOOD_ONE = "calls a good one failed"
-NO_VERDICT = "says nothing within its time"
-FALSE = (CONTENT_WITH_A_FAILURE, CONTENT_TOO_EARLY, GAVE_UP_ON_A_GOOD_ONE)
-"""What counts as a false verdict; having none is late, not false."""
-
 SLACK = AWS_LIKE.registration
 """Seconds before a task is listed in Cloud Map in which nobody but Bivouac can know of it."""
 
@@ -63,20 +56,6 @@ OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 
 Drawn = random.Random
 Kind = Callable[[Drawn], Story]
-
-
-def judged(said: Said, heals: bool, ready_at: float | None) -> str:
-    """How right a verdict is. Pure."""
-    match said.word:
-        case "NONE":
-            return NO_VERDICT
-        case "FAILED":
-            return GAVE_UP_ON_A_GOOD_ONE if heals else RIGHT
-        case "HEALTHY":
-            if not heals:
-                return CONTENT_WITH_A_FAILURE
-            early = ready_at is None or said.at < ready_at - SLACK
-            return CONTENT_TOO_EARLY if early else RIGHT
 
 
 # --- the deployments -----------------------------------------------------------------------------
@@ -291,9 +270,9 @@ def judgement(played: Played) -> Judgement:
         story.heals,
         played.ready_at,
         played.bivouac,
-        judged(played.bivouac, story.heals, played.ready_at),
+        judged(played.bivouac, story.heals, played.ready_at, SLACK),
         played.waiter,
-        judged(played.waiter, story.heals, played.ready_at),
+        judged(played.waiter, story.heals, played.ready_at, SLACK),
     )
 
 

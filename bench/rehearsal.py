@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from unittest import mock
 
 import botocore.session
@@ -31,6 +31,7 @@ os.environ |= {
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
 }
 
+from bench.verdicts import Said, Seen, Word
 from bench.waiting import Stop
 from bivouac.errors import BivouacError
 from localcloud.ecs.announcements import Announcement
@@ -56,7 +57,6 @@ class _EndlessError(BaseException):
     """The create still runs: nothing in a function may catch this."""
 
 
-Word = Literal["HEALTHY", "FAILED", "NONE"]
 Step = Callable[[BivouacAccount], None]
 
 
@@ -87,27 +87,6 @@ class Story:
     before_services: Step = lambda account: None
     """What somebody does when all that the services need is there."""
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Said:
-    """A verdict. Moments are seconds since the deployment began."""
-
-    word: Word
-    at: float
-    categories: tuple[str, ...] = ()
-    evidence: tuple[str, ...] = ()
-    looks: int = 0
-    rounds: int = 0
-    """How often services were created or changed."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A task that stopped, or a service action or deployment that failed, as ECS announced it."""
-
-    at: float
-    text: str
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import boto3
 from rich.console import Console
@@ -22,8 +22,6 @@ from rich.console import Console
 from bench.figures import Target, percentile
 from bench.rehearsal import (
     HEALTH_CHECK,
-    Played,
-    Said,
     Story,
     breaker,
     in_parallel,
@@ -32,6 +30,7 @@ from bench.rehearsal import (
 )
 from bench.report import table
 from bench.running import Measurement, run
+from bench.verdicts import Evidence, Said, evidence
 from bench.waiting import Stop
 from bivouac.looks.edges import GRACE_SECONDS
 from bivouac.signs import Category
@@ -46,10 +45,6 @@ EACH = 4
 FEWEST_CAUSES = 12
 MOST_SECONDS = 3 * POLL_SECONDS
 """Three polls."""
-
-Evidence = Literal["first stop", "second stop", "deadline", "30 s healthy", "rollback", "refusal"]
-"""What the time is counted from; a second stop is needed where the first try may have met what was
-still being made, and an edge is asked for so long because an application may still be starting."""
 
 Drawn = random.Random
 
@@ -198,8 +193,8 @@ CAUSES: Sequence[Cause] = (
     Cause("subnet that is gone", Category.NETWORK, "first stop", _subnet),
     Cause("Service Connect leftover", Category.SERVICE_CONNECT_LEFTOVER, "refusal", _leftover),
     Cause("rolled back", Category.IMAGE_PULL, "rollback", _rolled_back),
-    Cause("edge with a wrong status", Category.CONNECTIVITY, "30 s healthy", _edge(answers(500))),
-    Cause("edge that nobody answers", Category.NETWORK, "30 s healthy", _edge(answers_nothing())),
+    Cause("edge with a wrong status", Category.CONNECTIVITY, "grace", _edge(answers(500))),
+    Cause("edge that nobody answers", Category.NETWORK, "grace", _edge(answers_nothing())),
 )
 
 
@@ -227,33 +222,14 @@ class Reported:
         return self.bivouac.word == "FAILED" and self.bivouac.categories[:1] == (self.expected,)
 
 
-def evidence(cause: Cause, played: Played) -> tuple[float, float]:
-    """The first evidence of all, and the one from which the verdict is due."""
-    stops = [seen.at for seen in played.failures]
-    match cause.evidence:
-        case "first stop":
-            return stops[0], stops[0]
-        case "second stop":
-            return stops[0], stops[1]
-        case "deadline":
-            return stops[0], played.deadline_at
-        case "30 s healthy":
-            assert played.all_ready_at is not None
-            return played.all_ready_at, played.all_ready_at + GRACE_SECONDS
-        case "rollback":
-            failed = [s.at for s in played.failures if s.text == "SERVICE_DEPLOYMENT_FAILED"]
-            return stops[0], failed[0]
-        case "refusal":
-            return 0.0, 0.0
-
-
 def reported(seed: int, each: int, number: int) -> Reported:
     """Of one story, in any process: its number says which one it is."""
     cause = CAUSES[number // each]
     draw = random.Random(f"{seed} {number}")
     story = replace(cause.story(draw), kind=cause.name, seed=draw.randrange(1 << 30))
     played = play(story)
-    first, due = evidence(cause, played)
+    grace_ends_at = (played.all_ready_at or 0.0) + GRACE_SECONDS
+    first, due = evidence(cause.evidence, played.failures, played.deadline_at, grace_ends_at)
     return Reported(
         cause.name, cause.category, cause.evidence, first, due, played.bivouac, played.waiter
     )

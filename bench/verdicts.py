@@ -1,0 +1,86 @@
+"""What was said of a deployment, how right that is, and when it was due. Pure.
+
+Moments are seconds since the deployment began."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Word = Literal["HEALTHY", "FAILED", "NONE"]
+
+RIGHT = "right"
+CONTENT_WITH_A_FAILURE = "calls a failed one healthy"
+CONTENT_TOO_EARLY = "calls it healthy too early"
+GAVE_UP_ON_A_GOOD_ONE = "calls a good one failed"
+NO_VERDICT = "says nothing within its time"
+FALSE = (CONTENT_WITH_A_FAILURE, CONTENT_TOO_EARLY, GAVE_UP_ON_A_GOOD_ONE)
+"""What counts as a false verdict; having none is late, not false."""
+
+Evidence = Literal["first stop", "second stop", "deadline", "grace", "rollback", "refusal"]
+"""What the time to a verdict is counted from.
+
+A second stop in the same words is needed where the first try may have met what was still being
+made; what may heal is waited for until the deadline, or until ECS itself gives up; and an edge is
+asked for a while after everything was healthy."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A verdict."""
+
+    word: Word
+    at: float
+    categories: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    looks: int = 0
+    rounds: int = 0
+    """How often services were created or changed."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A task that stopped, or a service action or deployment that failed, as ECS announced it."""
+
+    at: float
+    text: str
+
+
+def judged(said: Said, heals: bool, ready_at: float | None, slack: float) -> str:
+    """How right it is; within `slack` seconds of the ready moment it is not too early."""
+    match said.word:
+        case "NONE":
+            return NO_VERDICT
+        case "FAILED":
+            return GAVE_UP_ON_A_GOOD_ONE if heals else RIGHT
+        case "HEALTHY":
+            if not heals:
+                return CONTENT_WITH_A_FAILURE
+            early = ready_at is None or said.at < ready_at - slack
+            return CONTENT_TOO_EARLY if early else RIGHT
+
+
+def evidence(
+    counted_from: Evidence,
+    failures: Sequence[Seen],
+    deadline_at: float,
+    grace_ends_at: float,
+) -> tuple[float, float]:
+    """The first evidence of all, and the one from which the verdict is due.
+
+    Raises IndexError where nothing has failed that should have."""
+    match counted_from:
+        case "first stop":
+            return failures[0].at, failures[0].at
+        case "second stop":
+            return failures[0].at, failures[1].at
+        case "deadline":
+            return failures[0].at, deadline_at
+        case "rollback":
+            gave_up = [seen.at for seen in failures if seen.text == "SERVICE_DEPLOYMENT_FAILED"]
+            return failures[0].at, gave_up[0]
+        case "grace":
+            return grace_ends_at, grace_ends_at
+        case "refusal":
+            return 0.0, 0.0
