@@ -6,13 +6,14 @@ late, or after a newer one (W01). Repeating it is safe.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bivouac import looks, naming
 from bivouac.aws import clients
 from bivouac.aws.holding import records, waits
 from bivouac.aws.records import Records
-from bivouac.aws.waits import Waits
+from bivouac.aws.waits import Waits, poller_died
 from bivouac.aws.watching import watch
 from bivouac.errors import SupersededError
 from bivouac.observability import Event, step
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 def resume_execution(
     event: Event,
+    now: datetime,
     name_prefix: str,
     records: Records,
     waits: Waits,
@@ -37,7 +39,8 @@ def resume_execution(
     wait = waits.note(environment, signal)
     if wait is None:
         return {"status": "NOBODY_WAITS", "environment": environment}
-    if not signal.urgent and not worth_looking(wait.purpose, wait.awaited, wait.sightings):
+    worth = signal.urgent or worth_looking(wait.purpose, wait.awaited, wait.sightings)
+    if not worth and not poller_died(wait, now):
         return {"status": "NOTED", "environment": environment}
     try:
         record = records.current(environment, wait.generation)
@@ -52,6 +55,7 @@ def resume_execution(
 def handler(event: Event) -> Event:
     return resume_execution(
         event,
+        datetime.now(UTC),
         StackSettings.from_env().name_prefix,
         records(),
         waits(),

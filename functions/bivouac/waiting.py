@@ -113,6 +113,8 @@ class Wait:
     sightings: Sightings = field(default_factory=dict)
     awaited: Awaited | None = None
     """None until it was looked for the first time: then every event is worth a look."""
+    next_look_at: float | None = None
+    """Seconds since the epoch, where somebody looks again and again; he may have died since."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ DELETE_STEPS = (
 )
 EVENT_ATTEMPTS = 3
 """Lambda calls a function that an event started, and that failed, twice more."""
+EVENT_RETRY_SECONDS = 60
+"""Before the first of these; twice as long before the second."""
 QUIET_STEP = 0.05
 """Time that passes while nothing is told."""
 
@@ -125,8 +127,8 @@ class Machines:
                 self.account.invoke("resume_execution", event)
                 return
             except self.retried:
-                if attempt == EVENT_ATTEMPTS:
-                    return
+                if attempt < EVENT_ATTEMPTS:
+                    self.account.pass_time(EVENT_RETRY_SECONDS * attempt)
 
     # --- create_environment ----------------------------------------------------------------------
 

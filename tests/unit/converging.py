@@ -68,17 +68,12 @@ class World:
 
     def decide(self) -> Decision:
         wanted = self.wanted
-        old = {
-            name: self.definitions[found["taskDefinition"]]
-            for name, found in self.services.items()
-            if name in wanted and found["taskDefinition"] != wanted[name].task_definition_arn
-        }
         situation = Situation(
             self.services,
             self.expected,
             frozenset(self.healthy),
             self.endpoints_since,
-            old,
+            self.definitions,
             self.proofs,
         )
         return decide(self.blueprint, wanted, self.clients, situation)

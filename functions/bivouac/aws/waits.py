@@ -83,7 +83,9 @@ class Waits:
             ":awaited": {"S": json.dumps(awaited.to_json())},
         }
         assignments = "SET awaited = :awaited"
-        if next_look_at is not None:
+        if next_look_at is None:
+            assignments += " REMOVE poller, nextLookAt"
+        else:
             claimed = self._update(
                 wait.environment,
                 f"{assignments}, poller = :poller, nextLookAt = :next",
@@ -153,6 +155,11 @@ class Waits:
                 return None
 
 
+def poller_died(wait: Wait, now: datetime) -> bool:
+    """Whether somebody was to look by now, and did not: whoever sees it takes his place."""
+    return wait.next_look_at is not None and wait.next_look_at < now.timestamp() - LATE_SECONDS
+
+
 def _wait(item: dict[str, Any]) -> Wait:
     return Wait(
         environment=item["environment"]["S"],
@@ -167,4 +174,5 @@ def _wait(item: dict[str, Any]) -> Wait:
             for task_id, content in item["sightings"]["M"].items()
         },
         awaited=Awaited.from_json(json.loads(item["awaited"]["S"])) if "awaited" in item else None,
+        next_look_at=float(item["nextLookAt"]["N"]) if "nextLookAt" in item else None,
     )

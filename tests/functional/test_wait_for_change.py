@@ -1,0 +1,437 @@
+"""Wait for change: the token is kept, then it is looked; what comes of it for an environment."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from bivouac import errors, lease
+from bivouac.looks.services import QUIET_SECONDS
+from bivouac.waiting import POLL_SECONDS
+from localcloud.account import SECURITY_GROUP_ID
+from localcloud.tasks import scripted
+from tests.functional.account import SETTLED_SECONDS, BivouacAccount, small_pages
+from tests.functional.machines import Machines, NotReadyError
+from tests.requests import connection, depends, environment, event, web
+
+PULL = "CannotPullContainerError: pull image manifest has been retried 1 time(s): not found"
+HEALTH_CHECK = {"command": ["CMD-SHELL", "true"], "interval": 5, "retries": 1}
+CHAIN = environment(
+    web(dependsOn=depends("api")),
+    web(serviceName="api", desiredCount=3),
+    connect=[connection("web", "api")],
+)
+
+
+def created(account: BivouacAccount, request: dict[str, Any]) -> tuple[Machines, float]:
+    """A whole create by the functions, and how long it took."""
+    began, machines = account.plane.clock.now(), Machines(account)
+    machines.create(request)
+    return machines, account.plane.clock.now() - began
+
+
+def failed(account: BivouacAccount, request: dict[str, Any]) -> tuple[dict[str, Any], float]:
+    """Its last progress, and how long it took until then."""
+    began = account.plane.clock.now()
+    with pytest.raises(NotReadyError) as caught:
+        Machines(account).create(request)
+    return caught.value.progress, account.plane.clock.now() - began
+
+
+def healthy(account: BivouacAccount, request: dict[str, Any]) -> dict[str, Any]:
+    """The answer with which the last wait for the services ended."""
+    created(account, request)
+    answers = [answer for answer in account.tokens.values() if answer]
+    assert answers[-1]["status"] == "HEALTHY"
+    return answers[-1]
+
+
+def waited(
+    account: BivouacAccount, foundation: dict[str, Any] | None = None, **progress: Any
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The function's own answer, and what the execution was resumed with."""
+    token = account.token()
+    now = lease.timestamp(account.now())
+    context = {
+        "progress": {
+            "status": "FOUNDATION",
+            "namespaceArn": None,
+            "expected": [],
+            "blocked": [],
+            "going": [],
+            "healthy": [],
+            "patienceSeconds": 900,
+        }
+        | progress,
+        "foundation": foundation
+        or {"namespace": {"arn": "arn:x", "operationId": None}, "cluster": {"status": "READY"}},
+        "openedAt": now,
+        "deadline": "2100-01-01T00:00:00Z",
+    }
+    given = {"environment": "demo", "generation": 1, "purpose": "services", "token": token}
+    answer = account.invoke("wait_for_change", {**given, "context": context})
+    return answer, account.tokens[token]
+
+
+# --- what the services need ----------------------------------------------------------------------
+
+
+def test_the_services_can_be_made_once_namespace_and_cluster_are_there(
+    account: BivouacAccount,
+) -> None:
+    """N04, C02: neither has events, so they are looked at until both are done."""
+    blueprint = account.planned(environment())
+    account.holds(blueprint)
+    held = {"environment": "demo", "generation": 1}
+    foundation = {
+        "namespace": account.invoke("create_namespace", held),
+        "cluster": account.invoke("create_cluster", held),
+    }
+    answer, resumed = waited(account, foundation)
+    assert answer == {"status": "ANSWERED"}
+    assert resumed is not None
+    assert resumed["status"] == "CREATE"
+    assert resumed["namespaceArn"] == account.namespace(blueprint)
+    assert account.client("dynamodb").scan(TableName="waits")["Items"] == []
+
+
+@pytest.mark.parametrize("code", ["THROTTLED_REQUEST", "INTERNAL_FAILURE"])
+def test_an_operation_that_failed_for_a_passing_reason_is_begun_again(
+    account: BivouacAccount, code: str
+) -> None:
+    """N04."""
+    account.holds(account.planned(environment()))
+    foundation = {
+        "namespace": {"arn": None, "operationId": "op-1"},
+        "cluster": {"status": "READY"},
+    }
+    with operation(Status="FAIL", ErrorCode=code, ErrorMessage="because"):
+        _, resumed = waited(account, foundation)
+    assert resumed is not None
+    assert resumed["status"] == "FOUNDATION"
+
+
+def test_an_operation_that_nobody_knows_is_begun_again(account: BivouacAccount) -> None:
+    """N05: expired, or not visible yet; creating finds out which."""
+    account.holds(account.planned(environment()))
+    foundation = {"namespace": {"arn": None, "operationId": "op"}, "cluster": {"status": "READY"}}
+    _, resumed = waited(account, foundation)
+    assert resumed is not None
+    assert resumed["status"] == "FOUNDATION"
+
+
+def test_an_operation_that_failed_for_good_is_told_with_its_reason(
+    account: BivouacAccount,
+) -> None:
+    """N04."""
+    account.holds(account.planned(environment()))
+    foundation = {"namespace": {"arn": None, "operationId": "op"}, "cluster": {"status": "READY"}}
+    with (
+        operation(Status="FAIL", ErrorCode="ACCESS_DENIED", ErrorMessage="because"),
+        pytest.raises(errors.NamespaceFailedError) as caught,
+    ):
+        waited(account, foundation)
+    assert str(caught.value) == "namespace bivouac-demo: ACCESS_DENIED: because"
+
+
+def operation(**fields: str) -> Any:
+    return mock.patch("bivouac.looks.foundation.cloudmap.get_operation", return_value=fields)
+
+
+@pytest.mark.parametrize(
+    "state", [{"status": "FAILED"}, {"status": "ACTIVE", "attachmentsStatus": "UPDATE_FAILED"}]
+)
+def test_a_cluster_that_failed_is_told(account: BivouacAccount, state: dict[str, str]) -> None:
+    """C02."""
+    account.holds(account.planned(environment()))
+    foundation = {
+        "namespace": {"arn": "arn:x", "operationId": None},
+        "cluster": {"status": "IN_PROGRESS"},
+    }
+    described = mock.patch("bivouac.looks.foundation.ecs.describe_cluster", return_value=state)
+    with described, pytest.raises(errors.ClusterFailedError, match="bivouac-demo"):
+        waited(account, foundation)
+
+
+def test_a_superseded_create_waits_for_nothing(account: BivouacAccount) -> None:
+    """W17: its token is not kept, and the wait of the one that took over stays."""
+    account.holds(account.planned(environment()), generation=2)
+    account.forget_calls()
+    with pytest.raises(errors.SupersededError, match="generation 1 is over, 2 holds it"):
+        waited(account)
+    assert account.mutating_calls == []
+
+
+# --- an environment that becomes healthy ---------------------------------------------------------
+
+
+def test_the_tutorial_becomes_healthy_registered_proven_and_reachable(
+    account: BivouacAccount,
+) -> None:
+    """H01, H20, H21, P01, P03, P04."""
+    answer = healthy(account, event("tutorial"))
+    assert {check["outcome"] for check in answer["checks"]} == {"OK"}
+    assert [check["name"] for check in answer["checks"]] == [
+        "tasks running",
+        "only this deployment",
+        "proxy attached",
+        "registered in Cloud Map as nginx",
+    ]
+    (target,) = answer["targets"]
+    assert (target["endpoint"], target["protocol"], target["port"]) == ("nginx", "http", 80)
+    assert target["private_address"].startswith("172.31.")
+    assert target["public_address"].startswith("203.0.113.")
+    assert answer["checks"][3]["observed"] == f"{target['private_address']}:80"
+    (edge,) = answer["edges"]
+    assert edge["state"] == "OK"
+
+
+def test_one_service_is_waited_for_without_polling(account: BivouacAccount) -> None:
+    """S20, W07: one look when the wait begins, one when everything has come, and a few notes."""
+    created(account, environment())
+    after = account.calls[account.calls.index("ecs:CreateService") :]
+    assert after.count("ecs:DescribeServices") == 2
+    assert after.count("ecs:ListTasks") == 1
+    assert after.count("ecs:DescribeTasks") == 1
+
+
+def test_a_chain_is_made_in_as_many_waits_as_it_is_long(account: BivouacAccount) -> None:
+    """Each event that completes what somebody waits for lets the next be made."""
+    machines, seconds = created(account, CHAIN)
+    assert machines.states.count("create_services") == 2
+    assert machines.states.count("services") == 3
+    assert seconds < 10
+
+
+@pytest.mark.parametrize("lag", [0.05, 0.2, 0.5, 1.0, 3.0])
+def test_reads_that_lag_behind_events_lose_nothing(account: BivouacAccount, lag: float) -> None:
+    """W01, S18: what an event told is not believed to be missing, and is not awaited again."""
+    account.plane.read_lag = lag
+    _, seconds = created(account, CHAIN)
+    assert seconds < 15 + 3 * lag
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        (lambda event: [event, event], "told twice"),
+        (lambda event: [event, event, event], "told three times"),
+    ],
+)
+def test_events_that_come_again_change_nothing(
+    account: BivouacAccount, told: Any, why: str
+) -> None:
+    """W01."""
+    began, machines = account.plane.clock.now(), Machines(account, tells=told)
+    assert machines.create(CHAIN)["status"] == "READY", why
+    assert machines.states.count("create_services") == 2
+    assert account.plane.clock.now() - began < 10
+
+
+def test_events_in_the_wrong_order_change_nothing(account: BivouacAccount) -> None:
+    """W01: an older event of a task comes after a newer one."""
+    held: list[dict[str, Any]] = []
+
+    def late(event: dict[str, Any]) -> list[dict[str, Any]]:
+        held.append(event)
+        return list(reversed(held))
+
+    began, machines = account.plane.clock.now(), Machines(account, tells=late)
+    assert machines.create(CHAIN)["status"] == "READY"
+    assert account.plane.clock.now() - began < 10
+
+
+def test_without_any_event_it_takes_longer_and_ends_the_same(account: BivouacAccount) -> None:
+    """W02: no event is the only trigger; the waiting state's time-out looks again."""
+    machines = Machines(account, tells=lambda event: [])
+    assert machines.create(CHAIN)["status"] == "READY"
+    assert machines.states.count("create_services") > 2
+
+
+def test_running_is_not_enough_where_a_health_check_is_declared(account: BivouacAccount) -> None:
+    """H20: no event tells of health, so it is looked at again and again."""
+    account.runtime.script("nginx", scripted.healthy(after=20))
+    container = {"image": "nginx", "containerPort": 80, "healthCheck": HEALTH_CHECK}
+    _, seconds = created(account, environment(web(primaryContainer=container)))
+    assert 20 <= seconds < 20 + 3 * POLL_SECONDS + SETTLED_SECONDS
+
+
+def test_one_stop_may_heal_by_itself(account: BivouacAccount) -> None:
+    """H11: two of the same kind are a failure, one is not."""
+    account.runtime.script("nginx", scripted.in_turn(scripted.exits(1, after=0.1), scripted.runs()))
+    _, seconds = created(account, environment())
+    assert seconds < 60
+
+
+def test_no_desired_task_is_nothing_to_wait_for(account: BivouacAccount) -> None:
+    assert healthy(account, environment(web(desiredCount=0)))["targets"] == []
+
+
+def test_fifty_services_are_looked_at_in_batches(account: BivouacAccount) -> None:
+    """S20: ten services and a hundred tasks a call."""
+    services = [web(serviceName=f"web-{number}") for number in range(50)]
+    machines, _ = created(account, environment(*services))
+    assert machines.states.count("create_services") == 1
+    assert account.calls.count("ecs:CreateService") == 50 + 6
+    assert account.calls.count("ecs:DescribeServices") <= 6 * 3
+    assert account.calls.count("ecs:DescribeTasks") <= 2
+
+
+def test_more_than_a_hundred_tasks_are_read(account: BivouacAccount) -> None:
+    """S20, D16."""
+    expected = account.create(environment(web(desiredCount=101)))
+    account.pass_time(SETTLED_SECONDS)
+    account.forget_calls()
+    namespace = account.namespace(account.planned(environment()))
+    progress = [entry.to_json() for entry in expected]
+    _, resumed = waited(account, namespaceArn=namespace, expected=progress)
+    assert resumed is not None
+    assert resumed["status"] == "HEALTHY"
+    assert account.calls.count("ecs:DescribeTasks") == 2
+    assert len(resumed["targets"]) == 101
+
+
+def test_every_page_is_read(account: BivouacAccount) -> None:
+    """D16, N08."""
+    with small_pages(account):
+        answer = healthy(account, environment(web(desiredCount=4)))
+    assert len(answer["targets"]) == 4
+
+
+# --- one that cannot -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("script", "category", "evidence"),
+    [
+        (scripted.pull_failed(PULL), "image pull", "not found"),
+        (scripted.exits(3, after=0.01), "container exit", "exited with code 3"),
+        (
+            scripted.exits(137, after=0.01, reason="OutOfMemoryError: Container killed"),
+            "out of memory",
+            "OutOfMemoryError",
+        ),
+    ],
+    ids=["H07 image", "H11 exit", "H10 memory"],
+)
+def test_what_cannot_heal_fails_within_seconds(
+    account: BivouacAccount, script: scripted.Script, category: str, evidence: str
+) -> None:
+    """H07, H10, H11, H24: promise 4; ECS itself would try for hours."""
+    account.runtime.script("nginx", script)
+    progress, seconds = failed(account, environment())
+    verdict = progress["verdicts"][0]
+    assert verdict["category"] == category
+    assert any(evidence in entry for entry in verdict["evidence"]), verdict
+    assert verdict["task"].startswith("arn:aws:ecs:")
+    assert verdict["next_step"]
+    assert seconds < 30
+
+
+def test_every_service_that_failed_is_told(account: BivouacAccount) -> None:
+    account.runtime.script("nginx", scripted.pull_failed(PULL))
+    progress, _ = failed(account, environment(web(), web(serviceName="shop")))
+    assert {verdict["service"] for verdict in progress["verdicts"]} <= {"web", "shop"}
+
+
+def test_a_wrong_answer_is_told_as_an_edge_that_is_not_proven(account: BivouacAccount) -> None:
+    """P01: from inside the mesh, through the alias."""
+    account.runtime.script("nginx", scripted.answers(status=500))
+    progress, _ = failed(account, environment(timeouts={"ready": "3m"}))
+    assert progress["error"] == "ConnectivityError"
+    assert "web:web" in str(progress["verdicts"][0])
+
+
+def test_out_of_time_tells_what_was_still_missing(account: BivouacAccount) -> None:
+    """W07: no wait without an end; the waiting state's time-out comes with the deadline."""
+    account.runtime.script("nginx", scripted.never_starts())
+    progress, seconds = failed(account, environment(timeouts={"ready": "5m"}))
+    verdict = progress["verdicts"][0]
+    assert verdict["category"] == "out of time"
+    assert any("web: tasks running: 0 of 1" in entry for entry in verdict["evidence"])
+    assert 300 <= seconds < 320
+
+
+def test_a_dependency_that_is_never_healthy_names_who_waits_for_it(
+    account: BivouacAccount,
+) -> None:
+    account.runtime.script("slow", scripted.never_starts())
+    slow = web(serviceName="api", primaryContainer={"image": "slow", "containerPort": 80})
+    request = environment(web(dependsOn=depends("api")), slow, timeouts={"ready": "2m"})
+    progress, _ = failed(account, request)
+    assert any("web: waits for api (HEALTHY)" in e for e in progress["verdicts"][0]["evidence"])
+
+
+def interfering(account: BivouacAccount, act: Any) -> Machines:
+    """Somebody else acts as soon as the services were made."""
+    machines = Machines(account)
+
+    def before(step: str) -> None:
+        if step == "wait_for_change" and "create_services" in machines.states:
+            act()
+            machines.before_step = lambda step: None
+
+    machines.before_step = before
+    return machines
+
+
+def test_a_service_that_somebody_deleted_fails(account: BivouacAccount) -> None:
+    client = account.client("ecs")
+    machines = interfering(
+        account,
+        lambda: client.delete_service(cluster="bivouac-demo", service="web", force=True),
+    )
+    with pytest.raises(NotReadyError) as caught:
+        machines.create(environment())
+    assert caught.value.progress["verdicts"][0]["service"] == "web"
+
+
+def test_another_deployment_than_ours_fails(account: BivouacAccount) -> None:
+    """H03: somebody else's update, or ECS's own rollback."""
+    client = account.client("ecs")
+    machines = interfering(
+        account,
+        lambda: client.update_service(
+            cluster="bivouac-demo", service="web", forceNewDeployment=True
+        ),
+    )
+    with pytest.raises(NotReadyError) as caught:
+        machines.create(environment())
+    assert "ecs-svc/" in caught.value.progress["verdicts"][0]["evidence"][0]
+
+
+# --- what is reachable ---------------------------------------------------------------------------
+
+
+def test_a_task_that_nobody_may_reach_from_outside_is_said_so(account: BivouacAccount) -> None:
+    """P04, P09."""
+    client, port = account.client("ec2"), {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
+    world = {**port, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    inside = {**port, "IpRanges": [{"CidrIp": "172.31.0.0/16"}]}
+    client.revoke_security_group_ingress(GroupId=SECURITY_GROUP_ID, IpPermissions=[world])
+    client.authorize_security_group_ingress(GroupId=SECURITY_GROUP_ID, IpPermissions=[inside])
+    (target,) = healthy(account, environment())["targets"]
+    assert target["public_address"] is None
+    assert target["not_public"] == "no security group admits 0.0.0.0/0 on 80"
+
+
+def test_a_task_without_public_address_is_said_so(account: BivouacAccount) -> None:
+    """P04."""
+    vpc = {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}}
+    (target,) = healthy(account, environment(web(networkConfiguration=vpc)))["targets"]
+    assert target["public_address"] is None
+    assert target["not_public"] == "the task has no public address"
+
+
+def test_quiet_for_long_is_looked_at_closely(account: BivouacAccount) -> None:
+    """W02: events can be lost, and counts can be wrong."""
+    expected = account.create(environment())
+    progress = {"namespaceArn": account.namespace(account.planned(environment()))}
+    progress["expected"] = [entry.to_json() for entry in expected]
+    account.runtime.script("nginx", scripted.never_starts())
+    account.forget_calls()
+    waited(account, **progress)
+    assert "ecs:ListTasks" in account.calls
+    assert QUIET_SECONDS > SETTLED_SECONDS
