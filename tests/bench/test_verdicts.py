@@ -1,0 +1,64 @@
+"""How right a verdict is, and when it was due."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench import verdicts
+from bench.verdicts import Evidence, Said, Seen, Word, judged
+
+READY_AT = 40.0
+SLACK = 2.0
+FAILURES = (Seen(10.0, "exit 1"), Seen(30.0, "exit 1"), Seen(50.0, "SERVICE_DEPLOYMENT_FAILED"))
+
+
+@pytest.mark.parametrize(
+    ("word", "at", "heals", "expected"),
+    [
+        ("HEALTHY", 40.0, True, verdicts.RIGHT),
+        ("HEALTHY", 38.0, True, verdicts.RIGHT),
+        ("HEALTHY", 37.9, True, verdicts.CONTENT_TOO_EARLY),
+        ("HEALTHY", 90.0, False, verdicts.CONTENT_WITH_A_FAILURE),
+        ("FAILED", 10.0, True, verdicts.GAVE_UP_ON_A_GOOD_ONE),
+        ("FAILED", 10.0, False, verdicts.RIGHT),
+        ("NONE", 600.0, True, verdicts.NO_VERDICT),
+        ("NONE", 600.0, False, verdicts.NO_VERDICT),
+    ],
+)
+def test_a_verdict_is_held_against_what_became_of_the_deployment(
+    word: Word, at: float, heals: bool, expected: str
+) -> None:
+    assert judged(Said(word, at), heals, READY_AT, SLACK) == expected
+
+
+def test_nothing_is_healthy_that_never_was() -> None:
+    said = Said("HEALTHY", 500.0)
+    assert judged(said, heals=True, ready_at=None, slack=SLACK) == verdicts.CONTENT_TOO_EARLY
+
+
+def test_to_say_nothing_is_late_and_not_false() -> None:
+    assert verdicts.NO_VERDICT not in verdicts.FALSE
+    assert verdicts.RIGHT not in verdicts.FALSE
+
+
+@pytest.mark.parametrize(
+    ("counted_from", "expected"),
+    [
+        ("first stop", (10.0, 10.0)),
+        ("second stop", (10.0, 30.0)),
+        ("rollback", (10.0, 50.0)),
+        ("deadline", (10.0, 240.0)),
+        ("grace", (66.0, 66.0)),
+        ("refusal", (0.0, 0.0)),
+    ],
+)
+def test_a_verdict_is_due_from_its_evidence(
+    counted_from: Evidence, expected: tuple[float, float]
+) -> None:
+    found = verdicts.evidence(counted_from, FAILURES, deadline_at=240.0, grace_ends_at=66.0)
+    assert found == expected
+
+
+def test_without_the_failure_there_is_no_evidence() -> None:
+    with pytest.raises(IndexError):
+        verdicts.evidence("second stop", FAILURES[:1], 240.0, 66.0)
