@@ -57,8 +57,8 @@ build: setup ## Build for Lambda into .aws-sam/build and check the template, wit
 deploy: build ## Deploy to AWS; asks for the parameters until samconfig.toml has them
 	$(WITH_SAM) sam deploy $(shell grep -q '^parameter_overrides' samconfig.toml || echo --guided)
 
-bench: .venv/installed .venv-sam/installed .venv-cold_start/installed ## Measure Bivouac against the AWS CLI, and the cold starts
-	.venv/bin/python -m bench
+bench: .venv/installed .venv-sam/installed .venv-cold_start/installed ## Measure verdicts, lag, cost, time and cold starts (BENCH="lag cycle": only these)
+	.venv/bin/python -m bench $(BENCH)
 
 lock: .venv/installed ## Move the locked dependencies to their newest versions
 	$(UV_LOCK) -o requirements/uv.txt requirements/uv.in

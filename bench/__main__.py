@@ -1,18 +1,58 @@
-"""Every measurement, one after the other."""
+"""Every measurement, one after the other; or those that are named: `python -m bench lag cycle`."""
 
 from __future__ import annotations
 
+import argparse
+import signal
+import subprocess
 import sys
+from types import FrameType
 
-from bench import cold_start, time_to_proven
+from bench.running import INTERRUPTED
+
+MEASUREMENTS = (
+    "false_verdicts",
+    "time_to_verdict",
+    "economy",
+    "lag",
+    "cycle",
+    "time_to_proven",
+    "cold_start",
+)
 
 
 def main() -> int:
     """Exit code 0 only if every target of every measurement is met."""
-    compared = time_to_proven.main()
-    if compared == time_to_proven.INTERRUPTED:
-        return compared
-    return max(compared, cold_start.main())
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name")
+    names = parser.parse_args().names or MEASUREMENTS
+    if unknown := set(names) - set(MEASUREMENTS):
+        parser.error(f"{', '.join(sorted(unknown))}: there are {', '.join(MEASUREMENTS)}")
+    signal.signal(signal.SIGTERM, _interrupt)
+    worst = 0
+    for name in names:
+        print(f"\n=== {name}", flush=True)
+        code = _measured(name)
+        if code == INTERRUPTED:
+            return code
+        worst = max(worst, code)
+    return worst
+
+
+def _measured(name: str) -> int:
+    """Each in a process of its own: one local cloud a process, and nothing left of the one
+    before."""
+    with subprocess.Popen([sys.executable, "-m", f"bench.{name}"]) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            return INTERRUPTED
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
