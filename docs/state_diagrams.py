@@ -24,6 +24,8 @@ _SHAPES = {
     "Fail": '(["{}"])',
 }
 _CLASSES = {"Succeed": "good", "Fail": "bad", "Wait": "wait"}
+_WAITS_FOR_TOKEN = ".waitForTaskToken"
+"""Ends the resource of a task that waits until somebody sends its token back."""
 _STYLES = """\
   classDef good fill:#d7f5dd,stroke:#2b8a3e,color:#000
   classDef bad fill:#fde2e1,stroke:#c92a2a,color:#000
@@ -32,20 +34,27 @@ FEW = 2
 """A catch of so many states is drawn from each of them; of more, once from "any failure"."""
 
 States = dict[str, Any]
+Catch = tuple[str, str, list[str], bool]
+"""Whose failure it is, where that leads, where the arrows there end, and whether it is only that
+nobody sent the token back in time."""
 
 
 def diagram(definition: dict[str, Any]) -> str:
     """A Mermaid flow chart of a state machine."""
     states = definition["States"]
     lines = ["flowchart TD", *_states(states, states, "  ")]
-    catches: dict[str, list[str]] = {}
-    for source, target in _catches(states):
-        catches.setdefault(target, []).append(source)
-    for target, sources in catches.items():
-        if len(sources) <= FEW:
-            lines += [f"  {_id(source)} -. failed .-> {_id(target)}" for source in sources]
+    failures: dict[str, list[str]] = {}
+    for source, target, entries, silent in _catches(states):
+        if silent:
+            lines += [f'  {source} -. "no answer in time" .-> {entry}' for entry in entries]
         else:
-            lines.append(f'  any_{_id(target)}[/"any failure on the way"/] -.-> {_id(target)}')
+            arrows = [f"  {source} -. failed .-> {entry}" for entry in entries]
+            failures.setdefault(target, []).extend(arrows)
+    for target, arrows in failures.items():
+        if len(arrows) <= FEW:
+            lines += arrows
+        else:
+            lines.append(f'  any_{target}[/"any failure on the way"/] -.-> {target}')
     return "\n".join([*lines, _STYLES])
 
 
@@ -64,8 +73,9 @@ def _states(states: States, outer: States, indent: str) -> Iterator[str]:
                 yield from _states(branch["States"], branch["States"], indent + "  ")
             yield f"{indent}end"
         else:
-            style = f":::{_CLASSES[kind]}" if kind in _CLASSES else ""
-            yield f"{indent}{_id(name)}{_SHAPES[kind].format(name)}{style}"
+            shown = "Wait" if _waits(state) else kind
+            style = f":::{_CLASSES[shown]}" if shown in _CLASSES else ""
+            yield f"{indent}{_id(name)}{_SHAPES[shown].format(name)}{style}"
         for choice in state.get("Choices", ()):
             for target in _first(outer, choice["Next"]):
                 yield f"{indent}{_id(name)} -- {_label(choice)} --> {target}"
@@ -100,12 +110,18 @@ def _label(choice: dict[str, Any]) -> str:
     return '"out of time"' if "TimestampGreaterThanPath" in choice else "yes"
 
 
-def _catches(states: States) -> Iterator[tuple[str, str]]:
+def _waits(state: dict[str, Any]) -> bool:
+    return str(state.get("Resource", "")).endswith(_WAITS_FOR_TOKEN)
+
+
+def _catches(states: States) -> Iterator[Catch]:
     for name, state in states.items():
         for branch in _inner(state):
             yield from _catches(branch["States"])
         for catcher in state.get("Catch", ()):
-            yield name, catcher["Next"]
+            silent = _waits(state) and catcher["ErrorEquals"] == ["States.Timeout"]
+            target = catcher["Next"]
+            yield _id(name), _id(target), _first(states, target), silent
 
 
 def _id(name: str) -> str:
