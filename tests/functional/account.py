@@ -253,9 +253,10 @@ class BivouacAccount:
         self.pass_time(SETTLED_SECONDS)
 
     def definitions(self, blueprint: Blueprint, generation: int = 1) -> dict[str, str]:
-        """By family; the record is written where there is none."""
+        """By family; the record is written where it says something else."""
         record = self.records.find(blueprint.environment)
-        if record is None or record.generation != generation:
+        wanted = (generation, json.dumps(blueprint.to_json()))
+        if record is None or (record.generation, record.blueprint) != wanted:
             self.holds(blueprint, generation)
         answer = register_task_definitions(
             blueprint.environment, generation, self.records, self.client("ecs_sent_once")
@@ -333,7 +334,8 @@ def small_pages(account: BivouacAccount) -> Iterator[None]:
             if _LISTS.match(model.name) and name in model.input_shape.members:
                 params[name] = 1
 
-    listing = [account.client(name) for name in ("ecs", "servicediscovery", "logs")]
+    names = ("ecs", "ecs_sent_once", "servicediscovery", "logs")
+    listing = [account.client(name) for name in names]
     for client in listing:
         client.meta.events.register("before-parameter-build", cut)
     try:

@@ -1,0 +1,390 @@
+"""Create services: what can be done now is done once, and what that waits for is said."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+import pytest
+from create_services import (
+    LONGEST_PATIENCE_SECONDS,
+    SHORTEST_PATIENCE_SECONDS,
+    ServiceConvergence,
+    patience_seconds,
+)
+
+from bivouac import errors, lease
+from bivouac.aws import ecs
+from bivouac.blueprint import from_ecs_tags
+from bivouac.checks import Expected
+from tests.faults.injection import Fault, Injection, at, injected
+from tests.functional.account import HISTORY_SECONDS, SETTLED_SECONDS, BivouacAccount, small_pages
+from tests.functional.machines import FunctionKilledError, Machines
+from tests.requests import connection, depends, environment, web
+from tests.unit.planned import full
+
+CHAIN = environment(web(dependsOn=depends("api")), web(serviceName="api"))
+PORT = "taskDefinition.containerDefinitions.0.portMappings.0"
+PROOF = "bivouac-proof-1-1"
+
+
+def described(account: BivouacAccount, *names: str) -> dict[str, dict[str, Any]]:
+    client = account.client("ecs")
+    return ecs.describe_services(
+        client, "bivouac-demo", names or ecs.list_services(client, "bivouac-demo")
+    )
+
+
+def converged(
+    convergence: ServiceConvergence,
+    before: list[dict[str, str]] | None = None,
+    *healthy: str,
+) -> dict[str, Any]:
+    expected = {entry["serviceName"]: Expected.from_json(entry) for entry in before or []}
+    return convergence.converge(expected, frozenset(healthy), [])
+
+
+def names(answer: dict[str, Any], part: str = "expected") -> list[str]:
+    return [entry["serviceName"] for entry in answer[part]]
+
+
+def again(account: BivouacAccount, request: dict[str, Any], name: str = "second") -> Machines:
+    """Another whole create, once the environment is there; its calls alone are noted."""
+    account.pass_time(HISTORY_SECONDS)
+    account.events.clear()
+    account.forget_calls()
+    machines = Machines(account)
+    machines.create(request, name)
+    return machines
+
+
+def ready(account: BivouacAccount, request: dict[str, Any]) -> None:
+    Machines(account).create(request)
+
+
+# --- what is made --------------------------------------------------------------------------------
+
+
+def test_the_deployment_to_wait_for_is_named(account: BivouacAccount) -> None:
+    """H01, S19, T09: ours, not whichever is there later, with the revision that was registered."""
+    answer = converged(account.convergence(account.planned(environment())))
+    assert names(answer) == ["web", PROOF]
+    service = described(account)["web"]
+    assert answer["expected"][0]["deploymentId"] == service["deployments"][0]["id"]
+    assert answer["expected"][0]["taskDefinitionArn"] == service["taskDefinition"]
+    assert (answer["blocked"], answer["going"]) == ([], [])
+    tags = from_ecs_tags(service["tags"])
+    assert (tags["bivouac:stack"], tags["bivouac:environment"]) == ("bivouac", "demo")
+
+
+def test_a_new_cluster_is_asked_once_what_it_holds(account: BivouacAccount) -> None:
+    """Nothing is described that cannot be there."""
+    convergence = account.convergence(account.planned(environment(web(), web(serviceName="api"))))
+    account.forget_calls()
+    converged(convergence)
+    assert account.calls == ["ecs:ListServices", *["ecs:CreateService"] * 3]
+
+
+def test_what_waits_for_health_is_said_and_made_once_it_is_there(account: BivouacAccount) -> None:
+    convergence = account.convergence(account.planned(CHAIN))
+    first = converged(convergence)
+    assert names(first) == ["api"]
+    assert {entry["serviceName"]: entry["needs"] for entry in first["blocked"]}["web"] == [
+        {"serviceName": "api", "condition": "HEALTHY"}
+    ]
+    account.forget_calls()
+    still = converged(convergence, first["expected"])
+    assert (names(still), account.mutating_calls) == (["api"], [])
+    second = converged(convergence, first["expected"], "api")
+    assert sorted(names(second)) == ["api", PROOF, "web"]
+    assert second["blocked"] == []
+
+
+def test_a_circle_of_calls_is_made_in_one_go(account: BivouacAccount) -> None:
+    """P08: whoever was made first is deployed once more, so that its tasks see the other."""
+    request = environment(
+        web(), web(serviceName="api"), connect=[connection("web", "api"), connection("api", "web")]
+    )
+    convergence = account.convergence(account.planned(request))
+    account.forget_calls()
+    with slow_calls(account):
+        answer = converged(convergence)
+    assert account.calls.count("ecs:CreateService") == 3
+    assert account.calls.count("ecs:UpdateService") == 1
+    primary = {n: s["deployments"][0]["id"] for n, s in described(account).items()}
+    assert {e["serviceName"]: e["deploymentId"] for e in answer["expected"]} == primary
+    account.forget_calls()
+    converged(convergence, answer["expected"])
+    assert account.mutating_calls == []
+
+
+def slow_calls(account: BivouacAccount) -> Any:
+    """Each call takes a second, as the moments of creation have to differ."""
+    act = ServiceConvergence._act
+
+    def slowly(self: ServiceConvergence, action: Any) -> Any:
+        account.pass_time(1)
+        return act(self, action)
+
+    return mock.patch.object(ServiceConvergence, "_act", slowly)
+
+
+# --- what is so already --------------------------------------------------------------------------
+
+
+def test_an_unchanged_request_changes_nothing_of_the_environment(account: BivouacAccount) -> None:
+    """S01: not even a proof client is made, because what was proven stays proven."""
+    request = environment(web(), web(serviceName="api"), connect=[connection("web", "api")])
+    ready(account, request)
+    machines = again(account, request)
+    assert account.changes == []
+    assert machines.states.count("create_services") <= 1
+
+
+def test_repeating_the_step_changes_nothing(account: BivouacAccount) -> None:
+    """S01."""
+    convergence = account.convergence(account.planned(environment()))
+    first = converged(convergence)
+    account.forget_calls()
+    assert converged(convergence) == first
+    assert account.mutating_calls == []
+
+
+@pytest.mark.parametrize("number", range(1, 5))
+def test_killed_after_any_of_its_calls_it_goes_on_where_it_was(
+    account: BivouacAccount, number: int
+) -> None:
+    """S21, S01: nothing twice."""
+    request = environment(web(), web(serviceName="api"))
+    convergence = account.convergence(account.planned(request))
+    account.forget_calls()
+    with (
+        injected(Injection(account, Fault.KILLED, at(number))),
+        pytest.raises(FunctionKilledError),
+    ):
+        converged(convergence)
+    assert sorted(names(converged(convergence))) == ["api", PROOF, "web"]
+    assert sorted(described(account)) == ["api", PROOF, "web"]
+    assert all(len(service["deployments"]) == 1 for service in described(account).values())
+
+
+# --- what the request changed --------------------------------------------------------------------
+
+
+def test_a_changed_service_is_updated_once_and_proven_again(account: BivouacAccount) -> None:
+    """S01, S19, H01."""
+    ready(account, environment(web(), web(serviceName="shop")))
+    again(account, environment(web(), web(serviceName="shop", desiredCount=2)))
+    updates = [call for call in account.mutating_calls if "Update" in call and "ecs" in call]
+    assert updates == ["ecs:UpdateService"]
+    assert described(account)["shop"]["desiredCount"] == 2
+    account.forget_calls()
+    again(account, environment(web(), web(serviceName="shop", desiredCount=2)), "third")
+    assert account.changes == []
+
+
+def test_a_service_is_added_beside_the_others(account: BivouacAccount) -> None:
+    ready(account, environment(web()))
+    began = described(account)["web"]["deployments"][0]["id"]
+    again(account, environment(web(), web(serviceName="shop")))
+    assert set(described(account)) >= {"shop", "web"}
+    assert described(account)["web"]["deployments"][0]["id"] == began
+    assert "ecs:UpdateService" not in account.calls
+
+
+def test_a_service_that_is_no_longer_named_is_deleted_and_waited_for(
+    account: BivouacAccount,
+) -> None:
+    """D01, S02."""
+    ready(account, environment(web(), web(serviceName="shop")))
+    again(account, environment(web()))
+    assert account.calls.count("ecs:DeleteService") >= 1
+    assert "shop" not in ecs.list_services(account.client("ecs"), "bivouac-demo")
+    assert described(account, "shop")["shop"]["status"] == "INACTIVE"
+
+
+def test_a_port_of_another_protocol_means_a_new_service(account: BivouacAccount) -> None:
+    """T14, S02: deleted, gone, and made again under the same name."""
+    ready(account, environment(full()))
+    name = full()["serviceName"]
+    before = described(account)[name]["createdAt"]
+    again(account, environment(full(**{f"{PORT}.appProtocol": "grpc"})))
+    assert described(account)[name]["createdAt"] > before
+    assert "ecs:UpdateService" not in account.calls
+    assert account.calls.count("ecs:DeleteService") == 2
+
+
+def test_a_discovery_name_passes_to_another_service(account: BivouacAccount) -> None:
+    """S02, N11: once its holder is gone."""
+    ready(account, environment(full(serviceName="old")))
+    machines = again(account, environment(full(serviceName="new")))
+    assert machines.states.count("create_services") == 2
+    assert ecs.list_services(account.client("ecs"), "bivouac-demo").count("new") == 1
+
+
+def test_a_server_that_is_made_anew_lets_its_clients_be_deployed_again(
+    account: BivouacAccount,
+) -> None:
+    """P08, T14."""
+
+    def request(protocol: str) -> dict[str, Any]:
+        to = {"service": "api", "portName": "nginx"}
+        server = full(**{"serviceName": "api", f"{PORT}.appProtocol": protocol})
+        return environment(web(), server, connect=[{"from": "web", "to": to}])
+
+    ready(account, request("http"))
+    again(account, request("grpc"))
+    services = described(account)
+    assert (
+        services["web"]["deployments"][0]["createdAt"]
+        >= services["api"]["deployments"][0]["createdAt"]
+    )
+
+
+def test_what_another_create_left_half_made_is_finished(account: BivouacAccount) -> None:
+    """W17: a client token of another generation makes nothing twice."""
+    account.create(environment(web()))
+    machines = Machines(account)
+    machines.create(environment(web(), web(serviceName="shop")), "second")
+    listed = ecs.list_services(account.client("ecs"), "bivouac-demo")
+    assert {name for name in listed if "proof" not in name} == {"shop", "web"}
+    assert "bivouac-proof-1-1" not in listed
+
+
+# --- what AWS refuses ----------------------------------------------------------------------------
+
+
+def test_a_service_that_is_not_ours_is_refused_and_left(account: BivouacAccount) -> None:
+    """D18, S01."""
+    account.healthy(environment())
+    arn = described(account)["web"]["serviceArn"]
+    account.client("ecs").untag_resource(resourceArn=arn, tagKeys=["bivouac:stack"])
+    convergence = account.convergence(account.planned(environment(web(desiredCount=2))))
+    account.forget_calls()
+    with pytest.raises(errors.ForeignResourceError, match="the service web exists"):
+        converged(convergence)
+    assert account.mutating_calls == []
+
+
+def test_strangers_in_our_cluster_stay(account: BivouacAccount) -> None:
+    """D18."""
+    account.healthy(environment())
+    account.client("ecs").create_service(
+        cluster="bivouac-demo",
+        serviceName="theirs",
+        taskDefinition="bivouac-demo--web",
+        desiredCount=0,
+        launchType="FARGATE",
+        networkConfiguration=described(account)["web"]["networkConfiguration"],
+    )
+    converged(account.convergence(account.planned(environment())))
+    assert described(account)["theirs"]["status"] == "ACTIVE"
+
+
+def test_a_cluster_that_is_not_visible_yet_is_tried_again(account: BivouacAccount) -> None:
+    """C08."""
+    account.holds(account.planned(environment()))
+    convergence = account.convergence(account.planned(environment()))
+    refused = _refusing("ClusterNotFoundException")
+    with refused, pytest.raises(errors.NotYetConsistentError, match="ClusterNotFoundException"):
+        converged(convergence)
+    assert names(converged(convergence)) == ["web", PROOF]
+
+
+def _refusing(code: str, message: str = "no") -> Any:
+    """CreateService answers with this error."""
+
+    def refuse(self: ServiceConvergence, *_: Any) -> Any:
+        from botocore.exceptions import ClientError
+
+        raise ClientError({"Error": {"Code": code, "Message": message}}, "CreateService")
+
+    return mock.patch.object(ServiceConvergence, "_create", refuse)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "error"),
+    [
+        ("ThrottlingException", "Rate exceeded", errors.ThrottledError),
+        ("ServerException", "internal", errors.UnavailableError),
+        ("AccessDeniedException", "not authorized", errors.AccessDeniedError),
+        ("NamespaceNotFoundException", "x", errors.NotYetConsistentError),
+        (
+            "InvalidParameterException",
+            "Unable to Start a service that is still Draining.",
+            errors.ServiceDrainingError,
+        ),
+        (
+            "InvalidParameterException",
+            "Creation of service was not idempotent.",
+            errors.NotYetConsistentError,
+        ),
+        ("InvalidParameterException", "Subnet subnet-1 not found", errors.RefusedByAwsError),
+        ("UnsupportedFeatureException", "x", errors.RefusedByAwsError),
+    ],
+)
+def test_each_refusal_of_ecs_names_the_service_and_what_it_means(
+    account: BivouacAccount, code: str, message: str, error: type[Exception]
+) -> None:
+    """S01, S02, S03, S20, S22, C08."""
+    convergence = account.convergence(account.planned(environment()))
+    with _refusing(code, message), pytest.raises(error, match=f"service web: .*{message}"):
+        converged(convergence)
+
+
+def test_one_that_still_drains_is_waited_for(account: BivouacAccount) -> None:
+    """S02: ListServices hides it, DescribeServices shows it."""
+    convergence = account.convergence(account.planned(environment(web(), web(serviceName="shop"))))
+    converged(convergence)
+    account.pass_time(SETTLED_SECONDS)
+    account.client("ecs").delete_service(cluster="bivouac-demo", service="web", force=True)
+    answer = converged(convergence)
+    assert answer["going"] == ["web"]
+    assert {"serviceName": "web", "condition": "GONE"} in answer["blocked"][0]["needs"]
+    account.pass_time(SETTLED_SECONDS)
+    assert names(converged(convergence))[0] == "web"
+
+
+def test_every_page_of_services_is_read(account: BivouacAccount) -> None:
+    """D16: what is listed last is no longer named, too."""
+    account.healthy(environment(*(web(serviceName=f"web-{number}") for number in range(5))))
+    convergence = account.convergence(account.planned(environment(web())))
+    with small_pages(account):
+        answer = converged(convergence)
+    assert len(answer["going"]) == 5
+
+
+# --- as a function -------------------------------------------------------------------------------
+
+
+def test_without_a_namespace_it_only_says_how_long_to_wait(account: BivouacAccount) -> None:
+    """The foundation's wait timed out: there is nothing to converge yet."""
+    account.holds(account.planned(environment()))
+    account.forget_calls()
+    deadline = lease.timestamp(account.now())
+    progress = {"namespaceArn": None, "expected": [], "healthy": [], "patienceSeconds": 900}
+    given = {"environment": "demo", "generation": 1, "deadline": deadline}
+    answer = account.invoke(
+        "create_services", {**given, "taskDefinitions": {}, "progress": progress}
+    )
+    assert answer == {**progress, "patienceSeconds": SHORTEST_PATIENCE_SECONDS}
+    assert account.changes == []
+
+
+def test_a_superseded_create_makes_nothing(account: BivouacAccount) -> None:
+    """W17."""
+    account.holds(account.planned(environment()), generation=2)
+    account.forget_calls()
+    event = {"environment": "demo", "generation": 1, "deadline": "2100-01-01T00:00:00Z"}
+    with pytest.raises(errors.SupersededError):
+        account.invoke("create_services", {**event, "taskDefinitions": {}, "progress": {}})
+    assert account.changes == []
+
+
+def test_the_patience_ends_with_the_deadline(account: BivouacAccount) -> None:
+    """W02, W07: never too short to look, never longer than what lost events may cost."""
+    now = account.now()
+    assert patience_seconds(lease.moment("2100-01-01T00:00:00Z"), now) == LONGEST_PATIENCE_SECONDS
+    assert patience_seconds(now, now) == SHORTEST_PATIENCE_SECONDS
+    assert patience_seconds(now + timedelta(seconds=99.5), now) == 100

@@ -1,0 +1,298 @@
+"""Resume execution: an event is noted, and looked at only where it can bring an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from bivouac import lease
+from bivouac.aws.waits import LATE_SECONDS
+from bivouac.aws.watching import LONGEST_WATCH, send, watch
+from bivouac.waiting import Awaited, Look, Purpose, Signal, Stage, Wait
+from localcloud.account import ACCOUNT_ID, REGION
+from tests.functional.account import SETTLED_SECONDS, WAITS_TABLE, BivouacAccount
+from tests.requests import environment
+
+ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}"
+GOAL = (frozenset({"web"}),)
+ANSWER = {"status": "HEALTHY"}
+Looks = Callable[[Wait], Look]
+
+
+def told(task: str = "t1", version: int = 1, status: str = "RUNNING", **more: Any) -> Any:
+    """ECS's event of a task of the service web."""
+    detail = {
+        "clusterArn": f"{ARN}:cluster/bivouac-demo",
+        "taskArn": f"{ARN}:task/bivouac-demo/{task}",
+        "group": "service:web",
+        "lastStatus": status,
+        "desiredStatus": "RUNNING" if status == "RUNNING" else "STOPPED",
+        "containers": [],
+        "version": version,
+        **more,
+    }
+    return {"detail-type": "ECS Task State Change", "resources": [], "detail": detail}
+
+
+def running(task: str = "t1", version: int = 1) -> Signal:
+    return Signal("bivouac-demo", False, "web", task, Stage.RUNNING, version)
+
+
+def begun(account: BivouacAccount) -> Wait:
+    account.holds(account.planned(environment()))
+    wait = Wait("demo", 1, account.token(), Purpose.SERVICES, {})
+    account.waits.begin(wait, account.now())
+    return wait
+
+
+def looking(account: BivouacAccount, wait: Wait, *looks: Look | Callable[[], Look]) -> str:
+    """Watch with these looks, one after the other; each may do something first."""
+    left = list(looks)
+
+    def look(_: Wait) -> Look:
+        following = left.pop(0)
+        return following() if callable(following) else following
+
+    became = watch(wait, look, account.waits, account.client("stepfunctions"))
+    assert not left, f"{len(left)} looks too few"
+    return became
+
+
+def resumed(account: BivouacAccount, event: Any, *looks: Look) -> str:
+    """What the function makes of an event; it looks exactly as often as there are looks."""
+    left = list(looks)
+    looking_for = mock.Mock(return_value=lambda _: left.pop(0))
+    with mock.patch("bivouac.looks.looking_for", looking_for):
+        status: str = account.invoke("resume_execution", event)["status"]
+    assert not left, f"{len(left)} looks too few"
+    return status
+
+
+def waits_for(count: int, known: frozenset[str] = frozenset()) -> Look:
+    return Look(awaited=Awaited({"web": count}, GOAL, known))
+
+
+# --- the token and the first look ----------------------------------------------------------------
+
+
+def test_an_event_before_the_token_is_kept_finds_nobody_and_the_look_sees_it(
+    account: BivouacAccount,
+) -> None:
+    """W02: that is why it is looked once the token is kept."""
+    account.holds(account.planned(environment()))
+    assert resumed(account, told()) == "NOBODY_WAITS"
+    wait = begun(account)
+    assert looking(account, wait, Look(answer=ANSWER)) == "ANSWERED"
+    assert account.tokens[wait.token] == ANSWER
+
+
+def test_an_event_between_token_and_look_is_worth_a_look(account: BivouacAccount) -> None:
+    """Nothing is known yet of what is awaited, so both look; the second answer is dropped."""
+    wait = begun(account)
+    assert resumed(account, told(), Look(answer=ANSWER)) == "ANSWERED"
+    assert looking(account, wait, Look(answer=ANSWER)) == "TOO_LATE"
+
+
+def test_an_event_during_the_look_lets_it_look_again(account: BivouacAccount) -> None:
+    """The look may have read before the task ran; who noted the event saw nothing to look for."""
+    wait = begun(account)
+
+    def meanwhile() -> Look:
+        account.waits.note("demo", running())
+        return waits_for(1)
+
+    assert looking(account, wait, meanwhile, Look(answer=ANSWER)) == "ANSWERED"
+
+
+def test_an_event_after_the_look_completes_what_it_awaits(account: BivouacAccount) -> None:
+    wait = begun(account)
+    assert looking(account, wait, waits_for(2)) == "WAITS"
+    assert resumed(account, told("t1")) == "NOTED"
+    assert resumed(account, told("t2"), Look(answer=ANSWER)) == "ANSWERED"
+    assert account.tokens[wait.token] == ANSWER
+    assert resumed(account, told("t3")) == "NOBODY_WAITS"
+
+
+def test_a_task_that_was_counted_is_not_counted_twice(account: BivouacAccount) -> None:
+    """W01: its event came during the look, and comes again."""
+    wait = begun(account)
+    account.waits.note("demo", running())
+    assert looking(account, wait, waits_for(1), waits_for(1, frozenset({"t1"}))) == "WAITS"
+    assert resumed(account, told("t1")) == "NOTED"
+    assert resumed(account, told("t2"), waits_for(1)) == "WAITS"
+
+
+def test_an_older_event_of_a_task_is_dropped(account: BivouacAccount) -> None:
+    """W01: detail.version orders them."""
+    looking(account, begun(account), waits_for(2))
+    assert resumed(account, told(version=5)) == "NOTED"
+    stopped = told(version=4, status="STOPPED", stoppedReason="Scaling activity initiated by x")
+    assert resumed(account, stopped) == "NOBODY_WAITS"
+    wait = account.waits.note("demo", running(version=5))
+    assert wait is not None
+    assert wait.sightings["t1"].stage is Stage.RUNNING
+
+
+def test_what_failed_is_looked_at_whatever_is_awaited(account: BivouacAccount) -> None:
+    """H11, H24."""
+    looking(account, begun(account), waits_for(3))
+    ended = told(status="STOPPED", stoppedReason="Essential container in task exited")
+    assert resumed(account, ended, Look(answer={"status": "FAILED"})) == "ANSWERED"
+
+
+def test_a_failed_deployment_is_looked_at(account: BivouacAccount) -> None:
+    """H02."""
+    looking(account, begun(account), waits_for(3))
+    event = {
+        "detail-type": "ECS Deployment State Change",
+        "resources": [f"{ARN}:service/bivouac-demo/web"],
+        "detail": {"eventName": "SERVICE_DEPLOYMENT_FAILED"},
+    }
+    assert resumed(account, event, waits_for(3)) == "WAITS"
+
+
+# --- whoever looks again and again ---------------------------------------------------------------
+
+
+def polls(seconds: float = 2.0) -> Look:
+    return Look(again_after=seconds, awaited=Awaited({}, GOAL))
+
+
+def test_what_no_event_tells_is_looked_at_until_it_is_there(account: BivouacAccount) -> None:
+    wait, began = begun(account), account.plane.clock.now()
+    assert looking(account, wait, polls(), polls(), Look(answer=ANSWER)) == "ANSWERED"
+    assert account.plane.clock.now() - began == pytest.approx(4)
+
+
+def test_of_two_who_would_poll_only_one_goes_on(account: BivouacAccount) -> None:
+    """The first one's next look comes first; the second leaves it to him."""
+    wait = begun(account)
+    second: list[str] = []
+
+    def meanwhile() -> None:
+        account.while_asleep = lambda: None
+        second.append(resumed(account, told(), polls()))
+
+    account.while_asleep = meanwhile
+    assert looking(account, wait, polls(), Look(answer=ANSWER)) == "ANSWERED"
+    assert second == ["WAITS"]
+
+
+def test_one_who_would_look_sooner_takes_over(account: BivouacAccount) -> None:
+    wait = begun(account)
+    second: list[str] = []
+
+    def meanwhile() -> None:
+        account.while_asleep = lambda: None
+        second.append(resumed(account, told(), polls(0.5), Look(answer=ANSWER)))
+
+    account.while_asleep = meanwhile
+    assert looking(account, wait, polls(10), polls(2)) == "OVER"
+    assert second == ["ANSWERED"]
+
+
+def test_one_who_died_is_replaced_by_the_next_event(account: BivouacAccount) -> None:
+    """Lambda ended his process; his next look never comes."""
+    wait = begun(account)
+    dies = mock.patch("bivouac.aws.watching.time.sleep", side_effect=RuntimeError("killed"))
+    with dies, pytest.raises(RuntimeError):
+        looking(account, wait, Look(again_after=2, awaited=Awaited({"web": 3}, GOAL)))
+    assert resumed(account, told()) == "NOTED"
+    account.pass_time(2 + LATE_SECONDS + 0.1)
+    assert resumed(account, told(), polls(), Look(answer=ANSWER)) == "ANSWERED"
+
+
+def test_one_who_has_nothing_to_poll_any_more_is_not_missed(account: BivouacAccount) -> None:
+    wait = begun(account)
+    assert looking(account, wait, polls(), waits_for(2)) == "WAITS"
+    account.pass_time(LATE_SECONDS + 10)
+    assert resumed(account, told()) == "NOTED"
+
+
+def test_the_same_event_again_is_looked_at_where_the_first_look_died(
+    account: BivouacAccount,
+) -> None:
+    """W01: Lambda calls it once more; the event was noted, and not looked at."""
+    looking(account, begun(account), waits_for(1))
+    died = mock.patch("bivouac.looks.looking_for", side_effect=RuntimeError("killed"))
+    with died, pytest.raises(RuntimeError):
+        account.invoke("resume_execution", told())
+    assert resumed(account, told(), Look(answer=ANSWER)) == "ANSWERED"
+
+
+def test_nobody_watches_longer_than_his_function_may_run(account: BivouacAccount) -> None:
+    """W07: the waiting state's time-out takes over from there."""
+    began, wait = account.plane.clock.now(), begun(account)
+    became = watch(wait, lambda _: polls(60), account.waits, account.client("stepfunctions"))
+    assert became == "WATCHED_LONG_ENOUGH"
+    assert account.plane.clock.now() - began <= LONGEST_WATCH.total_seconds()
+
+
+# --- when it is over -----------------------------------------------------------------------------
+
+
+def test_a_wait_that_another_has_replaced_is_left(account: BivouacAccount) -> None:
+    """W17: the newest token counts; the older one's look changes nothing of it."""
+    older = begun(account)
+    newer = begun(account)
+    assert looking(account, older, polls()) == "OVER"
+    assert looking(account, newer, Look(answer=ANSWER)) == "ANSWERED"
+    assert account.tokens[older.token] is None
+
+
+def test_an_old_answer_does_not_end_a_new_wait(account: BivouacAccount) -> None:
+    older = begun(account)
+    newer = begun(account)
+    looking(account, older, Look(answer=ANSWER))
+    assert resumed(account, told(), Look(answer=ANSWER)) == "ANSWERED"
+    assert account.tokens[newer.token] == ANSWER
+
+
+def test_a_generation_that_is_over_is_forgotten(account: BivouacAccount) -> None:
+    """W17: a deletion took the environment while a create waited."""
+    begun(account)
+    account.holds(account.planned(environment()), generation=2)
+    assert resumed(account, told()) == "OVER"
+    assert account.client("dynamodb").scan(TableName=WAITS_TABLE)["Items"] == []
+
+
+@pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
+def test_a_token_that_nobody_waits_with_any_more_is_dropped(
+    account: BivouacAccount, code: str
+) -> None:
+    """The execution was stopped, or its waiting state timed out."""
+    wait, client = begun(account), account.client("stepfunctions")
+    refused = client.exceptions.from_code(code)({"Error": {"Code": code}}, "SendTaskSuccess")
+    with mock.patch.object(client, "send_task_success", side_effect=refused):
+        assert send(wait, ANSWER, client) is False
+
+
+def test_what_a_kept_wait_needs_to_be_looked_at_is_kept(account: BivouacAccount) -> None:
+    account.holds(account.planned(environment()))
+    context = {"closedAt": lease.timestamp(account.now()), "names": ["web"]}
+    wait = Wait("demo", 3, account.token(), Purpose.SERVICES_GONE, context)
+    account.waits.begin(wait, account.now())
+    kept = account.waits.note("demo", Signal("bivouac-demo", urgent=True, service="web"))
+    assert kept == wait
+
+
+def test_a_cluster_that_is_not_ours_is_an_error(account: BivouacAccount) -> None:
+    """The rules let only our prefix through."""
+    event = told(clusterArn=f"{ARN}:cluster/theirs")
+    with pytest.raises(ValueError, match="'theirs' is not of the stack"):
+        account.invoke("resume_execution", event)
+
+
+def test_every_event_of_a_real_environment_is_understood(account: BivouacAccount) -> None:
+    """As the rules of the template let them through."""
+    account.create(environment())
+    account.pass_time(SETTLED_SECONDS)
+    client = account.client("ecs")
+    client.delete_service(cluster="bivouac-demo", service="web", force=True)
+    account.pass_time(SETTLED_SECONDS)
+    events = list(account.events)
+    assert {event["detail"]["lastStatus"] for event in events} >= {"RUNNING", "STOPPED"}
+    assert {resumed(account, event) for event in events} == {"NOBODY_WAITS"}
