@@ -43,10 +43,8 @@ def check_request(
     blueprint = checked.blueprint
     namespaces = cloudmap.list_namespaces(cloud_map)
     preflight.refuse_foreign(blueprint, namespaces, ecs_client, cloud_map)
-    problems = [
-        *preflight.network_problems(blueprint, ec2_client),
-        *preflight.quota_problems(blueprint, namespaces, settings.namespace_quota),
-    ]
+    problems, blueprint = preflight.look_at_network(blueprint, ec2_client)
+    problems += preflight.quota_problems(blueprint, namespaces, settings.namespace_quota)
     if problems:
         raise InvalidRequestError(problems)
     return {

@@ -13,6 +13,7 @@ from bivouac.aws import clients, ecs
 from bivouac.aws.faults import translated
 from bivouac.aws.holding import held
 from bivouac.blueprint import Blueprint, create_cluster_arguments, from_ecs_tags
+from bivouac.creating import created
 from bivouac.errors import ClusterFailedError
 from bivouac.observability import Event, step
 from bivouac.ownership import require_owned
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
 
 
-def create_cluster(blueprint: Blueprint, client: ECSClient) -> Event:
-    """`status` READY or IN_PROGRESS; whoever waits for it looks until it is ACTIVE (C02)."""
+def create_cluster(blueprint: Blueprint, client: ECSClient, look: bool = True) -> Event:
+    """`status` READY or IN_PROGRESS; whoever waits for it looks until it is ACTIVE (C02).
+
+    Without a `look` it is taken not to be there. CreateCluster answers with one that is (C13)."""
     arguments = create_cluster_arguments(blueprint)
     name = arguments["clusterName"]
-    cluster = ecs.describe_cluster(client, name)
+    cluster = ecs.describe_cluster(client, name) if look else None
     if cluster is None:
         with translated(f"cluster {name}"):
             cluster = dict(client.create_cluster(**arguments)["cluster"])
@@ -56,4 +59,7 @@ def _answer(cluster: dict[str, Any]) -> Event:
 
 @step
 def handler(event: Event) -> Event:
-    return create_cluster(held(event), clients.ecs())
+    blueprint = held(event)
+    return created(
+        lambda look: create_cluster(blueprint, clients.ecs(), look), fresh=event["fresh"]
+    )

@@ -13,6 +13,7 @@ from bivouac.aws import clients, loggroups
 from bivouac.aws.faults import translated
 from bivouac.aws.holding import held
 from bivouac.blueprint import Blueprint
+from bivouac.creating import created
 from bivouac.errors import NotYetConsistentError
 from bivouac.observability import Event, step
 from bivouac.ownership import require_owned
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 
 
 def create_log_groups(
-    blueprint: Blueprint, retention_days: int, client: CloudWatchLogsClient
+    blueprint: Blueprint, retention_days: int, client: CloudWatchLogsClient, look: bool = True
 ) -> Event:
-    """The groups that were created now.
+    """The groups that were created now. Without a `look` nothing is taken to be there.
 
     Retention is set again on groups that were made by a step which then died."""
     prefix = naming.log_group_prefix(blueprint.stack, blueprint.environment)
-    existing = loggroups.find(client, prefix)
-    created = []
+    existing = loggroups.find(client, prefix) if look else {}
+    made = []
     for name in blueprint.log_groups:
         if group := existing.get(name):
             tags = loggroups.tags_of(client, group.arn)
@@ -37,10 +38,10 @@ def create_log_groups(
         with translated(f"log group {name}"):
             if group is None:
                 _create(blueprint, name, client)
-                created.append(name)
+                made.append(name)
             if group is None or group.retention_days != retention_days:
                 client.put_retention_policy(logGroupName=name, retentionInDays=retention_days)
-    return {"created": created}
+    return {"created": made}
 
 
 def _create(blueprint: Blueprint, name: str, client: CloudWatchLogsClient) -> None:
@@ -55,5 +56,8 @@ def _create(blueprint: Blueprint, name: str, client: CloudWatchLogsClient) -> No
 
 @step
 def handler(event: Event) -> Event:
-    blueprint = held(event)
-    return create_log_groups(blueprint, int(os.environ["LOG_RETENTION_DAYS"]), clients.logs())
+    blueprint, days = held(event), int(os.environ["LOG_RETENTION_DAYS"])
+    return created(
+        lambda look: create_log_groups(blueprint, days, clients.logs(), look),
+        fresh=event["fresh"],
+    )

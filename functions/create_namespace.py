@@ -13,6 +13,7 @@ from bivouac.aws import clients, cloudmap
 from bivouac.aws.faults import duplicate_operation, translated
 from bivouac.aws.holding import held
 from bivouac.blueprint import Blueprint, cloud_map_tags
+from bivouac.creating import created
 from bivouac.errors import NotYetConsistentError
 from bivouac.observability import Event, step
 from bivouac.ownership import require_owned
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 
 
 def create_namespace(
-    blueprint: Blueprint, generation: int, client: ServiceDiscoveryClient
+    blueprint: Blueprint, generation: int, client: ServiceDiscoveryClient, look: bool = True
 ) -> Event:
-    """`arn` of the namespace where it is there, else the `operationId` that makes it."""
-    found = cloudmap.find_namespace(client, blueprint.namespace)
+    """`arn` of the namespace where it is there, else the `operationId` that makes it.
+
+    Without a `look` it is taken not to be there."""
+    found = cloudmap.find_namespace(client, blueprint.namespace) if look else None
     if found:
         require_owned(
             f"the namespace {found.name} ({found.id})",
@@ -55,4 +58,10 @@ def create_namespace(
 
 @step
 def handler(event: Event) -> Event:
-    return create_namespace(held(event), event["generation"], clients.servicediscovery())
+    blueprint = held(event)
+    return created(
+        lambda look: create_namespace(
+            blueprint, event["generation"], clients.servicediscovery(), look
+        ),
+        fresh=event["fresh"],
+    )

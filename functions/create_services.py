@@ -36,6 +36,7 @@ from bivouac.convergence import (
     differs,
     wanted_services,
 )
+from bivouac.creating import created
 from bivouac.errors import NotYetConsistentError
 from bivouac.mesh import EdgeProof, ProofClient
 from bivouac.observability import Event, logger, step
@@ -77,10 +78,16 @@ class ServiceConvergence:
         self._wanted = wanted_services(blueprint, services, namespace_arn, task_definitions)
 
     def converge(
-        self, before: Mapping[str, Expected], healthy: frozenset[str], proofs: list[EdgeProof]
+        self,
+        before: Mapping[str, Expected],
+        healthy: frozenset[str],
+        proofs: list[EdgeProof],
+        look: bool = True,
     ) -> Event:
-        """`expected` deployments, what is `blocked` by what, what is `going`."""
-        now = self._observed(before, healthy, proofs)
+        """`expected` deployments, what is `blocked` by what, what is `going`.
+
+        Without a `look` no service is taken to be there."""
+        now = self._observed(before, healthy, proofs) if look else Situation({})
         expected = dict(before)
         for _ in range(PASSES):
             decision = decide(self._blueprint, self._wanted, self._clients, now)
@@ -231,10 +238,12 @@ def handler(event: Event) -> Event:
         clients.ecs(),
         clients.servicediscovery(),
     )
-    found = convergence.converge(
-        {entry["serviceName"]: Expected.from_json(entry) for entry in progress["expected"]},
-        frozenset(progress["healthy"]),
-        [EdgeProof.from_json(entry) for entry in record.edge_proofs],
+    before = {entry["serviceName"]: Expected.from_json(entry) for entry in progress["expected"]}
+    healthy = frozenset(progress["healthy"])
+    proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
+    found = created(
+        lambda look: convergence.converge(before, healthy, proofs, look),
+        fresh=event["fresh"] and not before,
     )
     return {
         **progress,

@@ -46,7 +46,12 @@ def mark_ready(event: Event, records: Records) -> Event:
     if unproven:
         raise NotProvenError(f"not proven: {', '.join(unproven)}")
     records.finish(
-        event["environment"], event["generation"], Status.READY, proof=proof, edges=edges
+        event["environment"],
+        event["generation"],
+        Status.READY,
+        proof=proof,
+        edges=edges,
+        namespaceArn=progress["namespaceArn"],
     )
     metrics.add_metric("EnvironmentReady", MetricUnit.Count, 1)
     return {

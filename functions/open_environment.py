@@ -76,6 +76,7 @@ def open_environment(
         "status": "OPEN",
         "environment": blueprint.environment,
         "generation": decision.generation,
+        "fresh": isinstance(decision, Take) and _is_fresh(record),
         "progress": {
             "status": "FOUNDATION",
             "namespaceArn": None,
@@ -92,11 +93,15 @@ def open_environment(
     }
 
 
+def _is_fresh(record: Record | None) -> bool:
+    """Nothing of the environment is there: it never was, or a receipt says that it is gone."""
+    return record is None or record.status is Status.DELETED
+
+
 def _outdated(record: Record | None) -> tuple[str, ...]:
-    """What earlier executions found that does not hold for this one; after a complete deletion
-    nothing that was made or proven before exists any more."""
-    deleted = record is not None and record.status is Status.DELETED
-    return ("failure", "proof", "receipt", *(("edges", "taskDefinitions") if deleted else ()))
+    """What earlier executions found that does not hold for this one."""
+    made = ("edges", "taskDefinitions", "namespaceArn") if _is_fresh(record) else ()
+    return ("failure", "proof", "receipt", *made)
 
 
 def _keep_the_namespace(record: Record | None, blueprint: Blueprint) -> None:

@@ -39,6 +39,8 @@ class Endpoint:
     """Asked for where app_protocol is http."""
     lowest_status: int
     highest_status: int
+    admits_everybody: bool = False
+    """A security group lets 0.0.0.0/0 reach the port, as the request's check saw it."""
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,12 @@ def cluster_name(prefix: str, environment: str) -> str:
     return f"{prefix}-{environment}"
 
 
+def namespace_arn(execution_arn: str, namespace_id: str) -> str:
+    """Of a namespace in the account and Region of one of our executions."""
+    _, partition, _, region, account, _ = execution_arn.split(":", 5)
+    return f"arn:{partition}:servicediscovery:{region}:{account}:namespace/{namespace_id}"
+
+
 def environment_of_cluster(prefix: str, cluster: str) -> str:
     """The inverse of `cluster_name`. Raises ValueError for a cluster that is not of this stack."""
     environment = cluster.removeprefix(f"{prefix}-")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bivouac import checks
@@ -49,8 +50,9 @@ def quota_problems(
         )
 
 
-def network_problems(blueprint: Blueprint, ec2: EC2Client) -> list[str]:
-    """Subnets and security groups that do not exist (S15), ports that nobody lets in (P09)."""
+def look_at_network(blueprint: Blueprint, ec2: EC2Client) -> tuple[list[str], Blueprint]:
+    """Subnets and security groups that do not exist (S15), ports that nobody lets in (P09); and the
+    blueprint with what the security groups let everybody reach."""
     configurations = {
         service.service_name: service.arguments["networkConfiguration"]["awsvpcConfiguration"]
         for service in blueprint.services
@@ -66,7 +68,7 @@ def network_problems(blueprint: Blueprint, ec2: EC2Client) -> list[str]:
         f"security group {group} does not exist" for group in groups if group not in known_groups
     ]
     if found:
-        return found
+        return found, blueprint
     for service in blueprint.services:
         its_groups = [
             known_groups[g] for g in configurations[service.service_name]["securityGroups"]
@@ -80,7 +82,22 @@ def network_problems(blueprint: Blueprint, ec2: EC2Client) -> list[str]:
                     f"{endpoint.port} from {blueprint.probe_security_group_id}, so the endpoint "
                     f"{endpoint.port_name} could never be proven; add that rule (P09)"
                 )
-    return [*found, *_closed_edges(blueprint, known_groups)]
+    found += _closed_edges(blueprint, known_groups)
+    return found, _with_public_endpoints(blueprint, known_groups)
+
+
+def _with_public_endpoints(
+    blueprint: Blueprint, groups: Mapping[str, Mapping[str, Any]]
+) -> Blueprint:
+    services = []
+    for service in blueprint.services:
+        its_groups = [groups[group] for group in service.security_groups]
+        endpoints = tuple(
+            replace(each, admits_everybody=checks.admits_the_world(its_groups, each.port))
+            for each in service.endpoints
+        )
+        services.append(replace(service, endpoints=endpoints))
+    return replace(blueprint, services=tuple(services))
 
 
 def _closed_edges(blueprint: Blueprint, groups: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

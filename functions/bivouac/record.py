@@ -40,6 +40,8 @@ class Record:
     """The create before this one ended before its time: its last functions may still run."""
     edges: str = "[]"
     """The edges that were proven, with the deployments that they were proven for, as JSON."""
+    namespace_arn: str = ""
+    """Of its namespace, once it was ready."""
     task_definitions: tuple[str, ...] = ()
     """ARNs of the revisions that were registered for it."""
 

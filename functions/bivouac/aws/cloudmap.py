@@ -41,12 +41,6 @@ def list_namespaces(client: ServiceDiscoveryClient) -> list[Namespace]:
         ]
 
 
-def get_namespace(client: ServiceDiscoveryClient, namespace_id: str) -> Namespace:
-    with translated(f"namespace {namespace_id}"):
-        entry = client.get_namespace(Id=namespace_id)["Namespace"]
-    return Namespace(entry["Id"], entry["Arn"], entry["Name"])
-
-
 def tags_of(client: ServiceDiscoveryClient, arn: str) -> dict[str, str]:
     with translated(arn):
         answer = client.list_tags_for_resource(ResourceARN=arn)

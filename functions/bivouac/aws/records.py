@@ -41,6 +41,7 @@ class Records:
             expires_at=item["expiresAt"]["S"],
             settle=item["settle"]["BOOL"],
             edges=item["edges"]["S"] if "edges" in item else "[]",
+            namespace_arn=json.loads(item["namespaceArn"]["S"]) if "namespaceArn" in item else "",
             task_definitions=tuple(item.get("taskDefinitions", {}).get("SS", ())),
         )
 

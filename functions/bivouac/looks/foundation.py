@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bivouac import lease
+from bivouac import lease, naming
 from bivouac.aws import cloudmap, ecs
 from bivouac.blueprint import Blueprint
 from bivouac.errors import ClusterFailedError, NamespaceFailedError
+from bivouac.record import Record
 from bivouac.waiting import POLL_SECONDS, Look
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _PASSING = frozenset({"THROTTLED_REQUEST", "INTERNAL_FAILURE"})
 
 def look(
     context: Mapping[str, Any],
+    record: Record,
     blueprint: Blueprint,
     now: datetime,
     ecs_client: ECSClient,
@@ -35,16 +37,20 @@ def look(
     cluster = made["cluster"]["status"] == "READY" or _cluster_ready(blueprint, late, ecs_client)
     namespace = made["namespace"]
     if namespace["operationId"]:
-        namespace = _followed(blueprint, namespace["operationId"], late, cloud_map)
+        namespace = _followed(record, blueprint, namespace["operationId"], late, cloud_map)
     if namespace is None:
         return Look(answer=progress | {"status": "FOUNDATION"})
     if not cluster or not namespace["arn"]:
-        return Look(again_after=POLL_SECONDS / 2)
+        return Look(again_after=POLL_SECONDS)
     return Look(answer=progress | {"status": "CREATE", "namespaceArn": namespace["arn"]})
 
 
 def _followed(
-    blueprint: Blueprint, operation_id: str, late: bool, client: ServiceDiscoveryClient
+    record: Record,
+    blueprint: Blueprint,
+    operation_id: str,
+    late: bool,
+    client: ServiceDiscoveryClient,
 ) -> dict[str, Any] | None:
     """The namespace, without an ARN while it is being made; None: it must be created again."""
     operation = cloudmap.get_operation(client, operation_id)
@@ -52,8 +58,8 @@ def _followed(
         return None
     match operation["Status"]:
         case "SUCCESS":
-            namespace = cloudmap.get_namespace(client, operation["Targets"]["NAMESPACE"])
-            return {"arn": namespace.arn}
+            namespace_id = operation["Targets"]["NAMESPACE"]
+            return {"arn": naming.namespace_arn(record.execution, namespace_id)}
         case "FAIL" if operation.get("ErrorCode") in _PASSING and not late:
             return None
         case "FAIL":

@@ -83,6 +83,7 @@ class ServicesLook:
     ) -> None:
         """`urgent`: the first look reads tasks in any case. EC2's client, the slowest of all to
         make, is made once everything is healthy."""
+        self._record = record
         self._blueprint = Blueprint.from_json(record.content)
         self._proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
         self._clients = mesh.proof_clients(self._blueprint, record.generation)
@@ -98,7 +99,9 @@ class ServicesLook:
         now = datetime.now(UTC)
         progress = dict(wait.context["progress"])
         if not progress["namespaceArn"]:
-            return foundation.look(wait.context, self._blueprint, now, self._ecs, self._cloud_map)
+            return foundation.look(
+                wait.context, self._record, self._blueprint, now, self._ecs, self._cloud_map
+            )
         if not progress["expected"] and not progress["going"]:
             return Look(answer=progress | {"status": "CREATE"})
         expected = [Expected.from_json(entry) for entry in progress["expected"]]

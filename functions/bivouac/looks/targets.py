@@ -36,14 +36,11 @@ def targets(blueprint: Blueprint, running: Tasks, ec2: EC2Client) -> list[dict[s
         if (interface := checks.interface_id(task))
     ]
     public = network.public_addresses(ec2, interfaces) if interfaces else {}
-    groups = _groups(blueprint, ec2) if public else {}
     found = []
     for planned in blueprint.services:
-        its_groups = [groups[name] for name in planned.security_groups if name in groups]
         for task in asked.get(planned.service_name, ()):
             address = public.get(checks.interface_id(task) or "")
             for endpoint in planned.endpoints:
-                admitted = checks.admits_the_world(its_groups, endpoint.port)
                 found.append(
                     {
                         "service": planned.service_name,
@@ -54,15 +51,10 @@ def targets(blueprint: Blueprint, running: Tasks, ec2: EC2Client) -> list[dict[s
                         "lowest_status": endpoint.lowest_status,
                         "highest_status": endpoint.highest_status,
                         "private_address": checks.private_address(task),
-                        "public_address": address if admitted else None,
+                        "public_address": address if endpoint.admits_everybody else None,
                         "not_public": f"no security group admits 0.0.0.0/0 on {endpoint.port}"
                         if address
                         else "the task has no public address",
                     }
                 )
     return found
-
-
-def _groups(blueprint: Blueprint, ec2: EC2Client) -> dict[str, dict[str, Any]]:
-    group_ids = {group for planned in blueprint.services for group in planned.security_groups}
-    return network.security_groups(ec2, sorted(group_ids))
