@@ -363,7 +363,12 @@ def test_without_a_namespace_it_only_says_how_long_to_wait(account: BivouacAccou
     account.holds(account.planned(environment()))
     account.forget_calls()
     deadline = lease.timestamp(account.now())
-    progress = {"namespaceArn": None, "expected": [], "healthy": [], "patienceSeconds": 900}
+    progress: dict[str, Any] = {
+        "namespaceArn": None,
+        "expected": [],
+        "healthy": [],
+        "patienceSeconds": 900,
+    }
     given = {"environment": "demo", "generation": 1, "deadline": deadline}
     answer = account.invoke(
         "create_services", {**given, "taskDefinitions": {}, "progress": progress}

@@ -18,7 +18,7 @@ from tests.requests import environment
 
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}"
 GOAL = (frozenset({"web"}),)
-ANSWER = {"status": "HEALTHY"}
+ANSWER: dict[str, Any] = {"status": "HEALTHY"}
 Looks = Callable[[Wait], Look]
 
 
@@ -272,7 +272,7 @@ def test_a_token_that_nobody_waits_with_any_more_is_dropped(
 
 def test_what_a_kept_wait_needs_to_be_looked_at_is_kept(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()))
-    context = {"closedAt": lease.timestamp(account.now()), "names": ["web"]}
+    context: dict[str, Any] = {"closedAt": lease.timestamp(account.now()), "names": ["web"]}
     wait = Wait("demo", 3, account.token(), Purpose.SERVICES_GONE, context)
     account.waits.begin(wait, account.now())
     kept = account.waits.note("demo", Signal("bivouac-demo", urgent=True, service="web"))

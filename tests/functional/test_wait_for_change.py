@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 
@@ -49,11 +50,13 @@ def healthy(account: BivouacAccount, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def waited(
-    account: BivouacAccount, foundation: dict[str, Any] | None = None, **progress: Any
+    account: BivouacAccount,
+    foundation: dict[str, Any] | None = None,
+    opened_at: datetime | None = None,
+    **progress: Any,
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The function's own answer, and what the execution was resumed with."""
     token = account.token()
-    now = lease.timestamp(account.now())
     context = {
         "progress": {
             "status": "FOUNDATION",
@@ -67,7 +70,7 @@ def waited(
         | progress,
         "foundation": foundation
         or {"namespace": {"arn": "arn:x", "operationId": None}, "cluster": {"status": "READY"}},
-        "openedAt": now,
+        "openedAt": lease.timestamp(opened_at or account.now()),
         "deadline": "2100-01-01T00:00:00Z",
     }
     given = {"environment": "demo", "generation": 1, "purpose": "services", "token": token}
@@ -425,13 +428,18 @@ def test_a_task_without_public_address_is_said_so(account: BivouacAccount) -> No
     assert target["not_public"] == "the task has no public address"
 
 
-def test_quiet_for_long_is_looked_at_closely(account: BivouacAccount) -> None:
-    """W02: events can be lost, and counts can be wrong."""
-    expected = account.create(environment())
-    progress = {"namespaceArn": account.namespace(account.planned(environment()))}
-    progress["expected"] = [entry.to_json() for entry in expected]
+@pytest.mark.parametrize(("seconds", "closely"), [(1, False), (QUIET_SECONDS + 1, True)])
+def test_tasks_are_read_where_it_has_been_quiet_for_long(
+    account: BivouacAccount, seconds: float, closely: bool
+) -> None:
+    """W02: events can be lost. Before, one call says that there is nothing to see."""
     account.runtime.script("nginx", scripted.never_starts())
+    expected: Any = [entry.to_json() for entry in account.create(environment())]
+    namespace = account.namespace(account.planned(environment()))
+    opened_at = account.now() - timedelta(seconds=seconds)
     account.forget_calls()
-    waited(account, **progress)
-    assert "ecs:ListTasks" in account.calls
-    assert QUIET_SECONDS > SETTLED_SECONDS
+    answer, resumed = waited(
+        account, opened_at=opened_at, namespaceArn=namespace, expected=expected
+    )
+    assert (answer["status"], resumed) == ("WAITS", None)
+    assert ("ecs:ListTasks" in account.calls) is closely
