@@ -208,36 +208,43 @@ class Machines:
         )
 
     def _round(self, state: Event) -> None:
-        held, used = _held(state), state["used"]
-        closed = {"closedAt": state["closedAt"]}
+        """One round; a wait that timed out goes back to the step before it."""
         while True:
-            services = {name: state["services"][name] for name in ("items", "namespaceId")}
-            state["services"] = self._step("delete_services", {**held, **closed, **services})
-            going = {**closed, **_only(state["services"], "names", "namespaceId")}
-            if self._wait("services gone", held, going, WAITING_SECONDS):
+            services = _only(state["services"], "items", "namespaceId")
+            state["services"] = self._deleted("delete_services", state, services)
+            going = _only(state["services"], "names", "namespaceId")
+            if self._departed("services gone", state, going):
                 break
-        namespace = _only(used["namespace"], "items", "operationId")
-        used["namespace"] = self._step("delete_namespace", {**held, **closed, **namespace})
-        used["taskDefinitions"] = self._step(
-            "delete_task_definitions",
-            {
-                **held,
-                **closed,
-                "recorded": state["recorded"],
-                "items": used["taskDefinitions"]["items"],
-            },
-        )
-        going = {**closed, "operationId": used["namespace"]["operationId"]}
-        while not self._wait("tasks gone", held, going, WAITING_SECONDS):
-            pass
-        for kind, function in (("cluster", "delete_cluster"), ("logGroups", "delete_log_groups")):
-            given = {**held, **closed, "items": state[kind]["items"]}
-            state[kind] = self._step(function, given)
-        thorough = used["taskDefinitions"]["thorough"]
-        going = {**closed, "rounds": state["look"]["rounds"], "thorough": thorough}
-        while not (look := self._wait("everything gone", held, going, WAITING_SECONDS)):
-            pass
-        state["look"] = look
+        while True:
+            self._used(state["used"], state)
+            going = _only(state["used"]["namespace"], "operationId")
+            if self._departed("tasks gone", state, going):
+                break
+        state["cluster"] = self._deleted("delete_cluster", state, _only(state["cluster"], "items"))
+        while True:
+            items = _only(state["logGroups"], "items")
+            state["logGroups"] = self._deleted("delete_log_groups", state, items)
+            going = {
+                "rounds": state["look"]["rounds"],
+                "thorough": state["used"]["taskDefinitions"]["thorough"],
+            }
+            if look := self._departed("everything gone", state, going):
+                state["look"] = look
+                return
+
+    def _used(self, used: Event, state: Event) -> None:
+        """The Parallel state, one branch after another."""
+        items = _only(used["namespace"], "items")
+        used["namespace"] = self._deleted("delete_namespace", state, items)
+        given = {"recorded": state["recorded"], "items": used["taskDefinitions"]["items"]}
+        used["taskDefinitions"] = self._deleted("delete_task_definitions", state, given)
+
+    def _deleted(self, function: str, state: Event, given: Event) -> Event:
+        return self._step(function, {**_held(state), **_only(state, "closedAt"), **given})
+
+    def _departed(self, purpose: str, state: Event, going: Event) -> Event | None:
+        context = {**_only(state, "closedAt"), **going}
+        return self._wait(purpose, _held(state), context, WAITING_SECONDS)
 
 
 WAITING_SECONDS = 150

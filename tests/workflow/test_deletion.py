@@ -73,7 +73,7 @@ class TestPrice:
 
         assert deleted.status == "SUCCEEDED", deleted.cause
         assert app.left(name) == []
-        assert len(deleted.states) <= 14
+        assert deleted.transitions <= 14
 
     def test_a_second_time_changes_nothing_and_still_tells_everything(
         self, app: Application, name: str
