@@ -307,29 +307,23 @@ def measure(sizes: Sequence[int], with_cli: bool, console: Console, stop: Stop) 
     with (
         tempfile.TemporaryDirectory() as directory,
         LocalCloud(AWS_LIKE, "scripted", 0) as cloud,
-        ThreadPoolExecutor(1) as pool,
+        ThreadPoolExecutor() as pool,
     ):
         assert isinstance(cloud.runtime, ScriptedRuntime)
         stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
         cloud.runtime.script(stack.parameters["ProofImage"], scripted.proof_client)
         executions = Executions(cloud, stack, stop, LIMIT)
 
-        def by_cli() -> list[Cycle]:
-            # The other way round, so that the largest two do not run at the same time.
-            return [
-                AwsCli(cloud, Path(directory), n, stop).cycle(seconds_of(floors[n]))
-                for n in sorted(sizes, reverse=True)
-            ]
-
-        cli = pool.submit(by_cli) if with_cli else None
+        cli = [
+            pool.submit(AwsCli(cloud, Path(directory), n, stop).cycle, seconds_of(floors[n]))
+            for n in (sizes if with_cli else ())
+        ]
         cycles = []
         try:
             for services in sizes:
                 console.print(f"a cycle of {services} service(s)")
                 cycles.append(bivouac(executions, services, seconds_of(floors[services])))
-            if cli:
-                console.print("the AWS CLI is not at its end yet")
-                cycles += cli.result()
+            cycles += [each.result() for each in cli]
         except BaseException:
             stop.ask()
             raise

@@ -37,7 +37,7 @@ from localcloud.tasks.scripted import (
 from localcloud.timings import AWS_LIKE
 from tests.functional.account import BivouacAccount
 
-EACH = 10
+EACH = 9
 """Deployments of every kind."""
 FEWEST = 200
 
