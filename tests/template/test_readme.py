@@ -7,8 +7,9 @@ import re
 
 import pytest
 import yaml
+from samtranslator.yaml_helper import yaml_parse
 
-from bivouac.request import EnvironmentRequest, Service
+from bivouac.request import Connection, DependsOn, Destination, EnvironmentRequest, Service
 from docs.state_diagrams import README, ROOT, with_diagrams
 
 TEXT = README.read_text()
@@ -29,9 +30,21 @@ def test_every_link_leads_somewhere() -> None:
 
 def test_every_make_target_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for line in re.findall(r"^make ([a-z ]+?)(?:\s+#.*)?$", TEXT, re.MULTILINE):
-        for target in line.split():
+    commands = re.findall(r"^make ([a-z ]+?)((?: [A-Z]+=\S+)*)(?:\s+#.*)?$", TEXT, re.MULTILINE)
+    assert commands
+    for targets, variables in commands:
+        for target in targets.split():
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+        for variable, value in re.findall(r"([A-Z]+)=(\S+)", variables):
+            assert re.search(rf"^{variable} \?=", makefile, re.MULTILINE), variable
+            assert (ROOT / value).is_file(), value
+
+
+def test_every_parameter_that_it_names_exists() -> None:
+    document = yaml_parse((ROOT / "template.yaml").read_text())
+    words = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", TEXT))
+    assert words
+    assert words <= document["Parameters"].keys() | document["Outputs"].keys()
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -59,9 +72,11 @@ def _functions_of(states: dict[str, dict[str, object]]) -> list[str]:
 
 def test_every_field_of_a_request_is_described() -> None:
     documented = set(re.findall(r"`(?:services\[\]\.)?([a-zA-Z]+)(?:\[\])?(?:\.[a-z]+)?`", TEXT))
-    own = {field.alias or name for name, field in EnvironmentRequest.model_fields.items()}
-    of_service = {field.alias or name for name, field in Service.model_fields.items()}
-    assert own | (of_service - {"serviceName"}) <= documented
+    described = (EnvironmentRequest, Service, DependsOn, Connection, Destination)
+    fields = {
+        field.alias or name for model in described for name, field in model.model_fields.items()
+    }
+    assert fields <= documented
 
 
 def test_the_smallest_request_is_the_sample() -> None:
