@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from bivouac.aws import clients, cloudmap
 from bivouac.aws.faults import duplicate_operation, translated
-from bivouac.aws.holding import held
+from bivouac.aws.holding import records
+from bivouac.blueprint import Blueprint
 from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS, Deletion
 from bivouac.observability import Event, step
 from bivouac.receipt import Outcome
@@ -25,19 +26,26 @@ SERVICE_KIND = "Cloud Map service"
 ECS_TAG = "AmazonECSManaged"
 
 
-def delete_namespace(deletion: Deletion, client: ServiceDiscoveryClient) -> Event:
-    """The step's answer, with the operation that is to be followed to its end, if there is one."""
+def delete_namespace(
+    deletion: Deletion, made_arn: str | None, client: ServiceDiscoveryClient
+) -> Event:
+    """The step's answer, with the operation that is to be followed to its end, if there is one.
+
+    `made_arn`: of the namespace that the record says we made, None where it is not to be relied
+    on. It need not be looked for, and no other namespace ever has its id."""
     name = deletion.blueprint.namespace
     operation_id = None
     with deletion.looking(KIND, name):
-        namespace = cloudmap.find_namespace(client, name)
-        if namespace is None:
+        if made_arn and not deletion.before:
+            made = cloudmap.Namespace(made_arn.rpartition("/")[2], made_arn, name)
+            operation_id = _delete(deletion, made, client)
+        elif (found := cloudmap.find_namespace(client, name)) is None:
             deletion.note(KIND, name, Outcome.ALREADY_GONE)
             _note_removed(deletion)
-        elif not deletion.owned(cloudmap.tags_of(client, namespace.arn)):
+        elif not deletion.owned(cloudmap.tags_of(client, found.arn)):
             deletion.retain(KIND, name)
         else:
-            operation_id = _delete(deletion, namespace, client)
+            operation_id = _delete(deletion, found, client)
     return deletion.answer() | {"operationId": operation_id}
 
 
@@ -58,6 +66,7 @@ def _delete(
             operation: str | None = client.delete_namespace(Id=namespace.id)["OperationId"]
         except client.exceptions.NamespaceNotFound:
             deletion.note(KIND, name, Outcome.ALREADY_GONE)
+            _note_removed(deletion)
             return None
         except client.exceptions.DuplicateRequest as error:
             operation = duplicate_operation(error)
@@ -119,5 +128,7 @@ def _delete_service(
 
 @step
 def handler(event: Event) -> Event:
-    deletion = Deletion.from_event(held(event), event, datetime.now(UTC))
-    return delete_namespace(deletion, clients.servicediscovery())
+    record = records().current(event["environment"], event["generation"])
+    deletion = Deletion.from_event(Blueprint.from_json(record.content), event, datetime.now(UTC))
+    made_arn = record.namespace_arn if event["recorded"] else None
+    return delete_namespace(deletion, made_arn, clients.servicediscovery())

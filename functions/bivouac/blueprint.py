@@ -72,6 +72,12 @@ class Edge:
     highest_status: int
 
     @property
+    def expected_status(self) -> str:
+        """200-399, or 204."""
+        same = self.lowest_status == self.highest_status
+        return f"{self.lowest_status}" if same else f"{self.lowest_status}-{self.highest_status}"
+
+    @property
     def name(self) -> str:
         """web -> api:http, or api:http where no client is named."""
         target = f"{self.server}:{self.port_name}"

@@ -31,6 +31,7 @@ class EdgeClient:
         self.ask = self.ask_http if protocol == "http" else self.ask_tcp
         self.path = path
         self.expected = range(int(lowest), int(highest) + 1)
+        self.told = lowest if lowest == highest else f"{lowest}-{highest}"
         self.failure = NO_CONNECTION
         self.printed = ""
 
@@ -90,7 +91,7 @@ class EdgeClient:
                 return NO_CONNECTION, f"{words} of the server's proxy: nothing answers behind it"
         if answer.status in self.expected:
             return PROVEN, words
-        return WRONG_STATUS, f"{words}, expected {self.expected[0]}-{self.expected[-1]}"
+        return WRONG_STATUS, f"{words}, expected {self.told}"
 
     def ask_tcp(self) -> tuple[int, str]:
         with socket.create_connection(self.address, ATTEMPT_SECONDS) as stream:

@@ -55,7 +55,7 @@ def _edge_step(reading: EdgeReading) -> str:
         case Fault.STATUS:
             return (
                 f"{edge.server} answers, with another status than connect[].expectStatus "
-                f"{edge.lowest_status}-{edge.highest_status}: check connect[].to.path "
+                f"{edge.expected_status}: check connect[].to.path "
                 f"{edge.path} and what the application answers there."
             )
         case Fault.EXIT_CODE | Fault.NEVER_RAN:

@@ -218,7 +218,7 @@ STOPS: tuple[Sign, ...] = (
         r"Essential container in task exited|EssentialContainerExited",
         Category.EXIT,
         Healing.HARDLY,
-        "Read the container's last lines, below.",
+        "Read the container's last lines, above.",
     ),
 )
 """In a stopped task's reasons (H07 to H11, H14, H18). The first that matches counts."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bivouac import mesh
+from bivouac import mesh, naming
 from bivouac.checks import Expected, primary_deployment
 from bivouac.mesh import ProofClient, State
 from bivouac.waiting import Awaited, Purpose, Sightings, Stage, counted
@@ -33,10 +33,14 @@ def missing_tasks(expected: Iterable[Expected], services: Services) -> dict[str,
 
 
 def goals(expected: Iterable[Expected], blocked: Blocked) -> tuple[frozenset[str], ...]:
-    """Sets of services of which all must run for an answer: all, or what another one waits for."""
+    """Sets of services of which all must run before there is something to see.
+
+    All; those without the proof clients, which may ask for ever what is never answered; and what
+    another service waits for."""
     known = frozenset(entry.service_name for entry in expected)
+    planned = frozenset(name for name in known if not name.startswith(naming.PROOF_PREFIX))
     needed = [frozenset(need["serviceName"] for need in entry["needs"]) for entry in blocked]
-    return tuple(dict.fromkeys([known, *(names for names in needed if names <= known)]))
+    return tuple(dict.fromkeys([known, planned, *(names for names in needed if names <= known)]))
 
 
 def awaited(
