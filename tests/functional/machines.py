@@ -137,7 +137,8 @@ class Machines:
         checked = self._step("check_request", request)
         state = self._until_open({**checked, "execution": execution(name)})
         held = {key: state[key] for key in ("environment", "generation")}
-        progress, foundation = state["progress"], self._foundation(held)
+        fresh = {"fresh": state["fresh"]}
+        progress, foundation = state["progress"], self._foundation(held, fresh)
         while True:
             context = {
                 "progress": progress,
@@ -150,13 +151,14 @@ class Machines:
             if answer is None or progress["status"] == "CREATE":
                 given = {
                     **held,
+                    **fresh,
                     "deadline": state["deadline"],
                     "taskDefinitions": foundation["taskDefinitions"],
                     "progress": progress,
                 }
                 progress = self._step("create_services", given)
             elif progress["status"] == "FOUNDATION":
-                foundation = self._foundation(held)
+                foundation = self._foundation(held, fresh)
             elif progress["status"] == "HEALTHY":
                 break
             else:
@@ -172,11 +174,11 @@ class Machines:
             },
         )
 
-    def _foundation(self, held: Event) -> Event:
+    def _foundation(self, held: Event, fresh: Event) -> Event:
         """The Parallel state, one branch after another."""
-        namespace = self._step("create_namespace", held)
-        cluster = self._step("create_cluster", held)
-        self._step("create_log_groups", held)
+        namespace = self._step("create_namespace", {**held, **fresh})
+        cluster = self._step("create_cluster", {**held, **fresh})
+        self._step("create_log_groups", {**held, **fresh})
         definitions = self._step("register_task_definitions", held)
         return {"namespace": namespace, "cluster": cluster, "taskDefinitions": definitions["arns"]}
 
@@ -234,10 +236,12 @@ class Machines:
 
     def _used(self, used: Event, state: Event) -> None:
         """The Parallel state, one branch after another."""
-        items = _only(used["namespace"], "items")
-        used["namespace"] = self._deleted("delete_namespace", state, items)
-        given = {"recorded": state["recorded"], "items": used["taskDefinitions"]["items"]}
-        used["taskDefinitions"] = self._deleted("delete_task_definitions", state, given)
+        for part, function in (
+            ("namespace", "delete_namespace"),
+            ("taskDefinitions", "delete_task_definitions"),
+        ):
+            given = {"recorded": state["recorded"], "items": used[part]["items"]}
+            used[part] = self._deleted(function, state, given)
 
     def _deleted(self, function: str, state: Event, given: Event) -> Event:
         return self._step(function, {**_held(state), **_only(state, "closedAt"), **given})

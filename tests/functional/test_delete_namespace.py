@@ -9,6 +9,7 @@ from delete_namespace import delete_namespace
 
 from bivouac.aws import cloudmap
 from bivouac.blueprint import Blueprint
+from bivouac.record import Status
 from tests.faults.injection import Fault, Injection, injected
 from tests.functional.account import BivouacAccount, small_pages
 from tests.functional.machines import outcomes
@@ -22,9 +23,10 @@ def step(
     blueprint: Blueprint,
     items: list[dict[str, str]] | None = None,
     waited_seconds: float = 0.0,
+    made_arn: str | None = None,
 ) -> dict[str, Any]:
     deletion = account.deletion(blueprint, items, waited_seconds)
-    return delete_namespace(deletion, account.client("servicediscovery"))
+    return delete_namespace(deletion, made_arn, account.client("servicediscovery"))
 
 
 def empty(account: BivouacAccount) -> Blueprint:
@@ -75,6 +77,30 @@ def test_it_is_asked_for_without_looking_into_it_first(account: BivouacAccount) 
         "ListTagsForResource",
         "DeleteNamespace",
     ]
+
+
+def test_the_one_that_the_record_names_is_not_looked_for(account: BivouacAccount) -> None:
+    """What we made ourselves is ours, and its id is never another's."""
+    blueprint = empty(account)
+    found = cloudmap.find_namespace(account.client("servicediscovery"), "bivouac-demo")
+    assert found is not None
+    account.forget_calls()
+    answer = step(account, blueprint, made_arn=found.arn)
+    assert account.calls == ["servicediscovery:DeleteNamespace"]
+    assert answer["operationId"]
+    account.pass_time(10)
+    assert names(account) == []
+    assert outcomes(step(account, blueprint, made_arn=found.arn)) == GONE
+
+
+def test_in_a_later_round_it_is_looked_for_all_the_same(account: BivouacAccount) -> None:
+    """Promise 2: the last look found one of this name."""
+    blueprint = empty(account)
+    made = "arn:aws:servicediscovery:ap-northeast-1:123456789012:namespace/ns-before"
+    first = step(account, blueprint, made_arn=made)
+    assert outcomes(first) == GONE
+    again = step(account, blueprint, first["items"], made_arn=made)
+    assert outcomes(again)["namespace", "bivouac-demo"] == "IN_PROGRESS"
 
 
 def test_asking_again_while_it_goes_is_the_same_deletion(account: BivouacAccount) -> None:
@@ -203,7 +229,16 @@ def test_a_denied_list_is_a_failure_and_no_evidence(account: BivouacAccount) -> 
 
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
-    account.holds(empty(account))
+    blueprint = empty(account)
+    found = cloudmap.find_namespace(account.client("servicediscovery"), "bivouac-demo")
+    assert found is not None
+    account.holds(blueprint)
+    account.records.finish("demo", 1, Status.READY, namespaceArn=found.arn)
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     event = {"environment": "demo", "generation": 1, "closedAt": now, "items": []}
-    assert account.invoke("delete_namespace", event)["status"] == "IN_PROGRESS"
+    account.forget_calls()
+    assert account.invoke("delete_namespace", {**event, "recorded": True})["operationId"]
+    assert account.changes == ["servicediscovery:DeleteNamespace"]
+    assert "servicediscovery:ListNamespaces" not in account.calls
+    account.invoke("delete_namespace", {**event, "recorded": False})
+    assert "servicediscovery:ListNamespaces" in account.calls

@@ -18,6 +18,7 @@ from delete_services import delete_services
 from delete_task_definitions import delete_task_definitions
 
 from bivouac import errors, lease
+from bivouac.aws import cloudmap
 from bivouac.blueprint import Blueprint
 from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS, PATIENCE_SECONDS
 from bivouac.looks.departure import CLEAN_LOOKS, ROUNDS, DepartureLook
@@ -256,7 +257,7 @@ class TestTasks:
         stopping(account, blueprint)
         account.pass_time(60)
         client = account.client("servicediscovery")
-        operation_id = delete_namespace(account.deletion(blueprint), client)["operationId"]
+        operation_id = delete_namespace(account.deletion(blueprint), None, client)["operationId"]
         look, wait = looking(account, blueprint), for_tasks(account, operation_id)
         assert look(wait) == Look(again_after=POLL_SECONDS)
         assert account.calls == ["servicediscovery:GetOperation"]
@@ -443,11 +444,13 @@ def test_a_whole_deletion_of_one_service_makes_no_more_calls_than_these(
     account.holds(blueprint)
     registered = account.client("ecs").list_task_definitions()["taskDefinitionArns"]
     ecs, cloud_map = account.client("ecs"), account.client("servicediscovery")
+    made = cloudmap.find_namespace(cloud_map, blueprint.namespace)
+    assert made is not None
     look = looking(account, blueprint)
     answer = asked(account, blueprint)
     account.pass_time(30)
     assert look(for_services(account, answer)).answer
-    used = delete_namespace(account.deletion(blueprint), cloud_map)
+    used = delete_namespace(account.deletion(blueprint), made.arn, cloud_map)
     delete_task_definitions(account.deletion(blueprint), registered, ecs)
     account.pass_time(30)
     assert look(for_tasks(account, used["operationId"])).answer
@@ -457,7 +460,7 @@ def test_a_whole_deletion_of_one_service_makes_no_more_calls_than_these(
     assert [call.partition(":")[2] for call in account.calls] == [
         *("ListServices", "DescribeServices", "DeleteService"),
         *("DescribeServices", "ListServices"),
-        *("ListNamespaces", "ListTagsForResource", "DeleteNamespace"),
+        "DeleteNamespace",
         *("DeregisterTaskDefinition", "DeregisterTaskDefinition", "DeleteTaskDefinitions"),
         *("GetOperation", "ListTasks", "DescribeTasks"),
         *("DescribeClusters", "DeleteCluster"),
