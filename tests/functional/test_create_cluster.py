@@ -129,9 +129,29 @@ def test_it_answers_as_a_function_and_a_superseded_one_makes_nothing(
 ) -> None:
     """W17."""
     account.holds(account.planned(environment()))
-    event = {"environment": "demo", "generation": 1}
+    event = {"environment": "demo", "generation": 1, "fresh": False}
     assert account.invoke("create_cluster", event)["status"] in ("READY", "IN_PROGRESS")
     account.forget_calls()
     with pytest.raises(errors.SupersededError):
         account.invoke("create_cluster", {**event, "generation": 0})
     assert account.changes == []
+
+
+def test_in_a_fresh_environment_it_does_not_look_first(account: BivouacAccount) -> None:
+    account.holds(account.planned(environment()))
+    event = {"environment": "demo", "generation": 1, "fresh": True}
+    account.forget_calls()
+    account.invoke("create_cluster", event)
+    assert account.calls == ["dynamodb:GetItem", "ecs:CreateCluster"]
+
+
+def test_a_strangers_cluster_is_refused_in_a_fresh_environment_too(
+    account: BivouacAccount,
+) -> None:
+    """D18, C13: CreateCluster answers with a cluster that exists, whoever made it."""
+    account.client("ecs").create_cluster(clusterName="bivouac-demo")
+    account.pass_time(SETTLED_SECONDS)
+    account.holds(account.planned(environment()))
+    event = {"environment": "demo", "generation": 1, "fresh": True}
+    with pytest.raises(errors.ForeignResourceError, match="the cluster bivouac-demo exists"):
+        account.invoke("create_cluster", event)

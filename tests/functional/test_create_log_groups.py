@@ -72,5 +72,23 @@ def test_a_group_that_appeared_since_the_look_is_looked_at_again(account: Bivoua
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     account.holds(account.planned(TWO))
-    answer = account.invoke("create_log_groups", {"environment": "demo", "generation": 1})
+    event = {"environment": "demo", "generation": 1, "fresh": False}
+    answer = account.invoke("create_log_groups", event)
     assert answer["created"] == ["/bivouac-demo/web", "/bivouac-demo/shop", PROOF]
+
+
+def test_in_a_fresh_environment_it_looks_only_where_something_is_there(
+    account: BivouacAccount,
+) -> None:
+    """S21, D18: ours where an answer was lost, a stranger's otherwise."""
+    account.holds(account.planned(environment()))
+    event = {"environment": "demo", "generation": 1, "fresh": True}
+    account.forget_calls()
+    account.invoke("create_log_groups", event)
+    assert "logs:DescribeLogGroups" not in account.calls
+    assert account.invoke("create_log_groups", event) == {"created": []}
+    client = account.client("logs")
+    group = loggroups.find(client, PREFIX)["/bivouac-demo/web"]
+    client.untag_resource(resourceArn=group.arn, tagKeys=["bivouac:stack"])
+    with pytest.raises(errors.ForeignResourceError):
+        account.invoke("create_log_groups", event)

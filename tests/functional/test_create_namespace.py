@@ -102,7 +102,7 @@ def test_a_superseded_create_makes_nothing(account: BivouacAccount) -> None:
     """W17: each step asks first whether its generation is still the current one."""
     account.holds(account.planned(environment()), generation=2)
     account.forget_calls()
-    event = {"environment": "demo", "generation": 1}
+    event = {"environment": "demo", "generation": 1, "fresh": True}
     with pytest.raises(errors.SupersededError, match="generation 1 is over, 2 holds it"):
         account.invoke("create_namespace", event)
     assert account.changes == []
@@ -110,6 +110,23 @@ def test_a_superseded_create_makes_nothing(account: BivouacAccount) -> None:
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()))
-    assert account.invoke("create_namespace", {"environment": "demo", "generation": 1})[
-        "operationId"
-    ]
+    event = {"environment": "demo", "generation": 1, "fresh": True}
+    assert account.invoke("create_namespace", event)["operationId"]
+
+
+def test_in_a_fresh_environment_it_looks_only_where_something_is_there(
+    account: BivouacAccount,
+) -> None:
+    """N01, S21: ours where an answer was lost, a stranger's otherwise."""
+    account.holds(account.planned(environment()))
+    event = {"environment": "demo", "generation": 1, "fresh": True}
+    account.forget_calls()
+    account.invoke("create_namespace", event)
+    assert account.calls == ["dynamodb:GetItem", "servicediscovery:CreateHttpNamespace"]
+    account.pass_time(SETTLED_SECONDS)
+    (made,) = namespaces(account)
+    assert account.invoke("create_namespace", event) == {"arn": made.arn, "operationId": None}
+    client = account.client("servicediscovery")
+    client.untag_resource(ResourceARN=made.arn, TagKeys=["bivouac:stack"])
+    with pytest.raises(errors.ForeignResourceError):
+        account.invoke("create_namespace", event)

@@ -369,7 +369,8 @@ def test_without_a_namespace_it_only_says_how_long_to_wait(account: BivouacAccou
         "healthy": [],
         "patienceSeconds": 900,
     }
-    given = {"environment": "demo", "generation": 1, "deadline": deadline}
+    held = {"environment": "demo", "generation": 1, "fresh": True}
+    given = {**held, "deadline": deadline}
     answer = account.invoke(
         "create_services", {**given, "taskDefinitions": {}, "progress": progress}
     )

@@ -21,7 +21,9 @@ CHECK = {
     "endpoint": "",
 }
 WEB = {"service": "web", "endpoint": "web"}
+NAMESPACE = "arn:aws:servicediscovery:ap-northeast-1:123456789012:namespace/ns-1"
 EDGE = {"edge": "web:web", "state": "OK", "observed": "web:80 answers"}
+PROGRESS: dict[str, Any] = {"checks": [CHECK], "edges": [EDGE], "namespaceArn": NAMESPACE}
 
 
 def event(private: str | None = "OK", public: str | None = "OK", **changes: Any) -> dict[str, Any]:
@@ -29,7 +31,7 @@ def event(private: str | None = "OK", public: str | None = "OK", **changes: Any)
         "environment": "demo",
         "generation": 1,
         "expiresAt": "2030-01-01T00:00:00Z",
-        "progress": {"checks": [CHECK], "edges": [EDGE]},
+        "progress": PROGRESS,
         "probes": {
             "private": answered([WEB] if private else [], private or "OK"),
             "public": answered([WEB] if public else [], public or "OK"),
@@ -83,7 +85,7 @@ def test_an_endpoint_that_was_not_asked_or_did_not_answer_is_never_ready(
 
 def test_a_check_that_does_not_hold_is_never_ready(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()))
-    progress = {"checks": [{**CHECK, "outcome": "NG"}], "edges": [EDGE]}
+    progress = {**PROGRESS, "checks": [{**CHECK, "outcome": "NG"}]}
     with pytest.raises(errors.NotProvenError, match="a check is NG"):
         mark_ready(event(progress=progress), account.records)
 
@@ -91,7 +93,7 @@ def test_a_check_that_does_not_hold_is_never_ready(account: BivouacAccount) -> N
 def test_an_edge_without_its_proof_is_never_ready(account: BivouacAccount) -> None:
     """P01, P08: what answers from outside may still not be found from inside the mesh."""
     account.holds(account.planned(environment()))
-    progress = {"checks": [CHECK], "edges": []}
+    progress = {**PROGRESS, "edges": []}
     with pytest.raises(errors.NotProvenError, match="not proven: web:web"):
         mark_ready(event(progress=progress), account.records)
 
@@ -102,6 +104,7 @@ def test_the_proofs_of_the_edges_are_kept_for_the_next_create(account: BivouacAc
     record = account.records.find("demo")
     assert record is not None
     assert record.edge_proofs == [EDGE]
+    assert record.namespace_arn == NAMESPACE
 
 
 def test_every_endpoint_needs_its_own_proof(account: BivouacAccount) -> None:
