@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 def create_cluster(blueprint: Blueprint, client: ECSClient, look: bool = True) -> Event:
     """`status` READY or IN_PROGRESS; whoever waits for it looks until it is ACTIVE (C02).
 
-    Without a `look` it is taken not to be there. CreateCluster answers with one that is (C13)."""
+    Without a `look` it is taken not to be there; CreateCluster answers with the one that is (C03),
+    which is held to its tags all the same. Raises ForeignResourceError."""
     arguments = create_cluster_arguments(blueprint)
     name = arguments["clusterName"]
     cluster = ecs.describe_cluster(client, name) if look else None
     if cluster is None:
         with translated(f"cluster {name}"):
             cluster = dict(client.create_cluster(**arguments)["cluster"])
-    else:
-        tags = from_ecs_tags(cluster.get("tags"))
-        require_owned(f"the cluster {name}", tags, blueprint.stack, blueprint.environment)
-        wanted = from_ecs_tags(arguments["tags"])[naming.SPECIFICATION_TAG]
-        if ecs.cluster_settled(cluster) and tags.get(naming.SPECIFICATION_TAG) != wanted:
-            cluster = _update(cluster, arguments, client)
+    tags = from_ecs_tags(cluster.get("tags"))
+    require_owned(f"the cluster {name}", tags, blueprint.stack, blueprint.environment)
+    wanted = from_ecs_tags(arguments["tags"])[naming.SPECIFICATION_TAG]
+    if ecs.cluster_settled(cluster) and tags.get(naming.SPECIFICATION_TAG) != wanted:
+        cluster = _update(cluster, arguments, client)
     return _answer(cluster)
 
 

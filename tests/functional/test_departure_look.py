@@ -21,7 +21,7 @@ from bivouac import errors, lease
 from bivouac.aws import cloudmap
 from bivouac.blueprint import Blueprint
 from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS, PATIENCE_SECONDS
-from bivouac.looks.departure import CLEAN_LOOKS, ROUNDS, DepartureLook
+from bivouac.looks.departure import CLEAN_LOOKS_AFTER_A_STOP, ROUNDS, DepartureLook
 from bivouac.waiting import (
     POLL_SECONDS,
     STALE_SECONDS,
@@ -281,9 +281,12 @@ class TestTasks:
 
 
 class TestEverything:
-    def test_two_looks_in_a_row_must_find_nothing(self, account: BivouacAccount) -> None:
-        """D11, D15: one look is not proof, because lists are eventually consistent."""
+    def test_after_a_stopped_create_two_looks_in_a_row_must_find_nothing(
+        self, account: BivouacAccount
+    ) -> None:
+        """D11, D15, W13: a function of it may have made something at the very last."""
         blueprint = account.planned(environment())
+        account.holds(blueprint, settle=True)
         look, wait = looking(account, blueprint), for_everything(account)
         seen = look(wait)
         assert seen.answer is None
@@ -297,8 +300,15 @@ class TestEverything:
                 "servicediscovery:ListNamespaces",
                 "logs:DescribeLogGroups",
             ]
-            * CLEAN_LOOKS
+            * CLEAN_LOOKS_AFTER_A_STOP
         )
+
+    def test_where_every_create_came_to_its_end_one_look_is_enough(
+        self, account: BivouacAccount
+    ) -> None:
+        blueprint = account.planned(environment())
+        look, wait = looking(account, blueprint), for_everything(account)
+        assert look(wait).answer == {"status": "GONE", "rounds": 1, "items": []}
 
     def test_everything_that_is_there_is_named(self, account: BivouacAccount) -> None:
         blueprint = account.healthy(environment())

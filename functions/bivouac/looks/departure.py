@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_servicediscovery import ServiceDiscoveryClient
 
-CLEAN_LOOKS = 2
-"""In a row: a function of a stopped create may have had its last call answered late, and lists are
-eventually consistent."""
+CLEAN_LOOKS_AFTER_A_STOP = 2
+"""In a row, where a create ended before its time: a function of it may have had its last call
+answered late, and what was made last is listed last."""
 CLEAN_PAUSE_SECONDS = 1.0
 """Between them."""
 ROUNDS = 3
@@ -67,6 +67,7 @@ class DepartureLook:
         self._inactive_since: datetime | None = None
         self._operation_ended = False
         self._clean_looks = 0
+        self._clean_looks_needed = CLEAN_LOOKS_AFTER_A_STOP if record.settle else 1
 
     def __call__(self, wait: Wait) -> Look:
         """The answer is GONE, STILL_THERE when nobody waits any longer, or, of the last wait, LEFT
@@ -144,7 +145,7 @@ class DepartureLook:
         left = failures(found)
         if not left:
             self._clean_looks += 1
-            if self._clean_looks < CLEAN_LOOKS:
+            if self._clean_looks < self._clean_looks_needed:
                 return Look(again_after=CLEAN_PAUSE_SECONDS)
             return _concluded("GONE", wait, found)
         self._clean_looks = 0
