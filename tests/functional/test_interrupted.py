@@ -39,12 +39,23 @@ DELETION = {"environment": "demo", "reason": "asked for"}
 READING_STEPS = {"check_request"}
 
 
+REFUSALS = (Fault.THROTTLED, Fault.UNAVAILABLE, Fault.RESET)
+"""All of them leave nothing behind and are repeated, so that the calls take turns with them."""
+KINDS = tuple(fault for fault in ON_CHANGES if fault not in REFUSALS[1:])
+
+
+def of_this_call(fault: Fault, number: int, call: str) -> Fault:
+    if fault is Fault.THROTTLED and not only_reads(call):
+        return REFUSALS[number % len(REFUSALS)]
+    return fault
+
+
 def cases(steps: tuple[str, ...]) -> list[Any]:
     """Each step with each kind of fault that can hit one of its calls."""
     return [
         pytest.param(step, fault, id=f"{step}-{fault.name}")
         for step in steps
-        for fault in (ON_READS if step in READING_STEPS else ON_CHANGES)
+        for fault in (ON_READS if step in READING_STEPS else KINDS)
     ] + [
         pytest.param(step, Fault.WRAPPED_THROTTLE, id=f"{step}-WRAPPED_THROTTLE")
         for step in steps
@@ -143,9 +154,10 @@ def test_a_create_interrupted_at_any_call_ends_as_if_nothing_had_happened(
     for number, call in disturbances(step, fault, deletes=False):
         with bivouac_account() as account:
             foreign_neighbours(account)
-            with injected(Injection(account, fault, at(number))) as injection:
+            kind = of_this_call(fault, number, call)
+            with injected(Injection(account, kind, at(number))) as injection:
                 done = run(account, deletes=False)
-            where = f"{fault.value}, at call {number} of {step}: {call}"
+            where = f"{kind.value}, at call {number} of {step}: {call}"
             assert injection.struck, where
             assert done.left == wanted.left, where
             assert done.output["status"] == "READY", where
@@ -161,9 +173,10 @@ def test_a_delete_interrupted_at_any_call_leaves_nothing_of_ours_and_all_that_is
         with bivouac_account() as account:
             foreign_neighbours(account)
             Machines(account).create(REQUEST)
-            with injected(Injection(account, fault, at(number))) as injection:
+            kind = of_this_call(fault, number, call)
+            with injected(Injection(account, kind, at(number))) as injection:
                 done = run(account, deletes=True)
-            where = f"{fault.value}, at call {number} of {step}: {call}"
+            where = f"{kind.value}, at call {number} of {step}: {call}"
             assert injection.struck, where
             assert done.left == wanted.left, where
             assert done.output["status"] == "DELETED", where
@@ -184,8 +197,10 @@ def without_records(left: Inventory) -> Inventory:
     return {kind: lines for kind, lines in left.items() if kind != "records"}
 
 
-CHANGING_STEPS = [step for step in CREATE_STEPS if step not in READING_STEPS]
-"""A create that dies after a read has left what it left after the last change before it."""
+WAITING_STEPS = {"wait_for_change", "resume_execution"}
+CHANGING_STEPS = [step for step in CREATE_STEPS if step not in READING_STEPS | WAITING_STEPS]
+"""A create that dies after a read, or while it waits, has left what it left after the last change
+before it."""
 
 
 def changes(step: str) -> list[tuple[int, str]]:
