@@ -120,7 +120,7 @@ class Minimal:
         blueprint = self._blueprint
         self._write("CREATING")
         self._scheduler.create_schedule(
-            Name=f"{self._environment}-expiry",
+            Name=f"{self._environment}-by-hand",
             ScheduleExpression="at(2099-01-01T00:00:00)",
             FlexibleTimeWindow={"Mode": "OFF"},
             ActionAfterCompletion="DELETE",
@@ -257,7 +257,7 @@ class Minimal:
         if left:
             raise BenchError(f"the hand-written sequence left {left}")
         self._scheduler.delete_schedule(
-            Name=f"{self._environment}-expiry", GroupName=self._schedule["GroupName"]
+            Name=f"{self._environment}-by-hand", GroupName=self._schedule["GroupName"]
         )
         self._write("DELETED")
 
