@@ -118,6 +118,7 @@ class Minimal:
     def create(self) -> None:
         """Raises BenchError, StoppedError, ClientError."""
         blueprint = self._blueprint
+        self._refuse()
         self._write("CREATING")
         self._scheduler.create_schedule(
             Name=f"{self._environment}-by-hand",
@@ -155,6 +156,24 @@ class Minimal:
         for service in self._proofs:
             self._delete_service(service.service_name)
         self._write("READY")
+
+    def _refuse(self) -> None:
+        """What is taken by others or cannot work, before anything is made: CreateCluster would
+        answer with somebody else's cluster of that name, and the quota fail half-way."""
+        taken = self._ecs.describe_clusters(clusters=[self._cluster])["clusters"]
+        namespaces = self._cloud_map.list_namespaces()["Namespaces"]
+        networks = [
+            service.arguments["networkConfiguration"]["awsvpcConfiguration"]
+            for service in self._blueprint.services
+        ]
+        subnets = sorted({subnet for network in networks for subnet in network["subnets"]})
+        groups = sorted({group for network in networks for group in network["securityGroups"]})
+        self._ec2.describe_subnets(SubnetIds=subnets)
+        self._ec2.describe_security_groups(GroupIds=groups)
+        names = [namespace["Name"] for namespace in namespaces]
+        active = [cluster for cluster in taken if cluster["status"] != "INACTIVE"]
+        if active or self._blueprint.namespace in names:
+            raise BenchError(f"{self._cluster} is there already")
 
     def _registered(self, service: ServiceBlueprint) -> str:
         arguments = register_task_definition_arguments(self._blueprint, service)

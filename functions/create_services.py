@@ -66,8 +66,10 @@ class ServiceConvergence:
         task_definitions: Mapping[str, str],
         ecs_client: ECSClient,
         cloud_map: ServiceDiscoveryClient,
+        fresh: bool = False,
     ) -> None:
         self._blueprint = blueprint
+        self._fresh = fresh
         self._generation = generation
         self._namespace_arn = namespace_arn
         self._ecs = ecs_client
@@ -111,12 +113,14 @@ class ServiceConvergence:
     def _observed(
         self, before: Mapping[str, Expected], healthy: frozenset[str], proofs: list[EdgeProof]
     ) -> Situation:
-        """ListServices hides what drains, and is empty for a new cluster: then nothing is asked."""
-        listed = ecs.list_services(self._ecs, self._cluster)
+        """ListServices hides what drains, and is empty for a new cluster: then nothing is asked.
+
+        In a fresh environment every service is this execution's own, and in order."""
+        listed = [] if self._fresh else ecs.list_services(self._ecs, self._cluster)
         names = [*self._wanted, *before, *listed] if listed or before else []
         services = ecs.describe_services(self._ecs, self._cluster, names)
         situation = Situation(services, before, healthy, proofs=proofs)
-        if not services:
+        if not services or self._fresh:
             return situation
         return replace(
             situation,
@@ -237,6 +241,7 @@ def handler(event: Event) -> Event:
         event["taskDefinitions"],
         clients.ecs(),
         clients.servicediscovery(),
+        event["fresh"],
     )
     before = {entry["serviceName"]: Expected.from_json(entry) for entry in progress["expected"]}
     healthy = frozenset(progress["healthy"])

@@ -18,7 +18,12 @@ from bivouac.aws.watching import watch
 from bivouac.errors import SupersededError
 from bivouac.observability import Event, step
 from bivouac.settings import StackSettings
-from bivouac.waiting import signal_of, worth_looking
+from bivouac.waiting import (
+    LATER_SECONDS,
+    signal_of,
+    worth_looking,
+    worth_looking_later,
+)
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
@@ -40,7 +45,8 @@ def resume_execution(
     if wait is None:
         return {"status": "NOBODY_WAITS", "environment": environment}
     worth = signal.urgent or worth_looking(wait.purpose, wait.awaited, wait.sightings)
-    if not worth and not poller_died(wait, now):
+    later = worth_looking_later(wait.purpose, wait.awaited, wait.sightings)
+    if not worth and not later and not poller_died(wait, now):
         return {"status": "NOTED", "environment": environment}
     try:
         record = records.current(environment, wait.generation)
@@ -48,7 +54,11 @@ def resume_execution(
         waits.end(wait)
         return {"status": "OVER", "environment": environment}
     look = looking_for(wait, record, urgent=True)
-    return {"status": watch(wait, look, waits, stepfunctions), "environment": environment}
+    pause = LATER_SECONDS if later and not worth else 0.0
+    return {
+        "status": watch(wait, look, waits, stepfunctions, first_after=pause),
+        "environment": environment,
+    }
 
 
 @step

@@ -17,6 +17,9 @@ POLL_SECONDS = 2.0
 """Between two looks at what ECS emits no event for: container health, attachments, Cloud Map,
 DRAINING to INACTIVE."""
 
+LATER_SECONDS = 10.0
+"""Before a look that is in no hurry: what it would find is most likely told by an event."""
+
 STALE_SECONDS = 0.3
 """Before reads that lag behind an event are made again."""
 
@@ -82,11 +85,14 @@ class Awaited:
     """Services of which all must come so far; each goal is worth a look of its own."""
     known: frozenset[str] = frozenset()
     """Tasks whose events came before the look, which has counted them itself (`counted`)."""
+    patient_goals: tuple[frozenset[str], ...] = ()
+    """Goals that are worth a look only a while later, if nothing else calls for one before."""
 
     def to_json(self) -> dict[str, Any]:
         return {
             "tasks": dict(self.tasks),
             "goals": sorted(sorted(goal) for goal in self.goals),
+            "patientGoals": sorted(sorted(goal) for goal in self.patient_goals),
             "known": sorted(self.known),
         }
 
@@ -96,6 +102,7 @@ class Awaited:
             content["tasks"],
             tuple(frozenset(goal) for goal in content["goals"]),
             frozenset(content["known"]),
+            tuple(frozenset(goal) for goal in content["patientGoals"]),
         )
 
 
@@ -140,8 +147,20 @@ def worth_looking(purpose: Purpose, awaited: Awaited | None, sightings: Sighting
 
     A task may be counted twice, by the look and by its event: then it is looked once too often,
     never too seldom."""
-    if awaited is None:
-        return True
+    return awaited is None or _reached(purpose, awaited, awaited.goals, sightings)
+
+
+def worth_looking_later(purpose: Purpose, awaited: Awaited | None, sightings: Sightings) -> bool:
+    """The same for the goals that are in no hurry."""
+    return awaited is not None and _reached(purpose, awaited, awaited.patient_goals, sightings)
+
+
+def _reached(
+    purpose: Purpose,
+    awaited: Awaited,
+    goals: tuple[frozenset[str], ...],
+    sightings: Sightings,
+) -> bool:
     come: dict[str, int] = {}
     for task_id in counted(purpose, sightings) - awaited.known:
         service = sightings[task_id].service
@@ -149,7 +168,7 @@ def worth_looking(purpose: Purpose, awaited: Awaited | None, sightings: Sighting
     return any(
         all(come.get(service, 0) >= awaited.tasks.get(service, 0) for service in goal)
         and any(service in come for service in goal)
-        for goal in awaited.goals
+        for goal in goals
     )
 
 

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING
 from bivouac.aws.faults import translated
 from bivouac.aws.waits import Waits
 from bivouac.observability import logger
-from bivouac.waiting import Look, Wait, worth_looking
+from bivouac.waiting import (
+    LATER_SECONDS,
+    Awaited,
+    Look,
+    Sightings,
+    Wait,
+    worth_looking,
+    worth_looking_later,
+)
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
@@ -28,35 +36,67 @@ LONGEST_WATCH = timedelta(seconds=840)
 time-out does."""
 
 
-def watch(wait: Wait, look: Looking, waits: Waits, stepfunctions: SFNClient) -> str:
-    """Look, and look again as long as only looking can tell. What became of it, for the log."""
+def watch(
+    wait: Wait, look: Looking, waits: Waits, stepfunctions: SFNClient, first_after: float = 0.0
+) -> str:
+    """Look, and look again as long as only looking can tell. What became of it, for the log.
+
+    `first_after`: seconds until the first look, if nobody else looks before."""
     ends = datetime.now(UTC) + LONGEST_WATCH
-    poller = str(uuid.uuid4())
+    watcher = _Watcher(waits)
+    if first_after:
+        if not watcher.keeps(wait, wait.awaited or Awaited(), first_after):
+            return "LEFT_TO_OTHERS"
+        time.sleep(first_after)
+        if not watcher.keeps(wait, wait.awaited or Awaited(), 0.0):
+            return "OVER"
     while True:
-        known = frozenset(wait.sightings)
+        known = wait.sightings
         seen = look(wait)
         if seen.answer is not None:
             sent = send(wait, seen.answer, stepfunctions)
             waits.end(wait)
             return "ANSWERED" if sent else "TOO_LATE"
-        now = datetime.now(UTC)
-        next_look_at = (
-            now + timedelta(seconds=seen.again_after) if seen.again_after is not None else None
-        )
-        kept, polls = waits.keep(wait, seen.awaited, next_look_at, poller, now)
-        if kept is None:
+        polls = watcher.keeps(wait, seen.awaited, seen.again_after)
+        if watcher.kept is None:
             return "OVER"
-        came_meanwhile = kept.sightings.keys() - known or any(
-            kept.sightings[task].version > wait.sightings[task].version for task in known
-        )
-        wait = kept
-        if came_meanwhile and worth_looking(wait.purpose, wait.awaited, wait.sightings):
-            continue
-        if seen.again_after is None or not polls:
+        wait, pause = watcher.kept, seen.again_after
+        if _came_meanwhile(known, wait.sightings):
+            if worth_looking(wait.purpose, wait.awaited, wait.sightings):
+                continue
+            if pause is None and worth_looking_later(wait.purpose, wait.awaited, wait.sightings):
+                pause = LATER_SECONDS
+                polls = watcher.keeps(wait, seen.awaited, pause)
+        if pause is None or not polls:
             return "WAITS"
-        if now + timedelta(seconds=seen.again_after) > ends:
+        if datetime.now(UTC) + timedelta(seconds=pause) > ends:
             return "WATCHED_LONG_ENOUGH"
-        time.sleep(seen.again_after)
+        time.sleep(pause)
+
+
+class _Watcher:
+    """One of those who look, told apart by its name."""
+
+    def __init__(self, waits: Waits) -> None:
+        self._waits = waits
+        self._name = str(uuid.uuid4())
+        self.kept: Wait | None = None
+        """The wait as it is now; None: it is over."""
+
+    def keeps(self, wait: Wait, awaited: Awaited, next_look_after: float | None) -> bool:
+        """Write down what is awaited; whether it is this one who is to look next."""
+        now = datetime.now(UTC)
+        due = now + timedelta(seconds=next_look_after) if next_look_after is not None else None
+        self.kept, polls = self._waits.keep(wait, awaited, due, self._name, now)
+        return polls and self.kept is not None
+
+
+def _came_meanwhile(before: Sightings, after: Sightings) -> bool:
+    """Whether events told of something since a look began."""
+    return any(
+        task not in before or sighting.version > before[task].version
+        for task, sighting in after.items()
+    )
 
 
 def send(wait: Wait, answer: dict[str, object], stepfunctions: SFNClient) -> bool:

@@ -33,14 +33,16 @@ def missing_tasks(expected: Iterable[Expected], services: Services) -> dict[str,
 
 
 def goals(expected: Iterable[Expected], blocked: Blocked) -> tuple[frozenset[str], ...]:
-    """Sets of services of which all must run before there is something to see.
-
-    All; those without the proof clients, which may ask for ever what is never answered; and what
-    another service waits for."""
+    """Sets of services of which all must run for an answer: all, or what another one waits for."""
     known = frozenset(entry.service_name for entry in expected)
-    planned = frozenset(name for name in known if not name.startswith(naming.PROOF_PREFIX))
     needed = [frozenset(need["serviceName"] for need in entry["needs"]) for entry in blocked]
-    return tuple(dict.fromkeys([known, planned, *(names for names in needed if names <= known)]))
+    return tuple(dict.fromkeys([known, *(names for names in needed if names <= known)]))
+
+
+def planned(expected: Iterable[Expected]) -> frozenset[str]:
+    """The services without the proof clients, which may ask for ever what is never answered."""
+    names = (entry.service_name for entry in expected)
+    return frozenset(name for name in names if not name.startswith(naming.PROOF_PREFIX))
 
 
 def awaited(
@@ -58,7 +60,12 @@ def awaited(
         asking = next(iter(running.get(name, ())), None)
         if any(each.state is State.PENDING for each in mesh.read_edges(client, asking)):
             tasks[name] = 1
-    return Awaited(tasks, goals(expected, blocked), counted(Purpose.SERVICES, sightings))
+    return Awaited(
+        tasks,
+        goals(expected, blocked),
+        counted(Purpose.SERVICES, sightings),
+        (planned(expected),),
+    )
 
 
 def can_show_something(expected: Sequence[Expected], blocked: Blocked, services: Services) -> bool:
@@ -73,7 +80,8 @@ def can_show_something(expected: Sequence[Expected], blocked: Blocked, services:
         if primary.get("failedTasks") or primary.get("rolloutState") == "FAILED":
             return True
     missing = missing_tasks(expected, services)
-    return any(not goal & missing.keys() for goal in goals(expected, blocked))
+    seen = (*goals(expected, blocked), planned(expected))
+    return any(not goal & missing.keys() for goal in seen)
 
 
 def counts_lag_behind(

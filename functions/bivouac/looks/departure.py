@@ -95,6 +95,8 @@ class DepartureLook:
             if left:
                 return _draining(wait, left)
             self._inactive_since = self._now()
+            if wait.context["names"] and wait.context["namespaceId"]:
+                return Look(again_after=POLL_SECONDS)  # ECS removes the endpoints only now
         if wait.context["names"] and self._endpoints_stay(wait.context["namespaceId"]):
             return Look(again_after=POLL_SECONDS)
         return Look(answer={"status": "GONE"})

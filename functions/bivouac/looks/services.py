@@ -22,7 +22,7 @@ from bivouac.looks import awaiting, edges, foundation
 from bivouac.looks.targets import targets
 from bivouac.mesh import EdgeProof, ProofClient, State
 from bivouac.record import Record
-from bivouac.waiting import POLL_SECONDS, STALE_SECONDS, Awaited, Look, Wait
+from bivouac.waiting import LATER_SECONDS, POLL_SECONDS, STALE_SECONDS, Awaited, Look, Wait
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
@@ -61,6 +61,13 @@ class _Moment:
         return (self.now - opened_at).total_seconds() > QUIET_SECONDS
 
     @property
+    def counted(self) -> frozenset[str]:
+        """The services whose health can bring an answer: what others wait for, else all."""
+        blocked = self.progress["blocked"]
+        needed = (need["serviceName"] for entry in blocked for need in entry["needs"])
+        return frozenset(needed) if blocked else awaiting.planned(self.expected)
+
+    @property
     def edge_proofs(self) -> list[EdgeProof]:
         """Of this execution, where the probes of the addresses did not hold afterwards."""
         return [EdgeProof.from_json(entry) for entry in self.progress.get("edges", ())]
@@ -94,6 +101,8 @@ class ServicesLook:
         self._ec2 = ec2
         self._healthy_since: datetime | None = None
         self._stale_looks = 0
+        self._registered: dict[str, tuple[frozenset[str], list[Check]]] = {}
+        """By service: the tasks that Cloud Map was seen to list, and the checks of it."""
 
     def __call__(self, wait: Wait) -> Look:
         now = datetime.now(UTC)
@@ -138,8 +147,11 @@ class ServicesLook:
         if moment.late:
             return self._out_of_time(moment, waiting, going)
         awaited = self._awaited(moment, self._clients)
-        only_looking_tells = any(not goal & awaited.tasks.keys() for goal in awaited.goals)
-        return Look(again_after=POLL_SECONDS if only_looking_tells else None, awaited=awaited)
+        if any(not goal & awaited.tasks.keys() for goal in awaited.goals):
+            return Look(again_after=POLL_SECONDS, awaited=awaited)
+        if any(not goal & awaited.tasks.keys() for goal in awaited.patient_goals):
+            return Look(again_after=LATER_SECONDS, awaited=awaited)
+        return Look(awaited=awaited)
 
     def _stale(self, moment: _Moment) -> Look:
         self._stale_looks += 1
@@ -174,16 +186,28 @@ class ServicesLook:
                 moment.failed.append(progress.failed)
             elif proof_client is None:
                 found = list(progress.checks)
-                if progress.healthy:
+                asked = progress.healthy and name in moment.counted
+                if asked:
                     found += self._registrations(planned, seen)
                 moment.checks += found
                 if progress.hindered:
                     moment.hindered[name] = progress.hindered
-                if all(check.outcome is Outcome.OK for check in found):
+                if asked and all(check.outcome is Outcome.OK for check in found):
                     moment.healthy.add(name)
 
     def _registrations(self, planned: ServiceBlueprint, seen: Observed) -> list[Check]:
-        """One check for each endpoint: Cloud Map lists exactly the running tasks (P03)."""
+        """One check for each endpoint: Cloud Map lists exactly the running tasks (P03).
+
+        Where it did so before, for the same tasks, it is not asked again."""
+        tasks = frozenset(task["taskArn"] for task in seen.running)
+        before, found = self._registered.get(planned.service_name, (frozenset(), []))
+        if tasks != before:
+            found = self._listed(planned, seen)
+            if all(check.outcome is Outcome.OK for check in found):
+                self._registered[planned.service_name] = (tasks, found)
+        return found
+
+    def _listed(self, planned: ServiceBlueprint, seen: Observed) -> list[Check]:
         primary = primary_deployment(seen.service or {}) or {}
         ids = {
             resource["discoveryName"]: resource["discoveryArn"].rpartition("/")[2]
