@@ -460,7 +460,7 @@ def test_a_whole_deletion_of_one_service_makes_no_more_calls_than_these(
     look = looking(account, blueprint)
     answer = asked(account, blueprint)
     account.pass_time(30)
-    assert look(for_services(account, answer)).answer
+    until(account, look, for_services(account, answer))
     used = delete_namespace(account.deletion(blueprint), made.arn, cloud_map)
     delete_task_definitions(account.deletion(blueprint), registered, ecs)
     account.pass_time(30)

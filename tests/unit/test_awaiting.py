@@ -8,7 +8,7 @@ import pytest
 
 from bivouac.checks import Expected
 from bivouac.looks import awaiting
-from bivouac.waiting import Purpose, Sighting, Stage, worth_looking
+from bivouac.waiting import Purpose, Sighting, Stage, worth_looking, worth_looking_later
 
 EXPECTED = [Expected(name, f"{name}:1", f"ecs-svc/{name}") for name in ("web", "bivouac-proof-1-1")]
 
@@ -32,7 +32,8 @@ def test_a_proof_client_that_asks_for_ever_does_not_keep_the_others_from_being_s
     """An edge that is never answered must come to its verdict, though its task never gets done."""
     awaited = awaiting.awaited(EXPECTED, [], [], services(web=0, proof=0), {}, {})
     runs = {"t1": Sighting("web", Stage.RUNNING, 4)}
-    assert worth_looking(Purpose.SERVICES, awaited, runs)
+    assert not worth_looking(Purpose.SERVICES, awaited, runs), "most likely it is told soon"
+    assert worth_looking_later(Purpose.SERVICES, awaited, runs)
 
 
 def test_nothing_is_to_be_seen_while_tasks_start() -> None:
