@@ -1,8 +1,9 @@
 """The least that anybody needs to call who makes, proves and deletes an environment by hand.
 
-Written for one environment, without a branch: it never looks whether something is there already,
-retries nothing, and would leave everything behind if it failed half-way. What it makes is what
-Bivouac makes of the same request, under other names: the same definitions, tags and proof clients.
+Written for one environment, without a branch: it looks once whether the names are free and the
+network is there, retries nothing, and would leave everything behind if it failed half-way. What it
+makes is what Bivouac makes of the same request, under other names: the same definitions, tags and
+proof clients.
 
 It is given what a script does not have: it hears ECS's events for nothing, and so reads once when
 all tasks run. What ECS emits no event for it looks at every two seconds, as Bivouac promises to.
