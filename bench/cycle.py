@@ -67,7 +67,8 @@ def floor(timings: Timings, waves: int, proof: float) -> tuple[Part, ...]:
         Part("pull", timings.pull, waves),
         Part("registration", timings.registration, waves),
         Part("answers to the proof", proof),
-        Part("drain", timings.placement),
+        # What is registered is first taken out of service, and only then stopped.
+        Part("drain", timings.placement + timings.registration),
         Part(
             "deprovisioning | discovery removal + namespace deletion",
             max(timings.deprovisioning, endpoints_go),
@@ -314,15 +315,17 @@ def measure(sizes: Sequence[int], with_cli: bool, console: Console, stop: Stop) 
         cloud.runtime.script(stack.parameters["ProofImage"], scripted.proof_client)
         executions = Executions(cloud, stack, stop, LIMIT)
 
-        cli = [
-            pool.submit(AwsCli(cloud, Path(directory), n, stop).cycle, seconds_of(floors[n]))
-            for n in (sizes if with_cli else ())
-        ]
         cycles = []
         try:
             for services in sizes:
                 console.print(f"a cycle of {services} service(s)")
                 cycles.append(bivouac(executions, services, seconds_of(floors[services])))
+            if with_cli:
+                console.print("the same by the AWS CLI")
+            cli = [
+                pool.submit(AwsCli(cloud, Path(directory), n, stop).cycle, seconds_of(floors[n]))
+                for n in (sizes if with_cli else ())
+            ]
             cycles += [each.result() for each in cli]
         except BaseException:
             stop.ask()

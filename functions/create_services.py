@@ -86,16 +86,19 @@ class ServiceConvergence:
         proofs: list[EdgeProof],
         look: bool = True,
     ) -> Event:
-        """`expected` deployments, what is `blocked` by what, what is `going`.
+        """`expected` deployments, what is `blocked` by what, what is `going`, whether anything was
+        `changed`.
 
         Without a `look` no service is taken to be there."""
         now = self._observed(before, healthy, proofs) if look else Situation({})
         expected = dict(before)
+        changed = False
         for _ in range(PASSES):
             decision = decide(self._blueprint, self._wanted, self._clients, now)
             if not decision.actions:
                 break
             now = self._after(now, decision, expected)
+            changed = True
         for name in self._wanted:
             if name not in expected and name not in decision.blocked:
                 self._expect(expected, name, now.active(name))
@@ -106,6 +109,7 @@ class ServiceConvergence:
                 for name, needs in decision.blocked.items()
             ],
             "going": sorted({name for name in now.services if self._goes(now, name)}),
+            "changed": changed,
         }
 
     # --- observing -----------------------------------------------------------------------------

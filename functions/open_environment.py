@@ -84,6 +84,7 @@ def open_environment(
             "blocked": [],
             "going": [],
             "healthy": [],
+            "changed": True,
             "patienceSeconds": blueprint.ready_seconds,
         },
         "onFailure": blueprint.on_failure,

@@ -68,6 +68,7 @@ def test_the_record_and_the_expiry_exist_before_the_first_resource(
         "blocked": [],
         "going": [],
         "healthy": [],
+        "changed": True,
         "patienceSeconds": 900,
     }
     assert answer["expiresAt"] == lease.timestamp(account.now() + timedelta(hours=8))

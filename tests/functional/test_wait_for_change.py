@@ -9,6 +9,7 @@ from unittest import mock
 import pytest
 
 from bivouac import errors, lease
+from bivouac.checks import Expected
 from bivouac.looks.services import QUIET_SECONDS
 from bivouac.waiting import POLL_SECONDS
 from localcloud.account import SECURITY_GROUP_ID
@@ -65,6 +66,7 @@ def waited(
             "blocked": [],
             "going": [],
             "healthy": [],
+            "changed": True,
             "patienceSeconds": 900,
         }
         | progress,
@@ -98,6 +100,28 @@ def test_the_services_can_be_made_once_namespace_and_cluster_are_there(
     assert resumed["status"] == "CREATE"
     assert resumed["namespaceArn"] == account.namespace(blueprint)
     assert account.client("dynamodb").scan(TableName="waits")["Items"] == []
+
+
+def test_what_was_found_undoable_a_moment_ago_is_not_asked_for_at_once(
+    account: BivouacAccount,
+) -> None:
+    """S18, W01: what Create services read lagged behind the look; a round in vain has its price."""
+    blueprint = account.healthy(environment())
+    services = account.client("ecs").describe_services(cluster="bivouac-demo", services=["web"])
+    (primary,) = services["services"][0]["deployments"]
+    expected = Expected("web", primary["taskDefinition"], primary["id"])
+    needs = [{"serviceName": "web", "condition": "HEALTHY"}]
+    began = account.now()
+    _, resumed = waited(
+        account,
+        namespaceArn=account.namespace(blueprint),
+        expected=[expected.to_json()],
+        blocked=[{"serviceName": "shop", "needs": needs}],
+        changed=False,
+    )
+    assert resumed is not None
+    assert resumed["status"] == "CREATE"
+    assert account.now() - began >= timedelta(seconds=POLL_SECONDS)
 
 
 @pytest.mark.parametrize("code", ["THROTTLED_REQUEST", "INTERNAL_FAILURE"])

@@ -101,6 +101,7 @@ class ServicesLook:
         self._ec2 = ec2
         self._healthy_since: datetime | None = None
         self._stale_looks = 0
+        self._paused = False
         self._registered: dict[str, tuple[frozenset[str], list[Check]]] = {}
         """By service: the tasks that Cloud Map was seen to list, and the checks of it."""
 
@@ -139,7 +140,7 @@ class ServicesLook:
         if moment.failed:
             return self._failure(moment, "DeploymentFailedError", moment.failed)
         if self._unblocked(moment):
-            return self._answer(moment, "CREATE")
+            return self._more_to_do(moment)
         waiting = [check for check in moment.checks if check.outcome is not Outcome.OK]
         going = [name for name in moment.progress["going"] if not moment.gone(name)]
         if not (waiting or going or moment.progress["blocked"]):
@@ -243,7 +244,7 @@ class ServicesLook:
         proofs = [*moment.edge_proofs, *self._proofs]
         found = edges.read(self._clients, proofs, moment.services, moment.running)
         if found.unasked:
-            return self._answer(moment, "CREATE")
+            return self._more_to_do(moment)
         self._healthy_since = self._healthy_since or moment.now
         wrong, asking = found.of_state(State.NG), found.of_state(State.PENDING)
         graces = [
@@ -262,7 +263,7 @@ class ServicesLook:
         if any(edge.client for edge in self._blueprint.edges) and edges.has_stale_client(
             self._blueprint, moment.services, self._endpoints_since(moment)
         ):
-            return self._answer(moment, "CREATE")
+            return self._more_to_do(moment)
         answer = self._answer(moment, "HEALTHY").answer or {}
         return Look(
             answer=answer
@@ -279,6 +280,13 @@ class ServicesLook:
         return {service["Name"]: service["CreateDate"] for service in listed}
 
     # --- answering -----------------------------------------------------------------------------
+
+    def _more_to_do(self, moment: _Moment) -> Look:
+        """Create services found nothing to do a moment ago: what it read lagged behind this."""
+        if not moment.progress["changed"] and not self._paused:
+            self._paused = True
+            return Look(again_after=POLL_SECONDS, awaited=self._awaited(moment, ()))
+        return self._answer(moment, "CREATE")
 
     def _answer(self, moment: _Moment, status: str) -> Look:
         return Look(answer=moment.progress | {"status": status, "healthy": sorted(moment.healthy)})
