@@ -62,9 +62,9 @@ class LocalCloud:
     """AWS on this machine, from construction until `close`; also a context manager.
 
     `port` 0 is any free one. Wait states, retries, pauses in functions and time-outs of what waits
-    for a token last `wait_scale` times as long as they say. `observe` is told of every AWS call, in the
-    thread that answers it. Without a `clock` it is the system's; a test gives one that it moves.
-    Raises PortTakenError."""
+    for a token last `wait_scale` times as long as they say. `observe` is told of every AWS call,
+    in the thread that answers it. Without a `clock` it is the system's; a test gives one that it
+    moves. Raises PortTakenError."""
 
     def __init__(
         self,
@@ -135,15 +135,17 @@ class LocalCloud:
             changed=ExecutionEvents(self.account, self.clock, locks),
         )
         machines = enter(machines_run(integrations, wait_scale))
-        # Closed from below: executions are stopped, then what they wait for, then they are joined.
+        # Closed from below: executions are stopped, then what they and deliveries wait for, then
+        # both are joined.
         on_close(machines.join)
+        on_close(self.deliveries.close)
         on_close(self.workers.close)
         on_close(machines.stop)
         enter(rules_deliver(self.deliveries, targets, timings.event_delivery))
         announcements = self.control_plane.announcements
         announcements.listen(EcsEvents(self.account, self.clock, locks))
         enter(schedules_fire(self.clock, self.deliveries, targets, locks))
-        on_close(self.deliveries.close)
+        on_close(self.deliveries.stop)
         front = ServiceFront(RunningServices(self.control_plane), self.runtime.socket_of)
         moto = DomainDispatcherApplication(create_backend_app)
         authorize = self.guard.refusal_of

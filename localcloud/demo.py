@@ -21,8 +21,7 @@ from localcloud.following import Ending, follow
 from localcloud.mesh_view.graph import Graph, failed, proven
 from localcloud.mesh_view.reading import EnvironmentView
 from localcloud.showing import Screen
-from localcloud.stack import TEMPLATE, endpoint_port, parameters
-from localcloud.timings import DEMO
+from localcloud.stack import TEMPLATE, endpoint_port, parameters, timings
 
 CREATE_LIMIT_SECONDS = 300.0
 DELETE_LIMIT_SECONDS = 180.0
@@ -151,7 +150,7 @@ def main(arguments: list[str], screen: Screen) -> int:
     try:
         with ExitStack() as parts:
             with screen.waiting("Starting the local cloud and deploying template.yaml to it"):
-                cloud = parts.enter_context(LocalCloud(timings=DEMO, port=endpoint_port()))
+                cloud = parts.enter_context(LocalCloud(timings=timings(), port=endpoint_port()))
                 demo = Demo(cloud, screen)
             screen.line(cloud.isolation)
             held = demo.run(request)

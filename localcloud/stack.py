@@ -7,6 +7,7 @@ from pathlib import Path
 
 from localcloud.account import Account
 from localcloud.errors import CannotStartError
+from localcloud.timings import DEMO, PROFILES, Timings
 
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
 DEFAULT_PORT = 4566
@@ -25,6 +26,18 @@ def parameters(account: Account) -> dict[str, str]:
 
 class NoPortError(CannotStartError):
     """LOCALCLOUD_PORT is not a port."""
+
+
+class NoTimingsError(CannotStartError):
+    """LOCALCLOUD_TIMINGS is not the name of a profile."""
+
+
+def timings() -> Timings:
+    """The profile of LOCALCLOUD_TIMINGS, else the demo's. Raises NoTimingsError."""
+    name = os.environ.get("LOCALCLOUD_TIMINGS", DEMO.name)
+    if name not in PROFILES:
+        raise NoTimingsError(f"LOCALCLOUD_TIMINGS={name} is none of {', '.join(PROFILES)}")
+    return PROFILES[name]
 
 
 def endpoint_port() -> int:

@@ -102,9 +102,13 @@ class DeliveryQueue:
         with self._changed:
             return self._changed.wait_for(lambda: self._open == 0, timeout)
 
+    def stop(self) -> None:
+        """Begin no delivery any more."""
+        self._closed = True
+
     def close(self) -> None:
         """Drop what waits, and wait for what is being delivered."""
-        self._closed = True
+        self.stop()
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _later(self, delay: float, delivery: Delivery, *, retries: int, since: float) -> None:

@@ -41,7 +41,7 @@ def test_a_longer_wait_may_not_cost_one_transition_more() -> None:
 
 def test_the_floor_is_one_wave_after_another() -> None:
     one, three = (cycle.seconds_of(cycle.floor(AWS_LIKE, n, proof=0.3)) for n in (1, 3))
-    assert one == pytest.approx(4 + (2 + 12 + 20 + 2) + 0.3 + 2 + 10)
+    assert one == pytest.approx(4 + (2 + 12 + 20 + 2) + 0.3 + (2 + 2) + 10)
     assert three - one == pytest.approx(2 * (2 + 12 + 20 + 2))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bivouac import pace
 from create_services import LONGEST_PATIENCE_SECONDS
+
+from bivouac import pace
 from tests.template.declared import MACHINES
 
 EVENTS_A_LOOK = 9

@@ -29,7 +29,7 @@ def free_port() -> int:
 
 @contextmanager
 def demo(request: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    environment = os.environ | {"LOCALCLOUD_PORT": str(port)}
+    environment = os.environ | {"LOCALCLOUD_PORT": str(port), "LOCALCLOUD_TIMINGS": "test"}
     with subprocess.Popen(
         [sys.executable, "-m", "localcloud.demo", str(request)],
         cwd=ROOT,
@@ -173,7 +173,7 @@ def test_a_taken_port_is_told_and_nothing_is_started() -> None:
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_leaves_nothing_behind(signal_number: signal.Signals) -> None:
     port = free_port()
-    with demo(ROOT / "events" / "tutorial.json", port) as process:
+    with demo(ROOT / "events" / "smallest.json", port) as process:
         lines_until(process, "Probe private addresses")
         started = descendants(process.pid)
         assert started, "the task's processes run by now"
@@ -183,6 +183,20 @@ def test_an_interrupted_demo_leaves_nothing_behind(signal_number: signal.Signals
     assert "Nothing is left running" in output
     until_true(lambda: not started & parents().keys())
     assert is_free(port)
+
+
+def test_what_is_no_profile_of_timings_is_told() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "localcloud.demo", "events/tutorial.json"],
+        cwd=ROOT,
+        env=os.environ | {"LOCALCLOUD_TIMINGS": "warp"},
+        text=True,
+        capture_output=True,
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "LOCALCLOUD_TIMINGS=warp is none of aws-like, demo, test" in ended.stdout
 
 
 def test_what_is_no_port_is_told() -> None:
