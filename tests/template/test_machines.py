@@ -25,7 +25,7 @@ OF_LAMBDA = (
     "Lambda.TooManyRequestsException",
 )
 """What Lambda itself fails with for a moment (W11)."""
-EVERY_STEP = {
+EVERY_STEP: dict[str, Any] = {
     "ErrorEquals": [
         *OF_LAMBDA,
         # A time-out or the end of memory: harmless to repeat, because every step is.

@@ -100,4 +100,4 @@ class TestStrangers:
 
 
 def _is_of_ecs(delivery: Delivery) -> bool:
-    return bool(delivery.event) and delivery.event["source"] == OF_ECS
+    return delivery.event is not None and delivery.event["source"] == OF_ECS
