@@ -17,7 +17,7 @@ POLL_SECONDS = 2.0
 """Between two looks at what ECS emits no event for: container health, attachments, Cloud Map,
 DRAINING to INACTIVE."""
 
-LATER_SECONDS = 10.0
+LATER_SECONDS = 5.0
 """Before a look that is in no hurry: what it would find is most likely told by an event."""
 
 STALE_SECONDS = 0.3
