@@ -605,7 +605,7 @@ def _invoke(
         raise lambda_eval_utils.LambdaFunctionErrorException(outcome.error, outcome.payload)
     env.stack.append(
         {
-            "ExecutedVersion": "$LATEST",
+            "ExecutedVersion": outcome.version,
             "Payload": json.loads(outcome.payload),
             "StatusCode": 200,
         }

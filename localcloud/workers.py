@@ -19,12 +19,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
 from localcloud.credentials import Credentials
+from localcloud.function_names import LATEST, FunctionName
+from localcloud.published_code import PublishedCode
 from localcloud.worker_main import END_OF_OUTPUT
 
 _log = logging.getLogger(__name__)
@@ -47,10 +49,11 @@ class VpcConfig:
 
 @dataclass(frozen=True)
 class Function:
-    """A Lambda function as the template declares it."""
+    """A Lambda function as the template declares it, or a version of it as it was published."""
 
     name: str
     arn: str
+    """Without a version."""
     code: Path
     """The directory that is on `sys.path`, as Lambda has it in LAMBDA_TASK_ROOT."""
     handler: str
@@ -63,6 +66,7 @@ class Function:
     log_group: str = ""
     """Empty: /aws/lambda/<name>."""
     vpc: VpcConfig | None = None
+    version: str = LATEST
 
     @property
     def log_group_name(self) -> str:
@@ -102,6 +106,8 @@ class Outcome:
     payload: str
     error: str | None = None
     """"Unhandled" when the payload is an error object ({errorType, errorMessage, ...})."""
+    version: str = LATEST
+    """Of the function that was executed."""
 
 
 class _WorkerEndedError(Exception):
@@ -258,6 +264,7 @@ class _Pool:
         self._starting = 0
         self._changed = threading.Condition()
         self._closed = False
+        self._retired = False
 
     @contextmanager
     def worker(self, start: Callable[[], _Worker]) -> Iterator[_Worker]:
@@ -270,8 +277,12 @@ class _Pool:
             raise
         with self._changed:
             self._busy.discard(worker)
-            self._idle.append(worker)
+            kept = not self._retired
+            if kept:
+                self._idle.append(worker)
             self._changed.notify()
+        if not kept:
+            worker.kill()
 
     def _take(self) -> _Worker | None:
         with self._changed:
@@ -312,6 +323,14 @@ class _Pool:
         with self._changed:
             return [worker.process_id for worker in (*self._idle, *self._busy)]
 
+    def retire(self) -> None:
+        """Keep no worker any more: each ends when it has nothing to do."""
+        with self._changed:
+            self._retired = True
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.kill()
+
     def close(self) -> None:
         with self._changed:
             self._closed = True
@@ -345,29 +364,76 @@ class Workers:
         self._logs = logs
         self._wait_scale = wait_scale
         self._limit = limit_per_function
-        self._functions: dict[str, Function] = {}
-        self._pools: dict[str, _Pool] = {}
+        self._published = PublishedCode()
+        self._functions: dict[tuple[str, str], Function] = {}
+        """By name and version."""
+        self._aliases: dict[tuple[str, str], str] = {}
+        """Name and alias -> version."""
+        self._pools: dict[tuple[str, str], _Pool] = {}
+        self._retired: list[_Pool] = []
+        """Of functions that were replaced or deleted; something of them may still run."""
 
     def register(self, function: Function) -> None:
-        self._functions[function.name] = function
-        self._pools[function.name] = _Pool(self._limit)
+        """Make it invocable; one of this name and version is replaced, and its processes end."""
+        key = (function.name, function.version)
+        self._retire(key)
+        self._functions[key] = function
+        self._pools[key] = _Pool(self._limit)
 
-    def find(self, name_or_arn: str) -> Function:
-        """By name, ARN, or partial ARN, with or without a version or alias."""
-        name = name_or_arn
-        if ":function:" in name_or_arn:
-            name = name_or_arn.split(":function:", 1)[1]
+    def publish(self, name: str, version: str) -> None:
+        """Keep $LATEST as it is now, its code too, as this version."""
+        latest = self.find(name)
+        self.register(replace(latest, version=version, code=self._published.copy_of(latest.code)))
+
+    def has_new_code(self, name: str, version: str) -> bool:
+        """Whether $LATEST's code is another than this version's."""
+        return self._published.copy_of(self.find(name).code) != self.find(name, version).code
+
+    def point(self, name: str, alias: str, version: str | None) -> None:
+        """Let an alias stand for a version from now on; None: there is no such alias any more."""
+        if version is None:
+            self._aliases.pop((name, alias), None)
+        else:
+            self._aliases[name, alias] = version
+
+    def forget(self, name: str) -> None:
+        """Delete a function with its versions and aliases. What runs of it goes on to its end."""
+        for key in [key for key in self._functions if key[0] == name]:
+            del self._functions[key]
+            self._retire(key)
+        for alias in [key for key in self._aliases if key[0] == name]:
+            del self._aliases[alias]
+
+    def _retire(self, key: tuple[str, str]) -> None:
+        if pool := self._pools.pop(key, None):
+            self._retired.append(pool)
+            pool.retire()
+
+    def find(self, name_or_arn: str, qualifier: str | None = None) -> Function:
+        """By name, ARN, or partial ARN, with or without a version or alias.
+
+        Raises FunctionNotFoundError, also where the function has no such version or alias."""
+        name = FunctionName.of(name_or_arn, qualifier)
+        wanted = name.qualifier or LATEST
+        version = self._aliases.get((name.name, wanted), wanted)
         try:
-            return self._functions[name.split(":")[0]]
+            return self._functions[name.name, version]
         except KeyError:
-            raise FunctionNotFoundError(f"Function not found: {name_or_arn}") from None
+            raise FunctionNotFoundError(f"Function not found: {name.resource}") from None
 
-    def invoke(self, name_or_arn: str, payload: str, trace_id: str = "") -> Outcome:
+    def invoke(
+        self,
+        name_or_arn: str,
+        payload: str,
+        trace_id: str = "",
+        qualifier: str | None = None,
+    ) -> Outcome:
         """Run a function and wait for its answer.
 
         Raises FunctionNotFoundError and PayloadTooLargeError; whatever goes wrong in the function
         itself is an Outcome with an error."""
-        function = self.find(name_or_arn)
+        function = self.find(name_or_arn, qualifier)
+        asked_for = FunctionName.of(name_or_arn, qualifier).qualifier
         if len(payload.encode()) > MAX_PAYLOAD:
             raise PayloadTooLargeError(
                 f"{function.name} was invoked with more than {MAX_PAYLOAD} bytes"
@@ -376,7 +442,7 @@ class Workers:
         worker: _Worker | None = None
         started = time.time()
         try:
-            pool = self._pools[function.name]
+            pool = self._pools[function.name, function.version]
             with pool.worker(lambda: self._start(function)) as worker:
                 if not worker.used and (failure := worker.wait_until_ready()):
                     raise _InitFailedError(failure)
@@ -384,7 +450,7 @@ class Workers:
                 reply = worker.invoke(
                     {
                         "request_id": request_id,
-                        "arn": function.arn,
+                        "arn": f"{function.arn}:{asked_for}" if asked_for else function.arn,
                         "payload": payload or "{}",
                         "deadline": started + function.timeout,
                         "trace_id": trace_id or _new_trace_id(started),
@@ -392,7 +458,7 @@ class Workers:
                     started + function.timeout,
                 )
                 self._write_log(function, worker, request_id, started)
-                return _outcome_of(reply)
+                return replace(_outcome_of(reply), version=function.version)
         except _InitFailedError as error:
             outcome = _failed(error.failure)
         except _TimedOutError:
@@ -407,19 +473,21 @@ class Workers:
         said = json.loads(outcome.payload)["errorMessage"]
         worker.output.append((int(time.time() * 1000), said))
         self._write_log(function, worker, request_id, started)
-        return outcome
+        return replace(outcome, version=function.version)
 
     def processes(self, name: str) -> list[int]:
-        """The ids of a function's worker processes."""
-        return self._pools[name].processes()
+        """The ids of a function's worker processes, those of its versions too."""
+        pools = [pool for key, pool in self._pools.items() if key[0] == name]
+        return [process for pool in pools for process in pool.processes()]
 
     def close(self) -> None:
         """End every worker; none is left when this returns."""
-        for pool in self._pools.values():
+        for pool in (*self._pools.values(), *self._retired):
             pool.close()
+        self._published.close()
 
     def _start(self, function: Function) -> _Worker:
-        stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
+        stream = f"{datetime.now(UTC):%Y/%m/%d}/[{function.version}]{uuid.uuid4().hex}"
         settings = json.dumps({"endpoint": self._endpoint, "wait_scale": self._wait_scale})
 
         def answer_route(host: str, port: int) -> dict[str, str | None]:
@@ -439,7 +507,7 @@ class Workers:
             "AWS_EXECUTION_ENV": f"AWS_Lambda_python3.{sys.version_info.minor}",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_VERSION": function.version,
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group_name,
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
@@ -472,7 +540,7 @@ class Workers:
             function,
             worker.stream,
             [
-                (begin, f"START RequestId: {request_id} Version: $LATEST"),
+                (begin, f"START RequestId: {request_id} Version: {function.version}"),
                 *lines,
                 (end, f"END RequestId: {request_id}"),
                 (end, report),

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 
 from localcloud.events.delivery import Delivery, DeliveryQueue, GivenUp, NotDeliveredError, Retry
 from localcloud.events.targets import Targets
-from localcloud.workers import Workers
+from localcloud.function_names import LATEST, FunctionName
+from localcloud.workers import Outcome, Workers
 
 RETRIES = 2
 MAX_AGE = 21_600.0
@@ -34,22 +35,23 @@ class AsynchronousInvocations:
 
     def __call__(self, function_arn: str, payload: str) -> None:
         function = self._workers.find(function_arn)
-        outcomes: list[str] = []
+        qualifier = FunctionName.of(function_arn).qualifier or LATEST
+        outcomes: list[Outcome] = []
 
         def attempt() -> None:
-            outcome = self._workers.invoke(function.arn, payload)
+            outcome = self._workers.invoke(function_arn, payload)
             if outcome.error:
-                outcomes.append(outcome.payload)
+                outcomes.append(outcome)
                 message = str(json.loads(outcome.payload).get("errorMessage"))
                 raise NotDeliveredError(outcome.error, message, final=False)
 
         def give_up(given_up: GivenUp) -> None:
-            destination = self._settings(function.name).get("DestinationConfig", {})
+            destination = self._settings(function.name, qualifier).get("DestinationConfig", {})
             if arn := destination.get("OnFailure", {}).get("Destination"):
-                record = _record_of(function.arn, payload, outcomes[-1], given_up)
+                record = _record_of(f"{function.arn}:{qualifier}", payload, outcomes[-1], given_up)
                 Targets(self._client, self).deliver({"Arn": arn}, record)
 
-        settings = self._settings(function.name)
+        settings = self._settings(function.name, qualifier)
         retry = Retry(
             attempts=settings.get("MaximumRetryAttempts", RETRIES),
             max_age=settings.get("MaximumEventAgeInSeconds", MAX_AGE),
@@ -58,12 +60,12 @@ class AsynchronousInvocations:
         )
         self._queue.submit(Delivery(function.arn, attempt, retry, give_up))
 
-    def _settings(self, function_name: str) -> dict[str, Any]:
-        """The function's EventInvokeConfig."""
+    def _settings(self, function_name: str, qualifier: str) -> dict[str, Any]:
+        """The EventInvokeConfig of the version or alias: each has its own, or none."""
         try:
             settings: dict[str, Any] = self._client(
                 None, "lambda"
-            ).get_function_event_invoke_config(FunctionName=function_name)
+            ).get_function_event_invoke_config(FunctionName=function_name, Qualifier=qualifier)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise
@@ -71,23 +73,23 @@ class AsynchronousInvocations:
         return settings
 
 
-def _record_of(function_arn: str, payload: str, outcome: str, given_up: GivenUp) -> str:
+def _record_of(function_arn: str, payload: str, outcome: Outcome, given_up: GivenUp) -> str:
     """What a failure destination gets."""
     return json.dumps(
         {
             "version": "1.0",
             "requestContext": {
                 "requestId": str(uuid.uuid4()),
-                "functionArn": f"{function_arn}:$LATEST",
+                "functionArn": function_arn,
                 "condition": "RetriesExhausted",
                 "approximateInvokeCount": given_up.retries + 1,
             },
             "requestPayload": json.loads(payload),
             "responseContext": {
                 "statusCode": 200,
-                "executedVersion": "$LATEST",
+                "executedVersion": outcome.version,
                 "functionError": "Unhandled",
             },
-            "responsePayload": json.loads(outcome),
+            "responsePayload": json.loads(outcome.payload),
         }
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 from localcloud.account import Account
 from localcloud.calls import Call
+from localcloud.function_names import FunctionName
 
 Tags = Mapping[str, str]
 Parameters = Mapping[str, Any]
@@ -214,8 +215,13 @@ class Accesses:
 
     def _lambda(self, operation: str, given: Parameters) -> Iterator[Access]:
         action = "lambda:InvokeFunction" if operation == "Invoke" else f"lambda:{operation}"
-        name = given.get("FunctionName")
-        yield Access(action, self._arn("lambda", "function:", name) if name else "*")
+        if "FunctionName" not in given:
+            yield Access(action, "*")
+            return
+        # Lambda's page "Fine-tuning the Resources and Conditions sections of policies": a policy on
+        # a function's ARN does not cover its versions and aliases, nor `<arn>:*` the function.
+        name = FunctionName.of(given["FunctionName"], given.get("Qualifier"))
+        yield Access(action, name.arn(self._account.region, self._account.account_id))
 
     def _events(self, operation: str, given: Parameters) -> Iterator[Access]:
         if operation != "PutEvents":

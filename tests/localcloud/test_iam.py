@@ -7,13 +7,13 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from localcloud.cloud import LocalCloud
 from localcloud.iam.policy import UnknownPolicyElementError, statements_of
 from localcloud.template import TemplateError
+from tests.localcloud.roles import client_of
 from tests.localcloud.waiting import until_true
 
 ACCOUNT = "123456789012"
@@ -117,16 +117,7 @@ class Role:
 
     def client(self, service: str) -> Any:
         """As a function of this role has it."""
-        keys = self._cloud.credentials.of_role(self.arn)
-        session: Any = boto3.Session()
-        return session.client(
-            service,
-            endpoint_url=self._cloud.endpoint_url,
-            region_name="ap-northeast-1",
-            aws_access_key_id=keys.access_key_id,
-            aws_secret_access_key=keys.secret_access_key,
-            aws_session_token=keys.session_token,
-        )
+        return client_of(self._cloud, self.arn, service)
 
 
 def denied(error: pytest.ExceptionInfo[ClientError], action: str, resource: str) -> bool:

@@ -146,15 +146,19 @@ class TestSurroundings:
 
     def test_a_function_is_found_by_name_arn_and_qualified_arn(self, cloud: Cloud) -> None:
         function = cloud.function("surroundings.echo")
+        cloud.workers.publish(function.name, "1")
+        cloud.workers.point(function.name, "live", "1")
         for name in (
             function.name,
             function.arn,
             f"{function.arn}:$LATEST",
+            f"{function.arn}:1",
             f"{function.arn}:live",
         ):
             assert cloud.workers.invoke(name, "1").payload == "1"
-        with pytest.raises(FunctionNotFoundError, match="nobody"):
-            cloud.workers.invoke("nobody", "{}")
+        for name in ("nobody", f"{function.arn}:2", f"{function.arn}:beta"):
+            with pytest.raises(FunctionNotFoundError):
+                cloud.workers.invoke(name, "{}")
 
 
 class TestErrors:

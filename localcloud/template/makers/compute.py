@@ -93,15 +93,15 @@ def version(cloud: Cloud, request: Request) -> Made:
         FunctionName=request.properties["FunctionName"],
         Description=request.properties.get("Description"),
     )
+    # PublishVersion answers with the version's own ARN.
     return Made(
-        f"{made['FunctionArn'].rsplit(':', 1)[0]}:{made['Version']}",
-        {"Version": made["Version"]},
+        made["FunctionArn"], {"FunctionArn": made["FunctionArn"], "Version": made["Version"]}
     )
 
 
 def alias(cloud: Cloud, request: Request) -> Made:
     made = call(cloud, "lambda", "create_alias", **request.properties)
-    return Made(made["AliasArn"])
+    return Made(made["AliasArn"], {"AliasArn": made["AliasArn"]})
 
 
 def event_invoke_config(cloud: Cloud, request: Request) -> Made:

@@ -1,0 +1,38 @@
+"""The names that Lambda takes for a function: a name or an ARN, with or without a qualifier."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+LATEST = "$LATEST"
+
+_FORM = re.compile(
+    r"(?:arn:aws[a-zA-Z-]*:lambda:)?(?:[a-z]{2}(?:-[a-z]+)+-\d:)?(?:\d{12}:)?(?:function:)?"
+    r"(?P<name>[a-zA-Z0-9-_.]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?"
+)
+"""As the API's model has it (botocore, lambda, NamespacedFunctionName)."""
+
+
+@dataclass(frozen=True)
+class FunctionName:
+    name: str
+    qualifier: str | None = None
+    """A version or an alias; None: the request says none, and means $LATEST."""
+
+    @classmethod
+    def of(cls, text: str, qualifier: str | None = None) -> FunctionName:
+        """A request's FunctionName, and its Qualifier where that is a member of its own."""
+        match = _FORM.fullmatch(text)
+        if match is None:
+            return cls(text, qualifier or None)
+        return cls(match["name"], match["qualifier"] or qualifier or None)
+
+    @property
+    def resource(self) -> str:
+        """As it ends an ARN, in Lambda's answers and in policies."""
+        qualifier = f":{self.qualifier}" if self.qualifier else ""
+        return f"function:{self.name}{qualifier}"
+
+    def arn(self, region: str, account_id: str) -> str:
+        return f"arn:aws:lambda:{region}:{account_id}:{self.resource}"
