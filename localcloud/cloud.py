@@ -32,6 +32,7 @@ from localcloud.front import ServiceFront
 from localcloud.function_logs import FunctionLogs
 from localcloud.iam import Guard
 from localcloud.iam.access import Access
+from localcloud.iam.resource_policies import ResourcePolicies
 from localcloud.lambda_api import functions_run
 from localcloud.locks import ServiceLocks
 from localcloud.reachability import FunctionRoutes, RunningServices
@@ -111,7 +112,8 @@ class LocalCloud:
         locks = ServiceLocks()
         locks.share(self.control_plane.lock, "ecs", "servicediscovery", "ec2", "logs", "iam")
         self.credentials = Credentials()
-        self.guard = Guard(self.control_plane, self.credentials)
+        policies = ResourcePolicies(self.account, locks)
+        self.guard = Guard(self.control_plane, self.credentials, policies)
         self.control_plane.ecs.secrets.refusal = lambda role_arn, action, resource: (
             self.guard.refusal(role_arn, Access(action, resource))
         )
@@ -126,8 +128,9 @@ class LocalCloud:
             wait_scale=wait_scale,
         )
         self.deliveries = DeliveryQueue(self.clock, wait_scale)
-        invoke_later = AsynchronousInvocations(self.deliveries, self.workers, self._clients.of_role)
-        targets = Targets(self._clients.of_role, invoke_later)
+        client, refusal = self._clients.of_role, self.guard.service_refusal
+        invoke_later = AsynchronousInvocations(self.deliveries, self.workers, client, refusal)
+        targets = Targets(client, invoke_later, refusal)
         enter(functions_run(self.workers, invoke_later))
         integrations = Integrations(
             invoke=self._invoke_as,
@@ -141,7 +144,7 @@ class LocalCloud:
         on_close(self.deliveries.close)
         on_close(self.workers.close)
         on_close(machines.stop)
-        enter(rules_deliver(self.deliveries, targets, timings.event_delivery))
+        enter(rules_deliver(self.clock, self.deliveries, targets, timings.event_delivery))
         announcements = self.control_plane.announcements
         announcements.listen(EcsEvents(self.account, self.clock, locks))
         enter(schedules_fire(self.clock, self.deliveries, targets, locks))

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from localcloud.events.delivery import Delivery, DeliveryQueue, GivenUp, NotDeliveredError, Retry
 from localcloud.events.targets import Targets
 from localcloud.function_names import LATEST, FunctionName
+from localcloud.iam.access import Access
 from localcloud.workers import Outcome, Workers
 
 RETRIES = 2
@@ -28,10 +29,12 @@ class AsynchronousInvocations:
         queue: DeliveryQueue,
         workers: Workers,
         client: Callable[[str | None, str], Any],
+        refusal: Callable[[str, Access], str | None],
     ) -> None:
         self._queue = queue
         self._workers = workers
         self._client = client
+        self._destinations = Targets(client, self, refusal)
 
     def __call__(self, function_arn: str, payload: str) -> None:
         function = self._workers.find(function_arn)
@@ -49,7 +52,8 @@ class AsynchronousInvocations:
             destination = self._settings(function.name, qualifier).get("DestinationConfig", {})
             if arn := destination.get("OnFailure", {}).get("Destination"):
                 record = _record_of(f"{function.arn}:{qualifier}", payload, outcomes[-1], given_up)
-                Targets(self._client, self).deliver({"Arn": arn}, record)
+                # With the function's own role (Lambda's page on asynchronous destinations).
+                self._destinations.deliver({"Arn": arn, "RoleArn": function.role_arn}, record)
 
         settings = self._settings(function.name, qualifier)
         retry = Retry(
@@ -73,6 +77,9 @@ class AsynchronousInvocations:
         return settings
 
 
+_CONDITIONS = {"MaximumEventAgeInSeconds": "EventAgeExceeded"}
+
+
 def _record_of(function_arn: str, payload: str, outcome: Outcome, given_up: GivenUp) -> str:
     """What a failure destination gets."""
     return json.dumps(
@@ -81,7 +88,7 @@ def _record_of(function_arn: str, payload: str, outcome: Outcome, given_up: Give
             "requestContext": {
                 "requestId": str(uuid.uuid4()),
                 "functionArn": function_arn,
-                "condition": "RetriesExhausted",
+                "condition": _CONDITIONS.get(given_up.condition or "", "RetriesExhausted"),
                 "approximateInvokeCount": given_up.retries + 1,
             },
             "requestPayload": json.loads(payload),

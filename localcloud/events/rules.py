@@ -8,11 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from moto.events.models import EventsBackend, Rule, events_backends
+from moto.events.exceptions import ValidationException
+from moto.events.models import (
+    EventBus,
+    EventBusPolicyStatement,
+    EventsBackend,
+    Rule,
+    events_backends,
+)
 
-from localcloud.clock import as_datetime
+from localcloud.clock import Clock, as_datetime
 from localcloud.events.delivery import Delivery, DeliveryQueue, GivenUp, Retry
-from localcloud.events.targets import Targets
+from localcloud.events.entries import RefusedRequestError, check, event_of, refusal_of
+from localcloud.events.targets import Targets, delivery_problem
 from localcloud.events.transformer import input_for
 from localcloud.patching import patched
 
@@ -20,7 +28,9 @@ DAY = 86_400.0
 
 
 @contextmanager
-def rules_deliver(queue: DeliveryQueue, targets: Targets, latency: float = 0.0) -> Iterator[None]:
+def rules_deliver(
+    clock: Clock, queue: DeliveryQueue, targets: Targets, latency: float = 0.0
+) -> Iterator[None]:
     """While entered, events that moto's EventBridge takes go to the targets of matching rules.
 
     `latency`: seconds until an event is with its targets.
@@ -39,11 +49,46 @@ def rules_deliver(queue: DeliveryQueue, targets: Targets, latency: float = 0.0) 
             raise NotImplementedError("a rule with a schedule never fires here: use Scheduler")
         return put_rule(self, *args, **kwargs)
 
+    def put_events(self: EventsBackend, entries: list[dict[str, Any]]) -> list[dict[str, str]]:
+        try:
+            check(entries)
+        except RefusedRequestError as error:
+            raise ValidationException(str(error)) from error
+        return [put_entry(self, entry) for entry in entries]
+
+    def put_entry(self: EventsBackend, entry: dict[str, Any]) -> dict[str, str]:
+        if refused := refusal_of(entry):
+            return refused
+        bus = self.describe_event_bus(entry.get("EventBusName") or "default")
+        event = event_of(entry, self.account_id, self.region_name, clock.now())
+        for rule in list(bus.rules.values()):
+            rule.send_to_targets(event)
+        return {"EventId": event["id"]}
+
+    put_targets = EventsBackend.put_targets
+
+    def put_checked_targets(
+        self: EventsBackend, name: str, event_bus_arn: str | None, targets: list[dict[str, Any]]
+    ) -> None:
+        for target in targets:
+            if problem := delivery_problem(target):
+                raise ValidationException(problem)
+        put_targets(self, name, event_bus_arn, targets)
+
     with (
         patched(Rule, "send_to_targets", send_to_targets),
         patched(EventsBackend, "put_rule", put_event_rule),
+        patched(EventsBackend, "put_events", put_events),
+        patched(EventsBackend, "put_targets", put_checked_targets),
+        patched(EventBus, "add_policy", _add_policy),
     ):
         yield
+
+
+def _add_policy(self: EventBus, policy: Mapping[str, Any]) -> None:
+    """moto takes an earlier statement away when a new one is about the same principal."""
+    for statement in policy["Statement"]:
+        self._statements[statement["Sid"]] = EventBusPolicyStatement.from_dict(statement)
 
 
 def service_event(
@@ -95,11 +140,11 @@ def _delivery(
 
     def give_up(given_up: GivenUp) -> None:
         names = {"RULE_ARN": rule_arn, "TARGET_ARN": target["Arn"]}
-        targets.bury(dead_letters, json.dumps(event), names, given_up)
+        targets.bury(dead_letters, json.dumps(event), names, given_up, rule_arn=rule_arn)
 
     return Delivery(
         target_arn=target["Arn"],
-        attempt=lambda: targets.deliver(target, input_for(target, event, rule_arn)),
+        attempt=lambda: targets.deliver(target, input_for(target, event, rule_arn), rule_arn),
         retry=retry,
         give_up=give_up,
         event=event,

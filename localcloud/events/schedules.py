@@ -196,7 +196,8 @@ class _Alarms:
 
         def give_up(given_up: GivenUp) -> None:
             names = {"SCHEDULE_ARN": schedule.arn, "TARGET_ARN": target["Arn"]}
-            self._targets.bury(dead_letters, body, names, given_up)
+            role = target["RoleArn"]
+            self._targets.bury(dead_letters, body, names, given_up, role=role)
 
         return Delivery(
             target_arn=target["Arn"],

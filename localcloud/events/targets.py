@@ -9,6 +9,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localcloud.events.delivery import GivenUp, NotDeliveredError
+from localcloud.iam.access import Access
+from localcloud.workers import FunctionNotFoundError
 
 _FINAL_CODES = {
     "AccessDenied",
@@ -30,12 +32,19 @@ class Targets:
     own policy admits."""
     invoke_later: Callable[[str, str], None]
     """(function ARN, payload): Lambda's asynchronous Invoke. Raises FunctionNotFoundError."""
+    refusal: Callable[[str, Access], str | None]
+    """`Guard.service_refusal`: why a service without a role may not."""
 
-    def deliver(self, target: Mapping[str, Any], body: str) -> None:
-        """Hand a JSON text to a target of a rule or a schedule. Raises NotDeliveredError."""
+    def deliver(self, target: Mapping[str, Any], body: str, rule_arn: str | None = None) -> None:
+        """Hand a JSON text to a target of a rule or a schedule. Raises NotDeliveredError.
+
+        `rule_arn` says that a rule delivers: without a role the target's own policy must admit it
+        (EventBridge user guide, "Using resource-based policies for Amazon EventBridge")."""
         arn: str = target["Arn"]
         service = arn.split(":")[2]
         role: str | None = target.get("RoleArn")
+        if role is None and rule_arn:
+            self._see_admitted(rule_arn, arn)
         try:
             match service:
                 case "states":
@@ -46,7 +55,7 @@ class Targets:
                         FunctionName=arn, InvocationType="Event", Payload=body
                     )
                 case "lambda":
-                    self.invoke_later(arn, body)
+                    self._invoke(arn, body)
                 case "sqs":
                     self._send(role, arn, body, target.get("SqsParameters", {}))
                 case _:
@@ -60,11 +69,23 @@ class Targets:
             raise NotDeliveredError(code, str(error), final=code in _FINAL_CODES) from error
 
     def bury(
-        self, queue_arn: str | None, body: str, attributes: Mapping[str, str], given_up: GivenUp
+        self,
+        queue_arn: str | None,
+        body: str,
+        attributes: Mapping[str, str],
+        given_up: GivenUp,
+        *,
+        role: str | None = None,
+        rule_arn: str | None = None,
     ) -> None:
-        """Put what could not be delivered on its dead-letter queue, if it has one."""
+        """Put what could not be delivered on its dead-letter queue, if it has one.
+
+        A rule needs the queue's own policy, a schedule its role. Raises NotDeliveredError: the
+        event is lost."""
         if queue_arn is None:
             return
+        if rule_arn:
+            self._see_admitted(rule_arn, queue_arn)
         named = {
             **attributes,
             "ERROR_CODE": given_up.error.code,
@@ -73,7 +94,7 @@ class Targets:
         }
         if given_up.condition:
             named["EXHAUSTED_RETRY_CONDITION"] = given_up.condition
-        sqs = self.client(None, "sqs")
+        sqs = self.client(role, "sqs")
         sqs.send_message(
             QueueUrl=self._queue_url(sqs, queue_arn),
             MessageBody=body,
@@ -81,6 +102,22 @@ class Targets:
                 name: {"DataType": "String", "StringValue": value} for name, value in named.items()
             },
         )
+
+    def _see_admitted(self, rule_arn: str, target_arn: str) -> None:
+        action = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage"}.get(
+            target_arn.split(":")[2]
+        )
+        if action is None:
+            return
+        keys = {"aws:SourceArn": (rule_arn,), "aws:SourceAccount": (rule_arn.split(":")[4],)}
+        if refusal := self.refusal("events.amazonaws.com", Access(action, target_arn, keys)):
+            raise NotDeliveredError("NO_PERMISSIONS", refusal, final=True)
+
+    def _invoke(self, arn: str, body: str) -> None:
+        try:
+            self.invoke_later(arn, body)
+        except FunctionNotFoundError as error:
+            raise NotDeliveredError("ResourceNotFoundException", str(error), final=True) from error
 
     def _send(self, role: str | None, arn: str, body: str, options: Mapping[str, str]) -> None:
         sqs = self.client(role, "sqs")
@@ -92,3 +129,23 @@ class Targets:
     def _queue_url(sqs: Any, arn: str) -> str:
         account, name = arn.split(":")[4:6]
         return f"{sqs.meta.endpoint_url}/{account}/{name}"
+
+
+def delivery_problem(target: Mapping[str, Any]) -> str | None:
+    """What is wrong with the retry policy or dead-letter queue of a target; None: nothing.
+
+    Limits are those of the API references' RetryPolicy and DeadLetterConfig (W03)."""
+    policy = target.get("RetryPolicy") or {}
+    for member, lowest, highest in (
+        ("MaximumRetryAttempts", 0, 185),
+        ("MaximumEventAgeInSeconds", 60, 86_400),
+    ):
+        if member in policy and not lowest <= policy[member] <= highest:
+            return (
+                f"Value {policy[member]} at RetryPolicy.{member} failed to satisfy constraint: "
+                f"Member must have a value between {lowest} and {highest}"
+            )
+    queue = (target.get("DeadLetterConfig") or {}).get("Arn")
+    if queue and (queue.split(":")[2] != "sqs" or queue.endswith(".fifo")):
+        return f"DeadLetterConfig.Arn must be that of a standard SQS queue, not {queue}"
+    return None

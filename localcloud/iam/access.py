@@ -230,8 +230,8 @@ class Accesses:
         for entry in given["Entries"]:
             bus = entry.get("EventBusName", "default")
             keys = {
-                "events:source": (entry["Source"],),
-                "events:detail-type": (entry["DetailType"],),
+                "events:source": (entry.get("Source", ""),),
+                "events:detail-type": (entry.get("DetailType", ""),),
             }
             yield Access("events:PutEvents", self._arn("events", "event-bus/", bus), keys)
 

@@ -14,7 +14,15 @@ from moto.logs import logs_backends
 from localcloud.calls import Call
 from localcloud.credentials import Credentials
 from localcloud.iam.access import Access, Accesses
-from localcloud.iam.policy import Grant, Statement, grants_of, statements_of
+from localcloud.iam.policy import (
+    Caller,
+    Grant,
+    Statement,
+    grants_of,
+    resource_statements_of,
+    statements_of,
+)
+from localcloud.iam.resource_policies import POLICED, ResourcePolicies
 from localcloud.strict import ControlPlane
 
 _RESOURCE_TAG = "aws:ResourceTag/"
@@ -36,8 +44,11 @@ class Decision:
 class Guard:
     """Holds accesses against the roles' policies as moto's IAM has them now."""
 
-    def __init__(self, plane: ControlPlane, credentials: Credentials) -> None:
+    def __init__(
+        self, plane: ControlPlane, credentials: Credentials, policies: ResourcePolicies
+    ) -> None:
         self._plane = plane
+        self._policies = policies
         self._account = plane.account
         self._credentials = credentials
         self._accesses = Accesses(plane.account)
@@ -65,18 +76,37 @@ class Guard:
         }
 
     def refusal_of(self, call: Call) -> str | None:
-        """Why a call is denied, in AWS's words; None: it is allowed, or a person's."""
+        """Why a call is denied, in AWS's words; None: it is allowed.
+
+        A person may do everything that no resource's policy denies."""
         role_arn = self._credentials.role_of(call.access_key_id)
-        if role_arn is None:
+        if role_arn is None and call.service not in POLICED:
             return None
         for access in self._accesses.of(call):
-            if refusal := self.refusal(role_arn, access):
+            refusal = self.refusal(role_arn, access) if role_arn else self._users_refusal(access)
+            if refusal:
                 return refusal
         return None
 
+    def service_refusal(self, service: str, access: Access) -> str | None:
+        """Why an AWS service (events.amazonaws.com) that has no role may not: only the resource's
+        own policy admits it."""
+        caller = Caller(self._account.account_id, service=service)
+        context = _Context(access, self._plane, caller)
+        covering = self._own_statements(access, context, caller)
+        if covering and all(statement.effect == "Allow" for statement in covering):
+            return None
+        reason = "with an explicit deny in" if covering else "because no statement allows it in"
+        return (
+            f"{service} is not authorized to perform: {access.action} on resource: "
+            f"{access.resource} {reason} its resource-based policy"
+        )
+
     def refusal(self, role_arn: str, access: Access) -> str | None:
         """Why an access of a role is denied, in AWS's words; None: it is allowed."""
-        context = _Context(access, self._plane)
+        caller = Caller(self._account.account_id, role_arn)
+        context = _Context(access, self._plane, caller)
+        own = self._own_statements(access, context, caller)
         covering = [
             statement
             for statement in self._statements(role_arn)
@@ -84,7 +114,16 @@ class Guard:
         ]
         reason = f"no identity-based policy allows the {access.action} action"
         allowing = [statement for statement in covering if statement.effect == "Allow"]
-        if len(allowing) < len(covering):
+        # In one account either policy may allow (IAM User Guide, "Policy evaluation logic").
+        allowing += [
+            statement
+            for statement in own
+            if statement.effect == "Allow" and caller.is_granted_by(statement.principals or {})
+        ]
+        if any(statement.effect == "Deny" for statement in own):
+            reason = "of an explicit deny in a resource-based policy"
+            allowing = []
+        elif any(statement.effect == "Deny" for statement in covering):
             reason = "of an explicit deny in an identity-based policy"
             allowing = []
         elif allowing and not self._within_boundary(role_arn, access, context):
@@ -107,6 +146,28 @@ class Guard:
             f"User: {user} is not authorized to perform: {access.action} on resource: "
             f"{access.resource} because {reason}"
         )
+
+    def _users_refusal(self, access: Access) -> str | None:
+        caller = Caller(self._account.account_id)
+        own = self._own_statements(access, _Context(access, self._plane, caller), caller)
+        if all(statement.effect == "Allow" for statement in own):
+            return None
+        return (
+            f"User: {self._account.caller_arn} is not authorized to perform: {access.action} on "
+            f"resource: {access.resource} because of an explicit deny in a resource-based policy"
+        )
+
+    def _own_statements(self, access: Access, context: _Context, caller: Caller) -> list[Statement]:
+        """Those of the resource's own policy that speak of this access."""
+        text = self._policies.of(access.resource)
+        if text is None:
+            return []
+        return [
+            statement
+            for statement in resource_statements_of(f"policy of {access.resource}", text)
+            if caller.is_named_by(statement.principals or {})
+            and statement.covers(access.action, access.resource, context)
+        ]
 
     def _within_boundary(self, role_arn: str, access: Access, context: _Context) -> bool:
         role = self._role(role_arn)
@@ -149,15 +210,26 @@ def _text_of(policy: Any) -> str:
 class _Context:
     """The request's condition keys; the resource's tags are looked up when they are asked for."""
 
-    def __init__(self, access: Access, plane: ControlPlane) -> None:
+    def __init__(self, access: Access, plane: ControlPlane, caller: Caller) -> None:
         self._access = access
         self._plane = plane
+        keys = dict(access.keys)
+        if caller.service is None:
+            keys["aws:PrincipalAccount"] = (caller.account_id,)
+            keys["aws:PrincipalArn"] = (caller.role_arn or plane.account.caller_arn,)
+        # The names of keys, unlike those of tags, are the same in upper and lower case.
+        self._keys = {_folded(key): values for key, values in keys.items()}
 
     def values(self, key: str) -> tuple[str, ...] | None:
         if key.startswith(_RESOURCE_TAG):
             value = _tags_of(self._plane, self._access.resource).get(key[len(_RESOURCE_TAG) :])
             return None if value is None else (value,)
-        return self._access.keys.get(key)
+        return self._keys.get(_folded(key))
+
+
+def _folded(key: str) -> str:
+    name, slash, tag = key.partition("/")
+    return name.lower() + slash + tag
 
 
 def _tags_of(plane: ControlPlane, arn: str) -> Mapping[str, str]:

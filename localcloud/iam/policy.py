@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Any, Protocol
 
@@ -38,6 +38,8 @@ class Statement:
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     conditions: Mapping[str, Mapping[str, tuple[str, ...]]]
+    principals: Mapping[str, tuple[str, ...]] | None = None
+    """Of a resource's policy: {"AWS": (...), "Service": (...)}; a role's policy has none."""
 
     def action_for(self, action: str) -> str | None:
         """The first of its actions, as written, that covers this one."""
@@ -55,6 +57,32 @@ class Statement:
         )
 
 
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, as a resource's policy may name it."""
+
+    account_id: str
+    role_arn: str | None = None
+    service: str | None = None
+    """An AWS service that acts by itself, such as events.amazonaws.com."""
+
+    def is_named_by(self, principals: Mapping[str, tuple[str, ...]]) -> bool:
+        """By itself, by its account, or by everybody."""
+        if self.service:
+            return self.service in principals.get("Service", ())
+        return self.is_granted_by(principals) or bool(
+            {self.account_id, f"arn:aws:iam::{self.account_id}:root"}
+            & set(principals.get("AWS", ()))
+        )
+
+    def is_granted_by(self, principals: Mapping[str, tuple[str, ...]]) -> bool:
+        """An account as principal leaves the decision to the policies of its identities (IAM User
+        Guide, "AWS JSON policy elements: Principal"); all others grant by themselves."""
+        if self.service:
+            return self.service in principals.get("Service", ())
+        return bool({"*", self.role_arn} & set(principals.get("AWS", ())))
+
+
 class UnknownPolicyElementError(Exception):
     """The local cloud does not know an element of a policy: it decides nothing by guessing."""
 
@@ -67,6 +95,23 @@ def statements_of(policy: str, document: str) -> tuple[Statement, ...]:
         _statement(policy, index, raw)
         for index, raw in enumerate(found if isinstance(found, list) else [found])
     )
+
+
+@lru_cache(maxsize=1024)
+def resource_statements_of(policy: str, document: str) -> tuple[Statement, ...]:
+    """The statements of a resource's own policy. Raises UnknownPolicyElementError."""
+    found = json.loads(document)["Statement"]
+    statements = []
+    for index, raw in enumerate(found if isinstance(found, list) else [found]):
+        principal = raw.get("Principal", {})
+        named = {"AWS": "*"} if principal == "*" else principal
+        if not named or (unknown := set(named) - {"AWS", "Service"}):
+            what = sorted(unknown) if named else "no Principal"
+            raise UnknownPolicyElementError(f"{policy}, statement {index}: {what}")
+        rest = {key: value for key, value in raw.items() if key != "Principal"}
+        principals = {kind: _texts(names) for kind, names in named.items()}
+        statements.append(replace(_statement(policy, index, rest), principals=principals))
+    return tuple(statements)
 
 
 def _statement(policy: str, index: int, raw: Mapping[str, Any]) -> Statement:

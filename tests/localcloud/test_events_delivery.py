@@ -39,11 +39,14 @@ class Account:
     stepfunctions: Any
     logs: Any
 
-    def queue(self) -> tuple[str, str]:
+    def queue(self, *, admits_rules: bool = True) -> tuple[str, str]:
         """URL and ARN of a new queue."""
         name = f"q-{uuid.uuid4().hex[:8]}"
         url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
-        return url, f"arn:aws:sqs:ap-northeast-1:123456789012:{name}"
+        arn = f"arn:aws:sqs:ap-northeast-1:123456789012:{name}"
+        if admits_rules:
+            self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": _admission(arn)})
+        return url, arn
 
     def machine(self, **definition: Any) -> str:
         """The ARN of a machine that answers with its input."""
@@ -59,6 +62,13 @@ class Account:
         name = f"{handler.replace('.', '-')}-{uuid.uuid4().hex[:8]}"
         arn = f"arn:aws:lambda:ap-northeast-1:123456789012:function:{name}"
         function = Function(name, arn, FUNCTIONS, handler, ROLE, timeout=10)
+        self.cloud.client("lambda").create_function(
+            FunctionName=name,
+            Role=ROLE,
+            Runtime="python3.13",
+            Handler=handler,
+            Code={"ZipFile": b"PK\x05\x06" + bytes(18)},
+        )
         self.cloud.workers.register(function)
         return function
 
@@ -118,6 +128,17 @@ class Account:
         ]
 
 
+def _admission(queue_arn: str) -> str:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue_arn,
+        "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:events:*:123456789012:rule/*"}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": statement})
+
+
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[LocalCloud, ManualClock]]:
     clock = ManualClock()
@@ -146,7 +167,8 @@ def account(running: tuple[LocalCloud, ManualClock]) -> Account:
     for rule in account.events.list_rules()["Rules"]:
         targets = account.events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
         ids = [target["Id"] for target in targets]
-        account.events.remove_targets(Rule=rule["Name"], Ids=ids)
+        if ids:
+            account.events.remove_targets(Rule=rule["Name"], Ids=ids)
         account.events.delete_rule(Name=rule["Name"])
     return account
 
@@ -203,11 +225,60 @@ class TestRules:
 
     def test_a_function_is_invoked(self, account: Account) -> None:
         function = account.function("surroundings.echo")
-        account.rule({"Arn": function.arn, "Input": '"hello"'}, source=["ci"])
+        name = account.rule({"Arn": function.arn, "Input": '"hello"'}, source=["ci"])
+        account.cloud.client("lambda").add_permission(
+            FunctionName=function.name,
+            StatementId="rule",
+            Action="lambda:InvokeFunction",
+            Principal="events.amazonaws.com",
+            SourceArn=f"arn:aws:events:ap-northeast-1:123456789012:rule/{name}",
+        )
         account.put(branch="main")
         account.settle()
         logged = account.logs.filter_log_events(logGroupName=function.log_group_name)
         assert "said hello" in [event["message"] for event in logged["events"]]
+
+    def test_a_function_that_does_not_admit_the_rule_is_a_dead_letter(
+        self, account: Account
+    ) -> None:
+        """EventBridge user guide, "Using resource-based policies for Amazon EventBridge"."""
+        url, dead_letters = account.queue()
+        function = account.function("surroundings.echo")
+        target = {"Arn": function.arn, "DeadLetterConfig": {"Arn": dead_letters}}
+        account.rule(target, source=["ci"])
+        account.put(branch="main")
+        (letter,) = account.messages(url)
+        attributes = {k: v["StringValue"] for k, v in letter["MessageAttributes"].items()}
+        assert attributes["ERROR_CODE"] == "NO_PERMISSIONS"
+        assert "lambda:InvokeFunction" in attributes["ERROR_MESSAGE"]
+
+    def test_a_queue_that_does_not_admit_the_rule_gets_nothing(self, account: Account) -> None:
+        """Its dead letters are lost too: user guide, "Using dead-letter queues to process
+        undelivered events"."""
+        url, arn = account.queue(admits_rules=False)
+        missing = account.machine().rpartition(":")[0] + ":nobody"
+        account.rule(
+            {"Arn": arn},
+            {"Arn": missing, "RoleArn": ROLE, "DeadLetterConfig": {"Arn": arn}},
+            source=["ci"],
+        )
+        account.put(branch="main")
+        assert account.messages(url) == []
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"RetryPolicy": {"MaximumRetryAttempts": 186}},
+            {"RetryPolicy": {"MaximumEventAgeInSeconds": 59}},
+            {"DeadLetterConfig": {"Arn": "arn:aws:sqs:ap-northeast-1:123456789012:q.fifo"}},
+        ],
+    )
+    def test_a_target_that_cannot_be_is_refused(
+        self, account: Account, options: dict[str, Any]
+    ) -> None:
+        """API reference, RetryPolicy and DeadLetterConfig."""
+        with pytest.raises(ClientError, match=r"ValidationException|Invalid valid"):
+            account.rule({"Arn": account.queue()[1], **options}, source=["ci"])
 
     def test_a_target_that_is_not_there_is_a_dead_letter_at_once(self, account: Account) -> None:
         """W01."""

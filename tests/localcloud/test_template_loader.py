@@ -257,7 +257,11 @@ class TestResources:
                 Properties:
                   Queues: [!Ref DeadLetters]
                   PolicyDocument:
-                    Statement: {Effect: Allow, Action: "sqs:SendMessage", Resource: "*"}
+                    Statement:
+                      Effect: Allow
+                      Principal: {Service: events.amazonaws.com}
+                      Action: "sqs:SendMessage"
+                      Resource: "*"
               Late:
                 Type: AWS::CloudWatch::Alarm
                 Properties:
