@@ -1,17 +1,19 @@
 """Diagnose failure: what failed, the evidence, the last log lines, and the next step to take.
 
 The answer is the failed execution's error and cause, and it is kept in the record, because ECS
-forgets stopped tasks after about an hour (H22). Repeating it is safe.
+forgets stopped tasks after about an hour (H22). Then others are told. Repeating it is safe.
 """
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bivouac import cause, diagnosis, log_stream, mesh_diagnosis, redaction
+from bivouac import cause, diagnosis, events, log_stream, mesh_diagnosis, redaction
 from bivouac.aws import clients, loggroups
-from bivouac.aws.holding import records
+from bivouac.aws.events import EventBus
+from bivouac.aws.holding import event_bus, records
 from bivouac.aws.records import Records
 from bivouac.blueprint import Blueprint
 from bivouac.checks import Outcome
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
 
 
-def diagnose_failure(event: Event, records: Records, logs: CloudWatchLogsClient) -> Event:
+def diagnose_failure(
+    event: Event, now: datetime, records: Records, logs: CloudWatchLogsClient, bus: EventBus
+) -> Event:
     """`error` and `cause` of the failed execution; `superseded` if a newer execution took over."""
     try:
         blueprint = records.held(event["environment"], event["generation"])
@@ -39,16 +43,15 @@ def diagnose_failure(event: Event, records: Records, logs: CloudWatchLogsClient)
         text = cause.report(verdicts, lines)
     else:
         text = _message(event["failure"])[: cause.LIMIT]
-    records.finish(
-        event["environment"],
-        event["generation"],
-        Status.FAILED,
-        failure={
-            "error": error_name,
-            "cause": text,
-            "category": verdicts[0].category if verdicts else Category.UNKNOWN,
-            "verdicts": [verdict.to_json() for verdict in verdicts],
-        },
+    failure = {
+        "error": error_name,
+        "cause": text,
+        "category": verdicts[0].category if verdicts else Category.UNKNOWN,
+        "verdicts": [verdict.to_json() for verdict in verdicts],
+    }
+    records.finish(event["environment"], event["generation"], Status.FAILED, failure=failure)
+    bus.publish(
+        events.failed(events.Subject(event["environment"], event["generation"], now), failure)
     )
     metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
     return {"superseded": False, "error": error_name, "cause": text}
@@ -106,6 +109,8 @@ def _last_lines(stream: LogStream | None, logs: CloudWatchLogsClient) -> list[st
 def handler(event: Event) -> Event:
     return diagnose_failure(
         event,
+        datetime.now(UTC),
         records(),
         clients.logs(),
+        event_bus(),
     )

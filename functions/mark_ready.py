@@ -1,14 +1,18 @@
 """Mark ready: the only place that calls an environment ready, and only with the whole proof.
 
-Repeating it is safe: it writes the same status and proof under the same generation.
+Repeating it is safe: it writes the same status and proof under the same generation, and tells the
+same event, after the record is written.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
-from bivouac.aws.holding import records
+from bivouac import events
+from bivouac.aws.events import EventBus
+from bivouac.aws.holding import event_bus, records
 from bivouac.aws.records import Records
 from bivouac.checks import Outcome
 from bivouac.errors import NotProvenError
@@ -16,7 +20,7 @@ from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.record import Status
 
 
-def mark_ready(event: Event, records: Records) -> Event:
+def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> Event:
     """The execution's output: the environment, when it expires, and every check.
 
     Raises NotProvenError where a declared endpoint has no check that is OK, or any check is NG."""
@@ -53,6 +57,16 @@ def mark_ready(event: Event, records: Records) -> Event:
         edges=edges,
         namespaceArn=progress["namespaceArn"],
     )
+    bus.publish(
+        events.ready(
+            events.Subject(event["environment"], event["generation"], now),
+            cluster=blueprint.cluster["clusterName"],
+            namespace=blueprint.namespace,
+            expires_at=event["expiresAt"],
+            services=[service.service_name for service in blueprint.services],
+            edges=[edge.name for edge in blueprint.edges],
+        )
+    )
     metrics.add_metric("EnvironmentReady", MetricUnit.Count, 1)
     return {
         "environment": event["environment"],
@@ -68,4 +82,4 @@ def mark_ready(event: Event, records: Records) -> Event:
 
 @step
 def handler(event: Event) -> Event:
-    return mark_ready(event, records())
+    return mark_ready(event, datetime.now(UTC), records(), event_bus())

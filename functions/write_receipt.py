@@ -2,7 +2,7 @@
 
 Only a complete deletion removes the expiry schedule and leaves a tombstone; otherwise the schedule
 is armed again, so that what is left is tried later, and the execution fails with what is left.
-Repeating it is safe.
+Repeating it is safe, and tells the same event, after the record is written.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from bivouac import lease, naming
+from bivouac import events, lease, naming
 from bivouac.aws import clients, schedules
-from bivouac.aws.holding import records
+from bivouac.aws.events import EventBus
+from bivouac.aws.holding import event_bus, records
 from bivouac.aws.records import Records
 from bivouac.errors import DeletionIncompleteError
 from bivouac.observability import Event, MetricUnit, metrics, step
@@ -33,6 +34,7 @@ def write_receipt(
     records: Records,
     settings: ExpirySettings,
     scheduler: EventBridgeSchedulerClient,
+    bus: EventBus,
 ) -> Event:
     """The receipt. Raises DeletionIncompleteError where something of ours is left."""
     environment, generation = event["environment"], event["generation"]
@@ -57,6 +59,11 @@ def write_receipt(
         "items": [item.to_json() for item in items],
     }
     records.finish(environment, generation, status, expires_at=expires_at, receipt=receipt)
+    subject = events.Subject(environment, generation, now)
+    if expires_at is None:
+        bus.publish(events.deleted(subject, receipt))
+    else:
+        bus.publish(events.not_deleted(subject, failed, expires_at))
     metrics.add_metric(
         "EnvironmentNotDeleted" if failed else "EnvironmentDeleted", MetricUnit.Count, 1
     )
@@ -89,4 +96,5 @@ def handler(event: Event) -> Event:
         records(),
         ExpirySettings.from_env(),
         clients.scheduler(),
+        event_bus(),
     )

@@ -110,3 +110,14 @@ class WaitSettings:
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
         return cls(_read(variables, "WAITS_TABLE_NAME"))
+
+
+@dataclass(frozen=True)
+class EventSettings:
+    """Where others are told what became of their environments."""
+
+    bus_name: str
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
+        return cls(_read(variables, "EVENT_BUS_NAME"))

@@ -31,6 +31,7 @@ from moto.stepfunctions.models import StepFunctionBackend
 from register_task_definitions import register_task_definitions
 
 from bivouac.aws import clients, cloudmap
+from bivouac.aws.events import EventBus
 from bivouac.aws.records import Records
 from bivouac.aws.waits import Waits
 from bivouac.blueprint import Blueprint
@@ -51,6 +52,7 @@ from tests.template import declared
 
 TABLE = "environments"
 WAITS_TABLE = "waits"
+EVENT_BUS = "bivouac"
 READ_ONLY = ("Describe", "List", "Get", "FilterLogEvents", "Discover")
 ENVIRONMENT_APIS = ("ecs:", "servicediscovery:", "logs:")
 """Where an environment's resources live; the record and the schedule are Bivouac's own."""
@@ -74,6 +76,7 @@ _CLIENTS = (
     "logs",
     "ec2",
     "dynamodb",
+    "events",
     "scheduler",
     "stepfunctions",
 )
@@ -82,6 +85,7 @@ VARIABLES = {
     "NAME_PREFIX": "bivouac",
     "TABLE_NAME": TABLE,
     "WAITS_TABLE_NAME": WAITS_TABLE,
+    "EVENT_BUS_NAME": EVENT_BUS,
     "SETTLE_SECONDS": str(SETTLE_SECONDS),
     "LOG_RETENTION_DAYS": str(RETENTION_DAYS),
     "SUBNET_IDS": ",".join(SUBNET_IDS),
@@ -156,6 +160,21 @@ class BivouacAccount:
     @property
     def records(self) -> Records:
         return Records(self.client("dynamodb"), TABLE)
+
+    @property
+    def bus(self) -> EventBus:
+        return EventBus(self.client("events"), EVENT_BUS)
+
+    @property
+    def told(self) -> list[tuple[str, dict[str, Any]]]:
+        """Detail type and detail of each event that was put on the bus."""
+        entries = [
+            entry
+            for call, request in zip(self.calls, self.requests, strict=True)
+            if call == "events:PutEvents"
+            for entry in json.loads(request["body"])["Entries"]
+        ]
+        return [(entry["DetailType"], json.loads(entry["Detail"])) for entry in entries]
 
     @property
     def waits(self) -> Waits:
@@ -409,6 +428,7 @@ def bivouac_account() -> Iterator[BivouacAccount]:
                 KeySchema=[{"AttributeName": "environment", "KeyType": "HASH"}],
             )
         account.client("scheduler").create_schedule_group(Name=EXPIRY.schedule_group)
+        account.client("events").create_event_bus(Name=EVENT_BUS)
         with _noting(account), _on_the_accounts_clock(account), _step_functions(account):
             yield account
 

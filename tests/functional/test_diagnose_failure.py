@@ -28,7 +28,8 @@ PULL = Verdict(Category.IMAGE_PULL, "api", ("CannotPullContainerError: not found
 
 
 def diagnosed(account: BivouacAccount, **event: Any) -> dict[str, Any]:
-    return diagnose_failure({**HELD, **event}, account.records, account.client("logs"))
+    logs = account.client("logs")
+    return diagnose_failure({**HELD, **event}, account.now(), account.records, logs, account.bus)
 
 
 def failed(*verdicts: Verdict) -> dict[str, Any]:
@@ -203,6 +204,24 @@ def test_a_superseded_create_leaves_the_record_alone(account: BivouacAccount) ->
     record = account.records.find("demo")
     assert record is not None
     assert record.status is Status.CREATING
+    assert account.told == []
+
+
+def test_others_are_told_the_diagnosis_and_a_repetition_is_the_same_event(
+    held: BivouacAccount,
+) -> None:
+    for _ in range(2):
+        diagnosed(held, progress=failed(PULL, EXITED))
+        held.pass_time(60)
+    (type_, first), (_, again) = held.told
+    assert type_ == "EnvironmentFailed"
+    told = ("error", "category", "cause")
+    assert [first[name] for name in told] == [kept(held)[name] for name in told]
+    assert [(verdict["service"], verdict["nextStep"]) for verdict in first["verdicts"]] == [
+        ("api", PULL.next_step),
+        ("web", EXITED.next_step),
+    ]
+    assert again["id"] == first["id"]
 
 
 def test_lines_are_found_behind_an_empty_page(held: BivouacAccount) -> None:

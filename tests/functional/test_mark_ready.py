@@ -40,6 +40,10 @@ def event(private: str | None = "OK", public: str | None = "OK", **changes: Any)
     }
 
 
+def marked(account: BivouacAccount, given: dict[str, Any]) -> dict[str, Any]:
+    return mark_ready(given, account.now(), account.records, account.bus)
+
+
 def test_a_proven_environment_is_ready_and_its_proof_is_kept(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()))
     answer = account.invoke("mark_ready", event())
@@ -56,7 +60,7 @@ def test_a_proven_environment_is_ready_and_its_proof_is_kept(account: BivouacAcc
 
 def test_saying_it_again_says_the_same(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()))
-    assert mark_ready(event(), account.records) == mark_ready(event(), account.records)
+    assert marked(account, event()) == marked(account, event())
 
 
 @pytest.mark.parametrize(("private", "public"), [("OK", "SKIP"), ("SKIP", "OK"), ("OK", None)])
@@ -64,7 +68,7 @@ def test_one_side_is_enough_where_the_other_cannot_be_asked(
     account: BivouacAccount, private: str, public: str | None
 ) -> None:
     account.holds(account.planned(environment()))
-    assert mark_ready(event(private, public), account.records)["status"] == "READY"
+    assert marked(account, event(private, public))["status"] == "READY"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +81,7 @@ def test_an_endpoint_that_was_not_asked_or_did_not_answer_is_never_ready(
     """Promise 1: SKIP is never READY."""
     account.holds(account.planned(environment()))
     with pytest.raises(errors.NotProvenError):
-        mark_ready(event(private, public), account.records)
+        marked(account, event(private, public))
     record = account.records.find("demo")
     assert record is not None
     assert record.status is Status.CREATING
@@ -87,7 +91,7 @@ def test_a_check_that_does_not_hold_is_never_ready(account: BivouacAccount) -> N
     account.holds(account.planned(environment()))
     progress = {**PROGRESS, "checks": [{**CHECK, "outcome": "NG"}]}
     with pytest.raises(errors.NotProvenError, match="a check is NG"):
-        mark_ready(event(progress=progress), account.records)
+        marked(account, event(progress=progress))
 
 
 def test_an_edge_without_its_proof_is_never_ready(account: BivouacAccount) -> None:
@@ -95,12 +99,12 @@ def test_an_edge_without_its_proof_is_never_ready(account: BivouacAccount) -> No
     account.holds(account.planned(environment()))
     progress = {**PROGRESS, "edges": []}
     with pytest.raises(errors.NotProvenError, match="not proven: web:web"):
-        mark_ready(event(progress=progress), account.records)
+        marked(account, event(progress=progress))
 
 
 def test_the_proofs_of_the_edges_are_kept_for_the_next_create(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()))
-    assert mark_ready(event(), account.records)["edges"] == [EDGE]
+    assert marked(account, event())["edges"] == [EDGE]
     record = account.records.find("demo")
     assert record is not None
     assert record.edge_proofs == [EDGE]
@@ -110,16 +114,48 @@ def test_the_proofs_of_the_edges_are_kept_for_the_next_create(account: BivouacAc
 def test_every_endpoint_needs_its_own_proof(account: BivouacAccount) -> None:
     account.holds(account.planned(environment(web(), web(serviceName="shop"))))
     with pytest.raises(errors.NotProvenError, match="shop: shop"):
-        mark_ready(event(), account.records)
+        marked(account, event())
 
 
 def test_a_service_that_wants_no_task_needs_no_proof(account: BivouacAccount) -> None:
     account.holds(account.planned(environment(web(desiredCount=0))))
-    assert mark_ready(event(None, None), account.records)["status"] == "READY"
+    assert marked(account, event(None, None))["status"] == "READY"
 
 
 def test_a_superseded_create_calls_nothing_ready(account: BivouacAccount) -> None:
     """W17."""
     account.holds(account.planned(environment()), generation=2)
     with pytest.raises(errors.SupersededError):
-        mark_ready(event(), account.records)
+        marked(account, event())
+    assert account.told == []
+
+
+def test_others_are_told_and_a_repetition_is_the_same_event(account: BivouacAccount) -> None:
+    account.holds(account.planned(environment()))
+    account.invoke("mark_ready", event())
+    account.pass_time(60)
+    account.invoke("mark_ready", event())
+    (type_, first), (_, again) = account.told
+    assert type_ == "EnvironmentReady"
+    assert {key: first[key] for key in ("environment", "generation", "cluster", "edges")} == {
+        "environment": "demo",
+        "generation": 1,
+        "cluster": "bivouac-demo",
+        "edges": ["web:web"],
+    }
+    assert again["id"] == first["id"]
+
+
+def test_the_record_says_it_before_the_event_does(account: BivouacAccount) -> None:
+    """Whoever hears of it and looks must find it."""
+    account.holds(account.planned(environment()))
+    account.forget_calls()
+    marked(account, event())
+    assert account.mutating_calls == ["dynamodb:UpdateItem", "events:PutEvents"]
+
+
+def test_what_is_not_proven_is_not_told(account: BivouacAccount) -> None:
+    account.holds(account.planned(environment()))
+    with pytest.raises(errors.NotProvenError):
+        marked(account, event("NG"))
+    assert account.told == []

@@ -54,7 +54,8 @@ def tried(
         "logGroups": {"items": []},
         "look": CLEAN if look is None else look,
     }
-    return write_receipt(event, account.now(), account.records, EXPIRY, account.client("scheduler"))
+    scheduler = account.client("scheduler")
+    return write_receipt(event, account.now(), account.records, EXPIRY, scheduler, account.bus)
 
 
 def kept(account: BivouacAccount) -> dict[str, Any]:
@@ -226,3 +227,32 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
         "look": CLEAN,
     }
     assert account.invoke("write_receipt", event)["status"] == "DELETED"
+
+
+def test_others_are_told_what_became_of_everything(account: BivouacAccount) -> None:
+    deleting(account)
+    receipt = written(account, item("web"))
+    ((type_, detail),) = account.told
+    assert type_ == "EnvironmentDeleted"
+    assert detail["items"] == receipt["items"]
+    assert (detail["environment"], detail["generation"], detail["omitted"]) == ("demo", 1, 0)
+
+
+def test_others_are_told_what_is_left(account: BivouacAccount) -> None:
+    deleting(account)
+    receipt = written(account, DENIED, item("shop"), look=STILL_THERE)
+    ((type_, detail),) = account.told
+    assert type_ == "EnvironmentNotDeleted"
+    assert detail["left"] == [entry for entry in receipt["items"] if entry["outcome"] == "FAILED"]
+    record = account.records.find("demo")
+    assert record is not None
+    assert detail["triesAgainAt"] == record.expires_at
+
+
+def test_a_receipt_that_is_written_again_is_the_same_event(account: BivouacAccount) -> None:
+    deleting(account)
+    for _ in range(2):
+        written(account, item("web"))
+        account.pass_time(60)
+    (_, first), (_, again) = account.told
+    assert first["id"] == again["id"]

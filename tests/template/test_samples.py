@@ -1,16 +1,22 @@
-"""The samples in events/ are requests that the application takes."""
+"""The samples in events/ are requests that the application takes, and events that it tells."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from bivouac.events import DetailType, EnvironmentEvent
 from bivouac.planning import plan
 from tests.requests import EVENTS, settings
+from tests.template.declared import PROJECT
+from tests.template.told import TOLD, delivered
 
 SAMPLES = sorted(EVENTS.glob("*.json"))
+OUT = EVENTS / "out"
+DESCRIBED = (PROJECT / "docs" / "events.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=[path.stem for path in SAMPLES])
@@ -18,3 +24,36 @@ def test_it_can_be_planned(sample: Path) -> None:
     checked = plan(json.loads(sample.read_text(encoding="utf-8")), settings())
     assert checked.problems == ()
     assert checked.blueprint is not None
+
+
+def sample_of(event: EnvironmentEvent) -> Path:
+    return OUT / (re.sub(r"(?<!^)(?=[A-Z])", "_", event.detail_type).lower() + ".json")
+
+
+class TestEventsOut:
+    """The samples in events/out, and what docs/events.md says of them, are what the code tells."""
+
+    def test_every_event_has_a_sample(self) -> None:
+        assert {event.detail_type for event in TOLD} == set(DetailType)
+        assert sorted(sample_of(event) for event in TOLD) == sorted(OUT.glob("*"))
+
+    @pytest.mark.parametrize("event", TOLD, ids=lambda event: event.detail_type)
+    def test_the_sample_is_what_is_delivered(self, event: EnvironmentEvent) -> None:
+        sample = json.loads(sample_of(event).read_text(encoding="utf-8"))
+        assert sample == json.loads(json.dumps(delivered(event)))
+
+    @pytest.mark.parametrize("event", TOLD, ids=lambda event: event.detail_type)
+    def test_its_fields_are_described(self, event: EnvironmentEvent) -> None:
+        common, *sections = re.split(r"^## ", DESCRIBED, flags=re.MULTILINE)
+        described = {section.partition("\n")[0]: fields_of(section) for section in sections}
+        assert described.keys() == set(DetailType)
+        expected = fields_of(common) | described[event.detail_type]
+        if event.detail_type is DetailType.DEGRADED:
+            expected |= described[DetailType.FAILED]
+        assert event.detail.keys() == expected
+
+
+def fields_of(section: str) -> set[str]:
+    """The names in the first column of its table."""
+    rows = re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)
+    return {name for row in rows for name in re.findall(r"`(\w+)`", row)}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_ec2 import EC2Client
     from types_boto3_ecs import ECSClient
+    from types_boto3_events import EventBridgeClient
     from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_scheduler import EventBridgeSchedulerClient
     from types_boto3_servicediscovery import ServiceDiscoveryClient
@@ -74,6 +75,11 @@ def ec2() -> EC2Client:
 @cache
 def dynamodb() -> DynamoDBClient:
     return cast("DynamoDBClient", _client("dynamodb", BOUNDED))
+
+
+@cache
+def events() -> EventBridgeClient:
+    return cast("EventBridgeClient", _client("events", BOUNDED))
 
 
 @cache

@@ -32,6 +32,7 @@ _UNAVAILABLE_CODES = frozenset(
         "InternalServerException",
         "InternalFailure",
         "InternalError",
+        "InternalException",
         "ServiceUnavailable",
         "ServiceUnavailableException",
         "RequestTimeout",

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from bivouac.aws import clients
+from bivouac.aws.events import EventBus
 from bivouac.aws.records import Records
 from bivouac.aws.waits import Waits
 from bivouac.blueprint import Blueprint
-from bivouac.settings import StackSettings, WaitSettings
+from bivouac.settings import EventSettings, StackSettings, WaitSettings
 
 
 def records() -> Records:
@@ -20,6 +21,11 @@ def records() -> Records:
 def waits() -> Waits:
     """The waits table of this stack."""
     return Waits(clients.dynamodb(), WaitSettings.from_env().table_name)
+
+
+def event_bus() -> EventBus:
+    """The event bus of this stack."""
+    return EventBus(clients.events(), EventSettings.from_env().bus_name)
 
 
 def held(event: Mapping[str, Any]) -> Blueprint:

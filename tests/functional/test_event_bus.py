@@ -1,0 +1,58 @@
+"""The event bus: what PutEvents does not take is an error, in whichever way it says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from botocore.stub import Stubber
+
+from bivouac import errors, events
+from bivouac.aws.events import EventBus
+from tests.functional.account import EVENT_BUS, BivouacAccount
+
+ABOUT = events.Subject("demo", 1, datetime(2026, 1, 31, 10, 0, tzinfo=UTC))
+EVENT = events.expiring(ABOUT, "2026-01-31T11:00:00Z", 3600)
+
+
+@pytest.fixture
+def stubbed(account: BivouacAccount) -> Iterator[Stubber]:
+    with Stubber(account.client("events")) as stubber:
+        yield stubber
+
+
+def not_taken(code: str) -> dict[str, object]:
+    entry = {"ErrorCode": code, "ErrorMessage": "the entry was not taken"}
+    return {"FailedEntryCount": 1, "Entries": [entry]}
+
+
+def test_it_goes_to_the_stacks_own_bus_under_our_source(account: BivouacAccount) -> None:
+    account.bus.publish(EVENT)
+    assert account.told == [("EnvironmentExpiring", EVENT.detail)]
+    (request,) = account.requests
+    assert '"EventBusName": "bivouac", "Source": "bivouac"' in request["body"].decode()
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("ThrottlingException", errors.ThrottledError),
+        ("InternalFailure", errors.UnavailableError),
+        ("InternalException", errors.UnavailableError),
+        ("AccessDeniedException", errors.AccessDeniedError),
+        ("MalformedDetail", errors.RefusedByAwsError),
+    ],
+)
+def test_an_entry_that_was_not_taken_is_an_error_though_the_call_succeeded(
+    account: BivouacAccount, stubbed: Stubber, code: str, error: type[errors.BivouacError]
+) -> None:
+    """W04."""
+    stubbed.add_response("put_events", not_taken(code))
+    with pytest.raises(error, match=f"event EnvironmentExpiring of demo: .*{code}"):
+        account.bus.publish(EVENT)
+
+
+def test_a_bus_that_is_not_there_is_an_error(account: BivouacAccount) -> None:
+    with pytest.raises(errors.RefusedByAwsError, match="event EnvironmentExpiring of demo"):
+        EventBus(account.client("events"), f"{EVENT_BUS}-gone").publish(EVENT)
