@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 from mark_ready import mark_ready
 
 from bivouac import errors
@@ -159,3 +160,14 @@ def test_what_is_not_proven_is_not_told(account: BivouacAccount) -> None:
     with pytest.raises(errors.NotProvenError):
         marked(account, event("NG"))
     assert account.told == []
+
+
+def test_a_readiness_that_nobody_could_be_told_of_is_tried_again(account: BivouacAccount) -> None:
+    """W04: not swallowed; the machine repeats the step."""
+    account.holds(account.planned(environment()))
+    failed = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
+    with Stubber(account.client("events")) as stubber:
+        stubber.add_response("put_events", failed)
+        with pytest.raises(errors.RETRIED):
+            marked(account, event())
+    assert marked(account, event())["status"] == "READY"

@@ -72,6 +72,32 @@ class Ended:
         )
 
 
+class Listener:
+    """Somebody else's rule on the stack's bus, with a queue behind it."""
+
+    def __init__(self, cloud: LocalCloud, bus: str) -> None:
+        self._sqs = cloud.client("sqs")
+        self._queue = self._sqs.create_queue(QueueName="listener")["QueueUrl"]
+        self._heard: list[Json] = []
+        events = cloud.client("events")
+        pattern = json.dumps({"source": ["bivouac"]})
+        events.put_rule(Name="listener", EventBusName=bus, EventPattern=pattern)
+        target = {"Id": "queue", "Arn": cloud.account.arn("sqs", "listener")}
+        events.put_targets(Rule="listener", EventBusName=bus, Targets=[target])
+
+    def heard(self) -> list[Json]:
+        """Every event so far."""
+        while came := self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
+            for message in came:
+                self._heard.append(json.loads(message["Body"]))
+                self._sqs.delete_message(
+                    QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"]
+                )
+        return self._heard
+
+
 class Application:
     """The deployed stack."""
 
@@ -83,6 +109,7 @@ class Application:
         self.stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
         self.create_machine = self.stack.outputs["CreateEnvironmentStateMachineArn"]
         self.delete_machine = self.stack.outputs["DeleteEnvironmentStateMachineArn"]
+        self._listener = Listener(cloud, self.stack.outputs["EventBusName"])
 
     def client(self, service: str) -> Any:
         return self.cloud.client(service)
@@ -236,6 +263,23 @@ class Application:
             .get("Item")
         )
         return {name: _plain(value) for name, value in item.items()} if item else None
+
+    def heard(self, environment: str, *types: str) -> list[Json]:
+        """What others were told of the environment: one detail for each type, and no more."""
+        told: list[Json] = []
+
+        def came() -> bool:
+            told[:] = [
+                event
+                for event in self._listener.heard()
+                if event["detail"]["environment"] == environment
+            ]
+            return {event["detail-type"] for event in told} >= set(types)
+
+        until_true(came, ENDS_WITHIN)
+        assert sorted(event["detail-type"] for event in told) == sorted(types)
+        by_type = {event["detail-type"]: event["detail"] for event in told}
+        return [by_type[detail_type] for detail_type in types]
 
     def schedule(self, environment: str) -> Json | None:
         client = self.client("scheduler")

@@ -122,6 +122,9 @@ class TestContainerThatExits:
         assert "connecting to postgres://app:[redacted]@db:5432" in failed.cause
         assert "hunter" not in failed.cause
         assert_gone(app, name)
+        told, _ = app.heard(name, "EnvironmentFailed", "EnvironmentDeleted")
+        assert told["cause"] == failed.cause
+        assert [verdict["service"] for verdict in told["verdicts"]] == ["web"]
 
 
 class TestNeverHealthy:

@@ -39,6 +39,8 @@ class TestTutorial:
         assert schedule is not None
         assert schedule["ScheduleExpression"] == f"at({expires:%Y-%m-%dT%H:%M:%S})"
         assert schedule["Target"]["Arn"] == app.delete_machine
+        (ready,) = app.heard(name, "EnvironmentReady")
+        assert (ready["namespace"], ready["expiresAt"]) == (namespace, created.output["expiresAt"])
 
         deleted = app.delete(name)
 
@@ -53,6 +55,8 @@ class TestTutorial:
         assert record is not None
         assert record["status"] == "DELETED"
         assert record["receipt"] == deleted.output
+        _, gone = app.heard(name, "EnvironmentReady", "EnvironmentDeleted")
+        assert gone["items"] == deleted.output["items"]
         assert app.schedule(name) is None
         assert app.left(name, namespace) == []
         assert "nginx" not in app.cloud_map_services()

@@ -1,0 +1,79 @@
+"""Who may put what on the event bus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bivouac.events import SOURCE, DetailType
+from tests.template.declared import TEMPLATE, functions, resources
+from tests.template.rights import Statement, all_statements
+
+BUS = {"Fn::GetAtt": ["EventBus", "Arn"]}
+CLIENT = "bivouac.client"
+TELLING: dict[str, Statement] = {
+    statement.holder: statement
+    for statement in all_statements()
+    if "events:PutEvents" in statement.actions
+}
+"""By the function that may."""
+
+
+def denials() -> dict[str, dict[str, Any]]:
+    """Statement id -> condition of each statement of the bus's policy."""
+    found = {}
+    for name, policy in resources("AWS::Events::EventBusPolicy").items():
+        properties = policy["Properties"]
+        assert properties["EventBusName"] == {"Ref": "EventBus"}, name
+        statement = properties["Statement"]
+        assert (statement["Effect"], statement["Principal"]) == ("Deny", "*"), name
+        assert (statement["Action"], statement["Resource"]) == ("events:PutEvents", BUS), name
+        found[properties["StatementId"]] = statement["Condition"]
+    return found
+
+
+class TestPolicy:
+    def test_only_two_sources_are_taken(self) -> None:
+        known = {"StringNotEquals": {"events:source": [SOURCE, CLIENT]}}
+        assert denials()["OnlyKnownSources"] == known
+
+    def test_only_the_functions_that_tell_may_say_what_is(self) -> None:
+        condition = denials()["OnlyOwnFunctionsSayWhatIs"]
+        assert condition["StringEquals"] == {"events:source": SOURCE}
+        admitted = condition["ArnNotEquals"]["aws:PrincipalArn"]
+        roles = [{"Fn::GetAtt": [f"{function}Role", "Arn"]} for function in TELLING]
+        assert sorted(map(str, admitted)) == sorted(map(str, roles))
+
+    def test_only_known_requests_are_taken(self) -> None:
+        condition = denials()["OnlyKnownRequests"]
+        assert condition["StringEquals"] == {"events:source": CLIENT}
+        known = condition["StringNotEquals"]["events:detail-type"]
+        assert len(known) == len(set(known))
+        assert not set(known) & set(DetailType)
+
+    def test_nothing_else_is_in_it(self) -> None:
+        assert len(denials()) == 3
+
+
+class TestFunctions:
+    def test_each_may_tell_its_own_events_only(self) -> None:
+        for name, statement in TELLING.items():
+            assert (statement.actions, statement.resources) == (["events:PutEvents"], [BUS]), name
+            equal = statement.condition["StringEquals"]
+            assert equal["events:source"] == SOURCE, name
+            types = _listed(equal["events:detail-type"])
+            assert set(types) <= set(DetailType), name
+
+    def test_those_that_tell_and_no_others_know_the_bus(self) -> None:
+        knowing = {
+            name
+            for name, properties in functions().items()
+            if "EVENT_BUS_NAME" in properties["Environment"]["Variables"]
+        }
+        assert knowing == set(TELLING)
+
+    def test_the_bus_can_be_found(self) -> None:
+        assert TEMPLATE["Outputs"]["EventBusName"]["Value"] == {"Ref": "EventBus"}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
