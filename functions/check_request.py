@@ -1,18 +1,26 @@
 """Check request: every problem of the request at once, then the plan. Creates nothing.
 
-First what needs no AWS call; only a request without such problems is held against what exists.
+First what needs no AWS call; only a request without such problems is held against what exists. A
+redeploy, a wake and a roll-back become the request that they mean, and are checked in the same way.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bivouac import preflight
 from bivouac.aws import clients, cloudmap, ecs
+from bivouac.aws.holding import records
+from bivouac.aws.records import Records
+from bivouac.blueprint import Blueprint
 from bivouac.errors import InvalidRequestError, RefusedByAwsError
+from bivouac.instructions import Asked, Resolved, asked, resolved
+from bivouac.intents import Verb
 from bivouac.observability import Event, step
 from bivouac.planning import existing_definitions, plan
+from bivouac.record import packed, unpacked
 from bivouac.settings import RequestSettings
 
 if TYPE_CHECKING:
@@ -21,16 +29,81 @@ if TYPE_CHECKING:
     from types_boto3_servicediscovery import ServiceDiscoveryClient
 
 
+PACKED_LIMIT = 40_000
+"""Characters of a packed request: with the plan it must find room in a state's data, and three of
+them in a record (W08)."""
+
+
 def check_request(
+    event: Event,
+    now: datetime,
+    settings: RequestSettings,
+    records: Records,
+    ecs_client: ECSClient,
+    cloud_map: ServiceDiscoveryClient,
+    ec2_client: EC2Client,
+) -> Event:
+    """`status` CHECKED with the environment's name, its blueprint as JSON and what it was made of,
+    or OUTDATED.
+
+    Raises InvalidRequestError with all problems, EnvironmentNotFoundError, ForeignResourceError for
+    names taken by others."""
+    content = event["request"]
+    if isinstance(content, dict) and content.get("status") == "CHANGED" and "asked" in content:
+        content = unpacked(content["asked"])  # this step's own, after a change of the environment
+    wanted = asked(content, event["execution"], event["startedAt"], now)
+    if wanted.verb is Verb.CREATE and (wrong := plan(wanted.content, settings).problems):
+        raise InvalidRequestError(wrong)
+    found = resolved(wanted, records.find(wanted.environment))
+    if found.outdated:
+        return {
+            "status": "OUTDATED",
+            "environment": wanted.environment,
+            "reason": found.outdated,
+            "dryRun": False,
+        }
+    blueprint, dry_run = _planned(found.request, settings, ecs_client, cloud_map, ec2_client)
+    return {
+        "status": "CHECKED",
+        "environment": blueprint.environment,
+        "plan": asdict(blueprint),
+        "dryRun": dry_run,
+        "settled": False,
+        "instruction": _instruction(wanted, found, content),
+    }
+
+
+def _instruction(wanted: Asked, found: Resolved, content: Any) -> Event:
+    """What Open environment needs to know and to keep, beside the plan."""
+    base = packed(found.base)
+    request = base if found.request == found.base else packed(found.request)
+    again = packed(content)
+    for text in (base, request, again):
+        if len(text) > PACKED_LIMIT:
+            raise InvalidRequestError(
+                [
+                    f"request: packed it takes {len(text):,} characters of {PACKED_LIMIT:,}; split "
+                    "the environment, or move long commands and values into the images"
+                ]
+            )
+    return {
+        "verb": wanted.verb,
+        "intent": wanted.intent.to_json(),
+        "basedOn": found.based_on,
+        "base": base,
+        "request": request,
+        "changes": {name: change.to_json() for name, change in found.changes.items()},
+        "asked": again,
+    }
+
+
+def _planned(
     request: Any,
     settings: RequestSettings,
     ecs_client: ECSClient,
     cloud_map: ServiceDiscoveryClient,
     ec2_client: EC2Client,
-) -> Event:
-    """The environment's name, its blueprint as JSON, and whether this is only a dry run.
-
-    Raises InvalidRequestError with all problems, ForeignResourceError for names taken by others."""
+) -> tuple[Blueprint, bool]:
     named = existing_definitions(request)
     checked = plan(request, settings)
     if checked.problems:
@@ -47,12 +120,7 @@ def check_request(
     problems += preflight.quota_problems(blueprint, namespaces, settings.namespace_quota)
     if problems:
         raise InvalidRequestError(problems)
-    return {
-        "environment": blueprint.environment,
-        "plan": asdict(blueprint),
-        "dryRun": checked.dry_run,
-        "settled": False,
-    }
+    return blueprint, checked.dry_run
 
 
 def _described(client: ECSClient, names: list[str]) -> tuple[dict[str, Event], list[str]]:
@@ -70,7 +138,9 @@ def _described(client: ECSClient, names: list[str]) -> tuple[dict[str, Event], l
 def handler(event: Event) -> Event:
     return check_request(
         event,
+        datetime.now(UTC),
         RequestSettings.from_env(),
+        records(),
         clients.ecs(),
         clients.servicediscovery(),
         clients.ec2(),

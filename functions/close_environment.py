@@ -15,16 +15,25 @@ from bivouac.aws import clients, executions
 from bivouac.aws.holding import records
 from bivouac.aws.records import Records
 from bivouac.errors import InvalidRequestError
+from bivouac.intents import LIFE, Intent, Verb, followed
 from bivouac.observability import Event, logger, step
-from bivouac.record import Follow, Leave, Status, Take, closing
+from bivouac.record import HELD, Follow, Leave, Status, Take, closing
 from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
-_BEGUN_BEFORE = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
+_BEGUN_BEFORE = (Status.DELETING, Status.NOT_DELETED, Status.DELETED, Status.SCHEDULED)
 """A deletion was at work: what the record says was registered need not be there any more."""
-_FIELDS = {"environment": str, "reason": str, "generation": int, "expiresAt": str}
+_FIELDS = {
+    "environment": str,
+    "reason": str,
+    "generation": int,
+    "expiresAt": str,
+    "intent": dict,
+    "keepSchedule": bool,
+}
+_KINDS = {int: "a number", str: "a text", bool: "true or false", dict: "an object with id and at"}
 
 
 def problems(request: Event) -> list[str]:
@@ -32,7 +41,9 @@ def problems(request: Event) -> list[str]:
     found = [f"{name}: unknown field" for name in request if name not in _FIELDS]
     for name, kind in _FIELDS.items():
         if name in request and type(request[name]) is not kind:
-            found.append(f"{name}: must be a {'number' if kind is int else 'text'}")
+            found.append(f"{name}: must be {_KINDS[kind]}")
+    if isinstance(intent := request.get("intent"), dict):
+        found += _intent_problems(intent)
     environment = request.get("environment")
     if environment is None:
         found.append("environment: required, and missing")
@@ -43,6 +54,21 @@ def problems(request: Event) -> list[str]:
             lease.moment(expires_at)
         except ValueError as error:
             found.append(f"expiresAt: {error}")
+    return found
+
+
+def _intent_problems(intent: Event) -> list[str]:
+    found = [f"intent.{name}: unknown field" for name in intent if name not in ("id", "at")]
+    found += [
+        f"intent.{name}: required, and a text"
+        for name in ("id", "at")
+        if not isinstance(intent.get(name), str)
+    ]
+    if not found:
+        try:
+            lease.moment(intent["at"])
+        except ValueError as error:
+            found.append(f"intent.at: {error}")
     return found
 
 
@@ -63,10 +89,12 @@ def close_environment(
     if found := problems(request):
         raise InvalidRequestError(found)
     environment, execution = request["environment"], event["execution"]
+    started = {"id": execution, "at": event["startedAt"]}
+    intent = Intent.from_json(request.get("intent", started))
     record = records.find(environment)
     runs = bool(
         record
-        and record.status in (Status.CREATING, Status.DELETING)
+        and record.status in HELD
         and record.execution != execution
         and executions.is_running(stepfunctions, record.execution)
     )
@@ -77,6 +105,7 @@ def close_environment(
         environment=environment,
         generation=request.get("generation"),
         expires_at=request.get("expiresAt"),
+        intent=intent,
     )
     if isinstance(decision, Follow):
         return _wait(request, pace.ANOTHER_EXECUTION, settled=False, recorded=False)
@@ -95,6 +124,8 @@ def close_environment(
             status=Status.DELETING,
             execution=execution,
             settle=settle,
+            verb=Verb.DELETE,
+            intents=followed(record.intents, (LIFE,), intent),
         )
         records.take(taken, record)
         if decision.stop:
@@ -108,6 +139,7 @@ def close_environment(
         "generation": decision.generation,
         "closedAt": lease.timestamp(now),
         "recorded": recorded,
+        "keepSchedule": request.get("keepSchedule", False),
         "services": {"items": nothing, "names": [], "namespaceId": None},
         "used": {
             "namespace": {"items": nothing, "operationId": None},

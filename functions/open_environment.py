@@ -1,5 +1,8 @@
 """Open environment: the record and the expiry schedule exist before the first resource.
 
+Where nothing is to be made now, it is the end: what is asleep keeps what it will wake as, and what
+begins with its schedule waits for it.
+
 Repeating it is safe: the record is taken by a conditional write, and whoever finds it taken by
 itself goes on. A create that is superseded is stopped, and its last function is waited out.
 """
@@ -16,15 +19,18 @@ from bivouac.aws.holding import records
 from bivouac.aws.records import Records
 from bivouac.blueprint import Blueprint
 from bivouac.errors import InvalidRequestError
-from bivouac.observability import Event, step
-from bivouac.record import Follow, Record, Status, Take, opening
+from bivouac.intents import LIFE, REST, Intent, Verb, followed
+from bivouac.observability import Event, logger, step
+from bivouac.record import GONE, HELD, Follow, Leave, Record, Replan, Status, Take, opening
+from bivouac.redeployment import Change
 from bivouac.settings import ExpirySettings, StackSettings
 
 if TYPE_CHECKING:
     from types_boto3_scheduler import EventBridgeSchedulerClient
     from types_boto3_stepfunctions import SFNClient
 
-_HOLDS = (Status.CREATING, Status.DELETING)
+_MATTERS = {Verb.CREATE: (LIFE,), Verb.WAKE: (REST,)}
+"""What an intent is about; a redeploy's stands with what it changes."""
 
 
 def open_environment(
@@ -36,20 +42,40 @@ def open_environment(
     scheduler: EventBridgeSchedulerClient,
     stepfunctions: SFNClient,
 ) -> Event:
-    """`status` OPEN with what the next states need, or WAIT with the input to try again with."""
+    """`status` OPEN with what the next states need, WAIT with the input to try again with,
+    CHANGED with what to check again, OUTDATED, or KEPT and SCHEDULED: nothing is to be made now."""
     blueprint = Blueprint.from_json(event["plan"])
-    execution = event["execution"]
+    execution, instruction = event["execution"], event["instruction"]
+    verb, intent = Verb(instruction["verb"]), Intent.from_json(instruction["intent"])
     record = records.find(blueprint.environment)
     runs = bool(
         record
-        and record.status in _HOLDS
+        and record.status in HELD
         and record.execution != execution
         and executions.is_running(stepfunctions, record.execution)
     )
-    decision = opening(record, execution, blueprint.request_hash, runs)
-    if isinstance(decision, Follow):
-        return _wait(event, pace.ANOTHER_EXECUTION, settled=False)
+    made_of_record = verb is not Verb.CREATE or (record is not None and record.changes)
+    decision = opening(
+        record,
+        execution,
+        blueprint.request_hash,
+        runs,
+        intent,
+        verb,
+        instruction["basedOn"] if made_of_record else None,
+    )
+    match decision:
+        case Follow():
+            return _wait(event, pace.ANOTHER_EXECUTION, settled=False)
+        case Leave(reason):
+            logger.info("outdated", reason=reason)
+            return {"status": "OUTDATED", "environment": blueprint.environment, "reason": reason}
+        case Replan():
+            return {"status": "CHANGED", "asked": instruction["asked"]}
+    status = _status(record, blueprint, verb)
     ends = lease.expires_at(now, blueprint.lease_seconds)
+    if record and verb in (Verb.WAKE, Verb.ROLL_BACK):
+        ends = lease.moment(record.expires_at)
     settle = bool(record and record.settle)
     if isinstance(decision, Take):
         _keep_the_namespace(record, blueprint)
@@ -57,21 +83,30 @@ def open_environment(
         taken = Record(
             environment=blueprint.environment,
             generation=decision.generation,
-            status=Status.CREATING,
+            status=status,
             execution=execution,
             request_hash=blueprint.request_hash,
             blueprint=json.dumps(event["plan"]),
             expires_at=lease.timestamp(ends),
             settle=settle,
+            verb=verb,
+            request=instruction["request"],
+            base_request=instruction["base"],
+            changes={
+                name: Change.from_json(content) for name, content in instruction["changes"].items()
+            },
+            intents=followed(record.intents if record else {}, _MATTERS.get(verb, ()), intent),
         )
-        records.take(taken, record, forget=_outdated(record))
+        records.take(taken, record, forget=_outdated(record, verb))
         if decision.stop:
             executions.stop(stepfunctions, decision.stop, f"superseded by {execution}")
     elif record:
-        ends = lease.moment(record.expires_at)
+        ends, status = lease.moment(record.expires_at), record.status
     schedules.arm(scheduler, schedule_settings, blueprint.environment, ends, "lease expired")
     if settle and not event["settled"]:
         return _wait(event, settle_seconds, settled=True)
+    if status is not Status.CREATING:
+        return _nothing_now(status, blueprint, decision.generation, ends)
     return {
         "status": "OPEN",
         "environment": blueprint.environment,
@@ -87,27 +122,50 @@ def open_environment(
             "changed": True,
             "patienceSeconds": blueprint.ready_seconds,
         },
-        "onFailure": blueprint.on_failure,
+        # What was ready before is worth more than the room that it takes.
+        "onFailure": blueprint.on_failure if verb is Verb.CREATE else "keep",
         "openedAt": lease.timestamp(now),
         "deadline": lease.timestamp(now + timedelta(seconds=blueprint.ready_seconds)),
         "expiresAt": lease.timestamp(ends),
     }
 
 
+def _status(record: Record | None, blueprint: Blueprint, verb: Verb) -> Status:
+    """What the environment becomes when it is taken."""
+    if verb is Verb.REDEPLOY and record and record.status is Status.ASLEEP:
+        return Status.ASLEEP
+    first_up = blueprint.schedule is not None and blueprint.schedule["begin"] == "up"
+    if verb is Verb.CREATE and first_up and (record is None or record.status in GONE):
+        return Status.SCHEDULED
+    return Status.CREATING
+
+
+def _nothing_now(status: Status, blueprint: Blueprint, generation: int, ends: datetime) -> Event:
+    return {
+        "status": "KEPT" if status is Status.ASLEEP else "SCHEDULED",
+        "environment": blueprint.environment,
+        "generation": generation,
+        "expiresAt": lease.timestamp(ends),
+    }
+
+
 def _is_fresh(record: Record | None) -> bool:
     """Nothing of the environment is there: it never was, or a receipt says that it is gone."""
-    return record is None or record.status is Status.DELETED
+    return record is None or record.status in GONE
 
 
-def _outdated(record: Record | None) -> tuple[str, ...]:
-    """What earlier executions found that does not hold for this one."""
+def _outdated(record: Record | None, verb: Verb) -> tuple[str, ...]:
+    """What earlier executions found that does not hold for this one.
+
+    Why an environment was rolled back stays to be read."""
     made = ("edges", "taskDefinitions", "namespaceArn") if _is_fresh(record) else ()
-    return ("failure", "proof", "receipt", *made)
+    failure = () if verb is Verb.ROLL_BACK else ("failure",)
+    return (*failure, "proof", "receipt", *made)
 
 
 def _keep_the_namespace(record: Record | None, blueprint: Blueprint) -> None:
     """A deletion looks for the namespace that the record names; another would be left behind."""
-    if record is None or record.status is Status.DELETED:
+    if _is_fresh(record) or record is None:
         return
     namespace = json.loads(record.blueprint)["namespace"]
     if namespace != blueprint.namespace:

@@ -109,6 +109,8 @@ class ServiceBlueprint:
     tags: dict[str, str]
     depends_on: tuple[Dependency, ...]
     """Without a cycle: as given, and START for each edge's server where that closes none."""
+    redeployed_for: str = ""
+    """Another text is another deployment, though all else is the same."""
 
     @property
     def security_groups(self) -> list[str]:
@@ -151,6 +153,13 @@ class Blueprint:
     log_groups: tuple[str, ...]
     tags: dict[str, str]
     lease_seconds: int
+    longest_lease_seconds: int
+    """From the moment of an extension."""
+    warn_before_seconds: int
+    schedule: Json | None
+    """As the request has it, with its defaults."""
+    triggers: Json
+    """As the request has them, with their defaults."""
     ready_seconds: int
     """How long the services may take from the opening until the proof."""
     on_failure: str
@@ -270,10 +279,11 @@ def service_tags(
     blueprint: Blueprint, service: ServiceBlueprint, specification: Json
 ) -> dict[str, str]:
     seen = seen_by(blueprint, service.service_name)
+    again = {"redeployedFor": service.redeployed_for} if service.redeployed_for else {}
     return (
         blueprint.ownership_tags
         | service.tags
-        | {naming.SPECIFICATION_TAG: naming.content_hash(specification)}
+        | {naming.SPECIFICATION_TAG: naming.content_hash(specification | again)}
         | ({naming.ENDPOINTS_TAG: seen} if seen else {})
     )
 

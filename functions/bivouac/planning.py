@@ -94,7 +94,7 @@ def plan(
         for index, given in enumerate(request.services)
     ]
     cluster = _cluster(draft, request)
-    lease_seconds = _lease_seconds(draft, request)
+    lease_seconds, longest_lease_seconds = _lease_seconds(draft, request)
     draft.problems.extend(_across(parties, namespace))
     related = relations(parties, request.connect, namespace)
     draft.problems.extend(related.problems)
@@ -126,6 +126,10 @@ def plan(
         ),
         tags=tags,
         lease_seconds=lease_seconds,
+        longest_lease_seconds=longest_lease_seconds,
+        warn_before_seconds=lease.duration_seconds(request.lease.warn_before),
+        schedule=request.schedule.model_dump(by_alias=True) if request.schedule else None,
+        triggers=request.triggers.model_dump(by_alias=True),
         ready_seconds=lease.duration_seconds(request.timeouts.ready),
         on_failure=request.on_failure,
         probe_security_group_id=settings.probe_security_group_id,
@@ -182,16 +186,31 @@ def _own_fields(draft: _Draft, content: Any) -> EnvironmentRequest | None:
         return EnvironmentRequest.model_validate({"name": "unnamed", **usable})
 
 
-def _lease_seconds(draft: _Draft, request: EnvironmentRequest) -> int:
+def _lease_seconds(draft: _Draft, request: EnvironmentRequest) -> tuple[int, int]:
+    """The lease that a create gives, and the longest that an extension may give."""
+    stack = draft.settings.maximum_lease_seconds
+    longest = stack
+    if request.lease.max_ttl is not None:
+        longest = lease.duration_seconds(request.lease.max_ttl)
+        if longest > stack:
+            draft.problems.append(
+                f"lease.maxTtl: {request.lease.max_ttl} is longer than the stack's maximum of "
+                f"{stack // 60}m"
+            )
     if request.lease.ttl is None:
-        return draft.settings.default_lease_seconds
+        # Office hours are kept for as long as the lease lasts, so for more than a day.
+        default = draft.settings.default_lease_seconds
+        return longest if request.schedule else min(default, longest), longest
     seconds = lease.duration_seconds(request.lease.ttl)
-    limit = draft.settings.maximum_lease_seconds
-    if seconds > limit:
+    if seconds > stack:
         draft.problems.append(
-            f"lease.ttl: {request.lease.ttl} is longer than the stack's maximum of {limit // 60}m"
+            f"lease.ttl: {request.lease.ttl} is longer than the stack's maximum of {stack // 60}m"
         )
-    return seconds
+    elif seconds > longest:
+        draft.problems.append(
+            f"lease.ttl: {request.lease.ttl} is longer than lease.maxTtl, {request.lease.max_ttl}"
+        )
+    return seconds, longest
 
 
 def _cluster(draft: _Draft, request: EnvironmentRequest) -> Json:
@@ -259,6 +278,7 @@ def _service(
         endpoints=tuple(_endpoints(draft, connect, ports, service.probe, path)),
         tags=tags,
         depends_on=(),
+        redeployed_for=service.redeployed_for,
     )
     return replace(party, built=built)
 

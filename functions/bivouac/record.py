@@ -6,18 +6,31 @@ own is still the current one before it changes anything (W17, W18).
 
 from __future__ import annotations
 
+import base64
 import json
-from dataclasses import dataclass
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from bivouac import errors, lease
+from bivouac import errors, intents, lease
+from bivouac.intents import Intent, Verb
+from bivouac.redeployment import Changes
 
 
 class Status(StrEnum):
+    SCHEDULED = "SCHEDULED"
+    """Nothing of it is there; its next up creates it."""
     CREATING = "CREATING"
+    """Being created, redeployed, rolled back or woken: the record's verb says which."""
     READY = "READY"
+    DEGRADED = "DEGRADED"
+    """It was ready, and something of it has failed since."""
     FAILED = "FAILED"
+    FALLING_ASLEEP = "FALLING_ASLEEP"
+    ASLEEP = "ASLEEP"
+    """Everything is there, and no task runs."""
     DELETING = "DELETING"
     NOT_DELETED = "NOT_DELETED"
     """A deletion ended with something left; its receipt says what."""
@@ -44,6 +57,18 @@ class Record:
     """Of its namespace, once it was ready."""
     task_definitions: tuple[str, ...] = ()
     """ARNs of the revisions that were registered for it."""
+    verb: Verb = Verb.CREATE
+    """What `execution` does or did."""
+    request: str = ""
+    """The request that the blueprint was made of, packed."""
+    base_request: str = ""
+    """The same without what redeploys changed, packed."""
+    changes: Changes = field(default_factory=dict)
+    """What redeploys changed."""
+    good_request: str = ""
+    """The last request that was proven, packed."""
+    intents: Mapping[str, Intent] = field(default_factory=dict)
+    """The newest that was followed, by matter."""
 
     @property
     def content(self) -> dict[str, Any]:
@@ -52,9 +77,48 @@ class Record:
         return found
 
     @property
+    def requested(self) -> dict[str, Any]:
+        """The request that holds, redeploys included."""
+        return unpacked(self.request)
+
+    @property
+    def base(self) -> dict[str, Any]:
+        return unpacked(self.base_request)
+
+    @property
+    def good(self) -> dict[str, Any]:
+        return unpacked(self.good_request)
+
+    @property
     def edge_proofs(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(self.edges)
         return found
+
+
+def packed(request: Mapping[str, Any]) -> str:
+    """As text of about a quarter of its size: state data and items hold only so much (W08)."""
+    return base64.b64encode(zlib.compress(json.dumps(request).encode(), 9)).decode()
+
+
+def unpacked(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(text)))
+    return found
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a list of all environments tells of one, as it was a moment ago."""
+
+    environment: str
+    generation: int
+    status: Status
+    execution: str
+    expires_at: str
+    verb: Verb
+    on_failure: str
+    """delete or keep."""
+    triggers: Mapping[str, Any]
+    """Of the request."""
 
 
 @dataclass(frozen=True)
@@ -87,23 +151,49 @@ class Leave:
     reason: str
 
 
-def opening(
-    record: Record | None, execution: str, request_hash: str, holder_runs: bool
-) -> Take | Hold | Follow:
-    """What a create does with the record that it finds.
+@dataclass(frozen=True)
+class Replan:
+    """The environment has changed since the plan was made: make another one."""
 
-    The same request follows the create that runs; another one supersedes it. A deletion is always
-    waited for, so a new environment never meets the remains of an old one (S02).
-    Raises NotDeletedError where a deletion did not come to its end."""
+
+GONE = (Status.DELETED, Status.SCHEDULED)
+"""Nothing of it is there, and a receipt says so."""
+HELD = (Status.CREATING, Status.FALLING_ASLEEP, Status.DELETING)
+"""An execution is at work on it, or died."""
+
+
+def opening(
+    record: Record | None,
+    execution: str,
+    request_hash: str,
+    holder_runs: bool,
+    intent: Intent,
+    verb: Verb = Verb.CREATE,
+    based_on: int | None = None,
+) -> Take | Hold | Follow | Leave | Replan:
+    """What a create, redeploy or wake does with the record that it finds.
+
+    The same request follows the execution that runs; another one supersedes it. A deletion is
+    always waited for, so a new environment never meets the remains of an old one (S02), and only a
+    create or a wake ever brings back what was deleted. `based_on`: the generation whose request
+    the plan was made of, where it was. Raises NotDeletedError where a deletion did not come to its
+    end."""
     if record is None:
         return Take(1)
     following = record.generation + 1
+    if record.status in HELD and record.execution == execution:
+        return Hold(record.generation)
+    matter = intents.LIFE if verb is Verb.CREATE else intents.REST
+    if verb in (Verb.CREATE, Verb.WAKE) and intents.is_outdated(record.intents, matter, intent):
+        return Leave("a later intent about the environment was followed before")
+    if based_on is not None and based_on != record.generation:
+        return Replan()
     match record.status:
-        case Status.CREATING if record.execution == execution:
-            return Hold(record.generation)
         case Status.CREATING if holder_runs and record.request_hash == request_hash:
             return Follow()
-        case Status.CREATING:
+        case Status.FALLING_ASLEEP if holder_runs and verb is not Verb.WAKE:
+            return Follow()
+        case Status.CREATING | Status.FALLING_ASLEEP:
             return Take(following, stop=record.execution if holder_runs else None, settle=True)
         case Status.DELETING if holder_runs:
             return Follow()
@@ -124,13 +214,15 @@ def closing(
     environment: str,
     generation: int | None,
     expires_at: str | None,
+    intent: Intent,
 ) -> Take | Hold | Follow | Leave:
     """What a delete does with the record that it finds. Delete during create wins.
 
-    `generation` and `expires_at` are what the intent was based on, where it names them: a deletion
-    after a failed create is outdated once a newer create took over, and one by an expiry schedule
-    once the lease was extended. A schedule that fires later than the record's end never is: it may
-    be the last one, armed by a step that then died. Raises EnvironmentNotFoundError."""
+    One that was meant before the last creation is outdated. `generation` and `expires_at` are what
+    the intent was based on, where it names them: a deletion after a failed create is outdated once
+    a newer create took over, and one by an expiry schedule once the lease was extended. A schedule
+    that fires later than the record's end never is: it may be the last one, armed by a step that
+    then died. Raises EnvironmentNotFoundError."""
     if record is None:
         raise errors.EnvironmentNotFoundError(
             f"no environment named {environment!r} was ever created by this stack"
@@ -142,8 +234,10 @@ def closing(
         return Leave(f"generation {record.generation} took over from {generation}")
     if expires_at is not None and lease.moment(expires_at) < lease.moment(record.expires_at):
         return Leave(f"the lease now ends at {record.expires_at}, not at {expires_at}")
+    if intents.is_outdated(record.intents, intents.LIFE, intent):
+        return Leave("a later creation or deletion was followed before")
     match record.status:
-        case Status.CREATING:
+        case Status.CREATING | Status.FALLING_ASLEEP:
             return Take(following, stop=record.execution if holder_runs else None, settle=True)
         case Status.FAILED:
             # Steps side by side: where one failed, the others' functions may still run.

@@ -18,6 +18,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    field_validator,
 )
 from pydantic.alias_generators import to_camel
 
@@ -152,6 +153,8 @@ class Service(BaseModel):
     primary_container: PrimaryContainer | None = None
     probe: Annotated[list[Probe], BeforeValidator(_one_or_many)] = []
     depends_on: list[DependsOn] = []
+    redeployed_for: Annotated[str, StringConstraints(max_length=256)] = ""
+    """Any text: another one is another deployment of the same. Redeploys write their id here."""
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -161,6 +164,76 @@ class Service(BaseModel):
 
 class Lease(_Model):
     ttl: Duration | None = None
+    max_ttl: Duration | None = None
+    """From the moment of an extension until its end; at most the stack's maximum."""
+    warn_before: Duration = "30m"
+    """Before the end an event warns of it, where the lease is longer than this."""
+
+
+class Schedule(_Model):
+    """Office hours: when the environment is to run, in expressions of EventBridge Scheduler."""
+
+    timezone: str = "UTC"
+    up: str
+    down: str
+    down_action: Literal["sleep", "delete"] = "sleep"
+    begin: Literal["now", "up"] = "now"
+    """up: a create makes nothing yet, the first up does."""
+
+
+class ImagePush(_Model):
+    """A push to this repository of ECR redeploys the services that use it."""
+
+    repository: Annotated[str, StringConstraints(min_length=2, max_length=256)]
+    tag: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+
+
+class PullRequest(_Model):
+    """Once it is closed, the environment is deleted."""
+
+    repository: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    number: Annotated[int, Field(ge=1)]
+
+
+class Triggers(_Model):
+    image_push: list[ImagePush] = []
+    pull_request: PullRequest | None = None
+
+
+class GivenIntent(_Model):
+    """When an event or a schedule meant something, and its id."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    at: str
+
+    @field_validator("at")
+    @classmethod
+    def _moment(cls, text: str) -> str:
+        lease.moment(text)
+        return text
+
+
+class KnownEnvironment(_Model):
+    """What is said of an environment that was created before."""
+
+    environment: Annotated[str, AfterValidator(_environment_name)]
+    generation: int | None = None
+    """Only while this one holds the environment."""
+    intent: GivenIntent | None = None
+
+
+class ServiceChange(_Model):
+    """What a redeploy changes of one service; nothing: the same again, in new tasks."""
+
+    service_name: str
+    image: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    container: str | None = None
+    task_definition: dict[str, Any] | str | None = None
+
+
+class Redeploy(KnownEnvironment):
+    services: list[ServiceChange] = []
+    """None: all of them, as they are."""
 
 
 class Timeouts(_Model):
@@ -181,6 +254,8 @@ class EnvironmentRequest(_Model):
     connect: Annotated[list[Connection], Field(min_length=1)] | None = None
     """The connections to prove; where left out, every endpoint is proven once."""
     lease: Lease = Lease()
+    schedule: Schedule | None = None
+    triggers: Triggers = Triggers()
     timeouts: Timeouts = Timeouts()
     on_failure: Literal["delete", "keep"] = "delete"
     dry_run: bool = False

@@ -37,9 +37,10 @@ from bivouac.aws.waits import Waits
 from bivouac.blueprint import Blueprint
 from bivouac.checks import Expected
 from bivouac.deletion import Deletion
+from bivouac.intents import Verb
 from bivouac.mesh import EdgeProof
 from bivouac.planning import plan
-from bivouac.record import Record, Status
+from bivouac.record import Record, Status, packed
 from bivouac.settings import ExpirySettings
 from localcloud.account import ACCOUNT_ID, REGION, SECURITY_GROUP_ID, SUBNET_IDS
 from localcloud.ecs.announcements import Announcement
@@ -109,6 +110,11 @@ VARIABLES = {
 def execution(name: str) -> str:
     """The ARN of an execution of create_environment, whether or not it exists."""
     return f"arn:aws:states:{REGION}:{ACCOUNT_ID}:execution:bivouac-create-environment:{name}"
+
+
+def started_at(account: BivouacAccount) -> str:
+    """When an execution starts that starts now, as Step Functions writes it."""
+    return f"{account.now():%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
 
 
 @dataclass(frozen=True)
@@ -227,6 +233,23 @@ class BivouacAccount:
         )
         return str(client.start_execution(stateMachineArn=machine, name=name)["executionArn"])
 
+    def asked(self, content: Any, who: str = "first") -> dict[str, Any]:
+        """What the first state of create_environment is given."""
+        arn = who if who.startswith("arn:") else execution(who)
+        return {"request": content, "execution": arn, "startedAt": started_at(self)}
+
+    def instruction(self, request: dict[str, Any], who: str = "first") -> dict[str, Any]:
+        """What Check request says of a create beside its plan."""
+        return {
+            "verb": Verb.CREATE,
+            "intent": {"id": who, "at": started_at(self)},
+            "basedOn": None,
+            "base": packed(request),
+            "request": packed(request),
+            "changes": {},
+            "asked": packed(request),
+        }
+
     def planned(self, request: dict[str, Any]) -> Blueprint:
         checked = plan(request, settings())
         assert checked.blueprint is not None, checked.problems
@@ -244,6 +267,8 @@ class BivouacAccount:
                 "blueprint": json.dumps(blueprint.to_json()),
                 "expires_at": "2030-01-01T00:00:00Z",
                 "settle": False,
+                "request": (request := packed({"name": blueprint.environment, "services": []})),
+                "base_request": request,
                 **changes,
             }
         )
@@ -420,12 +445,11 @@ def bivouac_account() -> Iterator[BivouacAccount]:
         runtime.script(PROOF_IMAGE, scripted.proof_client)
         account = BivouacAccount(plane, runtime)
         plane.announcements.listen(account.announced)
-        for table in (TABLE, WAITS_TABLE):
+        for table, resource in ((TABLE, "EnvironmentsTable"), (WAITS_TABLE, "WaitsTable")):
+            properties = declared.resources("AWS::DynamoDB::Table")[resource]["Properties"]
+            names = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
             account.client("dynamodb").create_table(
-                TableName=table,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": "environment", "AttributeType": "S"}],
-                KeySchema=[{"AttributeName": "environment", "KeyType": "HASH"}],
+                TableName=table, **{name: properties[name] for name in names if name in properties}
             )
         account.client("scheduler").create_schedule_group(Name=EXPIRY.schedule_group)
         account.client("events").create_event_bus(Name=EVENT_BUS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bivouac import errors
-from tests.functional.account import BivouacAccount, execution
+from tests.functional.account import BivouacAccount
 
 Event = dict[str, Any]
 ATTEMPTS = 6
@@ -134,8 +134,9 @@ class Machines:
 
     def create(self, request: Event, name: str = "first") -> Event:
         """create_environment's output. Raises NotReadyError with the last progress."""
-        checked = self._step("check_request", request)
-        state = self._until_open({**checked, "execution": execution(name)})
+        asked = self.account.asked(request, name)
+        checked = self._step("check_request", asked)
+        state = self._until_open({**checked, "execution": asked["execution"]})
         held = {key: state[key] for key in ("environment", "generation")}
         fresh = {"fresh": state["fresh"]}
         progress, foundation = state["progress"], self._foundation(held, fresh)
@@ -196,7 +197,7 @@ class Machines:
 
     def delete(self, request: Event, name: str = "deletion") -> Event:
         """write_receipt's answer."""
-        event: Event = {"request": request, "execution": execution(name)}
+        event = self.account.asked(request, name)
         while (state := self._step("close_environment", event))["status"] == "WAIT":
             self.account.pass_time(state["waitSeconds"])
             event = {**event, "request": state}

@@ -11,15 +11,17 @@ from check_request import check_request
 from bivouac import errors
 from bivouac.blueprint import Blueprint
 from localcloud.account import SUBNET_IDS
-from tests.functional.account import BivouacAccount
+from tests.functional.account import BivouacAccount, execution, started_at
 from tests.functional.inventory import definition
 from tests.requests import connection, environment, event, settings, web
 
 
 def checked(account: BivouacAccount, request: Any, **stack: Any) -> dict[str, Any]:
     return check_request(
-        request,
+        {"request": request, "execution": execution("first"), "startedAt": started_at(account)},
+        account.now(),
         settings(**stack),
+        account.records,
         account.client("ecs"),
         account.client("servicediscovery"),
         account.client("ec2"),
@@ -34,7 +36,7 @@ def refused(account: BivouacAccount, request: Any, **stack: Any) -> tuple[str, .
 
 @pytest.mark.parametrize("name", ["smallest", "tutorial"])
 def test_a_good_request_is_planned_and_nothing_is_made(account: BivouacAccount, name: str) -> None:
-    answer = account.invoke("check_request", event(name))
+    answer = account.invoke("check_request", account.asked(event(name)))
     plan = Blueprint.from_json(answer["plan"])
     open_to_all = [
         replace(
@@ -68,7 +70,8 @@ def test_a_bad_request_is_refused_with_all_problems_and_no_aws_call(
 
 def test_the_error_reaches_the_machine_under_its_name(account: BivouacAccount) -> None:
     with pytest.raises(errors.InvalidRequestError, match="2 problems in the request"):
-        account.invoke("check_request", {"name": "demo", "services": [], "color": "blue"})
+        request = {"name": "demo", "services": [], "color": "blue"}
+        account.invoke("check_request", account.asked(request))
 
 
 def test_an_existing_definition_is_described_and_held_to_the_rules(

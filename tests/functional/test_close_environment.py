@@ -9,7 +9,13 @@ from close_environment import close_environment
 
 from bivouac import errors
 from bivouac.record import Status
-from tests.functional.account import DELETE_MACHINE, SETTLE_SECONDS, BivouacAccount, execution
+from tests.functional.account import (
+    DELETE_MACHINE,
+    SETTLE_SECONDS,
+    BivouacAccount,
+    execution,
+    started_at,
+)
 from tests.requests import environment
 
 EXPIRES = "2030-01-01T00:00:00Z"
@@ -19,6 +25,7 @@ def closed(account: BivouacAccount, request: Any = None, who: str = "deletion") 
     event = {
         "request": {"environment": "demo"} if request is None else request,
         "execution": who if who.startswith("arn:") else execution(who),
+        "startedAt": started_at(account),
     }
     return close_environment(
         event,
@@ -56,7 +63,7 @@ def test_closing_raises_the_generation_and_begins_an_empty_receipt(
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     held(account)
-    event = {"request": {"environment": "demo"}, "execution": execution("deletion")}
+    event = account.asked({"environment": "demo"}, "deletion")
     assert account.invoke("close_environment", event)["status"] == "CLOSED"
 
 

@@ -27,10 +27,12 @@ def opened(
     who: str = "first",
     **event: Any,
 ) -> dict[str, Any]:
-    blueprint = account.planned(request or environment())
+    request = request or environment()
+    blueprint = account.planned(request)
     given = {
         "environment": blueprint.environment,
         "plan": blueprint.to_json(),
+        "instruction": account.instruction(request, who),
         "settled": False,
         "execution": who if who.startswith("arn:") else execution(who),
         **event,
@@ -92,7 +94,13 @@ def test_the_record_and_the_expiry_exist_before_the_first_resource(
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     plan = account.planned(environment()).to_json()
-    event = {"environment": "demo", "plan": plan, "settled": False, "execution": execution("a")}
+    event = {
+        "environment": "demo",
+        "plan": plan,
+        "instruction": account.instruction(environment()),
+        "settled": False,
+        "execution": execution("a"),
+    }
     answer = account.invoke("open_environment", event)
     assert (answer["status"], answer["generation"]) == ("OPEN", 1)
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from bivouac import errors
-from bivouac.record import Follow, Hold, Leave, Record, Status, Take, closing, opening
+from bivouac.intents import LIFE, REST, Intent, Verb
+from bivouac.record import (
+    Follow,
+    Hold,
+    Leave,
+    Record,
+    Replan,
+    Status,
+    Take,
+    closing,
+    opening,
+    packed,
+    unpacked,
+)
 
 
 def record(status: Status, **changes: Any) -> Record:
@@ -26,13 +40,28 @@ def record(status: Status, **changes: Any) -> Record:
     )
 
 
-def open_(found: Record | None, request: str = "same", runs: bool = False, who: str = "me") -> Any:
-    return opening(found, who, request, runs)
+def intent(at: str = "2026-01-31T12:00:00Z", name: str = "mine") -> Intent:
+    return Intent(datetime.fromisoformat(at), name)
 
 
-def close(found: Record | None, runs: bool = False, who: str = "me", **intent: Any) -> Any:
-    given = {"environment": "demo", "generation": None, "expires_at": None, **intent}
-    return closing(found, who, runs, **given)
+EARLIER = intent("2026-01-31T11:00:00Z")
+LATER = intent("2026-01-31T13:00:00Z")
+
+
+def open_(
+    found: Record | None,
+    request: str = "same",
+    runs: bool = False,
+    who: str = "me",
+    verb: Verb = Verb.CREATE,
+    based_on: int | None = None,
+) -> Any:
+    return opening(found, who, request, runs, intent(), verb, based_on)
+
+
+def close(found: Record | None, runs: bool = False, who: str = "me", **asked: Any) -> Any:
+    given = {"environment": "demo", "generation": None, "expires_at": None, **asked}
+    return closing(found, who, runs, intent=intent(), **given)
 
 
 def test_the_first_create_takes_generation_one() -> None:
@@ -106,11 +135,6 @@ def test_a_delete_waits_out_the_steps_beside_the_one_that_failed() -> None:
     assert close(record(Status.FAILED)) == Take(8, settle=True)
 
 
-def test_a_delete_waits_out_the_other_steps_of_a_create_that_failed() -> None:
-    """W13: steps run side by side; where one failed, the others' functions may still run."""
-    assert close(record(Status.FAILED)) == Take(8, settle=True)
-
-
 def test_a_second_delete_follows_the_first_one() -> None:
     assert close(record(Status.DELETING), runs=True) == Follow()
 
@@ -142,3 +166,67 @@ def test_an_expiry_counts_unless_the_lease_now_ends_later(fired_for: str, leaves
     decided = close(record(Status.READY), expires_at=fired_for)
     assert isinstance(decided, Leave) is leaves
     assert leaves or decided == Take(8)
+
+
+class TestIntents:
+    """W01: events come late, twice and in any order; the newest intent holds."""
+
+    def test_a_create_that_was_meant_before_the_last_deletion_brings_nothing_back(self) -> None:
+        found = open_(record(Status.DELETED, intents={LIFE: LATER}))
+        assert isinstance(found, Leave)
+
+    def test_a_create_that_was_meant_after_it_does(self) -> None:
+        assert open_(record(Status.DELETED, intents={LIFE: EARLIER})) == Take(8)
+
+    def test_a_deletion_that_was_meant_before_the_last_create_deletes_nothing(self) -> None:
+        assert isinstance(close(record(Status.READY, intents={LIFE: LATER})), Leave)
+        assert close(record(Status.READY, intents={LIFE: EARLIER})) == Take(8)
+
+    def test_the_same_intent_twice_is_one(self) -> None:
+        known = {LIFE: intent()}
+        assert isinstance(open_(record(Status.READY, intents=known)), Leave)
+        assert isinstance(close(record(Status.DELETED, intents=known)), Leave)
+
+    def test_the_execution_that_holds_it_goes_on_all_the_same(self) -> None:
+        """S21: its answer was lost; the record has its intent already."""
+        known = {LIFE: intent()}
+        assert open_(record(Status.CREATING, intents=known), who="holder") == Hold(7)
+        assert close(record(Status.DELETING, intents=known), who="holder") == Hold(7)
+
+    def test_of_two_in_the_same_moment_the_same_one_holds_whichever_comes_first(self) -> None:
+        one, other = intent(), intent(name="theirs")
+        assert one < other
+        assert isinstance(open_(record(Status.READY, intents={LIFE: other})), Leave)
+
+    def test_a_wake_that_was_meant_before_the_last_sleep_or_deletion_wakes_nothing(self) -> None:
+        for matter in (REST, LIFE):
+            found = open_(record(Status.ASLEEP, intents={matter: LATER}), verb=Verb.WAKE)
+            assert isinstance(found, Leave)
+
+    def test_a_redeploy_of_a_request_that_has_changed_since_is_planned_again(self) -> None:
+        """W18: it was made of the request of another generation."""
+        found = record(Status.READY)
+        assert open_(found, verb=Verb.REDEPLOY, based_on=6) == Replan()
+        assert open_(found, verb=Verb.REDEPLOY, based_on=7) == Take(8)
+
+
+class TestSleep:
+    def test_a_wake_takes_over_from_falling_asleep(self) -> None:
+        found = record(Status.FALLING_ASLEEP)
+        taken = Take(8, stop="holder", settle=True)
+        assert open_(found, runs=True, verb=Verb.WAKE) == taken
+
+    def test_a_redeploy_waits_until_it_sleeps(self) -> None:
+        found = record(Status.FALLING_ASLEEP)
+        assert open_(found, request="other", runs=True, verb=Verb.REDEPLOY) == Follow()
+
+    def test_a_delete_stops_falling_asleep(self) -> None:
+        taken = Take(8, stop="holder", settle=True)
+        assert close(record(Status.FALLING_ASLEEP), runs=True) == taken
+
+
+def test_a_request_is_packed_without_loss() -> None:
+    """W08: a record holds three of them."""
+    request = {"name": "demo", "services": [{"serviceName": "wéb"}] * 50}
+    assert unpacked(packed(request)) == request
+    assert len(packed(request)) < 300

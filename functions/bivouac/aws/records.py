@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING, Any
 from bivouac import errors
 from bivouac.aws.faults import translated
 from bivouac.blueprint import Blueprint
-from bivouac.record import Record, Status
+from bivouac.intents import Intent, Verb
+from bivouac.record import Record, Status, Summary
+from bivouac.redeployment import Change
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+LISTED_INDEX = "listed"
+LISTED = "environment"
+"""Of every environment but those that are deleted: the key that puts a record into the index."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,45 @@ class Records:
             edges=item["edges"]["S"] if "edges" in item else "[]",
             namespace_arn=json.loads(item["namespaceArn"]["S"]) if "namespaceArn" in item else "",
             task_definitions=tuple(item.get("taskDefinitions", {}).get("SS", ())),
+            verb=Verb(item["verb"]["S"]),
+            request=item["request"]["S"],
+            base_request=item["baseRequest"]["S"],
+            changes={
+                name: Change.from_json(content)
+                for name, content in json.loads(item["changes"]["S"]).items()
+            },
+            good_request=item["goodRequest"]["S"] if "goodRequest" in item else "",
+            intents={
+                matter: Intent.from_json(content)
+                for matter, content in json.loads(item["intents"]["S"]).items()
+            },
         )
+
+    def listed(self) -> list[Summary]:
+        """Every environment that is not deleted.
+
+        The index follows the table after a moment: whoever acts on one of them finds it first."""
+        with translated("records of environments"):
+            pages = self.client.get_paginator("query").paginate(
+                TableName=self.table_name,
+                IndexName=LISTED_INDEX,
+                KeyConditionExpression="listed = :listed",
+                ExpressionAttributeValues={":listed": {"S": LISTED}},
+            )
+            items = [item for page in pages for item in page["Items"]]
+        return [
+            Summary(
+                environment=item["environment"]["S"],
+                generation=int(item["generation"]["N"]),
+                status=Status(item["status"]["S"]),
+                execution=item["execution"]["S"],
+                expires_at=item["expiresAt"]["S"],
+                verb=Verb(item["verb"]["S"]),
+                on_failure=item["onFailure"]["S"],
+                triggers=json.loads(item["triggers"]["S"]),
+            )
+            for item in items
+        ]
 
     def current(self, environment: str, generation: int) -> Record:
         """The record, if `generation` is still the current one.
@@ -87,6 +131,7 @@ class Records:
 
         What earlier executions found stays (H22), but for the details named in `forget`.
         Raises NotYetConsistentError if another came first, so that the machine looks again."""
+        blueprint = taken.content
         content: dict[str, Any] = {
             "generation": {"N": str(taken.generation)},
             "status": {"S": taken.status},
@@ -95,6 +140,18 @@ class Records:
             "blueprint": {"S": taken.blueprint},
             "expiresAt": {"S": taken.expires_at},
             "settle": {"BOOL": taken.settle},
+            "verb": {"S": taken.verb},
+            "request": {"S": taken.request},
+            "baseRequest": {"S": taken.base_request},
+            "changes": {
+                "S": json.dumps({name: each.to_json() for name, each in taken.changes.items()})
+            },
+            "intents": {
+                "S": json.dumps({name: each.to_json() for name, each in taken.intents.items()})
+            },
+            "listed": {"S": LISTED},
+            "onFailure": {"S": blueprint["on_failure"]},
+            "triggers": {"S": json.dumps(blueprint["triggers"])},
         }
         update = "SET " + ", ".join(f"#{name} = :{name}" for name in content)
         if forget:
@@ -129,6 +186,7 @@ class Records:
     ) -> None:
         """Set the status that an execution ends with and what it found, as JSON.
 
+        What is READY makes its request the good one; what is DELETED is not listed any more.
         Raises SupersededError where `generation` is no longer the current one."""
         texts = {"status": str(status)} | {
             name: json.dumps(value) for name, value in details.items()
@@ -138,12 +196,18 @@ class Records:
         names = {f"#{name}": name for name in texts}
         values = {f":{name}": {"S": text} for name, text in texts.items()}
         assignments = [f"#{name} = :{name}" for name in texts]
+        if status is Status.READY:
+            assignments.append("goodRequest = #request")
+            names["#request"] = "request"
+        update = f"SET {', '.join(assignments)}"
+        if status is Status.DELETED:
+            update += " REMOVE listed, goodRequest"
         with translated(f"record of {environment}"):
             try:
                 self.client.update_item(
                     TableName=self.table_name,
                     Key={"environment": {"S": environment}},
-                    UpdateExpression=f"SET {', '.join(assignments)}",
+                    UpdateExpression=update,
                     ConditionExpression="generation = :generation",
                     ExpressionAttributeNames=names,
                     ExpressionAttributeValues={
