@@ -69,8 +69,8 @@ def test_a_bad_request_is_refused_with_all_problems_and_no_aws_call(
 
 
 def test_the_error_reaches_the_machine_under_its_name(account: BivouacAccount) -> None:
+    request = {"name": "demo", "services": [], "color": "blue"}
     with pytest.raises(errors.InvalidRequestError, match="2 problems in the request"):
-        request = {"name": "demo", "services": [], "color": "blue"}
         account.invoke("check_request", account.asked(request))
 
 
