@@ -57,7 +57,10 @@ class Cron:
             for hour in sorted(self.hours):
                 for minute in sorted(self.minutes):
                     due = datetime(day.year, day.month, day.day, hour, minute, tzinfo=self.zone)
-                    exists = due.astimezone(UTC).astimezone(self.zone).hour == hour
+                    # Scheduler's user guide, "Daylight savings time": what spring leaves out does
+                    # not fire; what autumn repeats fires once (`fold` 0: the first time).
+                    there = due.astimezone(UTC).astimezone(self.zone)
+                    exists = (there.hour, there.minute) == (hour, minute)
                     if exists and due.astimezone(UTC) > moment:
                         return due.astimezone(UTC)
         return None

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 
-from moto.scheduler.exceptions import ValidationException
+from moto.core.exceptions import JsonRESTError
+from moto.scheduler.exceptions import ScheduleGroupNotFound, ValidationException
 from moto.scheduler.models import (
     EventBridgeSchedulerBackend,
     Schedule,
+    ScheduleGroup,
     scheduler_backends,
 )
 from moto.scheduler.responses import EventBridgeSchedulerResponse
 
+from localcloud import paging, request_shape
 from localcloud.clock import Clock, Timer, as_datetime
 from localcloud.events.delivery import Delivery, DeliveryQueue, GivenUp, Retry
-from localcloud.events.expressions import At, Expression, ExpressionError, parse
+from localcloud.events.expressions import At, Expression, parse
+from localcloud.events.schedule_rules import problem_of
 from localcloud.events.targets import Targets
 from localcloud.locks import ServiceLocks
 from localcloud.patching import patched
 
-PRECISION = 60.0
-"""Seconds: Scheduler promises the minute, so a moment of this minute is not yet past."""
+_MOMENT_BEFORE = timedelta(microseconds=1)
+MAX_RESULTS = 100
+"""Of a page of ListSchedules, where the request does not say (botocore's model has it as most)."""
 
 
 @contextmanager
@@ -37,7 +44,6 @@ def schedules_fire(
 
     class Backend(EventBridgeSchedulerBackend):
         def create_schedule(self, **arguments: Any) -> Schedule:
-            _check(arguments, clock)
             token, after = arguments.pop("client_token"), arguments["action_after_completion"]
             group = self.get_schedule_group(arguments["group_name"])
             existing = group.schedules.get(arguments["name"])
@@ -47,17 +53,18 @@ def schedules_fire(
             schedule.client_token = token
             schedule.state = arguments["state"] or "ENABLED"
             schedule.action_after_completion = after or "NONE"
+            schedule.creation_date = schedule.last_modified_date = clock.now()
             alarms.set(self, schedule)
             return schedule
 
         def update_schedule(self, **arguments: Any) -> Schedule:
             """Whatever is not given goes back to its default (W03), as on AWS."""
-            _check(arguments, clock)
             del arguments["client_token"]
             after = arguments.pop("action_after_completion")
             schedule = super().update_schedule(**arguments)
             schedule.state = arguments["state"] or "ENABLED"
             schedule.action_after_completion = after or "NONE"
+            schedule.last_modified_date = clock.now()
             alarms.set(self, schedule)
             return schedule
 
@@ -66,25 +73,46 @@ def schedules_fire(
             super().delete_schedule(group_name, name)
             alarms.clear(schedule)
 
+        def create_schedule_group(self, name: str, tags: list[dict[str, str]]) -> ScheduleGroup:
+            if name in self.schedule_groups:
+                message = f"Schedule group {name} already exists."
+                raise JsonRESTError("ConflictException", message)
+            return super().create_schedule_group(name, tags)
+
+        def delete_schedule_group(self, name: str | None) -> None:
+            """With its schedules (user guide, "Deleting a schedule group"); on AWS they go later,
+            and may fire until then."""
+            group = self.get_schedule_group(name)
+            if group.name == "default":
+                raise ValidationException("The default schedule group cannot be deleted.")
+            for schedule in list(group.schedules.values()):
+                self.delete_schedule(group.name, schedule.name)
+            super().delete_schedule_group(group.name)
+
     Backend.__module__ = EventBridgeSchedulerBackend.__module__
-    with (
-        patched(scheduler_backends, "backend", Backend),
-        patched(EventBridgeSchedulerResponse, "create_schedule", _create_schedule),
-        patched(EventBridgeSchedulerResponse, "update_schedule", _update_schedule),
-    ):
+
+    def create_schedule(self: EventBridgeSchedulerResponse) -> str:
+        """A request sent again makes nothing twice: moto does not know ClientToken (W03)."""
+        arguments = _checked(self, "CreateSchedule", clock)
+        return json.dumps({"ScheduleArn": self.scheduler_backend.create_schedule(**arguments).arn})
+
+    def update_schedule(self: EventBridgeSchedulerResponse) -> str:
+        """moto forgets ActionAfterCompletion."""
+        arguments = _checked(self, "UpdateSchedule", clock)
+        return json.dumps({"ScheduleArn": self.scheduler_backend.update_schedule(**arguments).arn})
+
+    with ExitStack() as patches:
+        for owner, name, value in (
+            (scheduler_backends, "backend", Backend),
+            # It looks at the machine's clock; `_checked` has looked at the local cloud's.
+            (Schedule, "_validate_start_date", lambda _, start_date: start_date),
+            (EventBridgeSchedulerResponse, "create_schedule", create_schedule),
+            (EventBridgeSchedulerResponse, "update_schedule", update_schedule),
+            (EventBridgeSchedulerResponse, "list_schedules", _list_schedules),
+            (EventBridgeSchedulerResponse, "list_tags_for_resource", _list_tags_for_resource),
+        ):
+            patches.enter_context(patched(owner, name, value))
         yield
-
-
-def _create_schedule(self: EventBridgeSchedulerResponse) -> str:
-    """A request that is sent again makes nothing twice: moto does not know ClientToken (W03)."""
-    schedule = self.scheduler_backend.create_schedule(**_arguments(self))
-    return json.dumps({"ScheduleArn": schedule.arn})
-
-
-def _update_schedule(self: EventBridgeSchedulerResponse) -> str:
-    """moto forgets ActionAfterCompletion."""
-    schedule = self.scheduler_backend.update_schedule(**_arguments(self))
-    return json.dumps({"ScheduleArn": schedule.arn})
 
 
 _MEMBERS = {
@@ -103,33 +131,65 @@ _MEMBERS = {
 }
 
 
-def _arguments(request: EventBridgeSchedulerResponse) -> dict[str, Any]:
-    """moto's argument names for the request's members."""
-    arguments = {name: request._get_param(member) for name, member in _MEMBERS.items()}
-    return {"name": request.uri.split("?")[0].split("/")[-1], **arguments}
+def _checked(request: EventBridgeSchedulerResponse, operation: str, clock: Clock) -> dict[str, Any]:
+    """moto's argument names for the request's members. Raises moto's ValidationException."""
+    name = unquote(request.uri.split("?")[0].split("/")[-1])
+    members = {"Name": name, **json.loads(request.body or "{}")}
+    if problem := problem_of(operation, members, clock.now()):
+        raise ValidationException(problem)
+    return {"name": name, **{key: members.get(member) for key, member in _MEMBERS.items()}}
 
 
-def _check(arguments: Mapping[str, Any], clock: Clock) -> None:
-    """Refuse what AWS refuses. Raises moto's ValidationException."""
-    expression = arguments["schedule_expression"]
+def _list_schedules(self: EventBridgeSchedulerResponse) -> str:
+    """moto knows no limit, has the whole schedules, and finds no group that is not there."""
+    asked = {name: values[0] for name, values in self.querystring.items()}
+    group = asked.pop("ScheduleGroup", None)
+    size = int(asked.get("MaxResults", MAX_RESULTS))
+    given = {**asked, **({"GroupName": group} if group else {}), "MaxResults": size}
+    if problems := request_shape.problems("scheduler", "ListSchedules", given):
+        raise ValidationException("; ".join(f"{p.path}: {p.message}" for p in problems))
+    backend = self.scheduler_backend
+    groups = [backend.get_schedule_group(group)] if group else backend.schedule_groups.values()
+    wanted = [
+        schedule
+        for one in groups
+        for schedule in one.schedules.values()
+        if schedule.state == asked.get("State", schedule.state)
+        and schedule.name.startswith(asked.get("NamePrefix", ""))
+    ]
     try:
-        parsed = parse(
-            expression, arguments["schedule_expression_timezone"], as_datetime(clock.now())
-        )
-    except ExpressionError as error:
-        raise ValidationException(str(error)) from error
-    # Weakly known: users of other tools report that AWS refuses a moment that is past.
-    if isinstance(parsed, At) and parsed.moment.timestamp() < clock.now() - PRECISION:
-        raise ValidationException(f"Invalid Schedule Expression {expression}: it is in the past.")
-    target = arguments["target"]
-    for member in ("Arn", "RoleArn"):
-        if not target.get(member):
-            raise ValidationException(f"Target.{member} must not be empty.")
-    if "Input" in target and ":states:" in target["Arn"]:
-        try:
-            json.loads(target["Input"])
-        except ValueError as error:
-            raise ValidationException("Target.Input must be JSON.") from error
+        shown, token = paging.page(wanted, lambda s: str(s.arn), size, asked.get("NextToken"))
+    except paging.InvalidTokenError:
+        raise ValidationException("Invalid NextToken provided.") from None
+    return json.dumps({"Schedules": [_summary(one) for one in shown], "NextToken": token})
+
+
+_SUMMARY = (
+    "Arn",
+    "Name",
+    "GroupName",
+    "State",
+    "CreationDate",
+    "LastModificationDate",
+    "Target",
+)
+
+
+def _summary(schedule: Schedule) -> dict[str, Any]:
+    everything = schedule.to_dict(short=True)
+    return {name: everything[name] for name in _SUMMARY}
+
+
+def _list_tags_for_resource(self: EventBridgeSchedulerResponse) -> str:
+    """Only groups have tags, and only those that are there."""
+    arn = unquote(self.uri.split("/tags/")[-1])
+    given = {"ResourceArn": arn}
+    if problems := request_shape.problems("scheduler", "ListTagsForResource", given):
+        raise ValidationException("; ".join(f"{p.path}: {p.message}" for p in problems))
+    backend = self.scheduler_backend
+    if arn not in [group.arn for group in backend.schedule_groups.values()]:
+        raise ScheduleGroupNotFound(arn.rpartition("/")[2])
+    return json.dumps(backend.list_tags_for_resource(arn))
 
 
 class _Alarms:
@@ -147,8 +207,17 @@ class _Alarms:
     def set(self, backend: EventBridgeSchedulerBackend, schedule: Schedule) -> None:
         with self._lock:
             self.clear(schedule)
-            if schedule.state == "ENABLED":
-                self._arm(backend, schedule, self._expression(schedule), self._now())
+            if schedule.state != "ENABLED":
+                return
+            now = as_datetime(self._clock.now())
+            start = _moment(schedule.start_date)
+            expression = parse(
+                schedule.schedule_expression, schedule.schedule_expression_timezone, start or now
+            )
+            # On the StartDate itself or after it; without one a rate begins at once (user guide,
+            # "Schedule types", and the API reference).
+            begin = max(now, start) if start else now
+            self._arm(backend, schedule, expression, begin - _MOMENT_BEFORE)
 
     def clear(self, schedule: Schedule) -> None:
         if timer := self._timers.pop(schedule.arn, None):
@@ -161,15 +230,18 @@ class _Alarms:
         expression: Expression,
         after: datetime,
     ) -> None:
-        start, end = _moment(schedule.start_date), _moment(schedule.end_date)
-        due = expression.next_after(max(after, start) if start else after)
         if isinstance(expression, At):
-            due = max(expression.moment, after)
-        if due is None or (end and due > end):
+            due: datetime | None = expression.moment
+        else:
+            due = expression.next_after(after)
+            end = _moment(schedule.end_date)
+            if due is not None and end and due > end:
+                due = None
+        if due is None:
             return
-        delay = due.timestamp() - self._clock.now()
+        moment, delay = due, due.timestamp() - self._clock.now()
         self._timers[schedule.arn] = self._clock.call_later(
-            delay, lambda: self._fire(backend, schedule, expression, due)
+            delay, lambda: self._fire(backend, schedule, expression, moment)
         )
 
     def _fire(
@@ -189,45 +261,38 @@ class _Alarms:
                 backend.delete_schedule(schedule.group_name, schedule.name)
 
     def _delivery(self, schedule: Schedule, due: datetime) -> Delivery:
-        target = schedule.target
+        target, execution_id = schedule.target, str(uuid.uuid4())
         policy = target["RetryPolicy"]
-        body = _filled(target.get("Input", "{}"), schedule, due)
-        dead_letters = target.get("DeadLetterConfig", {}).get("Arn")
+        attempts = itertools.count(1)
+
+        def body(attempt: int) -> str:
+            text = target.get("Input", "{}")
+            for name, value in (
+                ("schedule-arn", schedule.arn),
+                ("scheduled-time", due.strftime("%Y-%m-%dT%H:%M:%SZ")),
+                ("execution-id", execution_id),
+                ("attempt-number", str(attempt)),
+            ):
+                text = text.replace(f"<aws.scheduler.{name}>", value)
+            return str(text)
 
         def give_up(given_up: GivenUp) -> None:
+            dead_letters = target.get("DeadLetterConfig", {}).get("Arn")
             names = {"SCHEDULE_ARN": schedule.arn, "TARGET_ARN": target["Arn"]}
-            role = target["RoleArn"]
-            self._targets.bury(dead_letters, body, names, given_up, role=role)
+            # With the schedule's role (user guide, "Configuring a dead-letter queue").
+            self._targets.bury(
+                dead_letters, body(given_up.retries + 1), names, given_up, role=target["RoleArn"]
+            )
 
         return Delivery(
             target_arn=target["Arn"],
-            attempt=lambda: self._targets.deliver(target, body),
+            attempt=lambda: self._targets.deliver(target, body(next(attempts))),
             retry=Retry(
                 attempts=policy.get("MaximumRetryAttempts", 185),
                 max_age=policy.get("MaximumEventAgeInSeconds", 86_400),
             ),
             give_up=give_up,
         )
-
-    def _expression(self, schedule: Schedule) -> Expression:
-        begin = _moment(schedule.start_date) or self._now()
-        return parse(schedule.schedule_expression, schedule.schedule_expression_timezone, begin)
-
-    def _now(self) -> datetime:
-        return as_datetime(self._clock.now())
-
-
-def _filled(text: str, schedule: Schedule, due: datetime) -> str:
-    """The input with Scheduler's context attributes put in."""
-    attributes = {
-        "<aws.scheduler.schedule-arn>": schedule.arn,
-        "<aws.scheduler.scheduled-time>": due.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "<aws.scheduler.execution-id>": str(uuid.uuid4()),
-        "<aws.scheduler.attempt-number>": "1",
-    }
-    for name, value in attributes.items():
-        text = text.replace(name, value)
-    return text
 
 
 def _moment(seconds: Any) -> datetime | None:

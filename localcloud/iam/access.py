@@ -206,6 +206,8 @@ class Accesses:
         elif operation.endswith("ScheduleGroup"):
             group = self._arn("scheduler", "schedule-group/", given["Name"])
             yield Access(action, group, _tag_keys(given.get("Tags")))
+        elif "ResourceArn" in given:
+            yield Access(action, given["ResourceArn"], _tag_keys(given.get("Tags")))
         else:
             yield Access(action, "*")
 

@@ -12,162 +12,26 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localcloud.clock import ManualClock, as_datetime
-from localcloud.cloud import LocalCloud
+from localcloud.clock import ManualClock
 from localcloud.events.delivery import Delivery, DeliveryQueue, Retry
-from localcloud.timings import TEST
-from localcloud.workers import Function
+from tests.localcloud.event_account import ROLE, Account, opened
 from tests.localcloud.strict_cloud import fargate_service, fargate_task
 from tests.localcloud.waiting import until_true
 
-FUNCTIONS = Path(__file__).parent / "data" / "functions"
-ROLE = "arn:aws:iam::123456789012:role/delivers"
-
-
-class Account:
-    """A local cloud whose time a test moves, in the words of events."""
-
-    def __init__(self, cloud: LocalCloud, clock: ManualClock) -> None:
-        self.cloud = cloud
-        self.clock = clock
-        for service in ("events", "scheduler", "sqs", "stepfunctions", "lambda", "logs"):
-            setattr(self, service, cloud.client(service))
-
-    events: Any
-    scheduler: Any
-    sqs: Any
-    stepfunctions: Any
-    logs: Any
-
-    def queue(self, *, admits_rules: bool = True) -> tuple[str, str]:
-        """URL and ARN of a new queue."""
-        name = f"q-{uuid.uuid4().hex[:8]}"
-        url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
-        arn = f"arn:aws:sqs:ap-northeast-1:123456789012:{name}"
-        if admits_rules:
-            self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": _admission(arn)})
-        return url, arn
-
-    def machine(self, **definition: Any) -> str:
-        """The ARN of a machine that answers with its input."""
-        default = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
-        arn: str = self.stepfunctions.create_state_machine(
-            name=f"m-{uuid.uuid4().hex}",
-            definition=json.dumps({**default, **definition}),
-            roleArn=ROLE,
-        )["stateMachineArn"]
-        return arn
-
-    def function(self, handler: str) -> Function:
-        name = f"{handler.replace('.', '-')}-{uuid.uuid4().hex[:8]}"
-        arn = f"arn:aws:lambda:ap-northeast-1:123456789012:function:{name}"
-        function = Function(name, arn, FUNCTIONS, handler, ROLE, timeout=10)
-        self.cloud.client("lambda").create_function(
-            FunctionName=name,
-            Role=ROLE,
-            Runtime="python3.13",
-            Handler=handler,
-            Code={"ZipFile": b"PK\x05\x06" + bytes(18)},
-        )
-        self.cloud.workers.register(function)
-        return function
-
-    def rule(self, *targets: dict[str, Any], **pattern: Any) -> str:
-        name = f"r-{uuid.uuid4().hex[:8]}"
-        self.events.put_rule(Name=name, EventPattern=json.dumps(pattern))
-        numbered = [{"Id": str(number), **target} for number, target in enumerate(targets)]
-        self.events.put_targets(Rule=name, Targets=numbered)
-        return name
-
-    def put(self, **detail: Any) -> None:
-        """An event, and time for its first delivery."""
-        entry = {"Source": "ci", "DetailType": "Branch pushed", "Detail": json.dumps(detail)}
-        assert self.events.put_events(Entries=[entry])["FailedEntryCount"] == 0
-        self.clock.advance(0)
-
-    def schedule(self, expression: str, target: dict[str, Any], **more: Any) -> str:
-        name = f"s-{uuid.uuid4().hex[:8]}"
-        self.scheduler.create_schedule(
-            Name=name,
-            ScheduleExpression=expression,
-            FlexibleTimeWindow={"Mode": "OFF"},
-            Target={"RoleArn": ROLE, **target},
-            **more,
-        )
-        return name
-
-    def settle(self) -> None:
-        """Every delivery is made or given up, however often it is tried."""
-        for _ in range(20):
-            if self.cloud.deliveries.wait_until_idle(0.2):
-                return
-            self.clock.advance(120)
-        raise AssertionError("deliveries do not end")
-
-    def messages(self, url: str) -> list[dict[str, Any]]:
-        self.settle()
-        return self.received(url)
-
-    def received(self, url: str) -> list[dict[str, Any]]:
-        """What is in a queue now."""
-        answer = self.sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-        )
-        found: list[dict[str, Any]] = answer.get("Messages", [])
-        return found
-
-    def inputs(self, machine_arn: str) -> list[Any]:
-        """The inputs of all executions of a machine."""
-        self.settle()
-        executions = self.stepfunctions.list_executions(stateMachineArn=machine_arn)["executions"]
-        return [
-            json.loads(
-                self.stepfunctions.describe_execution(executionArn=e["executionArn"])["input"]
-            )
-            for e in executions
-        ]
-
-
-def _admission(queue_arn: str) -> str:
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue_arn,
-        "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:events:*:123456789012:rule/*"}},
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": statement})
-
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[tuple[LocalCloud, ManualClock]]:
-    clock = ManualClock()
-    with LocalCloud(
-        timings=TEST, runtime="scripted", port=0, wait_scale=0.01, clock=clock
-    ) as cloud:
-        yield cloud, clock
-
-
-@pytest.fixture(scope="module", autouse=True)
-def role(running: tuple[LocalCloud, ManualClock]) -> None:
-    """One that may do everything."""
-    iam = running[0].client("iam")
-    name = ROLE.rpartition("/")[2]
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
-    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": everything})
-    iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=policy)
+def opened_account() -> Iterator[Account]:
+    with opened() as account:
+        yield account
 
 
 @pytest.fixture
-def account(running: tuple[LocalCloud, ManualClock]) -> Account:
-    cloud, clock = running
-    account = Account(cloud, clock)
-    # Each test has its own rules on the one default bus.
+def account(opened_account: Account) -> Account:
+    """Each test has its own rules on the one default bus."""
+    account = opened_account
     for rule in account.events.list_rules()["Rules"]:
         targets = account.events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
-        ids = [target["Id"] for target in targets]
-        if ids:
+        if ids := [target["Id"] for target in targets]:
             account.events.remove_targets(Rule=rule["Name"], Ids=ids)
         account.events.delete_rule(Name=rule["Name"])
     return account
@@ -269,7 +133,7 @@ class TestRules:
         "options",
         [
             {"RetryPolicy": {"MaximumRetryAttempts": 186}},
-            {"RetryPolicy": {"MaximumEventAgeInSeconds": 59}},
+            {"RetryPolicy": {"MaximumEventAgeInSeconds": 86_401}},
             {"DeadLetterConfig": {"Arn": "arn:aws:sqs:ap-northeast-1:123456789012:q.fifo"}},
         ],
     )
@@ -454,114 +318,6 @@ class TestEcsEvents:
         assert queue.wait_until_idle(5)
         assert sent.is_set()
         queue.close()
-
-
-class TestSchedules:
-    def at(self, account: Account, seconds: float) -> str:
-        moment = as_datetime(account.clock.now() + seconds)
-        return f"at({moment:%Y-%m-%dT%H:%M:%S})"
-
-    def test_a_one_time_schedule_starts_a_state_machine_and_is_gone(self, account: Account) -> None:
-        machine = account.machine()
-        name = account.schedule(
-            self.at(account, 8 * 3600),
-            {
-                "Arn": machine,
-                "Input": '{"environment": "demo", "at": "<aws.scheduler.scheduled-time>"}',
-            },
-            ActionAfterCompletion="DELETE",
-        )
-        account.clock.advance(8 * 3600 - 1)
-        assert account.inputs(machine) == []
-        due = as_datetime(account.clock.now() + 1)
-        account.clock.advance(1)
-        expected = {"environment": "demo", "at": f"{due:%Y-%m-%dT%H:%M:%SZ}"}
-        assert account.inputs(machine) == [expected]
-        with pytest.raises(account.scheduler.exceptions.ResourceNotFoundException):
-            account.scheduler.get_schedule(Name=name)
-
-    def test_a_recurring_schedule_keeps_firing(self, account: Account) -> None:
-        machine = account.machine()
-        name = account.schedule("rate(30 minutes)", {"Arn": machine})
-        for _ in range(3):
-            account.clock.advance(1800)
-        assert len(account.inputs(machine)) == 3
-        account.scheduler.delete_schedule(Name=name)
-        account.clock.advance(7200)
-        assert len(account.inputs(machine)) == 3
-
-    def test_updating_replaces_everything(self, account: Account) -> None:
-        """W03: what is not given goes back to its default."""
-        machine = account.machine()
-        name = account.schedule(
-            self.at(account, 600), {"Arn": machine}, ActionAfterCompletion="DELETE", Description="x"
-        )
-        account.scheduler.update_schedule(
-            Name=name,
-            ScheduleExpression=self.at(account, 1200),
-            FlexibleTimeWindow={"Mode": "OFF"},
-            Target={"Arn": machine, "RoleArn": ROLE},
-        )
-        described = account.scheduler.get_schedule(Name=name)
-        assert described["ActionAfterCompletion"] == "NONE"
-        assert described["State"] == "ENABLED"
-        assert "Description" not in described
-        account.clock.advance(700)
-        assert account.inputs(machine) == []
-        account.clock.advance(500)
-        assert len(account.inputs(machine)) == 1
-
-    def test_a_disabled_schedule_does_not_fire(self, account: Account) -> None:
-        machine = account.machine()
-        account.schedule(self.at(account, 60), {"Arn": machine}, State="DISABLED")
-        account.clock.advance(120)
-        assert account.inputs(machine) == []
-
-    def test_the_same_request_twice_is_one_schedule(self, account: Account) -> None:
-        """W03: by ClientToken; without the same token the name is taken."""
-        arguments = {
-            "Name": f"s-{uuid.uuid4().hex[:8]}",
-            "ScheduleExpression": "rate(1 day)",
-            "FlexibleTimeWindow": {"Mode": "OFF"},
-            "Target": {"Arn": account.machine(), "RoleArn": ROLE},
-        }
-        create = account.scheduler.create_schedule
-        first = create(ClientToken="token-1", **arguments)
-        assert create(ClientToken="token-1", **arguments)["ScheduleArn"] == first["ScheduleArn"]
-        with pytest.raises(account.scheduler.exceptions.ConflictException):
-            create(ClientToken="token-2", **arguments)
-        account.scheduler.delete_schedule(Name=arguments["Name"])
-
-    @pytest.mark.parametrize(
-        "arguments",
-        [
-            {"expression": "cron(nonsense)"},
-            {"expression": "rate(1 minute)", "ScheduleExpressionTimezone": "Mars/X"},
-            {"expression": "at(2020-01-01T00:00:00)"},
-            {"expression": "rate(1 minute)", "target": {"Input": "not json"}},
-        ],
-    )
-    def test_nonsense_is_refused(self, account: Account, arguments: dict[str, Any]) -> None:
-        target = {"Arn": account.machine(), **arguments.pop("target", {})}
-        with pytest.raises(account.scheduler.exceptions.ValidationException):
-            account.schedule(arguments.pop("expression"), target, **arguments)
-
-    def test_an_unknown_group_is_not_found(self, account: Account) -> None:
-        with pytest.raises(account.scheduler.exceptions.ResourceNotFoundException):
-            account.schedule("rate(1 day)", {"Arn": account.machine()}, GroupName="nobody")
-
-    def test_a_missing_target_is_a_dead_letter(self, account: Account) -> None:
-        """W03."""
-        url, dead_letters = account.queue()
-        missing = account.machine().rpartition(":")[0] + ":nobody"
-        account.schedule(
-            self.at(account, 60),
-            {"Arn": missing, "Input": '{"a": 1}', "DeadLetterConfig": {"Arn": dead_letters}},
-        )
-        account.clock.advance(60)
-        (letter,) = account.messages(url)
-        assert json.loads(letter["Body"]) == {"a": 1}
-        assert "SCHEDULE_ARN" in letter["MessageAttributes"]
 
 
 class TestAsynchronousInvocations:
