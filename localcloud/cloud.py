@@ -147,7 +147,7 @@ class LocalCloud:
         enter(rules_deliver(self.clock, self.deliveries, targets, timings.event_delivery))
         announcements = self.control_plane.announcements
         announcements.listen(EcsEvents(self.account, self.clock, locks))
-        enter(schedules_fire(self.clock, self.deliveries, targets, locks))
+        self._alarms = enter(schedules_fire(self.clock, self.deliveries, targets, locks))
         on_close(self.deliveries.stop)
         front = ServiceFront(RunningServices(self.control_plane), self.runtime.socket_of)
         moto = DomainDispatcherApplication(create_backend_app)
@@ -172,6 +172,10 @@ class LocalCloud:
     def execution(self, arn: str) -> Execution:
         """The execution itself, with what no API tells: its billed state transitions."""
         return execution_of(self.account.account_id, self.account.region, arn)
+
+    def fire_schedule(self, name: str) -> None:
+        """Let a schedule be due now, instead of waiting for its moment. Raises LookupError."""
+        self._alarms.fire(self.account.account_id, self.account.region, name)
 
     def close(self) -> None:
         """End everything; no thread, process or port is left."""

@@ -38,9 +38,9 @@ MAX_RESULTS = 100
 @contextmanager
 def schedules_fire(
     clock: Clock, queue: DeliveryQueue, targets: Targets, locks: ServiceLocks
-) -> Iterator[None]:
+) -> Iterator[Alarms]:
     """While entered, moto's Scheduler checks schedules and delivers them when they are due."""
-    alarms = _Alarms(clock, queue, targets, locks)
+    alarms = Alarms(clock, queue, targets, locks)
 
     class Backend(EventBridgeSchedulerBackend):
         def create_schedule(self, **arguments: Any) -> Schedule:
@@ -112,7 +112,7 @@ def schedules_fire(
             (EventBridgeSchedulerResponse, "list_tags_for_resource", _list_tags_for_resource),
         ):
             patches.enter_context(patched(owner, name, value))
-        yield
+        yield alarms
 
 
 _MEMBERS = {
@@ -192,7 +192,7 @@ def _list_tags_for_resource(self: EventBridgeSchedulerResponse) -> str:
     return json.dumps(backend.list_tags_for_resource(arn))
 
 
-class _Alarms:
+class Alarms:
     """The next moment of each schedule, on the clock."""
 
     def __init__(
@@ -222,6 +222,26 @@ class _Alarms:
     def clear(self, schedule: Schedule) -> None:
         if timer := self._timers.pop(schedule.arn, None):
             timer.cancel()
+
+    def fire(self, account_id: str, region: str, name: str) -> None:
+        """Fire a schedule now, as if now were its moment. Raises LookupError."""
+        backend = scheduler_backends[account_id][region]
+        with self._lock:
+            found = [
+                group.schedules[name]
+                for group in backend.schedule_groups.values()
+                if name in group.schedules
+            ]
+            if not found or not (timer := self._timers.get(found[0].arn)):
+                raise LookupError(f"no schedule {name!r} that is enabled and still to come")
+            timer.cancel()
+            schedule, now = found[0], as_datetime(self._clock.now())
+            expression = parse(
+                schedule.schedule_expression,
+                schedule.schedule_expression_timezone,
+                _moment(schedule.start_date) or now,
+            )
+            self._fire(backend, schedule, expression, now)
 
     def _arm(
         self,

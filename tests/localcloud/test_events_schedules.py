@@ -59,6 +59,28 @@ class TestSchedules:
         account.clock.advance(7200)
         assert len(account.inputs(machine)) == 4
 
+    def test_one_can_be_fired_before_its_moment(self, account: Account) -> None:
+        """Nobody waits for the evening in a demo: then now is its moment."""
+        machine = account.machine()
+        target = {"Arn": machine, "Input": '{"at": "<aws.scheduler.scheduled-time>"}'}
+        once = account.schedule(self.at(account, 8 * 3600), target, ActionAfterCompletion="DELETE")
+        account.cloud.fire_schedule(once)
+        account.clock.advance(0)
+        now = as_datetime(account.clock.now())
+        assert account.inputs(machine) == [{"at": f"{now:%Y-%m-%dT%H:%M:%SZ}"}]
+        account.clock.advance(8 * 3600)
+        assert len(account.inputs(machine)) == 1
+        with pytest.raises(LookupError, match="still to come"):
+            account.cloud.fire_schedule(once)
+
+    def test_one_that_recurs_goes_on_after_that(self, account: Account) -> None:
+        machine = account.machine()
+        evening = account.schedule("cron(0 19 * * ? *)", {"Arn": machine})
+        account.cloud.fire_schedule(evening)
+        account.clock.advance(86_400)
+        assert len(account.inputs(machine)) == 2
+        account.scheduler.delete_schedule(Name=evening)
+
     def test_updating_replaces_everything(self, account: Account) -> None:
         """W03: what is not given goes back to its default."""
         machine = account.machine()
