@@ -21,6 +21,7 @@ from localcloud.calls import Call
 from localcloud.clients import Clients
 from localcloud.clock import Clock, SystemClock
 from localcloud.credentials import Credentials
+from localcloud.custom_resources import CustomResources
 from localcloud.events.delivery import DeliveryQueue
 from localcloud.events.ecs import EcsEvents
 from localcloud.events.executions import ExecutionEvents
@@ -127,6 +128,7 @@ class LocalCloud:
             logs=FunctionLogs(self.account, locks, self.guard),
             wait_scale=wait_scale,
         )
+        self.custom_resources = CustomResources(self.endpoint_url, self.workers)
         self.deliveries = DeliveryQueue(self.clock, wait_scale)
         client, refusal = self._clients.of_role, self.guard.service_refusal
         invoke_later = AsynchronousInvocations(self.deliveries, self.workers, client, refusal)
@@ -152,7 +154,16 @@ class LocalCloud:
         front = ServiceFront(RunningServices(self.control_plane), self.runtime.socket_of)
         moto = DomainDispatcherApplication(create_backend_app)
         authorize = self.guard.refusal_of
-        server.start(Endpoint(moto, locks, front=front, authorize=authorize, observe=observe))
+        server.start(
+            Endpoint(
+                moto,
+                locks,
+                front=front,
+                answers=self.custom_resources,
+                authorize=authorize,
+                observe=observe,
+            )
+        )
 
     @property
     def isolation(self) -> str:
@@ -168,6 +179,13 @@ class LocalCloud:
     def deploy(self, template: Path, parameters: Mapping[str, str], name: str = "bivouac") -> Stack:
         """Make everything that a SAM template declares. Raises TemplateError."""
         return Deployer(_Account(self)).deploy(template, parameters, name)
+
+    def delete_stack(self, stack: Stack) -> None:
+        """Delete everything of it that is not retained, in CloudFormation's order.
+
+        Raises StackDeletionError where something cannot be deleted, such as a custom resource whose
+        function refuses; it can be called again then."""
+        Deployer(_Account(self)).delete(stack)
 
     def execution(self, arn: str) -> Execution:
         """The execution itself, with what no API tells: its billed state transitions."""
@@ -223,6 +241,7 @@ class _Account:
         self.account_id = cloud.account.account_id
         self.region = cloud.account.region
         self.client = cloud.client
+        self.custom_resources = cloud.custom_resources
         self._workers = cloud.workers
         self._guard = cloud.guard
 

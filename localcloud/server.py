@@ -21,6 +21,7 @@ from xml.sax.saxutils import escape
 from waitress import wasyncore
 from waitress.server import TcpWSGIServer, create_server
 
+from localcloud import custom_resources
 from localcloud.calls import Call, call_of
 from localcloud.errors import CannotStartError
 from localcloud.front import service_of_host
@@ -56,12 +57,14 @@ class Endpoint:
         locks: ServiceLocks,
         *,
         front: WSGIApplication | None = None,
+        answers: WSGIApplication | None = None,
         authorize: Authorizer | None = None,
         observe: Callable[[Call], None] | None = None,
     ) -> None:
         self._moto = moto
         self._locks = locks
         self._front = front
+        self._answers = answers
         self._authorize = authorize
         self._observe = observe
 
@@ -70,6 +73,8 @@ class Endpoint:
             return self._front(environ, start_response)
         body = _read_body(environ)
         call = call_of(environ, body)
+        if self._answers and environ["PATH_INFO"].startswith(custom_resources.PATH):
+            return self._answers(environ, start_response)
         if call is None:
             return self._answer_stranger(environ, start_response)
         if self._observe:

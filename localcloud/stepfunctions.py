@@ -228,6 +228,14 @@ class Backend(parser_models.StepFunctionsParserBackend):
         )
         return execution
 
+    def delete_state_machine(self, arn: str) -> None:
+        """moto leaves its executions running, and nobody can find them any more. AWS terminates
+        them at their next transition (API reference, DeleteStateMachine)."""
+        for machine in [machine for machine in self.state_machines if machine.arn == arn]:
+            for execution in list(machine.executions):
+                execution.stop(datetime.now(UTC), error=None, cause=f"{arn} is deleted")
+        super().delete_state_machine(arn)
+
     def send_task_success(self, task_token: str, outcome: str) -> None:
         self._notify(task_token, callback.CallbackOutcomeSuccess(task_token, outcome))
 

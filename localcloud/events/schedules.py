@@ -142,7 +142,8 @@ def _checked(request: EventBridgeSchedulerResponse, operation: str, clock: Clock
 
 def _list_schedules(self: EventBridgeSchedulerResponse) -> str:
     """moto knows no limit, has the whole schedules, and finds no group that is not there."""
-    asked = {name: values[0] for name, values in self.querystring.items()}
+    # Without a query moto has the headers there.
+    asked = {name: values[0] for name, values in self.querystring.items() if name in _LISTING}
     group = asked.pop("ScheduleGroup", None)
     size = int(asked.get("MaxResults", MAX_RESULTS))
     given = {**asked, **({"GroupName": group} if group else {}), "MaxResults": size}
@@ -164,6 +165,7 @@ def _list_schedules(self: EventBridgeSchedulerResponse) -> str:
     return json.dumps({"Schedules": [_summary(one) for one in shown], "NextToken": token})
 
 
+_LISTING = ("ScheduleGroup", "NamePrefix", "State", "NextToken", "MaxResults")
 _SUMMARY = (
     "Arn",
     "Name",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from localcloud.template.deletion import delete
 from localcloud.template.errors import TemplateError
 from localcloud.template.intrinsics import Intrinsics
-from localcloud.template.makers import MAKERS, NOT_MADE, Cloud, Made, Request
+from localcloud.template.makers import NOT_MADE, Cloud, Deployed, Made, Request, maker_of
 from localcloud.template.parameters import checked_parameters, value_of
 from localcloud.template.source import read_template
 from localcloud.workers import Function
@@ -35,6 +37,9 @@ class Stack:
         return self.arns[logical_id]
 
     arns: Mapping[str, str] = field(default_factory=dict)
+    deployed: dict[str, Deployed] = field(default_factory=dict)
+    """Logical id -> resource, in the order in which they were made: what a deletion has to delete,
+    and takes out one by one."""
 
 
 class Deployer:
@@ -50,6 +55,10 @@ class Deployer:
         document = source.translated(values, self._cloud.region)
         deployment = _Deployment(self._cloud, name, document, values, source.code)
         return deployment.run()
+
+    def delete(self, stack: Stack) -> None:
+        """Raises StackDeletionError."""
+        delete(self._cloud, stack.deployed)
 
 
 class _Deployment:
@@ -74,6 +83,8 @@ class _Deployment:
             self, document.get("Conditions", {}), document.get("Mappings", {})
         )
         self._made: dict[str, Made] = {}
+        self._deployed: dict[str, Deployed] = {}
+        self._needs: dict[str, set[str]] = defaultdict(set)
         self._in_progress: list[str] = []
         self._pseudo: dict[str, Any] = {
             "AWS::AccountId": cloud.account_id,
@@ -113,6 +124,7 @@ class _Deployment:
                 logical_id: made.attributes.get("Arn", made.ref)
                 for logical_id, made in self._made.items()
             },
+            deployed=self._deployed,
         )
 
     def ref(self, name: str) -> Any:
@@ -135,7 +147,7 @@ class _Deployment:
         unknown = {
             f"{resource['Type']} ({logical_id})"
             for logical_id, resource in self._resources.items()
-            if resource["Type"] not in MAKERS and resource["Type"] not in NOT_MADE
+            if maker_of(resource["Type"]) is None and resource["Type"] not in NOT_MADE
         }
         if unknown:
             raise TemplateError("the local cloud has no maker for " + ", ".join(sorted(unknown)))
@@ -147,6 +159,8 @@ class _Deployment:
         return "Condition" not in resource or self._intrinsics.holds(resource["Condition"])
 
     def _make(self, logical_id: str) -> Made:
+        if self._in_progress:
+            self._needs[self._in_progress[-1]].add(logical_id)
         if logical_id in self._made:
             return self._made[logical_id]
         if logical_id not in self._resources:
@@ -169,12 +183,22 @@ class _Deployment:
             properties=self._intrinsics.value(resource.get("Properties", {})),
             default_name=self._default_name(logical_id),
             code=self._code.get(logical_id),
+            type=resource["Type"],
+            stack_id=self._pseudo["AWS::StackId"],
         )
+        maker = maker_of(resource["Type"])
+        assert maker
         try:
-            made = MAKERS[resource["Type"]](self._cloud, request)
+            made = maker(self._cloud, request)
         except KeyError as error:
             raise TemplateError(f"{logical_id} ({resource['Type']}) has no {error}") from error
         self._made[logical_id] = made
+        self._deployed[logical_id] = Deployed(
+            request=request,
+            made=made,
+            needs=frozenset(self._needs[logical_id] - {logical_id}),
+            retained=resource.get("DeletionPolicy", "Delete") != "Delete",
+        )
         self._in_progress.pop()
         return made
 

@@ -352,6 +352,8 @@ class TestGroups:
         summary = listed[0][0]
         assert summary["Target"] == {"Arn": machine}
         assert "ScheduleExpression" not in summary
+        everywhere = account.scheduler.list_schedules()["Schedules"]
+        assert names <= {schedule["Name"] for schedule in everywhere}
         asleep = account.scheduler.list_schedules(GroupName=group, State="DISABLED")["Schedules"]
         assert len(asleep) == 2
         (one,) = account.scheduler.list_schedules(GroupName=group, NamePrefix=min(names))[

@@ -2,6 +2,7 @@
 
 from localcloud.template.makers import (
     compute,
+    custom,
     database,
     events,
     identity,
@@ -10,9 +11,10 @@ from localcloud.template.makers import (
     network,
     workflows,
 )
-from localcloud.template.makers.base import Cloud, Made, Maker, Request
+from localcloud.template.makers.base import Cloud, Deleter, Deployed, Made, Maker, Request
+from localcloud.template.makers.custom import is_custom
 
-MAKERS: dict[str, Maker] = {
+_MAKERS: dict[str, Maker] = {
     **compute.MAKERS,
     **database.MAKERS,
     **events.MAKERS,
@@ -23,9 +25,42 @@ MAKERS: dict[str, Maker] = {
     **workflows.MAKERS,
 }
 
+_DELETERS: dict[str, Deleter] = {
+    **compute.DELETERS,
+    **database.DELETERS,
+    **events.DELETERS,
+    **identity.DELETERS,
+    **messaging.DELETERS,
+    **monitoring.DELETERS,
+    **network.DELETERS,
+    **workflows.DELETERS,
+}
+
+
+def maker_of(resource_type: str) -> Maker | None:
+    """None: the local cloud does not know the type."""
+    return custom.custom_resource if is_custom(resource_type) else _MAKERS.get(resource_type)
+
+
+def deleter_of(resource_type: str) -> Deleter | None:
+    """None: nobody needs the type to be deleted yet."""
+    if is_custom(resource_type):
+        return custom.delete_custom_resource
+    return _DELETERS.get(resource_type)
+
+
 NOT_MADE: dict[str, str] = {
     "AWS::CloudWatch::Dashboard": "nothing of the local cloud draws it",
 }
 """Types that a template may declare and the local cloud leaves out, with the reason."""
 
-__all__ = ["MAKERS", "NOT_MADE", "Cloud", "Made", "Maker", "Request"]
+__all__ = [
+    "NOT_MADE",
+    "Cloud",
+    "Deployed",
+    "Made",
+    "Request",
+    "deleter_of",
+    "is_custom",
+    "maker_of",
+]

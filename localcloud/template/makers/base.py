@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
+from localcloud.custom_resources import CustomResources
 from localcloud.workers import Function
 
 
@@ -38,6 +39,9 @@ class Cloud(Protocol):
         """See that a policy of AWS itself is there to be attached."""
         ...
 
+    @property
+    def custom_resources(self) -> CustomResources: ...
+
 
 @dataclass(frozen=True)
 class Request:
@@ -46,6 +50,8 @@ class Request:
     default_name: str
     """For a resource that its properties do not name."""
     code: Path | None = None
+    type: str = ""
+    stack_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,26 @@ class Made:
 
 
 Maker = Callable[[Cloud, Request], Made]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A resource of a stack."""
+
+    request: Request
+    made: Made
+    needs: frozenset[str]
+    """Logical ids of the resources that must not be deleted before it."""
+    retained: bool
+    """By its DeletionPolicy."""
+
+    @property
+    def type(self) -> str:
+        return self.request.type
+
+
+Deleter = Callable[[Cloud, Deployed], None]
+"""Raises ClientError."""
 
 
 def call(cloud: Cloud, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:

@@ -6,7 +6,16 @@ import io
 import zipfile
 
 from localcloud.template.errors import TemplateError
-from localcloud.template.makers.base import Cloud, Made, Maker, Request, call, tags_map
+from localcloud.template.makers.base import (
+    Cloud,
+    Deleter,
+    Deployed,
+    Made,
+    Maker,
+    Request,
+    call,
+    tags_map,
+)
 from localcloud.workers import Function, VpcConfig
 
 _NETWORK_INTERFACES = (
@@ -113,6 +122,33 @@ def event_invoke_config(cloud: Cloud, request: Request) -> Made:
     return Made(request.logical_id)
 
 
+def delete_function(cloud: Cloud, deployed: Deployed) -> None:
+    """With its versions; their DeletionPolicy (SAM writes Retain) saves nothing then."""
+    call(cloud, "lambda", "delete_function", FunctionName=deployed.made.ref)
+
+
+def delete_permission(cloud: Cloud, deployed: Deployed) -> None:
+    name = deployed.request.properties["FunctionName"]
+    call(cloud, "lambda", "remove_permission", FunctionName=name, StatementId=deployed.made.ref)
+
+
+def delete_alias(cloud: Cloud, deployed: Deployed) -> None:
+    properties = deployed.request.properties
+    name = properties["FunctionName"]
+    call(cloud, "lambda", "delete_alias", FunctionName=name, Name=properties["Name"])
+
+
+def delete_event_invoke_config(cloud: Cloud, deployed: Deployed) -> None:
+    properties = deployed.request.properties
+    call(
+        cloud,
+        "lambda",
+        "delete_function_event_invoke_config",
+        FunctionName=properties["FunctionName"],
+        Qualifier=properties.get("Qualifier"),
+    )
+
+
 def _empty_zip() -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -129,4 +165,11 @@ MAKERS: dict[str, Maker] = {
     "AWS::Lambda::Version": version,
     "AWS::Lambda::Alias": alias,
     "AWS::Lambda::EventInvokeConfig": event_invoke_config,
+}
+
+DELETERS: dict[str, Deleter] = {
+    "AWS::Lambda::Function": delete_function,
+    "AWS::Lambda::Permission": delete_permission,
+    "AWS::Lambda::Alias": delete_alias,
+    "AWS::Lambda::EventInvokeConfig": delete_event_invoke_config,
 }

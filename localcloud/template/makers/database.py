@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localcloud.template.makers.base import Cloud, Made, Maker, Request, call
+from localcloud.template.makers.base import Cloud, Deleter, Deployed, Made, Maker, Request, call
 
 
 def table(cloud: Cloud, request: Request) -> Made:
@@ -59,3 +59,10 @@ def _encryption(specification: dict[str, object] | None) -> dict[str, object] | 
 
 
 MAKERS: dict[str, Maker] = {"AWS::DynamoDB::Table": table}
+
+
+def delete_table(cloud: Cloud, deployed: Deployed) -> None:
+    call(cloud, "dynamodb", "delete_table", TableName=deployed.made.ref)
+
+
+DELETERS: dict[str, Deleter] = {"AWS::DynamoDB::Table": delete_table}

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import json
 
-from localcloud.template.makers.base import Cloud, Made, Maker, Request, call, document
+from localcloud.template.makers.base import (
+    Cloud,
+    Deleter,
+    Deployed,
+    Made,
+    Maker,
+    Request,
+    call,
+    document,
+)
 
 
 def rule(cloud: Cloud, request: Request) -> Made:
@@ -65,4 +74,39 @@ MAKERS: dict[str, Maker] = {
     "AWS::Events::Rule": rule,
     "AWS::Scheduler::Schedule": schedule,
     "AWS::Scheduler::ScheduleGroup": schedule_group,
+}
+
+
+def delete_rule(cloud: Cloud, deployed: Deployed) -> None:
+    properties, name = deployed.request.properties, deployed.made.ref
+    bus = properties.get("EventBusName")
+    if ids := [target["Id"] for target in properties.get("Targets", [])]:
+        call(cloud, "events", "remove_targets", Rule=name, EventBusName=bus, Ids=ids)
+    call(cloud, "events", "delete_rule", Name=name, EventBusName=bus)
+
+
+def delete_event_bus(cloud: Cloud, deployed: Deployed) -> None:
+    call(cloud, "events", "delete_event_bus", Name=deployed.made.ref)
+
+
+def delete_event_bus_policy(cloud: Cloud, deployed: Deployed) -> None:
+    bus = deployed.request.properties.get("EventBusName")
+    call(cloud, "events", "remove_permission", EventBusName=bus, StatementId=deployed.made.ref)
+
+
+def delete_schedule_group(cloud: Cloud, deployed: Deployed) -> None:
+    call(cloud, "scheduler", "delete_schedule_group", Name=deployed.made.ref)
+
+
+def delete_schedule(cloud: Cloud, deployed: Deployed) -> None:
+    group = deployed.request.properties.get("GroupName")
+    call(cloud, "scheduler", "delete_schedule", Name=deployed.made.ref, GroupName=group)
+
+
+DELETERS: dict[str, Deleter] = {
+    "AWS::Events::EventBus": delete_event_bus,
+    "AWS::Events::EventBusPolicy": delete_event_bus_policy,
+    "AWS::Events::Rule": delete_rule,
+    "AWS::Scheduler::Schedule": delete_schedule,
+    "AWS::Scheduler::ScheduleGroup": delete_schedule_group,
 }

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from localcloud import aws_policies
-from localcloud.template.makers.base import Cloud, Made, Maker, Request, call, document
+from localcloud.template.makers.base import (
+    Cloud,
+    Deleter,
+    Deployed,
+    Made,
+    Maker,
+    Request,
+    call,
+    document,
+)
 
 
 def role(cloud: Cloud, request: Request) -> Made:
@@ -70,4 +79,32 @@ MAKERS: dict[str, Maker] = {
     "AWS::IAM::Role": role,
     "AWS::IAM::Policy": policy,
     "AWS::IAM::ManagedPolicy": managed_policy,
+}
+
+
+def delete_role(cloud: Cloud, deployed: Deployed) -> None:
+    """With what it has inline and what its own properties attach."""
+    name, properties = deployed.made.ref, deployed.request.properties
+    for policy in properties.get("Policies", []):
+        call(cloud, "iam", "delete_role_policy", RoleName=name, PolicyName=policy["PolicyName"])
+    for arn in properties.get("ManagedPolicyArns", []):
+        call(cloud, "iam", "detach_role_policy", RoleName=name, PolicyArn=arn)
+    call(cloud, "iam", "delete_role", RoleName=name)
+
+
+def delete_policy(cloud: Cloud, deployed: Deployed) -> None:
+    for name in deployed.request.properties["Roles"]:
+        call(cloud, "iam", "delete_role_policy", RoleName=name, PolicyName=deployed.made.ref)
+
+
+def delete_managed_policy(cloud: Cloud, deployed: Deployed) -> None:
+    for name in deployed.request.properties.get("Roles", []):
+        call(cloud, "iam", "detach_role_policy", RoleName=name, PolicyArn=deployed.made.ref)
+    call(cloud, "iam", "delete_policy", PolicyArn=deployed.made.ref)
+
+
+DELETERS: dict[str, Deleter] = {
+    "AWS::IAM::Role": delete_role,
+    "AWS::IAM::Policy": delete_policy,
+    "AWS::IAM::ManagedPolicy": delete_managed_policy,
 }

@@ -5,7 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from localcloud.template.makers.base import Cloud, Made, Maker, Request, call, document, tags_map
+from localcloud.template.makers.base import (
+    Cloud,
+    Deleter,
+    Deployed,
+    Made,
+    Maker,
+    Request,
+    call,
+    document,
+    tags_map,
+)
 
 
 def queue(cloud: Cloud, request: Request) -> Made:
@@ -70,4 +80,19 @@ MAKERS: dict[str, Maker] = {
     "AWS::SNS::TopicPolicy": topic_policy,
     "AWS::SQS::Queue": queue,
     "AWS::SQS::QueuePolicy": queue_policy,
+}
+
+
+def delete_queue(cloud: Cloud, deployed: Deployed) -> None:
+    call(cloud, "sqs", "delete_queue", QueueUrl=deployed.made.ref)
+
+
+def delete_queue_policy(cloud: Cloud, deployed: Deployed) -> None:
+    for url in deployed.request.properties["Queues"]:
+        call(cloud, "sqs", "set_queue_attributes", QueueUrl=url, Attributes={"Policy": ""})
+
+
+DELETERS: dict[str, Deleter] = {
+    "AWS::SQS::Queue": delete_queue,
+    "AWS::SQS::QueuePolicy": delete_queue_policy,
 }

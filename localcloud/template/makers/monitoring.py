@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from localcloud.template.makers.base import Cloud, Made, Maker, Request, call, tags_map
+from localcloud.template.makers.base import (
+    Cloud,
+    Deleter,
+    Deployed,
+    Made,
+    Maker,
+    Request,
+    call,
+    tags_map,
+)
 
 
 def log_group(cloud: Cloud, request: Request) -> Made:
@@ -34,4 +43,18 @@ def alarm(cloud: Cloud, request: Request) -> Made:
 MAKERS: dict[str, Maker] = {
     "AWS::CloudWatch::Alarm": alarm,
     "AWS::Logs::LogGroup": log_group,
+}
+
+
+def delete_log_group(cloud: Cloud, deployed: Deployed) -> None:
+    call(cloud, "logs", "delete_log_group", logGroupName=deployed.made.ref)
+
+
+def delete_alarm(cloud: Cloud, deployed: Deployed) -> None:
+    call(cloud, "cloudwatch", "delete_alarms", AlarmNames=[deployed.made.ref])
+
+
+DELETERS: dict[str, Deleter] = {
+    "AWS::CloudWatch::Alarm": delete_alarm,
+    "AWS::Logs::LogGroup": delete_log_group,
 }

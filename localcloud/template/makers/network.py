@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localcloud.template.makers.base import Cloud, Made, Maker, Request, call
+from localcloud.template.makers.base import Cloud, Deleter, Deployed, Made, Maker, Request, call
 
 _EVERYTHING_OUT = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
@@ -81,4 +81,34 @@ MAKERS: dict[str, Maker] = {
     "AWS::EC2::SecurityGroup": security_group,
     "AWS::EC2::SecurityGroupEgress": egress,
     "AWS::EC2::SecurityGroupIngress": ingress,
+}
+
+
+def delete_security_group(cloud: Cloud, deployed: Deployed) -> None:
+    call(cloud, "ec2", "delete_security_group", GroupId=deployed.made.ref)
+
+
+def delete_ingress(cloud: Cloud, deployed: Deployed) -> None:
+    _revoke(cloud, "ingress", deployed)
+
+
+def delete_egress(cloud: Cloud, deployed: Deployed) -> None:
+    _revoke(cloud, "egress", deployed)
+
+
+def _revoke(cloud: Cloud, direction: str, deployed: Deployed) -> None:
+    rule = deployed.request.properties
+    call(
+        cloud,
+        "ec2",
+        f"revoke_security_group_{direction}",
+        GroupId=rule["GroupId"],
+        IpPermissions=[_permission(rule)],
+    )
+
+
+DELETERS: dict[str, Deleter] = {
+    "AWS::EC2::SecurityGroup": delete_security_group,
+    "AWS::EC2::SecurityGroupEgress": delete_egress,
+    "AWS::EC2::SecurityGroupIngress": delete_ingress,
 }

@@ -6,7 +6,16 @@ import json
 import re
 
 from localcloud.template.errors import TemplateError
-from localcloud.template.makers.base import Cloud, Made, Maker, Request, call, camel_case
+from localcloud.template.makers.base import (
+    Cloud,
+    Deleter,
+    Deployed,
+    Made,
+    Maker,
+    Request,
+    call,
+    camel_case,
+)
 
 _LOG_DELIVERY = (
     "logs:CreateLogDelivery",
@@ -70,3 +79,11 @@ def _substituted(request: Request, definition: str) -> str:
 
 
 MAKERS: dict[str, Maker] = {"AWS::StepFunctions::StateMachine": state_machine}
+
+
+def delete_state_machine(cloud: Cloud, deployed: Deployed) -> None:
+    """Its executions end with it."""
+    call(cloud, "stepfunctions", "delete_state_machine", stateMachineArn=deployed.made.ref)
+
+
+DELETERS: dict[str, Deleter] = {"AWS::StepFunctions::StateMachine": delete_state_machine}

@@ -1,0 +1,60 @@
+"""Deletes a stack in CloudFormation's order: nothing before what needs it.
+
+CloudFormation deletes side by side whatever nothing needs any more. Here custom resources come
+last of those: one that refuses its deletion protects only what it needs (DependsOn, Ref, GetAtt),
+and a template that relies on more is found out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from botocore.exceptions import ClientError
+
+from localcloud.custom_resources import CustomResourceError
+from localcloud.template.makers import Cloud, Deployed, deleter_of, is_custom
+
+
+class StackDeletionError(Exception):
+    """DELETE_FAILED: the stack and the rest of its resources are still there."""
+
+    def __init__(self, failures: Mapping[str, str], left: Iterable[str]) -> None:
+        told = "; ".join(f"{logical_id}: {reason}" for logical_id, reason in failures.items())
+        super().__init__(f"the stack is not deleted ({told}); left are {', '.join(left)}")
+        self.failures = failures
+        """Logical id -> reason."""
+
+
+def delete(cloud: Cloud, deployed: dict[str, Deployed]) -> None:
+    """Delete every resource and take it out of `deployed`; those that are retained stay in the
+    account. Can be called again after a failure. Raises StackDeletionError."""
+    failures: dict[str, str] = {}
+    unknown = {
+        logical_id: f"the local cloud does not delete {one.type}"
+        for logical_id, one in deployed.items()
+        if not one.retained and not deleter_of(one.type)
+    }
+    if unknown:
+        raise StackDeletionError(unknown, deployed)
+    while free := _free(deployed, failures):
+        one = min(free, key=lambda resource: is_custom(resource.type))
+        logical_id = one.request.logical_id
+        try:
+            if not one.retained and (deleter := deleter_of(one.type)):
+                deleter(cloud, one)
+        except (ClientError, CustomResourceError) as error:
+            failures[logical_id] = str(error)
+        else:
+            del deployed[logical_id]
+    if failures:
+        raise StackDeletionError(failures, deployed)
+
+
+def _free(deployed: Mapping[str, Deployed], failures: Mapping[str, str]) -> list[Deployed]:
+    """What nothing needs any more, the latest made first."""
+    needed = {need for one in deployed.values() for need in one.needs}
+    return [
+        one
+        for logical_id, one in reversed(list(deployed.items()))
+        if logical_id not in needed and logical_id not in failures
+    ]

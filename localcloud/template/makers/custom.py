@@ -1,0 +1,35 @@
+"""Custom resources: a function of the stack makes and deletes them."""
+
+from __future__ import annotations
+
+from localcloud.custom_resources import CustomResource, CustomResourceError
+from localcloud.template.errors import TemplateError
+from localcloud.template.makers.base import Cloud, Deployed, Made, Request
+
+TYPE = "AWS::CloudFormation::CustomResource"
+PREFIX = "Custom::"
+
+
+def is_custom(resource_type: str) -> bool:
+    return resource_type == TYPE or resource_type.startswith(PREFIX)
+
+
+def custom_resource(cloud: Cloud, request: Request) -> Made:
+    try:
+        answer = cloud.custom_resources.ask(_of(request), "Create")
+    except CustomResourceError as error:
+        raise TemplateError(f"{request.logical_id} ({request.type}): {error}") from error
+    return Made(answer.physical_id, answer.data)
+
+
+def delete_custom_resource(cloud: Cloud, deployed: Deployed) -> None:
+    cloud.custom_resources.ask(_of(deployed.request), "Delete", deployed.made.ref)
+
+
+def _of(request: Request) -> CustomResource:
+    token = str(request.properties.get("ServiceToken"))
+    if token.split(":")[2:3] != ["lambda"]:
+        raise TemplateError(
+            f"{request.logical_id}: ServiceToken must be the ARN of a function, not {token}"
+        )
+    return CustomResource(request.stack_id, request.logical_id, request.type, request.properties)
