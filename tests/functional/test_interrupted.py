@@ -1,11 +1,14 @@
 """Every AWS call of a create and of a delete, hit by every kind of fault that can hit it.
 
 Whatever was interrupted, repeating the step as the state machine does must end in exactly what an
-undisturbed run leaves: nothing twice, nothing missing, nothing foreign touched.
+undisturbed run leaves: nothing twice, nothing missing, nothing foreign touched. Up to the step that
+is hit all of these runs are one, so that each goes on from there in a copy of this process.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -13,6 +16,7 @@ from typing import Any
 import pytest
 
 from bivouac import errors
+from tests.faults.copies import Copies, copies
 from tests.faults.injection import (
     ON_CHANGES,
     ON_READS,
@@ -50,42 +54,49 @@ def of_this_call(fault: Fault, number: int, call: str) -> Fault:
     return fault
 
 
-def cases(steps: tuple[str, ...]) -> list[Any]:
-    """Each step with each kind of fault that can hit one of its calls."""
-    return [
-        pytest.param(step, fault, id=f"{step}-{fault.name}")
-        for step in steps
-        for fault in (ON_READS if step in READING_STEPS else KINDS)
-    ] + [
-        pytest.param(step, Fault.WRAPPED_THROTTLE, id=f"{step}-WRAPPED_THROTTLE")
-        for step in steps
-        if step == "create_services"
-    ]
+def faults_of(step: str) -> tuple[Fault, ...]:
+    """Every kind of fault that can hit one of a step's calls."""
+    if step in READING_STEPS:
+        return ON_READS
+    return (*KINDS, Fault.WRAPPED_THROTTLE) if step == "create_services" else KINDS
+
+
+Call = tuple[int, str]
+"""Its number in the run, and its name."""
 
 
 @dataclass
 class Run:
     """One run of a state machine: which calls belong to which step, and what it left."""
 
-    calls: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
-    """By step: the number of each call in the run, and its name."""
+    visits: list[tuple[str, list[Call]]] = field(default_factory=list)
+    """Each step that was begun, in this order, with its calls."""
     output: dict[str, Any] = field(default_factory=dict)
     left: Inventory = field(default_factory=dict)
 
+    def calls(self, step: str) -> list[Call]:
+        return [call for name, calls in self.visits if name == step for call in calls]
 
-def run(account: BivouacAccount, deletes: bool) -> Run:
+
+def run(
+    account: BivouacAccount, deletes: bool, before_step: Callable[[str], None] = lambda step: None
+) -> Run:
     """Create the environment, or delete it, and say what happened."""
     begun: list[tuple[str, int]] = []
-    machines = Machines(account, lambda step: begun.append((step, len(account.calls))))
+
+    def begins(step: str) -> None:
+        begun.append((step, len(account.calls)))
+        before_step(step)
+
+    machines = Machines(account, begins)
     account.forget_calls()
     output = machines.delete(DELETION) if deletes else machines.create(REQUEST)
-    done = Run(output=output)
     ends = [start for _, start in begun[1:]] + [len(account.calls)]
-    for (step, start), end in zip(begun, ends, strict=True):
-        numbered = list(enumerate(account.calls[start:end], start + 1))
-        done.calls.setdefault(step, []).extend(numbered)
-    done.left = settled(account)
-    return done
+    visits = [
+        (step, list(enumerate(account.calls[start:end], start + 1)))
+        for (step, start), end in zip(begun, ends, strict=True)
+    ]
+    return Run(visits, output, settled(account))
 
 
 def settled(account: BivouacAccount) -> Inventory:
@@ -137,59 +148,94 @@ def test_an_undisturbed_run_makes_one_of_each_and_takes_away_all_of_it() -> None
     ]
 
 
-def disturbances(step: str, fault: Fault, deletes: bool) -> list[tuple[int, str]]:
-    """The calls of a step that the fault can hit."""
-    calls = undisturbed()[deletes].calls[step]
-    found = [(number, call) for number, call in calls if fault in kinds(call)]
-    assert found, f"nothing in {step} can be hit by {fault.value}"
-    return found
+@dataclass
+class Disturbance:
+    """Told before each step of an undisturbed run; each fault goes on from there in a copy."""
+
+    account: BivouacAccount
+    copies: Copies
+    disturbed: str
+    """The step whose calls are hit."""
+    faults: tuple[Fault, ...]
+    deletes: bool
+    ends: ExitStack = field(default_factory=ExitStack)
+    _injection: Injection | None = None
+    _visits: int = 0
+
+    def __post_init__(self) -> None:
+        self._due = [
+            list(self._of(calls)) if step == self.disturbed else []
+            for step, calls in undisturbed()[self.deletes].visits
+        ]
+        found = {fault for visit in self._due for fault, *_ in visit}
+        missing = [fault for fault in self.faults if fault not in found]
+        assert not missing, f"nothing in {self.disturbed} can be hit by {missing}"
+
+    def _of(self, calls: list[Call]) -> Iterator[tuple[Fault, int, str]]:
+        for fault in self.faults:
+            for number, call in calls:
+                if fault in kinds(call):
+                    yield fault, number, call
+
+    def __call__(self, step: str) -> None:
+        if self._injection is not None:
+            return
+        due, self._visits = self._due[self._visits], self._visits + 1
+        for fault, number, call in due:
+            kind = of_this_call(fault, number, call)
+            if self.copies.is_copy(f"{kind.value}, at call {number} of {step}: {call}"):
+                self._injection = Injection(self.account, kind, at(number))
+                self.ends.enter_context(injected(self._injection))
+                return
+        if not any(self._due[self._visits :]):
+            self.copies.no_more()
+
+    @property
+    def struck(self) -> bool:
+        return self._injection is not None and self._injection.struck > 0
 
 
-@pytest.mark.parametrize(("step", "fault"), cases(CREATE_STEPS))
-def test_a_create_interrupted_at_any_call_ends_as_if_nothing_had_happened(
-    step: str, fault: Fault
-) -> None:
+@pytest.mark.parametrize("step", CREATE_STEPS)
+def test_a_create_interrupted_at_any_call_ends_as_if_nothing_had_happened(step: str) -> None:
     """S01, S03, S20, S21, T02, T03, N01, N02, C03, W17: safe to repeat, nothing is made twice."""
     wanted = undisturbed()[0]
-    for number, call in disturbances(step, fault, deletes=False):
-        with bivouac_account() as account:
-            foreign_neighbours(account)
-            kind = of_this_call(fault, number, call)
-            with injected(Injection(account, kind, at(number))) as injection:
-                done = run(account, deletes=False)
-            where = f"{kind.value}, at call {number} of {step}: {call}"
-            assert injection.struck, where
-            assert done.left == wanted.left, where
-            assert done.output["status"] == "READY", where
+    with bivouac_account() as account:
+        foreign_neighbours(account)
+        with copies() as copied:
+            disturbance = Disturbance(account, copied, step, faults_of(step), deletes=False)
+            with disturbance.ends:
+                done = run(account, deletes=False, before_step=disturbance)
+            assert disturbance.struck
+            assert done.left == wanted.left
+            assert done.output["status"] == "READY"
 
 
-@pytest.mark.parametrize(("step", "fault"), cases(DELETE_STEPS))
+@pytest.mark.parametrize("step", DELETE_STEPS)
 def test_a_delete_interrupted_at_any_call_leaves_nothing_of_ours_and_all_that_is_foreign(
-    step: str, fault: Fault
+    step: str,
 ) -> None:
     """D04, D05, D10, D18, N12, N13, S20, S21: complete, with nothing foreign touched."""
     wanted = undisturbed()[1]
-    for number, call in disturbances(step, fault, deletes=True):
-        with bivouac_account() as account:
-            foreign_neighbours(account)
-            Machines(account).create(REQUEST)
-            kind = of_this_call(fault, number, call)
-            with injected(Injection(account, kind, at(number))) as injection:
-                done = run(account, deletes=True)
-            where = f"{kind.value}, at call {number} of {step}: {call}"
-            assert injection.struck, where
-            assert done.left == wanted.left, where
-            assert done.output["status"] == "DELETED", where
-            assert outcomes(done.output).keys() == outcomes(wanted.output).keys(), where
+    with bivouac_account() as account:
+        foreign_neighbours(account)
+        Machines(account).create(REQUEST)
+        with copies() as copied:
+            disturbance = Disturbance(account, copied, step, faults_of(step), deletes=True)
+            with disturbance.ends:
+                done = run(account, deletes=True, before_step=disturbance)
+            assert disturbance.struck
+            assert done.left == wanted.left
+            assert done.output["status"] == "DELETED"
+            assert outcomes(done.output).keys() == outcomes(wanted.output).keys()
 
 
-def dies_in_a_create(account: BivouacAccount, number: int) -> None:
-    """A create whose execution is gone for good after its call of that number."""
+def dies_in_a_create(account: BivouacAccount, copied: Copies, step: str) -> None:
+    """A create whose execution is gone for good after a change of this step, each in a copy."""
     foreign_neighbours(account)
     account.forget_calls()
-    killed = injected(Injection(account, Fault.KILLED, at(number)))
-    with killed, pytest.raises(FunctionKilledError):
-        Machines(account, retried=errors.RETRIED).create(REQUEST)
+    disturbance = Disturbance(account, copied, step, (Fault.KILLED,), deletes=False)
+    with disturbance.ends, pytest.raises(FunctionKilledError):
+        Machines(account, disturbance, retried=errors.RETRIED).create(REQUEST)
     account.forget_calls()
 
 
@@ -203,33 +249,24 @@ CHANGING_STEPS = [step for step in CREATE_STEPS if step not in READING_STEPS | W
 before it."""
 
 
-def changes(step: str) -> list[tuple[int, str]]:
-    found = [(n, call) for n, call in undisturbed()[0].calls[step] if not only_reads(call)]
-    assert found, f"{step} changes nothing"
-    return found
-
-
 @pytest.mark.parametrize("step", CHANGING_STEPS)
 def test_a_create_that_died_after_any_change_is_repaired_by_starting_again(step: str) -> None:
     """W14, W17, promise 5: another execution, another generation, and nothing twice."""
     created = undisturbed()[0]
-    for number, call in changes(step):
-        with bivouac_account() as account:
-            dies_in_a_create(account, number)
-            Machines(account).create(REQUEST, name="second")
-            left, where = settled(account), f"died after call {number} of {step}: {call}"
-            assert without_records(left) == without_records(created.left), where
-            assert left["records"] == ["demo 2 READY"], where
+    with bivouac_account() as account, copies() as copied:
+        dies_in_a_create(account, copied, step)
+        Machines(account).create(REQUEST, name="second")
+        left = settled(account)
+        assert without_records(left) == without_records(created.left)
+        assert left["records"] == ["demo 2 READY"]
 
 
 @pytest.mark.parametrize("step", CHANGING_STEPS)
 def test_a_create_that_died_after_any_change_is_taken_away_as_a_whole(step: str) -> None:
     """D14, D18, W13, promise 2: half of an environment is deleted like a whole one."""
     deleted = undisturbed()[1]
-    for number, call in changes(step):
-        with bivouac_account() as account:
-            dies_in_a_create(account, number)
-            receipt = Machines(account).delete(DELETION)
-            left, where = settled(account), f"died after call {number} of {step}: {call}"
-            assert receipt["status"] == "DELETED", where
-            assert left == deleted.left, where
+    with bivouac_account() as account, copies() as copied:
+        dies_in_a_create(account, copied, step)
+        receipt = Machines(account).delete(DELETION)
+        assert receipt["status"] == "DELETED"
+        assert settled(account) == deleted.left
