@@ -9,7 +9,9 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 
 # The certificates of the machine, so that downloads also work behind a company's proxy.
 export UV_SYSTEM_CERTS := true
 
-# Compiled at once: the local cloud starts many short processes, and some machines never cache bytecode.
+# The local cloud starts many short processes, and some machines never cache bytecode: what is
+# installed is compiled at once, and what is ours when it is first imported.
+export PYTHONDONTWRITEBYTECODE :=
 UV_INSTALL := .venv/bin/uv pip install --quiet --no-deps --require-hashes --compile-bytecode
 UV_LOCK := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
     --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
