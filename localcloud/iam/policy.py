@@ -166,7 +166,12 @@ _TESTS: dict[str, Callable[[str, str], bool]] = {
     "Bool": lambda wanted, given: wanted.lower() == given.lower(),
     "Null": lambda wanted, given: wanted.lower() == given,
 }
-_NEGATED = {"StringNotEquals": "StringEquals", "StringNotLike": "StringLike"}
+_NEGATED = {
+    "StringNotEquals": "StringEquals",
+    "StringNotLike": "StringLike",
+    "ArnNotEquals": "ArnEquals",
+    "ArnNotLike": "ArnLike",
+}
 
 
 def _operator_of(operator: str) -> tuple[str, str, bool, bool]:
