@@ -26,8 +26,9 @@ from localcloud.events.delivery import DeliveryQueue
 from localcloud.events.ecs import EcsEvents
 from localcloud.events.executions import ExecutionEvents
 from localcloud.events.invocations import AsynchronousInvocations
-from localcloud.events.rules import rules_deliver
+from localcloud.events.rules import publish, rules_deliver
 from localcloud.events.schedules import schedules_fire
+from localcloud.events.services import image_pushed, pull_request_closed
 from localcloud.events.targets import Targets
 from localcloud.front import ServiceFront
 from localcloud.function_logs import FunctionLogs
@@ -110,7 +111,7 @@ class LocalCloud:
         with mock.patch.dict(os.environ, {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}):
             self.account: Account = seed()
         self.control_plane = enter(install(self.clock, timings, self.runtime, self.account))
-        locks = ServiceLocks()
+        self._locks = locks = ServiceLocks()
         locks.share(self.control_plane.lock, "ecs", "servicediscovery", "ec2", "logs", "iam")
         self.credentials = Credentials()
         policies = ResourcePolicies(self.account, locks)
@@ -186,6 +187,32 @@ class LocalCloud:
         Raises StackDeletionError where something cannot be deleted, such as a custom resource whose
         function refuses; it can be called again then."""
         Deployer(_Account(self)).delete(stack)
+
+    def push_image(self, repository: str, tag: str, digest: str | None = None) -> str:
+        """Let a tag of the account's registry stand for a digest, by default a new one, and tell
+        EventBridge as ECR does. Returns the digest.
+
+        Tasks of deployments that begin from now on run it; those of earlier ones do not. The
+        image is <account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>."""
+        pushed = self.control_plane.ecs.images.push(repository, tag, digest)
+        self._publish(image_pushed(self.account, repository, tag, pushed, self.clock.now()))
+        return pushed
+
+    def close_pull_request(
+        self,
+        repository: str,
+        pull_request_id: str,
+        source_reference: str = "refs/heads/pull-request",
+    ) -> None:
+        """Tell EventBridge what CodeCommit tells when a pull request is closed without a merge."""
+        now = self.clock.now()
+        self._publish(
+            pull_request_closed(self.account, repository, pull_request_id, source_reference, now)
+        )
+
+    def _publish(self, event: dict[str, Any]) -> None:
+        with self._locks.of("events"):
+            publish(event)
 
     def execution(self, arn: str) -> Execution:
         """The execution itself, with what no API tells: its billed state transitions."""

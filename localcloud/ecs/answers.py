@@ -285,10 +285,12 @@ def _container(owner: Task, record: ContainerState) -> Answer:
 
 
 def _digest(record: ContainerState) -> str | None:
-    """What the image was resolved to when it was pulled. Here a tag never moves, so all tasks of a
-    service run the same image, as version consistency has it."""
+    """What the image was resolved to when it was pulled. Only tags of the account's own registry
+    move; that of any other image is made of its name."""
     if record.status == "PENDING" or not record.image:
         return None
+    if record.digest:
+        return record.digest
     name, _, digest = record.image.partition("@")
     return digest or f"sha256:{hashlib.sha256(name.encode()).hexdigest()}"
 

@@ -6,6 +6,7 @@ from localcloud.account import Account
 from localcloud.cloudmap.registry import CloudMap
 from localcloud.ecs.announcements import Announcements
 from localcloud.ecs.clusters import Clusters
+from localcloud.ecs.image_registry import ImageRegistry
 from localcloud.ecs.log_delivery import LogDelivery
 from localcloud.ecs.obstacles import Obstacles
 from localcloud.ecs.read_lag import ReadLag
@@ -45,7 +46,10 @@ class Ecs:
         lives = TaskLives(
             clock, timings, network, connect, logs, self.secrets, calls, told, obstacles
         )
-        self.scheduler = ServiceScheduler(account, clock, timings, connect, lives, told, obstacles)
+        self.images = ImageRegistry(account)
+        self.scheduler = ServiceScheduler(
+            account, clock, timings, connect, lives, told, obstacles, self.images
+        )
         self.clusters = Clusters(account, clock, timings, connect)
         self.task_definitions = TaskDefinitions(
             account, clock, timings, lambda: list(self.clusters.all())

@@ -147,6 +147,9 @@ class Deployment:
     proven: bool = False
     """A task of it has served: from then on failures are not counted any more (H05)."""
     ready_at: float | None = None
+    image_digests: dict[str, str] = field(default_factory=dict)
+    """By container: what its image's tag stood for when the first task was placed. All tasks of the
+    deployment run that (developer guide, "Container image resolution")."""
 
 
 @dataclass
@@ -223,6 +226,8 @@ class ContainerState:
     secrets: dict[str, str] = field(default_factory=dict)
     """Values by the name of their environment variable."""
     log: LogTarget | None = None
+    digest: str | None = None
+    """Of an image of the account's registry: what its tag stood for."""
 
 
 @dataclass

@@ -8,10 +8,11 @@ import uuid
 from typing import Any
 
 from localcloud.account import Account
+from localcloud.ecs.image_registry import ImageRegistry
 from localcloud.ecs.model import ContainerState, Deployment, Service, Task
 
 
-def place(account: Account, service: Service, now: float) -> Task:
+def place(account: Account, images: ImageRegistry, service: Service, now: float) -> Task:
     """A new task of the service's primary deployment; subnets take turns."""
     task_id = uuid.uuid4().hex
     cluster, deployment = service.cluster, service.primary
@@ -26,7 +27,10 @@ def place(account: Account, service: Service, now: float) -> Task:
         deployment=deployment,
         definition=deployment.task_definition,
         subnet_id=subnets[len(service.tasks) % len(subnets)],
-        containers=[_container(arn, item) for item in deployment.task_definition.containers],
+        containers=[
+            _container(arn, item, _digest(images, deployment, item))
+            for item in deployment.task_definition.containers
+        ],
         proxy=_proxy(arn) if connected else None,
         tags=_tags(service, deployment),
         created_at=now,
@@ -42,13 +46,25 @@ def on_fargate(deployment: Deployment) -> bool:
     return deployment.launch_type == "FARGATE" or any("FARGATE" in name for name in providers)
 
 
-def _container(task_arn: str, definition: dict[str, Any]) -> ContainerState:
+def _digest(
+    images: ImageRegistry, deployment: Deployment, definition: dict[str, Any]
+) -> str | None:
+    """The same for all tasks of a deployment, unless the container is not to be consistent."""
+    name: str = definition["name"]
+    digest = images.digest_of(definition["image"])
+    if digest is None or definition.get("versionConsistency") == "disabled":
+        return digest
+    return deployment.image_digests.setdefault(name, digest)
+
+
+def _container(task_arn: str, definition: dict[str, Any], digest: str | None) -> ContainerState:
     return ContainerState(
         name=definition["name"],
         arn=_container_arn(task_arn),
         image=definition["image"],
         definition=definition,
         essential=definition["essential"],
+        digest=digest,
     )
 
 

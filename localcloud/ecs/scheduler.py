@@ -19,6 +19,7 @@ from localcloud.ecs.announcements import (
     placement_failure,
 )
 from localcloud.ecs.deployment_failures import FAILED_HEALTH_CHECKS, DeploymentFailures
+from localcloud.ecs.image_registry import ImageRegistry
 from localcloud.ecs.model import Deployment, Endpoint, Service, Task
 from localcloud.ecs.obstacles import CAPACITY, Obstacles
 from localcloud.ecs.placement import on_fargate, place
@@ -43,6 +44,7 @@ class ServiceScheduler:
         lives: TaskLives,
         announcements: Announcements,
         obstacles: Obstacles,
+        images: ImageRegistry,
     ) -> None:
         self._account = account
         self._clock = clock
@@ -51,6 +53,7 @@ class ServiceScheduler:
         self._lives = lives
         self._announcements = announcements
         self._obstacles = obstacles
+        self._images = images
         self._log = ServiceLog(clock.clock, announcements)
         self._failures = DeploymentFailures(clock.clock, timings, self._log, announcements)
         self._settling: dict[str, Timer] = {}
@@ -149,7 +152,7 @@ class ServiceScheduler:
             return
         tasks = []
         for _ in range(count):
-            task = place(self._account, service, self._clock.now())
+            task = place(self._account, self._images, service, self._clock.now())
             service.cluster.tasks[task.id] = task
             tasks.append(task)
         service.steady = False

@@ -323,6 +323,7 @@ def _container(state: ContainerState, timings: Timings) -> runtime.Container:
     return runtime.Container(
         name=state.name,
         image=state.image,
+        digest=state.digest or "",
         command=tuple(definition.get("command", ())),
         entry_point=tuple(definition.get("entryPoint", ())),
         environment={

@@ -2,7 +2,7 @@
 
 web_server.py <behaviour> tcp:<host>:<port>|unix:<path> [--after <seconds>] [--until <seconds>]
 
-Behaviours: those of BEHAVIOURS, and answers:<status>.
+Behaviours: those of BEHAVIOURS, answers:<status>, and shows:<text>.
 """
 
 from __future__ import annotations
@@ -128,9 +128,11 @@ BEHAVIOURS = {
 
 
 def behaviour_of(name: str) -> Behaviour:
-    kind, _, status = name.partition(":")
+    kind, _, rest = name.partition(":")
     if kind == "answers":
-        return Behaviour("bivouac-answers", _always(int(status), f"always {status}\n".encode()))
+        return Behaviour("bivouac-answers", _always(int(rest), f"always {rest}\n".encode()))
+    if kind == "shows":
+        return Behaviour("bivouac-shows", _always(http.HTTPStatus.OK, f"{rest}\n".encode()))
     return BEHAVIOURS[kind]
 
 

@@ -30,7 +30,9 @@ that serve do so at their first declared port, else at port 80.
 | wrong-port             | nginx's stand-in; it listens at the next port                           |
 | other-platform         | cannot be pulled: the image has no variant for the task's CPU           |
 
-What the catalogue does not have cannot be pulled either, as an image that is not there.
+An image that was pushed to the account's own registry (`LocalCloud.push_image`) is an HTTP server
+that answers with the image's name and digest. What the catalogue does not have, and what was not
+pushed, cannot be pulled either, as an image that is not there.
 """
 
 from __future__ import annotations
@@ -112,9 +114,13 @@ class Pulled:
     """ "sha256:...", the same for the same reference on every machine."""
 
 
-def pull(reference: str) -> Pulled:
-    """Look a reference up as a container runtime does. Raises CannotPullError."""
+def pull(reference: str, pushed: str = "") -> Pulled:
+    """Look a reference up as a container runtime does. Raises CannotPullError.
+
+    `pushed` is the digest of an image of the account's own registry."""
     repository, tag = _split(reference)
+    if pushed:
+        return Pulled(_PUSHED, tag, pushed)
     known = [image for image in CATALOGUE if repository in image.repositories]
     for image in known:
         if tag.startswith("sha256:") or re.fullmatch(image.tags, tag):
@@ -216,6 +222,11 @@ def _wrong_port(launch: Launch) -> Sequence[str]:
     return _serve("nginx", launch, _first_port(launch) + 1)
 
 
+def _shows_itself(launch: Launch) -> Sequence[str]:
+    container = launch.container
+    return _declared(f"shows:{container.image}@{container.digest}")(launch)
+
+
 def _fails(failure: str) -> Callable[[Launch], Sequence[str]]:
     return lambda launch: (*PYTHON, str(_FAILURES), failure)
 
@@ -242,6 +253,8 @@ _VERSION = r"\d+(\.\d+){0,2}"
 _VARIANT = r"(-?(alpine|perl|otel|slim|bookworm|trixie|bullseye|musl|glibc|uclibc)[\d.]*)*"
 _SECONDS = r"\d+(\.\d+)?"
 _PYTHON_VERSION = r"(latest|3(\.\d+){0,2}((a|b|rc)\d+)?|alpine|slim|bookworm|trixie)"
+
+_PUSHED = Image((), ".*", _shows_itself)
 
 CATALOGUE: tuple[Image, ...] = (
     Image(

@@ -167,7 +167,7 @@ class _RunningTask:
         """Whether every image can be had."""
         for container in self.task.containers:
             try:
-                self._pulled[container.name] = pull(container.image)
+                self._pulled[container.name] = pull(container.image, container.digest)
             except CannotPullError as problem:
                 _log.warning(
                     "%s: no entry for image %s in the catalogue (localcloud/tasks/images.py)",

@@ -49,6 +49,8 @@ class Container:
     """Seconds from SIGTERM to SIGKILL."""
     log: LogTarget | None = None
     health_check: HealthCheck | None = None
+    digest: str = ""
+    """Of an image of the account's registry; empty: nothing was pushed there by this name."""
 
 
 @dataclass(frozen=True)

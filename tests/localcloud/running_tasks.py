@@ -134,6 +134,7 @@ def container(
     environment: dict[str, str] | None = None,
     health_check: HealthCheck | None = None,
     log: LogTarget | None = APP_LOG,
+    digest: str = "",
 ) -> Container:
     """nginx, or a busybox that runs a shell script."""
     return Container(
@@ -147,6 +148,7 @@ def container(
         stop_timeout=stop_timeout,
         log=log,
         health_check=health_check,
+        digest=digest,
     )
 
 

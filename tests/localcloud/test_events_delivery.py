@@ -320,6 +320,49 @@ class TestEcsEvents:
         queue.close()
 
 
+class TestEventsOfOtherServices:
+    def watched(self, account: Account, source: str) -> str:
+        url, arn = account.queue()
+        account.rule({"Arn": arn}, source=[source])
+        return url
+
+    def event(self, account: Account, url: str) -> dict[str, Any]:
+        account.clock.advance(0)
+        (message,) = account.messages(url)
+        told: dict[str, Any] = json.loads(message["Body"])
+        return told
+
+    def test_a_pushed_image(self, account: Account) -> None:
+        """Amazon ECR user guide, "Amazon ECR events and EventBridge"."""
+        url = self.watched(account, "aws.ecr")
+        digest = account.cloud.push_image("shop/web", "latest")
+        event = self.event(account, url)
+        assert event["detail-type"] == "ECR Image Action"
+        assert event["resources"] == []
+        assert event["detail"] == {
+            "result": "SUCCESS",
+            "repository-name": "shop/web",
+            "image-digest": digest,
+            "action-type": "PUSH",
+            "image-tag": "latest",
+        }
+
+    def test_a_closed_pull_request(self, account: Account) -> None:
+        """AWS CodeCommit user guide, "Monitoring CodeCommit events in Amazon EventBridge"."""
+        url = self.watched(account, "aws.codecommit")
+        account.cloud.close_pull_request("shop", "7", "refs/heads/feature-1")
+        event = self.event(account, url)
+        assert event["detail-type"] == "CodeCommit Pull Request State Change"
+        assert event["resources"] == ["arn:aws:codecommit:ap-northeast-1:123456789012:shop"]
+        detail = event["detail"]
+        assert detail["event"] == "pullRequestStatusChanged"
+        assert detail["pullRequestStatus"] == "Closed"
+        assert detail["isMerged"] == "False"
+        assert detail["pullRequestId"] == "7"
+        assert detail["repositoryNames"] == ["shop"]
+        assert detail["sourceReference"] == "refs/heads/feature-1"
+
+
 class TestAsynchronousInvocations:
     def test_a_failing_function_is_tried_three_times_then_tells_its_destination(
         self, account: Account

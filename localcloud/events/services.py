@@ -1,0 +1,71 @@
+"""Events of other AWS services that Bivouac's triggers wait for, as their guides show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localcloud.account import Account
+from localcloud.clock import as_datetime
+from localcloud.events.rules import service_event
+
+
+def image_pushed(
+    account: Account, repository: str, tag: str, digest: str, now: float
+) -> dict[str, Any]:
+    """Amazon ECR user guide, "Amazon ECR events and EventBridge": its example of a completed push
+    names no resource."""
+    return service_event(
+        account.account_id,
+        account.region,
+        source="aws.ecr",
+        detail_type="ECR Image Action",
+        resources=[],
+        detail={
+            "result": "SUCCESS",
+            "repository-name": repository,
+            "image-digest": digest,
+            "action-type": "PUSH",
+            "image-tag": tag,
+        },
+        time=now,
+    )
+
+
+def pull_request_closed(
+    account: Account, repository: str, pull_request_id: str, source_reference: str, now: float
+) -> dict[str, Any]:
+    """AWS CodeCommit user guide, "Monitoring CodeCommit events in Amazon EventBridge and Amazon
+    CloudWatch Events": pullRequestStatusChanged, closed without a merge."""
+    moment = f"{as_datetime(now):%a %b %d %H:%M:%S UTC %Y}"
+    return service_event(
+        account.account_id,
+        account.region,
+        source="aws.codecommit",
+        detail_type="CodeCommit Pull Request State Change",
+        resources=[account.arn("codecommit", repository)],
+        detail={
+            "author": account.caller_arn,
+            "callerUserArn": account.caller_arn,
+            "creationDate": moment,
+            "description": "",
+            "destinationCommit": "1" * 40,
+            "destinationReference": "refs/heads/main",
+            "event": "pullRequestStatusChanged",
+            "isMerged": "False",
+            "lastModifiedDate": moment,
+            "notificationBody": (
+                "A pull request event occurred in the following AWS CodeCommit repository: "
+                f"{repository}. {account.caller_arn} updated the following PullRequest "
+                f"{pull_request_id}. The pull request status has been updated. The status is "
+                "closed."
+            ),
+            "pullRequestId": pull_request_id,
+            "pullRequestStatus": "Closed",
+            "repositoryNames": [repository],
+            "revisionId": "2" * 64,
+            "sourceCommit": "3" * 40,
+            "sourceReference": source_reference,
+            "title": f"Pull request {pull_request_id}",
+        },
+        time=now,
+    )
