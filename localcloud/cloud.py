@@ -37,6 +37,7 @@ from localcloud.iam.access import Access
 from localcloud.iam.resource_policies import ResourcePolicies
 from localcloud.lambda_api import functions_run
 from localcloud.locks import ServiceLocks
+from localcloud.rate_limits import RateLimits
 from localcloud.reachability import FunctionRoutes, RunningServices
 from localcloud.server import Endpoint, Server
 from localcloud.stepfunctions import (
@@ -67,7 +68,8 @@ class LocalCloud:
     `port` 0 is any free one. Wait states, retries, pauses in functions and time-outs of what waits
     for a token last `wait_scale` times as long as they say. `observe` is told of every AWS call,
     in the thread that answers it. Without a `clock` it is the system's; a test gives one that it
-    moves. Raises PortTakenError."""
+    moves. `rate_limits`: calls that come faster than AWS takes them are refused. Raises
+    PortTakenError."""
 
     def __init__(
         self,
@@ -77,13 +79,14 @@ class LocalCloud:
         wait_scale: float = 1.0,
         observe: Callable[[Call], None] | None = None,
         clock: Clock | None = None,
+        rate_limits: bool = False,
     ) -> None:
         if not _one_at_a_time.acquire(blocking=False):
             raise RuntimeError("this process has a local cloud already: close it first")
         self._parts = ExitStack()
         self._parts.callback(_one_at_a_time.release)
         try:
-            self._open(timings, runtime, port, wait_scale, observe, clock)
+            self._open(timings, runtime, port, wait_scale, observe, clock, rate_limits)
         except BaseException:
             self._parts.close()
             raise
@@ -96,6 +99,7 @@ class LocalCloud:
         wait_scale: float,
         observe: Callable[[Call], None] | None,
         clock: Clock | None,
+        rate_limits: bool,
     ) -> None:
         enter, on_close = self._parts.enter_context, self._parts.callback
         server = Server(port)
@@ -161,6 +165,7 @@ class LocalCloud:
                 locks,
                 front=front,
                 answers=self.custom_resources,
+                throttle=RateLimits(self.clock, wait_scale).refusal_of if rate_limits else None,
                 authorize=authorize,
                 observe=observe,
             )

@@ -40,6 +40,9 @@ _UNGUARDED = {
 }
 """Calls that wait for something else to happen, which needs the same service meanwhile."""
 
+Throttle = Callable[[Call], tuple[str, str] | None]
+"""Error code and message of a call that comes too fast, or None."""
+
 Authorizer = Callable[[Call], str | None]
 """Why a call is denied (AWS's words), or None."""
 
@@ -58,6 +61,7 @@ class Endpoint:
         *,
         front: WSGIApplication | None = None,
         answers: WSGIApplication | None = None,
+        throttle: Throttle | None = None,
         authorize: Authorizer | None = None,
         observe: Callable[[Call], None] | None = None,
     ) -> None:
@@ -65,6 +69,7 @@ class Endpoint:
         self._locks = locks
         self._front = front
         self._answers = answers
+        self._throttle = throttle
         self._authorize = authorize
         self._observe = observe
 
@@ -79,6 +84,8 @@ class Endpoint:
             return self._answer_stranger(environ, start_response)
         if self._observe:
             self._observe(call)
+        if self._throttle and (refused := self._throttle(call)):
+            return _fail(start_response, call, 400, *refused)
         if self._authorize and (reason := self._authorize(call)):
             return _deny(start_response, call, reason)
         try:

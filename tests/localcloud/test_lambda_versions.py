@@ -177,6 +177,17 @@ class TestAsynchronously:
         assert record["responseContext"]["executedVersion"] == "1"
         assert record["responsePayload"]["errorMessage"] == "version 1 cannot greet"
 
+    def test_it_is_told_with_the_functions_own_role(self, account: Account) -> None:
+        """Lambda's page "Capturing records of Lambda asynchronous invocations"."""
+        stack = account.deploy()
+        iam, role = account.cloud.client("iam"), stack.resources["FailingFunctionRole"]
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            iam.delete_role_policy(RoleName=role, PolicyName=policy)
+        name = stack.functions["FailingFunction"].name
+        account.functions.invoke(FunctionName=f"{name}:live", InvocationType="Event", Payload="{}")
+        account.clock.advance(0)
+        assert account.failures(stack) == []
+
     def test_the_function_itself_has_no_such_destination(self, account: Account) -> None:
         stack = account.deploy()
         function = stack.functions["FailingFunction"]
