@@ -94,6 +94,13 @@ def proof_log_group(prefix: str, environment: str) -> str:
     return log_group(prefix, environment, PROOF)
 
 
+def following_execution(environment: str, generation: int, ending: str) -> str:
+    """Of what is started because of something that befell this life of an environment.
+
+    40 + 1 + 10 + 1 leave 28 characters of 80 to the ending."""
+    return f"{environment}-{generation}-{ending}"
+
+
 def expiry_schedule(environment: str) -> str:
     return f"{environment}-expiry"
 

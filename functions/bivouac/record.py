@@ -50,7 +50,7 @@ class Record:
     """Blueprint as JSON."""
     expires_at: str
     settle: bool
-    """The create before this one ended before its time: its last functions may still run."""
+    """An execution before this one was stopped or timed out: its last functions may still run."""
     edges: str = "[]"
     """The edges that were proven, with the deployments that they were proven for, as JSON."""
     namespace_arn: str = ""
@@ -69,6 +69,8 @@ class Record:
     """The last request that was proven, packed."""
     intents: Mapping[str, Intent] = field(default_factory=dict)
     """The newest that was followed, by matter."""
+    failure: str = ""
+    """Why it is FAILED or DEGRADED, as JSON."""
 
     @property
     def content(self) -> dict[str, Any]:
@@ -195,6 +197,8 @@ def opening(
             return Follow()
         case Status.CREATING | Status.FALLING_ASLEEP:
             return Take(following, stop=record.execution if holder_runs else None, settle=True)
+        case Status.FAILED:
+            return Take(following, settle=record.settle)
         case Status.DELETING if holder_runs:
             return Follow()
         case Status.DELETING | Status.NOT_DELETED:

@@ -102,6 +102,17 @@ class ExpirySettings:
 
 
 @dataclass(frozen=True)
+class MachineSettings:
+    """What a function starts by itself."""
+
+    delete_state_machine_arn: str
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
+        return cls(_read(variables, "DELETE_STATE_MACHINE_ARN"))
+
+
+@dataclass(frozen=True)
 class WaitSettings:
     """Where the tokens of waiting executions are kept."""
 

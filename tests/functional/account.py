@@ -54,7 +54,7 @@ from tests.template import declared
 TABLE = "environments"
 WAITS_TABLE = "waits"
 EVENT_BUS = "bivouac"
-READ_ONLY = ("Describe", "List", "Get", "FilterLogEvents", "Discover")
+READ_ONLY = ("Describe", "List", "Get", "Query", "FilterLogEvents", "Discover")
 ENVIRONMENT_APIS = ("ecs:", "servicediscovery:", "logs:")
 """Where an environment's resources live; the record and the schedule are Bivouac's own."""
 _MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:bivouac"

@@ -73,8 +73,12 @@ class TestFunctions:
         assert {state.body["Parameters"]["FunctionName"] for state in waiting} == {
             "${WaitForChangeFunctionArn}"
         }
-        listening = [name for name, properties in functions().items() if "Events" in properties]
-        assert listening == ["ResumeExecutionFunction"]
+        knowing = {
+            name
+            for name, properties in functions().items()
+            if "WAITS_TABLE_NAME" in properties["Environment"]["Variables"]
+        }
+        assert knowing == {"WaitForChangeFunction", "ResumeExecutionFunction"}
 
     @pytest.mark.parametrize("machine", MACHINES)
     def test_every_substitution_is_defined_and_used(self, machine: str) -> None:

@@ -11,8 +11,9 @@ from contextlib import ExitStack
 import pytest
 
 from localcloud.tasks.scripted import exits
+from tests.localcloud.waiting import until_true
 from tests.requests import environment, event, web
-from tests.workflow.application import Application
+from tests.workflow.application import ENDS_WITHIN, Application
 
 pytestmark = pytest.mark.xdist_group("workflow-trouble")
 
@@ -21,6 +22,7 @@ WHERE_ECS_LEFT_IT = "ECS removes it by itself, nearly always (D09)"
 SOMETHING_STANDS = "AWS refuses to delete it while something stands in it (C10, C11, N11)"
 NO_STRAY_TASK = "somebody's own task in our cluster (C11); the local cloud has no RunTask"
 TASKS_THAT_DO_NOT_STOP = "after minutes of draining (D06)"
+WHEN_IT_FAILS_FOR_GOOD = "Lambda gives an event up after three tries (W15)"
 SCHEDULE_GONE = "the schedule that fired has deleted itself, and a new one is made"
 
 NOT_NEEDED_HERE = {
@@ -36,6 +38,7 @@ NOT_NEEDED_HERE = {
     ("DeleteServicesFunction", "ecs:DescribeTasks"): TASKS_THAT_DO_NOT_STOP,
     ("DeleteServicesFunction", "ecs:ListTasks"): TASKS_THAT_DO_NOT_STOP,
     ("DeleteServicesFunction", "ecs:StopTask"): TASKS_THAT_DO_NOT_STOP,
+    ("FollowUpExecutionFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("WriteReceiptFunction", "scheduler:CreateSchedule"): SCHEDULE_GONE,
 }
 DENIED_ON_PURPOSE = {
@@ -66,6 +69,7 @@ def tell_all_stories(app: Application, name: str) -> None:
     expired(app, name)
     failing(app, f"{name}-b")
     deleted_while_it_is_created(app, f"{name}-c")
+    stopped(app, f"{name}-d")
 
 
 def changed_and_superseded(app: Application, name: str) -> None:
@@ -116,6 +120,14 @@ def deleted_while_it_is_created(app: Application, name: str) -> None:
         app.until_in(deletion, "Wait for running steps")
     assert app.ended(creation).status == "ABORTED"
     assert app.ended(deletion).status == "SUCCEEDED"
+
+
+def stopped(app: Application, name: str) -> None:
+    with app.calls.hold("ecs:CreateService") as hold:
+        creation = app.start(app.create_machine, environment(name=name))
+        hold.until_arrived()
+        app.stop(creation)
+    until_true(lambda: (app.record(name) or {}).get("status") == "DELETED", ENDS_WITHIN)
 
 
 class TestRights:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from localcloud.tasks.scripted import never_starts
+from tests.localcloud.waiting import until_true
 from tests.requests import environment, web
-from tests.workflow.application import Application
+from tests.workflow.application import ENDS_WITHIN, Application
 from tests.workflow.calls import Hold
 
 pytestmark = pytest.mark.xdist_group("workflow-trouble")
@@ -71,9 +72,10 @@ class TestStoppedInTheMiddle:
     def test_a_second_create_completes_it(self, app: Application, name: str, call: str) -> None:
         """S01, S21, N01, T03: what the first one made is found, and nothing is made twice."""
         before = len(app.calls)
+        request = environment(name=name, onFailure="keep")
         with app.calls.hold(call) as hold:
-            interrupted(app, environment(name=name), hold)
-            second = app.start(app.create_machine, environment(name=name))
+            interrupted(app, request, hold)
+            second = app.start(app.create_machine, request)
             app.until_in(second, "Wait for the environment")
 
         created = app.ended(second)
@@ -84,6 +86,34 @@ class TestStoppedInTheMiddle:
         for once_each in ("ecs:RegisterTaskDefinition", "logs:CreateLogGroup"):
             assert made.count(once_each) == len(("web", "its proof client")), once_each
         assert app.delete(name).status == "SUCCEEDED"
+        assert_gone(app, name)
+
+
+class TestStoppedAndLeftAlone:
+    def test_what_it_made_is_deleted_without_anybodys_help(
+        self, app: Application, name: str
+    ) -> None:
+        """W13: no Catch runs, and Step Functions' event does what it would have done."""
+        execution = app.start(app.create_machine, never_ready(app, name))
+        app.until_in(execution, "Wait for the services")
+        app.stop(execution)
+
+        until_true(lambda: (app.record(name) or {}).get("status") == "DELETED", ENDS_WITHIN)
+
+        assert app.deletion_after_failure(name).status == "SUCCEEDED"
+        assert_gone(app, name)
+        told, _ = app.heard(name, "EnvironmentFailed", "EnvironmentDeleted")
+        assert "ended as ABORTED" in told["cause"]
+
+    def test_a_deletion_that_is_stopped_begins_again(self, app: Application, name: str) -> None:
+        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        with app.calls.hold("ecs:DeleteService") as hold:
+            deletion = app.start(app.delete_machine, {"environment": name})
+            hold.until_arrived()
+            app.stop(deletion)
+
+        until_true(lambda: (app.record(name) or {}).get("status") == "DELETED", ENDS_WITHIN)
+
         assert_gone(app, name)
 
 

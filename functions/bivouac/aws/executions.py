@@ -1,8 +1,10 @@
-"""Whether another execution is still at work, and stopping it."""
+"""Whether another execution is still at work, stopping it, and starting one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from bivouac.aws.faults import translated
 
@@ -27,3 +29,15 @@ def stop(client: SFNClient, execution_arn: str, cause: str) -> None:
             client.stop_execution(executionArn=execution_arn, error="StoppedError", cause=cause)
         except client.exceptions.ExecutionDoesNotExist:
             return
+
+
+def start(client: SFNClient, machine_arn: str, name: str, content: Mapping[str, Any]) -> bool:
+    """Start an execution once: False where one of this name runs or ran before (W05)."""
+    with translated(f"execution {name}"):
+        try:
+            client.start_execution(
+                stateMachineArn=machine_arn, name=name, input=json.dumps(content)
+            )
+        except client.exceptions.ExecutionAlreadyExists:
+            return False
+    return True

@@ -61,6 +61,7 @@ class Records:
                 matter: Intent.from_json(content)
                 for matter, content in json.loads(item["intents"]["S"]).items()
             },
+            failure=item["failure"]["S"] if "failure" in item else "",
         )
 
     def listed(self) -> list[Summary]:
@@ -218,6 +219,37 @@ class Records:
             except self.client.exceptions.ConditionalCheckFailedException:
                 raise errors.SupersededError(
                     f"environment {environment}: generation {generation} is over"
+                ) from None
+
+    def end(
+        self, record: Record, status: Status, *, settle: bool | None = None, **details: Any
+    ) -> None:
+        """Set another status in an execution's stead, and what was found, as JSON.
+
+        Raises SupersededError where anybody took or ended it since `record` was read."""
+        values: dict[str, Any] = {"status": {"S": status}} | {
+            name: {"S": json.dumps(value)} for name, value in details.items()
+        }
+        if settle is not None:
+            values["settle"] = {"BOOL": settle}
+        condition, before = _unchanged_since(record)
+        with translated(f"record of {record.environment}"):
+            try:
+                self.client.update_item(
+                    TableName=self.table_name,
+                    Key={"environment": {"S": record.environment}},
+                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames={f"#{name}": name for name in (*values, "generation")},
+                    ExpressionAttributeValues={
+                        **{f":{name}": value for name, value in values.items()},
+                        **before,
+                    },
+                )
+            except self.client.exceptions.ConditionalCheckFailedException:
+                raise errors.SupersededError(
+                    f"environment {record.environment}: generation {record.generation} is over, "
+                    f"or is {record.status} no longer"
                 ) from None
 
 

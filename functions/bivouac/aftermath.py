@@ -1,0 +1,146 @@
+"""What is to be done about an environment whose execution ended before its time. Pure.
+
+StopExecution and a machine's time-out run no Catch (W13), so what the machine would have done on
+its way out, somebody else must: `follow_up_execution`, once Step Functions tells of the end, and
+`sweep_environments`, where it was not told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from bivouac import cause, naming
+from bivouac.diagnosis import Verdict
+from bivouac.intents import Verb
+from bivouac.record import Record, Status
+from bivouac.signs import Category
+
+Json = dict[str, Any]
+
+AFTER_FAILURE = "failed"
+"""Ends the execution's name, as in the machine's state `Start deletion`: both start one (W05)."""
+ONCE_MORE = "again"
+"""Ends the name of the deletion that follows one that died."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A deletion that is to be started."""
+
+    name: str
+    """The same for the same aftermath, so that it is started once (W05)."""
+    content: Json
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    failure: Json | None
+    """To be recorded, and told, as nobody has; None where the execution told it itself."""
+    start: Start | None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An execution that ended without success."""
+
+    arn: str
+    status: str
+    """FAILED, TIMED_OUT or ABORTED."""
+    error: str = ""
+    cause: str = ""
+    content: Json = field(default_factory=dict)
+    """Its input; empty where it is not known."""
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Self:
+        """Of a "Step Functions Execution Status Change". Raises KeyError for anything else.
+
+        The event leaves out an input that is too large for it."""
+        detail = event["detail"]
+        given = json.loads(detail.get("input") or "{}")
+        return cls(
+            detail["executionArn"],
+            detail["status"],
+            detail.get("error") or "",
+            detail.get("cause") or "",
+            given if isinstance(given, dict) else {},
+        )
+
+    @property
+    def name(self) -> str:
+        return self.arn.rpartition(":")[2]
+
+    @property
+    def environment(self) -> str | None:
+        """Which one its input names. It is to be looked up, whether it ever held that."""
+        about: list[Any] = [self.content, *self.content.values()]
+        for each in about:
+            named = each.get("environment", each.get("name")) if isinstance(each, dict) else None
+            if isinstance(named, str) and naming.is_environment_name(named):
+                return named
+        return None
+
+    def failure(self, record: Record) -> Json:
+        """As the record keeps it and events tell it."""
+        told = f"{record.verb} by the execution {self.name} ended as {self.status}"
+        verdict = Verdict.of(
+            Category.UNKNOWN,
+            record.environment,
+            [told, *filter(None, [f"{self.error}: {self.cause}" if self.cause else self.error])],
+            "Nothing failed by itself if somebody stopped it; otherwise read the execution's "
+            "history in the Step Functions console. Then start it again.",
+        )
+        return {
+            "error": self.error or self.status,
+            "cause": cause.report([verdict], []),
+            "category": verdict.category,
+            "verdicts": [verdict.to_json()],
+        }
+
+
+def aftermath(record: Record, ended: Ended, attempt: str | None = None) -> Aftermath | None:
+    """What is to be done after the execution that holds the record; None: nothing, as it had
+    finished, or another one holds it by now.
+
+    A deletion is followed by one more, and that one by none but the sweep's, so that what fails
+    for ever is tried at the sweep's pace. `attempt` ends the names of what the sweep starts: what
+    is tried again needs a name of its own."""
+    if record.execution != ended.arn:
+        return None
+    failure = ended.failure(record)
+    match record.status:
+        case Status.CREATING | Status.FALLING_ASLEEP:
+            return Aftermath(failure, _after_create(record, attempt))
+        case Status.FAILED:
+            # Recorded by a try before this one, which may not have come to the telling
+            recorded = failure if record.failure == json.dumps(failure) else None
+            start = _after_create(record, attempt)
+            return Aftermath(recorded, start) if recorded or start else None
+        case Status.DELETING if attempt or not ended.name.endswith(f"-{ONCE_MORE}"):
+            why = "the deletion before this one did not come to its end"
+            kept = {key: ended.content[key] for key in ("keepSchedule",) if key in ended.content}
+            return Aftermath(None, _deletion(record, attempt or ONCE_MORE, why, kept))
+        case _:
+            return None
+
+
+def _after_create(record: Record, attempt: str | None) -> Start | None:
+    """What was there before a redeploy, a wake or a sleep is worth more than its room."""
+    if record.verb is not Verb.CREATE or record.content["on_failure"] == "keep":
+        return None
+    return _deletion(record, attempt or AFTER_FAILURE, "create failed")
+
+
+def _deletion(record: Record, ending: str, reason: str, more: Mapping[str, Any] = {}) -> Start:
+    return Start(
+        naming.following_execution(record.environment, record.generation, ending),
+        {
+            "environment": record.environment,
+            "generation": record.generation,
+            "reason": reason,
+            **more,
+        },
+    )

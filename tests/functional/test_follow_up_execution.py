@@ -1,0 +1,172 @@
+"""Follow up execution: what a stopped execution leaves is recorded, told and deleted."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bivouac.errors import AccessDeniedError
+from bivouac.intents import Verb
+from bivouac.record import Status
+from tests.functional.account import DELETE_MACHINE, BivouacAccount, execution
+from tests.requests import environment
+
+NAMED = {"name": "demo", "services": []}
+
+
+def ended(
+    who: str = "first", status: str = "ABORTED", content: Any = NAMED, **detail: Any
+) -> dict[str, Any]:
+    """As EventBridge brings it."""
+    arn = who if who.startswith("arn:") else execution(who)
+    return {
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "detail": {
+            "executionArn": arn,
+            "status": status,
+            "input": json.dumps(content),
+            "inputDetails": {"included": True},
+            "error": None,
+            "cause": None,
+            **detail,
+        },
+    }
+
+
+def followed(account: BivouacAccount, event: dict[str, Any]) -> dict[str, Any]:
+    return account.invoke("follow_up_execution", event)
+
+
+def deletions(account: BivouacAccount) -> list[str]:
+    client = account.client("stepfunctions")
+    listed = client.list_executions(stateMachineArn=DELETE_MACHINE)["executions"]
+    return [each["name"] for each in listed]
+
+
+@pytest.fixture
+def account(account: BivouacAccount) -> BivouacAccount:
+    """With a deletion that is of no concern."""
+    account.start_execution("of-another", DELETE_MACHINE)
+    return account
+
+
+@pytest.fixture
+def held(account: BivouacAccount) -> BivouacAccount:
+    account.holds(account.planned(environment()))
+    return account
+
+
+def status_of(account: BivouacAccount) -> Status:
+    record = account.records.find("demo")
+    assert record is not None
+    return record.status
+
+
+def test_a_stopped_create_is_told_and_deleted(held: BivouacAccount) -> None:
+    """W13."""
+    answer = followed(held, ended())
+    assert (answer["status"], answer["started"]) == ("FOLLOWED_UP", "demo-1-failed")
+    assert status_of(held) is Status.FAILED
+    assert "demo-1-failed" in deletions(held)
+    ((kind, detail),) = held.told
+    assert kind == "EnvironmentFailed"
+    assert detail["error"] == "ABORTED"
+
+
+def test_twice_is_once(held: BivouacAccount) -> None:
+    """W01, W05: what is told again is the same event."""
+    followed(held, ended())
+    followed(held, ended())
+    assert deletions(held).count("demo-1-failed") == 1
+    assert len({detail["id"] for _, detail in held.told}) == 1
+
+
+def test_the_last_function_of_what_was_stopped_is_waited_out(held: BivouacAccount) -> None:
+    """W13: by whoever opens the environment next."""
+    followed(held, ended())
+    record = held.records.find("demo")
+    assert record is not None
+    assert record.settle
+
+
+def test_one_that_is_to_be_kept_is_only_told(account: BivouacAccount) -> None:
+    account.holds(account.planned(environment(onFailure="keep")))
+    assert followed(account, ended(status="TIMED_OUT"))["started"] is None
+    assert status_of(account) is Status.FAILED
+    assert deletions(account) == ["of-another"]
+    assert [kind for kind, _ in account.told] == ["EnvironmentFailed"]
+
+
+def test_a_stopped_redeploy_leaves_what_was_there(account: BivouacAccount) -> None:
+    account.holds(account.planned(environment()), verb=Verb.REDEPLOY)
+    followed(account, ended(content={"redeploy": {"environment": "demo"}}))
+    assert status_of(account) is Status.FAILED
+    assert deletions(account) == ["of-another"]
+
+
+def test_a_deletion_that_died_is_started_again(account: BivouacAccount) -> None:
+    arn = f"{DELETE_MACHINE.replace(':stateMachine:', ':execution:')}:mine"
+    account.holds(account.planned(environment()), status=Status.DELETING, execution=arn)
+    followed(account, ended(arn, content={"environment": "demo"}))
+    assert "demo-1-again" in deletions(account)
+    assert status_of(account) is Status.DELETING
+
+
+@pytest.mark.parametrize("content", [{}, {"name": "another"}, {"name": "demo", "x": [1]}])
+def test_the_record_decides_and_not_the_input(
+    held: BivouacAccount, content: dict[str, Any]
+) -> None:
+    held.holds(held.planned(environment(name="another")), execution=execution("of-another"))
+    assert followed(held, ended(content=content))["environment"] == "demo"
+
+
+def test_an_input_that_is_too_large_for_the_event_is_not_needed(held: BivouacAccount) -> None:
+    event = ended(input=None, inputDetails={"included": False})
+    assert followed(held, event)["environment"] == "demo"
+
+
+def test_a_late_event_changes_nothing(held: BivouacAccount) -> None:
+    """W01: another execution holds the environment."""
+    held.holds(held.planned(environment()), generation=2, execution=execution("second"))
+    held.forget_calls()
+    assert followed(held, ended())["status"] == "NOTHING_LEFT"
+    assert held.mutating_calls == []
+
+
+def test_an_execution_that_never_held_anything_leaves_nothing(account: BivouacAccount) -> None:
+    account.forget_calls()
+    assert followed(account, ended(status="FAILED"))["status"] == "NOTHING_LEFT"
+    assert account.mutating_calls == []
+
+
+def test_one_that_takes_over_meanwhile_is_left_alone(
+    held: BivouacAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """W17: the condition is in the write, not only in what was read before it."""
+    before = held.records.find("demo")
+    held.holds(held.planned(environment()), generation=2, execution=execution("second"))
+    monkeypatch.setattr("follow_up_execution.held_by", lambda *_: before)
+    assert followed(held, ended())["status"] == "NOTHING_LEFT"
+    assert status_of(held) is Status.CREATING
+    assert deletions(held) == ["of-another"]
+
+
+def test_what_was_recorded_and_not_told_is_told_at_the_next_try(
+    held: BivouacAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> None:
+        raise AccessDeniedError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bivouac.aws.events.EventBus.publish", refused)
+        with pytest.raises(AccessDeniedError):
+            followed(held, ended())
+    assert status_of(held) is Status.FAILED
+
+    followed(held, ended())
+
+    assert [kind for kind, _ in held.told] == ["EnvironmentFailed"]
+    assert "demo-1-failed" in deletions(held)

@@ -1,0 +1,150 @@
+"""What is done after an execution that ended before its time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bivouac.aftermath import Aftermath, Ended, aftermath
+from bivouac.intents import Verb
+from bivouac.record import Record, Status
+
+MACHINE = "arn:aws:states:eu-central-1:123456789012:execution:bivouac-create-environment"
+HOLDER = Ended(f"{MACHINE}:holder", "ABORTED", "StoppedError", "stopped by hand")
+FINISHED = (
+    Status.SCHEDULED,
+    Status.READY,
+    Status.DEGRADED,
+    Status.ASLEEP,
+    Status.NOT_DELETED,
+    Status.DELETED,
+)
+
+
+def record(status: Status = Status.CREATING, **changes: Any) -> Record:
+    return Record(
+        **{
+            "environment": "demo",
+            "generation": 7,
+            "status": status,
+            "execution": HOLDER.arn,
+            "request_hash": "same",
+            "blueprint": '{"on_failure": "delete"}',
+            "expires_at": "2026-01-31T18:00:00Z",
+            "settle": False,
+            **changes,
+        }
+    )
+
+
+def due(found: Record, ended: Ended = HOLDER, attempt: str | None = None) -> Aftermath:
+    what = aftermath(found, ended, attempt)
+    assert what is not None
+    return what
+
+
+class TestCreate:
+    def test_what_a_stopped_create_made_is_deleted(self) -> None:
+        """W13; under the name of the machine's own deletion (W05)."""
+        start = due(record()).start
+        assert start is not None
+        assert start.name == "demo-7-failed"
+        assert start.content == {"environment": "demo", "generation": 7, "reason": "create failed"}
+
+    def test_the_record_says_why_it_failed(self) -> None:
+        failure = due(record()).failure
+        assert failure is not None
+        assert failure["error"] == "StoppedError"
+        assert "CREATE by the execution holder ended as ABORTED" in failure["cause"]
+        assert "stopped by hand" in failure["cause"]
+
+    def test_a_time_out_is_an_error_though_step_functions_names_none(self) -> None:
+        failure = due(record(), Ended(HOLDER.arn, "TIMED_OUT")).failure
+        assert failure is not None
+        assert failure["error"] == "TIMED_OUT"
+
+    def test_what_is_to_be_kept_is_kept_and_told(self) -> None:
+        kept = due(record(blueprint='{"on_failure": "keep"}'))
+        assert kept.failure is not None
+        assert kept.start is None
+
+    def test_a_failure_that_the_machine_told_is_not_told_again(self) -> None:
+        """Its deletion is started under the same name, which starts it once."""
+        failed = due(record(Status.FAILED, failure='{"error": "DeploymentFailedError"}'))
+        assert failed.failure is None
+        assert failed.start == due(record()).start
+
+    def test_a_try_that_died_between_recording_and_telling_is_made_again(self) -> None:
+        first = due(record())
+        again = due(record(Status.FAILED, failure=json.dumps(first.failure)))
+        assert again == first
+
+
+class TestOthers:
+    @pytest.mark.parametrize("verb", [Verb.REDEPLOY, Verb.WAKE, Verb.ROLL_BACK])
+    def test_what_was_ready_before_stays(self, verb: Verb) -> None:
+        stopped = due(record(verb=verb))
+        assert stopped.failure is not None
+        assert stopped.start is None
+
+    def test_what_did_not_fall_asleep_stays(self) -> None:
+        stopped = due(record(Status.FALLING_ASLEEP, verb=Verb.SLEEP))
+        assert stopped.failure is not None
+        assert stopped.start is None
+
+
+class TestDelete:
+    DYING = record(Status.DELETING, verb=Verb.DELETE)
+
+    def test_a_deletion_that_died_is_followed_by_another(self) -> None:
+        after = due(self.DYING)
+        assert after.failure is None
+        assert after.start is not None
+        assert after.start.name == "demo-7-again"
+        assert after.start.content["generation"] == 7
+
+    def test_what_is_to_come_again_still_does(self) -> None:
+        ended = replace(HOLDER, content={"environment": "demo", "keepSchedule": True})
+        start = due(self.DYING, ended).start
+        assert start is not None
+        assert start.content["keepSchedule"] is True
+
+    def test_the_second_one_is_the_last_that_follows_at_once(self) -> None:
+        again = replace(HOLDER, arn=f"{MACHINE}:demo-6-again")
+        found = replace(self.DYING, execution=again.arn)
+        assert aftermath(found, again) is None
+        start = due(found, again, attempt="sweep-1").start
+        assert start is not None
+        assert start.name == "demo-7-sweep-1"
+
+
+class TestNothing:
+    @pytest.mark.parametrize("status", FINISHED)
+    def test_an_execution_that_came_to_its_end_leaves_nothing(self, status: Status) -> None:
+        assert aftermath(record(status), HOLDER) is None
+
+    @pytest.mark.parametrize("status", Status)
+    def test_what_another_execution_holds_is_its_own_affair(self, status: Status) -> None:
+        """W01: late events change nothing."""
+        assert aftermath(record(status, execution=f"{MACHINE}:another"), HOLDER) is None
+
+
+class TestNamed:
+    @pytest.mark.parametrize(
+        "content",
+        [
+            {"name": "demo", "services": []},
+            {"environment": "demo", "reason": "a test"},
+            {"redeploy": {"environment": "demo"}},
+            {"rollBack": {"environment": "demo", "generation": 3}},
+        ],
+    )
+    def test_the_environment_stands_in_the_input(self, content: dict[str, Any]) -> None:
+        assert Ended(HOLDER.arn, "FAILED", content=content).environment == "demo"
+
+    @pytest.mark.parametrize("content", [{}, {"name": 7}, {"name": "Not A Name"}, {"wake": []}])
+    def test_or_it_does_not(self, content: dict[str, Any]) -> None:
+        assert Ended(HOLDER.arn, "FAILED", content=content).environment is None
