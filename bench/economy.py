@@ -7,6 +7,7 @@ on the same local cloud at the same time. Nothing runs in the tasks: only what i
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter
@@ -173,7 +174,7 @@ class _Bench:
         began = time.time()
         sequence = minimal.Minimal(
             self._cloud,
-            planned(request, self._stack),
+            planned(request, self._cloud, self._stack),
             waves,
             expiry(self._stack),
             self._scale,
@@ -184,11 +185,14 @@ class _Bench:
         return counted(self._calls.between(began, time.time(), minimal.caller))
 
 
-def planned(request: dict[str, Any], stack: Stack) -> Blueprint:
+def planned(request: dict[str, Any], cloud: LocalCloud, stack: Stack) -> Blueprint:
     """As the stack would plan it, under other names."""
-    variables = stack.functions["CheckRequestFunction"].environment
+    machine = stack.outputs["CreateEnvironmentStateMachineArn"]
+    described = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=machine)
+    states = json.loads(described["definition"])["States"]
+    given = states["Check request"]["Parameters"]["settings"]
     region = {"AWS_REGION": "ap-northeast-1"}
-    settings = RequestSettings.from_env({**region, **variables, "NAME_PREFIX": "minimal"})
+    settings = RequestSettings.from_env({**region, **given, "NAME_PREFIX": "minimal"})
     checked = plan(request, settings)
     if checked.blueprint is None:
         raise BenchError(f"not a request: {checked.problems}")

@@ -6,6 +6,7 @@ redeploy, a wake and a roll-back become the request that they mean, and are chec
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -139,7 +140,7 @@ def handler(event: Event) -> Event:
     return check_request(
         event,
         datetime.now(UTC),
-        RequestSettings.from_env(),
+        RequestSettings.from_env({**os.environ, **event["settings"]}),
         records(),
         clients.ecs(),
         clients.servicediscovery(),

@@ -5,7 +5,6 @@ Repeating it is safe: groups that exist and are ours are left as they are.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from bivouac import naming
@@ -56,7 +55,7 @@ def _create(blueprint: Blueprint, name: str, client: CloudWatchLogsClient) -> No
 
 @step
 def handler(event: Event) -> Event:
-    blueprint, days = held(event), int(os.environ["LOG_RETENTION_DAYS"])
+    blueprint, days = held(event), int(event["retentionDays"])
     return created(
         lambda look: create_log_groups(blueprint, days, clients.logs(), look),
         fresh=event["fresh"],

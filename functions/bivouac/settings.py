@@ -1,4 +1,7 @@
-"""What the stack tells a function: frozen settings read from its environment variables."""
+"""What the stack tells a function: frozen settings read from its environment variables.
+
+What may change from one update of the stack to the next comes with the execution instead, because a
+changed parameter publishes no new version of a function (docs/decisions/0015)."""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ class StackSettings:
 
 @dataclass(frozen=True)
 class RequestSettings:
-    """Defaults and limits for requests."""
+    """Defaults and limits for requests; all but prefix and Region come from the state machine."""
 
     name_prefix: str
     region: str

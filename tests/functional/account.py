@@ -88,7 +88,12 @@ VARIABLES = {
     "WAITS_TABLE_NAME": WAITS_TABLE,
     "EVENT_BUS_NAME": EVENT_BUS,
     "SETTLE_SECONDS": str(SETTLE_SECONDS),
-    "LOG_RETENTION_DAYS": str(RETENTION_DAYS),
+    "EXPIRY_SCHEDULE_GROUP": EXPIRY.schedule_group,
+    "EXPIRY_ROLE_ARN": EXPIRY.role_arn,
+    "DELETE_STATE_MACHINE_ARN": DELETE_MACHINE,
+}
+"""What template.yaml gives the functions."""
+SETTINGS = {
     "SUBNET_IDS": ",".join(SUBNET_IDS),
     "TASK_SECURITY_GROUP_ID": SECURITY_GROUP_ID,
     "PROBE_SECURITY_GROUP_ID": "sg-0123456789abcdef0",
@@ -100,11 +105,8 @@ VARIABLES = {
     "PROOF_IMAGE": PROOF_IMAGE,
     "DEFAULT_LEASE": "8h",
     "MAXIMUM_LEASE": "7d",
-    "EXPIRY_SCHEDULE_GROUP": EXPIRY.schedule_group,
-    "EXPIRY_ROLE_ARN": EXPIRY.role_arn,
-    "DELETE_STATE_MACHINE_ARN": DELETE_MACHINE,
 }
-"""What template.yaml gives the functions."""
+"""What the definition of create_environment gives Check request."""
 
 
 def execution(name: str) -> str:
@@ -236,7 +238,12 @@ class BivouacAccount:
     def asked(self, content: Any, who: str = "first") -> dict[str, Any]:
         """What the first state of create_environment is given."""
         arn = who if who.startswith("arn:") else execution(who)
-        return {"request": content, "execution": arn, "startedAt": started_at(self)}
+        return {
+            "request": content,
+            "execution": arn,
+            "startedAt": started_at(self),
+            "settings": SETTINGS,
+        }
 
     def instruction(self, request: dict[str, Any], who: str = "first") -> dict[str, Any]:
         """What Check request says of a create beside its plan."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bivouac import errors
-from tests.functional.account import BivouacAccount
+from tests.functional.account import RETENTION_DAYS, BivouacAccount
 
 Event = dict[str, Any]
 ATTEMPTS = 6
@@ -179,7 +179,7 @@ class Machines:
         """The Parallel state, one branch after another."""
         namespace = self._step("create_namespace", {**held, **fresh})
         cluster = self._step("create_cluster", {**held, **fresh})
-        self._step("create_log_groups", {**held, **fresh})
+        self._step("create_log_groups", {**held, **fresh, "retentionDays": str(RETENTION_DAYS)})
         definitions = self._step("register_task_definitions", held)
         return {"namespace": namespace, "cluster": cluster, "taskDefinitions": definitions["arns"]}
 

@@ -72,7 +72,7 @@ def test_a_group_that_appeared_since_the_look_is_looked_at_again(account: Bivoua
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     account.holds(account.planned(TWO))
-    event = {"environment": "demo", "generation": 1, "fresh": False}
+    event = {"environment": "demo", "generation": 1, "fresh": False, "retentionDays": "14"}
     answer = account.invoke("create_log_groups", event)
     assert answer["created"] == ["/bivouac-demo/web", "/bivouac-demo/shop", PROOF]
 
@@ -82,7 +82,7 @@ def test_in_a_fresh_environment_it_looks_only_where_something_is_there(
 ) -> None:
     """S21, D18: ours where an answer was lost, a stranger's otherwise."""
     account.holds(account.planned(environment()))
-    event = {"environment": "demo", "generation": 1, "fresh": True}
+    event = {"environment": "demo", "generation": 1, "fresh": True, "retentionDays": "14"}
     account.forget_calls()
     account.invoke("create_log_groups", event)
     assert "logs:DescribeLogGroups" not in account.calls

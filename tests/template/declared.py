@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from samtranslator.yaml_helper import yaml_parse
+
+from localcloud.template.source import read_template
 
 Json = dict[str, Any]
 
@@ -149,6 +151,14 @@ def machines() -> dict[str, Machine]:
         definition = yaml_parse(file.read_text(encoding="utf-8"))
         found[file.name.removesuffix(".asl.yaml")] = Machine(name, properties, definition)
     return found
+
+
+def translated(change: Callable[[Json], None] = lambda _: None, **parameters: str) -> Json:
+    """The CloudFormation template that SAM makes of template.yaml, once `change` was made to it."""
+    required = {"VpcId": "vpc-1", "SubnetIds": "subnet-1"}
+    source = read_template(PROJECT / "template.yaml")
+    change(source.document)
+    return source.translated({**required, **parameters}, "eu-central-1")
 
 
 MACHINES = machines()
