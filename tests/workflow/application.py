@@ -77,13 +77,23 @@ class Listener:
 
     def __init__(self, cloud: LocalCloud, bus: str) -> None:
         self._sqs = cloud.client("sqs")
-        self._queue = self._sqs.create_queue(QueueName="listener")["QueueUrl"]
+        arn = cloud.account.arn("sqs", "listener")
+        admitted = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [admitted]})
+        self._queue = self._sqs.create_queue(QueueName="listener", Attributes={"Policy": policy})[
+            "QueueUrl"
+        ]
         self._heard: list[Json] = []
         events = cloud.client("events")
         pattern = json.dumps({"source": ["bivouac"]})
         events.put_rule(Name="listener", EventBusName=bus, EventPattern=pattern)
-        target = {"Id": "queue", "Arn": cloud.account.arn("sqs", "listener")}
-        events.put_targets(Rule="listener", EventBusName=bus, Targets=[target])
+        targets = [{"Id": "queue", "Arn": arn}]
+        events.put_targets(Rule="listener", EventBusName=bus, Targets=targets)
 
     def heard(self) -> list[Json]:
         """Every event so far."""
