@@ -1,7 +1,7 @@
 """What the stack tells a function: frozen settings read from its environment variables.
 
 What may change from one update of the stack to the next comes with the execution instead, because a
-changed parameter publishes no new version of a function (docs/decisions/0015)."""
+changed parameter publishes no new version of a function (docs/decisions/0016)."""
 
 from __future__ import annotations
 
