@@ -1,8 +1,8 @@
 """One Lambda execution environment: imports a handler, then answers invocations until told to end.
 
-Runs as a script in a process of its own, with nothing but the function's environment and code on
-its path; it must not import anything of the local cloud. It speaks JSON lines over a Unix socket
-(`workers.py` is the other end):
+Runs in a process of its own (a copy that `worker_fork.py` makes), with nothing but the function's
+environment and code on its path; it must not import anything of the local cloud. It speaks JSON
+lines over a Unix socket (`workers.py` is the other end):
 
     to the worker    {"invoke": {...}} | {"route": {...}, "question": n}
     to the parent    {"ready": true} | {"init_error": {...}}
@@ -257,15 +257,14 @@ def scale_sleeping(wait_scale: float) -> None:
     time.sleep = sleep  # type: ignore[assignment]
 
 
-def main() -> None:
-    connection, lifeline, settings = sys.argv[1:4]
-    options = json.loads(settings)
-    end_with_parent(int(lifeline))
+def run(connection: int, lifeline: int, options: dict[str, Any]) -> None:
+    """Answer until the parent hangs up. Both are descriptors; `options` are `workers.py`'s."""
+    end_with_parent(lifeline)
     # Ctrl-C in the terminal goes to the whole process group; the parent decides who ends when.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Both outputs are one log: lines stay in the order in which they were written.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    channel = Channel(socket.socket(fileno=int(connection)))
+    channel = Channel(socket.socket(fileno=connection))
     Network(channel, tuple(options["endpoint"])).install()
     scale_sleeping(options["wait_scale"])
 
@@ -288,7 +287,3 @@ def main() -> None:
         reply = answer_to(handler, invocation)
         end_output()
         channel.send(reply)
-
-
-if __name__ == "__main__":
-    main()

@@ -12,8 +12,6 @@ import logging
 import os
 import selectors
 import socket
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -28,6 +26,7 @@ from localcloud.credentials import Credentials
 from localcloud.function_names import LATEST, FunctionName
 from localcloud.published_code import PublishedCode
 from localcloud.worker_main import END_OF_OUTPUT
+from localcloud.worker_processes import ENVIRONMENT, WorkerProcesses
 
 _log = logging.getLogger(__name__)
 
@@ -37,8 +36,6 @@ MAX_ASYNC_PAYLOAD = 1024 * 1024
 """Bytes of an asynchronous request (AWS Lambda quotas; 256 KiB until 2025)."""
 INIT_LIMIT = 60.0
 """Seconds for the import of a handler. Lambda's init phase has 10; this machine may be busy."""
-
-_BOOTSTRAP = Path(__file__).with_name("worker_main.py")
 
 
 @dataclass(frozen=True)
@@ -125,37 +122,26 @@ class _Worker:
         self,
         function: Function,
         environment: Mapping[str, str],
-        settings: str,
+        settings: Mapping[str, object],
         answer_route: Callable[[str, int], dict[str, str | None]],
+        processes: WorkerProcesses,
     ) -> None:
         self._function = function
         self._answer_route = answer_route
+        self._processes = processes
         self.stream = environment["AWS_LAMBDA_LOG_STREAM_NAME"]
         self.output: list[tuple[int, str]] = []
         self.used = False
         ours, theirs = socket.socketpair()
         their_lifeline, self._lifeline = os.pipe()
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                str(_BOOTSTRAP),
-                str(theirs.fileno()),
-                str(their_lifeline),
-                settings,
-            ],
-            env=dict(environment),
-            cwd=function.code,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=(theirs.fileno(), their_lifeline),
-        )
+        printed, output = os.pipe()
+        handed_over = (theirs.fileno(), their_lifeline, output)
+        self.process_id = processes.start(environment, function.code, settings, handed_over)
         theirs.close()
         os.close(their_lifeline)
-        assert self._process.stdout
-        self._stdout = self._process.stdout
-        os.set_blocking(self._stdout.fileno(), False)
+        os.close(output)
+        self._stdout = open(printed, "rb", buffering=0)  # noqa: PTH123, SIM115
+        os.set_blocking(printed, False)
         self._channel = ours
         self._received = b""
         self._printed = b""
@@ -164,12 +150,14 @@ class _Worker:
         self._selector.register(self._stdout, selectors.EVENT_READ)
 
     @property
-    def process_id(self) -> int:
-        return self._process.pid
-
-    @property
     def alive(self) -> bool:
-        return self._process.poll() is None
+        """The channel is the process's only one, and ends with it."""
+        try:
+            return self._channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
 
     def wait_until_ready(self) -> dict[str, object] | None:
         """None when the handler is loaded, else the failure that Lambda reports."""
@@ -183,13 +171,11 @@ class _Worker:
 
     def interrupt(self) -> None:
         """End the process from another thread; its invoker notices, and clears up."""
-        self._process.kill()
-        self._process.wait()
+        self._processes.end(self.process_id)
 
     def kill(self) -> None:
         """End the process at once; what it printed until then is in `output`."""
-        self._process.kill()
-        self._process.wait()
+        self._processes.end(self.process_id)
         self._read_output()
         self._selector.close()
         self._channel.close()
@@ -219,7 +205,10 @@ class _Worker:
                 raise _TimedOutError
             for key, _ in self._selector.select(remaining):
                 if key.fileobj is self._channel:
-                    chunk = self._channel.recv(1 << 16)
+                    try:
+                        chunk = self._channel.recv(1 << 16)
+                    except ConnectionResetError as error:  # it ended before it read what was sent
+                        raise _WorkerEndedError from error
                     if not chunk:
                         raise _WorkerEndedError
                     self._received += chunk
@@ -365,6 +354,7 @@ class Workers:
         self._wait_scale = wait_scale
         self._limit = limit_per_function
         self._published = PublishedCode()
+        self._processes = WorkerProcesses()
         self._functions: dict[tuple[str, str], Function] = {}
         """By name and version."""
         self._aliases: dict[tuple[str, str], str] = {}
@@ -484,27 +474,29 @@ class Workers:
         """End every worker; none is left when this returns."""
         for pool in (*self._pools.values(), *self._retired):
             pool.close()
+        self._processes.close()
         self._published.close()
 
     def _start(self, function: Function) -> _Worker:
         stream = f"{datetime.now(UTC):%Y/%m/%d}/[{function.version}]{uuid.uuid4().hex}"
-        settings = json.dumps({"endpoint": self._endpoint, "wait_scale": self._wait_scale})
+        settings = {"endpoint": self._endpoint, "wait_scale": self._wait_scale}
 
         def answer_route(host: str, port: int) -> dict[str, str | None]:
             route = self._routes(function, host, port)
             return {"outcome": route.outcome, "path": str(route.path) if route.path else None}
 
-        return _Worker(function, self._environment(function, stream), settings, answer_route)
+        environment = self._environment(function, stream)
+        return _Worker(function, environment, settings, answer_route, self._processes)
 
     def _environment(self, function: Function, stream: str) -> dict[str, str]:
         host, port = self._endpoint
         keys = self._credentials.of_role(function.role_arn)
         return {
             **function.environment,
+            **ENVIRONMENT,
             "AWS_ACCESS_KEY_ID": keys.access_key_id,
             "AWS_DEFAULT_REGION": self._region,
             "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-            "AWS_EXECUTION_ENV": f"AWS_Lambda_python3.{sys.version_info.minor}",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": function.version,
@@ -515,10 +507,7 @@ class Workers:
             "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
             "AWS_SESSION_TOKEN": keys.session_token,
             "LAMBDA_TASK_ROOT": str(function.code),
-            "LANG": "en_US.UTF-8",
-            "PATH": os.defpath,
             "PYTHONPATH": str(function.code),
-            "TZ": ":UTC",
             "_HANDLER": function.handler,
             # Lambda has no home directory; the profile of whoever runs this must not shine through.
             "AWS_CONFIG_FILE": os.devnull,

@@ -12,6 +12,7 @@ def look(event: Any, context: Any) -> dict[str, Any]:
     return {
         "environment": dict(os.environ),
         "path": sys.path,
+        "modules": sorted(sys.modules),
         "pid": os.getpid(),
         "name": context.function_name,
         "memory": context.memory_limit_in_mb,

@@ -1,0 +1,106 @@
+"""The process that all workers are copies of: what most functions import is imported once.
+
+Runs as a script in a process of its own that knows nothing of this machine and nothing of the local
+cloud. It speaks JSON lines over a Unix socket (`worker_processes.py` is the other end):
+
+    to this process  {"start": {"environment", "directory", "settings"}}, with the descriptors of
+                     the worker's channel, its lifeline and its output
+                     {"end": <process id>}
+    to the parent    the process id, once it is there or gone
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+COMMON = (
+    "aws_lambda_powertools.logging",
+    "aws_lambda_powertools.metrics",
+    "botocore.config",
+    "botocore.session",
+)
+"""What costs the start of a worker most, and nothing of the functions' own modules."""
+REQUIREMENTS = "requirements.txt"
+"""Functions beside which this file lies bring packages with them."""
+DESCRIPTORS = 3
+
+
+def _request(parent: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """None when the parent has hung up."""
+    line, descriptors, _, _ = socket.recv_fds(parent, 1 << 16, DESCRIPTORS)
+    while line and not line.endswith(b"\n"):
+        line += parent.recv(1 << 16)
+    return (json.loads(line), descriptors) if line else None
+
+
+@cache
+def _import_common() -> None:
+    for name in COMMON:
+        importlib.import_module(name)
+    gc.freeze()  # what is never freed need not be copied to be looked through
+
+
+def _end(process: int) -> None:
+    """Nobody else has waited for it, so its id cannot be another's by now."""
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+
+
+def serve(parent: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """Make and end copies. Returns in a copy, with what it is to be; None: no more is asked for."""
+    running: set[int] = set()
+    while (asked := _request(parent)) is not None:
+        request, descriptors = asked
+        if "start" in request:
+            if Path(request["start"]["directory"], REQUIREMENTS).is_file():
+                _import_common()
+            process = os.fork()
+            if process == 0:
+                return request["start"], descriptors
+            running.add(process)
+            for descriptor in descriptors:
+                os.close(descriptor)
+        else:
+            process = request["end"]
+            if process in running:
+                running.remove(process)
+                _end(process)
+        parent.sendall(f"{process}\n".encode())
+    for process in running:
+        _end(process)
+    return None
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    parent = socket.socket(fileno=int(sys.argv[1]))
+    sys.path.insert(0, str(Path(__file__).parent))
+    worker_main = importlib.import_module("worker_main")
+    del sys.path[0]
+    if (made := serve(parent)) is None:
+        return
+    worker, (connection, lifeline, output) = made
+    parent.close()
+    os.environ.clear()
+    os.environ.update(worker["environment"])
+    time.tzset()
+    os.chdir(worker["directory"])
+    sys.path[:0] = os.environ["PYTHONPATH"].split(os.pathsep)
+    for standard in (1, 2):
+        os.dup2(output, standard)
+    os.close(output)
+    worker_main.run(connection, lifeline, worker["settings"])
+
+
+if __name__ == "__main__":
+    main()
