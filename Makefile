@@ -1,6 +1,7 @@
 # Needs GNU make 3.81 or newer and Python 3.11 or newer; everything else is installed into .venv*.
 
 REQUEST ?= events/tutorial.json
+SCENARIO ?= cycle
 
 # The first of these that is new enough.
 PYTHON ?= $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
@@ -29,8 +30,8 @@ help: ## List the targets
 
 setup: .venv/installed .venv-sam/installed ## Install the locked dependencies (the other targets do it themselves)
 
-demo: .venv/installed ## Create, prove and delete an environment on the local cloud (REQUEST=events/tutorial.json)
-	@.venv/bin/python -m localcloud.demo "$(REQUEST)"
+demo: .venv/installed ## Create, prove and delete an environment on the local cloud (REQUEST=events/shop.json, SCENARIO=lifecycle or office-hours)
+	@.venv/bin/python -m localcloud.demo "$(REQUEST)" "$(SCENARIO)"
 
 pictures: .venv/installed ## Draw the pictures of the README anew
 	@.venv/bin/python docs/state_diagrams.py

@@ -1,4 +1,4 @@
-"""Bivouac as its users meet it: executions of its two state machines, from start to end."""
+"""Bivouac as its users meet it: executions of its state machines, from start to end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STARTER_ACCESS_KEY_ID = "AKIABENCHMARKSTARTER"
 ROLE_PREFIX = "ASIA"
 """Of temporary keys, as all roles have: the functions' and the state machines'."""
 
-Machine = Literal["CreateEnvironment", "DeleteEnvironment"]
+Machine = Literal["CreateEnvironment", "DeleteEnvironment", "SleepEnvironment", "WakeEnvironment"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,13 @@ class Executions:
         if execution.failure:
             raise BenchError(execution.failure)
         return execution
+
+    def of(self, machine: Machine) -> list[str]:
+        """ARNs of all executions of a machine, whoever started them."""
+        pages = self._looking.get_paginator("list_executions").paginate(
+            stateMachineArn=self._stack.outputs[f"{machine}StateMachineArn"]
+        )
+        return [each["executionArn"] for page in pages for each in page["executions"]]
 
     def steps(self, arn: str) -> tuple[Step, ...]:
         timeline = Timeline()

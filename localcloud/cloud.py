@@ -156,6 +156,7 @@ class LocalCloud:
         announcements.listen(EcsEvents(self.account, self.clock, locks))
         self._alarms = enter(schedules_fire(self.clock, self.deliveries, targets, locks))
         on_close(self.deliveries.stop)
+        self.rate_limits = RateLimits(self.clock, wait_scale) if rate_limits else None
         front = ServiceFront(RunningServices(self.control_plane), self.runtime.socket_of)
         moto = DomainDispatcherApplication(create_backend_app)
         authorize = self.guard.refusal_of
@@ -165,7 +166,7 @@ class LocalCloud:
                 locks,
                 front=front,
                 answers=self.custom_resources,
-                throttle=RateLimits(self.clock, wait_scale).refusal_of if rate_limits else None,
+                throttle=self.rate_limits.refusal_of if self.rate_limits else None,
                 authorize=authorize,
                 observe=observe,
             )

@@ -8,6 +8,7 @@ Regions.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import dataclass
 
 from localcloud.calls import Call
@@ -82,6 +83,8 @@ class RateLimits:
         self._wait_scale = wait_scale
         self._lock = threading.Lock()
         self._buckets: dict[tuple[str, str], _Bucket] = {}
+        self.refused: Counter[str] = Counter()
+        """How often, by operation."""
         for limit in LIMITS:
             bucket = _Bucket(limit, self._now())
             self._buckets |= {(limit.service, name): bucket for name in limit.operations}
@@ -92,6 +95,7 @@ class RateLimits:
             bucket = self._buckets.get((call.service, call.operation))
             if bucket is None or bucket.take(self._now()):
                 return None
+            self.refused[call.operation] += 1
         return _CODES.get(call.service, "ThrottlingException"), "Rate exceeded"
 
     def _now(self) -> float:

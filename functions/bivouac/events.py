@@ -87,21 +87,8 @@ def degraded(subject: Subject, failure: Mapping[str, Any], since: str) -> Enviro
     return _bounded(event, "verdicts")
 
 
-def expiring(
-    subject: Subject, expires_at: str, warning_seconds: int, extend_machine_arn: str
-) -> EnvironmentEvent:
-    """The lease ends soon. `warning_seconds`: how long before its end this warning was due.
-
-    The command that comes with it extends the lease, unless somebody has extended it before."""
-    content = {
-        "environment": subject.environment,
-        "keep": True,
-        "expectedExpiresAt": expires_at,
-    }
-    command = (
-        f"aws stepfunctions start-execution --state-machine-arn {extend_machine_arn} "
-        f"--input '{json.dumps(content)}'"
-    )
+def expiring(subject: Subject, expires_at: str, warning_seconds: int) -> EnvironmentEvent:
+    """The lease ends soon. `warning_seconds`: how long before its end this warning was due."""
     return _event(
         DetailType.EXPIRING,
         subject,
@@ -109,7 +96,6 @@ def expiring(
         warning_seconds,
         expiresAt=expires_at,
         warningSeconds=warning_seconds,
-        extendWith=command,
     )
 
 

@@ -13,6 +13,7 @@ from bivouac import errors, lease
 from bivouac.record import Status
 from tests.functional.account import (
     DELETE_MACHINE,
+    EXPIRY,
     SETTLE_SECONDS,
     BivouacAccount,
     execution,
@@ -41,13 +42,18 @@ def opened(
         account.now(),
         SETTLE_SECONDS,
         account.records,
-        account.schedules,
+        EXPIRY,
+        account.client("scheduler"),
         account.client("stepfunctions"),
     )
 
 
 def schedule(account: BivouacAccount) -> dict[str, Any]:
-    return account.armed()["demo-expiry"]
+    scheduler = account.client("scheduler")
+    found: dict[str, Any] = scheduler.get_schedule(
+        Name="demo-expiry", GroupName=EXPIRY.schedule_group
+    )
+    return found
 
 
 def test_the_record_and_the_expiry_exist_before_the_first_resource(
@@ -114,7 +120,7 @@ def test_a_schedule_that_was_never_armed_is_armed_when_the_step_is_repeated(
 ) -> None:
     """W03: killed between the record and the schedule."""
     first = opened(account)
-    account.schedules.disarm("demo")
+    account.client("scheduler").delete_schedule(Name="demo-expiry", GroupName=EXPIRY.schedule_group)
     opened(account)
     assert schedule(account)["ScheduleExpression"] == f"at({first['expiresAt'][:-1]})"
 
