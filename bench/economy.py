@@ -27,7 +27,7 @@ from bench.running import Measurement, run
 from bench.waiting import BenchError, Stop
 from bivouac.blueprint import Blueprint
 from bivouac.planning import plan
-from bivouac.settings import ExpirySettings, RequestSettings
+from bivouac.settings import RequestSettings, ScheduleSettings
 from localcloud.cloud import LocalCloud
 from localcloud.stack import TEMPLATE, parameters
 from localcloud.tasks import scripted
@@ -200,9 +200,13 @@ def planned(request: dict[str, Any], cloud: LocalCloud, stack: Stack) -> Bluepri
 
 
 def expiry(stack: Stack) -> dict[str, Any]:
-    settings = ExpirySettings.from_env(stack.functions["OpenEnvironmentFunction"].environment)
-    target = {"Arn": settings.delete_state_machine_arn, "RoleArn": settings.role_arn, "Input": "{}"}
-    return {"GroupName": settings.schedule_group, "Target": target}
+    settings = ScheduleSettings.from_env(stack.functions["OpenEnvironmentFunction"].environment)
+    target = {
+        "Arn": settings.delete_machine_arn,
+        "RoleArn": settings.expiry_role_arn,
+        "Input": "{}",
+    }
+    return {"GroupName": settings.expiry_group, "Target": target}
 
 
 def measure(sizes: Sequence[int], console: Console, stop: Stop) -> Economy:

@@ -1,7 +1,8 @@
 """Close environment: raises the generation, so that no running create makes anything any more.
 
 A fence check and the AWS call after it are not one step, so a running create is stopped as well and
-its last function waited out. Repeating it is safe; an outdated intent changes nothing.
+its last function waited out. Repeating it is safe; an outdated intent changes nothing, but that an
+expiry which fires before the lease's end arms the one that holds.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bivouac import lease, naming, pace
+from bivouac import inputs, lease, pace
 from bivouac.aws import clients, executions
-from bivouac.aws.holding import records
+from bivouac.aws.holding import records, schedules
 from bivouac.aws.records import Records
+from bivouac.aws.schedules import Schedules
 from bivouac.errors import InvalidRequestError
-from bivouac.intents import LIFE, Intent, Verb, followed
+from bivouac.intents import LIFE, REST, Verb, followed
 from bivouac.observability import Event, logger, step
 from bivouac.record import HELD, Follow, Leave, Status, Take, closing
 from bivouac.settings import StackSettings
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 _BEGUN_BEFORE = (Status.DELETING, Status.NOT_DELETED, Status.DELETED, Status.SCHEDULED)
 """A deletion was at work: what the record says was registered need not be there any more."""
+_ENDED = (Status.DELETING, Status.DELETED)
+"""The receipt removes the expiry, or arms it again."""
 _FIELDS = {
     "environment": str,
     "reason": str,
@@ -33,43 +37,6 @@ _FIELDS = {
     "intent": dict,
     "keepSchedule": bool,
 }
-_KINDS = {int: "a number", str: "a text", bool: "true or false", dict: "an object with id and at"}
-
-
-def problems(request: Event) -> list[str]:
-    """Everything that is wrong with the input of delete_environment."""
-    found = [f"{name}: unknown field" for name in request if name not in _FIELDS]
-    for name, kind in _FIELDS.items():
-        if name in request and type(request[name]) is not kind:
-            found.append(f"{name}: must be {_KINDS[kind]}")
-    if isinstance(intent := request.get("intent"), dict):
-        found += _intent_problems(intent)
-    environment = request.get("environment")
-    if environment is None:
-        found.append("environment: required, and missing")
-    elif isinstance(environment, str) and not naming.is_environment_name(environment):
-        found.append(f"environment: {environment!r} is not an environment name")
-    if isinstance(expires_at := request.get("expiresAt"), str):
-        try:
-            lease.moment(expires_at)
-        except ValueError as error:
-            found.append(f"expiresAt: {error}")
-    return found
-
-
-def _intent_problems(intent: Event) -> list[str]:
-    found = [f"intent.{name}: unknown field" for name in intent if name not in ("id", "at")]
-    found += [
-        f"intent.{name}: required, and a text"
-        for name in ("id", "at")
-        if not isinstance(intent.get(name), str)
-    ]
-    if not found:
-        try:
-            lease.moment(intent["at"])
-        except ValueError as error:
-            found.append(f"intent.at: {error}")
-    return found
 
 
 def close_environment(
@@ -78,19 +45,17 @@ def close_environment(
     settle_seconds: int,
     records: Records,
     stepfunctions: SFNClient,
+    schedules: Schedules,
 ) -> Event:
     """`status` CLOSED with the empty receipt, OUTDATED, or WAIT with the input to try again."""
     request, settled, recorded = event["request"], False, False
     if isinstance(request, dict) and request.keys() >= {"settled", "recorded", "request"}:
         # This step's own answer, after a wait
         settled, recorded, request = (request[name] for name in ("settled", "recorded", "request"))
-    if not isinstance(request, dict):
-        raise InvalidRequestError(["the input must be an object with the field environment"])
-    if found := problems(request):
+    if found := inputs.problems(request, _FIELDS):
         raise InvalidRequestError(found)
     environment, execution = request["environment"], event["execution"]
-    started = {"id": execution, "at": event["startedAt"]}
-    intent = Intent.from_json(request.get("intent", started))
+    intent = inputs.intent_of(request, event)
     record = records.find(environment)
     runs = bool(
         record
@@ -106,14 +71,21 @@ def close_environment(
         generation=request.get("generation"),
         expires_at=request.get("expiresAt"),
         intent=intent,
+        keep_schedule=request.get("keepSchedule", False),
     )
     if isinstance(decision, Follow):
         return _wait(request, pace.ANOTHER_EXECUTION, settled=False, recorded=False)
-    if isinstance(decision, Leave):
-        logger.info("deletion outdated", reason=decision.reason)
-        return {"status": "OUTDATED", "environment": environment, "reason": decision.reason}
     if record is None:
         raise ValueError(f"a record of {environment} was decided on and is not there")
+    if isinstance(decision, Leave):
+        logger.info("deletion outdated", reason=decision.reason)
+        if decision.remember:
+            records.remember(record, followed(record.intents, (REST,), intent))
+        if "expiresAt" in request and record.status not in _ENDED:
+            # The schedule is gone with its firing. Whoever gave the lease its present end may have
+            # died before he armed another one.
+            schedules.arm_expiry(environment, lease.moment(record.expires_at), now)
+        return {"status": "OUTDATED", "environment": environment, "reason": decision.reason}
     settle = record.settle
     if isinstance(decision, Take):
         settle = decision.settle
@@ -170,4 +142,5 @@ def handler(event: Event) -> Event:
         stack.settle_seconds,
         records(),
         clients.stepfunctions(),
+        schedules(),
     )

@@ -1,10 +1,12 @@
-"""Open environment: the record and the expiry schedule exist before the first resource.
+"""Open environment: the record and its schedules exist before the first resource.
 
 Where nothing is to be made now, it is the end: what is asleep keeps what it will wake as, and what
 begins with its schedule waits for it.
 
 Repeating it is safe: the record is taken by a conditional write, and whoever finds it taken by
-itself goes on. A create that is superseded is stopped, and its last function is waited out.
+itself goes on. A create that is superseded is stopped, and its last function is waited out. Killed
+between the record and the schedules of what exists already, the old expiry still fires, and arms
+the one that holds (close_environment).
 """
 
 from __future__ import annotations
@@ -14,19 +16,19 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bivouac import lease, pace
-from bivouac.aws import clients, executions, schedules
-from bivouac.aws.holding import records
+from bivouac.aws import clients, executions
+from bivouac.aws.holding import records, schedules
 from bivouac.aws.records import Records
+from bivouac.aws.schedules import Schedules
 from bivouac.blueprint import Blueprint
 from bivouac.errors import InvalidRequestError
 from bivouac.intents import LIFE, REST, Intent, Verb, followed
 from bivouac.observability import Event, logger, step
 from bivouac.record import GONE, HELD, Follow, Leave, Record, Replan, Status, Take, opening
 from bivouac.redeployment import Change
-from bivouac.settings import ExpirySettings, StackSettings
+from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
-    from types_boto3_scheduler import EventBridgeSchedulerClient
     from types_boto3_stepfunctions import SFNClient
 
 _MATTERS = {Verb.CREATE: (LIFE,), Verb.WAKE: (REST,)}
@@ -38,8 +40,7 @@ def open_environment(
     now: datetime,
     settle_seconds: int,
     records: Records,
-    schedule_settings: ExpirySettings,
-    scheduler: EventBridgeSchedulerClient,
+    schedules: Schedules,
     stepfunctions: SFNClient,
 ) -> Event:
     """`status` OPEN with what the next states need, WAIT with the input to try again with,
@@ -64,6 +65,8 @@ def open_environment(
         verb,
         instruction["basedOn"] if made_of_record else None,
     )
+    if verb is Verb.WAKE and record and _is_over(record, now) and isinstance(decision, Take):
+        decision = Leave(f"its lease ended at {record.expires_at}")
     match decision:
         case Follow():
             return _wait(event, pace.ANOTHER_EXECUTION, settled=False)
@@ -73,9 +76,7 @@ def open_environment(
         case Replan():
             return {"status": "CHANGED", "asked": instruction["asked"]}
     status = _status(record, blueprint, verb)
-    ends = lease.expires_at(now, blueprint.lease_seconds)
-    if record and verb in (Verb.WAKE, Verb.ROLL_BACK):
-        ends = lease.moment(record.expires_at)
+    ends = _end(record, blueprint, verb, now)
     settle = bool(record and record.settle)
     if isinstance(decision, Take):
         _keep_the_namespace(record, blueprint)
@@ -102,7 +103,8 @@ def open_environment(
             executions.stop(stepfunctions, decision.stop, f"superseded by {execution}")
     elif record:
         ends, status = lease.moment(record.expires_at), record.status
-    schedules.arm(scheduler, schedule_settings, blueprint.environment, ends, "lease expired")
+    unknown = record is None or (record.status is Status.DELETED and isinstance(decision, Take))
+    schedules.arm(blueprint, ends, now, fresh=unknown)
     if settle and not event["settled"]:
         return _wait(event, settle_seconds, settled=True)
     if status is not Status.CREATING:
@@ -138,6 +140,19 @@ def _status(record: Record | None, blueprint: Blueprint, verb: Verb) -> Status:
     if verb is Verb.CREATE and first_up and (record is None or record.status in GONE):
         return Status.SCHEDULED
     return Status.CREATING
+
+
+def _end(record: Record | None, blueprint: Blueprint, verb: Verb, now: datetime) -> datetime:
+    """A create begins a lease. A redeploy renews it, and never shortens what was extended."""
+    begun = lease.expires_at(now, blueprint.lease_seconds)
+    if record is None or verb is Verb.CREATE:
+        return begun
+    known = lease.moment(record.expires_at)
+    return max(known, begun) if verb is Verb.REDEPLOY else known
+
+
+def _is_over(record: Record, now: datetime) -> bool:
+    return lease.moment(record.expires_at) <= now
 
 
 def _nothing_now(status: Status, blueprint: Blueprint, generation: int, ends: datetime) -> Event:
@@ -189,7 +204,6 @@ def handler(event: Event) -> Event:
         datetime.now(UTC),
         stack.settle_seconds,
         records(),
-        ExpirySettings.from_env(),
-        clients.scheduler(),
+        schedules(),
         clients.stepfunctions(),
     )

@@ -1,57 +1,54 @@
 """Write receipt: what became of every resource, in the record and as the execution's output.
 
-Only a complete deletion removes the expiry schedule and leaves a tombstone; otherwise the schedule
-is armed again, so that what is left is tried later, and the execution fails with what is left.
+Only a complete deletion removes the schedules and leaves a tombstone; otherwise the expiry is armed
+again, so that what is left is tried later, and the execution fails with what is left. A deletion
+that ends office hours keeps the schedules: the next up creates the environment anew.
 Repeating it is safe, and tells the same event, after the record is written.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bivouac import events, lease, naming
-from bivouac.aws import clients, schedules
+from bivouac import events, lease
 from bivouac.aws.events import EventBus
-from bivouac.aws.holding import event_bus, records
+from bivouac.aws.holding import event_bus, records, schedules
 from bivouac.aws.records import Records
+from bivouac.aws.schedules import Schedules
 from bivouac.errors import DeletionIncompleteError
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.receipt import Item, Outcome, concluded, failures, items_from_json, merged
 from bivouac.record import Status
-from bivouac.settings import ExpirySettings
+from bivouac.timetable import OFFICE_HOURS, Kind, name_of
 
-if TYPE_CHECKING:
-    from types_boto3_scheduler import EventBridgeSchedulerClient
-
-KIND = "expiry schedule"
 TRY_AGAIN_AFTER = timedelta(minutes=15)
 
 
 def write_receipt(
-    event: Event,
-    now: datetime,
-    records: Records,
-    settings: ExpirySettings,
-    scheduler: EventBridgeSchedulerClient,
-    bus: EventBus,
+    event: Event, now: datetime, records: Records, schedules: Schedules, bus: EventBus
 ) -> Event:
     """The receipt. Raises DeletionIncompleteError where something of ours is left."""
     environment, generation = event["environment"], event["generation"]
-    records.held(environment, generation)
+    record = records.current(environment, generation)
+    has_schedule = record.content["schedule"] is not None
     items = _items(event)
     failed = failures(items)
-    schedule, expires_at = naming.expiry_schedule(environment), None
+    status, expires_at = Status.DELETED, None
     if failed:
+        status = Status.NOT_DELETED
         retry_at = lease.expires_at(now, int(TRY_AGAIN_AFTER.total_seconds()))
-        schedules.arm(scheduler, settings, environment, retry_at, "deletion was not complete")
+        schedules.arm_expiry(environment, retry_at, now, "deletion was not complete")
         expires_at = lease.timestamp(retry_at)
-        items.append(Item(KIND, schedule, Outcome.RETAINED, f"tries again at {expires_at}"))
+        items.append(_retained(Kind.EXPIRY, environment, f"tries again at {expires_at}"))
+    elif event["keepSchedule"] and has_schedule and lease.moment(record.expires_at) > now:
+        status = Status.SCHEDULED
+        items += [_retained(kind, environment, "its next up creates it") for kind in OFFICE_HOURS]
     else:
-        was_there = schedules.disarm(scheduler, settings, environment)
-        outcome = Outcome.DELETED if was_there else Outcome.ALREADY_GONE
-        items.append(Item(KIND, schedule, outcome))
-    status = Status.NOT_DELETED if failed else Status.DELETED
+        for kind, was_there in schedules.disarm(environment).items():
+            outcome = Outcome.DELETED if was_there else Outcome.ALREADY_GONE
+            if kind not in OFFICE_HOURS or has_schedule:
+                items.append(Item(kind, name_of(kind, environment), outcome))
     receipt = {
         "environment": environment,
         "status": status,
@@ -70,6 +67,10 @@ def write_receipt(
     if failed:
         raise DeletionIncompleteError(environment, _lines(failed))
     return receipt
+
+
+def _retained(kind: Kind, environment: str, reason: str) -> Item:
+    return Item(kind, name_of(kind, environment), Outcome.RETAINED, reason)
 
 
 def _items(event: Event) -> list[Item]:
@@ -94,7 +95,6 @@ def handler(event: Event) -> Event:
         event,
         datetime.now(UTC),
         records(),
-        ExpirySettings.from_env(),
-        clients.scheduler(),
+        schedules(),
         event_bus(),
     )

@@ -140,6 +140,8 @@ def differs(wanted: Wanted, described: Described) -> str:
 
     A deployment that failed or was rolled back is tried again by a new create (H02, H03)."""
     tags = from_ecs_tags(described.get("tags"))
+    if tags.get(naming.SPECIFICATION_TAG) == naming.ASLEEP:
+        return "it sleeps"
     if tags.get(naming.SPECIFICATION_TAG) != wanted.tags[naming.SPECIFICATION_TAG]:
         return "the request changed"
     if tags.get(naming.ENDPOINTS_TAG) != wanted.tags.get(naming.ENDPOINTS_TAG):

@@ -58,6 +58,14 @@ class NotDeletedError(BivouacError):
     """An earlier deletion left something behind; delete again before creating."""
 
 
+class LeaseChangedError(BivouacError):
+    """The lease ends at another moment than whoever asks to extend it knows. Nothing is changed."""
+
+
+class NotAsleepError(BivouacError):
+    """Tasks of an environment that is falling asleep still run. Nobody retries."""
+
+
 class DeletionIncompleteError(BivouacError):
     """Something of the environment is left; the receipt is written and the schedule tries again.
 

@@ -87,8 +87,21 @@ def degraded(subject: Subject, failure: Mapping[str, Any], since: str) -> Enviro
     return _bounded(event, "verdicts")
 
 
-def expiring(subject: Subject, expires_at: str, warning_seconds: int) -> EnvironmentEvent:
-    """The lease ends soon. `warning_seconds`: how long before its end this warning was due."""
+def expiring(
+    subject: Subject, expires_at: str, warning_seconds: int, extend_machine_arn: str
+) -> EnvironmentEvent:
+    """The lease ends soon. `warning_seconds`: how long before its end this warning was due.
+
+    The command that comes with it extends the lease, unless somebody has extended it before."""
+    content = {
+        "environment": subject.environment,
+        "keep": True,
+        "expectedExpiresAt": expires_at,
+    }
+    command = (
+        f"aws stepfunctions start-execution --state-machine-arn {extend_machine_arn} "
+        f"--input '{json.dumps(content)}'"
+    )
     return _event(
         DetailType.EXPIRING,
         subject,
@@ -96,6 +109,7 @@ def expiring(subject: Subject, expires_at: str, warning_seconds: int) -> Environ
         warning_seconds,
         expiresAt=expires_at,
         warningSeconds=warning_seconds,
+        extendWith=command,
     )
 
 

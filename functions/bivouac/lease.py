@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
@@ -23,6 +24,33 @@ def expires_at(now: datetime, ttl_seconds: int) -> datetime:
     Rounded up, so that a lease is never shorter than what was asked for."""
     end = now.astimezone(UTC) + timedelta(seconds=ttl_seconds)
     return end if end.microsecond == 0 else end.replace(microsecond=0) + timedelta(seconds=1)
+
+
+def duration(seconds: int) -> str:
+    """The inverse of `duration_seconds`, in its largest whole unit: 8h."""
+    unit = next(name for name in ("d", "h", "m") if seconds % _UNITS[name] == 0)
+    return f"{seconds // _UNITS[unit]}{unit}"
+
+
+@dataclass(frozen=True)
+class Extension:
+    """What somebody asks of a lease, from the moment in which it was meant."""
+
+    asked_at: datetime
+    ttl_seconds: int | None
+    """None: to the cap."""
+
+    def end(self, longest_seconds: int) -> datetime:
+        """The end that is asked for; `longest_seconds` from the moment of asking is the cap.
+
+        Raises ValueError beyond it."""
+        seconds = longest_seconds if self.ttl_seconds is None else self.ttl_seconds
+        if seconds > longest_seconds:
+            raise ValueError(
+                f"{duration(seconds)} is longer than the {duration(longest_seconds)} that a lease "
+                "of this environment may last from now"
+            )
+        return expires_at(self.asked_at, seconds)
 
 
 def timestamp(moment: datetime) -> str:

@@ -28,6 +28,9 @@ STACK_TAG = "bivouac:stack"
 ENVIRONMENT_TAG = "bivouac:environment"
 OWNER_TAG = "bivouac:owner"
 SPECIFICATION_TAG = "bivouac:specification"
+ASLEEP = "asleep"
+"""A service's specification tag while it sleeps: no specification has it, so that whatever wakes
+the environment finds that every service differs (docs/decisions/0017)."""
 ENDPOINTS_TAG = "bivouac:endpoints"
 """On a service that calls others: the hash of the endpoints that it was deployed to see."""
 RESERVED_TAG_PREFIXES = ("aws:", "bivouac:")
@@ -103,6 +106,18 @@ def following_execution(environment: str, generation: int, ending: str) -> str:
 
 def expiry_schedule(environment: str) -> str:
     return f"{environment}-expiry"
+
+
+def warning_schedule(environment: str) -> str:
+    return f"{environment}-warning"
+
+
+def up_schedule(environment: str) -> str:
+    return f"{environment}-up"
+
+
+def down_schedule(environment: str) -> str:
+    return f"{environment}-down"
 
 
 def ownership_tags(prefix: str, environment: str) -> dict[str, str]:

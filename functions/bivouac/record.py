@@ -148,9 +148,11 @@ class Follow:
 
 @dataclass(frozen=True)
 class Leave:
-    """The intent is outdated: a newer create or a longer lease holds."""
+    """The intent is outdated, or what it wants is so already."""
 
     reason: str
+    remember: bool = False
+    """It is the newest all the same: whatever was meant before it is outdated from now on."""
 
 
 @dataclass(frozen=True)
@@ -219,10 +221,12 @@ def closing(
     generation: int | None,
     expires_at: str | None,
     intent: Intent,
+    keep_schedule: bool = False,
 ) -> Take | Hold | Follow | Leave:
     """What a delete does with the record that it finds. Delete during create wins.
 
-    One that was meant before the last creation is outdated. `generation` and `expires_at` are what
+    One that was meant before the last creation is outdated; one that ends office hours and keeps
+    the schedule also if it was meant before the last up. `generation` and `expires_at` are what
     the intent was based on, where it names them: a deletion after a failed create is outdated once
     a newer create took over, and one by an expiry schedule once the lease was extended. A schedule
     that fires later than the record's end never is: it may be the last one, armed by a step that
@@ -238,9 +242,12 @@ def closing(
         return Leave(f"generation {record.generation} took over from {generation}")
     if expires_at is not None and lease.moment(expires_at) < lease.moment(record.expires_at):
         return Leave(f"the lease now ends at {record.expires_at}, not at {expires_at}")
-    if intents.is_outdated(record.intents, intents.LIFE, intent):
-        return Leave("a later creation or deletion was followed before")
+    matter = intents.REST if keep_schedule else intents.LIFE
+    if intents.is_outdated(record.intents, matter, intent):
+        return Leave("a later intent about the environment was followed before")
     match record.status:
+        case Status.SCHEDULED | Status.DELETED if keep_schedule:
+            return Leave("nothing of it is there", remember=True)
         case Status.CREATING | Status.FALLING_ASLEEP:
             return Take(following, stop=record.execution if holder_runs else None, settle=True)
         case Status.FAILED:
@@ -250,3 +257,41 @@ def closing(
             return Follow()
         case _:
             return Take(following)
+
+
+def suspending(
+    record: Record | None,
+    execution: str,
+    holder_runs: bool,
+    *,
+    environment: str,
+    generation: int | None,
+    intent: Intent,
+) -> Take | Hold | Follow | Leave:
+    """What a sleep does with the record that it finds.
+
+    Whatever is at work comes to its end first: a sleep is in no hurry, and a redeploy that is cut
+    off has to be made again. Raises EnvironmentNotFoundError."""
+    if record is None:
+        raise errors.EnvironmentNotFoundError(
+            f"no environment named {environment!r} was ever created by this stack"
+        )
+    following = record.generation + 1
+    if record.status is Status.FALLING_ASLEEP and record.execution == execution:
+        return Hold(record.generation)
+    if generation is not None and generation != record.generation:
+        return Leave(f"generation {record.generation} took over from {generation}")
+    if intents.is_outdated(record.intents, intents.REST, intent):
+        return Leave("a later intent about the environment was followed before")
+    match record.status:
+        case Status.CREATING | Status.FALLING_ASLEEP if holder_runs:
+            return Follow()
+        case Status.CREATING | Status.FALLING_ASLEEP | Status.FAILED:
+            # Its last functions may still run, and would start what is stopped here.
+            return Take(following, settle=True)
+        case Status.READY | Status.DEGRADED:
+            return Take(following)
+        case Status.ASLEEP:
+            return Leave("it is asleep already", remember=True)
+        case _:
+            return Leave(f"nothing of it runs: it is {record.status}", remember=True)

@@ -88,19 +88,31 @@ class RequestSettings:
 
 
 @dataclass(frozen=True)
-class ExpirySettings:
-    """Where the one-time schedule lives and what it starts."""
+class ScheduleSettings:
+    """Where the schedules of environments live and what they start."""
 
-    schedule_group: str
-    role_arn: str
-    delete_state_machine_arn: str
+    expiry_group: str
+    expiry_role_arn: str
+    office_hours_group: str
+    office_hours_role_arn: str
+    delete_machine_arn: str
+    sleep_machine_arn: str
+    wake_machine_arn: str
+    warn_function_arn: str
+    dead_letters_arn: str
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
         return cls(
             _read(variables, "EXPIRY_SCHEDULE_GROUP"),
             _read(variables, "EXPIRY_ROLE_ARN"),
+            _read(variables, "OFFICE_HOURS_SCHEDULE_GROUP"),
+            _read(variables, "OFFICE_HOURS_ROLE_ARN"),
             _read(variables, "DELETE_STATE_MACHINE_ARN"),
+            _read(variables, "SLEEP_STATE_MACHINE_ARN"),
+            _read(variables, "WAKE_STATE_MACHINE_ARN"),
+            _read(variables, "WARN_OF_EXPIRY_FUNCTION_ARN"),
+            _read(variables, "UNDELIVERED_EVENTS_ARN"),
         )
 
 
@@ -113,6 +125,17 @@ class MachineSettings:
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
         return cls(_read(variables, "DELETE_STATE_MACHINE_ARN"))
+
+
+@dataclass(frozen=True)
+class ExtensionSettings:
+    """What extends a lease."""
+
+    machine_arn: str
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
+        return cls(_read(variables, "EXTEND_LEASE_STATE_MACHINE_ARN"))
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ class Purpose(StrEnum):
     SERVICES_GONE = "services gone"
     TASKS_GONE = "tasks gone"
     EVERYTHING_GONE = "everything gone"
+    ASLEEP = "asleep"
+    """No task of the services is left, and they are."""
 
 
 class Stage(StrEnum):
@@ -49,6 +51,7 @@ _COUNTS: Mapping[Purpose, frozenset[Stage]] = {
     Purpose.SERVICES_GONE: frozenset({Stage.STOPPING, Stage.STOPPED}),
     Purpose.TASKS_GONE: frozenset({Stage.STOPPED}),
     Purpose.EVERYTHING_GONE: frozenset(),
+    Purpose.ASLEEP: frozenset({Stage.STOPPED}),
 }
 """The stages that bring a purpose nearer."""
 

@@ -33,6 +33,7 @@ from register_task_definitions import register_task_definitions
 from bivouac.aws import clients, cloudmap
 from bivouac.aws.events import EventBus
 from bivouac.aws.records import Records
+from bivouac.aws.schedules import Schedules
 from bivouac.aws.waits import Waits
 from bivouac.blueprint import Blueprint
 from bivouac.checks import Expected
@@ -41,7 +42,7 @@ from bivouac.intents import Verb
 from bivouac.mesh import EdgeProof
 from bivouac.planning import plan
 from bivouac.record import Record, Status, packed
-from bivouac.settings import ExpirySettings
+from bivouac.settings import ScheduleSettings
 from localcloud.account import ACCOUNT_ID, REGION, SECURITY_GROUP_ID, SUBNET_IDS
 from localcloud.ecs.announcements import Announcement
 from localcloud.events.ecs import delivered
@@ -60,7 +61,20 @@ ENVIRONMENT_APIS = ("ecs:", "servicediscovery:", "logs:")
 _MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:bivouac"
 CREATE_MACHINE = f"{_MACHINE}-create-environment"
 DELETE_MACHINE = f"{_MACHINE}-delete-environment"
-EXPIRY = ExpirySettings("bivouac-expiry", f"arn:aws:iam::{ACCOUNT_ID}:role/expiry", DELETE_MACHINE)
+SLEEP_MACHINE = f"{_MACHINE}-sleep-environment"
+WAKE_MACHINE = f"{_MACHINE}-wake-environment"
+EXTEND_MACHINE = f"{_MACHINE}-extend-lease"
+SCHEDULES = ScheduleSettings(
+    expiry_group="bivouac-expiry",
+    expiry_role_arn=f"arn:aws:iam::{ACCOUNT_ID}:role/expiry",
+    office_hours_group="bivouac-office-hours",
+    office_hours_role_arn=f"arn:aws:iam::{ACCOUNT_ID}:role/office-hours",
+    delete_machine_arn=DELETE_MACHINE,
+    sleep_machine_arn=SLEEP_MACHINE,
+    wake_machine_arn=WAKE_MACHINE,
+    warn_function_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:bivouac-warn",
+    dead_letters_arn=f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:bivouac-undelivered-events",
+)
 SETTLE_SECONDS = 30
 SETTLED_SECONDS = 5.0
 """After so long on the test's clock, what was asked for has happened."""
@@ -88,9 +102,16 @@ VARIABLES = {
     "WAITS_TABLE_NAME": WAITS_TABLE,
     "EVENT_BUS_NAME": EVENT_BUS,
     "SETTLE_SECONDS": str(SETTLE_SECONDS),
-    "EXPIRY_SCHEDULE_GROUP": EXPIRY.schedule_group,
-    "EXPIRY_ROLE_ARN": EXPIRY.role_arn,
+    "EXPIRY_SCHEDULE_GROUP": SCHEDULES.expiry_group,
+    "EXPIRY_ROLE_ARN": SCHEDULES.expiry_role_arn,
+    "OFFICE_HOURS_SCHEDULE_GROUP": SCHEDULES.office_hours_group,
+    "OFFICE_HOURS_ROLE_ARN": SCHEDULES.office_hours_role_arn,
     "DELETE_STATE_MACHINE_ARN": DELETE_MACHINE,
+    "SLEEP_STATE_MACHINE_ARN": SLEEP_MACHINE,
+    "WAKE_STATE_MACHINE_ARN": WAKE_MACHINE,
+    "EXTEND_LEASE_STATE_MACHINE_ARN": EXTEND_MACHINE,
+    "WARN_OF_EXPIRY_FUNCTION_ARN": SCHEDULES.warn_function_arn,
+    "UNDELIVERED_EVENTS_ARN": SCHEDULES.dead_letters_arn,
 }
 """What template.yaml gives the functions."""
 SETTINGS = {
@@ -168,6 +189,18 @@ class BivouacAccount:
     @property
     def records(self) -> Records:
         return Records(self.client("dynamodb"), TABLE)
+
+    @property
+    def schedules(self) -> Schedules:
+        return Schedules(self.client("scheduler"), SCHEDULES)
+
+    def armed(self) -> dict[str, dict[str, Any]]:
+        """By name: every schedule that there is."""
+        client = self.client("scheduler")
+        return {
+            entry["Name"]: client.get_schedule(Name=entry["Name"], GroupName=entry["GroupName"])
+            for entry in client.list_schedules()["Schedules"]
+        }
 
     @property
     def bus(self) -> EventBus:
@@ -459,7 +492,8 @@ def bivouac_account() -> Iterator[BivouacAccount]:
             account.client("dynamodb").create_table(
                 TableName=table, **{name: properties[name] for name in names if name in properties}
             )
-        account.client("scheduler").create_schedule_group(Name=EXPIRY.schedule_group)
+        for group in (SCHEDULES.expiry_group, SCHEDULES.office_hours_group):
+            account.client("scheduler").create_schedule_group(Name=group)
         account.client("events").create_event_bus(Name=EVENT_BUS)
         with _noting(account), _on_the_accounts_clock(account), _step_functions(account):
             yield account

@@ -8,7 +8,7 @@ from bivouac import naming
 from bivouac.aws import ecs
 from bivouac.blueprint import from_ecs_tags
 from localcloud.account import EXECUTION_ROLE_NAME, SUBNET_IDS
-from tests.functional.account import EXPIRY, TABLE, BivouacAccount
+from tests.functional.account import TABLE, BivouacAccount
 
 Inventory = dict[str, list[str]]
 
@@ -50,12 +50,7 @@ def inventory(account: BivouacAccount) -> Inventory:
             f"{group['logGroupName']} {group.get('retentionInDays')}"
             for group in account.client("logs").describe_log_groups()["logGroups"]
         ),
-        "schedules": [
-            schedule["Name"]
-            for schedule in account.client("scheduler").list_schedules(
-                GroupName=EXPIRY.schedule_group
-            )["Schedules"]
-        ],
+        "schedules": sorted(account.armed()),
         "records": sorted(
             f"{item['environment']['S']} {item['generation']['N']} {item['status']['S']}"
             for item in account.client("dynamodb").scan(TableName=TABLE)["Items"]

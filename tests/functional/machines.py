@@ -205,7 +205,7 @@ class Machines:
             return state
         while state["look"].get("status", "LEFT") == "LEFT":
             self._round(state)
-        parts = ("services", "used", "cluster", "logGroups", "look")
+        parts = ("services", "used", "cluster", "logGroups", "look", "keepSchedule")
         return self._step(
             "write_receipt", {**_held(state), **{name: state[name] for name in parts}}
         )

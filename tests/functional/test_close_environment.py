@@ -33,6 +33,7 @@ def closed(account: BivouacAccount, request: Any = None, who: str = "deletion") 
         SETTLE_SECONDS,
         account.records,
         account.client("stepfunctions"),
+        account.schedules,
     )
 
 
@@ -137,7 +138,27 @@ def test_an_outdated_intent_changes_nothing(
     answer = closed(account, {"environment": "demo", **intent})
     assert answer["status"] == "OUTDATED"
     assert answer["reason"]
-    assert account.mutating_calls == []
+    assert found(account) == (2, Status.READY, "first")
+    assert account.changes == []
+
+
+def test_an_expiry_that_the_lease_has_outlived_arms_the_one_that_holds(
+    account: BivouacAccount,
+) -> None:
+    """W03: it is gone with its firing, and whoever extended the lease may have died before his."""
+    held(account, expires_at=EXPIRES)
+    closed(account, {"environment": "demo", "expiresAt": "2029-12-31T23:59:59Z"})
+    (armed,) = account.armed().values()
+    assert armed["ScheduleExpression"] == f"at({EXPIRES.removesuffix('Z')})"
+
+
+@pytest.mark.parametrize("status", [Status.DELETING, Status.DELETED])
+def test_what_is_going_anyway_gets_no_expiry_from_an_outdated_one(
+    account: BivouacAccount, status: Status
+) -> None:
+    held(account, status, expires_at=EXPIRES)
+    closed(account, {"environment": "demo", "expiresAt": "2029-12-31T23:59:59Z"})
+    assert account.armed() == {}
 
 
 @pytest.mark.parametrize(

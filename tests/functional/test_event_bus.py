@@ -13,7 +13,7 @@ from bivouac.aws.events import EventBus
 from tests.functional.account import EVENT_BUS, BivouacAccount
 
 ABOUT = events.Subject("demo", 1, datetime(2026, 1, 31, 10, 0, tzinfo=UTC))
-EVENT = events.expiring(ABOUT, "2026-01-31T11:00:00Z", 3600)
+EVENT = events.expiring(ABOUT, "2026-01-31T11:00:00Z", 3600, "arn:aws:states:...:bivouac-extend")
 
 
 @pytest.fixture

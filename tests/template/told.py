@@ -15,6 +15,7 @@ ACCOUNT = "123456789012"
 REGION = "eu-central-1"
 ABOUT = Subject("shop", 3, datetime(2026, 1, 31, 10, 0, tzinfo=UTC))
 EXPIRES_AT = "2026-01-31T18:00:00Z"
+EXTEND = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:bivouac-extend-lease"
 CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/bivouac-shop"
 NO_DATABASE = Verdict.of(
     Category.EXIT,
@@ -49,7 +50,7 @@ TOLD: list[EnvironmentEvent] = [
         edges=["web -> api:api", "api -> backend:backend"],
     ),
     events.failed(ABOUT, FAILURE),
-    events.expiring(ABOUT, EXPIRES_AT, 3600),
+    events.expiring(ABOUT, EXPIRES_AT, 3600, EXTEND),
     events.degraded(ABOUT, FAILURE, "2026-01-31T09:59:00Z"),
     events.deleted(ABOUT, RECEIPT),
     events.not_deleted(ABOUT, LEFT, "2026-01-31T10:15:00Z"),

@@ -24,6 +24,7 @@ FAILURE: dict[str, Any] = {
 RECEIPT = {"items": [{"kind": "service", "name": "web", "outcome": "DELETED"}]}
 LEFT = [Item("service", "web", Outcome.FAILED, "AccessDenied")]
 SOON = "2026-01-31T11:00:00Z"
+EXTEND = "arn:aws:states:eu-central-1:123456789012:stateMachine:bivouac-extend-lease"
 LATE = "2026-02-01T11:00:00Z"
 ARN = "arn:aws:ecs:eu-west-1:123456789012:cluster/bivouac-old"
 
@@ -55,7 +56,7 @@ def all_of(subject: Subject) -> list[EnvironmentEvent]:
     return [
         ready(subject),
         events.failed(subject, FAILURE),
-        events.expiring(subject, SOON, 3600),
+        events.expiring(subject, SOON, 3600, EXTEND),
         events.degraded(subject, FAILURE, SOON),
         events.deleted(subject, RECEIPT),
         events.not_deleted(subject, LEFT, LATE),
@@ -86,8 +87,8 @@ def test_no_two_events_are_taken_for_one() -> None:
         *all_of(ABOUT),
         *all_of(replace(ABOUT, generation=4)),
         *all_of(replace(ABOUT, environment="other")),
-        events.expiring(ABOUT, LATE, 3600),
-        events.expiring(ABOUT, SOON, 600),
+        events.expiring(ABOUT, LATE, 3600, EXTEND),
+        events.expiring(ABOUT, SOON, 600, EXTEND),
         events.degraded(ABOUT, FAILURE, LATE),
         orphan(ABOUT, f"{ARN}-2"),
         repaired(ABOUT, LATE),

@@ -7,9 +7,9 @@ import dataclasses
 import pytest
 
 from bivouac.settings import (
-    ExpirySettings,
     MissingSettingError,
     RequestSettings,
+    ScheduleSettings,
     StackSettings,
     WaitSettings,
 )
@@ -32,10 +32,17 @@ VARIABLES = {
     "PROOF_IMAGE": "python:3.13-alpine",
     "EXPIRY_SCHEDULE_GROUP": "group",
     "EXPIRY_ROLE_ARN": "arn:role",
+    "OFFICE_HOURS_SCHEDULE_GROUP": "hours",
+    "OFFICE_HOURS_ROLE_ARN": "arn:role",
     "DELETE_STATE_MACHINE_ARN": "arn:machine",
+    "SLEEP_STATE_MACHINE_ARN": "arn:machine",
+    "WAKE_STATE_MACHINE_ARN": "arn:machine",
+    "EXTEND_LEASE_STATE_MACHINE_ARN": "arn:machine",
+    "WARN_OF_EXPIRY_FUNCTION_ARN": "arn:function",
+    "UNDELIVERED_EVENTS_ARN": "arn:queue",
     "WAITS_TABLE_NAME": "waits",
 }
-KINDS = (StackSettings, RequestSettings, ExpirySettings, WaitSettings)
+KINDS = (StackSettings, RequestSettings, ScheduleSettings, WaitSettings)
 
 
 def test_lists_numbers_flags_and_durations_are_read() -> None:

@@ -28,7 +28,6 @@ ENDS_WITHIN = 40.0
 _OF_UPDATE_SCHEDULE = (
     "Name",
     "GroupName",
-    "ScheduleExpressionTimezone",
     "FlexibleTimeWindow",
     "ActionAfterCompletion",
     "State",
@@ -119,6 +118,9 @@ class Application:
         self.stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
         self.create_machine = self.stack.outputs["CreateEnvironmentStateMachineArn"]
         self.delete_machine = self.stack.outputs["DeleteEnvironmentStateMachineArn"]
+        self.sleep_machine = self.stack.outputs["SleepEnvironmentStateMachineArn"]
+        self.wake_machine = self.stack.outputs["WakeEnvironmentStateMachineArn"]
+        self.extend_machine = self.stack.outputs["ExtendLeaseStateMachineArn"]
         self._listener = Listener(cloud, self.stack.outputs["EventBusName"])
 
     def client(self, service: str) -> Any:
@@ -148,6 +150,15 @@ class Application:
         content = {"environment": environment, "reason": "a test", **more}
         return self.ended(self.start(self.delete_machine, content))
 
+    def sleep(self, environment: str, **more: Any) -> Ended:
+        return self.ended(self.start(self.sleep_machine, {"environment": environment, **more}))
+
+    def wake(self, environment: str, **more: Any) -> Ended:
+        return self.ended(self.start(self.wake_machine, {"environment": environment, **more}))
+
+    def extend(self, environment: str, **more: Any) -> Ended:
+        return self.ended(self.start(self.extend_machine, {"environment": environment, **more}))
+
     def stop(self, execution_arn: str) -> None:
         self.client("stepfunctions").stop_execution(executionArn=execution_arn)
 
@@ -175,12 +186,17 @@ class Application:
         return result
 
     def expire(self, environment: str) -> None:
-        """Let the lease end now: the schedule as it is, but for its moment."""
+        """Let the lease end now."""
+        self.fire(f"{environment}-expiry")
+
+    def fire(self, name: str) -> None:
+        """Let a schedule fire now: as it is, but for its moment."""
         client = self.client("scheduler")
-        schedule = client.get_schedule(Name=f"{environment}-expiry", GroupName="bivouac-expiry")
+        schedule = client.get_schedule(Name=name, GroupName=group_of(name))
         client.update_schedule(
             **{key: value for key, value in schedule.items() if key in _OF_UPDATE_SCHEDULE},
             ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})",
+            ScheduleExpressionTimezone="UTC",
         )
 
     @contextmanager
@@ -291,15 +307,53 @@ class Application:
         by_type = {event["detail-type"]: event["detail"] for event in told}
         return [by_type[detail_type] for detail_type in types]
 
-    def schedule(self, environment: str) -> Json | None:
-        client = self.client("scheduler")
+    def schedule(self, environment: str, kind: str = "expiry") -> Json | None:
+        client, name = self.client("scheduler"), f"{environment}-{kind}"
         try:
-            found: Json = client.get_schedule(
-                Name=f"{environment}-expiry", GroupName="bivouac-expiry"
-            )
+            found: Json = client.get_schedule(Name=name, GroupName=group_of(name))
         except client.exceptions.ResourceNotFoundException:
             return None
         return found
+
+    def armed(self, environment: str) -> list[str]:
+        """Which of its schedules there are."""
+        kinds = ("down", "expiry", "up", "warning")
+        return [kind for kind in kinds if self.schedule(environment, kind)]
+
+    def services(self, environment: str) -> dict[str, Json]:
+        """By name, with tags, as ECS describes them."""
+        ecs, cluster = self.client("ecs"), f"bivouac-{environment}"
+        arns = ecs.list_services(cluster=cluster)["serviceArns"]
+        found = ecs.describe_services(cluster=cluster, services=arns, include=["TAGS"])["services"]
+        return {service["serviceName"]: service for service in found}
+
+    def counts(self, environment: str) -> dict[str, tuple[int, int]]:
+        """By service: how many tasks are wanted, and how many run."""
+        return {
+            name: (service["desiredCount"], service["runningCount"])
+            for name, service in self.services(environment).items()
+        }
+
+    def started_by(self, machine: str, environment: str) -> list[str]:
+        """The executions of a machine for an environment, in no order."""
+        client = self.client("stepfunctions")
+        found = []
+        for execution in client.list_executions(stateMachineArn=machine)["executions"]:
+            arn = execution["executionArn"]
+            content = json.loads(client.describe_execution(executionArn=arn)["input"])
+            if isinstance(content, dict) and content.get("environment") == environment:
+                found.append(arn)
+        return found
+
+    def next_of(self, machine: str, environment: str, before: list[str]) -> Ended:
+        """The execution that has come since, once it has ended."""
+
+        def new() -> list[str]:
+            return [arn for arn in self.started_by(machine, environment) if arn not in before]
+
+        until_true(lambda: bool(new()), ENDS_WITHIN)
+        (arn,) = new()
+        return self.ended(arn)
 
     def left(self, environment: str, namespace: str | None = None) -> list[str]:
         """Everything of the environment that can still be seen, whoever made it."""
@@ -352,6 +406,11 @@ class Application:
             )["executions"]
             for execution in running:
                 self.stop(execution["executionArn"])
+
+
+def group_of(schedule: str) -> str:
+    office_hours = schedule.endswith(("-up", "-down"))
+    return "bivouac-office-hours" if office_hours else "bivouac-expiry"
 
 
 def _plain(value: Json) -> Any:

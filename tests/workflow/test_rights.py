@@ -71,6 +71,7 @@ def tell_all_stories(app: Application, name: str) -> None:
     failing(app, f"{name}-b")
     deleted_while_it_is_created(app, f"{name}-c")
     stopped(app, f"{name}-d")
+    kept_asleep_and_extended(app, f"{name}-e")
 
 
 def changed_and_superseded(app: Application, name: str) -> None:
@@ -129,6 +130,32 @@ def stopped(app: Application, name: str) -> None:
         hold.until_arrived()
         app.stop(creation)
     until_true(lambda: (app.record(name) or {}).get("status") == "DELETED", ENDS_WITHIN)
+
+
+def kept_asleep_and_extended(app: Application, name: str) -> None:
+    """Down and up by its schedules, warned of, and its lease outlives its first end."""
+    hours = {"up": "cron(0 8 ? * 2-6 *)", "down": "cron(0 19 ? * 2-6 *)"}
+    request = environment(name=name, schedule=hours, lease={"ttl": "1h"})
+    created = app.create(request)
+    assert created.status == "SUCCEEDED", created.cause
+    for schedule, machine in (("down", app.sleep_machine), ("up", app.wake_machine)):
+        before = app.started_by(machine, name)
+        app.fire(f"{name}-{schedule}")
+        ended = app.next_of(machine, name, before)
+        assert ended.status == "SUCCEEDED", ended.cause
+    app.fire(f"{name}-warning")
+    assert app.extend(name, ttl="2h").status == "SUCCEEDED"
+    outlived = app.delete(name, expiresAt=created.output["expiresAt"])
+    assert outlived.output["status"] == "OUTDATED"
+    with app.calls.hold("ecs:TagResource") as hold:
+        falling_asleep = app.start(app.sleep_machine, {"environment": name})
+        hold.until_arrived()
+        woken = app.start(app.wake_machine, {"environment": name})
+        until_true(lambda: app.status(falling_asleep) == "ABORTED", ENDS_WITHIN)
+    assert app.ended(woken).status == "SUCCEEDED"
+    assert app.create(environment(name=name)).status == "SUCCEEDED"
+    assert app.armed(name) == ["expiry", "warning"]
+    assert app.delete(name).status == "SUCCEEDED"
 
 
 class TestRights:

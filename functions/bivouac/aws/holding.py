@@ -8,9 +8,10 @@ from typing import Any
 from bivouac.aws import clients
 from bivouac.aws.events import EventBus
 from bivouac.aws.records import Records
+from bivouac.aws.schedules import Schedules
 from bivouac.aws.waits import Waits
 from bivouac.blueprint import Blueprint
-from bivouac.settings import EventSettings, StackSettings, WaitSettings
+from bivouac.settings import EventSettings, ScheduleSettings, StackSettings, WaitSettings
 
 
 def records() -> Records:
@@ -26,6 +27,11 @@ def waits() -> Waits:
 def event_bus() -> EventBus:
     """The event bus of this stack."""
     return EventBus(clients.events(), EventSettings.from_env().bus_name)
+
+
+def schedules() -> Schedules:
+    """The schedules of this stack's environments."""
+    return Schedules(clients.scheduler(), ScheduleSettings.from_env())
 
 
 def held(event: Mapping[str, Any]) -> Blueprint:

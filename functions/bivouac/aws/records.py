@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -147,9 +147,7 @@ class Records:
             "changes": {
                 "S": json.dumps({name: each.to_json() for name, each in taken.changes.items()})
             },
-            "intents": {
-                "S": json.dumps({name: each.to_json() for name, each in taken.intents.items()})
-            },
+            "intents": {"S": _intents_text(taken.intents)},
             "listed": {"S": LISTED},
             "onFailure": {"S": blueprint["on_failure"]},
             "triggers": {"S": json.dumps(blueprint["triggers"])},
@@ -174,6 +172,42 @@ class Records:
             except self.client.exceptions.ConditionalCheckFailedException:
                 raise errors.NotYetConsistentError(
                     f"environment {taken.environment}: another execution took it at the same time"
+                ) from None
+
+    def extend(self, before: Record, expires_at: str) -> None:
+        """Give the lease another end, unless somebody wrote the record since it was read.
+
+        Raises NotYetConsistentError if somebody did, so that the machine looks again."""
+        self._change(before, "expiresAt", expires_at)
+
+    def remember(self, before: Record, intents: Mapping[str, Intent]) -> None:
+        """Keep the newest intents of a record that nothing else changes of.
+
+        Raises NotYetConsistentError as `extend` does."""
+        self._change(before, "intents", _intents_text(intents))
+
+    def _change(self, before: Record, name: str, text: str) -> None:
+        condition, values = _unchanged_since(before)
+        with translated(f"record of {before.environment}"):
+            try:
+                self.client.update_item(
+                    TableName=self.table_name,
+                    Key={"environment": {"S": before.environment}},
+                    UpdateExpression="SET #changed = :changed",
+                    ConditionExpression=f"{condition} AND #intents = :intentsBefore",
+                    ExpressionAttributeNames={
+                        "#changed": name,
+                        **{f"#{each}": each for each in (*_COMPARED, "intents")},
+                    },
+                    ExpressionAttributeValues={
+                        **values,
+                        ":intentsBefore": {"S": _intents_text(before.intents)},
+                        ":changed": {"S": text},
+                    },
+                )
+            except self.client.exceptions.ConditionalCheckFailedException:
+                raise errors.NotYetConsistentError(
+                    f"environment {before.environment}: it was changed at the same time"
                 ) from None
 
     def finish(
@@ -253,11 +287,24 @@ class Records:
                 ) from None
 
 
+_COMPARED = ("generation", "status", "expiresAt")
+
+
+def _intents_text(intents: Mapping[str, Intent]) -> str:
+    return json.dumps({matter: intents[matter].to_json() for matter in sorted(intents)})
+
+
 def _unchanged_since(before: Record | None) -> tuple[str, dict[str, Any]]:
     """The condition that nobody wrote the record after `before` was read, and its values."""
     if before is None:
         return "attribute_not_exists(#generation)", {}
-    return "#generation = :generationBefore AND #status = :statusBefore", {
+    condition = (
+        "#generation = :generationBefore AND #status = :statusBefore"
+        " AND #expiresAt = :expiresAtBefore"
+    )
+    return condition, {
         ":generationBefore": {"N": str(before.generation)},
         ":statusBefore": {"S": before.status},
+        # An extension changes nothing else.
+        ":expiresAtBefore": {"S": before.expires_at},
     }

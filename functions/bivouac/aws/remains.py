@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,28 @@ def services(client: ECSClient, cluster: str, names: Iterable[str]) -> dict[str,
     except _ClusterGoneError:
         return {}
     return {name: found for name, found in found.items() if found["status"] != "INACTIVE"}
+
+
+def tasks_left(
+    client: ECSClient, cluster: str, found: Mapping[str, ecs.Described]
+) -> dict[str, int]:
+    """By service, of those found: how many of its tasks have not come to their end."""
+    if not found:
+        return {}
+    try:
+        with _cluster_may_be_gone():
+            running = tasks_by_service(client, cluster, "RUNNING")
+    except _ClusterGoneError:
+        return {}
+    stopping = stopping_tasks(client, cluster)
+    left = {
+        name: max(
+            len(running.get(name, ())) + len(stopping.get(name, ())),
+            service["runningCount"] + service["pendingCount"],
+        )
+        for name, service in found.items()
+    }
+    return {name: count for name, count in left.items() if count}
 
 
 def stopping_tasks(client: ECSClient, cluster: str) -> Tasks:

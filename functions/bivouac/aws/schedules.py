@@ -1,69 +1,102 @@
-"""The one-time schedule that deletes an environment when its lease ends."""
+"""The schedules of environments in EventBridge Scheduler: armed as the timetable says, removed."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bivouac import lease, naming
 from bivouac.aws.faults import translated
-from bivouac.settings import ExpirySettings
+from bivouac.blueprint import Blueprint
+from bivouac.settings import ScheduleSettings
+from bivouac.timetable import LEASE_EXPIRED, OFFICE_HOURS, Entry, Kind, expiry, name_of, timetable
 
 if TYPE_CHECKING:
     from types_boto3_scheduler import EventBridgeSchedulerClient
 
-LONGEST_RETRY_SECONDS = 86_400
 MOST_RETRIES = 185
-"""EventBridge Scheduler's own limits (W03): a lost expiry is a leak, so it tries all day."""
+"""EventBridge Scheduler's own limit (W03)."""
 
 
-def arm(
-    client: EventBridgeSchedulerClient,
-    settings: ExpirySettings,
-    environment: str,
-    at: datetime,
-    reason: str,
-) -> None:
-    """Make the schedule fire at `at`, whether or not it exists. Repeating it changes nothing.
+@dataclass(frozen=True)
+class Schedules:
+    client: EventBridgeSchedulerClient
+    settings: ScheduleSettings
 
-    UpdateSchedule overwrites what it is not given, so both calls get all of it (W03)."""
-    name = naming.expiry_schedule(environment)
-    schedule: dict[str, Any] = {
-        "Name": name,
-        "GroupName": settings.schedule_group,
-        "ScheduleExpression": f"at({at.strftime('%Y-%m-%dT%H:%M:%S')})",
-        "ScheduleExpressionTimezone": "UTC",
-        "FlexibleTimeWindow": {"Mode": "OFF"},
-        "ActionAfterCompletion": "DELETE",
-        "State": "ENABLED",
-        "Description": f"Deletes the Bivouac environment {environment}",
-        "Target": {
-            "Arn": settings.delete_state_machine_arn,
-            "RoleArn": settings.role_arn,
-            "Input": json.dumps(
-                {"environment": environment, "reason": reason, "expiresAt": lease.timestamp(at)}
-            ),
-            "RetryPolicy": {
-                "MaximumEventAgeInSeconds": LONGEST_RETRY_SECONDS,
-                "MaximumRetryAttempts": MOST_RETRIES,
+    def arm(self, blueprint: Blueprint, ends: datetime, now: datetime, fresh: bool = False) -> None:
+        """Make an environment's schedules what its blueprint and the end of its lease say.
+
+        The expiry first: whatever interrupts the others, it has an end. Repeating it changes
+        nothing. `fresh`: nothing of it is there that would have to be removed."""
+        wanted = timetable(blueprint, ends, now, self.settings)
+        for entry in wanted:
+            self._put(entry)
+        if not fresh:
+            self._remove(blueprint.environment, set(Kind) - {entry.kind for entry in wanted})
+
+    def arm_expiry(
+        self, environment: str, ends: datetime, now: datetime, reason: str = LEASE_EXPIRED
+    ) -> None:
+        self._put(expiry(environment, ends, now, self.settings, reason))
+
+    def disarm(self, environment: str) -> dict[Kind, bool]:
+        """Remove all of them. False: it was gone, as a one-time schedule is after it fired."""
+        return self._remove(environment, Kind)
+
+    def _remove(self, environment: str, kinds: Iterable[Kind]) -> dict[Kind, bool]:
+        return {kind: self._delete(kind, environment) for kind in Kind if kind in set(kinds)}
+
+    def _put(self, entry: Entry) -> None:
+        """UpdateSchedule overwrites what it is not given, so both calls get all of it (W03).
+
+        The ClientToken is botocore's, another one for each call: one of ours would answer for a
+        schedule that was removed since."""
+        arguments = self._arguments(entry)
+        with translated(f"schedule {arguments['Name']}"):
+            try:
+                self.client.create_schedule(**arguments)
+            except self.client.exceptions.ConflictException:
+                self.client.update_schedule(**arguments)
+
+    def _arguments(self, entry: Entry) -> dict[str, Any]:
+        return {
+            "Name": name_of(entry.kind, entry.environment),
+            "GroupName": self._group(entry.kind),
+            "ScheduleExpression": entry.expression,
+            "ScheduleExpressionTimezone": entry.timezone,
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "ActionAfterCompletion": "DELETE" if entry.once else "NONE",
+            "State": "ENABLED",
+            "Description": f"The {entry.kind} of the Bivouac environment {entry.environment}",
+            "Target": {
+                "Arn": entry.target_arn,
+                "RoleArn": self._role(entry.kind),
+                "Input": json.dumps(entry.content),
+                "DeadLetterConfig": {"Arn": self.settings.dead_letters_arn},
+                "RetryPolicy": {
+                    "MaximumEventAgeInSeconds": entry.longest_age,
+                    "MaximumRetryAttempts": MOST_RETRIES,
+                },
             },
-        },
-        "ClientToken": naming.token("expiry", environment, lease.timestamp(at)),
-    }
-    with translated(f"schedule {name}"):
-        try:
-            client.create_schedule(**schedule)
-        except client.exceptions.ConflictException:
-            client.update_schedule(**schedule)
+        }
 
+    def _delete(self, kind: Kind, environment: str) -> bool:
+        name = name_of(kind, environment)
+        with translated(f"schedule {name}"):
+            try:
+                self.client.delete_schedule(Name=name, GroupName=self._group(kind))
+            except self.client.exceptions.ResourceNotFoundException:
+                return False
+        return True
 
-def disarm(client: EventBridgeSchedulerClient, settings: ExpirySettings, environment: str) -> bool:
-    """Remove the schedule. False: it was gone, because it deletes itself after it fired."""
-    name = naming.expiry_schedule(environment)
-    with translated(f"schedule {name}"):
-        try:
-            client.delete_schedule(Name=name, GroupName=settings.schedule_group)
-        except client.exceptions.ResourceNotFoundException:
-            return False
-    return True
+    def _group(self, kind: Kind) -> str:
+        if kind in OFFICE_HOURS:
+            return self.settings.office_hours_group
+        return self.settings.expiry_group
+
+    def _role(self, kind: Kind) -> str:
+        if kind in OFFICE_HOURS:
+            return self.settings.office_hours_role_arn
+        return self.settings.expiry_role_arn

@@ -80,8 +80,8 @@ class DepartureLook:
                 seen = self._tasks(wait)
             case Purpose.EVERYTHING_GONE:
                 return self._everything(wait, waited)
-            case Purpose.SERVICES:
-                raise ValueError("that nothing is left is not what makes services healthy")
+            case Purpose.SERVICES | Purpose.ASLEEP:
+                raise ValueError(f"that nothing is left is not what {wait.purpose} waits for")
         if seen.answer is None and waited > PATIENCE_SECONDS:
             return Look(answer={"status": "STILL_THERE"})
         return seen

@@ -1,0 +1,129 @@
+"""Extend lease: gives an environment a later end, up to its cap; never an earlier one.
+
+The record first, then the schedules: killed in between, the old expiry fires, is outdated, and arms
+the one that holds (close_environment). Repeating it is safe: the end counts from the moment of the
+intent, and where it is reached already, the schedules are armed all the same.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from bivouac import inputs, intents, lease
+from bivouac.aws.holding import records, schedules
+from bivouac.aws.records import Records
+from bivouac.aws.schedules import Schedules
+from bivouac.blueprint import Blueprint
+from bivouac.errors import EnvironmentNotFoundError, InvalidRequestError, LeaseChangedError
+from bivouac.instructions import CLOCKS_DIFFER_BY
+from bivouac.intents import Intent
+from bivouac.lease import Extension
+from bivouac.observability import Event, logger, step
+from bivouac.record import Record, Status
+
+_FIELDS = {
+    "environment": str,
+    "ttl": str,
+    "keep": bool,
+    "expectedExpiresAt": str,
+    "generation": int,
+    "intent": dict,
+    "reason": str,
+}
+_ENDED = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
+
+
+def problems(request: Any, now: datetime) -> list[str]:
+    """Everything that is wrong with the input of extend_lease."""
+    found = inputs.problems(request, _FIELDS)
+    if not isinstance(request, dict):
+        return found
+    if ("ttl" in request) == (request.get("keep") is True):
+        found.append('ttl: give either ttl, such as "8h", or "keep": true')
+    elif isinstance(ttl := request.get("ttl"), str):
+        try:
+            lease.duration_seconds(ttl)
+        except ValueError as error:
+            found.append(f"ttl: {error}")
+    if not found and "intent" in request:
+        at = lease.moment(request["intent"]["at"])
+        if at > now + CLOCKS_DIFFER_BY:
+            found.append(f"intent.at: {request['intent']['at']} is in the future")
+    return found
+
+
+def extend_lease(event: Event, now: datetime, records: Records, schedules: Schedules) -> Event:
+    """`status` EXTENDED, or UNCHANGED with the `reason`, and when the lease ends.
+
+    Raises InvalidRequestError, EnvironmentNotFoundError, LeaseChangedError."""
+    request = event["request"]
+    if found := problems(request, now):
+        raise InvalidRequestError(found)
+    intent = inputs.intent_of(request, event)
+    record = _living(records, request["environment"])
+    if reason := _outdated(record, intent, request.get("generation")):
+        return _answer("UNCHANGED", record, record.expires_at, reason)
+    blueprint = Blueprint.from_json(record.content)
+    ttl = request.get("ttl")
+    asked = Extension(intent.at, lease.duration_seconds(ttl) if ttl else None)
+    try:
+        end = asked.end(blueprint.longest_lease_seconds)
+    except ValueError as error:
+        raise InvalidRequestError([f"ttl: {error}"]) from None
+    present = lease.moment(record.expires_at)
+    if end > present:
+        _require_expected(record, request.get("expectedExpiresAt"))
+        records.extend(record, lease.timestamp(end))
+    schedules.arm(blueprint, max(end, present), now)
+    if end > present:
+        logger.info("lease extended", environment=record.environment, until=lease.timestamp(end))
+        return _answer("EXTENDED", record, lease.timestamp(end), "")
+    reason = "it ends no earlier already, and an extension does not shorten it"
+    return _answer("UNCHANGED", record, record.expires_at, reason)
+
+
+def _living(records: Records, environment: str) -> Record:
+    record = records.find(environment)
+    if record is None:
+        raise EnvironmentNotFoundError(
+            f"no environment named {environment!r} was ever created by this stack"
+        )
+    if record.status in _ENDED:
+        raise EnvironmentNotFoundError(
+            f"the environment {environment} is {record.status}: its lease is over; create it anew"
+        )
+    return record
+
+
+def _outdated(record: Record, intent: Intent, generation: int | None) -> str:
+    """Leases have no matter of their own: in whatever order they come, the latest end holds."""
+    life = record.intents.get(intents.LIFE)
+    if life is not None and intent <= life:
+        return "a later creation or deletion was followed before"
+    if generation is not None and generation != record.generation:
+        return f"generation {record.generation} took over from {generation}"
+    return ""
+
+
+def _require_expected(record: Record, expected: str | None) -> None:
+    if expected is not None and lease.moment(expected) != lease.moment(record.expires_at):
+        raise LeaseChangedError(
+            f"the lease of {record.environment} ends at {record.expires_at}, not at {expected} as "
+            "expected: somebody changed it since; look at it, then ask again"
+        )
+
+
+def _answer(status: str, record: Record, expires_at: str, reason: str) -> Event:
+    return {
+        "status": status,
+        "environment": record.environment,
+        "generation": record.generation,
+        "expiresAt": expires_at,
+        "reason": reason,
+    }
+
+
+@step
+def handler(event: Event) -> Event:
+    return extend_lease(event, datetime.now(UTC), records(), schedules())

@@ -1,0 +1,46 @@
+"""Mark asleep: the only place that calls an environment asleep, after it has seen no task left.
+
+Repeating it is safe: it writes the same status under the same generation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bivouac.aws import clients, remains
+from bivouac.aws.holding import records
+from bivouac.aws.records import Records
+from bivouac.errors import NotAsleepError
+from bivouac.observability import Event, MetricUnit, metrics, step
+from bivouac.record import Status
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+
+
+def mark_asleep(event: Event, records: Records, client: ECSClient) -> Event:
+    """The execution's output. Raises NotAsleepError with what still runs."""
+    environment, generation = event["environment"], event["generation"]
+    record = records.current(environment, generation)
+    cluster = record.content["cluster"]["clusterName"]
+    services = remains.services(client, cluster, event["names"])
+    if left := remains.tasks_left(client, cluster, services):
+        told = ", ".join(f"{name} ({count})" for name, count in sorted(left.items()))
+        raise NotAsleepError(
+            f"tasks of {environment} still run: {told}. Look at the services' events in the "
+            f"cluster {cluster}, then start sleep_environment again, or create_environment to "
+            "have it run"
+        )
+    records.finish(environment, generation, Status.ASLEEP)
+    metrics.add_metric("EnvironmentAsleep", MetricUnit.Count, 1)
+    return {
+        "environment": environment,
+        "status": Status.ASLEEP,
+        "generation": generation,
+        "expiresAt": record.expires_at,
+    }
+
+
+@step
+def handler(event: Event) -> Event:
+    return mark_asleep(event, records(), clients.ecs())

@@ -1,0 +1,60 @@
+"""Stop services: no task for any service of the environment, clients first.
+
+Each service is marked before its tasks are taken away: killed in between, whatever wakes the
+environment deploys it once too often, and never finds it as it should be without a task
+(docs/decisions/0017). Repeating it is safe: what is marked and has no tasks is left alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bivouac import naming
+from bivouac.aws import clients, remains
+from bivouac.aws.faults import translated
+from bivouac.aws.holding import held
+from bivouac.blueprint import Blueprint, ecs_tags, from_ecs_tags
+from bivouac.observability import Event, logger, step
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+
+MARK = {naming.SPECIFICATION_TAG: naming.ASLEEP}
+
+
+def stop_services(blueprint: Blueprint, client: ECSClient) -> Event:
+    """`names` of the services that are to run no task: ours, proof clients left over too."""
+    cluster = blueprint.cluster["clusterName"]
+    planned = [service.service_name for service in blueprint.services]
+    listed = remains.listed_services(client, cluster)
+    services = remains.services(client, cluster, [*listed, *planned])
+    others = [name for name in services if name not in planned]
+    names = [
+        name
+        for name in (*others, *reversed(planned))
+        if name in services and _is_ours_and_runs(blueprint, services[name])
+    ]
+    for name in names:
+        _stop(cluster, services[name], client)
+    return {"names": names}
+
+
+def _is_ours_and_runs(blueprint: Blueprint, service: dict[str, Any]) -> bool:
+    tags = from_ecs_tags(service.get("tags"))
+    owned = naming.is_owned(tags, blueprint.stack, blueprint.environment)
+    return owned and service["status"] == "ACTIVE"
+
+
+def _stop(cluster: str, service: dict[str, Any], client: ECSClient) -> None:
+    name = service["serviceName"]
+    with translated(f"service {name}"):
+        if not MARK.items() <= from_ecs_tags(service.get("tags")).items():
+            client.tag_resource(resourceArn=service["serviceArn"], tags=ecs_tags(MARK))
+        if service["desiredCount"]:
+            logger.info("service stopped", service=name, tasks=service["desiredCount"])
+            client.update_service(cluster=cluster, service=name, desiredCount=0)
+
+
+@step
+def handler(event: Event) -> Event:
+    return stop_services(held(event), clients.ecs())

@@ -1,0 +1,103 @@
+"""Suspend environment: raises the generation, so that nothing starts tasks while they are stopped.
+
+What is at work comes to its end first. Repeating it is safe; an outdated intent changes nothing but
+that it is remembered where it is the newest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bivouac import inputs, lease, pace
+from bivouac.aws import clients, executions
+from bivouac.aws.holding import records
+from bivouac.aws.records import Records
+from bivouac.errors import InvalidRequestError
+from bivouac.intents import REST, Verb, followed
+from bivouac.observability import Event, logger, step
+from bivouac.record import HELD, Follow, Leave, Status, Take, suspending
+from bivouac.settings import StackSettings
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions import SFNClient
+
+_FIELDS = {"environment": str, "reason": str, "generation": int, "intent": dict}
+
+
+def suspend_environment(
+    event: Event,
+    now: datetime,
+    settle_seconds: int,
+    records: Records,
+    stepfunctions: SFNClient,
+) -> Event:
+    """`status` SUSPENDED, OUTDATED, or WAIT with the input to try again.
+
+    Raises InvalidRequestError, EnvironmentNotFoundError."""
+    request, settled = event["request"], False
+    if isinstance(request, dict) and request.keys() >= {"settled", "request"}:
+        settled, request = request["settled"], request["request"]  # this step's own, after a wait
+    if found := inputs.problems(request, _FIELDS):
+        raise InvalidRequestError(found)
+    environment, execution = request["environment"], event["execution"]
+    intent = inputs.intent_of(request, event)
+    record = records.find(environment)
+    runs = bool(
+        record
+        and record.status in HELD
+        and record.execution != execution
+        and executions.is_running(stepfunctions, record.execution)
+    )
+    decision = suspending(
+        record,
+        execution,
+        runs,
+        environment=environment,
+        generation=request.get("generation"),
+        intent=intent,
+    )
+    if isinstance(decision, Follow):
+        return _wait(request, pace.ANOTHER_EXECUTION, settled=False)
+    if record is None:
+        raise ValueError(f"a record of {environment} was decided on and is not there")
+    if isinstance(decision, Leave):
+        logger.info("sleep outdated", reason=decision.reason)
+        if decision.remember:
+            records.remember(record, followed(record.intents, (REST,), intent))
+        return {"status": "OUTDATED", "environment": environment, "reason": decision.reason}
+    settle = record.settle
+    if isinstance(decision, Take):
+        settle = decision.settle
+        taken = replace(
+            record,
+            generation=decision.generation,
+            status=Status.FALLING_ASLEEP,
+            execution=execution,
+            settle=settle,
+            verb=Verb.SLEEP,
+            intents=followed(record.intents, (REST,), intent),
+        )
+        records.take(taken, record, forget=("failure",))
+    if settle and not settled:
+        return _wait(request, settle_seconds, settled=True)
+    return {
+        "status": "SUSPENDED",
+        "environment": environment,
+        "generation": decision.generation,
+        "suspendedAt": lease.timestamp(now),
+        "expiresAt": record.expires_at,
+    }
+
+
+def _wait(request: Event, seconds: int, *, settled: bool) -> Event:
+    return {"status": "WAIT", "waitSeconds": seconds, "settled": settled, "request": request}
+
+
+@step
+def handler(event: Event) -> Event:
+    stack = StackSettings.from_env()
+    return suspend_environment(
+        event, datetime.now(UTC), stack.settle_seconds, records(), clients.stepfunctions()
+    )

@@ -1,0 +1,44 @@
+"""Warn of expiry: tells others that a lease ends soon, and with which command it goes on.
+
+Called by the warning schedule. One that the lease has outlived, or the environment has not, tells
+nothing. Repeating it is safe: it tells the same event.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from bivouac import events
+from bivouac.aws.events import EventBus
+from bivouac.aws.holding import event_bus, records
+from bivouac.aws.records import Records
+from bivouac.observability import Event, step
+from bivouac.record import Status
+from bivouac.settings import ExtensionSettings
+
+_ENDED = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
+
+
+def warn_of_expiry(
+    event: Event, now: datetime, records: Records, bus: EventBus, extend_machine_arn: str
+) -> Event:
+    """`status` WARNED, or OUTDATED where this end of the lease holds no more."""
+    environment, expires_at = event["environment"], event["expiresAt"]
+    record = records.find(environment)
+    if record is None or record.status in _ENDED or record.expires_at != expires_at:
+        return {"status": "OUTDATED", "environment": environment}
+    bus.publish(
+        events.expiring(
+            events.Subject(environment, record.generation, now),
+            expires_at,
+            event["warningSeconds"],
+            extend_machine_arn,
+        )
+    )
+    return {"status": "WARNED", "environment": environment}
+
+
+@step
+def handler(event: Event) -> Event:
+    machine = ExtensionSettings.from_env().machine_arn
+    return warn_of_expiry(event, datetime.now(UTC), records(), event_bus(), machine)

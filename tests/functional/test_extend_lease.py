@@ -1,0 +1,250 @@
+"""Extend lease: later, never earlier, never beyond the cap, and never without a schedule."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from itertools import permutations
+from typing import Any
+from unittest import mock
+
+import pytest
+from extend_lease import extend_lease
+
+from bivouac import errors, lease
+from bivouac.intents import LIFE, Intent
+from bivouac.record import Record, Status
+from tests.functional.account import BivouacAccount, bivouac_account, execution
+from tests.requests import environment
+
+HOURS = timedelta(hours=1)
+REQUEST = environment(lease={"ttl": "8h", "maxTtl": "3d"})
+
+
+def living(account: BivouacAccount, status: Status = Status.READY, **changes: Any) -> Record:
+    """An environment whose lease of eight hours has begun now."""
+    blueprint = account.planned(REQUEST)
+    ends = account.now().replace(microsecond=0) + 8 * HOURS
+    held = {"status": status, "expires_at": lease.timestamp(ends), **changes}
+    record = account.holds(blueprint, **held)
+    account.schedules.arm(blueprint, ends, account.now())
+    account.forget_calls()
+    return record
+
+
+def extended(account: BivouacAccount, who: str = "extension", **asked: Any) -> dict[str, Any]:
+    event = account.asked({"environment": "demo", **asked}, who)
+    return extend_lease(event, account.now(), account.records, account.schedules)
+
+
+def end(account: BivouacAccount) -> str:
+    record = account.records.find("demo")
+    assert record is not None
+    return record.expires_at
+
+
+def in_hours(account: BivouacAccount, hours: float) -> str:
+    return lease.timestamp(lease.expires_at(account.now() + hours * HOURS, 0))
+
+
+def armed_for(account: BivouacAccount) -> str:
+    """The end for which the expiry is armed."""
+    armed = account.armed()["demo-expiry"]
+    content: dict[str, str] = json.loads(armed["Target"]["Input"])
+    assert armed["ScheduleExpression"] == f"at({content['expiresAt'].removesuffix('Z')})"
+    return content["expiresAt"]
+
+
+def test_a_lease_is_extended_with_its_expiry_and_its_warning(account: BivouacAccount) -> None:
+    living(account)
+    answer = extended(account, ttl="12h")
+    assert answer["status"] == "EXTENDED"
+    assert answer["expiresAt"] == end(account) == armed_for(account) == in_hours(account, 12)
+    warning = account.armed()["demo-warning"]
+    assert warning["ScheduleExpression"] == f"at({in_hours(account, 11.5).removesuffix('Z')})"
+    assert json.loads(warning["Target"]["Input"]) == {
+        "environment": "demo",
+        "expiresAt": end(account),
+        "warningSeconds": 1800,
+    }
+    assert account.changes == []
+
+
+def test_it_answers_as_a_function(account: BivouacAccount) -> None:
+    living(account)
+    event = account.asked({"environment": "demo", "ttl": "12h"})
+    assert account.invoke("extend_lease", event)["status"] == "EXTENDED"
+
+
+def test_the_end_counts_from_the_moment_in_which_it_was_meant(account: BivouacAccount) -> None:
+    """W01: an event that comes an hour late asks for no more than one in time."""
+    living(account)
+    meant = account.now()
+    account.pass_time(3600)
+    extended(account, ttl="12h", intent={"id": "e1", "at": meant.isoformat()})
+    assert end(account) == in_hours(account, 11)
+
+
+def test_keep_is_to_the_cap(account: BivouacAccount) -> None:
+    living(account)
+    assert extended(account, keep=True)["expiresAt"] == in_hours(account, 72)
+
+
+def test_nothing_goes_beyond_the_cap(account: BivouacAccount) -> None:
+    before = living(account)
+    with pytest.raises(errors.InvalidRequestError, match="4d is longer than the 3d"):
+        extended(account, ttl="4d")
+    assert end(account) == before.expires_at
+    assert account.mutating_calls == []
+
+
+def test_an_extension_does_not_shorten(account: BivouacAccount) -> None:
+    before = living(account)
+    answer = extended(account, ttl="1h")
+    assert (answer["status"], answer["expiresAt"]) == ("UNCHANGED", before.expires_at)
+    assert "does not shorten" in answer["reason"]
+    assert end(account) == armed_for(account) == before.expires_at
+
+
+def test_the_same_extension_twice_is_one(account: BivouacAccount) -> None:
+    """W01: guarded by the end that it expects, its repetition is no lost race."""
+    before = living(account)
+    asked = {"ttl": "12h", "expectedExpiresAt": before.expires_at}
+    meant = {"id": "e1", "at": account.now().isoformat()}
+    first = extended(account, **asked, intent=meant)
+    account.pass_time(60)
+    again = extended(account, "again", **asked, intent=meant)
+    assert (first["status"], again["status"]) == ("EXTENDED", "UNCHANGED")
+    assert end(account) == armed_for(account) == first["expiresAt"]
+
+
+def test_whoever_expects_another_end_is_told_and_changes_nothing(account: BivouacAccount) -> None:
+    before = living(account)
+    extended(account, ttl="10h")
+    kept = end(account)
+    account.forget_calls()
+    with pytest.raises(errors.LeaseChangedError, match=f"not at {before.expires_at} as expected"):
+        extended(account, ttl="20h", expectedExpiresAt=before.expires_at)
+    assert end(account) == kept
+    assert account.mutating_calls == []
+
+
+def test_of_two_at_the_same_time_one_looks_again(account: BivouacAccount) -> None:
+    """W17: the record is written only if nobody wrote it since."""
+    read = living(account)
+    extended(account, ttl="10h")
+    kept = end(account)
+    with pytest.raises(errors.NotYetConsistentError):
+        account.records.extend(read, in_hours(account, 9))
+    with pytest.raises(errors.NotYetConsistentError):
+        account.records.take(read, read)  # whoever takes it would bring the old end back
+    assert end(account) == kept
+
+
+def test_in_whatever_order_they_come_the_latest_end_holds() -> None:
+    """W01."""
+    for order in permutations(["9h", "12h", "10h"]):
+        with bivouac_account() as account:
+            living(account)
+            meant = {"id": "e", "at": account.now().isoformat()}
+            latest = in_hours(account, 12)
+            for ttl in order:
+                extended(account, ttl, ttl=ttl, intent={**meant, "id": ttl})
+            assert end(account) == armed_for(account) == latest, order
+
+
+@pytest.mark.parametrize("status", [Status.SCHEDULED, Status.ASLEEP, Status.FAILED])
+def test_what_does_not_run_has_a_lease_too(account: BivouacAccount, status: Status) -> None:
+    living(account, status)
+    assert extended(account, ttl="12h")["status"] == "EXTENDED"
+    record = account.records.find("demo")
+    assert record is not None
+    assert (record.status, record.generation) == (status, 1)
+
+
+@pytest.mark.parametrize("status", [Status.DELETING, Status.NOT_DELETED, Status.DELETED])
+def test_nothing_brings_back_what_is_deleted(account: BivouacAccount, status: Status) -> None:
+    living(account, status)
+    with pytest.raises(errors.EnvironmentNotFoundError, match=f"is {status}: its lease is over"):
+        extended(account, ttl="12h")
+    assert account.mutating_calls == []
+
+
+def test_what_was_never_created_is_told(account: BivouacAccount) -> None:
+    with pytest.raises(errors.EnvironmentNotFoundError, match="was ever created"):
+        extended(account, ttl="12h")
+
+
+@pytest.mark.parametrize("asked", [{"generation": 3}, {}], ids=["another life", "meant before"])
+def test_what_was_meant_for_an_earlier_life_changes_nothing(
+    account: BivouacAccount, asked: dict[str, Any]
+) -> None:
+    meant = {"id": "old", "at": account.now().isoformat()}
+    account.pass_time(60)
+    born = Intent(account.now(), execution("first"))
+    before = living(account, generation=4, intents={LIFE: born})
+    answer = extended(account, ttl="12h", **(asked or {"intent": meant}))
+    assert (answer["status"], end(account)) == ("UNCHANGED", before.expires_at)
+    assert answer["reason"]
+
+
+class TestKilledInBetween:
+    def test_between_record_and_schedule_it_is_repaired_by_starting_again(
+        self, account: BivouacAccount
+    ) -> None:
+        before = living(account)
+        latest = _killed_before_the_schedule(account)
+        assert armed_for(account) == before.expires_at
+        again = extended(account, ttl="12h", intent={"id": "e", "at": account.now().isoformat()})
+        assert again["status"] == "UNCHANGED"
+        assert end(account) == armed_for(account) == latest
+
+    def test_started_never_again_the_old_expiry_arms_the_one_that_holds(
+        self, account: BivouacAccount
+    ) -> None:
+        """Otherwise the schedule would be gone with its firing, and nothing would ever end it."""
+        before = living(account)
+        latest = _killed_before_the_schedule(account)
+        account.pass_time(8 * 3600)
+        account.schedules.disarm("demo")  # it deletes itself after it fired
+        asked = {"environment": "demo", "expiresAt": before.expires_at}
+        closed = account.invoke("close_environment", account.asked(asked, "expiry"))
+        assert closed["status"] == "OUTDATED"
+        assert armed_for(account) == latest
+
+
+def _killed_before_the_schedule(account: BivouacAccount) -> str:
+    killed = mock.patch.object(type(account.schedules), "arm", side_effect=KeyboardInterrupt)
+    with killed, pytest.raises(KeyboardInterrupt):
+        extended(account, ttl="12h", intent={"id": "e", "at": account.now().isoformat()})
+    return in_hours(account, 12)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({}, 'ttl: give either ttl, such as "8h", or "keep": true'),
+        ({"ttl": "8h", "keep": True}, "ttl: give either ttl"),
+        ({"keep": False}, "ttl: give either ttl"),
+        ({"ttl": "eight hours"}, "ttl: 'eight hours' is not a duration"),
+        ({"ttl": "8h", "expectedExpiresAt": "tomorrow"}, "expectedExpiresAt: "),
+        ({"ttl": "8h", "expectedExpiresAt": "2030-01-01T00:00:00"}, "has no offset"),
+        ({"ttl": "8h", "until": "2030"}, "until: unknown field"),
+        ({"ttl": "8h", "intent": {"id": "e"}}, "intent.at: required, and a text"),
+        ({"ttl": "8h", "intent": {"id": "e", "at": "2999-01-01T00:00:00Z"}}, "is in the future"),
+    ],
+)
+def test_what_cannot_be_read_is_told(
+    account: BivouacAccount, asked: dict[str, Any], told: str
+) -> None:
+    living(account)
+    with pytest.raises(errors.InvalidRequestError) as caught:
+        extended(account, **asked)
+    assert told in str(caught.value)
+    assert account.mutating_calls == []
+
+
+def test_all_problems_are_told_at_once(account: BivouacAccount) -> None:
+    with pytest.raises(errors.InvalidRequestError) as caught:
+        extended(account, environment="Not A Name", ttl="long", force=True, generation="1")
+    assert len(caught.value.problems) == 4

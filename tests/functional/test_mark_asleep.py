@@ -1,0 +1,104 @@
+"""Mark asleep: only what runs no task any more; and the looks that wait for that."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bivouac import errors, lease
+from bivouac.deletion import PATIENCE_SECONDS
+from bivouac.looks.rest import RestLook
+from bivouac.record import Status
+from bivouac.waiting import POLL_SECONDS, Look, Purpose, Sighting, Stage, Wait
+from tests.functional.account import SETTLED_SECONDS, BivouacAccount
+from tests.requests import environment, web
+
+TWO = environment(web(), web(serviceName="shop", desiredCount=2))
+NAMES = ["web", "shop"]
+
+
+def falling_asleep(account: BivouacAccount) -> None:
+    """A moment after the services were told to stop."""
+    account.holds(account.healthy(TWO), status=Status.FALLING_ASLEEP)
+    account.invoke("stop_services", {"environment": "demo", "generation": 1})
+
+
+def marked(account: BivouacAccount) -> dict[str, Any]:
+    return account.invoke("mark_asleep", {"environment": "demo", "generation": 1, "names": NAMES})
+
+
+def status(account: BivouacAccount) -> Status:
+    record = account.records.find("demo")
+    assert record is not None
+    return record.status
+
+
+def looked(account: BivouacAccount, waited: float = 0.0, **sightings: Sighting) -> Look:
+    suspended_at = account.now() - timedelta(seconds=waited)
+    context = {"suspendedAt": lease.timestamp(suspended_at), "names": NAMES}
+    record = account.records.find("demo")
+    assert record is not None
+    wait = Wait("demo", 1, "token", Purpose.ASLEEP, context, sightings)
+    return RestLook(record, account.client("ecs"), account.now)(wait)
+
+
+class TestMark:
+    def test_what_runs_no_task_is_asleep(self, account: BivouacAccount) -> None:
+        falling_asleep(account)
+        account.pass_time(SETTLED_SECONDS)
+        answer = marked(account)
+        assert (answer["status"], status(account)) == ("ASLEEP", Status.ASLEEP)
+        assert answer["expiresAt"] == "2030-01-01T00:00:00Z"
+        assert marked(account) == answer
+
+    def test_what_still_runs_is_told_and_not_called_asleep(self, account: BivouacAccount) -> None:
+        falling_asleep(account)
+        with pytest.raises(errors.NotAsleepError, match=r"still run: shop \(2\), web \(1\)"):
+            marked(account)
+        assert status(account) is Status.FALLING_ASLEEP
+
+    def test_a_generation_that_is_over_marks_nothing(self, account: BivouacAccount) -> None:
+        """W17."""
+        account.holds(account.planned(TWO), generation=2, status=Status.DELETING)
+        with pytest.raises(errors.SupersededError):
+            marked(account)
+
+
+class TestLook:
+    def test_an_event_for_each_task_is_awaited(self, account: BivouacAccount) -> None:
+        falling_asleep(account)
+        seen = looked(account)
+        assert seen.answer is None
+        assert seen.again_after is None
+        assert seen.awaited.tasks == {"web": 1, "shop": 2}
+        assert seen.awaited.goals == (frozenset(NAMES),)
+
+    def test_once_no_task_is_left_that_is_the_answer(self, account: BivouacAccount) -> None:
+        falling_asleep(account)
+        account.pass_time(SETTLED_SECONDS)
+        assert looked(account).answer == {"status": "GONE"}
+
+    def test_reads_that_are_behind_an_event_are_made_again(self, account: BivouacAccount) -> None:
+        """W01."""
+        falling_asleep(account)
+        seen = looked(account, task=Sighting("web", Stage.STOPPED, 5))
+        assert (seen.answer, seen.again_after) == (None, POLL_SECONDS)
+
+    def test_tasks_that_somebody_asks_for_meanwhile_are_an_answer(
+        self, account: BivouacAccount
+    ) -> None:
+        falling_asleep(account)
+        account.client("ecs").update_service(cluster="bivouac-demo", service="web", desiredCount=1)
+        assert looked(account).answer == {"status": "STARTED"}
+
+    def test_nobody_waits_for_ever(self, account: BivouacAccount) -> None:
+        """D06: whoever marks it asleep then sees what still runs, and says so."""
+        falling_asleep(account)
+        assert looked(account, PATIENCE_SECONDS + 1).answer == {"status": "STILL_THERE"}
+
+    def test_without_a_cluster_nothing_runs(self, account: BivouacAccount) -> None:
+        """C07."""
+        account.holds(account.planned(TWO), status=Status.FALLING_ASLEEP)
+        assert looked(account).answer == {"status": "GONE"}

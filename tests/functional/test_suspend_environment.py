@@ -1,0 +1,158 @@
+"""Suspend environment: what is at work ends first, and the newest intent holds."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from suspend_environment import suspend_environment
+
+from bivouac import errors
+from bivouac.intents import LIFE, REST, Intent, Verb
+from bivouac.record import Record, Status
+from tests.functional.account import (
+    SETTLE_SECONDS,
+    SLEEP_MACHINE,
+    BivouacAccount,
+    execution,
+)
+from tests.requests import environment
+
+
+def held(account: BivouacAccount, status: Status = Status.READY, **changes: Any) -> None:
+    account.holds(account.planned(environment()), status=status, **changes)
+    account.forget_calls()
+
+
+def suspended(
+    account: BivouacAccount, who: str = "sleep", request: Any = None, **asked: Any
+) -> dict[str, Any]:
+    content = {"environment": "demo", **asked} if request is None else request
+    return suspend_environment(
+        account.asked(content, who),
+        account.now(),
+        SETTLE_SECONDS,
+        account.records,
+        account.client("stepfunctions"),
+    )
+
+
+def found(account: BivouacAccount) -> Record:
+    record = account.records.find("demo")
+    assert record is not None
+    return record
+
+
+def meant(at: datetime, name: str = "down") -> dict[str, str]:
+    return {"id": name, "at": at.isoformat()}
+
+
+@pytest.mark.parametrize("status", [Status.READY, Status.DEGRADED])
+def test_what_runs_is_held_under_a_new_generation(account: BivouacAccount, status: Status) -> None:
+    """W17: every step of an earlier generation is fenced off, and the lease is as it was."""
+    held(account, status)
+    answer = suspended(account)
+    assert (answer["status"], answer["generation"]) == ("SUSPENDED", 2)
+    record = found(account)
+    assert (record.status, record.verb) == (Status.FALLING_ASLEEP, Verb.SLEEP)
+    assert (record.execution, record.expires_at) == (execution("sleep"), "2030-01-01T00:00:00Z")
+    assert account.changes == []
+
+
+def test_it_answers_as_a_function(account: BivouacAccount) -> None:
+    held(account)
+    event = account.asked({"environment": "demo", "reason": "office hours"}, "sleep")
+    assert account.invoke("suspend_environment", event)["status"] == "SUSPENDED"
+
+
+def test_asked_again_by_the_same_execution_it_goes_on(account: BivouacAccount) -> None:
+    """S21: the answer was lost."""
+    held(account)
+    suspended(account)
+    account.forget_calls()
+    assert suspended(account)["generation"] == 2
+    assert account.mutating_calls == []
+
+
+def test_what_is_at_work_comes_to_its_end_first(account: BivouacAccount) -> None:
+    held(account, Status.CREATING, execution=account.start_execution("redeploy"))
+    answer = suspended(account)
+    assert (answer["status"], answer["settled"]) == ("WAIT", False)
+    assert found(account).status is Status.CREATING
+    account.records.finish("demo", 1, Status.READY)
+    assert suspended(account, request=answer)["status"] == "SUSPENDED"
+
+
+@pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED, Status.FALLING_ASLEEP])
+def test_the_last_functions_of_what_died_are_waited_out(
+    account: BivouacAccount, status: Status
+) -> None:
+    """W13: one of them may start tasks after they were stopped here."""
+    held(account, status)
+    answer = suspended(account)
+    assert (answer["status"], answer["waitSeconds"]) == ("WAIT", SETTLE_SECONDS)
+    assert suspended(account)["status"] == "WAIT"  # killed before its answer: it is not forgotten
+    assert suspended(account, request=answer)["status"] == "SUSPENDED"
+
+
+def test_a_sleep_that_runs_is_waited_for(account: BivouacAccount) -> None:
+    running = account.start_execution("first", SLEEP_MACHINE)
+    held(account, Status.FALLING_ASLEEP, execution=running)
+    assert suspended(account)["status"] == "WAIT"
+
+
+@pytest.mark.parametrize(
+    "status",
+    [Status.ASLEEP, Status.SCHEDULED, Status.DELETING, Status.NOT_DELETED, Status.DELETED],
+)
+def test_where_nothing_runs_the_intent_is_remembered_and_nothing_else(
+    account: BivouacAccount, status: Status
+) -> None:
+    """W01: an up that was meant before it, and comes late, must not wake what is to sleep."""
+    held(account, status)
+    at = account.now()
+    answer = suspended(account, intent=meant(at))
+    assert answer["status"] == "OUTDATED"
+    record = found(account)
+    assert (record.status, record.generation) == (status, 1)
+    assert record.intents == {REST: Intent(at, "down")}
+
+
+@pytest.mark.parametrize("matter", [LIFE, REST])
+def test_one_that_was_meant_before_what_was_followed_is_outdated(
+    account: BivouacAccount, matter: str
+) -> None:
+    """W01, W18: a wake, a creation or a deletion that came since holds."""
+    held(account, intents={matter: Intent(account.now(), "newer")})
+    answer = suspended(account, intent=meant(account.now() - timedelta(minutes=5)))
+    assert answer["status"] == "OUTDATED"
+    assert "later intent" in answer["reason"]
+    assert account.mutating_calls == []
+
+
+def test_the_same_firing_twice_is_one(account: BivouacAccount) -> None:
+    """W01: the second one must not put to sleep what was woken in between by hand."""
+    held(account)
+    firing = meant(account.now())
+    assert suspended(account, intent=firing)["status"] == "SUSPENDED"
+    account.records.finish("demo", 2, Status.READY)
+    assert suspended(account, "again", intent=firing)["status"] == "OUTDATED"
+
+
+def test_one_for_an_earlier_generation_is_outdated(account: BivouacAccount) -> None:
+    held(account, generation=3)
+    assert suspended(account, generation=2)["status"] == "OUTDATED"
+
+
+def test_what_was_never_created_is_told(account: BivouacAccount) -> None:
+    with pytest.raises(errors.EnvironmentNotFoundError, match="demo"):
+        suspended(account)
+
+
+def test_all_problems_are_told_at_once(account: BivouacAccount) -> None:
+    held(account)
+    with pytest.raises(errors.InvalidRequestError) as caught:
+        suspended(account, environment="Not A Name", force=True, intent={"at": "now"})
+    assert len(caught.value.problems) == 3
+    assert account.mutating_calls == []

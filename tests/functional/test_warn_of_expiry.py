@@ -1,0 +1,80 @@
+"""Warn of expiry: once for each end of a lease that is near, and for no other."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import pytest
+
+from bivouac.record import Status
+from tests.functional.account import EXTEND_MACHINE, BivouacAccount
+from tests.requests import environment
+
+ENDS = "2030-01-01T00:00:00Z"
+
+
+def warned(account: BivouacAccount, expires_at: str = ENDS) -> str:
+    event = {"environment": "demo", "expiresAt": expires_at, "warningSeconds": 1800}
+    return str(account.invoke("warn_of_expiry", event)["status"])
+
+
+def held(account: BivouacAccount, status: Status = Status.READY, **changes: Any) -> None:
+    account.holds(account.planned(environment()), status=status, expires_at=ENDS, **changes)
+    account.forget_calls()
+
+
+def test_others_are_told_with_the_command_that_extends_it(account: BivouacAccount) -> None:
+    held(account, generation=3)
+    assert warned(account) == "WARNED"
+    ((detail_type, detail),) = account.told
+    assert detail_type == "EnvironmentExpiring"
+    assert (detail["environment"], detail["generation"]) == ("demo", 3)
+    assert (detail["expiresAt"], detail["warningSeconds"]) == (ENDS, 1800)
+    words = shlex.split(detail["extendWith"])
+    assert words[:5] == [
+        "aws",
+        "stepfunctions",
+        "start-execution",
+        "--state-machine-arn",
+        EXTEND_MACHINE,
+    ]
+    asked = json.loads(words[words.index("--input") + 1])
+    assert asked == {"environment": "demo", "keep": True, "expectedExpiresAt": ENDS}
+
+
+def test_the_command_is_one_that_extend_lease_takes(account: BivouacAccount) -> None:
+    held(account)
+    warned(account)
+    ((_, detail),) = account.told
+    asked = json.loads(shlex.split(detail["extendWith"])[-1])
+    answer = account.invoke("extend_lease", account.asked(asked))
+    assert answer["status"] == "UNCHANGED"  # ENDS lies beyond the cap of today's lease
+
+
+def test_twice_is_the_same_event(account: BivouacAccount) -> None:
+    """W01."""
+    held(account)
+    warned(account)
+    account.pass_time(60)
+    warned(account)
+    first, second = (detail["id"] for _, detail in account.told)
+    assert first == second
+
+
+def test_an_end_that_the_lease_has_outlived_is_not_warned_of(account: BivouacAccount) -> None:
+    held(account)
+    assert warned(account, "2029-12-31T12:00:00Z") == "OUTDATED"
+    assert account.told == []
+
+
+@pytest.mark.parametrize("status", [Status.DELETING, Status.NOT_DELETED, Status.DELETED])
+def test_what_is_going_is_not_warned_of(account: BivouacAccount, status: Status) -> None:
+    held(account, status)
+    assert warned(account) == "OUTDATED"
+    assert account.told == []
+
+
+def test_what_never_was_is_not_warned_of(account: BivouacAccount) -> None:
+    assert warned(account) == "OUTDATED"
