@@ -266,7 +266,7 @@ class Records:
         }
         if settle is not None:
             values["settle"] = {"BOOL": settle}
-        condition, before = _unchanged_since(record)
+        condition, before = _held_as(record)
         with translated(f"record of {record.environment}"):
             try:
                 self.client.update_item(
@@ -298,13 +298,17 @@ def _unchanged_since(before: Record | None) -> tuple[str, dict[str, Any]]:
     """The condition that nobody wrote the record after `before` was read, and its values."""
     if before is None:
         return "attribute_not_exists(#generation)", {}
-    condition = (
-        "#generation = :generationBefore AND #status = :statusBefore"
-        " AND #expiresAt = :expiresAtBefore"
-    )
-    return condition, {
+    condition, values = _held_as(before)
+    # An extension changes nothing else.
+    return f"{condition} AND #expiresAt = :expiresAtBefore", {
+        **values,
+        ":expiresAtBefore": {"S": before.expires_at},
+    }
+
+
+def _held_as(before: Record) -> tuple[str, dict[str, Any]]:
+    """The condition that nobody took the environment, or ended with it, since."""
+    return "#generation = :generationBefore AND #status = :statusBefore", {
         ":generationBefore": {"N": str(before.generation)},
         ":statusBefore": {"S": before.status},
-        # An extension changes nothing else.
-        ":expiresAtBefore": {"S": before.expires_at},
     }
