@@ -38,27 +38,31 @@ def resume_execution(
     stepfunctions: SFNClient,
     looking_for: looks.LookingFor,
 ) -> Event:
-    """`status`: NOBODY_WAITS, NOTED, or what became of the look."""
+    """`status`: NOBODY_WAITS, NOTED, LEFT_TO_OTHERS, or what became of the look."""
     signal = signal_of(event)
     environment = naming.environment_of_cluster(name_prefix, signal.cluster)
     wait = waits.note(environment, signal)
     if wait is None:
         return {"status": "NOBODY_WAITS", "environment": environment}
-    worth = signal.urgent or worth_looking(wait.purpose, wait.awaited, wait.sightings)
+    urgent = signal.urgent or poller_died(wait, now)
+    worth = urgent or worth_looking(wait.purpose, wait.awaited, wait.sightings)
     later = worth_looking_later(wait.purpose, wait.awaited, wait.sightings)
-    if not worth and not later and not poller_died(wait, now):
+    if not worth and not later:
         return {"status": "NOTED", "environment": environment}
+    if worth:
+        claimed, free = waits.claim(wait, signal.name, now)
+        if claimed is None or not free:
+            # Whoever looks at this moment sees in the end what came meanwhile.
+            return {"status": "LEFT_TO_OTHERS", "environment": environment}
+        wait = claimed
     try:
         record = records.current(environment, wait.generation)
     except SupersededError:
         waits.end(wait)
         return {"status": "OVER", "environment": environment}
-    look = looking_for(wait, record, urgent=True)
-    pause = LATER_SECONDS if later and not worth else 0.0
-    return {
-        "status": watch(wait, look, waits, stepfunctions, first_after=pause),
-        "environment": environment,
-    }
+    look = looking_for(wait, record, urgent=urgent)
+    became = watch(wait, look, waits, stepfunctions, 0.0 if worth else LATER_SECONDS)
+    return {"status": became, "environment": environment}
 
 
 @step

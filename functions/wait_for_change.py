@@ -22,6 +22,9 @@ from bivouac.waiting import Purpose, Wait
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
+THE_FIRST = "the first"
+"""To look at this wait; others leave it to this one meanwhile."""
+
 
 def wait_for_change(
     event: Event,
@@ -42,7 +45,7 @@ def wait_for_change(
         context=event["context"],
     )
     record: Record = records.current(wait.environment, wait.generation)
-    waits.begin(wait, now)
+    waits.begin(wait, now, looker=THE_FIRST)
     look: Looking = looking_for(wait, record, urgent=False)
     return {"status": watch(wait, look, waits, stepfunctions)}
 

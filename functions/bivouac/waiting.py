@@ -125,6 +125,8 @@ class Wait:
     """None until it was looked for the first time: then every event is worth a look."""
     next_look_at: float | None = None
     """Seconds since the epoch, where somebody looks again and again; he may have died since."""
+    alarms: int = field(default=0, compare=False)
+    """How many urgent events came: a look that began before the last of them does not know it."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,11 @@ class Signal:
     """Empty where the event is about a service."""
     stage: Stage | None = None
     version: int = 0
+
+    @property
+    def name(self) -> str:
+        """The same of an event that comes twice."""
+        return f"{self.service}/{self.task_id}/{self.version}"
 
     @property
     def sighting(self) -> Sighting:

@@ -71,6 +71,11 @@ def resumed(account: BivouacAccount, event: Any, *looks: Look) -> str:
     return status
 
 
+def looks_in_turn(*looks: Callable[[], Look]) -> Callable[[Wait], Look]:
+    left = list(looks)
+    return lambda _: left.pop(0)()
+
+
 def waits_for(count: int, known: frozenset[str] = frozenset()) -> Look:
     return Look(awaited=Awaited({"web": count}, GOAL, known))
 
@@ -190,7 +195,7 @@ def test_one_who_would_look_sooner_takes_over(account: BivouacAccount) -> None:
         second.append(resumed(account, told(), polls(0.5), Look(answer=ANSWER)))
 
     account.while_asleep = meanwhile
-    assert looking(account, wait, polls(10), polls(2)) == "OVER"
+    assert looking(account, wait, polls(10)) == "OVER"
     assert second == ["ANSWERED"]
 
 
@@ -229,6 +234,89 @@ def test_nobody_watches_longer_than_his_function_may_run(account: BivouacAccount
     became = watch(wait, lambda _: polls(60), account.waits, account.client("stepfunctions"))
     assert became == "WATCHED_LONG_ENOUGH"
     assert account.plane.clock.now() - began <= LONGEST_WATCH.total_seconds()
+
+
+# --- one looks at a time ---------------------------------------------------------------------------
+
+
+def test_who_comes_while_another_looks_leaves_it_to_him(account: BivouacAccount) -> None:
+    """Both events complete something; what one look reads would be read twice."""
+    wait, others = begun(account), list[str]()
+
+    def meanwhile() -> Look:
+        others.append(resumed(account, told("t2")))
+        return waits_for(3)
+
+    looking(account, wait, waits_for(1))
+    with mock.patch("bivouac.looks.looking_for", return_value=looks_in_turn(meanwhile)):
+        status = account.invoke("resume_execution", told("t1"))["status"]
+    assert (status, others) == ("WAITS", ["LEFT_TO_OTHERS"])
+
+
+def test_what_comes_while_another_looks_lets_him_look_again(account: BivouacAccount) -> None:
+    """Together with what he read, it completes what is awaited."""
+    looking(account, begun(account), waits_for(1))
+
+    def meanwhile() -> Look:
+        assert resumed(account, told("t2")) == "LEFT_TO_OTHERS"
+        return waits_for(1, known=frozenset({"t1"}))
+
+    look = looks_in_turn(meanwhile, lambda: Look(answer=ANSWER))
+    with mock.patch("bivouac.looks.looking_for", return_value=look):
+        assert account.invoke("resume_execution", told("t1"))["status"] == "ANSWERED"
+
+
+def test_a_failure_while_another_looks_is_never_overlooked(account: BivouacAccount) -> None:
+    """It names no task that anybody awaits, and no goal is reached by it."""
+    looking(account, begun(account), waits_for(1))
+    failure = {
+        "detail-type": "ECS Deployment State Change",
+        "resources": [f"{ARN}:service/bivouac-demo/web"],
+        "detail": {"eventName": "SERVICE_DEPLOYMENT_FAILED"},
+    }
+
+    def meanwhile() -> Look:
+        assert resumed(account, failure) == "LEFT_TO_OTHERS"
+        return waits_for(5)
+
+    look = looks_in_turn(meanwhile, lambda: Look(answer={"status": "FAILED"}))
+    with mock.patch("bivouac.looks.looking_for", return_value=look):
+        assert account.invoke("resume_execution", told("t1"))["status"] == "ANSWERED"
+
+
+def test_one_who_polls_skips_his_look_while_another_looks(account: BivouacAccount) -> None:
+    """And goes on polling, because the other one may die."""
+    wait, began = begun(account), account.plane.clock.now()
+
+    def claimed_by_another() -> None:
+        account.while_asleep = lambda: None
+        account.pass_time(1.9)
+        assert account.waits.claim(wait, "another", account.now())[1]
+
+    account.while_asleep = claimed_by_another
+    account.pass_time(0)
+    assert looking(account, wait, polls(), Look(answer=ANSWER)) == "ANSWERED"
+    assert account.plane.clock.now() - began > 4 + LATE_SECONDS - 2
+
+
+def test_a_look_that_died_is_made_by_the_next_event(account: BivouacAccount) -> None:
+    wait = begun(account)
+    looking(account, wait, waits_for(1))
+    account.waits.claim(wait, "dies", account.now())
+    assert resumed(account, told("t1")) == "LEFT_TO_OTHERS"
+    account.pass_time(LATE_SECONDS + 0.1)
+    assert resumed(account, told("t2"), Look(answer=ANSWER)) == "ANSWERED"
+
+
+def test_the_event_whose_look_died_is_looked_at_when_it_comes_again(
+    account: BivouacAccount,
+) -> None:
+    """Lambda calls it once more, and nobody else may ever come."""
+    looking(account, begun(account), waits_for(1))
+    look = mock.Mock(side_effect=RuntimeError("killed"))
+    with mock.patch("bivouac.looks.looking_for", return_value=look), pytest.raises(RuntimeError):
+        account.invoke("resume_execution", told())
+    assert resumed(account, told(), Look(answer=ANSWER)) == "ANSWERED"
 
 
 # --- when it is over -----------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 KEPT_FOR = timedelta(days=1)
 """Until DynamoDB removes an item that its execution left behind. Nothing relies on it (W20)."""
 LATE_SECONDS = 5.0
-"""A poller that is so late with its next look is taken for dead."""
+"""A poller that is so late with its next look, or a look that takes so long, is taken for dead."""
 
 
 @dataclass(frozen=True)
@@ -24,47 +25,69 @@ class Waits:
     client: DynamoDBClient
     table_name: str
 
-    def begin(self, wait: Wait, now: datetime) -> None:
-        """Keep a token. Whatever the environment waited for before is over."""
+    def begin(self, wait: Wait, now: datetime, looker: str = "") -> None:
+        """Keep a token. Whatever the environment waited for before is over.
+
+        `looker` is about to look for the first time."""
+        item: dict[str, Any] = {
+            "environment": {"S": wait.environment},
+            "generation": {"N": str(wait.generation)},
+            "token": {"S": wait.token},
+            "purpose": {"S": wait.purpose},
+            "context": {"S": json.dumps(wait.context)},
+            "sightings": {"M": {}},
+            "removeAt": {"N": str(int((now + KEPT_FOR).timestamp()))},
+        }
+        if looker:
+            item |= {"looker": {"S": looker}, "looksUntil": _looks_until(now)}
         with translated(f"wait of {wait.environment}"):
-            self.client.put_item(
-                TableName=self.table_name,
-                Item={
-                    "environment": {"S": wait.environment},
-                    "generation": {"N": str(wait.generation)},
-                    "token": {"S": wait.token},
-                    "purpose": {"S": wait.purpose},
-                    "context": {"S": json.dumps(wait.context)},
-                    "sightings": {"M": {}},
-                    "removeAt": {"N": str(int((now + KEPT_FOR).timestamp()))},
-                },
-            )
+            self.client.put_item(TableName=self.table_name, Item=item)
 
     def note(self, environment: str, signal: Signal) -> Wait | None:
         """Remember what an event said of a task, and get who waits for it.
 
         None: nobody waits, or a newer event of that task came before (W01). The same event once
-        more is noted again: whoever was told first may have died before it looked."""
-        if not signal.task_id:
-            return self._find(environment)
-        update = self._update(
-            environment,
-            "SET sightings.#task = :sighting",
-            "attribute_exists(#token) AND (attribute_not_exists(sightings.#task)"
-            " OR sightings.#task.version <= :version)",
-            {"#task": signal.task_id, "#token": "token"},
+        more is noted again: whoever was told first may have died before it looked. What is urgent
+        is an alarm as well, which whoever is looking must not overlook."""
+        update, condition = "", "attribute_exists(#token)"
+        names, values = {"#token": "token"}, dict[str, Any]()
+        if signal.task_id:
+            update = "SET sightings.#task = :sighting"
+            condition += (
+                " AND (attribute_not_exists(sightings.#task)"
+                " OR sightings.#task.version <= :version)"
+            )
+            names["#task"] = signal.task_id
+            values[":version"] = {"N": str(signal.version)}
+            values[":sighting"] = {
+                "M": {
+                    "service": {"S": signal.service},
+                    "stage": {"S": signal.stage or ""},
+                    "version": {"N": str(signal.version)},
+                }
+            }
+        if signal.urgent:
+            update += " ADD alarms :one"
+            values[":one"] = {"N": "1"}
+        noted = self._update(environment, update, condition, names, values)
+        return _wait(noted) if noted else None
+
+    def claim(self, wait: Wait, looker: str, now: datetime) -> tuple[Wait | None, bool]:
+        """Whether `looker` is to look now, and the wait as it is; None: it is over.
+
+        One looks at a time. What comes meanwhile is noted, and he looks once more where it calls
+        for it. One who looks for too long is taken for dead, as one that was killed is."""
+        claimed = self._where_token(
+            wait,
+            "SET looker = :looker, looksUntil = :until",
             {
-                ":sighting": {
-                    "M": {
-                        "service": {"S": signal.service},
-                        "stage": {"S": signal.stage or ""},
-                        "version": {"N": str(signal.version)},
-                    }
-                },
-                ":version": {"N": str(signal.version)},
+                ":looker": {"S": looker},
+                ":until": _looks_until(now),
+                ":now": {"N": str(now.timestamp())},
             },
+            " AND (attribute_not_exists(looker) OR looker = :looker OR looksUntil < :now)",
         )
-        return _wait(update) if update else None
+        return (claimed, True) if claimed else (self._still(wait), False)
 
     def keep(
         self,
@@ -76,35 +99,67 @@ class Waits:
     ) -> tuple[Wait | None, bool]:
         """Write down what a look brought; the wait as it is now, and whether `poller` is to look.
 
-        None: the wait is over. Of several pollers, the one whose next look comes first goes on,
-        unless it is late, as one that was killed is."""
-        values: dict[str, Any] = {
-            ":token": {"S": wait.token},
-            ":awaited": {"S": json.dumps(awaited.to_json())},
-        }
-        assignments = "SET awaited = :awaited"
-        if next_look_at is None:
-            assignments += " REMOVE poller, nextLookAt"
-        else:
-            claimed = self._update(
-                wait.environment,
-                f"{assignments}, poller = :poller, nextLookAt = :next",
-                "#token = :token AND (attribute_not_exists(poller) OR poller = :poller"
-                " OR nextLookAt > :next OR nextLookAt < :late)",
-                {"#token": "token"},
-                values
-                | {
-                    ":poller": {"S": poller},
-                    ":next": {"N": str(next_look_at.timestamp())},
-                    ":late": {"N": str(now.timestamp() - LATE_SECONDS)},
-                },
-            )
+        The look is over, so that somebody else may. None: the wait is over. Of several pollers,
+        the one whose next look comes first goes on, unless it is late, as one that was killed
+        is."""
+        assignment, over = "awaited = :awaited", " REMOVE looker, looksUntil"
+        values = {":awaited": {"S": json.dumps(awaited.to_json())}}
+        if next_look_at is not None:
+            claimed = self._postponed(wait, next_look_at, poller, now, assignment, over, values)
             if claimed:
-                return _wait(claimed), True
-        kept = self._update(
-            wait.environment, assignments, "#token = :token", {"#token": "token"}, values
+                return claimed, True
+        else:
+            over += ", poller, nextLookAt"
+        return self._where_token(wait, f"SET {assignment}{over}", values), False
+
+    def postpone(
+        self, wait: Wait, next_look_at: datetime, poller: str, now: datetime
+    ) -> tuple[Wait | None, bool]:
+        """The same without a look: nothing else is written down."""
+        if claimed := self._postponed(wait, next_look_at, poller, now):
+            return claimed, True
+        return self._still(wait), False
+
+    def _postponed(
+        self,
+        wait: Wait,
+        next_look_at: datetime,
+        poller: str,
+        now: datetime,
+        assignment: str = "",
+        over: str = "",
+        values: Mapping[str, Any] | None = None,
+    ) -> Wait | None:
+        assignments = ", ".join(filter(None, (assignment, "poller = :poller, nextLookAt = :next")))
+        return self._where_token(
+            wait,
+            f"SET {assignments}{over}",
+            {
+                **(values or {}),
+                ":poller": {"S": poller},
+                ":next": {"N": str(next_look_at.timestamp())},
+                ":late": {"N": str(now.timestamp() - LATE_SECONDS)},
+            },
+            " AND (attribute_not_exists(poller) OR poller = :poller"
+            " OR nextLookAt > :next OR nextLookAt < :late)",
         )
-        return (_wait(kept) if kept else None), False
+
+    def _still(self, wait: Wait) -> Wait | None:
+        found = self._find(wait.environment)
+        return found if found and found.token == wait.token else None
+
+    def _where_token(
+        self, wait: Wait, update: str, values: dict[str, Any], more: str = ""
+    ) -> Wait | None:
+        """The wait afterwards; None where another has replaced it, or the condition fails."""
+        updated = self._update(
+            wait.environment,
+            update,
+            f"#token = :token{more}",
+            {"#token": "token"},
+            {**values, ":token": {"S": wait.token}},
+        )
+        return _wait(updated) if updated else None
 
     def end(self, wait: Wait) -> None:
         """Forget the token, unless the next wait has begun."""
@@ -160,6 +215,10 @@ def poller_died(wait: Wait, now: datetime) -> bool:
     return wait.next_look_at is not None and wait.next_look_at < now.timestamp() - LATE_SECONDS
 
 
+def _looks_until(now: datetime) -> dict[str, str]:
+    return {"N": str(now.timestamp() + LATE_SECONDS)}
+
+
 def _wait(item: dict[str, Any]) -> Wait:
     return Wait(
         environment=item["environment"]["S"],
@@ -175,4 +234,5 @@ def _wait(item: dict[str, Any]) -> Wait:
         },
         awaited=Awaited.from_json(json.loads(item["awaited"]["S"])) if "awaited" in item else None,
         next_look_at=float(item["nextLookAt"]["N"]) if "nextLookAt" in item else None,
+        alarms=int(item["alarms"]["N"]) if "alarms" in item else 0,
     )

@@ -18,7 +18,6 @@ from bivouac.aws.waits import Waits
 from bivouac.observability import logger
 from bivouac.waiting import (
     LATER_SECONDS,
-    Awaited,
     Look,
     Sightings,
     Wait,
@@ -41,54 +40,89 @@ def watch(
 ) -> str:
     """Look, and look again as long as only looking can tell. What became of it, for the log.
 
-    `first_after`: seconds until the first look, if nobody else looks before."""
+    Whoever calls this has seen to it that nobody else looks at the same time. `first_after`:
+    seconds until the first look, if nobody else looks before; then it is seen to here."""
     ends = datetime.now(UTC) + LONGEST_WATCH
-    watcher = _Watcher(waits)
-    if first_after:
-        if not watcher.keeps(wait, wait.awaited or Awaited(), first_after):
-            return "LEFT_TO_OTHERS"
-        time.sleep(first_after)
-        if not watcher.keeps(wait, wait.awaited or Awaited(), 0.0):
-            return "OVER"
+    watcher = _Watcher(waits, wait)
+    pause: float | None = first_after or None
+    if pause and not watcher.polls_after(pause):
+        return "LEFT_TO_OTHERS"
+    free = not pause
     while True:
-        known = wait.sightings
+        if pause:
+            if datetime.now(UTC) + timedelta(seconds=pause) > ends:
+                return "WATCHED_LONG_ENOUGH"
+            time.sleep(pause)
+        if not free and not watcher.may_look():
+            # Somebody looks at this moment, and sees as much.
+            if watcher.wait is not None and pause and watcher.polls_after(pause):
+                continue
+            return "OVER" if watcher.wait is None else "LEFT_TO_OTHERS"
+        wait, free = watcher.current(), False
         seen = look(wait)
         if seen.answer is not None:
             sent = send(wait, seen.answer, stepfunctions)
             waits.end(wait)
             return "ANSWERED" if sent else "TOO_LATE"
-        polls = watcher.keeps(wait, seen.awaited, seen.again_after)
-        if watcher.kept is None:
+        polls = watcher.keeps(seen)
+        if watcher.wait is None:
             return "OVER"
-        wait, pause = watcher.kept, seen.again_after
-        if _came_meanwhile(known, wait.sightings):
-            if worth_looking(wait.purpose, wait.awaited, wait.sightings):
-                continue
-            if pause is None and worth_looking_later(wait.purpose, wait.awaited, wait.sightings):
-                pause = LATER_SECONDS
-                polls = watcher.keeps(wait, seen.awaited, pause)
+        if _calls_for_another(wait, watcher.wait):
+            pause = None
+            continue
+        pause = seen.again_after
+        if pause is None and _calls_for_a_later_one(wait, watcher.wait):
+            pause = LATER_SECONDS
+            polls = watcher.polls_after(pause)
         if pause is None or not polls:
             return "WAITS"
-        if datetime.now(UTC) + timedelta(seconds=pause) > ends:
-            return "WATCHED_LONG_ENOUGH"
-        time.sleep(pause)
 
 
 class _Watcher:
     """One of those who look, told apart by its name."""
 
-    def __init__(self, waits: Waits) -> None:
+    def __init__(self, waits: Waits, wait: Wait) -> None:
         self._waits = waits
         self._name = str(uuid.uuid4())
-        self.kept: Wait | None = None
-        """The wait as it is now; None: it is over."""
+        self.wait: Wait | None = wait
+        """As it was last seen; None: it is over."""
 
-    def keeps(self, wait: Wait, awaited: Awaited, next_look_after: float | None) -> bool:
+    def current(self) -> Wait:
+        assert self.wait is not None
+        return self.wait
+
+    def may_look(self) -> bool:
+        """Whether nobody else looks at this moment."""
+        self.wait, free = self._waits.claim(self.current(), self._name, datetime.now(UTC))
+        return free
+
+    def keeps(self, seen: Look) -> bool:
         """Write down what is awaited; whether it is this one who is to look next."""
         now = datetime.now(UTC)
-        due = now + timedelta(seconds=next_look_after) if next_look_after is not None else None
-        self.kept, polls = self._waits.keep(wait, awaited, due, self._name, now)
-        return polls and self.kept is not None
+        due = now + timedelta(seconds=seen.again_after) if seen.again_after is not None else None
+        self.wait, polls = self._waits.keep(self.current(), seen.awaited, due, self._name, now)
+        return polls
+
+    def polls_after(self, pause: float) -> bool:
+        """Whether it is this one who is to look next, so much later."""
+        now = datetime.now(UTC)
+        due = now + timedelta(seconds=pause)
+        self.wait, polls = self._waits.postpone(self.current(), due, self._name, now)
+        return polls
+
+
+def _calls_for_another(before: Wait, now: Wait) -> bool:
+    """Whether events that a look cannot have known of are worth another one."""
+    return now.alarms > before.alarms or (
+        _came_meanwhile(before.sightings, now.sightings)
+        and worth_looking(now.purpose, now.awaited, now.sightings)
+    )
+
+
+def _calls_for_a_later_one(before: Wait, now: Wait) -> bool:
+    return _came_meanwhile(before.sightings, now.sightings) and worth_looking_later(
+        now.purpose, now.awaited, now.sightings
+    )
 
 
 def _came_meanwhile(before: Sightings, after: Sightings) -> bool:

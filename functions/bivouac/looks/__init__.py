@@ -15,7 +15,7 @@ from bivouac.waiting import Purpose, Wait
 
 class LookingFor(Protocol):
     def __call__(self, wait: Wait, record: Record, *, urgent: bool) -> Looking:
-        """The look for this wait; `urgent`: an event says that there is something to see."""
+        """The look for this wait; `urgent`: it must not be content with counts."""
 
 
 def looking_for(wait: Wait, record: Record, *, urgent: bool) -> Looking:

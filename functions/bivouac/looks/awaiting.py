@@ -87,14 +87,14 @@ def can_show_something(expected: Sequence[Expected], blocked: Blocked, services:
 def counts_lag_behind(
     sightings: Sightings, expected: Iterable[Expected], services: Services
 ) -> bool:
-    """Whether ECS counts fewer running tasks of a service than events told of (W01).
+    """Whether ECS counts fewer running tasks of a service than events told of, or does not know
+    the service yet (W01, S18).
 
     An event that is known would not be awaited again, so such counts must not be believed."""
     told = Counter(sightings[task_id].service for task_id in counted(Purpose.SERVICES, sightings))
     missing = missing_tasks(expected, services)
     return any(
-        (service := services.get(name)) is not None
-        and service["desiredCount"] - short < min(told[name], service["desiredCount"])
+        (service["desiredCount"] - short if (service := services.get(name)) else 0) < told[name]
         for name, short in missing.items()
     )
 
