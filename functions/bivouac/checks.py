@@ -201,15 +201,19 @@ def registered(
     service: str,
     endpoint: Endpoint,
     tasks: Sequence[Described],
-    instances: Sequence[Described],
+    instances: Sequence[Described] | None,
 ) -> Check:
-    """The running tasks are the registered instances, with the same address and port (P03)."""
+    """The running tasks are the registered instances, with the same address and port (P03).
+
+    `instances` None: they were, when it was asked for these very tasks."""
     expected = {f"{private_address(task)}:{endpoint.port}" for task in tasks}
-    listed = {
-        f"{instance['Attributes'].get('AWS_INSTANCE_IPV4')}:"
-        f"{instance['Attributes'].get('AWS_INSTANCE_PORT')}"
-        for instance in instances
-    }
+    listed = expected
+    if instances is not None:
+        listed = {
+            f"{instance['Attributes'].get('AWS_INSTANCE_IPV4')}:"
+            f"{instance['Attributes'].get('AWS_INSTANCE_PORT')}"
+            for instance in instances
+        }
     name = f"registered in Cloud Map as {endpoint.discovery_name}"
     if expected == listed:
         return check(service, name, True, ", ".join(sorted(listed)) or "no instance")

@@ -47,7 +47,7 @@ def looking(account: BivouacAccount, blueprint: Blueprint) -> DepartureLook:
     return DepartureLook(
         record,
         account.client("ecs"),
-        account.client("servicediscovery"),
+        lambda: account.client("servicediscovery"),
         lambda: account.client("logs"),
         account.now,
     )

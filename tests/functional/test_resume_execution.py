@@ -236,7 +236,7 @@ def test_nobody_watches_longer_than_his_function_may_run(account: BivouacAccount
     assert account.plane.clock.now() - began <= LONGEST_WATCH.total_seconds()
 
 
-# --- one looks at a time ---------------------------------------------------------------------------
+# --- one looks at a time --------------------------------------------------------------------------
 
 
 def test_who_comes_while_another_looks_leaves_it_to_him(account: BivouacAccount) -> None:

@@ -20,7 +20,7 @@ class LookingFor(Protocol):
 
 def looking_for(wait: Wait, record: Record, *, urgent: bool) -> Looking:
     if wait.purpose is Purpose.SERVICES:
-        return ServicesLook(record, urgent, clients.ecs(), clients.servicediscovery(), clients.ec2)
+        return ServicesLook(record, urgent, clients.ecs(), clients.servicediscovery, clients.ec2)
     if wait.purpose is Purpose.ASLEEP:
         return RestLook(record, clients.ecs())
-    return DepartureLook(record, clients.ecs(), clients.servicediscovery(), clients.logs)
+    return DepartureLook(record, clients.ecs(), clients.servicediscovery, clients.logs)

@@ -70,6 +70,15 @@ def awaited(
 
 def can_show_something(expected: Sequence[Expected], blocked: Blocked, services: Services) -> bool:
     """Whether tasks are worth reading: a goal runs, or something went wrong."""
+    if went_wrong(expected, services):
+        return True
+    missing = missing_tasks(expected, services)
+    seen = (*goals(expected, blocked), planned(expected))
+    return any(not goal & missing.keys() for goal in seen)
+
+
+def went_wrong(expected: Iterable[Expected], services: Services) -> bool:
+    """Whether a service, its deployment or one of its tasks is not as it was made."""
     for entry in expected:
         service = services.get(entry.service_name)
         if service is None:
@@ -79,9 +88,7 @@ def can_show_something(expected: Sequence[Expected], blocked: Blocked, services:
             return True
         if primary.get("failedTasks") or primary.get("rolloutState") == "FAILED":
             return True
-    missing = missing_tasks(expected, services)
-    seen = (*goals(expected, blocked), planned(expected))
-    return any(not goal & missing.keys() for goal in seen)
+    return False
 
 
 def counts_lag_behind(

@@ -54,7 +54,7 @@ class DepartureLook:
         self,
         record: Record,
         ecs_client: ECSClient,
-        cloud_map: ServiceDiscoveryClient,
+        cloud_map: Callable[[], ServiceDiscoveryClient],
         logs: Callable[[], CloudWatchLogsClient],
         now: Callable[[], datetime] = _now,
     ) -> None:
@@ -112,7 +112,7 @@ class DepartureLook:
             for service in self._blueprint.services
             for endpoint in service.endpoints
         }
-        there = cloudmap.list_services(self._cloud_map, namespace_id)
+        there = cloudmap.list_services(self._cloud_map(), namespace_id)
         return any(service["Name"] in planned for service in there)
 
     # --- tasks and the namespace's operation ---------------------------------------------------
@@ -134,7 +134,7 @@ class DepartureLook:
     def _operation_runs(self, operation_id: str | None) -> bool:
         """What came of it is seen by looking whether the namespace is there (N05, N14)."""
         if operation_id and not self._operation_ended:
-            operation = cloudmap.get_operation(self._cloud_map, operation_id)
+            operation = cloudmap.get_operation(self._cloud_map(), operation_id)
             if operation is not None and operation["Status"] not in ("SUCCESS", "FAIL"):
                 return True
         self._operation_ended = True
@@ -159,9 +159,9 @@ class DepartureLook:
     def _found(self, thorough: bool) -> Iterator[Item]:
         yield from self._in_cluster()
         yield from self._task_definitions(thorough)
-        namespace = cloudmap.find_namespace(self._cloud_map, self._blueprint.namespace)
+        namespace = cloudmap.find_namespace(self._cloud_map(), self._blueprint.namespace)
         if namespace:
-            tags = cloudmap.tags_of(self._cloud_map, namespace.arn)
+            tags = cloudmap.tags_of(self._cloud_map(), namespace.arn)
             yield self._seen("namespace", namespace.name, tags)
         logs = self._logs()
         prefix = naming.log_group_prefix(self._blueprint.stack, self._blueprint.environment)
@@ -196,8 +196,8 @@ class DepartureLook:
                     yield self._seen("task definition", arn.rpartition("/")[2], tags)
 
     def _ecs_still_removes(self) -> bool:
-        namespace = cloudmap.find_namespace(self._cloud_map, self._blueprint.namespace)
-        return bool(namespace and cloudmap.list_services(self._cloud_map, namespace.id))
+        namespace = cloudmap.find_namespace(self._cloud_map(), self._blueprint.namespace)
+        return bool(namespace and cloudmap.list_services(self._cloud_map(), namespace.id))
 
     def _seen(self, kind: str, name: str, tags: Mapping[str, str]) -> Item:
         if self._owned(tags):

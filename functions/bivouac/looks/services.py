@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from bivouac import checks, diagnosis, lease, mesh
 from bivouac.aws import cloudmap, ecs
 from bivouac.aws.observation import observed, tasks_by_service
-from bivouac.blueprint import Blueprint, ServiceBlueprint
-from bivouac.checks import Check, Expected, Observed, Outcome, primary_deployment
+from bivouac.blueprint import Blueprint
+from bivouac.checks import Check, Expected, Outcome, primary_deployment
 from bivouac.convergence import Condition
 from bivouac.diagnosis import Verdict
 from bivouac.looks import awaiting, edges, foundation
+from bivouac.looks.registrations import Registrations
 from bivouac.looks.targets import targets
 from bivouac.mesh import EdgeProof, ProofClient, State
 from bivouac.record import Record
@@ -72,6 +73,12 @@ class _Moment:
         """Of this execution, where the probes of the addresses did not hold afterwards."""
         return [EdgeProof.from_json(entry) for entry in self.progress.get("edges", ())]
 
+    def runs(self, name: str) -> bool:
+        """As many tasks as are desired, and at least one."""
+        service = self.services.get(name) or {}
+        primary = primary_deployment(service) or {}
+        return bool(0 < service.get("desiredCount", 0) <= primary.get("runningCount", 0))
+
     def gone(self, name: str) -> bool:
         service = self.services.get(name)
         return service is None or service["status"] == "INACTIVE"
@@ -85,11 +92,11 @@ class ServicesLook:
         record: Record,
         urgent: bool,
         ecs_client: ECSClient,
-        cloud_map: ServiceDiscoveryClient,
+        cloud_map: Callable[[], ServiceDiscoveryClient],
         ec2: Callable[[], EC2Client],
     ) -> None:
-        """`urgent`: the first look reads tasks in any case. EC2's client, the slowest of all to
-        make, is made once everything is healthy."""
+        """`urgent`: the first look reads tasks in any case. Clients take long to make: Cloud Map's
+        is made where an endpoint is asked for, EC2's, the slowest, once everything is healthy."""
         self._record = record
         self._blueprint = Blueprint.from_json(record.content)
         self._proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
@@ -102,20 +109,26 @@ class ServicesLook:
         self._healthy_since: datetime | None = None
         self._stale_looks = 0
         self._paused = False
-        self._registered: dict[str, tuple[frozenset[str], list[Check]]] = {}
-        """By service: the tasks that Cloud Map was seen to list, and the checks of it."""
+        self._alarms: int | None = None
+        self._registrations = Registrations(cloud_map)
 
     def __call__(self, wait: Wait) -> Look:
         now = datetime.now(UTC)
         progress = dict(wait.context["progress"])
         if not progress["namespaceArn"]:
             return foundation.look(
-                wait.context, self._record, self._blueprint, now, self._ecs, self._cloud_map
+                wait.context, self._record, self._blueprint, now, self._ecs, self._cloud_map()
             )
         if not progress["expected"] and not progress["going"]:
             return Look(answer=progress | {"status": "CREATE"})
         expected = [Expected.from_json(entry) for entry in progress["expected"]]
         names = [*(entry.service_name for entry in expected), *progress["going"]]
+        if self._alarms is None:
+            self._alarms = wait.alarms
+            self._registrations.known = dict(progress.get("registered", {}))
+        self._urgent |= wait.alarms > self._alarms
+        self._alarms = wait.alarms
+        self._registrations.look_anew()
         services = ecs.describe_services(self._ecs, self._cluster, names)
         return self._look(_Moment(wait, progress, now, expected, services))
 
@@ -131,6 +144,8 @@ class ServicesLook:
         if nothing_to_see and not (self._urgent or moment.late or moment.quiet_for_long):
             # What proof clients have asked is not known without their tasks: nobody waits for it.
             return Look(awaited=self._awaited(moment, ()))
+        if not self._urgent and self._only_registers(moment):
+            return Look(again_after=POLL_SECONDS, awaited=self._awaited(moment, ()))
         moment.running = tasks_by_service(self._ecs, self._cluster, "RUNNING")
         lags = awaiting.lags_behind(sightings, moment.running)
         if lags and self._stale_looks < STALE_LOOKS:
@@ -153,6 +168,24 @@ class ServicesLook:
         if any(not goal & awaited.tasks.keys() for goal in awaited.patient_goals):
             return Look(again_after=LATER_SECONDS, awaited=awaited)
         return Look(awaited=awaited)
+
+    def _only_registers(self, moment: _Moment) -> bool:
+        """Whether nothing can bring an answer before Cloud Map lists what runs by ECS's counts."""
+        if (
+            moment.late
+            or moment.progress["going"]
+            or awaiting.went_wrong(moment.expected, moment.services)
+        ):
+            return False
+        running = [
+            (planned, primary_deployment(moment.services[planned.service_name]) or {})
+            for planned in self._blueprint.services
+            if planned.service_name in moment.counted
+            and planned.endpoints
+            and not planned.has_health_check
+            and moment.runs(planned.service_name)
+        ]
+        return self._registrations.are_missing(running)
 
     def _stale(self, moment: _Moment) -> Look:
         self._stale_looks += 1
@@ -189,37 +222,12 @@ class ServicesLook:
                 found = list(progress.checks)
                 asked = progress.healthy and name in moment.counted
                 if asked:
-                    found += self._registrations(planned, seen)
+                    found += self._registrations.checks(planned, seen)
                 moment.checks += found
                 if progress.hindered:
                     moment.hindered[name] = progress.hindered
                 if asked and all(check.outcome is Outcome.OK for check in found):
                     moment.healthy.add(name)
-
-    def _registrations(self, planned: ServiceBlueprint, seen: Observed) -> list[Check]:
-        """One check for each endpoint: Cloud Map lists exactly the running tasks (P03).
-
-        Where it did so before, for the same tasks, it is not asked again."""
-        tasks = frozenset(task["taskArn"] for task in seen.running)
-        before, found = self._registered.get(planned.service_name, (frozenset(), []))
-        if tasks != before:
-            found = self._listed(planned, seen)
-            if all(check.outcome is Outcome.OK for check in found):
-                self._registered[planned.service_name] = (tasks, found)
-        return found
-
-    def _listed(self, planned: ServiceBlueprint, seen: Observed) -> list[Check]:
-        primary = primary_deployment(seen.service or {}) or {}
-        ids = {
-            resource["discoveryName"]: resource["discoveryArn"].rpartition("/")[2]
-            for resource in primary.get("serviceConnectResources", ())
-        }
-        found = []
-        for endpoint in planned.endpoints:
-            service_id = ids.get(endpoint.discovery_name)
-            instances = cloudmap.list_instances(self._cloud_map, service_id) if service_id else []
-            found.append(checks.registered(planned.service_name, endpoint, seen.running, instances))
-        return found
 
     def _unblocked(self, moment: _Moment) -> bool:
         return any(
@@ -268,6 +276,7 @@ class ServicesLook:
         return Look(
             answer=answer
             | {
+                "registered": {},  # should the probes not be answered, everything is asked anew
                 "checks": [check.to_json() for check in moment.checks],
                 "targets": targets(self._blueprint, moment.running, self._ec2()),
                 "edges": found.proofs(moment.services, moment.now),
@@ -276,7 +285,7 @@ class ServicesLook:
 
     def _endpoints_since(self, moment: _Moment) -> dict[str, datetime]:
         namespace_id = moment.progress["namespaceArn"].rpartition("/")[2]
-        listed = cloudmap.list_services(self._cloud_map, namespace_id)
+        listed = cloudmap.list_services(self._cloud_map(), namespace_id)
         return {service["Name"]: service["CreateDate"] for service in listed}
 
     # --- answering -----------------------------------------------------------------------------
@@ -289,7 +298,15 @@ class ServicesLook:
         return self._answer(moment, "CREATE")
 
     def _answer(self, moment: _Moment, status: str) -> Look:
-        return Look(answer=moment.progress | {"status": status, "healthy": sorted(moment.healthy)})
+        """With the registrations, which the next wait need not ask for again."""
+        return Look(
+            answer=moment.progress
+            | {
+                "status": status,
+                "healthy": sorted(moment.healthy),
+                "registered": self._registrations.known,
+            }
+        )
 
     def _failure(self, moment: _Moment, error: str, verdicts: Sequence[Verdict]) -> Look:
         return Look(
