@@ -29,6 +29,7 @@ from bivouac.checks import Expected, primary_deployment
 from bivouac.convergence import (
     Action,
     Decision,
+    Described,
     Kind,
     Situation,
     Wanted,
@@ -89,12 +90,19 @@ class ServiceConvergence:
         """`expected` deployments, what is `blocked` by what, what is `going`, whether anything was
         `changed`.
 
-        Without a `look` no service is taken to be there."""
-        now = self._observed(before, healthy, proofs) if look else Situation({})
+        Without a `look` only the services of `before` are taken to be there, as they were made."""
+        remembered = {} if look else self._remembered(before)
+        now = Situation(remembered, before, healthy, proofs=proofs)
+        if look:
+            now = self._observed(now)
         expected = dict(before)
         changed = False
         for _ in range(PASSES):
             decision = decide(self._blueprint, self._wanted, self._clients, now)
+            if any(action.service_name in remembered for action in decision.actions):
+                # It may have been done already, by this step before it was killed.
+                remembered, now = {}, self._observed(replace(now, expected=expected))
+                decision = decide(self._blueprint, self._wanted, self._clients, now)
             if not decision.actions:
                 break
             now = self._after(now, decision, expected)
@@ -114,16 +122,33 @@ class ServiceConvergence:
 
     # --- observing -----------------------------------------------------------------------------
 
-    def _observed(
-        self, before: Mapping[str, Expected], healthy: frozenset[str], proofs: list[EdgeProof]
-    ) -> Situation:
+    def _remembered(self, before: Mapping[str, Expected]) -> dict[str, Described]:
+        """As this execution made them. What has become of them since, the next look sees."""
+        return {
+            name: {
+                "serviceName": name,
+                "status": "ACTIVE",
+                "tags": ecs_tags(self._wanted[name].tags),
+                "deployments": [
+                    {
+                        "id": made.deployment_id,
+                        "status": "PRIMARY",
+                        "taskDefinition": made.task_definition_arn,
+                        "createdAt": datetime.fromisoformat(made.deployed_at),
+                    }
+                ],
+            }
+            for name, made in before.items()
+        }
+
+    def _observed(self, before: Situation) -> Situation:
         """ListServices hides what drains, and is empty for a new cluster: then nothing is asked.
 
         In a fresh environment every service is this execution's own, and in order."""
         listed = [] if self._fresh else ecs.list_services(self._ecs, self._cluster)
-        names = [*self._wanted, *before, *listed] if listed or before else []
+        names = [*self._wanted, *before.expected, *listed] if listed or before.expected else []
         services = ecs.describe_services(self._ecs, self._cluster, names)
-        situation = Situation(services, before, healthy, proofs=proofs)
+        situation = replace(before, services=services)
         if not services or self._fresh:
             return situation
         return replace(
@@ -217,7 +242,7 @@ class ServiceConvergence:
         if primary is None:
             raise NotYetConsistentError(f"service {name}: no deployment is visible yet")
         arn = self._wanted[name].task_definition_arn
-        expected[name] = Expected(name, arn, primary["id"])
+        expected[name] = Expected(name, arn, primary["id"], primary["createdAt"].isoformat())
 
     def _goes(self, now: Situation, name: str) -> bool:
         """Proof clients of earlier creates go as well, and nobody waits for them."""
@@ -252,7 +277,7 @@ def handler(event: Event) -> Event:
     proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
     found = created(
         lambda look: convergence.converge(before, healthy, proofs, look),
-        fresh=event["fresh"] and not before,
+        fresh=event["fresh"] and all(made.deployed_at for made in before.values()),
     )
     return {
         **progress,

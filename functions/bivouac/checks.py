@@ -51,17 +51,25 @@ class Expected:
     service_name: str
     task_definition_arn: str
     deployment_id: str
+    deployed_at: str = ""
+    """When that deployment began, ISO 8601; empty where it is not known."""
 
     def to_json(self) -> dict[str, str]:
         return {
             "serviceName": self.service_name,
             "taskDefinitionArn": self.task_definition_arn,
             "deploymentId": self.deployment_id,
+            "deployedAt": self.deployed_at,
         }
 
     @classmethod
     def from_json(cls, content: Mapping[str, str]) -> Self:
-        return cls(content["serviceName"], content["taskDefinitionArn"], content["deploymentId"])
+        return cls(
+            content["serviceName"],
+            content["taskDefinitionArn"],
+            content["deploymentId"],
+            content.get("deployedAt", ""),
+        )
 
 
 @dataclass(frozen=True)

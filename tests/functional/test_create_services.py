@@ -40,9 +40,10 @@ def converged(
     convergence: ServiceConvergence,
     before: list[dict[str, str]] | None = None,
     *healthy: str,
+    look: bool = True,
 ) -> dict[str, Any]:
     expected = {entry["serviceName"]: Expected.from_json(entry) for entry in before or []}
-    return convergence.converge(expected, frozenset(healthy), [])
+    return convergence.converge(expected, frozenset(healthy), [], look)
 
 
 def names(answer: dict[str, Any], part: str = "expected") -> list[str]:
@@ -117,6 +118,58 @@ def test_a_circle_of_calls_is_made_in_one_go(account: BivouacAccount) -> None:
     account.forget_calls()
     converged(convergence, answer["expected"])
     assert account.mutating_calls == []
+
+
+def test_what_a_fresh_environments_earlier_wave_made_is_not_read_again(
+    account: BivouacAccount,
+) -> None:
+    """The look that lets the next wave go on has just read it."""
+    convergence = fresh(account, CHAIN)
+    first = converged(convergence, look=False)
+    account.forget_calls()
+    second = converged(convergence, first["expected"], "api", look=False)
+    assert sorted(names(second)) == ["api", PROOF, "web"]
+    assert account.calls == ["ecs:CreateService"] * 2
+    assert second["expected"][0] == first["expected"][0]
+
+
+def test_what_an_earlier_wave_made_is_read_before_it_is_changed(account: BivouacAccount) -> None:
+    """P08: it calls what only the next wave made. Killed after that, it is not rolled once more."""
+    request = environment(
+        web(dependsOn=depends("api")), web(serviceName="api"), connect=[connection("api", "web")]
+    )
+    convergence = fresh(account, request)
+    first = converged(convergence, look=False)
+    account.pass_time(SETTLED_SECONDS)
+    account.forget_calls()
+    with slow_calls(account):
+        done = converged(convergence, first["expected"], "api", look=False)
+        assert account.calls.count("ecs:UpdateService") == 1
+        assert "ecs:DescribeServices" in account.calls
+        account.forget_calls()
+        again = converged(convergence, first["expected"], "api", look=False)
+    assert "ecs:UpdateService" not in account.calls
+    assert deployments(again)["web"] == deployments(done)["web"]
+    assert len(described(account)) == 3
+
+
+def fresh(account: BivouacAccount, request: dict[str, Any]) -> ServiceConvergence:
+    """Of an environment in which only this execution can have made anything."""
+    blueprint = account.planned(request)
+    account.convergence(blueprint)
+    return ServiceConvergence(
+        blueprint,
+        1,
+        account.namespace(blueprint),
+        account.definitions(blueprint),
+        account.client("ecs"),
+        account.client("servicediscovery"),
+        fresh=True,
+    )
+
+
+def deployments(answer: dict[str, Any]) -> dict[str, str]:
+    return {entry["serviceName"]: entry["deploymentId"] for entry in answer["expected"]}
 
 
 def slow_calls(account: BivouacAccount) -> Any:
