@@ -42,13 +42,12 @@ class Stage(StrEnum):
     """How far a task has come, as far as somebody waits for it."""
 
     RUNNING = "RUNNING"
-    STOPPING = "STOPPING"
     STOPPED = "STOPPED"
 
 
 _COUNTS: Mapping[Purpose, frozenset[Stage]] = {
     Purpose.SERVICES: frozenset({Stage.RUNNING}),
-    Purpose.SERVICES_GONE: frozenset({Stage.STOPPING, Stage.STOPPED}),
+    Purpose.SERVICES_GONE: frozenset(),
     Purpose.TASKS_GONE: frozenset({Stage.STOPPED}),
     Purpose.EVERYTHING_GONE: frozenset(),
     Purpose.ASLEEP: frozenset({Stage.STOPPED}),
@@ -250,8 +249,6 @@ def _stage(task: Described) -> Stage | None:
             ]
             ended = len(_edge_exits(task)) == len(one_shots)
             return Stage.RUNNING if ended else None
-        case "STOPPING" | "DEPROVISIONING":
-            return Stage.STOPPING
         case "STOPPED":
             return Stage.STOPPED
         case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -34,7 +35,7 @@ from bivouac.waiting import (
 )
 from localcloud.tasks import scripted
 from tests.faults.injection import Fault, Injection, injected
-from tests.functional.account import BivouacAccount, small_pages
+from tests.functional.account import SETTLED_SECONDS, BivouacAccount, small_pages
 from tests.functional.inventory import definition, foreign_neighbours
 from tests.requests import environment, web
 
@@ -115,15 +116,28 @@ def task_ids(account: BivouacAccount, service: str) -> list[str]:
 
 
 class TestServices:
-    def test_events_are_awaited_while_tasks_must_stop(self, account: BivouacAccount) -> None:
-        """D05: a service is INACTIVE once its tasks are at least STOPPING."""
-        account.runtime.script("nginx", scripted.ignores_sigterm())
+    def test_what_drains_is_polled_however_many_tasks_must_stop(
+        self, account: BivouacAccount
+    ) -> None:
+        """D05: no event tells that a service is INACTIVE; those of its tasks are not awaited."""
         blueprint = account.healthy(TWO)
+        look = looking(account, blueprint)
         wait = for_services(account, asked(account, blueprint))
-        seen = looking(account, blueprint)(wait)
-        assert (seen.answer, seen.again_after) == (None, None)
-        assert seen.awaited == Awaited({"web": 1, "shop": 2}, (frozenset({"web", "shop"}),))
+        account.forget_calls()
+        assert look(wait) == Look(again_after=POLL_SECONDS)
         assert account.calls == ["ecs:DescribeServices"]
+
+    def test_what_is_gone_is_not_described_again(self, account: BivouacAccount) -> None:
+        blueprint = account.healthy(TWO)
+        look, client = looking(account, blueprint), account.client("ecs")
+        client.delete_service(cluster="bivouac-demo", service="web", force=True)
+        account.pass_time(SETTLED_SECONDS)
+        wait = waiting(account, Purpose.SERVICES_GONE, names=["web", "shop"], namespaceId=None)
+        look(wait)
+        account.forget_calls()
+        look(wait)
+        (request,) = account.requests
+        assert json.loads(request["body"])["services"] == ["shop"]
 
     def test_what_no_event_tells_is_polled(self, account: BivouacAccount) -> None:
         """D05, D09: DRAINING to INACTIVE, and ECS removing what is in the namespace."""
@@ -139,17 +153,6 @@ class TestServices:
         assert account.calls[-1] == "servicediscovery:ListServices"
         there = account.client("servicediscovery").list_services()["Services"]
         assert there == []
-
-    def test_reads_that_lag_behind_events_are_made_again(self, account: BivouacAccount) -> None:
-        """W01: the counts may not show yet what an event said; then none is to come."""
-        account.runtime.script("nginx", scripted.ignores_sigterm())
-        blueprint = account.healthy(environment())
-        wait = for_services(account, asked(account, blueprint))
-        (task_id,) = task_ids(account, "web")
-        told = replace(wait, sightings={task_id: Sighting("web", Stage.STOPPING, 7)})
-        seen = looking(account, blueprint)(told)
-        assert (seen.answer, seen.again_after) == (None, POLL_SECONDS)
-        assert seen.awaited.known == {task_id}
 
     def test_ten_are_described_a_call(self, account: BivouacAccount) -> None:
         blueprint = account.planned(environment(*(web(serviceName=f"s{n}") for n in range(12))))
@@ -209,7 +212,7 @@ class TestServices:
         account.pass_time(3600 if purged else 0)
         seen = looking(account, blueprint)(wait)
         assert (seen.answer is not None) is purged
-        assert seen.awaited.tasks == ({} if purged else {"shop": 1})
+        assert seen.again_after == (None if purged else POLL_SECONDS)
         said = [
             {"serviceName": "web", "status": "INACTIVE"},
             {"serviceName": "shop", "status": "DRAINING"},

@@ -64,8 +64,8 @@ def proof_event(*exit_codes: int | None, status: str = "RUNNING") -> dict[str, A
     [
         ("RUNNING", "RUNNING", Stage.RUNNING),
         ("RUNNING", "STOPPED", None),
-        ("STOPPING", "STOPPED", Stage.STOPPING),
-        ("DEPROVISIONING", "STOPPED", Stage.STOPPING),
+        ("STOPPING", "STOPPED", None),
+        ("DEPROVISIONING", "STOPPED", None),
         ("STOPPED", "STOPPED", Stage.STOPPED),
         ("PROVISIONING", "RUNNING", None),
         ("PENDING", "RUNNING", None),
@@ -182,13 +182,13 @@ def test_the_tasks_of_services_that_nobody_waits_for_change_nothing() -> None:
     ("purpose", "stages"),
     [
         (Purpose.SERVICES, {Stage.RUNNING}),
-        (Purpose.SERVICES_GONE, {Stage.STOPPING, Stage.STOPPED}),
+        (Purpose.SERVICES_GONE, set()),
         (Purpose.TASKS_GONE, {Stage.STOPPED}),
         (Purpose.EVERYTHING_GONE, set()),
     ],
 )
 def test_each_purpose_counts_its_own_stages(purpose: Purpose, stages: set[Stage]) -> None:
-    """D05: a service is INACTIVE once its tasks are STOPPING; a cluster goes once they stopped."""
+    """No event tells that a service is INACTIVE (D05); a cluster goes once its tasks stopped."""
     seen = {str(stage): Sighting("web", stage, 1) for stage in [*Stage, None]}
     assert counted(purpose, seen) == {str(stage) for stage in stages}
 

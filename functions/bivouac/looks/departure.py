@@ -1,14 +1,16 @@
 """One look at an environment that is being deleted: what is still there, and what to wait for.
 
-Reads only. ECS tells when tasks stop; that a service is INACTIVE, that its Cloud Map service has
-gone, and what came of a Cloud Map operation nobody tells, so these are looked at again and again.
+Reads only. ECS tells when tasks have stopped; that a service is INACTIVE, that its Cloud Map
+service has gone, and what came of a Cloud Map operation nobody tells, so these are looked at again
+and again. A service is INACTIVE once its tasks are told to stop (D05), which takes seconds: to be
+told that of each task would start a function for each, and still tell nothing of the service.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bivouac import lease, naming
 from bivouac.aws import cloudmap, ecs, loggroups, remains
@@ -64,6 +66,8 @@ class DepartureLook:
         self._cloud_map = cloud_map
         self._logs = logs
         self._now = now
+        self._draining: list[str] | None = None
+        """The services that were not gone yet; None before the first look."""
         self._inactive_since: datetime | None = None
         self._operation_ended = False
         self._clean_looks = 0
@@ -90,28 +94,32 @@ class DepartureLook:
 
     def _services(self, wait: Wait) -> Look:
         if self._inactive_since is None:
-            names = wait.context["names"]
+            names = wait.context["names"] if self._draining is None else self._draining
             left = remains.services(self._ecs, self._cluster, names) if names else {}
             if left:
-                return _draining(wait, left)
+                self._draining = list(left)
+                return Look(again_after=POLL_SECONDS)
             self._inactive_since = self._now()
-            if wait.context["names"] and wait.context["namespaceId"]:
+            if wait.context["names"] and wait.context["namespaceId"] and self._planned_endpoints():
                 return Look(again_after=POLL_SECONDS)  # ECS removes the endpoints only now
         if wait.context["names"] and self._endpoints_stay(wait.context["namespaceId"]):
             return Look(again_after=POLL_SECONDS)
         return Look(answer={"status": "GONE"})
 
-    def _endpoints_stay(self, namespace_id: str | None) -> bool:
-        """ECS removes the Cloud Map services a while after their services, and until then the
-        namespace cannot be deleted (D09, N11)."""
-        waited = (self._now() - (self._inactive_since or self._now())).total_seconds()
-        if namespace_id is None or waited > ECS_REMOVES_WITHIN_SECONDS:
-            return False
-        planned = {
+    def _planned_endpoints(self) -> set[str]:
+        return {
             endpoint.discovery_name
             for service in self._blueprint.services
             for endpoint in service.endpoints
         }
+
+    def _endpoints_stay(self, namespace_id: str | None) -> bool:
+        """ECS removes the Cloud Map services a while after their services, and until then the
+        namespace cannot be deleted (D09, N11)."""
+        waited = (self._now() - (self._inactive_since or self._now())).total_seconds()
+        planned = self._planned_endpoints()
+        if namespace_id is None or not planned or waited > ECS_REMOVES_WITHIN_SECONDS:
+            return False
         there = cloudmap.list_services(self._cloud_map(), namespace_id)
         return any(service["Name"] in planned for service in there)
 
@@ -206,19 +214,6 @@ class DepartureLook:
 
     def _owned(self, tags: Mapping[str, str]) -> bool:
         return naming.is_owned(tags, self._blueprint.stack, self._blueprint.environment)
-
-
-def _draining(wait: Wait, left: Mapping[str, Mapping[str, Any]]) -> Look:
-    """A service is INACTIVE once all its tasks are at least STOPPING (DeleteService).
-
-    After the first events the counts may be older than they are, so nothing is left to events."""
-    tasks = {
-        name: service["runningCount"] + service["pendingCount"] for name, service in left.items()
-    }
-    still = {name: count for name, count in tasks.items() if count}
-    known = counted(wait.purpose, wait.sightings)
-    awaited = Awaited(still, (frozenset(still),) if still else (), known)
-    return Look(again_after=None if still and not known else POLL_SECONDS, awaited=awaited)
 
 
 def _lags(sightings: Sightings, stopping: Tasks) -> bool:
