@@ -6,10 +6,11 @@ late, or after a newer one (W01). Repeating it is safe.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bivouac import looks, naming
+from bivouac import naming
 from bivouac.aws import clients
 from bivouac.aws.holding import records, waits
 from bivouac.aws.records import Records
@@ -28,6 +29,11 @@ from bivouac.waiting import (
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
+    from bivouac.aws.watching import Looking
+    from bivouac.looks import LookingFor
+    from bivouac.record import Record
+    from bivouac.waiting import Wait
+
 
 def resume_execution(
     event: Event,
@@ -35,8 +41,8 @@ def resume_execution(
     name_prefix: str,
     records: Records,
     waits: Waits,
-    stepfunctions: SFNClient,
-    looking_for: looks.LookingFor,
+    stepfunctions: Callable[[], SFNClient],
+    looking_for: LookingFor,
 ) -> Event:
     """`status`: NOBODY_WAITS, NOTED, LEFT_TO_OTHERS, or what became of the look."""
     signal = signal_of(event)
@@ -61,8 +67,16 @@ def resume_execution(
         waits.end(wait)
         return {"status": "OVER", "environment": environment}
     look = looking_for(wait, record, urgent=urgent)
-    became = watch(wait, look, waits, stepfunctions, 0.0 if worth else LATER_SECONDS)
+    became = watch(wait, look, waits, stepfunctions(), 0.0 if worth else LATER_SECONDS)
     return {"status": became, "environment": environment}
+
+
+def _looking_for(wait: Wait, record: Record, *, urgent: bool) -> Looking:
+    """Most events are only noted, and most functions that note one start cold: what a look needs is
+    imported for those that are worth one."""
+    from bivouac import looks
+
+    return looks.looking_for(wait, record, urgent=urgent)
 
 
 @step
@@ -73,6 +87,6 @@ def handler(event: Event) -> Event:
         StackSettings.from_env().name_prefix,
         records(),
         waits(),
-        clients.stepfunctions(),
-        looks.looking_for,
+        clients.stepfunctions,
+        _looking_for,
     )
