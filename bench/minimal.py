@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import boto3
@@ -152,8 +152,8 @@ class Minimal:
             self._heard.wait_until_run(self._cluster, names)
             made += names
             if number < len(self._waves):
-                self._describe_services(names)
-        self._prove(made)
+                self._wait_until_registered(self._describe_services(names))
+        self._prove(made, names)
         for service in self._proofs:
             self._delete_service(service.service_name)
         self._write("READY")
@@ -188,9 +188,11 @@ class Minimal:
             **create_service_arguments(self._blueprint, service, specification, GENERATION)
         )
 
-    def _prove(self, made: Sequence[str]) -> None:
+    def _prove(self, made: Sequence[str], last_wave: Sequence[str]) -> None:
         """Our deployments run, each task is registered, each edge's container has exited with 0,
-        and the tasks have public addresses; asking those is no AWS call."""
+        and the tasks have public addresses; asking those is no AWS call.
+
+        What the waves before have registered, they have been seen to."""
         services = self._describe_services(made)
         arns = self._ecs.list_tasks(cluster=self._cluster)["taskArns"]
         tasks: list[dict[str, Any]] = []
@@ -198,10 +200,7 @@ class Minimal:
             tasks += self._ecs.describe_tasks(cluster=self._cluster, tasks=batch)["tasks"]
         if not all(task["lastStatus"] == "RUNNING" for task in tasks):
             raise BenchError("the hand-written sequence looked before all tasks ran")
-        for service in services:
-            for resource in service["deployments"][0].get("serviceConnectResources", ()):
-                discovery_id = resource["discoveryArn"].rpartition("/")[2]
-                self._until(lambda id=discovery_id: bool(self._instances(id)))  # type: ignore[misc]
+        self._wait_until_registered(each for each in services if each["serviceName"] in last_wave)
         interfaces = [
             detail["value"]
             for task in tasks
@@ -210,6 +209,13 @@ class Minimal:
             if detail["name"] == "networkInterfaceId"
         ]
         self._ec2.describe_network_interfaces(NetworkInterfaceIds=interfaces)
+
+    def _wait_until_registered(self, services: Iterable[Mapping[str, Any]]) -> None:
+        """HEALTHY is more than running: whoever calls a service must find it in Cloud Map."""
+        for service in services:
+            for resource in service["deployments"][0].get("serviceConnectResources", ()):
+                discovery_id = resource["discoveryArn"].rpartition("/")[2]
+                self._until(lambda id=discovery_id: bool(self._instances(id)))  # type: ignore[misc]
 
     def _instances(self, discovery_id: str) -> list[Any]:
         found: list[Any] = self._cloud_map.list_instances(ServiceId=discovery_id)["Instances"]
