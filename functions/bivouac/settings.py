@@ -158,3 +158,28 @@ class EventSettings:
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
         return cls(_read(variables, "EVENT_BUS_NAME"))
+
+
+@dataclass(frozen=True)
+class GuardSettings:
+    """What deletes an environment, for whoever may not delete the stack yet."""
+
+    delete_state_machine_arn: str
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
+        return cls(_read(variables, "DELETE_STATE_MACHINE_ARN"))
+
+
+@dataclass(frozen=True)
+class AnswerSettings:
+    """Where CloudFormation takes answers."""
+
+    url_suffix: str
+    """Of the partition's hosts, such as amazonaws.com."""
+    endpoint: str | None = None
+    """One endpoint for all of AWS, as the SDKs read it; without it AWS's own."""
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
+        return cls(_read(variables, "URL_SUFFIX"), variables.get("AWS_ENDPOINT_URL"))

@@ -189,7 +189,8 @@ class Accesses:
             for name in given["RequestItems"]:
                 yield self._table(operation, name)
         elif "TableName" in given:
-            yield self._table(operation, given["TableName"])
+            index = f"/index/{given['IndexName']}" if "IndexName" in given else ""
+            yield self._table(operation, given["TableName"] + index)
         else:
             yield Access(f"dynamodb:{operation}", "*")
 

@@ -74,8 +74,10 @@ class TestFunctions:
             if statement.actions == ["lambda:InvokeFunction"]
             for resource in statement.resources
         }
-        assert called | listening | scheduled == set(functions())
-        assert len(called) + len(listening) + len(scheduled) == len(functions())
+        answering = {"GuardStackFunction"}  # CloudFormation, which makes and deletes its resource
+        ways = (called, listening, scheduled, answering)
+        assert set().union(*ways) == set(functions())
+        assert sum(map(len, ways)) == len(functions())
 
     def test_every_function_has_tests_of_its_name(self) -> None:
         for module in MODULES:

@@ -108,6 +108,12 @@ def message_of(error: ClientError) -> str:
     return error.response["Error"].get("Message") or str(error.response.get("message", ""))
 
 
+def is_missing(error: errors.RefusedByAwsError) -> bool:
+    """Whether AWS refused because what the call named does not exist."""
+    cause = error.__cause__
+    return isinstance(cause, ClientError) and code_of(cause) == "ResourceNotFoundException"
+
+
 def duplicate_operation(error: ClientError) -> str | None:
     """The operation that Cloud Map's DuplicateRequest says is in progress already (N02, N13)."""
     members: Mapping[str, Any] = error.response

@@ -1,0 +1,61 @@
+"""Answering CloudFormation: a PUT to the URL that the request of a custom resource names."""
+
+from __future__ import annotations
+
+import re
+import time
+import urllib.error
+import urllib.request
+from urllib.parse import urlsplit
+
+from bivouac.errors import InvalidRequestError, UnavailableError
+from bivouac.settings import AnswerSettings
+
+ATTEMPTS = 3
+PAUSE_SECONDS = 1.0
+TIMEOUT_SECONDS = 5.0
+"""Three attempts and their pauses end well before the function's time-out of 30."""
+
+
+def send(url: str, body: bytes, settings: AnswerSettings) -> None:
+    """Put the answer where CloudFormation waits for it.
+
+    The URL comes with the event, so it is held against where CloudFormation takes answers first.
+    Raises InvalidRequestError where it is another place, UnavailableError where nobody takes it."""
+    if not is_cloudformations(url, settings):
+        host = urlsplit(url).hostname
+        raise InvalidRequestError([f"ResponseURL: {host} is no place where CloudFormation listens"])
+    request = urllib.request.Request(
+        url,
+        body,
+        # Signed for none: S3 refuses the one that urllib would add
+        {"Content-Type": ""},
+        method="PUT",
+    )
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
+                return
+        except urllib.error.HTTPError as error:
+            problem = f"HTTP {error.code}"
+            if error.code < 500:
+                break
+        except OSError as error:
+            problem = type(error).__name__
+        if attempt < ATTEMPTS:
+            time.sleep(PAUSE_SECONDS * attempt)
+    raise UnavailableError(f"the answer to CloudFormation was not taken: {problem}")
+
+
+def is_cloudformations(url: str, settings: AnswerSettings) -> bool:
+    """Whether it is CloudFormation's bucket of some Region in this partition, or the endpoint that
+    stands for all of AWS
+    (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-vpce-bucketnames.html)."""
+    if settings.endpoint and url.startswith(f"{settings.endpoint}/"):
+        return urlsplit(url).hostname == "127.0.0.1"
+    parts = urlsplit(url)
+    bucket = (
+        r"cloudformation-custom-resource-response-[a-z0-9]+\.s3(?:[.-][a-z0-9-]+)?"
+        rf"\.{re.escape(settings.url_suffix)}"
+    )
+    return parts.scheme == "https" and re.fullmatch(bucket, parts.netloc) is not None

@@ -1,0 +1,54 @@
+"""Guard stack: CloudFormation deletes nothing of the stack while environments live in it.
+
+It is the function of a custom resource that needs everything else, so it is asked first.
+CloudFormation waits for the answer, so there always is one: where it cannot be known, FAILED.
+Repeating it is safe: it reads, and answers the same request again.
+"""
+
+from __future__ import annotations
+
+from bivouac import stack_guard
+from bivouac.aws import cloudformation
+from bivouac.aws.faults import is_missing
+from bivouac.aws.holding import records
+from bivouac.aws.records import Records
+from bivouac.errors import RefusedByAwsError
+from bivouac.observability import Event, logger, step
+from bivouac.settings import AnswerSettings, GuardSettings
+
+
+def guard_stack(event: Event, records: Records, settings: GuardSettings) -> str:
+    """Why the stack must stay as it is; empty where what is asked may be done."""
+    match event["RequestType"]:
+        case "Delete":
+            return stack_guard.refusal_of_deletion(
+                living(records), settings.delete_state_machine_arn
+            )
+        case "Update":
+            return stack_guard.refusal_of_update(
+                event["OldResourceProperties"], event["ResourceProperties"]
+            )
+        case _:
+            return ""
+
+
+def living(records: Records) -> list[str]:
+    """The names of the environments that are not deleted. None where there is no table."""
+    try:
+        return [summary.environment for summary in records.listed()]
+    except RefusedByAwsError as error:
+        if is_missing(error):
+            return []
+        raise
+
+
+@step
+def handler(event: Event) -> Event:
+    try:
+        refusal = guard_stack(event, records(), GuardSettings.from_env())
+    except Exception as error:
+        logger.exception("not known whether environments live")
+        refusal = f"It is not known whether environments live: {error}"
+    body = stack_guard.answer(event, refusal)
+    cloudformation.send(event["ResponseURL"], body, AnswerSettings.from_env())
+    return {"status": "FAILED" if refusal else "SUCCESS", "reason": refusal}

@@ -1,0 +1,166 @@
+"""Guard stack: asked by CloudFormation, it always answers, and lets no environment be orphaned."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from bivouac import errors
+from bivouac.aws.cloudformation import ATTEMPTS
+from bivouac.record import Status
+from tests.functional.account import DELETE_MACHINE, TABLE, BivouacAccount
+from tests.requests import environment
+
+
+@dataclass
+class CloudFormation:
+    """Where answers are put."""
+
+    endpoint: str
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    content_types: list[str | None] = field(default_factory=list)
+    refuses: list[int] = field(default_factory=list)
+    """HTTP status of the next answers that are not taken."""
+
+    def request(self, kind: str, **more: Any) -> dict[str, Any]:
+        return {
+            "RequestType": kind,
+            "ResponseURL": f"{self.endpoint}/answer",
+            "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/bivouac/1",
+            "RequestId": "request-1",
+            "LogicalResourceId": "EnvironmentsGuard",
+            "ResourceType": "Custom::EnvironmentsGuard",
+            "ResourceProperties": {"NamePrefix": "bivouac"},
+            **({"PhysicalResourceId": "environments-guard"} if kind != "Create" else {}),
+            **more,
+        }
+
+
+@pytest.fixture
+def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFormation]:
+    class Takes(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status = taking.refuses.pop(0) if taking.refuses else 200
+            if status == 200:
+                taking.answers.append(json.loads(body))
+                taking.content_types.append(self.headers["Content-Type"])
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Takes) as server:
+        taking = CloudFormation(f"http://127.0.0.1:{server.server_port}")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", taking.endpoint)
+        with mock.patch("bivouac.aws.cloudformation.time.sleep"):
+            yield taking
+        server.shutdown()
+
+
+def asked(account: BivouacAccount, cloudformation: CloudFormation, kind: str, **more: Any) -> Any:
+    account.invoke("guard_stack", cloudformation.request(kind, **more))
+    return cloudformation.answers[-1]
+
+
+def test_a_deletion_is_refused_while_environments_live(
+    account: BivouacAccount, cloudformation: CloudFormation
+) -> None:
+    for name, status in (
+        ("asleep", Status.ASLEEP),
+        ("gone", Status.DELETED),
+        ("left", Status.NOT_DELETED),
+        ("ready", Status.READY),
+    ):
+        account.holds(account.planned(environment(name=name)))
+        account.records.finish(name, 1, status)
+    answer = asked(account, cloudformation, "Delete")
+    assert answer["Status"] == "FAILED"
+    assert answer["Reason"].endswith("They are: asleep, left, ready")
+    assert DELETE_MACHINE in answer["Reason"]
+
+
+def test_a_stack_without_environments_may_be_deleted(
+    account: BivouacAccount, cloudformation: CloudFormation
+) -> None:
+    account.holds(account.planned(environment()))
+    account.records.finish("demo", 1, Status.DELETED)
+    assert asked(account, cloudformation, "Delete") == {
+        "Status": "SUCCESS",
+        "PhysicalResourceId": "environments-guard",
+        "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/bivouac/1",
+        "RequestId": "request-1",
+        "LogicalResourceId": "EnvironmentsGuard",
+    }
+    assert cloudformation.content_types == [""], "S3 refuses any other than it was signed for"
+
+
+def test_a_stack_that_never_had_a_table_may_be_rolled_back(
+    account: BivouacAccount, cloudformation: CloudFormation
+) -> None:
+    account.client("dynamodb").delete_table(TableName=TABLE)
+    assert asked(account, cloudformation, "Delete")["Status"] == "SUCCESS"
+
+
+def test_creating_it_asks_nobody(account: BivouacAccount, cloudformation: CloudFormation) -> None:
+    account.holds(account.planned(environment()))
+    account.forget_calls()
+    assert asked(account, cloudformation, "Create")["Status"] == "SUCCESS"
+    assert account.calls == []
+
+
+@pytest.mark.parametrize(("prefix", "status"), [("bivouac", "SUCCESS"), ("other", "FAILED")])
+def test_an_update_goes_through_unless_it_renames_everything(
+    account: BivouacAccount, cloudformation: CloudFormation, prefix: str, status: str
+) -> None:
+    account.holds(account.planned(environment()))
+    before = {"NamePrefix": prefix}
+    assert asked(account, cloudformation, "Update", OldResourceProperties=before)["Status"] == (
+        status
+    )
+
+
+def test_what_cannot_be_known_is_refused_with_the_reason(
+    account: BivouacAccount, cloudformation: CloudFormation
+) -> None:
+    """An answer that never comes would hold CloudFormation up."""
+    denied = errors.AccessDeniedError("records of environments: Query answered AccessDenied")
+    with mock.patch("guard_stack.Records.listed", side_effect=denied):
+        answer = asked(account, cloudformation, "Delete")
+    assert answer["Status"] == "FAILED"
+    assert "Query answered AccessDenied" in answer["Reason"]
+
+
+def test_an_answer_that_is_not_taken_at_once_is_sent_again(
+    account: BivouacAccount, cloudformation: CloudFormation
+) -> None:
+    cloudformation.refuses = [503] * (ATTEMPTS - 1)
+    assert asked(account, cloudformation, "Delete")["Status"] == "SUCCESS"
+
+
+@pytest.mark.parametrize("refuses", [[403], [503] * ATTEMPTS])
+def test_an_answer_that_nobody_takes_is_tried_again_by_lambda(
+    account: BivouacAccount, cloudformation: CloudFormation, refuses: list[int]
+) -> None:
+    cloudformation.refuses = refuses
+    with pytest.raises(errors.UnavailableError, match=f"HTTP {refuses[0]}"):
+        account.invoke("guard_stack", cloudformation.request("Delete"))
+    assert cloudformation.answers == []
+
+
+def test_no_other_url_is_ever_asked(
+    account: BivouacAccount, cloudformation: CloudFormation
+) -> None:
+    with pytest.raises(errors.InvalidRequestError, match=r"example\.com is no place"):
+        account.invoke(
+            "guard_stack", cloudformation.request("Delete", ResponseURL="https://example.com/x")
+        )

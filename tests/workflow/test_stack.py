@@ -1,0 +1,42 @@
+"""The stack is not deleted while environments live in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from localcloud.template import StackDeletionError
+from tests.requests import environment
+from tests.workflow.application import application
+
+pytestmark = pytest.mark.xdist_group("workflow-stack")
+
+
+def test_it_is_refused_until_the_environment_is_deleted() -> None:
+    """D18: nothing of the stack goes before the last environment, and its record stays after it."""
+    with application() as app:
+        assert app.create(environment(name="alive")).status == "SUCCEEDED"
+        waiting = app.start(app.create_machine, environment(name="waiting"))
+        app.until_in(waiting, "Wait for the services")
+
+        with pytest.raises(StackDeletionError) as refused:
+            app.cloud.delete_stack(app.stack)
+
+        assert refused.value.failures.keys() == {"EnvironmentsGuard"}
+        reason = refused.value.failures["EnvironmentsGuard"]
+        assert "2 environments would be left behind" in reason
+        assert reason.endswith("They are: alive, waiting")
+        assert app.delete_machine in reason
+        assert app.schedule("alive") is not None
+        assert app.ended(waiting).status == "SUCCEEDED"
+
+        for name in ("alive", "waiting"):
+            deleted = app.delete(name)
+            assert deleted.status == "SUCCEEDED", deleted.cause
+            assert app.left(name) == []
+        app.cloud.delete_stack(app.stack)
+
+        client = app.client("stepfunctions")
+        assert client.list_state_machines()["stateMachines"] == []
+        record = app.record("alive")
+        assert record is not None
+        assert record["status"] == "DELETED"
