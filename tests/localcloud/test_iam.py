@@ -143,6 +143,15 @@ class TestCalls:
             "the ecs:ListClusters action"
         )
 
+    def test_a_query_of_an_index_needs_a_right_on_the_index(self, cloud: LocalCloud) -> None:
+        """Service Authorization Reference, DynamoDB: Query, resource types index and table."""
+        table = f"arn:aws:dynamodb:ap-northeast-1:{ACCOUNT}:table/environments"
+        role = Role(cloud, {"Action": "dynamodb:Query", "Resource": table})
+        asked = {"TableName": "environments", "KeyConditionExpression": "listed = x"}
+        with pytest.raises(ClientError) as error:
+            role.client("dynamodb").query(**asked, IndexName="listed")
+        assert denied(error, "dynamodb:Query", f"{table}/index/listed")
+
     def test_services_word_refusals_in_their_own_protocol(self, cloud: LocalCloud) -> None:
         role = Role(cloud, {"Action": "ecs:ListTasks"})
         with pytest.raises(ClientError, match="UnauthorizedOperation"):
