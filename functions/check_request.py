@@ -6,12 +6,13 @@ redeploy, a wake and a roll-back become the request that they mean, and are chec
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bivouac import preflight
+from bivouac import preflight, redeployment
 from bivouac.aws import clients, cloudmap, ecs
 from bivouac.aws.holding import records
 from bivouac.aws.records import Records
@@ -79,6 +80,14 @@ def _instruction(wanted: Asked, found: Resolved, content: Any) -> Event:
     base = packed(found.base)
     request = base if found.request == found.base else packed(found.request)
     again = packed(content)
+    changes = redeployment.to_json(found.changes)
+    if len(json.dumps(changes)) > PACKED_LIMIT:
+        raise InvalidRequestError(
+            [
+                f"redeploy: its changes and those before it take more than {PACKED_LIMIT:,} "
+                "characters; create the environment again with them in its request"
+            ]
+        )
     for text in (base, request, again):
         if len(text) > PACKED_LIMIT:
             raise InvalidRequestError(
@@ -93,7 +102,7 @@ def _instruction(wanted: Asked, found: Resolved, content: Any) -> Event:
         "basedOn": found.based_on,
         "base": base,
         "request": request,
-        "changes": {name: change.to_json() for name, change in found.changes.items()},
+        "changes": changes,
         "asked": again,
     }
 

@@ -15,7 +15,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bivouac import lease, pace
+from bivouac import lease, pace, redeployment
 from bivouac.aws import clients, executions
 from bivouac.aws.holding import records, schedules
 from bivouac.aws.records import Records
@@ -25,7 +25,6 @@ from bivouac.errors import InvalidRequestError
 from bivouac.intents import LIFE, REST, Intent, Verb, followed
 from bivouac.observability import Event, logger, step
 from bivouac.record import GONE, HELD, Follow, Leave, Record, Replan, Status, Take, opening
-from bivouac.redeployment import Change
 from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
@@ -93,9 +92,7 @@ def open_environment(
             verb=verb,
             request=instruction["request"],
             base_request=instruction["base"],
-            changes={
-                name: Change.from_json(content) for name, content in instruction["changes"].items()
-            },
+            changes=redeployment.from_json(instruction["changes"]),
             intents=followed(record.intents if record else {}, _MATTERS.get(verb, ()), intent),
         )
         records.take(taken, record, forget=_outdated(record, verb))
@@ -134,8 +131,8 @@ def open_environment(
 
 def _status(record: Record | None, blueprint: Blueprint, verb: Verb) -> Status:
     """What the environment becomes when it is taken."""
-    if verb is Verb.REDEPLOY and record and record.status is Status.ASLEEP:
-        return Status.ASLEEP
+    if verb is Verb.REDEPLOY and record and record.status in (Status.ASLEEP, Status.SCHEDULED):
+        return record.status
     first_up = blueprint.schedule is not None and blueprint.schedule["begin"] == "up"
     if verb is Verb.CREATE and first_up and (record is None or record.status in GONE):
         return Status.SCHEDULED

@@ -2,10 +2,12 @@
 
 RegisterTaskDefinition has no idempotency token, so a content hash in a tag takes its place: a call
 whose answer was lost is found here when the step runs again, and never sent again before (T03).
+A roll-back finds the revision again that ran before, so that its services run what was proven.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bivouac import mesh, naming
@@ -14,11 +16,15 @@ from bivouac.aws.faults import translated
 from bivouac.aws.holding import records
 from bivouac.aws.records import Records
 from bivouac.blueprint import Blueprint, from_ecs_tags, register_task_definition_arguments
+from bivouac.errors import RefusedByAwsError
 from bivouac.observability import Event, step
 from bivouac.ownership import require_owned
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
+
+LOOKED_AT = 10
+"""Earlier revisions of a family whose latest one differs: one call for each."""
 
 
 def register_task_definitions(
@@ -27,15 +33,19 @@ def register_task_definitions(
     """The ARN with revision by family, which is what services run; never read back (T09).
 
     What was registered is in the record, also where the step fails half-way."""
-    blueprint = records.held(environment, generation)
+    record = records.current(environment, generation)
+    blueprint = Blueprint.from_json(record.content)
     prefix = naming.family_prefix(blueprint.stack, blueprint.environment)
     known = set(ecs.families(client, prefix, "ACTIVE"))
     arns: dict[str, str] = {}
     try:
         for arguments in _definitions(blueprint, generation):
             family = arguments["family"]
-            current = _current(blueprint, arguments, client) if family in known else None
-            arns[family] = current or _register(arguments, client)
+            found = None
+            if family in known:
+                earlier = _earlier(record.task_definitions, family)
+                found = _found(blueprint, arguments, earlier, client)
+            arns[family] = found or _register(arguments, client)
     finally:
         if arns:
             records.add_task_definitions(environment, generation, sorted(arns.values()))
@@ -54,16 +64,39 @@ def _definitions(blueprint: Blueprint, generation: int) -> list[dict[str, Any]]:
     ]
 
 
-def _current(blueprint: Blueprint, arguments: dict[str, Any], client: ECSClient) -> str | None:
-    """The family's latest revision, where it is what is wanted."""
+def _earlier(recorded: Sequence[str], family: str) -> list[str]:
+    """The family's revisions that were registered before, the newest first."""
+    of_family = [arn for arn in recorded if arn.rpartition(":")[0].endswith(f"/{family}")]
+    return sorted(of_family, key=lambda arn: int(arn.rpartition(":")[2]), reverse=True)[:LOOKED_AT]
+
+
+def _found(
+    blueprint: Blueprint, arguments: dict[str, Any], earlier: list[str], client: ECSClient
+) -> str | None:
+    """The family's latest revision or an earlier one of ours, where it is what is wanted."""
     family = arguments["family"]
     latest, tags = ecs.describe_task_definition(client, family)
     require_owned(
         f"the task definition family {family}", tags, blueprint.stack, blueprint.environment
     )
     wanted = from_ecs_tags(arguments["tags"])[naming.SPECIFICATION_TAG]
-    same = latest["status"] == "ACTIVE" and tags.get(naming.SPECIFICATION_TAG) == wanted
-    return str(latest["taskDefinitionArn"]) if same else None
+    if _usable(latest, tags, wanted):
+        return str(latest["taskDefinitionArn"])
+    for arn in earlier:
+        if arn == latest["taskDefinitionArn"]:
+            continue
+        try:
+            described, tags = ecs.describe_task_definition(client, arn)
+        except RefusedByAwsError:
+            continue  # somebody has deleted it (T13)
+        if _usable(described, tags, wanted):
+            return arn
+    return None
+
+
+def _usable(described: dict[str, Any], tags: dict[str, str], wanted: str) -> bool:
+    """Tasks of revisions that are not ACTIVE do not start (T05)."""
+    return described["status"] == "ACTIVE" and tags.get(naming.SPECIFICATION_TAG) == wanted
 
 
 def _register(arguments: dict[str, Any], client: ECSClient) -> str:

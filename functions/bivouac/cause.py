@@ -34,6 +34,13 @@ def report(verdicts: Sequence[Verdict], log_lines: Sequence[str]) -> str:
     return text[:LIMIT]
 
 
+def together(first: str, second: str) -> str:
+    """Two causes in the room of one; where it is too small, the longer one is cut."""
+    room = LIMIT - len("\n\n")
+    first = first[: max(room // 2, room - len(second))]
+    return f"{first}\n\n{second[: room - len(first)]}"
+
+
 def _headline(verdict: Verdict) -> str:
     reason = redacted(next(iter(verdict.evidence), ""), _REASON)
     return f"{verdict.service}: {verdict.category}" + (f": {reason}" if reason else "")

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from bivouac import intents, redeployment
 from bivouac.errors import EnvironmentNotFoundError, InvalidRequestError
 from bivouac.intents import Intent, Verb
-from bivouac.record import GONE, Record, Status
-from bivouac.redeployment import Change
+from bivouac.record import Record, Status
+from bivouac.redeployment import Change, Changes
 from bivouac.request import GivenIntent, KnownEnvironment, Redeploy, described
 
 Json = dict[str, Any]
@@ -51,8 +51,9 @@ class Resolved:
     """Changes included."""
     base: Json
     """Without them."""
-    based_on: int | None
-    changes: Mapping[str, Change] = field(default_factory=dict)
+    based_on: int
+    """The record's generation; 0 where there was none."""
+    changes: Changes = field(default_factory=dict)
     outdated: str = ""
     """Why there is nothing to be done; empty where there is."""
 
@@ -71,7 +72,8 @@ def asked(content: Any, execution: str, started_at: str, now: datetime) -> Asked
     if len(content) > 1:
         raise InvalidRequestError([f"{verbs[0]}: nothing else may stand beside it"])
     verb, given = _VERBS[verbs[0]], content[verbs[0]]
-    read: KnownEnvironment = _read(Redeploy if verb is Verb.REDEPLOY else KnownEnvironment, given)
+    model = Redeploy if verb is Verb.REDEPLOY else KnownEnvironment
+    read: KnownEnvironment = _read(model, given, verbs[0])
     intent = _intent(given.get("intent"), started, f"{verbs[0]}.intent", now)
     changes: tuple[Change, ...] = ()
     if isinstance(read, Redeploy):
@@ -82,23 +84,28 @@ def asked(content: Any, execution: str, started_at: str, now: datetime) -> Asked
     return Asked(verb, read.environment, intent, dict(given), read.generation, changes)
 
 
-def _read(model: type[KnownEnvironment], given: Any) -> Any:
+def _read(model: type[KnownEnvironment], given: Any, path: str) -> Any:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise InvalidRequestError(list(described(error, ""))) from None
+        raise InvalidRequestError(list(described(error, path))) from None
 
 
 def _intent(given: Any, started: Json, path: str, now: datetime) -> Intent:
     if given is None:
         return Intent.from_json(started)
     try:
-        read: BaseModel = GivenIntent.model_validate(given)
-        intent = Intent.from_json(read.model_dump())
+        read = GivenIntent.model_validate(given)
     except ValidationError as error:
         raise InvalidRequestError(list(described(error, path))) from None
+    return given_intent(read, path, now)
+
+
+def given_intent(given: GivenIntent, path: str, now: datetime) -> Intent:
+    """Raises InvalidRequestError for one of the future."""
+    intent = Intent.from_json(given.model_dump())
     if intent.at > now + CLOCKS_DIFFER_BY:
-        raise InvalidRequestError([f"{path}.at: {given['at']} is in the future"])
+        raise InvalidRequestError([f"{path}.at: {given.at} is in the future"])
     return intent
 
 
@@ -124,7 +131,7 @@ def resolved(asked: Asked, record: Record | None) -> Resolved:
 
 def _created(asked: Asked, record: Record | None) -> Resolved:
     if record is None or not _has_services(asked.content):
-        return Resolved(asked.content, asked.content, record.generation if record else None)
+        return Resolved(asked.content, asked.content, record.generation if record else 0)
     changes = redeployment.newest(record.changes, (), asked.intent)
     return Resolved(
         redeployment.redeployed(asked.content, changes), asked.content, record.generation, changes
@@ -140,28 +147,30 @@ def _redeployed(asked: Asked, record: Record) -> Resolved:
     life = record.intents.get(intents.LIFE)
     if life is not None and asked.intent <= life:
         return _nothing(record, "a later creation or deletion was followed before")
-    if record.status in (*GONE, Status.DELETING):
+    if record.status in (Status.DELETING, Status.NOT_DELETED, Status.DELETED):
         raise EnvironmentNotFoundError(
             f"the environment {record.environment} is {record.status}: a redeploy brings nothing "
             "back; create it"
         )
-    given = asked.changes or tuple(
-        Change(service["serviceName"], asked.intent) for service in record.requested["services"]
-    )
-    if found := redeployment.problems(record.requested, given):
-        raise InvalidRequestError(found)
-    changes = redeployment.newest(record.changes, given, life)
-    if changes == record.changes:
-        return _nothing(record, "later redeploys of these services were followed before")
     base = record.base
+    given = asked.changes or tuple(
+        Change(service["serviceName"], asked.intent) for service in base["services"]
+    )
+    if found := redeployment.problems(base, record.changes, given):
+        raise InvalidRequestError(found)
+    changes = redeployment.newest(record.changes, given)
+    if changes == record.changes:
+        return _nothing(record, "these or later changes of the services were made before")
     return Resolved(redeployment.redeployed(base, changes), base, record.generation, changes)
 
 
 def _rolled_back(record: Record) -> Resolved:
-    if not record.good_request or record.good_request == record.request:
+    """What failed is void; what was proven before it stays a change, so that a create that comes
+    late, and was meant earlier, keeps it."""
+    if not record.can_roll_back:
         return _nothing(record, "there is no other request that was proven before")
-    good = record.good
-    return Resolved(good, good, record.generation, redeployment.voided(record.changes))
+    changes = redeployment.rolled_back(record.changes, record.good_changes)
+    return Resolved(record.good, record.good_base, record.generation, changes)
 
 
 def _woken(asked: Asked, record: Record) -> Resolved:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from bivouac import errors, intents, lease
+from bivouac import errors, intents, lease, redeployment
 from bivouac.intents import Intent, Verb
 from bivouac.redeployment import Changes
 
@@ -65,8 +65,10 @@ class Record:
     """The same without what redeploys changed, packed."""
     changes: Changes = field(default_factory=dict)
     """What redeploys changed."""
-    good_request: str = ""
-    """The last request that was proven, packed."""
+    good_base_request: str = ""
+    """The base request when the environment was last proven, packed; empty where it never was."""
+    good_changes: Changes = field(default_factory=dict)
+    """The changes then."""
     intents: Mapping[str, Intent] = field(default_factory=dict)
     """The newest that was followed, by matter."""
     failure: str = ""
@@ -88,8 +90,18 @@ class Record:
         return unpacked(self.base_request)
 
     @property
+    def good_base(self) -> dict[str, Any]:
+        return unpacked(self.good_base_request)
+
+    @property
     def good(self) -> dict[str, Any]:
-        return unpacked(self.good_request)
+        """The last request that was proven, redeploys included."""
+        return redeployment.redeployed(self.good_base, self.good_changes)
+
+    @property
+    def can_roll_back(self) -> bool:
+        """Another request than the one that holds was proven."""
+        return bool(self.good_base_request) and self.good != self.requested
 
     @property
     def edge_proofs(self) -> list[dict[str, Any]]:

@@ -183,3 +183,38 @@ class AnswerSettings:
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
         return cls(_read(variables, "URL_SUFFIX"), variables.get("AWS_ENDPOINT_URL"))
+
+
+@dataclass(frozen=True)
+class CreationSettings:
+    """The state machine that creates, and with it redeploys and rolls back."""
+
+    create_state_machine_arn: str
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
+        return cls(_read(variables, "CREATE_STATE_MACHINE_ARN"))
+
+    def execution_of_create(self, name: str) -> str:
+        """The ARN of an execution of it, whether or not it exists."""
+        machine = self.create_state_machine_arn.replace(":stateMachine:", ":execution:")
+        return f"{machine}:{name}"
+
+
+@dataclass(frozen=True)
+class RequestedMachineSettings:
+    """What events start: ARNs of state machines."""
+
+    create: str
+    redeploy: str
+    delete: str
+    extend_lease: str
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            _read(variables, "CREATE_STATE_MACHINE_ARN"),
+            _read(variables, "REDEPLOY_STATE_MACHINE_ARN"),
+            _read(variables, "DELETE_STATE_MACHINE_ARN"),
+            _read(variables, "EXTEND_LEASE_STATE_MACHINE_ARN"),
+        )

@@ -61,6 +61,7 @@ ENVIRONMENT_APIS = ("ecs:", "servicediscovery:", "logs:")
 _MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:bivouac"
 CREATE_MACHINE = f"{_MACHINE}-create-environment"
 DELETE_MACHINE = f"{_MACHINE}-delete-environment"
+REDEPLOY_MACHINE = f"{_MACHINE}-redeploy-environment"
 SLEEP_MACHINE = f"{_MACHINE}-sleep-environment"
 WAKE_MACHINE = f"{_MACHINE}-wake-environment"
 EXTEND_MACHINE = f"{_MACHINE}-extend-lease"
@@ -107,6 +108,8 @@ VARIABLES = {
     "EXPIRY_ROLE_ARN": SCHEDULES.expiry_role_arn,
     "OFFICE_HOURS_SCHEDULE_GROUP": SCHEDULES.office_hours_group,
     "OFFICE_HOURS_ROLE_ARN": SCHEDULES.office_hours_role_arn,
+    "CREATE_STATE_MACHINE_ARN": CREATE_MACHINE,
+    "REDEPLOY_STATE_MACHINE_ARN": REDEPLOY_MACHINE,
     "DELETE_STATE_MACHINE_ARN": DELETE_MACHINE,
     "SLEEP_STATE_MACHINE_ARN": SLEEP_MACHINE,
     "WAKE_STATE_MACHINE_ARN": WAKE_MACHINE,

@@ -15,6 +15,8 @@ MOST_SERVICES = 50
 
 def test_an_execution_that_waits_for_another_one_until_the_machine_gives_up() -> None:
     for machine in MACHINES.values():
+        if not any(state.kind == "Wait" for state in machine.states):
+            continue
         looks = machine.definition["TimeoutSeconds"] / pace.ANOTHER_EXECUTION
         assert looks * EVENTS_A_LOOK < FAR_BELOW
 

@@ -157,6 +157,13 @@ class TestFailureStaysFailure:
         assert "Fail" in outcomes
         assert "Succeed" not in outcomes
 
+    def test_a_redeploy_that_failed_does_not_end_in_success_by_its_roll_back(self) -> None:
+        states = MACHINES["redeploy_environment"].top
+        caught = {each["Next"] for state in states.values() for each in state.caught}
+        after = reachable(caught, states)
+        assert "Redeployment rolled back" in after
+        assert "Succeed" not in {states[name].kind for name in after}
+
     def test_an_unproven_or_unhealthy_environment_does_not_end_in_success(self) -> None:
         states = MACHINES["create_environment"].top
         outcomes = {states[name].kind for name in reachable(["Diagnose failure"], states)}

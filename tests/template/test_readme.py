@@ -13,7 +13,7 @@ from bivouac.request import Connection, DependsOn, Destination, EnvironmentReque
 from docs.state_diagrams import README, ROOT, with_diagrams
 
 TEXT = README.read_text()
-MACHINES = ("create_environment", "delete_environment")
+MACHINES = ("create_environment", "redeploy_environment", "delete_environment")
 
 
 def test_the_diagrams_are_those_of_the_definitions() -> None:
@@ -44,7 +44,9 @@ def test_every_parameter_that_it_names_exists() -> None:
     document = yaml_parse((ROOT / "template.yaml").read_text())
     words = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", TEXT))
     assert words
-    assert words <= document["Parameters"].keys() | document["Outputs"].keys()
+    policy = document["Resources"]["EventBusRequests"]["Properties"]["Statement"]["Condition"]
+    requests = set(policy["StringNotEquals"]["events:detail-type"])
+    assert words <= document["Parameters"].keys() | document["Outputs"].keys() | requests
 
 
 @pytest.mark.parametrize("machine", MACHINES)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from bivouac import incoming
 from bivouac.events import DetailType, EnvironmentEvent
 from bivouac.planning import plan
 from tests.requests import EVENTS, settings
-from tests.template.declared import PROJECT
+from tests.template.declared import PROJECT, TEMPLATE
 from tests.template.told import TOLD, delivered
 
 SAMPLES = sorted(EVENTS.glob("*.json"))
+IN = sorted((EVENTS / "in").glob("*.json"))
 OUT = EVENTS / "out"
 DESCRIBED = (PROJECT / "docs" / "events.md").read_text(encoding="utf-8")
 
@@ -24,6 +27,32 @@ def test_it_can_be_planned(sample: Path) -> None:
     checked = plan(json.loads(sample.read_text(encoding="utf-8")), settings())
     assert checked.problems == ()
     assert checked.blueprint is not None
+
+
+class TestEventsIn:
+    """The samples in events/in are what PutEvents takes, and what accept_request reads."""
+
+    @pytest.mark.parametrize("sample", IN, ids=[path.stem for path in IN])
+    def test_it_is_read(self, sample: Path) -> None:
+        (entry,) = json.loads(sample.read_text(encoding="utf-8"))
+        assert (entry["EventBusName"], entry["Source"]) == ("bivouac", "bivouac.client")
+        now = datetime(2026, 1, 31, 12, tzinfo=UTC)
+        event = {
+            "id": "given",
+            "source": entry["Source"],
+            "detail-type": entry["DetailType"],
+            "account": "123456789012",
+            "region": "eu-central-1",
+            "time": "2026-01-31T12:00:00Z",
+            "detail": json.loads(entry["Detail"]),
+        }
+        assert incoming.read(event, now).intent.at <= now
+
+    def test_there_is_one_of_each_request(self) -> None:
+        types = [json.loads(sample.read_text())[0]["DetailType"] for sample in IN]
+        policy = TEMPLATE["Resources"]["EventBusRequests"]["Properties"]["Statement"]
+        known = policy["Condition"]["StringNotEquals"]["events:detail-type"]
+        assert sorted(types) == sorted(known)
 
 
 def sample_of(event: EnvironmentEvent) -> Path:

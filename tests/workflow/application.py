@@ -117,6 +117,7 @@ class Application:
         self._numbers = itertools.count(1)
         self.stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
         self.create_machine = self.stack.outputs["CreateEnvironmentStateMachineArn"]
+        self.redeploy_machine = self.stack.outputs["RedeployEnvironmentStateMachineArn"]
         self.delete_machine = self.stack.outputs["DeleteEnvironmentStateMachineArn"]
         self.sleep_machine = self.stack.outputs["SleepEnvironmentStateMachineArn"]
         self.wake_machine = self.stack.outputs["WakeEnvironmentStateMachineArn"]
@@ -145,6 +146,21 @@ class Application:
 
     def create(self, request: Any) -> Ended:
         return self.ended(self.start(self.create_machine, request))
+
+    def redeploy(self, environment: str, *services: Json, **more: Any) -> Ended:
+        content = {"environment": environment, "services": list(services), **more}
+        return self.ended(self.start(self.redeploy_machine, content))
+
+    def put(self, detail_type: str, detail: Json) -> None:
+        """Put a request on the stack's bus, as CI does."""
+        entry = {
+            "EventBusName": self.stack.outputs["EventBusName"],
+            "Source": "bivouac.client",
+            "DetailType": detail_type,
+            "Detail": json.dumps(detail),
+        }
+        answer = self.client("events").put_events(Entries=[entry])
+        assert answer["FailedEntryCount"] == 0, answer
 
     def delete(self, environment: str, **more: Any) -> Ended:
         content = {"environment": environment, "reason": "a test", **more}
@@ -253,6 +269,38 @@ class Application:
 
     def deletion_after_failure(self, environment: str) -> Ended:
         return self.ended(self.after_failure(environment))
+
+    def requested(self, machine: str, environment: str, verb: str, number: int = 1) -> list[str]:
+        """The ARNs of the executions that events have started; waits until there are so many."""
+        found: list[str] = []
+        prefix = f"{environment}-{verb}-"
+
+        def came() -> bool:
+            listed = self.client("stepfunctions").list_executions(stateMachineArn=machine)
+            found[:] = [
+                each["executionArn"]
+                for each in listed["executions"]
+                if each["name"].startswith(prefix)
+            ]
+            return len(found) >= number
+
+        until_true(came, ENDS_WITHIN)
+        return found
+
+    def undelivered(self, word: str) -> str:
+        """The body of the undelivered event in which the word stands; waits until it is there."""
+        queue = self.client("sqs").get_queue_url(QueueName="bivouac-undelivered-events")["QueueUrl"]
+        found: list[str] = []
+
+        def came() -> bool:
+            got = self.client("sqs").receive_message(
+                QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=0
+            )
+            found[:] = [each["Body"] for each in got.get("Messages", ()) if word in each["Body"]]
+            return bool(found)
+
+        until_true(came, ENDS_WITHIN)
+        return found[0]
 
     def deletion_by_schedule(self, environment: str, reason: str = "lease expired") -> Ended:
         """The deletion that the schedule started."""

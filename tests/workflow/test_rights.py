@@ -61,8 +61,13 @@ OF_STEP_FUNCTIONS = (
     "xray:PutTelemetryRecords",
     "xray:GetSamplingRules",
     "xray:GetSamplingTargets",
+    "events:PutTargets",
+    "events:PutRule",
+    "events:DescribeRule",
+    "states:StopExecution",
 )
-"""The state machines' roles hold them for Step Functions itself, which logs and traces."""
+"""The state machines' roles hold them for Step Functions itself, which logs and traces, and waits
+for the executions that others start."""
 
 
 def tell_all_stories(app: Application, name: str) -> None:
@@ -72,6 +77,7 @@ def tell_all_stories(app: Application, name: str) -> None:
     deleted_while_it_is_created(app, f"{name}-c")
     stopped(app, f"{name}-d")
     kept_asleep_and_extended(app, f"{name}-e")
+    redeployed_by_events(app, f"{name}-r")
 
 
 def changed_and_superseded(app: Application, name: str) -> None:
@@ -156,6 +162,24 @@ def kept_asleep_and_extended(app: Application, name: str) -> None:
     assert app.create(environment(name=name)).status == "SUCCEEDED"
     assert app.armed(name) == ["expiry", "warning"]
     assert app.delete(name).status == "SUCCEEDED"
+
+
+def redeployed_by_events(app: Application, name: str) -> None:
+    """In vain, so that it is rolled back; then its pull request is closed."""
+    image = f"registry.example/{name}:crashes"
+    app.runtime.script(image, exits(1, after=0.02))
+    pull_request = {"repository": name, "number": 7}
+    request = environment(web(), name=name, triggers={"pullRequest": pull_request})
+    assert app.create(request).status == "SUCCEEDED"
+    services = [{"serviceName": "web", "image": image}]
+    app.put("RedeployRequested", {"environment": name, "services": services})
+    (redeploy,) = app.requested(app.redeploy_machine, name, "redeploy")
+    assert app.ended(redeploy).states[-1] == "Redeployment rolled back"
+    app.put("PullRequestClosed", pull_request)
+    (deletion,) = app.requested(app.delete_machine, name, "delete")
+    assert app.ended(deletion).status == "SUCCEEDED"
+    app.put("TeardownRequested", {"environment": f"{name}-unknown"})
+    assert "was ever created" in app.undelivered(f"{name}-unknown")
 
 
 class TestRights:

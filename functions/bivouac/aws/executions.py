@@ -1,15 +1,20 @@
-"""Whether another execution is still at work, stopping it, and starting one."""
+"""Whether another execution is still at work, how it ended, stopping it, and starting one."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bivouac import errors
 from bivouac.aws.faults import translated
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
+
+
+_AT_WORK = ("RUNNING", "PENDING_REDRIVE")
 
 
 def is_running(client: SFNClient, execution_arn: str) -> bool:
@@ -19,7 +24,33 @@ def is_running(client: SFNClient, execution_arn: str) -> bool:
             answer = client.describe_execution(executionArn=execution_arn)
         except client.exceptions.ExecutionDoesNotExist:
             return False
-    return answer["status"] in ("RUNNING", "PENDING_REDRIVE")
+    return answer["status"] in _AT_WORK
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an execution ended that did not succeed."""
+
+    error: str
+    cause: str
+
+
+def ending(client: SFNClient, execution_arn: str) -> Ending | None:
+    """None where there is no such execution: it never began.
+
+    Raises NotYetConsistentError while it runs, which an answer may say for a moment longer than it
+    does (W06)."""
+    with translated(f"execution {execution_arn}"):
+        try:
+            answer = client.describe_execution(executionArn=execution_arn)
+        except client.exceptions.ExecutionDoesNotExist:
+            return None
+    status = answer["status"]
+    if status in _AT_WORK:
+        raise errors.NotYetConsistentError(f"execution {execution_arn}: it is {status}")
+    return Ending(
+        answer.get("error") or status, answer.get("cause") or f"{execution_arn} ended as {status}"
+    )
 
 
 def stop(client: SFNClient, execution_arn: str, cause: str) -> None:

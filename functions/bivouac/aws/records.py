@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bivouac import errors
+from bivouac import errors, redeployment
 from bivouac.aws.faults import translated
 from bivouac.blueprint import Blueprint
 from bivouac.intents import Intent, Verb
 from bivouac.record import Record, Status, Summary
-from bivouac.redeployment import Change
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -52,11 +51,11 @@ class Records:
             verb=Verb(item["verb"]["S"]),
             request=item["request"]["S"],
             base_request=item["baseRequest"]["S"],
-            changes={
-                name: Change.from_json(content)
-                for name, content in json.loads(item["changes"]["S"]).items()
-            },
-            good_request=item["goodRequest"]["S"] if "goodRequest" in item else "",
+            changes=redeployment.from_json(json.loads(item["changes"]["S"])),
+            good_base_request=item["goodBaseRequest"]["S"] if "goodBaseRequest" in item else "",
+            good_changes=redeployment.from_json(
+                json.loads(item["goodChanges"]["S"]) if "goodChanges" in item else {}
+            ),
             intents={
                 matter: Intent.from_json(content)
                 for matter, content in json.loads(item["intents"]["S"]).items()
@@ -144,9 +143,7 @@ class Records:
             "verb": {"S": taken.verb},
             "request": {"S": taken.request},
             "baseRequest": {"S": taken.base_request},
-            "changes": {
-                "S": json.dumps({name: each.to_json() for name, each in taken.changes.items()})
-            },
+            "changes": {"S": json.dumps(redeployment.to_json(taken.changes))},
             "intents": {"S": _intents_text(taken.intents)},
             "listed": {"S": LISTED},
             "onFailure": {"S": blueprint["on_failure"]},
@@ -232,11 +229,11 @@ class Records:
         values = {f":{name}": {"S": text} for name, text in texts.items()}
         assignments = [f"#{name} = :{name}" for name in texts]
         if status is Status.READY:
-            assignments.append("goodRequest = #request")
-            names["#request"] = "request"
+            assignments += ["goodBaseRequest = #base", "goodChanges = #changes"]
+            names |= {"#base": "baseRequest", "#changes": "changes"}
         update = f"SET {', '.join(assignments)}"
         if status is Status.DELETED:
-            update += " REMOVE listed, goodRequest"
+            update += " REMOVE listed, goodBaseRequest, goodChanges"
         with translated(f"record of {environment}"):
             try:
                 self.client.update_item(

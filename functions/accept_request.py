@@ -1,0 +1,161 @@
+"""Accept request: an event becomes the executions that it asks for, and nothing else.
+
+What holds is decided by the record, so an event that came late or twice starts nothing, or an
+execution that changes nothing. An execution's name is made of the intent: repeating is safe, also
+where the function died half-way. What raises is tried again by Lambda a minute and two minutes
+later, and then lies with the undelivered events, with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bivouac import incoming, instructions, intents, naming, triggers
+from bivouac.aws import clients, executions
+from bivouac.aws.holding import records
+from bivouac.aws.records import Records
+from bivouac.blueprint import Blueprint
+from bivouac.errors import EnvironmentNotFoundError
+from bivouac.incoming import ImagePushed, Named, PullRequestClosed, Verb
+from bivouac.observability import Event, logger, step
+from bivouac.record import Leave, Record, Status, closing
+from bivouac.settings import RequestedMachineSettings
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions import SFNClient
+
+_GOING = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    now: datetime
+    machines: RequestedMachineSettings
+    records: Records
+    stepfunctions: SFNClient
+
+    def accept(self, event: Event) -> Event:
+        """`started`: the names of the executions, those that the same intent started before too.
+
+        Raises InvalidRequestError with all problems, EnvironmentNotFoundError."""
+        asked = incoming.read(event, self.now)
+        started = []
+        for named in self._named(asked):
+            if reason := self._outdated(named):
+                logger.info("outdated", environment=named.environment, reason=reason)
+            else:
+                started.append(self._start(named))
+        if not started:
+            logger.info("nothing to be done", asked=type(asked).__name__)
+        return {"status": "STARTED" if started else "NOTHING", "started": started}
+
+    def _named(self, asked: incoming.Asked) -> Iterator[Named]:
+        match asked:
+            case Named():
+                yield asked
+            case ImagePushed():
+                yield from self._redeploys(asked)
+            case PullRequestClosed():
+                yield from self._deletions(asked)
+
+    # --- events that name no environment -------------------------------------------------------
+
+    def _redeploys(self, pushed: ImagePushed) -> Iterator[Named]:
+        for record in self._living():
+            if record.status is Status.SCHEDULED:
+                continue  # its next up begins with what the tag is then
+            if not triggers.redeployed_by(record.content["triggers"], pushed):
+                continue
+            services = triggers.services_that_run(Blueprint.from_json(record.content), pushed)
+            if not services:
+                logger.warning(
+                    "a trigger without a service",
+                    environment=record.environment,
+                    image=f"{pushed.repository}:{pushed.tag}",
+                )
+                continue
+            content = {
+                "environment": record.environment,
+                "services": [{"serviceName": name} for name in services],
+            }
+            yield Named(Verb.REDEPLOY, record.environment, pushed.intent, content)
+
+    def _deletions(self, closed: PullRequestClosed) -> Iterator[Named]:
+        for record in self._living():
+            if triggers.deleted_by(record.content["triggers"], closed):
+                content = {
+                    "environment": record.environment,
+                    "reason": f"pull request {closed.repositories[0]}#{closed.number} closed",
+                }
+                yield Named(Verb.DELETE, record.environment, closed.intent, content)
+
+    def _living(self) -> Iterator[Record]:
+        """The index may be behind, so each is found before anything is done about it."""
+        for summary in self.records.listed():
+            if any(summary.triggers.values()):
+                record = self.records.find(summary.environment)
+                if record is not None and record.status not in _GOING:
+                    yield record
+
+    # --- what holds ----------------------------------------------------------------------------
+
+    def _outdated(self, named: Named) -> str:
+        """Why nothing is started; empty where something is. Raises where that is an error."""
+        record = self.records.find(named.environment)
+        match named.verb:
+            case Verb.CREATE:
+                late = record and intents.is_outdated(record.intents, intents.LIFE, named.intent)
+                return "a later creation or deletion was followed before" if late else ""
+            case Verb.REDEPLOY:
+                content = {"redeploy": _with_intent(named)}
+                asked = instructions.asked(content, "", "", self.now)
+                return instructions.resolved(asked, record).outdated
+            case Verb.DELETE:
+                decision = closing(
+                    record,
+                    "",
+                    holder_runs=False,
+                    environment=named.environment,
+                    generation=named.content.get("generation"),
+                    expires_at=None,
+                    intent=named.intent,
+                )
+                return decision.reason if isinstance(decision, Leave) else ""
+            case Verb.EXTEND:
+                if record is None:
+                    raise EnvironmentNotFoundError(
+                        f"no environment named {named.environment!r} was ever created by this stack"
+                    )
+                late = intents.is_outdated(record.intents, intents.LIFE, named.intent)
+                return "a later creation or deletion was followed before" if late else ""
+
+    # --- acting --------------------------------------------------------------------------------
+
+    def _start(self, named: Named) -> str:
+        machine = {
+            Verb.CREATE: self.machines.create,
+            Verb.REDEPLOY: self.machines.redeploy,
+            Verb.DELETE: self.machines.delete,
+            Verb.EXTEND: self.machines.extend_lease,
+        }[named.verb]
+        name = naming.requested_execution(named.environment, named.verb, named.intent.id)
+        new = executions.start(self.stepfunctions, machine, name, _with_intent(named))
+        logger.info("started", environment=named.environment, execution=name, anew=new)
+        return name
+
+
+def _with_intent(named: Named) -> Event:
+    return {**named.content, "intent": named.intent.to_json()}
+
+
+@step
+def handler(event: Event) -> Event:
+    return Acceptance(
+        datetime.now(UTC),
+        RequestedMachineSettings.from_env(),
+        records(),
+        clients.stepfunctions(),
+    ).accept(event)

@@ -1,0 +1,74 @@
+"""What is done after a redeploy that failed. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bivouac import cause
+from bivouac.record import Record
+
+SUPERSEDED = ("SupersededError", "StoppedError")
+"""How an execution fails when a newer one takes its environment."""
+
+
+class Outcome(StrEnum):
+    REFUSED = "REFUSED"
+    """Nothing was changed."""
+    SUPERSEDED = "SUPERSEDED"
+    """A newer execution has the environment; what comes of it is told there."""
+    NEVER_PROVEN = "NEVER_PROVEN"
+    """There is nothing to go back to."""
+    ROLL_BACK = "ROLL_BACK"
+    NOT_ROLLED_BACK = "NOT_ROLLED_BACK"
+    """The roll-back has failed as well."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How an execution of create_environment failed."""
+
+    execution: str
+    """Its ARN."""
+    error: str
+    cause: str
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    outcome: Outcome
+    error: str
+    cause: str
+    """Unless a roll-back follows and succeeds."""
+    rolled_back_cause: str = ""
+    """Where one does."""
+
+
+def concluded(record: Record | None, failure: Failure) -> Conclusion:
+    """What follows from a redeploy's failure.
+
+    The record says who took the environment last: a redeploy that never did has changed nothing."""
+    if record is None or record.execution != failure.execution:
+        if failure.error in SUPERSEDED:
+            return Conclusion(Outcome.SUPERSEDED, "SupersededError", failure.cause)
+        return Conclusion(Outcome.REFUSED, failure.error, failure.cause)
+    if not record.can_roll_back:
+        text = "The environment was not rolled back: no other request of it was ever proven."
+        return Conclusion(Outcome.NEVER_PROVEN, failure.error, cause.together(failure.cause, text))
+    back = "The environment was rolled back: what was proven before runs, and is proven again."
+    taken = "The environment was not rolled back: another execution has taken it since."
+    return Conclusion(
+        Outcome.ROLL_BACK,
+        failure.error,
+        cause.together(failure.cause, taken),
+        cause.together(failure.cause, back),
+    )
+
+
+def not_rolled_back(first: Failure, second: Failure) -> Conclusion:
+    """Both failures in one cause."""
+    if second.error in SUPERSEDED:
+        text = f"The environment was not rolled back: {second.cause}"
+        return Conclusion(Outcome.SUPERSEDED, first.error, cause.together(first.cause, text))
+    text = f"The roll-back failed as well: {second.error}\n{second.cause}"
+    return Conclusion(Outcome.NOT_ROLLED_BACK, first.error, cause.together(first.cause, text))

@@ -1,0 +1,70 @@
+"""Check roll back: a redeploy has failed; whether what was proven before is to come back.
+
+Asked again after a roll-back that failed as well, it puts both failures into one cause. The failed
+execution is described, because Step Functions cuts the cause that it hands on at 32,768 characters.
+It changes nothing, so it can be repeated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bivouac.aws import clients, executions
+from bivouac.aws.holding import records
+from bivouac.aws.records import Records
+from bivouac.observability import Event, MetricUnit, logger, metrics, step
+from bivouac.record import Record
+from bivouac.rolling_back import Failure, Outcome, concluded, not_rolled_back
+from bivouac.settings import CreationSettings
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions import SFNClient
+
+
+def check_roll_back(
+    event: Event, creation: CreationSettings, records: Records, stepfunctions: SFNClient
+) -> Event:
+    """`status` with the `error` and `cause` that the execution fails with, `rolledBackCause` where
+    it is rolled back before, and the first `failure` as it was."""
+    failed = event["failed"]
+    redeploy = creation.execution_of_create(f"redeploy-{event['digest']}")
+    if "rollBackFailure" in failed:
+        first = Failure(redeploy, failed["failure"]["error"], failed["failure"]["cause"])
+        roll_back = creation.execution_of_create(f"roll-back-{event['digest']}")
+        second = _failure(roll_back, failed["rollBackFailure"], stepfunctions)
+        concluding, record = not_rolled_back(first, second), None
+    else:
+        first = _failure(redeploy, failed, stepfunctions)
+        record = _record(event["redeploy"], records)
+        concluding = concluded(record, first)
+    logger.info("redeploy failed", outcome=concluding.outcome, error=concluding.error)
+    if concluding.outcome is Outcome.ROLL_BACK:
+        metrics.add_metric("RedeployRolledBack", MetricUnit.Count, 1)
+    return {
+        "status": concluding.outcome,
+        "environment": record.environment if record else None,
+        "generation": record.generation if record else None,
+        "error": concluding.error,
+        "cause": concluding.cause,
+        "rolledBackCause": concluding.rolled_back_cause,
+        "failure": {"error": first.error, "cause": first.cause},
+    }
+
+
+def _record(redeploy: Any, records: Records) -> Record | None:
+    """None where the input names no environment; the redeploy was refused for it."""
+    name = redeploy.get("environment") if isinstance(redeploy, dict) else None
+    return records.find(name) if isinstance(name, str) and name else None
+
+
+def _failure(execution: str, caught: Event, stepfunctions: SFNClient) -> Failure:
+    """What was caught itself, where the execution never began."""
+    ended = executions.ending(stepfunctions, execution)
+    if ended is None:
+        return Failure(execution, caught["Error"], caught["Cause"])
+    return Failure(execution, ended.error, ended.cause)
+
+
+@step
+def handler(event: Event) -> Event:
+    return check_roll_back(event, CreationSettings.from_env(), records(), clients.stepfunctions())

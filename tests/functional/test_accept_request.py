@@ -1,0 +1,449 @@
+"""Accept request: each event starts what it asks for, once for each intent, or says why not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from moto.events.models import EventPattern
+
+from bivouac import errors
+from bivouac.intents import LIFE, Intent, Verb
+from bivouac.record import Status, packed
+from localcloud.account import ACCOUNT_ID, REGION
+from tests.functional.account import (
+    CREATE_MACHINE,
+    DELETE_MACHINE,
+    EXTEND_MACHINE,
+    REDEPLOY_MACHINE,
+    BivouacAccount,
+)
+from tests.requests import environment, web
+from tests.template.declared import functions
+
+REGISTRY = f"{ACCOUNT_ID}.dkr.ecr.{REGION}.amazonaws.com"
+MACHINES = {
+    "create": CREATE_MACHINE,
+    "redeploy": REDEPLOY_MACHINE,
+    "delete": DELETE_MACHINE,
+    "extend": EXTEND_MACHINE,
+}
+NOON = "2025-06-01T12:00:00Z"
+LATER = "2025-06-01T13:00:00Z"
+PUSH = {
+    "result": "SUCCESS",
+    "repository-name": "shop/api",
+    "image-digest": "sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e0378abcd1234",
+    "action-type": "PUSH",
+    "image-tag": "main",
+}
+PULL_REQUEST_CLOSED = {
+    "event": "pullRequestStatusChanged",
+    "pullRequestId": "7",
+    "pullRequestStatus": "Closed",
+    "repositoryNames": ["shop"],
+}
+
+
+def event(
+    detail_type: str,
+    detail: Any,
+    *,
+    at: str = LATER,
+    who: str = "event-1",
+    source: str = "bivouac.client",
+) -> dict[str, Any]:
+    """As EventBridge brings it."""
+    return {
+        "version": "0",
+        "id": who,
+        "detail-type": detail_type,
+        "source": source,
+        "account": ACCOUNT_ID,
+        "time": at,
+        "region": REGION,
+        "resources": [],
+        "detail": detail,
+    }
+
+
+def pushed(at: str = LATER, who: str = "event-1", **changes: Any) -> dict[str, Any]:
+    return event("ECR Image Action", {**PUSH, **changes}, at=at, who=who, source="aws.ecr")
+
+
+def accepted(account: BivouacAccount, given: dict[str, Any]) -> list[str]:
+    """The verbs of the executions that were started."""
+    names: list[str] = account.invoke("accept_request", given)["started"]
+    return [name.split("-")[-2] for name in names]
+
+
+def started(account: BivouacAccount, verb: str) -> list[dict[str, Any]]:
+    """The inputs of the executions of one machine."""
+    client = account.client("stepfunctions")
+    listed = client.list_executions(stateMachineArn=MACHINES[verb])["executions"]
+    arns = [each["executionArn"] for each in listed if each["name"] != "of-another"]
+    return [json.loads(client.describe_execution(executionArn=arn)["input"]) for arn in arns]
+
+
+@pytest.fixture
+def account(account: BivouacAccount) -> BivouacAccount:
+    """With the machines, and an execution of each that is of no concern."""
+    for machine in MACHINES.values():
+        account.start_execution("of-another", machine)
+    return account
+
+
+def ready(account: BivouacAccount, request: dict[str, Any] | None = None, **changes: Any) -> None:
+    """An environment that was created at noon."""
+    request = request or environment()
+    content = packed(request)
+    account.holds(
+        account.planned(request),
+        **{
+            "status": Status.READY,
+            "request": content,
+            "base_request": content,
+            "intents": {LIFE: Intent.from_json({"at": NOON, "id": "created"})},
+            **changes,
+        },
+    )
+
+
+def api(image: str, **triggers: Any) -> dict[str, Any]:
+    """An environment whose api runs the image; a push to shop/api:main redeploys it."""
+    service = web(serviceName="api", primaryContainer={"image": image, "containerPort": 80})
+    push = [{"repository": "shop/api", "tag": "main"}]
+    return environment(web(), service, triggers={"imagePush": push, **triggers})
+
+
+class TestRequests:
+    def test_an_environment_is_requested(self, account: BivouacAccount) -> None:
+        assert accepted(account, event("EnvironmentRequested", {"request": environment()})) == [
+            "create"
+        ]
+        (content,) = started(account, "create")
+        intent = {"at": "2025-06-01T13:00:00+00:00", "id": "event-1"}
+        assert content == {**environment(), "intent": intent}
+
+    def test_a_redeploy_is_requested(self, account: BivouacAccount) -> None:
+        ready(account)
+        services = [{"serviceName": "web", "image": "nginx:2"}]
+        detail = {"environment": "demo", "services": services}
+        assert accepted(account, event("RedeployRequested", detail)) == ["redeploy"]
+        (content,) = started(account, "redeploy")
+        assert content["services"] == services
+        assert content["intent"]["id"] == "event-1"
+
+    def test_a_teardown_is_requested(self, account: BivouacAccount) -> None:
+        ready(account)
+        detail = {"environment": "demo", "reason": "the review is over"}
+        assert accepted(account, event("TeardownRequested", detail)) == ["delete"]
+        assert started(account, "delete")[0]["reason"] == "the review is over"
+
+    @pytest.mark.parametrize("end", [{"ttl": "8h"}, {"keep": True}])
+    def test_a_longer_lease_is_requested(
+        self, account: BivouacAccount, end: dict[str, Any]
+    ) -> None:
+        ready(account)
+        detail = {"environment": "demo", "expectedExpiresAt": NOON, **end}
+        assert accepted(account, event("LeaseExtensionRequested", detail)) == ["extend"]
+        (content,) = started(account, "extend")
+        assert {key: content[key] for key in detail} == detail
+
+    def test_an_intent_in_the_detail_is_the_one_that_counts(self, account: BivouacAccount) -> None:
+        """So that whoever puts a request again does not do it twice."""
+        ready(account)
+        intent = {"id": "build-7", "at": "2025-06-01T12:30:00Z"}
+        detail = {"environment": "demo", "intent": intent}
+        for who in ("event-1", "event-2"):
+            assert accepted(account, event("RedeployRequested", detail, who=who)) == ["redeploy"]
+        (content,) = started(account, "redeploy")
+        assert content["intent"] == {"id": "build-7", "at": "2025-06-01T12:30:00+00:00"}
+
+
+class TestOnce:
+    def test_the_same_event_starts_one_execution(self, account: BivouacAccount) -> None:
+        """W01, W05."""
+        ready(account)
+        given = event("RedeployRequested", {"environment": "demo"})
+        names = {tuple(account.invoke("accept_request", given)["started"]) for _ in range(4)}
+        assert len(names) == 1
+        assert len(started(account, "redeploy")) == 1
+
+    def test_also_where_that_execution_is_over(self, account: BivouacAccount) -> None:
+        ready(account)
+        given = event("RedeployRequested", {"environment": "demo"})
+        (name,) = account.invoke("accept_request", given)["started"]
+        arn = f"{REDEPLOY_MACHINE.replace(':stateMachine:', ':execution:')}:{name}"
+        account.client("stepfunctions").stop_execution(executionArn=arn)
+        account.invoke("accept_request", given)
+        assert len(started(account, "redeploy")) == 1
+
+    def test_the_longest_name_has_room(self, account: BivouacAccount) -> None:
+        ready(account, {**environment(), "name": "e" * 40})
+        intent = {"id": "i" * 256, "at": LATER}
+        detail = {"environment": "e" * 40, "intent": intent}
+        (name,) = account.invoke("accept_request", event("RedeployRequested", detail))["started"]
+        assert len(name) <= 80
+
+
+class TestOutdated:
+    @pytest.mark.parametrize(
+        ("detail_type", "detail"),
+        [
+            ("EnvironmentRequested", {"request": environment()}),
+            ("RedeployRequested", {"environment": "demo"}),
+            ("TeardownRequested", {"environment": "demo"}),
+            ("LeaseExtensionRequested", {"environment": "demo", "ttl": "8h"}),
+        ],
+    )
+    def test_what_was_meant_before_the_last_creation_starts_nothing(
+        self, account: BivouacAccount, detail_type: str, detail: dict[str, Any]
+    ) -> None:
+        ready(account)
+        given = event(detail_type, detail, at="2025-06-01T11:59:59Z")
+        assert account.invoke("accept_request", given) == {"status": "NOTHING", "started": []}
+
+    def test_a_late_redeploy_of_what_was_deleted_starts_nothing(
+        self, account: BivouacAccount
+    ) -> None:
+        ready(account, status=Status.DELETED, verb=Verb.DELETE)
+        given = event("RedeployRequested", {"environment": "demo"}, at="2025-06-01T11:00:00Z")
+        assert accepted(account, given) == []
+
+    def test_a_teardown_of_another_generation_starts_nothing(self, account: BivouacAccount) -> None:
+        ready(account, generation=4)
+        assert (
+            accepted(account, event("TeardownRequested", {"environment": "demo", "generation": 3}))
+            == []
+        )
+
+    def test_a_pull_request_that_was_closed_before_the_environment_was_created(
+        self, account: BivouacAccount
+    ) -> None:
+        """It was opened again."""
+        ready(account, environment(triggers={"pullRequest": {"repository": "shop", "number": 7}}))
+        detail = {"repository": "shop", "number": 7}
+        assert (
+            accepted(account, event("PullRequestClosed", detail, at="2025-06-01T11:00:00Z")) == []
+        )
+
+
+class TestPushedImages:
+    def test_the_services_that_run_it_are_redeployed_once(self, account: BivouacAccount) -> None:
+        ready(account, api(f"{REGISTRY}/shop/api:main"))
+        for _ in range(3):
+            assert accepted(account, pushed()) == ["redeploy"]
+        (content,) = started(account, "redeploy")
+        assert content["services"] == [{"serviceName": "api"}]
+
+    def test_every_environment_with_the_trigger_is(self, account: BivouacAccount) -> None:
+        for name in ("one", "two"):
+            ready(account, {**api(f"{REGISTRY}/shop/api:main"), "name": name})
+        ready(account, environment(web(), name="three"))
+        assert accepted(account, pushed()) == ["redeploy", "redeploy"]
+        assert {content["environment"] for content in started(account, "redeploy")} == {
+            "one",
+            "two",
+        }
+
+    @pytest.mark.parametrize(
+        "image",
+        [
+            f"{REGISTRY}/shop/api:1.2",
+            f"{REGISTRY}/shop/api",
+            f"{REGISTRY}/shop/api@sha256:{'a' * 64}",
+            f"{REGISTRY}/shop/api/more:main",
+            f"999999999999.dkr.ecr.{REGION}.amazonaws.com/shop/api:main",
+            f"{ACCOUNT_ID}.dkr.ecr.eu-north-1.amazonaws.com/shop/api:main",
+            "shop/api:main",
+        ],
+    )
+    def test_another_image_is_not(self, account: BivouacAccount, image: str) -> None:
+        ready(account, api(image))
+        assert accepted(account, pushed()) == []
+
+    def test_an_image_without_a_tag_is_the_latest(self, account: BivouacAccount) -> None:
+        push = [{"repository": "shop/api", "tag": "latest"}]
+        ready(account, api(f"{REGISTRY}/shop/api", imagePush=push))
+        assert accepted(account, pushed(**{"image-tag": "latest"})) == ["redeploy"]
+
+    def test_an_environment_without_the_trigger_is_not(self, account: BivouacAccount) -> None:
+        ready(account, api(f"{REGISTRY}/shop/api:main", imagePush=[]))
+        assert accepted(account, pushed()) == []
+
+    @pytest.mark.parametrize("status", [Status.DELETING, Status.NOT_DELETED, Status.SCHEDULED])
+    def test_what_does_not_run_is_not(self, account: BivouacAccount, status: Status) -> None:
+        """At its next up a scheduled one begins with what the tag is then."""
+        ready(account, api(f"{REGISTRY}/shop/api:main"), status=status)
+        assert accepted(account, pushed()) == []
+
+
+class TestClosedPullRequests:
+    def test_ours(self, account: BivouacAccount) -> None:
+        ready(account, environment(triggers={"pullRequest": {"repository": "a/shop", "number": 7}}))
+        detail = {"repository": "a/shop", "number": 7}
+        assert accepted(account, event("PullRequestClosed", detail)) == ["delete"]
+        assert started(account, "delete")[0]["reason"] == "pull request a/shop#7 closed"
+
+    def test_codecommits(self, account: BivouacAccount) -> None:
+        ready(account, environment(triggers={"pullRequest": {"repository": "shop", "number": 7}}))
+        closed = event(
+            "CodeCommit Pull Request State Change", PULL_REQUEST_CLOSED, source="aws.codecommit"
+        )
+        assert accepted(account, closed) == ["delete"]
+
+    @pytest.mark.parametrize("named", [("shop", 8), ("shop2", 7)])
+    def test_of_others(self, account: BivouacAccount, named: tuple[str, int]) -> None:
+        trigger = {"repository": named[0], "number": named[1]}
+        ready(account, environment(triggers={"pullRequest": trigger}))
+        detail = {"repository": "shop", "number": 7}
+        assert accepted(account, event("PullRequestClosed", detail)) == []
+
+
+class TestRefused:
+    """What raises is tried again by Lambda, and then lies with the undelivered events."""
+
+    @pytest.mark.parametrize(
+        ("detail_type", "detail"),
+        [
+            ("RedeployRequested", {"environment": "demo"}),
+            ("TeardownRequested", {"environment": "demo"}),
+            ("LeaseExtensionRequested", {"environment": "demo", "keep": True}),
+        ],
+    )
+    def test_an_environment_that_nobody_knows(
+        self, account: BivouacAccount, detail_type: str, detail: dict[str, Any]
+    ) -> None:
+        """Its creation may be on the way."""
+        with pytest.raises(errors.EnvironmentNotFoundError, match="demo"):
+            accepted(account, event(detail_type, detail))
+
+    def test_a_redeploy_after_the_deletion(self, account: BivouacAccount) -> None:
+        ready(account, status=Status.DELETED, verb=Verb.DELETE)
+        with pytest.raises(errors.EnvironmentNotFoundError, match="brings nothing back"):
+            accepted(account, event("RedeployRequested", {"environment": "demo"}))
+
+    def test_a_service_that_is_not_there(self, account: BivouacAccount) -> None:
+        ready(account)
+        detail = {"environment": "demo", "services": [{"serviceName": "wbe"}]}
+        with pytest.raises(errors.InvalidRequestError, match="there are web"):
+            accepted(account, event("RedeployRequested", detail))
+
+    @pytest.mark.parametrize(
+        ("detail_type", "detail", "problems"),
+        [
+            (
+                "EnvironmentRequested",
+                {"req": 1},
+                ["detail.request: required", "detail.req: unknown"],
+            ),
+            (
+                "EnvironmentRequested",
+                {"request": {"name": "No", "services": []}, "intent": {"id": "x", "at": "noon"}},
+                ["detail.request.name", "detail.request.services", "detail.intent.at"],
+            ),
+            (
+                "RedeployRequested",
+                {"services": [{"image": 3}], "more": 1},
+                [
+                    "detail.environment",
+                    "services[0].serviceName",
+                    "services[0].image",
+                    "detail.more",
+                ],
+            ),
+            (
+                "TeardownRequested",
+                {"environment": "demo", "generation": "3"},
+                ["detail.generation"],
+            ),
+            ("LeaseExtensionRequested", {"environment": "demo"}, ["give either ttl"]),
+            (
+                "LeaseExtensionRequested",
+                {"environment": "demo", "ttl": "8h", "keep": True},
+                ["give either ttl"],
+            ),
+            ("PullRequestClosed", {"number": "7"}, ["detail.repository", "detail.number"]),
+        ],
+    )
+    def test_all_problems_of_a_detail_are_told_at_once(
+        self,
+        account: BivouacAccount,
+        detail_type: str,
+        detail: dict[str, Any],
+        problems: list[str],
+    ) -> None:
+        with pytest.raises(errors.InvalidRequestError) as refused:
+            accepted(account, event(detail_type, detail))
+        assert [each for each in problems if each not in str(refused.value)] == []
+
+    def test_an_intent_of_the_future_would_hold_against_everything(
+        self, account: BivouacAccount
+    ) -> None:
+        detail = {"request": environment(), "intent": {"id": "x", "at": "2999-01-01T00:00:00Z"}}
+        with pytest.raises(errors.InvalidRequestError, match="in the future"):
+            accepted(account, event("EnvironmentRequested", detail))
+
+    def test_what_no_rule_sends(self, account: BivouacAccount) -> None:
+        with pytest.raises(errors.InvalidRequestError, match="nothing is done about 'Else'"):
+            accepted(account, event("Else", {}))
+        with pytest.raises(errors.InvalidRequestError, match="required, and missing"):
+            account.invoke("accept_request", {"detail": {}})
+
+
+class TestRules:
+    RULES: Mapping[str, Any] = functions()["AcceptRequestFunction"]["Events"]
+
+    def matching(self, given: dict[str, Any]) -> list[str]:
+        def plain(content: Any) -> Any:
+            if isinstance(content, dict):
+                if "Ref" in content:
+                    return ACCOUNT_ID
+                return {name: plain(each) for name, each in content.items()}
+            return [plain(each) for each in content] if isinstance(content, list) else content
+
+        return [
+            name
+            for name, rule in self.RULES.items()
+            if EventPattern(None, plain(rule["Properties"]["Pattern"])).matches_event(given)
+        ]
+
+    @pytest.mark.parametrize(
+        ("given", "rule"),
+        [
+            (pushed(), "ImagePushed"),
+            (
+                event(
+                    "CodeCommit Pull Request State Change",
+                    PULL_REQUEST_CLOSED,
+                    source="aws.codecommit",
+                ),
+                "PullRequestStateChange",
+            ),
+            (event("RedeployRequested", {}), "RedeployRequested"),
+        ],
+    )
+    def test_each_event_matches_one_rule(self, given: dict[str, Any], rule: str) -> None:
+        assert self.matching(given) == [rule]
+
+    def test_a_push_that_failed_or_has_no_tag_matches_none(self) -> None:
+        assert self.matching(pushed(result="FAILURE")) == []
+        assert self.matching(pushed(**{"action-type": "DELETE"})) == []
+        untagged = pushed()
+        del untagged["detail"]["image-tag"]
+        assert self.matching(untagged) == []
+
+    def test_every_rule_says_where_what_it_cannot_deliver_goes(self) -> None:
+        """W01, W22: `source` and `detail-type` pinned; SAM makes one target of each."""
+        for name, rule in self.RULES.items():
+            properties = rule["Properties"]
+            assert {"source", "detail-type"} <= set(properties["Pattern"]), name
+            assert properties["DeadLetterConfig"] == {
+                "Arn": {"Fn::GetAtt": ["UndeliveredEvents", "Arn"]}
+            }, name
+            assert "RetryPolicy" in properties, name
+            ours = properties["Pattern"]["source"] == ["bivouac.client"]
+            assert (properties.get("EventBusName") == {"Ref": "EventBus"}) is ours, name

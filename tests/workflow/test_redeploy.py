@@ -1,0 +1,225 @@
+"""New images and definitions in an environment that is there: proven again, or as it was before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from localcloud.tasks.scripted import exits, pull_failed
+from tests.localcloud.waiting import until_true
+from tests.requests import connection, environment, web
+from tests.workflow.application import Application
+
+pytestmark = pytest.mark.xdist_group("workflow-redeploy")
+
+Json = dict[str, Any]
+NEWER = "public.ecr.aws/docker/library/nginx:1.29"
+
+
+def shop(name: str, **changes: Any) -> Json:
+    """A web that calls an api."""
+    services = [web(serviceName="api"), web()]
+    return environment(*services, name=name, connect=[connection("web", "api")], **changes)
+
+
+def tasks_of(app: Application, name: str, service: str) -> set[str]:
+    listed = app.client("ecs").list_tasks(cluster=f"bivouac-{name}", serviceName=service)
+    return set(listed["taskArns"])
+
+
+def definition_of(app: Application, name: str, service: str) -> str:
+    """The ARN of the revision that the service's tasks run."""
+    described = app.client("ecs").describe_services(cluster=f"bivouac-{name}", services=[service])
+    (deployment,) = [
+        each for each in described["services"][0]["deployments"] if each["status"] == "PRIMARY"
+    ]
+    return str(deployment["taskDefinition"])
+
+
+def images_of(app: Application, name: str, service: str) -> list[str]:
+    arn = definition_of(app, name, service)
+    described = app.client("ecs").describe_task_definition(taskDefinition=arn)["taskDefinition"]
+    return [container["image"] for container in described["containerDefinitions"]]
+
+
+def crashing(app: Application, name: str) -> str:
+    """An image whose container always exits."""
+    image = f"registry.example/{name}:crashes"
+    app.runtime.script(image, exits(3, after=0.02, output=["no database: giving up"]))
+    return image
+
+
+class TestSuccess:
+    def test_a_new_image_replaces_its_service_alone_and_is_proven(
+        self, app: Application, name: str
+    ) -> None:
+        created = app.create(shop(name))
+        assert created.status == "SUCCEEDED", created.cause
+        api, others = tasks_of(app, name, "api"), tasks_of(app, name, "web")
+
+        redeployed = app.redeploy(name, {"serviceName": "api", "image": NEWER})
+
+        assert redeployed.status == "SUCCEEDED", redeployed.cause
+        assert redeployed.states[-1] == "Environment redeployed"
+        assert {edge["state"] for edge in redeployed.output["edges"]} == {"OK"}
+        assert images_of(app, name, "api") == [NEWER]
+        assert not tasks_of(app, name, "api") & api
+        assert tasks_of(app, name, "web") == others, "its endpoint is the same: no client is stale"
+        record = app.record(name)
+        assert record is not None
+        assert (record["status"], record["verb"], record["generation"]) == ("READY", "REDEPLOY", 2)
+        assert redeployed.output["expiresAt"] >= created.output["expiresAt"], "its lease is renewed"
+        assert app.delete(name).status == "SUCCEEDED"
+        assert app.left(name) == []
+
+    def test_without_an_image_it_is_the_same_again_in_new_tasks(
+        self, app: Application, name: str
+    ) -> None:
+        """A tag is pinned to a digest when a deployment begins."""
+        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        before, revision = tasks_of(app, name, "web"), definition_of(app, name, "web")
+
+        redeployed = app.redeploy(name)
+
+        assert redeployed.status == "SUCCEEDED", redeployed.cause
+        assert not tasks_of(app, name, "web") & before
+        assert definition_of(app, name, "web") == revision
+        assert app.delete(name).status == "SUCCEEDED"
+
+
+class TestFailure:
+    def test_what_was_proven_before_runs_again_in_the_same_revision(
+        self, app: Application, name: str
+    ) -> None:
+        assert app.create(shop(name)).status == "SUCCEEDED"
+        good, others = definition_of(app, name, "api"), tasks_of(app, name, "web")
+
+        failed = app.redeploy(name, {"serviceName": "api", "image": crashing(app, name)})
+
+        assert (failed.status, failed.error) == ("FAILED", "DeploymentFailedError")
+        assert failed.states[-1] == "Redeployment rolled back"
+        assert failed.cause.startswith("api: container exit: ")
+        assert "no database: giving up" in failed.cause
+        assert "is proven again" in failed.cause
+        assert definition_of(app, name, "api") == good
+        assert tasks_of(app, name, "web") == others
+        record = app.record(name)
+        assert record is not None
+        assert (record["status"], record["verb"]) == ("READY", "ROLL_BACK")
+        assert record["failure"]["error"] == "DeploymentFailedError"
+        assert {edge["state"] for edge in record["edges"]} == {"OK"}
+        assert app.delete(name).status == "SUCCEEDED"
+        assert app.left(name) == []
+
+    def test_a_roll_back_goes_to_the_last_redeploy_that_was_proven(
+        self, app: Application, name: str
+    ) -> None:
+        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        newer = app.redeploy(name, {"serviceName": "web", "image": NEWER})
+        assert newer.status == "SUCCEEDED", newer.cause
+
+        failed = app.redeploy(name, {"serviceName": "web", "image": crashing(app, name)})
+
+        assert failed.states[-1] == "Redeployment rolled back", failed.cause
+        assert images_of(app, name, "web") == [NEWER]
+        again = app.redeploy(name)
+        assert again.status == "SUCCEEDED", again.cause
+        assert images_of(app, name, "web") == [NEWER]
+        assert app.delete(name).status == "SUCCEEDED"
+
+    def test_ecs_has_rolled_the_service_back_by_itself(self, app: Application, name: str) -> None:
+        """H02: the circuit breaker makes the old deployment PRIMARY again."""
+        breaker = {"enable": True, "rollback": True}
+        service = web(deploymentConfiguration={"deploymentCircuitBreaker": breaker})
+        assert app.create(environment(service, name=name)).status == "SUCCEEDED"
+        good, before = definition_of(app, name, "web"), len(app.calls)
+        image = f"registry.example/{name}:nope"
+        app.runtime.script(image, pull_failed(f"CannotPullContainerError: {image}: not found"))
+
+        failed = app.redeploy(name, {"serviceName": "web", "image": image})
+
+        assert failed.states[-1] == "Redeployment rolled back", failed.cause
+        assert definition_of(app, name, "web") == good
+        assert app.calls.changes(since=before).count("ecs:UpdateService") <= 2
+        assert app.delete(name).status == "SUCCEEDED"
+
+    def test_both_failures_are_told_where_the_roll_back_fails_as_well(
+        self, app: Application, name: str
+    ) -> None:
+        image = f"registry.example/{name}:1"
+        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        with app.denied("CreateClusterFunction", "ecs:DescribeClusters"):
+            failed = app.redeploy(name, {"serviceName": "web", "image": image})
+
+        assert failed.status == "FAILED"
+        assert failed.states[-1] == "Environment not redeployed"
+        assert "The roll-back failed as well" in failed.cause
+        assert app.record(name)["status"] == "FAILED"  # type: ignore[index]
+        assert app.delete(name).status == "SUCCEEDED"
+        assert app.left(name) == []
+
+
+class TestRefused:
+    def test_an_unknown_environment(self, app: Application, name: str) -> None:
+        failed = app.redeploy(name, {"serviceName": "web"})
+        assert (failed.status, failed.error) == ("FAILED", "EnvironmentNotFoundError")
+        assert failed.states[-1] == "Environment not redeployed"
+
+    def test_all_problems_at_once(self, app: Application, name: str) -> None:
+        wrong: list[Any] = [
+            "nothing",
+            {"environment": "No Name", "services": [{"serviceNmae": "web"}], "more": 1},
+        ]
+        problems = [("redeploy",), ("No Name", "serviceName", "serviceNmae", "more")]
+        for content, told in zip(wrong, problems, strict=True):
+            failed = app.ended(app.start(app.redeploy_machine, content))
+            assert (failed.status, failed.error) == ("FAILED", "InvalidRequestError")
+            assert [word for word in told if word not in failed.cause] == []
+
+    def test_nothing_is_changed_where_a_change_cannot_be_made(
+        self, app: Application, name: str
+    ) -> None:
+        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        before, record = len(app.calls), app.record(name)
+
+        failed = app.redeploy(
+            name, {"serviceName": "wbe"}, {"serviceName": "web", "container": "x"}
+        )
+
+        assert failed.error == "InvalidRequestError"
+        assert "no service 'wbe'; there are web" in failed.cause
+        assert "web" in failed.cause
+        assert "not rolled back" not in failed.cause
+        assert app.calls.changes(since=before) == []
+        assert app.record(name) == record
+        assert app.delete(name).status == "SUCCEEDED"
+
+
+class TestTwoAtOnce:
+    def test_a_newer_redeploy_takes_the_older_ones_change_along(
+        self, app: Application, name: str
+    ) -> None:
+        assert app.create(shop(name)).status == "SUCCEEDED"
+        content = {"environment": name, "services": [{"serviceName": "api", "image": NEWER}]}
+        older = app.start(app.redeploy_machine, content)
+        until_true(lambda: app.record(name)["generation"] == 2)  # type: ignore[index]
+
+        newer = app.redeploy(name, {"serviceName": "web", "image": NEWER})
+
+        assert newer.status == "SUCCEEDED", newer.cause
+        assert (app.ended(older).status, app.ended(older).error) == ("FAILED", "SupersededError")
+        assert images_of(app, name, "api") == images_of(app, name, "web") == [NEWER]
+        assert app.delete(name).status == "SUCCEEDED"
+
+    def test_a_deletion_during_a_redeploy_wins(self, app: Application, name: str) -> None:
+        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        content = {"environment": name, "services": [{"serviceName": "web", "image": NEWER}]}
+        redeploy = app.start(app.redeploy_machine, content)
+        until_true(lambda: app.record(name)["generation"] == 2)  # type: ignore[index]
+
+        assert app.delete(name).status == "SUCCEEDED"
+
+        assert app.ended(redeploy).error == "SupersededError"
+        assert app.left(name) == []
+        assert app.record(name)["status"] == "DELETED"  # type: ignore[index]
