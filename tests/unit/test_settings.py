@@ -7,6 +7,9 @@ import dataclasses
 import pytest
 
 from bivouac.settings import (
+    AnswerSettings,
+    EventSettings,
+    GuardSettings,
     MissingSettingError,
     RequestSettings,
     ScheduleSettings,
@@ -41,8 +44,17 @@ VARIABLES = {
     "WARN_OF_EXPIRY_FUNCTION_ARN": "arn:function",
     "UNDELIVERED_EVENTS_ARN": "arn:queue",
     "WAITS_TABLE_NAME": "waits",
+    "EVENT_BUS_NAME": "bivouac",
+    "URL_SUFFIX": "amazonaws.com",
 }
-KINDS = (StackSettings, RequestSettings, ScheduleSettings, WaitSettings)
+KINDS = (
+    StackSettings,
+    RequestSettings,
+    ScheduleSettings,
+    WaitSettings,
+    EventSettings,
+    GuardSettings,
+)
 
 
 def test_lists_numbers_flags_and_durations_are_read() -> None:
@@ -84,3 +96,11 @@ def test_the_environment_is_read_when_asked_and_not_at_import(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TABLE_NAME", "another")
     assert StackSettings.from_env().table_name == "another"
+
+
+def test_an_endpoint_for_all_of_aws_is_there_only_where_somebody_set_it() -> None:
+    assert AnswerSettings.from_env(VARIABLES).endpoint is None
+    endpoint = "http://127.0.0.1:4566"
+    assert AnswerSettings.from_env({**VARIABLES, "AWS_ENDPOINT_URL": endpoint}).endpoint == endpoint
+    with pytest.raises(MissingSettingError, match="URL_SUFFIX"):
+        AnswerSettings.from_env({})

@@ -1,0 +1,44 @@
+"""Who may put what on the stack's event bus."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.workflow.application import Application
+
+pytestmark = pytest.mark.xdist_group("workflow-life")
+
+
+def put(app: Application, source: str, detail_type: str) -> int:
+    """As somebody of the account who may do everything; how many entries were not taken."""
+    entry = {
+        "EventBusName": app.stack.outputs["EventBusName"],
+        "Source": source,
+        "DetailType": detail_type,
+        "Detail": json.dumps({"environment": "nobodys"}),
+    }
+    failed: int = app.client("events").put_events(Entries=[entry])["FailedEntryCount"]
+    return failed
+
+
+class TestBus:
+    @pytest.mark.parametrize(
+        ("source", "detail_type"),
+        [
+            ("bivouac", "EnvironmentReady"),
+            ("bivouac.client", "EnvironmentReady"),
+            ("bivouac.client", "EnvironmentRequestedd"),
+            ("bivouac.other", "EnvironmentRequested"),
+        ],
+    )
+    def test_even_an_administrator_cannot_say_what_is_or_ask_for_what_is_not_known(
+        self, app: Application, source: str, detail_type: str
+    ) -> None:
+        with pytest.raises(ClientError, match=r"explicit deny|is not authorized"):
+            put(app, source, detail_type)
+
+    def test_others_may_ask(self, app: Application) -> None:
+        assert put(app, "bivouac.client", "TeardownRequested") == 0
