@@ -54,7 +54,7 @@ def check_request(
     if isinstance(content, dict) and content.get("status") == "CHANGED" and "asked" in content:
         content = unpacked(content["asked"])  # this step's own, after a change of the environment
     wanted = asked(content, event["execution"], event["startedAt"], now)
-    if wanted.verb is Verb.CREATE and (wrong := plan(wanted.content, settings).problems):
+    if wanted.verb is Verb.CREATE and (wrong := plan(wanted.content, settings, now=now).problems):
         raise InvalidRequestError(wrong)
     found = resolved(wanted, records.find(wanted.environment))
     if found.outdated:
@@ -64,7 +64,7 @@ def check_request(
             "reason": found.outdated,
             "dryRun": False,
         }
-    blueprint, dry_run = _planned(found.request, settings, ecs_client, cloud_map, ec2_client)
+    blueprint, dry_run = _planned(found.request, now, settings, ecs_client, cloud_map, ec2_client)
     return {
         "status": "CHECKED",
         "environment": blueprint.environment,
@@ -109,18 +109,19 @@ def _instruction(wanted: Asked, found: Resolved, content: Any) -> Event:
 
 def _planned(
     request: Any,
+    now: datetime,
     settings: RequestSettings,
     ecs_client: ECSClient,
     cloud_map: ServiceDiscoveryClient,
     ec2_client: EC2Client,
 ) -> tuple[Blueprint, bool]:
     named = existing_definitions(request)
-    checked = plan(request, settings)
+    checked = plan(request, settings, now=now)
     if checked.problems:
         raise InvalidRequestError(checked.problems)
     definitions, unknown = _described(ecs_client, named)
     if named:
-        checked = plan(request, settings, definitions)
+        checked = plan(request, settings, definitions, now)
     if unknown or checked.blueprint is None:
         raise InvalidRequestError([*unknown, *checked.problems])
     blueprint = checked.blueprint

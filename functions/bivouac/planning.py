@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -25,7 +26,15 @@ from bivouac.blueprint import (
     ServiceBlueprint,
 )
 from bivouac.relations import Party, Relations, relations
-from bivouac.request import EnvironmentRequest, PrimaryContainer, Probe, Service, described, merged
+from bivouac.request import (
+    EnvironmentRequest,
+    PrimaryContainer,
+    Probe,
+    Schedule,
+    Service,
+    described,
+    merged,
+)
 from bivouac.settings import RequestSettings
 
 BLUEPRINT_LIMIT = 150_000
@@ -76,9 +85,14 @@ def existing_definitions(content: Any) -> list[str]:
 
 
 def plan(
-    content: Any, settings: RequestSettings, definitions: Mapping[str, Json] | None = None
+    content: Any,
+    settings: RequestSettings,
+    definitions: Mapping[str, Json] | None = None,
+    now: datetime | None = None,
 ) -> Plan:
     """Plan an execution's input.
+
+    `now` is when office hours are looked ahead from: the present moment where it is not given.
 
     `definitions` are the described task definitions that the request names; without them (None)
     what depends on them is left unchecked, so that all other problems are found without AWS."""
@@ -95,6 +109,8 @@ def plan(
     ]
     cluster = _cluster(draft, request)
     lease_seconds, longest_lease_seconds = _lease_seconds(draft, request)
+    if request.schedule:
+        draft.problems.extend(_office_hours(request.schedule, now or datetime.now(UTC)))
     draft.problems.extend(_across(parties, namespace))
     related = relations(parties, request.connect, namespace)
     draft.problems.extend(related.problems)
@@ -211,6 +227,13 @@ def _lease_seconds(draft: _Draft, request: EnvironmentRequest) -> tuple[int, int
             f"lease.ttl: {request.lease.ttl} is longer than lease.maxTtl, {request.lease.max_ttl}"
         )
     return seconds, longest
+
+
+def _office_hours(schedule: Schedule, now: datetime) -> list[str]:
+    """Few requests have them, and what reads them is slow to import."""
+    from bivouac import office_hours
+
+    return office_hours.problems(schedule.model_dump(), now)
 
 
 def _cluster(draft: _Draft, request: EnvironmentRequest) -> Json:

@@ -1,0 +1,209 @@
+"""Office hours: what Scheduler takes, recurs, and never asks for two things at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from bivouac import office_hours
+from bivouac.office_hours import Expression
+from bivouac.planning import plan
+from localcloud.events.expressions import Cron, ExpressionError, parse
+from tests import requests
+from tests.requests import environment, web
+
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+HOURS = {"timezone": "Europe/Berlin", "up": "cron(0 8 ? * MON-FRI *)"}
+DOWN = "cron(0 19 ? * MON-FRI *)"
+
+
+def problems(**schedule: str) -> list[str]:
+    return office_hours.problems({**HOURS, "down": DOWN, **schedule}, NOW)
+
+
+class TestTaken:
+    @pytest.mark.parametrize(
+        "expression",
+        [
+            "cron(0 8 * * ? *)",
+            "cron(30 7 ? * MON-FRI *)",
+            "cron(30 7 ? * mon,wed,fri 2026-2030)",
+            "cron(0/20 6-9 1 1/3 ? *)",
+            "cron(0 8 L * ? *)",
+            "cron(0 8 15W * ? *)",
+            "cron(0 8 ? * 6L *)",
+            "cron(0 8 ? * 3#2 *)",
+            "cron(0 8 29 2 ? *)",
+        ],
+    )
+    def test_what_scheduler_takes(self, expression: str) -> None:
+        assert problems(up=expression) == []
+        assert parse(expression, "Europe/Berlin", NOW).next_after(NOW)
+
+    @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Argentina/Buenos_Aires"])
+    def test_time_zones_by_their_names(self, zone: str) -> None:
+        assert problems(timezone=zone) == []
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("expression", "told"),
+        [
+            ("rate(1 day)", "rate(...) counts from no known hour"),
+            ("at(2026-02-01T08:00:00)", "at(...) fires once, and office hours recur"),
+            ("0 8 * * ? *", "is not cron(minutes hours day-of-month month day-of-week year)"),
+            ("cron(0 8 * * *)", "is not cron(minutes"),
+            ("cron(0 8  * * ? *)", "is not cron(minutes"),
+            ("", "is not cron(minutes"),
+            ("cron(60 8 * * ? *)", "Invalid minute value '60'"),
+            ("cron(0 24 * * ? *)", "Invalid hour value '24'"),
+            ("cron(0 8 * * * *)", "One must be a question mark"),
+            ("cron(0 8 ? * ? *)", "One must be a question mark"),
+            ("cron(0 8 ? * MON#6 *)", "Invalid day-of-week value"),
+            ("cron(0 8 ? * FRI-MON *)", "a range ends after it begins"),
+            ("cron(0 8 ? * L-3 *)", "EventBridge Scheduler takes no such expression"),
+            ("cron(0 8 LW * ? *)", "EventBridge Scheduler takes no such expression"),
+            ("cron(0 8 30 2 ? *)", "it never fires again"),
+            ("cron(0 8 * * ? 2025)", "it never fires again"),
+        ],
+    )
+    @pytest.mark.parametrize("name", ["up", "down"])
+    def test_with_its_path_and_what_is_wrong(self, name: str, expression: str, told: str) -> None:
+        (problem,) = problems(**{name: expression})
+        assert problem.startswith(f"schedule.{name}: ")
+        assert told in problem
+
+    @pytest.mark.parametrize("zone", ["Mars/Phobos", "CEST", "+01:00", "Europe", "../UTC", ""])
+    def test_a_time_zone_that_nobody_knows(self, zone: str) -> None:
+        (problem,) = problems(timezone=zone)
+        assert problem == f"schedule.timezone: {zone!r} is not in the IANA time zone database"
+
+    def test_all_at_once_beside_the_other_problems_of_a_request(self) -> None:
+        schedule = {"timezone": "Mars/Phobos", "up": "at dawn", "down": "rate(1 day)"}
+        request = environment(web(desiredCount=-1), schedule=schedule, lease={"ttl": "99d"})
+        found = plan(request, requests.settings(), now=NOW).problems
+        paths = sorted(problem.partition(":")[0] for problem in found)
+        assert paths == [
+            "lease.ttl",
+            "schedule.down",
+            "schedule.timezone",
+            "schedule.up",
+            "services[0] (web).desiredCount",
+        ]
+
+
+class TestSameMinute:
+    def test_the_first_minute_is_told(self) -> None:
+        (problem,) = problems(down="cron(0/30 8-10 * * ? *)")
+        assert problem == (
+            "schedule: up and down are both at 2026-02-02 08:00 (Europe/Berlin); let one of them "
+            "come first"
+        )
+
+    def test_once_a_year_is_too_often(self) -> None:
+        (problem,) = problems(up="cron(0 19 24 12 ? *)")
+        assert "2026-12-24 19:00" in problem
+
+    @pytest.mark.parametrize(
+        "down", ["cron(1 8 * * ? *)", "cron(0 9 * * ? *)", "cron(0 8 ? * SAT,SUN *)"]
+    )
+    def test_next_to_each_other_is_fine(self, down: str) -> None:
+        assert problems(down=down) == []
+
+    def test_a_minute_that_spring_leaves_out_is_never_shared(self) -> None:
+        """Scheduler does not fire in it (user guide, "Daylight savings time")."""
+        both = "cron(30 2 29 3 ? 2026)"
+        assert problems(up=both, down="cron(30 2 29 3 ? *)") == []
+        assert problems(timezone="UTC", up=both, down="cron(30 2 29 3 ? *)") != []
+
+
+def numbers(lowest: int, highest: int) -> st.SearchStrategy[str]:
+    """A field of numbers: all of them, lists, ranges and steps."""
+    one, step = st.integers(lowest, highest), st.integers(1, min(20, highest // 2))
+    spans = st.tuples(one, one).map(lambda ends: f"{min(ends)}-{max(ends)}")
+    stepped = st.tuples(st.one_of(st.just("*"), one.map(str), spans), step)
+    part = st.one_of(one.map(str), spans, stepped.map(lambda both: f"{both[0]}/{both[1]}"))
+    return st.one_of(st.just("*"), st.lists(part, min_size=1, max_size=3).map(",".join))
+
+
+MONTH_DAYS = st.one_of(
+    numbers(1, 31), st.just("L"), st.integers(1, 31).map(lambda day: f"{day}W")
+).map(lambda field: (field, "?"))
+NAMES = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+WEEK_DAYS = st.one_of(
+    st.lists(st.integers(1, 7), min_size=1, max_size=3).map(lambda days: ",".join(map(str, days))),
+    st.lists(st.sampled_from(NAMES), min_size=1, max_size=3).map(",".join),
+    st.sampled_from(["*", "MON-FRI", "2-6", "L"]),
+    st.integers(1, 7).map(lambda day: f"{day}L"),
+    st.tuples(st.integers(1, 7), st.integers(1, 5)).map(lambda both: f"{both[0]}#{both[1]}"),
+).map(lambda field: ("?", field))
+
+
+@st.composite
+def expressions(draw: st.DrawFn) -> str:
+    month_day, week_day = draw(st.one_of(MONTH_DAYS, WEEK_DAYS))
+    minutes, hours = draw(numbers(0, 59)), draw(numbers(0, 23))
+    months = draw(st.one_of(numbers(1, 12), st.sampled_from(["JAN", "FEB-APR", "MAY,DEC"])))
+    years = draw(st.sampled_from(["*", "2026-2030", "2027"]))
+    return f"{minutes} {hours} {month_day} {months} {week_day} {years}"
+
+
+BROKEN = ["", "60", "0", "?", "L-3", "LW", "x", "1-", "*/0", "JAN", "3#6", "32W"]
+ZONES = ["UTC", "Europe/Berlin", "America/New_York"]
+
+
+class TestTwoReadersAgree:
+    """The local cloud reads expressions by itself, so that one mistake does not hide another."""
+
+    @given(expressions())
+    @settings(deadline=None)
+    def test_on_when_an_expression_fires(self, text: str) -> None:
+        ours, cloud = Expression(f"cron({text})"), parse(f"cron({text})", "UTC", NOW)
+        assert isinstance(cloud, Cron)
+        assert (ours.minutes, ours.hours) == (cloud.minutes, cloud.hours)
+        days = replace(cloud, minutes=frozenset({0}), hours=frozenset({0}))
+        moment: datetime | None = NOW
+        for _ in range(4):
+            expected = days.next_after(moment) if moment else None
+            moment = ours.next_day(moment) if moment else None
+            assert moment == expected
+
+    @given(expressions(), st.integers(0, 5), st.sampled_from(BROKEN))
+    @settings(deadline=None)
+    def test_what_the_local_cloud_refuses_is_refused_with_the_request(
+        self, text: str, number: int, instead: str
+    ) -> None:
+        fields = text.split(" ")
+        fields[number] = instead
+        broken = f"cron({' '.join(fields)})"
+        try:
+            parse(broken, "UTC", NOW)
+        except ExpressionError:
+            assert problems(timezone="UTC", up=broken) != [], broken
+        else:
+            assume(False)
+
+    @given(expressions(), expressions(), st.sampled_from(ZONES))
+    @settings(deadline=None, max_examples=50)
+    def test_two_that_pass_fire_at_no_common_minute(self, up: str, down: str, zone: str) -> None:
+        up, down = f"cron({up})", f"cron({down})"
+        told = office_hours.problems({"timezone": zone, "up": up, "down": down}, NOW)
+        assume(not any("never fires" in problem for problem in told))
+        ups = fired(up, zone)
+        assert bool(ups & fired(down, zone)) <= bool(told), (up, down)
+
+
+def fired(expression: str, zone: str) -> set[datetime]:
+    """Its next moments on the local cloud, within a month."""
+    read, moment, found = parse(expression, zone, NOW), NOW, set()
+    for _ in range(200):
+        due = read.next_after(moment)
+        if due is None or due > NOW + timedelta(days=30):
+            break
+        found.add(due)
+        moment = due
+    return found
