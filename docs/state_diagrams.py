@@ -43,16 +43,16 @@ def diagram(definition: dict[str, Any]) -> str:
     """A Mermaid flow chart of a state machine."""
     states = definition["States"]
     lines = ["flowchart TD", *_states(states, states, "  ")]
-    failures: dict[str, list[str]] = {}
+    failures: dict[str, list[list[str]]] = {}
     for source, target, entries, silent in _catches(states):
         if silent:
             lines += [f'  {source} -. "no answer in time" .-> {entry}' for entry in entries]
         else:
             arrows = [f"  {source} -. failed .-> {entry}" for entry in entries]
-            failures.setdefault(target, []).extend(arrows)
-    for target, arrows in failures.items():
-        if len(arrows) <= FEW:
-            lines += arrows
+            failures.setdefault(target, []).append(arrows)
+    for target, sources in failures.items():
+        if len(sources) <= FEW:
+            lines += [arrow for arrows in sources for arrow in arrows]
         else:
             lines.append(f'  any_{target}[/"any failure on the way"/] -.-> {target}')
     return "\n".join([*lines, _STYLES])

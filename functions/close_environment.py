@@ -116,9 +116,9 @@ def close_environment(
         "used": {
             "namespace": {"items": nothing, "operationId": None},
             "taskDefinitions": {"items": nothing, "thorough": True},
+            "logGroups": {"items": nothing},
         },
         "cluster": {"items": nothing},
-        "logGroups": {"items": nothing},
         "look": {"rounds": 0},
     }
 

@@ -1,6 +1,8 @@
-"""Delete log groups: last, because a late log line could bring a group back (D15).
+"""Delete log groups: once the services are gone, beside the namespace.
 
-Repeating it is safe: groups that are gone are in no list any more.
+No late line brings a group back (D15), because planning takes awslogs-create-group out of every
+definition; should one be back all the same, the last look finds it. Repeating it is safe: groups
+that are gone are in no list any more.
 """
 
 from __future__ import annotations

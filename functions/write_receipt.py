@@ -75,7 +75,7 @@ def _retained(kind: Kind, environment: str, reason: str) -> Item:
 
 def _items(event: Event) -> list[Item]:
     said: list[Item] = []
-    for part in (event["services"], *event["used"].values(), event["cluster"], event["logGroups"]):
+    for part in (event["services"], *event["used"].values(), event["cluster"]):
         said += items_from_json(part["items"])
     look: dict[str, Any] = event["look"]
     if "items" in look:

@@ -205,7 +205,7 @@ class Machines:
             return state
         while state["look"].get("status", "LEFT") == "LEFT":
             self._round(state)
-        parts = ("services", "used", "cluster", "logGroups", "look", "keepSchedule")
+        parts = ("services", "used", "cluster", "look", "keepSchedule")
         return self._step(
             "write_receipt", {**_held(state), **{name: state[name] for name in parts}}
         )
@@ -223,10 +223,9 @@ class Machines:
             going = _only(state["used"]["namespace"], "operationId")
             if self._departed("tasks gone", state, going):
                 break
-        state["cluster"] = self._deleted("delete_cluster", state, _only(state["cluster"], "items"))
         while True:
-            items = _only(state["logGroups"], "items")
-            state["logGroups"] = self._deleted("delete_log_groups", state, items)
+            items = _only(state["cluster"], "items")
+            state["cluster"] = self._deleted("delete_cluster", state, items)
             going = {
                 "rounds": state["look"]["rounds"],
                 "thorough": state["used"]["taskDefinitions"]["thorough"],
@@ -243,6 +242,8 @@ class Machines:
         ):
             given = {"recorded": state["recorded"], "items": used[part]["items"]}
             used[part] = self._deleted(function, state, given)
+        items = _only(used["logGroups"], "items")
+        used["logGroups"] = self._deleted("delete_log_groups", state, items)
 
     def _deleted(self, function: str, state: Event, given: Event) -> Event:
         return self._step(function, {**_held(state), **_only(state, "closedAt"), **given})

@@ -23,9 +23,9 @@ ONE_ROUND = [
     "services gone",
     "delete_namespace",
     "delete_task_definitions",
+    "delete_log_groups",
     "tasks gone",
     "delete_cluster",
-    "delete_log_groups",
     "everything gone",
 ]
 STUBBORN = {"image": "stubborn", "containerPort": 80}

@@ -49,9 +49,12 @@ def tried(
         "environment": "demo",
         "generation": 1,
         "services": {"items": list(items)},
-        "used": {"namespace": {"items": []}, "taskDefinitions": {"items": []}},
+        "used": {
+            "namespace": {"items": []},
+            "taskDefinitions": {"items": []},
+            "logGroups": {"items": []},
+        },
         "cluster": {"items": []},
-        "logGroups": {"items": []},
         "look": CLEAN if look is None else look,
         "keepSchedule": False,
     }
@@ -221,7 +224,6 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
         "services": {"items": []},
         "used": {},
         "cluster": {"items": []},
-        "logGroups": {"items": []},
         "look": CLEAN,
         "keepSchedule": False,
     }
