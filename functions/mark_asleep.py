@@ -25,7 +25,7 @@ def mark_asleep(event: Event, records: Records, client: ECSClient) -> Event:
     cluster = record.content["cluster"]["clusterName"]
     services = remains.services(client, cluster, event["names"])
     if left := remains.tasks_left(client, cluster, services):
-        told = ", ".join(f"{name} ({count})" for name, count in sorted(left.items()))
+        told = ", ".join(f"{name} ({count})" for name, count in sorted(left.most.items()))
         raise NotAsleepError(
             f"tasks of {environment} still run: {told}. Look at the services' events in the "
             f"cluster {cluster}, then start sleep_environment again, or create_environment to "

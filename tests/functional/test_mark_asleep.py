@@ -15,6 +15,8 @@ from bivouac.waiting import POLL_SECONDS, Look, Purpose, Sighting, Stage, Wait
 from tests.functional.account import SETTLED_SECONDS, BivouacAccount
 from tests.requests import environment, web
 
+BEGIN_TO_STOP_SECONDS = 0.06
+"""They have begun to stop, and have not come to their end."""
 TWO = environment(web(), web(serviceName="shop", desiredCount=2))
 NAMES = ["web", "shop"]
 
@@ -84,6 +86,42 @@ class TestLook:
         """W01."""
         falling_asleep(account)
         seen = looked(account, task=Sighting("web", Stage.STOPPED, 5))
+        assert (seen.answer, seen.again_after) == (None, POLL_SECONDS)
+
+    def test_a_task_that_begins_to_stop_between_two_lists_is_awaited_once(
+        self, account: BivouacAccount
+    ) -> None:
+        """Awaited twice, the wait would end by its time-out alone: a task stops once."""
+        falling_asleep(account)
+
+        def meanwhile(params: dict[str, Any], **_: Any) -> None:
+            if params.get("desiredStatus") == "STOPPED":
+                account.pass_time(BEGIN_TO_STOP_SECONDS)
+
+        events = account.client("ecs").meta.events
+        events.register("provide-client-params.ecs.ListTasks", meanwhile)
+        try:
+            seen = looked(account)
+        finally:
+            events.unregister("provide-client-params.ecs.ListTasks", meanwhile)
+        assert seen.answer is None
+        assert dict(seen.awaited.tasks) == {"web": 1, "shop": 2}
+
+    def test_what_ended_between_the_count_and_the_lists_is_looked_at_again(
+        self, account: BivouacAccount
+    ) -> None:
+        """Its event may have come before anybody waited, and comes no more."""
+        falling_asleep(account)
+
+        def meanwhile(params: dict[str, Any], **_: Any) -> None:
+            account.pass_time(SETTLED_SECONDS)
+
+        events = account.client("ecs").meta.events
+        events.register("provide-client-params.ecs.ListTasks", meanwhile)
+        try:
+            seen = looked(account)
+        finally:
+            events.unregister("provide-client-params.ecs.ListTasks", meanwhile)
         assert (seen.answer, seen.again_after) == (None, POLL_SECONDS)
 
     def test_tasks_that_somebody_asks_for_meanwhile_are_an_answer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -51,26 +52,49 @@ def services(client: ECSClient, cluster: str, names: Iterable[str]) -> dict[str,
     return {name: found for name, found in found.items() if found["status"] != "INACTIVE"}
 
 
-def tasks_left(
-    client: ECSClient, cluster: str, found: Mapping[str, ecs.Described]
-) -> dict[str, int]:
-    """By service, of those found: how many of its tasks have not come to their end."""
+@dataclass(frozen=True)
+class TasksLeft:
+    """By service: tasks that have not come to their end."""
+
+    listed: Mapping[str, int]
+    counted: Mapping[str, int]
+    """As ECS counts them in its services: a moment earlier, so a task may just have ended."""
+
+    def __bool__(self) -> bool:
+        return bool(self.listed or self.counted)
+
+    @property
+    def certain(self) -> bool:
+        """Nothing is counted that is not listed."""
+        return all(count <= self.listed.get(name, 0) for name, count in self.counted.items())
+
+    @property
+    def most(self) -> dict[str, int]:
+        names = dict.fromkeys((*self.listed, *self.counted))
+        return {name: max(self.listed.get(name, 0), self.counted.get(name, 0)) for name in names}
+
+
+def tasks_left(client: ECSClient, cluster: str, found: Mapping[str, ecs.Described]) -> TasksLeft:
+    """Of the services found. A task that begins to stop between the two lists is in both of them,
+    and counts once."""
+    counted = {name: each["runningCount"] + each["pendingCount"] for name, each in found.items()}
     if not found:
-        return {}
+        return TasksLeft({}, {})
     try:
         with _cluster_may_be_gone():
             running = tasks_by_service(client, cluster, "RUNNING")
     except _ClusterGoneError:
-        return {}
+        return TasksLeft({}, {})
     stopping = stopping_tasks(client, cluster)
-    left = {
-        name: max(
-            len(running.get(name, ())) + len(stopping.get(name, ())),
-            service["runningCount"] + service["pendingCount"],
-        )
-        for name, service in found.items()
+    listed = {
+        name: len({each["taskArn"] for each in (*running.get(name, ()), *stopping.get(name, ()))})
+        for name in found
     }
-    return {name: count for name, count in left.items() if count}
+    return TasksLeft(_some(listed), _some(counted))
+
+
+def _some(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count}
 
 
 def stopping_tasks(client: ECSClient, cluster: str) -> Tasks:

@@ -47,6 +47,8 @@ class RestLook:
         if any(service["desiredCount"] for service in services.values()):
             return Look(answer={"status": "STARTED"})
         known = counted(wait.purpose, wait.sightings)
-        awaited = Awaited(left, (frozenset(left),), known)
-        # After the first events counts and lists may be older than they are.
-        return Look(again_after=POLL_SECONDS if known else None, awaited=awaited)
+        awaited = Awaited(left.listed, (frozenset(left.listed),), known)
+        # After the first events counts and lists may be older than they are, and what is counted
+        # and not listed has no event to come.
+        certain = left.certain and not known
+        return Look(again_after=None if certain else POLL_SECONDS, awaited=awaited)
