@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
 
 
+TOLD_ANYWAY = 4_000
+"""Characters of a cause that is told inside an error, which Lambda writes as JSON (W08)."""
+
+
 def diagnose_failure(
     event: Event, now: datetime, records: Records, logs: CloudWatchLogsClient, bus: EventBus
 ) -> Event:
@@ -50,9 +54,12 @@ def diagnose_failure(
         "verdicts": [verdict.to_json() for verdict in verdicts],
     }
     records.finish(event["environment"], event["generation"], Status.FAILED, failure=failure)
-    bus.publish(
-        events.failed(events.Subject(event["environment"], event["generation"], now), failure)
-    )
+    subject = events.Subject(event["environment"], event["generation"], now)
+    try:
+        bus.publish(events.failed(subject, failure))
+    except BivouacError as error:
+        # The last try's error becomes the execution's cause, which must still say what failed
+        raise type(error)(f"{error}\n{text[:TOLD_ANYWAY]}") from error
     metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
     return {"superseded": False, "error": error_name, "cause": text}
 

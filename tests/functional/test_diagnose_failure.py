@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 from diagnose_failure import diagnose_failure, verdicts_of
 
-from bivouac import cause, mesh
+from bivouac import cause, errors, mesh
 from bivouac.diagnosis import Verdict
 from bivouac.record import Status
 from bivouac.signs import Category
@@ -222,6 +222,19 @@ def test_others_are_told_the_diagnosis_and_a_repetition_is_the_same_event(
         ("web", EXITED.next_step),
     ]
     assert again["id"] == first["id"]
+
+
+def test_a_diagnosis_that_cannot_be_told_to_others_is_in_the_error_and_in_the_record(
+    held: BivouacAccount,
+) -> None:
+    """W04: the machine tries again, and what it reports in the end still says what failed."""
+    refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
+    with Stubber(held.client("events")) as stubber:
+        stubber.add_response("put_events", refused)
+        with pytest.raises(errors.UnavailableError, match="event EnvironmentFailed") as caught:
+            diagnosed(held, progress=failed(EXITED))
+    assert "web: container exit: container web exited with code 3" in str(caught.value)
+    assert kept(held)["category"] == Category.EXIT
 
 
 def test_lines_are_found_behind_an_empty_page(held: BivouacAccount) -> None:
