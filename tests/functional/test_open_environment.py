@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from open_environment import open_environment
@@ -13,11 +14,16 @@ from bivouac import errors, lease
 from bivouac.record import Status
 from tests.functional.account import (
     DELETE_MACHINE,
+    SCHEDULES,
     SETTLE_SECONDS,
+    SLEEP_MACHINE,
+    WAKE_MACHINE,
     BivouacAccount,
     execution,
 )
 from tests.requests import environment, web
+
+FAR = "2030-01-01T00:00:00Z"
 
 
 def opened(
@@ -236,3 +242,126 @@ def test_the_namespace_of_what_exists_cannot_be_changed(
 def test_after_a_deletion_the_namespace_may_be_another(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()), status=Status.DELETED)
     assert opened(account, environment(namespace="another"), who="second")["status"] == "OPEN"
+
+
+OFFICE_HOURS = {
+    "timezone": "Europe/Berlin",
+    "up": "cron(0 8 ? * MON-FRI *)",
+    "down": "cron(0 19 ? * MON-FRI *)",
+}
+
+
+def woken(account: BivouacAccount, request: dict[str, Any], **event: Any) -> dict[str, Any]:
+    instruction = account.instruction(request, "up") | {"verb": "WAKE", "basedOn": 1}
+    return opened(account, request, "up", instruction=instruction, **event)
+
+
+class TestSchedules:
+    def test_the_end_is_warned_of(self, account: BivouacAccount) -> None:
+        answer = opened(account, environment(lease={"ttl": "4h", "warnBefore": "1h"}))
+        warning = account.armed()["demo-warning"]
+        before = lease.timestamp(lease.moment(answer["expiresAt"]) - timedelta(hours=1))
+        assert warning["ScheduleExpression"] == f"at({before.removesuffix('Z')})"
+        assert warning["ActionAfterCompletion"] == "DELETE"
+        assert warning["Target"]["Arn"] == SCHEDULES.warn_function_arn
+
+    def test_a_lease_no_longer_than_its_warning_has_none(self, account: BivouacAccount) -> None:
+        opened(account, environment(lease={"ttl": "2h"}))
+        account.records.finish("demo", 1, Status.READY)
+        opened(account, environment(lease={"ttl": "30m"}), "second")
+        assert list(account.armed()) == ["demo-expiry"]
+
+    def test_office_hours_are_scheduler_s_own(self, account: BivouacAccount) -> None:
+        """Summer time is Scheduler's too: it gets the time zone, and nobody computes an offset."""
+        opened(account, environment(schedule=OFFICE_HOURS))
+        up, down = account.armed()["demo-up"], account.armed()["demo-down"]
+        for armed, name, machine in ((up, "up", WAKE_MACHINE), (down, "down", SLEEP_MACHINE)):
+            assert armed["GroupName"] == SCHEDULES.office_hours_group
+            assert armed["ScheduleExpression"] == OFFICE_HOURS[name]
+            assert armed["ScheduleExpressionTimezone"] == "Europe/Berlin"
+            assert armed["FlexibleTimeWindow"] == {"Mode": "OFF"}
+            assert "EndDate" not in armed
+            target = armed["Target"]
+            assert (target["Arn"], target["RoleArn"]) == (machine, SCHEDULES.office_hours_role_arn)
+            assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] == 3600
+            assert target["DeadLetterConfig"] == {"Arn": SCHEDULES.dead_letters_arn}
+            content = json.loads(target["Input"])
+            moment = "<aws.scheduler.scheduled-time>"
+            assert content["intent"] == {"id": f"{name} {moment}", "at": moment}
+
+    def test_a_down_that_deletes_keeps_the_schedule(self, account: BivouacAccount) -> None:
+        opened(account, environment(schedule={**OFFICE_HOURS, "downAction": "delete"}))
+        target = account.armed()["demo-down"]["Target"]
+        assert target["Arn"] == DELETE_MACHINE
+        assert json.loads(target["Input"])["keepSchedule"] is True
+
+    def test_a_later_request_changes_them_or_has_none(self, account: BivouacAccount) -> None:
+        opened(account, environment(schedule=OFFICE_HOURS))
+        account.records.finish("demo", 1, Status.READY)
+        later = {**OFFICE_HOURS, "up": "cron(30 9 * * ? *)"}
+        opened(account, environment(schedule=later), "second")
+        assert account.armed()["demo-up"]["ScheduleExpression"] == later["up"]
+        account.records.finish("demo", 2, Status.READY)
+        opened(account, who="third")
+        assert sorted(account.armed()) == ["demo-expiry", "demo-warning"]
+
+    def test_what_begins_with_its_schedule_has_all_of_them_and_nothing_else(
+        self, account: BivouacAccount
+    ) -> None:
+        answer = opened(account, environment(schedule={**OFFICE_HOURS, "begin": "up"}))
+        assert answer["status"] == "SCHEDULED"
+        assert sorted(account.armed()) == ["demo-down", "demo-expiry", "demo-up", "demo-warning"]
+        record = account.records.find("demo")
+        assert record is not None
+        assert record.status is Status.SCHEDULED
+        assert account.changes == []
+
+    def test_its_first_up_creates_it_and_its_lease_goes_on(self, account: BivouacAccount) -> None:
+        request = environment(schedule={**OFFICE_HOURS, "begin": "up"})
+        scheduled = opened(account, request)
+        account.pass_time(3600)
+        answer = woken(account, request)
+        assert (answer["status"], answer["fresh"]) == ("OPEN", True)
+        assert answer["expiresAt"] == scheduled["expiresAt"]
+
+    def test_nothing_wakes_after_the_end_of_the_lease(self, account: BivouacAccount) -> None:
+        """Nothing immortal: what the expiry is about to delete is not started once more."""
+        request = environment(lease={"ttl": "1h"}, schedule=OFFICE_HOURS)
+        opened(account, request)
+        account.records.finish("demo", 1, Status.ASLEEP)
+        account.pass_time(3600)
+        account.forget_calls()
+        answer = woken(account, request)
+        assert (answer["status"], answer["reason"][:18]) == ("OUTDATED", "its lease ended at")
+        assert account.mutating_calls == []
+
+    def test_a_redeploy_never_shortens_an_extended_lease(self, account: BivouacAccount) -> None:
+        request = environment(lease={"ttl": "2h", "maxTtl": "3d"})
+        account.holds(account.planned(request), status=Status.READY, expires_at=FAR)
+        instruction = account.instruction(request) | {"verb": "REDEPLOY", "basedOn": 1}
+        answer = opened(account, request, "second", instruction=instruction)
+        assert answer["expiresAt"] == FAR
+
+    def test_killed_before_the_schedules_of_what_exists_it_has_an_end_all_the_same(
+        self, account: BivouacAccount
+    ) -> None:
+        """The old expiry fires, is outdated, and arms the one that holds."""
+        first = opened(account)
+        account.records.finish("demo", 1, Status.READY)
+        account.pass_time(3600)
+        with (
+            mock.patch.object(type(account.schedules), "arm", side_effect=KeyboardInterrupt),
+            pytest.raises(KeyboardInterrupt),
+        ):
+            opened(account, who="second")
+        record = account.records.find("demo")
+        assert record is not None
+        assert record.expires_at > first["expiresAt"]
+        account.records.finish("demo", 2, Status.READY)
+        account.pass_time(7 * 3600)
+        fired = json.loads(schedule(account)["Target"]["Input"])
+        account.schedules.disarm("demo")
+        closed = account.invoke("close_environment", account.asked(fired, "expiry"))
+        assert closed["status"] == "OUTDATED"
+        armed = schedule(account)["ScheduleExpression"]
+        assert armed == f"at({record.expires_at.removesuffix('Z')})"

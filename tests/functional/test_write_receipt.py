@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.requests import environment
 
 SCHEDULE = ("expiry schedule", "demo-expiry")
 WARNING = ("warning schedule", "demo-warning")
+OFFICE_HOURS = {"up": "cron(0 8 ? * MON-FRI *)", "down": "cron(0 19 ? * MON-FRI *)"}
 CLEAN = {"status": "GONE", "rounds": 1, "items": []}
 
 
@@ -34,16 +36,22 @@ STILL_THERE = {
 
 
 def written(
-    account: BivouacAccount, *items: dict[str, str], look: dict[str, Any] | None = None
+    account: BivouacAccount,
+    *items: dict[str, str],
+    look: dict[str, Any] | None = None,
+    **event: Any,
 ) -> dict[str, Any]:
     """The receipt, as it is in the record."""
     with suppress(errors.DeletionIncompleteError):
-        assert tried(account, *items, look=look) == kept(account)
+        assert tried(account, *items, look=look, **event) == kept(account)
     return kept(account)
 
 
 def tried(
-    account: BivouacAccount, *items: dict[str, str], look: dict[str, Any] | None = None
+    account: BivouacAccount,
+    *items: dict[str, str],
+    look: dict[str, Any] | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
     event = {
         "environment": "demo",
@@ -57,6 +65,7 @@ def tried(
         "cluster": {"items": []},
         "look": CLEAN if look is None else look,
         "keepSchedule": False,
+        **more,
     }
     return write_receipt(event, account.now(), account.records, account.schedules, account.bus)
 
@@ -257,3 +266,65 @@ def test_a_receipt_that_is_written_again_is_the_same_event(account: BivouacAccou
         account.pass_time(60)
     (_, first), (_, again) = account.told
     assert first["id"] == again["id"]
+
+
+class TestOfficeHours:
+    """A down that deletes: everything goes but the record and the schedules."""
+
+    def gone(self, account: BivouacAccount, ends: str = "2030-01-01T00:00:00Z") -> dict[str, Any]:
+        blueprint = account.planned(environment(schedule=OFFICE_HOURS))
+        account.holds(blueprint, status=Status.DELETING, expires_at=ends)
+        account.schedules.arm(blueprint, lease.moment(ends), account.now())
+        return written(account, item("web"), keepSchedule=True)
+
+    def test_the_next_up_creates_what_the_receipt_says_is_gone(
+        self, account: BivouacAccount
+    ) -> None:
+        receipt = self.gone(account)
+        assert receipt["status"] == "SCHEDULED"
+        assert outcomes(receipt) == {
+            ("service", "web"): "DELETED",
+            ("up schedule", "demo-up"): "RETAINED",
+            ("down schedule", "demo-down"): "RETAINED",
+        }
+        assert scheduled(account) == ["demo-down", "demo-expiry", "demo-up", "demo-warning"]
+        record = account.records.find("demo")
+        assert record is not None
+        assert (record.status, record.expires_at) == (Status.SCHEDULED, "2030-01-01T00:00:00Z")
+        assert [summary.environment for summary in account.records.listed()] == ["demo"]
+
+    def test_the_expiry_ends_the_schedule_as_well(self, account: BivouacAccount) -> None:
+        self.gone(account)
+        record = account.records.find("demo")
+        assert record is not None
+        account.records.take(replace(record, status=Status.DELETING), record)
+        receipt = written(account)
+        assert receipt["status"] == "DELETED"
+        assert set(outcomes(receipt)) == {
+            ("up schedule", "demo-up"),
+            ("down schedule", "demo-down"),
+            WARNING,
+            SCHEDULE,
+        }
+        assert scheduled(account) == []
+        assert account.records.listed() == []
+
+    def test_a_lease_that_is_over_keeps_nothing(self, account: BivouacAccount) -> None:
+        ends = lease.timestamp(account.now() - timedelta(minutes=1))
+        assert self.gone(account, ends)["status"] == "DELETED"
+        assert scheduled(account) == []
+
+    def test_without_office_hours_there_is_nothing_to_keep(self, account: BivouacAccount) -> None:
+        deleting(account)
+        assert written(account, keepSchedule=True)["status"] == "DELETED"
+        assert scheduled(account) == []
+
+    def test_what_could_not_be_deleted_is_tried_again_as_a_whole(
+        self, account: BivouacAccount
+    ) -> None:
+        blueprint = account.planned(environment(schedule=OFFICE_HOURS))
+        account.holds(blueprint, status=Status.DELETING)
+        with pytest.raises(errors.DeletionIncompleteError):
+            tried(account, DENIED, look=STILL_THERE, keepSchedule=True)
+        again = json.loads(account.armed()["demo-expiry"]["Target"]["Input"])
+        assert "keepSchedule" not in again

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bivouac import lease
+from bivouac.lease import Extension
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,23 @@ def test_a_moment_without_offset_is_refused(text: str) -> None:
     """W20: a moment that two readers could read differently must not end an environment."""
     with pytest.raises(ValueError):  # noqa: PT011 - datetime's own message, or ours
         lease.moment(text)
+
+
+ASKED_AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+
+def test_an_extension_counts_from_the_moment_of_asking() -> None:
+    assert Extension(ASKED_AT, 3600).end(7200) == ASKED_AT + timedelta(hours=1)
+
+
+def test_keep_is_to_the_cap_and_nothing_goes_beyond_it() -> None:
+    assert Extension(ASKED_AT, None).end(7200) == ASKED_AT + timedelta(hours=2)
+    assert Extension(ASKED_AT, 7200).end(7200) == ASKED_AT + timedelta(hours=2)
+    with pytest.raises(ValueError, match="3h is longer than the 2h"):
+        Extension(ASKED_AT, 3 * 3600).end(7200)
+
+
+@given(st.integers(1, 99_999), st.sampled_from("mhd"))
+def test_a_duration_is_told_as_it_could_be_written(number: int, unit: str) -> None:
+    seconds = lease.duration_seconds(f"{number}{unit}")
+    assert lease.duration_seconds(lease.duration(seconds)) == seconds

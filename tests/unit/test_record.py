@@ -20,6 +20,7 @@ from bivouac.record import (
     closing,
     opening,
     packed,
+    suspending,
     unpacked,
 )
 
@@ -230,3 +231,73 @@ def test_a_request_is_packed_without_loss() -> None:
     request = {"name": "demo", "services": [{"serviceName": "wéb"}] * 50}
     assert unpacked(packed(request)) == request
     assert len(packed(request)) < 300
+
+
+def down(found: Record | None, **asked: Any) -> Any:
+    """A down that deletes."""
+    return close(found, keep_schedule=True, **asked)
+
+
+def sleep(found: Record | None, runs: bool = False, who: str = "me", **asked: Any) -> Any:
+    given = {"environment": "demo", "generation": None, **asked}
+    return suspending(found, who, runs, intent=intent(), **given)
+
+
+class TestDownThatDeletes:
+    def test_one_that_was_meant_before_the_last_up_is_outdated(self) -> None:
+        """W01: a deletion is about life, the end of office hours about rest as well."""
+        woken = record(Status.READY, intents={REST: LATER})
+        assert isinstance(down(woken), Leave)
+        assert close(woken) == Take(8)
+
+    @pytest.mark.parametrize("status", [Status.SCHEDULED, Status.DELETED])
+    def test_where_nothing_is_there_it_is_remembered(self, status: Status) -> None:
+        left = down(record(status))
+        assert isinstance(left, Leave)
+        assert left.remember
+
+    def test_the_expiry_ends_a_schedule_too(self) -> None:
+        assert close(record(Status.SCHEDULED)) == Take(8)
+
+
+class TestFallingAsleep:
+    @pytest.mark.parametrize("status", [Status.READY, Status.DEGRADED])
+    def test_what_runs_is_taken(self, status: Status) -> None:
+        assert sleep(record(status)) == Take(8)
+
+    def test_what_is_at_work_ends_first(self) -> None:
+        assert sleep(record(Status.CREATING), runs=True) == Follow()
+        assert sleep(record(Status.FALLING_ASLEEP), runs=True) == Follow()
+
+    @pytest.mark.parametrize("status", [Status.CREATING, Status.FALLING_ASLEEP, Status.FAILED])
+    def test_what_died_is_waited_out(self, status: Status) -> None:
+        """W13."""
+        assert sleep(record(status)) == Take(8, settle=True)
+
+    def test_whose_answer_was_lost_goes_on(self) -> None:
+        """S21."""
+        assert sleep(record(Status.FALLING_ASLEEP), who="holder") == Hold(7)
+
+    @pytest.mark.parametrize(
+        "status",
+        [Status.ASLEEP, Status.SCHEDULED, Status.DELETING, Status.NOT_DELETED, Status.DELETED],
+    )
+    def test_what_does_not_run_is_left_and_the_intent_remembered(self, status: Status) -> None:
+        left = sleep(record(status))
+        assert isinstance(left, Leave)
+        assert left.remember
+
+    @pytest.mark.parametrize("matter", [LIFE, REST])
+    def test_a_later_intent_holds(self, matter: str) -> None:
+        """W01, W18."""
+        left = sleep(record(Status.READY, intents={matter: LATER}))
+        assert isinstance(left, Leave)
+        assert not left.remember
+        assert sleep(record(Status.READY, intents={matter: EARLIER})) == Take(8)
+
+    def test_another_generation_is_left(self) -> None:
+        assert isinstance(sleep(record(Status.READY), generation=6), Leave)
+
+    def test_what_never_was_is_told(self) -> None:
+        with pytest.raises(errors.EnvironmentNotFoundError):
+            sleep(None)
