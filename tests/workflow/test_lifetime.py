@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bivouac import lease
+from localcloud.tasks.scripted import exits
 from tests.requests import connection, depends, environment, web
 from tests.workflow.application import Application, Ended
 
@@ -96,3 +99,151 @@ class TestLease:
         assert timedelta(hours=4, minutes=59) < left <= timedelta(hours=5)
         assert app.delete(name).status == "SUCCEEDED"
         assert app.armed(name) == []
+
+    def test_the_shorter_the_too_long_and_the_unknown(self, app: Application, name: str) -> None:
+        created = succeeded(app.create(environment(name=name, lease={"ttl": "2h"}))).output
+        shorter = succeeded(app.extend(name, ttl="1h"))
+        assert shorter.states[-1] == "Lease left alone"
+        assert shorter.output["expiresAt"] == created["expiresAt"]
+        for asked, told in (
+            ({"ttl": "30d"}, "30d is longer than the 7d"),
+            ({"ttl": "3h", "expectedExpiresAt": "2030-01-01T00:00:00Z"}, "somebody changed it"),
+            ({"ttl": "soon", "until": "noon"}, "2 problems in the request"),
+        ):
+            refused = app.extend(name, **asked)
+            assert (refused.status, refused.states[-1]) == ("FAILED", "Lease not extended")
+            assert told in refused.cause
+        unknown = app.extend(f"{name}-x", ttl="1h")
+        assert unknown.error == "EnvironmentNotFoundError"
+        assert app.delete(name).status == "SUCCEEDED"
+
+    def test_the_end_is_warned_of_with_the_command_that_moves_it(
+        self, app: Application, name: str
+    ) -> None:
+        succeeded(app.create(environment(name=name, lease={"ttl": "2h"})))
+        app.fire(f"{name}-warning")
+        expiring, _ = app.heard(name, "EnvironmentExpiring", "EnvironmentReady")
+        words = shlex.split(expiring["extendWith"])
+        machine, asked = words[words.index("--state-machine-arn") + 1], json.loads(words[-1])
+        kept = succeeded(app.ended(app.start(machine, asked)))
+        assert kept.states[-1] == "Lease extended"
+        assert kept.output["expiresAt"] > expiring["expiresAt"]
+        assert app.delete(name).status == "SUCCEEDED"
+
+
+class TestOfficeHours:
+    def test_down_and_up_and_the_end_of_both(self, app: Application, name: str) -> None:
+        request = environment(name=name, schedule=OFFICE_HOURS, lease={"ttl": "3d"})
+        succeeded(app.create(request))
+        assert app.armed(name) == ["down", "expiry", "up", "warning"]
+
+        down = fired(app, name, "down", app.sleep_machine)
+        assert down.states[-1] == "Environment asleep"
+        assert app.counts(name) == {"web": (0, 0)}
+        assert app.armed(name) == ["down", "expiry", "up", "warning"]
+
+        up = fired(app, name, "up", app.wake_machine)
+        assert up.states[-1] == "Environment awake"
+        assert app.counts(name) == {"web": (1, 1)}
+
+        app.expire(name)
+        receipt = succeeded(app.deletion_by_schedule(name)).output
+        assert receipt["status"] == "DELETED"
+        assert app.left(name) == []
+        assert app.armed(name) == []
+
+    def test_a_late_up_does_not_wake_what_was_put_to_sleep_since(
+        self, app: Application, name: str
+    ) -> None:
+        """W01: what is meant later holds, whatever comes first."""
+        succeeded(app.create(environment(name=name)))
+        morning = {"id": "up", "at": datetime.now(UTC).isoformat()}
+        succeeded(app.sleep(name))
+        late = succeeded(app.wake(name, intent=morning))
+        assert late.states[-1] == "Environment left alone"
+        assert app.counts(name) == {"web": (0, 0)}
+        assert app.delete(name).status == "SUCCEEDED"
+
+    def test_it_is_created_at_its_first_up_and_goes_with_each_down(
+        self, app: Application, name: str
+    ) -> None:
+        hours = {**OFFICE_HOURS, "begin": "up", "downAction": "delete"}
+        scheduled = succeeded(app.create(environment(name=name, schedule=hours)))
+        assert scheduled.states[-1] == "Environment scheduled"
+        assert app.left(name) == []
+
+        for _ in range(2):
+            up = fired(app, name, "up", app.wake_machine)
+            assert up.states[-1] == "Environment awake"
+            assert up.output["expiresAt"] == scheduled.output["expiresAt"]
+            assert app.counts(name) == {"web": (1, 1)}
+            down = fired(app, name, "down", app.delete_machine)
+            assert down.output["status"] == "SCHEDULED"
+            assert app.left(name) == []
+            assert app.armed(name) == ["down", "expiry", "up", "warning"]
+
+        app.expire(name)
+        assert succeeded(app.deletion_by_schedule(name)).output["status"] == "DELETED"
+        assert app.armed(name) == []
+
+    def test_a_redeploy_while_it_sleeps_runs_once_it_wakes(
+        self, app: Application, name: str
+    ) -> None:
+        succeeded(app.create(environment(name=name)))
+        succeeded(app.sleep(name))
+        change = {"serviceName": "web", "image": "httpd"}
+        kept = succeeded(app.create({"redeploy": {"environment": name, "services": [change]}}))
+        assert kept.states[-1] == "Environment stays asleep"
+        assert app.counts(name) == {"web": (0, 0)}
+        succeeded(app.wake(name))
+        running = app.services(name)["web"]["taskDefinition"]
+        described = app.client("ecs").describe_task_definition(taskDefinition=running)
+        (container, *_) = described["taskDefinition"]["containerDefinitions"]
+        assert container["image"] == "httpd"
+        assert app.delete(name).status == "SUCCEEDED"
+
+    def test_what_cannot_wake_says_why_and_sleeps_no_longer(
+        self, app: Application, name: str
+    ) -> None:
+        """The child's error and cause are the wake's own; the environment is kept."""
+        image = f"registry.example/{name}:later-broken"
+        container = {"image": image, "containerPort": 80}
+        succeeded(app.create(environment(web(primaryContainer=container), name=name)))
+        succeeded(app.sleep(name))
+        app.runtime.script(image, exits(1, after=0.02, output=["no database"]))
+        woken = app.wake(name)
+        assert (woken.status, woken.states[-1]) == ("FAILED", "Environment not awake")
+        assert woken.error == "DeploymentFailedError"
+        assert "no database" in woken.cause
+        record = app.record(name)
+        assert record is not None
+        assert record["status"] == "FAILED"
+        assert app.delete(name).status == "SUCCEEDED"
+
+    def test_a_delete_stops_what_falls_asleep(self, app: Application, name: str) -> None:
+        succeeded(app.create(environment(name=name)))
+        with app.calls.hold("ecs:TagResource") as hold:
+            asleep = app.start(app.sleep_machine, {"environment": name})
+            hold.until_arrived()
+            deletion = app.start(app.delete_machine, {"environment": name})
+            app.until_in(deletion, "Wait for running steps")
+        assert app.ended(asleep).status == "ABORTED"
+        succeeded(app.ended(deletion))
+        assert app.left(name) == []
+
+    def test_nobody_sleeps_who_was_never_there(self, app: Application, name: str) -> None:
+        refused = app.sleep(name)
+        assert (refused.error, refused.states[-1]) == (
+            "EnvironmentNotFoundError",
+            "Request refused",
+        )
+        assert name in refused.cause
+        unwoken = app.wake(name)
+        assert unwoken.error == "EnvironmentNotFoundError"
+
+
+def fired(app: Application, name: str, schedule: str, machine: str) -> Ended:
+    """The execution that a schedule starts when it fires now."""
+    before = app.started_by(machine, name)
+    app.fire(f"{name}-{schedule}")
+    return succeeded(app.next_of(machine, name, before))
