@@ -2,7 +2,7 @@
 
 Each service is marked before its tasks are taken away: killed in between, whatever wakes the
 environment deploys it once too often, and never finds it as it should be without a task
-(docs/decisions/0017). Repeating it is safe: what is marked and has no tasks is left alone.
+(docs/decisions/0018). Repeating it is safe: what is marked and has no tasks is left alone.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ OWNER_TAG = "bivouac:owner"
 SPECIFICATION_TAG = "bivouac:specification"
 ASLEEP = "asleep"
 """A service's specification tag while it sleeps: no specification has it, so that whatever wakes
-the environment finds that every service differs (docs/decisions/0017)."""
+the environment finds that every service differs (docs/decisions/0018)."""
 ENDPOINTS_TAG = "bivouac:endpoints"
 """On a service that calls others: the hash of the endpoints that it was deployed to see."""
 RESERVED_TAG_PREFIXES = ("aws:", "bivouac:")
