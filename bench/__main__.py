@@ -17,6 +17,9 @@ MEASUREMENTS = (
     "lag",
     "cycle",
     "time_to_proven",
+    "office_hours",
+    "expiry",
+    "fleet",
     "cold_start",
 )
 

@@ -312,10 +312,11 @@ class _Deciding:
         described = self._now.active(server)
         if server in self._blocked or described is None:
             return Need(server, Condition.START)
-        replacing = server in acted or len(described["deployments"]) > 1
-        if replacing and server not in self._now.healthy:
-            return Need(server, Condition.HEALTHY)
-        return Need(server, Condition.HEALTHY) if server in acted else None
+        replaced = described["deployments"][0 if server in acted else 1 :]
+        if not any(map(_has_tasks, replaced)):
+            return None
+        replacing = server in acted or server not in self._now.healthy
+        return Need(server, Condition.HEALTHY) if replacing else None
 
     # --- noting ------------------------------------------------------------------------------
 
@@ -333,6 +334,12 @@ class _Deciding:
             self._blocked[name] = needs
         else:
             self._act(kind, name, reason)
+
+
+def _has_tasks(deployment: Described) -> bool:
+    """Whether tasks of it may answer. Those of a service that sleeps do not, nor do new ones."""
+    counts = ("desiredCount", "runningCount", "pendingCount")
+    return any(deployment.get(count) for count in counts)
 
 
 def _discovery_names(service: Described) -> set[str]:

@@ -193,6 +193,23 @@ class Machines:
             self.account.pass_time(answer["waitSeconds"])
         raise AssertionError("never open")
 
+    # --- sleep_environment -----------------------------------------------------------------------
+
+    def sleep(self, request: Event, name: str = "sleep") -> Event:
+        """mark_asleep's answer, or suspend_environment's where there is nothing to be done."""
+        event = self.account.asked(request, name)
+        while (state := self._step("suspend_environment", event))["status"] == "WAIT":
+            self.account.pass_time(state["waitSeconds"])
+            event = {**event, "request": state}
+        if state["status"] == "OUTDATED":
+            return state
+        gone: Event | None = None
+        while gone is None or gone["status"] == "STARTED":
+            services = self._step("stop_services", _held(state))
+            context = {**_only(state, "suspendedAt"), **_only(services, "names")}
+            gone = self._wait("asleep", _held(state), context, WAITING_SECONDS)
+        return self._step("mark_asleep", {**_held(state), **_only(services, "names")})
+
     # --- delete_environment ----------------------------------------------------------------------
 
     def delete(self, request: Event, name: str = "deletion") -> Event:

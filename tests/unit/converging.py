@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bivouac import mesh, naming
-from bivouac.blueprint import Blueprint, ecs_tags
+from bivouac.blueprint import Blueprint, ecs_tags, from_ecs_tags
 from bivouac.checks import Expected, primary_deployment
 from bivouac.convergence import Action, Decision, Kind, Situation, Wanted, decide, wanted_services
 from bivouac.mesh import EdgeProof, EdgeReading, ProofClient, State
@@ -121,6 +121,9 @@ class World:
             "taskDefinition": wanted.task_definition_arn,
             "createdAt": self.now(),
             "rolloutState": "IN_PROGRESS",
+            "desiredCount": specification["desiredCount"],
+            "runningCount": 0,
+            "pendingCount": 0,
             "serviceConnectConfiguration": specification["serviceConnectConfiguration"],
             "serviceConnectResources": [
                 {"discoveryName": endpoint.discovery_name} for endpoint in wanted.service.endpoints
@@ -153,7 +156,9 @@ class World:
                 found["status"] = "INACTIVE"
             elif found["status"] == "ACTIVE":
                 found["deployments"] = found["deployments"][:1]
-                found["deployments"][0]["rolloutState"] = "COMPLETED"
+                primary = found["deployments"][0]
+                primary["rolloutState"] = "COMPLETED"
+                primary["runningCount"] = primary["desiredCount"]
                 self.healthy.add(name)
         there = {
             resource["discoveryName"]
@@ -161,6 +166,14 @@ class World:
             for resource in self.primary(name)["serviceConnectResources"]
         }
         self.endpoints_since = {k: v for k, v in self.endpoints_since.items() if k in there}
+
+    def fall_asleep(self) -> None:
+        """No service runs a task any more, and each is marked."""
+        for found in self.services.values():
+            mark = {naming.SPECIFICATION_TAG: naming.ASLEEP}
+            found["tags"] = ecs_tags(from_ecs_tags(found["tags"]) | mark)
+            for deployment in found["deployments"]:
+                deployment |= {"desiredCount": 0, "runningCount": 0, "pendingCount": 0}
 
     def finish(self) -> World:
         """Everything until nothing is left to do, and the proof; itself."""

@@ -376,6 +376,26 @@ def test_where_a_deployment_is_being_replaced_it_waits_for_the_new_one() -> None
     assert told(after.converge()) == [f"CREATE {proof}"]
 
 
+def test_what_wakes_is_asked_at_once() -> None:
+    """Nothing of an earlier deployment runs, so nothing old can answer for the new one."""
+    before = world(web()).finish()
+    before.fall_asleep()
+    woken = before.next_execution(environment(web()))
+    assert told(woken.converge()) == ["UPDATE web", "CREATE bivouac-proof-2-1"]
+
+
+def test_what_wakes_in_order_is_asked_as_soon_as_all_of_it_is_deployed() -> None:
+    """The last of them need not be healthy first."""
+    before = world(*chain("HEALTHY")).finish()
+    before.fall_asleep()
+    woken = before.next_execution(environment(*chain("HEALTHY")))
+    rounds = [told(woken.converge())]
+    while "CREATE bivouac-proof-2-1" not in rounds[-1]:
+        woken.settle()
+        rounds.append(told(woken.converge()))
+    assert [line[0] for line in rounds] == ["UPDATE backend", "UPDATE api", "UPDATE web"]
+
+
 def test_a_server_that_changes_now_is_waited_for_however_healthy_it_was() -> None:
     """H01: its health is that of the deployment that goes."""
     after = world(web()).finish().next_execution(environment(web(desiredCount=2)))
