@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bivouac import lease, naming
-from bivouac.receipt import Item
+
+if TYPE_CHECKING:
+    from bivouac.receipt import Item
 
 SOURCE = "bivouac"
 LIMIT = 240_000
