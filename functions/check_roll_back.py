@@ -2,7 +2,8 @@
 
 Asked again after a roll-back that failed as well, it puts both failures into one cause. The failed
 execution is described, because Step Functions cuts the cause that it hands on at 32,768 characters.
-It changes nothing, so it can be repeated.
+It changes nothing but that a redeploy which came between two lives is kept for the next one, so it
+can be repeated.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from bivouac.aws.holding import records
 from bivouac.aws.records import Records
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
 from bivouac.record import Record
-from bivouac.rolling_back import Failure, Outcome, concluded, not_rolled_back
+from bivouac.rolling_back import Failure, Outcome, concluded, kept, not_rolled_back
 from bivouac.settings import CreationSettings
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ def check_roll_back(
         first = _failure(redeploy, failed, stepfunctions)
         record = _record(event["redeploy"], records)
         concluding = concluded(record, first)
+        changes = kept(record, first.error, event["redeploy"])
+        if record is not None and changes is not None:
+            records.keep_changes(record, changes)
     logger.info("redeploy failed", outcome=concluding.outcome, error=concluding.error)
     if concluding.outcome is Outcome.ROLL_BACK:
         metrics.add_metric("RedeployRolledBack", MetricUnit.Count, 1)

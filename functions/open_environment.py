@@ -30,6 +30,8 @@ from bivouac.settings import StackSettings
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
+NEVER = 0
+"""No record has this generation."""
 _MATTERS = {Verb.CREATE: (LIFE,), Verb.WAKE: (REST,)}
 """What an intent is about; a redeploy's stands with what it changes."""
 
@@ -54,7 +56,6 @@ def open_environment(
         and record.execution != execution
         and executions.is_running(stepfunctions, record.execution)
     )
-    made_of_record = verb is not Verb.CREATE or (record is not None and record.changes)
     decision = opening(
         record,
         execution,
@@ -62,7 +63,7 @@ def open_environment(
         runs,
         intent,
         verb,
-        instruction["basedOn"] if made_of_record else None,
+        _based_on(record, instruction),
     )
     if verb is Verb.WAKE and record and _is_over(record, now) and isinstance(decision, Take):
         decision = Leave(f"its lease ended at {record.expires_at}")
@@ -127,6 +128,17 @@ def open_environment(
         "deadline": lease.timestamp(now + timedelta(seconds=blueprint.ready_seconds)),
         "expiresAt": lease.timestamp(ends),
     }
+
+
+def _based_on(record: Record | None, instruction: Event) -> int | None:
+    """The generation whose request the plan was made of; None for a create, whose request is its
+    own, as long as it was planned with the redeploys that the record knows now."""
+    if instruction["verb"] != Verb.CREATE:
+        return int(instruction["basedOn"])
+    intent = Intent.from_json(instruction["intent"])
+    known = redeployment.newest(record.changes, (), since=intent) if record else {}
+    planned = redeployment.from_json(instruction["changes"])
+    return None if known == planned else NEVER
 
 
 def _status(record: Record | None, blueprint: Blueprint, verb: Verb) -> Status:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from bivouac import cause
-from bivouac.record import Record
+from bivouac import cause, intents
+from bivouac.intents import Intent
+from bivouac.record import Record, Status
+from bivouac.redeployment import Change, Changes, newest
 
 SUPERSEDED = ("SupersededError", "StoppedError")
 """How an execution fails when a newer one takes its environment."""
+
+
+_GOING = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
 
 
 class Outcome(StrEnum):
@@ -63,6 +69,31 @@ def concluded(record: Record | None, failure: Failure) -> Conclusion:
         cause.together(failure.cause, taken),
         cause.together(failure.cause, back),
     )
+
+
+def kept(record: Record | None, error: str, redeploy: Any) -> Changes | None:
+    """The changes to be kept of a redeploy that came too late for one life of an environment.
+
+    Whoever meant it may have meant the next life, whose creation is still on the way: it was
+    accepted, and the environment went before it was made. None where there is nothing to keep.
+    `redeploy` is the execution's input, which was found to be in order."""
+    if record is None or error != "EnvironmentNotFoundError" or "intent" not in redeploy:
+        return None
+    intent, life = Intent.from_json(redeploy["intent"]), record.intents.get(intents.LIFE)
+    if record.status not in _GOING or (life is not None and intent <= life):
+        return None
+    given = [
+        Change(
+            each["serviceName"],
+            intent,
+            each.get("image"),
+            each.get("container"),
+            each.get("taskDefinition"),
+        )
+        for each in redeploy.get("services") or record.base["services"]
+    ]
+    changes = newest(record.changes, given)
+    return changes if changes != record.changes else None
 
 
 def not_rolled_back(first: Failure, second: Failure) -> Conclusion:

@@ -8,6 +8,7 @@ import pytest
 from moto.stepfunctions.models import stepfunctions_backends
 
 from bivouac import cause, errors
+from bivouac.intents import LIFE, Intent
 from bivouac.record import Record, Status, packed
 from bivouac.redeployment import from_json
 from bivouac.rolling_back import Failure, Outcome, concluded, not_rolled_back
@@ -163,6 +164,48 @@ def test_both_failures_are_in_one_cause(account: BivouacAccount) -> None:
     assert (answer["status"], answer["error"]) == ("NOT_ROLLED_BACK", "DeploymentFailedError")
     assert answer["cause"].startswith("web: image pull\n\n")
     assert "ConnectivityError\nweb: no answer" in answer["cause"]
+
+
+class TestBetweenTwoLives:
+    """The event was accepted, and then the environment was deleted before the redeploy began."""
+
+    def kept(self, account: BivouacAccount, at: str, status: Status) -> list[str]:
+        """The ids of the changes that the record knows afterwards."""
+        account.holds(
+            account.planned(environment()),
+            status=status,
+            execution=execution("deletion"),
+            intents={LIFE: Intent.from_json({"id": "deleted", "at": "2025-06-01T12:00:00Z"})},
+        )
+        failed_execution(account, REDEPLOY, "EnvironmentNotFoundError", "it is DELETED")
+        services = [{"serviceName": "web", "image": "nginx:2"}]
+        meant = {"id": "push", "at": at}
+        event = {
+            "redeploy": {"environment": "demo", "services": services, "intent": meant},
+            "digest": DIGEST,
+            "failed": CAUGHT,
+        }
+        for _ in range(2):
+            assert account.invoke("check_roll_back", event)["status"] == "REFUSED"
+        record = account.records.find("demo")
+        assert record is not None
+        assert record.status is status
+        return [change.intent.id for change in record.changes.get("web", ())]
+
+    @pytest.mark.parametrize("status", [Status.DELETING, Status.DELETED])
+    def test_it_is_kept_for_the_life_that_it_was_meant_for(
+        self, account: BivouacAccount, status: Status
+    ) -> None:
+        """Its creation is still on the way (W01)."""
+        assert self.kept(account, "2025-06-01T13:00:00Z", status) == ["push"]
+
+    def test_not_where_it_was_meant_for_the_life_that_is_over(
+        self, account: BivouacAccount
+    ) -> None:
+        assert self.kept(account, "2025-06-01T11:00:00Z", Status.DELETED) == []
+
+    def test_not_where_the_environment_lives(self, account: BivouacAccount) -> None:
+        assert self.kept(account, "2025-06-01T13:00:00Z", Status.READY) == []
 
 
 class TestConclusions:

@@ -12,6 +12,7 @@ from bivouac.aws.faults import translated
 from bivouac.blueprint import Blueprint
 from bivouac.intents import Intent, Verb
 from bivouac.record import Record, Status, Summary
+from bivouac.redeployment import Changes
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -182,6 +183,12 @@ class Records:
 
         Raises NotYetConsistentError as `extend` does."""
         self._change(before, "intents", _intents_text(intents))
+
+    def keep_changes(self, before: Record, changes: Changes) -> None:
+        """Keep redeploys for a creation that is to come; nothing else changes.
+
+        Raises NotYetConsistentError as `extend` does."""
+        self._change(before, "changes", json.dumps(redeployment.to_json(changes)))
 
     def _change(self, before: Record, name: str, text: str) -> None:
         condition, values = _unchanged_since(before)

@@ -1,0 +1,45 @@
+"""Whatever the order in which wants come, and however often, the end is the same (W01, W18)."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from bivouac.record import Status
+from tests.functional.account import BivouacAccount
+from tests.functional.playing import Player, shuffled, story
+
+ORDERS = 100
+AT_ONCE = 25
+WINDOW = 100.0
+"""Seconds; what Lambda tries again after three minutes finds everything that was on the way."""
+
+
+def test_in_the_order_in_which_they_were_meant(account: BivouacAccount) -> None:
+    player = Player(account, random.Random(1))
+    events, end = story("demo", account.now() - timedelta(minutes=20))
+    player.play([(50.0 * number, event) for number, event in enumerate(events)])
+    record = player.record("demo")
+    assert record is not None
+    assert (record.status, record.requested) == (Status.READY, end)
+    assert player.dead_letters == []
+
+
+@pytest.mark.parametrize("first", range(0, ORDERS, AT_ONCE))
+def test_in_any_order_each_up_to_five_times(account: BivouacAccount, first: int) -> None:
+    for seed in range(first, first + AT_ONCE):
+        chance = random.Random(seed)
+        player = Player(account, chance)
+        name = f"demo-{seed}"
+        events, end = story(name, account.now() - timedelta(minutes=20))
+
+        player.play(shuffled(events, chance, WINDOW))
+
+        record = player.record(name)
+        assert record is not None, seed
+        assert (record.status, record.requested) == (Status.READY, end), seed
+        assert player.dead_letters == [], seed
+        assert set(Counter(player.changed).values()) == {1}, f"{seed}: followed twice"

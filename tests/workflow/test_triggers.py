@@ -1,0 +1,121 @@
+"""What events start: requests on the stack's bus, pushed images, closed pull requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from localcloud.account import ACCOUNT_ID, REGION
+from localcloud.events.delivery import Delivery, undisturbed
+from tests.requests import environment, web
+from tests.workflow.application import Application
+
+pytestmark = pytest.mark.xdist_group("workflow-redeploy")
+
+Json = dict[str, Any]
+THREE_TIMES = (0.0, 0.01, 0.05)
+"""Seconds until each delivery of one event."""
+
+
+@pytest.fixture
+def repeated(app: Application) -> Iterator[Application]:
+    """Each event of ours, ECR's and CodeCommit's comes three times (W01)."""
+
+    def repeats(delivery: Delivery) -> tuple[float, ...]:
+        source = (delivery.event or {}).get("source")
+        told = source in ("bivouac.client", "aws.ecr", "aws.codecommit")
+        return THREE_TIMES if told else (0.0,)
+
+    app.cloud.deliveries.disturbance = repeats
+    yield app
+    app.cloud.deliveries.disturbance = undisturbed
+
+
+def digests(app: Application, name: str) -> set[str]:
+    client, cluster = app.client("ecs"), f"bivouac-{name}"
+    arns = client.list_tasks(cluster=cluster, serviceName="web")["taskArns"]
+    tasks = client.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
+    return {
+        container["imageDigest"]
+        for task in tasks
+        for container in task["containers"]
+        if container["name"] == "web"
+    }
+
+
+def test_an_environment_is_created_by_an_event_that_comes_three_times(
+    repeated: Application, name: str
+) -> None:
+    repeated.put("EnvironmentRequested", {"request": environment(name=name)})
+
+    (creation,) = repeated.requested(repeated.create_machine, name, "create")
+
+    assert repeated.ended(creation).status == "SUCCEEDED"
+    assert len(repeated.requested(repeated.create_machine, name, "create")) == 1
+    assert repeated.record(name)["generation"] == 1  # type: ignore[index]
+    assert repeated.delete(name).status == "SUCCEEDED"
+    assert repeated.left(name) == []
+
+
+def test_a_pushed_image_is_redeployed_once(repeated: Application, name: str) -> None:
+    image = f"{ACCOUNT_ID}.dkr.ecr.{REGION}.amazonaws.com/{name}:main"
+    repeated.cloud.push_image(name, "main")
+    service = web(primaryContainer={"image": image, "containerPort": 80})
+    triggers = {"imagePush": [{"repository": name, "tag": "main"}]}
+    created = repeated.create(environment(service, name=name, triggers=triggers))
+    assert created.status == "SUCCEEDED", created.cause
+    before = digests(repeated, name)
+
+    pushed = repeated.cloud.push_image(name, "main")
+
+    (redeploy,) = repeated.requested(repeated.redeploy_machine, name, "redeploy")
+    redeployed = repeated.ended(redeploy)
+    assert redeployed.status == "SUCCEEDED", redeployed.cause
+    assert digests(repeated, name) == {pushed} != before
+    assert len(repeated.requested(repeated.redeploy_machine, name, "redeploy")) == 1
+    assert repeated.record(name)["generation"] == 2  # type: ignore[index]
+    assert repeated.delete(name).status == "SUCCEEDED"
+
+
+def test_an_environment_goes_with_its_pull_request(repeated: Application, name: str) -> None:
+    triggers = {"pullRequest": {"repository": name, "number": 7}}
+    assert repeated.create(environment(name=name, triggers=triggers)).status == "SUCCEEDED"
+
+    repeated.cloud.close_pull_request(name, "7")
+
+    (deletion,) = repeated.requested(repeated.delete_machine, name, "delete")
+    assert repeated.ended(deletion).status == "SUCCEEDED"
+    assert repeated.left(name) == []
+    assert len(repeated.requested(repeated.delete_machine, name, "delete")) == 1
+
+
+def test_a_redeploy_that_comes_after_the_teardown_changes_nothing(
+    app: Application, name: str
+) -> None:
+    """It was meant before, so it never brings the environment back."""
+    created = app.create(environment(name=name))
+    assert created.status == "SUCCEEDED", created.cause
+    meant = {"id": "late", "at": created.events[0]["timestamp"].isoformat()}
+    assert app.delete(name).status == "SUCCEEDED"
+    record, before = app.record(name), len(app.calls)
+
+    late = app.redeploy(name, {"serviceName": "web", "image": "nginx:2"}, intent=meant)
+
+    assert (late.status, late.states[-1]) == ("SUCCEEDED", "Environment left alone")
+    assert late.output["reason"] == "a later creation or deletion was followed before"
+    assert app.calls.changes(since=before) == []
+    assert app.record(name) == record
+    assert app.left(name) == []
+
+
+def test_what_can_never_be_done_is_undelivered_with_all_its_problems(
+    app: Application, name: str
+) -> None:
+    app.put("RedeployRequested", {"environment": name, "serivces": [], "generation": "1"})
+
+    body = app.undelivered(name)
+
+    assert "detail.serivces: unknown field" in body
+    assert "detail.generation" in body
