@@ -43,6 +43,7 @@ def lifecycle(stage: Stage, request: Request) -> bool:
     if not created.succeeded or not stage.proven(created):
         return False
 
+    before = stage.deployments(name)
     known, children = stage.executions("RedeployEnvironment"), stage.executions("CreateEnvironment")
     stage.screen.title(f"Somebody pushes {repository}:{PUSHED_TAG} again")
     digest = stage.cloud.push_image(repository, PUSHED_TAG)
@@ -53,9 +54,13 @@ def lifecycle(stage: Stage, request: Request) -> bool:
     if not redeployed.succeeded or not stage.follow(redeployment).succeeded:
         return False
     held = stage.proven(redeployed)
-    expires_at = redeployed.output["expiresAt"]
-    stage.screen.line(f"Only {service} was deployed again. The lease was renewed.")
-    return _expired(stage, name, expires_at) and held
+    after, expires_at = stage.deployments(name), redeployed.output["expiresAt"]
+    again = [each for each in after if after[each] != before.get(each)]
+    stage.screen.line(
+        f"Deployed again, of {', '.join(after)}: {', '.join(again)}. "
+        f"The lease ends at {expires_at} instead of {created.output['expiresAt']}."
+    )
+    return _expired(stage, name, expires_at) and held and again == [service]
 
 
 def office_hours(stage: Stage, request: Request) -> bool:

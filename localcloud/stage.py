@@ -6,6 +6,8 @@ import json
 import time
 from typing import Any
 
+from bivouac.aws import ecs
+from bivouac.checks import primary_deployment
 from localcloud.cloud import LocalCloud
 from localcloud.following import POLL_SECONDS, Ending, follow
 from localcloud.mesh_view.graph import Graph, failed, proven
@@ -25,7 +27,8 @@ class Stage:
     def __init__(self, cloud: LocalCloud, screen: Screen) -> None:
         self.cloud = cloud
         self.screen = screen
-        self.outputs = cloud.deploy(TEMPLATE, parameters(cloud.account)).outputs
+        self.stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
+        self.outputs = self.stack.outputs
         self._machines = cloud.client("stepfunctions")
 
     def execute(self, machine: str, content: Any, environment: str | None = None) -> Ending:
@@ -79,6 +82,16 @@ class Stage:
         self.screen.edges(edges)
         held = all(entry["outcome"] != "NG" for entry in proof)
         return held and all(entry["state"] == "OK" for entry in edges)
+
+    def deployments(self, environment: str) -> dict[str, str]:
+        """Ids of the primary deployments, by service."""
+        client, cluster = self.cloud.client("ecs"), f"bivouac-{environment}"
+        found = ecs.describe_services(client, cluster, ecs.list_services(client, cluster))
+        return {
+            name: primary["id"]
+            for name, service in found.items()
+            if (primary := primary_deployment(service))
+        }
 
     def receipt(self, deleted: Ending) -> None:
         self.screen.title("Receipt")

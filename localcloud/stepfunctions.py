@@ -339,7 +339,8 @@ def machines_run(integrations: Integrations, wait_scale: float = 1.0) -> Iterato
 
     def note_change(execution: Execution) -> None:
         machines.note(execution)
-        integrations.changed(execution)
+        if not machines.closing.is_set():  # then nobody is left to hear of it
+            integrations.changed(execution)
 
     class RunningExecution(Execution):
         changed = staticmethod(note_change)
