@@ -101,6 +101,7 @@ class Minimal:
         self._cluster: str = blueprint.cluster["clusterName"]
         self._waves = waves
         self._schedule = schedule
+        self._schedules = [f"{self._environment}-{what}-by-hand" for what in ("expiry", "warning")]
         self._poll = POLL * scale
         self._stop = stop
         self._heard = Heard()
@@ -121,13 +122,14 @@ class Minimal:
         blueprint = self._blueprint
         self._refuse()
         self._write("CREATING")
-        self._scheduler.create_schedule(
-            Name=f"{self._environment}-by-hand",
-            ScheduleExpression="at(2099-01-01T00:00:00)",
-            FlexibleTimeWindow={"Mode": "OFF"},
-            ActionAfterCompletion="DELETE",
-            **self._schedule,
-        )
+        for name in self._schedules:
+            self._scheduler.create_schedule(
+                Name=name,
+                ScheduleExpression="at(2099-01-01T00:00:00)",
+                FlexibleTimeWindow={"Mode": "OFF"},
+                ActionAfterCompletion="DELETE",
+                **self._schedule,
+            )
         operation = self._cloud_map.create_http_namespace(
             Name=blueprint.namespace, Tags=cloud_map_tags(blueprint.ownership_tags)
         )["OperationId"]
@@ -282,9 +284,8 @@ class Minimal:
         ]
         if left:
             raise BenchError(f"the hand-written sequence left {left}")
-        self._scheduler.delete_schedule(
-            Name=f"{self._environment}-by-hand", GroupName=self._schedule["GroupName"]
-        )
+        for name in self._schedules:
+            self._scheduler.delete_schedule(Name=name, GroupName=self._schedule["GroupName"])
         self._write("DELETED")
 
     # --- both ----------------------------------------------------------------------------------

@@ -45,9 +45,10 @@ def wait_for_change(
         context=event["context"],
     )
     record: Record = records.current(wait.environment, wait.generation)
-    waits.begin(wait, now, looker=THE_FIRST)
+    after = wait.first_look_after
+    waits.begin(wait, now, looker="" if after else THE_FIRST)
     look: Looking = looking_for(wait, record, urgent=False)
-    return {"status": watch(wait, look, waits, stepfunctions)}
+    return {"status": watch(wait, look, waits, stepfunctions, after)}
 
 
 @step

@@ -127,6 +127,14 @@ class Wait:
     alarms: int = field(default=0, compare=False)
     """How many urgent events came: a look that began before the last of them does not know it."""
 
+    @property
+    def first_look_after(self) -> float:
+        """Seconds. Services that are told to go are not gone at once, and no event tells when they
+        are: there is nothing to miss by looking when it is looked again anyway. Else a look follows
+        the token, because what happened before it was kept is told to nobody."""
+        going = self.purpose is Purpose.SERVICES_GONE and self.context["names"]
+        return POLL_SECONDS if going else 0.0
+
 
 @dataclass(frozen=True)
 class Look:

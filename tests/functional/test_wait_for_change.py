@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 
 import pytest
 
-from bivouac import errors, lease
+from bivouac import errors, lease, looks
+from bivouac.aws import cloudmap
+from bivouac.blueprint import Blueprint
 from bivouac.checks import Expected
+from bivouac.looks.registrations import LOOKS_ASIDE
 from bivouac.looks.services import QUIET_SECONDS
-from bivouac.waiting import POLL_SECONDS
+from bivouac.waiting import POLL_SECONDS, Purpose, Wait
 from localcloud.account import SECURITY_GROUP_ID
 from localcloud.tasks import scripted
 from tests.functional.account import SETTLED_SECONDS, BivouacAccount, small_pages
@@ -222,6 +226,76 @@ def test_one_service_is_waited_for_without_polling(account: BivouacAccount) -> N
     assert after.count("ecs:DescribeServices") <= 4
     assert after.count("ecs:ListTasks") <= 3
     assert after.count("ecs:DescribeTasks") <= 3
+
+
+def test_a_wave_is_read_once_however_late_cloud_map_lists_it(account: BivouacAccount) -> None:
+    """S20: one endpoint is asked for until it is listed, then the tasks and the other ones are."""
+    look, wait = of_a_wave_that_runs(account)
+    account.forget_calls()
+    assert look(wait).again_after == POLL_SECONDS
+    assert account.calls == ["ecs:DescribeServices", "servicediscovery:ListInstances"]
+    account.pass_time(POLL_SECONDS)
+    account.forget_calls()
+    answer = look(wait).answer
+    assert answer is not None
+    assert (answer["status"], answer["healthy"]) == ("CREATE", ["api", "shop"])
+    assert account.calls == [
+        "servicediscovery:ListInstances",
+        *("ecs:ListTasks", "ecs:DescribeTasks"),
+        "servicediscovery:ListInstances",
+    ]
+    assert answer["registered"].keys() == {"api", "shop"}
+
+
+def test_a_failure_meanwhile_is_read_at_once(account: BivouacAccount) -> None:
+    """H02: what was described a poll ago is not believed after an alarm."""
+    look, wait = of_a_wave_that_runs(account)
+    look(wait)
+    account.forget_calls()
+    look(replace(wait, alarms=1))
+    assert account.calls[:2] == ["ecs:DescribeServices", "ecs:ListTasks"]
+
+
+def test_a_registration_that_cloud_map_never_shows_keeps_nobody_for_long(
+    account: BivouacAccount,
+) -> None:
+    """P03: tasks are read all the same, and the check says what is missing."""
+    look, wait = of_a_wave_that_runs(account)
+    with mock.patch("bivouac.aws.cloudmap.list_instances", return_value=[]):
+        for _ in range(LOOKS_ASIDE):
+            assert look(wait).answer is None
+        account.forget_calls()
+        look(wait)
+    assert "ecs:DescribeTasks" in account.calls
+
+
+def named(account: BivouacAccount, blueprint: Blueprint) -> str:
+    found = cloudmap.find_namespace(account.client("servicediscovery"), blueprint.namespace)
+    assert found is not None
+    return found.arn
+
+
+def of_a_wave_that_runs(account: BivouacAccount) -> tuple[Any, Wait]:
+    """A look at two services for which a third waits; Cloud Map does not list them yet."""
+    needs = [*depends("api"), *depends("shop")]
+    request = environment(web(serviceName="api"), web(serviceName="shop"), web(dependsOn=needs))
+    blueprint = account.planned(request)
+    made = account.convergence(blueprint).converge({}, frozenset(), [])
+    client = account.client("ecs")
+    while True:
+        found = client.describe_services(cluster="bivouac-demo", services=["api", "shop"])
+        if all(each["runningCount"] for each in found["services"]):
+            break
+        account.pass_time(0.01)
+    progress = {**made, "status": "CREATE", "healthy": [], "patienceSeconds": 60}
+    context = {
+        "progress": {**progress, "namespaceArn": named(account, blueprint)},
+        "openedAt": lease.timestamp(account.now()),
+        "deadline": "2100-01-01T00:00:00Z",
+    }
+    wait = Wait("demo", 1, "token", Purpose.SERVICES, context)
+    record = account.records.current("demo", 1)
+    return looks.looking_for(wait, record, urgent=False), wait
 
 
 def test_a_chain_is_made_in_as_many_waits_as_it_is_long(account: BivouacAccount) -> None:

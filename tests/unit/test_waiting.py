@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bivouac.waiting import (
+    POLL_SECONDS,
     Awaited,
     Purpose,
     Sighting,
     Signal,
     Stage,
+    Wait,
     counted,
     signal_of,
     worth_looking,
@@ -275,3 +277,19 @@ def test_what_is_awaited_survives_being_kept_as_json(awaited: Awaited) -> None:
 @given(st.builds(Sighting, names, st.sampled_from([*Stage, None]), st.integers(0, 99)))
 def test_a_sighting_survives_being_kept_as_json(sighting: Sighting) -> None:
     assert Sighting.from_json(json.loads(json.dumps(sighting.to_json()))) == sighting
+
+
+@pytest.mark.parametrize(
+    ("purpose", "names", "seconds"),
+    [
+        (Purpose.SERVICES_GONE, ["web"], POLL_SECONDS),
+        (Purpose.SERVICES_GONE, [], 0),
+        (Purpose.TASKS_GONE, ["web"], 0),
+        (Purpose.SERVICES, ["web"], 0),
+    ],
+)
+def test_only_what_no_event_tells_need_not_be_looked_at_at_once(
+    purpose: Purpose, names: list[str], seconds: float
+) -> None:
+    """W02: else something may have happened before the token was kept."""
+    assert Wait("demo", 1, "token", purpose, {"names": names}).first_look_after == seconds

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 QUIET_SECONDS = 60.0
 """After so long tasks are looked at even where nothing points at them: events can be lost."""
+KEPT_SECONDS = 3.0
+"""What a poll ago was described is as good as described now; what is older is not."""
 STALE_LOOKS = 20
 """How often reads that lag behind an event are made again before they are believed."""
 
@@ -45,6 +47,8 @@ class _Moment:
     now: datetime
     expected: list[Expected]
     services: Mapping[str, dict[str, Any]]
+    read_now: bool = True
+    """Whether the services were; else the look before has."""
     running: Mapping[str, Sequence[dict[str, Any]]] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
     failed: list[Verdict] = field(default_factory=list)
@@ -110,6 +114,8 @@ class ServicesLook:
         self._stale_looks = 0
         self._paused = False
         self._alarms: int | None = None
+        self._kept: _Moment | None = None
+        """The look before this one, if it found that nothing but Cloud Map is missing."""
         self._registrations = Registrations(cloud_map)
 
     def __call__(self, wait: Wait) -> Look:
@@ -129,8 +135,22 @@ class ServicesLook:
         self._urgent |= wait.alarms > self._alarms
         self._alarms = wait.alarms
         self._registrations.look_anew()
+        services = self._kept_services(wait, now)
+        self._kept = None
+        if services is not None:
+            return self._look(_Moment(wait, progress, now, expected, services, read_now=False))
         services = ecs.describe_services(self._ecs, self._cluster, names)
         return self._look(_Moment(wait, progress, now, expected, services))
+
+    def _kept_services(self, wait: Wait, now: datetime) -> Mapping[str, dict[str, Any]] | None:
+        """As they were described a poll ago, where since then only Cloud Map could have answered.
+
+        That is enough to let others begin, as tasks are read now and a failure is an alarm; never
+        for READY. Counts that an event has overtaken are read again, as ever."""
+        kept = self._kept
+        if kept is None or self._urgent or not wait.context["progress"]["blocked"]:
+            return None
+        return kept.services if (now - kept.now).total_seconds() <= KEPT_SECONDS else None
 
     def _look(self, moment: _Moment) -> Look:
         sightings = moment.wait.sightings
@@ -145,6 +165,7 @@ class ServicesLook:
             # What proof clients have asked is not known without their tasks: nobody waits for it.
             return Look(awaited=self._awaited(moment, ()))
         if not self._urgent and self._only_registers(moment):
+            self._kept = moment if moment.read_now else None
             return Look(again_after=POLL_SECONDS, awaited=self._awaited(moment, ()))
         moment.running = tasks_by_service(self._ecs, self._cluster, "RUNNING")
         lags = awaiting.lags_behind(sightings, moment.running)
