@@ -25,7 +25,13 @@ from bivouac.settings import StackSettings
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
-_BEGUN_BEFORE = (Status.DELETING, Status.NOT_DELETED, Status.DELETED, Status.SCHEDULED)
+_BEGUN_BEFORE = (
+    Status.DELETING,
+    Status.NOT_DELETED,
+    Status.ORPHANED,
+    Status.DELETED,
+    Status.SCHEDULED,
+)
 """A deletion was at work: what the record says was registered need not be there any more."""
 _ENDED = (Status.DELETING, Status.DELETED)
 """The receipt removes the expiry, or arms it again."""

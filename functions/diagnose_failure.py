@@ -10,17 +10,16 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bivouac import cause, diagnosis, events, log_stream, mesh_diagnosis, redaction
-from bivouac.aws import clients, loggroups
+from bivouac import cause, diagnosis, events
+from bivouac.aws import clients
 from bivouac.aws.events import EventBus
 from bivouac.aws.holding import event_bus, records
 from bivouac.aws.records import Records
-from bivouac.blueprint import Blueprint
+from bivouac.aws.reporting import reported
 from bivouac.checks import Outcome
 from bivouac.diagnosis import Verdict
 from bivouac.errors import BivouacError, SupersededError
-from bivouac.log_stream import LogStream
-from bivouac.observability import Event, MetricUnit, logger, metrics, step
+from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.record import Status
 from bivouac.signs import Category
 
@@ -42,26 +41,23 @@ def diagnose_failure(
         return {"superseded": True, "error": "SupersededError", "cause": str(error)}
     error_name, verdicts = verdicts_of(event)
     if verdicts:
-        lines = _last_lines(log_stream.of(blueprint, event["generation"], verdicts[0]), logs)
-        verdicts[0] = _with_log(blueprint, verdicts[0], lines)
-        text = cause.report(verdicts, lines)
+        failure = reported(error_name, verdicts, blueprint, event["generation"], logs)
     else:
-        text = _message(event["failure"])[: cause.LIMIT]
-    failure = {
-        "error": error_name,
-        "cause": text,
-        "category": verdicts[0].category if verdicts else Category.UNKNOWN,
-        "verdicts": [verdict.to_json() for verdict in verdicts],
-    }
+        failure = {
+            "error": error_name,
+            "cause": _message(event["failure"])[: cause.LIMIT],
+            "category": Category.UNKNOWN,
+            "verdicts": [],
+        }
     records.finish(event["environment"], event["generation"], Status.FAILED, failure=failure)
     subject = events.Subject(event["environment"], event["generation"], now)
     try:
         bus.publish(events.failed(subject, failure))
     except BivouacError as error:
         # The last try's error becomes the execution's cause, which must still say what failed
-        raise type(error)(f"{error}\n{text[:TOLD_ANYWAY]}") from error
+        raise type(error)(f"{error}\n{failure['cause'][:TOLD_ANYWAY]}") from error
     metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
-    return {"superseded": False, "error": error_name, "cause": text}
+    return {"superseded": False, "error": error_name, "cause": failure["cause"]}
 
 
 def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
@@ -85,31 +81,12 @@ def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
     return "ConnectivityError", verdicts
 
 
-def _with_log(blueprint: Blueprint, verdict: Verdict, lines: list[str]) -> Verdict:
-    for edge in blueprint.edges:
-        if edge.name == verdict.service and lines:
-            return mesh_diagnosis.with_last_words(verdict, edge, lines[-1])
-    return diagnosis.with_log(verdict, lines)
-
-
 def _message(failure: Event) -> str:
     """The readable part of a failed state's cause: a Lambda function's is JSON."""
     try:
         return str(json.loads(failure["Cause"])["errorMessage"])
     except (ValueError, KeyError, TypeError):
         return str(failure["Cause"])
-
-
-def _last_lines(stream: LogStream | None, logs: CloudWatchLogsClient) -> list[str]:
-    """The end of the failing container's log. A diagnosis without it is better than none."""
-    if stream is None:
-        return []
-    try:
-        messages = loggroups.last_messages(logs, stream.group, stream.name, redaction.LOG_LINES)
-    except BivouacError as error:
-        logger.warning("no log lines", reason=str(error))
-        return []
-    return redaction.last_lines(messages)
 
 
 @step

@@ -55,6 +55,7 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
         Status.READY,
         proof=proof,
         edges=edges,
+        expected=progress["expected"],
         namespaceArn=progress["namespaceArn"],
     )
     bus.publish(

@@ -42,6 +42,12 @@ class Aftermath:
     start: Start | None
 
 
+def content_of(text: str | None) -> Json:
+    """An execution's input as an object, which it is for all that ever held a record."""
+    content = json.loads(text or "{}")
+    return content if isinstance(content, dict) else {}
+
+
 @dataclass(frozen=True)
 class Ended:
     """An execution that ended without success."""
@@ -60,13 +66,12 @@ class Ended:
 
         The event leaves out an input that is too large for it."""
         detail = event["detail"]
-        given = json.loads(detail.get("input") or "{}")
         return cls(
             detail["executionArn"],
             detail["status"],
             detail.get("error") or "",
             detail.get("cause") or "",
-            given if isinstance(given, dict) else {},
+            content_of(detail.get("input")),
         )
 
     @property

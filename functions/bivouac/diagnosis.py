@@ -393,6 +393,20 @@ def of_refusal(subject: str, message: str) -> Verdict | None:
     return Verdict.of(sign.category, subject, [message], sign.next_step) if sign else None
 
 
+def not_fit(
+    service: str,
+    reasons: Sequence[str],
+    messages: Iterable[str],
+    hindered: Verdict | None = None,
+) -> Verdict:
+    """The same once it was ready: then there is no deadline that it could be given."""
+    found = out_of_time(service, reasons, messages, hindered)
+    if found.category is not Category.TIME_OUT:
+        return found
+    step = "Find out from the containers' logs and the service's events what it waits for."
+    return replace(found, category=Category.UNKNOWN, next_step=step)
+
+
 def out_of_time(
     service: str,
     reasons: Sequence[str],

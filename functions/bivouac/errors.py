@@ -76,6 +76,16 @@ class DeletionIncompleteError(BivouacError):
         super().__init__(f"{len(left)} resource(s) of {environment} are left:\n{listed}")
 
 
+class SweepIncompleteError(BivouacError):
+    """Some of what a sweep found could not be repaired; everything else was.
+
+    Lambda tries again, then the event is among the undelivered ones."""
+
+    def __init__(self, failed: Sequence[str]) -> None:
+        listed = "\n".join(_bounded(failed))
+        super().__init__(f"{len(failed)} finding(s) could not be repaired:\n{listed}")
+
+
 class NamespaceFailedError(BivouacError):
     """Cloud Map accepted the namespace and failed afterwards (N04)."""
 

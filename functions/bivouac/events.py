@@ -133,12 +133,9 @@ def not_deleted(subject: Subject, left: Sequence[Item], tries_again_at: str) -> 
 
 
 def orphan_found(
-    subject: Subject, *, kind: str, name: str, arn: str, reason: str, goes_at: str | None
+    subject: Subject, *, kind: str, name: str, arn: str, reason: str, goes_at: str
 ) -> EnvironmentEvent:
-    """Something of ours, or that looks so, without an environment that owns it.
-
-    The subject's generation is 0 where no record knows it. `goes_at`: when it will be deleted; None
-    where it carries no tag of ours and is never touched."""
+    """Something of ours without a record. `goes_at`: when it will be deleted."""
     return _event(
         DetailType.ORPHAN_FOUND,
         subject,

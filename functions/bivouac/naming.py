@@ -127,6 +127,16 @@ def down_schedule(environment: str) -> str:
     return f"{environment}-down"
 
 
+_SCHEDULES = re.compile(r"(?P<environment>.+)-(expiry|warning|up|down)")
+
+
+def environment_of_schedule(name: str) -> str:
+    """Empty where Bivouac gives no schedule such a name."""
+    match = _SCHEDULES.fullmatch(name)
+    environment = match["environment"] if match else ""
+    return environment if is_environment_name(environment) else ""
+
+
 def ownership_tags(prefix: str, environment: str) -> dict[str, str]:
     """The tags that make a resource ours. Nothing without both is ever changed or deleted (D18)."""
     return {STACK_TAG: prefix, ENVIRONMENT_TAG: environment}

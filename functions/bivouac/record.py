@@ -34,6 +34,8 @@ class Status(StrEnum):
     DELETING = "DELETING"
     NOT_DELETED = "NOT_DELETED"
     """A deletion ended with something left; its receipt says what."""
+    ORPHANED = "ORPHANED"
+    """Found without a record; it goes when its lease ends, as everything does."""
     DELETED = "DELETED"
     """A tombstone: it keeps the generation."""
 
@@ -53,6 +55,8 @@ class Record:
     """An execution before this one was stopped or timed out: its last functions may still run."""
     edges: str = "[]"
     """The edges that were proven, with the deployments that they were proven for, as JSON."""
+    expected: str = "[]"
+    """The deployments that were proven, as JSON."""
     namespace_arn: str = ""
     """Of its namespace, once it was ready."""
     task_definitions: tuple[str, ...] = ()
@@ -133,6 +137,23 @@ class Summary:
     """delete or keep."""
     triggers: Mapping[str, Any]
     """Of the request."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A record that cannot be understood (W19), and what of it can."""
+
+    environment: str
+    why: str
+    generation: int | None
+    status: str | None
+    expires_at: str | None
+    attributes: tuple[str, ...]
+
+    @property
+    def can_be_rebuilt(self) -> bool:
+        """A new record must have a generation above this one's, and replace no other."""
+        return self.generation is not None and self.status is not None
 
 
 @dataclass(frozen=True)

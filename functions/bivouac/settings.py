@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Self
 
 from bivouac.lease import duration_seconds
@@ -136,6 +137,18 @@ class ExtensionSettings:
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
         return cls(_read(variables, "EXTEND_LEASE_STATE_MACHINE_ARN"))
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """How a sweep treats what it finds."""
+
+    orphans_live: timedelta
+    """So long what has no record is let be."""
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
+        return cls(timedelta(seconds=duration_seconds(_read(variables, "ORPHANS_LIVE"))))
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,7 @@ VARIABLES = {
     "CREATE_STATE_MACHINE_ARN": CREATE_MACHINE,
     "REDEPLOY_STATE_MACHINE_ARN": REDEPLOY_MACHINE,
     "DELETE_STATE_MACHINE_ARN": DELETE_MACHINE,
+    "ORPHANS_LIVE": "1h",
     "SLEEP_STATE_MACHINE_ARN": SLEEP_MACHINE,
     "WAKE_STATE_MACHINE_ARN": WAKE_MACHINE,
     "EXTEND_LEASE_STATE_MACHINE_ARN": EXTEND_MACHINE,
@@ -478,6 +479,7 @@ def _on_the_accounts_clock(account: BivouacAccount) -> Iterator[None]:
             patches.enter_context(mock.patch.object(module, "datetime", Moment))
         paused = SimpleNamespace(sleep=account.sleep)
         patches.enter_context(mock.patch("bivouac.aws.watching.time", paused))
+        patches.enter_context(mock.patch("recheck_environment.time", paused))
         patches.enter_context(mock.patch("create_services.SIDE_BY_SIDE", 1))
         yield
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -24,7 +25,13 @@ CHECK = {
 WEB = {"service": "web", "endpoint": "web"}
 NAMESPACE = "arn:aws:servicediscovery:ap-northeast-1:123456789012:namespace/ns-1"
 EDGE = {"edge": "web:web", "state": "OK", "observed": "web:80 answers"}
-PROGRESS: dict[str, Any] = {"checks": [CHECK], "edges": [EDGE], "namespaceArn": NAMESPACE}
+PROVEN = {"serviceName": "web", "taskDefinitionArn": "arn", "deploymentId": "ecs-svc/1"}
+PROGRESS: dict[str, Any] = {
+    "checks": [CHECK],
+    "edges": [EDGE],
+    "expected": [PROVEN],
+    "namespaceArn": NAMESPACE,
+}
 
 
 def event(private: str | None = "OK", public: str | None = "OK", **changes: Any) -> dict[str, Any]:
@@ -54,6 +61,7 @@ def test_a_proven_environment_is_ready_and_its_proof_is_kept(account: BivouacAcc
     record = account.records.find("demo")
     assert record is not None
     assert record.status is Status.READY
+    assert json.loads(record.expected) == [PROVEN]
     key = {"environment": {"S": "demo"}}
     item = account.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]
     assert "server: envoy" in item["proof"]["S"]

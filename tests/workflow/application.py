@@ -215,6 +215,36 @@ class Application:
             ScheduleExpressionTimezone="UTC",
         )
 
+    def sweep(self, *, dry_run: bool = False) -> list[Json]:
+        """What was found, whatever environment it is about."""
+        answer = self.invoke("SweepEnvironmentsFunction", {"dryRun": dry_run})
+        assert "findings" in answer, answer
+        found: list[Json] = answer["findings"]
+        return found
+
+    def alter(self, environment: str, **texts: str) -> None:
+        """Write into the record what no function of the stack writes."""
+        self.client("dynamodb").update_item(
+            TableName=self.stack.outputs["EnvironmentsTableName"],
+            Key={"environment": {"S": environment}},
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in texts),
+            ExpressionAttributeNames={f"#{name}": name for name in texts},
+            ExpressionAttributeValues={f":{name}": {"S": text} for name, text in texts.items()},
+        )
+
+    def forget(self, environment: str) -> None:
+        """Lose the record."""
+        self.client("dynamodb").delete_item(
+            TableName=self.stack.outputs["EnvironmentsTableName"],
+            Key={"environment": {"S": environment}},
+        )
+
+    def lose_schedule(self, environment: str) -> None:
+        """The one that ends the lease."""
+        self.client("scheduler").delete_schedule(
+            Name=f"{environment}-expiry", GroupName="bivouac-expiry"
+        )
+
     @contextmanager
     def denied(self, logical_id: str, action: str) -> Iterator[None]:
         """Take a right from a function's role for a while."""

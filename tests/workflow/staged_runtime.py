@@ -29,6 +29,10 @@ class StagedRuntime:
         self._scripts.add(image)
         self._played.script(image, script)
 
+    def unscript(self, image: str) -> None:
+        """They are real processes again."""
+        self._scripts.discard(image)
+
     def start(self, task: Task, observer: TaskObserver) -> None:
         played = any(container.image in self._scripts for container in task.containers)
         (self._played if played else self._real).start(task, observer)

@@ -22,6 +22,7 @@ WHERE_ECS_LEFT_IT = "ECS removes it by itself, nearly always (D09)"
 SOMETHING_STANDS = "AWS refuses to delete it while something stands in it (C10, C11, N11)"
 NO_STRAY_TASK = "somebody's own task in our cluster (C11); the local cloud has no RunTask"
 TASKS_THAT_DO_NOT_STOP = "after minutes of draining (D06)"
+NOT_DELIVERED = "a function that exists takes what its schedule sends"
 WHEN_IT_FAILS_FOR_GOOD = "Lambda gives an event up after three tries (W15)"
 STACK_DELETED = "before the stack is deleted, in test_stack"
 SCHEDULE_GONE = "the schedule that fired has deleted itself, and a new one is made"
@@ -44,7 +45,11 @@ NOT_NEEDED_HERE = {
     ("FollowUpExecutionFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("GuardStackFunction", "dynamodb:Query"): STACK_DELETED,
     ("GuardStackFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
+    ("RecheckEnvironmentFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("ResumeExecutionFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
+    ("RecheckEnvironmentFunctionEveryQuarterOfAnHourRole", "sqs:SendMessage"): NOT_DELIVERED,
+    ("SweepEnvironmentsFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
+    ("SweepEnvironmentsFunctionEveryQuarterOfAnHourRole", "sqs:SendMessage"): NOT_DELIVERED,
     ("WriteReceiptFunction", "scheduler:CreateSchedule"): SCHEDULE_GONE,
 }
 DENIED_ON_PURPOSE = {
@@ -83,6 +88,8 @@ def tell_all_stories(app: Application, name: str) -> None:
     stopped(app, f"{name}-d")
     kept_asleep_and_extended(app, f"{name}-e")
     redeployed_by_events(app, f"{name}-r")
+    leaking(app, f"{name}-f")
+    failing_later(app, f"{name}-g")
 
 
 def changed_and_superseded(app: Application, name: str) -> None:
@@ -186,6 +193,45 @@ def redeployed_by_events(app: Application, name: str) -> None:
     assert app.ended(deletion).status == "SUCCEEDED"
     app.put("TeardownRequested", {"environment": f"{name}-unknown"})
     assert "was ever created" in app.undelivered(f"{name}-unknown")
+
+
+def leaking(app: Application, name: str) -> None:
+    """It loses its schedule, then its record, and then outlives its lease."""
+    assert app.create(environment(name=name)).status == "SUCCEEDED"
+    app.lose_schedule(name)
+    app.alter(name, status="FAILED")
+    app.sweep()
+    app.forget(name)
+    app.sweep()
+    stray = app.client("scheduler").get_schedule(Name=f"{name}-expiry", GroupName="bivouac-expiry")
+    app.client("scheduler").create_schedule(
+        Name="nobody-expiry",
+        GroupName="bivouac-expiry",
+        **{key: stray[key] for key in ("ScheduleExpression", "FlexibleTimeWindow", "Target")},
+    )
+    app.alter(name, expiresAt="2020-01-01T00:00:00Z")
+    app.sweep()
+    until_true(lambda: (app.record(name) or {}).get("status") == "DELETED", ENDS_WITHIN)
+
+
+def failing_later(app: Application, name: str) -> None:
+    """Ready, then its server crashes again and again, then somebody mends it."""
+    image = "nginx:1.28"
+    container = {"image": image, "containerPort": 80}
+    assert app.create(environment(web(primaryContainer=container), name=name)).status == "SUCCEEDED"
+    app.runtime.script(image, exits(1, after=0.02, output=["no database"]))
+    cluster = f"bivouac-{name}"
+    (task,) = app.client("ecs").list_tasks(cluster=cluster, serviceName="web")["taskArns"]
+    app.client("ecs").stop_task(cluster=cluster, task=task)
+    until_true(lambda: (app.record(name) or {})["status"] == "DEGRADED", ENDS_WITHIN)
+    app.runtime.unscript(image)
+
+    def recovered() -> bool:
+        app.invoke("RecheckEnvironmentFunction", {"status": "DEGRADED"})
+        return bool((app.record(name) or {})["status"] == "READY")
+
+    until_true(recovered, ENDS_WITHIN)
+    assert app.delete(name).status == "SUCCEEDED"
 
 
 class TestRights:

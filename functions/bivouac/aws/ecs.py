@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Described = dict[str, Any]
 
+CLUSTERS_A_CALL = 100
 SERVICES_A_CALL = 10
 TASKS_A_CALL = 100
 
@@ -23,6 +24,23 @@ def describe_cluster(client: ECSClient, name: str) -> Described | None:
         answer = client.describe_clusters(clusters=[name], include=["TAGS", "ATTACHMENTS"])
     found = [cluster for cluster in answer["clusters"] if cluster["status"] != "INACTIVE"]
     return dict(found[0]) if found else None
+
+
+def list_clusters(client: ECSClient) -> list[str]:
+    """Names of all clusters of the Region; ECS cannot list by prefix."""
+    with translated("clusters of this Region"):
+        pages = client.get_paginator("list_clusters").paginate()
+        return [arn.rpartition("/")[2] for page in pages for arn in page["clusterArns"]]
+
+
+def describe_clusters(client: ECSClient, names: Iterable[str]) -> list[Described]:
+    """Those of the clusters that are not INACTIVE, with tags."""
+    found: list[Described] = []
+    for batch in batches(names, CLUSTERS_A_CALL):
+        with translated(f"clusters {', '.join(batch)}"):
+            answer = client.describe_clusters(clusters=batch, include=["TAGS"])
+        found += [dict(each) for each in answer["clusters"] if each["status"] != "INACTIVE"]
+    return found
 
 
 def cluster_settled(cluster: Described) -> bool:

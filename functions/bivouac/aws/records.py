@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bivouac import errors, redeployment
+from bivouac import errors, lease, redeployment
 from bivouac.aws.faults import translated
 from bivouac.blueprint import Blueprint
 from bivouac.intents import Intent, Verb
-from bivouac.record import Record, Status, Summary
+from bivouac.record import Record, Status, Summary, Unreadable
 from bivouac.redeployment import Changes
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Records:
             expires_at=item["expiresAt"]["S"],
             settle=item["settle"]["BOOL"],
             edges=item["edges"]["S"] if "edges" in item else "[]",
+            expected=item["expected"]["S"] if "expected" in item else "[]",
             namespace_arn=json.loads(item["namespaceArn"]["S"]) if "namespaceArn" in item else "",
             task_definitions=tuple(item.get("taskDefinitions", {}).get("SS", ())),
             verb=Verb(item["verb"]["S"]),
@@ -63,6 +65,50 @@ class Records:
             },
             failure=item["failure"]["S"] if "failure" in item else "",
         )
+
+    def look(self, environment: str) -> Record | Unreadable | None:
+        """The record as it is now, or why it cannot be understood (W19)."""
+        try:
+            record = self.find(environment)
+            if record is not None:
+                Blueprint.from_json(record.content)
+                lease.moment(record.expires_at)
+        except (KeyError, TypeError, ValueError, AttributeError, zlib.error) as error:
+            return self._unreadable(environment, f"{type(error).__name__}: {error}")
+        return record
+
+    def _unreadable(self, environment: str, why: str) -> Unreadable | None:
+        with translated(f"record of {environment}"):
+            item = self.client.get_item(
+                TableName=self.table_name,
+                Key={"environment": {"S": environment}},
+                ConsistentRead=True,
+            ).get("Item")
+        if item is None:
+            return None
+        generation = item.get("generation", {}).get("N", "")
+        return Unreadable(
+            environment=environment,
+            why=f"its record cannot be read: {why}",
+            generation=int(generation) if generation.isdecimal() else None,
+            status=item.get("status", {}).get("S"),
+            expires_at=item.get("expiresAt", {}).get("S"),
+            attributes=tuple(sorted(item)),
+        )
+
+    def names(self) -> list[str]:
+        """Of every environment that is not deleted, whatever else its record says.
+
+        The index follows the table after a moment."""
+        with translated("records of environments"):
+            pages = self.client.get_paginator("query").paginate(
+                TableName=self.table_name,
+                IndexName=LISTED_INDEX,
+                KeyConditionExpression="listed = :listed",
+                ProjectionExpression="environment",
+                ExpressionAttributeValues={":listed": {"S": LISTED}},
+            )
+            return [item["environment"]["S"] for page in pages for item in page["Items"]]
 
     def listed(self) -> list[Summary]:
         """Every environment that is not deleted.
@@ -127,10 +173,13 @@ class Records:
                     f"environment {environment}: generation {generation} is over"
                 ) from None
 
-    def take(self, taken: Record, before: Record | None, forget: Sequence[str] = ()) -> None:
+    def take(
+        self, taken: Record, before: Record | Unreadable | None, forget: Sequence[str] = ()
+    ) -> None:
         """Write `taken` unless another execution came first.
 
-        What earlier executions found stays (H22), but for the details named in `forget`.
+        What earlier executions found stays (H22), but for the details named in `forget`; of what
+        cannot be read nothing stays.
         Raises NotYetConsistentError if another came first, so that the machine looks again."""
         blueprint = taken.content
         content: dict[str, Any] = {
@@ -150,6 +199,8 @@ class Records:
             "onFailure": {"S": blueprint["on_failure"]},
             "triggers": {"S": json.dumps(blueprint["triggers"])},
         }
+        if isinstance(before, Unreadable):
+            forget = [name for name in before.attributes if name not in (*content, "environment")]
         update = "SET " + ", ".join(f"#{name} = :{name}" for name in content)
         if forget:
             update += " REMOVE " + ", ".join(f"#{name}" for name in forget)
@@ -298,11 +349,13 @@ def _intents_text(intents: Mapping[str, Intent]) -> str:
     return json.dumps({matter: intents[matter].to_json() for matter in sorted(intents)})
 
 
-def _unchanged_since(before: Record | None) -> tuple[str, dict[str, Any]]:
+def _unchanged_since(before: Record | Unreadable | None) -> tuple[str, dict[str, Any]]:
     """The condition that nobody wrote the record after `before` was read, and its values."""
     if before is None:
         return "attribute_not_exists(#generation)", {}
     condition, values = _held_as(before)
+    if isinstance(before, Unreadable):
+        return condition, values
     # An extension changes nothing else.
     return f"{condition} AND #expiresAt = :expiresAtBefore", {
         **values,
@@ -310,9 +363,9 @@ def _unchanged_since(before: Record | None) -> tuple[str, dict[str, Any]]:
     }
 
 
-def _held_as(before: Record) -> tuple[str, dict[str, Any]]:
+def _held_as(before: Record | Unreadable) -> tuple[str, dict[str, Any]]:
     """The condition that nobody took the environment, or ended with it, since."""
     return "#generation = :generationBefore AND #status = :statusBefore", {
         ":generationBefore": {"N": str(before.generation)},
-        ":statusBefore": {"S": before.status},
+        ":statusBefore": {"S": str(before.status)},
     }

@@ -1,0 +1,40 @@
+"""The schedules of environments as they are, whoever armed or forgot them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from bivouac import lease, naming
+from bivouac.aws.faults import translated
+from bivouac.sweeping import Schedule
+
+if TYPE_CHECKING:
+    from types_boto3_scheduler import EventBridgeSchedulerClient
+
+_ONCE = re.compile(r"at\((.*)\)")
+
+
+def names(client: EventBridgeSchedulerClient, group: str) -> list[str]:
+    """Of all schedules of a group."""
+    with translated(f"schedule group {group}"):
+        pages = client.get_paginator("list_schedules").paginate(GroupName=group)
+        return [schedule["Name"] for page in pages for schedule in page["Schedules"]]
+
+
+def expiry(client: EventBridgeSchedulerClient, group: str, environment: str) -> Schedule | None:
+    """The schedule that ends the environment's lease; None where there is none."""
+    name = naming.expiry_schedule(environment)
+    with translated(f"schedule {name}"):
+        try:
+            found = client.get_schedule(Name=name, GroupName=group)
+        except client.exceptions.ResourceNotFoundException:
+            return None
+    once = _ONCE.fullmatch(found["ScheduleExpression"])
+    content = json.loads(found["Target"].get("Input") or "{}")
+    return Schedule(
+        lease.moment(f"{once[1]}Z") if once else None,
+        content.get("expiresAt", ""),
+        found["State"] == "ENABLED",
+    )

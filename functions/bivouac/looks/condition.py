@@ -1,0 +1,85 @@
+"""One look at an environment that was ready: whether it still is as it was proven.
+
+The same judgement as while it was made; reads only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bivouac import checks, diagnosis
+from bivouac.aws import ecs
+from bivouac.aws.observation import observed, tasks_by_service
+from bivouac.blueprint import Blueprint
+from bivouac.checks import Check, Expected, Outcome
+from bivouac.diagnosis import Verdict
+from bivouac.looks import awaiting
+from bivouac.looks.registrations import Registrations
+from bivouac.record import Record
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+    from types_boto3_servicediscovery import ServiceDiscoveryClient
+
+
+@dataclass(frozen=True)
+class Seen:
+    failed: tuple[Verdict, ...] = ()
+    """What will not heal by itself."""
+    unfit: tuple[Verdict, ...] = ()
+    """What is not as it should be, and may be again in a while: one for each service."""
+
+    @property
+    def is_fit(self) -> bool:
+        return not (self.failed or self.unfit)
+
+
+class ConditionLook:
+    """Called again and again; it remembers what need not be asked twice."""
+
+    def __init__(
+        self,
+        record: Record,
+        ecs_client: ECSClient,
+        cloud_map: Callable[[], ServiceDiscoveryClient],
+    ) -> None:
+        self._blueprint = Blueprint.from_json(record.content)
+        self._cluster: str = self._blueprint.cluster["clusterName"]
+        proven = [Expected.from_json(entry) for entry in json.loads(record.expected)]
+        planned = awaiting.planned(proven)
+        self._expected = [entry for entry in proven if entry.service_name in planned]
+        self._ecs = ecs_client
+        self._registrations = Registrations(cloud_map)
+
+    def __call__(self) -> Seen:
+        names = [entry.service_name for entry in self._expected]
+        services = ecs.describe_services(self._ecs, self._cluster, names) if names else {}
+        running = tasks_by_service(self._ecs, self._cluster, "RUNNING") if names else {}
+        looked = observed(self._ecs, self._cluster, self._expected, services, running)
+        self._registrations.look_anew()
+        failed: list[Verdict] = []
+        unfit: list[Verdict] = []
+        for entry in self._expected:
+            planned, seen = self._blueprint.service(entry.service_name), looked[entry.service_name]
+            progress = checks.judge(planned, entry, seen)
+            if progress.failed:
+                failed.append(progress.failed)
+                continue
+            found = list(progress.checks)
+            if progress.healthy:
+                found += self._registrations.checks(planned, seen)
+            if wrong := [check for check in found if check.outcome is not Outcome.OK]:
+                said = (seen.service or {}).get("events", ())
+                messages = [event["message"] for event in said]
+                unfit.append(_unfit(entry.service_name, wrong, messages, progress.hindered))
+        return Seen(tuple(failed), tuple(unfit))
+
+
+def _unfit(
+    service: str, wrong: list[Check], messages: list[str], hindered: Verdict | None
+) -> Verdict:
+    reasons = [f"{check.name}: {check.observed}" for check in wrong]
+    return diagnosis.not_fit(service, reasons, messages, hindered)

@@ -1,0 +1,317 @@
+"""What a sweep finds: records, what exists and executions that do not fit together. Pure.
+
+Facts in, a list of findings out. A dry run answers with that list, a real one acts on the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from bivouac import lease, naming
+from bivouac.aftermath import Aftermath, Ended, Start, aftermath
+from bivouac.record import HELD, Record, Status, Unreadable
+
+GRACE = timedelta(minutes=5)
+"""What ended or should have, is let be for so long: schedules and events may come late."""
+
+
+class Kind(StrEnum):
+    EXPIRED = "expired and alive"
+    DIED = "left by its execution"
+    NOT_ARMED = "without its schedules"
+    STRAY_SCHEDULES = "schedules without an environment"
+    ORPHANED = "resources without a record"
+    UNREADABLE = "unreadable record"
+    LOOK_ALIKE = "look-alike"
+
+
+class Action(StrEnum):
+    DELETE = "starts a deletion"
+    FOLLOW_UP = "does what its execution could not"
+    ARM = "arms its schedules"
+    REMOVE = "removes its schedules"
+    ADOPT = "writes a record that expires"
+    REPORT = "touches nothing"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """Something that exists, of a name or with tags like ours."""
+
+    kind: str
+    name: str
+    arn: str
+    environment: str
+    """That it says it belongs to; empty where its name is none of ours."""
+    owned: bool
+    """It carries both tags of this stack, and the name that goes with them (D18)."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """An expiry schedule as it is armed."""
+
+    at: datetime | None
+    """None where it is not one-time."""
+    expires_at: str
+    """Of the lease that it ends."""
+    enabled: bool
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The execution that holds or last held an environment."""
+
+    running: bool
+    ended_at: datetime | None
+    """None: it runs, or Step Functions has forgotten it."""
+    ended: Ended
+
+
+@dataclass(frozen=True)
+class Facts:
+    now: datetime
+    stack: str
+    orphans_live: timedelta
+    """How long what has no record is let be."""
+    records: Mapping[str, Record | Unreadable | None]
+    """By environment, of every name that anything below has."""
+    listed_before: frozenset[str] = frozenset()
+    """The environments that had a record before anything was looked at: what of theirs was seen
+    and is gone by now is no orphan."""
+    holders: Mapping[str, Holder] = field(default_factory=dict)
+    """By environment, where an execution holds it or failed."""
+    expiries: Mapping[str, Schedule] = field(default_factory=dict)
+    """By environment."""
+    schedules: Mapping[str, str] = field(default_factory=dict)
+    """Name -> environment of every schedule in the stack's groups."""
+    resources: tuple[Resource, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    kind: Kind
+    environment: str
+    action: Action
+    reason: str
+    name: str = ""
+    """Of the schedule or resource that it is about."""
+    record: Record | Unreadable | None = None
+    """As it was when this was found: what has changed since is left alone."""
+    due: Aftermath | None = None
+    resources: tuple[Resource, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "environment": self.environment,
+            "action": self.action,
+            "reason": self.reason,
+            "name": self.name,
+            "resources": [f"{each.kind} {each.name}" for each in self.resources],
+        }
+
+
+def findings(facts: Facts) -> list[Finding]:
+    """Everything that does not fit together, by environment, and what is done about it."""
+    found = [*_of_records(facts), *_stray_schedules(facts), *_orphans(facts), *_look_alikes(facts)]
+    return sorted(found, key=lambda each: (each.environment, each.kind, each.name, each.reason))
+
+
+def attempt(now: datetime) -> str:
+    """Ends the names of what one sweep starts: the same in a sweep that is tried again."""
+    return f"sweep-{now.replace(minute=now.minute // 15 * 15):%Y%m%dT%H%M}"
+
+
+# --- records -------------------------------------------------------------------------------------
+
+
+def _of_records(facts: Facts) -> Iterator[Finding]:
+    for environment, record in facts.records.items():
+        if isinstance(record, Unreadable):
+            if record.status != Status.DELETED or _owned(facts, environment):
+                yield _unreadable(facts, record)
+        elif record is not None and record.status is not Status.DELETED:
+            if deletion := _died(facts, record) or _expired(facts, record):
+                yield deletion
+            elif not _holder_runs(facts, environment) and (unarmed := _not_armed(facts, record)):
+                yield unarmed
+
+
+def _holder_runs(facts: Facts, environment: str) -> bool:
+    holder = facts.holders.get(environment)
+    return holder is not None and holder.running
+
+
+def _died(facts: Facts, record: Record) -> Finding | None:
+    holder = facts.holders.get(record.environment)
+    if holder is None or holder.running:
+        return None
+    if holder.ended_at is not None and facts.now - holder.ended_at < GRACE:
+        return None
+    due = aftermath(record, holder.ended, attempt(facts.now))
+    if due is None:
+        return None
+    told = f"it is {record.status}, and its execution is {holder.ended.status or 'unknown'}"
+    return Finding(
+        Kind.DIED, record.environment, Action.FOLLOW_UP, told, holder.ended.name, record, due
+    )
+
+
+def _expired(facts: Facts, record: Record) -> Finding | None:
+    """Whatever is at work on it loses, as with its schedule; but not a deletion."""
+    late = facts.now - lease.moment(record.expires_at)
+    if record.status is Status.DELETING or late < GRACE:
+        return None
+    start = Start(
+        naming.following_execution(record.environment, record.generation, attempt(facts.now)),
+        {
+            "environment": record.environment,
+            "reason": "lease expired",
+            "expiresAt": record.expires_at,
+        },
+    )
+    told = f"it is {record.status}, and its lease ended at {record.expires_at}"
+    return Finding(
+        Kind.EXPIRED,
+        record.environment,
+        Action.DELETE,
+        told,
+        record=record,
+        due=Aftermath(None, start),
+    )
+
+
+def _not_armed(facts: Facts, record: Record) -> Finding | None:
+    """What has ended a moment ago has fired, and is not armed for a moment that is past."""
+    ends = lease.moment(record.expires_at)
+    if ends <= facts.now or record.status is Status.DELETING:
+        return None
+    armed = facts.expiries.get(record.environment)
+    lost = _lost_office_hours(facts, record)
+    if armed is None:
+        why = "no schedule ends its lease"
+    elif not armed.enabled:
+        why = "the schedule that ends its lease is disabled"
+    elif not _ends(armed, ends):
+        fires = lease.timestamp(armed.at) if armed.at else "again and again"
+        why = f"its schedule fires {fires}, for a lease that ends at {armed.expires_at}"
+    elif lost:
+        why = f"{' and '.join(lost)} of its office hours are gone"
+    else:
+        return None
+    told = f"{why}; the record says {record.expires_at}"
+    return Finding(Kind.NOT_ARMED, record.environment, Action.ARM, told, record=record)
+
+
+def _lost_office_hours(facts: Facts, record: Record) -> list[str]:
+    if record.status is Status.NOT_DELETED or record.content["schedule"] is None:
+        return []
+    wanted = (naming.up_schedule(record.environment), naming.down_schedule(record.environment))
+    return [name for name in wanted if name not in facts.schedules]
+
+
+def _ends(armed: Schedule, ends: datetime) -> bool:
+    """An earlier one would find that the lease was extended, and a later one comes too late."""
+    if armed.at is None or not ends <= armed.at <= ends + GRACE:
+        return False
+    return lease.moment(armed.expires_at) >= ends
+
+
+def _unreadable(facts: Facts, record: Unreadable) -> Finding:
+    """Whatever is there of it is found again by its tags, once the lease is over."""
+    if not record.can_be_rebuilt:
+        why = f"{record.why}; without its generation and status it cannot be rebuilt"
+        return Finding(Kind.UNREADABLE, record.environment, Action.REPORT, why, record=record)
+    return Finding(
+        Kind.UNREADABLE,
+        record.environment,
+        Action.ADOPT,
+        record.why,
+        record=record,
+        resources=_owned(facts, record.environment),
+    )
+
+
+# --- what exists ---------------------------------------------------------------------------------
+
+
+def _is_gone(record: Record | Unreadable | None) -> bool:
+    if isinstance(record, Unreadable):
+        return False
+    return record is None or record.status is Status.DELETED
+
+
+def _stray_schedules(facts: Facts) -> Iterator[Finding]:
+    for environment in sorted({*facts.schedules.values()} - facts.listed_before - _orphaned(facts)):
+        names = ", ".join(sorted(n for n, of in facts.schedules.items() if of == environment))
+        record = facts.records.get(environment)
+        if not environment:
+            why = "they have names that Bivouac does not give"
+            yield Finding(Kind.LOOK_ALIKE, "", Action.REPORT, why, names)
+        elif _is_gone(record):
+            why = "it is DELETED" if record else "it has no record"
+            yield Finding(Kind.STRAY_SCHEDULES, environment, Action.REMOVE, why, names, record)
+
+
+def _orphans(facts: Facts) -> Iterator[Finding]:
+    for environment in sorted(_orphaned(facts)):
+        record = facts.records.get(environment)
+        why = "its record says DELETED" if record else "it has no record"
+        yield Finding(
+            Kind.ORPHANED,
+            environment,
+            Action.ADOPT,
+            why,
+            record=record,
+            resources=_owned(facts, environment),
+        )
+
+
+def _orphaned(facts: Facts) -> set[str]:
+    """Environments of which something is there, and that have no record, nor had one just now."""
+    return {
+        each.environment
+        for each in facts.resources
+        if each.owned
+        and each.environment not in facts.listed_before
+        and _is_gone(facts.records.get(each.environment))
+    }
+
+
+def _owned(facts: Facts, environment: str) -> tuple[Resource, ...]:
+    owned = [each for each in facts.resources if each.owned and each.environment == environment]
+    return tuple(sorted(owned, key=lambda each: (each.kind, each.name, each.arn)))
+
+
+def _look_alikes(facts: Facts) -> Iterator[Finding]:
+    """D18."""
+    for resource in facts.resources:
+        if not resource.owned:
+            yield Finding(
+                Kind.LOOK_ALIKE,
+                resource.environment,
+                Action.REPORT,
+                f"a {resource.kind} without the tags of this stack and environment",
+                resource.name,
+                resources=(resource,),
+            )
+
+
+def ends_of_adopted(now: datetime, live: timedelta, before: Record | Unreadable | None) -> datetime:
+    """When what is adopted goes: after the grace time, or when its lease was to end, if later."""
+    soonest = lease.expires_at(now, int(live.total_seconds()))
+    if not isinstance(before, Unreadable) or before.expires_at is None:
+        return soonest
+    try:
+        return max(soonest, lease.moment(before.expires_at))
+    except ValueError:
+        return soonest
+
+
+NEEDS_HOLDER = (*HELD, Status.FAILED)
+"""Statuses in which it matters what became of the execution."""

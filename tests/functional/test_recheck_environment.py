@@ -1,0 +1,195 @@
+"""Recheck environment: what was ready and is not is DEGRADED, until it is again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bivouac.aws.events import EventBus
+from bivouac.errors import ThrottledError
+from bivouac.record import Record, Status
+from localcloud.tasks import scripted
+from tests.functional.account import SETTLED_SECONDS, BivouacAccount
+from tests.requests import environment, web
+
+CLUSTER = "arn:aws:ecs:ap-northeast-1:123456789012:cluster/bivouac-demo"
+KILLED = "Essential container in task exited"
+A_QUARTER_OF_AN_HOUR = 900.0
+
+
+def ready(account: BivouacAccount, *scripts: scripted.Script) -> None:
+    """Proven: the first script is what the first task does, the others those that follow it."""
+    account.runtime.script("nginx", scripted.in_turn(*(scripts or (scripted.runs(),))))
+    request = environment(web())
+    expected = account.create(request)
+    account.pass_time(SETTLED_SECONDS)
+    account.records.finish(
+        "demo", 1, Status.READY, expected=[entry.to_json() for entry in expected]
+    )
+    account.forget_calls()
+
+
+def end_task(account: BivouacAccount) -> None:
+    client = account.client("ecs")
+    (arn,) = client.list_tasks(cluster="bivouac-demo", serviceName="web")["taskArns"]
+    client.stop_task(cluster="bivouac-demo", task=arn, reason="a test")
+    account.pass_time(0.5)
+    account.forget_calls()
+
+
+def task_ended(reason: str = KILLED, service: str = "web") -> dict[str, Any]:
+    return {
+        "detail-type": "ECS Task State Change",
+        "resources": [],
+        "detail": {
+            "clusterArn": CLUSTER,
+            "taskArn": f"{CLUSTER.replace(':cluster', ':task')}/0123",
+            "group": f"service:{service}",
+            "lastStatus": "STOPPED",
+            "desiredStatus": "STOPPED",
+            "stoppedReason": reason,
+            "version": 7,
+        },
+    }
+
+
+def rechecked(account: BivouacAccount, event: dict[str, Any] | None = None) -> dict[str, Any]:
+    answer = account.invoke("recheck_environment", event or task_ended())
+    found: dict[str, Any] = answer["environments"]
+    return found
+
+
+def known(account: BivouacAccount) -> Record:
+    record = account.records.find("demo")
+    assert record is not None
+    return record
+
+
+class TestReady:
+    def test_what_is_as_it_was_proven_stays_ready(self, account: BivouacAccount) -> None:
+        ready(account)
+        assert rechecked(account) == {"demo": "READY"}
+        assert account.mutating_calls == []
+
+    def test_a_task_that_ecs_replaces_is_no_news(self, account: BivouacAccount) -> None:
+        ready(account)
+        end_task(account)
+        assert rechecked(account) == {"demo": "READY"}
+        assert account.told == []
+
+    @pytest.mark.parametrize(
+        "event",
+        [
+            task_ended("Scaling activity initiated by (deployment ecs-svc/1)"),
+            task_ended(service="bivouac-proof-1-0"),
+        ],
+    )
+    def test_what_was_ordered_is_not_looked_at(
+        self, account: BivouacAccount, event: dict[str, Any]
+    ) -> None:
+        ready(account)
+        assert rechecked(account, event) == {}
+        assert account.calls == []
+
+    @pytest.mark.parametrize("status", [Status.CREATING, Status.DELETING, Status.ASLEEP])
+    def test_what_somebody_is_at_work_on_is_his_affair(
+        self, account: BivouacAccount, status: Status
+    ) -> None:
+        account.holds(account.planned(environment()), status=status)
+        account.forget_calls()
+        assert rechecked(account) == {"demo": status}
+        assert account.changes == []
+
+    def test_an_environment_that_nobody_knows_is_none(self, account: BivouacAccount) -> None:
+        assert rechecked(account) == {"demo": "UNKNOWN"}
+
+
+class TestDegraded:
+    def test_a_task_that_ends_again_and_again_is_diagnosed(self, account: BivouacAccount) -> None:
+        ready(account, scripted.runs(), scripted.exits(3, after=0.1, output=["no database"]))
+        end_task(account)
+        assert rechecked(account) == {"demo": "DEGRADED"}
+        failure = json.loads(known(account).failure)
+        assert failure["category"] == "container exit"
+        assert "exited with code 3" in failure["cause"]
+        ((kind, detail),) = account.told
+        assert kind == "EnvironmentDegraded"
+        assert detail["cause"] == failure["cause"]
+
+    def test_one_that_does_not_come_back_is_waited_for_and_then_told(
+        self, account: BivouacAccount
+    ) -> None:
+        ready(account, scripted.runs(), scripted.never_starts())
+        end_task(account)
+        before = account.now()
+        assert rechecked(account) == {"demo": "DEGRADED"}
+        assert 120 <= (account.now() - before).total_seconds() <= 130
+        failure = json.loads(known(account).failure)
+        assert failure["verdicts"][0]["service"] == "web"
+        assert "tasks running: 0 of 1" in failure["cause"]
+        assert "timeouts.ready" not in failure["cause"]
+
+    def test_it_is_told_once(self, account: BivouacAccount) -> None:
+        ready(account, scripted.runs(), scripted.never_starts())
+        end_task(account)
+        rechecked(account)
+        rechecked(account)
+        account.pass_time(A_QUARTER_OF_AN_HOUR)
+        rechecked(account)
+        assert len({detail["id"] for _, detail in account.told}) == 1
+        assert known(account).status is Status.DEGRADED
+
+    def test_what_was_recorded_and_not_told_is_told_at_the_next_try(
+        self, account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ready(account, scripted.runs(), scripted.never_starts())
+        end_task(account)
+
+        def refused(*_: Any) -> None:
+            raise ThrottledError("slow down")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(EventBus, "publish", refused)
+            with pytest.raises(ThrottledError):
+                rechecked(account)
+        rechecked(account)
+        assert [kind for kind, _ in account.told] == ["EnvironmentDegraded"]
+
+    def test_a_create_that_takes_it_meanwhile_is_not_disturbed(
+        self, account: BivouacAccount
+    ) -> None:
+        """W17."""
+        ready(account, scripted.runs(), scripted.never_starts())
+        end_task(account)
+        taken: list[Record] = []
+
+        def take() -> None:
+            if not taken:
+                taken.append(account.holds(account.planned(environment(web())), generation=2))
+
+        account.while_asleep = take
+        assert rechecked(account) == {"demo": "TAKEN_OVER"}
+        assert known(account).status is Status.CREATING
+
+
+class TestRecovery:
+    @pytest.fixture
+    def degraded(self, account: BivouacAccount) -> BivouacAccount:
+        """Then somebody mends what it asks for."""
+        ready(account, scripted.runs(), scripted.exits(1, after=0.1))
+        end_task(account)
+        assert rechecked(account) == {"demo": "DEGRADED"}
+        account.runtime.script("nginx", scripted.runs())
+        account.forget_calls()
+        return account
+
+    def test_nobody_tells_of_it_and_it_is_seen_all_the_same(self, degraded: BivouacAccount) -> None:
+        degraded.pass_time(A_QUARTER_OF_AN_HOUR)
+        assert rechecked(degraded, {"status": "DEGRADED"}) == {"demo": "READY"}
+        assert known(degraded).status is Status.READY
+
+    def test_what_is_ready_is_not_looked_at_for_it(self, account: BivouacAccount) -> None:
+        ready(account)
+        assert rechecked(account, {"status": "DEGRADED"}) == {}

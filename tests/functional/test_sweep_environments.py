@@ -1,0 +1,386 @@
+"""Sweep environments: leaks are found, repaired and told; nothing foreign is touched."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bivouac import lease
+from bivouac.aws.schedules import Schedules
+from bivouac.blueprint import Blueprint
+from bivouac.errors import InvalidRequestError, SweepIncompleteError, ThrottledError
+from bivouac.record import Record, Status
+from tests.functional.account import (
+    DELETE_MACHINE,
+    SCHEDULES,
+    TABLE,
+    BivouacAccount,
+    small_pages,
+)
+from tests.functional.inventory import foreign_neighbours, inventory
+from tests.functional.machines import Machines
+from tests.requests import environment
+
+EIGHT_HOURS = timedelta(hours=8)
+OVERDUE = timedelta(minutes=-6)
+
+
+@pytest.fixture
+def account(account: BivouacAccount) -> BivouacAccount:
+    """With a deletion that is of no concern."""
+    account.start_execution("of-another", DELETE_MACHINE)
+    return account
+
+
+def swept(account: BivouacAccount) -> list[dict[str, Any]]:
+    """The findings of a real sweep, which are those of the dry run before it."""
+    dry = account.invoke("sweep_environments", {"dryRun": True})["findings"]
+    assert account.mutating_calls == [], "a dry run changed something"
+    found: list[dict[str, Any]] = account.invoke("sweep_environments", {"dryRun": False})[
+        "findings"
+    ]
+    assert [{k: v for k, v in each.items() if k != "outcome"} for each in found] == dry
+    assert {each["outcome"] for each in found} <= {"ACTED"}
+    return found
+
+
+def kinds(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(each["environment"], each["kind"]) for each in found]
+
+
+def live(
+    account: BivouacAccount,
+    name: str = "demo",
+    ends_in: timedelta = EIGHT_HOURS,
+    armed: bool = True,
+    **changes: Any,
+) -> str:
+    """An environment that is READY, unless `changes` say otherwise; when it ends."""
+    ends = lease.expires_at(account.now(), int(ends_in.total_seconds()))
+    blueprint = account.planned(environment(name=name))
+    account.holds(
+        blueprint, **{"status": Status.READY, "expires_at": lease.timestamp(ends), **changes}
+    )
+    if armed:
+        account.schedules.arm_expiry(name, ends, account.now())
+    account.forget_calls()
+    return lease.timestamp(ends)
+
+
+def deletions(account: BivouacAccount) -> dict[str, dict[str, Any]]:
+    client = account.client("stepfunctions")
+    listed = client.list_executions(stateMachineArn=DELETE_MACHINE)["executions"]
+    return {
+        each["name"]: json.loads(
+            client.describe_execution(executionArn=each["executionArn"])["input"]
+        )
+        for each in listed
+        if each["name"] != "of-another"
+    }
+
+
+def armed_for(account: BivouacAccount, name: str = "demo") -> str:
+    found = account.client("scheduler").get_schedule(
+        Name=f"{name}-expiry", GroupName=SCHEDULES.expiry_group
+    )
+    return str(json.loads(found["Target"]["Input"])["expiresAt"])
+
+
+def known(account: BivouacAccount, name: str = "demo") -> Record:
+    record = account.records.find(name)
+    assert record is not None
+    return record
+
+
+def forget(account: BivouacAccount, name: str = "demo") -> None:
+    """The record is lost."""
+    account.client("dynamodb").delete_item(TableName=TABLE, Key={"environment": {"S": name}})
+
+
+def garble(account: BivouacAccount, attribute: str, value: dict[str, Any]) -> None:
+    """Somebody else wrote into the record."""
+    account.client("dynamodb").update_item(
+        TableName=TABLE,
+        Key={"environment": {"S": "demo"}},
+        UpdateExpression="SET #a = :v",
+        ExpressionAttributeNames={"#a": attribute},
+        ExpressionAttributeValues={":v": value},
+    )
+    account.forget_calls()
+
+
+class TestInOrder:
+    def test_nothing_is_found_where_everything_fits(self, account: BivouacAccount) -> None:
+        account.healthy(environment())
+        live(account)
+        assert swept(account) == []
+
+    @pytest.mark.parametrize("event", [{}, {"dryRun": "no"}, {"dryRun": True, "dry": 1}])
+    def test_an_input_that_does_not_say_whether_to_act_is_refused(
+        self, account: BivouacAccount, event: dict[str, Any]
+    ) -> None:
+        with pytest.raises(InvalidRequestError, match="dryRun"):
+            account.invoke("sweep_environments", event)
+
+
+class TestExpired:
+    def test_what_outlived_its_lease_is_deleted(self, account: BivouacAccount) -> None:
+        ended = live(account, ends_in=OVERDUE, armed=False)
+        assert kinds(swept(account)) == [("demo", "expired and alive")]
+        ((name, content),) = deletions(account).items()
+        assert name.startswith("demo-1-sweep-")
+        assert content == {"environment": "demo", "expiresAt": ended, "reason": "lease expired"}
+
+    def test_it_is_loud(self, account: BivouacAccount) -> None:
+        live(account, ends_in=OVERDUE, armed=False)
+        swept(account)
+        ((kind, detail),) = account.told
+        assert kind == "LeakRepaired"
+        assert detail["leak"].startswith("expired and alive")
+        assert detail["repair"] == "starts a deletion"
+
+    def test_a_sweep_that_is_tried_again_starts_nothing_twice(
+        self, account: BivouacAccount
+    ) -> None:
+        """W05."""
+        live(account, ends_in=OVERDUE, armed=False)
+        swept(account)
+        account.forget_calls()
+        swept(account)
+        assert len(deletions(account)) == 1
+
+    def test_its_schedule_may_be_a_little_late(self, account: BivouacAccount) -> None:
+        live(account, ends_in=timedelta(minutes=-1), armed=False)
+        assert swept(account) == []
+
+    def test_what_a_deletion_left_is_tried_again(self, account: BivouacAccount) -> None:
+        live(account, ends_in=OVERDUE, armed=False, status=Status.NOT_DELETED)
+        swept(account)
+        assert len(deletions(account)) == 1
+
+
+class TestSchedules:
+    def test_a_lost_expiry_is_armed_again(self, account: BivouacAccount) -> None:
+        ends = live(account, armed=False)
+        assert kinds(swept(account)) == [("demo", "without its schedules")]
+        assert armed_for(account) == ends
+        account.forget_calls()
+        assert swept(account) == []
+
+    @pytest.mark.parametrize("hours", [7, 9])
+    def test_one_for_another_end_is_armed_anew(self, account: BivouacAccount, hours: int) -> None:
+        other = lease.expires_at(account.now(), hours * 3600)
+        ends = live(account, armed=False)
+        account.schedules.arm_expiry("demo", other, account.now())
+        account.forget_calls()
+        (found,) = swept(account)
+        assert ends in found["reason"]
+        assert armed_for(account) == ends
+
+    def test_schedules_without_an_environment_are_removed(self, account: BivouacAccount) -> None:
+        live(account, name="gone")
+        account.records.finish("gone", 1, Status.DELETED)
+        live(account, name="lost")
+        forget(account, "lost")
+        account.forget_calls()
+        found = swept(account)
+        assert kinds(found) == [
+            ("gone", "schedules without an environment"),
+            ("lost", "schedules without an environment"),
+        ]
+        assert inventory(account)["schedules"] == []
+
+
+class TestDied:
+    def test_a_create_whose_end_nobody_was_told_of_is_followed_up(
+        self, account: BivouacAccount
+    ) -> None:
+        """W02, W13."""
+        live(account, status=Status.CREATING)
+        assert kinds(swept(account)) == [("demo", "left by its execution")]
+        assert known(account).status is Status.FAILED
+        assert list(deletions(account)) == [
+            name for name in deletions(account) if name.startswith("demo-1-sweep-")
+        ]
+        assert {kind for kind, _ in account.told} == {"EnvironmentFailed", "LeakRepaired"}
+
+    def test_one_that_runs_is_let_run(self, account: BivouacAccount) -> None:
+        live(account, status=Status.CREATING, execution=account.start_execution("first"))
+        assert swept(account) == []
+
+    def test_a_deletion_that_died_is_started_again(self, account: BivouacAccount) -> None:
+        arn = f"{DELETE_MACHINE.replace(':stateMachine:', ':execution:')}:demo-6-again"
+        live(account, status=Status.DELETING, execution=arn)
+        swept(account)
+        ((name, content),) = deletions(account).items()
+        assert name.startswith("demo-1-sweep-")
+        assert content["generation"] == 1
+
+
+class TestOrphans:
+    @pytest.fixture
+    def orphaned(self, account: BivouacAccount) -> BivouacAccount:
+        """Everything of an environment, tagged as ours, and no record."""
+        account.healthy(environment())
+        forget(account)
+        account.forget_calls()
+        return account
+
+    def test_they_get_a_record_that_expires_and_are_told(self, orphaned: BivouacAccount) -> None:
+        """Not deleted at once: whoever makes something may still be at it."""
+        with small_pages(orphaned):
+            (found,) = swept(orphaned)
+        assert found["kind"] == "resources without a record"
+        record = known(orphaned)
+        goes_at = lease.timestamp(lease.expires_at(orphaned.now(), 3600))
+        assert (record.status, record.expires_at) == (Status.ORPHANED, goes_at)
+        assert armed_for(orphaned) == goes_at
+        assert orphaned.changes == []
+        told = [detail for kind, detail in orphaned.told if kind == "OrphanFound"]
+        assert {detail["kind"] for detail in told} == {
+            "cluster",
+            "namespace",
+            "log group",
+            "task definition",
+        }
+        assert {detail["goesAt"] for detail in told} == {goes_at}
+
+    def test_they_are_found_once(self, orphaned: BivouacAccount) -> None:
+        swept(orphaned)
+        orphaned.forget_calls()
+        assert swept(orphaned) == []
+
+    def test_the_deletion_leaves_nothing_of_them(self, orphaned: BivouacAccount) -> None:
+        """W19: it needs no more than the tags say."""
+        swept(orphaned)
+        Machines(orphaned).delete({"environment": "demo"})
+        left = inventory(orphaned)
+        assert left["records"] == ["demo 2 DELETED"]
+        assert not any(left[kind] for kind in left if kind not in ("records", "definitions"))
+        assert not any("ACTIVE" in each.split() for each in left["definitions"])
+
+    def test_what_a_deletion_overlooked_is_found_by_its_tags(self, account: BivouacAccount) -> None:
+        """Under a namespace of its own, which its tombstone names."""
+        request = environment(namespace="shop.internal")
+        account.healthy(request)
+        blueprint = account.planned(request)
+        account.holds(blueprint, generation=2, status=Status.DELETED)
+        account.records.finish("demo", 2, Status.DELETED)
+        account.forget_calls()
+        swept(account)
+        assert known(account).generation == 3
+        Machines(account).delete({"environment": "demo"})
+        assert inventory(account)["namespaces"] == []
+
+    def test_a_create_of_that_name_takes_them_over(self, orphaned: BivouacAccount) -> None:
+        swept(orphaned)
+        created = Machines(orphaned).create(environment())
+        assert created["status"] == "READY"
+        assert known(orphaned).generation == 2
+
+
+class TestForeign:
+    def test_look_alikes_are_reported_and_never_touched(self, account: BivouacAccount) -> None:
+        """D16, D18."""
+        foreign_neighbours(account)
+        before = inventory(account)
+        account.forget_calls()
+        with small_pages(account):
+            found = swept(account)
+        assert {each["kind"] for each in found} == {"look-alike"}
+        assert {resource for each in found for resource in each["resources"]} == {
+            "cluster bivouac-demo-2",
+            "task definition bivouac-demo-2--web:1",
+            "task definition bivouac-demo--webshop:1",
+            "log group /bivouac-demo-2/web",
+            "log group /bivouac-demo/theirs",
+        }
+        assert account.mutating_calls == []
+        assert inventory(account) == before
+
+    def test_another_stack_of_a_longer_prefix_looks_after_itself(
+        self, account: BivouacAccount
+    ) -> None:
+        account.client("ecs").create_cluster(
+            clusterName="bivouac-test-demo",
+            tags=[
+                {"key": "bivouac:stack", "value": "bivouac-test"},
+                {"key": "bivouac:environment", "value": "demo"},
+            ],
+        )
+        account.forget_calls()
+        assert swept(account) == []
+
+
+class TestUnreadable:
+    """W19."""
+
+    def test_a_record_that_cannot_be_read_is_rebuilt_and_keeps_its_lease(
+        self, account: BivouacAccount
+    ) -> None:
+        account.healthy(environment())
+        ends = live(account)
+        garble(account, "blueprint", {"S": "{"})
+        assert kinds(swept(account)) == [("demo", "unreadable record")]
+        record = known(account)
+        assert (record.status, record.generation) == (Status.ORPHANED, 2)
+        assert record.expires_at == ends
+        Machines(account).delete({"environment": "demo"})
+        assert known(account).status is Status.DELETED
+
+    def test_one_without_a_generation_is_only_reported(self, account: BivouacAccount) -> None:
+        live(account)
+        garble(account, "generation", {"S": "seven"})
+        (found,) = swept(account)
+        assert found["action"] == "touches nothing"
+        assert account.mutating_calls == []
+
+    def test_it_does_not_stop_the_others(self, account: BivouacAccount) -> None:
+        live(account)
+        garble(account, "status", {"S": "PUZZLED"})
+        live(account, name="other", ends_in=OVERDUE, armed=False)
+        assert kinds(swept(account)) == [
+            ("demo", "unreadable record"),
+            ("other", "expired and alive"),
+        ]
+
+
+class TestFailures:
+    def test_one_that_fails_is_told_after_all_others_were_repaired(
+        self, account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("first", "last"):
+            live(account, name=name, armed=False)
+        before = Schedules.arm
+
+        def arm(found: Schedules, blueprint: Blueprint, *more: Any) -> None:
+            if blueprint.environment == "first":
+                raise ThrottledError("Scheduler says: slow down")
+            before(found, blueprint, *more)
+
+        monkeypatch.setattr(Schedules, "arm", arm)
+        with pytest.raises(SweepIncompleteError) as failed:
+            account.invoke("sweep_environments", {"dryRun": False})
+        assert "1 finding(s) could not be repaired" in str(failed.value)
+        assert "first: without its schedules: Scheduler says" in str(failed.value)
+        assert armed_for(account, "last")
+
+    def test_what_has_changed_since_is_left_alone(
+        self, account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """W17: a create takes the environment while the sweep is at it."""
+        live(account, ends_in=OVERDUE, armed=False)
+        found = __import__("sweep_environments").findings
+
+        def overtaken(facts: Any) -> Any:
+            listed = found(facts)
+            live(account, generation=2, status=Status.CREATING)
+            return listed
+
+        monkeypatch.setattr("sweep_environments.findings", overtaken)
+        (finding,) = account.invoke("sweep_environments", {"dryRun": False})["findings"]
+        assert finding["outcome"] == "LEFT_ALONE"
+        assert deletions(account) == {}

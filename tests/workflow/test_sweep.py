@@ -1,0 +1,71 @@
+"""What no event and no schedule told of is found by the sweep, and repaired."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.localcloud.waiting import until_true
+from tests.requests import environment
+from tests.workflow.application import ENDS_WITHIN, Application
+
+pytestmark = pytest.mark.xdist_group("workflow-trouble")
+
+Json = dict[str, Any]
+LONG_AGO = "2020-01-01T00:00:00Z"
+
+
+def about(name: str, found: list[Json]) -> list[tuple[str, str]]:
+    return [
+        (finding["kind"], finding["action"]) for finding in found if finding["environment"] == name
+    ]
+
+
+def until_deleted(app: Application, name: str) -> None:
+    until_true(lambda: (app.record(name) or {}).get("status") == "DELETED", ENDS_WITHIN)
+    assert app.left(name) == []
+    assert app.schedule(name) is None
+
+
+def test_what_lives_in_its_lease_is_let_be(app: Application, name: str) -> None:
+    assert app.create(environment(name=name)).status == "SUCCEEDED"
+    assert about(name, app.sweep()) == []
+    record = app.record(name)
+    assert record is not None
+    assert record["status"] == "READY"
+    assert app.delete(name).status == "SUCCEEDED"
+
+
+def test_an_environment_whose_schedule_was_lost_is_deleted_all_the_same(
+    app: Application, name: str
+) -> None:
+    """W02."""
+    assert app.create(environment(name=name)).status == "SUCCEEDED"
+    app.lose_schedule(name)
+    app.alter(name, expiresAt=LONG_AGO)
+    expired = [("expired and alive", "starts a deletion")]
+    assert about(name, app.sweep(dry_run=True)) == expired
+    assert about(name, app.sweep()) == expired
+
+    until_deleted(app, name)
+
+    _, leak, _ = app.heard(name, "EnvironmentReady", "LeakRepaired", "EnvironmentDeleted")
+    assert leak["repair"] == "starts a deletion"
+
+
+def test_what_lost_its_record_is_deleted_with_a_receipt(app: Application, name: str) -> None:
+    """W19."""
+    assert app.create(environment(name=name)).status == "SUCCEEDED"
+    app.forget(name)
+    orphaned = [("resources without a record", "writes a record that expires")]
+    assert about(name, app.sweep()) == orphaned
+    assert app.schedule(name) is not None
+
+    app.expire(name)
+
+    until_deleted(app, name)
+    record = app.record(name)
+    assert record is not None
+    kinds = {item["kind"] for item in record["receipt"]["items"]}
+    assert {"cluster", "namespace", "service", "log group", "task definition"} <= kinds
