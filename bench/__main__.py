@@ -17,6 +17,7 @@ MEASUREMENTS = (
     "lag",
     "cycle",
     "time_to_proven",
+    "intents",
     "office_hours",
     "expiry",
     "fleet",
