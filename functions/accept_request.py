@@ -129,8 +129,13 @@ class Acceptance:
                     raise EnvironmentNotFoundError(
                         f"no environment named {named.environment!r} was ever created by this stack"
                     )
-                late = intents.is_outdated(record.intents, intents.LIFE, named.intent)
-                return "a later creation or deletion was followed before" if late else ""
+                if intents.is_outdated(record.intents, intents.LIFE, named.intent):
+                    return "a later creation or deletion was followed before"
+                if record.status in _GOING:
+                    raise EnvironmentNotFoundError(
+                        f"the environment {named.environment} is {record.status}: its lease is over"
+                    )
+                return ""
 
     # --- acting --------------------------------------------------------------------------------
 

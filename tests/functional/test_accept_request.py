@@ -326,6 +326,12 @@ class TestRefused:
         with pytest.raises(errors.EnvironmentNotFoundError, match="brings nothing back"):
             accepted(account, event("RedeployRequested", {"environment": "demo"}))
 
+    def test_a_longer_lease_of_what_was_deleted(self, account: BivouacAccount) -> None:
+        ready(account, status=Status.DELETED, verb=Verb.DELETE)
+        detail = {"environment": "demo", "ttl": "8h"}
+        with pytest.raises(errors.EnvironmentNotFoundError, match="its lease is over"):
+            accepted(account, event("LeaseExtensionRequested", detail))
+
     def test_a_service_that_is_not_there(self, account: BivouacAccount) -> None:
         ready(account)
         detail = {"environment": "demo", "services": [{"serviceName": "wbe"}]}

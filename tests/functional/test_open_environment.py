@@ -11,7 +11,9 @@ import pytest
 from open_environment import open_environment
 
 from bivouac import errors, lease
-from bivouac.record import Status
+from bivouac.intents import Intent
+from bivouac.record import Status, unpacked
+from bivouac.redeployment import Change, newest, to_json
 from tests.functional.account import (
     DELETE_MACHINE,
     SCHEDULES,
@@ -365,3 +367,37 @@ class TestSchedules:
         assert closed["status"] == "OUTDATED"
         armed = schedule(account)["ScheduleExpression"]
         assert armed == f"at({record.expires_at.removesuffix('Z')})"
+
+
+class TestRedeploys:
+    def given(self, account: BivouacAccount, known: dict[str, Any]) -> dict[str, Any]:
+        """A create whose plan knows these changes."""
+        return {**account.instruction(environment()), "changes": known}
+
+    def test_one_that_came_since_the_plan_was_made_is_planned(
+        self, account: BivouacAccount
+    ) -> None:
+        meant = {"id": "push", "at": lease.timestamp(account.now() + timedelta(minutes=1))}
+        (made,) = newest({}, [Change("web", Intent.from_json(meant))]).values()
+        planned = account.planned(environment())
+        account.holds(planned, status=Status.READY, changes={"web": made})
+        late = opened(account, instruction=self.given(account, {}))
+        assert late["status"] == "CHANGED"
+        assert unpacked(late["asked"]) == environment()
+        known = self.given(account, to_json({"web": made}))
+        assert opened(account, instruction=known)["status"] == "OPEN"
+
+    @pytest.mark.parametrize(
+        ("status", "told"), [(Status.ASLEEP, "KEPT"), (Status.SCHEDULED, "SCHEDULED")]
+    )
+    def test_of_what_rests_is_kept(
+        self, account: BivouacAccount, status: Status, told: str
+    ) -> None:
+        account.holds(account.planned(environment()), status=status)
+        instruction = {**account.instruction(environment()), "verb": "REDEPLOY", "basedOn": 1}
+        answer = opened(account, instruction=instruction)
+        assert (answer["status"], answer["generation"]) == (told, 2)
+        record = account.records.find("demo")
+        assert record is not None
+        assert record.status is status
+        assert account.changes == []

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from register_task_definitions import register_task_definitions
+from register_task_definitions import LOOKED_AT, register_task_definitions
 
 from bivouac import errors
 from bivouac.aws import ecs
 from bivouac.blueprint import from_ecs_tags
 from tests.faults.injection import Fault, Injection, at, injected
-from tests.functional.account import BivouacAccount, small_pages
+from tests.functional.account import HISTORY_SECONDS, BivouacAccount, small_pages
 from tests.functional.inventory import definition
 from tests.functional.machines import FunctionKilledError
 from tests.requests import environment, web
@@ -174,3 +174,34 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
         taskDefinition=answer["arns"][PROOF], include=["TAGS"]
     )
     assert from_ecs_tags(described["tags"])["bivouac:environment"] == "demo"
+
+
+class TestRollBack:
+    """What was proven before runs again in the very revision that it ran in."""
+
+    def test_a_revision_that_ran_before_is_used_again(self, account: BivouacAccount) -> None:
+        first = step(account)
+        assert step(account, NEWER)[FAMILY] == f"{FAMILY}:2"
+        account.forget_calls()
+        assert step(account) == first
+        assert "ecs:RegisterTaskDefinition" not in account.calls
+
+    def test_not_one_that_was_deregistered_or_deleted_since(self, account: BivouacAccount) -> None:
+        """T05, T13."""
+        step(account)
+        step(account, NEWER)
+        client = account.client("ecs")
+        client.deregister_task_definition(taskDefinition=f"{FAMILY}:1")
+        assert step(account)[FAMILY] == f"{FAMILY}:3"
+        client.deregister_task_definition(taskDefinition=f"{FAMILY}:3")
+        client.delete_task_definitions(taskDefinitions=[f"{FAMILY}:1", f"{FAMILY}:3"])
+        account.pass_time(HISTORY_SECONDS)
+        assert step(account)[FAMILY] == f"{FAMILY}:4"
+
+    def test_so_many_are_looked_at_and_no_more(self, account: BivouacAccount) -> None:
+        for number in range(LOOKED_AT + 3):
+            image = f"nginx:{number}"
+            step(account, web(primaryContainer={"image": image, "containerPort": 80}))
+        account.forget_calls()
+        step(account, web(primaryContainer={"image": "nginx:new", "containerPort": 80}))
+        assert account.calls.count("ecs:DescribeTaskDefinition") <= LOOKED_AT + 2
