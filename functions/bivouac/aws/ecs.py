@@ -16,6 +16,8 @@ Described = dict[str, Any]
 CLUSTERS_A_CALL = 100
 SERVICES_A_CALL = 10
 TASKS_A_CALL = 100
+SERVICES_A_PAGE = 100
+"""The most that ListServices gives; it gives 10 where it is not asked for more."""
 
 
 def describe_cluster(client: ECSClient, name: str) -> Described | None:
@@ -63,7 +65,9 @@ def _attachments(cluster: Described) -> str:
 def list_services(client: ECSClient, cluster: str) -> list[str]:
     """Names of the services that ListServices shows: it hides those that drain (S02)."""
     with translated(f"cluster {cluster}"):
-        pages = client.get_paginator("list_services").paginate(cluster=cluster)
+        pages = client.get_paginator("list_services").paginate(
+            cluster=cluster, PaginationConfig={"PageSize": SERVICES_A_PAGE}
+        )
         return [arn.rpartition("/")[2] for page in pages for arn in page["serviceArns"]]
 
 
