@@ -9,25 +9,32 @@ has the same name (W01, W05).
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from bivouac.aftermath import Ended, aftermath
-from bivouac.aws import clients
+from bivouac.aftermath import Aftermath, Ended, after_redeploy, aftermath
+from bivouac.aws import clients, executions
 from bivouac.aws.following_up import FollowUp
 from bivouac.aws.holding import event_bus, records
 from bivouac.aws.records import Records
 from bivouac.errors import SupersededError
 from bivouac.observability import Event, logger, step
-from bivouac.record import Record
-from bivouac.settings import MachineSettings
+from bivouac.record import Record, Status
+from bivouac.settings import MachineSettings, RedeploySettings
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions import SFNClient
 
 
 def follow_up_execution(
-    event: Event, now: datetime, records: Records, follow_up: FollowUp
+    event: Event, now: datetime, redeploy_machine: str, records: Records, follow_up: FollowUp
 ) -> Event:
     """`status` FOLLOWED_UP with what was `started`, or NOTHING_LEFT: it held nothing any more."""
     ended = Ended.from_event(event)
-    record = held_by(ended, records)
-    due = aftermath(record, ended) if record else None
+    if event["detail"]["stateMachineArn"] == redeploy_machine:
+        record, due = redeployed(ended, records, follow_up.stepfunctions)
+    else:
+        record = held_by(ended, records)
+        due = aftermath(record, ended) if record else None
     if record is None or due is None:
         return {"status": "NOTHING_LEFT", "execution": ended.arn}
     logger.append_keys(environment=record.environment, generation=record.generation)
@@ -41,6 +48,19 @@ def follow_up_execution(
         "environment": record.environment,
         "started": started,
     }
+
+
+def redeployed(
+    ended: Ended, records: Records, stepfunctions: SFNClient
+) -> tuple[Record | None, Aftermath | None]:
+    """It holds nothing itself: the create that it started does."""
+    record = records.find(ended.environment) if ended.environment else None
+    if record is None:
+        return None, None
+    runs = record.status is Status.CREATING and executions.is_running(
+        stepfunctions, record.execution
+    )
+    return record, after_redeploy(record, ended, runs)
 
 
 def held_by(ended: Ended, records: Records) -> Record | None:
@@ -60,4 +80,5 @@ def handler(event: Event) -> Event:
     follow_up = FollowUp(
         records(), MachineSettings.from_env(), clients.stepfunctions(), event_bus()
     )
-    return follow_up_execution(event, datetime.now(UTC), records(), follow_up)
+    machine = RedeploySettings.from_env().machine_arn
+    return follow_up_execution(event, datetime.now(UTC), machine, records(), follow_up)

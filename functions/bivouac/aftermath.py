@@ -7,9 +7,12 @@ its way out, somebody else must: `follow_up_execution`, once Step Functions tell
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any, Self
 
 from bivouac import cause, naming
@@ -26,10 +29,20 @@ ONCE_MORE = "again"
 """Ends the name of the deletion that follows one that died."""
 
 
+_OF_REDEPLOY = re.compile(r"redeploy-([0-9a-f]{64})")
+"""The name of the create that redeploy_environment starts: the hash is of its own ARN."""
+
+
+class Machine(StrEnum):
+    """What an aftermath starts."""
+
+    CREATE = "create_environment"
+    DELETE = "delete_environment"
+
+
 @dataclass(frozen=True)
 class Start:
-    """A deletion that is to be started."""
-
+    machine: Machine
     name: str
     """The same for the same aftermath, so that it is started once (W05)."""
     content: Json
@@ -118,11 +131,11 @@ def aftermath(record: Record, ended: Ended, attempt: str | None = None) -> After
     failure = ended.failure(record)
     match record.status:
         case Status.CREATING | Status.FALLING_ASLEEP:
-            return Aftermath(failure, _after_create(record, attempt))
+            return Aftermath(failure, _after_create(record, ended, attempt))
         case Status.FAILED:
             # Recorded by a try before this one, which may not have come to the telling
             recorded = failure if record.failure == json.dumps(failure) else None
-            start = _after_create(record, attempt)
+            start = _after_create(record, ended, attempt)
             return Aftermath(recorded, start) if recorded or start else None
         case Status.DELETING if attempt or not ended.name.endswith(f"-{ONCE_MORE}"):
             why = "the deletion before this one did not come to its end"
@@ -132,15 +145,50 @@ def aftermath(record: Record, ended: Ended, attempt: str | None = None) -> After
             return None
 
 
-def _after_create(record: Record, attempt: str | None) -> Start | None:
-    """What was there before a redeploy, a wake or a sleep is worth more than its room."""
+def after_redeploy(record: Record, redeploy: Ended, create_runs: bool) -> Aftermath | None:
+    """What is to be done after an execution of redeploy_environment, which would have rolled back
+    what its create left; None: nothing, as it did, or another one holds the record by now.
+
+    A create that still runs is let run: where it fails, the sweep rolls back."""
+    name = record.execution.rpartition(":")[2]
+    if name != f"redeploy-{_digest(redeploy)}" or create_runs or not record.can_roll_back:
+        return None
+    start = _roll_back(record, f"roll-back-{_digest(redeploy)}")
+    match record.status:
+        case Status.CREATING:
+            create = replace(redeploy, arn=record.execution)
+            return Aftermath(create.failure(record), start)
+        case Status.FAILED:
+            return Aftermath(None, start)
+        case _:
+            return None
+
+
+def _digest(redeploy: Ended) -> str:
+    """As the machine makes it: States.Hash of its ARN."""
+    return hashlib.sha256(redeploy.arn.encode()).hexdigest()
+
+
+def _after_create(record: Record, ended: Ended, attempt: str | None) -> Start | None:
+    """What was there before a redeploy, a wake or a sleep is worth more than its room.
+
+    A redeploy's machine rolls back by itself; where it did not, the sweep does, in time."""
+    if record.verb is Verb.REDEPLOY and attempt and _OF_REDEPLOY.fullmatch(ended.name):
+        name = naming.following_execution(record.environment, record.generation, attempt)
+        return _roll_back(record, name) if record.can_roll_back else None
     if record.verb is not Verb.CREATE or record.content["on_failure"] == "keep":
         return None
     return _deletion(record, attempt or AFTER_FAILURE, "create failed")
 
 
+def _roll_back(record: Record, name: str) -> Start:
+    known = {"environment": record.environment, "generation": record.generation}
+    return Start(Machine.CREATE, name, {"rollBack": known})
+
+
 def _deletion(record: Record, ending: str, reason: str, more: Mapping[str, Any] = {}) -> Start:
     return Start(
+        Machine.DELETE,
         naming.following_execution(record.environment, record.generation, ending),
         {
             "environment": record.environment,

@@ -119,13 +119,18 @@ class ScheduleSettings:
 
 @dataclass(frozen=True)
 class MachineSettings:
-    """What a function starts by itself."""
+    """What a function starts by itself: ARNs of state machines by name."""
 
-    delete_state_machine_arn: str
+    arns: Mapping[str, str]
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
-        return cls(_read(variables, "DELETE_STATE_MACHINE_ARN"))
+        return cls(
+            {
+                "create_environment": _read(variables, "CREATE_STATE_MACHINE_ARN"),
+                "delete_environment": _read(variables, "DELETE_STATE_MACHINE_ARN"),
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,17 @@ class ExtensionSettings:
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
         return cls(_read(variables, "EXTEND_LEASE_STATE_MACHINE_ARN"))
+
+
+@dataclass(frozen=True)
+class RedeploySettings:
+    """The state machine that redeploys."""
+
+    machine_arn: str
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
+        return cls(_read(variables, "REDEPLOY_STATE_MACHINE_ARN"))
 
 
 @dataclass(frozen=True)

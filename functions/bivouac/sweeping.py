@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from bivouac import lease, naming
-from bivouac.aftermath import Aftermath, Ended, Start, aftermath
+from bivouac.aftermath import Aftermath, Ended, Machine, Start, aftermath
 from bivouac.record import HELD, Record, Status, Unreadable
 
 GRACE = timedelta(minutes=5)
@@ -168,6 +168,7 @@ def _expired(facts: Facts, record: Record) -> Finding | None:
     if record.status is Status.DELETING or late < GRACE:
         return None
     start = Start(
+        Machine.DELETE,
         naming.following_execution(record.environment, record.generation, attempt(facts.now)),
         {
             "environment": record.environment,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -9,8 +10,14 @@ import pytest
 
 from bivouac.errors import AccessDeniedError
 from bivouac.intents import Verb
-from bivouac.record import Status
-from tests.functional.account import DELETE_MACHINE, BivouacAccount, execution
+from bivouac.record import Status, packed
+from tests.functional.account import (
+    CREATE_MACHINE,
+    DELETE_MACHINE,
+    REDEPLOY_MACHINE,
+    BivouacAccount,
+    execution,
+)
 from tests.requests import environment
 
 NAMED = {"name": "demo", "services": []}
@@ -26,6 +33,7 @@ def ended(
         "detail-type": "Step Functions Execution Status Change",
         "detail": {
             "executionArn": arn,
+            "stateMachineArn": arn.rpartition(":")[0].replace(":execution:", ":stateMachine:"),
             "status": status,
             "input": json.dumps(content),
             "inputDetails": {"included": True},
@@ -113,6 +121,30 @@ def test_a_deletion_that_died_is_started_again(account: BivouacAccount) -> None:
     followed(account, ended(arn, content={"environment": "demo"}))
     assert "demo-1-again" in deletions(account)
     assert status_of(account) is Status.DELETING
+
+
+def test_a_redeploy_that_timed_out_is_rolled_back_in_its_stead(account: BivouacAccount) -> None:
+    redeploy = f"{REDEPLOY_MACHINE.replace(':stateMachine:', ':execution:')}:mine"
+    digest = hashlib.sha256(redeploy.encode()).hexdigest()
+    before = {"name": "demo", "services": [{"serviceName": "web", "image": "old"}]}
+    account.start_execution("of-another", CREATE_MACHINE)
+    account.holds(account.planned(environment()), base_request=packed(before))
+    account.records.finish("demo", 1, Status.READY)
+    account.holds(
+        account.planned(environment()),
+        generation=2,
+        verb=Verb.REDEPLOY,
+        execution=execution(f"redeploy-{digest}"),
+        status=Status.FAILED,
+    )
+    asked = {"environment": "demo", "services": []}
+    answer = followed(account, ended(redeploy, "TIMED_OUT", asked))
+    assert answer["started"] == f"roll-back-{digest}"
+    client = account.client("stepfunctions")
+    found = client.describe_execution(executionArn=execution(f"roll-back-{digest}"))
+    known = {"environment": "demo", "generation": 2}
+    assert json.loads(found["input"]) == {"rollBack": known}
+    assert deletions(account) == ["of-another"]
 
 
 @pytest.mark.parametrize("content", [{}, {"name": "another"}, {"name": "demo", "x": [1]}])

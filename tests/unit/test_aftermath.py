@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bivouac.aftermath import Aftermath, Ended, aftermath
+from bivouac.aftermath import Aftermath, Ended, Machine, Start, after_redeploy, aftermath
 from bivouac.intents import Verb
-from bivouac.record import Record, Status
+from bivouac.record import Record, Status, packed
 
 MACHINE = "arn:aws:states:eu-central-1:123456789012:execution:bivouac-create-environment"
 HOLDER = Ended(f"{MACHINE}:holder", "ABORTED", "StoppedError", "stopped by hand")
@@ -94,6 +95,76 @@ class TestOthers:
         stopped = due(record(Status.FALLING_ASLEEP, verb=Verb.SLEEP))
         assert stopped.failure is not None
         assert stopped.start is None
+
+
+class TestRedeploy:
+    """Its machine would have rolled back, and was stopped, or timed out."""
+
+    REDEPLOY = Ended(MACHINE.replace("create", "redeploy") + ":mine", "TIMED_OUT")
+    DIGEST = hashlib.sha256(REDEPLOY.arn.encode()).hexdigest()
+
+    def left(self, status: Status = Status.FAILED, **changes: Any) -> Record:
+        return record(
+            status,
+            **{
+                "verb": Verb.REDEPLOY,
+                "execution": f"{MACHINE}:redeploy-{self.DIGEST}",
+                "request": packed({"services": [{"serviceName": "web", "image": "new"}]}),
+                "good_base_request": packed({"services": [{"serviceName": "web"}]}),
+                **changes,
+            },
+        )
+
+    def test_what_it_did_not_roll_back_is_rolled_back(self) -> None:
+        """Under the machine's own name, so that it is done once (W05)."""
+        after = after_redeploy(self.left(), self.REDEPLOY, create_runs=False)
+        assert after is not None
+        assert (after.failure, after.start) == (
+            None,
+            Start(
+                Machine.CREATE,
+                f"roll-back-{self.DIGEST}",
+                {"rollBack": {"environment": "demo", "generation": 7}},
+            ),
+        )
+
+    def test_its_create_that_died_with_it_is_recorded_first(self) -> None:
+        after = after_redeploy(self.left(Status.CREATING), self.REDEPLOY, create_runs=False)
+        assert after is not None
+        assert after.failure is not None
+        assert "TIMED_OUT" in after.failure["cause"]
+        assert after.start is not None
+
+    def test_its_create_that_runs_is_let_run(self) -> None:
+        left = self.left(Status.CREATING)
+        assert after_redeploy(left, self.REDEPLOY, create_runs=True) is None
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"execution": f"{MACHINE}:redeploy-of-another"},
+            {"execution": f"{MACHINE}:roll-back-{DIGEST}", "verb": Verb.ROLL_BACK},
+            {"good_base_request": ""},
+            {"status": Status.READY},
+        ],
+    )
+    def test_what_is_not_its_own_or_has_nothing_to_go_back_to_stays(
+        self, changes: dict[str, Any]
+    ) -> None:
+        left = replace(self.left(), **changes)
+        assert after_redeploy(left, self.REDEPLOY, create_runs=False) is None
+
+    def test_the_sweep_rolls_back_what_nobody_did(self) -> None:
+        left = self.left()
+        create = Ended(left.execution, "FAILED")
+        assert aftermath(left, create) is None, "the machine is at it"
+        start = due(left, create, attempt="sweep-1").start
+        assert start is not None
+        assert (start.machine, start.name) == (Machine.CREATE, "demo-7-sweep-1")
+
+    def test_a_redeploy_by_hand_stays_as_it_failed(self) -> None:
+        by_hand = self.left(execution=HOLDER.arn)
+        assert aftermath(by_hand, HOLDER, "sweep-1") is None
 
 
 class TestDelete:

@@ -22,6 +22,7 @@ WHERE_ECS_LEFT_IT = "ECS removes it by itself, nearly always (D09)"
 SOMETHING_STANDS = "AWS refuses to delete it while something stands in it (C10, C11, N11)"
 NO_STRAY_TASK = "somebody's own task in our cluster (C11); the local cloud has no RunTask"
 TASKS_THAT_DO_NOT_STOP = "after minutes of draining (D06)"
+REDEPLOY_STOPPED = "a redeploy that is stopped before its create has ended (W13)"
 NOT_DELIVERED = "a function that exists takes what its schedule sends"
 WHEN_IT_FAILS_FOR_GOOD = "Lambda gives an event up after three tries (W15)"
 STACK_DELETED = "before the stack is deleted, in test_stack"
@@ -43,6 +44,7 @@ NOT_NEEDED_HERE = {
     ("DeleteServicesFunction", "ecs:ListTasks"): TASKS_THAT_DO_NOT_STOP,
     ("DeleteServicesFunction", "ecs:StopTask"): TASKS_THAT_DO_NOT_STOP,
     ("FollowUpExecutionFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
+    ("FollowUpExecutionFunction", "states:DescribeExecution"): REDEPLOY_STOPPED,
     ("GuardStackFunction", "dynamodb:Query"): STACK_DELETED,
     ("GuardStackFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("RecheckEnvironmentFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,

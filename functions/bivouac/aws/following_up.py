@@ -37,6 +37,6 @@ class FollowUp:
             metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
         if due.start is None:
             return None
-        machine = self.machines.delete_state_machine_arn
+        machine = self.machines.arns[due.start.machine]
         executions.start(self.stepfunctions, machine, due.start.name, due.start.content)
         return due.start.name
