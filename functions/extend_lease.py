@@ -16,8 +16,7 @@ from bivouac.aws.records import Records
 from bivouac.aws.schedules import Schedules
 from bivouac.blueprint import Blueprint
 from bivouac.errors import EnvironmentNotFoundError, InvalidRequestError, LeaseChangedError
-from bivouac.instructions import CLOCKS_DIFFER_BY
-from bivouac.intents import Intent
+from bivouac.intents import CLOCKS_DIFFER_BY, Intent
 from bivouac.lease import Extension
 from bivouac.observability import Event, logger, step
 from bivouac.record import Record, Status

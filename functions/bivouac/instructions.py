@@ -8,22 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from bivouac import intents, redeployment
 from bivouac.errors import EnvironmentNotFoundError, InvalidRequestError
-from bivouac.intents import Intent, Verb
+from bivouac.intents import CLOCKS_DIFFER_BY, Intent, Verb
 from bivouac.record import Record, Status
 from bivouac.redeployment import Change, Changes
 from bivouac.request import GivenIntent, KnownEnvironment, Redeploy, described
 
 Json = dict[str, Any]
-
-CLOCKS_DIFFER_BY = timedelta(minutes=5)
-"""An intent of a later moment than this from now would hold against everything until then."""
 
 _VERBS = {"redeploy": Verb.REDEPLOY, "wake": Verb.WAKE, "rollBack": Verb.ROLL_BACK}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
@@ -19,6 +19,10 @@ LIFE = "life"
 """Whether the environment is to be: creating it and deleting it."""
 REST = "rest"
 """Whether it is to run: waking it and putting it to sleep."""
+
+
+CLOCKS_DIFFER_BY = timedelta(minutes=5)
+"""An intent of a later moment than this from now would hold against everything until then."""
 
 
 class Verb(StrEnum):

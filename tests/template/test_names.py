@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,6 +24,32 @@ CALLS = [
     for state in declared.lambda_tasks
 ]
 MODULES = {path.stem for path in FUNCTIONS.glob("*.py")}
+
+
+READING = {"check_request", "accept_request"}
+
+
+def imported_by(module: str) -> set[str]:
+    """Every module of `bivouac` that a function's module imports, and what these import."""
+    found: set[str] = set()
+    waiting = [FUNCTIONS / f"{module}.py"]
+    while waiting:
+        for name in _imports(waiting.pop().read_text(encoding="utf-8")):
+            path = FUNCTIONS / f"{name.replace('.', '/')}.py"
+            if name not in found and path.is_file():
+                found.add(name)
+                waiting.append(path)
+    return found
+
+
+def _imports(source: str) -> Iterator[str]:
+    """Those at the top, which are imported whenever the module is."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{each.name}" for each in node.names)
 
 
 def snake_case(name: str) -> str:
@@ -82,6 +110,11 @@ class TestFunctions:
     def test_every_function_has_tests_of_its_name(self) -> None:
         for module in MODULES:
             assert (PROJECT / "tests" / "functional" / f"test_{module}.py").is_file(), module
+
+    @pytest.mark.parametrize("module", sorted(MODULES - READING))
+    def test_only_who_reads_what_others_wrote_imports_pydantic(self, module: str) -> None:
+        """It costs as much of a cold start as boto3 does (docs/decisions/0003)."""
+        assert "bivouac.request" not in imported_by(module)
 
     def test_there_is_one_waiting_place(self) -> None:
         """Whatever a machine waits for, one function keeps the token, and one is told of events."""
