@@ -118,6 +118,17 @@ class TestInOrder:
         live(account)
         assert swept(account) == []
 
+    def test_an_environment_that_lives_costs_three_calls(self, account: BivouacAccount) -> None:
+        """Its record, its schedule and its namespace's tags: fifty are swept in seconds."""
+        called = []
+        for name in ("first", "second"):
+            account.healthy(environment(name=name))
+            live(account, name=name)
+            account.forget_calls()
+            assert swept(account) == []
+            called.append(len(account.calls) / 2)  # A dry run, and a real one
+        assert called[1] - called[0] == 3
+
     @pytest.mark.parametrize("event", [{}, {"dryRun": "no"}, {"dryRun": True, "dry": 1}])
     def test_an_input_that_does_not_say_whether_to_act_is_refused(
         self, account: BivouacAccount, event: dict[str, Any]

@@ -23,7 +23,7 @@ SOMETHING_STANDS = "AWS refuses to delete it while something stands in it (C10, 
 NO_STRAY_TASK = "somebody's own task in our cluster (C11); the local cloud has no RunTask"
 TASKS_THAT_DO_NOT_STOP = "after minutes of draining (D06)"
 REDEPLOY_STOPPED = "a redeploy that is stopped before its create has ended (W13)"
-NOT_DELIVERED = "a function that exists takes what its schedule sends"
+NOT_DELIVERED = "a target that exists takes what its schedule sends"
 WHEN_IT_FAILS_FOR_GOOD = "Lambda gives an event up after three tries (W15)"
 STACK_DELETED = "before the stack is deleted, in test_stack"
 SCHEDULE_GONE = "the schedule that fired has deleted itself, and a new one is made"
@@ -43,15 +43,18 @@ NOT_NEEDED_HERE = {
     ("DeleteServicesFunction", "ecs:DescribeTasks"): TASKS_THAT_DO_NOT_STOP,
     ("DeleteServicesFunction", "ecs:ListTasks"): TASKS_THAT_DO_NOT_STOP,
     ("DeleteServicesFunction", "ecs:StopTask"): TASKS_THAT_DO_NOT_STOP,
+    ("ExpiryRole", "sqs:SendMessage"): NOT_DELIVERED,
     ("FollowUpExecutionFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("FollowUpExecutionFunction", "states:DescribeExecution"): REDEPLOY_STOPPED,
     ("GuardStackFunction", "dynamodb:Query"): STACK_DELETED,
     ("GuardStackFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
+    ("OfficeHoursRole", "sqs:SendMessage"): NOT_DELIVERED,
     ("RecheckEnvironmentFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("ResumeExecutionFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("RecheckEnvironmentFunctionEveryQuarterOfAnHourRole", "sqs:SendMessage"): NOT_DELIVERED,
     ("SweepEnvironmentsFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("SweepEnvironmentsFunctionEveryQuarterOfAnHourRole", "sqs:SendMessage"): NOT_DELIVERED,
+    ("WarnOfExpiryFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("WriteReceiptFunction", "scheduler:CreateSchedule"): SCHEDULE_GONE,
 }
 DENIED_ON_PURPOSE = {
