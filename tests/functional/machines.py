@@ -46,6 +46,7 @@ DELETE_STEPS = (
     "delete_log_groups",
     "write_receipt",
 )
+SLEEP_STEPS = ("suspend_environment", "stop_services", "wait_for_change", "mark_asleep")
 EVENT_ATTEMPTS = 3
 """Lambda calls a function that an event started, and that failed, twice more."""
 EVENT_RETRY_SECONDS = 60
@@ -193,7 +194,7 @@ class Machines:
             self.account.pass_time(answer["waitSeconds"])
         raise AssertionError("never open")
 
-    # --- sleep_environment -----------------------------------------------------------------------
+    # --- sleep_environment and wake_environment ---------------------------------------------------
 
     def sleep(self, request: Event, name: str = "sleep") -> Event:
         """mark_asleep's answer, or suspend_environment's where there is nothing to be done."""
@@ -209,6 +210,10 @@ class Machines:
             context = {**_only(state, "suspendedAt"), **_only(services, "names")}
             gone = self._wait("asleep", _held(state), context, WAITING_SECONDS)
         return self._step("mark_asleep", {**_held(state), **_only(services, "names")})
+
+    def wake(self, environment: str, name: str = "wake") -> Event:
+        """wake_environment's output: that of the create that it is."""
+        return self.create({"wake": {"environment": environment}}, name)
 
     # --- delete_environment ----------------------------------------------------------------------
 

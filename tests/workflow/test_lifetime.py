@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bivouac import lease
-from localcloud.tasks.scripted import exits
+from localcloud.tasks.scripted import answers, exits
 from tests.requests import connection, depends, environment, web
 from tests.workflow.application import Application, Ended
 
@@ -208,6 +208,7 @@ class TestOfficeHours:
         """The child's error and cause are the wake's own; the environment is kept."""
         image = f"registry.example/{name}:later-broken"
         container = {"image": image, "containerPort": 80}
+        app.runtime.script(image, answers())
         succeeded(app.create(environment(web(primaryContainer=container), name=name)))
         succeeded(app.sleep(name))
         app.runtime.script(image, exits(1, after=0.02, output=["no database"]))
