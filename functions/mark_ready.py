@@ -14,6 +14,7 @@ from bivouac import events
 from bivouac.aws.events import EventBus
 from bivouac.aws.holding import event_bus, records
 from bivouac.aws.records import Records
+from bivouac.blueprint import Blueprint
 from bivouac.checks import Outcome
 from bivouac.errors import NotProvenError
 from bivouac.observability import Event, MetricUnit, metrics, step
@@ -24,7 +25,8 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
     """The execution's output: the environment, when it expires, and every check.
 
     Raises NotProvenError where a declared endpoint has no check that is OK, or any check is NG."""
-    blueprint = records.held(event["environment"], event["generation"])
+    record = records.current(event["environment"], event["generation"])
+    blueprint = Blueprint.from_json(record.content)
     progress = event["progress"]
     proof: list[dict[str, Any]] = list(progress["checks"])
     for probed in event["probes"].values():
@@ -63,7 +65,7 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
             events.Subject(event["environment"], event["generation"], now),
             cluster=blueprint.cluster["clusterName"],
             namespace=blueprint.namespace,
-            expires_at=event["expiresAt"],
+            expires_at=record.expires_at,
             services=[service.service_name for service in blueprint.services],
             edges=[edge.name for edge in blueprint.edges],
         )
@@ -75,7 +77,7 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
         "generation": event["generation"],
         "cluster": blueprint.cluster["clusterName"],
         "namespace": blueprint.namespace,
-        "expiresAt": event["expiresAt"],
+        "expiresAt": record.expires_at,
         "proof": proof,
         "edges": edges,
     }

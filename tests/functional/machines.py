@@ -170,7 +170,6 @@ class Machines:
             "mark_ready",
             {
                 **held,
-                "expiresAt": state["expiresAt"],
                 "progress": progress,
                 "probes": {"private": answered(progress["targets"]), "public": answered([])},
             },

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from close_environment import close_environment
 
 from bivouac import errors
+from bivouac.intents import REST, Intent
 from bivouac.record import Status
 from tests.functional.account import (
     DELETE_MACHINE,
@@ -251,3 +253,38 @@ def test_why_a_create_failed_is_kept_through_the_deletion(account: BivouacAccoun
     )["Item"]
     assert item["status"]["S"] == "DELETING"
     assert "the image is not there" in item["failure"]["S"]
+
+
+class TestOfficeHours:
+    """A down that deletes keeps the schedule, and counts by when it was meant."""
+
+    def down(self, account: BivouacAccount, at: datetime) -> dict[str, Any]:
+        intent = {"id": "down", "at": at.isoformat()}
+        return closed(account, {"environment": "demo", "keepSchedule": True, "intent": intent})
+
+    def test_it_says_so_to_the_receipt(self, account: BivouacAccount) -> None:
+        held(account)
+        answer = self.down(account, account.now())
+        assert (answer["status"], answer["keepSchedule"]) == ("CLOSED", True)
+
+    def test_one_that_was_meant_before_the_last_up_is_outdated(
+        self, account: BivouacAccount
+    ) -> None:
+        """W01: it comes late, and somebody works in what was woken since."""
+        held(account, intents={REST: Intent(account.now(), "up")})
+        answer = self.down(account, account.now() - timedelta(minutes=5))
+        assert answer["status"] == "OUTDATED"
+        assert account.mutating_calls == []
+
+    @pytest.mark.parametrize("status", [Status.SCHEDULED, Status.DELETED])
+    def test_where_nothing_is_there_it_is_remembered(
+        self, account: BivouacAccount, status: Status
+    ) -> None:
+        """An up that was meant before it, and comes after it, creates nothing."""
+        held(account, status)
+        at = account.now()
+        assert self.down(account, at)["status"] == "OUTDATED"
+        record = account.records.find("demo")
+        assert record is not None
+        assert (record.status, record.generation) == (status, 1)
+        assert record.intents == {REST: Intent(at, "down")}

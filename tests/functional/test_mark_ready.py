@@ -38,7 +38,6 @@ def event(private: str | None = "OK", public: str | None = "OK", **changes: Any)
     return {
         "environment": "demo",
         "generation": 1,
-        "expiresAt": "2030-01-01T00:00:00Z",
         "progress": PROGRESS,
         "probes": {
             "private": answered([WEB] if private else [], private or "OK"),
@@ -179,3 +178,12 @@ def test_a_readiness_that_nobody_could_be_told_of_is_tried_again(account: Bivoua
         with pytest.raises(errors.RETRIED):
             marked(account, event())
     assert marked(account, event())["status"] == "READY"
+
+
+def test_a_lease_that_was_extended_meanwhile_is_told_as_it_is(account: BivouacAccount) -> None:
+    """The record's end holds, not the one with which the create began."""
+    record = account.holds(account.planned(environment()))
+    account.records.extend(record, "2030-01-02T00:00:00Z")
+    answer = marked(account, event())
+    ((_, told),) = account.told
+    assert answer["expiresAt"] == told["expiresAt"] == "2030-01-02T00:00:00Z"

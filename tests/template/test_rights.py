@@ -151,3 +151,16 @@ class TestWholeTemplate:
             (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
             conditions = statement["Condition"]["StringEquals"]
             assert conditions["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}, name
+
+    @pytest.mark.parametrize(
+        ("role", "group"),
+        [("ExpiryRole", "ExpirySchedules"), ("OfficeHoursRole", "OfficeHoursSchedules")],
+    )
+    def test_scheduler_takes_a_role_for_the_schedules_of_one_group_only(
+        self, role: str, group: str
+    ) -> None:
+        properties = resources("AWS::IAM::Role")[role]["Properties"]
+        (statement,) = properties["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"Service": "scheduler.amazonaws.com"}
+        conditions = statement["Condition"]["StringEquals"]
+        assert conditions["aws:SourceArn"] == {"Fn::GetAtt": [group, "Arn"]}

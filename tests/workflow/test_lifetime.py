@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bivouac import lease
-from localcloud.tasks.scripted import answers, exits
+from localcloud.tasks.scripted import exits
 from tests.requests import connection, depends, environment, web
 from tests.workflow.application import Application, Ended
 
@@ -206,12 +206,12 @@ class TestOfficeHours:
         self, app: Application, name: str
     ) -> None:
         """The child's error and cause are the wake's own; the environment is kept."""
-        image = f"registry.example/{name}:later-broken"
-        container = {"image": image, "containerPort": 80}
-        app.runtime.script(image, answers())
-        succeeded(app.create(environment(web(primaryContainer=container), name=name)))
-        succeeded(app.sleep(name))
+        image = f"registry.example/{name}:crashes"
         app.runtime.script(image, exits(1, after=0.02, output=["no database"]))
+        succeeded(app.create(environment(name=name)))
+        succeeded(app.sleep(name))
+        change = {"serviceName": "web", "image": image}
+        succeeded(app.create({"redeploy": {"environment": name, "services": [change]}}))
         woken = app.wake(name)
         assert (woken.status, woken.states[-1]) == ("FAILED", "Environment not awake")
         assert woken.error == "DeploymentFailedError"
