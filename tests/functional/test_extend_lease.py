@@ -14,7 +14,7 @@ from extend_lease import extend_lease
 from bivouac import errors, lease
 from bivouac.intents import LIFE, Intent
 from bivouac.record import Record, Status
-from tests.functional.account import BivouacAccount, bivouac_account, execution
+from tests.functional.account import BivouacAccount, bivouac_account, execution, started_at
 from tests.requests import environment
 
 HOURS = timedelta(hours=1)
@@ -44,7 +44,9 @@ def end(account: BivouacAccount) -> str:
 
 
 def in_hours(account: BivouacAccount, hours: float) -> str:
-    return lease.timestamp(lease.expires_at(account.now() + hours * HOURS, 0))
+    """From the moment in which an execution starts that starts now."""
+    moment = lease.moment(started_at(account)) + hours * HOURS
+    return lease.timestamp(lease.expires_at(moment, 0))
 
 
 def armed_for(account: BivouacAccount) -> str:
@@ -79,10 +81,10 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
 def test_the_end_counts_from_the_moment_in_which_it_was_meant(account: BivouacAccount) -> None:
     """W01: an event that comes an hour late asks for no more than one in time."""
     living(account)
-    meant = account.now()
+    meant, asked_for = started_at(account), in_hours(account, 12)
     account.pass_time(3600)
-    extended(account, ttl="12h", intent={"id": "e1", "at": meant.isoformat()})
-    assert end(account) == in_hours(account, 11)
+    extended(account, ttl="12h", intent={"id": "e1", "at": meant})
+    assert end(account) == asked_for
 
 
 def test_keep_is_to_the_cap(account: BivouacAccount) -> None:
@@ -110,7 +112,7 @@ def test_the_same_extension_twice_is_one(account: BivouacAccount) -> None:
     """W01: guarded by the end that it expects, its repetition is no lost race."""
     before = living(account)
     asked = {"ttl": "12h", "expectedExpiresAt": before.expires_at}
-    meant = {"id": "e1", "at": account.now().isoformat()}
+    meant = {"id": "e1", "at": started_at(account)}
     first = extended(account, **asked, intent=meant)
     account.pass_time(60)
     again = extended(account, "again", **asked, intent=meant)
@@ -146,7 +148,7 @@ def test_in_whatever_order_they_come_the_latest_end_holds() -> None:
     for order in permutations(["9h", "12h", "10h"]):
         with bivouac_account() as account:
             living(account)
-            meant = {"id": "e", "at": account.now().isoformat()}
+            meant = {"id": "e", "at": started_at(account)}
             latest = in_hours(account, 12)
             for ttl in order:
                 extended(account, ttl, ttl=ttl, intent={**meant, "id": ttl})
@@ -179,7 +181,7 @@ def test_what_was_never_created_is_told(account: BivouacAccount) -> None:
 def test_what_was_meant_for_an_earlier_life_changes_nothing(
     account: BivouacAccount, asked: dict[str, Any]
 ) -> None:
-    meant = {"id": "old", "at": account.now().isoformat()}
+    meant = {"id": "old", "at": started_at(account)}
     account.pass_time(60)
     born = Intent(account.now(), execution("first"))
     before = living(account, generation=4, intents={LIFE: born})
@@ -193,9 +195,9 @@ class TestKilledInBetween:
         self, account: BivouacAccount
     ) -> None:
         before = living(account)
-        latest = _killed_before_the_schedule(account)
-        assert armed_for(account) == before.expires_at
-        again = extended(account, ttl="12h", intent={"id": "e", "at": account.now().isoformat()})
+        latest, meant = _killed_before_the_schedule(account)
+        assert armed_for(account) == before.expires_at < latest
+        again = extended(account, ttl="12h", intent=meant)
         assert again["status"] == "UNCHANGED"
         assert end(account) == armed_for(account) == latest
 
@@ -204,7 +206,8 @@ class TestKilledInBetween:
     ) -> None:
         """Otherwise the schedule would be gone with its firing, and nothing would ever end it."""
         before = living(account)
-        latest = _killed_before_the_schedule(account)
+        latest, _ = _killed_before_the_schedule(account)
+        assert latest > before.expires_at
         account.pass_time(8 * 3600)
         account.schedules.disarm("demo")  # it deletes itself after it fired
         asked = {"environment": "demo", "expiresAt": before.expires_at}
@@ -213,11 +216,13 @@ class TestKilledInBetween:
         assert armed_for(account) == latest
 
 
-def _killed_before_the_schedule(account: BivouacAccount) -> str:
+def _killed_before_the_schedule(account: BivouacAccount) -> tuple[str, dict[str, str]]:
+    """The end that the record has then, and the intent."""
+    meant = {"id": "e", "at": started_at(account)}
     killed = mock.patch.object(type(account.schedules), "arm", side_effect=KeyboardInterrupt)
     with killed, pytest.raises(KeyboardInterrupt):
-        extended(account, ttl="12h", intent={"id": "e", "at": account.now().isoformat()})
-    return in_hours(account, 12)
+        extended(account, ttl="12h", intent=meant)
+    return end(account), meant
 
 
 @pytest.mark.parametrize(
