@@ -27,6 +27,7 @@ NOT_DELIVERED = "a target that exists takes what its schedule sends"
 WHEN_IT_FAILS_FOR_GOOD = "Lambda gives an event up after three tries (W15)"
 STACK_DELETED = "before the stack is deleted, in test_stack"
 SCHEDULE_GONE = "the schedule that fired has deleted itself, and a new one is made"
+WHILE_ANOTHER_IS_AT_WORK = "a down comes while a create or a redeploy runs"
 BETWEEN_TWO_LIVES = "a redeploy was accepted in the moment in which its environment was deleted"
 
 NOT_NEEDED_HERE = {
@@ -54,6 +55,7 @@ NOT_NEEDED_HERE = {
     ("RecheckEnvironmentFunctionEveryQuarterOfAnHourRole", "sqs:SendMessage"): NOT_DELIVERED,
     ("SweepEnvironmentsFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("SweepEnvironmentsFunctionEveryQuarterOfAnHourRole", "sqs:SendMessage"): NOT_DELIVERED,
+    ("SuspendEnvironmentFunction", "states:DescribeExecution"): WHILE_ANOTHER_IS_AT_WORK,
     ("WarnOfExpiryFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("WriteReceiptFunction", "scheduler:CreateSchedule"): SCHEDULE_GONE,
 }
