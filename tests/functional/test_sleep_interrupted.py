@@ -78,16 +78,24 @@ def one_of(due: list[tuple[int, Fault]], account: BivouacAccount, copied: Copies
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_sleep_interrupted_at_any_call_ends_asleep_and_wakes_as_it_was(fault: Fault) -> None:
+def test_a_sleep_interrupted_at_any_call_ends_asleep(fault: Fault) -> None:
     """S21, W12, promise 5."""
     due = hits(fault)
     with awake() as account, copies() as copied:
-        neighbours = [line for line in inventory(account)["tasks"] if "theirs" in line]
         injection = one_of(due, account, copied)
         with injected(injection):
             assert Machines(account).sleep(SLEEP)["status"] == Status.ASLEEP
         assert injection.struck
         assert running(account) == [*STOPPED, "demo 2 ASLEEP"]
+
+
+def test_whatever_interrupted_a_sleep_it_wakes_as_it_was() -> None:
+    """And nobody else's task has stopped meanwhile (D18)."""
+    due = [(n, fault) for n, fault in hits(Fault.KILLED) if calls()[n - 1] in CHANGES]
+    with awake() as account, copies() as copied:
+        neighbours = [line for line in inventory(account)["tasks"] if "theirs" in line]
+        with injected(one_of(due, account, copied)):
+            Machines(account).sleep(SLEEP)
         assert Machines(account).wake("demo")["status"] == "READY"
         assert running(account) == [*WHOLE, "demo 3 READY"]
         assert [line for line in inventory(account)["tasks"] if "theirs" in line] == neighbours
