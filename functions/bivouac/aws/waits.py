@@ -175,15 +175,6 @@ class Waits:
             except self.client.exceptions.ConditionalCheckFailedException:
                 return
 
-    def _find(self, environment: str) -> Wait | None:
-        with translated(f"wait of {environment}"):
-            item = self.client.get_item(
-                TableName=self.table_name,
-                Key={"environment": {"S": environment}},
-                ConsistentRead=True,
-            ).get("Item")
-        return _wait(item) if item else None
-
     def _update(
         self,
         environment: str,
