@@ -505,6 +505,7 @@ def application() -> Iterator[Application]:
     calls = Calls()
     runtime = StagedRuntime(TEST)
     with LocalCloud(TEST, runtime, port=0, wait_scale=WAIT_SCALE, observe=calls.note) as cloud:
+        calls.role_of = cloud.credentials.role_of
         yield Application(cloud, calls, runtime)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -37,17 +37,26 @@ class Hold:
         self._let_go.set()
 
 
+BESIDE = ("SweepEnvironments", "RecheckEnvironment", "FollowUpExecution")
+"""Functions that look after everything, at any moment: no story of one execution is about them."""
+
+
 @dataclass
 class Calls:
-    """Every AWS call that the application makes; not those of the test itself."""
+    """Every AWS call that the application makes; not those of the test itself, nor of what goes on
+    beside every story."""
 
     made: list[Call] = field(default_factory=list)
+    role_of: Callable[[str], str | None] = lambda _: None
+    """The role's ARN of an access key."""
     held: dict[str, Hold] = field(default_factory=dict)
 
     def note(self, call: Call) -> None:
         if call.access_key_id == USER_ACCESS_KEY_ID:
             return
-        self.made.append(call)
+        role = self.role_of(call.access_key_id) or ""
+        if not any(f"-{name}FunctionRole-" in role for name in BESIDE):
+            self.made.append(call)
         if hold := self.held.get(f"{call.service}:{call.operation}"):
             hold.answer()
 
