@@ -96,7 +96,8 @@ class TestLease:
         before = lease.timestamp(lease.moment(end) - timedelta(minutes=30))
         assert warning["ScheduleExpression"] == f"at({before.removesuffix('Z')})"
         left = lease.moment(end) - datetime.now(UTC)
-        assert timedelta(hours=4, minutes=59) < left <= timedelta(hours=5)
+        # Ends are rounded up to whole seconds.
+        assert timedelta(hours=4, minutes=59) < left <= timedelta(hours=5, seconds=1)
         assert app.delete(name).status == "SUCCEEDED"
         assert app.armed(name) == []
 

@@ -168,7 +168,9 @@ def kept_asleep_and_extended(app: Application, name: str) -> None:
         app.fire(f"{name}-{schedule}")
         ended = app.next_of(machine, name, before)
         assert ended.status == "SUCCEEDED", ended.cause
-    app.fire(f"{name}-warning")
+    with app.calls.hold("events:PutEvents") as hold:
+        app.fire(f"{name}-warning")
+        hold.until_arrived()
     assert app.extend(name, ttl="2h").status == "SUCCEEDED"
     outlived = app.delete(name, expiresAt=created.output["expiresAt"])
     assert outlived.output["status"] == "OUTDATED"
