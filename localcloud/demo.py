@@ -19,7 +19,7 @@ from localcloud.cloud import LocalCloud
 from localcloud.errors import CannotStartError
 from localcloud.scenarios import SCENARIOS
 from localcloud.showing import Screen
-from localcloud.stack import endpoint_port, timings
+from localcloud.stack import TEMPLATE, endpoint_port, parameters, timings
 from localcloud.stage import Stage
 
 INTERRUPTED = 130
@@ -44,7 +44,7 @@ def main(arguments: list[str], screen: Screen) -> int:
         with ExitStack() as parts:
             with screen.waiting("Starting the local cloud and deploying template.yaml to it"):
                 cloud = parts.enter_context(LocalCloud(timings=timings(), port=endpoint_port()))
-                stage = Stage(cloud, screen)
+                stage = Stage(cloud, cloud.deploy(TEMPLATE, parameters(cloud.account)), screen)
             screen.line(cloud.isolation)
             held = SCENARIOS[given.scenario](stage, request)
     except (CannotStartError, TimeoutError) as error:

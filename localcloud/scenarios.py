@@ -43,7 +43,7 @@ def lifecycle(stage: Stage, request: Request) -> bool:
     if not created.succeeded or not stage.proven(created):
         return False
 
-    before = stage.deployments(name)
+    before = stage.environment(name).deployments()
     known, children = stage.executions("RedeployEnvironment"), stage.executions("CreateEnvironment")
     stage.screen.title(f"Somebody pushes {repository}:{PUSHED_TAG} again")
     digest = stage.cloud.push_image(repository, PUSHED_TAG)
@@ -54,7 +54,7 @@ def lifecycle(stage: Stage, request: Request) -> bool:
     if not redeployed.succeeded or not stage.follow(redeployment).succeeded:
         return False
     held = stage.proven(redeployed)
-    after, expires_at = stage.deployments(name), redeployed.output["expiresAt"]
+    after, expires_at = stage.environment(name).deployments(), redeployed.output["expiresAt"]
     again = [each for each in after if after[each] != before.get(each)]
     stage.screen.line(
         f"Deployed again, of {', '.join(after)}: {', '.join(again)}. "

@@ -6,14 +6,12 @@ import json
 import time
 from typing import Any
 
-from bivouac.aws import ecs
-from bivouac.checks import primary_deployment
 from localcloud.cloud import LocalCloud
 from localcloud.following import POLL_SECONDS, Ending, follow
 from localcloud.mesh_view.graph import Graph, failed, proven
 from localcloud.mesh_view.reading import EnvironmentView
 from localcloud.showing import Screen
-from localcloud.stack import TEMPLATE, parameters
+from localcloud.template import Stack
 
 LIMIT_SECONDS = 300.0
 """Of one execution."""
@@ -24,11 +22,10 @@ STARTS_WITHIN_SECONDS = 30.0
 class Stage:
     """Raises TimeoutError where something does not end, or does not begin, in its time."""
 
-    def __init__(self, cloud: LocalCloud, screen: Screen) -> None:
+    def __init__(self, cloud: LocalCloud, stack: Stack, screen: Screen) -> None:
         self.cloud = cloud
         self.screen = screen
-        self.stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
-        self.outputs = self.stack.outputs
+        self.outputs = stack.outputs
         self._machines = cloud.client("stepfunctions")
 
     def execute(self, machine: str, content: Any, environment: str | None = None) -> Ending:
@@ -59,7 +56,7 @@ class Stage:
     def follow(self, execution_arn: str, environment: str | None = None) -> Ending:
         """Show an execution to its end."""
         told = 0
-        sight = self._environment(environment) if environment else None
+        sight = self.environment(environment) if environment else None
         with self.screen.execution() as view:
             for timeline, ending in follow(self._machines, execution_arn, LIMIT_SECONDS):
                 if ending:
@@ -83,21 +80,11 @@ class Stage:
         held = all(entry["outcome"] != "NG" for entry in proof)
         return held and all(entry["state"] == "OK" for entry in edges)
 
-    def deployments(self, environment: str) -> dict[str, str]:
-        """Ids of the primary deployments, by service."""
-        client, cluster = self.cloud.client("ecs"), f"bivouac-{environment}"
-        found = ecs.describe_services(client, cluster, ecs.list_services(client, cluster))
-        return {
-            name: primary["id"]
-            for name, service in found.items()
-            if (primary := primary_deployment(service))
-        }
-
     def receipt(self, deleted: Ending) -> None:
         self.screen.title("Receipt")
         self.screen.receipt(deleted.output)
 
-    def _environment(self, name: str) -> EnvironmentView:
+    def environment(self, name: str) -> EnvironmentView:
         return EnvironmentView(
             self.cloud.client("ecs"),
             self.cloud.client("dynamodb"),

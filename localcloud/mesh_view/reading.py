@@ -39,6 +39,17 @@ class EnvironmentView:
             self._next_look = time.monotonic() + LOOK_EVERY_SECONDS
         return self.graph
 
+    def deployments(self) -> dict[str, str]:
+        """Ids of the services' primary deployments, by service."""
+        record = self._records.find(self._environment)
+        if record is None:
+            return {}
+        cluster = str(record.content["cluster"]["clusterName"])
+        names = [service["service_name"] for service in record.content["services"]]
+        found = ecs.describe_services(self._ecs, cluster, names)
+        primaries = {name: checks.primary_deployment(each) for name, each in found.items()}
+        return {name: each["id"] for name, each in primaries.items() if each}
+
     def _read(self) -> Graph | None:
         record = self._records.find(self._environment)
         if record is None:

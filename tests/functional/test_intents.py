@@ -12,8 +12,8 @@ from bivouac.record import Status
 from tests.functional.account import BivouacAccount
 from tests.functional.playing import Player, shuffled, story
 
-ORDERS = 100
-AT_ONCE = 25
+ORDERS = 20
+AT_ONCE = 10
 WINDOW = 100.0
 """Seconds; what Lambda tries again after three minutes finds everything that was on the way."""
 

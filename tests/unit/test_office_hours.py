@@ -156,6 +156,10 @@ BROKEN = ["", "60", "0", "?", "L-3", "LW", "x", "1-", "*/0", "JAN", "3#6", "32W"
 ZONES = ["UTC", "Europe/Berlin", "America/New_York"]
 
 
+FURTHER_THAN_ANYBODY_LOOKS = timedelta(days=3 * 365)
+"""A request is refused for what meets within 400 days."""
+
+
 class TestTwoReadersAgree:
     """The local cloud reads expressions by itself, so that one mistake does not hide another."""
 
@@ -169,6 +173,8 @@ class TestTwoReadersAgree:
         moment: datetime | None = NOW
         for _ in range(4):
             expected = days.next_after(moment) if moment else None
+            if expected and expected > NOW + FURTHER_THAN_ANYBODY_LOOKS:
+                break
             moment = ours.next_day(moment) if moment else None
             assert moment == expected
 
@@ -188,7 +194,7 @@ class TestTwoReadersAgree:
             assume(False)
 
     @given(expressions(), expressions(), st.sampled_from(ZONES))
-    @settings(deadline=None, max_examples=50)
+    @settings(deadline=None, max_examples=25)
     def test_two_that_pass_fire_at_no_common_minute(self, up: str, down: str, zone: str) -> None:
         up, down = f"cron({up})", f"cron({down})"
         told = office_hours.problems({"timezone": zone, "up": up, "down": down}, NOW)

@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 
 import pytest
 from rich.console import Console
 
-from localcloud.cloud import LocalCloud
 from localcloud.scenarios import lifecycle, office_hours
 from localcloud.showing import Screen
 from localcloud.stage import Stage
-from localcloud.tasks import scripted
-from localcloud.tasks.scripted import ScriptedRuntime
-from localcloud.timings import TEST
 from tests.requests import event
-from tests.workflow.application import WAIT_SCALE
+from tests.workflow.application import Application
 
-pytestmark = pytest.mark.xdist_group("scenarios")
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud(timings=TEST, runtime="scripted", port=0, wait_scale=WAIT_SCALE) as cloud:
-        yield cloud
+pytestmark = pytest.mark.xdist_group("workflow-lifetime")
 
 
-@pytest.fixture(scope="module")
-def stage(cloud: LocalCloud) -> Stage:
-    stage = Stage(cloud, Screen(Console(file=io.StringIO(), width=200)))
-    runtime = cloud.runtime
-    assert isinstance(runtime, ScriptedRuntime)
-    runtime.script(stage.stack.parameters["ProofImage"], scripted.proof_client)
-    return stage
+@pytest.fixture
+def stage(app: Application) -> Stage:
+    return Stage(app.cloud, app.stack, Screen(Console(file=io.StringIO(), width=200)))
 
 
 def told(stage: Stage) -> list[str]:
-    """The lines since the last story."""
     file = stage.screen.console.file
     assert isinstance(file, io.StringIO)
-    lines = file.getvalue().splitlines()
-    file.truncate(0)
-    file.seek(0)
-    return [line.strip() for line in lines]
+    return [line.strip() for line in file.getvalue().splitlines()]
 
 
 def in_order(lines: list[str], *expected: str) -> None:
