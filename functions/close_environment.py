@@ -19,7 +19,7 @@ from bivouac.aws.schedules import Schedules
 from bivouac.errors import InvalidRequestError
 from bivouac.intents import LIFE, REST, Verb, followed
 from bivouac.observability import Event, logger, step
-from bivouac.record import HELD, Follow, Leave, Status, Take, closing
+from bivouac.record import Follow, Leave, Status, Take, closing
 from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
@@ -63,12 +63,7 @@ def close_environment(
     environment, execution = request["environment"], event["execution"]
     intent = inputs.intent_of(request, event)
     record = records.find(environment)
-    runs = bool(
-        record
-        and record.status in HELD
-        and record.execution != execution
-        and executions.is_running(stepfunctions, record.execution)
-    )
+    runs = executions.another_holds(stepfunctions, record, execution)
     decision = closing(
         record,
         execution,

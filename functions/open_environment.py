@@ -24,7 +24,7 @@ from bivouac.blueprint import Blueprint
 from bivouac.errors import InvalidRequestError
 from bivouac.intents import LIFE, REST, Intent, Verb, followed
 from bivouac.observability import Event, logger, step
-from bivouac.record import GONE, HELD, Follow, Leave, Record, Replan, Status, Take, opening
+from bivouac.record import GONE, Follow, Leave, Record, Replan, Status, Take, opening
 from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
@@ -50,12 +50,7 @@ def open_environment(
     execution, instruction = event["execution"], event["instruction"]
     verb, intent = Verb(instruction["verb"]), Intent.from_json(instruction["intent"])
     record = records.find(blueprint.environment)
-    runs = bool(
-        record
-        and record.status in HELD
-        and record.execution != execution
-        and executions.is_running(stepfunctions, record.execution)
-    )
+    runs = executions.another_holds(stepfunctions, record, execution)
     decision = opening(
         record,
         execution,

@@ -17,7 +17,7 @@ from bivouac.aws.records import Records
 from bivouac.errors import InvalidRequestError
 from bivouac.intents import REST, Verb, followed
 from bivouac.observability import Event, logger, step
-from bivouac.record import HELD, Follow, Leave, Status, Take, suspending
+from bivouac.record import Follow, Leave, Status, Take, suspending
 from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
@@ -44,12 +44,7 @@ def suspend_environment(
     environment, execution = request["environment"], event["execution"]
     intent = inputs.intent_of(request, event)
     record = records.find(environment)
-    runs = bool(
-        record
-        and record.status in HELD
-        and record.execution != execution
-        and executions.is_running(stepfunctions, record.execution)
-    )
+    runs = executions.another_holds(stepfunctions, record, execution)
     decision = suspending(
         record,
         execution,

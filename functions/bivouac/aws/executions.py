@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bivouac import errors
 from bivouac.aws.faults import translated
+from bivouac.record import HELD, Record
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
@@ -25,6 +26,13 @@ def is_running(client: SFNClient, execution_arn: str) -> bool:
         except client.exceptions.ExecutionDoesNotExist:
             return False
     return answer["status"] in _AT_WORK
+
+
+def another_holds(client: SFNClient, record: Record | None, execution_arn: str) -> bool:
+    """Whether an execution other than this one is at work on the environment."""
+    if record is None or record.status not in HELD or record.execution == execution_arn:
+        return False
+    return is_running(client, record.execution)
 
 
 @dataclass(frozen=True)
