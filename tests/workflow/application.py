@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 WAIT_SCALE = 0.01
 """A Wait of two seconds lasts two hundredths."""
-ENDS_WITHIN = 40.0
+ENDS_WITHIN = 120.0
 """Seconds, on a busy machine, for what takes one or two."""
 _OF_UPDATE_SCHEDULE = (
     "Name",
@@ -369,15 +369,18 @@ class Application:
         return {name: _plain(value) for name, value in item.items()} if item else None
 
     def heard(self, environment: str, *types: str) -> list[Json]:
-        """What others were told of the environment: one detail for each type, and no more."""
+        """What others were told of the environment: one detail for each type, and no more.
+
+        A repetition has the same id, and is none."""
         told: list[Json] = []
 
         def came() -> bool:
-            told[:] = [
+            ours = (
                 event
                 for event in self._listener.heard()
                 if event["detail"]["environment"] == environment
-            ]
+            )
+            told[:] = {event["detail"]["id"]: event for event in ours}.values()
             return {event["detail-type"] for event in told} >= set(types)
 
         until_true(came, ENDS_WITHIN)

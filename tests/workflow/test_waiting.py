@@ -15,6 +15,8 @@ pytestmark = pytest.mark.xdist_group("workflow-mesh")
 
 OF_ECS = "aws.ecs"
 CYCLE_OF_ONE_SERVICE = 36
+ONE_LOOK_MORE = 3
+"""A wait, a question and a step: events may come so late that a step finds nothing to do yet."""
 """Billed state transitions: create, prove, delete, with the receipt."""
 EACH_FURTHER_SERVICE = 8
 
@@ -61,7 +63,7 @@ class TestEvents:
 
         disturbed.cloud.deliveries.disturbance = shuffled
         transitions = lives(disturbed, name)
-        assert transitions <= CYCLE_OF_ONE_SERVICE
+        assert transitions <= CYCLE_OF_ONE_SERVICE + ONE_LOOK_MORE
 
     def test_reads_are_older_than_the_event(self, disturbed: Application, name: str) -> None:
         """S18, W01: what the event says is looked for until it shows."""
