@@ -1,4 +1,1 @@
-"""The real definitions with the real functions, on a local cloud in this process.
-
-A package, so that all its tests on one worker share one local cloud (see conftest.py).
-"""
+"""What is done to a stack as a whole, on a local cloud of its own."""
