@@ -15,7 +15,7 @@ from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from localcloud import aws_policies
+from localcloud import aws_policies, dynamodb
 from localcloud.account import Account, seed
 from localcloud.calls import Call
 from localcloud.clients import Clients
@@ -138,6 +138,7 @@ class LocalCloud:
         client, refusal = self._clients.of_role, self.guard.service_refusal
         invoke_later = AsynchronousInvocations(self.deliveries, self.workers, client, refusal)
         targets = Targets(client, invoke_later, refusal)
+        enter(dynamodb.answers_are_exact())
         enter(functions_run(self.workers, invoke_later))
         integrations = Integrations(
             invoke=self._invoke_as,

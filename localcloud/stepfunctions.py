@@ -65,6 +65,8 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramRunning
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.backend import execution as moto_execution
 from moto.stepfunctions.parser.utils import TMP_THREADS
@@ -361,6 +363,7 @@ def machines_run(integrations: Integrations, wait_scale: float = 1.0) -> Iterato
         patch(StepFunctionResponse, "describe_execution", _describe_execution)
         list_executions = _list_executions_of(StepFunctionResponse.list_executions)
         patch(StepFunctionResponse, "list_executions", list_executions)
+        patch(AmazonStateLanguageParser, "parse", staticmethod(_parse))
         patch(Environment, "set_error", _set_error_of(Environment.set_error))
         patch(EventManager, "add_event", _add_event_of(EventManager.add_event))
         patch(ErrorEqualsDecl, "_eval_body", _is_caught_of(ErrorEqualsDecl._eval_body))
@@ -464,6 +467,21 @@ def _from_state_props_of(original: Callable[..., None], scale: float) -> Callabl
             self.timeout = _ScaledTimeout(self.timeout, scale)
 
     return from_state_props
+
+
+_parse_text = AmazonStateLanguageParser.parse
+
+
+@lru_cache(maxsize=64)
+def _tree_of(definition: str) -> Any:
+    return _parse_text(definition)[1]
+
+
+def _parse(definition: str) -> tuple[Any, Any]:
+    """moto reads the text anew for each execution, which takes longer than most of them. What is
+    executed is made anew: it may keep what one execution did."""
+    tree = _tree_of(definition)
+    return Preprocessor().visit(tree), tree
 
 
 def _set_error_of(original: Callable[..., None]) -> Callable[..., None]:

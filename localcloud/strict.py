@@ -33,6 +33,7 @@ from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.servicediscovery.responses import ServiceDiscoveryResponse
 
 from localcloud import account as accounts
+from localcloud import dynamodb
 from localcloud.account import Account
 from localcloud.clock import Clock, ManualClock
 from localcloud.cloudmap.registry import CloudMap
@@ -162,7 +163,7 @@ def mock_account(
         "AWS_REGION": accounts.REGION,
         "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",  # a thousand records that no task needs
     }
-    with mock.patch.dict(os.environ, environment), mock_aws():
+    with mock.patch.dict(os.environ, environment), mock_aws(), dynamodb.answers_are_exact():
         try:
             with install(clock, timings, runtime, accounts.seed()) as plane:
                 yield plane

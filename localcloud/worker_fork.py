@@ -30,6 +30,17 @@ COMMON = (
     "botocore.session",
 )
 """What costs the start of a worker most, and nothing of the functions' own modules."""
+SERVICES = (
+    "dynamodb",
+    "ec2",
+    "ecs",
+    "events",
+    "logs",
+    "scheduler",
+    "servicediscovery",
+    "stepfunctions",
+)
+"""Whose models are read once: a client of one of them is made in a third of the time."""
 REQUIREMENTS = "requirements.txt"
 """Functions beside which this file lies bring packages with them."""
 DESCRIPTORS = 3
@@ -43,10 +54,25 @@ def _request(parent: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     return (json.loads(line), descriptors) if line else None
 
 
+def _beside(name: str) -> Any:
+    """A module of this directory, which functions do not see on their path."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    try:
+        return importlib.import_module(name)
+    finally:
+        del sys.path[0]
+
+
 @cache
 def _import_common() -> None:
     for name in COMMON:
         importlib.import_module(name)
+    _beside("model_files").read_once()
+    session = sys.modules["botocore.session"].Session()
+    for service in SERVICES:
+        session.create_client(
+            service, "us-east-1", aws_access_key_id="-", aws_secret_access_key="-"
+        )
     gc.freeze()  # what is never freed need not be copied to be looked through
 
 
@@ -84,9 +110,7 @@ def serve(parent: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     parent = socket.socket(fileno=int(sys.argv[1]))
-    sys.path.insert(0, str(Path(__file__).parent))
-    worker_main = importlib.import_module("worker_main")
-    del sys.path[0]
+    worker_main = _beside("worker_main")
     if (made := serve(parent)) is None:
         return
     worker, (connection, lifeline, output) = made

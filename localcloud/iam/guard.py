@@ -53,6 +53,7 @@ class Guard:
         self._credentials = credentials
         self._accesses = Accesses(plane.account)
         self._decisions: dict[Decision, None] = {}
+        self._role_ids: dict[str, str] = {}
         self._lock = threading.Lock()
 
     @property
@@ -193,8 +194,14 @@ class Guard:
         return [found for name, text in documents for found in statements_of(name, text)]
 
     def _role(self, role_arn: str) -> Any:
-        name = role_arn.rpartition("/")[2]
-        return next((role for role in self._iam.roles.values() if role.name == name), None)
+        """moto has roles by their ids, and looks through all of them for a name."""
+        name, roles = role_arn.rpartition("/")[2], self._iam.roles
+        known = roles.get(self._role_ids.get(name, ""))
+        if known is None or known.name != name:
+            known = next((role for role in roles.values() if role.name == name), None)
+            if known is not None:
+                self._role_ids[name] = known.id
+        return known
 
     @property
     def _iam(self) -> Any:

@@ -13,8 +13,8 @@ from tests.functional.account import BivouacAccount, bivouac_account
 
 
 @pytest.fixture(scope="session", autouse=True)
-def what_is_loaded_stays() -> None:
-    """botocore's models are large, and the garbage collector would look through them each time."""
+def clients_stay() -> None:
+    """The production clients serve all tests of a process."""
     with bivouac_account():
         pass
     gc.collect()

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from samtranslator.yaml_helper import yaml_parse
-
-from localcloud.template.source import read_template
+from localcloud.template.source import parse_yaml, read_template
 
 Json = dict[str, Any]
 
 PROJECT = Path(__file__).parents[2]
 FUNCTIONS = PROJECT / "functions"
 TEMPLATE_TEXT = (PROJECT / "template.yaml").read_text(encoding="utf-8")
-TEMPLATE: Json = yaml_parse(TEMPLATE_TEXT)
+TEMPLATE: Json = parse_yaml(TEMPLATE_TEXT)
 GLOBAL_FUNCTION: Json = TEMPLATE["Globals"]["Function"]
 
 
@@ -148,7 +146,7 @@ def machines() -> dict[str, Machine]:
     for name, resource in resources("AWS::Serverless::StateMachine").items():
         properties = resource["Properties"]
         file = PROJECT / properties["DefinitionUri"]
-        definition = yaml_parse(file.read_text(encoding="utf-8"))
+        definition = parse_yaml(file.read_text(encoding="utf-8"))
         found[file.name.removesuffix(".asl.yaml")] = Machine(name, properties, definition)
     return found
 

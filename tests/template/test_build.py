@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
+
+from localcloud.template.source import parse_yaml
 
 PROJECT = Path(__file__).parents[2]
 FUNCTIONS = PROJECT / "functions"
@@ -48,7 +49,7 @@ def sam(*arguments: str | Path) -> None:
 
 def functions_of(template: Path) -> dict[str, dict[str, Any]]:
     """Logical id -> properties of each function, with the template's globals under them."""
-    document = yaml_parse(template.read_text(encoding="utf-8"))
+    document = parse_yaml(template.read_text(encoding="utf-8"))
     common = document["Globals"]["Function"]
     return {
         name: {**common, **resource["Properties"]}

@@ -7,11 +7,11 @@ import re
 
 import pytest
 import yaml
-from samtranslator.yaml_helper import yaml_parse
 
 from bivouac.request import Connection, DependsOn, Destination, EnvironmentRequest, Service
 from docs.state_diagrams import README, ROOT, with_diagrams
 from localcloud.scenarios import SCENARIOS
+from localcloud.template.source import parse_yaml
 
 TEXT = README.read_text()
 MACHINES = sorted(path.name.removesuffix(".asl.yaml") for path in (ROOT / "statemachine").glob("*"))
@@ -44,7 +44,7 @@ def test_every_make_target_exists() -> None:
 
 
 def test_every_parameter_that_it_names_exists() -> None:
-    document = yaml_parse((ROOT / "template.yaml").read_text())
+    document = parse_yaml((ROOT / "template.yaml").read_text())
     words = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", TEXT))
     assert words
     policy = document["Resources"]["EventBusRequests"]["Properties"]["Statement"]["Condition"]

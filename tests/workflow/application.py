@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from localcloud.cloud import LocalCloud
@@ -45,8 +46,13 @@ class Ended:
     output: Json
     error: str
     cause: str
-    events: list[Json]
     transitions: int
+    _history: Callable[[], list[Json]]
+
+    @cached_property
+    def events(self) -> list[Json]:
+        """Asked for when somebody wants it: it is the largest of all answers."""
+        return self._history()
 
     @property
     def states(self) -> list[str]:
@@ -206,12 +212,15 @@ class Application:
         self.fire(f"{environment}-expiry")
 
     def fire(self, name: str) -> None:
-        """Let a schedule fire now: as it is, but for its moment."""
+        """Let a schedule fire in the next second: as it is, but for its moment.
+
+        Its moment is whole seconds, and orders what it wants after all that was wanted until now.
+        """
         client = self.client("scheduler")
         schedule = client.get_schedule(Name=name, GroupName=group_of(name))
         client.update_schedule(
             **{key: value for key, value in schedule.items() if key in _OF_UPDATE_SCHEDULE},
-            ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})",
+            ScheduleExpression=f"at({datetime.now(UTC) + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S})",
             ScheduleExpressionTimezone="UTC",
         )
 
@@ -265,8 +274,9 @@ class Application:
 
     def ended(self, execution_arn: str) -> Ended:
         """Wait until the execution is over."""
+        execution = self.cloud.execution(execution_arn)
         try:
-            until_true(lambda: self.status(execution_arn) in OVER, ENDS_WITHIN)
+            until_true(lambda: execution.exec_status.value in OVER, ENDS_WITHIN)
         except AssertionError as late:
             raise AssertionError(f"{late}: {self.states_so_far(execution_arn)}") from None
         client = self.client("stepfunctions")
@@ -277,8 +287,8 @@ class Application:
             json.loads(described.get("output", "{}")),
             described.get("error", ""),
             described.get("cause", ""),
-            history(client, execution_arn),
             self.cloud.execution(execution_arn).state_transitions,
+            lambda: history(client, execution_arn),
         )
 
     def states_so_far(self, execution_arn: str) -> list[str]:
