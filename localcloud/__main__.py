@@ -12,7 +12,7 @@ import time
 from localcloud.cloud import LocalCloud
 from localcloud.credentials import USER_ACCESS_KEY_ID, USER_SECRET_ACCESS_KEY
 from localcloud.errors import CannotStartError
-from localcloud.stack import TEMPLATE, endpoint_port, parameters
+from localcloud.stack import TEMPLATE, endpoint_port, parameters, timings
 from localcloud.template import Stack
 from localcloud.watch import Watch
 
@@ -27,7 +27,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     try:
-        with LocalCloud(port=endpoint_port()) as cloud:
+        with LocalCloud(timings(), port=endpoint_port()) as cloud:
             stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
             print(_introduction(cloud, stack), flush=True)
             watch = Watch(cloud.control_plane)

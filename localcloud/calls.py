@@ -44,6 +44,12 @@ class Call:
         return parameters | dict(parse_qsl(self.query))
 
 
+def service_of(environ: WSGIEnvironment) -> str | None:
+    """The name that a request is signed for; None: it is not signed."""
+    credential = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    return credential[2] if credential else None
+
+
 def call_of(environ: WSGIEnvironment, body: bytes) -> Call | None:
     """None when the request is not one to an AWS API."""
     credential = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))

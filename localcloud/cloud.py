@@ -13,9 +13,8 @@ from unittest import mock
 
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from localcloud import aws_policies, dynamodb
+from localcloud import aws_policies
 from localcloud.account import Account, seed
 from localcloud.calls import Call
 from localcloud.clients import Clients
@@ -37,6 +36,7 @@ from localcloud.iam.access import Access
 from localcloud.iam.resource_policies import ResourcePolicies
 from localcloud.lambda_api import functions_run
 from localcloud.locks import ServiceLocks
+from localcloud.moto_lookups import Services, lookups_are_kept
 from localcloud.rate_limits import RateLimits
 from localcloud.reachability import FunctionRoutes, RunningServices
 from localcloud.server import Endpoint, Server
@@ -138,7 +138,7 @@ class LocalCloud:
         client, refusal = self._clients.of_role, self.guard.service_refusal
         invoke_later = AsynchronousInvocations(self.deliveries, self.workers, client, refusal)
         targets = Targets(client, invoke_later, refusal)
-        enter(dynamodb.answers_are_exact())
+        enter(lookups_are_kept())
         enter(functions_run(self.workers, invoke_later))
         integrations = Integrations(
             invoke=self._invoke_as,
@@ -159,11 +159,10 @@ class LocalCloud:
         on_close(self.deliveries.stop)
         self.rate_limits = RateLimits(self.clock, wait_scale) if rate_limits else None
         front = ServiceFront(RunningServices(self.control_plane), self.runtime.socket_of)
-        moto = DomainDispatcherApplication(create_backend_app)
         authorize = self.guard.refusal_of
         server.start(
             Endpoint(
-                moto,
+                Services(),
                 locks,
                 front=front,
                 answers=self.custom_resources,
@@ -226,7 +225,9 @@ class LocalCloud:
         return execution_of(self.account.account_id, self.account.region, arn)
 
     def fire_schedule(self, name: str) -> None:
-        """Let a schedule be due now, instead of waiting for its moment. Raises LookupError."""
+        """Let a schedule be due in the next whole second, instead of waiting for its moment.
+
+        Raises LookupError."""
         self._alarms.fire(self.account.account_id, self.account.region, name)
 
     def close(self) -> None:

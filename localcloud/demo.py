@@ -15,12 +15,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from localcloud.cloud import LocalCloud
 from localcloud.errors import CannotStartError
 from localcloud.scenarios import SCENARIOS
 from localcloud.showing import Screen
 from localcloud.stack import TEMPLATE, endpoint_port, parameters, timings
-from localcloud.stage import Stage
 
 INTERRUPTED = 130
 
@@ -41,9 +39,14 @@ def main(arguments: list[str], screen: Screen) -> int:
         return 2
     began = time.monotonic()
     try:
+        profile, port = timings(), endpoint_port()
         with ExitStack() as parts:
             with screen.waiting("Starting the local cloud and deploying template.yaml to it"):
-                cloud = parts.enter_context(LocalCloud(timings=timings(), port=endpoint_port()))
+                # It takes seconds to be imported: people see by now that something happens.
+                from localcloud.cloud import LocalCloud
+                from localcloud.stage import Stage
+
+                cloud = parts.enter_context(LocalCloud(timings=profile, port=port))
                 stage = Stage(cloud, cloud.deploy(TEMPLATE, parameters(cloud.account)), screen)
             screen.line(cloud.isolation)
             held = SCENARIOS[given.scenario](stage, request)

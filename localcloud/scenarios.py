@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from localcloud.stage import Stage
+if TYPE_CHECKING:
+    from localcloud.stage import Stage
 
 Request = dict[str, Any]
-Scenario = Callable[[Stage, Any], bool]
+Scenario = Callable[["Stage", Any], bool]
 
 PUSHED_TAG = "demo"
 

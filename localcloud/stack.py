@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from localcloud.account import Account
 from localcloud.errors import CannotStartError
 from localcloud.timings import DEMO, PROFILES, Timings
+
+if TYPE_CHECKING:
+    from localcloud.account import Account
 
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
 DEFAULT_PORT = 4566

@@ -33,7 +33,6 @@ from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.servicediscovery.responses import ServiceDiscoveryResponse
 
 from localcloud import account as accounts
-from localcloud import dynamodb
 from localcloud.account import Account
 from localcloud.clock import Clock, ManualClock
 from localcloud.cloudmap.registry import CloudMap
@@ -43,6 +42,7 @@ from localcloud.ecs.control_plane import Ecs
 from localcloud.ecs.obstacles import Obstacles
 from localcloud.ecs.responses import EcsResponse
 from localcloud.guarded_clock import GuardedClock
+from localcloud.moto_lookups import lookups_are_kept
 from localcloud.network import Network, Reached, Refused, Route, Source
 from localcloud.strict_response import Operation, StrictResponse
 from localcloud.tasks.runtime import TaskRuntime
@@ -163,7 +163,7 @@ def mock_account(
         "AWS_REGION": accounts.REGION,
         "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",  # a thousand records that no task needs
     }
-    with mock.patch.dict(os.environ, environment), mock_aws(), dynamodb.answers_are_exact():
+    with mock.patch.dict(os.environ, environment), mock_aws(), lookups_are_kept():
         try:
             with install(clock, timings, runtime, accounts.seed()) as plane:
                 yield plane

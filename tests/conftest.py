@@ -14,6 +14,12 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no clock")
 
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Half as many again as there are processors: a story waits for a third of its time."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 # At import, before a test module can make a client; processes that tests start inherit it.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
@@ -35,7 +41,7 @@ def what_is_loaded_stays() -> None:
     collector need not look through them each time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(100_000, 50, 1000)
 
 
 class OutsideConnectionError(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -226,7 +227,7 @@ class Alarms:
             timer.cancel()
 
     def fire(self, account_id: str, region: str, name: str) -> None:
-        """Fire a schedule now, as if now were its moment. Raises LookupError."""
+        """Let the next whole second be a schedule's moment, whatever it is. Raises LookupError."""
         backend = scheduler_backends[account_id][region]
         with self._lock:
             found = [
@@ -237,13 +238,16 @@ class Alarms:
             if not found or not (timer := self._timers.get(found[0].arn)):
                 raise LookupError(f"no schedule {name!r} that is enabled and still to come")
             timer.cancel()
-            schedule, now = found[0], as_datetime(self._clock.now())
+            schedule, now = found[0], self._clock.now()
             expression = parse(
                 schedule.schedule_expression,
                 schedule.schedule_expression_timezone,
-                _moment(schedule.start_date) or now,
+                _moment(schedule.start_date) or as_datetime(now),
             )
-            self._fire(backend, schedule, expression, now)
+            due = math.ceil(now)
+            self._timers[schedule.arn] = self._clock.call_later(
+                due - now, lambda: self._fire(backend, schedule, expression, as_datetime(due))
+            )
 
     def _arm(
         self,

@@ -5,13 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import re
-import signal
 import socket
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +22,6 @@ from botocore.exceptions import ClientError
 from localcloud.calls import Call
 from localcloud.cloud import LocalCloud
 from localcloud.server import PortTakenError, Server
-from tests.localcloud.waiting import until_true
 
 ROOT = Path(__file__).parent.parent.parent
 HELLO = Path(__file__).parent / "data" / "hello" / "template.yaml"
@@ -251,47 +247,20 @@ class TestOpeningAndClosing:
             socket.create_connection(("127.0.0.1", int(port)), timeout=5).close()
 
 
-def _run_make_local(port: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "localcloud"],
-        cwd=ROOT,
-        env={**os.environ, "LOCALCLOUD_PORT": str(port)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 class TestMakeLocal:
-    def test_it_tells_what_to_paste_and_ends_on_ctrl_c(self) -> None:
-        process = _run_make_local(0)
-        lines: list[str] = []
-        assert process.stdout
-        assert process.stderr
-        reader = threading.Thread(target=lambda: lines.extend(process.stdout or []))
-        reader.start()
-        try:
-            until_true(
-                lambda: any("curl" in line for line in lines) or process.poll() is not None, 60
-            )
-            text = "".join(lines)
-            told = re.search(r"aws --endpoint-url http://127\.0\.0\.1:(\d+) stepfunctions", text)
-            assert told
-            assert f".localhost:{told[1]}/" in text
-            assert "export AWS_ACCESS_KEY_ID=" in text
-        finally:
-            process.send_signal(signal.SIGINT)
-            status = process.wait(30)
-            reader.join(10)
-            process.stdout.close()
-            process.stderr.close()
-        assert status == 0
-        assert "nothing of it is left" in lines[-1]
+    """What it prints is followed in test_tutorial_cli.py."""
 
     def test_a_taken_port_is_a_message(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            process = _run_make_local(listener.getsockname()[1])
-            _, said = process.communicate(timeout=30)
-        assert process.returncode == 1
-        assert "LOCALCLOUD_PORT" in said
-        assert "Traceback" not in said
+            ended = subprocess.run(
+                [sys.executable, "-m", "localcloud"],
+                cwd=ROOT,
+                env={**os.environ, "LOCALCLOUD_PORT": str(listener.getsockname()[1])},
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        assert ended.returncode == 1
+        assert "LOCALCLOUD_PORT" in ended.stderr
+        assert "Traceback" not in ended.stderr

@@ -200,7 +200,7 @@ def test_describe_tasks_shows_the_task_with_its_proxy(tutorial: Tutorial) -> Non
 @contextmanager
 def make_local(port: int, printed: Path) -> Iterator[subprocess.Popen[bytes]]:
     """`make local` in a terminal of its own, until Ctrl-C; what it prints goes to a file."""
-    environment = {**os.environ, "LOCALCLOUD_PORT": str(port)}
+    environment = {**os.environ, "LOCALCLOUD_PORT": str(port), "LOCALCLOUD_TIMINGS": "test"}
     with printed.open("wb") as terminal:
         process = subprocess.Popen(
             [sys.executable, "-m", "localcloud"],
@@ -234,6 +234,7 @@ def test_the_lines_that_make_local_prints_work(tmp_path: Path) -> None:
         until_true(lambda: process.poll() is not None or "curl http" in printed.read_text(), 60)
         assert process.poll() is None, printed.read_text()
         lines = printed.read_text().splitlines()
+        assert f"aws --endpoint-url http://127.0.0.1:{port} stepfunctions" in printed.read_text()
         exports = [line for line in lines if line.startswith("export ")]
         (start,) = [line for line in lines if "stepfunctions start-execution" in line]
         (describe,) = [line for line in lines if "ecs describe-services" in line]
@@ -258,5 +259,6 @@ def test_the_lines_that_make_local_prints_work(tmp_path: Path) -> None:
         assert "nginx" in pasted(curl)
 
     assert process.returncode == 0
+    assert printed.read_text().splitlines()[-1].endswith("nothing of it is left.")
     with closing(socket.create_server(("127.0.0.1", port))):
         pass  # the port is free again

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from localcloud.scenarios import lifecycle, office_hours
+from localcloud.scenarios import cycle, lifecycle, office_hours
 from localcloud.showing import Screen
 from localcloud.stage import Stage
 from tests.requests import event
@@ -31,6 +31,18 @@ def in_order(lines: list[str], *expected: str) -> None:
     rest = iter(lines)
     for text in expected:
         assert any(text in line for line in rest), f"no {text!r} in its place:\n" + "\n".join(lines)
+
+
+def test_a_refused_request_lists_its_problems(stage: Stage) -> None:
+    request = {"name": "Not A Name", "services": [{"image": "nginx"}], "colour": "red"}
+    assert not cycle(stage, request)
+    in_order(
+        told(stage),
+        "InvalidRequestError",
+        "colour: unknown field",
+        "services[0].serviceName: required, and missing",
+    )
+    assert "'Not A Name' is not an environment name" in "\n".join(told(stage))
 
 
 def test_a_lifecycle_ends_with_the_lease_and_a_push_deploys_one_service_again(

@@ -1,0 +1,62 @@
+"""What moto looks for anew in each request, although it is always in the same place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+from wsgiref.types import WSGIApplication, WSGIEnvironment
+
+import moto.core.responses
+from moto.core.responses import ActionResult
+from moto.core.utils import method_names_from_class
+from moto.dynamodb.responses import DynamoHandler
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from localcloud.calls import service_of
+from localcloud.patching import patched
+from localcloud.strict_response import ExactAnswer
+
+
+@contextmanager
+def lookups_are_kept() -> Iterator[None]:
+    """While entered, moto knows which operations a service has, and does not look for the values
+    of DynamoDB's items under other names than the service's model has."""
+    names = lru_cache(maxsize=None)(method_names_from_class)
+    with (
+        patched(moto.core.responses, "method_names_from_class", names),
+        patched(DynamoHandler, "serialized", _serialized_of(DynamoHandler.serialized)),
+    ):
+        yield
+
+
+def _serialized_of(original: Callable[..., Any]) -> Callable[..., Any]:
+    def serialized(self: DynamoHandler, answer: ActionResult) -> Any:
+        exact = answer if isinstance(answer.result, Exception) else ExactAnswer(answer.result)
+        return original(self, exact)
+
+    return serialized
+
+
+class Services(DomainDispatcherApplication):
+    """moto's services behind one endpoint. moto goes through its own directory and 200 patterns to
+    find out for which of them a request is."""
+
+    def __init__(self) -> None:
+        super().__init__(create_backend_app)
+        self._known: dict[tuple[str, str], WSGIApplication] = {}
+
+    def get_application(self, environ: WSGIEnvironment) -> WSGIApplication:
+        target = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[0]
+        service = service_of(environ)
+        if service is None or (service not in _BY_SIGNATURE and not target):
+            return super().get_application(environ)
+        key = (service, target)
+        if key not in self._known:
+            self._known[key] = super().get_application(environ)
+        return self._known[key]
+
+
+_BY_SIGNATURE = {"ec2", "iam", "lambda", "monitoring", "scheduler", "sqs", "states", "sts"}
+"""Services without X-Amz-Target that no path divides further."""
