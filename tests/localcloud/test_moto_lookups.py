@@ -1,0 +1,122 @@
+"""What is kept is what moto would find: no answer differs, only how long it takes."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import boto3
+import pytest
+from botocore.loaders import Loader
+from moto import mock_aws
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+from localcloud.moto_lookups import Services, lookups_are_kept
+from localcloud.stepfunctions import _parse
+
+TABLE: dict[str, Any] = {
+    "TableName": "things",
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+}
+ITEM: dict[str, Any] = {
+    "id": {"S": "one"},
+    "bytes": {"B": b"\x00\xff"},
+    "number": {"N": "1"},
+    "yes": {"BOOL": True},
+    "nothing": {"NULL": True},
+    "list": {"L": [{"S": "a"}, {"M": {"name": {"S": "S"}, "Item": {"N": "2"}}}]},
+    "texts": {"SS": ["a", "b"]},
+}
+
+
+def answers() -> list[Any]:
+    """Of DynamoDB, to what people ask of a table; without what is another each time."""
+    client: Any = boto3.client("dynamodb")
+    key, table = {"id": ITEM["id"]}, "things"
+    given: list[Any] = [
+        client.create_table(**TABLE)["TableDescription"],
+        client.put_item(TableName=table, Item=ITEM),
+        client.get_item(TableName=table, Key=key),
+        client.update_item(
+            TableName=table,
+            Key=key,
+            UpdateExpression="SET #number = :two REMOVE texts",
+            ExpressionAttributeNames={"#number": "number"},
+            ExpressionAttributeValues={":two": {"N": "2"}},
+            ReturnValues="ALL_NEW",
+        ),
+        client.scan(TableName=table, ReturnConsumedCapacity="TOTAL"),
+        client.describe_table(TableName=table)["Table"],
+        client.delete_item(TableName=table, Key=key, ReturnValues="ALL_OLD"),
+    ]
+    with pytest.raises(client.exceptions.ConditionalCheckFailedException) as caught:
+        client.put_item(TableName=table, Item=ITEM, ConditionExpression="attribute_exists(id)")
+    given.append(caught.value.response["Error"])
+    for answer in given:
+        for another in ("ResponseMetadata", "CreationDateTime", "TableId"):
+            answer.pop(another, None)
+    return given
+
+
+def test_dynamodb_answers_the_same() -> None:
+    with mock_aws():
+        of_moto = answers()
+    with mock_aws(), lookups_are_kept():
+        assert answers() == of_moto
+
+
+def environ(service: str, target: str) -> dict[str, Any]:
+    scope = f"key/20300101/ap-northeast-1/{service}/aws4_request"
+    return {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/",
+        "HTTP_HOST": "127.0.0.1",
+        "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host",
+        "wsgi.input": io.BytesIO(),
+        **({"HTTP_X_AMZ_TARGET": f"{target}.Operation"} if target else {}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("service", "target"),
+    [
+        ("dynamodb", "DynamoDB_20120810"),
+        ("dynamodb", "DynamoDBStreams_20120810"),
+        ("ec2", ""),
+        ("ecs", "AmazonEC2ContainerServiceV20141113"),
+        ("events", "AWSEvents"),
+        ("iam", ""),
+        ("lambda", ""),
+        ("logs", "Logs_20140328"),
+        ("monitoring", ""),
+        ("scheduler", ""),
+        ("servicediscovery", "Route53AutoNaming_v20170314"),
+        ("sqs", "AmazonSQS"),
+        ("states", "AWSStepFunctions"),
+        ("sts", ""),
+    ],
+)
+def test_a_request_goes_where_moto_sends_it(service: str, target: str) -> None:
+    services = Services()
+    request = environ(service, target)
+    of_moto = DomainDispatcherApplication.get_application(services, request)
+    for _ in range(2):
+        assert services.get_application(request) is of_moto
+
+
+DEFINITION = '{"StartAt": "Go", "States": {"Go": {"Type": "Succeed"}}}'
+
+
+def test_a_definition_is_read_once_and_what_runs_is_made_for_each_execution() -> None:
+    (first, tree), (second, same_tree) = _parse(DEFINITION), _parse(DEFINITION)
+    assert tree is same_tree
+    assert first is not second
+
+
+def test_botocores_files_are_read_once() -> None:
+    first, second = Loader(), Loader()
+    read = first.load_service_model("ecs", "service-2")
+    assert second.load_service_model("ecs", "service-2") is read
+    assert first.list_available_services("service-2") is second.list_available_services("service-2")
