@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from bivouac import lease
-from bivouac.aws.waits import LATE_SECONDS
+from bivouac.aws.waits import LATE_SECONDS, Waits
 from bivouac.aws.watching import LONGEST_WATCH, send, watch
 from bivouac.waiting import Awaited, Look, Purpose, Signal, Stage, Wait
 from localcloud.account import ACCOUNT_ID, REGION
@@ -297,6 +297,26 @@ def test_one_who_polls_skips_his_look_while_another_looks(account: BivouacAccoun
     account.pass_time(0)
     assert looking(account, wait, polls(), Look(answer=ANSWER)) == "ANSWERED"
     assert account.plane.clock.now() - began > 4 + LATE_SECONDS - 2
+
+
+def test_one_who_polls_stays_where_another_looks_in_his_place(account: BivouacAccount) -> None:
+    """An event came during his look. Before he looks again another one does, and leaves the polling
+    to him: without him nobody would look until the wait times out."""
+    wait, keep = begun(account), Waits.keep
+
+    def kept(waits: Waits, *what: Any) -> tuple[Wait | None, bool]:
+        now, polls = keep(waits, *what)
+        held.stop()
+        assert account.waits.claim(wait, "another", account.now())[1]
+        return now, polls
+
+    def meanwhile() -> Look:
+        account.waits.note("demo", running())
+        return Look(again_after=2, awaited=Awaited({"web": 1}, GOAL))
+
+    held = mock.patch.object(Waits, "keep", kept)
+    held.start()
+    assert looking(account, wait, meanwhile, Look(answer=ANSWER)) == "ANSWERED"
 
 
 def test_a_look_that_died_is_made_by_the_next_event(account: BivouacAccount) -> None:

@@ -44,18 +44,21 @@ def watch(
     seconds until the first look, if nobody else looks before; then it is seen to here."""
     ends = datetime.now(UTC) + LONGEST_WATCH
     watcher = _Watcher(waits, wait)
+    # Seconds until the look that nobody else will make; None: this one is not who polls.
     pause: float | None = first_after or None
     if pause and not watcher.polls_after(pause):
         return "LEFT_TO_OTHERS"
-    free = not pause
+    at_once = free = pause is None
     while True:
-        if pause:
+        if pause and not at_once:
             if datetime.now(UTC) + timedelta(seconds=pause) > ends:
                 return "WATCHED_LONG_ENOUGH"
             time.sleep(pause)
         if not free and not watcher.may_look():
-            # Somebody looks at this moment, and sees as much.
+            # Somebody looks at this moment, and sees as much. Whoever polls must stay all the same:
+            # the other one leaves it to him.
             if watcher.wait is not None and pause and watcher.polls_after(pause):
+                at_once = False
                 continue
             return "OVER" if watcher.wait is None else "LEFT_TO_OTHERS"
         wait, free = watcher.current(), False
@@ -67,14 +70,13 @@ def watch(
         polls = watcher.keeps(seen)
         if watcher.wait is None:
             return "OVER"
-        if _calls_for_another(wait, watcher.wait):
-            pause = None
+        pause = seen.again_after if polls else None
+        at_once = _calls_for_another(wait, watcher.wait)
+        if at_once:
             continue
-        pause = seen.again_after
-        if pause is None and _calls_for_a_later_one(wait, watcher.wait):
-            pause = LATER_SECONDS
-            polls = watcher.polls_after(pause)
-        if pause is None or not polls:
+        if seen.again_after is None and _calls_for_a_later_one(wait, watcher.wait):
+            pause = LATER_SECONDS if watcher.polls_after(LATER_SECONDS) else None
+        if pause is None:
             return "WAITS"
 
 
