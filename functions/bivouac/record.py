@@ -113,9 +113,9 @@ class Record:
         return found
 
 
-def packed(request: Mapping[str, Any]) -> str:
+def packed(content: Mapping[str, Any]) -> str:
     """As text of about a quarter of its size: state data and items hold only so much (W08)."""
-    return base64.b64encode(zlib.compress(json.dumps(request).encode(), 9)).decode()
+    return base64.b64encode(zlib.compress(json.dumps(content).encode(), 9)).decode()
 
 
 def unpacked(text: str) -> dict[str, Any]:

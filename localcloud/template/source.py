@@ -54,6 +54,8 @@ class Source:
         except InvalidDocumentException as error:
             causes = "; ".join(cause.message for cause in error.causes)
             raise TemplateError(f"SAM cannot translate the template: {causes}") from error
+        finally:
+            translator.metrics.publish()  # to nobody; else it warns of metrics that it has kept
         return translated
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bivouac.aws.faults import translated
+from bivouac.record import packed, unpacked
 from bivouac.waiting import Awaited, Purpose, Sighting, Signal, Wait
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ class Waits:
             "generation": {"N": str(wait.generation)},
             "token": {"S": wait.token},
             "purpose": {"S": wait.purpose},
-            "context": {"S": json.dumps(wait.context)},
+            # Each event writes the item, and DynamoDB counts its whole size.
+            "context": {"S": packed(wait.context)},
             "sightings": {"M": {}},
             "removeAt": {"N": str(int((now + KEPT_FOR).timestamp()))},
         }
@@ -216,7 +218,7 @@ def _wait(item: dict[str, Any]) -> Wait:
         generation=int(item["generation"]["N"]),
         token=item["token"]["S"],
         purpose=Purpose(item["purpose"]["S"]),
-        context=json.loads(item["context"]["S"]),
+        context=unpacked(item["context"]["S"]),
         sightings={
             task_id: Sighting.from_json(
                 {name: next(iter(value.values())) for name, value in content["M"].items()}
