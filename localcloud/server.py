@@ -186,7 +186,8 @@ class Server:
 
     def _serve(self) -> None:
         while not self._closing:
-            wasyncore.loop(timeout=1.0, map=self._map, count=1)
+            # select() has no room for more than 1024 descriptors.
+            wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
 
     def close(self) -> None:
         """Stop listening, cut open connections, end every thread."""

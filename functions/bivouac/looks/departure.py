@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_servicediscovery import ServiceDiscoveryClient
 
+ENDPOINTS_GO_AFTER_SECONDS = 3 * POLL_SECONDS
+"""Of a service that has just become INACTIVE: ECS deregisters them next, seconds or more (D09). Each
+look before that would be a call for nothing."""
 CLEAN_LOOKS_AFTER_A_STOP = 2
 """In a row, where a create ended before its time: a function of it may have had its last call
 answered late, and what was made last is listed last."""
@@ -101,7 +104,7 @@ class DepartureLook:
                 return Look(again_after=POLL_SECONDS)
             self._inactive_since = self._now()
             if wait.context["names"] and wait.context["namespaceId"] and self._planned_endpoints():
-                return Look(again_after=POLL_SECONDS)  # ECS removes the endpoints only now
+                return Look(again_after=ENDPOINTS_GO_AFTER_SECONDS)
         if wait.context["names"] and self._endpoints_stay(wait.context["namespaceId"]):
             return Look(again_after=POLL_SECONDS)
         return Look(answer={"status": "GONE"})
