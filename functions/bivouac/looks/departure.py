@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from types_boto3_servicediscovery import ServiceDiscoveryClient
 
 ENDPOINTS_GO_AFTER_SECONDS = 3 * POLL_SECONDS
-"""Of a service that has just become INACTIVE: ECS deregisters them next, seconds or more (D09). Each
-look before that would be a call for nothing."""
+"""Of a service that has just become INACTIVE: ECS deregisters them next, seconds or more (D09), and
+each look before that would be a call for nothing."""
 CLEAN_LOOKS_AFTER_A_STOP = 2
 """In a row, where a create ended before its time: a function of it may have had its last call
 answered late, and what was made last is listed last."""
