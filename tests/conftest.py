@@ -14,12 +14,6 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no clock")
 
-
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Half as many again as there are processors: a story waits for a third of its time."""
-    return (os.cpu_count() or 1) * 3 // 2
-
-
 # At import, before a test module can make a client; processes that tests start inherit it.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]

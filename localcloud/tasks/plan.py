@@ -15,6 +15,8 @@ from .sandbox.protocol import ForwardPlan, HealthPlan, Plan, ProcessPlan
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PROXY_STOP_TIMEOUT = 1.0
+_STARTS_WITHIN = 1.0
+"""Seconds, on a busy machine."""
 _SHORTEST_CHECK = 1.0
 """Seconds. A scaled time-out below this would fail checks for the machine's own slowness."""
 
@@ -145,7 +147,8 @@ class _Planner:
             "interval": check.interval * scale,
             "timeout": max(check.timeout * scale, _SHORTEST_CHECK),
             "retries": check.retries,
-            "start_period": check.start_period * scale,
+            # A process needs its real time to start, whatever the scale.
+            "start_period": check.start_period * scale + (1 - scale) * _STARTS_WITHIN,
         }
 
     def _envoy(self, proxy: Proxy) -> ProcessPlan:
