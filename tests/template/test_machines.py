@@ -95,6 +95,13 @@ class TestWiring:
                 assert state.body["SecondsPath"].endswith("waitSeconds"), state.name
 
 
+def before_every_step(task: State) -> list[dict[str, Any]]:
+    """The retriers that come before the one that every step has; fails where it has not."""
+    retriers: list[dict[str, Any]] = task.body["Retry"]
+    assert EVERY_STEP in retriers, task.name
+    return retriers[: retriers.index(EVERY_STEP)]
+
+
 @EACH
 class TestFaults:
     def test_the_machine_and_every_task_have_a_time_out(self, machine: Machine) -> None:
@@ -106,7 +113,23 @@ class TestFaults:
     def test_every_function_is_tried_again_in_the_same_way(self, machine: Machine) -> None:
         """W11, W12."""
         for task in machine.lambda_tasks:
-            assert task.body["Retry"][0] == EVERY_STEP, task.name
+            before = before_every_step(task)
+            assert bool(before) == (task.name == "Register task definitions"), task.name
+
+    def test_what_an_account_may_do_once_a_second_is_tried_for_longer(
+        self, machine: Machine
+    ) -> None:
+        """T02: fifty environments at once have a hundred task definitions."""
+        for task in machine.lambda_tasks:
+            for retrier in before_every_step(task):
+                assert retrier["ErrorEquals"] == ["ThrottledError"]
+                assert retrier["JitterStrategy"] == "FULL"
+                longest = retrier["MaxDelaySeconds"]
+                pauses = [
+                    min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** attempt, longest)
+                    for attempt in range(retrier["MaxAttempts"])
+                ]
+                assert sum(pauses) / 2 > 100  # half of them, with full jitter
 
     def test_a_wait_that_nothing_ends_is_looked_at_again(self, machine: Machine) -> None:
         """The safety poll: a time-out is caught, not tried again as it was."""
