@@ -6,7 +6,6 @@ forgets stopped tasks after about an hour (H22). Then others are told. Repeating
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from bivouac.aws.records import Records
 from bivouac.aws.reporting import reported
 from bivouac.checks import Outcome
 from bivouac.diagnosis import Verdict
-from bivouac.errors import BivouacError, SupersededError
+from bivouac.errors import BivouacError, SupersededError, message_of
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.record import Status
 from bivouac.signs import Category
@@ -45,7 +44,7 @@ def diagnose_failure(
     else:
         failure = {
             "error": error_name,
-            "cause": _message(event["failure"])[: cause.LIMIT],
+            "cause": message_of(str(event["failure"]["Cause"]))[: cause.LIMIT],
             "category": Category.UNKNOWN,
             "verdicts": [],
         }
@@ -65,7 +64,9 @@ def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
 
     None on a step that failed in words that say enough by themselves. Pure."""
     if "failure" in event:
-        refused = diagnosis.of_refusal(event["environment"], _message(event["failure"]))
+        refused = diagnosis.of_refusal(
+            event["environment"], message_of(str(event["failure"]["Cause"]))
+        )
         return event["failure"]["Error"], [refused] if refused else []
     progress = event["progress"]
     if progress["status"] == "FAILED":
@@ -79,14 +80,6 @@ def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
                 failed.setdefault(entry["service"], []).append(line)
     verdicts = [diagnosis.not_proven(service, lines) for service, lines in failed.items()]
     return "ConnectivityError", verdicts
-
-
-def _message(failure: Event) -> str:
-    """The readable part of a failed state's cause: a Lambda function's is JSON."""
-    try:
-        return str(json.loads(failure["Cause"])["errorMessage"])
-    except (ValueError, KeyError, TypeError):
-        return str(failure["Cause"])
 
 
 @step

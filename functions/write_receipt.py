@@ -8,6 +8,7 @@ Repeating it is safe, and tells the same event, after the record is written.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from bivouac.aws.events import EventBus
 from bivouac.aws.holding import event_bus, records, schedules
 from bivouac.aws.records import Records
 from bivouac.aws.schedules import Schedules
-from bivouac.errors import DeletionIncompleteError
+from bivouac.errors import DeletionIncompleteError, message_of
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.receipt import Item, Outcome, concluded, failures, items_from_json, merged
 from bivouac.record import Status
@@ -76,11 +77,13 @@ def _retained(kind: Kind, environment: str, reason: str) -> Item:
 def _items(event: Event) -> list[Item]:
     said: list[Item] = []
     for part in (event["services"], *event["used"].values(), event["cluster"]):
-        said += items_from_json(part["items"])
+        said += [
+            replace(item, reason=message_of(item.reason)) for item in items_from_json(part["items"])
+        ]
     look: dict[str, Any] = event["look"]
     if "items" in look:
         return concluded(said, items_from_json(look["items"]))
-    reason = f"the last look failed: {look.get('Error')}: {look.get('Cause')}"
+    reason = f"the last look failed: {look.get('Error')}: {message_of(str(look.get('Cause')))}"
     unseen = Item("look", event["environment"], Outcome.FAILED, reason)
     return [*merged(said, [unseen], unseen=reason)]
 

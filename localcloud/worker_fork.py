@@ -40,7 +40,7 @@ SERVICES = (
     "servicediscovery",
     "stepfunctions",
 )
-"""Whose models are read once: a client of one of them is made in a third of the time."""
+"""Whose models are read once, and not by each worker again."""
 REQUIREMENTS = "requirements.txt"
 """Functions beside which this file lies bring packages with them."""
 DESCRIPTORS = 3

@@ -22,7 +22,7 @@ _PACKAGED = "s3://packaged/code.zip"
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """SAM's own has the constructors of short forms such as !Sub, and takes ten times as long."""
+    """libyaml's, with the constructors of short forms such as !Sub: SAM's own reads in Python."""
 
 
 _Loader.add_multi_constructor("!", intrinsics_multi_constructor)

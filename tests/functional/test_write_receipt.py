@@ -193,6 +193,23 @@ def test_a_look_that_failed_is_never_a_clean_one(account: BivouacAccount) -> Non
     assert outcomes(kept(account))["service", "shop"] == "DELETED"
 
 
+def test_a_failed_function_is_told_by_its_message_and_not_by_its_stack_trace(
+    account: BivouacAccount,
+) -> None:
+    """W11: Lambda's cause is JSON."""
+    deleting(account)
+
+    def cause(message: str) -> str:
+        return json.dumps({"errorMessage": message, "errorType": "X", "stackTrace": ["File x"]})
+
+    failed = {"Error": "ThrottledError", "Cause": cause("too many")}
+    with pytest.raises(errors.DeletionIncompleteError) as caught:
+        tried(account, item("web", "FAILED", reason=cause("not now")), look=failed)
+    assert "service web: not now" in str(caught.value)
+    assert "the last look failed: ThrottledError: too many" in str(caught.value)
+    assert "stackTrace" not in str(caught.value)
+
+
 def test_two_clean_looks_overrule_a_failure_on_the_way(account: BivouacAccount) -> None:
     """D17: denied first, gone in the end."""
     deleting(account)
