@@ -194,13 +194,12 @@ class TestWithoutTheRight:
     def test_what_is_left_and_why_is_told(
         self, app: Application, name: str, function: str, action: str, left: str
     ) -> None:
-        """D17."""
+        """D17. Kept when its create is stopped, so that no other deletion comes before this one."""
         image_that_is_never_pulled = f"registry.example/{name}"
         app.runtime.script(image_that_is_never_pulled, never_starts())
         container = {"image": image_that_is_never_pulled, "containerPort": 80}
-        creation = app.start(
-            app.create_machine, environment(web(primaryContainer=container), name=name)
-        )
+        request = environment(web(primaryContainer=container), name=name, onFailure="keep")
+        creation = app.start(app.create_machine, request)
         app.until_in(creation, "Wait for the services")
         app.stop(creation)
 

@@ -59,7 +59,7 @@ class TestStoppedInTheMiddle:
     ) -> None:
         """W13, W18: StopExecution runs no Catch, and the function goes on."""
         with app.calls.hold(call) as hold:
-            interrupted(app, never_ready(app, name), hold)
+            interrupted(app, {**never_ready(app, name), "onFailure": "keep"}, hold)
             deletion = app.start(app.delete_machine, {"environment": name})
             app.until_in(deletion, "Wait for running steps")
 
