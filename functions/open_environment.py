@@ -73,6 +73,7 @@ def open_environment(
     status = _status(record, blueprint, verb)
     ends = _end(record, blueprint, verb, now)
     settle = bool(record and record.settle)
+    unknown = record is None or (record.status is Status.DELETED and isinstance(decision, Take))
     if isinstance(decision, Take):
         _keep_the_namespace(record, blueprint)
         settle = decision.settle
@@ -90,13 +91,13 @@ def open_environment(
             base_request=instruction["base"],
             changes=redeployment.from_json(instruction["changes"]),
             intents=followed(record.intents if record else {}, _MATTERS.get(verb, ()), intent),
+            office_hours=blueprint.schedule is not None or _may_have_office_hours(record),
         )
         records.take(taken, record, forget=_outdated(record, verb))
         if decision.stop:
             executions.stop(stepfunctions, decision.stop, f"superseded by {execution}")
     elif record:
         ends, status = lease.moment(record.expires_at), record.status
-    unknown = record is None or (record.status is Status.DELETED and isinstance(decision, Take))
     schedules.arm(blueprint, ends, now, fresh=unknown)
     if settle and not event["settled"]:
         return _wait(event, settle_seconds, settled=True)
@@ -171,6 +172,11 @@ def _nothing_now(status: Status, blueprint: Blueprint, generation: int, ends: da
 def _is_fresh(record: Record | None) -> bool:
     """Nothing of the environment is there: it never was, or a receipt says that it is gone."""
     return record is None or record.status in GONE
+
+
+def _may_have_office_hours(record: Record | None) -> bool:
+    """What it had is still armed, unless a receipt says that it is gone."""
+    return record is not None and record.status is not Status.DELETED and record.office_hours
 
 
 def _outdated(record: Record | None, verb: Verb) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ def write_receipt(
         status = Status.SCHEDULED
         items += [_retained(kind, environment, "its next up creates it") for kind in OFFICE_HOURS]
     else:
-        for kind, was_there in schedules.disarm(environment).items():
+        for kind, was_there in schedules.disarm(environment, record.office_hours).items():
             outcome = Outcome.DELETED if was_there else Outcome.ALREADY_GONE
             if kind not in OFFICE_HOURS or has_schedule:
                 items.append(Item(kind, name_of(kind, environment), outcome))

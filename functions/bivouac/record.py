@@ -77,6 +77,9 @@ class Record:
     """The newest that was followed, by matter."""
     failure: str = ""
     """Why it is FAILED or DEGRADED, as JSON."""
+    office_hours: bool = True
+    """Its office hours may be armed: it has or had some since it was last deleted, or nobody knows
+    whether it had."""
 
     @property
     def content(self) -> dict[str, Any]:

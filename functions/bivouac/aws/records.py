@@ -64,6 +64,7 @@ class Records:
                 for matter, content in json.loads(item["intents"]["S"]).items()
             },
             failure=item["failure"]["S"] if "failure" in item else "",
+            office_hours=item["officeHours"]["BOOL"] if "officeHours" in item else True,
         )
 
     def look(self, environment: str) -> Record | Unreadable | None:
@@ -195,6 +196,7 @@ class Records:
             "baseRequest": {"S": taken.base_request},
             "changes": {"S": json.dumps(redeployment.to_json(taken.changes))},
             "intents": {"S": _intents_text(taken.intents)},
+            "officeHours": {"BOOL": taken.office_hours},
             "listed": {"S": LISTED},
             "onFailure": {"S": blueprint["on_failure"]},
             "triggers": {"S": json.dumps(blueprint["triggers"])},

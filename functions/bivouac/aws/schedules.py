@@ -29,11 +29,11 @@ class Schedules:
         """Make an environment's schedules what its blueprint and the end of its lease say.
 
         The expiry first: whatever interrupts the others, it has an end. Repeating it changes
-        nothing. `fresh`: nothing of it is there that would have to be removed."""
+        nothing. `fresh`: nothing of it is there that would have to be removed, which is believed
+        unless one of those that it is to have is found: records can be lost."""
         wanted = timetable(blueprint, ends, now, self.settings)
-        for entry in wanted:
-            self._put(entry)
-        if not fresh:
+        found = [self._put(entry) for entry in wanted]
+        if any(found) or not fresh:
             self._remove(blueprint.environment, set(Kind) - {entry.kind for entry in wanted})
 
     def arm_expiry(
@@ -41,15 +41,19 @@ class Schedules:
     ) -> None:
         self._put(expiry(environment, ends, now, self.settings, reason))
 
-    def disarm(self, environment: str) -> dict[Kind, bool]:
-        """Remove all of them. False: it was gone, as a one-time schedule is after it fired."""
-        return self._remove(environment, Kind)
+    def disarm(self, environment: str, office_hours: bool = True) -> dict[Kind, bool]:
+        """Remove all of them. False: it was gone, as a one-time schedule is after it fired.
+
+        `office_hours`: whether it may have an up and a down."""
+        return self._remove(environment, Kind if office_hours else set(Kind) - set(OFFICE_HOURS))
 
     def _remove(self, environment: str, kinds: Iterable[Kind]) -> dict[Kind, bool]:
         return {kind: self._delete(kind, environment) for kind in Kind if kind in set(kinds)}
 
-    def _put(self, entry: Entry) -> None:
-        """UpdateSchedule overwrites what it is not given, so both calls get all of it (W03).
+    def _put(self, entry: Entry) -> bool:
+        """Whether it was there before.
+
+        UpdateSchedule overwrites what it is not given, so both calls get all of it (W03).
 
         The ClientToken is botocore's, another one for each call: one of ours would answer for a
         schedule that was removed since."""
@@ -59,6 +63,8 @@ class Schedules:
                 self.client.create_schedule(**arguments)
             except self.client.exceptions.ConflictException:
                 self.client.update_schedule(**arguments)
+                return True
+        return False
 
     def _arguments(self, entry: Entry) -> dict[str, Any]:
         return {

@@ -1,0 +1,136 @@
+"""Schedules of an environment that was: none fires after its receipt, whatever was interrupted."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+import pytest
+from open_environment import open_environment
+from write_receipt import write_receipt
+
+from bivouac.record import Status
+from bivouac.timetable import OFFICE_HOURS as UP_AND_DOWN
+from bivouac.timetable import name_of
+from tests.functional.account import SETTLE_SECONDS, TABLE, BivouacAccount, execution
+from tests.requests import environment
+
+OFFICE_HOURS = {"up": "cron(0 8 ? * MON-FRI *)", "down": "cron(0 19 ? * MON-FRI *)"}
+SCHEDULED = environment(schedule=OFFICE_HOURS)
+UNSCHEDULED = environment()
+NOTHING_LEFT = {"items": []}
+UP, DOWN = (name_of(kind, "demo") for kind in UP_AND_DOWN)
+
+
+def opened(account: BivouacAccount, request: dict[str, Any], who: str) -> None:
+    event = {
+        "environment": "demo",
+        "plan": account.planned(request).to_json(),
+        "instruction": account.instruction(request, who),
+        "settled": True,
+        "execution": execution(who),
+    }
+    stepfunctions = account.client("stepfunctions")
+    now = account.now()
+    open_environment(event, now, SETTLE_SECONDS, account.records, account.schedules, stepfunctions)
+
+
+def interrupted(account: BivouacAccount, request: dict[str, Any], who: str) -> None:
+    """Killed for good between the record and the schedules."""
+    with (
+        mock.patch.object(type(account.schedules), "arm", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        opened(account, request, who)
+
+
+def ready(account: BivouacAccount) -> None:
+    record = account.records.find("demo")
+    assert record is not None
+    account.records.finish("demo", record.generation, Status.READY)
+    account.pass_time(60)
+
+
+def deleted(account: BivouacAccount) -> list[str]:
+    """The schedules that a complete deletion asks to be deleted."""
+    record = account.records.find("demo")
+    assert record is not None
+    event = {
+        "environment": "demo",
+        "generation": record.generation,
+        "services": NOTHING_LEFT,
+        "used": {"namespace": NOTHING_LEFT},
+        "cluster": NOTHING_LEFT,
+        "look": NOTHING_LEFT,
+        "keepSchedule": False,
+    }
+    account.forget_calls()
+    write_receipt(event, account.now(), account.records, account.schedules, account.bus)
+    return [
+        request["url_path"].rpartition("/")[2]
+        for call, request in zip(account.calls, account.requests, strict=True)
+        if call == "scheduler:DeleteSchedule"
+    ]
+
+
+def test_where_there_never_were_office_hours_no_up_is_asked_for(account: BivouacAccount) -> None:
+    opened(account, UNSCHEDULED, "first")
+    ready(account)
+    assert deleted(account) == ["demo-warning", "demo-expiry"]
+    assert account.armed() == {}
+
+
+def test_office_hours_that_a_later_request_gave_up_are_gone_with_the_environment(
+    account: BivouacAccount,
+) -> None:
+    """The second create wrote the record and died before it removed them."""
+    opened(account, SCHEDULED, "first")
+    ready(account)
+    interrupted(account, UNSCHEDULED, "second")
+    ready(account)
+    assert {UP, DOWN} <= set(account.armed())
+    assert {UP, DOWN} <= set(deleted(account))
+    assert account.armed() == {}
+
+
+def test_office_hours_that_a_create_was_about_to_arm_are_looked_for(
+    account: BivouacAccount,
+) -> None:
+    """Killed anywhere between the record and the last schedule."""
+    interrupted(account, SCHEDULED, "first")
+    assert {UP, DOWN} <= set(deleted(account))
+
+
+def test_after_a_complete_deletion_they_are_forgotten(account: BivouacAccount) -> None:
+    opened(account, SCHEDULED, "first")
+    ready(account)
+    deleted(account)
+    account.pass_time(60)
+    opened(account, UNSCHEDULED, "second")
+    ready(account)
+    assert deleted(account) == ["demo-warning", "demo-expiry"]
+
+
+def test_what_a_lost_record_left_armed_is_removed_by_the_next_create(
+    account: BivouacAccount,
+) -> None:
+    """W19: the record says that there never was anything, and the expiry says otherwise."""
+    opened(account, SCHEDULED, "first")
+    key = {"environment": {"S": "demo"}}
+    account.client("dynamodb").delete_item(TableName=TABLE, Key=key)
+    account.pass_time(60)
+    opened(account, UNSCHEDULED, "second")
+    assert sorted(account.armed()) == ["demo-expiry", "demo-warning"]
+
+
+def test_a_record_that_does_not_say_may_have_had_some(account: BivouacAccount) -> None:
+    """Written by an older version of the functions."""
+    opened(account, SCHEDULED, "first")
+    account.client("dynamodb").update_item(
+        TableName=TABLE,
+        Key={"environment": {"S": "demo"}},
+        UpdateExpression="REMOVE officeHours",
+    )
+    ready(account)
+    assert {UP, DOWN} <= set(deleted(account))
+    assert account.armed() == {}
