@@ -221,7 +221,7 @@ def measure(sizes: Sequence[int], console: Console, stop: Stop) -> Economy:
     """Raises BenchError, StoppedError."""
     calls = CallLog()
     cycles = []
-    with LocalCloud(samples.scaled(AWS_LIKE, SCALE), "scripted", 0, SCALE, calls.note) as cloud:
+    with LocalCloud(samples.scaled(AWS_LIKE, SCALE), "scripted", 0, calls.note) as cloud:
         bench = _Bench(cloud, calls, SCALE, stop)
         for services in sizes:
             console.print(f"a cycle of {services} service(s), and the same by hand")
@@ -235,7 +235,7 @@ def _waited(seconds: float, console: Console, stop: Stop) -> Waited:
     before_and_after = AWS_LIKE.placement + AWS_LIKE.provisioning + AWS_LIKE.registration
     pulling = replace(AWS_LIKE, pull=seconds - before_and_after)
     timings = samples.scaled(pulling, WAIT_SCALE)
-    with LocalCloud(timings, "scripted", 0, WAIT_SCALE, calls.note) as cloud:
+    with LocalCloud(timings, "scripted", 0, calls.note) as cloud:
         transitions, _, counts = _Bench(cloud, calls, WAIT_SCALE, stop).life(
             samples.environment("waits", 1)
         )

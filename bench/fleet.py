@@ -10,7 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from rich.console import Console
@@ -30,7 +30,7 @@ from localcloud.timings import AWS_LIKE
 ENVIRONMENTS = 50
 """Cloud Map's quota of namespaces in a Region."""
 SCALE = 0.5
-"""Of AWS's times; its rate limits are not scaled."""
+"""Of AWS's times; its rate limits and Bivouac's own pauses are not scaled."""
 LIMIT = 900.0
 
 
@@ -50,7 +50,8 @@ class Fleet:
 
 def measure(environments: int, console: Console, stop: Stop) -> Fleet:
     """Raises BenchError, StoppedError."""
-    with LocalCloud(samples.scaled(AWS_LIKE, SCALE), "scripted", 0, rate_limits=True) as cloud:
+    timings = replace(samples.scaled(AWS_LIKE, SCALE), wait_scale=AWS_LIKE.wait_scale)
+    with LocalCloud(timings, "scripted", 0, rate_limits=True) as cloud:
         assert isinstance(cloud.runtime, ScriptedRuntime)
         assert cloud.rate_limits is not None
         stack = cloud.deploy(TEMPLATE, parameters(cloud.account))

@@ -266,7 +266,11 @@ def measure(rounds: int, seed: int, console: Console, stop: Stop) -> list[Lag]:
     """Raises BenchError, StoppedError."""
     draw, resumed = random.Random(seed), Resumed()
     lags: list[Lag] = []
-    timings = replace(samples.scaled(AWS_LIKE, SCALE), event_delivery=AWS_LIKE.event_delivery)
+    timings = replace(
+        samples.scaled(AWS_LIKE, SCALE),
+        event_delivery=AWS_LIKE.event_delivery,
+        wait_scale=AWS_LIKE.wait_scale,
+    )
     with LocalCloud(timings, "scripted", 0, observe=resumed.note) as cloud:
         on_it = Rounds(cloud, SCALE, resumed, stop)
         for number in range(1, rounds + 1):
@@ -276,7 +280,7 @@ def measure(rounds: int, seed: int, console: Console, stop: Stop) -> list[Lag]:
     console.print("every event lost")
     resumed = Resumed()
     timings = samples.scaled(AWS_LIKE, LOST_SCALE)
-    with LocalCloud(timings, "scripted", 0, LOST_SCALE, resumed.note) as cloud:
+    with LocalCloud(timings, "scripted", 0, resumed.note) as cloud:
         on_it = Rounds(cloud, LOST_SCALE, resumed, stop)
         cloud.deliveries.disturbance = _no_events
         lags += on_it.round("every event lost", 1, draw)

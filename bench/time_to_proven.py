@@ -108,8 +108,8 @@ def compare(timings: Timings, rounds: int, seed: int, console: Console) -> Compa
     """Raises BenchError, StoppedError."""
     request = json.loads(REQUEST.read_text(encoding="utf-8"))
     extra_pulls = spread_evenly(rounds, seed)
-    # The mean pull is the profile's.
-    shortest = replace(timings, pull=max(0.0, timings.pull - SPREAD / 2))
+    # The mean pull is the profile's. What the AWS CLI waits for, it waits for in real time.
+    shortest = replace(timings, pull=max(0.0, timings.pull - SPREAD / 2), wait_scale=1.0)
     calls, stop = CallLog(), Stop()
     with ExitStack() as parts:
         directory = Path(parts.enter_context(tempfile.TemporaryDirectory()))

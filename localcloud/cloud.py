@@ -65,18 +65,15 @@ _one_at_a_time = threading.Lock()
 class LocalCloud:
     """AWS on this machine, from construction until `close`; also a context manager.
 
-    `port` 0 is any free one. Wait states, retries, pauses in functions and time-outs of what waits
-    for a token last `wait_scale` times as long as they say. `observe` is told of every AWS call,
-    in the thread that answers it. Without a `clock` it is the system's; a test gives one that it
-    moves. `rate_limits`: calls that come faster than AWS takes them are refused. Raises
-    PortTakenError."""
+    `port` 0 is any free one. `observe` is told of every AWS call, in the thread that answers it.
+    Without a `clock` it is the system's; a test gives one that it moves. `rate_limits`: calls that
+    come faster than AWS takes them are refused. Raises PortTakenError."""
 
     def __init__(
         self,
         timings: Timings = DEMO,
         runtime: Runtime = "processes",
         port: int = 4566,
-        wait_scale: float = 1.0,
         observe: Callable[[Call], None] | None = None,
         clock: Clock | None = None,
         rate_limits: bool = False,
@@ -86,7 +83,7 @@ class LocalCloud:
         self._parts = ExitStack()
         self._parts.callback(_one_at_a_time.release)
         try:
-            self._open(timings, runtime, port, wait_scale, observe, clock, rate_limits)
+            self._open(timings, runtime, port, observe, clock, rate_limits)
         except BaseException:
             self._parts.close()
             raise
@@ -96,7 +93,6 @@ class LocalCloud:
         timings: Timings,
         runtime: Runtime,
         port: int,
-        wait_scale: float,
         observe: Callable[[Call], None] | None,
         clock: Clock | None,
         rate_limits: bool,
@@ -131,10 +127,10 @@ class LocalCloud:
             credentials=self.credentials,
             routes=FunctionRoutes(self.control_plane),
             logs=FunctionLogs(self.account, locks, self.guard),
-            wait_scale=wait_scale,
+            wait_scale=timings.wait_scale,
         )
         self.custom_resources = CustomResources(self.endpoint_url, self.workers)
-        self.deliveries = DeliveryQueue(self.clock, wait_scale)
+        self.deliveries = DeliveryQueue(self.clock, timings.wait_scale)
         client, refusal = self._clients.of_role, self.guard.service_refusal
         invoke_later = AsynchronousInvocations(self.deliveries, self.workers, client, refusal)
         targets = Targets(client, invoke_later, refusal)
@@ -145,7 +141,7 @@ class LocalCloud:
             client=self._clients.of_role,
             changed=ExecutionEvents(self.account, self.clock, locks),
         )
-        machines = enter(machines_run(integrations, wait_scale))
+        machines = enter(machines_run(integrations, timings.wait_scale))
         # Closed from below: executions are stopped, then what they and deliveries wait for, then
         # both are joined.
         on_close(machines.join)
@@ -157,7 +153,7 @@ class LocalCloud:
         announcements.listen(EcsEvents(self.account, self.clock, locks))
         self._alarms = enter(schedules_fire(self.clock, self.deliveries, targets, locks))
         on_close(self.deliveries.stop)
-        self.rate_limits = RateLimits(self.clock, wait_scale) if rate_limits else None
+        self.rate_limits = RateLimits(self.clock, timings.wait_scale) if rate_limits else None
         front = ServiceFront(RunningServices(self.control_plane), self.runtime.socket_of)
         authorize = self.guard.refusal_of
         server.start(

@@ -47,6 +47,9 @@ from moto.stepfunctions.parser.asl.component.state import state as moto_state
 from moto.stepfunctions.parser.asl.component.state.choice.comparison.operator.implementations.is_operator import (  # noqa: E501
     IsTimestamp,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branch_worker import (
+    BranchWorker,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.resource import (
     ResourceCondition,
@@ -365,6 +368,7 @@ def machines_run(integrations: Integrations, wait_scale: float = 1.0) -> Iterato
         patch(StepFunctionResponse, "list_executions", list_executions)
         patch(AmazonStateLanguageParser, "parse", staticmethod(_parse))
         patch(Environment, "set_error", _set_error_of(Environment.set_error))
+        patch(BranchWorker, "_thread_routine", _thread_routine_of(BranchWorker._thread_routine))
         patch(EventManager, "add_event", _add_event_of(EventManager.add_event))
         patch(ErrorEqualsDecl, "_eval_body", _is_caught_of(ErrorEqualsDecl._eval_body))
         patch(StateTaskService, "_normalise_parameters", _normalise_parameters)
@@ -492,6 +496,19 @@ def _set_error_of(original: Callable[..., None]) -> Callable[..., None]:
                 original(self, error)
 
     return set_error
+
+
+def _thread_routine_of(original: Callable[..., None]) -> Callable[..., None]:
+    def _thread_routine(self: BranchWorker) -> None:
+        """moto fails in a branch that was stopped before it began, and then waits for it."""
+        try:
+            original(self)
+        except RuntimeError:
+            if self.env.is_running():
+                raise
+            self._branch_worker_comm.on_terminated(env=self.env)
+
+    return _thread_routine
 
 
 def _add_event_of(original: Callable[..., int]) -> Callable[..., int]:

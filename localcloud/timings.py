@@ -43,6 +43,9 @@ class Timings:
     EventBridge is published nowhere and is not played."""
     health_scale: float = 1.0
     """Container health check intervals, time-outs and start periods are multiplied by this."""
+    wait_scale: float = 1.0
+    """Wait states, retries, pauses in functions and time-outs of what waits for a token are
+    multiplied by this."""
 
 
 AWS_LIKE = Timings(
@@ -83,6 +86,7 @@ DEMO = Timings(
     stop_timeout=3.0,
     event_delivery=0.02,
     health_scale=0.2,
+    wait_scale=0.2,
 )
 """The same life in a few seconds."""
 
@@ -104,6 +108,7 @@ TEST = Timings(
     stop_timeout=0.5,
     event_delivery=0.0,
     health_scale=0.02,
+    wait_scale=0.01,
 )
 """The same order of events, as fast as a test wants it."""
 

@@ -18,7 +18,7 @@ from tests.requests import environment
 OFFICE_HOURS = {"up": "cron(0 8 ? * MON-FRI *)", "down": "cron(0 19 ? * MON-FRI *)"}
 SCHEDULED = environment(schedule=OFFICE_HOURS)
 UNSCHEDULED = environment()
-NOTHING_LEFT = {"items": []}
+NOTHING_LEFT: dict[str, Any] = {"items": []}
 UP, DOWN = (name_of(kind, "demo") for kind in UP_AND_DOWN)
 
 

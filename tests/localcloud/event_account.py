@@ -147,9 +147,7 @@ def _admission(queue_arn: str) -> str:
 def opened() -> Iterator[Account]:
     """With ROLE, which may do everything."""
     clock = ManualClock()
-    with LocalCloud(
-        timings=TEST, runtime="scripted", port=0, wait_scale=0.01, clock=clock
-    ) as cloud:
+    with LocalCloud(timings=TEST, runtime="scripted", port=0, clock=clock) as cloud:
         iam = cloud.client("iam")
         name = ROLE.rpartition("/")[2]
         iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")

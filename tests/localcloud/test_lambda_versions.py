@@ -74,9 +74,7 @@ class Account:
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
     clock = ManualClock()
-    with LocalCloud(
-        timings=TEST, runtime="scripted", port=0, wait_scale=0.01, clock=clock
-    ) as cloud:
+    with LocalCloud(timings=TEST, runtime="scripted", port=0, clock=clock) as cloud:
         yield Account(cloud, clock, tmp_path)
 
 

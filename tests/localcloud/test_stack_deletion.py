@@ -22,7 +22,7 @@ TEMPLATE = Path(__file__).parent / "data" / "guarded" / "template.yaml"
 
 @pytest.fixture
 def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud(timings=TEST, runtime="scripted", port=0, wait_scale=0.01) as cloud:
+    with LocalCloud(timings=TEST, runtime="scripted", port=0) as cloud:
         yield cloud
 
 

@@ -8,22 +8,27 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branch_worker import (
+    BranchWorker,
+)
+from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from localcloud.cloud import LocalCloud
+from localcloud.timings import TEST
 from localcloud.workers import Function
 from tests.localcloud.waiting import until_true
 
 FUNCTIONS = Path(__file__).parent / "data" / "functions"
 ROLE = "arn:aws:iam::123456789012:role/machine"
-WAIT_SCALE = 0.01
 
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud(runtime="scripted", port=0, wait_scale=WAIT_SCALE) as cloud:
+    with LocalCloud(TEST, runtime="scripted", port=0) as cloud:
         yield cloud
 
 
@@ -295,7 +300,7 @@ class TestEnding:
         began = time.monotonic()
         states = {"Wait": {"Type": "Wait", "SecondsPath": "$.seconds", "End": True}}
         assert run(sfn, states, {"seconds": 60})["status"] == "SUCCEEDED"
-        assert 60 * WAIT_SCALE <= time.monotonic() - began < 20
+        assert 60 * TEST.wait_scale <= time.monotonic() - began < 20
 
     def test_a_machine_out_of_time_is_timed_out(self, cloud: LocalCloud, sfn: Any) -> None:
         """W13: and its Catch does not run."""
@@ -354,6 +359,24 @@ class TestEnding:
         until_true(lambda: logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"])
         assert sfn.describe_execution(executionArn=arn)["status"] == "ABORTED"
         assert history(sfn, arn)[-1] == "ExecutionAborted"
+
+    def test_stopped_before_a_branch_begins(self, sfn: Any) -> None:
+        """Nobody waits for that branch any more: the next test would be told of its threads."""
+        wait = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}}
+        both = {"Both": {"Type": "Parallel", "Branches": [wait, wait], "End": True}}
+        begin, began = BranchWorker.start, list[str]()
+
+        def stop_and_begin(worker: BranchWorker) -> None:
+            began.append(worker.env.states.context_object.context_object_data["Execution"]["Id"])
+            if len(began) == 2:
+                sfn.stop_execution(executionArn=began[0])
+            begin(worker)
+
+        with mock.patch.object(BranchWorker, "start", stop_and_begin):
+            execution = ended(sfn, start(sfn, machine(sfn, both)))
+            assert execution["status"] == "ABORTED"
+            until_true(lambda: len(began) == 2)
+            until_true(lambda: not any(thread.is_alive() for thread in TMP_THREADS))
 
     def test_stopping_what_has_ended_changes_nothing(self, sfn: Any) -> None:
         done = run(sfn, {"Done": {"Type": "Succeed"}})

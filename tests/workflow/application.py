@@ -22,8 +22,6 @@ from tests.workflow.staged_runtime import StagedRuntime
 
 Json = dict[str, Any]
 
-WAIT_SCALE = 0.01
-"""A Wait of two seconds lasts two hundredths."""
 ENDS_WITHIN = 120.0
 """Seconds, on a busy machine, for what takes one or two."""
 _OF_UPDATE_SCHEDULE = (
@@ -517,7 +515,7 @@ def _plain(value: Json) -> Any:
 def application() -> Iterator[Application]:
     calls = Calls()
     runtime = StagedRuntime(TEST)
-    with LocalCloud(TEST, runtime, port=0, wait_scale=WAIT_SCALE, observe=calls.note) as cloud:
+    with LocalCloud(TEST, runtime, port=0, observe=calls.note) as cloud:
         calls.role_of = cloud.credentials.role_of
         yield Application(cloud, calls, runtime)
 
