@@ -278,6 +278,9 @@ def closing(
         return Leave(f"generation {record.generation} took over from {generation}")
     if expires_at is not None and lease.moment(expires_at) < lease.moment(record.expires_at):
         return Leave(f"the lease now ends at {record.expires_at}, not at {expires_at}")
+    if record.status is Status.DELETING and holder_runs:
+        # Even if it is outdated by that: whoever asked is told once everything is gone.
+        return Follow()
     matter = intents.REST if keep_schedule else intents.LIFE
     if intents.is_outdated(record.intents, matter, intent):
         return Leave("a later intent about the environment was followed before")
@@ -289,8 +292,6 @@ def closing(
         case Status.FAILED:
             # Steps side by side: where one failed, the others' functions may still run.
             return Take(following, settle=True)
-        case Status.DELETING if holder_runs:
-            return Follow()
         case _:
             return Take(following)
 

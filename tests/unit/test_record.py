@@ -183,6 +183,12 @@ class TestIntents:
         assert isinstance(close(record(Status.READY, intents={LIFE: LATER})), Leave)
         assert close(record(Status.READY, intents={LIFE: EARLIER})) == Take(8)
 
+    def test_a_deletion_that_a_later_one_overtook_ends_when_that_does(self) -> None:
+        """Whoever asked for it would take its success for the end of the environment."""
+        known = {LIFE: LATER}
+        assert close(record(Status.DELETING, intents=known), runs=True) == Follow()
+        assert isinstance(close(record(Status.DELETED, intents=known)), Leave)
+
     def test_the_same_intent_twice_is_one(self) -> None:
         known = {LIFE: intent()}
         assert isinstance(open_(record(Status.READY, intents=known)), Leave)

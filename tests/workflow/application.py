@@ -157,6 +157,7 @@ class Application:
 
     def put(self, detail_type: str, detail: Json) -> None:
         """Put a request on the stack's bus, as CI does."""
+        self._begin_another_second()
         entry = {
             "EventBusName": self.stack.outputs["EventBusName"],
             "Source": "bivouac.client",
@@ -165,6 +166,21 @@ class Application:
         }
         answer = self.client("events").put_events(Entries=[entry])
         assert answer["FailedEntryCount"] == 0, answer
+
+    def push_image(self, repository: str, tag: str) -> str:
+        """The image's digest."""
+        self._begin_another_second()
+        return self.cloud.push_image(repository, tag)
+
+    def close_pull_request(self, repository: str, pull_request_id: str) -> None:
+        self._begin_another_second()
+        self.cloud.close_pull_request(repository, pull_request_id)
+
+    def _begin_another_second(self) -> None:
+        """Events have whole seconds, so that one counts as meant before what its second began
+        with; a test creates an environment within one."""
+        second = int(self.cloud.clock.now())
+        until_true(lambda: int(self.cloud.clock.now()) > second)
 
     def delete(self, environment: str, **more: Any) -> Ended:
         content = {"environment": environment, "reason": "a test", **more}

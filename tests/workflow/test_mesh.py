@@ -170,6 +170,7 @@ class TestOrder:
                 serving("after-slow", dependsOn=depends("slow")),
                 serving("after-fast", dependsOn=depends("fast")),
                 name=name,
+                onFailure="keep",
             ),
         )
 

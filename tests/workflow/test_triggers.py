@@ -61,14 +61,14 @@ def test_an_environment_is_created_by_an_event_that_comes_three_times(
 
 def test_a_pushed_image_is_redeployed_once(repeated: Application, name: str) -> None:
     image = f"{ACCOUNT_ID}.dkr.ecr.{REGION}.amazonaws.com/{name}:main"
-    repeated.cloud.push_image(name, "main")
+    repeated.push_image(name, "main")
     service = web(primaryContainer={"image": image, "containerPort": 80})
     triggers = {"imagePush": [{"repository": name, "tag": "main"}]}
     created = repeated.create(environment(service, name=name, triggers=triggers))
     assert created.status == "SUCCEEDED", created.cause
     before = digests(repeated, name)
 
-    pushed = repeated.cloud.push_image(name, "main")
+    pushed = repeated.push_image(name, "main")
 
     (redeploy,) = repeated.requested(repeated.redeploy_machine, name, "redeploy")
     redeployed = repeated.ended(redeploy)
@@ -83,7 +83,7 @@ def test_an_environment_goes_with_its_pull_request(repeated: Application, name: 
     triggers = {"pullRequest": {"repository": name, "number": 7}}
     assert repeated.create(environment(name=name, triggers=triggers)).status == "SUCCEEDED"
 
-    repeated.cloud.close_pull_request(name, "7")
+    repeated.close_pull_request(name, "7")
 
     (deletion,) = repeated.requested(repeated.delete_machine, name, "delete")
     assert repeated.ended(deletion).status == "SUCCEEDED"
