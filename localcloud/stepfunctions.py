@@ -51,6 +51,9 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branch_wo
     BranchWorker,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service_callback,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.resource import (
     ResourceCondition,
 )
@@ -83,6 +86,8 @@ MAX_INPUT = 262_144
 """Bytes of an execution's input and of a state's data (W08)."""
 STOP_NOTICED_WITHIN = 0.25
 """Seconds until a waiting state notices that its execution was stopped."""
+END_OF_CHILD_NOTICED_WITHIN = 0.05
+"""Seconds until a state that runs another execution notices that it is over."""
 BEGUN_WITHIN = 10.0
 """Seconds from StartExecution to its first state, on a busy machine."""
 
@@ -386,6 +391,11 @@ def machines_run(integrations: Integrations, wait_scale: float = 1.0) -> Iterato
             _from_state_props_of(StateTaskService.from_state_props, wait_scale),
         )
         patch(retrier_decl, "time", SimpleNamespace(sleep=sleep))
+        patch(
+            state_task_service_callback,
+            "_DELAY_SECONDS_SYNC_CONDITION_CHECK",
+            END_OF_CHILD_NOTICED_WITHIN,
+        )
         patch(
             lambda_eval_utils,
             "execute_lambda_function_integration",

@@ -29,6 +29,12 @@ os.environ.update(
 )
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """The stories of tests/workflow wait half of their time, for real processes that must not be
+    starved: two workers play them (their xdist groups), and one has room beside them."""
+    return max(3, os.cpu_count() or 1)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def what_is_loaded_stays() -> None:
     """Modules, tests and models of services live as long as the process, and are many: the garbage

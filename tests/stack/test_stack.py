@@ -8,7 +8,7 @@ from localcloud.template import StackDeletionError
 from tests.requests import environment
 from tests.workflow.application import application
 
-pytestmark = pytest.mark.xdist_group("stack")
+pytestmark = pytest.mark.xdist_group("workflow-trouble")
 
 
 def test_it_is_refused_until_the_environment_is_deleted() -> None:

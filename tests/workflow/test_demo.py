@@ -16,7 +16,7 @@ import pytest
 
 from tests.localcloud.waiting import until_true
 
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = pytest.mark.xdist_group("workflow-trouble")
 ROOT = Path(__file__).parent.parent.parent
 LIMIT_SECONDS = 180
 """A demo takes about 35 s alone, and several times that beside everything else."""

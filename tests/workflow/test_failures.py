@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -35,9 +36,9 @@ def its_deadline_has_passed(states: Json) -> None:
     }
 
 
-def its_deadline_is_soon(states: Json) -> None:
+def its_deadline_is_soon(states: Json, seconds: float = 10) -> None:
     """Time enough to become healthy; the time-out of the wait then finds it over."""
-    soon = datetime.now(UTC) + timedelta(seconds=10)
+    soon = datetime.now(UTC) + timedelta(seconds=seconds)
     states["Open environment"]["Next"] = "Set another deadline"
     states["Set another deadline"] = {
         "Type": "Pass",
@@ -92,7 +93,7 @@ class TestImage:
         image = f"registry.example/{name}:slow"
         slow = f"CannotPullContainerError: ref pull of {image} has been retried: i/o timeout"
         app.runtime.script(image, pull_failed(slow))
-        late = app.variant(app.create_machine, its_deadline_is_soon)
+        late = app.variant(app.create_machine, partial(its_deadline_is_soon, seconds=2))
 
         failed = app.ended(app.start(late, of_image(image, name)))
 

@@ -14,7 +14,7 @@ from localcloud.tasks.scripted import exits
 from tests.requests import connection, depends, environment, web
 from tests.workflow.application import Application, Ended
 
-pytestmark = pytest.mark.xdist_group("workflow-lifetime")
+pytestmark = pytest.mark.xdist_group("workflow-life")
 
 Json = dict[str, Any]
 OFFICE_HOURS = {

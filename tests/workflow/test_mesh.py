@@ -11,7 +11,7 @@ from tests.localcloud.waiting import until_true
 from tests.requests import connection, depends, environment, event, web
 from tests.workflow.application import Application, Ended
 
-pytestmark = pytest.mark.xdist_group("workflow-mesh")
+pytestmark = pytest.mark.xdist_group("workflow-life")
 
 Json = dict[str, Any]
 

@@ -11,7 +11,7 @@ from tests.localcloud.waiting import until_true
 from tests.requests import connection, environment, web
 from tests.workflow.application import Application
 
-pytestmark = pytest.mark.xdist_group("workflow-redeploy")
+pytestmark = pytest.mark.xdist_group("workflow-life")
 
 Json = dict[str, Any]
 NEWER = "public.ecr.aws/docker/library/nginx:1.29"

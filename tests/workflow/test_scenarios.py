@@ -13,7 +13,7 @@ from localcloud.stage import Stage
 from tests.requests import event
 from tests.workflow.application import Application
 
-pytestmark = pytest.mark.xdist_group("workflow-lifetime")
+pytestmark = pytest.mark.xdist_group("workflow-life")
 
 
 @pytest.fixture

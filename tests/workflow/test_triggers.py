@@ -12,7 +12,7 @@ from localcloud.events.delivery import Delivery, undisturbed
 from tests.requests import environment, web
 from tests.workflow.application import Application
 
-pytestmark = pytest.mark.xdist_group("workflow-redeploy")
+pytestmark = pytest.mark.xdist_group("workflow-life")
 
 Json = dict[str, Any]
 THREE_TIMES = (0.0, 0.01, 0.05)

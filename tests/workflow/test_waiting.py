@@ -11,7 +11,7 @@ from localcloud.events.delivery import Delivery, undisturbed
 from tests.requests import environment, web
 from tests.workflow.application import Application, Ended
 
-pytestmark = pytest.mark.xdist_group("workflow-mesh")
+pytestmark = pytest.mark.xdist_group("workflow-life")
 
 OF_ECS = "aws.ecs"
 CYCLE_OF_ONE_SERVICE = 36
