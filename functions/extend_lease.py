@@ -73,7 +73,9 @@ def extend_lease(event: Event, now: datetime, records: Records, schedules: Sched
     present = lease.moment(record.expires_at)
     if end > present:
         _require_expected(record, request.get("expectedExpiresAt"))
-        records.extend(record, lease.timestamp(end))
+    newest = _newest(asked, record.extension)
+    if end > present or newest != record.extension:
+        records.extend(record, lease.timestamp(max(end, present)), newest)
     schedules.arm(blueprint, max(end, present), now)
     if end > present:
         logger.info("lease extended", environment=record.environment, until=lease.timestamp(end))
@@ -103,6 +105,10 @@ def _outdated(record: Record, intent: Intent, generation: int | None) -> str:
     if generation is not None and generation != record.generation:
         return f"generation {record.generation} took over from {generation}"
     return ""
+
+
+def _newest(asked: Extension, known: Extension | None) -> Extension:
+    return known if known is not None and known.asked_at >= asked.asked_at else asked
 
 
 def _require_expected(record: Record, expected: str | None) -> None:

@@ -71,7 +71,7 @@ def open_environment(
         case Replan():
             return {"status": "CHANGED", "asked": instruction["asked"]}
     status = _status(record, blueprint, verb)
-    ends = _end(record, blueprint, verb, now)
+    ends = _end(record, blueprint, verb, intent, now)
     settle = bool(record and record.settle)
     unknown = record is None or (record.status is Status.DELETED and isinstance(decision, Take))
     if isinstance(decision, Take):
@@ -147,11 +147,19 @@ def _status(record: Record | None, blueprint: Blueprint, verb: Verb) -> Status:
     return Status.CREATING
 
 
-def _end(record: Record | None, blueprint: Blueprint, verb: Verb, now: datetime) -> datetime:
-    """A create begins a lease. A redeploy renews it, and never shortens what was extended."""
+def _end(
+    record: Record | None, blueprint: Blueprint, verb: Verb, intent: Intent, now: datetime
+) -> datetime:
+    """A create begins a lease, which an extension that was meant later has extended already. A
+    redeploy renews it, and never shortens what was extended."""
     begun = lease.expires_at(now, blueprint.lease_seconds)
-    if record is None or verb is Verb.CREATE:
+    if record is None:
         return begun
+    if verb is Verb.CREATE:
+        extension = record.extension
+        if extension is None or extension.asked_at <= intent.at:
+            return begun
+        return max(begun, extension.capped_end(blueprint.longest_lease_seconds))
     known = lease.moment(record.expires_at)
     return max(known, begun) if verb is Verb.REDEPLOY else known
 

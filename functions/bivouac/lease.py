@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any, Self
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([mhd])")
@@ -40,6 +42,13 @@ class Extension:
     ttl_seconds: int | None
     """None: to the cap."""
 
+    def to_json(self) -> dict[str, Any]:
+        return {"askedAt": self.asked_at.isoformat(), "ttlSeconds": self.ttl_seconds}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        return cls(moment(content["askedAt"]), content["ttlSeconds"])
+
     def end(self, longest_seconds: int) -> datetime:
         """The end that is asked for; `longest_seconds` from the moment of asking is the cap.
 
@@ -50,6 +59,11 @@ class Extension:
                 f"{duration(seconds)} is longer than the {duration(longest_seconds)} that a lease "
                 "of this environment may last from now"
             )
+        return expires_at(self.asked_at, seconds)
+
+    def capped_end(self, longest_seconds: int) -> datetime:
+        """The same, and the cap where it asks for more."""
+        seconds = min(self.ttl_seconds or longest_seconds, longest_seconds)
         return expires_at(self.asked_at, seconds)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from bivouac import errors, intents, lease, redeployment
 from bivouac.intents import Intent, Verb
+from bivouac.lease import Extension
 from bivouac.redeployment import Changes
 
 
@@ -77,6 +78,8 @@ class Record:
     """The newest that was followed, by matter."""
     failure: str = ""
     """Why it is FAILED or DEGRADED, as JSON."""
+    extension: Extension | None = None
+    """The newest that was followed: a create that was meant before it may yet come."""
     office_hours: bool = True
     """Its office hours may be armed: it has or had some since it was last deleted, or nobody knows
     whether it had."""

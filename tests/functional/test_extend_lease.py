@@ -13,6 +13,7 @@ from extend_lease import extend_lease
 
 from bivouac import errors, lease
 from bivouac.intents import LIFE, Intent
+from bivouac.lease import Extension
 from bivouac.record import Record, Status
 from tests.functional.account import BivouacAccount, bivouac_account, execution, started_at
 from tests.requests import environment
@@ -137,7 +138,7 @@ def test_of_two_at_the_same_time_one_looks_again(account: BivouacAccount) -> Non
     extended(account, ttl="10h")
     kept = end(account)
     with pytest.raises(errors.NotYetConsistentError):
-        account.records.extend(read, in_hours(account, 9))
+        account.records.extend(read, in_hours(account, 9), Extension(account.now(), 9 * 3600))
     with pytest.raises(errors.NotYetConsistentError):
         account.records.take(read, read)  # whoever takes it would bring the old end back
     assert end(account) == kept
@@ -153,6 +154,65 @@ def test_in_whatever_order_they_come_the_latest_end_holds() -> None:
             for ttl in order:
                 extended(account, ttl, ttl=ttl, intent={**meant, "id": ttl})
             assert end(account) == armed_for(account) == latest, order
+
+
+class TestCreateThatWasMeantBefore:
+    """W01, W15: it began before the extension, and opens the environment after it."""
+
+    def created(self, account: BivouacAccount, meant: dict[str, str], **of: str) -> str:
+        """The end of the lease, once the create that was meant then has opened."""
+        request = environment(lease={"ttl": "8h", "maxTtl": "3d", **of})
+        event = {
+            "environment": "demo",
+            "plan": account.planned(request).to_json(),
+            "instruction": account.instruction(request) | {"intent": meant},
+            "settled": True,
+            "execution": execution("second"),
+        }
+        assert account.invoke("open_environment", event)["status"] == "OPEN"
+        assert armed_for(account) == end(account)
+        return end(account)
+
+    @pytest.mark.parametrize("asked", [{"ttl": "12h"}, {"keep": True}], ids=["12h", "keep"])
+    @pytest.mark.parametrize("former", ["8h", "2d"], ids=["a short lease", "a long lease"])
+    def test_what_it_begins_is_extended_already(
+        self, account: BivouacAccount, asked: dict[str, Any], former: str
+    ) -> None:
+        """Whether the extension changed the end that it found, or not."""
+        ends = account.now().replace(microsecond=0) + lease.duration_seconds(former) / 3600 * HOURS
+        living(account, expires_at=lease.timestamp(ends))
+        account.pass_time(60)
+        meant = {"id": "create", "at": started_at(account)}
+        account.pass_time(60)
+        extended(account, **asked)
+        wanted = in_hours(account, 12 if "ttl" in asked else 72)
+        account.pass_time(60)
+        assert self.created(account, meant) == wanted
+
+    def test_its_own_cap_holds(self, account: BivouacAccount) -> None:
+        living(account)
+        meant = {"id": "create", "at": started_at(account)}
+        account.pass_time(60)
+        extended(account, ttl="2d")
+        assert self.created(account, meant, maxTtl="1d") == in_hours(account, 24)
+
+    def test_an_extension_that_was_meant_before_it_is_over(self, account: BivouacAccount) -> None:
+        living(account)
+        account.pass_time(60)
+        extended(account, ttl="2d")
+        account.pass_time(60)
+        meant = {"id": "create", "at": started_at(account)}
+        assert self.created(account, meant) == in_hours(account, 8)
+
+    def test_nobody_takes_it_without_knowing_of_the_extension(
+        self, account: BivouacAccount
+    ) -> None:
+        """W17: it was read before the extension, which changed no end."""
+        read = living(account)
+        extended(account, ttl="1h")
+        assert end(account) == read.expires_at
+        with pytest.raises(errors.NotYetConsistentError):
+            account.records.take(read, read)
 
 
 @pytest.mark.parametrize("status", [Status.SCHEDULED, Status.ASLEEP, Status.FAILED])

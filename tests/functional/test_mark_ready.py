@@ -10,6 +10,7 @@ from botocore.stub import Stubber
 from mark_ready import mark_ready
 
 from bivouac import errors
+from bivouac.lease import Extension
 from bivouac.record import Status
 from tests.functional.account import TABLE, BivouacAccount
 from tests.functional.machines import answered
@@ -183,7 +184,7 @@ def test_a_readiness_that_nobody_could_be_told_of_is_tried_again(account: Bivoua
 def test_a_lease_that_was_extended_meanwhile_is_told_as_it_is(account: BivouacAccount) -> None:
     """The record's end holds, not the one with which the create began."""
     record = account.holds(account.planned(environment()))
-    account.records.extend(record, "2030-01-02T00:00:00Z")
+    account.records.extend(record, "2030-01-02T00:00:00Z", Extension(account.now(), None))
     answer = marked(account, event())
     ((_, told),) = account.told
     assert answer["expiresAt"] == told["expiresAt"] == "2030-01-02T00:00:00Z"

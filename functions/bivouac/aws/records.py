@@ -12,6 +12,7 @@ from bivouac import errors, lease, redeployment
 from bivouac.aws.faults import translated
 from bivouac.blueprint import Blueprint
 from bivouac.intents import Intent, Verb
+from bivouac.lease import Extension
 from bivouac.record import Record, Status, Summary, Unreadable
 from bivouac.redeployment import Changes
 
@@ -64,6 +65,9 @@ class Records:
                 for matter, content in json.loads(item["intents"]["S"]).items()
             },
             failure=item["failure"]["S"] if "failure" in item else "",
+            extension=Extension.from_json(json.loads(item["extension"]["S"]))
+            if "extension" in item
+            else None,
             office_hours=item["officeHours"]["BOOL"] if "officeHours" in item else True,
         )
 
@@ -206,7 +210,7 @@ class Records:
         update = "SET " + ", ".join(f"#{name} = :{name}" for name in content)
         if forget:
             update += " REMOVE " + ", ".join(f"#{name}" for name in forget)
-        condition, values = _unchanged_since(before)
+        condition, compared, values = _unchanged_since(before)
         with translated(f"record of {taken.environment}"):
             try:
                 self.client.update_item(
@@ -214,7 +218,9 @@ class Records:
                     Key={"environment": {"S": taken.environment}},
                     UpdateExpression=update,
                     ConditionExpression=condition,
-                    ExpressionAttributeNames={f"#{name}": name for name in (*content, *forget)},
+                    ExpressionAttributeNames={
+                        f"#{name}": name for name in (*content, *forget, *compared)
+                    },
                     ExpressionAttributeValues={
                         **{f":{name}": value for name, value in content.items()},
                         **values,
@@ -225,41 +231,40 @@ class Records:
                     f"environment {taken.environment}: another execution took it at the same time"
                 ) from None
 
-    def extend(self, before: Record, expires_at: str) -> None:
-        """Give the lease another end, unless somebody wrote the record since it was read.
+    def extend(self, before: Record, expires_at: str, newest: Extension) -> None:
+        """Give the lease this end, unless somebody wrote the record since it was read.
 
         Raises NotYetConsistentError if somebody did, so that the machine looks again."""
-        self._change(before, "expiresAt", expires_at)
+        self._change(before, expiresAt=expires_at, extension=_extension_text(newest))
 
     def remember(self, before: Record, intents: Mapping[str, Intent]) -> None:
         """Keep the newest intents of a record that nothing else changes of.
 
         Raises NotYetConsistentError as `extend` does."""
-        self._change(before, "intents", _intents_text(intents))
+        self._change(before, intents=_intents_text(intents))
 
     def keep_changes(self, before: Record, changes: Changes) -> None:
         """Keep redeploys for a creation that is to come; nothing else changes.
 
         Raises NotYetConsistentError as `extend` does."""
-        self._change(before, "changes", json.dumps(redeployment.to_json(changes)))
+        self._change(before, changes=json.dumps(redeployment.to_json(changes)))
 
-    def _change(self, before: Record, name: str, text: str) -> None:
-        condition, values = _unchanged_since(before)
+    def _change(self, before: Record, **texts: str) -> None:
+        condition, compared, values = _unchanged_since(before)
         with translated(f"record of {before.environment}"):
             try:
                 self.client.update_item(
                     TableName=self.table_name,
                     Key={"environment": {"S": before.environment}},
-                    UpdateExpression="SET #changed = :changed",
+                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in texts),
                     ConditionExpression=f"{condition} AND #intents = :intentsBefore",
                     ExpressionAttributeNames={
-                        "#changed": name,
-                        **{f"#{each}": each for each in (*_COMPARED, "intents")},
+                        f"#{name}": name for name in (*texts, *compared, "intents")
                     },
                     ExpressionAttributeValues={
                         **values,
                         ":intentsBefore": {"S": _intents_text(before.intents)},
-                        ":changed": {"S": text},
+                        **{f":{name}": {"S": text} for name, text in texts.items()},
                     },
                 )
             except self.client.exceptions.ConditionalCheckFailedException:
@@ -344,25 +349,32 @@ class Records:
                 ) from None
 
 
-_COMPARED = ("generation", "status", "expiresAt")
-
-
 def _intents_text(intents: Mapping[str, Intent]) -> str:
     return json.dumps({matter: intents[matter].to_json() for matter in sorted(intents)})
 
 
-def _unchanged_since(before: Record | Unreadable | None) -> tuple[str, dict[str, Any]]:
-    """The condition that nobody wrote the record after `before` was read, and its values."""
+def _extension_text(extension: Extension) -> str:
+    return json.dumps(extension.to_json())
+
+
+def _unchanged_since(
+    before: Record | Unreadable | None,
+) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+    """The condition that nobody wrote the record after `before` was read, the attributes that it
+    names, and its values."""
     if before is None:
-        return "attribute_not_exists(#generation)", {}
+        return "attribute_not_exists(#generation)", ("generation",), {}
     condition, values = _held_as(before)
     if isinstance(before, Unreadable):
-        return condition, values
+        return condition, ("generation", "status"), values
     # An extension changes nothing else.
-    return f"{condition} AND #expiresAt = :expiresAtBefore", {
-        **values,
-        ":expiresAtBefore": {"S": before.expires_at},
-    }
+    compared = ("generation", "status", "expiresAt", "extension")
+    condition += " AND #expiresAt = :expiresAtBefore AND "
+    values[":expiresAtBefore"] = {"S": before.expires_at}
+    if before.extension is None:
+        return condition + "attribute_not_exists(#extension)", compared, values
+    values[":extensionBefore"] = {"S": _extension_text(before.extension)}
+    return condition + "#extension = :extensionBefore", compared, values
 
 
 def _held_as(before: Record | Unreadable) -> tuple[str, dict[str, Any]]:
