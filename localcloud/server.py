@@ -28,6 +28,8 @@ from localcloud.front import service_of_host
 from localcloud.locks import ServiceLocks
 
 _log = logging.getLogger(__name__)
+# A request that waits for a thread is answered all the same: nobody need be told.
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 THREADS = 48
 """Requests side by side. A synchronous Invoke occupies one while its function makes others."""
