@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -161,22 +161,14 @@ class Records:
         """Remember revisions that were registered, so that the deletion need not look for them.
 
         Raises SupersededError where `generation` is no longer the current one."""
-        with translated(f"record of {environment}"):
-            try:
-                self.client.update_item(
-                    TableName=self.table_name,
-                    Key={"environment": {"S": environment}},
-                    UpdateExpression="ADD taskDefinitions :arns",
-                    ConditionExpression="generation = :generation",
-                    ExpressionAttributeValues={
-                        ":arns": {"SS": list(arns)},
-                        ":generation": {"N": str(generation)},
-                    },
-                )
-            except self.client.exceptions.ConditionalCheckFailedException:
-                raise errors.SupersededError(
-                    f"environment {environment}: generation {generation} is over"
-                ) from None
+        self._update(
+            environment,
+            "ADD taskDefinitions :arns",
+            "#generation = :generation",
+            ["generation"],
+            {":arns": {"SS": list(arns)}, ":generation": {"N": str(generation)}},
+            refusal=_superseded(environment, generation),
+        )
 
     def take(
         self, taken: Record, before: Record | Unreadable | None, forget: Sequence[str] = ()
@@ -211,25 +203,16 @@ class Records:
         if forget:
             update += " REMOVE " + ", ".join(f"#{name}" for name in forget)
         condition, compared, values = _unchanged_since(before)
-        with translated(f"record of {taken.environment}"):
-            try:
-                self.client.update_item(
-                    TableName=self.table_name,
-                    Key={"environment": {"S": taken.environment}},
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames={
-                        f"#{name}": name for name in (*content, *forget, *compared)
-                    },
-                    ExpressionAttributeValues={
-                        **{f":{name}": value for name, value in content.items()},
-                        **values,
-                    },
-                )
-            except self.client.exceptions.ConditionalCheckFailedException:
-                raise errors.NotYetConsistentError(
-                    f"environment {taken.environment}: another execution took it at the same time"
-                ) from None
+        self._update(
+            taken.environment,
+            update,
+            condition,
+            (*content, *forget, *compared),
+            {**{f":{name}": value for name, value in content.items()}, **values},
+            refusal=errors.NotYetConsistentError(
+                f"environment {taken.environment}: another execution took it at the same time"
+            ),
+        )
 
     def extend(self, before: Record, expires_at: str, newest: Extension) -> None:
         """Give the lease this end, unless somebody wrote the record since it was read.
@@ -251,26 +234,20 @@ class Records:
 
     def _change(self, before: Record, **texts: str) -> None:
         condition, compared, values = _unchanged_since(before)
-        with translated(f"record of {before.environment}"):
-            try:
-                self.client.update_item(
-                    TableName=self.table_name,
-                    Key={"environment": {"S": before.environment}},
-                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in texts),
-                    ConditionExpression=f"{condition} AND #intents = :intentsBefore",
-                    ExpressionAttributeNames={
-                        f"#{name}": name for name in (*texts, *compared, "intents")
-                    },
-                    ExpressionAttributeValues={
-                        **values,
-                        ":intentsBefore": {"S": _intents_text(before.intents)},
-                        **{f":{name}": {"S": text} for name, text in texts.items()},
-                    },
-                )
-            except self.client.exceptions.ConditionalCheckFailedException:
-                raise errors.NotYetConsistentError(
-                    f"environment {before.environment}: it was changed at the same time"
-                ) from None
+        self._update(
+            before.environment,
+            "SET " + ", ".join(f"#{name} = :{name}" for name in texts),
+            f"{condition} AND #intents = :intentsBefore",
+            (*texts, *compared, "intents"),
+            {
+                **values,
+                ":intentsBefore": {"S": _intents_text(before.intents)},
+                **{f":{name}": {"S": text} for name, text in texts.items()},
+            },
+            refusal=errors.NotYetConsistentError(
+                f"environment {before.environment}: it was changed at the same time"
+            ),
+        )
 
     def finish(
         self,
@@ -290,32 +267,23 @@ class Records:
         }
         if expires_at is not None:
             texts["expiresAt"] = expires_at
-        names = {f"#{name}": name for name in texts}
-        values = {f":{name}": {"S": text} for name, text in texts.items()}
+        names = [*texts, "generation"]
+        values: dict[str, Any] = {f":{name}": {"S": text} for name, text in texts.items()}
         assignments = [f"#{name} = :{name}" for name in texts]
         if status is Status.READY:
-            assignments += ["goodBaseRequest = #base", "goodChanges = #changes"]
-            names |= {"#base": "baseRequest", "#changes": "changes"}
+            assignments += ["goodBaseRequest = #baseRequest", "goodChanges = #changes"]
+            names += ["baseRequest", "changes"]
         update = f"SET {', '.join(assignments)}"
         if status is Status.DELETED:
             update += " REMOVE listed, goodBaseRequest, goodChanges"
-        with translated(f"record of {environment}"):
-            try:
-                self.client.update_item(
-                    TableName=self.table_name,
-                    Key={"environment": {"S": environment}},
-                    UpdateExpression=update,
-                    ConditionExpression="generation = :generation",
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues={
-                        **values,
-                        ":generation": {"N": str(generation)},
-                    },
-                )
-            except self.client.exceptions.ConditionalCheckFailedException:
-                raise errors.SupersededError(
-                    f"environment {environment}: generation {generation} is over"
-                ) from None
+        self._update(
+            environment,
+            update,
+            "#generation = :generation",
+            names,
+            {**values, ":generation": {"N": str(generation)}},
+            refusal=_superseded(environment, generation),
+        )
 
     def end(
         self, record: Record, status: Status, *, settle: bool | None = None, **details: Any
@@ -329,24 +297,46 @@ class Records:
         if settle is not None:
             values["settle"] = {"BOOL": settle}
         condition, before = _held_as(record)
-        with translated(f"record of {record.environment}"):
+        self._update(
+            record.environment,
+            "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            condition,
+            (*values, "generation", "status"),
+            {**{f":{name}": value for name, value in values.items()}, **before},
+            refusal=errors.SupersededError(
+                f"environment {record.environment}: generation {record.generation} is over, or is "
+                f"{record.status} no longer"
+            ),
+        )
+
+    def _update(
+        self,
+        environment: str,
+        update: str,
+        condition: str,
+        names: Iterable[str],
+        values: dict[str, Any],
+        *,
+        refusal: errors.BivouacError,
+    ) -> None:
+        """Raises `refusal` where the condition does not hold. `names`: of every attribute that the
+        expressions call #so."""
+        with translated(f"record of {environment}"):
             try:
                 self.client.update_item(
                     TableName=self.table_name,
-                    Key={"environment": {"S": record.environment}},
-                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+                    Key={"environment": {"S": environment}},
+                    UpdateExpression=update,
                     ConditionExpression=condition,
-                    ExpressionAttributeNames={f"#{name}": name for name in (*values, "generation")},
-                    ExpressionAttributeValues={
-                        **{f":{name}": value for name, value in values.items()},
-                        **before,
-                    },
+                    ExpressionAttributeNames={f"#{name}": name for name in names},
+                    ExpressionAttributeValues=values,
                 )
             except self.client.exceptions.ConditionalCheckFailedException:
-                raise errors.SupersededError(
-                    f"environment {record.environment}: generation {record.generation} is over, "
-                    f"or is {record.status} no longer"
-                ) from None
+                raise refusal from None
+
+
+def _superseded(environment: str, generation: int) -> errors.SupersededError:
+    return errors.SupersededError(f"environment {environment}: generation {generation} is over")
 
 
 def _intents_text(intents: Mapping[str, Intent]) -> str:
