@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
+
+from bivouac import lease
 
 Described = Mapping[str, Any]
 
@@ -128,6 +131,14 @@ class Wait:
     """How many urgent events came: a look that began before the last of them does not know it."""
 
     @property
+    def since(self) -> datetime | None:
+        """When its execution took the environment. What an event tells of from before is in every
+        read by now, or is about an earlier life of the same name: a delivery that failed is tried
+        again for hours (W15)."""
+        taken_at = self.context.get("openedAt") or self.context.get("closedAt")
+        return lease.moment(taken_at) if taken_at else None
+
+    @property
     def first_look_after(self) -> float:
         """Seconds. Services that are told to go are not gone at once, and no event tells when they
         are: there is nothing to miss by looking when it is looked again anyway. Else a look follows
@@ -189,6 +200,8 @@ class Signal:
     """What an event of ECS's says about an environment."""
 
     cluster: str
+    at: datetime
+    """The event's time, in whole seconds."""
     urgent: bool
     """Worth a look by itself: something failed or ended that should not have."""
     service: str = ""
@@ -216,12 +229,13 @@ def signal_of(event: Described) -> Signal:
     Deployment events name no cluster: it is in the ARN of the service, arn:...:service/<cluster>/
     <service> (Amazon ECS service deployment state change events). Raises KeyError or ValueError
     for anything else."""
-    detail = event["detail"]
+    detail, at = event["detail"], lease.moment(event["time"])
     if event["detail-type"] != "ECS Task State Change":
         cluster, service = event["resources"][0].split("/")[-2:]
-        return Signal(cluster, urgent=True, service=service)
+        return Signal(cluster, at, urgent=True, service=service)
     return Signal(
         cluster=detail["clusterArn"].rpartition("/")[2],
+        at=at,
         urgent=_unexpected_end(detail) or any(code != 0 for code in _edge_exits(detail)),
         service=detail.get("group", "").removeprefix("service:"),
         task_id=detail["taskArn"].rpartition("/")[2],

@@ -17,6 +17,7 @@ from tests.functional.account import SETTLED_SECONDS, WAITS_TABLE, BivouacAccoun
 from tests.requests import environment
 
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}"
+NOON = "2026-01-31T12:00:00Z"
 GOAL = (frozenset({"web"}),)
 ANSWER: dict[str, Any] = {"status": "HEALTHY"}
 Looks = Callable[[Wait], Look]
@@ -34,11 +35,17 @@ def told(task: str = "t1", version: int = 1, status: str = "RUNNING", **more: An
         "version": version,
         **more,
     }
-    return {"detail-type": "ECS Task State Change", "resources": [], "detail": detail}
+    return {
+        "detail-type": "ECS Task State Change",
+        "time": NOON,
+        "resources": [],
+        "detail": detail,
+    }
 
 
 def running(task: str = "t1", version: int = 1) -> Signal:
-    return Signal("bivouac-demo", False, "web", task, Stage.RUNNING, version)
+    at = lease.moment(NOON)
+    return Signal("bivouac-demo", at, False, "web", task, Stage.RUNNING, version)
 
 
 def begun(account: BivouacAccount) -> Wait:
@@ -141,6 +148,38 @@ def test_an_older_event_of_a_task_is_dropped(account: BivouacAccount) -> None:
     assert wait.sightings["t1"].stage is Stage.RUNNING
 
 
+class TestEarlierLife:
+    """W15, W01: a delivery that failed is tried again after minutes or hours, when an environment
+    of the same name may have come."""
+
+    def waiting(self, account: BivouacAccount, taken: str = "openedAt") -> None:
+        account.holds(account.planned(environment()))
+        context: dict[str, Any] = {taken: NOON, "names": []}
+        wait = Wait("demo", 1, account.token(), Purpose.SERVICES, context)
+        account.waits.begin(wait, account.now())
+        looking(account, wait, waits_for(1))
+
+    @pytest.mark.parametrize("taken", ["openedAt", "closedAt"])
+    def test_what_happened_before_the_environment_was_taken_counts_for_nobody(
+        self, account: BivouacAccount, taken: str
+    ) -> None:
+        """Reads would be taken to lag behind it: they never show a task of that life."""
+        self.waiting(account, taken)
+        assert resumed(account, told() | {"time": "2026-01-31T11:59:59Z"}) == "NOBODY_WAITS"
+        kept = account.waits.note("demo", running("another"))
+        assert kept is not None
+        assert set(kept.sightings) == {"another"}
+
+    def test_not_even_what_failed_then(self, account: BivouacAccount) -> None:
+        self.waiting(account)
+        ended = told(status="STOPPED", stoppedReason="Essential container in task exited")
+        assert resumed(account, ended | {"time": "2026-01-31T11:00:00Z"}) == "NOBODY_WAITS"
+
+    def test_what_happened_in_the_same_second_counts(self, account: BivouacAccount) -> None:
+        self.waiting(account)
+        assert resumed(account, told(), Look(answer=ANSWER)) == "ANSWERED"
+
+
 def test_what_failed_is_looked_at_whatever_is_awaited(account: BivouacAccount) -> None:
     """H11, H24."""
     looking(account, begun(account), waits_for(3))
@@ -153,6 +192,7 @@ def test_a_failed_deployment_is_looked_at(account: BivouacAccount) -> None:
     looking(account, begun(account), waits_for(3))
     event = {
         "detail-type": "ECS Deployment State Change",
+        "time": NOON,
         "resources": [f"{ARN}:service/bivouac-demo/web"],
         "detail": {"eventName": "SERVICE_DEPLOYMENT_FAILED"},
     }
@@ -271,6 +311,7 @@ def test_a_failure_while_another_looks_is_never_overlooked(account: BivouacAccou
     looking(account, begun(account), waits_for(1))
     failure = {
         "detail-type": "ECS Deployment State Change",
+        "time": NOON,
         "resources": [f"{ARN}:service/bivouac-demo/web"],
         "detail": {"eventName": "SERVICE_DEPLOYMENT_FAILED"},
     }
@@ -383,7 +424,9 @@ def test_what_a_kept_wait_needs_to_be_looked_at_is_kept(account: BivouacAccount)
     context: dict[str, Any] = {"closedAt": lease.timestamp(account.now()), "names": ["web"]}
     wait = Wait("demo", 3, account.token(), Purpose.SERVICES_GONE, context)
     account.waits.begin(wait, account.now())
-    kept = account.waits.note("demo", Signal("bivouac-demo", urgent=True, service="web"))
+    kept = account.waits.note(
+        "demo", Signal("bivouac-demo", account.now(), urgent=True, service="web")
+    )
     assert kept == wait
 
 

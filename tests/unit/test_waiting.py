@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bivouac import lease
 from bivouac.waiting import (
     POLL_SECONDS,
     Awaited,
@@ -26,6 +27,8 @@ ACCOUNT = "arn:aws:ecs:ap-northeast-1:123456789012"
 CLUSTER = f"{ACCOUNT}:cluster/bivouac-demo"
 SERVICE = f"{ACCOUNT}:service/bivouac-demo/web"
 TASK = "0f3c5b1e4f9a4b6d8e2a7c1d9b0e5f62"
+NOON = "2026-01-31T12:00:00Z"
+AT_NOON = lease.moment(NOON)
 SCALED_IN = "Scaling activity initiated by deployment ecs-svc/1234567890123456789"
 
 
@@ -41,7 +44,12 @@ def task_event(status: str, desired: str = "RUNNING", **changes: Any) -> dict[st
         "version": 4,
         **changes,
     }
-    return {"detail-type": "ECS Task State Change", "resources": [], "detail": detail}
+    return {
+        "detail-type": "ECS Task State Change",
+        "time": NOON,
+        "resources": [],
+        "detail": detail,
+    }
 
 
 def proof_event(*exit_codes: int | None, status: str = "RUNNING") -> dict[str, Any]:
@@ -80,7 +88,7 @@ def test_a_tasks_event_tells_how_far_it_has_come(
 ) -> None:
     """W01: with the version that orders its events."""
     signal = signal_of(task_event(status, desired, stoppedReason=SCALED_IN))
-    assert signal == Signal("bivouac-demo", False, "web", TASK, stage, 4)
+    assert signal == Signal("bivouac-demo", AT_NOON, False, "web", TASK, stage, 4)
     assert signal.sighting == Sighting("web", stage, 4)
 
 
@@ -117,15 +125,26 @@ def test_an_edge_that_is_not_proven_is_worth_a_look_before_the_others_end(code: 
 def test_what_ecs_says_of_a_deployment_or_a_service_is_worth_a_look() -> None:
     """H02: the events name no cluster; it is in the ARN of the service."""
     for kind in ("ECS Deployment State Change", "ECS Service Action"):
-        signal = signal_of({"detail-type": kind, "resources": [SERVICE], "detail": {}})
-        assert signal == Signal("bivouac-demo", urgent=True, service="web")
+        event: dict[str, Any] = {
+            "detail-type": kind,
+            "time": NOON,
+            "resources": [SERVICE],
+            "detail": {},
+        }
+        assert signal_of(event) == Signal("bivouac-demo", AT_NOON, urgent=True, service="web")
 
 
 @pytest.mark.parametrize(
     "event",
     [
-        {"detail-type": "ECS Task State Change", "detail": {}},
-        {"detail-type": "ECS Service Action", "resources": ["nothing"], "detail": {}},
+        {"detail-type": "ECS Task State Change", "time": NOON, "detail": {}},
+        {
+            "detail-type": "ECS Service Action",
+            "time": NOON,
+            "resources": ["nothing"],
+            "detail": {},
+        },
+        {"detail-type": "ECS Service Action", "resources": [SERVICE], "detail": {}},
         {"detail-type": "Scheduled Event"},
     ],
 )

@@ -100,6 +100,7 @@ class TestStrangers:
     def test_an_event_of_somebody_elses_cluster_resumes_nobody(self, app: Application) -> None:
         event = {
             "detail-type": "ECS Deployment State Change",
+            "time": "2026-01-31T12:00:00Z",
             "resources": ["arn:aws:ecs:ap-northeast-1:123456789012:service/bivouac-nobody/web"],
             "detail": {"eventName": "SERVICE_DEPLOYMENT_FAILED"},
         }

@@ -40,6 +40,8 @@ class Waits:
             "sightings": {"M": {}},
             "removeAt": {"N": str(int((now + KEPT_FOR).timestamp()))},
         }
+        if wait.since:
+            item["since"] = {"N": str(wait.since.timestamp())}
         if looker:
             item |= {"looker": {"S": looker}, "looksUntil": _looks_until(now)}
         with translated(f"wait of {wait.environment}"):
@@ -48,11 +50,14 @@ class Waits:
     def note(self, environment: str, signal: Signal) -> Wait | None:
         """Remember what an event said of a task, and get who waits for it.
 
-        None: nobody waits, or a newer event of that task came before (W01). The same event once
-        more is noted again: whoever was told first may have died before it looked. What is urgent
-        is an alarm as well, which whoever is looking must not overlook."""
-        update, condition = "", "attribute_exists(#token)"
-        names, values = {"#token": "token"}, dict[str, Any]()
+        None: nobody waits, the execution that does took the environment later than that, or a newer
+        event of that task came before (W01). The same event once more is noted again: whoever was
+        told first may have died before it looked. What is urgent is an alarm as well, which whoever
+        is looking must not overlook."""
+        update = ""
+        condition = "attribute_exists(#token) AND (attribute_not_exists(#since) OR #since <= :at)"
+        names = {"#token": "token", "#since": "since"}
+        values: dict[str, Any] = {":at": {"N": str(signal.at.timestamp())}}
         if signal.task_id:
             update = "SET sightings.#task = :sighting"
             condition += (
