@@ -96,11 +96,14 @@ class TestWiring:
 
 
 ONCE_A_SECOND = (
+    "Create cluster",
+    "Delete cluster",
     "Register task definitions",
     "Delete task definitions",
     "Wait until everything is gone",
 )
-"""What task definitions cost is limited by the account, however many environments it has (T02)."""
+"""What changes clusters and task definitions is limited by the account, however many environments it
+has (T02, and "Request throttling for the Amazon ECS API")."""
 
 
 def before_every_step(task: State) -> list[dict[str, Any]]:
