@@ -102,8 +102,8 @@ ONCE_A_SECOND = (
     "Delete task definitions",
     "Wait until everything is gone",
 )
-"""What changes clusters and task definitions is limited by the account, however many environments it
-has (T02, and "Request throttling for the Amazon ECS API")."""
+"""What changes clusters and task definitions is limited by the account, however many environments
+it has (T02, and "Request throttling for the Amazon ECS API")."""
 
 
 def before_every_step(task: State) -> list[dict[str, Any]]:
