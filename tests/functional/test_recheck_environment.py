@@ -42,6 +42,7 @@ def end_task(account: BivouacAccount) -> None:
 def task_ended(reason: str = KILLED, service: str = "web") -> dict[str, Any]:
     return {
         "detail-type": "ECS Task State Change",
+        "time": "2026-01-31T12:00:00Z",
         "resources": [],
         "detail": {
             "clusterArn": CLUSTER,
