@@ -4,6 +4,9 @@ Step Functions tells when one of ours ended without success. Where it still hold
 the record says so from now on, others are told, and a deletion is started where one is due. Late
 and repeated events change nothing: another execution holds the record by then, or what is started
 has the same name (W01, W05).
+
+What an event or a schedule asked for and an execution refused is raised, so that it lies with the
+undelivered events, as what no execution was started for does.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from bivouac.aws import clients, executions
 from bivouac.aws.following_up import FollowUp
 from bivouac.aws.holding import event_bus, records
 from bivouac.aws.records import Records
-from bivouac.errors import SupersededError
+from bivouac.errors import SupersededError, UnansweredRequestError
 from bivouac.observability import Event, logger, step
 from bivouac.record import Record, Status
 from bivouac.settings import MachineSettings, RedeploySettings
@@ -28,8 +31,12 @@ if TYPE_CHECKING:
 def follow_up_execution(
     event: Event, now: datetime, redeploy_machine: str, records: Records, follow_up: FollowUp
 ) -> Event:
-    """`status` FOLLOWED_UP with what was `started`, or NOTHING_LEFT: it held nothing any more."""
+    """`status` FOLLOWED_UP with what was `started`, or NOTHING_LEFT: it held nothing any more.
+
+    Raises UnansweredRequestError."""
     ended = Ended.from_event(event)
+    if ended.is_unanswered:
+        raise UnansweredRequestError(f"{ended.name}: {ended.error}: {ended.cause}")
     if event["detail"]["stateMachineArn"] == redeploy_machine:
         record, due = redeployed(ended, records, follow_up.stepfunctions)
     else:

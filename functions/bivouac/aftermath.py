@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from bivouac import cause, naming
 from bivouac.diagnosis import Verdict
+from bivouac.errors import REFUSALS
 from bivouac.intents import Verb
 from bivouac.record import Record, Status
 from bivouac.signs import Category
@@ -100,6 +101,12 @@ class Ended:
             if isinstance(named, str) and naming.is_environment_name(named):
                 return named
         return None
+
+    @property
+    def is_unanswered(self) -> bool:
+        """It was refused, and its input has the intent that events and schedules put there: unlike
+        somebody who starts an execution, they do not look how it ends."""
+        return self.error in REFUSALS and "intent" in self.content
 
     def failure(self, record: Record) -> Json:
         """As the record keeps it and events tell it."""

@@ -66,6 +66,12 @@ class NotAsleepError(BivouacError):
     """Tasks of an environment that is falling asleep still run. Nobody retries."""
 
 
+class UnansweredRequestError(BivouacError):
+    """What an event or a schedule asked for was refused, and nobody waits for the answer.
+
+    Lambda tries again, then it is among the undelivered events, with the reason."""
+
+
 class DeletionIncompleteError(BivouacError):
     """Something of the environment is left; the receipt is written and the schedule tries again.
 
@@ -121,6 +127,18 @@ class AccessDeniedError(BivouacError):
 class RefusedByAwsError(BivouacError):
     """AWS refuses the call for good; the message is AWS's own. Nobody retries."""
 
+
+REFUSALS = frozenset(
+    error.__name__
+    for error in (
+        InvalidRequestError,
+        EnvironmentNotFoundError,
+        ForeignResourceError,
+        NotDeletedError,
+        LeaseChangedError,
+    )
+)
+"""What the state machines catch before an execution has changed anything."""
 
 RETRIED = (ThrottledError, UnavailableError, NotYetConsistentError)
 """What every Task of the state machines retries, besides Lambda's own transient errors."""

@@ -211,7 +211,7 @@ def _lease_seconds(draft: _Draft, request: EnvironmentRequest) -> tuple[int, int
         if longest > stack:
             draft.problems.append(
                 f"lease.maxTtl: {request.lease.max_ttl} is longer than the stack's maximum of "
-                f"{stack // 60}m"
+                f"{lease.duration(stack)}"
             )
     if request.lease.ttl is None:
         # Office hours are kept for as long as the lease lasts, so for more than a day.
@@ -220,7 +220,8 @@ def _lease_seconds(draft: _Draft, request: EnvironmentRequest) -> tuple[int, int
     seconds = lease.duration_seconds(request.lease.ttl)
     if seconds > stack:
         draft.problems.append(
-            f"lease.ttl: {request.lease.ttl} is longer than the stack's maximum of {stack // 60}m"
+            f"lease.ttl: {request.lease.ttl} is longer than the stack's maximum of "
+            f"{lease.duration(stack)}"
         )
     elif seconds > longest:
         draft.problems.append(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from bivouac.errors import AccessDeniedError
+from bivouac.errors import AccessDeniedError, UnansweredRequestError
 from bivouac.intents import Verb
 from bivouac.record import Status, packed
 from tests.functional.account import (
@@ -172,6 +172,38 @@ def test_an_execution_that_never_held_anything_leaves_nothing(account: BivouacAc
     account.forget_calls()
     assert followed(account, ended(status="FAILED"))["status"] == "NOTHING_LEFT"
     assert account.mutating_calls == []
+
+
+class TestUnanswered:
+    """Nobody looks how the execution ends that an event or a schedule started."""
+
+    INTENT: ClassVar = {"id": "1", "at": "2026-01-31T12:00:00Z"}
+    CAUSE = "1 problem in the request:\n- lease.ttl: 8d is more than 7d"
+
+    def refused(self, error: str = "InvalidRequestError", **content: Any) -> dict[str, Any]:
+        return ended(status="FAILED", content={**NAMED, **content}, error=error, cause=self.CAUSE)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            "InvalidRequestError",
+            "EnvironmentNotFoundError",
+            "ForeignResourceError",
+            "NotDeletedError",
+            "LeaseChangedError",
+        ],
+    )
+    def test_a_refusal_is_raised_with_its_reason(self, account: BivouacAccount, error: str) -> None:
+        with pytest.raises(UnansweredRequestError) as raised:
+            followed(account, self.refused(error, intent=self.INTENT))
+        assert str(raised.value) == f"first: {error}: {self.CAUSE}"
+
+    def test_whoever_started_it_himself_has_the_answer(self, account: BivouacAccount) -> None:
+        assert followed(account, self.refused())["status"] == "NOTHING_LEFT"
+
+    def test_what_was_begun_and_failed_is_told_elsewhere(self, account: BivouacAccount) -> None:
+        failed = self.refused("DeploymentFailedError", intent=self.INTENT)
+        assert followed(account, failed)["status"] == "NOTHING_LEFT"
 
 
 def test_one_that_takes_over_meanwhile_is_left_alone(

@@ -119,3 +119,19 @@ def test_what_can_never_be_done_is_undelivered_with_all_its_problems(
 
     assert "detail.serivces: unknown field" in body
     assert "detail.generation" in body
+
+
+def test_what_only_the_execution_refuses_is_undelivered_as_well(
+    app: Application, name: str
+) -> None:
+    """Nobody looks how an execution ends that an event started."""
+    asked = environment(web(desiredCount=1001), name=name, lease={"ttl": "999d"})
+    app.put("EnvironmentRequested", {"request": asked})
+
+    body = app.undelivered(f"{name}-create-")
+
+    assert "UnansweredRequestError" in body
+    assert "lease.ttl: 999d is longer than the stack's maximum of 7d" in body
+    assert "1001 tasks in all" in body
+    assert app.record(name) is None
+    assert app.left(name) == []
