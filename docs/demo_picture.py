@@ -16,11 +16,11 @@ from typing import Any
 
 from rich.console import Console
 
-from localcloud.demo import main
+from localcloud.demo.__main__ import main
+from localcloud.demo.mesh_view.drawing import awaiting, draw
+from localcloud.demo.mesh_view.graph import Condition, EdgeState, Graph
+from localcloud.demo.showing import LARGEST_PICTURE, ExecutionView, Screen, Sight
 from localcloud.following import Timeline
-from localcloud.mesh_view.drawing import awaiting, draw
-from localcloud.mesh_view.graph import Condition, EdgeState, Graph
-from localcloud.showing import LARGEST_PICTURE, ExecutionView, Screen, Sight
 
 WIDE, NARROW = 132, 80
 """Columns."""

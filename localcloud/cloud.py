@@ -16,6 +16,10 @@ from moto.core.model_instances import reset_model_data
 
 from localcloud import aws_policies
 from localcloud.account import Account, seed
+from localcloud.awslambda.api import functions_run
+from localcloud.awslambda.function import Function
+from localcloud.awslambda.logs import FunctionLogs
+from localcloud.awslambda.workers import Outcome, Workers
 from localcloud.calls import Call
 from localcloud.clients import Clients
 from localcloud.clock import Clock, SystemClock
@@ -30,30 +34,23 @@ from localcloud.events.schedules import schedules_fire
 from localcloud.events.services import image_pushed, pull_request_closed
 from localcloud.events.targets import Targets
 from localcloud.front import ServiceFront
-from localcloud.function_logs import FunctionLogs
 from localcloud.iam import Guard
 from localcloud.iam.access import Access
 from localcloud.iam.resource_policies import ResourcePolicies
-from localcloud.lambda_api import functions_run
 from localcloud.locks import ServiceLocks
 from localcloud.moto_lookups import Services, lookups_are_kept
 from localcloud.rate_limits import RateLimits
 from localcloud.reachability import FunctionRoutes, RunningServices
 from localcloud.server import Endpoint, Server
-from localcloud.stepfunctions import (
-    AccessDeniedError,
-    Execution,
-    Integrations,
-    execution_of,
-    machines_run,
-)
+from localcloud.stepfunctions.executions import Execution, execution_of
+from localcloud.stepfunctions.integrations import AccessDeniedError, Integrations
+from localcloud.stepfunctions.running import machines_run
 from localcloud.strict import install
 from localcloud.tasks.processes import ProcessRuntime
 from localcloud.tasks.runtime import TaskRuntime
 from localcloud.tasks.scripted import ScriptedRuntime
 from localcloud.template import Deployer, Stack, TemplateError
 from localcloud.timings import DEMO, Timings
-from localcloud.workers import Function, Outcome, Workers
 
 Runtime = Literal["processes", "scripted"] | TaskRuntime
 """Real processes, tasks that play scripts (and answer nothing), or one's own."""
@@ -136,12 +133,9 @@ class LocalCloud:
         targets = Targets(client, invoke_later, refusal)
         enter(lookups_are_kept())
         enter(functions_run(self.workers, invoke_later))
-        integrations = Integrations(
-            invoke=self._invoke_as,
-            client=self._clients.of_role,
-            changed=ExecutionEvents(self.account, self.clock, locks),
-        )
-        machines = enter(machines_run(integrations, timings.wait_scale))
+        integrations = Integrations(invoke=self._invoke_as, client=self._clients.of_role)
+        changed = ExecutionEvents(self.account, self.clock, locks)
+        machines = enter(machines_run(integrations, changed, timings.wait_scale))
         # Closed from below: executions are stopped, then what they and deliveries wait for, then
         # both are joined.
         on_close(machines.join)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from localcloud.function_names import FunctionName
-from localcloud.workers import FunctionNotFoundError, Workers
+from localcloud.awslambda.names import FunctionName
+from localcloud.awslambda.workers import FunctionNotFoundError, Workers
 
 PATH = "/cloudformation-custom-resource-response/"
 MAX_ANSWER = 4096

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 _ABSENT = object()
+
+Patch = tuple[Any, str, Any]
+"""Owner, name and value, as `patched` takes them."""
 
 
 @contextmanager
@@ -35,3 +38,12 @@ def patched(owner: Any, name: str, value: Any) -> Iterator[Any]:
             delattr(owner, name)
         else:
             setattr(owner, name, before)
+
+
+@contextmanager
+def all_patched(patches: Iterable[Patch]) -> Iterator[None]:
+    """Several at once."""
+    with ExitStack() as entered:
+        for owner, name, value in patches:
+            entered.enter_context(patched(owner, name, value))
+        yield

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 
+from localcloud.awslambda.function import Function
+from localcloud.awslambda.workers import Route
 from localcloud.ecs.model import Service, Task
 from localcloud.network import Internet, InVpc, Reached, Refused, Source, TimedOut
 from localcloud.strict import ControlPlane
-from localcloud.workers import Function, Route
 
 
 class FunctionRoutes:
-    """Where a function's connection leads; see `localcloud.workers.Routes`."""
+    """Where a function's connection leads; see `localcloud.awslambda.workers.Routes`."""
 
     def __init__(self, plane: ControlPlane) -> None:
         self._plane = plane

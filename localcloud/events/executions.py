@@ -9,7 +9,7 @@ from localcloud.account import Account
 from localcloud.clock import Clock
 from localcloud.events.rules import publish, service_event
 from localcloud.locks import ServiceLocks
-from localcloud.stepfunctions import Execution
+from localcloud.stepfunctions.executions import Execution
 
 
 class ExecutionEvents:

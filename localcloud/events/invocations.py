@@ -9,11 +9,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localcloud.awslambda.names import LATEST, FunctionName
+from localcloud.awslambda.workers import Outcome, Workers
 from localcloud.events.delivery import Delivery, DeliveryQueue, GivenUp, NotDeliveredError, Retry
 from localcloud.events.targets import Targets
-from localcloud.function_names import LATEST, FunctionName
 from localcloud.iam.access import Access
-from localcloud.workers import Outcome, Workers
 
 RETRIES = 2
 MAX_AGE = 21_600.0
@@ -22,7 +22,7 @@ FIRST_RETRY_AFTER = 60.0
 
 
 class AsynchronousInvocations:
-    """Takes events for functions; see `localcloud.lambda_api.AsyncInvoker`."""
+    """Takes events for functions; see `localcloud.awslambda.api.AsyncInvoker`."""
 
     def __init__(
         self,

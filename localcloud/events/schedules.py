@@ -7,7 +7,7 @@ import json
 import math
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -29,7 +29,7 @@ from localcloud.events.expressions import At, Expression, parse
 from localcloud.events.schedule_rules import problem_of
 from localcloud.events.targets import Targets
 from localcloud.locks import ServiceLocks
-from localcloud.patching import patched
+from localcloud.patching import all_patched
 
 _MOMENT_BEFORE = timedelta(microseconds=1)
 MAX_RESULTS = 100
@@ -102,8 +102,8 @@ def schedules_fire(
         arguments = _checked(self, "UpdateSchedule", clock)
         return json.dumps({"ScheduleArn": self.scheduler_backend.update_schedule(**arguments).arn})
 
-    with ExitStack() as patches:
-        for owner, name, value in (
+    with all_patched(
+        (
             (scheduler_backends, "backend", Backend),
             # It looks at the machine's clock; `_checked` has looked at the local cloud's.
             (Schedule, "_validate_start_date", lambda _, start_date: start_date),
@@ -111,8 +111,8 @@ def schedules_fire(
             (EventBridgeSchedulerResponse, "update_schedule", update_schedule),
             (EventBridgeSchedulerResponse, "list_schedules", _list_schedules),
             (EventBridgeSchedulerResponse, "list_tags_for_resource", _list_tags_for_resource),
-        ):
-            patches.enter_context(patched(owner, name, value))
+        )
+    ):
         yield alarms
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localcloud.awslambda.workers import FunctionNotFoundError
 from localcloud.events.delivery import GivenUp, NotDeliveredError
 from localcloud.iam.access import Access
-from localcloud.workers import FunctionNotFoundError
 
 _FINAL_CODES = {
     "AccessDenied",

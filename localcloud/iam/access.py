@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from localcloud.account import Account
+from localcloud.awslambda.names import FunctionName
 from localcloud.calls import Call
-from localcloud.function_names import FunctionName
 
 Tags = Mapping[str, str]
 Parameters = Mapping[str, Any]

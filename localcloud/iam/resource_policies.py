@@ -11,7 +11,7 @@ from moto.events.models import events_backends
 from moto.sqs.models import sqs_backends
 
 from localcloud.account import Account
-from localcloud.function_names import FunctionName
+from localcloud.awslambda.names import FunctionName
 from localcloud.locks import ServiceLocks
 
 POLICED = ("events", "lambda", "sqs")

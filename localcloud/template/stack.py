@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from localcloud.awslambda.function import Function
 from localcloud.template.deletion import delete
 from localcloud.template.errors import TemplateError
 from localcloud.template.intrinsics import Intrinsics
 from localcloud.template.makers import NOT_MADE, Cloud, Deployed, Made, Request, maker_of
 from localcloud.template.parameters import checked_parameters, value_of
 from localcloud.template.source import read_template
-from localcloud.workers import Function
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from localcloud.awslambda.function import Function
 from localcloud.clock import ManualClock
 from localcloud.cloud import LocalCloud
 from localcloud.timings import TEST
-from localcloud.workers import Function
 
 FUNCTIONS = Path(__file__).parent / "data" / "functions"
 ROLE = "arn:aws:iam::123456789012:role/delivers"

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from localcloud.awslambda.names import FunctionName
 from localcloud.clock import ManualClock
 from localcloud.cloud import LocalCloud
-from localcloud.function_names import FunctionName
 from localcloud.template import Stack
 from localcloud.timings import TEST
 from tests.localcloud.roles import client_of

@@ -12,7 +12,7 @@ from moto import mock_aws
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 from localcloud.moto_lookups import Services, lookups_are_kept
-from localcloud.stepfunctions import _parse
+from localcloud.stepfunctions.interpreter import _parse
 
 TABLE: dict[str, Any] = {
     "TableName": "things",

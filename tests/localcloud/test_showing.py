@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.console import Console
 
+from localcloud.demo.mesh_view.graph import Condition, Edge, EdgeState, Graph, Node
+from localcloud.demo.showing import Screen, Sight, states_table
 from localcloud.following import Timeline
-from localcloud.mesh_view.graph import Condition, Edge, EdgeState, Graph, Node
-from localcloud.showing import Screen, Sight, states_table
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 

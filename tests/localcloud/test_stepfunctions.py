@@ -17,9 +17,9 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branch_wo
 )
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
+from localcloud.awslambda.function import Function
 from localcloud.cloud import LocalCloud
 from localcloud.timings import TEST
-from localcloud.workers import Function
 from tests.localcloud.waiting import until_true
 
 FUNCTIONS = Path(__file__).parent / "data" / "functions"

@@ -18,15 +18,9 @@ from typing import Any
 
 import pytest
 
+from localcloud.awslambda.function import Function, VpcConfig
+from localcloud.awslambda.workers import FunctionNotFoundError, PayloadTooLargeError, Route, Workers
 from localcloud.credentials import Credentials
-from localcloud.workers import (
-    Function,
-    FunctionNotFoundError,
-    PayloadTooLargeError,
-    Route,
-    VpcConfig,
-    Workers,
-)
 from tests.localcloud.waiting import until_true
 
 FUNCTIONS = Path(__file__).parent / "data" / "functions"

@@ -10,7 +10,7 @@ import yaml
 
 from bivouac.request import Connection, DependsOn, Destination, EnvironmentRequest, Service
 from docs.state_diagrams import README, ROOT, with_diagrams
-from localcloud.scenarios import SCENARIOS
+from localcloud.demo.scenarios import SCENARIOS
 from localcloud.template.source import parse_yaml
 
 TEXT = README.read_text()

@@ -7,9 +7,9 @@ import io
 import pytest
 from rich.console import Console
 
-from localcloud.scenarios import cycle, lifecycle, office_hours
-from localcloud.showing import Screen
-from localcloud.stage import Stage
+from localcloud.demo.scenarios import cycle, lifecycle, office_hours
+from localcloud.demo.showing import Screen
+from localcloud.demo.stage import Stage
 from tests.requests import event
 from tests.workflow.application import Application
 

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
+from localcloud.awslambda.function import Function
 from localcloud.custom_resources import CustomResources
-from localcloud.workers import Function
 
 
 class Cloud(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 
+from localcloud.awslambda.function import Function, VpcConfig
 from localcloud.template.errors import TemplateError
 from localcloud.template.makers.base import (
     Cloud,
@@ -16,7 +17,6 @@ from localcloud.template.makers.base import (
     call,
     tags_map,
 )
-from localcloud.workers import Function, VpcConfig
 
 _NETWORK_INTERFACES = (
     "ec2:CreateNetworkInterface",

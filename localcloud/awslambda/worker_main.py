@@ -2,7 +2,7 @@
 
 Runs in a process of its own (a copy that `worker_fork.py` makes), with nothing but the function's
 environment and code on its path; it must not import anything of the local cloud. It speaks JSON
-lines over a Unix socket (`workers.py` is the other end):
+lines over a Unix socket (`worker.py` is the other end):
 
     to the worker    {"invoke": {...}} | {"route": {...}, "question": n}
     to the parent    {"ready": true} | {"init_error": {...}}
@@ -258,7 +258,7 @@ def scale_sleeping(wait_scale: float) -> None:
 
 
 def run(connection: int, lifeline: int, options: dict[str, Any]) -> None:
-    """Answer until the parent hangs up. Both are descriptors; `options` are `workers.py`'s."""
+    """Answer until the parent hangs up. Both are descriptors; `options` are `worker.py`'s."""
     end_with_parent(lifeline)
     # Ctrl-C in the terminal goes to the whole process group; the parent decides who ends when.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

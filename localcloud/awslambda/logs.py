@@ -7,14 +7,14 @@ from typing import Any
 from moto.logs import logs_backends
 
 from localcloud.account import Account
+from localcloud.awslambda.function import Function
 from localcloud.iam import Guard
 from localcloud.iam.access import Access
 from localcloud.locks import ServiceLocks
-from localcloud.workers import Function
 
 
 class FunctionLogs:
-    """Writes a function's lines to its log group; see `localcloud.workers.LogSink`."""
+    """Writes a function's lines to its log group; see `localcloud.awslambda.workers.LogSink`."""
 
     def __init__(self, account: Account, locks: ServiceLocks, guard: Guard) -> None:
         self._account = account

@@ -54,9 +54,12 @@ def _request(parent: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     return (json.loads(line), descriptors) if line else None
 
 
-def _beside(name: str) -> Any:
-    """A module of this directory, which functions do not see on their path."""
-    sys.path.insert(0, str(Path(__file__).parent))
+_HERE = Path(__file__).parent
+
+
+def _module(directory: Path, name: str) -> Any:
+    """A module of the local cloud, which functions do not see on their path."""
+    sys.path.insert(0, str(directory))
     try:
         return importlib.import_module(name)
     finally:
@@ -67,7 +70,7 @@ def _beside(name: str) -> Any:
 def _import_common() -> None:
     for name in COMMON:
         importlib.import_module(name)
-    _beside("model_files").read_once()
+    _module(_HERE.parent, "model_files").read_once()
     session = sys.modules["botocore.session"].Session()
     for service in SERVICES:
         session.create_client(
@@ -110,7 +113,7 @@ def serve(parent: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     parent = socket.socket(fileno=int(sys.argv[1]))
-    worker_main = _beside("worker_main")
+    worker_main = _module(_HERE, "worker_main")
     if (made := serve(parent)) is None:
         return
     worker, (connection, lifeline, output) = made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -19,15 +19,15 @@ from moto.core.config import default_user_config
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 
-from localcloud.function_names import LATEST, FunctionName
-from localcloud.patching import patched
-from localcloud.workers import (
+from localcloud.awslambda.function import VpcConfig
+from localcloud.awslambda.names import LATEST, FunctionName
+from localcloud.awslambda.workers import (
     MAX_ASYNC_PAYLOAD,
     FunctionNotFoundError,
     PayloadTooLargeError,
-    VpcConfig,
     Workers,
 )
+from localcloud.patching import all_patched
 
 
 class AsyncInvoker(Protocol):
@@ -167,8 +167,8 @@ def functions_run(workers: Workers, invoke_later: AsyncInvoker) -> Iterator[None
             return str(own.wire_format())
 
     Backend.__module__ = LambdaSimpleBackend.__module__
-    with ExitStack() as patches:
-        for owner, name, value in (
+    with all_patched(
+        (
             (lambda_simple_backends, "backend", Backend),
             (default_user_config, "lambda", {"use_docker": False}),
             (LambdaResponse, "invoke", _invoke_of(LambdaResponse.invoke)),
@@ -176,8 +176,8 @@ def functions_run(workers: Workers, invoke_later: AsyncInvoker) -> Iterator[None
             (LambdaResponse, "update_function_event_invoke_config", _update_event_invoke_config),
             (LambdaResponse, "get_function_event_invoke_config", _get_event_invoke_config),
             (LambdaResponse, "delete_function_event_invoke_config", _delete_event_invoke_config),
-        ):
-            patches.enter_context(patched(owner, name, value))
+        )
+    ):
         yield
 
 

@@ -16,9 +16,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from localcloud.demo.mesh_view.drawing import awaiting, draw
+from localcloud.demo.mesh_view.graph import Graph, changes
 from localcloud.following import Ending, StateVisits, Timeline
-from localcloud.mesh_view.drawing import awaiting, draw
-from localcloud.mesh_view.graph import Graph, changes
 
 _GAP = 2
 """Spaces between the columns of states."""

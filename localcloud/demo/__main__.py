@@ -1,4 +1,4 @@
-"""`make demo`: a story of one environment on the local cloud (localcloud/scenarios.py).
+"""`make demo`: a story of one environment on the local cloud (scenarios.py).
 
 The real template, state machines and functions; real processes behind a real Envoy; no AWS.
 Exits with 0 only if everything in the story held: every check, and the receipt is complete.
@@ -15,9 +15,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
+from localcloud.demo.scenarios import SCENARIOS
+from localcloud.demo.showing import Screen
 from localcloud.errors import CannotStartError
-from localcloud.scenarios import SCENARIOS
-from localcloud.showing import Screen
 from localcloud.stack import TEMPLATE, endpoint_port, parameters, timings
 
 INTERRUPTED = 130
@@ -44,7 +44,7 @@ def main(arguments: list[str], screen: Screen) -> int:
             with screen.waiting("Starting the local cloud and deploying template.yaml to it"):
                 # It takes seconds to be imported: people see by now that something happens.
                 from localcloud.cloud import LocalCloud
-                from localcloud.stage import Stage
+                from localcloud.demo.stage import Stage
 
                 cloud = parts.enter_context(LocalCloud(timings=profile, port=port))
                 stage = Stage(cloud, cloud.deploy(TEMPLATE, parameters(cloud.account)), screen)

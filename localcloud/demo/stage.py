@@ -7,10 +7,10 @@ import time
 from typing import Any
 
 from localcloud.cloud import LocalCloud
+from localcloud.demo.mesh_view.graph import Graph, failed, proven
+from localcloud.demo.mesh_view.reading import EnvironmentView
+from localcloud.demo.showing import Screen
 from localcloud.following import POLL_SECONDS, Ending, follow
-from localcloud.mesh_view.graph import Graph, failed, proven
-from localcloud.mesh_view.reading import EnvironmentView
-from localcloud.showing import Screen
 from localcloud.template import Stack
 
 LIMIT_SECONDS = 300.0

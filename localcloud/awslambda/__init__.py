@@ -1,0 +1,1 @@
+"""AWS Lambda: functions in warm worker processes, their versions, aliases and logs."""

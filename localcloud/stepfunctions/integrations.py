@@ -1,0 +1,161 @@
+"""What a state machine's tasks call, with the role that it runs as."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
+    CustomErrorName,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
+    StateTaskService,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import (
+    StateTaskLambda,
+)
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+
+from localcloud.awslambda.workers import FunctionNotFoundError, Outcome, PayloadTooLargeError
+from localcloud.calls import model_of
+from localcloud.patching import Patch
+from localcloud.stepfunctions.importers import importers
+from localcloud.stepfunctions.moments import iso_text
+
+
+@dataclass(frozen=True)
+class Integrations:
+    """What state machines call, with the role that they run as."""
+
+    invoke: Callable[[str, str, str], Outcome]
+    """(role ARN, function ARN, payload) -> what the function answered."""
+    client: Callable[[str, str], Any]
+    """(role ARN, service) -> a boto3 client with that role's credentials."""
+
+
+class AccessDeniedError(Exception):
+    """The state machine's role may not invoke the function. The message is AWS's."""
+
+
+def patches(integrations: Integrations) -> Iterator[Patch]:
+    yield StateTaskService, "_normalise_parameters", _normalise_parameters
+    yield StateTaskService, "_normalise_response", _normalise_response
+    invoke = partial(_invoke, integrations)
+    yield lambda_eval_utils, "execute_lambda_function_integration", invoke
+    yield StateTaskLambda, "_from_error", _from_error_of(StateTaskLambda._from_error)
+    for module in importers("boto_client_for"):
+        yield module, "boto_client_for", partial(_client, integrations)
+
+
+def _client(
+    integrations: Integrations, region: str, service: str, state_credentials: Any = None
+) -> Any:
+    """moto makes a new client, of nobody in particular, for each call."""
+    return integrations.client(state_credentials.role_arn, service)
+
+
+def _normalise_parameters(
+    self: StateTaskService,
+    parameters: dict[str, Any],
+    boto_service_name: str | None = None,
+    service_action_name: str | None = None,
+) -> None:
+    """ASL spells parameters in PascalCase, some APIs (Step Functions' own) in camelCase."""
+    service = self._get_boto_service_name(boto_service_name)
+    operation = (service_action_name or self.resource.api_action).replace("_", "").lower()
+    model = model_of(service)
+    names = {name.lower(): name for name in model.operation_names}
+    shape = model.operation_model(names[operation]).input_shape
+    members = shape.members if shape else {}
+    for name in list(parameters):
+        in_camel_case = name[0].lower() + name[1:]
+        if name not in members and in_camel_case in members:
+            parameters[in_camel_case] = parameters.pop(name)
+
+
+def _normalise_response(
+    self: StateTaskService,
+    response: Any,
+    boto_service_name: str | None = None,
+    service_action_name: str | None = None,
+) -> None:
+    """And the answer's members."""
+    if not isinstance(response, dict):
+        return
+    for name, value in list(response.items()):
+        del response[name]
+        response[name[0].upper() + name[1:]] = (
+            iso_text(value) if isinstance(value, datetime) else value
+        )
+
+
+class _LambdaError(Exception):
+    """An error of Lambda itself, not of the function, by its name in Step Functions."""
+
+    def __init__(self, name: str, cause: str) -> None:
+        super().__init__(cause)
+        self.name = name
+        self.cause = cause
+
+
+def _invoke(
+    integrations: Integrations,
+    *,
+    env: Environment,
+    parameters: dict[str, Any],
+    region: str,
+    state_credentials: Any,
+) -> None:
+    payload = parameters["Payload"]
+    try:
+        outcome = integrations.invoke(
+            state_credentials.role_arn,
+            parameters["FunctionName"],
+            payload.decode() if isinstance(payload, bytes) else json.dumps(payload),
+        )
+    except FunctionNotFoundError as error:
+        raise _LambdaError("Lambda.ResourceNotFoundException", str(error)) from error
+    except PayloadTooLargeError as error:
+        raise _LambdaError("Lambda.RequestTooLargeException", str(error)) from error
+    except AccessDeniedError as error:
+        raise _LambdaError("Lambda.AWSLambdaException", str(error)) from error
+    if outcome.error:
+        if "errorType" not in json.loads(outcome.payload):
+            # A function that ran out of time or memory says nothing about itself (W11).
+            cause = (
+                "The cause could not be determined because Lambda did not return an error type. "
+                f"Returned payload: {outcome.payload}"
+            )
+            raise _LambdaError("Lambda.Unknown", cause)
+        raise lambda_eval_utils.LambdaFunctionErrorException(outcome.error, outcome.payload)
+    env.stack.append(
+        {
+            "ExecutedVersion": outcome.version,
+            "Payload": json.loads(outcome.payload),
+            "StatusCode": 200,
+        }
+    )
+
+
+def _from_error_of(original: Callable[..., FailureEvent]) -> Callable[..., FailureEvent]:
+    def _from_error(self: StateTaskLambda, env: Environment, ex: Exception) -> FailureEvent:
+        if not isinstance(ex, _LambdaError):
+            return original(self, env, ex)
+        return FailureEvent(
+            env=env,
+            error_name=CustomErrorName(ex.name),
+            event_type=HistoryEventType.LambdaFunctionFailed,
+            event_details=EventDetails(
+                lambdaFunctionFailedEventDetails={"error": ex.name, "cause": ex.cause}
+            ),
+        )
+
+    return _from_error
