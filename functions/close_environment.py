@@ -17,9 +17,9 @@ from bivouac.aws.holding import records, schedules
 from bivouac.aws.records import Records
 from bivouac.aws.schedules import Schedules
 from bivouac.errors import InvalidRequestError
-from bivouac.intents import LIFE, REST, Verb, followed
+from bivouac.intents import LIFE, REST, Intent, Verb, followed
 from bivouac.observability import Event, logger, step
-from bivouac.record import Follow, Leave, Status, Take, closing
+from bivouac.record import Follow, Leave, Record, Status, Take, closing
 from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
@@ -79,37 +79,52 @@ def close_environment(
     if record is None:
         raise ValueError(f"a record of {environment} was decided on and is not there")
     if isinstance(decision, Leave):
-        logger.info("deletion outdated", reason=decision.reason)
-        if decision.remember:
-            records.remember(record, followed(record.intents, (REST,), intent))
-        if "expiresAt" in request and record.status not in _ENDED:
-            # The schedule is gone with its firing. Whoever gave the lease its present end may have
-            # died before he armed another one.
-            schedules.arm_expiry(environment, lease.moment(record.expires_at), now)
+        _leave(record, decision, intent, request, now, records, schedules)
         return {"status": "OUTDATED", "environment": environment, "reason": decision.reason}
-    settle = record.settle
+    held = record
     if isinstance(decision, Take):
-        settle = decision.settle
         recorded = record.status not in _BEGUN_BEFORE
-        taken = replace(
+        held = replace(
             record,
             generation=decision.generation,
             status=Status.DELETING,
             execution=execution,
-            settle=settle,
+            settle=decision.settle,
             verb=Verb.DELETE,
             intents=followed(record.intents, (LIFE,), intent),
         )
-        records.take(taken, record)
+        records.take(held, record)
         if decision.stop:
             executions.stop(stepfunctions, decision.stop, f"deleted by {execution}")
-    if settle and not settled:
+    if held.settle and not settled:
         return _wait(request, settle_seconds, settled=True, recorded=recorded)
+    return _closed(held, request, recorded, now)
+
+
+def _leave(
+    record: Record,
+    decision: Leave,
+    intent: Intent,
+    request: Event,
+    now: datetime,
+    records: Records,
+    schedules: Schedules,
+) -> None:
+    logger.info("deletion outdated", reason=decision.reason)
+    if decision.remember:
+        records.remember(record, followed(record.intents, (REST,), intent))
+    if "expiresAt" in request and record.status not in _ENDED:
+        # The schedule is gone with its firing. Whoever gave the lease its present end may have
+        # died before he armed another one.
+        schedules.arm_expiry(record.environment, lease.moment(record.expires_at), now)
+
+
+def _closed(held: Record, request: Event, recorded: bool, now: datetime) -> Event:
     nothing: list[Event] = []
     return {
         "status": "CLOSED",
-        "environment": environment,
-        "generation": decision.generation,
+        "environment": held.environment,
+        "generation": held.generation,
         "closedAt": lease.timestamp(now),
         "recorded": recorded,
         "keepSchedule": request.get("keepSchedule", False),

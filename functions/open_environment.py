@@ -70,44 +70,54 @@ def open_environment(
             return {"status": "OUTDATED", "environment": blueprint.environment, "reason": reason}
         case Replan():
             return {"status": "CHANGED", "asked": instruction["asked"]}
-    status = _status(record, blueprint, verb)
-    ends = _end(record, blueprint, verb, intent, now)
-    settle = bool(record and record.settle)
-    unknown = record is None or (record.status is Status.DELETED and isinstance(decision, Take))
+    held, unknown = record, record is None
     if isinstance(decision, Take):
         _keep_the_namespace(record, blueprint)
-        settle = decision.settle
-        taken = Record(
-            environment=blueprint.environment,
-            generation=decision.generation,
-            status=status,
-            execution=execution,
-            request_hash=blueprint.request_hash,
-            blueprint=json.dumps(event["plan"]),
-            expires_at=lease.timestamp(ends),
-            settle=settle,
-            verb=verb,
-            request=instruction["request"],
-            base_request=instruction["base"],
-            changes=redeployment.from_json(instruction["changes"]),
-            intents=followed(record.intents if record else {}, _MATTERS.get(verb, ()), intent),
-            office_hours=blueprint.schedule is not None or _may_have_office_hours(record),
-        )
-        records.take(taken, record, forget=_outdated(record, verb))
+        unknown = record is None or record.status is Status.DELETED
+        held = _taken(event, blueprint, record, decision, now)
+        records.take(held, record, forget=_outdated(record, verb))
         if decision.stop:
             executions.stop(stepfunctions, decision.stop, f"superseded by {execution}")
-    elif record:
-        ends, status = lease.moment(record.expires_at), record.status
-    schedules.arm(blueprint, ends, now, fresh=unknown)
-    if settle and not event["settled"]:
+    if held is None:
+        raise ValueError(f"{blueprint.environment} is held and has no record")
+    schedules.arm(blueprint, lease.moment(held.expires_at), now, fresh=unknown)
+    if held.settle and not event["settled"]:
         return _wait(event, settle_seconds, settled=True)
-    if status is not Status.CREATING:
-        return _nothing_now(status, blueprint, decision.generation, ends)
+    if held.status is not Status.CREATING:
+        return _nothing_now(held)
+    return _opened(held, blueprint, now, fresh=isinstance(decision, Take) and _is_fresh(record))
+
+
+def _taken(
+    event: Event, blueprint: Blueprint, record: Record | None, decision: Take, now: datetime
+) -> Record:
+    """The record of what begins now, in place of the one that was found."""
+    instruction = event["instruction"]
+    verb, intent = Verb(instruction["verb"]), Intent.from_json(instruction["intent"])
+    return Record(
+        environment=blueprint.environment,
+        generation=decision.generation,
+        status=_status(record, blueprint, verb),
+        execution=event["execution"],
+        request_hash=blueprint.request_hash,
+        blueprint=json.dumps(event["plan"]),
+        expires_at=lease.timestamp(_end(record, blueprint, verb, intent, now)),
+        settle=decision.settle,
+        verb=verb,
+        request=instruction["request"],
+        base_request=instruction["base"],
+        changes=redeployment.from_json(instruction["changes"]),
+        intents=followed(record.intents if record else {}, _MATTERS.get(verb, ()), intent),
+        office_hours=blueprint.schedule is not None or _may_have_office_hours(record),
+    )
+
+
+def _opened(held: Record, blueprint: Blueprint, now: datetime, *, fresh: bool) -> Event:
     return {
         "status": "OPEN",
-        "environment": blueprint.environment,
-        "generation": decision.generation,
-        "fresh": isinstance(decision, Take) and _is_fresh(record),
+        "environment": held.environment,
+        "generation": held.generation,
+        "fresh": fresh,
         "progress": {
             "status": "FOUNDATION",
             "namespaceArn": None,
@@ -119,10 +129,10 @@ def open_environment(
             "patienceSeconds": blueprint.ready_seconds,
         },
         # What was ready before is worth more than the room that it takes.
-        "onFailure": blueprint.on_failure if verb is Verb.CREATE else "keep",
+        "onFailure": blueprint.on_failure if held.verb is Verb.CREATE else "keep",
         "openedAt": lease.timestamp(now),
         "deadline": lease.timestamp(now + timedelta(seconds=blueprint.ready_seconds)),
-        "expiresAt": lease.timestamp(ends),
+        "expiresAt": held.expires_at,
     }
 
 
@@ -168,12 +178,12 @@ def _is_over(record: Record, now: datetime) -> bool:
     return lease.moment(record.expires_at) <= now
 
 
-def _nothing_now(status: Status, blueprint: Blueprint, generation: int, ends: datetime) -> Event:
+def _nothing_now(held: Record) -> Event:
     return {
-        "status": "KEPT" if status is Status.ASLEEP else "SCHEDULED",
-        "environment": blueprint.environment,
-        "generation": generation,
-        "expiresAt": lease.timestamp(ends),
+        "status": "KEPT" if held.status is Status.ASLEEP else "SCHEDULED",
+        "environment": held.environment,
+        "generation": held.generation,
+        "expiresAt": held.expires_at,
     }
 
 

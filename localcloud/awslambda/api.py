@@ -44,132 +44,141 @@ class RequestTooLargeError(JsonRESTError):
         super().__init__("RequestTooLargeException", message)
 
 
+class Backend(LambdaSimpleBackend):
+    """moto's Lambda, whose functions the workers run."""
+
+    workers: Workers
+    invoke_later: AsyncInvoker
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.event_invoke_configs: dict[FunctionName, EventInvokeConfig] = {}
+
+    def invoke(
+        self,
+        function_name: str,
+        qualifier: str | None,
+        body: Any,
+        headers: Mapping[str, str],
+        response_headers: MutableMapping[str, str],
+    ) -> str | bytes | None:
+        name = FunctionName.of(function_name, qualifier)
+        payload = body.decode() if isinstance(body, bytes) else (body or "{}")
+        kind = headers.get("X-Amz-Invocation-Type", "RequestResponse")
+        try:
+            self.workers.find(name.name, name.qualifier)
+            if kind == "DryRun":
+                return b""
+            if kind == "Event":
+                if len(payload.encode()) > MAX_ASYNC_PAYLOAD:
+                    raise PayloadTooLargeError(f"more than {MAX_ASYNC_PAYLOAD} bytes")
+                self.invoke_later(name.arn(self.region_name, self.account_id), payload)
+                return b""
+            trace_id = headers.get("X-Amzn-Trace-Id", "")
+            outcome = self.workers.invoke(name.name, payload, trace_id, name.qualifier)
+        except FunctionNotFoundError:
+            arn = name.arn(self.region_name, self.account_id)
+            raise UnknownFunctionException(arn) from None
+        except PayloadTooLargeError as error:
+            raise RequestTooLargeError(str(error)) from None
+        response_headers["x-amz-executed-version"] = outcome.version
+        if outcome.error:
+            response_headers["x-amz-function-error"] = outcome.error
+            message = json.loads(outcome.payload).get("errorMessage", "")
+            response_headers["x-amz-log-result"] = base64.b64encode(message.encode()).decode()
+        return outcome.payload.encode()
+
+    def publish_version(self, function_name: str, description: str = "") -> LambdaFunction | None:
+        """Nothing new where nothing has changed (Lambda's API reference, PublishVersion)."""
+        name = FunctionName.of(function_name).name
+        published = [str(known.version) for known in self.list_versions_by_function(name)][1:]
+        if published and self.workers.has_new_code(name, published[-1]):
+            self.get_function(name).code_or_config_updated = True
+        made = super().publish_version(function_name, description)
+        if made is not None and str(made.version) not in published:
+            self.workers.publish(name, str(made.version))
+        return made
+
+    def create_alias(self, **given: Any) -> LambdaAlias:
+        return self._pointed(super().create_alias(**_unsplit(given)), given)
+
+    def update_alias(self, **given: Any) -> LambdaAlias:
+        return self._pointed(super().update_alias(**_unsplit(given)), given)
+
+    def _pointed(self, alias: LambdaAlias, given: Mapping[str, Any]) -> LambdaAlias:
+        name = FunctionName.of(given["function_name"]).name
+        self.workers.point(name, alias.name, alias.function_version)
+        return alias
+
+    def delete_alias(self, name: str, function_name: str) -> None:
+        super().delete_alias(name, function_name)
+        self.workers.point(FunctionName.of(function_name).name, name, None)
+
+    def update_function_configuration(
+        self, function_name: str, qualifier: str, body: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """Of $LATEST: published versions stay as they are."""
+        answer = super().update_function_configuration(function_name, qualifier, body)
+        function = self.get_function(function_name)
+        vpc = body.get("VpcConfig")
+        known = self.workers.find(function.function_name)
+        self.workers.register(
+            replace(
+                known,
+                handler=function.handler,
+                role_arn=function.role,
+                timeout=float(function.timeout),
+                memory=int(function.memory_size),
+                environment=dict(function.environment_vars or {}),
+                vpc=_vpc_of(vpc) if vpc is not None else known.vpc,
+            )
+        )
+        return answer
+
+    def update_function_code(
+        self, function_name: str, qualifier: str, body: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        raise NotImplementedError("a function's code is what its CodeUri directory holds")
+
+    def delete_function(self, function_name: str, qualifier: str | None = None) -> None:
+        name = FunctionName.of(function_name, qualifier)
+        if name.qualifier:
+            raise NotImplementedError("versions are deleted with their function only")
+        super().delete_function(function_name, qualifier)
+        self.workers.forget(name.name)
+        for configured in [key for key in self.event_invoke_configs if key.name == name.name]:
+            del self.event_invoke_configs[configured]
+
+    def add_permission(self, function_name: str, qualifier: str, raw: str) -> dict[str, Any]:
+        """Of the version or alias that the name says; moto reads only the Qualifier."""
+        name = FunctionName.of(function_name, qualifier)
+        statement: dict[str, Any] = super().add_permission(name.name, name.qualifier, raw)
+        return statement
+
+    def get_policy(self, function_name: str, qualifier: str | None = None) -> str:
+        """Each version and alias has a policy of its own; moto has one for all."""
+        name = FunctionName.of(function_name, qualifier)
+        everything = self.get_function(name.name, name.qualifier).policy
+        own = Policy(everything.parent)
+        own.revision = everything.revision
+        arn = name.arn(self.region_name, self.account_id)
+        own.statements = [one for one in everything.statements if one["Resource"] == arn]
+        return str(own.wire_format())
+
+
 @contextmanager
 def functions_run(workers: Workers, invoke_later: AsyncInvoker) -> Iterator[None]:
     """While entered, moto's Lambda runs the functions that are registered with the workers."""
 
-    class Backend(LambdaSimpleBackend):
-        def __init__(self, region_name: str, account_id: str) -> None:
-            super().__init__(region_name, account_id)
-            self.event_invoke_configs: dict[FunctionName, EventInvokeConfig] = {}
+    class RunningBackend(Backend):
+        pass
 
-        def invoke(
-            self,
-            function_name: str,
-            qualifier: str | None,
-            body: Any,
-            headers: Mapping[str, str],
-            response_headers: MutableMapping[str, str],
-        ) -> str | bytes | None:
-            name = FunctionName.of(function_name, qualifier)
-            payload = body.decode() if isinstance(body, bytes) else (body or "{}")
-            kind = headers.get("X-Amz-Invocation-Type", "RequestResponse")
-            try:
-                workers.find(name.name, name.qualifier)
-                if kind == "DryRun":
-                    return b""
-                if kind == "Event":
-                    if len(payload.encode()) > MAX_ASYNC_PAYLOAD:
-                        raise PayloadTooLargeError(f"more than {MAX_ASYNC_PAYLOAD} bytes")
-                    invoke_later(name.arn(self.region_name, self.account_id), payload)
-                    return b""
-                trace_id = headers.get("X-Amzn-Trace-Id", "")
-                outcome = workers.invoke(name.name, payload, trace_id, name.qualifier)
-            except FunctionNotFoundError:
-                arn = name.arn(self.region_name, self.account_id)
-                raise UnknownFunctionException(arn) from None
-            except PayloadTooLargeError as error:
-                raise RequestTooLargeError(str(error)) from None
-            response_headers["x-amz-executed-version"] = outcome.version
-            if outcome.error:
-                response_headers["x-amz-function-error"] = outcome.error
-                message = json.loads(outcome.payload).get("errorMessage", "")
-                response_headers["x-amz-log-result"] = base64.b64encode(message.encode()).decode()
-            return outcome.payload.encode()
-
-        def publish_version(
-            self, function_name: str, description: str = ""
-        ) -> LambdaFunction | None:
-            """Nothing new where nothing has changed (Lambda's API reference, PublishVersion)."""
-            name = FunctionName.of(function_name).name
-            published = [str(known.version) for known in self.list_versions_by_function(name)][1:]
-            if published and workers.has_new_code(name, published[-1]):
-                self.get_function(name).code_or_config_updated = True
-            made = super().publish_version(function_name, description)
-            if made is not None and str(made.version) not in published:
-                workers.publish(name, str(made.version))
-            return made
-
-        def create_alias(self, **given: Any) -> LambdaAlias:
-            return self._pointed(super().create_alias(**_unsplit(given)), given)
-
-        def update_alias(self, **given: Any) -> LambdaAlias:
-            return self._pointed(super().update_alias(**_unsplit(given)), given)
-
-        def _pointed(self, alias: LambdaAlias, given: Mapping[str, Any]) -> LambdaAlias:
-            name = FunctionName.of(given["function_name"]).name
-            workers.point(name, alias.name, alias.function_version)
-            return alias
-
-        def delete_alias(self, name: str, function_name: str) -> None:
-            super().delete_alias(name, function_name)
-            workers.point(FunctionName.of(function_name).name, name, None)
-
-        def update_function_configuration(
-            self, function_name: str, qualifier: str, body: dict[str, Any]
-        ) -> dict[str, Any] | None:
-            """Of $LATEST: published versions stay as they are."""
-            answer = super().update_function_configuration(function_name, qualifier, body)
-            function = self.get_function(function_name)
-            vpc = body.get("VpcConfig")
-            known = workers.find(function.function_name)
-            workers.register(
-                replace(
-                    known,
-                    handler=function.handler,
-                    role_arn=function.role,
-                    timeout=float(function.timeout),
-                    memory=int(function.memory_size),
-                    environment=dict(function.environment_vars or {}),
-                    vpc=_vpc_of(vpc) if vpc is not None else known.vpc,
-                )
-            )
-            return answer
-
-        def update_function_code(
-            self, function_name: str, qualifier: str, body: dict[str, Any]
-        ) -> dict[str, Any] | None:
-            raise NotImplementedError("a function's code is what its CodeUri directory holds")
-
-        def delete_function(self, function_name: str, qualifier: str | None = None) -> None:
-            name = FunctionName.of(function_name, qualifier)
-            if name.qualifier:
-                raise NotImplementedError("versions are deleted with their function only")
-            super().delete_function(function_name, qualifier)
-            workers.forget(name.name)
-            for configured in [key for key in self.event_invoke_configs if key.name == name.name]:
-                del self.event_invoke_configs[configured]
-
-        def add_permission(self, function_name: str, qualifier: str, raw: str) -> dict[str, Any]:
-            """Of the version or alias that the name says; moto reads only the Qualifier."""
-            name = FunctionName.of(function_name, qualifier)
-            statement: dict[str, Any] = super().add_permission(name.name, name.qualifier, raw)
-            return statement
-
-        def get_policy(self, function_name: str, qualifier: str | None = None) -> str:
-            """Each version and alias has a policy of its own; moto has one for all."""
-            name = FunctionName.of(function_name, qualifier)
-            everything = self.get_function(name.name, name.qualifier).policy
-            own = Policy(everything.parent)
-            own.revision = everything.revision
-            arn = name.arn(self.region_name, self.account_id)
-            own.statements = [one for one in everything.statements if one["Resource"] == arn]
-            return str(own.wire_format())
-
-    Backend.__module__ = LambdaSimpleBackend.__module__
+    RunningBackend.workers = workers
+    RunningBackend.invoke_later = staticmethod(invoke_later)
+    RunningBackend.__module__ = LambdaSimpleBackend.__module__
     with all_patched(
         (
-            (lambda_simple_backends, "backend", Backend),
+            (lambda_simple_backends, "backend", RunningBackend),
             (default_user_config, "lambda", {"use_docker": False}),
             (LambdaResponse, "invoke", _invoke_of(LambdaResponse.invoke)),
             (LambdaResponse, "put_function_event_invoke_config", _put_event_invoke_config),

@@ -187,6 +187,22 @@ class TestOfficeHours:
         assert succeeded(app.deletion_by_schedule(name)).output["status"] == "DELETED"
         assert app.armed(name) == []
 
+    def test_an_up_that_is_refused_is_undelivered_with_its_reason(
+        self, app: Application, name: str
+    ) -> None:
+        """D18. Nobody looks how an execution ends that a schedule started."""
+        hours = {**OFFICE_HOURS, "begin": "up", "downAction": "delete"}
+        succeeded(app.create(environment(name=name, schedule=hours)))
+        app.client("ecs").create_cluster(clusterName=f"bivouac-{name}")
+        app.fire(f"{name}-up")
+
+        body = app.undelivered(f"bivouac-{name}")
+
+        assert "UnansweredRequestError" in body
+        assert "ForeignResourceError" in body
+        app.client("ecs").delete_cluster(cluster=f"bivouac-{name}")
+        assert app.delete(name).status == "SUCCEEDED"
+
     def test_a_redeploy_while_it_sleeps_runs_once_it_wakes(
         self, app: Application, name: str
     ) -> None:
