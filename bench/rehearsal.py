@@ -200,12 +200,9 @@ class _Stage:
     def _tell_nothing_new(self) -> None:
         """Events that are worth a look by themselves, so that moments between are judged too."""
         (name, *_) = self.waiter.services
-        self.account.events.append(
-            {
-                "detail-type": "ECS Service Action",
-                "resources": [self._arn(name)],
-                "detail": {"eventType": "WARN", "eventName": "SERVICE_TASK_START_IMPAIRED"},
-            }
+        detail = {"eventType": "WARN", "eventName": "SERVICE_TASK_START_IMPAIRED"}
+        self.account.announced(
+            Announcement("ECS Service Action", self._arn(name), detail, self.now())
         )
         if self.now() < (self.began or 0.0) + 300:
             self.plane.clock.call_later(2.0, self._tell_nothing_new)
