@@ -30,6 +30,7 @@ from rich.progress import track
 from rich.table import Table
 
 from bench.lambda_emulator import EmulatorError, emulator_in, init_duration
+from bench.report import table
 
 PROJECT = Path(__file__).parents[1]
 FUNCTIONS = PROJECT / "functions"
@@ -142,23 +143,20 @@ def _interleaved(names: list[str], rounds: int) -> list[str]:
 
 
 def table_of(measured: list[Measured], starts: int) -> Table:
-    table = Table(
-        title=f"INIT in the Lambda runtime emulator, {starts} cold starts each, "
+    title = (
+        f"INIT in the Lambda runtime emulator, {starts} cold starts each, "
         f"Python {platform.python_version()}, {platform.machine()}"
     )
-    table.add_column("function", no_wrap=True)
-    for header in ("min ms", "median", "max", "ratio", "of medians"):
-        table.add_column(header, justify="right")
-    table.add_column("", no_wrap=True)
+    made = table(title, "function", "min ms", "median", "max", "ratio", "medians", "")
     for one in sorted(measured, key=lambda one: (one.function != BASELINE, one.ratio)):
-        table.add_row(
+        made.add_row(
             one.function,
             *(f"{of(one.init_ms):.0f}" for of in (min, median, max)),
             f"{one.ratio:.2f}",
             f"{one.median_ratio:.2f}",
             _verdict(one),
         )
-    return table
+    return made
 
 
 def _verdict(one: Measured) -> str:
