@@ -1,9 +1,10 @@
 """Accept request: an event becomes the executions that it asks for, and nothing else.
 
-What holds is decided by the record, so an event that came late or twice starts nothing, or an
-execution that changes nothing. An execution's name is made of the intent: repeating is safe, also
-where the function died half-way. What raises is tried again by Lambda a minute and two minutes
-later, and then lies with the undelivered events, with its reason.
+What holds is decided by the record, so an intent that came late or twice starts nothing, or an
+execution that changes nothing. An execution's name is made of the event's id: repeating is safe,
+also where the function died half-way, and what was refused can be put again. What raises is tried
+again by Lambda a minute and two minutes later, and then lies with the undelivered events, with its
+reason.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Acceptance:
     stepfunctions: SFNClient
 
     def accept(self, event: Event) -> Event:
-        """`started`: the names of the executions, those that the same intent started before too.
+        """`started`: the names of the executions, those that the same event started before too.
 
         Raises InvalidRequestError with all problems, EnvironmentNotFoundError."""
         asked = incoming.read(event, self.now)
@@ -47,7 +48,7 @@ class Acceptance:
             if reason := self._outdated(named):
                 logger.info("outdated", environment=named.environment, reason=reason)
             else:
-                started.append(self._start(named))
+                started.append(self._start(named, event["id"]))
         if not started:
             logger.info("nothing to be done", asked=type(asked).__name__)
         return {"status": "STARTED" if started else "NOTHING", "started": started}
@@ -139,14 +140,14 @@ class Acceptance:
 
     # --- acting --------------------------------------------------------------------------------
 
-    def _start(self, named: Named) -> str:
+    def _start(self, named: Named, event_id: str) -> str:
         machine = {
             Verb.CREATE: self.machines.create,
             Verb.REDEPLOY: self.machines.redeploy,
             Verb.DELETE: self.machines.delete,
             Verb.EXTEND: self.machines.extend_lease,
         }[named.verb]
-        name = naming.requested_execution(named.environment, named.verb, named.intent.id)
+        name = naming.requested_execution(named.environment, named.verb, event_id)
         new = executions.start(self.stepfunctions, machine, name, _with_intent(named))
         logger.info("started", environment=named.environment, execution=name, anew=new)
         return name

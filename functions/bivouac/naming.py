@@ -104,11 +104,11 @@ def following_execution(environment: str, generation: int, ending: str) -> str:
     return f"{environment}-{generation}-{ending}"
 
 
-def requested_execution(environment: str, verb: str, intent: str) -> str:
-    """Of what an intent asks for: the same one starts one execution, however often it comes (W05).
+def requested_execution(environment: str, verb: str, event_id: str) -> str:
+    """Of what an event asks for: the same one starts one execution, however often it comes (W05).
 
     40 + 1 + 8 (redeploy) + 1 + 26 leave 4 characters of 80."""
-    return f"{environment}-{verb}-{token(intent)[:26].lower()}"
+    return f"{environment}-{verb}-{token(event_id)[:26].lower()}"
 
 
 def expiry_schedule(environment: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -135,3 +136,30 @@ def test_what_only_the_execution_refuses_is_undelivered_as_well(
     assert "1001 tasks in all" in body
     assert app.record(name) is None
     assert app.left(name) == []
+
+
+def test_what_was_refused_can_be_asked_for_again_and_what_was_done_is_not_done_twice(
+    app: Application, name: str
+) -> None:
+    """The intent is the same; each time it comes in another event."""
+    clusters = app.client("ecs")
+    clusters.create_cluster(clusterName=f"bivouac-{name}")
+    meant = {"id": "build-7", "at": datetime.now(UTC).isoformat()}
+    detail = {"request": environment(name=name), "intent": meant}
+    app.put("EnvironmentRequested", detail)
+    assert "ForeignResourceError" in app.undelivered(f"{name}-create-")
+    clusters.delete_cluster(cluster=f"bivouac-{name}")
+
+    app.put("EnvironmentRequested", detail)
+
+    refused, created = app.requested(app.create_machine, name, "create", number=2)
+    assert {app.ended(each).status for each in (refused, created)} == {"FAILED", "SUCCEEDED"}
+    record = app.record(name)
+    app.put("EnvironmentRequested", detail)
+    app.put("LeaseExtensionRequested", {"environment": name, "keep": True})
+    (extended,) = app.requested(app.extend_machine, name, "extend")
+    assert app.ended(extended).status == "SUCCEEDED"
+    assert len(app.requested(app.create_machine, name, "create", number=2)) == 2
+    assert record is not None
+    assert (app.record(name) or {})["generation"] == record["generation"]
+    assert app.delete(name).status == "SUCCEEDED"
