@@ -15,8 +15,8 @@ from bivouac.intents import Intent
 Json = dict[str, Any]
 
 VOID_KEPT = 10
-"""Of a service: so many changes that were rolled back are known; the rest cannot come again as
-events, whose executions are named after their intents."""
+"""Of a service: so many changes that were rolled back are known. The rest cannot come again by the
+same event, after which an execution was named; only somebody who puts one again can mean it."""
 
 
 @dataclass(frozen=True)
