@@ -35,14 +35,14 @@ def follow_up_execution(
 
     Raises UnansweredRequestError."""
     ended = Ended.from_event(event)
-    if ended.is_unanswered:
-        raise UnansweredRequestError(f"{ended.name}: {ended.error}: {ended.cause}")
     if event["detail"]["stateMachineArn"] == redeploy_machine:
         record, due = redeployed(ended, records, follow_up.stepfunctions)
     else:
         record = held_by(ended, records)
         due = aftermath(record, ended) if record else None
     if record is None or due is None:
+        if ended.is_unanswered:
+            raise UnansweredRequestError(f"{ended.name}: {ended.error}: {ended.cause}")
         return {"status": "NOTHING_LEFT", "execution": ended.arn}
     logger.append_keys(environment=record.environment, generation=record.generation)
     try:

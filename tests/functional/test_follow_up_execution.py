@@ -201,6 +201,12 @@ class TestUnanswered:
     def test_whoever_started_it_himself_has_the_answer(self, account: BivouacAccount) -> None:
         assert followed(account, self.refused())["status"] == "NOTHING_LEFT"
 
+    def test_what_it_holds_all_the_same_is_followed_up(self, held: BivouacAccount) -> None:
+        """It was refused while it was opened, after the record was written."""
+        answer = followed(held, self.refused("ForeignResourceError", intent=self.INTENT))
+        assert (answer["status"], answer["started"]) == ("FOLLOWED_UP", "demo-1-failed")
+        assert [kind for kind, _ in held.told] == ["EnvironmentFailed"]
+
     def test_what_was_begun_and_failed_is_told_elsewhere(self, account: BivouacAccount) -> None:
         failed = self.refused("DeploymentFailedError", intent=self.INTENT)
         assert followed(account, failed)["status"] == "NOTHING_LEFT"

@@ -138,6 +138,35 @@ def test_what_only_the_execution_refuses_is_undelivered_as_well(
     assert app.left(name) == []
 
 
+def test_a_redeploy_that_only_its_execution_refuses_is_undelivered_too(
+    app: Application, name: str
+) -> None:
+    """With the error of the create that the redeploy has started."""
+    assert app.create(environment(name=name)).status == "SUCCEEDED"
+    role = "arn:aws:iam::123456789012:role/of-somebody"
+    definition = {
+        "taskRoleArn": role,
+        "cpu": "256",
+        "memory": "512",
+        "containerDefinitions": [
+            {
+                "name": "web",
+                "image": "nginx",
+                "portMappings": [{"name": "web", "containerPort": 80}],
+            }
+        ],
+    }
+    change = {"serviceName": "web", "taskDefinition": definition}
+    app.put("RedeployRequested", {"environment": name, "services": [change]})
+
+    body = app.undelivered(f"{name}-redeploy-")
+
+    assert "UnansweredRequestError" in body
+    assert "InvalidRequestError" in body
+    assert f"{role} is not" in body
+    assert app.delete(name).status == "SUCCEEDED"
+
+
 def test_what_was_refused_can_be_asked_for_again_and_what_was_done_is_not_done_twice(
     app: Application, name: str
 ) -> None:
