@@ -138,7 +138,7 @@ REFUSALS = frozenset(
         LeaseChangedError,
     )
 )
-"""What the state machines catch before an execution has changed anything."""
+"""What the state machines explain as a refusal: the execution has changed nothing."""
 
 RETRIED = (ThrottledError, UnavailableError, NotYetConsistentError)
 """What every Task of the state machines retries, besides Lambda's own transient errors."""

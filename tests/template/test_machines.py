@@ -113,6 +113,19 @@ def before_every_step(task: State) -> list[dict[str, Any]]:
     return retriers[: retriers.index(EVERY_STEP)]
 
 
+def test_refusals_are_what_the_machines_explain_as_such() -> None:
+    """By them `follow_up_execution` knows what nobody heard of."""
+    explained = {
+        error
+        for machine in MACHINES.values()
+        for task in machine.tasks
+        for catcher in task.caught
+        if catcher["Next"] == "Explain refusal"
+        for error in catcher["ErrorEquals"]
+    }
+    assert explained == errors.REFUSALS
+
+
 @EACH
 class TestFaults:
     def test_the_machine_and_every_task_have_a_time_out(self, machine: Machine) -> None:
