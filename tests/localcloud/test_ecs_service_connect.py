@@ -237,13 +237,14 @@ def test_running_tasks_are_registered_a_little_later_and_deregistered_at_the_end
 
 
 def test_the_proxy_is_described_as_attachment_and_container(cloud: Cloud, namespace: str) -> None:
-    """H21."""
+    """H21. The type as AWS writes it, which its documentation writes with a space (recorded in
+    July 2024: github.com/apptality/aws-ecs-cloudmap-prometheus-sd, EcsDiscovery.cs)."""
     cloud.service(serviceConnectConfiguration=connected(namespace))
     cloud.wait(TEST.placement + TEST.provisioning)
-    assert attachments(cloud.tasks()[0])["Service Connect"]["status"] == "PRECREATED"
+    assert attachments(cloud.tasks()[0])["ServiceConnect"]["status"] == "PRECREATED"
     cloud.wait()
     (task,) = cloud.tasks()
-    attachment = attachments(task)["Service Connect"]
+    attachment = attachments(task)["ServiceConnect"]
     (detail,) = attachment["details"]
     assert (attachment["status"], detail["name"]) == ("ATTACHED", "ContainerName")
     (proxy,) = [item for item in task["containers"] if item["name"] == detail["value"]]

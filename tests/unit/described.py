@@ -69,7 +69,7 @@ def task(**changes: Any) -> dict[str, Any]:
                     {"name": "privateIPv4Address", "value": "172.31.0.4"},
                 ],
             },
-            {"type": "Service Connect", "status": "ATTACHED"},
+            {"type": "ServiceConnect", "status": "ATTACHED"},
         ],
         "containers": [
             {"name": "web", "lastStatus": "RUNNING"},

@@ -157,7 +157,7 @@ HEALTH_CHECK: dict[str, Any] = {
         (service(), [task(attachments=[])], {}, {"proxy attached"}),
         (
             service(),
-            [task(attachments=[{"type": "Service Connect", "status": "ATTACHING"}])],
+            [task(attachments=[{"type": "ServiceConnect", "status": "ATTACHING"}])],
             {},
             {"proxy attached"},
         ),
@@ -321,6 +321,14 @@ def test_what_may_still_heal_is_kept_for_the_deadline() -> None:
     assert progress.hindered is not None
     assert progress.hindered.category is Category.IMAGE_PULL
     assert judged(service(), [task(taskArn=task_arn(3))], [stopped(slow, 1)]).hindered is None
+
+
+@pytest.mark.parametrize("kind", ["ServiceConnect", "Service Connect"])
+def test_a_proxy_is_attached_however_aws_writes_its_type(kind: str) -> None:
+    """AWS writes the first (recorded in July 2024, github.com/apptality/
+    aws-ecs-cloudmap-prometheus-sd, EcsDiscovery.cs), the API's documentation the second."""
+    attached = task(attachments=[{"type": kind, "status": "ATTACHED"}])
+    assert judged(service(), [attached]).healthy
 
 
 def test_without_service_connect_no_proxy_is_looked_for() -> None:

@@ -571,9 +571,10 @@ def test_an_unhealthy_proxy_is_told_as_the_proxys() -> None:
     assert "proxy failed, not your container" in verdict.next_step
 
 
-def test_a_task_that_cannot_be_attached_to_service_connect_fails() -> None:
-    """H21."""
-    lost = task(lastStatus="PENDING", attachments=[{"type": "Service Connect", "status": "FAILED"}])
+@pytest.mark.parametrize("kind", ["ServiceConnect", "Service Connect"])
+def test_a_task_that_cannot_be_attached_to_service_connect_fails(kind: str) -> None:
+    """H21. AWS writes the first (recorded in 2024), its documentation the second."""
+    lost = task(lastStatus="PENDING", attachments=[{"type": kind, "status": "FAILED"}])
     assert judged(running=[lost]).category is Category.CONNECTIVITY
 
 
