@@ -131,7 +131,8 @@ def _interface_detail(task: Described, name: str) -> str | None:
 def _proxy_ready(task: Described) -> bool:
     """H21: the Service Connect attachment is ATTACHED, its container runs and is not unhealthy."""
     attached = any(
-        attachment["type"] == "Service Connect" and attachment["status"] == "ATTACHED"
+        attachment["type"].replace(" ", "").lower() == "serviceconnect"
+        and attachment["status"] == "ATTACHED"
         for attachment in task.get("attachments", ())
     )
     proxies = [

@@ -319,7 +319,8 @@ def _of_attachments(facts: Facts) -> Iterator[_Finding]:
     """H21."""
     for task in _ours(facts, facts.running):
         for attachment in task.get("attachments", ()):
-            if (attachment["type"], attachment.get("status")) == ("Service Connect", "FAILED"):
+            connects = attachment["type"].replace(" ", "").lower() == "serviceconnect"
+            if connects and attachment.get("status") == "FAILED":
                 told = "the task's Service Connect attachment FAILED"
                 yield _Finding(_NOT_ATTACHED, (told,), True, 1, task["taskArn"])
 

@@ -237,7 +237,7 @@ def _attachments(record: Task) -> list[Answer]:
         attachments.append(
             {
                 "id": record.connect_attachment_id,
-                "type": "Service Connect",
+                "type": "ServiceConnect",
                 "status": _attachment_status(record, attached=record.started_at is not None),
                 "details": [{"name": "ContainerName", "value": record.proxy.name}],
             }
