@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Any, Self
 
 from bivouac import diagnosis, stops
+from bivouac.aws import ecs_answers
 from bivouac.blueprint import Endpoint, ServiceBlueprint
 from bivouac.diagnosis import Facts, Verdict
-from bivouac.stops import PROXY_CONTAINER_PREFIX
 
 Described = Mapping[str, Any]
 
@@ -112,16 +112,16 @@ def primary_deployment(service: Described) -> Described | None:
 
 
 def private_address(task: Described) -> str | None:
-    return _interface_detail(task, "privateIPv4Address")
+    return _interface_detail(task, ecs_answers.PRIVATE_ADDRESS)
 
 
 def interface_id(task: Described) -> str | None:
-    return _interface_detail(task, "networkInterfaceId")
+    return _interface_detail(task, ecs_answers.NETWORK_INTERFACE_ID)
 
 
 def _interface_detail(task: Described, name: str) -> str | None:
     for attachment in task.get("attachments", ()):
-        if attachment["type"] == "ElasticNetworkInterface":
+        if ecs_answers.is_network_interface(attachment):
             for detail in attachment.get("details", ()):
                 if detail["name"] == name:
                     return str(detail["value"])
@@ -131,14 +131,14 @@ def _interface_detail(task: Described, name: str) -> str | None:
 def _proxy_ready(task: Described) -> bool:
     """H21: the Service Connect attachment is ATTACHED, its container runs and is not unhealthy."""
     attached = any(
-        attachment["type"].replace(" ", "").lower() == "serviceconnect"
-        and attachment["status"] == "ATTACHED"
+        ecs_answers.is_service_connect(attachment)
+        and attachment.get("status") == ecs_answers.ATTACHED
         for attachment in task.get("attachments", ())
     )
     proxies = [
         container
         for container in task.get("containers", ())
-        if container["name"].startswith(PROXY_CONTAINER_PREFIX)
+        if container["name"].startswith(ecs_answers.PROXY_CONTAINER_PREFIX)
     ]
     return attached and all(
         container.get("lastStatus") == "RUNNING" and container.get("healthStatus") != "UNHEALTHY"

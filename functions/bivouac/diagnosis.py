@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bivouac import naming, signs, stops
+from bivouac.aws import ecs_answers
+from bivouac.aws.ecs_answers import PROXY_CONTAINER_PREFIX
 from bivouac.redaction import redacted
 from bivouac.signs import Category, Healing, Sign
-from bivouac.stops import PROXY_CONTAINER_PREFIX, Stop
+from bivouac.stops import Stop
 
 Described = Mapping[str, Any]
 
@@ -319,8 +321,8 @@ def _of_attachments(facts: Facts) -> Iterator[_Finding]:
     """H21."""
     for task in _ours(facts, facts.running):
         for attachment in task.get("attachments", ()):
-            connects = attachment["type"].replace(" ", "").lower() == "serviceconnect"
-            if connects and attachment.get("status") == "FAILED":
+            failed = attachment.get("status") == ecs_answers.ATTACHMENT_FAILED
+            if failed and ecs_answers.is_service_connect(attachment):
                 told = "the task's Service Connect attachment FAILED"
                 yield _Finding(_NOT_ATTACHED, (told,), True, 1, task["taskArn"])
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bivouac import mesh
+from bivouac.aws.ecs_answers import PROXY_CONTAINER_PREFIX
 from bivouac.blueprint import Blueprint, Json
 from bivouac.diagnosis import Verdict
-from bivouac.stops import PROXY_CONTAINER_PREFIX
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bivouac import signs
+from bivouac.aws.ecs_answers import PROXY_CONTAINER_PREFIX
 from bivouac.signs import Category, Sign
 
 Described = Mapping[str, Any]
 
-PROXY_CONTAINER_PREFIX = "ecs-service-connect-"
 _FAILS_HEALTH_CHECKS = "Task failed container health checks"
 
 

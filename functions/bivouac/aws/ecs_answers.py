@@ -1,0 +1,48 @@
+"""What the code compares with ECS's answers and events, each literal with its source. Pure.
+
+"Recorded" is an answer of a real account that somebody published; "documented" is AWS's
+documentation alone. Where the two differ, both forms are taken. What was recorded where:
+
+* [apptality]: github.com/apptality/aws-ecs-cloudmap-prometheus-sd, EcsDiscovery.cs, July 2024
+* [checker]: github.com/aws-containers/amazon-ecs-exec-checker, pull request 73, November 2024
+* [custodian]: github.com/cloud-custodian/cloud-custodian, tests/data/placebo, 2018 to 2024
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Described = Mapping[str, Any]
+
+# --- attachments of tasks ------------------------------------------------------------------------
+
+ATTACHED = "ATTACHED"
+"""Recorded of proxy and interface [apptality]."""
+ATTACHMENT_FAILED = "FAILED"
+"""Documented: ECS API, Attachment.status."""
+
+NETWORK_INTERFACE_ID = "networkInterfaceId"
+PRIVATE_ADDRESS = "privateIPv4Address"
+"""Names of details. Recorded [apptality]."""
+
+
+def is_service_connect(attachment: Described) -> bool:
+    """Whether it is the Service Connect proxy's.
+
+    Recorded as "ServiceConnect" [apptality, checker]; documented as "Service Connect" (ECS API,
+    Attachment.type)."""
+    return "".join(str(attachment.get("type", "")).split()).lower() == "serviceconnect"
+
+
+def is_network_interface(attachment: Described) -> bool:
+    """Whether it is the task's elastic network interface.
+
+    Recorded [apptality, custodian]. Events call it "eni", and nothing here reads theirs."""
+    return bool(attachment.get("type") == "ElasticNetworkInterface")
+
+
+# --- containers ----------------------------------------------------------------------------------
+
+PROXY_CONTAINER_PREFIX = "ecs-service-connect-"
+"""Begins the name of the proxy's container. Recorded: "ecs-service-connect-oRK9o" [apptality]."""
