@@ -15,8 +15,9 @@ from bench.commands import Commands
 from bench.figures import Creation, Deletion, Step, WayName
 from bench.waiting import BenchError
 from bench.ways import LIMIT, Stage, Tell
+from localcloud.credentials import user_keys
 
-ACCESS_KEY_ID = "AKIABENCHMARKAWSCLI0"
+KEYS = user_keys()
 CURL_EVERY = 1.0
 """Seconds between two requests of a person who waits for an answer."""
 
@@ -39,10 +40,11 @@ class AwsCli:
             directory / "service.json",
             {**planned, "taskDefinition": self._family, "serviceConnectConfiguration": connect},
         )
+        stage.cloud.credentials.admit(KEYS)
         self._commands = Commands(
             {
-                "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-                "AWS_SECRET_ACCESS_KEY": "benchmark",
+                "AWS_ACCESS_KEY_ID": KEYS.access_key_id,
+                "AWS_SECRET_ACCESS_KEY": KEYS.secret_access_key,
                 "AWS_DEFAULT_REGION": stage.cloud.account.region,
                 "AWS_ENDPOINT_URL": stage.cloud.endpoint_url,
                 "AWS_CONFIG_FILE": "/dev/null",
@@ -52,7 +54,7 @@ class AwsCli:
         )
 
     def caller(self, access_key_id: str, /) -> bool:
-        return access_key_id == ACCESS_KEY_ID
+        return access_key_id == KEYS.access_key_id
 
     def create(self, round_number: int, tell: Tell) -> Creation:
         started_at = time.time()

@@ -29,6 +29,7 @@ from bench.running import Measurement, run
 from bench.waiting import BenchError, Stop
 from localcloud.account import EXECUTION_ROLE_NAME, SECURITY_GROUP_ID, SUBNET_IDS
 from localcloud.cloud import LocalCloud
+from localcloud.credentials import user_keys
 from localcloud.stack import TEMPLATE, parameters
 from localcloud.tasks import scripted
 from localcloud.tasks.scripted import ScriptedRuntime
@@ -37,7 +38,7 @@ from localcloud.timings import AWS_LIKE, Timings
 
 LIMIT = 900.0
 MOST_RATIO = 1.10
-ACCESS_KEY_ID = "AKIABENCHMARKCYCLES0"
+KEYS = user_keys()
 TRY_AGAIN = 5.0
 """Seconds until a person types a refused deletion again."""
 CURL_EVERY = 1.0
@@ -139,10 +140,11 @@ class AwsCli:
         self._stop = stop
         self._steps: list[Step] = []
         self._began = time.time()
+        cloud.credentials.admit(KEYS)
         self._commands = Commands(
             {
-                "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-                "AWS_SECRET_ACCESS_KEY": "benchmark",
+                "AWS_ACCESS_KEY_ID": KEYS.access_key_id,
+                "AWS_SECRET_ACCESS_KEY": KEYS.secret_access_key,
                 "AWS_DEFAULT_REGION": cloud.account.region,
                 "AWS_ENDPOINT_URL": cloud.endpoint_url,
                 "AWS_CONFIG_FILE": "/dev/null",

@@ -14,10 +14,11 @@ import boto3
 from bench.figures import Step
 from bench.waiting import BenchError, Stop
 from localcloud.cloud import LocalCloud
+from localcloud.credentials import user_keys
 from localcloud.following import OVER, Timeline, history
 from localcloud.template import Stack
 
-STARTER_ACCESS_KEY_ID = "AKIABENCHMARKSTARTER"
+STARTER = user_keys()
 ROLE_PREFIX = "ASIA"
 """Of temporary keys, as all roles have: the functions' and the state machines'."""
 
@@ -40,7 +41,7 @@ class Execution:
 
 def caller(access_key_id: str, /) -> bool:
     """Whether a call with this access key is one of Bivouac's."""
-    return access_key_id == STARTER_ACCESS_KEY_ID or access_key_id.startswith(ROLE_PREFIX)
+    return access_key_id == STARTER.access_key_id or access_key_id.startswith(ROLE_PREFIX)
 
 
 class Executions:
@@ -52,12 +53,13 @@ class Executions:
         self._stop = stop
         self._limit = limit
         self._looking = cloud.client("stepfunctions")
+        cloud.credentials.admit(STARTER)
         self._starting = boto3.client(
             "stepfunctions",
             endpoint_url=cloud.endpoint_url,
             region_name=cloud.account.region,
-            aws_access_key_id=STARTER_ACCESS_KEY_ID,
-            aws_secret_access_key="benchmark",
+            aws_access_key_id=STARTER.access_key_id,
+            aws_secret_access_key=STARTER.secret_access_key,
         )
 
     def start(self, machine: Machine, content: dict[str, Any]) -> tuple[str, float]:

@@ -31,6 +31,7 @@ from bench.running import Measurement, run
 from bench.waiting import BenchError, Stop
 from localcloud.calls import Call
 from localcloud.cloud import LocalCloud
+from localcloud.credentials import user_keys
 from localcloud.events.delivery import Delivery
 from localcloud.stack import TEMPLATE, parameters
 from localcloud.tasks import scripted
@@ -38,6 +39,7 @@ from localcloud.tasks.scripted import ScriptedRuntime
 from localcloud.template import Stack
 from localcloud.timings import AWS_LIKE
 
+WAITERS = user_keys()
 SERVICES = 20
 FROM, TO = 60.0, 120.0
 """Seconds after CreateService between which they become ready, before scaling."""
@@ -217,9 +219,8 @@ class Rounds:
         if group == "every event lost":
             yield content_at
             return
-        session: Any = boto3.Session(
-            aws_access_key_id="AKIABENCHMARKWAITERS", aws_secret_access_key="benchmark"
-        )
+        self._cloud.credentials.admit(WAITERS)
+        session: Any = boto3.Session(WAITERS.access_key_id, WAITERS.secret_access_key)
         client = session.client(
             "ecs",
             endpoint_url=self._cloud.endpoint_url,

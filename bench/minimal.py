@@ -31,9 +31,10 @@ from bivouac.blueprint import (
     service_specification,
 )
 from localcloud.cloud import LocalCloud
+from localcloud.credentials import user_keys
 from localcloud.ecs.announcements import Announcement
 
-ACCESS_KEY_ID = "AKIABENCHMARKMINIMAL"
+KEYS = user_keys()
 POLL = 2.0
 """Seconds between two looks at what ECS emits no event for."""
 GENERATION = 1
@@ -44,7 +45,7 @@ LIMIT = 600.0
 
 
 def caller(access_key_id: str, /) -> bool:
-    return access_key_id == ACCESS_KEY_ID
+    return access_key_id == KEYS.access_key_id
 
 
 class Heard:
@@ -347,7 +348,8 @@ def make_table(cloud: LocalCloud) -> None:
 
 
 def _client(cloud: LocalCloud, service: str) -> Any:
-    session: Any = boto3.Session(aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key="benchmark")
+    cloud.credentials.admit(KEYS)
+    session: Any = boto3.Session(KEYS.access_key_id, KEYS.secret_access_key)
     return session.client(
         service,
         endpoint_url=cloud.endpoint_url,

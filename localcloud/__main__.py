@@ -10,7 +10,6 @@ import threading
 import time
 
 from localcloud.cloud import LocalCloud
-from localcloud.credentials import USER_ACCESS_KEY_ID, USER_SECRET_ACCESS_KEY
 from localcloud.errors import CannotStartError
 from localcloud.stack import TEMPLATE, endpoint_port, parameters, timings
 from localcloud.template import Stack
@@ -48,6 +47,7 @@ def _complain(problem: str) -> int:
 
 def _introduction(cloud: LocalCloud, stack: Stack) -> str:
     aws = f"aws --endpoint-url {cloud.endpoint_url}"
+    keys = cloud.credentials.user
     request = json.loads(_REQUEST.read_text())
     prefix = stack.parameters["NamePrefix"]
     cluster = f"{prefix}-{request['name']}"
@@ -57,8 +57,8 @@ def _introduction(cloud: LocalCloud, stack: Stack) -> str:
     return f"""\
 The local cloud is up at {cloud.endpoint_url}, until Ctrl-C. Paste into another terminal:
 
-export AWS_ACCESS_KEY_ID={USER_ACCESS_KEY_ID}
-export AWS_SECRET_ACCESS_KEY={USER_SECRET_ACCESS_KEY}
+export AWS_ACCESS_KEY_ID={keys.access_key_id}
+export AWS_SECRET_ACCESS_KEY={keys.secret_access_key}
 export AWS_DEFAULT_REGION={cloud.account.region}
 
 {aws} stepfunctions start-execution --state-machine-arn {machine} --input file://{_REQUEST.relative_to(TEMPLATE.parent)}

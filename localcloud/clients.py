@@ -9,9 +9,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from localcloud.credentials import USER_ACCESS_KEY_ID, USER_SECRET_ACCESS_KEY, Credentials, Keys
+from localcloud.credentials import Credentials, Keys
 
-_USER = Keys(USER_ACCESS_KEY_ID, USER_SECRET_ACCESS_KEY, "")
 _CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 2},
     # A synchronous Invoke answers when the function does: at most 15 minutes.
@@ -41,11 +40,12 @@ class Clients:
 
     def of_user(self, service: str) -> Any:
         """With the rights of the account's user, who may do everything."""
-        return self._client(service, _USER)
+        return self._client(service, self._credentials.user)
 
     def of_role(self, role_arn: str | None, service: str) -> Any:
         """With the rights of a role; without one, those of an AWS service itself."""
-        return self._client(service, self._credentials.of_role(role_arn) if role_arn else _USER)
+        keys = self._credentials.of_role(role_arn) if role_arn else self._credentials.user
+        return self._client(service, keys)
 
     def close(self) -> None:
         """Close the connections that are kept open."""

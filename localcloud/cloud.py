@@ -158,6 +158,7 @@ class LocalCloud:
                 answers=self.custom_resources,
                 throttle=self.rate_limits.refusal_of if self.rate_limits else None,
                 authorize=authorize,
+                knows=self.credentials.knows,
                 observe=observe,
             )
         )

@@ -1,12 +1,15 @@
 """Who calls: access keys of the account's user and of the roles that functions and machines assume.
 
-A key is only a name here (signatures are not checked): the local cloud reads the caller's role from
-the access key id that a request is signed with.
+Signatures are not checked: whoever knows an access key id is its owner. So ids are made anew at
+each start, and cannot be guessed from those of another one.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
+import secrets
 from dataclasses import dataclass
 
 
@@ -14,25 +17,43 @@ from dataclasses import dataclass
 class Keys:
     access_key_id: str
     secret_access_key: str
-    session_token: str
+    session_token: str = ""
 
 
-USER_ACCESS_KEY_ID = "AKIALOCALCLOUDUSER00"
-USER_SECRET_ACCESS_KEY = "local-cloud"
+def user_keys() -> Keys:
+    """Keys of a user that nobody has had before."""
+    return Keys(_access_key_id("AKIA", secrets.token_bytes(10)), secrets.token_urlsafe(30))
 
 
 class Credentials:
-    """The temporary keys of roles. The same role always has the same keys."""
+    """Those of one local cloud: its user's keys, and the temporary ones of roles."""
 
     def __init__(self) -> None:
+        self.user = user_keys()
+        self._salt = secrets.token_bytes(32)
+        self._users = {self.user.access_key_id}
         self._roles: dict[str, str] = {}
 
+    def admit(self, keys: Keys) -> None:
+        """Let these call as the account's user, too, so that calls can be told apart."""
+        self._users.add(keys.access_key_id)
+
     def of_role(self, role_arn: str) -> Keys:
-        digest = hashlib.sha256(role_arn.encode()).hexdigest().upper()
-        access_key_id = f"ASIA{digest[:16]}"
+        """The same role always has the same keys."""
+        digest = hmac.digest(self._salt, role_arn.encode(), hashlib.sha256)
+        access_key_id = _access_key_id("ASIA", digest[:10])
         self._roles[access_key_id] = role_arn
         return Keys(access_key_id, "local-cloud", "local-cloud")
 
     def role_of(self, access_key_id: str) -> str | None:
         """The role's ARN; None is the account's own user, who may do everything."""
         return self._roles.get(access_key_id)
+
+    def knows(self, access_key_id: str) -> bool:
+        return access_key_id in self._users or access_key_id in self._roles
+
+
+def _access_key_id(prefix: str, random: bytes) -> str:
+    """Four letters and sixteen of base 32, as AWS's are
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html)."""
+    return prefix + base64.b32encode(random).decode()

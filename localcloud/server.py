@@ -65,6 +65,7 @@ class Endpoint:
         answers: WSGIApplication | None = None,
         throttle: Throttle | None = None,
         authorize: Authorizer | None = None,
+        knows: Callable[[str], bool] | None = None,
         observe: Callable[[Call], None] | None = None,
     ) -> None:
         self._moto = moto
@@ -73,17 +74,23 @@ class Endpoint:
         self._answers = answers
         self._throttle = throttle
         self._authorize = authorize
+        self._knows = knows
         self._observe = observe
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if self._front and service_of_host(environ.get("HTTP_HOST", "")):
             return self._front(environ, start_response)
+        if problem := _comes_from_elsewhere(environ):
+            start_response("403 Forbidden", [("Content-Type", "text/plain")])
+            return [f"{problem}\n".encode()]
         body = _read_body(environ)
         call = call_of(environ, body)
         if self._answers and environ["PATH_INFO"].startswith(custom_resources.PATH):
             return self._answers(environ, start_response)
         if call is None:
             return self._answer_stranger(environ, start_response)
+        if self._knows and not self._knows(call.access_key_id):
+            return _refuse_key(start_response, call)
         if self._observe:
             self._observe(call)
         if self._throttle and (refused := self._throttle(call)):
@@ -124,6 +131,30 @@ def _read_body(environ: WSGIEnvironment) -> bytes:
     environ["wsgi.input"] = io.BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
     return body
+
+
+def _comes_from_elsewhere(environ: WSGIEnvironment) -> str | None:
+    """Why a request is not one of a program on this machine that means the local cloud.
+
+    It runs programs as the user who started it, so no web page may reach it: those send an Origin,
+    or come under a host name that they have pointed here."""
+    host = environ.get("HTTP_HOST", "").rpartition(":")[0] or environ.get("HTTP_HOST", "")
+    if host not in ("127.0.0.1", "localhost") and not host.endswith(".localhost"):
+        return f"The local cloud answers as 127.0.0.1 and localhost only, not as {host!r}."
+    if "HTTP_ORIGIN" in environ:
+        return "The local cloud takes no requests of web pages."
+    return None
+
+
+def _refuse_key(start_response: StartResponse, call: Call) -> Iterable[bytes]:
+    """With the code of the service's kind; what follows AWS's sentence is the local cloud's own."""
+    hint = "The local cloud makes its keys at each start: use those that it printed."
+    if call.service == "ec2":
+        text = f"AWS was not able to validate the provided access credentials. {hint}"
+        return _fail(start_response, call, 401, "AuthFailure", text)
+    code = "InvalidClientTokenId" if call.is_xml else "UnrecognizedClientException"
+    text = f"The security token included in the request is invalid. {hint}"
+    return _fail(start_response, call, 403 if call.is_xml else 400, code, text)
 
 
 def _deny(start_response: StartResponse, call: Call, reason: str) -> Iterable[bytes]:

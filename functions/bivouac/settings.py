@@ -206,12 +206,17 @@ class AnswerSettings:
 
     url_suffix: str
     """Of the partition's hosts, such as amazonaws.com."""
+    region: str
     endpoint: str | None = None
     """One endpoint for all of AWS, as the SDKs read it; without it AWS's own."""
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
-        return cls(_read(variables, "URL_SUFFIX"), variables.get("AWS_ENDPOINT_URL"))
+        return cls(
+            _read(variables, "URL_SUFFIX"),
+            _read(variables, "AWS_REGION"),
+            variables.get("AWS_ENDPOINT_URL"),
+        )
 
 
 @dataclass(frozen=True)

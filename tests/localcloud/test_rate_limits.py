@@ -111,13 +111,14 @@ class TestEndpoint:
 
     def ecs(self, cloud: LocalCloud) -> Any:
         """A client that tries nothing again."""
+        keys = cloud.credentials.user
         session: Any = boto3.Session()
         return session.client(
             "ecs",
             endpoint_url=cloud.endpoint_url,
             region_name="ap-northeast-1",
-            aws_access_key_id="anybody",
-            aws_secret_access_key="any",
+            aws_access_key_id=keys.access_key_id,
+            aws_secret_access_key=keys.secret_access_key,
             config=Config(retries={"total_max_attempts": 1}),
         )
 

@@ -12,6 +12,7 @@ import textwrap
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.calls import Call
 from localcloud.cloud import LocalCloud
+from localcloud.credentials import Credentials, user_keys
 from localcloud.server import PortTakenError, Server
 
 ROOT = Path(__file__).parent.parent.parent
@@ -177,9 +179,71 @@ class TestCalls:
             assert {answer.result(20)["StatusCode"] for answer in answers} == {200}
 
     def test_boto3_by_environment(self, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As people use it, with any keys."""
+        """As people use it, with the keys that were printed."""
+        keys = cloud.credentials.user
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
         monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.endpoint_url)
         assert "clusterArns" in boto3.Session().client("ecs").list_clusters()
+
+
+class TestStrangers:
+    """The local cloud runs programs as whoever started it: nobody else may ask it to."""
+
+    def ask(self, cloud: LocalCloud, service: str = "ecs", **headers: str) -> tuple[int, str]:
+        """A signed ListClusters, as any program can write one."""
+        key = headers.pop("key", cloud.credentials.user.access_key_id)
+        signed = f"AWS4-HMAC-SHA256 Credential={key}/20300101/ap-northeast-1/{service}/aws4_request"
+        target = {"X-Amz-Target": "AmazonEC2ContainerServiceV20141113.ListClusters"}
+        return request(cloud, "/", Authorization=signed, **target, **headers)
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "localhost:4566", "ecs.localhost"])
+    def test_this_machines_names_are_answered(self, cloud: LocalCloud, host: str) -> None:
+        assert self.ask(cloud, Host=host) == (200, '{"clusterArns": []}')
+
+    @pytest.mark.parametrize(
+        "host",
+        ["attacker.example", "attacker.example:4566", "127.0.0.1.attacker.example", "0.0.0.0", ""],
+    )
+    def test_a_name_that_was_pointed_here_is_refused(self, cloud: LocalCloud, host: str) -> None:
+        status, text = self.ask(cloud, Host=host)
+        assert (status, text[:15]) == (403, "The local cloud")
+
+    @pytest.mark.parametrize("origin", ["http://attacker.example", "null", "http://127.0.0.1:4566"])
+    def test_a_web_page_is_refused(self, cloud: LocalCloud, origin: str) -> None:
+        assert self.ask(cloud, Origin=origin)[0] == 403
+
+    @pytest.mark.parametrize(
+        ("service", "status", "code"),
+        [
+            ("ecs", 400, "UnrecognizedClientException"),
+            ("iam", 403, "InvalidClientTokenId"),
+            ("ec2", 401, "AuthFailure"),
+        ],
+    )
+    def test_keys_of_another_start_are_refused(
+        self, cloud: LocalCloud, service: str, status: int, code: str
+    ) -> None:
+        old = user_keys()
+        client = boto3.Session(old.access_key_id, old.secret_access_key).client(
+            service,  # type: ignore[call-overload]
+            region_name="ap-northeast-1",
+            endpoint_url=cloud.endpoint_url,
+        )
+        ask = {"ecs": "list_clusters", "iam": "list_roles", "ec2": "describe_subnets"}[service]
+        with closing(client), pytest.raises(ClientError) as refused:
+            getattr(client, ask)()
+        answer = refused.value.response
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == status
+        assert answer["Error"]["Code"] == code
+        assert "use those that it printed" in answer["Error"]["Message"]
+
+    def test_keys_cannot_be_known_beforehand(self) -> None:
+        role = "arn:aws:iam::123456789012:role/one"
+        one, other = Credentials(), Credentials()
+        assert one.user != other.user
+        assert one.of_role(role) != other.of_role(role)
+        assert one.of_role(role) == one.of_role(role)
 
 
 class TestPeople:

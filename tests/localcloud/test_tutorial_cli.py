@@ -52,8 +52,8 @@ class AwsCli:
     def __init__(self, cloud: LocalCloud) -> None:
         self._environment = {
             "AWS_ENDPOINT_URL": cloud.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_ACCESS_KEY_ID": cloud.credentials.user.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": cloud.credentials.user.secret_access_key,
             "AWS_DEFAULT_REGION": cloud.account.region,
         }
 
@@ -245,7 +245,13 @@ def test_the_lines_that_make_local_prints_work(tmp_path: Path) -> None:
             assert ended.returncode == 0, ended.stderr
             return ended.stdout
 
-        client = boto3.client("stepfunctions", endpoint_url=f"http://127.0.0.1:{port}")
+        exported = dict(line.removeprefix("export ").split("=", 1) for line in exports)
+        client = boto3.client(
+            "stepfunctions",
+            endpoint_url=f"http://127.0.0.1:{port}",
+            aws_access_key_id=exported["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=exported["AWS_SECRET_ACCESS_KEY"],
+        )
         with closing(client):
             execution = json.loads(pasted(start))["executionArn"]
             until_true(

@@ -21,9 +21,9 @@ REQUEST = {
     "RequestId": "r" * 36,
     "LogicalResourceId": "EnvironmentsGuard",
 }
-AWS = AnswerSettings("amazonaws.com")
-LOCAL = AnswerSettings("amazonaws.com", "http://127.0.0.1:4566")
-CHINA = AnswerSettings("amazonaws.com.cn")
+AWS = AnswerSettings("amazonaws.com", "us-east-1")
+LOCAL = AnswerSettings("amazonaws.com", "us-east-1", "http://127.0.0.1:4566")
+CHINA = AnswerSettings("amazonaws.com.cn", "cn-north-1")
 BUCKET = "https://cloudformation-custom-resource-response-useast1.s3"
 
 
@@ -75,8 +75,11 @@ def test_the_prefix_of_a_stack_cannot_change() -> None:
     [
         (f"{BUCKET}.amazonaws.com/arn%3A?Signature=x", AWS),
         (f"{BUCKET}.us-east-1.amazonaws.com/arn", AWS),
-        (f"{BUCKET}-eu-west-1.amazonaws.com/arn", AWS),
-        (f"{BUCKET}.cn-north-1.amazonaws.com.cn/arn", CHINA),
+        (f"{BUCKET}-us-east-1.amazonaws.com/arn", AWS),
+        (
+            BUCKET.replace("useast1", "cnnorth1") + ".cn-north-1.amazonaws.com.cn/arn",
+            CHINA,
+        ),
         ("http://127.0.0.1:4566/cloudformation-custom-resource-response/x", LOCAL),
     ],
 )
@@ -92,13 +95,19 @@ def test_cloudformation_takes_answers_there(url: str, settings: AnswerSettings) 
         ("https://example.com/" + BUCKET + ".amazonaws.com/", AWS),
         (BUCKET.replace("https", "http") + ".amazonaws.com/arn", AWS),
         ("https://somebodys-bucket.s3.amazonaws.com/arn", AWS),
+        (BUCKET.replace("useast1", "somebody") + ".amazonaws.com/arn", AWS),
+        (BUCKET.replace("useast1", "euwest1") + ".eu-west-1.amazonaws.com/arn", AWS),
+        (f"{BUCKET}.eu-west-1.amazonaws.com/arn", AWS),
         (BUCKET.replace("//", "//user@") + ".amazonaws.com/", AWS),
         (f"{BUCKET}.amazonaws.com:8443/", AWS),
         (f"{BUCKET}.cn-north-1.amazonaws.com.cn/arn", AWS),
         ("http://127.0.0.1:4566/x", AWS),
         ("http://127.0.0.1:4566@example.com/x", LOCAL),
         ("http://127.0.0.1:4567/x", LOCAL),
-        ("http://169.254.169.254/x", AnswerSettings("amazonaws.com", "http://169.254.169.254")),
+        (
+            "http://169.254.169.254/x",
+            AnswerSettings("amazonaws.com", "us-east-1", "http://169.254.169.254"),
+        ),
         ("file:///etc/passwd", LOCAL),
         ("", AWS),
     ],

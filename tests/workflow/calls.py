@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from localcloud.calls import Call
-from localcloud.credentials import USER_ACCESS_KEY_ID
 
 HELD_AT_MOST = 90.0
 """Seconds: a test that forgets to let a call go must not hang."""
@@ -52,9 +51,9 @@ class Calls:
     held: dict[str, Hold] = field(default_factory=dict)
 
     def note(self, call: Call) -> None:
-        if call.access_key_id == USER_ACCESS_KEY_ID:
+        role = self.role_of(call.access_key_id)
+        if role is None:
             return
-        role = self.role_of(call.access_key_id) or ""
         if not any(f"-{name}FunctionRole-" in role for name in BESIDE):
             self.made.append(call)
         if hold := self.held.get(f"{call.service}:{call.operation}"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import urllib.error
 import urllib.request
@@ -48,14 +47,13 @@ def send(url: str, body: bytes, settings: AnswerSettings) -> None:
 
 
 def is_cloudformations(url: str, settings: AnswerSettings) -> bool:
-    """Whether it is CloudFormation's bucket of some Region in this partition, or the endpoint that
-    stands for all of AWS
+    """Whether it is CloudFormation's bucket of this Region, whose name has the Region without its
+    hyphens, or the endpoint that stands for all of AWS
     (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-vpce-bucketnames.html)."""
     if settings.endpoint and url.startswith(f"{settings.endpoint}/"):
         return urlsplit(url).hostname == "127.0.0.1"
     parts = urlsplit(url)
-    bucket = (
-        r"cloudformation-custom-resource-response-[a-z0-9]+\.s3(?:[.-][a-z0-9-]+)?"
-        rf"\.{re.escape(settings.url_suffix)}"
-    )
-    return parts.scheme == "https" and re.fullmatch(bucket, parts.netloc) is not None
+    region, suffix = settings.region, settings.url_suffix
+    bucket = f"cloudformation-custom-resource-response-{region.replace('-', '')}"
+    hosts = {f"{bucket}.s3{of}.{suffix}" for of in ("", f".{region}", f"-{region}")}
+    return parts.scheme == "https" and parts.netloc in hosts
