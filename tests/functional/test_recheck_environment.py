@@ -84,6 +84,7 @@ class TestReady:
         "event",
         [
             task_ended("Scaling activity initiated by (deployment ecs-svc/1)"),
+            task_ended("Availability-zone rebalancing initiated by (deployment ecs-svc/1)"),
             task_ended(service="bivouac-proof-1-0"),
         ],
     )

@@ -450,6 +450,7 @@ def test_the_same_task_seen_twice_is_one_stop() -> None:
     "changes",
     [
         {"stoppedReason": "Scaling activity initiated by (deployment ecs-svc/1)"},
+        {"stoppedReason": "Availability-zone rebalancing initiated by (deployment ecs-svc/1)"},
         {"stoppedReason": "Task stopped by user"},
         {"stoppedReason": "looking into it", "stopCode": "UserInitiated"},
         {"startedBy": "ecs-svc/1"},

@@ -30,6 +30,8 @@ TASK = "0f3c5b1e4f9a4b6d8e2a7c1d9b0e5f62"
 NOON = "2026-01-31T12:00:00Z"
 AT_NOON = lease.moment(NOON)
 SCALED_IN = "Scaling activity initiated by deployment ecs-svc/1234567890123456789"
+REBALANCED = "Availability-zone rebalancing initiated by (deployment ecs-svc/1234567890123456789)"
+"""Documented: ECS guide, "Track Amazon ECS Availability Zone rebalancing"."""
 
 
 def task_event(status: str, desired: str = "RUNNING", **changes: Any) -> dict[str, Any]:
@@ -106,6 +108,7 @@ def test_an_end_that_nobody_ordered_is_worth_a_look_by_itself(reason: str) -> No
     """H11, H24: a failure is seen within seconds, whatever else is awaited."""
     assert signal_of(task_event("STOPPING", "STOPPED", stoppedReason=reason)).urgent
     assert not signal_of(task_event("STOPPING", "STOPPED", stoppedReason=SCALED_IN)).urgent
+    assert not signal_of(task_event("STOPPING", "STOPPED", stoppedReason=REBALANCED)).urgent
     assert signal_of(task_event("STOPPING", "STOPPED")).urgent
 
 
