@@ -322,7 +322,7 @@ def _give_up() -> None:
 def _failed(task: Mapping[str, Any]) -> bool:
     reason = str(task.get("stoppedReason", ""))
     if task["desiredStatus"] == "STOPPED":
-        return not reason.startswith("Scaling activity")
+        return not reason.startswith(("Scaling activity", "Availability-zone rebalancing"))
     return any(container.get("exitCode") for container in task["containers"])
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bivouac import signs
+from bivouac.aws import ecs_answers
 from bivouac.aws.ecs_answers import PROXY_CONTAINER_PREFIX
 from bivouac.signs import Category, Sign
 
@@ -41,9 +42,7 @@ class Stop:
 
 def on_purpose(task: Described) -> bool:
     """Somebody, or the service's scheduler at its own work, stopped it (H06)."""
-    return task.get("stopCode") == "UserInitiated" or task.get("stoppedReason", "").startswith(
-        ("Scaling activity initiated by", "Task stopped by user")
-    )
+    return ecs_answers.is_ordered_stop(task) or ecs_answers.is_stopped_by_user(task)
 
 
 def of_stopped(task: Described, definitions: Sequence[Described]) -> Stop:

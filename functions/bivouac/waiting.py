@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from bivouac import lease
+from bivouac.aws import ecs_answers
 
 Described = Mapping[str, Any]
 
@@ -220,9 +221,6 @@ class Signal:
         return Sighting(self.service, self.stage, self.version)
 
 
-_ORDERED_STOP = "Scaling activity initiated by"
-
-
 def signal_of(event: Described) -> Signal:
     """Read "ECS Task State Change", "ECS Deployment State Change" or "ECS Service Action".
 
@@ -245,9 +243,7 @@ def signal_of(event: Described) -> Signal:
 
 
 def _unexpected_end(task: Described) -> bool:
-    return task["desiredStatus"] == "STOPPED" and not task.get("stoppedReason", "").startswith(
-        _ORDERED_STOP
-    )
+    return task["desiredStatus"] == "STOPPED" and not ecs_answers.is_ordered_stop(task)
 
 
 def _edge_exits(task: Described) -> list[int]:

@@ -6,6 +6,7 @@ documentation alone. Where the two differ, both forms are taken. What was record
 * [apptality]: github.com/apptality/aws-ecs-cloudmap-prometheus-sd, EcsDiscovery.cs, July 2024
 * [checker]: github.com/aws-containers/amazon-ecs-exec-checker, pull request 73, November 2024
 * [custodian]: github.com/cloud-custodian/cloud-custodian, tests/data/placebo, 2018 to 2024
+* [scale-in]: a task's event of May 2023, in a public repository's test
 """
 
 from __future__ import annotations
@@ -46,3 +47,31 @@ def is_network_interface(attachment: Described) -> bool:
 
 PROXY_CONTAINER_PREFIX = "ecs-service-connect-"
 """Begins the name of the proxy's container. Recorded: "ecs-service-connect-oRK9o" [apptality]."""
+
+
+# --- stopped tasks -------------------------------------------------------------------------------
+
+ORDERED_STOPS = ("Scaling activity initiated by", "Availability-zone rebalancing initiated by")
+"""Begin the reasons for which the service's own scheduler stops a task that is well: scaling and
+deployments (recorded [scale-in]), and rebalancing over Availability Zones (documented: ECS guide,
+"Track Amazon ECS Availability Zone rebalancing"). The rules of template.yaml name them too."""
+
+_STOPPED_BY_USER = "Task stopped by user"
+"""Documented: ECS guide, stopped tasks error messages."""
+
+_USER_INITIATED = "UserInitiated"
+"""stopCode. Documented: ECS API, Task.stopCode; recorded are its reasons, StopTask's own
+[custodian]."""
+
+
+def is_ordered_stop(task: Described) -> bool:
+    """Whether the service's scheduler stopped it at its own work."""
+    return _reason(task).startswith(ORDERED_STOPS)
+
+
+def is_stopped_by_user(task: Described) -> bool:
+    return task.get("stopCode") == _USER_INITIATED or _reason(task).startswith(_STOPPED_BY_USER)
+
+
+def _reason(task: Described) -> str:
+    return task.get("stoppedReason") or ""
