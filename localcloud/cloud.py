@@ -22,9 +22,10 @@ from localcloud.awslambda.logs import FunctionLogs
 from localcloud.awslambda.workers import Outcome, Workers
 from localcloud.calls import Call
 from localcloud.clients import Clients
-from localcloud.clock import Clock, SystemClock
+from localcloud.clock import Clock, SystemClock, as_datetime
 from localcloud.credentials import Credentials
 from localcloud.custom_resources import CustomResources
+from localcloud.described_stacks import DescribedStacks
 from localcloud.events.delivery import DeliveryQueue
 from localcloud.events.ecs import EcsEvents
 from localcloud.events.executions import ExecutionEvents
@@ -49,7 +50,7 @@ from localcloud.strict import install
 from localcloud.tasks.processes import ProcessRuntime
 from localcloud.tasks.runtime import TaskRuntime
 from localcloud.tasks.scripted import ScriptedRuntime
-from localcloud.template import Deployer, Stack, TemplateError
+from localcloud.template import Deployer, Stack, StackDeletionError, TemplateError
 from localcloud.timings import DEMO, Timings
 
 Runtime = Literal["processes", "scripted"] | TaskRuntime
@@ -132,6 +133,8 @@ class LocalCloud:
         invoke_later = AsynchronousInvocations(self.deliveries, self.workers, client, refusal)
         targets = Targets(client, invoke_later, refusal)
         enter(lookups_are_kept())
+        self._stacks = DescribedStacks()
+        enter(self._stacks.answer())
         enter(functions_run(self.workers, invoke_later))
         integrations = Integrations(invoke=self._invoke_as, client=self._clients.of_role)
         changed = ExecutionEvents(self.account, self.clock, locks)
@@ -176,14 +179,21 @@ class LocalCloud:
 
     def deploy(self, template: Path, parameters: Mapping[str, str], name: str = "bivouac") -> Stack:
         """Make everything that a SAM template declares. Raises TemplateError."""
-        return Deployer(_Account(self)).deploy(template, parameters, name)
+        stack = Deployer(_Account(self)).deploy(template, parameters, name)
+        self._stacks.deployed(stack, as_datetime(self.clock.now()))
+        return stack
 
     def delete_stack(self, stack: Stack) -> None:
         """Delete everything of it that is not retained, in CloudFormation's order.
 
         Raises StackDeletionError where something cannot be deleted, such as a custom resource whose
         function refuses; it can be called again then."""
-        Deployer(_Account(self)).delete(stack)
+        try:
+            Deployer(_Account(self)).delete(stack)
+        except StackDeletionError as error:
+            self._stacks.not_deleted(stack, str(error))
+            raise
+        self._stacks.deleted(stack)
 
     def push_image(self, repository: str, tag: str, digest: str | None = None) -> str:
         """Let a tag of the account's registry stand for a digest, by default a new one, and tell

@@ -22,6 +22,8 @@ from localcloud.template.source import read_template
 class Stack:
     """What a deployment has made."""
 
+    id: str
+    """Its ARN."""
     name: str
     parameters: Mapping[str, str]
     resources: Mapping[str, str]
@@ -110,6 +112,7 @@ class _Deployment:
             if "Condition" not in output or self._intrinsics.holds(output["Condition"])
         }
         return Stack(
+            id=self._pseudo["AWS::StackId"],
             name=self._name,
             parameters=self._parameters,
             resources={logical_id: made.ref for logical_id, made in self._made.items()},

@@ -1,0 +1,90 @@
+"""DescribeStacks tells of what was deployed, as CloudFormation does.
+
+Members and errors: botocore's model of CloudFormation, and its API reference, DescribeStacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localcloud.cloud import LocalCloud
+from localcloud.template import StackDeletionError
+from localcloud.timings import TEST
+
+HELLO = Path(__file__).parent / "data" / "hello" / "template.yaml"
+GUARDED = Path(__file__).parent / "data" / "guarded" / "template.yaml"
+
+
+@pytest.fixture
+def cloud() -> Iterator[LocalCloud]:
+    with LocalCloud(timings=TEST, runtime="scripted", port=0) as cloud:
+        yield cloud
+
+
+def described(cloud: LocalCloud, **named: str) -> list[dict[str, Any]]:
+    stacks: list[dict[str, Any]] = cloud.client("cloudformation").describe_stacks(**named)["Stacks"]
+    return stacks
+
+
+def test_its_parameters_and_outputs(cloud: LocalCloud) -> None:
+    deployed = cloud.deploy(HELLO, {"Greeting": "hi"}, name="hello")
+
+    (stack,) = described(cloud, StackName="hello")
+
+    assert (stack["StackName"], stack["StackStatus"]) == ("hello", "CREATE_COMPLETE")
+    assert stack["StackId"].startswith(
+        f"arn:aws:cloudformation:{cloud.account.region}:{cloud.account.account_id}:stack/hello/"
+    )
+    assert isinstance(stack["CreationTime"], datetime)
+    assert stack["Parameters"] == [{"ParameterKey": "Greeting", "ParameterValue": "hi"}]
+    assert stack["Outputs"] == [
+        {"OutputKey": "Machine", "OutputValue": deployed.outputs["Machine"]}
+    ]
+    assert described(cloud, StackName=stack["StackId"]) == [stack]
+
+
+def test_all_of_them_and_a_parameter_that_nobody_gave(cloud: LocalCloud) -> None:
+    """The default is told like any other value."""
+    assert described(cloud) == []
+    cloud.deploy(HELLO, {}, name="hello")
+    cloud.deploy(GUARDED, {}, name="guarded")
+
+    stacks = {each["StackName"]: each for each in described(cloud)}
+
+    assert stacks.keys() == {"hello", "guarded"}
+    assert stacks["hello"]["Parameters"] == [
+        {"ParameterKey": "Greeting", "ParameterValue": "hello"}
+    ]
+
+
+def test_one_that_is_not_there(cloud: LocalCloud) -> None:
+    """The words: AWS CLI against CloudFormation, many public reports, such as
+    https://github.com/aws/aws-cli/issues/2887."""
+    with pytest.raises(ClientError) as refused:
+        described(cloud, StackName="nobody")
+    assert refused.value.response["Error"]["Code"] == "ValidationError"
+    assert refused.value.response["Error"]["Message"] == "Stack with id nobody does not exist"
+
+
+def test_a_deletion_that_was_refused_and_one_that_was_not(cloud: LocalCloud) -> None:
+    """The stack stays, in DELETE_FAILED with the reason; deleted, nobody finds it by its name."""
+    stack = cloud.deploy(GUARDED, {}, name="guarded")
+    item = {"environment": {"S": "shop"}}
+    cloud.client("dynamodb").put_item(TableName="environments", Item=item)
+    with pytest.raises(StackDeletionError):
+        cloud.delete_stack(stack)
+    (still,) = described(cloud, StackName="guarded")
+    assert still["StackStatus"] == "DELETE_FAILED"
+    assert "Guard" in still["StackStatusReason"]
+
+    cloud.client("dynamodb").delete_item(TableName="environments", Key=item)
+    cloud.delete_stack(stack)
+
+    with pytest.raises(ClientError, match="Stack with id guarded does not exist"):
+        described(cloud, StackName="guarded")
+    assert described(cloud) == []
