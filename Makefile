@@ -33,7 +33,7 @@ setup: .venv/installed .venv-sam/installed ## Install the locked dependencies (t
 demo: .venv/installed ## Create, prove and delete an environment on the local cloud (REQUEST=events/shop.json, SCENARIO=lifecycle or office-hours)
 	@.venv/bin/python -m localcloud.demo "$(REQUEST)" "$(SCENARIO)"
 
-pictures: .venv/installed ## Draw the pictures of the README anew
+pictures: .venv/installed ## Draw the pictures of the documents anew
 	@.venv/bin/python docs/state_diagrams.py
 	@.venv/bin/python -m docs.demo_picture whole events/tutorial.json docs/pictures/demo.svg \
 	    "make demo"

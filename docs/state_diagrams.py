@@ -1,6 +1,6 @@
-"""Draws the state machines from their own definitions, as Mermaid, into README.md.
+"""Draws the state machines from their own definitions, as Mermaid, into how-it-works.md.
 
-`make pictures` writes them; a test fails while README.md shows something else.
+`make pictures` writes them; a test fails while it shows something else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
+HOW_IT_WORKS = ROOT / "docs" / "how-it-works.md"
 
 _SHAPES = {
     "Task": '["{}"]',
@@ -129,7 +129,7 @@ def _id(name: str) -> str:
 
 
 def block(machine: str) -> str:
-    """The part of README.md that shows one machine."""
+    """The part of the document that shows one machine."""
     definition = yaml.safe_load((ROOT / "statemachine" / f"{machine}.asl.yaml").read_text())
     return (
         f"<!-- {machine}: made by docs/state_diagrams.py -->\n"
@@ -138,10 +138,10 @@ def block(machine: str) -> str:
 
 
 def with_diagrams(text: str) -> str:
-    """README.md's text with each machine's diagram as its definition is now."""
+    """The document's text with each machine's diagram as its definition is now."""
     shown = re.compile(r"<!-- (\w+): made by .*?<!-- end of \1 -->", re.DOTALL)
     return shown.sub(lambda found: block(found[1]), text)
 
 
 if __name__ == "__main__":
-    README.write_text(with_diagrams(README.read_text()))
+    HOW_IT_WORKS.write_text(with_diagrams(HOW_IT_WORKS.read_text()))

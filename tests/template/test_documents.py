@@ -1,39 +1,54 @@
-"""README.md says what is: its pictures, its files, its targets, its states and its fields."""
+"""The documents say what is: their pictures, files, targets, states and fields."""
 
 from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 
 from bivouac.request import Connection, DependsOn, Destination, EnvironmentRequest, Service
-from docs.state_diagrams import README, ROOT, with_diagrams
+from docs.state_diagrams import HOW_IT_WORKS, ROOT, with_diagrams
 from localcloud.demo.scenarios import SCENARIOS
 from localcloud.template.source import parse_yaml
 
+README = ROOT / "README.md"
 TEXT = README.read_text()
+DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
+ALL = "\n".join(document.read_text() for document in DOCUMENTS)
+README_LIMIT = 12_000
+"""Characters: what a person reads in the first ten minutes."""
 MACHINES = sorted(path.name.removesuffix(".asl.yaml") for path in (ROOT / "statemachine").glob("*"))
 
 
 def test_the_diagrams_are_those_of_the_definitions() -> None:
-    assert with_diagrams(TEXT) == TEXT, "make pictures draws them anew"
+    text = HOW_IT_WORKS.read_text()
+    assert with_diagrams(text) == text, "make pictures draws them anew"
     for machine in MACHINES:
-        assert f"<!-- {machine}: made by" in TEXT, machine
+        assert f"<!-- {machine}: made by" in text, machine
 
 
-def test_every_link_leads_somewhere() -> None:
-    links = re.findall(r"\]\(([^)#]+)\)", TEXT)
-    assert links
-    for link in links:
+def test_the_readme_stays_short() -> None:
+    assert len(TEXT) <= README_LIMIT
+
+
+def test_the_readme_names_every_document() -> None:
+    for document in DOCUMENTS[1:]:
+        assert f"(docs/{document.name})" in TEXT, document.name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
         if not link.startswith("https://"):
-            assert (ROOT / link).exists(), link
+            assert (document.parent / link).exists(), link
 
 
 def test_every_make_target_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    commands = re.findall(r"^make ([a-z ]+?)((?: [A-Z]+=\S+)*)(?:\s+#.*)?$", TEXT, re.MULTILINE)
+    commands = re.findall(r"^make ([a-z ]+?)((?: [A-Z]+=\S+)*)(?:\s+#.*)?$", ALL, re.MULTILINE)
     assert commands
     for targets, variables in commands:
         for target in targets.split():
@@ -45,7 +60,7 @@ def test_every_make_target_exists() -> None:
 
 def test_every_parameter_that_it_names_exists() -> None:
     document = parse_yaml((ROOT / "template.yaml").read_text())
-    words = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", TEXT))
+    words = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", ALL))
     assert words
     policy = document["Resources"]["EventBusRequests"]["Properties"]["Statement"]["Condition"]
     requests = set(policy["StringNotEquals"]["events:detail-type"])
@@ -57,7 +72,7 @@ def test_every_task_state_is_described(machine: str) -> None:
     definition = yaml.safe_load((ROOT / "statemachine" / f"{machine}.asl.yaml").read_text())
     rows = {
         name.strip()
-        for row in re.findall(r"^\| ([A-Z][^|]+) \|", TEXT, re.MULTILINE)
+        for row in re.findall(r"^\| ([A-Z][^|]+) \|", HOW_IT_WORKS.read_text(), re.MULTILINE)
         for name in row.split(",")
     }
     for name in _functions_of(definition["States"]):
@@ -76,7 +91,12 @@ def _functions_of(states: dict[str, dict[str, object]]) -> list[str]:
 
 
 def test_every_field_of_a_request_is_described() -> None:
-    documented = set(re.findall(r"`(?:services\[\]\.)?([a-zA-Z]+)(?:\[\])?(?:\.[a-z]+)?`", TEXT))
+    documented = set(
+        re.findall(
+            r"`(?:services\[\]\.)?([a-zA-Z]+)(?:\[\])?(?:\.[a-z]+)?`",
+            (ROOT / "docs" / "request.md").read_text(),
+        )
+    )
     described = (EnvironmentRequest, Service, DependsOn, Connection, Destination)
     fields = {
         field.alias or name for model in described for name, field in model.model_fields.items()
