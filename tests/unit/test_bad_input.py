@@ -143,6 +143,16 @@ WRONG_SERVICES: list[tuple[str, dict[str, Any], str]] = [
         {"deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 100}},
         "H19",
     ),
+    (
+        "rebalancing without room for one more task",
+        {
+            "availabilityZoneRebalancing": "ENABLED",
+            "desiredCount": 2,
+            "deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 50},
+        },
+        'write "availabilityZoneRebalancing": "DISABLED", or a maximumPercent above 100',
+    ),
+    ("rebalancing of another kind", {"availabilityZoneRebalancing": "on"}, "none of"),
     ("reserved tag", {"tags": [{"key": "bivouac:stack", "value": "other"}]}, "reserved"),
     ("reserved tag of AWS", {"tags": [{"key": "aws:x", "value": "y"}]}, "reserved"),
     ("tags of another shape", {"tags": {"team": "blue"}}, "a list of key and value"),

@@ -235,6 +235,42 @@ def test_desired_zero_is_healthy_without_tasks() -> None:
     assert judged(service(desiredCount=0, runningCount=0), []).healthy
 
 
+class TestRebalanced:
+    """ECS runs one more task for a while where it rebalances over Availability Zones (ECS guide,
+    "Track Amazon ECS Availability Zone rebalancing")."""
+
+    REBALANCED = service(availabilityZoneRebalancing="ENABLED")
+
+    @pytest.mark.parametrize("status", ["PROVISIONING", "PENDING", "RUNNING"])
+    def test_one_task_more_is_no_fault(self, status: str) -> None:
+        more = task(taskArn=task_arn(2), lastStatus=status)
+        assert judged(self.REBALANCED, [task(), more]).healthy
+        assert not judged(service(availabilityZoneRebalancing="DISABLED"), [task(), more]).healthy
+
+    def test_one_task_less_is(self) -> None:
+        assert not judged({**self.REBALANCED, "desiredCount": 2}, [task()]).healthy
+
+    def test_another_deployments_task_is(self) -> None:
+        assert not judged(self.REBALANCED, [task(), task(startedBy="ecs-svc/1")]).healthy
+
+    def test_the_task_that_is_still_coming_need_not_be_registered(self) -> None:
+        coming = task(taskArn=task_arn(2), lastStatus="PENDING")
+        coming["attachments"] = _at("172.31.0.5", "PRECREATED")
+        there = instance("172.31.0.4")
+        for listed in ([there], [there, instance("172.31.0.5")]):
+            found = checks.registered("web", ENDPOINT, [task(), coming], listed, rebalanced=True)
+            assert found.outcome is Outcome.OK
+        for listed in ([], [there, instance("172.31.0.6")]):
+            found = checks.registered("web", ENDPOINT, [task(), coming], listed, rebalanced=True)
+            assert found.outcome is Outcome.NG
+
+
+def _at(address: str, proxy: str) -> list[dict[str, Any]]:
+    details = [{"name": "privateIPv4Address", "value": address}]
+    interface = {"type": "ElasticNetworkInterface", "status": "ATTACHED", "details": details}
+    return [{"type": "ServiceConnect", "status": proxy}, interface]
+
+
 @pytest.mark.parametrize("status", ["DRAINING", "INACTIVE"])
 def test_a_service_that_somebody_deleted_fails_at_once(status: str) -> None:
     """C06, S17."""

@@ -6,6 +6,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,6 +76,30 @@ def test_defaults_are_merged_beneath_every_service() -> None:
     awsvpc = second.arguments["networkConfiguration"]["awsvpcConfiguration"]
     assert awsvpc["assignPublicIp"] == "DISABLED"
     assert awsvpc["subnets"] == list(STACK.subnet_ids)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ({}, "DISABLED"),
+        ({"availabilityZoneRebalancing": "DISABLED"}, "DISABLED"),
+        ({"availabilityZoneRebalancing": "ENABLED"}, "ENABLED"),
+    ],
+)
+def test_tasks_are_rebalanced_only_where_the_request_says_so(
+    asked: dict[str, Any], sent: str
+) -> None:
+    """CreateService without it means ENABLED, which starts and stops tasks by itself (recorded in
+    April 2026 in a journal of the ECS workshop; ECS API, CreateService)."""
+    (service,) = planned(environment(web(**asked))).services
+    assert service.arguments["availabilityZoneRebalancing"] == sent
+
+
+def test_rebalancing_has_room_above_a_hundred_percent() -> None:
+    percents = {"maximumPercent": 150, "minimumHealthyPercent": 100}
+    asked = web(availabilityZoneRebalancing="ENABLED", desiredCount=2)
+    assert planned(environment(asked)).services
+    assert planned(environment(asked | {"deploymentConfiguration": percents})).services
 
 
 def test_the_request_itself_is_never_changed() -> None:
