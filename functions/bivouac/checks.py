@@ -174,19 +174,24 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
     ]
     others = len(observed.running) - len(running)
     desired = service["desiredCount"]
+    rebalanced = ecs_answers.is_rebalanced(service)
     healthy = sum(_task_healthy(task, blueprint.has_health_check) for task in running)
     what = "healthy" if blueprint.has_health_check else "running"
     sick = {c["name"] for task in running if (c := stops.unhealthy_container(task))}
     told = f"{healthy} of {desired}" + "".join(f", {each} is UNHEALTHY" for each in sorted(sick))
     checks = [
-        check(name, f"tasks {what}", healthy == desired == len(running), told),
+        check(
+            name,
+            f"tasks {what}",
+            healthy >= desired if rebalanced else healthy == desired == len(running),
+            told,
+        ),
         check(name, "only this deployment", others == 0, f"{others} task(s) of another deployment"),
     ]
     if blueprint.arguments["serviceConnectConfiguration"]["enabled"]:
         attached = sum(_proxy_ready(task) for task in running)
-        checks.append(
-            check(name, "proxy attached", attached == desired, f"{attached} of {desired}")
-        )
+        enough = attached >= desired if rebalanced else attached == desired
+        checks.append(check(name, "proxy attached", enough, f"{attached} of {desired}"))
     return Progress(tuple(checks), hindered=diagnosis.hindrance(facts))
 
 
@@ -211,11 +216,17 @@ def registered(
     endpoint: Endpoint,
     tasks: Sequence[Described],
     instances: Sequence[Described] | None,
+    rebalanced: bool = False,
 ) -> Check:
     """The running tasks are the registered instances, with the same address and port (P03).
 
-    `instances` None: they were, when it was asked for these very tasks."""
-    expected = {f"{private_address(task)}:{endpoint.port}" for task in tasks}
+    `instances` None: they were, when it was asked for these very tasks. `rebalanced`: a task that
+    is not connected yet may be one more than are needed, and need not be registered."""
+    running = {f"{private_address(task)}:{endpoint.port}" for task in tasks}
+    expected = running
+    if rebalanced:
+        connected = [task for task in tasks if _proxy_ready(task)]
+        expected = {f"{private_address(task)}:{endpoint.port}" for task in connected}
     listed = expected
     if instances is not None:
         listed = {
@@ -224,10 +235,10 @@ def registered(
             for instance in instances
         }
     name = f"registered in Cloud Map as {endpoint.discovery_name}"
-    if expected == listed:
+    if expected <= listed <= running:
         return check(service, name, True, ", ".join(sorted(listed)) or "no instance")
     differences = [f"{address} is missing" for address in sorted(expected - listed)]
-    differences += [f"{address} runs no task" for address in sorted(listed - expected)]
+    differences += [f"{address} runs no task" for address in sorted(listed - running)]
     return check(service, name, False, ", ".join(differences))
 
 

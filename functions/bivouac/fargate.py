@@ -221,6 +221,13 @@ def service_problems(arguments: Json, allow_ecs_exec: bool, path: str) -> Iterat
             f"{path}.deploymentConfiguration: with one task a deployment can never roll; "
             "maximumPercent 200 or minimumHealthyPercent 0 lets it (H19)"
         )
+    rebalancing = arguments.get("availabilityZoneRebalancing")
+    if rebalancing == "ENABLED" and deployment.get("maximumPercent", 200) <= 100:
+        yield (
+            f"{path}.availabilityZoneRebalancing: ECS starts a task in another zone before it "
+            "stops one, for which maximumPercent 100 leaves no room; write "
+            '"availabilityZoneRebalancing": "DISABLED", or a maximumPercent above 100'
+        )
     if deployment.get("strategy", "ROLLING") != "ROLLING":
         yield f"{path}.deploymentConfiguration.strategy: only ROLLING"
 

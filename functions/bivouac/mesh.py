@@ -124,6 +124,7 @@ def _service(
             "platformVersion": "LATEST",
             "enableECSManagedTags": True,
             "propagateTags": "SERVICE",
+            "availabilityZoneRebalancing": "DISABLED",
             # Nobody depends on it, so no rule may keep ECS from stopping or starting it (H19).
             "deploymentConfiguration": {"maximumPercent": 200, "minimumHealthyPercent": 0},
             "networkConfiguration": network,

@@ -95,6 +95,8 @@ def _complete_service(
     arguments.setdefault("platformVersion", "LATEST")
     arguments.setdefault("enableECSManagedTags", True)
     arguments["propagateTags"] = "SERVICE"
+    # Left out, ECS would rebalance: tasks would start and stop that nobody ordered.
+    arguments.setdefault("availabilityZoneRebalancing", "DISABLED")
     arguments.setdefault(
         "deploymentConfiguration", {"maximumPercent": 200, "minimumHealthyPercent": 100}
     )

@@ -7,6 +7,7 @@ documentation alone. Where the two differ, both forms are taken. What was record
 * [checker]: github.com/aws-containers/amazon-ecs-exec-checker, pull request 73, November 2024
 * [custodian]: github.com/cloud-custodian/cloud-custodian, tests/data/placebo, 2018 to 2024
 * [scale-in]: a task's event of May 2023, in a public repository's test
+* [workshop]: CreateService and UpdateService in a journal of the ECS workshop, April 2026
 """
 
 from __future__ import annotations
@@ -15,6 +16,16 @@ from collections.abc import Mapping
 from typing import Any
 
 Described = Mapping[str, Any]
+
+# --- services ------------------------------------------------------------------------------------
+
+
+def is_rebalanced(service: Described) -> bool:
+    """Whether ECS moves its tasks between Availability Zones, for which one more of them runs for a
+    while. Recorded: ENABLED [workshop]; documented: DISABLED, and what it does (ECS guide, "Track
+    Amazon ECS Availability Zone rebalancing")."""
+    return bool(service.get("availabilityZoneRebalancing") == "ENABLED")
+
 
 # --- attachments of tasks ------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bivouac import checks, naming
-from bivouac.aws import cloudmap
+from bivouac.aws import cloudmap, ecs_answers
 from bivouac.blueprint import Endpoint, ServiceBlueprint
 from bivouac.checks import Check, Observed, Outcome, primary_deployment
 
@@ -63,10 +63,11 @@ class Registrations:
         name, deployment = planned.service_name, primary_deployment(seen.service or {}) or {}
         tasks = naming.content_hash(sorted(task["taskArn"] for task in seen.running))
         known = self.known.get(name) == tasks
+        rebalanced = ecs_answers.is_rebalanced(seen.service or {})
         found = []
         for endpoint in planned.endpoints:
             listed = None if known else self._instances(deployment, endpoint)
-            found.append(checks.registered(name, endpoint, seen.running, listed))
+            found.append(checks.registered(name, endpoint, seen.running, listed, rebalanced))
         if all(check.outcome is Outcome.OK for check in found):
             self.known[name] = tasks
         return found
