@@ -96,6 +96,11 @@ class SystemClock:
             self._changed.notify()
         return timer
 
+    def moved(self) -> None:
+        """Look again at what is due: the wall clock was moved."""
+        with self._changed:
+            self._changed.notify()
+
     def close(self) -> None:
         """Drop what is still due and end the thread."""
         with self._changed:

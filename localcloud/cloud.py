@@ -40,6 +40,7 @@ from localcloud.iam.access import Access
 from localcloud.iam.resource_policies import ResourcePolicies
 from localcloud.locks import ServiceLocks
 from localcloud.moto_lookups import Services, lookups_are_kept
+from localcloud.passing_time import PassingTime
 from localcloud.rate_limits import RateLimits
 from localcloud.reachability import FunctionRoutes, RunningServices
 from localcloud.server import Endpoint, Server
@@ -100,6 +101,8 @@ class LocalCloud:
         on_close(server.close)
         self.endpoint_url = f"http://127.0.0.1:{server.port}"
         _forget_everything()
+        self._passing_time = PassingTime()
+        on_close(self._passing_time.close)
         self.clock: Clock = clock or SystemClock()
         self.runtime = _made(runtime, self.clock, timings)
         # The clock ends first: it would start tasks anew while they are being stopped.
@@ -126,6 +129,7 @@ class LocalCloud:
             routes=FunctionRoutes(self.control_plane),
             logs=FunctionLogs(self.account, locks, self.guard),
             wait_scale=timings.wait_scale,
+            ahead=lambda: self._passing_time.ahead,
         )
         self.custom_resources = CustomResources(self.endpoint_url, self.workers)
         self.deliveries = DeliveryQueue(self.clock, timings.wait_scale)
@@ -230,6 +234,15 @@ class LocalCloud:
 
         Raises LookupError."""
         self._alarms.fire(self.account.account_id, self.account.region, name)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let so much time be over at once, here and in functions that are invoked from now on:
+        leases end, and what was to happen meanwhile happens now.
+
+        Only on the system's clock; another one is moved by whoever made it."""
+        assert isinstance(self.clock, SystemClock)
+        self._passing_time.let_pass(seconds)
+        self.clock.moved()
 
     def close(self) -> None:
         """End everything; no thread, process or port is left."""

@@ -71,13 +71,13 @@ class Worker:
 
     def wait_until_ready(self) -> dict[str, object] | None:
         """None when the handler is loaded, else the failure that Lambda reports."""
-        message = self._next_message(time.time() + INIT_LIMIT)
+        message = self._next_message(INIT_LIMIT)
         return message.get("init_error")  # type: ignore[return-value]
 
-    def invoke(self, invocation: dict[str, object], deadline: float) -> dict[str, object]:
+    def invoke(self, invocation: dict[str, object], timeout: float) -> dict[str, object]:
         self.used = True
         self._send({"invoke": invocation})
-        return self._next_message(deadline)
+        return self._next_message(timeout)
 
     def interrupt(self) -> None:
         """End the process from another thread; its invoker notices, and clears up."""
@@ -98,8 +98,9 @@ class Worker:
         except OSError as error:
             raise WorkerEndedError from error
 
-    def _next_message(self, deadline: float) -> dict[str, object]:
+    def _next_message(self, timeout: float) -> dict[str, object]:
         """The reply, after all output before it; questions are answered on the way."""
+        deadline = time.monotonic() + timeout
         while True:
             while b"\n" in self._received:
                 line, self._received = self._received.split(b"\n", 1)
@@ -110,7 +111,7 @@ class Worker:
                     return message
                 route = self._answer_route(str(message["host"]), int(str(message["port"])))
                 self._send({"question": message["question"], "route": route})
-            remaining = deadline - time.time()
+            remaining = deadline - time.monotonic()
             if remaining <= 0:
                 raise WorkerTimedOutError
             for key, _ in self._selector.select(remaining):

@@ -11,7 +11,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,6 +80,7 @@ class Workers:
         routes: Routes,
         logs: LogSink,
         wait_scale: float = 1.0,
+        ahead: Callable[[], float] = lambda: 0.0,
         limit_per_function: int = 10,
     ) -> None:
         self._endpoint = endpoint
@@ -88,6 +89,7 @@ class Workers:
         self._routes = routes
         self._logs = logs
         self._wait_scale = wait_scale
+        self._ahead = ahead
         self._limit = limit_per_function
         self._published = PublishedCode()
         self._processes = WorkerProcesses()
@@ -179,9 +181,10 @@ class Workers:
                         "arn": f"{function.arn}:{asked_for}" if asked_for else function.arn,
                         "payload": payload or "{}",
                         "deadline": started + function.timeout,
+                        "ahead": self._ahead(),
                         "trace_id": trace_id or _new_trace_id(started),
                     },
-                    started + function.timeout,
+                    function.timeout,
                 )
                 self._write_log(function, worker, request_id, started)
                 return replace(_outcome_of(reply), version=function.version)
