@@ -20,6 +20,7 @@ from localcloud.awslambda.api import functions_run
 from localcloud.awslambda.function import Function
 from localcloud.awslambda.logs import FunctionLogs
 from localcloud.awslambda.workers import Outcome, Workers
+from localcloud.call_faults import CallFaults
 from localcloud.calls import Call
 from localcloud.clients import Clients
 from localcloud.clock import Clock, SystemClock, as_datetime
@@ -115,6 +116,7 @@ class LocalCloud:
         self._locks = locks = ServiceLocks()
         locks.share(self.control_plane.lock, "ecs", "servicediscovery", "ec2", "logs", "iam")
         self.credentials = Credentials()
+        self.call_faults = CallFaults()
         policies = ResourcePolicies(self.account, locks)
         self.guard = Guard(self.control_plane, self.credentials, policies)
         self.control_plane.ecs.secrets.refusal = lambda role_arn, action, resource: (
@@ -167,6 +169,7 @@ class LocalCloud:
                 authorize=authorize,
                 knows=self.credentials.knows,
                 observe=observe,
+                faults=self.call_faults,
             )
         )
 

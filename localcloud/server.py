@@ -19,9 +19,11 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from xml.sax.saxutils import escape
 
 from waitress import wasyncore
+from waitress.channel import ClientDisconnected
 from waitress.server import TcpWSGIServer, create_server
 
 from localcloud import custom_resources
+from localcloud.call_faults import CallFaults, Cut, Refused
 from localcloud.calls import Call, call_of
 from localcloud.errors import CannotStartError
 from localcloud.front import service_of_host
@@ -67,6 +69,7 @@ class Endpoint:
         authorize: Authorizer | None = None,
         knows: Callable[[str], bool] | None = None,
         observe: Callable[[Call], None] | None = None,
+        faults: CallFaults | None = None,
     ) -> None:
         self._moto = moto
         self._locks = locks
@@ -76,6 +79,7 @@ class Endpoint:
         self._authorize = authorize
         self._knows = knows
         self._observe = observe
+        self._faults = faults or CallFaults()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if self._front and service_of_host(environ.get("HTTP_HOST", "")):
@@ -97,6 +101,19 @@ class Endpoint:
             return _fail(start_response, call, 400, *refused)
         if self._authorize and (reason := self._authorize(call)):
             return _deny(start_response, call, reason)
+        fault = self._faults.of(call)
+        if isinstance(fault, Refused):
+            return _fail(start_response, call, fault.status, fault.code, fault.text)
+        if fault is Cut.BEFORE:
+            raise ClientDisconnected
+        answer = self._answer(environ, start_response, call)
+        if fault is Cut.AFTER:
+            raise ClientDisconnected
+        return answer
+
+    def _answer(
+        self, environ: WSGIEnvironment, start_response: StartResponse, call: Call
+    ) -> Iterable[bytes]:
         try:
             guarded = (call.service, call.operation) not in _UNGUARDED
             with self._locks.of(call.service) if guarded else nullcontext():

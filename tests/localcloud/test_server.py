@@ -18,8 +18,10 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError
 
+from localcloud.call_faults import THROTTLED, UNAVAILABLE, Cut, Refused
 from localcloud.calls import Call
 from localcloud.cloud import LocalCloud
 from localcloud.credentials import Credentials, user_keys
@@ -187,6 +189,39 @@ class TestCalls:
         assert "clusterArns" in boto3.Session().client("ecs").list_clusters()
 
 
+class TestFaults:
+    """What a test asks for; a client sees what it would see of AWS."""
+
+    @pytest.fixture
+    def ecs(self, cloud: LocalCloud) -> Iterator[Any]:
+        keys = cloud.credentials.user
+        client: Any = boto3.Session(keys.access_key_id, keys.secret_access_key).client(
+            "ecs",
+            region_name="ap-northeast-1",
+            endpoint_url=cloud.endpoint_url,
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+        with closing(client):
+            yield client
+        cloud.call_faults.of = lambda call: None
+
+    @pytest.mark.parametrize("fault", [THROTTLED, UNAVAILABLE])
+    def test_a_call_is_refused(self, cloud: LocalCloud, ecs: Any, fault: Refused) -> None:
+        cloud.call_faults.of = lambda call: fault if call.operation == "CreateCluster" else None
+        with pytest.raises(ClientError) as refused:
+            ecs.create_cluster(clusterName="refused")
+        assert refused.value.response["Error"]["Code"] == fault.code
+        assert ecs.describe_clusters(clusters=["refused"])["clusters"] == []
+
+    @pytest.mark.parametrize(("cut", "made"), [(Cut.BEFORE, 0), (Cut.AFTER, 1)])
+    def test_an_answer_is_lost(self, cloud: LocalCloud, ecs: Any, cut: Cut, made: int) -> None:
+        name = f"lost-{made}"
+        cloud.call_faults.of = lambda call: cut if call.operation == "CreateCluster" else None
+        with pytest.raises(ConnectionClosedError):
+            ecs.create_cluster(clusterName=name)
+        assert len(ecs.describe_clusters(clusters=[name])["clusters"]) == made
+
+
 class TestStrangers:
     """The local cloud runs programs as whoever started it: nobody else may ask it to."""
 
@@ -199,7 +234,9 @@ class TestStrangers:
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "localhost:4566", "ecs.localhost"])
     def test_this_machines_names_are_answered(self, cloud: LocalCloud, host: str) -> None:
-        assert self.ask(cloud, Host=host) == (200, '{"clusterArns": []}')
+        status, text = self.ask(cloud, Host=host)
+        assert status == 200
+        assert "clusterArns" in json.loads(text)
 
     @pytest.mark.parametrize(
         "host",

@@ -1,0 +1,40 @@
+"""What may go wrong with one call on its way to AWS and back. A test says which calls it hits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from localcloud.calls import Call
+
+
+@dataclass(frozen=True)
+class Refused:
+    """AWS answers with an error, and does nothing."""
+
+    status: int
+    code: str
+    text: str
+
+
+class Cut(Enum):
+    """The connection ends without an answer."""
+
+    BEFORE = auto()
+    """Nothing has happened."""
+    AFTER = auto()
+    """What was asked for has happened."""
+
+
+Fault = Refused | Cut
+THROTTLED = Refused(400, "ThrottlingException", "Rate exceeded")
+UNAVAILABLE = Refused(503, "ServiceUnavailable", "Service Unavailable")
+
+
+class CallFaults:
+    """Asked for every call; without `of`, nothing goes wrong."""
+
+    def __init__(self) -> None:
+        self.of: Callable[[Call], Fault | None] = lambda call: None
+        """Replaced by a test. Called in the thread that answers."""
