@@ -18,6 +18,8 @@ from tests.localcloud.waiting import until_true
 
 ACCOUNT = "123456789012"
 ECS = f"arn:aws:ecs:ap-northeast-1:{ACCOUNT}"
+CLOUD_MAP = f"arn:aws:servicediscovery:ap-northeast-1:{ACCOUNT}"
+LOGS = f"arn:aws:logs:ap-northeast-1:{ACCOUNT}"
 
 
 class Context:
@@ -151,6 +153,29 @@ class TestCalls:
         with pytest.raises(ClientError) as error:
             role.client("dynamodb").query(**asked, IndexName="listed")
         assert denied(error, "dynamodb:Query", f"{table}/index/listed")
+
+    @pytest.mark.parametrize(
+        ("service", "operation", "arguments", "arn"),
+        [
+            (
+                "servicediscovery",
+                "ListTagsForResource",
+                {"ResourceARN": f"{CLOUD_MAP}:namespace/ns-x"},
+                f"{CLOUD_MAP}:namespace/*",
+            ),
+            ("servicediscovery", "ListNamespaces", {}, f"{CLOUD_MAP}:namespace/*"),
+            ("logs", "DescribeLogGroups", {"logGroupNamePrefix": "/x"}, f"{LOGS}:log-group:*"),
+        ],
+    )
+    def test_an_arn_covers_no_action_without_a_resource_type(
+        self, cloud: LocalCloud, service: str, operation: str, arguments: dict[str, str], arn: str
+    ) -> None:
+        """Service Authorization Reference of 2026: these need all resources ("*")."""
+        action = f"{service}:{operation}"
+        scoped = Role(cloud, {"Action": action, "Resource": arn}).client(service)
+        with pytest.raises(ClientError) as error:
+            scoped._make_api_call(operation, arguments)
+        assert denied(error, action, "*")
 
     def test_services_word_refusals_in_their_own_protocol(self, cloud: LocalCloud) -> None:
         role = Role(cloud, {"Action": "ecs:ListTasks"})

@@ -32,6 +32,7 @@ UNSCOPED = {
     "servicediscovery:GetOperation": None,
     "servicediscovery:ListNamespaces": None,
     "servicediscovery:ListServices": None,
+    "servicediscovery:ListTagsForResource": None,
     "servicediscovery:TagResource": OUR_TAG,
     "states:SendTaskSuccess": None,
     "logs:CreateLogDelivery": None,
@@ -73,6 +74,11 @@ class TestEveryStatement:
             assert action in UNSCOPED, action
             if needed := UNSCOPED[action]:
                 assert needed in condition_keys(statement), f"{action} without {needed}"
+
+    def test_it_is_not_scoped_where_iam_cannot_scope_it(self, statement: Statement) -> None:
+        """A statement with an ARN never covers an action without a resource type."""
+        if not statement.is_unscoped:
+            assert set(statement.actions).isdisjoint(UNSCOPED)
 
     def test_it_passes_roles_to_one_service_only(self, statement: Statement) -> None:
         if "iam:PassRole" not in statement.actions:
