@@ -149,8 +149,6 @@ class Accesses:
             case "ListInstances" | "DeregisterInstance":
                 service = self._arn("servicediscovery", "service/", given["ServiceId"])
                 yield Access(action, service, {"servicediscovery:ServiceArn": (service,)})
-            case "ListTagsForResource":
-                yield Access(action, given["ResourceARN"])
             case "TagResource":
                 yield Access(action, "*", _tag_keys(given.get("Tags")))
             case _:
@@ -170,6 +168,8 @@ class Accesses:
                 if keys:
                     group = self._arn("logs", "log-group:", given["logGroupName"])
                     yield Access("logs:TagResource", group, keys)
+            case "DescribeLogGroups":
+                yield Access(action, "*")
             case _:
                 # As AWS names it in its refusals, where there is no stream either.
                 group = given.get("logGroupName") or given.get("logGroupIdentifier", "")
