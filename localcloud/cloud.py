@@ -156,6 +156,7 @@ class LocalCloud:
         announcements.listen(EcsEvents(self.account, self.clock, locks))
         self._alarms = enter(schedules_fire(self.clock, self.deliveries, targets, locks))
         on_close(self.deliveries.stop)
+        self._deployer = Deployer(_Account(self))
         self.rate_limits = RateLimits(self.clock, timings.wait_scale) if rate_limits else None
         front = ServiceFront(RunningServices(self.control_plane), self.runtime.socket_of)
         authorize = self.guard.refusal_of
@@ -186,7 +187,7 @@ class LocalCloud:
 
     def deploy(self, template: Path, parameters: Mapping[str, str], name: str = "bivouac") -> Stack:
         """Make everything that a SAM template declares. Raises TemplateError."""
-        stack = Deployer(_Account(self)).deploy(template, parameters, name)
+        stack = self._deployer.deploy(template, parameters, name)
         self._stacks.deployed(stack, as_datetime(self.clock.now()))
         return stack
 
@@ -196,7 +197,7 @@ class LocalCloud:
         Raises StackDeletionError where something cannot be deleted, such as a custom resource whose
         function refuses; it can be called again then."""
         try:
-            Deployer(_Account(self)).delete(stack)
+            self._deployer.delete(stack)
         except StackDeletionError as error:
             self._stacks.not_deleted(stack, str(error))
             raise

@@ -25,14 +25,15 @@ class StackDeletionError(Exception):
         """Logical id -> reason."""
 
 
-def delete(cloud: Cloud, deployed: dict[str, Deployed]) -> None:
+def delete(cloud: Cloud, deployed: dict[str, Deployed], *, created: bool = True) -> None:
     """Delete every resource and take it out of `deployed`; those that are retained stay in the
-    account. Can be called again after a failure. Raises StackDeletionError."""
+    account. Can be called again after a failure. Not `created`: the stack is rolled back.
+    Raises StackDeletionError."""
     failures: dict[str, str] = {}
     unknown = {
         logical_id: f"the local cloud does not delete {one.type}"
         for logical_id, one in deployed.items()
-        if not one.retained and not deleter_of(one.type)
+        if not one.is_retained(created=created) and not deleter_of(one.type)
     }
     if unknown:
         raise StackDeletionError(unknown, deployed)
@@ -40,7 +41,7 @@ def delete(cloud: Cloud, deployed: dict[str, Deployed]) -> None:
         one = min(free, key=lambda resource: is_custom(resource.type))
         logical_id = one.request.logical_id
         try:
-            if not one.retained and (deleter := deleter_of(one.type)):
+            if not one.is_retained(created=created) and (deleter := deleter_of(one.type)):
                 deleter(cloud, one)
         except (ClientError, CustomResourceError) as error:
             failures[logical_id] = str(error)

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from localcloud.awslambda.function import Function
-from localcloud.template.deletion import delete
+from localcloud.template.deletion import StackDeletionError, delete
 from localcloud.template.errors import TemplateError
 from localcloud.template.intrinsics import Intrinsics
 from localcloud.template.makers import NOT_MADE, Cloud, Deployed, Made, Request, maker_of
 from localcloud.template.parameters import checked_parameters, value_of
+from localcloud.template.physical_ids import PhysicalId, physical_id
 from localcloud.template.source import read_template
 
 
@@ -45,22 +48,43 @@ class Stack:
 
 
 class Deployer:
-    """Deploys templates to one account and Region."""
+    """Deploys templates to one account and Region, and knows the stacks that are there."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
+        self._stacks: dict[str, Stack] = {}
 
     def deploy(self, path: Path, parameters: Mapping[str, str], name: str) -> Stack:
+        """Raises TemplateError; whatever was made until then is deleted again."""
+        if name in self._stacks:
+            raise TemplateError(f"Stack [{name}] already exists; the local cloud updates none")
         source = read_template(path)
         declared = source.document.get("Parameters", {})
         values = checked_parameters(declared, parameters)
         document = source.translated(values, self._cloud.region)
-        deployment = _Deployment(self._cloud, name, document, values, source.code)
-        return deployment.run()
+        taken = self._physical_ids()
+        deployment = _Deployment(self._cloud, name, document, values, source.code, taken)
+        try:
+            stack = deployment.run()
+        except TemplateError as error:
+            deployment.roll_back(error)
+            raise
+        self._stacks[name] = stack
+        return stack
 
     def delete(self, stack: Stack) -> None:
         """Raises StackDeletionError."""
         delete(self._cloud, stack.deployed)
+        del self._stacks[stack.name]
+
+    def _physical_ids(self) -> dict[PhysicalId, str]:
+        """Those that stacks hold -> the id of the stack."""
+        return {
+            found: stack.id
+            for stack in self._stacks.values()
+            for one in stack.deployed.values()
+            if (found := physical_id(one.type, one.request.properties))
+        }
 
 
 class _Deployment:
@@ -73,9 +97,11 @@ class _Deployment:
         document: dict[str, Any],
         parameters: dict[str, str],
         code: dict[str, Path],
+        taken: dict[PhysicalId, str],
     ) -> None:
         self._cloud = cloud
         self._name = name
+        self._taken = taken
         self._resources: dict[str, dict[str, Any]] = document["Resources"]
         self._outputs: dict[str, dict[str, Any]] = document.get("Outputs", {})
         self._declared: dict[str, dict[str, Any]] = document.get("Parameters", {})
@@ -129,6 +155,13 @@ class _Deployment:
             },
             deployed=self._deployed,
         )
+
+    def roll_back(self, failure: TemplateError) -> None:
+        """Delete what was made. Raises TemplateError with both reasons where that fails, too."""
+        try:
+            delete(self._cloud, self._deployed, created=False)
+        except StackDeletionError as error:
+            raise TemplateError(f"{failure}; rolling back: {error}") from failure
 
     def ref(self, name: str) -> Any:
         if name in self._pseudo:
@@ -189,21 +222,32 @@ class _Deployment:
             type=resource["Type"],
             stack_id=self._pseudo["AWS::StackId"],
         )
+        self._take_name(request)
         maker = maker_of(resource["Type"])
         assert maker
         try:
             made = maker(self._cloud, request)
         except KeyError as error:
             raise TemplateError(f"{logical_id} ({resource['Type']}) has no {error}") from error
+        except ClientError as error:
+            raise TemplateError(f"{logical_id} ({resource['Type']}): {error}") from error
         self._made[logical_id] = made
         self._deployed[logical_id] = Deployed(
             request=request,
             made=made,
             needs=frozenset(self._needs[logical_id] - {logical_id}),
-            retained=resource.get("DeletionPolicy", "Delete") != "Delete",
+            deletion_policy=resource.get("DeletionPolicy", "Delete"),
         )
         self._in_progress.pop()
         return made
+
+    def _take_name(self, request: Request) -> None:
+        if (wanted := physical_id(request.type, request.properties)) is None:
+            return
+        if owner := self._taken.get(wanted):
+            where = f"{request.logical_id} ({request.type})"
+            raise TemplateError(f"{where}: {wanted[1]} already exists in stack {owner}")
+        self._taken[wanted] = self._pseudo["AWS::StackId"]
 
     def _default_name(self, logical_id: str) -> str:
         """As CloudFormation names what the template leaves unnamed; the same on every run."""

@@ -74,12 +74,17 @@ class Deployed:
     made: Made
     needs: frozenset[str]
     """Logical ids of the resources that must not be deleted before it."""
-    retained: bool
-    """By its DeletionPolicy."""
+    deletion_policy: str = "Delete"
 
     @property
     def type(self) -> str:
         return self.request.type
+
+    def is_retained(self, *, created: bool) -> bool:
+        """Whether it stays when its stack is deleted, or, not `created` yet, rolled back
+        (CloudFormation user guide, "DeletionPolicy attribute")."""
+        retains = ("Retain", "RetainExceptOnCreate") if created else ("Retain",)
+        return self.deletion_policy in retains
 
 
 Deleter = Callable[[Cloud, Deployed], None]

@@ -1,0 +1,41 @@
+"""What CloudFormation tells resources apart by: a name is taken once in an account and Region,
+whatever stack has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_NAMED_BY = {
+    "AWS::CloudWatch::Alarm": ("AlarmName",),
+    "AWS::DynamoDB::Table": ("TableName",),
+    "AWS::Events::EventBus": ("Name",),
+    # Its bus is part of the schema's identifier, and yet two stacks cannot have the same one on
+    # buses of their own: https://github.com/aws/aws-cdk/issues/29627
+    "AWS::Events::EventBusPolicy": ("StatementId",),
+    "AWS::Events::Rule": ("Name", "EventBusName"),
+    "AWS::IAM::ManagedPolicy": ("ManagedPolicyName", "Path"),
+    "AWS::IAM::Role": ("RoleName",),
+    "AWS::Lambda::Function": ("FunctionName",),
+    "AWS::Logs::LogGroup": ("LogGroupName",),
+    "AWS::SNS::Topic": ("TopicName",),
+    "AWS::SQS::Queue": ("QueueName",),
+    # Whatever its group
+    "AWS::Scheduler::Schedule": ("Name",),
+    "AWS::Scheduler::ScheduleGroup": ("Name",),
+    "AWS::StepFunctions::StateMachine": ("StateMachineName",),
+}
+"""Type -> the property that names it, and those that its identifier consists of besides: the
+primaryIdentifier of each type's schema in CloudFormation's registry, where a template can choose
+it. What the template leaves unnamed is named after its stack."""
+
+PhysicalId = tuple[str, ...]
+"""The type, then the values of its properties; the name is the second."""
+
+
+def physical_id(resource_type: str, properties: Mapping[str, Any]) -> PhysicalId | None:
+    """None where the template does not choose it."""
+    naming = _NAMED_BY.get(resource_type, ())
+    if not naming or not properties.get(naming[0]):
+        return None
+    return (resource_type, *(str(properties.get(name, "")) for name in naming))
