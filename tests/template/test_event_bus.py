@@ -19,7 +19,7 @@ TELLING: dict[str, Statement] = {
 
 
 def denials() -> dict[str, dict[str, Any]]:
-    """Statement id -> condition of each statement of the bus's policy."""
+    """Statement id, without the prefix after it -> condition of each statement of the policy."""
     found = {}
     for name, policy in resources("AWS::Events::EventBusPolicy").items():
         properties = policy["Properties"]
@@ -27,7 +27,11 @@ def denials() -> dict[str, dict[str, Any]]:
         statement = properties["Statement"]
         assert (statement["Effect"], statement["Principal"]) == ("Deny", "*"), name
         assert (statement["Action"], statement["Resource"]) == ("events:PutEvents", BUS), name
-        found[properties["StatementId"]] = statement["Condition"]
+        statement_id, separator, _ = properties["StatementId"]["Fn::Sub"].partition(
+            "-${NamePrefix}"
+        )
+        assert separator, "it is the physical id: no other stack may have the same"
+        found[statement_id] = statement["Condition"]
     return found
 
 
@@ -65,6 +69,19 @@ class TestPolicy:
 
     def test_nothing_else_is_in_it(self) -> None:
         assert len(denials()) == 3
+
+    def test_its_statements_are_made_one_after_another(self) -> None:
+        """PutPermission answers ConcurrentModificationException where the policy is being changed
+        (EventBridge's API reference), and CloudFormation makes side by side whatever needs nothing
+        of the other."""
+        after = {
+            name: policy.get("DependsOn")
+            for name, policy in resources("AWS::Events::EventBusPolicy").items()
+        }
+        first = [name for name, other in after.items() if other is None]
+        assert len(first) == 1
+        assert len(set(after.values())) == len(after), "each waits for another one"
+        assert {other for other in after.values() if other} < set(after)
 
 
 class TestFunctions:

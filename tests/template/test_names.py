@@ -10,11 +10,14 @@ import pytest
 
 from tests.template.declared import (
     FUNCTIONS,
+    GLOBAL_FUNCTION,
     MACHINES,
     PROJECT,
     State,
     function_of,
     functions,
+    resources,
+    translated,
 )
 from tests.template.rights import statements_of_role
 
@@ -148,3 +151,55 @@ class TestFunctions:
             for resource in statement.resources
         ]
         assert sorted(granted) == sorted(declared.called)
+
+
+NAMING = {
+    "AlarmName",
+    "FunctionName",
+    "GroupName",
+    "LogGroupName",
+    "ManagedPolicyName",
+    "Name",
+    "QueueName",
+    "RoleName",
+    "StateMachineName",
+    "StatementId",
+    "TableName",
+}
+"""The properties by which CloudFormation's types take a name of one's own."""
+BELONGING = ("AWS::Lambda::",)
+"""Permissions, versions, aliases and configurations have the name of what they belong to."""
+
+
+class TestASecondStack:
+    """Another NamePrefix is another stack in the same account and Region: nothing of it has a name
+    that is taken already."""
+
+    def test_every_name_begins_or_ends_with_the_prefix(self) -> None:
+        named = {
+            f"{name}.{member}": value
+            for name, resource in translated()["Resources"].items()
+            if not resource["Type"].startswith(BELONGING)
+            for member, value in resource.get("Properties", {}).items()
+            if member in NAMING
+        }
+        assert named
+        for place, value in named.items():
+            prefixed = value == {"Ref": "NamePrefix"} or "${NamePrefix}" in str(value)
+            assert prefixed, f"{place}: {value}"
+
+    def test_no_output_is_exported(self) -> None:
+        """The name of an export is taken once in an account and Region."""
+        for name, output in translated()["Outputs"].items():
+            assert "Export" not in output, name
+
+    def test_its_metrics_are_its_own(self) -> None:
+        """Else an alarm of one stack would tell of what happened in another."""
+        prefix = {"Ref": "NamePrefix"}
+        variables = GLOBAL_FUNCTION["Environment"]["Variables"]
+        assert variables["POWERTOOLS_SERVICE_NAME"] == prefix
+        for name, alarm in resources("AWS::CloudWatch::Alarm").items():
+            for dimension in alarm["Properties"]["Dimensions"]:
+                assert isinstance(dimension["Value"], dict), name
+                if dimension["Name"] == "service":
+                    assert dimension["Value"] == prefix, name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.template.declared import GLOBAL_FUNCTION, MACHINES, TEMPLATE, functions, resources
@@ -30,7 +32,9 @@ class TestKept:
 
     def test_the_table_outlives_the_stack_and_can_be_restored(self) -> None:
         table = resources("AWS::DynamoDB::Table")["EnvironmentsTable"]
-        assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+        # A first deployment that fails leaves no table behind; later it is as Retain
+        assert table["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert table["UpdateReplacePolicy"] == "Retain"
         properties = table["Properties"]
         assert properties["BillingMode"] == "PAY_PER_REQUEST"
         recovery = properties["PointInTimeRecoverySpecification"]
@@ -65,6 +69,35 @@ class TestParameters:
         assert constrained or parameter["Type"] != "String"
         groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
         assert [each["Label"] for each in groups if name in each["Parameters"]]
+
+    @pytest.mark.parametrize(
+        ("prefix", "accepted"),
+        [
+            ("bivouac", True),
+            ("b2", True),
+            ("team-a", True),
+            ("a" * 20, True),
+            ("defaults", True),
+            ("default-2", True),
+            ("awsome", True),
+            # Every account has a bus of this name already
+            ("default", False),
+            # /aws/... are the log groups of AWS's own services
+            ("aws", False),
+            ("b", False),
+            ("a" * 21, False),
+            ("a--b", False),
+            ("a-", False),
+            ("-a", False),
+            ("2a", False),
+            ("Bivouac", False),
+            ("bi_vouac", False),
+            ("", False),
+        ],
+    )
+    def test_which_prefixes_are_accepted(self, prefix: str, accepted: bool) -> None:
+        pattern = TEMPLATE["Parameters"]["NamePrefix"]["AllowedPattern"]
+        assert bool(re.fullmatch(pattern, prefix)) is accepted
 
     def test_every_output_is_described(self) -> None:
         for name, output in TEMPLATE["Outputs"].items():
