@@ -12,6 +12,7 @@ from bivouac import lease
 from bivouac.aws.schedules import Schedules
 from bivouac.blueprint import Blueprint
 from bivouac.errors import InvalidRequestError, SweepIncompleteError, ThrottledError
+from bivouac.intents import Verb
 from bivouac.record import Record, Status
 from tests.functional.account import (
     DELETE_MACHINE,
@@ -167,6 +168,23 @@ class TestExpired:
         live(account, ends_in=timedelta(minutes=-1), armed=False)
         assert swept(account) == []
 
+    def test_what_a_stopped_sleep_left_is_deleted_when_its_lease_ends(
+        self, account: BivouacAccount
+    ) -> None:
+        """The deletion that the expiry started died before it took the record: no schedule is left,
+        and nothing but the sweep ends the lease."""
+        live(account, status=Status.FALLING_ASLEEP, verb=Verb.SLEEP)
+        swept(account)  # tells that the sleep died
+        account.pass_time(EIGHT_HOURS.total_seconds() + 600)
+        account.schedules.disarm("demo")
+        account.forget_calls()
+        assert kinds(swept(account)) == [("demo", "expired and alive")]
+        assert len(deletions(account)) == 1
+        account.pass_time(900)  # that deletion dies, too
+        account.forget_calls()
+        assert kinds(swept(account)) == [("demo", "expired and alive")]
+        assert len(deletions(account)) == 2
+
     def test_what_a_deletion_left_is_tried_again(self, account: BivouacAccount) -> None:
         live(account, ends_in=OVERDUE, armed=False, status=Status.NOT_DELETED)
         swept(account)
@@ -217,6 +235,16 @@ class TestDied:
             name for name in deletions(account) if name.startswith("demo-1-sweep-")
         ]
         assert {kind for kind, _ in account.told} == {"EnvironmentFailed", "LeakRepaired"}
+
+    def test_what_was_told_and_leaves_nothing_to_do_is_not_found_again(
+        self, account: BivouacAccount
+    ) -> None:
+        live(account, status=Status.FALLING_ASLEEP, verb=Verb.SLEEP)
+        assert kinds(swept(account)) == [("demo", "left by its execution")]
+        account.pass_time(900)
+        account.forget_calls()
+        assert swept(account) == []
+        assert account.told == []
 
     def test_one_that_runs_is_let_run(self, account: BivouacAccount) -> None:
         live(account, status=Status.CREATING, execution=account.start_execution("first"))

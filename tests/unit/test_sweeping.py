@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -172,6 +174,21 @@ class TestEverySituation:
             assert dead or lease.moment(about.expires_at) <= NOW - GRACE
 
     @given(situations())
+    def test_what_outlived_its_lease_is_deleted_whatever_became_of_its_executions(
+        self, found: Facts
+    ) -> None:
+        """But for what is being deleted, and what could not be: that is tried at its own pace."""
+        ended = {
+            name
+            for name, about in found.records.items()
+            if isinstance(about, Record)
+            and about.status not in (Status.DELETING, Status.DELETED)
+            and lease.moment(about.expires_at) <= NOW - GRACE
+        }
+        deleted = {each.environment for each in findings(found) if starts_a_deletion(each)}
+        assert ended <= deleted
+
+    @given(situations())
     def test_what_is_kept_is_not_deleted_before_its_lease_ends(self, found: Facts) -> None:
         for finding in findings(found):
             about = finding.record
@@ -247,6 +264,19 @@ class TestDied:
         assert seen(facts(died, holders={"a": holder(ended_ago=GRACE - SECOND)})) == []
         found = facts(died, holders={"a": holder(ended_ago=GRACE)})
         assert seen(found) == [("a", Kind.DIED, Action.FOLLOW_UP)]
+
+    @pytest.mark.parametrize("status", [Status.CREATING, Status.FALLING_ASLEEP])
+    @pytest.mark.parametrize("verb", Verb)
+    def test_what_was_recorded_is_found_again_only_for_what_is_to_be_started(
+        self, status: Status, verb: Verb
+    ) -> None:
+        died = record(status=status, verb=verb)
+        dead = {"a": holder(ended_ago=GRACE)}
+        (first,) = findings(facts(died, holders=dead))
+        assert first.due is not None
+        recorded = replace(died, status=Status.FAILED, failure=json.dumps(first.due.failure))
+        again = [each.due for each in findings(facts(recorded, holders=dead))]
+        assert [due.start for due in again if due] == [first.due.start] * bool(first.due.start)
 
 
 class TestSight:
