@@ -140,8 +140,10 @@ def aftermath(record: Record, ended: Ended, attempt: str | None = None) -> After
         case Status.CREATING | Status.FALLING_ASLEEP:
             return Aftermath(failure, _after_create(record, ended, attempt))
         case Status.FAILED:
-            # Recorded by a try before this one, which may not have come to the telling
-            recorded = failure if record.failure == json.dumps(failure) else None
+            # Recorded by a try before this one, which may not have come to the telling. The sweep's
+            # next run is no such try: it would tell for ever what leaves nothing to be done.
+            mine = attempt is None and record.failure == json.dumps(failure)
+            recorded = failure if mine else None
             start = _after_create(record, ended, attempt)
             return Aftermath(recorded, start) if recorded or start else None
         case Status.DELETING if attempt or not ended.name.endswith(f"-{ONCE_MORE}"):

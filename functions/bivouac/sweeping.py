@@ -136,8 +136,9 @@ def _of_records(facts: Facts) -> Iterator[Finding]:
             if record.status != Status.DELETED or _owned(facts, environment):
                 yield _unreadable(facts, record)
         elif record is not None and record.status is not Status.DELETED:
-            if deletion := _died(facts, record) or _expired(facts, record):
-                yield deletion
+            # The end of a lease first: after it there is nothing to be made up for but the deletion
+            if due := _expired(facts, record) or _died(facts, record):
+                yield due
             elif not _holder_runs(facts, environment) and (unarmed := _not_armed(facts, record)):
                 yield unarmed
 
