@@ -54,6 +54,8 @@ from localcloud.tasks.scripted import ScriptedRuntime
 from tests.requests import EXECUTION_ROLE, settings
 from tests.template import declared
 
+NOT_OURS = ["bivouac-2-demo", "bivouac-Prod", "bivouac-my_app", "bivouac-", "bivouac", "other"]
+"""Clusters of others: a stack bivouac-2 has the environment demo, and people name theirs freely."""
 TABLE = "environments"
 WAITS_TABLE = "waits"
 EVENT_BUS = "bivouac"

@@ -11,7 +11,7 @@ from bivouac.aws.events import EventBus
 from bivouac.errors import ThrottledError
 from bivouac.record import Record, Status
 from localcloud.tasks import scripted
-from tests.functional.account import SETTLED_SECONDS, BivouacAccount
+from tests.functional.account import NOT_OURS, SETTLED_SECONDS, BivouacAccount
 from tests.requests import environment, web
 
 CLUSTER = "arn:aws:ecs:ap-northeast-1:123456789012:cluster/bivouac-demo"
@@ -39,14 +39,17 @@ def end_task(account: BivouacAccount) -> None:
     account.forget_calls()
 
 
-def task_ended(reason: str = KILLED, service: str = "web") -> dict[str, Any]:
+def task_ended(
+    reason: str = KILLED, service: str = "web", cluster: str = "bivouac-demo"
+) -> dict[str, Any]:
+    cluster_arn = CLUSTER.replace("bivouac-demo", cluster)
     return {
         "detail-type": "ECS Task State Change",
         "time": "2026-01-31T12:00:00Z",
         "resources": [],
         "detail": {
-            "clusterArn": CLUSTER,
-            "taskArn": f"{CLUSTER.replace(':cluster', ':task')}/0123",
+            "clusterArn": cluster_arn,
+            "taskArn": f"{cluster_arn.replace(':cluster', ':task')}/0123",
             "group": f"service:{service}",
             "lastStatus": "STOPPED",
             "desiredStatus": "STOPPED",
@@ -93,6 +96,13 @@ class TestReady:
     ) -> None:
         ready(account)
         assert rechecked(account, event) == {}
+        assert account.calls == []
+
+    @pytest.mark.parametrize("cluster", NOT_OURS)
+    def test_another_stacks_is_not_looked_at(self, account: BivouacAccount, cluster: str) -> None:
+        """The rules match the prefix "bivouac-", with which these begin, too."""
+        ready(account)
+        assert rechecked(account, task_ended(cluster=cluster)) == {}
         assert account.calls == []
 
     @pytest.mark.parametrize("status", [Status.CREATING, Status.DELETING, Status.ASLEEP])

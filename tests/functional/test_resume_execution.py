@@ -13,7 +13,7 @@ from bivouac.aws.waits import LATE_SECONDS, Waits
 from bivouac.aws.watching import LONGEST_WATCH, send, watch
 from bivouac.waiting import Awaited, Look, Purpose, Signal, Stage, Wait
 from localcloud.account import ACCOUNT_ID, REGION
-from tests.functional.account import SETTLED_SECONDS, WAITS_TABLE, BivouacAccount
+from tests.functional.account import NOT_OURS, SETTLED_SECONDS, WAITS_TABLE, BivouacAccount
 from tests.requests import environment
 
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}"
@@ -146,6 +146,41 @@ def test_an_older_event_of_a_task_is_dropped(account: BivouacAccount) -> None:
     wait = account.waits.note("demo", running(version=5))
     assert wait is not None
     assert wait.sightings["t1"].stage is Stage.RUNNING
+
+
+@pytest.mark.parametrize("cluster", NOT_OURS)
+def test_what_happens_in_another_stacks_cluster_is_nothing_to_do(
+    account: BivouacAccount, cluster: str
+) -> None:
+    """The rules match the prefix "bivouac-", with which these begin, too."""
+    begun(account)
+    account.forget_calls()
+    event = told(clusterArn=f"{ARN}:cluster/{cluster}")
+    assert account.invoke("resume_execution", event) == {"status": "NOT_OURS"}
+    failed = {
+        "detail-type": "ECS Deployment State Change",
+        "time": NOON,
+        "resources": [f"{ARN}:service/{cluster}/web"],
+        "detail": {"eventName": "SERVICE_DEPLOYMENT_FAILED"},
+    }
+    assert account.invoke("resume_execution", failed) == {"status": "NOT_OURS"}
+    assert account.calls == []
+
+
+@pytest.mark.parametrize("prefix", ["bivouac", "bivouac-2"])
+def test_of_two_stacks_each_hears_of_its_own_environment(
+    account: BivouacAccount, prefix: str
+) -> None:
+    """The prefix of one is the beginning of the other's."""
+    wait = begun(account)
+    with mock.patch.dict("os.environ", {"NAME_PREFIX": prefix}):
+        for stack in ("bivouac", "bivouac-2"):
+            event = told(task=f"of-{stack}", clusterArn=f"{ARN}:cluster/{stack}-demo")
+            resumed(account, event, *([Look()] if stack == prefix else []))
+    kept = account.waits.note("demo", running("another"))
+    assert kept is not None
+    assert set(kept.sightings) == {f"of-{prefix}", "another"}
+    assert account.tokens[wait.token] is None
 
 
 class TestEarlierLife:

@@ -125,16 +125,46 @@ def test_an_edge_that_is_not_proven_is_worth_a_look_before_the_others_end(code: 
     assert not signal_of(proof_event(0, None)).urgent
 
 
-def test_what_ecs_says_of_a_deployment_or_a_service_is_worth_a_look() -> None:
-    """H02: the events name no cluster; it is in the ARN of the service."""
-    for kind in ("ECS Deployment State Change", "ECS Service Action"):
-        event: dict[str, Any] = {
-            "detail-type": kind,
-            "time": NOON,
-            "resources": [SERVICE],
-            "detail": {},
-        }
-        assert signal_of(event) == Signal("bivouac-demo", AT_NOON, urgent=True, service="web")
+@pytest.mark.parametrize("kind", ["ECS Deployment State Change", "ECS Service Action"])
+@pytest.mark.parametrize(
+    ("resources", "detail"),
+    [
+        # Recorded in July 2022, of a deployment
+        pytest.param([SERVICE], {}, id="the cluster in the service's ARN"),
+        # Recorded in February 2025 and September 2026, of deployments and service actions
+        pytest.param([SERVICE], {"clusterArn": CLUSTER}, id="both"),
+        pytest.param(
+            [f"{ACCOUNT}:service/other/web"], {"clusterArn": CLUSTER}, id="the detail's counts"
+        ),
+        pytest.param([SERVICE, "arn:aws:x"], {"unheardOf": {}}, id="more than anybody knows"),
+    ],
+)
+def test_what_ecs_says_of_a_deployment_or_a_service_is_worth_a_look(
+    kind: str, resources: list[str], detail: dict[str, Any]
+) -> None:
+    """H02."""
+    event = {"detail-type": kind, "time": NOON, "resources": resources, "detail": detail}
+    assert signal_of(event) == Signal("bivouac-demo", AT_NOON, urgent=True, service="web")
+
+
+OPTIONAL = ["group", "lastStatus", "desiredStatus", "containers", "version", "stoppedReason"]
+
+
+@pytest.mark.parametrize("missing", [*OPTIONAL, "taskArn", "clusterArn"])
+def test_a_tasks_event_is_read_without_any_one_of_its_members(missing: str) -> None:
+    """ECS API, Task: none is required. The task's ARN is the event's resource, too."""
+    event = task_event("STOPPED", "STOPPED", stoppedReason="Essential container in task exited")
+    event["resources"] = [event["detail"]["taskArn"]]
+    del event["detail"][missing]
+    signal = signal_of(event | {"unheardOf": 1})
+    assert (signal.cluster, signal.task_id) == ("bivouac-demo", TASK)
+    assert signal.service == ("" if missing == "group" else "web")
+
+
+def test_containers_of_an_event_may_say_next_to_nothing() -> None:
+    assert signal_of(task_event("RUNNING", containers=[{}])).stage is Stage.RUNNING
+    asking = [{"name": "edge-1"}, {"lastStatus": "RUNNING"}]
+    assert signal_of(task_event("RUNNING", containers=asking)).stage is None
 
 
 @pytest.mark.parametrize(
