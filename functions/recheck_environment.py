@@ -111,6 +111,8 @@ def recheck_environment(event: Event, name_prefix: str, recheck: Recheck) -> Eve
     if not signal.urgent or signal.service.startswith(naming.PROOF_PREFIX):
         return {"status": "EXPECTED", "environments": {}}
     environment = naming.environment_of_cluster(name_prefix, signal.cluster)
+    if environment is None:
+        return {"status": "NOT_OURS", "environments": {}}
     logger.append_keys(environment=environment)
     return {
         "status": "RECHECKED",

@@ -44,9 +44,11 @@ def resume_execution(
     stepfunctions: Callable[[], SFNClient],
     looking_for: LookingFor,
 ) -> Event:
-    """`status`: NOBODY_WAITS, NOTED, LEFT_TO_OTHERS, or what became of the look."""
+    """`status`: NOT_OURS, NOBODY_WAITS, NOTED, LEFT_TO_OTHERS, or what became of the look."""
     signal = signal_of(event)
     environment = naming.environment_of_cluster(name_prefix, signal.cluster)
+    if environment is None:
+        return {"status": "NOT_OURS"}
     wait = waits.note(environment, signal)
     if wait is None:
         return {"status": "NOBODY_WAITS", "environment": environment}

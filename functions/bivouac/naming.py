@@ -59,12 +59,12 @@ def namespace_arn(execution_arn: str, namespace_id: str) -> str:
     return f"arn:{partition}:servicediscovery:{region}:{account}:namespace/{namespace_id}"
 
 
-def environment_of_cluster(prefix: str, cluster: str) -> str:
-    """The inverse of `cluster_name`. Raises ValueError for a cluster that is not of this stack."""
+def environment_of_cluster(prefix: str, cluster: str) -> str | None:
+    """The inverse of `cluster_name`; None for a cluster that is not of this stack.
+
+    Others may begin as ours do: of a stack whose prefix begins with this one, or anybody's."""
     environment = cluster.removeprefix(f"{prefix}-")
-    if environment == cluster or not is_environment_name(environment):
-        raise ValueError(f"the cluster {cluster!r} is not of the stack {prefix!r}")
-    return environment
+    return environment if environment != cluster and is_environment_name(environment) else None
 
 
 def family_prefix(prefix: str, environment: str) -> str:

@@ -224,50 +224,44 @@ class Signal:
 def signal_of(event: Described) -> Signal:
     """Read "ECS Task State Change", "ECS Deployment State Change" or "ECS Service Action".
 
-    Deployment events name no cluster: it is in the ARN of the service, arn:...:service/<cluster>/
-    <service> (Amazon ECS service deployment state change events). Raises KeyError or ValueError
-    for anything else."""
+    Raises KeyError or ValueError for anything else."""
     detail, at = event["detail"], lease.moment(event["time"])
-    if event["detail-type"] != "ECS Task State Change":
-        cluster, service = event["resources"][0].split("/")[-2:]
-        return Signal(cluster, at, urgent=True, service=service)
+    cluster, name = ecs_answers.cluster_and_name_of(event)
+    if event["detail-type"] != ecs_answers.TASK_STATE_CHANGE:
+        return Signal(cluster, at, urgent=True, service=name)
     return Signal(
-        cluster=detail["clusterArn"].rpartition("/")[2],
+        cluster=cluster,
         at=at,
         urgent=_unexpected_end(detail) or any(code != 0 for code in _edge_exits(detail)),
-        service=detail.get("group", "").removeprefix("service:"),
-        task_id=detail["taskArn"].rpartition("/")[2],
+        service=ecs_answers.service_of(detail),
+        task_id=name,
         stage=_stage(detail),
-        version=int(detail["version"]),
+        version=int(detail.get("version", 0)),
     )
 
 
 def _unexpected_end(task: Described) -> bool:
-    return task["desiredStatus"] == "STOPPED" and not ecs_answers.is_ordered_stop(task)
+    return ecs_answers.is_told_to_stop(task) and not ecs_answers.is_ordered_stop(task)
 
 
 def _edge_exits(task: Described) -> list[int]:
     """Exit codes of the one-shot containers of a proof client."""
+    codes = (container.get("exitCode") for container in _one_shots(task))
+    return [code for code in codes if code is not None]
+
+
+def _one_shots(task: Described) -> list[Described]:
     return [
-        container["exitCode"]
+        container
         for container in task.get("containers", ())
-        if container["name"].startswith(EDGE_CONTAINER_PREFIX)
-        and container.get("exitCode") is not None
+        if container.get("name", "").startswith(EDGE_CONTAINER_PREFIX)
     ]
 
 
 def _stage(task: Described) -> Stage | None:
     """A proof client has come so far once each of its one-shot containers has ended."""
-    match task["lastStatus"]:
-        case "RUNNING" if task["desiredStatus"] == "RUNNING":
-            one_shots = [
-                container
-                for container in task.get("containers", ())
-                if container["name"].startswith(EDGE_CONTAINER_PREFIX)
-            ]
-            ended = len(_edge_exits(task)) == len(one_shots)
-            return Stage.RUNNING if ended else None
-        case "STOPPED":
-            return Stage.STOPPED
-        case _:
-            return None
+    if ecs_answers.is_stopped(task):
+        return Stage.STOPPED
+    if not ecs_answers.is_running(task) or ecs_answers.is_told_to_stop(task):
+        return None
+    return Stage.RUNNING if len(_edge_exits(task)) == len(_one_shots(task)) else None

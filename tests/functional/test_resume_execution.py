@@ -465,13 +465,6 @@ def test_what_a_kept_wait_needs_to_be_looked_at_is_kept(account: BivouacAccount)
     assert kept == wait
 
 
-def test_a_cluster_that_is_not_ours_is_an_error(account: BivouacAccount) -> None:
-    """The rules let only our prefix through."""
-    event = told(clusterArn=f"{ARN}:cluster/theirs")
-    with pytest.raises(ValueError, match="'theirs' is not of the stack"):
-        account.invoke("resume_execution", event)
-
-
 def test_every_event_of_a_real_environment_is_understood(account: BivouacAccount) -> None:
     """As the rules of the template let them through."""
     account.create(environment())

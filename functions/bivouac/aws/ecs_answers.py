@@ -4,8 +4,10 @@
 documentation alone. Where the two differ, both forms are taken. What was recorded where:
 
 * [apptality]: github.com/apptality/aws-ecs-cloudmap-prometheus-sd, EcsDiscovery.cs, July 2024
+* [autoptic]: events in the documentation of github.com/AutopticAI/install, September 2026
 * [checker]: github.com/aws-containers/amazon-ecs-exec-checker, pull request 73, November 2024
 * [custodian]: github.com/cloud-custodian/cloud-custodian, tests/data/placebo, 2018 to 2024
+* [deployed]: a deployment's event of July 2022, in a comment of a public Terraform file
 * [scale-in]: a task's event of May 2023, in a public repository's test
 * [workshop]: CreateService and UpdateService in a journal of the ECS workshop, April 2026
 """
@@ -25,6 +27,34 @@ def is_rebalanced(service: Described) -> bool:
     while. Recorded: ENABLED [workshop]; documented: DISABLED, and what it does (ECS guide, "Track
     Amazon ECS Availability Zone rebalancing")."""
     return bool(service.get("availabilityZoneRebalancing") == "ENABLED")
+
+
+# --- tasks ---------------------------------------------------------------------------------------
+
+_RUNNING, _STOPPED = "RUNNING", "STOPPED"
+"""lastStatus, desiredStatus of tasks and containers. Recorded [apptality, custodian]."""
+
+
+def is_running(task: Described) -> bool:
+    """`task`: a container, too."""
+    return bool(task.get("lastStatus") == _RUNNING)
+
+
+def is_stopped(task: Described) -> bool:
+    """Whether it has come to its end. `task`: a container, too."""
+    return bool(task.get("lastStatus") == _STOPPED)
+
+
+def is_told_to_stop(task: Described) -> bool:
+    return bool(task.get("desiredStatus") == _STOPPED)
+
+
+def service_of(task: Described) -> str:
+    """The name of the service that started it; empty where none did.
+
+    Recorded: group "service:<name>" [apptality, autoptic]."""
+    kind, _, name = task.get("group", "").partition(":")
+    return name if kind == "service" else ""
 
 
 # --- attachments of tasks ------------------------------------------------------------------------
@@ -86,3 +116,25 @@ def is_stopped_by_user(task: Described) -> bool:
 
 def _reason(task: Described) -> str:
     return task.get("stoppedReason") or ""
+
+
+# --- events --------------------------------------------------------------------------------------
+
+TASK_STATE_CHANGE = "ECS Task State Change"
+"""detail-type. Recorded [autoptic, scale-in]."""
+
+
+def cluster_and_name_of(event: Described) -> tuple[str, str]:
+    """The cluster's name, and the service's or the task's id that the event is about.
+
+    Recorded: of tasks with detail.clusterArn and detail.taskArn [scale-in]; of deployments and
+    services with resources[0] .../service/<cluster>/<service>, newer ones with detail.clusterArn
+    too [autoptic], older ones without [deployed]. Raises ValueError where neither tells."""
+    detail = event["detail"]
+    about = detail.get("taskArn") or next(iter(event.get("resources", ())), "")
+    parts = about.split("/")
+    if arn := detail.get("clusterArn"):
+        return arn.rpartition("/")[2], parts[-1]
+    if len(parts) < 3:
+        raise ValueError(f"the event names no cluster: {about!r}")
+    return parts[-2], parts[-1]

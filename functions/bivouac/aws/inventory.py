@@ -94,10 +94,7 @@ class Inventory:
         """None where the name is not like ours; empty where no environment has such a one."""
         if not name.startswith(f"{self.stack}-"):
             return None
-        try:
-            return naming.environment_of_cluster(self.stack, name)
-        except ValueError:
-            return ""
+        return naming.environment_of_cluster(self.stack, name) or ""
 
 
 def _of_another(tags: Mapping[str, str], stack: str) -> bool:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from bivouac.aws import ecs
+from bivouac.aws import ecs, ecs_answers
 from bivouac.checks import Expected, Observed, primary_deployment
 
 if TYPE_CHECKING:
@@ -66,5 +66,5 @@ def tasks_by_service(
     arns = ecs.list_tasks(client, cluster, desired_status)
     tasks: dict[str, list[ecs.Described]] = defaultdict(list)
     for task in ecs.describe_tasks(client, cluster, arns):
-        tasks[task["group"].removeprefix("service:")].append(task)
+        tasks[ecs_answers.service_of(task)].append(task)
     return tasks
