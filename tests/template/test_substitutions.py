@@ -1,0 +1,45 @@
+"""What the stack's parameters become in the state machines' definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from localcloud.template.errors import TemplateError
+from localcloud.template.parameters import checked_parameters
+from tests.template.declared import MACHINES, PROJECT, TEMPLATE, Machine
+
+EACH = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES.keys())
+
+
+def unquoted_placeholders(text: str) -> Iterator[str]:
+    """Every scalar with a placeholder that no quotes stand around.
+
+    CloudFormation substitutes in the text before it reads it, so that an empty value would become
+    null there, and `true` a boolean (tests/recorded/cloudformation-definition-scalars.json)."""
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.ScalarEvent) and "${" in event.value and event.style != '"':
+            yield f"line {event.start_mark.line + 1}: {event.value}"
+
+
+@EACH
+def test_every_placeholder_is_quoted(machine: Machine) -> None:
+    text = (PROJECT / machine.properties["DefinitionUri"]).read_text(encoding="utf-8")
+    assert list(unquoted_placeholders(text)) == []
+
+
+@pytest.mark.parametrize("written", ["${A}", "arn:${A}:b", "{b: ${A}}", "'${A}'", "|\n  ${A}"])
+def test_an_unquoted_placeholder_is_found(written: str) -> None:
+    """In single quotes an apostrophe would end it, in a block a new line."""
+    assert list(unquoted_placeholders(f"Key: {written}\n"))
+    assert not list(unquoted_placeholders('Key: "${A}"\nOther: {b: "arn:${A}:c"}\n'))
+
+
+@pytest.mark.parametrize("character", ['"', "\\", " ", "\n", "#"])
+def test_an_image_cannot_end_its_quotes(character: str) -> None:
+    declared = TEMPLATE["Parameters"]["ProofImage"]
+    assert checked_parameters({"ProofImage": declared}, {}) == {"ProofImage": declared["Default"]}
+    with pytest.raises(TemplateError, match="ProofImage"):
+        checked_parameters({"ProofImage": declared}, {"ProofImage": f"python{character}3"})
