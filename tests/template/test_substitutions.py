@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from localcloud.template.errors import TemplateError
 from localcloud.template.parameters import checked_parameters
@@ -14,14 +14,18 @@ from tests.template.declared import MACHINES, PROJECT, TEMPLATE, Machine
 EACH = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES.keys())
 
 
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
 def unquoted_placeholders(text: str) -> Iterator[str]:
-    """Every scalar with a placeholder that no quotes stand around.
+    """Every line with a placeholder that no double quotes stand around.
 
     CloudFormation substitutes in the text before it reads it, so that an empty value would become
-    null there, and `true` a boolean (tests/recorded/cloudformation-definition-scalars.json)."""
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.ScalarEvent) and "${" in event.value and event.style != '"':
-            yield f"line {event.start_mark.line + 1}: {event.value}"
+    null there, and `true` a boolean (tests/recorded/cloudformation-definition-scalars.json). In
+    single quotes an apostrophe would end the value, in a block a new line."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if "${" in _QUOTED.sub("", line):
+            yield f"line {number}: {line.strip()}"
 
 
 @EACH
@@ -32,9 +36,11 @@ def test_every_placeholder_is_quoted(machine: Machine) -> None:
 
 @pytest.mark.parametrize("written", ["${A}", "arn:${A}:b", "{b: ${A}}", "'${A}'", "|\n  ${A}"])
 def test_an_unquoted_placeholder_is_found(written: str) -> None:
-    """In single quotes an apostrophe would end it, in a block a new line."""
     assert list(unquoted_placeholders(f"Key: {written}\n"))
-    assert not list(unquoted_placeholders('Key: "${A}"\nOther: {b: "arn:${A}:c"}\n'))
+
+
+def test_a_quoted_placeholder_is_in_order() -> None:
+    assert not list(unquoted_placeholders('Key: "${A}"\nOther: {b: "arn:${A}:c", d: "${A}"}\n'))
 
 
 @pytest.mark.parametrize("character", ['"', "\\", " ", "\n", "#"])

@@ -70,6 +70,28 @@ def test_lists_numbers_flags_and_durations_are_read() -> None:
     assert RequestSettings.from_env({**VARIABLES, "ALLOW_ECS_EXEC": "true"}).allow_ecs_exec
 
 
+@pytest.mark.parametrize(
+    ("name", "handed_over", "field", "read"),
+    [
+        ("TASK_ROLE_ARNS", None, "task_role_arns", ()),
+        ("ALLOW_ECS_EXEC", True, "allow_ecs_exec", True),
+        ("ALLOW_ECS_EXEC", False, "allow_ecs_exec", False),
+        ("NAMESPACE_QUOTA", 50, "namespace_quota", 50),
+        ("NAMESPACE_QUOTA", 1000.0, "namespace_quota", 1000),
+        ("NAMESPACE_QUOTA", "1e3", "namespace_quota", 1000),
+        ("NAMESPACE_QUOTA", "0050", "namespace_quota", 50),
+        ("PROOF_IMAGE", 1.5, "proof_image", "1.5"),
+    ],
+)
+def test_a_setting_is_read_whatever_a_definition_made_of_it(
+    name: str, handed_over: object, field: str, read: object
+) -> None:
+    """CloudFormation's reader gives what no quotes stand around the types of YAML, and takes any
+    way to write a Number (tests/recorded/cloudformation-definition-scalars.json)."""
+    found = getattr(RequestSettings.from_env({**VARIABLES, name: handed_over}), field)
+    assert (type(found), found) == (type(read), read)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_variable_that_the_template_forgot_is_named(kind: type) -> None:
     given: dict[str, str] = {}
