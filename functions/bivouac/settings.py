@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 
 from bivouac.lease import duration_seconds
 
@@ -18,11 +18,17 @@ class MissingSettingError(Exception):
     """An environment variable that the template should set is not there."""
 
 
-def _read(variables: Mapping[str, str], name: str) -> str:
+def _read(variables: Mapping[str, Any], name: str) -> str:
+    """As text. What comes with an execution went through a definition, in which CloudFormation
+    makes null of nothing, and booleans and numbers of what looks like them, where no quotes stand
+    around (its handler of AWS::StepFunctions::StateMachine, 2024)."""
     try:
-        return variables[name]
+        value = variables[name]
     except KeyError:
         raise MissingSettingError(f"the environment variable {name} is not set") from None
+    if isinstance(value, str):
+        return value
+    return "" if value is None else str(value).lower()
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -70,7 +76,7 @@ class RequestSettings:
     """Has Python; the short-lived clients run it that prove the edges."""
 
     @classmethod
-    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
+    def from_env(cls, variables: Mapping[str, Any] = os.environ) -> Self:
         return cls(
             name_prefix=_read(variables, "NAME_PREFIX"),
             region=_read(variables, "AWS_REGION"),
@@ -81,7 +87,8 @@ class RequestSettings:
             task_role_arns=_listed(_read(variables, "TASK_ROLE_ARNS")),
             execution_role_arns=_listed(_read(variables, "EXECUTION_ROLE_ARNS")),
             allow_ecs_exec=_read(variables, "ALLOW_ECS_EXEC") == "true",
-            namespace_quota=int(_read(variables, "NAMESPACE_QUOTA")),
+            # A parameter of type Number may be written as 1e3.
+            namespace_quota=int(float(_read(variables, "NAMESPACE_QUOTA"))),
             default_lease_seconds=duration_seconds(_read(variables, "DEFAULT_LEASE")),
             maximum_lease_seconds=duration_seconds(_read(variables, "MAXIMUM_LEASE")),
             proof_image=_read(variables, "PROOF_IMAGE"),
