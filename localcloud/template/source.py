@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from samtranslator.yaml_helper import intrinsics_multi_constructor
 
 from localcloud.template.errors import TemplateError
 
-_PACKAGED = "s3://packaged/code.zip"
-"""The translator wants packaged code; workers run it from its directory."""
+_PACKAGED = "s3://packaged"
+"""The translator wants packaged code and definitions; here both are taken from their files."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -36,9 +35,11 @@ def parse_yaml(text: str) -> Any:
 @dataclass(frozen=True)
 class Source:
     document: dict[str, Any]
-    """The template as written, with state machine definitions inline."""
+    """The template as `sam package` leaves it."""
     code: dict[str, Path]
     """Function's logical id -> its CodeUri directory."""
+    definitions: dict[str, str]
+    """State machine's logical id -> the text of its DefinitionUri file."""
 
     def translated(self, parameters: dict[str, str], region: str) -> dict[str, Any]:
         """The CloudFormation template that AWS makes of it. No network is used."""
@@ -66,16 +67,18 @@ def read_template(path: Path) -> Source:
         raise TemplateError(f"there is no template at {path}") from None
     common_code = document.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
     code: dict[str, Path] = {}
+    definitions: dict[str, str] = {}
     for logical_id, resource in document["Resources"].items():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
             uri = properties.get("CodeUri", common_code)
             code[logical_id] = _directory_of(path, logical_id, uri)
-            properties["CodeUri"] = _PACKAGED
+            properties["CodeUri"] = f"{_PACKAGED}/code.zip"
         elif resource["Type"] == "AWS::Serverless::StateMachine" and "DefinitionUri" in properties:
-            uri = properties.pop("DefinitionUri")
-            properties["Definition"] = _read_definition(path, logical_id, uri)
-    return Source(document, code)
+            uri = properties["DefinitionUri"]
+            definitions[logical_id] = _definition_text(path, logical_id, uri)
+            properties["DefinitionUri"] = f"{_PACKAGED}/{uri}"
+    return Source(document, code, definitions)
 
 
 def _directory_of(template: Path, logical_id: str, uri: object) -> Path:
@@ -87,13 +90,10 @@ def _directory_of(template: Path, logical_id: str, uri: object) -> Path:
     return directory.resolve()
 
 
-def _read_definition(template: Path, logical_id: str, uri: str) -> dict[str, Any]:
-    file = template.parent / uri
+def _definition_text(template: Path, logical_id: str, uri: str) -> str:
     try:
-        text = file.read_text(encoding="utf-8")
+        return (template.parent / uri).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise TemplateError(
             f"{logical_id}: DefinitionUri names {uri}, which is not beside {template.name}"
         ) from None
-    definition: dict[str, Any] = json.loads(text) if file.suffix == ".json" else parse_yaml(text)
-    return definition

@@ -18,7 +18,7 @@ from localcloud.template.intrinsics import Intrinsics
 from localcloud.template.makers import NOT_MADE, Cloud, Deployed, Made, Request, maker_of
 from localcloud.template.parameters import checked_parameters, value_of
 from localcloud.template.physical_ids import PhysicalId, physical_id
-from localcloud.template.source import read_template
+from localcloud.template.source import Source, read_template
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Deployer:
         values = checked_parameters(declared, parameters)
         document = source.translated(values, self._cloud.region)
         taken = self._physical_ids()
-        deployment = _Deployment(self._cloud, name, document, values, source.code, taken)
+        deployment = _Deployment(self._cloud, name, document, values, source, taken)
         try:
             stack = deployment.run()
         except TemplateError as error:
@@ -96,7 +96,7 @@ class _Deployment:
         name: str,
         document: dict[str, Any],
         parameters: dict[str, str],
-        code: dict[str, Path],
+        source: Source,
         taken: dict[PhysicalId, str],
     ) -> None:
         self._cloud = cloud
@@ -106,7 +106,7 @@ class _Deployment:
         self._outputs: dict[str, dict[str, Any]] = document.get("Outputs", {})
         self._declared: dict[str, dict[str, Any]] = document.get("Parameters", {})
         self._parameters = parameters
-        self._code = code
+        self._source = source
         self._intrinsics = Intrinsics(
             self, document.get("Conditions", {}), document.get("Mappings", {})
         )
@@ -218,7 +218,8 @@ class _Deployment:
             logical_id=logical_id,
             properties=self._intrinsics.value(resource.get("Properties", {})),
             default_name=self._default_name(logical_id),
-            code=self._code.get(logical_id),
+            code=self._source.code.get(logical_id),
+            definition=self._source.definitions.get(logical_id),
             type=resource["Type"],
             stack_id=self._pseudo["AWS::StackId"],
         )

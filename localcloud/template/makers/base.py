@@ -50,6 +50,8 @@ class Request:
     default_name: str
     """For a resource that its properties do not name."""
     code: Path | None = None
+    definition: str | None = None
+    """The text of its DefinitionS3Location."""
     type: str = ""
     stack_id: str = ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from localcloud.template import definitions
 from localcloud.template.errors import TemplateError
 from localcloud.template.makers.base import (
     Cloud,
@@ -37,14 +38,13 @@ _TRACING = (
 
 def state_machine(cloud: Cloud, request: Request) -> Made:
     properties = request.properties
-    definition = properties.get("DefinitionString") or json.dumps(properties["Definition"])
     name = properties.get("StateMachineName", request.default_name[:80])
     made = call(
         cloud,
         "stepfunctions",
         "create_state_machine",
         name=name,
-        definition=_substituted(request, definition),
+        definition=_definition(request),
         roleArn=properties["RoleArn"],
         type=properties.get("StateMachineType", "STANDARD"),
         loggingConfiguration=camel_case(properties.get("LoggingConfiguration")),
@@ -59,23 +59,30 @@ def state_machine(cloud: Cloud, request: Request) -> Made:
     return Made(arn, {"Arn": arn, "Name": name})
 
 
-def _substituted(request: Request, definition: str) -> str:
+def _definition(request: Request) -> str:
+    """The definition that CreateStateMachine gets: JSON."""
+    properties = request.properties
+    if "DefinitionS3Location" in properties:
+        assert request.definition is not None
+        return json.dumps(definitions.read(_substituted(request, request.definition)))
+    inline = properties.get("DefinitionString") or json.dumps(properties["Definition"])
+    return _substituted(request, inline)
+
+
+def _substituted(request: Request, text: str) -> str:
+    """Stricter than CloudFormation, which leaves what it does not know as it is."""
     values = request.properties.get("DefinitionSubstitutions", {})
-
-    def replaced(match: re.Match[str]) -> str:
-        if match[1] not in values:
-            raise TemplateError(
-                f"{request.logical_id}: its definition uses {match[0]}, "
-                "which DefinitionSubstitutions does not have"
-            )
-        return str(values[match[1]])
-
-    unused = [name for name in values if "${" + name + "}" not in definition]
-    if unused:
+    used = set(re.findall(r"\$\{([A-Za-z0-9_]+)\}", text))
+    if unknown := sorted(used - set(values)):
+        raise TemplateError(
+            f"{request.logical_id}: its definition uses ${{{unknown[0]}}}, "
+            "which DefinitionSubstitutions does not have"
+        )
+    if unused := [name for name in values if name not in used]:
         raise TemplateError(
             f"{request.logical_id}: its definition does not use the substitutions {unused}"
         )
-    return re.sub(r"\$\{([A-Za-z0-9_]+)\}", replaced, definition)
+    return definitions.substituted(text, values)
 
 
 MAKERS: dict[str, Maker] = {"AWS::StepFunctions::StateMachine": state_machine}
