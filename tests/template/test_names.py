@@ -193,6 +193,13 @@ class TestASecondStack:
         for name, output in translated()["Outputs"].items():
             assert "Export" not in output, name
 
+    def test_its_log_group_says_whose_it_is(self) -> None:
+        """/bivouac-2/functions looks like one of the stack bivouac, whose sweep would name it as a
+        look-alike for ever."""
+        group = resources("AWS::Logs::LogGroup")["FunctionLogs"]["Properties"]
+        assert group["LogGroupName"] == {"Fn::Sub": "/${NamePrefix}/functions"}
+        assert {"Key": "bivouac:stack", "Value": {"Ref": "NamePrefix"}} in group["Tags"]
+
     def test_its_metrics_are_its_own(self) -> None:
         """Else an alarm of one stack would tell of what happened in another."""
         prefix = {"Ref": "NamePrefix"}

@@ -80,7 +80,8 @@ class Listener:
 
     def __init__(self, cloud: LocalCloud, bus: str) -> None:
         self._sqs = cloud.client("sqs")
-        arn = cloud.account.arn("sqs", "listener")
+        name = f"{bus}-listener"
+        arn = cloud.account.arn("sqs", name)
         admitted = {
             "Effect": "Allow",
             "Principal": {"Service": "events.amazonaws.com"},
@@ -88,7 +89,7 @@ class Listener:
             "Resource": arn,
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [admitted]})
-        self._queue = self._sqs.create_queue(QueueName="listener", Attributes={"Policy": policy})[
+        self._queue = self._sqs.create_queue(QueueName=name, Attributes={"Policy": policy})[
             "QueueUrl"
         ]
         self._heard: list[Json] = []
@@ -114,12 +115,16 @@ class Listener:
 class Application:
     """The deployed stack."""
 
-    def __init__(self, cloud: LocalCloud, calls: Calls, runtime: StagedRuntime) -> None:
+    def __init__(
+        self, cloud: LocalCloud, calls: Calls, runtime: StagedRuntime, prefix: str = "bivouac"
+    ) -> None:
         self.cloud = cloud
         self.calls = calls
         self.runtime = runtime
+        self.prefix = prefix
         self._numbers = itertools.count(1)
-        self.stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
+        given = {**parameters(cloud.account), "NamePrefix": prefix}
+        self.stack = cloud.deploy(TEMPLATE, given, name=prefix)
         self.create_machine = self.stack.outputs["CreateEnvironmentStateMachineArn"]
         self.redeploy_machine = self.stack.outputs["RedeployEnvironmentStateMachineArn"]
         self.delete_machine = self.stack.outputs["DeleteEnvironmentStateMachineArn"]
@@ -231,7 +236,7 @@ class Application:
         Its moment is whole seconds, and orders what it wants after all that was wanted until now.
         """
         client = self.client("scheduler")
-        schedule = client.get_schedule(Name=name, GroupName=group_of(name))
+        schedule = client.get_schedule(Name=name, GroupName=self.group_of(name))
         client.update_schedule(
             **{key: value for key, value in schedule.items() if key in _OF_UPDATE_SCHEDULE},
             ScheduleExpression=f"at({datetime.now(UTC) + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S})",
@@ -265,7 +270,7 @@ class Application:
     def lose_schedule(self, environment: str) -> None:
         """The one that ends the lease."""
         self.client("scheduler").delete_schedule(
-            Name=f"{environment}-expiry", GroupName="bivouac-expiry"
+            Name=f"{environment}-expiry", GroupName=f"{self.prefix}-expiry"
         )
 
     @contextmanager
@@ -343,7 +348,7 @@ class Application:
 
     def undelivered(self, word: str) -> str:
         """The body of the undelivered event in which the word stands; waits until it is there."""
-        queue = self.client("sqs").get_queue_url(QueueName="bivouac-undelivered-events")["QueueUrl"]
+        queue = self.stack.resources["UndeliveredEvents"]
         found: list[str] = []
 
         def came() -> bool:
@@ -412,10 +417,14 @@ class Application:
         by_type = {event["detail-type"]: event["detail"] for event in told}
         return [by_type[detail_type] for detail_type in types]
 
+    def group_of(self, schedule: str) -> str:
+        office_hours = schedule.endswith(("-up", "-down"))
+        return f"{self.prefix}-office-hours" if office_hours else f"{self.prefix}-expiry"
+
     def schedule(self, environment: str, kind: str = "expiry") -> Json | None:
         client, name = self.client("scheduler"), f"{environment}-{kind}"
         try:
-            found: Json = client.get_schedule(Name=name, GroupName=group_of(name))
+            found: Json = client.get_schedule(Name=name, GroupName=self.group_of(name))
         except client.exceptions.ResourceNotFoundException:
             return None
         return found
@@ -427,7 +436,7 @@ class Application:
 
     def services(self, environment: str) -> dict[str, Json]:
         """By name, with tags, as ECS describes them."""
-        ecs, cluster = self.client("ecs"), f"bivouac-{environment}"
+        ecs, cluster = self.client("ecs"), f"{self.prefix}-{environment}"
         arns = ecs.list_services(cluster=cluster)["serviceArns"]
         found = ecs.describe_services(cluster=cluster, services=arns, include=["TAGS"])["services"]
         return {service["serviceName"]: service for service in found}
@@ -464,14 +473,14 @@ class Application:
         """Everything of the environment that can still be seen, whoever made it."""
         ecs = self.client("ecs")
         found = []
-        cluster = f"bivouac-{environment}"
+        cluster = f"{self.prefix}-{environment}"
         described = ecs.describe_clusters(clusters=[cluster])["clusters"]
         if described and described[0]["status"] != "INACTIVE":
             found.append(f"cluster {cluster}")
             found += ecs.list_services(cluster=cluster)["serviceArns"]
             found += ecs.list_tasks(cluster=cluster)["taskArns"]
         families = ecs.list_task_definition_families(
-            familyPrefix=f"bivouac-{environment}--", status="ALL"
+            familyPrefix=f"{self.prefix}-{environment}--", status="ALL"
         )["families"]
         for family in families:
             for status in ("ACTIVE", "INACTIVE"):
@@ -496,7 +505,7 @@ class Application:
 
     def log_groups(self, environment: str) -> list[str]:
         groups = self.client("logs").describe_log_groups(
-            logGroupNamePrefix=f"/bivouac-{environment}/"
+            logGroupNamePrefix=f"/{self.prefix}-{environment}/"
         )["logGroups"]
         return [group["logGroupName"] for group in groups]
 
@@ -511,11 +520,6 @@ class Application:
             )["executions"]
             for execution in running:
                 self.stop(execution["executionArn"])
-
-
-def group_of(schedule: str) -> str:
-    office_hours = schedule.endswith(("-up", "-down"))
-    return "bivouac-office-hours" if office_hours else "bivouac-expiry"
 
 
 def _plain(value: Json) -> Any:

@@ -1,0 +1,57 @@
+"""Two stacks in one account and Region, the prefix of one the beginning of the other's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.requests import environment
+from tests.workflow.application import Application, application
+
+pytestmark = pytest.mark.xdist_group("workflow-trouble")
+
+
+def undelivered(app: Application) -> list[str]:
+    got = app.client("sqs").receive_message(
+        QueueUrl=app.stack.resources["UndeliveredEvents"], MaxNumberOfMessages=10
+    )
+    return [message["Body"] for message in got.get("Messages", ())]
+
+
+def found_by_a_sweep(app: Application) -> list[dict[str, Any]]:
+    return app.sweep(dry_run=True)
+
+
+def test_each_lives_its_own_life_and_outlives_the_other() -> None:
+    with application() as first:
+        second = Application(first.cloud, first.calls, first.runtime, prefix="bivouac-2")
+        both = (first, second)
+        started = [app.start(app.create_machine, environment(name="demo")) for app in both]
+        for app, execution in zip(both, started, strict=True):
+            created = app.ended(execution)
+            assert created.status == "SUCCEEDED", created.cause
+            assert created.output["cluster"] == f"{app.prefix}-demo"
+        for app in both:
+            assert found_by_a_sweep(app) == []
+            app.heard("demo", "EnvironmentReady")
+
+        deleted = first.delete("demo")
+        assert deleted.status == "SUCCEEDED", deleted.cause
+        assert first.cloud.deliveries.wait_until_idle(30)
+        for app in both:
+            assert undelivered(app) == []
+        first.cloud.delete_stack(first.stack)
+
+        assert second.counts("demo") == {"web": (1, 1)}
+        assert second.armed("demo") == ["expiry", "warning"]
+        assert (second.record("demo") or {})["status"] == "READY"
+        second.put("LeaseExtensionRequested", {"environment": "demo", "ttl": "9h"})
+        (extended,) = second.requested(second.extend_machine, "demo", "extend")
+        assert second.ended(extended).status == "SUCCEEDED"
+        second.put("TeardownRequested", {"environment": "demo"})
+        (deletion,) = second.requested(second.delete_machine, "demo", "delete")
+        assert second.ended(deletion).status == "SUCCEEDED"
+        assert second.left("demo") == []
+        assert undelivered(second) == []
+        second.cloud.delete_stack(second.stack)
