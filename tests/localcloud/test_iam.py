@@ -131,6 +131,17 @@ def denied(error: pytest.ExceptionInfo[ClientError], action: str, resource: str)
     return f"is not authorized to perform: {action} on resource: {resource}" in said["Message"]
 
 
+def definition_of(family: str) -> dict[str, Any]:
+    return {
+        "family": family,
+        "requiresCompatibilities": ["FARGATE"],
+        "networkMode": "awsvpc",
+        "cpu": "256",
+        "memory": "512",
+        "containerDefinitions": [{"name": "web", "image": "nginx", "essential": True}],
+    }
+
+
 class TestCalls:
     def test_the_accounts_user_may_do_everything(self, cloud: LocalCloud) -> None:
         assert cloud.client("ecs").list_clusters()["clusterArns"] is not None
@@ -241,19 +252,61 @@ class TestCalls:
             "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
         }
         ecs = Role(cloud, {"Action": "ecs:RegisterTaskDefinition"}, pass_role).client("ecs")
-        definition: dict[str, Any] = {
-            "family": "web",
-            "requiresCompatibilities": ["FARGATE"],
-            "networkMode": "awsvpc",
-            "cpu": "256",
-            "memory": "512",
-            "containerDefinitions": [{"name": "web", "image": "nginx", "essential": True}],
-        }
-        ecs.register_task_definition(**definition, executionRoleArn=allowed)
+        ecs.register_task_definition(**definition_of("web"), executionRoleArn=allowed)
         other = f"arn:aws:iam::{ACCOUNT}:role/admin"
         with pytest.raises(ClientError) as error:
-            ecs.register_task_definition(**definition, taskRoleArn=other)
+            ecs.register_task_definition(**definition_of("web"), taskRoleArn=other)
         assert denied(error, "iam:PassRole", other)
+
+    @pytest.mark.parametrize(
+        ("change", "passes"),
+        [
+            ({"taskDefinition": "passed"}, True),
+            ({"taskDefinition": "passed", "desiredCount": 1}, True),
+            ({"forceNewDeployment": True}, True),
+            # keidarcy/e1s#429 of 2026: refused where the definition is named, and not without it
+            ({"desiredCount": 1}, False),
+        ],
+        ids=str,
+    )
+    def test_a_service_passes_the_roles_of_its_definition(
+        self, cloud: LocalCloud, change: dict[str, Any], passes: bool
+    ) -> None:
+        """Service Authorization Reference of 2026: CreateService and UpdateService authorise
+        iam:PassRole, too."""
+        passed, name = cloud.account.execution_role_arn, f"s-{uuid.uuid4().hex[:8]}"
+        ecs = cloud.client("ecs")
+        ecs.create_cluster(clusterName="passing")
+        ecs.register_task_definition(**definition_of("passed"), executionRoleArn=passed)
+        ecs.register_task_definition(**definition_of("without-roles"))
+        of_service: dict[str, Any] = {
+            "cluster": "passing",
+            "desiredCount": 0,
+            "launchType": "FARGATE",
+            "networkConfiguration": {
+                "awsvpcConfiguration": {"subnets": [cloud.account.subnet_ids[0]]}
+            },
+        }
+        other = Role(cloud, {"Action": "ecs:*"}).client("ecs")
+        other.create_service(**of_service, serviceName=f"{name}-0", taskDefinition="without-roles")
+        with pytest.raises(ClientError) as error:
+            other.create_service(**of_service, serviceName=name, taskDefinition="passed")
+        assert denied(error, "iam:PassRole", passed)
+
+        ecs.create_service(**of_service, serviceName=name, taskDefinition="passed")
+        if passes:
+            with pytest.raises(ClientError) as error:
+                other.update_service(cluster="passing", service=name, **change)
+            assert denied(error, "iam:PassRole", passed)
+        else:
+            other.update_service(cluster="passing", service=name, **change)
+        pass_role = {
+            "Action": "iam:PassRole",
+            "Resource": passed,
+            "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        }
+        admitted = Role(cloud, {"Action": "ecs:*"}, pass_role).client("ecs")
+        admitted.update_service(cluster="passing", service=name, **change)
 
     def test_a_schedules_role_is_passed_too(self, cloud: LocalCloud) -> None:
         scheduler = Role(cloud, {"Action": "scheduler:*"}).client("scheduler")

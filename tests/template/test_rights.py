@@ -117,6 +117,26 @@ class TestEveryStatement:
                 assert ":${AWS::AccountId}:" in arn, arn
 
 
+class TestPassingRoles:
+    def test_whoever_gives_roles_to_tasks_may_pass_those_of_the_stack_and_its_lists(self) -> None:
+        """Registering a definition, and creating and updating a service that runs it, authorise
+        iam:PassRole (Service Authorization Reference, operations of Amazon ECS)."""
+        giving = {"ecs:RegisterTaskDefinition", "ecs:CreateService", "ecs:UpdateService"}
+        givers = {each.holder for each in STATEMENTS if giving & set(each.actions)}
+        passed: dict[str, list[str]] = {}
+        for statement in STATEMENTS:
+            to = statement.condition.get("StringEquals", {}).get("iam:PassedToService")
+            if to == "ecs-tasks.amazonaws.com":
+                passed.setdefault(statement.holder, []).extend(map(str, statement.resources))
+        assert passed.keys() == givers
+        for holder, roles in passed.items():
+            assert roles == [
+                str({"Fn::GetAtt": ["TaskExecutionRole", "Arn"]}),
+                str({"Ref": "AllowedExecutionRoleArns"}),
+                str({"Ref": "AllowedTaskRoleArns"}),
+            ], holder
+
+
 class TestWholeTemplate:
     def test_every_unscoped_right_is_explained_beside_it(self) -> None:
         lines = TEMPLATE_TEXT.splitlines()

@@ -204,6 +204,19 @@ class TestEndpointsThatDoNotAnswer:
             assert_gone(app, request["name"])
 
 
+class TestRights:
+    def test_a_role_that_may_not_be_passed_to_a_service(self, app: Application, name: str) -> None:
+        """CreateService authorises iam:PassRole for the roles of the definition, too (Service
+        Authorization Reference of 2026, operations of Amazon ECS)."""
+        with app.denied("CreateServicesFunction", "iam:PassRole"):
+            failed = app.create(environment(name=name))
+        assert failed.error == "AccessDeniedError"
+        assert (
+            "is not authorized to perform: iam:PassRole on resource: arn:aws:iam:" in failed.cause
+        )
+        assert_gone(app, name)
+
+
 class TestKeep:
     def test_the_failed_environment_stays_and_the_next_create_repairs_it(
         self, app: Application, name: str
