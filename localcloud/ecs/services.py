@@ -177,6 +177,26 @@ class Services:
         ]
         return one_page("serviceArns", arns, request, default=10)
 
+    def passed_roles(self, request: Request) -> list[str]:
+        """The roles that a CreateService or UpdateService gives to tasks: of the definition that it
+        names, or else of the one that runs; none where there is no such definition.
+
+        The Service Authorization Reference has iam:PassRole for both. An update of nothing but the
+        count was seen to pass without (https://github.com/keidarcy/e1s/issues/429, 2026)."""
+        if "service" in request and request.keys() <= {"cluster", "service", "desiredCount"}:
+            return []
+        try:
+            if "taskDefinition" in request:
+                definition = self._task_definitions.find(request["taskDefinition"])
+            else:
+                cluster = self._clusters.active(request.get("cluster"))
+                definition = self._existing(cluster, request["service"]).primary.task_definition
+        except errors.EcsError:
+            return []  # the operation says what is wrong
+        members = definition.definition if definition else {}
+        named = (members.get("taskRoleArn"), members.get("executionRoleArn"))
+        return [role for role in named if role]
+
     # --- within ------------------------------------------------------------------------------
 
     def _existing(self, cluster: Cluster, identifier: str) -> Service:

@@ -30,10 +30,12 @@ class Access:
 
 
 class Accesses:
-    """Finds out what a call needs."""
+    """Finds out what a call needs. `passed_roles`: the roles that CreateService or UpdateService
+    gives to tasks."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, passed_roles: Callable[[Parameters], list[str]]) -> None:
         self._account = account
+        self._passed_roles = passed_roles
         self._of_service: dict[str, Callable[[str, Parameters], Iterable[Access]]] = {
             "dynamodb": self._dynamodb,
             "ecs": self._ecs,
@@ -79,8 +81,13 @@ class Accesses:
                 keys = {"ecs:cluster": (cluster,), **_service_keys(given)}
                 service = self._service(cluster, given["serviceName"])
                 yield from self._created(action, service, given, keys)
-            case "UpdateService" | "DeleteService":
+                yield from self._passed_to_tasks(self._passed_roles(given))
+            case "UpdateService":
                 keys = {"ecs:cluster": (cluster,), **_service_keys(given)}
+                yield Access(action, self._service(cluster, given["service"]), keys)
+                yield from self._passed_to_tasks(self._passed_roles(given))
+            case "DeleteService":
+                keys = {"ecs:cluster": (cluster,)}
                 yield Access(action, self._service(cluster, given["service"]), keys)
             case "DescribeServices":
                 for name in given["services"]:
@@ -114,9 +121,12 @@ class Accesses:
         # The revision is not known yet.
         resource = self._arn("ecs", "task-definition/", f"{given['family']}:*")
         yield from self._created(action, resource, given, {})
-        for member in ("taskRoleArn", "executionRoleArn"):
-            if given.get(member):
-                yield self._passed(given[member], "ecs-tasks.amazonaws.com")
+        named = (given.get("taskRoleArn"), given.get("executionRoleArn"))
+        yield from self._passed_to_tasks(role for role in named if role)
+
+    def _passed_to_tasks(self, roles: Iterable[str]) -> Iterator[Access]:
+        for role in roles:
+            yield self._passed(role, "ecs-tasks.amazonaws.com")
 
     def _passed(self, role: str, service: str) -> Access:
         if not role.startswith("arn:"):

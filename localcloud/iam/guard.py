@@ -51,7 +51,7 @@ class Guard:
         self._policies = policies
         self._account = plane.account
         self._credentials = credentials
-        self._accesses = Accesses(plane.account)
+        self._accesses = Accesses(plane.account, self._passed_roles)
         self._decisions: dict[Decision, None] = {}
         self._role_ids: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -147,6 +147,10 @@ class Guard:
             f"User: {user} is not authorized to perform: {access.action} on resource: "
             f"{access.resource} because {reason}"
         )
+
+    def _passed_roles(self, request: Mapping[str, Any]) -> list[str]:
+        with self._plane.lock:
+            return self._plane.ecs.services.passed_roles(dict(request))
 
     def _users_refusal(self, access: Access) -> str | None:
         caller = Caller(self._account.account_id)
