@@ -17,6 +17,7 @@ def namespace_summary(namespace: Namespace) -> dict[str, Any]:
         {
             "Id": namespace.id,
             "Arn": namespace.arn,
+            "ResourceOwner": namespace.owner,
             "Name": namespace.name,
             "Type": "HTTP",
             "Description": namespace.description,

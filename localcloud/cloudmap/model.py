@@ -33,6 +33,8 @@ class Namespace:
 
     id: str
     arn: str
+    owner: str
+    """The account that made it, which may have shared it with this one."""
     name: str
     http_name: str
     creator_request_id: str

@@ -36,6 +36,8 @@ class CloudMap:
         self._timings = timings
         self._order = itertools.count(1)
         self._namespaces: dict[str, Namespace] = {}
+        self._shared: dict[str, Namespace] = {}
+        """Those of other accounts, by ARN."""
         self._services: dict[str, Service] = {}
         self._asynchronous = AsynchronousOperations(clock)
         self._names_ever_used: set[str] = set()
@@ -46,6 +48,27 @@ class CloudMap:
     def fail_next(self, operation: OperationType, code: str, message: str = "") -> None:
         """Let the next operation of this type be accepted and then FAIL (N04, N14, D12)."""
         self._asynchronous.fail_next(operation, code, message)
+
+    def share(self, name: str, owner: str) -> None:
+        """Let another account share a namespace of its own with this one.
+
+        It is listed, and nothing else: that its tags cannot be read here is assumed."""
+        namespace_id = f"ns-{random_id(16)}"
+        arn = f"arn:aws:servicediscovery:{self._account.region}:{owner}:namespace/{namespace_id}"
+        made = self._asynchronous.begin("CREATE_NAMESPACE", {"NAMESPACE": namespace_id})
+        made.status = "SUCCESS"
+        self._shared[arn] = Namespace(
+            id=namespace_id,
+            arn=arn,
+            owner=owner,
+            name=name,
+            http_name=name,
+            creator_request_id=random_id(32),
+            description=None,
+            created=self._clock.now(),
+            tags={},
+            creating=made,
+        )
 
     def namespace_called(self, name: str) -> Namespace | None:
         """A namespace by name, also one that is still being created."""
@@ -80,6 +103,7 @@ class CloudMap:
         namespace = Namespace(
             id=namespace_id,
             arn=self._account.arn("servicediscovery", f"namespace/{namespace_id}"),
+            owner=self._account.account_id,
             name=name,
             http_name=f"{name}-{random_id(8)}" if name in self._names_ever_used else name,
             creator_request_id=creator_request_id,
@@ -214,9 +238,10 @@ class CloudMap:
     def list_namespaces(self, request: Request) -> Answer:
         """Cut into pages first, filtered afterwards: an empty page can have more to come (N08)."""
         existing = [namespace for namespace in self._namespaces.values() if namespace.exists]
+        existing += self._shared.values()
         found, token = self._page(existing, lambda namespace: namespace.id, request)
         for condition in request.get("Filters", []):
-            found = [item for item in found if _matches(condition, _namespace_values(item))]
+            found = [item for item in found if _matches(condition, self._values_of(item))]
         return _with_token({"Namespaces": [answers.namespace_summary(n) for n in found]}, token)
 
     def create_service(self, request: Request) -> Answer:
@@ -392,6 +417,15 @@ class CloudMap:
     def _services_of(self, namespace: Namespace) -> Iterable[Service]:
         return (item for item in self._services.values() if item.namespace_id == namespace.id)
 
+    def _values_of(self, namespace: Namespace) -> dict[str, str]:
+        ours = namespace.owner == self._account.account_id
+        return {
+            "TYPE": "HTTP",
+            "NAME": namespace.name,
+            "HTTP_NAME": namespace.http_name,
+            "RESOURCE_OWNER": "SELF" if ours else "OTHER_ACCOUNTS",
+        }
+
     def _tagged(self, arn: str) -> Namespace | Service:
         records: list[Namespace | Service] = [*self._namespaces.values(), *self._services.values()]
         for record in records:
@@ -414,15 +448,6 @@ def _with_token(answer: Answer, token: str | None) -> Answer:
 
 def _tags(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags}
-
-
-def _namespace_values(namespace: Namespace) -> dict[str, str]:
-    return {
-        "TYPE": "HTTP",
-        "NAME": namespace.name,
-        "HTTP_NAME": namespace.http_name,
-        "RESOURCE_OWNER": "SELF",
-    }
 
 
 def _service_values(service: Service) -> dict[str, str]:

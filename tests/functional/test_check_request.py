@@ -186,6 +186,17 @@ def test_a_full_region_is_told_with_the_count(account: BivouacAccount) -> None:
     assert checked(account, environment(), namespace_quota=13)
 
 
+def test_namespaces_that_others_share_are_neither_ours_nor_counted(
+    account: BivouacAccount,
+) -> None:
+    """In an organisation they are listed with the account's own."""
+    account.plane.cloudmap.share("bivouac-demo", owner="210987654321")
+    account.plane.cloudmap.share("theirs", owner="210987654321")
+    assert checked(account, environment(), namespace_quota=1)
+    arn = account.namespace(account.planned(environment()))
+    assert ":123456789012:namespace/" in arn
+
+
 def test_an_environment_that_exists_needs_no_place(account: BivouacAccount) -> None:
     """N06: the second create of the last environment must still work."""
     account.healthy(environment())

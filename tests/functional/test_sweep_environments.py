@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from bivouac import lease
+from bivouac.aws import cloudmap, ecs
 from bivouac.aws.schedules import Schedules
 from bivouac.blueprint import Blueprint
 from bivouac.errors import InvalidRequestError, SweepIncompleteError, ThrottledError
 from bivouac.intents import Verb
 from bivouac.record import Record, Status
+from tests.faults.injection import Fault, Injection, injected
 from tests.functional.account import (
     DELETE_MACHINE,
     SCHEDULES,
@@ -21,7 +24,7 @@ from tests.functional.account import (
     BivouacAccount,
     small_pages,
 )
-from tests.functional.inventory import foreign_neighbours, inventory
+from tests.functional.inventory import definition, foreign_neighbours, inventory
 from tests.functional.machines import Machines
 from tests.requests import environment
 
@@ -352,6 +355,68 @@ class TestForeign:
         )
         account.forget_calls()
         assert swept(account) == []
+
+    def test_namespaces_that_others_share_are_not_even_looked_at(
+        self, account: BivouacAccount
+    ) -> None:
+        """Their tags are refused."""
+        for name in ("bivouac-demo", "theirs"):
+            account.plane.cloudmap.share(name, owner="210987654321")
+        live(account, ends_in=OVERDUE, armed=False)
+        assert kinds(swept(account)) == [("demo", "expired and alive")]
+        assert deletions(account)
+
+
+class TestNotLookedAt:
+    """One refusal, such as a policy of the organisation's, ends no sweep."""
+
+    @pytest.fixture
+    def hidden(self, account: BivouacAccount) -> Iterator[BivouacAccount]:
+        """Nobody may read the tags of what has "hidden" in its name."""
+        cloud_map = account.client("servicediscovery")
+        for name in ("hidden", "bivouac-hidden"):
+            cloud_map.create_http_namespace(Name=name)
+        account.client("logs").create_log_group(logGroupName="/bivouac-hidden/web")
+        account.client("ecs").register_task_definition(**definition("bivouac-hidden--web"))
+        account.pass_time(60)
+        names = {each["Arn"]: each["Name"] for each in cloud_map.list_namespaces()["Namespaces"]}
+        live(account, ends_in=OVERDUE, armed=False)
+
+        def is_hidden(_: int, call: str) -> bool:
+            asked = json.loads(account.requests[-1]["body"])
+            arn = next(iter(asked.values())) if "ListTags" in call else asked.get("taskDefinition")
+            return "hidden" in names.get(str(arn), str(arn))
+
+        with injected(Injection(account, Fault.DENIED, is_hidden)):
+            yield account
+
+    def test_what_is_refused_is_named_and_all_else_is_repaired(
+        self, hidden: BivouacAccount
+    ) -> None:
+        found = hidden.invoke("sweep_environments", {"dryRun": True})["findings"]
+        refused = [each for each in found if each["kind"] == "not looked at"]
+        assert [each["resources"] for each in refused] == [
+            ["namespace hidden"],
+            ["log group /bivouac-hidden/web"],
+            ["namespace bivouac-hidden"],
+            ["task definition bivouac-hidden--web:1"],
+        ]
+        assert all("AccessDenied" in each["reason"] for each in refused)
+        with pytest.raises(SweepIncompleteError) as failed:
+            hidden.invoke("sweep_environments", {"dryRun": False})
+        assert "3 finding(s)" in str(failed.value), "whatever is called hidden is nobody's leak"
+        assert deletions(hidden), "what could be looked at is repaired"
+
+    def test_what_went_since_it_was_listed_is_gone(
+        self, account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The next sweep sees whether it is."""
+        gone = cloudmap.Namespace("ns-1", "arn:aws:servicediscovery:::namespace/ns-1", "theirs")
+        monkeypatch.setattr(cloudmap, "list_namespaces", lambda _: [gone])
+        monkeypatch.setattr(ecs, "families", lambda *_: iter(["bivouac-demo--web"]))
+        monkeypatch.setattr(ecs, "revisions", lambda *_: ["bivouac-demo--web:7"])
+        live(account, name="other", ends_in=OVERDUE, armed=False)
+        assert kinds(swept(account)) == [("other", "expired and alive")]
 
 
 class TestUnreadable:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from localcloud.account import ACCOUNT_ID
 from localcloud.timings import TEST
 from tests.localcloud.strict_cloud import Cloud, refused
 
@@ -202,3 +205,40 @@ def http_name(cloud: Cloud, namespace: str) -> str:
 
 def discover(cloud: Cloud, namespace_name: str) -> None:
     cloud.cloudmap.discover_instances(NamespaceName=namespace_name, ServiceName="web")
+
+
+class TestShared:
+    """Namespaces of other accounts, shared with this one (Cloud Map guide, "Shared Cloud Map
+    namespaces"; Cloud Map API, ListNamespaces, ResourceOwner)."""
+
+    def test_they_are_listed_with_their_owner(self, cloud: Cloud) -> None:
+        cloud.namespace("shop")
+        cloud.plane.cloudmap.share("shop", owner="210987654321")
+        owners = {
+            item["ResourceOwner"]: item["Arn"]
+            for item in cloud.cloudmap.list_namespaces()["Namespaces"]
+        }
+        assert owners.keys() == {ACCOUNT_ID, "210987654321"}
+        assert all(f":{owner}:namespace/" in arn for owner, arn in owners.items())
+
+    @pytest.mark.parametrize(("owner", "ours"), [("SELF", True), ("OTHER_ACCOUNTS", False)])
+    def test_a_filter_tells_them_apart(self, cloud: Cloud, owner: str, ours: bool) -> None:
+        cloud.namespace("shop")
+        cloud.plane.cloudmap.share("shop", owner="210987654321")
+        filters: list[Any] = [
+            {"Name": "NAME", "Values": ["shop"], "Condition": "EQ"},
+            {"Name": "RESOURCE_OWNER", "Values": [owner], "Condition": "EQ"},
+        ]
+        (found,) = cloud.cloudmap.list_namespaces(Filters=filters)["Namespaces"]
+        assert (f":{ACCOUNT_ID}:" in found["Arn"]) is ours
+
+    def test_their_tags_are_their_owners_affair(self, cloud: Cloud) -> None:
+        cloud.plane.cloudmap.share("shop", owner="210987654321")
+        (found,) = cloud.cloudmap.list_namespaces()["Namespaces"]
+        with refused("ResourceNotFoundException"):
+            cloud.cloudmap.list_tags_for_resource(ResourceARN=found["Arn"])
+
+    def test_they_take_neither_a_name_nor_a_place(self, cloud: Cloud) -> None:
+        for number in range(50):
+            cloud.plane.cloudmap.share(f"shop-{number}", owner="210987654321")
+        cloud.namespace("shop-1")
