@@ -19,13 +19,14 @@ from bivouac.aws.sweep import Sweep
 from bivouac.errors import BivouacError, InvalidRequestError, SweepIncompleteError
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
 from bivouac.settings import MachineSettings, StackSettings, SweepSettings
-from bivouac.sweeping import Finding, Kind, findings
+from bivouac.sweeping import Finding, Kind, findings, may_hide_a_leak
 
 
 def sweep_environments(event: Event, sweep: Sweep) -> Event:
     """Every finding, with what became of it: ACTED, LEFT_ALONE, or none in a dry run.
 
-    One that fails does not stop the others; raises SweepIncompleteError with all that did."""
+    One that fails does not stop the others, nor does what could not be looked at; raises
+    SweepIncompleteError with all of that."""
     dry_run = event.get("dryRun")
     if not isinstance(dry_run, bool) or len(event) > 1:
         raise InvalidRequestError(["dryRun: true or false, and nothing beside it"])
@@ -33,20 +34,25 @@ def sweep_environments(event: Event, sweep: Sweep) -> Event:
     metrics.add_metric("LookAlikes", MetricUnit.Count, count(found, Kind.LOOK_ALIKE))
     if dry_run:
         return {"status": "DRY_RUN", "findings": [each.to_json() for each in found]}
-    outcomes, failed = [], []
+    outcomes = []
+    failed = [told(each, each.reason) for each in found if may_hide_a_leak(each)]
     for finding in found:
         try:
             outcomes.append("ACTED" if sweep.act(finding) else "LEFT_ALONE")
         except BivouacError as error:
             logger.exception("not repaired", finding=finding.to_json())
-            failed.append(f"{finding.environment}: {finding.kind}: {error}")
+            failed.append(told(finding, str(error)))
     if failed:
         raise SweepIncompleteError(failed)
-    told: list[Mapping[str, object]] = [
+    swept: list[Mapping[str, object]] = [
         {**each.to_json(), "outcome": outcome}
         for each, outcome in zip(found, outcomes, strict=True)
     ]
-    return {"status": "SWEPT", "findings": told}
+    return {"status": "SWEPT", "findings": swept}
+
+
+def told(finding: Finding, why: str) -> str:
+    return f"{finding.environment}: {finding.kind}: {why}"
 
 
 def count(found: list[Finding], kind: Kind) -> int:

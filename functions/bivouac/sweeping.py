@@ -27,6 +27,7 @@ class Kind(StrEnum):
     ORPHANED = "resources without a record"
     UNREADABLE = "unreadable record"
     LOOK_ALIKE = "look-alike"
+    NOT_LOOKED_AT = "not looked at"
 
 
 class Action(StrEnum):
@@ -49,6 +50,8 @@ class Resource:
     """That it says it belongs to; empty where its name is none of ours."""
     owned: bool
     """It carries both tags of this stack, and the name that goes with them (D18)."""
+    refused: str = ""
+    """Why its tags could not be read, where AWS refuses to show them."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,13 @@ class Finding:
 
 def findings(facts: Facts) -> list[Finding]:
     """Everything that does not fit together, by environment, and what is done about it."""
-    found = [*_of_records(facts), *_stray_schedules(facts), *_orphans(facts), *_look_alikes(facts)]
+    found = [
+        *_of_records(facts),
+        *_stray_schedules(facts),
+        *_orphans(facts),
+        *_look_alikes(facts),
+        *_not_looked_at(facts),
+    ]
     return sorted(found, key=lambda each: (each.environment, each.kind, each.name, each.reason))
 
 
@@ -293,7 +302,7 @@ def _owned(facts: Facts, environment: str) -> tuple[Resource, ...]:
 def _look_alikes(facts: Facts) -> Iterator[Finding]:
     """D18."""
     for resource in facts.resources:
-        if not resource.owned:
+        if not (resource.owned or resource.refused):
             yield Finding(
                 Kind.LOOK_ALIKE,
                 resource.environment,
@@ -302,6 +311,24 @@ def _look_alikes(facts: Facts) -> Iterator[Finding]:
                 resource.name,
                 resources=(resource,),
             )
+
+
+def _not_looked_at(facts: Facts) -> Iterator[Finding]:
+    for resource in facts.resources:
+        if resource.refused:
+            yield Finding(
+                Kind.NOT_LOOKED_AT,
+                resource.environment,
+                Action.REPORT,
+                f"the tags of a {resource.kind} cannot be read: {resource.refused}",
+                resource.name,
+                resources=(resource,),
+            )
+
+
+def may_hide_a_leak(finding: Finding) -> bool:
+    """Whether it could not be looked at, and has a name like ours."""
+    return finding.kind is Kind.NOT_LOOKED_AT and bool(finding.environment)
 
 
 def ends_of_adopted(now: datetime, live: timedelta, before: Record | Unreadable | None) -> datetime:

@@ -1,4 +1,6 @@
-"""What Cloud Map says. Every list is followed to its end: filters can leave pages empty (N08)."""
+"""What Cloud Map says. Every list is followed to its end: filters can leave pages empty (N08).
+
+ListNamespaces shows those that other accounts share, too, which are none of ours."""
 
 from __future__ import annotations
 
@@ -10,6 +12,14 @@ from bivouac.blueprint import from_cloud_map_tags
 
 if TYPE_CHECKING:
     from types_boto3_servicediscovery import ServiceDiscoveryClient
+    from types_boto3_servicediscovery.type_defs import NamespaceFilterTypeDef
+
+
+_OWN: NamespaceFilterTypeDef = {
+    "Name": "RESOURCE_OWNER",
+    "Values": ["SELF"],
+    "Condition": "EQ",
+}
 
 
 @dataclass(frozen=True)
@@ -22,7 +32,7 @@ class Namespace:
 def find_namespace(client: ServiceDiscoveryClient, name: str) -> Namespace | None:
     with translated(f"namespace {name}"):
         pages = client.get_paginator("list_namespaces").paginate(
-            Filters=[{"Name": "NAME", "Values": [name], "Condition": "EQ"}]
+            Filters=[{"Name": "NAME", "Values": [name], "Condition": "EQ"}, _OWN]
         )
         found = [entry for page in pages for entry in page["Namespaces"]]
     for entry in found:
@@ -33,7 +43,7 @@ def find_namespace(client: ServiceDiscoveryClient, name: str) -> Namespace | Non
 
 def list_namespaces(client: ServiceDiscoveryClient) -> list[Namespace]:
     with translated("namespaces of this Region"):
-        pages = client.get_paginator("list_namespaces").paginate()
+        pages = client.get_paginator("list_namespaces").paginate(Filters=[_OWN])
         return [
             Namespace(entry["Id"], entry["Arn"], entry["Name"])
             for page in pages

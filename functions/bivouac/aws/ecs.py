@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from botocore.exceptions import ClientError
+
+from bivouac.aws import ecs_answers
 from bivouac.aws.batches import batches
-from bivouac.aws.faults import translated
+from bivouac.aws.faults import message_of, translated
+from bivouac.errors import BivouacError
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
@@ -131,3 +135,8 @@ def describe_task_definition(client: ECSClient, name: str) -> tuple[Described, d
         answer = client.describe_task_definition(taskDefinition=name, include=["TAGS"])
     tags = {tag["key"]: tag["value"] for tag in answer.get("tags", [])}
     return dict(answer["taskDefinition"]), tags
+
+
+def is_missing_task_definition(error: BivouacError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, ClientError) and message_of(cause) == ecs_answers.NO_TASK_DEFINITION

@@ -9,6 +9,7 @@ documentation alone. Where the two differ, both forms are taken. What was record
 * [custodian]: github.com/cloud-custodian/cloud-custodian, tests/data/placebo, 2018 to 2024
 * [deployed]: a deployment's event of July 2022, in a comment of a public Terraform file
 * [scale-in]: a task's event of May 2023, in a public repository's test
+* [terraform]: a provider's output on a missing definition, and github.com/fabfuel/ecs-deploy
 * [workshop]: CreateService and UpdateService in a journal of the ECS workshop, April 2026
 """
 
@@ -116,6 +117,12 @@ def is_stopped_by_user(task: Described) -> bool:
 
 def _reason(task: Described) -> str:
     return task.get("stoppedReason") or ""
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+NO_TASK_DEFINITION = "Unable to describe task definition."
+"""Of a ClientException: there is no such definition. Recorded [terraform]."""
 
 
 # --- events --------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ What belongs to environments that live is not asked for its tags: nothing is dec
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from bivouac.aftermath import Ended, content_of
 from bivouac.aws import cloudmap, ecs, loggroups
 from bivouac.aws.faults import translated
 from bivouac.blueprint import from_ecs_tags
+from bivouac.errors import AccessDeniedError, NotYetConsistentError, RefusedByAwsError
 from bivouac.sweeping import Holder, Resource
 
 if TYPE_CHECKING:
@@ -21,6 +22,38 @@ if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_servicediscovery import ServiceDiscoveryClient
     from types_boto3_stepfunctions import SFNClient
+
+
+@dataclass
+class _Seen:
+    """Something that a list has just shown."""
+
+    kind: str
+    name: str
+    arn: str
+    refusal: str = ""
+
+    def tags(self, read: Callable[[str], dict[str, str]]) -> dict[str, str] | None:
+        """None where it went since, or AWS refuses to show them: one refusal, such as a policy of
+        the organisation's, ends no sweep."""
+        try:
+            return read(self.arn)
+        except NotYetConsistentError:
+            return None
+        except (AccessDeniedError, RefusedByAwsError) as error:
+            if not ecs.is_missing_task_definition(error):
+                self.refusal = str(error)
+            return None
+
+    def resource(self, environment: str, owned: bool) -> Resource:
+        return Resource(self.kind, self.name, self.arn, environment, owned)
+
+    def refused(self, environment: str) -> Iterator[Resource]:
+        """Nothing where it went since."""
+        if self.refusal:
+            yield Resource(
+                self.kind, self.name, self.arn, environment, owned=False, refused=self.refusal
+            )
 
 
 @dataclass(frozen=True)
@@ -43,13 +76,17 @@ class Inventory:
     def _namespaces(self) -> Iterator[Resource]:
         """A request may name its namespace as it likes, so only tags tell."""
         for namespace in cloudmap.list_namespaces(self.cloud_map):
-            tags = cloudmap.tags_of(self.cloud_map, namespace.arn)
-            tagged = tags.get(naming.ENVIRONMENT_TAG, "")
+            seen = _Seen("namespace", namespace.name, namespace.arn)
             named = self._environment_of(namespace.name)
+            tags = seen.tags(lambda arn: cloudmap.tags_of(self.cloud_map, arn))
+            if tags is None:
+                yield from seen.refused(named or "")
+                continue
+            tagged = tags.get(naming.ENVIRONMENT_TAG, "")
             if tags.get(naming.STACK_TAG) == self.stack and naming.is_environment_name(tagged):
-                yield Resource("namespace", namespace.name, namespace.arn, tagged, owned=True)
+                yield seen.resource(tagged, owned=True)
             elif named is not None and not _of_another(tags, self.stack):
-                yield Resource("namespace", namespace.name, namespace.arn, named, owned=False)
+                yield seen.resource(named, owned=False)
 
     def _clusters(self, living: Set[str]) -> Iterator[Resource]:
         names = [
@@ -58,37 +95,40 @@ class Inventory:
             if (named := self._environment_of(name)) is not None and named not in living
         ]
         for cluster in ecs.describe_clusters(self.ecs, names):
+            seen = _Seen("cluster", cluster["clusterName"], cluster["clusterArn"])
             tags = from_ecs_tags(cluster.get("tags"))
-            yield from self._seen(
-                "cluster", cluster["clusterName"], cluster["clusterArn"], "", tags
-            )
+            yield from self._of_name(seen, seen.name, tags)
 
     def _task_definitions(self, living: Set[str]) -> Iterator[Resource]:
         """Those that are ACTIVE: what is not any more serves nobody, and costs nothing."""
         for family in ecs.families(self.ecs, f"{self.stack}-", "ACTIVE"):
-            if (self._environment_of(family.partition("--")[0]) or "") in living:
+            part = family.partition("--")[0]
+            if (self._environment_of(part) or "") in living:
                 continue
             for arn in ecs.revisions(self.ecs, family, "ACTIVE"):
-                _, tags = ecs.describe_task_definition(self.ecs, arn)
-                yield from self._seen("task definition", arn.rpartition("/")[2], arn, "--", tags)
+                seen = _Seen("task definition", arn.rpartition("/")[2], arn)
+                tags = seen.tags(lambda arn: ecs.describe_task_definition(self.ecs, arn)[1])
+                yield from self._of_name(seen, part, tags)
 
     def _log_groups(self, living: Set[str]) -> Iterator[Resource]:
         for group in loggroups.find(self.logs, f"/{self.stack}-").values():
-            if (self._environment_of(group.name[1:].partition("/")[0]) or "") in living:
+            part = group.name[1:].partition("/")[0]
+            if (self._environment_of(part) or "") in living:
                 continue
-            tags = loggroups.tags_of(self.logs, group.arn)
-            yield from self._seen("log group", group.name, group.arn, "/", tags)
+            seen = _Seen("log group", group.name, group.arn)
+            tags = seen.tags(lambda arn: loggroups.tags_of(self.logs, arn))
+            yield from self._of_name(seen, part, tags)
 
-    def _seen(
-        self, kind: str, name: str, arn: str, separator: str, tags: Mapping[str, str]
+    def _of_name(
+        self, seen: _Seen, part: str, tags: Mapping[str, str] | None
     ) -> Iterator[Resource]:
-        """`separator` ends the part of the name that names the environment."""
-        if _of_another(tags, self.stack):
-            return
-        part = name.strip("/").partition(separator)[0] if separator else name
+        """`part` of its name names the environment."""
         named = self._environment_of(part) or ""
-        owned = bool(named) and naming.is_owned(tags, self.stack, named)
-        yield Resource(kind, name, arn, named, owned)
+        if tags is None:
+            yield from seen.refused(named)
+        elif not _of_another(tags, self.stack):
+            owned = bool(named) and naming.is_owned(tags, self.stack, named)
+            yield seen.resource(named, owned)
 
     def _environment_of(self, name: str) -> str | None:
         """None where the name is not like ours; empty where no environment has such a one."""
