@@ -41,6 +41,7 @@ from localcloud.iam.access import Access
 from localcloud.iam.resource_policies import ResourcePolicies
 from localcloud.locks import ServiceLocks
 from localcloud.moto_lookups import Services, lookups_are_kept
+from localcloud.network_dependencies import dependencies_hold
 from localcloud.passing_time import PassingTime
 from localcloud.rate_limits import RateLimits
 from localcloud.reachability import FunctionRoutes, RunningServices
@@ -142,6 +143,7 @@ class LocalCloud:
         self._stacks = DescribedStacks()
         enter(self._stacks.answer())
         enter(functions_run(self.workers, invoke_later))
+        enter(dependencies_hold(self.workers.vpc_configs))
         integrations = Integrations(invoke=self._invoke_as, client=self._clients.of_role)
         changed = ExecutionEvents(self.account, self.clock, locks)
         machines = enter(machines_run(integrations, changed, timings.wait_scale))

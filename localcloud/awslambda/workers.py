@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
-from localcloud.awslambda.function import Function
+from localcloud.awslambda.function import Function, VpcConfig
 from localcloud.awslambda.names import LATEST, FunctionName
 from localcloud.awslambda.pool import Pool
 from localcloud.awslambda.published_code import PublishedCode
@@ -148,6 +148,10 @@ class Workers:
             return self._functions[name.name, version]
         except KeyError:
             raise FunctionNotFoundError(f"Function not found: {name.resource}") from None
+
+    def vpc_configs(self) -> list[VpcConfig]:
+        """Of the functions and versions that are in a VPC."""
+        return [function.vpc for function in list(self._functions.values()) if function.vpc]
 
     def invoke(
         self,
