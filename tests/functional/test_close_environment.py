@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
 
 import pytest
 from close_environment import close_environment
 
 from bivouac import errors
-from bivouac.intents import REST, Intent
+from bivouac.intents import LIFE, REST, Intent
 from bivouac.record import Status
 from tests.functional.account import (
     DELETE_MACHINE,
@@ -255,6 +255,41 @@ def test_why_a_create_failed_is_kept_through_the_deletion(account: BivouacAccoun
     assert "the image is not there" in item["failure"]["S"]
 
 
+class TestNobodyMeantIt:
+    """What follows from a failure or from the end of a lease is nobody's intent."""
+
+    KNOWN: ClassVar = {LIFE: Intent(datetime(2025, 1, 31, tzinfo=UTC), "the create")}
+
+    @pytest.mark.parametrize(
+        "follow_up", [{"generation": 1}, {"expiresAt": EXPIRES}, {"generation": 1, "reason": "x"}]
+    )
+    def test_it_is_not_remembered_as_one(
+        self, account: BivouacAccount, follow_up: dict[str, Any]
+    ) -> None:
+        held(account, Status.READY, expires_at=EXPIRES, intents=self.KNOWN)
+        assert closed(account, {"environment": "demo", **follow_up})["status"] == "CLOSED"
+        record = account.records.find("demo")
+        assert record is not None
+        assert record.intents == self.KNOWN
+
+    @pytest.mark.parametrize(
+        "meant",
+        [
+            {},
+            {"intent": {"id": "who", "at": "2026-02-01T00:00:00Z"}},
+            {"generation": 1, "intent": {"id": "who", "at": "2026-02-01T00:00:00Z"}},
+        ],
+    )
+    def test_what_somebody_asked_for_is(
+        self, account: BivouacAccount, meant: dict[str, Any]
+    ) -> None:
+        held(account, Status.READY, intents=self.KNOWN)
+        assert closed(account, {"environment": "demo", **meant})["status"] == "CLOSED"
+        record = account.records.find("demo")
+        assert record is not None
+        assert record.intents[LIFE] > self.KNOWN[LIFE]
+
+
 class TestOfficeHours:
     """A down that deletes keeps the schedule, and counts by when it was meant."""
 
@@ -266,6 +301,14 @@ class TestOfficeHours:
         held(account)
         answer = self.down(account, account.now())
         assert (answer["status"], answer["keepSchedule"]) == ("CLOSED", True)
+
+    def test_it_is_about_rest_and_outdates_no_create(self, account: BivouacAccount) -> None:
+        held(account)
+        at = account.now()
+        self.down(account, at)
+        record = account.records.find("demo")
+        assert record is not None
+        assert record.intents == {REST: Intent(at, "down")}
 
     def test_one_that_was_meant_before_the_last_up_is_outdated(
         self, account: BivouacAccount

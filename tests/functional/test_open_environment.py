@@ -11,7 +11,7 @@ import pytest
 from open_environment import open_environment
 
 from bivouac import errors, lease
-from bivouac.intents import Intent
+from bivouac.intents import REST, Intent
 from bivouac.record import Status, unpacked
 from bivouac.redeployment import Change, newest, to_json
 from tests.functional.account import (
@@ -367,6 +367,77 @@ class TestSchedules:
         assert closed["status"] == "OUTDATED"
         armed = schedule(account)["ScheduleExpression"]
         assert armed == f"at({record.expires_at.removesuffix('Z')})"
+
+
+class TestDeletionsThatNobodyMeant:
+    """A create that was asked for before they closed the environment, and opens it after them."""
+
+    @pytest.mark.parametrize(
+        ("before", "follow_up"),
+        [
+            (Status.FAILED, {"generation": 1, "reason": "create failed"}),
+            (Status.CREATING, {"generation": 1, "reason": "create failed"}),
+            (Status.DELETING, {"generation": 1, "reason": "once more"}),
+            (Status.READY, {"expiresAt": FAR, "reason": "lease expired"}),
+            (Status.FAILED, {"expiresAt": FAR, "reason": "lease expired"}),
+        ],
+    )
+    def test_it_waits_for_their_end_and_is_made(
+        self, account: BivouacAccount, before: Status, follow_up: dict[str, Any]
+    ) -> None:
+        account.holds(account.planned(environment()), status=before, expires_at=FAR)
+        create = account.instruction(environment(owner="b"), "b")
+        account.pass_time(1)
+        deletion = account.start_execution("follow-up", DELETE_MACHINE)
+        closing = account.asked({"environment": "demo", **follow_up}, deletion)
+        closed = account.invoke("close_environment", closing)
+        if closed["status"] == "WAIT":
+            closed = account.invoke("close_environment", {**closing, "request": closed})
+        assert closed["status"] == "CLOSED"
+
+        asked = {"request": environment(owner="b"), "who": "b", "instruction": create}
+        assert opened(account, **asked)["status"] == "WAIT"
+        account.records.finish("demo", 2, Status.DELETED)
+        account.client("stepfunctions").stop_execution(executionArn=deletion)
+        assert opened(account, **asked)["status"] == "OPEN"
+
+
+class TestRest:
+    """A create that was meant before the environment was put to rest, and comes after it."""
+
+    @pytest.mark.parametrize(
+        ("status", "told"), [(Status.ASLEEP, "KEPT"), (Status.SCHEDULED, "SCHEDULED")]
+    )
+    def test_it_is_kept_for_the_next_up(
+        self, account: BivouacAccount, status: Status, told: str
+    ) -> None:
+        create = account.instruction(environment(owner="b", schedule=OFFICE_HOURS))
+        account.pass_time(1)
+        rest = {REST: Intent(account.now(), "down")}
+        planned = account.planned(environment(schedule=OFFICE_HOURS))
+        account.holds(planned, status=status, intents=rest)
+        wanted = environment(owner="b", schedule=OFFICE_HOURS)
+        assert opened(account, wanted, "b", instruction=create)["status"] == told
+        record = account.records.find("demo")
+        assert record is not None
+        assert (record.status, record.requested["owner"]) == (status, "b")
+
+    @pytest.mark.parametrize("status", [Status.ASLEEP, Status.SCHEDULED])
+    def test_one_that_was_meant_later_runs(self, account: BivouacAccount, status: Status) -> None:
+        rest = {REST: Intent(account.now() - timedelta(minutes=1), "down")}
+        planned = account.planned(environment(schedule=OFFICE_HOURS))
+        account.holds(planned, status=status, intents=rest)
+        assert opened(account, environment(schedule=OFFICE_HOURS), "b")["status"] == "OPEN"
+
+    def test_what_no_schedule_would_ever_create_is_made_at_once(
+        self, account: BivouacAccount
+    ) -> None:
+        create = account.instruction(environment())
+        account.pass_time(1)
+        rest = {REST: Intent(account.now(), "down")}
+        planned = account.planned(environment(schedule=OFFICE_HOURS))
+        account.holds(planned, status=Status.SCHEDULED, intents=rest)
+        assert opened(account, who="b", instruction=create)["status"] == "OPEN"
 
 
 class TestRedeploys:

@@ -61,8 +61,14 @@ def open_(
 
 
 def close(found: Record | None, runs: bool = False, who: str = "me", **asked: Any) -> Any:
-    given = {"environment": "demo", "generation": None, "expires_at": None, **asked}
-    return closing(found, who, runs, intent=intent(), **given)
+    given = {
+        "environment": "demo",
+        "generation": None,
+        "expires_at": None,
+        "intent": intent(),
+        **asked,
+    }
+    return closing(found, who, runs, **given)
 
 
 def test_the_first_create_takes_generation_one() -> None:
@@ -182,6 +188,15 @@ class TestIntents:
     def test_a_deletion_that_was_meant_before_the_last_create_deletes_nothing(self) -> None:
         assert isinstance(close(record(Status.READY, intents={LIFE: LATER})), Leave)
         assert close(record(Status.READY, intents={LIFE: EARLIER})) == Take(8)
+
+    @pytest.mark.parametrize("fence", [{"generation": 7}, {"expires_at": "2026-01-31T18:00:00Z"}])
+    def test_a_deletion_that_nobody_meant_holds_as_long_as_its_fence_does(
+        self, fence: dict[str, Any]
+    ) -> None:
+        """No intent is older or newer than a failure or the end of a lease."""
+        found = record(Status.FAILED, intents={LIFE: LATER})
+        assert close(found, intent=None, **fence) == Take(8, settle=True)
+        assert isinstance(close(found, **fence), Leave), "somebody means it, and came late"
 
     def test_a_deletion_that_a_later_one_overtook_ends_when_that_does(self) -> None:
         """Whoever asked for it would take its success for the end of the environment."""
