@@ -17,9 +17,9 @@ from bivouac.aws.holding import records, schedules
 from bivouac.aws.records import Records
 from bivouac.aws.schedules import Schedules
 from bivouac.errors import InvalidRequestError
-from bivouac.intents import LIFE, REST, Intent, Verb, followed
+from bivouac.intents import Intent, Verb, followed
 from bivouac.observability import Event, logger, step
-from bivouac.record import Follow, Leave, Record, Status, Take, closing
+from bivouac.record import Follow, Leave, Record, Status, Take, closing, matter_of_deletion
 from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def close_environment(
     if found := inputs.problems(request, _FIELDS):
         raise InvalidRequestError(found)
     environment, execution = request["environment"], event["execution"]
-    intent = inputs.intent_of(request, event)
+    intent = _meant(request, event)
     record = records.find(environment)
     runs = executions.another_holds(stepfunctions, record, execution)
     decision = closing(
@@ -91,7 +91,7 @@ def close_environment(
             execution=execution,
             settle=decision.settle,
             verb=Verb.DELETE,
-            intents=followed(record.intents, (LIFE,), intent),
+            intents=_followed(record, intent, request),
         )
         records.take(held, record)
         if decision.stop:
@@ -101,10 +101,24 @@ def close_environment(
     return _closed(held, request, recorded, now)
 
 
+def _meant(request: Event, event: Event) -> Intent | None:
+    """None of what follows from a failure or from the end of a lease: it names what it is based on,
+    and nobody meant it in the moment in which it started. As an intent it would outdate a create
+    that was asked for before it, and has nothing to do with it."""
+    if "intent" not in request and request.keys() & {"generation", "expiresAt"}:
+        return None
+    return inputs.intent_of(request, event)
+
+
+def _followed(record: Record, intent: Intent | None, request: Event) -> dict[str, Intent]:
+    matter = matter_of_deletion(request.get("keepSchedule", False))
+    return followed(record.intents, (matter,), intent) if intent else dict(record.intents)
+
+
 def _leave(
     record: Record,
     decision: Leave,
-    intent: Intent,
+    intent: Intent | None,
     request: Event,
     now: datetime,
     records: Records,
@@ -112,7 +126,7 @@ def _leave(
 ) -> None:
     logger.info("deletion outdated", reason=decision.reason)
     if decision.remember:
-        records.remember(record, followed(record.intents, (REST,), intent))
+        records.remember(record, _followed(record, intent, request))
     if "expiresAt" in request and record.status not in _ENDED:
         # The schedule is gone with its firing. Whoever gave the lease its present end may have
         # died before he armed another one.

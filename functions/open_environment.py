@@ -97,7 +97,7 @@ def _taken(
     return Record(
         environment=blueprint.environment,
         generation=decision.generation,
-        status=_status(record, blueprint, verb),
+        status=_status(record, blueprint, verb, intent),
         execution=event["execution"],
         request_hash=blueprint.request_hash,
         blueprint=json.dumps(event["plan"]),
@@ -147,14 +147,27 @@ def _based_on(record: Record | None, instruction: Event) -> int | None:
     return None if known == planned else NEVER
 
 
-def _status(record: Record | None, blueprint: Blueprint, verb: Verb) -> Status:
+def _status(record: Record | None, blueprint: Blueprint, verb: Verb, intent: Intent) -> Status:
     """What the environment becomes when it is taken."""
-    if verb is Verb.REDEPLOY and record and record.status in (Status.ASLEEP, Status.SCHEDULED):
+    if record and _goes_on_resting(record, blueprint, verb, intent):
         return record.status
     first_up = blueprint.schedule is not None and blueprint.schedule["begin"] == "up"
     if verb is Verb.CREATE and first_up and (record is None or record.status in GONE):
         return Status.SCHEDULED
     return Status.CREATING
+
+
+def _goes_on_resting(record: Record, blueprint: Blueprint, verb: Verb, intent: Intent) -> bool:
+    """A redeploy wakes nothing, nor does a create that was meant before the environment was put to
+    rest: what it asks for runs after the next up, where there is one."""
+    if record.status not in (Status.ASLEEP, Status.SCHEDULED):
+        return False
+    if verb is not Verb.CREATE:
+        return verb is Verb.REDEPLOY
+    rested = record.intents.get(REST)
+    if rested is None or rested < intent:
+        return False
+    return record.status is Status.ASLEEP or blueprint.schedule is not None
 
 
 def _end(

@@ -251,6 +251,12 @@ def opening(
             return Take(following)
 
 
+def matter_of_deletion(keep_schedule: bool) -> str:
+    """What ends office hours and keeps the schedule takes nothing back that was asked for: the next
+    up creates it."""
+    return intents.REST if keep_schedule else intents.LIFE
+
+
 def closing(
     record: Record | None,
     execution: str,
@@ -259,17 +265,18 @@ def closing(
     environment: str,
     generation: int | None,
     expires_at: str | None,
-    intent: Intent,
+    intent: Intent | None,
     keep_schedule: bool = False,
 ) -> Take | Hold | Follow | Leave:
     """What a delete does with the record that it finds. Delete during create wins.
 
     One that was meant before the last creation is outdated; one that ends office hours and keeps
-    the schedule also if it was meant before the last up. `generation` and `expires_at` are what
-    the intent was based on, where it names them: a deletion after a failed create is outdated once
-    a newer create took over, and one by an expiry schedule once the lease was extended. A schedule
-    that fires later than the record's end never is: it may be the last one, armed by a step that
-    then died. Raises EnvironmentNotFoundError."""
+    the schedule also if it was meant before the last up. `generation` and `expires_at` are what it
+    is based on, where it names them: a deletion after a failed create is outdated once a newer
+    create took over, and one by an expiry schedule once the lease was extended. A schedule that
+    fires later than the record's end never is: it may be the last one, armed by a step that then
+    died. Where nobody meant it, `intent` is None, and what it is based on decides alone.
+    Raises EnvironmentNotFoundError."""
     if record is None:
         raise errors.EnvironmentNotFoundError(
             f"no environment named {environment!r} was ever created by this stack"
@@ -284,8 +291,8 @@ def closing(
     if record.status is Status.DELETING and holder_runs:
         # Even if it is outdated by that: whoever asked is told once everything is gone.
         return Follow()
-    matter = intents.REST if keep_schedule else intents.LIFE
-    if intents.is_outdated(record.intents, matter, intent):
+    matter = matter_of_deletion(keep_schedule)
+    if intent is not None and intents.is_outdated(record.intents, matter, intent):
         return Leave("a later intent about the environment was followed before")
     match record.status:
         case Status.SCHEDULED | Status.DELETED if keep_schedule:
