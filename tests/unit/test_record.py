@@ -142,6 +142,11 @@ def test_a_delete_waits_out_the_steps_beside_the_one_that_failed() -> None:
     assert close(record(Status.FAILED)) == Take(8, settle=True)
 
 
+def test_a_delete_waits_out_a_deletion_that_died() -> None:
+    """W13: a function of it may outlive this one, and find what a create makes after it."""
+    assert close(record(Status.DELETING)) == Take(8, settle=True)
+
+
 def test_a_second_delete_follows_the_first_one() -> None:
     assert close(record(Status.DELETING), runs=True) == Follow()
 
