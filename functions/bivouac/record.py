@@ -299,8 +299,9 @@ def closing(
             return Leave("nothing of it is there", remember=True)
         case Status.CREATING | Status.FALLING_ASLEEP:
             return Take(following, stop=record.execution if holder_runs else None, settle=True)
-        case Status.FAILED:
-            # Steps side by side: where one failed, the others' functions may still run.
+        case Status.FAILED | Status.DELETING:
+            # Steps side by side: where one failed, the others' functions may still run. So may
+            # those of a deletion that died, and delete what is created after this one.
             return Take(following, settle=True)
         case _:
             return Take(following)

@@ -124,7 +124,10 @@ def test_a_second_delete_waits_for_the_first(account: BivouacAccount) -> None:
 def test_a_delete_may_always_be_started_again(account: BivouacAccount, status: Status) -> None:
     """D04, D17: what an earlier deletion left is tried again; a tombstone is looked at again."""
     held(account, status)
-    assert closed(account)["status"] == "CLOSED"
+    answer = closed(account)
+    if status is Status.DELETING:
+        answer = closed(account, answer)
+    assert answer["status"] == "CLOSED"
 
 
 @pytest.mark.parametrize(
@@ -192,7 +195,10 @@ def test_what_the_record_says_was_registered_counts_for_the_first_deletion_only(
 ) -> None:
     """T12: after it, who knows what is there must look."""
     held(account, status)
-    assert closed(account)["recorded"] is relied_on
+    answer = closed(account)
+    if answer["status"] == "WAIT":
+        answer = closed(account, answer)
+    assert answer["recorded"] is relied_on
 
 
 @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED])

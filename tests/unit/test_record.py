@@ -119,9 +119,7 @@ def test_what_was_never_created_cannot_be_deleted() -> None:
         close(None)
 
 
-@pytest.mark.parametrize(
-    "status", [Status.READY, Status.DELETED, Status.NOT_DELETED, Status.DELETING]
-)
+@pytest.mark.parametrize("status", [Status.READY, Status.DELETED, Status.NOT_DELETED])
 def test_a_delete_takes_what_nobody_works_on(status: Status) -> None:
     """D04: deleting again is safe, and finishes what an earlier deletion left."""
     assert close(record(status)) == Take(8)
