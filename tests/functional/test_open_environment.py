@@ -395,7 +395,8 @@ class TestDeletionsThatNobodyMeant:
             closed = account.invoke("close_environment", {**closing, "request": closed})
         assert closed["status"] == "CLOSED"
 
-        asked = {"request": environment(owner="b"), "who": "b", "instruction": create}
+        asked: dict[str, Any] = {"request": environment(owner="b"), "who": "b"}
+        asked["instruction"] = create
         assert opened(account, **asked)["status"] == "WAIT"
         account.records.finish("demo", 2, Status.DELETED)
         account.client("stepfunctions").stop_execution(executionArn=deletion)
