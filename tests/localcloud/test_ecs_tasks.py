@@ -95,7 +95,7 @@ def test_what_ends_while_it_is_activating_has_failed(cloud: Cloud) -> None:
     cloud.wait()
     stopped = cloud.tasks("STOPPED")[0]
     assert stopped["stopCode"] == "EssentialContainerExited"
-    assert stopped["containers"][0]["exitCode"] == 1
+    assert {c["name"]: c["exitCode"] for c in stopped["containers"]}["app"] == 1
     assert cloud.described()["deployments"][0]["failedTasks"] >= 3
 
 

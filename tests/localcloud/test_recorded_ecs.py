@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from localcloud.account import REGION, SECURITY_GROUP_ID, SUBNET_IDS
 from localcloud.request_shape import operation_model
 from localcloud.strict_response import StrictResponse
 from localcloud.tasks.scripted import healthy, pull_failed
@@ -37,13 +38,32 @@ def no_member_is_invented(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def connected_task(cloud: Cloud) -> None:
     """A service "web" with a proxy, a sidecar and a health check, and its definition "web"."""
+    log = {
+        "logDriver": "awslogs",
+        "options": {
+            "awslogs-group": "/shop/proxy",
+            "awslogs-region": REGION,
+            "awslogs-stream-prefix": "proxy",
+        },
+    }
+    cloud.logs.create_log_group(logGroupName="/shop/proxy")
     cloud.runtime.script("registry/web:1", healthy(after=0.01))
     cloud.task_definition(
         cpu="512",
         memory="1024",
         containerDefinitions=[SIDECAR, web_container(healthCheck=health_check())],
     )
-    cloud.service(serviceConnectConfiguration=connected(cloud.namespace()))
+    network = {"subnets": list(SUBNET_IDS[:2]), "securityGroups": [SECURITY_GROUP_ID]}
+    cloud.service(
+        serviceConnectConfiguration={
+            **connected(cloud.namespace(), clientAliases=[{"port": 8080, "dnsName": "web"}]),
+            "logConfiguration": log,
+        },
+        networkConfiguration={"awsvpcConfiguration": network},
+        enableECSManagedTags=True,
+        propagateTags="SERVICE",
+        tags=[{"key": "team", "value": "shop"}],
+    )
 
 
 class TestDescribeTasks:
@@ -69,3 +89,69 @@ class TestDescribeTasks:
         arn = cloud.tasks("STOPPED")[0]["taskArn"]
         answer = cloud.ecs.describe_tasks(cluster="shop", tasks=[arn])
         assert_as_recorded("ecs-describe-tasks-stopped-pull-failed", answer)
+
+
+class TestServices:
+    def test_a_service_that_was_just_created(self, cloud: Cloud) -> None:
+        cloud.cluster()
+        cloud.task_definition()
+        assert_as_recorded("ecs-create-service", {"service": cloud.service(desiredCount=2)})
+
+    def test_a_connected_service_in_its_steady_state(self, cloud: Cloud) -> None:
+        cloud.cluster()
+        connected_task(cloud)
+        cloud.wait()
+        answer = cloud.ecs.describe_services(cluster="shop", services=["web"], include=["TAGS"])
+        assert_as_recorded("ecs-describe-services-service-connect", answer)
+
+    def test_a_new_deployment_takes_over_only_after_update_service_has_answered(
+        self, cloud: Cloud
+    ) -> None:
+        two_tasks(cloud, assignPublicIp="DISABLED")
+        answer = cloud.ecs.update_service(cluster="shop", service="web", forceNewDeployment=True)
+        assert_as_recorded("ecs-update-service-rolling", answer)
+
+    def test_a_deleted_service_keeps_its_deployment_while_it_drains(self, cloud: Cloud) -> None:
+        percents = {"maximumPercent": 200, "minimumHealthyPercent": 50}
+        two_tasks(cloud, assignPublicIp="ENABLED", deploymentConfiguration=percents)
+        deleted = cloud.ecs.delete_service(cluster="shop", service="web", force=True)
+        assert_as_recorded("ecs-delete-service-draining", deleted)
+        assert_as_recorded("ecs-delete-service-draining", {"service": cloud.described()})
+
+    def test_a_deployment_that_failed_drains_beside_the_one_it_was_rolled_back_to(
+        self, cloud: Cloud
+    ) -> None:
+        breaker = {"enable": True, "rollback": True}
+        cloud.running_web(deploymentConfiguration={"deploymentCircuitBreaker": breaker})
+        roll_back(cloud)
+        assert_as_recorded("ecs-deployments-rolled-back-2026", cloud.described()["deployments"])
+
+
+def two_tasks(cloud: Cloud, *, assignPublicIp: str, **arguments: Any) -> None:  # noqa: N803
+    """A service "web" of two tasks in a steady state, as its records have it."""
+    network = {
+        "subnets": list(SUBNET_IDS[:2]),
+        "securityGroups": [SECURITY_GROUP_ID],
+        "assignPublicIp": assignPublicIp,
+    }
+    cloud.cluster()
+    cloud.task_definition(taskRoleArn=cloud.role_arn)
+    cloud.service(
+        desiredCount=2,
+        enableExecuteCommand=True,
+        networkConfiguration={"awsvpcConfiguration": network},
+        **arguments,
+    )
+    cloud.wait()
+
+
+def roll_back(cloud: Cloud) -> None:
+    """Let a new deployment of "web" fail, until ECS has just rolled back."""
+    cloud.runtime.script("registry/web:2", pull_failed("CannotPullContainerError: not found"))
+    cloud.task_definition(containerDefinitions=[web_container(image="registry/web:2")])
+    cloud.ecs.update_service(cluster="shop", service="web", taskDefinition="web")
+    for _ in range(500):
+        if any("rolling back" in text for text in cloud.events()):
+            return
+        cloud.wait(0.01)
+    raise AssertionError("the deployment was not rolled back")

@@ -66,8 +66,8 @@ def test_the_service_becomes_what_the_tutorial_shows_in_the_end(cloud: Cloud) ->
     assert (deployment["rolloutState"], deployment["runningCount"]) == ("COMPLETED", 1)
     (task,) = cloud.tasks(cluster="tutorial")
     assert [container["name"][:19] for container in task["containers"]] == [
-        "webserver",
         "ecs-service-connect",
+        "webserver",
     ]
     discovery_arn = deployment["serviceConnectResources"][0]["discoveryArn"]
     instances = cloud.cloudmap.list_instances(ServiceId=discovery_arn)["Instances"]

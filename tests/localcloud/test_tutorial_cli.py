@@ -192,7 +192,7 @@ def test_describe_tasks_shows_the_task_with_its_proxy(tutorial: Tutorial) -> Non
     assert task["lastStatus"] == "RUNNING"
     assert task["taskDefinitionArn"].endswith("task-definition/service-connect-nginx:1")
     assert attached == {"ElasticNetworkInterface": "ATTACHED", "ServiceConnect": "ATTACHED"}
-    webserver, proxy = task["containers"]
+    proxy, webserver = task["containers"]
     assert webserver["image"] == "public.ecr.aws/docker/library/nginx:latest"
     assert proxy["name"].startswith("ecs-service-connect-")
 
