@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -20,6 +21,15 @@ from localcloud.ecs.service_rules import CURRENT_PLATFORM_VERSION
 Answer = dict[str, Any]
 
 _BEFORE_RUNNING = ("PROVISIONING", "PENDING", "ACTIVATING")
+_PROXY_ENVIRONMENT = {
+    "ENVOY_CONCURRENCY": "2",
+    "ENVOY_ADMIN_MODE": "UDS",
+    "ENABLE_STATS_SNAPSHOT": "true",
+    "APPMESH_METRIC_EXTENSION_VERSION": "1",
+    "APPNET_ENVOY_RESTART_COUNT": "3",
+    "HC_DISCONNECTED_TIMEOUT_S": "10800",
+    "APPNET_AGENT_ADMIN_MODE": "UDS",
+}
 
 
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -153,7 +163,7 @@ def task(record: Task, *, with_tags: bool) -> Answer:
             "launchType": "FARGATE",
             "memory": record.definition.definition.get("memory"),
             "overrides": {
-                "containerOverrides": [{"name": item.name} for item in record.containers],
+                "containerOverrides": [_override(record, item) for item in record.all_containers],
                 "inferenceAcceleratorOverrides": [],
             },
             "platformVersion": CURRENT_PLATFORM_VERSION,
@@ -171,6 +181,7 @@ def task(record: Task, *, with_tags: bool) -> Answer:
             "taskDefinitionArn": record.definition.arn,
             "version": record.version,
             "ephemeralStorage": {"sizeInGiB": 20},
+            "fargateEphemeralStorage": {"sizeInGiB": 20},
         }
     )
 
@@ -225,14 +236,7 @@ def _attachments(record: Task) -> list[Answer]:
             {"name": "privateDnsName", "value": interface.private_dns_name},
             {"name": "privateIPv4Address", "value": interface.private_ip},
         ]
-    attachments: list[Answer] = [
-        {
-            "id": record.interface_attachment_id,
-            "type": "ElasticNetworkInterface",
-            "status": _attachment_status(record, attached=interface is not None),
-            "details": details,
-        }
-    ]
+    attachments: list[Answer] = []
     if record.proxy is not None:
         attachments.append(
             {
@@ -242,6 +246,14 @@ def _attachments(record: Task) -> list[Answer]:
                 "details": [{"name": "ContainerName", "value": record.proxy.name}],
             }
         )
+    attachments.append(
+        {
+            "id": record.interface_attachment_id,
+            "type": "ElasticNetworkInterface",
+            "status": _attachment_status(record, attached=interface is not None),
+            "details": details,
+        }
+    )
     return attachments
 
 
@@ -261,6 +273,7 @@ def _container(owner: Task, record: ContainerState) -> Answer:
             "name": record.name,
             "image": record.image or None,
             "imageDigest": _digest(record),
+            "runtimeId": _runtime_id(owner, record),
             "lastStatus": record.status,
             "exitCode": record.exit_code,
             "reason": record.reason,
@@ -275,7 +288,7 @@ def _container(owner: Task, record: ContainerState) -> Answer:
             else [],
             "healthStatus": record.health,
             "managedAgents": _managed_agents(owner, record),
-            "cpu": str(definition.get("cpu", 0)),
+            "cpu": None if record is owner.proxy else str(definition.get("cpu", 0)),
             "memory": str(definition["memory"]) if "memory" in definition else None,
             "memoryReservation": str(definition["memoryReservation"])
             if "memoryReservation" in definition
@@ -287,12 +300,35 @@ def _container(owner: Task, record: ContainerState) -> Answer:
 def _digest(record: ContainerState) -> str | None:
     """What the image was resolved to when it was pulled. Only tags of the account's own registry
     move; that of any other image is made of its name."""
-    if record.status == "PENDING" or not record.image:
+    if not _has_run(record) or not record.image:
         return None
     if record.digest:
         return record.digest
     name, _, digest = record.image.partition("@")
     return digest or f"sha256:{hashlib.sha256(name.encode()).hexdigest()}"
+
+
+def _runtime_id(owner: Task, record: ContainerState) -> str | None:
+    """The task's id and ten digits of the container; the proxy has none."""
+    if not _has_run(record) or record is owner.proxy:
+        return None
+    return f"{owner.id}-{uuid.UUID(record.arn.rsplit('/', 1)[-1]).int % 10**10:010}"
+
+
+def _has_run(record: ContainerState) -> bool:
+    return record.status == "RUNNING" or record.exit_code is not None
+
+
+def _override(owner: Task, record: ContainerState) -> Answer:
+    """ECS overrides nothing of a service's containers; its proxy is set up by its environment
+    (recorded in July 2024: github.com/apptality/aws-ecs-cloudmap-prometheus-sd)."""
+    if record is not owner.proxy:
+        return {"name": record.name}
+    environment = {**_PROXY_ENVIRONMENT, "APPMESH_RESOURCE_ARN": owner.task_set_arn}
+    return {
+        "name": record.name,
+        "environment": [{"name": name, "value": value} for name, value in environment.items()],
+    }
 
 
 def _managed_agents(owner: Task, record: ContainerState) -> list[Answer] | None:

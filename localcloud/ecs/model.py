@@ -266,10 +266,18 @@ class Task:
 
     @property
     def all_containers(self) -> list[ContainerState]:
-        return [*self.containers, *([self.proxy] if self.proxy else [])]
+        """The proxy first, as AWS lists them."""
+        return [*([self.proxy] if self.proxy else []), *self.containers]
 
     def container(self, name: str) -> ContainerState | None:
         return next((item for item in self.all_containers if item.name == name), None)
+
+    @property
+    def task_set_arn(self) -> str:
+        """What the proxy and Cloud Map call the task's deployment."""
+        prefix = self.arn.split(":task/")[0]
+        service = self.group.removeprefix("service:")
+        return f"{prefix}:task-set/{self.cluster.name}/{service}/{self.deployment.id}"
 
     @property
     def health(self) -> Health:
