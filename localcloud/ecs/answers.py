@@ -127,6 +127,9 @@ def service(record: Service, *, with_tags: bool) -> Answer:
                 for event in record.events
             ],
             "createdAt": as_datetime(record.created_at),
+            "currentServiceRevisions": [
+                _revision(record, item) for item in _shown_deployments(record)
+            ],
             "placementConstraints": [],
             "placementStrategy": [],
             "networkConfiguration": record.network_configuration,
@@ -137,6 +140,8 @@ def service(record: Service, *, with_tags: bool) -> Answer:
             "enableECSManagedTags": record.managed_tags,
             "propagateTags": record.propagate_tags,
             "enableExecuteCommand": record.execute_command,
+            "availabilityZoneRebalancing": record.zone_rebalancing,
+            "resourceManagementType": "CUSTOMER",
         }
     )
 
@@ -190,16 +195,35 @@ def _shown_deployments(record: Service) -> list[Deployment]:
     return [] if record.status == "INACTIVE" else record.deployments
 
 
+def _revision(owner: Service, record: Deployment) -> Answer:
+    """Each deployment is of a revision of its service, which has the same digits in its ARN."""
+    tasks = owner.tasks_of(record)
+    revision = f"{owner.arn.replace(':service/', ':service-revision/')}/{record.id.split('/')[-1]}"
+    return {
+        "arn": revision,
+        "requestedTaskCount": record.desired_count,
+        "runningTaskCount": sum(task.status == "RUNNING" for task in tasks),
+        "pendingTaskCount": sum(_pending(task) for task in tasks),
+    }
+
+
+def _deployment_status(owner: Service, record: Deployment) -> str:
+    """A failed one that was rolled back is DRAINING, as recorded in July 2026, though the API's
+    documentation does not know the word."""
+    if record is owner.primary:
+        return "PRIMARY"
+    return "DRAINING" if record.rollout_state == "FAILED" else "ACTIVE"
+
+
 def _deployment(owner: Service, record: Deployment) -> Answer:
-    primary = record is owner.primary
     tasks = owner.tasks_of(record)
     fargate = record.platform_version is not None
     return _present(
         {
             "id": record.id,
-            "status": "PRIMARY" if primary else "ACTIVE",
+            "status": _deployment_status(owner, record),
             "taskDefinition": record.task_definition.arn,
-            "desiredCount": owner.desired_count if primary else 0,
+            "desiredCount": record.desired_count,
             "pendingCount": sum(_pending(task) for task in tasks),
             "runningCount": sum(task.status == "RUNNING" for task in tasks),
             "failedTasks": record.failed_tasks,

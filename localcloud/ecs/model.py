@@ -12,6 +12,7 @@ from localcloud.tasks.runtime import ClientAlias, Ingress, LogTarget
 ClusterStatus = Literal["PROVISIONING", "ACTIVE", "INACTIVE"]
 AttachmentStatus = Literal["ATTACHING", "ATTACHED", "FAILED"]
 ServiceStatus = Literal["ACTIVE", "DRAINING", "INACTIVE"]
+ZoneRebalancing = Literal["ENABLED", "DISABLED"]
 RolloutState = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
 Health = Literal["UNKNOWN", "HEALTHY", "UNHEALTHY"]
 TaskStatus = Literal[
@@ -137,6 +138,8 @@ class Deployment:
     connect: ServiceConnect | None
     visible_aliases: tuple[ClientAlias, ...]
     """The endpoints of the namespace when this deployment began: all that its tasks resolve."""
+    desired_count: int = 0
+    """Given by the scheduler: while it is being replaced, the tasks that it still keeps."""
     rollout_state: RolloutState = "IN_PROGRESS"
     rollout_reason: str = ""
     failed_tasks: int = 0
@@ -173,6 +176,7 @@ class Service:
     capacity_provider_strategy: list[dict[str, Any]]
     platform_version: str | None
     deployment_configuration: dict[str, Any]
+    zone_rebalancing: ZoneRebalancing
     network_configuration: dict[str, Any] | None
     role_arn: str
     created_at: float

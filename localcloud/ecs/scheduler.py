@@ -122,6 +122,7 @@ class ServiceScheduler:
             old=[task for task in live if task.deployment is not service.primary],
             launching=service.primary.rollout_state != "FAILED",
         )
+        _desire(service, leaving=decided.stop)
         if decided.stop:
             self._stop(service, decided.stop)
         if decided.start:
@@ -286,6 +287,14 @@ class ServiceScheduler:
     def _purge(self, service: Service) -> None:
         if service.cluster.services.get(service.name) is service:
             del service.cluster.services[service.name]
+
+
+def _desire(service: Service, leaving: Sequence[Task]) -> None:
+    """The primary deployment is to have all tasks, those before it what is not yet replaced."""
+    for deployment in service.deployments:
+        tasks = service.tasks_of(deployment)
+        deployment.desired_count = sum(task.live and task not in leaving for task in tasks)
+    service.primary.desired_count = service.desired_count
 
 
 def _endpoints(deployment: Deployment) -> tuple[Endpoint, ...]:

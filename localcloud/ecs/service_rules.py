@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from localcloud.ecs import errors
-from localcloud.ecs.model import TaskDefinition
+from localcloud.ecs.model import TaskDefinition, ZoneRebalancing
 from localcloud.ecs.task_definition_rules import check_log_configuration
 
 Request = Mapping[str, Any]
@@ -101,6 +101,32 @@ def check_deployment_configuration(configuration: Request) -> None:
         raise errors.invalid_parameter(
             "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block "
             "deployments."
+        )
+
+
+def zone_rebalancing(request: Request, configuration: Request) -> ZoneRebalancing:
+    """Of a new service: ENABLED where the request says nothing and the deployment configuration
+    allows it.
+
+    "availabilityZoneRebalancing" in the API reference; that CreateService settles on DISABLED where
+    it cannot be, as public reports of 2026 and Terraform's documentation have it.
+    """
+    asked: ZoneRebalancing | None = request.get("availabilityZoneRebalancing")
+    if asked is None:
+        return "ENABLED" if configuration["maximumPercent"] > 100 else "DISABLED"
+    check_zone_rebalancing(asked, configuration, "created")
+    return asked
+
+
+def check_zone_rebalancing(
+    rebalancing: ZoneRebalancing, configuration: Request, doing: Literal["created", "updated"]
+) -> None:
+    """A task is started before another one is stopped, which needs room (guide, "Balancing an
+    Amazon ECS service across Availability Zones"); the text is from public reports of 2026."""
+    if rebalancing == "ENABLED" and configuration["maximumPercent"] <= 100:
+        raise errors.invalid_parameter(
+            f"The service couldn't be {doing} because Availability Zone Rebalancing does not "
+            "support maximumPercent <= 100 % as deployment configuration."
         )
 
 

@@ -106,8 +106,11 @@ class Services:
             service_rules.check_ports_unchanged(
                 service.arn, before.task_definition, definition, ports
             )
-        configuration = service.deployment_configuration
-        service.deployment_configuration = _deployment_configuration(request, configuration)
+        configuration = _deployment_configuration(request, service.deployment_configuration)
+        rebalancing = request.get("availabilityZoneRebalancing", service.zone_rebalancing)
+        service_rules.check_zone_rebalancing(rebalancing, configuration, "updated")
+        service.deployment_configuration = configuration
+        service.zone_rebalancing = rebalancing
         service.desired_count = request.get("desiredCount", service.desired_count)
         service.network_configuration = self._network_configuration(effective)
         service.platform_version = request.get("platformVersion", service.platform_version)
@@ -117,9 +120,11 @@ class Services:
         service.execute_command = request.get("enableExecuteCommand", service.execute_command)
         service.steady = False
         if request.get("forceNewDeployment") or any(m in request for m in STARTS_A_DEPLOYMENT):
+            # Nothing is desired of it yet, and its predecessor keeps its tasks (recorded in 2026).
             service.deployments.insert(0, self._deployment(service, definition, connect))
             self._scheduler.begin_deployment(service)
         else:
+            service.primary.desired_count = service.desired_count
             self._scheduler.begin(service)
         return {"service": answers.service(service, with_tags=True)}
 
@@ -132,6 +137,8 @@ class Services:
             if not request.get("force"):
                 _refuse_running(service)
             service.status, service.desired_count = "DRAINING", 0
+            for deployment in service.deployments:
+                deployment.desired_count = 0
             self._scheduler.drain(service)
         return {"service": answers.service(service, with_tags=True)}
 
@@ -267,6 +274,7 @@ class Services:
         name = request["serviceName"]
         launch_type = None if strategy else request.get("launchType", "EC2")
         fargate = launch_type == "FARGATE" or bool(strategy)
+        configuration = _deployment_configuration(request, {})
         service = Service(
             id=str(uuid.uuid4()),
             name=name,
@@ -277,7 +285,8 @@ class Services:
             launch_type=launch_type,
             capacity_provider_strategy=strategy,
             platform_version=request.get("platformVersion", "LATEST") if fargate else None,
-            deployment_configuration=_deployment_configuration(request, {}),
+            deployment_configuration=configuration,
+            zone_rebalancing=service_rules.zone_rebalancing(request, configuration),
             network_configuration=self._network_configuration(request),
             role_arn=self._account.service_linked_role_arn,
             created_at=self._clock.now(),
@@ -289,6 +298,7 @@ class Services:
             deployments=[],
         )
         service.deployments.append(self._deployment(service, definition, connect))
+        service.primary.desired_count = service.desired_count
         return service
 
     def _deployment(
@@ -385,6 +395,8 @@ def _deployment_configuration(request: Request, before: Mapping[str, Any]) -> di
         "deploymentCircuitBreaker": {"enable": False, "rollback": False},
         "maximumPercent": 200,
         "minimumHealthyPercent": 100,
+        "strategy": "ROLLING",
+        "bakeTimeInMinutes": 0,
         **before,
         **request.get("deploymentConfiguration", {}),
     }
