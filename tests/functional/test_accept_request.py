@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
-from bivouac import errors
+from bivouac import errors, incoming
 from bivouac.intents import LIFE, Intent, Verb
 from bivouac.record import Status, packed
 from localcloud.account import ACCOUNT_ID, REGION
@@ -20,6 +20,7 @@ from tests.functional.account import (
     REDEPLOY_MACHINE,
     BivouacAccount,
 )
+from tests.localcloud.recordings import recording
 from tests.requests import environment, web
 from tests.template.declared import functions
 
@@ -280,6 +281,27 @@ class TestPushedImages:
         assert accepted(account, pushed()) == []
 
 
+class TestUntaggedImages:
+    """One push makes several events; those of untagged manifests have an empty tag (recorded in
+    September 2025), and the guide's of an untagged push have none."""
+
+    @pytest.mark.parametrize("tag", ["", None, ...])
+    def test_they_are_nothing_to_do(self, account: BivouacAccount, tag: Any) -> None:
+        given = pushed(**({} if tag is ... else {"image-tag": tag}))
+        if tag is ...:
+            del given["detail"]["image-tag"]
+        account.forget_calls()
+        assert account.invoke("accept_request", given) == {"status": "NOTHING", "started": []}
+        assert account.calls == []
+
+    def test_of_a_recorded_push_the_tag_alone_is_something(self, account: BivouacAccount) -> None:
+        untagged, tagged = recording("ecr-image-action-push")
+        assert incoming.read(untagged, account.now()) is None
+        read = incoming.read(tagged, account.now())
+        assert isinstance(read, incoming.ImagePushed)
+        assert (read.repository, read.tag) == ("soci-index-test-repo", "v4-soci")
+
+
 class TestClosedPullRequests:
     def test_ours(self, account: BivouacAccount) -> None:
         ready(account, environment(triggers={"pullRequest": {"repository": "a/shop", "number": 7}}))
@@ -440,6 +462,9 @@ class TestRules:
         untagged = pushed()
         del untagged["detail"]["image-tag"]
         assert self.matching(untagged) == []
+        assert self.matching(pushed(**{"image-tag": ""})) == []
+        matched = [self.matching(each) for each in recording("ecr-image-action-push")]
+        assert matched == [[], ["ImagePushed"]]
 
     def test_every_rule_says_where_what_it_cannot_deliver_goes(self) -> None:
         """W01, W22: `source` and `detail-type` pinned; SAM makes one target of each."""

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from localcloud.clock import ManualClock
 from localcloud.events.delivery import Delivery, DeliveryQueue, Retry
 from tests.localcloud.event_account import ROLE, Account, opened
+from tests.localcloud.recordings import recording
 from tests.localcloud.strict_cloud import fargate_service, fargate_task
 from tests.localcloud.waiting import until_true
 
@@ -326,26 +327,28 @@ class TestEventsOfOtherServices:
         account.rule({"Arn": arn}, source=[source])
         return url
 
-    def event(self, account: Account, url: str) -> dict[str, Any]:
+    def told(self, account: Account, url: str) -> list[dict[str, Any]]:
         account.clock.advance(0)
-        (message,) = account.messages(url)
-        told: dict[str, Any] = json.loads(message["Body"])
+        return [json.loads(message["Body"]) for message in account.messages(url)]
+
+    def event(self, account: Account, url: str) -> dict[str, Any]:
+        (told,) = self.told(account, url)
         return told
 
     def test_a_pushed_image(self, account: Account) -> None:
-        """Amazon ECR user guide, "Amazon ECR events and EventBridge"."""
+        """Member by member as recorded: first its untagged manifest, then the index by its tag."""
         url = self.watched(account, "aws.ecr")
-        digest = account.cloud.push_image("shop/web", "latest")
-        event = self.event(account, url)
-        assert event["detail-type"] == "ECR Image Action"
-        assert event["resources"] == []
-        assert event["detail"] == {
-            "result": "SUCCESS",
-            "repository-name": "shop/web",
-            "image-digest": digest,
-            "action-type": "PUSH",
-            "image-tag": "latest",
-        }
+        digest = account.cloud.push_image("soci-index-test-repo", "v4-soci")
+        told = self.told(account, url)
+        expected = recording("ecr-image-action-push")
+        for event, recorded in zip(told, expected, strict=True):
+            assert event.keys() == recorded.keys()
+            differing = {"image-digest": event["detail"]["image-digest"]}
+            assert event["detail"] == recorded["detail"] | differing
+            assert event["resources"] == recorded["resources"]
+            assert event["detail-type"] == recorded["detail-type"]
+        assert told[1]["detail"]["image-digest"] == digest
+        assert told[0]["detail"]["image-digest"] not in ("", digest)
 
     def test_a_closed_pull_request(self, account: Account) -> None:
         """AWS CodeCommit user guide, "Monitoring CodeCommit events in Amazon EventBridge"."""
