@@ -50,10 +50,10 @@ class Acceptance:
             else:
                 started.append(self._start(named, event["id"]))
         if not started:
-            logger.info("nothing to be done", asked=type(asked).__name__)
+            logger.info("nothing to be done", asked=type(asked).__name__ if asked else "nothing")
         return {"status": "STARTED" if started else "NOTHING", "started": started}
 
-    def _named(self, asked: incoming.Asked) -> Iterator[Named]:
+    def _named(self, asked: incoming.Asked | None) -> Iterator[Named]:
         match asked:
             case Named():
                 yield asked

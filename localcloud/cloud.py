@@ -212,7 +212,8 @@ class LocalCloud:
         Tasks of deployments that begin from now on run it; those of earlier ones do not. The
         image is <account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>."""
         pushed = self.control_plane.ecs.images.push(repository, tag, digest)
-        self._publish(image_pushed(self.account, repository, tag, pushed, self.clock.now()))
+        for event in image_pushed(self.account, repository, tag, pushed, self.clock.now()):
+            self._publish(event)
         return pushed
 
     def close_pull_request(

@@ -117,7 +117,9 @@ class _ImageAction(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
     repository_name: Annotated[str, Field(alias="repository-name", min_length=1)]
-    image_tag: Annotated[str, Field(alias="image-tag", min_length=1)]
+    image_tag: Annotated[str | None, Field(alias="image-tag")] = None
+    """Empty of an untagged manifest (recorded in September 2025: github.com/awslabs/
+    cfn-ecr-aws-soci-index-builder, pull request 137); the guide's example has none then."""
 
 
 class _PullRequestStateChange(BaseModel):
@@ -150,8 +152,10 @@ _NAMED: Mapping[str, tuple[Verb, type[KnownEnvironment]]] = {
 }
 
 
-def read(event: Any, now: datetime) -> Asked:
-    """Raises InvalidRequestError with every problem of the event."""
+def read(event: Any, now: datetime) -> Asked | None:
+    """None: it is about nothing that anybody can have asked for.
+
+    Raises InvalidRequestError with every problem of the event."""
     envelope = _checked(_Envelope, event, "event")
     detail, given = envelope.detail, Intent(envelope.time, envelope.id)
     match envelope.source, envelope.detail_type:
@@ -170,9 +174,10 @@ def read(event: Any, now: datetime) -> Asked:
             return PullRequestClosed((closed.repository,), closed.number, intent)
         case "aws.ecr", "ECR Image Action":
             image = _checked(_ImageAction, detail, "detail")
-            return ImagePushed(
-                envelope.account, envelope.region, image.repository_name, image.image_tag, given
-            )
+            repository, tag = image.repository_name, image.image_tag
+            if not tag:
+                return None
+            return ImagePushed(envelope.account, envelope.region, repository, tag, given)
         case "aws.codecommit", "CodeCommit Pull Request State Change":
             change = _checked(_PullRequestStateChange, detail, "detail")
             return PullRequestClosed(

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from localcloud.account import Account
 from localcloud.clock import as_datetime
 from localcloud.events.rules import service_event
 
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_INDEX = "application/vnd.oci.image.index.v1+json"
+
 
 def image_pushed(
     account: Account, repository: str, tag: str, digest: str, now: float
-) -> dict[str, Any]:
-    """Amazon ECR user guide, "Amazon ECR events and EventBridge": its example of a completed push
-    names no resource."""
-    return service_event(
-        account.account_id,
-        account.region,
-        source="aws.ecr",
-        detail_type="ECR Image Action",
-        resources=[],
-        detail={
-            "result": "SUCCESS",
-            "repository-name": repository,
-            "image-digest": digest,
-            "action-type": "PUSH",
-            "image-tag": tag,
-        },
-        time=now,
-    )
+) -> list[dict[str, Any]]:
+    """Of an image's index: first its manifest, which has no tag, then itself (recorded in September
+    2025: github.com/awslabs/cfn-ecr-aws-soci-index-builder, pull request 137)."""
+    manifest = f"sha256:{hashlib.sha256(f'manifest of {digest}'.encode()).hexdigest()}"
+    config = {"artifact-media-type": "application/vnd.oci.image.config.v1+json"}
+    untagged = {"image-digest": manifest, "image-tag": "", "manifest-media-type": _MANIFEST}
+    tagged = {"image-digest": digest, "image-tag": tag, "manifest-media-type": _INDEX}
+    pushed = {"result": "SUCCESS", "repository-name": repository, "action-type": "PUSH"}
+    return [
+        service_event(
+            account.account_id,
+            account.region,
+            source="aws.ecr",
+            detail_type="ECR Image Action",
+            resources=[],
+            detail=pushed | detail,
+            time=now,
+        )
+        for detail in (untagged | config, tagged)
+    ]
 
 
 def pull_request_closed(

@@ -46,7 +46,9 @@ class TestEventsIn:
             "time": "2026-01-31T12:00:00Z",
             "detail": json.loads(entry["Detail"]),
         }
-        assert incoming.read(event, now).intent.at <= now
+        asked = incoming.read(event, now)
+        assert asked is not None
+        assert asked.intent.at <= now
 
     def test_there_is_one_of_each_request(self) -> None:
         types = [json.loads(sample.read_text())[0]["DetailType"] for sample in IN]
