@@ -70,6 +70,7 @@ lock: .venv/installed ## Move the locked dependencies to their newest versions
 	$(UV_LOCK) -o requirements/cold_start_baseline.txt requirements/cold_start_baseline.in
 	$(UV_LOCK) -o requirements/dev.txt requirements/dev.in
 	$(UV_LOCK) -o requirements/sam.txt requirements/sam.in
+	$(UV_LOCK) -o requirements/ministack.txt requirements/ministack.in
 
 clean: ## Remove everything that was made, the virtual environments too
 	rm -rf .venv .venv-sam .venv-cold_start .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis

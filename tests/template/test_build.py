@@ -143,10 +143,6 @@ def test_the_artifact_holds_exactly_the_locked_versions(artifact: Path) -> None:
     )
 
 
-def test_the_template_is_valid() -> None:
-    sam("validate", "--lint")
-
-
 @pytest.mark.parametrize(
     "lock",
     [FUNCTIONS / "requirements.txt", *sorted((PROJECT / "requirements").glob("*.txt"))],
