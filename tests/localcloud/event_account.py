@@ -16,6 +16,7 @@ from localcloud.timings import TEST
 
 FUNCTIONS = Path(__file__).parent / "data" / "functions"
 ROLE = "arn:aws:iam::123456789012:role/delivers"
+OF_RULES = {"ArnLike": {"aws:SourceArn": "arn:aws:events:*:123456789012:rule/*"}}
 
 
 class Account:
@@ -33,13 +34,16 @@ class Account:
     stepfunctions: Any
     logs: Any
 
-    def queue(self, *, admits_rules: bool = True) -> tuple[str, str]:
-        """URL and ARN of a new queue."""
+    def queue(
+        self, *, admits_rules: bool = True, where: dict[str, Any] | None = None
+    ) -> tuple[str, str]:
+        """URL and ARN of a new queue. `where`: the condition of its policy."""
         name = f"q-{uuid.uuid4().hex[:8]}"
         url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = f"arn:aws:sqs:ap-northeast-1:123456789012:{name}"
         if admits_rules:
-            self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": _admission(arn)})
+            policy = _admission(arn, where or OF_RULES)
+            self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
         return url, arn
 
     def machine(self, **definition: Any) -> str:
@@ -132,13 +136,13 @@ class Account:
         ]
 
 
-def _admission(queue_arn: str) -> str:
+def _admission(queue_arn: str, where: dict[str, Any]) -> str:
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
         "Action": "sqs:SendMessage",
         "Resource": queue_arn,
-        "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:events:*:123456789012:rule/*"}},
+        "Condition": where,
     }
     return json.dumps({"Version": "2012-10-17", "Statement": statement})
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.clock import ManualClock
 from localcloud.events.delivery import Delivery, DeliveryQueue, Retry
-from tests.localcloud.event_account import ROLE, Account, opened
+from tests.localcloud.event_account import OF_RULES, ROLE, Account, opened
 from tests.localcloud.recordings import recording
 from tests.localcloud.strict_cloud import fargate_service, fargate_task
 from tests.localcloud.waiting import until_true
@@ -129,6 +129,16 @@ class TestRules:
         )
         account.put(branch="main")
         assert account.messages(url) == []
+
+    def test_a_queue_admits_rules_by_their_arn(self, account: Account) -> None:
+        """AWS's examples have aws:SourceArn (user guide, "Using dead-letter queues to process
+        undelivered events"). Whether EventBridge also says aws:SourceAccount is not known."""
+        of_account = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+        by_account, by_rule = account.queue(where=of_account), account.queue(where=OF_RULES)
+        account.rule({"Arn": by_account[1]}, {"Arn": by_rule[1]}, source=["ci"])
+        account.put(branch="main")
+        assert account.messages(by_account[0]) == []
+        assert len(account.messages(by_rule[0])) == 1
 
     @pytest.mark.parametrize(
         "options",

@@ -41,6 +41,37 @@ class TestKept:
         assert recovery["PointInTimeRecoveryEnabled"] is True
 
 
+class TestUndelivered:
+    def test_rules_may_bury_whichever_way_eventbridge_names_itself(self) -> None:
+        """AWS's own examples, SAM and CDK have aws:SourceArn; CDK has aws:SourceAccount for queues
+        as targets (https://github.com/aws/aws-cdk/issues/30238). Both keys in one statement would
+        have to match."""
+        policy = resources("AWS::SQS::QueuePolicy")["UndeliveredEventsPolicy"]["Properties"]
+        conditions = []
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+            assert statement["Action"] == "sqs:SendMessage"
+            assert statement["Resource"] == {"Fn::GetAtt": ["UndeliveredEvents", "Arn"]}
+            conditions.append(statement["Condition"])
+        rules = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*"
+        assert conditions == [
+            {"ArnLike": {"aws:SourceArn": {"Fn::Sub": rules}}},
+            {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+        ]
+
+
+class TestAlarms:
+    def test_one_failed_sweep_is_no_alarm(self) -> None:
+        """Its schedule may fire as soon as it is made, while fresh roles are not known everywhere
+        yet (IAM user guide, "Changes that I make are not always immediately visible")."""
+        alarm = resources("AWS::CloudWatch::Alarm")["SweepFails"]["Properties"]
+        sweep = functions()["SweepEnvironmentsFunction"]["Events"]["EveryQuarterOfAnHour"]
+        assert sweep["Properties"]["ScheduleExpression"] == "rate(15 minutes)"
+        assert alarm["Period"] == 15 * 60
+        assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (2, 2)
+
+
 class TestFunctions:
     def test_all_are_of_one_kind(self) -> None:
         assert GLOBAL_FUNCTION["CodeUri"] == "functions/"
