@@ -109,7 +109,8 @@ class Targets:
         )
         if action is None:
             return
-        keys = {"aws:SourceArn": (rule_arn,), "aws:SourceAccount": (rule_arn.split(":")[4],)}
+        # Whether a queue's policy also sees aws:SourceAccount is not known.
+        keys = {"aws:SourceArn": (rule_arn,)}
         if refusal := self.refusal("events.amazonaws.com", Access(action, target_arn, keys)):
             raise NotDeliveredError("NO_PERMISSIONS", refusal, final=True)
 
