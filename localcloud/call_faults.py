@@ -29,6 +29,13 @@ class Cut(Enum):
 
 Fault = Refused | Cut
 THROTTLED = Refused(400, "ThrottlingException", "Rate exceeded")
+BUSY_SCHEDULE = Refused(
+    409,
+    "ConflictException",
+    "Updating or deleting the resource can cause an inconsistent state.",
+)
+"""What Scheduler answers now and then while it is at work on a schedule (seen in May 2026:
+github.com/alchemy-run/distilled, pull request 248; the text is the API model's)."""
 UNAVAILABLE = Refused(503, "ServiceUnavailable", "Service Unavailable")
 
 

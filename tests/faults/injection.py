@@ -22,6 +22,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 
 from tests.functional.account import READ_ONLY, BivouacAccount
 from tests.functional.machines import FunctionKilledError
+from tests.localcloud.recordings import recording
 
 Reply = tuple[int, dict[str, str], str]
 WRAPPED_THROTTLE = (
@@ -39,6 +40,7 @@ class Fault(Enum):
     KILLED = "process killed after the effect"
     WRAPPED_THROTTLE = "throttling of EC2 inside an InvalidParameterException (S03)"
     DENIED = "AccessDeniedException"
+    BUSY_SCHEDULE = "Scheduler's ConflictException, as recorded in May 2026"
 
 
 ON_READS = (Fault.THROTTLED,)
@@ -92,6 +94,9 @@ class Injection:
                 return _refusal(request, 400, "InvalidParameterException", WRAPPED_THROTTLE)
             case Fault.DENIED:
                 return _refusal(request, 400, "AccessDeniedException", "is not authorized")
+            case Fault.BUSY_SCHEDULE:
+                said = recording("scheduler-conflict")
+                return _refusal(request, said["status"], said["code"], said["message"])
             case Fault.RESET:
                 raise ConnectionClosedError(endpoint_url=request.url)
             case Fault.ANSWER_LOST | Fault.ANSWER_LOST_ONCE:

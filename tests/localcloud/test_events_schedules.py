@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from localcloud.call_faults import BUSY_SCHEDULE
 from localcloud.clock import ManualClock, as_datetime
 from tests.localcloud.event_account import ROLE, Account, opened
+from tests.localcloud.recordings import recording
 
 BEGAN = as_datetime(ManualClock().now())
+EXPRESSIONS = recording("scheduler-expressions")
 QUEUES = "arn:aws:sqs:ap-northeast-1:123456789012"
 
 
@@ -128,7 +131,6 @@ class TestSchedules:
         [
             {"expression": "cron(nonsense)"},
             {"expression": "rate(1 minute)", "ScheduleExpressionTimezone": "Mars/X"},
-            {"expression": "at(2020-01-01T00:00:00)"},
             {"expression": "rate(1 minute)", "target": {"Input": "not json"}},
             {"expression": "rate(1 minute)", "target": {"Input": json.dumps("x" * 262_143)}},
             {"expression": "rate(1 minute)", "StartDate": BEGAN - timedelta(minutes=6)},
@@ -165,6 +167,58 @@ class TestSchedules:
         target = {"Arn": account.machine(), **arguments.pop("target", {})}
         with pytest.raises(account.scheduler.exceptions.ValidationException):
             account.schedule(arguments.pop("expression"), target, **arguments)
+
+    @pytest.mark.parametrize("expression", EXPRESSIONS["refused"])
+    def test_expressions_that_aws_refused_are_refused(
+        self, account: Account, expression: str
+    ) -> None:
+        with pytest.raises(account.scheduler.exceptions.ClientError) as refused:
+            account.schedule(expression, {"Arn": account.machine()})
+        assert refused.value.response["Error"]["Code"] == EXPRESSIONS["code"]
+
+    @pytest.mark.parametrize("expression", EXPRESSIONS["taken"])
+    def test_expressions_that_aws_took_are_taken(self, account: Account, expression: str) -> None:
+        name = account.schedule(expression, {"Arn": account.machine()})
+        account.scheduler.delete_schedule(Name=name)
+
+    def test_a_moment_that_is_past_is_taken_and_nothing_comes_of_it(self, account: Account) -> None:
+        """Recorded in February 2025 of one of 2022; that it never fires is assumed."""
+        machine = account.machine()
+        name = account.schedule("at(2022-12-31T23:59:59)", {"Arn": machine})
+        assert as_datetime(account.clock.now()).year > 2022
+        account.clock.advance(86_400)
+        assert account.inputs(machine) == []
+        account.scheduler.delete_schedule(Name=name)
+
+    @pytest.mark.parametrize("operation", ["CreateSchedule", "UpdateSchedule", "DeleteSchedule"])
+    def test_it_can_be_busy_with_a_schedule(self, account: Account, operation: str) -> None:
+        recorded = recording("scheduler-conflict")
+        name = account.schedule("rate(1 day)", {"Arn": account.machine()})
+        given = account.scheduler.get_schedule(Name=name)
+        arguments = {
+            key: given[key] for key in ("ScheduleExpression", "FlexibleTimeWindow", "Target")
+        }
+        busy = {"Name": name} | (arguments if operation != "DeleteSchedule" else {})
+        call = getattr(
+            account.scheduler,
+            {
+                "CreateSchedule": "create_schedule",
+                "UpdateSchedule": "update_schedule",
+                "DeleteSchedule": "delete_schedule",
+            }[operation],
+        )
+        account.cloud.call_faults.of = lambda call: (
+            BUSY_SCHEDULE if call.operation == operation else None
+        )
+        try:
+            with pytest.raises(account.scheduler.exceptions.ConflictException) as refused:
+                call(**busy)
+        finally:
+            account.cloud.call_faults.of = lambda _: None
+        answer = refused.value.response
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == recorded["status"]
+        assert answer["Error"] == {"Code": recorded["code"], "Message": recorded["message"]}
+        account.scheduler.delete_schedule(Name=name)
 
     def test_an_unknown_group_is_not_found(self, account: Account) -> None:
         with pytest.raises(account.scheduler.exceptions.ResourceNotFoundException):

@@ -105,6 +105,9 @@ CASES: list[tuple[str, str, str, str, type[errors.BivouacError]]] = [
         "The limit for the resource has been exceeded.",
         THROTTLED,
     ),
+    ("busy", "UpdateSchedule", "ConflictException", "... an inconsistent state.", NOT_YET),
+    ("busy", "DeleteSchedule", "ConflictException", "... an inconsistent state.", NOT_YET),
+    ("fired", "UpdateSchedule", "ResourceNotFoundException", "Schedule x does not exist.", NOT_YET),
     ("T09", "CreateService", "ClientException", "Invalid revision number. Number: x", REFUSED),
     ("T10", "CreateService", "ClientException", "TaskDefinition is inactive", REFUSED),
     (
