@@ -11,8 +11,6 @@ from localcloud.clock import as_datetime
 from localcloud.events.expressions import At, Expression, ExpressionError, parse
 from localcloud.events.targets import delivery_problem
 
-PRECISION = 60.0
-"""Seconds: Scheduler promises the minute, so a moment of this minute is not yet past."""
 LATEST_START = 300.0
 """Seconds that a StartDate may be past (API reference, CreateSchedule)."""
 MAX_INPUT = 262_144
@@ -51,12 +49,7 @@ def _problems(given: Mapping[str, Any], now: float) -> Iterator[str]:
 
 def _moment_problems(parsed: Expression, given: Mapping[str, Any], now: float) -> Iterator[str]:
     if isinstance(parsed, At):
-        # Weakly known: users of other tools report that AWS refuses a moment that is past. The
-        # dates of a one-time schedule are ignored (API reference).
-        if parsed.moment.timestamp() < now - PRECISION:
-            expression = given["ScheduleExpression"]
-            yield f"Invalid Schedule Expression {expression}: it is in the past."
-        return
+        return  # its dates are ignored (API reference)
     start, end = given.get("StartDate"), given.get("EndDate")
     if start is not None and float(start) < now - LATEST_START:
         yield "The StartDate you specify cannot be earlier than 5 minutes ago."

@@ -31,6 +31,10 @@ from localcloud.events.targets import Targets
 from localcloud.locks import ServiceLocks
 from localcloud.patching import all_patched
 
+PRECISION = 60.0
+"""Seconds: Scheduler promises the minute, so a moment of this minute is not yet past. What is past
+is taken (recorded in February 2025: github.com/localstack/localstack, test_scheduler); that it
+never fires is assumed."""
 _MOMENT_BEFORE = timedelta(microseconds=1)
 MAX_RESULTS = 100
 """Of a page of ListSchedules, where the request does not say (botocore's model has it as most)."""
@@ -263,7 +267,7 @@ class Alarms:
             end = _moment(schedule.end_date)
             if due is not None and end and due > end:
                 due = None
-        if due is None:
+        if due is None or due.timestamp() < self._clock.now() - PRECISION:
             return
         moment, delay = due, due.timestamp() - self._clock.now()
         self._timers[schedule.arn] = self._clock.call_later(

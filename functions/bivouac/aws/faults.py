@@ -69,10 +69,15 @@ _PROPAGATING_CODES = {
     "CreateService": frozenset({"ClusterNotFoundException", "NamespaceNotFoundException"}),
     "UpdateService": frozenset({"ServiceNotFoundException"}),
     "ListTagsForResource": frozenset({"ResourceNotFoundException"}),
+    "UpdateSchedule": frozenset({"ConflictException", "ResourceNotFoundException"}),
+    "DeleteSchedule": frozenset({"ConflictException"}),
 }
 """Codes that, on these operations, mean "we made it a moment ago" (C04, C08, S16).
 
-Tags are only asked of what a list has just shown: it went since, or is not yet known everywhere."""
+Tags are only asked of what a list has just shown: it went since, or is not yet known everywhere.
+Scheduler answers ConflictException while it is still at work on a schedule (recorded in May 2026:
+github.com/alchemy-run/distilled, pull request 248). UpdateSchedule follows CreateSchedule's answer,
+so what it does not find has fired and deleted itself meanwhile."""
 
 
 def classify(
