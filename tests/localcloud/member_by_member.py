@@ -31,6 +31,8 @@ _KINDS = {
     "5 letters": r"[0-9A-Za-z]{5}",
     "uuid": _UUID,
     "task id": r"[0-9a-f]{32}",
+    "tasks": r"\(task [0-9a-f]{32}\)(?: \(task [0-9a-f]{32}\))*",
+    "zones": r"\d+ tasks in [a-z0-9-]+(?:, \d+ tasks in [a-z0-9-]+)*",
     "digest": r"sha256:[0-9a-f]{64}",
     "subnet": f"subnet-{_ID}",
     "security group": f"sg-{_ID}",
@@ -60,6 +62,10 @@ def assert_as_recorded(name: str, given: Any) -> None:
 def differences(record: Any, given: Any) -> list[str]:
     """What of the record is not so in what was given; more members than it has are no matter."""
     return list(_differences(record, given, ""))
+
+
+def is_like(record: Any, given: Any) -> bool:
+    return not differences(record, given)
 
 
 def unknown_members(shape: Shape | None, given: Any) -> list[str]:

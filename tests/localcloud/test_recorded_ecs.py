@@ -10,9 +10,9 @@ import pytest
 from localcloud.account import REGION, SECURITY_GROUP_ID, SUBNET_IDS
 from localcloud.request_shape import operation_model
 from localcloud.strict_response import StrictResponse
-from localcloud.tasks.scripted import healthy, pull_failed
+from localcloud.tasks.scripted import healthy, never_starts, pull_failed, unhealthy
 from localcloud.timings import TEST
-from tests.localcloud.member_by_member import assert_as_recorded, unknown_members
+from tests.localcloud.member_by_member import assert_as_recorded, is_like, recorded, unknown_members
 from tests.localcloud.strict_cloud import Cloud, connected, health_check, web_container
 
 SIDECAR = {"name": "exporter", "image": "registry/exporter:1", "essential": False}
@@ -125,6 +125,84 @@ class TestServices:
         cloud.running_web(deploymentConfiguration={"deploymentCircuitBreaker": breaker})
         roll_back(cloud)
         assert_as_recorded("ecs-deployments-rolled-back-2026", cloud.described()["deployments"])
+
+    def test_a_roll_back_that_starts_tasks_anew(self, cloud: Cloud) -> None:
+        """Created at that moment, without a task at first, and complete in the end."""
+        breaker = {"enable": True, "rollback": True}
+        cloud.plane.rolls_back_anew = True
+        cloud.running_web(deploymentConfiguration={"deploymentCircuitBreaker": breaker})
+        (good,) = cloud.described()["deployments"]
+        (first,) = cloud.tasks()
+        roll_back(cloud)
+        again, *_ = cloud.described()["deployments"]
+        assert_as_recorded("ecs-deployment-rolled-back-2022", again)
+        assert again["id"] == good["id"]
+        assert good["createdAt"] < again["createdAt"] == again["updatedAt"]
+        cloud.wait()
+        (done,) = cloud.described()["deployments"]
+        assert (done["id"], done["rolloutState"]) == (good["id"], "COMPLETED")
+        (task,) = cloud.tasks()
+        assert task["startedBy"] == first["startedBy"] == good["id"]
+        assert task["taskArn"] != first["taskArn"]
+
+
+class TestServiceEvents:
+    """What DescribeServices shows of a service's story, in ECS's words and order."""
+
+    def test_unhealthy_tasks_are_replaced_before_they_are_stopped(self, cloud: Cloud) -> None:
+        cloud.runtime.script("registry/web:1", unhealthy())
+        cloud.cluster()
+        cloud.task_definition(containerDefinitions=[web_container(healthCheck=health_check())])
+        cloud.service()
+        cloud.wait(1)
+        story = recorded("ecs-service-events")["unhealthy deployment"]
+        assert self.shapes(cloud)[: len(story)] == story
+        first, *_ = cloud.tasks("STOPPED")
+        assert cloud.events()[-3].startswith(
+            f"(service web) (task {first['taskArn'][-32:]}) failed"
+        )
+
+    def test_a_roll_back(self, cloud: Cloud) -> None:
+        cloud.plane.rolls_back_anew = True
+        told = self.of_a_roll_back(cloud)
+        failed = told.index("failed")
+        assert told[failed : failed + 3] == recorded("ecs-service-events")["rolled back"]
+        assert told[-2:] == recorded("ecs-service-events")["completed"]
+
+    def test_tasks_that_are_stopped_before_they_run_are_told_by_their_number(
+        self, cloud: Cloud
+    ) -> None:
+        cloud.runtime.script("registry/web:1", never_starts())
+        cloud.cluster()
+        cloud.task_definition()
+        cloud.service(desiredCount=2)
+        cloud.wait()
+        cloud.ecs.update_service(cluster="shop", service="web", desiredCount=0)
+        cloud.wait(TEST.placement)
+        assert cloud.events()[0] == "(service web) stopped 2 pending tasks."
+        assert self.shapes(cloud) == ["started", "stopped while pending"]
+
+    def of_a_roll_back(self, cloud: Cloud) -> list[str]:
+        """The shapes of what is told while a deployment fails its health checks."""
+        breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
+        cloud.cluster()
+        cloud.task_definition(containerDefinitions=[web_container(healthCheck=health_check())])
+        cloud.service(deploymentConfiguration=breaker)
+        cloud.wait()
+        cloud.runtime.script("registry/web:2", unhealthy())
+        broken = web_container(image="registry/web:2", healthCheck=health_check())
+        cloud.task_definition(containerDefinitions=[broken])
+        cloud.ecs.update_service(cluster="shop", service="web", taskDefinition="web")
+        cloud.wait()
+        return self.shapes(cloud)
+
+    def shapes(self, cloud: Cloud) -> list[str]:
+        """Of all events, oldest first; one that was never recorded is an error."""
+        shapes = recorded("ecs-service-events")["shapes"]
+        return [
+            next(name for name, shape in shapes.items() if is_like(shape, text))
+            for text in reversed(cloud.events())
+        ]
 
 
 def two_tasks(cloud: Cloud, *, assignPublicIp: str, **arguments: Any) -> None:  # noqa: N803
