@@ -104,6 +104,20 @@ class ControlPlane:
         self.ecs.read_lag.seconds = seconds
 
     @property
+    def rolls_back_anew(self) -> bool:
+        """Whether ECS rolls back by starting tasks of the last completed deployment, which is then
+        created anew; otherwise that has its running tasks at once. Public reports have both.
+
+        A test sets it.
+        """
+        return self.ecs.scheduler.failures.rolls_back_anew
+
+    @rolls_back_anew.setter
+    def rolls_back_anew(self, anew: bool) -> None:
+        with self.lock:
+            self.ecs.scheduler.failures.rolls_back_anew = anew
+
+    @property
     def ready_moments(self) -> dict[str, list[tuple[str, float]]]:
         """By service ARN: (deployment id, epoch seconds) for each deployment that became ready.
 

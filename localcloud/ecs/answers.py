@@ -192,7 +192,11 @@ def task(record: Task, *, with_tags: bool) -> Answer:
 
 
 def _shown_deployments(record: Service) -> list[Deployment]:
-    return [] if record.status == "INACTIVE" else record.deployments
+    """One of each id: what was rolled back to anew still has the tasks of its first life."""
+    shown: dict[str, Deployment] = {}
+    for deployment in record.deployments if record.status != "INACTIVE" else ():
+        shown.setdefault(deployment.id, deployment)
+    return list(shown.values())
 
 
 def _revision(owner: Service, record: Deployment) -> Answer:

@@ -6,6 +6,8 @@ logic" in the developer guide; Deployment.failedTasks in the API reference (H02,
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from localcloud.clock import Clock
 from localcloud.ecs import events
 from localcloud.ecs.announcements import TASK_START_IMPAIRED, Announcements
@@ -32,6 +34,8 @@ class DeploymentFailures:
         self._timings = timings
         self._log = log
         self._announcements = announcements
+        self.rolls_back_anew = False
+        """Whether a roll-back starts tasks of its own: see `_roll_back`."""
 
     def task_changed(self, service: Service, task: Task) -> None:
         """Judge what a task's change says about its deployment."""
@@ -110,12 +114,20 @@ class DeploymentFailures:
             self._roll_back(service, good)
 
     def _roll_back(self, service: Service, good: Deployment) -> None:
-        """The last completed deployment is PRIMARY again, with its own id and its running tasks.
+        """The last completed deployment is PRIMARY again, with its own id.
 
-        So do reports of 2026 show it (completed within 24 s of the failure, no task started); the
-        guide says only that `reason` has the id of the deployment that is rolled back to.
+        A report of July 2026 has it with its running tasks at once. An answer of October 2022 has
+        it created anew at that moment, with no task of its own yet. The guide says only that
+        `reason` has the id of the deployment that is rolled back to, so both are played.
         """
-        service.deployments = [good, *(item for item in service.deployments if item is not good)]
+        now = self._clock.now()
+        before = [item for item in service.deployments if item is not good]
+        if self.rolls_back_anew:
+            renewed = replace(good, created_at=now, desired_count=0)
+            service.deployments = [renewed, *before, good]
+            good = renewed
+        else:
+            service.deployments = [good, *before]
         service.network_configuration = good.network_configuration
         service.capacity_provider_strategy = good.capacity_provider_strategy
         service.steady = False
@@ -123,7 +135,7 @@ class DeploymentFailures:
         good.rollout_reason = (
             f"ECS deployment circuit breaker: rolling back to deploymentId {good.id}."
         )
-        good.updated_at = self._clock.now()
+        good.updated_at = now
         good.failed_tasks, good.proven, good.ready_at = 0, False, None
         self._log.tell(service, events.rolling_back(service.name, good.id))
         self._announcements.deployment_changed(service, good)

@@ -12,6 +12,19 @@ def started(service: str, task_ids: list[str]) -> str:
     return f"(service {service}) has started {len(task_ids)} tasks: {tasks}."
 
 
+def replaced_unhealthy(service: str, task_ids: list[str]) -> str:
+    """Told as the replacements start, before the tasks that they replace are stopped."""
+    return (
+        f"{started(service, task_ids)} Amazon ECS replaced {len(task_ids)} tasks due to an "
+        "unhealthy status."
+    )
+
+
+def stopped_pending(service: str, count: int) -> str:
+    """Tasks that had not come as far as RUNNING."""
+    return f"(service {service}) stopped {count} pending tasks."
+
+
 def stopped(service: str, task_ids: list[str]) -> str:
     tasks = " ".join(f"(task {task_id})" for task_id in task_ids)
     return f"(service {service}) has stopped {len(task_ids)} running tasks: {tasks}."

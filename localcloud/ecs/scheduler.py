@@ -55,7 +55,7 @@ class ServiceScheduler:
         self._obstacles = obstacles
         self._images = images
         self._log = ServiceLog(clock.clock, announcements)
-        self._failures = DeploymentFailures(clock.clock, timings, self._log, announcements)
+        self.failures = DeploymentFailures(clock.clock, timings, self._log, announcements)
         self._settling: dict[str, Timer] = {}
         """By service id: when its present steadiness will have lasted long enough."""
         self._undecided: set[str] = set()
@@ -89,10 +89,9 @@ class ServiceScheduler:
             return
         if service.status == "ACTIVE":
             if task.live and task.health == "UNHEALTHY":
-                self._log.tell(service, events.failed_health_checks(service.name, task.id))
-                self._lives.stop(task, "ServiceSchedulerInitiated", FAILED_HEALTH_CHECKS)
+                self._replace_unhealthy(service, task)
                 return
-            self._failures.task_changed(service, task)
+            self.failures.task_changed(service, task)
             self._decide_soon(service)
         else:
             self._inactive_when_drained(service)
@@ -132,7 +131,21 @@ class ServiceScheduler:
         self._retire(service)
         self._judge(service)
 
-    def _start(self, service: Service, count: int) -> None:
+    def _replace_unhealthy(self, service: Service, task: Task) -> None:
+        """The replacement starts first where there is room for it (DeploymentConfiguration's
+        maximumPercent in the API reference; so recorded in July 2026)."""
+        live = [item for item in service.tasks if item.live and item is not task]
+        room = bounds(service.desired_count, service.deployment_configuration).most - len(live) - 1
+        good = [item for item in live if item.deployment is service.primary]
+        missing = service.desired_count - len(good)
+        if min(room, missing) > 0 and service.primary.rollout_state != "FAILED":
+            self._start(service, 1, unhealthy=True)
+        self._log.tell(service, events.failed_health_checks(service.name, task.id))
+        self._log.tell(service, events.stopped(service.name, [task.id]))
+        self._lives.stop(task, "ServiceSchedulerInitiated", FAILED_HEALTH_CHECKS)
+
+    def _start(self, service: Service, count: int, *, unhealthy: bool = False) -> None:
+        """`unhealthy`: in place of tasks that are."""
         deployment = service.primary
         wait = deployment.starts_not_before - self._clock.now()
         if wait > 0:
@@ -148,7 +161,7 @@ class ServiceScheduler:
             self._wake(service, deployment, self._timings.restart_delay)
             return
         if self._refused(service, deployment):
-            self._failures.not_placed(service)
+            self.failures.not_placed(service)
             self._decide_soon(service)
             return
         tasks = []
@@ -157,7 +170,8 @@ class ServiceScheduler:
             service.cluster.tasks[task.id] = task
             tasks.append(task)
         service.steady = False
-        self._log.tell(service, events.started(service.name, [task.id for task in tasks]))
+        told = events.replaced_unhealthy if unhealthy else events.started
+        self._log.tell(service, told(service.name, [task.id for task in tasks]))
         for task in tasks:
             self._lives.begin(task)
 
@@ -189,7 +203,11 @@ class ServiceScheduler:
 
     def _stop(self, service: Service, tasks: Sequence[Task]) -> None:
         service.steady = False
-        self._log.tell(service, events.stopped(service.name, [task.id for task in tasks]))
+        running = [task.id for task in tasks if task.started_at is not None]
+        if pending := len(tasks) - len(running):
+            self._log.tell(service, events.stopped_pending(service.name, pending))
+        if running:
+            self._log.tell(service, events.stopped(service.name, running))
         for task in tasks:
             self._lives.stop(
                 task,
@@ -222,7 +240,7 @@ class ServiceScheduler:
         primary = service.primary
         serving = [task for task in service.tasks_of(primary) if task.serving]
         if serving and not primary.proven:
-            self._failures.task_serves(service, primary)
+            self.failures.task_serves(service, primary)
         ready = len(serving) == service.desired_count
         if ready and primary.ready_at is None:
             primary.ready_at = self._clock.now()
