@@ -15,7 +15,7 @@ CLASSES = {
     for name, value in vars(errors).items()
     if inspect.isclass(value) and issubclass(value, errors.BivouacError)
 } - {"BivouacError"}
-OF_AWS = ("States.", "Lambda.", "StepFunctions.")
+OF_AWS = ("States.", "Lambda.", "StepFunctions.", "Sandbox.", "Runtime.")
 
 
 def error_names(machine: Machine) -> set[str]:
