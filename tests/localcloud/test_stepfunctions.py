@@ -17,30 +17,30 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branch_wo
 )
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
-from localcloud.awslambda.function import Function
+from localcloud.awslambda.function import VpcConfig
+from localcloud.awslambda.workers import Outcome
 from localcloud.cloud import LocalCloud
 from localcloud.timings import TEST
+from tests.localcloud.recordings import recording
+from tests.localcloud.running_machines import (
+    FOREVER,
+    cloud_with_role,
+    ended,
+    function,
+    history,
+    machine,
+    run,
+    start,
+    task,
+    until_waiting,
+)
 from tests.localcloud.waiting import until_true
-
-FUNCTIONS = Path(__file__).parent / "data" / "functions"
-ROLE = "arn:aws:iam::123456789012:role/machine"
 
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud(TEST, runtime="scripted", port=0) as cloud:
+    with cloud_with_role() as cloud:
         yield cloud
-
-
-@pytest.fixture(scope="module", autouse=True)
-def role(cloud: LocalCloud) -> None:
-    """One that may do everything."""
-    iam = cloud.client("iam")
-    name = ROLE.rpartition("/")[2]
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
-    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": everything})
-    iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=policy)
 
 
 @pytest.fixture
@@ -48,60 +48,12 @@ def sfn(cloud: LocalCloud) -> Any:
     return cloud.client("stepfunctions")
 
 
-def function(cloud: LocalCloud, handler: str, *, timeout: float = 10) -> str:
-    """The ARN of a new function of tests/localcloud/data/functions."""
-    name = f"{handler.replace('.', '-')}-{uuid.uuid4().hex[:8]}"
-    arn = f"arn:aws:lambda:ap-northeast-1:123456789012:function:{name}"
-    cloud.workers.register(Function(name, arn, FUNCTIONS, handler, ROLE, timeout=timeout))
-    return arn
-
-
-def machine(sfn: Any, states: dict[str, Any], **top: Any) -> str:
-    """The ARN of a new state machine that starts with its first state."""
-    definition = {"StartAt": next(iter(states)), "States": states, **top}
-    arn: str = sfn.create_state_machine(
-        name=f"m-{uuid.uuid4().hex}", definition=json.dumps(definition), roleArn=ROLE
-    )["stateMachineArn"]
-    return arn
-
-
-def start(sfn: Any, machine_arn: str, input_: Any = None, **arguments: Any) -> str:
-    arn: str = sfn.start_execution(
-        stateMachineArn=machine_arn, input=json.dumps(input_ or {}), **arguments
-    )["executionArn"]
-    return arn
-
-
-def ended(sfn: Any, execution_arn: str, timeout: float = 20) -> dict[str, Any]:
-    """Its description as soon as it no longer runs."""
-    described: dict[str, Any] = {}
-
-    def has_ended() -> bool:
-        described.update(sfn.describe_execution(executionArn=execution_arn))
-        return described["status"] != "RUNNING"
-
-    until_true(has_ended, timeout)
-    return described
-
-
-def run(sfn: Any, states: dict[str, Any], input_: Any = None, **top: Any) -> dict[str, Any]:
-    return ended(sfn, start(sfn, machine(sfn, states, **top), input_))
-
-
-def history(sfn: Any, execution_arn: str) -> list[str]:
-    pages = sfn.get_paginator("get_execution_history").paginate(executionArn=execution_arn)
-    return [event["type"] for page in pages for event in page["events"]]
-
-
-def task(resource: str, **more: Any) -> dict[str, Any]:
-    return {"Type": "Task", "Resource": resource, "End": True, **more}
-
-
-def until_waiting(sfn: Any, execution_arn: str) -> None:
-    until_true(lambda: "WaitStateEntered" in history(sfn, execution_arn))
-
-
-FOREVER = {"Type": "Wait", "Seconds": 1_000_000, "End": True}
+def calling(function_arn: str, by: str) -> dict[str, Any]:
+    """A Task state that calls a function with its input, in one of two ways."""
+    if by == "ARN":
+        return task(function_arn)
+    parameters = {"FunctionName": function_arn, "Payload.$": "$"}
+    return task("arn:aws:states:::lambda:invoke", Parameters=parameters)
 
 
 class TestStarting:
@@ -209,12 +161,22 @@ class TestFunctions:
         assert cause["errorMessage"] == "demo belongs to another environment"
         assert "raise NamespaceInUseError" in cause["stackTrace"][-1]
 
-    def test_a_function_out_of_time_is_lambda_unknown(self, cloud: LocalCloud, sfn: Any) -> None:
-        """W11."""
+    def test_a_function_out_of_time_says_so(self, cloud: LocalCloud, sfn: Any) -> None:
         slow = function(cloud, "faults.never_ends", timeout=0.3)
         done = run(sfn, {"Slow": task(slow)})
-        assert (done["status"], done["error"]) == ("FAILED", "Lambda.Unknown")
+        assert (done["status"], done["error"]) == ("FAILED", "Sandbox.Timedout")
         assert "Task timed out after 0.30 seconds" in done["cause"]
+
+    def test_an_error_without_a_type_is_lambda_unknown(
+        self, cloud: LocalCloud, sfn: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As functions out of time were until 2024 (tests/recorded/lambda-crashes.json)."""
+        payload = json.dumps(recording("lambda-crashes")["out of time until 2024"]["Payload"])
+        outcome = Outcome(payload, "Unhandled")
+        monkeypatch.setattr(cloud.workers, "invoke", lambda *_, **__: outcome)
+        done = run(sfn, {"Slow": task(function(cloud, "faults.never_ends"))})
+        assert (done["status"], done["error"]) == ("FAILED", "Lambda.Unknown")
+        assert payload in done["cause"]
 
     def test_a_task_out_of_time_is_states_timeout(self, cloud: LocalCloud, sfn: Any) -> None:
         """W10: States.TaskFailed does not match it."""
@@ -230,19 +192,73 @@ class TestFunctions:
         done = run(sfn, {"Slow": slow, "Wrong": wrong, "Right": {"Type": "Succeed"}})
         assert done["status"] == "SUCCEEDED"
 
-    def test_an_unknown_function_is_named(self, sfn: Any) -> None:
-        arn = "arn:aws:lambda:ap-northeast-1:123456789012:function:nobody"
-        done = run(sfn, {"Call": task(arn)})
+    @pytest.mark.parametrize("by", ["ARN", "lambda:invoke"])
+    def test_an_unknown_function_is_named_and_caught(self, sfn: Any, by: str) -> None:
+        call = calling("arn:aws:lambda:ap-northeast-1:123456789012:function:nobody", by)
+        done = run(sfn, {"Call": call})
         assert done["error"] == "Lambda.ResourceNotFoundException"
+        caught = {**call, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]}
+        done = run(sfn, {"Call": caught, "Caught": {"Type": "Succeed"}})
+        assert done["status"] == "SUCCEEDED"
 
-    def test_too_large_an_answer_ends_the_execution(self, cloud: LocalCloud, sfn: Any) -> None:
-        """W08: and States.ALL does not catch it."""
-        large = task(
-            function(cloud, "faults.answers_much"),
-            Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Caught"}],
-        )
-        done = run(sfn, {"Large": large, "Caught": {"Type": "Succeed"}}, {"bytes": 262_144})
+    @pytest.mark.parametrize("by", ["ARN", "lambda:invoke"])
+    def test_too_large_an_answer_is_caught(self, cloud: LocalCloud, sfn: Any, by: str) -> None:
+        """Though the guide says otherwise (tests/recorded/stepfunctions-data-limit.json)."""
+        large = calling(function(cloud, "faults.answers_much"), by)
+        done = run(sfn, {"Large": large}, {"bytes": 262_144})
         assert (done["status"], done["error"]) == ("FAILED", "States.DataLimitExceeded")
+        caught = {**large, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]}
+        done = run(sfn, {"Large": caught, "Caught": {"Type": "Succeed"}}, {"bytes": 262_144})
+        assert done["status"] == "SUCCEEDED"
+
+    def test_too_large_a_pass_ends_the_execution(self, sfn: Any) -> None:
+        """localstack/localstack@8b9a79f, test_start_large_input, recorded on AWS 2024-03."""
+        twice = {"a.$": "$.text", "b.$": "$.text"}
+        large = {"Type": "Pass", "Parameters": twice, "ResultPath": "$.more", "End": True}
+        done = run(sfn, {"Large": large}, {"text": "x" * 200_000})
+        assert (done["status"], done["error"]) == ("FAILED", "States.DataLimitExceeded")
+
+    def test_a_cause_ends_at_32768_characters(self, cloud: LocalCloud, sfn: Any) -> None:
+        """The API's model, SensitiveCause; whoever reads it must not count on JSON."""
+        failing = task(function(cloud, "faults.raises_at_length"))
+        done = run(sfn, {"Fail": failing}, {"characters": 40_000})
+        assert len(done["cause"]) == 32_768
+        caught = {**failing, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]}
+        done = run(sfn, {"Fail": caught, "Caught": {"Type": "Succeed"}}, {"characters": 40_000})
+        assert len(json.loads(done["output"])["Cause"]) == 32_768
+
+    def test_where_lambda_has_no_room_it_says_so(self, cloud: LocalCloud, sfn: Any) -> None:
+        echo = function(cloud, "surroundings.echo")
+        cloud.workers.obstacles.throttle(cloud.workers.find(echo), refusals=3)
+        retried = {"ErrorEquals": ["Lambda.TooManyRequestsException"], "MaxAttempts": 2}
+        done = run(sfn, {"Echo": task(echo, Retry=[retried])})
+        assert done["error"] == "Lambda.TooManyRequestsException"
+        assert run(sfn, {"Echo": task(echo)})["status"] == "SUCCEEDED"
+
+    @pytest.mark.parametrize("by", ["ARN", "lambda:invoke"])
+    def test_a_function_of_a_vpc_that_fell_idle_comes_back(
+        self, cloud: LocalCloud, sfn: Any, by: str
+    ) -> None:
+        vpc = VpcConfig(("subnet-1",), ("sg-1",))
+        echo = function(cloud, "surroundings.echo", vpc=vpc)
+        cloud.workers.obstacles.leave_idle(cloud.workers.find(echo), refusals=2)
+        errors = [run(sfn, {"Echo": calling(echo, by)}).get("error") for _ in range(3)]
+        assert errors == [
+            "Lambda.ResourceNotReadyException",
+            "Lambda.ResourceConflictException",
+            None,
+        ]
+
+    def test_any_function_that_fell_idle_is_made_ready_first(
+        self, cloud: LocalCloud, sfn: Any
+    ) -> None:
+        """aws-cdk#20123, 2022-04."""
+        echo = function(cloud, "surroundings.echo")
+        cloud.workers.obstacles.leave_idle(cloud.workers.find(echo))
+        client = cloud.client("lambda")
+        with pytest.raises(client.exceptions.CodeArtifactUserPendingException):
+            client.invoke(FunctionName=echo.rpartition(":")[2])
+        assert run(sfn, {"Echo": task(echo)})["status"] == "SUCCEEDED"
 
     def test_a_retry_waits_and_tries_again(
         self, cloud: LocalCloud, sfn: Any, tmp_path: Path
@@ -286,6 +302,12 @@ class TestEnding:
         )
         assert "output" not in done
         assert done["stopDate"] >= done["startDate"]
+
+    @pytest.mark.parametrize("error", ["States.Timeout", "States.DataLimitExceeded"])
+    def test_fail_hands_on_an_error_of_step_functions_too(self, sfn: Any, error: str) -> None:
+        """As every machine here does with what a Catch got (assumed)."""
+        done = run(sfn, {"Fail": {"Type": "Fail", "ErrorPath": "$.Error"}}, {"Error": error})
+        assert (done["status"], done["error"]) == ("FAILED", error)
 
     def test_a_choice_that_matches_nothing_ends_the_execution(self, sfn: Any) -> None:
         """W09."""
@@ -382,6 +404,39 @@ class TestEnding:
         done = run(sfn, {"Done": {"Type": "Succeed"}})
         sfn.stop_execution(executionArn=done["executionArn"], error="TooLate")
         assert sfn.describe_execution(executionArn=done["executionArn"])["status"] == "SUCCEEDED"
+
+
+IS_THERE = {"Variable": "$.there", "IsString": True}
+
+
+class TestChoosing:
+    @pytest.mark.parametrize(
+        "rule",
+        [
+            {"Variable": "$.missing", "StringEquals": "a"},
+            {"Variable": "$.missing", "IsNull": True},
+            {"Variable": "$.there", "StringEqualsPath": "$.missing"},
+            {"Not": {"Variable": "$.missing", "BooleanEquals": True}},
+            {"And": [IS_THERE, {"Variable": "$.missing.deep", "NumericEquals": 1}]},
+        ],
+    )
+    def test_what_is_not_there_cannot_be_compared(self, sfn: Any, rule: dict[str, Any]) -> None:
+        choose = {"Type": "Choice", "Choices": [{**rule, "Next": "Done"}], "Default": "Done"}
+        done = run(sfn, {"Choose": choose, "Done": {"Type": "Succeed"}}, {"there": "a"})
+        assert (done["status"], done["error"]) == ("FAILED", "States.Runtime")
+        assert "condition path references an invalid value" in done["cause"]
+
+    @pytest.mark.parametrize(
+        "rule",
+        [
+            {"Variable": "$.missing", "IsPresent": False},
+            {"Or": [IS_THERE, {"Variable": "$.missing", "IsNull": True}]},
+        ],
+    )
+    def test_unless_that_is_asked_or_decided_before(self, sfn: Any, rule: dict[str, Any]) -> None:
+        choose = {"Type": "Choice", "Choices": [{**rule, "Next": "Done"}], "Default": "Wrong"}
+        states = {"Choose": choose, "Done": {"Type": "Succeed"}, "Wrong": {"Type": "Fail"}}
+        assert run(sfn, states, {"there": "a"})["status"] == "SUCCEEDED"
 
 
 class TestSideBySide:

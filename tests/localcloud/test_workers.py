@@ -207,12 +207,11 @@ class TestErrors:
         assert failure["errorType"] == "Runtime.ExitError"
 
     def test_out_of_time_the_worker_is_killed_and_replaced(self, cloud: Cloud) -> None:
-        """W11: Lambda says nothing of the type of the error."""
         function = cloud.function("faults.never_ends", timeout=0.3)
         for _ in range(2):
             outcome = cloud.workers.invoke(function.name, "{}")
             failure = json.loads(outcome.payload)
-            assert "errorType" not in failure
+            assert failure["errorType"] == "Sandbox.Timedout"
             assert failure["errorMessage"].endswith("Task timed out after 0.30 seconds")
         assert not cloud.workers.processes(function.name)
 

@@ -1,5 +1,7 @@
 """Handlers that fail, each in a way of its own."""
 
+import os
+import signal
 import sys
 import threading
 import time
@@ -22,6 +24,19 @@ def never_ends(event: Any, context: Any) -> None:
 
 def exits(event: Any, context: Any) -> None:
     sys.exit(3)
+
+
+def exits_at_once(event: dict[str, int], context: Any) -> None:
+    os._exit(event["status"])
+
+
+def is_killed(event: Any, context: Any) -> None:
+    """As the system kills what takes too much memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def raises_at_length(event: dict[str, int], context: Any) -> None:
+    raise ValueError("x" * event["characters"])
 
 
 def answers_nonsense(event: Any, context: Any) -> set[int]:

@@ -1,0 +1,55 @@
+"""The first create after quiet weeks, and one in an account with little room."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.requests import environment
+from tests.workflow.application import Application, Ended
+
+pytestmark = pytest.mark.xdist_group("workflow-life")
+
+
+def refusals(execution: Ended) -> Counter[str]:
+    """What Lambda itself said instead of running a function, and how often."""
+    details = ("lambdaFunctionFailedEventDetails", "taskFailedEventDetails")
+    return Counter(
+        event[kind]["error"] for event in execution.events for kind in details if kind in event
+    )
+
+
+def test_what_fell_idle_is_waited_for(app: Application, name: str) -> None:
+    """The private probe's network interfaces take Lambda about a minute; the environment is healthy
+    meanwhile, and would have been deleted."""
+    functions = app.stack.functions
+    for idle in functions.values():
+        app.cloud.workers.obstacles.leave_idle(idle)
+
+    created = app.create(environment(name=name))
+
+    assert created.status == "SUCCEEDED", created.cause
+    told = refusals(created)
+    assert functions["ProbePrivateAddressesFunction"].vpc is not None
+    assert told["Lambda.ResourceNotReadyException"] == 1
+    assert told["Lambda.ResourceConflictException"] > 1
+    assert told["Lambda.CodeArtifactUserPendingException"] > 5
+    assert set(told) == {
+        "Lambda.ResourceNotReadyException",
+        "Lambda.ResourceConflictException",
+        "Lambda.CodeArtifactUserPendingException",
+    }
+    app.cloud.workers.obstacles.clear()
+
+
+def test_room_is_waited_for(app: Application, name: str) -> None:
+    """More often than a step is tried again for anything else."""
+    functions = app.stack.functions
+    for busy in ("CheckRequestFunction", "WaitForChangeFunction", "MarkReadyFunction"):
+        app.cloud.workers.obstacles.throttle(functions[busy], refusals=8)
+
+    created = app.create(environment(name=name))
+
+    assert created.status == "SUCCEEDED", created.cause
+    assert refusals(created) == {"Lambda.TooManyRequestsException": 24}
