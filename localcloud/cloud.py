@@ -270,6 +270,7 @@ class LocalCloud:
         access = Access("lambda:InvokeFunction", function_arn)
         if refusal := self.guard.refusal(role_arn, access):
             raise AccessDeniedError(refusal)
+        self.workers.obstacles.meet(self.workers.find(function_arn))
         return self.workers.invoke(function_arn, payload)
 
 

@@ -21,6 +21,7 @@ from moto.core.responses import ActionResult
 
 from localcloud.awslambda.function import VpcConfig
 from localcloud.awslambda.names import LATEST, FunctionName
+from localcloud.awslambda.obstacles import InvocationRefusedError
 from localcloud.awslambda.workers import (
     MAX_ASYNC_PAYLOAD,
     FunctionNotFoundError,
@@ -42,6 +43,14 @@ class RequestTooLargeError(JsonRESTError):
 
     def __init__(self, message: str) -> None:
         super().__init__("RequestTooLargeException", message)
+
+
+class RefusedError(JsonRESTError):
+    """What Lambda says itself instead of running the function."""
+
+    def __init__(self, refused: InvocationRefusedError) -> None:
+        super().__init__(refused.code, str(refused))
+        self.code = refused.status
 
 
 class Backend(LambdaSimpleBackend):
@@ -66,7 +75,7 @@ class Backend(LambdaSimpleBackend):
         payload = body.decode() if isinstance(body, bytes) else (body or "{}")
         kind = headers.get("X-Amz-Invocation-Type", "RequestResponse")
         try:
-            self.workers.find(name.name, name.qualifier)
+            function = self.workers.find(name.name, name.qualifier)
             if kind == "DryRun":
                 return b""
             if kind == "Event":
@@ -74,6 +83,7 @@ class Backend(LambdaSimpleBackend):
                     raise PayloadTooLargeError(f"more than {MAX_ASYNC_PAYLOAD} bytes")
                 self.invoke_later(name.arn(self.region_name, self.account_id), payload)
                 return b""
+            self.workers.obstacles.meet(function)
             trace_id = headers.get("X-Amzn-Trace-Id", "")
             outcome = self.workers.invoke(name.name, payload, trace_id, name.qualifier)
         except FunctionNotFoundError:
@@ -81,6 +91,8 @@ class Backend(LambdaSimpleBackend):
             raise UnknownFunctionException(arn) from None
         except PayloadTooLargeError as error:
             raise RequestTooLargeError(str(error)) from None
+        except InvocationRefusedError as error:
+            raise RefusedError(error) from None
         response_headers["x-amz-executed-version"] = outcome.version
         if outcome.error:
             response_headers["x-amz-function-error"] = outcome.error

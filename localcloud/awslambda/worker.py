@@ -42,6 +42,8 @@ class Worker:
         self.stream = environment["AWS_LAMBDA_LOG_STREAM_NAME"]
         self.output: list[tuple[int, str]] = []
         self.used = False
+        self.exit_code = 0
+        """Once it has ended, its own where it ended by itself; a signal's number is negative."""
         ours, theirs = socket.socketpair()
         their_lifeline, self._lifeline = os.pipe()
         printed, output = os.pipe()
@@ -85,7 +87,7 @@ class Worker:
 
     def kill(self) -> None:
         """End the process at once; what it printed until then is in `output`."""
-        self._processes.end(self.process_id)
+        self.exit_code = self._processes.end(self.process_id)
         self._read_output()
         self._selector.close()
         self._channel.close()

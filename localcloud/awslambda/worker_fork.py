@@ -79,10 +79,14 @@ def _import_common() -> None:
     gc.freeze()  # what is never freed need not be copied to be looked through
 
 
-def _end(process: int) -> None:
-    """Nobody else has waited for it, so its id cannot be another's by now."""
+def _end(process: int) -> int:
+    """Nobody else has waited for it, so its id cannot be another's by now.
+
+    Answers with its exit code, its own where it was ending already; a signal's number is negative.
+    """
     os.kill(process, signal.SIGKILL)
-    os.waitpid(process, 0)
+    _, status = os.waitpid(process, 0)
+    return os.waitstatus_to_exitcode(status)
 
 
 def serve(parent: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
@@ -96,15 +100,17 @@ def serve(parent: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
             process = os.fork()
             if process == 0:
                 return request["start"], descriptors
+            answer = process
             running.add(process)
             for descriptor in descriptors:
                 os.close(descriptor)
         else:
             process = request["end"]
+            answer = 0
             if process in running:
                 running.remove(process)
-                _end(process)
-        parent.sendall(f"{process}\n".encode())
+                answer = _end(process)
+        parent.sendall(f"{answer}\n".encode())
     for process in running:
         _end(process)
     return None

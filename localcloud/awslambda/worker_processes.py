@@ -51,11 +51,13 @@ class WorkerProcesses:
             self._original = self._original or _Original()
             return self._original.ask({"start": worker}, descriptors)
 
-    def end(self, process: int) -> None:
-        """End a worker at once. Ending it again changes nothing."""
+    def end(self, process: int) -> int:
+        """End a worker at once. Ending it again changes nothing.
+
+        Answers with its exit code, its own where it had ended by itself; a signal's number is
+        negative. 0 where it was ended before."""
         with self._lock:
-            if self._original is not None:
-                self._original.ask({"end": process})
+            return self._original.ask({"end": process}) if self._original is not None else 0
 
     def close(self) -> None:
         """End all of them; none is left when this returns."""
@@ -81,7 +83,7 @@ class _Original:
         theirs.close()
 
     def ask(self, request: dict[str, Any], descriptors: Sequence[int] = ()) -> int:
-        """The id of the process that is there now, or gone."""
+        """The id of the process that is there now; the exit code of one that was to end."""
         line = json.dumps(request).encode() + b"\n"
         sent = socket.send_fds(self._channel, [line], descriptors)
         self._channel.sendall(line[sent:])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from typing import Literal, Protocol
 
 from localcloud.awslambda.function import Function, VpcConfig
 from localcloud.awslambda.names import LATEST, FunctionName
+from localcloud.awslambda.obstacles import Obstacles
 from localcloud.awslambda.pool import Pool
 from localcloud.awslambda.published_code import PublishedCode
 from localcloud.awslambda.worker import Worker, WorkerEndedError, WorkerTimedOutError
@@ -91,6 +93,7 @@ class Workers:
         self._wait_scale = wait_scale
         self._ahead = ahead
         self._limit = limit_per_function
+        self.obstacles = Obstacles()
         self._published = PublishedCode()
         self._processes = WorkerProcesses()
         self._functions: dict[tuple[str, str], Function] = {}
@@ -195,13 +198,11 @@ class Workers:
         except _InitFailedError as error:
             outcome = _failed(error.failure)
         except WorkerTimedOutError:
-            # Words and shape of Lambda: no error type, so Step Functions says Lambda.Unknown (W11).
-            now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            message = f"{now} {request_id} Task timed out after {function.timeout:.2f} seconds"
-            outcome = _failed({"errorMessage": message})
+            words = f"Task timed out after {function.timeout:.2f} seconds"
+            outcome = _crashed("Sandbox.Timedout", request_id, words)
         except WorkerEndedError:
-            message = f"RequestId: {request_id} Error: Runtime exited without providing a reason"
-            outcome = _failed({"errorType": "Runtime.ExitError", "errorMessage": message})
+            assert worker
+            outcome = _crashed(*_end_of_runtime(request_id, worker.exit_code))
         assert worker
         said = json.loads(outcome.payload)["errorMessage"]
         worker.output.append((int(time.time() * 1000), said))
@@ -288,6 +289,24 @@ class _InitFailedError(Exception):
 
 def _failed(error: Mapping[str, object]) -> Outcome:
     return Outcome(json.dumps(error, ensure_ascii=False), "Unhandled")
+
+
+def _crashed(error_type: str, request_id: str, words: str) -> Outcome:
+    """Of a function that cannot say itself what became of it (localstack/localstack@8b9a79f,
+    tests/aws/services/lambda_/test_lambda.snapshot.json, recorded on AWS 2025-11-24)."""
+    message = f"RequestId: {request_id} Error: {words}"
+    return _failed({"errorType": error_type, "errorMessage": message})
+
+
+def _end_of_runtime(request_id: str, exit_code: int) -> tuple[str, str, str]:
+    """What the system killed, it killed for its memory."""
+    if exit_code == -signal.SIGKILL:
+        # The type of 2026's REPORT lines; earlier ones have Runtime.ExitError with these words.
+        return "Runtime.OutOfMemory", request_id, "Runtime exited with error: signal: killed"
+    if exit_code > 0:
+        words = f"Runtime exited with error: exit status {exit_code}"
+        return "Runtime.ExitError", request_id, words
+    return "Runtime.ExitError", request_id, "Runtime exited without providing a reason"
 
 
 def _outcome_of(reply: dict[str, object]) -> Outcome:

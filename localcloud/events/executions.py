@@ -9,7 +9,7 @@ from localcloud.account import Account
 from localcloud.clock import Clock
 from localcloud.events.rules import publish, service_event
 from localcloud.locks import ServiceLocks
-from localcloud.stepfunctions.executions import Execution
+from localcloud.stepfunctions.executions import Execution, redriving
 
 
 class ExecutionEvents:
@@ -33,10 +33,8 @@ class ExecutionEvents:
             "output": json.dumps(execution.output) if ended else None,
             "stateMachineVersionArn": None,
             "stateMachineAliasArn": None,
-            "redriveCount": 0,
             "redriveDate": None,
-            "redriveStatus": "NOT_REDRIVABLE",
-            "redriveStatusReason": None,
+            **redriving(execution),
             "inputDetails": {"included": True},
             "outputDetails": {"included": True} if ended else None,
             "error": execution.error,

@@ -17,10 +17,10 @@ from moto.stepfunctions.parser.asl.eval.callback import callback
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from localcloud.patching import Patch
-from localcloud.stepfunctions.executions import Execution
+from localcloud.stepfunctions.executions import Execution, redriving
 
 MAX_INPUT = 262_144
-"""Bytes of an execution's input and of a state's data (W08)."""
+"""Bytes of an execution's input and of a state's data (quotas of Step Functions)."""
 
 
 def patches() -> Iterator[Patch]:
@@ -123,7 +123,7 @@ def _stop_execution(self: StepFunctionResponse) -> ActionResult:
 
 def _describe_execution(self: StepFunctionResponse) -> ActionResult:
     execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
-    described = execution.to_describe_output()
+    described = {**execution.to_describe_output(), **redriving(execution)}
     return ActionResult({key: value for key, value in described.items() if value is not None})
 
 

@@ -39,6 +39,8 @@ class Execution(moto_execution.Execution):
         if not self._end(ExecutionStatus.ABORTED, error, cause):
             return
         details = {"error": error, "cause": cause}
+        # It follows none (localstack/localstack@8b9a79f, test_sfn_api.snapshot.json, 2024-05).
+        environment.event_history_context.source_event_id = 0
         add_last_event(
             environment,
             HistoryEventType.ExecutionAborted,
@@ -113,6 +115,19 @@ def add_last_event(environment: Environment, kind: HistoryEventType, **details: 
         event_type=kind,
         event_details=EventDetails(**details),
     )
+
+
+def redriving(execution: Execution) -> dict[str, Any]:
+    """Whether it could be redriven: members of DescribeExecution and of its events (recorded, see
+    tests/recorded/stepfunctions-status-events.json; which endings can be is the API reference's,
+    RedriveExecution)."""
+    status = execution.exec_status.value
+    can_be = status in ("FAILED", "TIMED_OUT", "ABORTED")
+    return {
+        "redriveCount": 0,
+        "redriveStatus": "REDRIVABLE" if can_be else "NOT_REDRIVABLE",
+        "redriveStatusReason": None if can_be else f"Execution is {status} and cannot be redriven",
+    }
 
 
 def execution_of(account_id: str, region: str, arn: str) -> Execution:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from moto.stepfunctions.parser.api import HistoryEventType
+from botocore.exceptions import ClientError
+from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetails
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
     CustomErrorName,
 )
@@ -18,12 +20,20 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
     StateTaskService,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (  # noqa: E501
+    StateTaskServiceLambda,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import (  # noqa: E501
+    StateTaskServiceSfn,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import (
     StateTaskLambda,
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
+from localcloud.awslambda.names import LATEST, FunctionName
+from localcloud.awslambda.obstacles import InvocationRefusedError
 from localcloud.awslambda.workers import FunctionNotFoundError, Outcome, PayloadTooLargeError
 from localcloud.calls import model_of
 from localcloud.patching import Patch
@@ -51,6 +61,9 @@ def patches(integrations: Integrations) -> Iterator[Patch]:
     invoke = partial(_invoke, integrations)
     yield lambda_eval_utils, "execute_lambda_function_integration", invoke
     yield StateTaskLambda, "_from_error", _from_error_of(StateTaskLambda._from_error)
+    invoke_error = _from_invoke_error_of(StateTaskServiceLambda._from_error)
+    yield StateTaskServiceLambda, "_from_error", invoke_error
+    yield StateTaskServiceSfn, "_from_error", _from_start_error_of(StateTaskServiceSfn._from_error)
     for module in importers("boto_client_for"):
         yield module, "boto_client_for", partial(_client, integrations)
 
@@ -92,9 +105,20 @@ def _normalise_response(
         return
     for name, value in list(response.items()):
         del response[name]
-        response[name[0].upper() + name[1:]] = (
-            iso_text(value) if isinstance(value, datetime) else value
-        )
+        response[_pascal_case(name)] = _as_answered(name, value)
+
+
+def _as_answered(name: str, value: Any) -> Any:
+    """What a child got and gave is its own; only AWS's own members are spelt in PascalCase."""
+    if isinstance(value, datetime):
+        return iso_text(value)
+    if name in ("inputDetails", "outputDetails"):
+        return {_pascal_case(inner): told for inner, told in value.items()}
+    return value
+
+
+def _pascal_case(name: str) -> str:
+    return name[0].upper() + name[1:]
 
 
 class _LambdaError(Exception):
@@ -104,6 +128,18 @@ class _LambdaError(Exception):
         super().__init__(cause)
         self.name = name
         self.cause = cause
+
+
+def _refused(code: str, status: int, message: str) -> _LambdaError:
+    """As executions show what Lambda itself answers (localstack/localstack@8b9a79f,
+    test_task_service_lambda.snapshot.json, recorded on AWS 2025-11-25)."""
+    cause = f"{message} ({_answered_by('AWSLambda', status, code, str(uuid.uuid4()))})"
+    return _LambdaError(f"Lambda.{code}", cause)
+
+
+def _answered_by(service: str, status: int, code: str, request_id: str) -> str:
+    told = f"Service: {service}; Status Code: {status}; Error Code: {code}"
+    return f"{told}; Request ID: {request_id}; Proxy: null"
 
 
 def _invoke(
@@ -122,14 +158,18 @@ def _invoke(
             payload.decode() if isinstance(payload, bytes) else json.dumps(payload),
         )
     except FunctionNotFoundError as error:
-        raise _LambdaError("Lambda.ResourceNotFoundException", str(error)) from error
+        arn = parameters["FunctionName"]
+        whole = arn if FunctionName.of(arn).qualifier else f"{arn}:{LATEST}"
+        raise _refused("ResourceNotFoundException", 404, f"Function not found: {whole}") from error
     except PayloadTooLargeError as error:
-        raise _LambdaError("Lambda.RequestTooLargeException", str(error)) from error
+        raise _refused("RequestTooLargeException", 413, str(error)) from error
+    except InvocationRefusedError as error:
+        raise _refused(error.code, error.status, str(error)) from error
     except AccessDeniedError as error:
         raise _LambdaError("Lambda.AWSLambdaException", str(error)) from error
     if outcome.error:
         if "errorType" not in json.loads(outcome.payload):
-            # A function that ran out of time or memory says nothing about itself (W11).
+            # As functions that ran out of time answered until 2024.
             cause = (
                 "The cause could not be determined because Lambda did not return an error type. "
                 f"Returned payload: {outcome.payload}"
@@ -159,3 +199,46 @@ def _from_error_of(original: Callable[..., FailureEvent]) -> Callable[..., Failu
         )
 
     return _from_error
+
+
+def _from_invoke_error_of(
+    original: Callable[..., FailureEvent],
+) -> Callable[..., FailureEvent]:
+    def _from_error(self: StateTaskServiceLambda, env: Environment, ex: Exception) -> FailureEvent:
+        if not isinstance(ex, _LambdaError):
+            return original(self, env, ex)
+        return _task_failed(self, env, ex.name, ex.cause)
+
+    return _from_error
+
+
+def _from_start_error_of(original: Callable[..., FailureEvent]) -> Callable[..., FailureEvent]:
+    def _from_error(self: StateTaskServiceSfn, env: Environment, ex: Exception) -> FailureEvent:
+        """Named after the SDK's class: <code>Exception, or the service's own for what has none,
+        such as throttling (assumed: no such failure was found recorded)."""
+        if not isinstance(ex, ClientError):
+            return original(self, env, ex)
+        code, answer = ex.response["Error"]["Code"], ex.response["ResponseMetadata"]
+        classes = {shape.name for shape in model_of("stepfunctions").error_shapes}
+        known = code if code in classes else "AWSStepFunctions"
+        name = f"StepFunctions.{known.removesuffix('Exception')}Exception"
+        status, request_id = answer["HTTPStatusCode"], answer.get("RequestId", "")
+        told = _answered_by("AWSStepFunctions", status, code, request_id)
+        return _task_failed(self, env, name, f"{ex.response['Error']['Message']} ({told})")
+
+    return _from_error
+
+
+def _task_failed(self: StateTaskService, env: Environment, name: str, cause: str) -> FailureEvent:
+    details = TaskFailedEventDetails(
+        error=name,
+        cause=cause,
+        resource=self._get_sfn_resource(),
+        resourceType=self._get_sfn_resource_type(),
+    )
+    return FailureEvent(
+        env=env,
+        error_name=CustomErrorName(name),
+        event_type=HistoryEventType.TaskFailed,
+        event_details=EventDetails(taskFailedEventDetails=details),
+    )

@@ -9,8 +9,16 @@ from functools import lru_cache
 from typing import Any
 
 from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
+    CustomErrorName,
+)
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import (
     ErrorEqualsDecl,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+    FailureEvent,
+    FailureEventException,
 )
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import (
     StatesErrorName,
@@ -19,13 +27,21 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
     StatesErrorNameType,
 )
 from moto.stepfunctions.parser.asl.component.state import state as moto_state
+from moto.stepfunctions.parser.asl.component.state.choice.comparison.comparison_operator_type import (  # noqa: E501
+    ComparisonOperatorType,
+)
+from moto.stepfunctions.parser.asl.component.state.choice.comparison.comparison_variable import (
+    ComparisonVariable,
+)
 from moto.stepfunctions.parser.asl.component.state.choice.comparison.operator.implementations.is_operator import (  # noqa: E501
     IsTimestamp,
 )
+from moto.stepfunctions.parser.asl.component.state.choice.comparison.variable import NoSuchVariable
 from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branch_worker import (
     BranchWorker,
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramRunning
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
@@ -42,10 +58,9 @@ _LAST_EVENTS = {
     HistoryEventType.ExecutionSucceeded,
     HistoryEventType.ExecutionTimedOut,
 }
-_UNCAUGHT = (
-    StatesErrorName(StatesErrorNameType.StatesStatesDataLimitExceeded),
-    StatesErrorName(StatesErrorNameType.StatesRuntime),
-)
+_UNCAUGHT = StatesErrorName(StatesErrorNameType.StatesRuntime)
+MAX_CAUSE = 32_768
+"""Characters of a cause (the API's model, SensitiveCause): a longer one is cut (assumed)."""
 
 
 def patches() -> Iterator[Patch]:
@@ -54,6 +69,10 @@ def patches() -> Iterator[Patch]:
     yield BranchWorker, "_thread_routine", _thread_routine_of(BranchWorker._thread_routine)
     yield EventManager, "add_event", _add_event_of(EventManager.add_event)
     yield ErrorEqualsDecl, "_eval_body", _is_caught_of(ErrorEqualsDecl._eval_body)
+    yield ComparisonVariable, "_eval_body", _compare_of(ComparisonVariable._eval_body)
+    # moto refuses a Fail that hands on what a Catch got where that is Step Functions' own error.
+    yield CustomErrorName, "__init__", ErrorName.__init__
+    yield FailureEvent, "__init__", _failure_of(FailureEvent.__init__)
     yield moto_state, "datetime", IsoTexts
     yield IsTimestamp, "string_to_timestamp", staticmethod(timestamp)
     for module in importers("extract_json"):
@@ -133,10 +152,53 @@ def _add_event_of(original: Callable[..., int]) -> Callable[..., int]:
 
 def _is_caught_of(original: Callable[..., None]) -> Callable[..., None]:
     def _eval_body(self: ErrorEqualsDecl, env: Environment) -> None:
-        """States.ALL matches neither of two errors that nothing can be done about (W08, W09)."""
+        """States.Runtime is never caught, not even by its own name (localstack/localstack@8b9a79f,
+        test_base_scenarios.snapshot.json::test_catch_states_runtime, recorded on AWS 2023-11)."""
         error = env.stack[-1]
         original(self, env)
-        if error in _UNCAUGHT and error not in self.error_names:
+        if error == _UNCAUGHT:
             env.stack[-1] = False
 
     return _eval_body
+
+
+def _compare_of(original: Callable[..., None]) -> Callable[..., None]:
+    def _eval_body(self: ComparisonVariable, env: Environment) -> None:
+        """moto goes on to Default where what a rule names is not there. AWS fails, unless the rule
+        asks for just that (expected values of tests that TestState was held against, 2026)."""
+        comparison = self.comparison_function
+        if comparison.operator_type == ComparisonOperatorType.IsPresent:
+            original(self, env)
+            return
+        self.variable.eval(env)
+        if isinstance(env.stack[-1], NoSuchVariable):
+            raise _invalid_path(env, self.variable.string_sampler.literal_value)
+        try:
+            comparison.eval(env)
+        except json_path.NoSuchJsonPathError as error:
+            raise _invalid_path(env, error.json_path) from error
+
+    return _eval_body
+
+
+def _invalid_path(env: Environment, path: str) -> FailureEventException:
+    cause = f"Invalid path '{path}': The choice state's condition path references an invalid value."
+    details = {"error": _UNCAUGHT.error_name, "cause": cause}
+    return FailureEventException(
+        FailureEvent(
+            env=env,
+            error_name=_UNCAUGHT,
+            event_type=HistoryEventType.TaskFailed,
+            event_details=EventDetails(taskFailedEventDetails=details),
+        )
+    )
+
+
+def _failure_of(original: Callable[..., None]) -> Callable[..., None]:
+    def failure(self: FailureEvent, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        for details in (self.event_details or {}).values():
+            if isinstance(cause := details.get("cause"), str):
+                details["cause"] = cause[:MAX_CAUSE]
+
+    return failure
