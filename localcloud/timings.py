@@ -36,6 +36,9 @@ class Timings:
     """A task stopped until its service starts the next one."""
     longest_restart_delay: float
     """The same where tasks keep failing to start: it grows up to this (H13)."""
+    zone_rebalancing: float
+    """An uneven spread over Availability Zones until ECS begins to even it out. Assumed: AWS
+    publishes no figure."""
     stop_timeout: float
     """SIGTERM until SIGKILL where the container definition names none (AWS: 30 s)."""
     event_delivery: float
@@ -63,6 +66,7 @@ AWS_LIKE = Timings(
     inactive_visible=600.0,
     restart_delay=5.0,
     longest_restart_delay=1620.0,
+    zone_rebalancing=120.0,
     stop_timeout=30.0,
     event_delivery=0.08,  # the 90th percentile that Amazon Key has published
 )
@@ -83,6 +87,7 @@ DEMO = Timings(
     inactive_visible=120.0,
     restart_delay=1.0,
     longest_restart_delay=60.0,
+    zone_rebalancing=10.0,
     stop_timeout=3.0,
     event_delivery=0.02,
     health_scale=0.2,
@@ -105,6 +110,7 @@ TEST = Timings(
     inactive_visible=60.0,
     restart_delay=0.05,
     longest_restart_delay=2.0,
+    zone_rebalancing=0.1,
     stop_timeout=0.5,
     event_delivery=0.0,
     health_scale=0.02,

@@ -5,8 +5,9 @@ service deployment state change events" (ecs_service_deployment_events) and "Ama
 action events" (ecs_service_events). ECS has no event for the health of a container, the
 attachment of a Service Connect proxy, Cloud Map, or a service that becomes INACTIVE.
 
-Of the service actions, only those with an example on their page are told. It also lists
-TASKS_STOPPED and SERVICE_DEPLOYMENT_*, without saying for which services.
+Of the service actions, only those with an example on their page are told, and those that "Track
+Amazon ECS Availability Zone rebalancing" names. The page also lists TASKS_STOPPED without saying
+when else it is told, and SERVICE_DEPLOYMENT_*.
 """
 
 from __future__ import annotations
@@ -52,6 +53,12 @@ class ServiceAction:
 
 STEADY_STATE = ServiceAction("INFO", "SERVICE_STEADY_STATE")
 TASK_START_IMPAIRED = ServiceAction("WARN", "SERVICE_TASK_START_IMPAIRED")
+
+REBALANCING_STARTED = ServiceAction("INFO", "SERVICE_REBALANCING_STARTED")
+REBALANCING_COMPLETED = ServiceAction("INFO", "SERVICE_REBALANCING_COMPLETED")
+REBALANCING_STOPPED = ServiceAction("INFO", "SERVICE_REBALANCING_STOPPED")
+TASKS_STARTED = ServiceAction("INFO", "TASKS_STARTED")
+TASKS_STOPPED = ServiceAction("INFO", "TASKS_STOPPED")
 
 OPERATION_THROTTLED = ServiceAction("ERROR", "ECS_OPERATION_THROTTLED")
 

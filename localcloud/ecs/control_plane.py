@@ -48,7 +48,7 @@ class Ecs:
         )
         self.images = ImageRegistry(account)
         self.scheduler = ServiceScheduler(
-            account, clock, timings, connect, lives, told, obstacles, self.images
+            account, clock, timings, connect, lives, told, obstacles, self.images, network
         )
         self.clusters = Clusters(account, clock, timings, connect)
         self.task_definitions = TaskDefinitions(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 _MORE_INFORMATION = (
     "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
 )
@@ -28,6 +30,40 @@ def stopped_pending(service: str, count: int) -> str:
 def stopped(service: str, task_ids: list[str]) -> str:
     tasks = " ".join(f"(task {task_id})" for task_id in task_ids)
     return f"(service {service}) has stopped {len(task_ids)} running tasks: {tasks}."
+
+
+def zones_not_balanced(service: str, counts: Mapping[str, int]) -> str:
+    return (
+        f"(service {service}) is not AZ balanced with {_in_zones(counts)}. "
+        "AZ Rebalancing in progress."
+    )
+
+
+def zones_balanced(service: str, counts: Mapping[str, int]) -> str:
+    return f"(service {service}) is AZ balanced with {_in_zones(counts)}."
+
+
+def started_to_rebalance(service: str, zone: str, task_id: str) -> str:
+    return f"(service {service}) has started 1 tasks in {zone} to AZ Rebalance: (task {task_id})."
+
+
+def stopped_to_rebalance(service: str, zone: str, task_id: str) -> str:
+    return (
+        f"(service {service}) has stopped 1 running tasks in {zone} due to AZ rebalancing: "
+        f"(task {task_id})."
+    )
+
+
+def stopped_rebalancing(service: str) -> str:
+    return f"(service {service}) stopped AZ Rebalancing."
+
+
+def zone_without_capacity(service: str, zone: str) -> str:
+    return f"(service {service}) is unable to place a task in {zone}."
+
+
+def _in_zones(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} tasks in {zone}" for zone, count in counts.items())
 
 
 def steady(service: str) -> str:

@@ -31,11 +31,15 @@ class Obstacles:
     def __init__(self, lock: threading.RLock) -> None:
         self._lock = lock
         self._set: dict[str, dict[str, str]] = defaultdict(dict)
-        """By kind, then by service name pattern: the reason."""
+        """By kind, then by the pattern of a service's name, or a zone: the reason."""
 
     def refuse_placement(self, services: str, reason: str) -> None:
         """No task of these services can be placed; `reason` as above, without its full stop."""
         self._put("placement", services, reason)
+
+    def exhaust_capacity_in(self, zone: str) -> None:
+        """No task can be placed in this Availability Zone: they go to the others."""
+        self._put("zone", zone, "")
 
     def throttle_operations(self, services: str) -> None:
         """ECS's own calls for these services are throttled: it waits, and counts nothing (H17)."""
@@ -56,6 +60,9 @@ class Obstacles:
 
     def placement_refusal(self, service: str) -> str | None:
         return self._reason("placement", service)
+
+    def short_of_capacity(self, zone: str) -> bool:
+        return self._reason("zone", zone) is not None
 
     def throttled(self, service: str) -> bool:
         return self._reason("throttling", service) is not None

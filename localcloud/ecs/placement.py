@@ -12,11 +12,12 @@ from localcloud.ecs.image_registry import ImageRegistry
 from localcloud.ecs.model import ContainerState, Deployment, Service, Task
 
 
-def place(account: Account, images: ImageRegistry, service: Service, now: float) -> Task:
-    """A new task of the service's primary deployment; subnets take turns."""
+def place(
+    account: Account, images: ImageRegistry, service: Service, subnet_id: str, now: float
+) -> Task:
+    """A new task of the service's primary deployment."""
     task_id = uuid.uuid4().hex
     cluster, deployment = service.cluster, service.primary
-    subnets = (deployment.network_configuration or {})["awsvpcConfiguration"]["subnets"]
     arn = account.arn("ecs", f"task/{cluster.name}/{task_id}")
     connected = deployment.connect is not None
     return Task(
@@ -26,7 +27,7 @@ def place(account: Account, images: ImageRegistry, service: Service, now: float)
         service=service,
         deployment=deployment,
         definition=deployment.task_definition,
-        subnet_id=subnets[len(service.tasks) % len(subnets)],
+        subnet_id=subnet_id,
         containers=[
             _container(arn, item, _digest(images, deployment, item))
             for item in deployment.task_definition.containers

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from localcloud.account import Account
 from localcloud.clock import Timer
-from localcloud.ecs import events
+from localcloud.ecs import events, zones
 from localcloud.ecs.announcements import (
     OPERATION_THROTTLED,
     STEADY_STATE,
@@ -28,7 +28,9 @@ from localcloud.ecs.rolling import bounds, plan
 from localcloud.ecs.service_connect import ServiceConnectPlane
 from localcloud.ecs.service_log import ServiceLog
 from localcloud.ecs.task_life import TaskLives
+from localcloud.ecs.zone_rebalancing import ZoneRebalancing
 from localcloud.guarded_clock import GuardedClock
+from localcloud.network import Network
 from localcloud.timings import Timings
 
 
@@ -45,6 +47,7 @@ class ServiceScheduler:
         announcements: Announcements,
         obstacles: Obstacles,
         images: ImageRegistry,
+        network: Network,
     ) -> None:
         self._account = account
         self._clock = clock
@@ -56,6 +59,9 @@ class ServiceScheduler:
         self._images = images
         self._log = ServiceLog(clock.clock, announcements)
         self.failures = DeploymentFailures(clock.clock, timings, self._log, announcements)
+        self._zones = ZoneRebalancing(
+            clock, timings, network, self._log, lives, obstacles, self._placed
+        )
         self._settling: dict[str, Timer] = {}
         """By service id: when its present steadiness will have lasted long enough."""
         self._undecided: set[str] = set()
@@ -113,12 +119,15 @@ class ServiceScheduler:
     def _reconcile(self, service: Service) -> None:
         if service.status != "ACTIVE":
             return
+        desired, by_subnet = service.desired_count, self._zones.zones(service)
         live = [task for task in service.tasks if task.live]
+        new = [task for task in live if task.deployment is service.primary]
+        old = [task for task in live if task.deployment is not service.primary]
         decided = plan(
-            service.desired_count,
-            bounds(service.desired_count, service.deployment_configuration),
-            new=[task for task in live if task.deployment is service.primary],
-            old=[task for task in live if task.deployment is not service.primary],
+            desired + self._zones.extra(service),
+            bounds(desired, service.deployment_configuration),
+            new=zones.fullest_first(by_subnet, new),
+            old=zones.fullest_first(by_subnet, old),
             launching=service.primary.rollout_state != "FAILED",
         )
         _desire(service, leaving=decided.stop)
@@ -130,6 +139,7 @@ class ServiceScheduler:
             self._log.tell_once(service, events.blocked_by_configuration(service.name))
         self._retire(service)
         self._judge(service)
+        self._zones.proceed(service)
 
     def _replace_unhealthy(self, service: Service, task: Task) -> None:
         """The replacement starts first where there is room for it (DeploymentConfiguration's
@@ -164,20 +174,36 @@ class ServiceScheduler:
             self.failures.not_placed(service)
             self._decide_soon(service)
             return
-        tasks = []
-        for _ in range(count):
-            task = place(self._account, self._images, service, self._clock.now())
-            service.cluster.tasks[task.id] = task
-            tasks.append(task)
+        tasks = [self._placed(service, self._next_subnet(service)) for _ in range(count)]
         service.steady = False
         told = events.replaced_unhealthy if unhealthy else events.started
         self._log.tell(service, told(service.name, [task.id for task in tasks]))
         for task in tasks:
             self._lives.begin(task)
 
+    def _placed(self, service: Service, subnet: str) -> Task:
+        task = place(self._account, self._images, service, subnet, self._clock.now())
+        service.cluster.tasks[task.id] = task
+        return task
+
+    def _next_subnet(self, service: Service) -> str:
+        """Of the zone with the fewest tasks of the primary deployment, if it has capacity."""
+        tasks = [task for task in service.tasks_of(service.primary) if task.live]
+        return zones.emptiest_subnet(self._open_zones(service), tasks, len(service.tasks))
+
+    def _open_zones(self, service: Service) -> dict[str, str]:
+        return {
+            subnet: zone
+            for subnet, zone in self._zones.zones(service).items()
+            if not self._obstacles.short_of_capacity(zone)
+        }
+
     def _refused(self, service: Service, deployment: Deployment) -> bool:
         """Whether its tasks cannot be placed now; it is told why."""
-        if (reason := self._obstacles.placement_refusal(service.name)) is not None:
+        reason = self._obstacles.placement_refusal(service.name)
+        if reason is None and not self._open_zones(service):
+            reason = CAPACITY
+        if reason is not None:
             self._log.tell_once(
                 service,
                 events.placement_refused(service.name, reason),
@@ -269,6 +295,7 @@ class ServiceScheduler:
             self._log.tell(service, events.deployment_completed(service.name, deployment.id))
             self._announcements.deployment_changed(service, deployment)
         self._log.tell(service, events.steady(service.name), STEADY_STATE)
+        self._zones.proceed(service)
 
     # --- deleting ----------------------------------------------------------------------------
 
