@@ -24,13 +24,14 @@ _OF_ONE_RUN = (
 _TIMES = {"createdAt", "updatedAt", "registeredAt", "CreateDate"}
 _IDENTITIES = {"createdBy", "registeredBy"}
 _NEWER = {
+    "ResourceOwner",
     "strategy",
     "bakeTimeInMinutes",
     "currentServiceRevisions",
     "availabilityZoneRebalancing",
     "resourceManagementType",
 }
-"""Members that ECS did not have in 2022 (recorded since: tests/recorded)."""
+"""Members that ECS and Cloud Map did not have in 2022."""
 _UNORDERED = {"settings", "subnets", "requiresAttributes", "compatibilities"}
 
 
