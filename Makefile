@@ -22,7 +22,7 @@ NOT_INSTALLED = { echo "Could not make $(@D): the message above says why." \
     "The first time needs a package index." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pictures local test lint types build deploy bench lock clean
+.PHONY: help setup demo pictures local test emulate lint types build deploy bench lock clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -43,8 +43,11 @@ pictures: .venv/installed ## Draw the pictures of the documents anew
 local: .venv/installed ## Keep the local cloud up on 127.0.0.1 (LOCALCLOUD_PORT=4566)
 	@.venv/bin/python -m localcloud
 
-test: setup ## Run every test
+test: setup ## Run the tests
 	.venv/bin/python -m pytest -n auto --dist loadgroup
+
+emulate: .venv/installed .venv-ministack/installed ## Deploy the template twice to another emulator, MiniStack
+	.venv/bin/python -m pytest tests/emulator
 
 lint: .venv/installed ## Check style and format
 	.venv/bin/ruff check
@@ -73,7 +76,7 @@ lock: .venv/installed ## Move the locked dependencies to their newest versions
 	$(UV_LOCK) -o requirements/ministack.txt requirements/ministack.in
 
 clean: ## Remove everything that was made, the virtual environments too
-	rm -rf .venv .venv-sam .venv-cold_start .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-cold_start .venv-ministack .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/installed: requirements/uv.txt requirements/dev.txt
