@@ -134,6 +134,18 @@ def test_a_dry_run_passes(stacks: list[Stack]) -> None:
         assert plan["cluster"]["clusterName"] == f"{stack.name}-demo"
 
 
+def test_a_function_without_its_rights_is_refused(emulator: MiniStack) -> None:
+    """MiniStack does hold calls against policies."""
+
+    def without_rights(document: Json) -> None:
+        del document["Resources"]["CheckRequestFunction"]["Properties"]["Policies"]
+
+    stack = deployed(emulator, "omicron", understood(translated(without_rights)))
+    execution = ended(stack, environment(name="demo", dryRun=True))
+    assert execution["status"] == "FAILED"
+    assert "is not authorized to perform" in execution["cause"]
+
+
 def ended(stack: Stack, request: Json) -> Json:
     """The execution that creates an environment, once it has ended."""
     machines = stack.emulator.client("stepfunctions")
