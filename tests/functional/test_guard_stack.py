@@ -28,6 +28,8 @@ class CloudFormation:
     content_types: list[str | None] = field(default_factory=list)
     refuses: list[int] = field(default_factory=list)
     """HTTP status of the next answers that are not taken."""
+    groups: list[str] = field(default_factory=list)
+    """The security groups of the stack."""
 
     def request(self, kind: str, **more: Any) -> dict[str, Any]:
         return {
@@ -37,7 +39,7 @@ class CloudFormation:
             "RequestId": "request-1",
             "LogicalResourceId": "EnvironmentsGuard",
             "ResourceType": "Custom::EnvironmentsGuard",
-            "ResourceProperties": {"NamePrefix": "bivouac"},
+            "ResourceProperties": {"NamePrefix": "bivouac", "SecurityGroups": self.groups},
             **({"PhysicalResourceId": "environments-guard"} if kind != "Create" else {}),
             **more,
         }
@@ -102,6 +104,57 @@ def test_a_stack_without_environments_may_be_deleted(
         "LogicalResourceId": "EnvironmentsGuard",
     }
     assert cloudformation.content_types == [""], "S3 refuses any other than it was signed for"
+
+
+class TestSecurityGroups:
+    """EC2 deletes no group that a rule of another one names: the deletion would fail when most of
+    the stack is gone."""
+
+    @pytest.mark.parametrize("direction", ["ingress", "egress"])
+    def test_a_rule_of_another_group_is_named(
+        self, account: BivouacAccount, cloudformation: CloudFormation, direction: str
+    ) -> None:
+        probe, database = new_group(account, "probe"), new_group(account, "database")
+        cloudformation.groups = [probe]
+        admit(account, direction, database, probe)
+        answer = asked(account, cloudformation, "Delete")
+        assert answer["Status"] == "FAILED"
+        assert answer["Reason"].endswith(f"They are: {database} (names {probe})")
+
+    def test_the_stacks_own_rules_go_with_it(
+        self, account: BivouacAccount, cloudformation: CloudFormation
+    ) -> None:
+        probe, tasks = new_group(account, "probe"), new_group(account, "tasks")
+        cloudformation.groups = [probe, tasks]
+        for source in (probe, tasks):
+            admit(account, "ingress", tasks, source)
+        assert asked(account, cloudformation, "Delete")["Status"] == "SUCCESS"
+
+    def test_it_is_told_beside_the_environments(
+        self, account: BivouacAccount, cloudformation: CloudFormation
+    ) -> None:
+        probe, database = new_group(account, "probe"), new_group(account, "database")
+        cloudformation.groups = [probe]
+        admit(account, "ingress", database, probe)
+        account.holds(account.planned(environment()))
+        reason = asked(account, cloudformation, "Delete")["Reason"]
+        assert "They are: demo" in reason
+        assert database in reason
+
+
+def new_group(account: BivouacAccount, name: str) -> str:
+    vpc = account.plane.account.vpc_id
+    made: str = account.client("ec2").create_security_group(
+        GroupName=name, Description=name, VpcId=vpc
+    )["GroupId"]
+    return made
+
+
+def admit(account: BivouacAccount, direction: str, group: str, other: str) -> None:
+    port = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432}
+    getattr(account.client("ec2"), f"authorize_security_group_{direction}")(
+        GroupId=group, IpPermissions=[{**port, "UserIdGroupPairs": [{"GroupId": other}]}]
+    )
 
 
 def test_a_stack_that_never_had_a_table_may_be_rolled_back(

@@ -8,6 +8,7 @@ import re
 from tests.template.declared import TEMPLATE, Json, translated
 
 GUARD = "EnvironmentsGuard"
+NOTHING = {"Ref": "AWS::NoValue"}
 RESOURCES: Json = translated()["Resources"]
 
 
@@ -72,3 +73,12 @@ def test_cloudformation_waits_as_long_as_lambda_tries_and_no_hour() -> None:
 
 def test_environments_records_outlive_the_stack() -> None:
     assert RESOURCES["EnvironmentsTable"]["DeletionPolicy"].startswith("Retain")
+
+
+def test_it_knows_the_security_groups_of_the_stack() -> None:
+    """Rules of others may name them, and EC2 would delete none that is named."""
+    groups = RESOURCES[GUARD]["Properties"]["SecurityGroups"]
+    made = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::EC2::SecurityGroup"]
+    assert sorted(made) == ["ProbeSecurityGroup", "TaskSecurityGroup"]
+    unless = {"Fn::If": ["MakeTaskSecurityGroup", {"Ref": "TaskSecurityGroup"}, NOTHING]}
+    assert groups == [{"Ref": "ProbeSecurityGroup"}, unless]

@@ -53,6 +53,34 @@ def test_however_many_there_are_the_answer_fits(names: list[str]) -> None:
     assert json.loads(body)["Reason"] == refusal
 
 
+def test_rules_of_others_that_name_a_group_of_the_stack_are_listed() -> None:
+    """EC2 deletes no group that a rule of another one names (its API reference,
+    DeleteSecurityGroup)."""
+    assert stack_guard.refusal_of_references({}) == ""
+    refusal = stack_guard.refusal_of_references({"sg-2": {"sg-9", "sg-8"}, "sg-1": {"sg-9"}})
+    assert refusal.startswith("2 security groups have rules that name a group of this stack")
+    assert "Remove these rules first, then delete the stack again" in refusal
+    assert refusal.endswith("They are: sg-1 (names sg-9), sg-2 (names sg-8, sg-9)")
+    assert stack_guard.refusal_of_references({"sg-1": {"sg-9"}}).startswith("1 security group has")
+
+
+@given(
+    st.lists(st.text("ab-", min_size=1, max_size=40), max_size=600),
+    st.dictionaries(st.text("0123456789abcdef", min_size=17, max_size=17), st.just({"sg-9"})),
+)
+def test_however_many_of_both_there_are_the_answer_tells_of_both(
+    names: list[str], references: dict[str, set[str]]
+) -> None:
+    refusals = (
+        stack_guard.refusal_of_deletion(names, MACHINE),
+        stack_guard.refusal_of_references(references),
+    )
+    body = stack_guard.answer(REQUEST, " ".join(filter(None, refusals)))
+    assert len(body) <= stack_guard.ANSWER_LIMIT
+    reason = json.loads(body).get("Reason", "")
+    assert all(refusal in reason for refusal in refusals)
+
+
 @given(st.text(max_size=20_000))
 def test_whatever_went_wrong_the_answer_fits(reason: str) -> None:
     assert len(stack_guard.answer(REQUEST, f"x{reason}")) <= stack_guard.ANSWER_LIMIT
