@@ -1,4 +1,5 @@
-"""Guard stack: CloudFormation deletes nothing of the stack while environments live in it.
+"""Guard stack: CloudFormation deletes nothing of the stack while environments live in it, and
+nothing while somebody else's rules would keep its security groups.
 
 It is the function of a custom resource that needs everything else, so it is asked first.
 CloudFormation waits for the answer, so there always is one: where it cannot be known, FAILED.
@@ -7,8 +8,10 @@ Repeating it is safe: it reads, and answers the same request again.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bivouac import stack_guard
-from bivouac.aws import cloudformation
+from bivouac.aws import clients, cloudformation, network
 from bivouac.aws.faults import is_missing
 from bivouac.aws.holding import records
 from bivouac.aws.records import Records
@@ -16,14 +19,20 @@ from bivouac.errors import RefusedByAwsError
 from bivouac.observability import Event, logger, step
 from bivouac.settings import AnswerSettings, GuardSettings
 
+if TYPE_CHECKING:
+    from types_boto3_ec2 import EC2Client
 
-def guard_stack(event: Event, records: Records, settings: GuardSettings) -> str:
+
+def guard_stack(event: Event, records: Records, ec2: EC2Client, settings: GuardSettings) -> str:
     """Why the stack must stay as it is; empty where what is asked may be done."""
     match event["RequestType"]:
         case "Delete":
-            return stack_guard.refusal_of_deletion(
-                living(records), settings.delete_state_machine_arn
+            groups = event["ResourceProperties"].get("SecurityGroups", [])
+            refusals = (
+                stack_guard.refusal_of_deletion(living(records), settings.delete_state_machine_arn),
+                stack_guard.refusal_of_references(network.references(ec2, groups)),
             )
+            return " ".join(refusal for refusal in refusals if refusal)
         case "Update":
             return stack_guard.refusal_of_update(
                 event["OldResourceProperties"], event["ResourceProperties"]
@@ -45,10 +54,10 @@ def living(records: Records) -> list[str]:
 @step
 def handler(event: Event) -> Event:
     try:
-        refusal = guard_stack(event, records(), GuardSettings.from_env())
+        refusal = guard_stack(event, records(), clients.ec2(), GuardSettings.from_env())
     except Exception as error:
-        logger.exception("not known whether environments live")
-        refusal = f"It is not known whether environments live: {error}"
+        logger.exception("not known whether the stack may go")
+        refusal = f"It is not known whether the stack may be changed: {error}"
     body = stack_guard.answer(event, refusal)
     cloudformation.send(event["ResponseURL"], body, AnswerSettings.from_env())
     return {"status": "FAILED" if refusal else "SUCCESS", "reason": refusal}

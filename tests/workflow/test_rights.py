@@ -48,6 +48,7 @@ NOT_NEEDED_HERE = {
     ("FollowUpExecutionFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("FollowUpExecutionFunction", "states:DescribeExecution"): REDEPLOY_STOPPED,
     ("GuardStackFunction", "dynamodb:Query"): STACK_DELETED,
+    ("GuardStackFunction", "ec2:DescribeSecurityGroups"): STACK_DELETED,
     ("GuardStackFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("OfficeHoursRole", "sqs:SendMessage"): NOT_DELIVERED,
     ("RecheckEnvironmentFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bivouac.aws.batches import batches
@@ -39,6 +39,27 @@ def security_groups(client: EC2Client, group_ids: Sequence[str]) -> dict[str, di
             Filters=[{"Name": "group-id", "Values": list(group_ids)}]
         )
         return {group["GroupId"]: dict(group) for page in pages for group in page["SecurityGroups"]}
+
+
+def references(client: EC2Client, group_ids: Collection[str]) -> dict[str, set[str]]:
+    """The other security groups of the account with a rule that names one of these -> which."""
+    found: dict[str, set[str]] = {}
+    for direction in ("ip-permission", "egress.ip-permission") if group_ids else ():
+        with translated(f"security groups whose rules name {', '.join(group_ids)}"):
+            pages = client.get_paginator("describe_security_groups").paginate(
+                Filters=[{"Name": f"{direction}.group-id", "Values": sorted(group_ids)}]
+            )
+            for page in pages:
+                for group in page["SecurityGroups"]:
+                    if group["GroupId"] not in group_ids:
+                        named = found.setdefault(group["GroupId"], set())
+                        named |= _named_by(dict(group)) & set(group_ids)
+    return found
+
+
+def _named_by(group: Mapping[str, Any]) -> set[str]:
+    rules = (*group.get("IpPermissions", ()), *group.get("IpPermissionsEgress", ()))
+    return {pair.get("GroupId", "") for rule in rules for pair in rule.get("UserIdGroupPairs", ())}
 
 
 def existing_subnets(client: EC2Client, subnet_ids: Sequence[str]) -> set[str]:
