@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud.cloud import LocalCloud
-from localcloud.template import StackDeletionError
+from localcloud.template import StackDeletionError, StackProtectedError
 from localcloud.timings import TEST
 
 HELLO = Path(__file__).parent / "data" / "hello" / "template.yaml"
@@ -88,3 +88,54 @@ def test_a_deletion_that_was_refused_and_one_that_was_not(cloud: LocalCloud) -> 
     with pytest.raises(ClientError, match="Stack with id guarded does not exist"):
         described(cloud, StackName="guarded")
     assert described(cloud) == []
+
+
+def test_its_resources(cloud: LocalCloud) -> None:
+    """API reference, DescribeStackResources."""
+    deployed = cloud.deploy(HELLO, {}, name="hello")
+    client = cloud.client("cloudformation")
+
+    resources = client.describe_stack_resources(StackName="hello")["StackResources"]
+
+    assert {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources} == dict(
+        deployed.resources
+    )
+    assert {each["LogicalResourceId"]: each["ResourceType"] for each in resources} == dict(
+        deployed.types
+    )
+    assert {each["ResourceStatus"] for each in resources} == {"CREATE_COMPLETE"}
+    with pytest.raises(ClientError, match="Stack with id nobody does not exist"):
+        client.describe_stack_resources(StackName="nobody")
+
+
+def test_a_protected_stack_is_not_deleted_and_nothing_of_it_changes(cloud: LocalCloud) -> None:
+    """CloudFormation's user guide, "Protect CloudFormation stacks from being deleted": if a user
+    tries to delete it, the deletion fails and the stack, its status included, does not change."""
+    stack, client = cloud.deploy(HELLO, {}, name="hello"), cloud.client("cloudformation")
+    assert described(cloud)[0]["EnableTerminationProtection"] is False
+
+    for _ in "twice":
+        answer = client.update_termination_protection(
+            StackName="hello", EnableTerminationProtection=True
+        )
+        assert answer["StackId"] == stack.id
+    before = dict(stack.deployed)
+    with pytest.raises(
+        StackProtectedError,
+        match=r"Stack \[hello\] cannot be deleted while TerminationProtection is enabled",
+    ):
+        cloud.delete_stack(stack)
+
+    (still,) = described(cloud)
+    assert (still["StackStatus"], still["EnableTerminationProtection"]) == ("CREATE_COMPLETE", True)
+    assert stack.deployed == before
+    client.update_termination_protection(StackName="hello", EnableTerminationProtection=False)
+    cloud.delete_stack(stack)
+    assert described(cloud) == []
+
+
+def test_one_that_is_not_there_cannot_be_protected(cloud: LocalCloud) -> None:
+    with pytest.raises(ClientError, match=r"nobody.* does not exist"):
+        cloud.client("cloudformation").update_termination_protection(
+            StackName="nobody", EnableTerminationProtection=True
+        )
