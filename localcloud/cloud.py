@@ -197,7 +197,8 @@ class LocalCloud:
         """Delete everything of it that is not retained, in CloudFormation's order.
 
         Raises StackDeletionError where something cannot be deleted, such as a custom resource whose
-        function refuses; it can be called again then."""
+        function refuses; it can be called again then. StackProtectedError: nothing was touched."""
+        self._stacks.see_unprotected(stack)
         try:
             self._deployer.delete(stack)
         except StackDeletionError as error:

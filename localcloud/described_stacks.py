@@ -1,4 +1,4 @@
-"""CloudFormation's DescribeStacks: what was deployed here, and how it ended."""
+"""What CloudFormation tells of stacks that were deployed here, and whether they may be deleted."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+from unittest import mock
 
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend
+from moto.cloudformation.responses import CloudFormationResponse
+from moto.core.responses import ActionResult
 
-from localcloud.patching import patched
-from localcloud.template import Stack
+from localcloud.patching import all_patched
+from localcloud.template import Stack, StackProtectedError
 
 
 @dataclass
@@ -25,6 +29,7 @@ class DescribedStack:
     outputs: list[dict[str, str]]
     stack_status: str = "CREATE_COMPLETE"
     stack_status_reason: str | None = None
+    enable_termination_protection: bool = False
     tags: dict[str, str] = field(default_factory=dict)
 
 
@@ -33,8 +38,10 @@ class DescribedStacks:
 
     def __init__(self) -> None:
         self._stacks: dict[str, DescribedStack] = {}
+        self._deployed: dict[str, Stack] = {}
 
     def deployed(self, stack: Stack, at: datetime) -> None:
+        self._deployed[stack.name] = stack
         self._stacks[stack.name] = DescribedStack(
             stack_id=stack.id,
             stack_name=stack.name,
@@ -48,24 +55,71 @@ class DescribedStacks:
             ],
         )
 
+    def see_unprotected(self, stack: Stack) -> None:
+        """Raises StackProtectedError."""
+        if self._stacks[stack.name].enable_termination_protection:
+            raise StackProtectedError(
+                f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
+            )
+
     def not_deleted(self, stack: Stack, reason: str) -> None:
         described = self._stacks[stack.name]
         described.stack_status, described.stack_status_reason = "DELETE_FAILED", reason
 
     def deleted(self, stack: Stack) -> None:
-        del self._stacks[stack.name]
+        del self._stacks[stack.name], self._deployed[stack.name]
+
+    def _find(self, name_or_id: str) -> DescribedStack:
+        for stack in self._stacks.values():
+            if name_or_id in (stack.stack_name, stack.stack_id):
+                return stack
+        raise ValidationError(name_or_id)
+
+    def _resources(self, stack: DescribedStack) -> list[dict[str, Any]]:
+        return [
+            {
+                "StackName": stack.stack_name,
+                "StackId": stack.stack_id,
+                "LogicalResourceId": logical_id,
+                "PhysicalResourceId": one.made.ref,
+                "ResourceType": one.type,
+                "Timestamp": stack.creation_time,
+                "ResourceStatus": "CREATE_COMPLETE",
+            }
+            for logical_id, one in self._deployed[stack.stack_name].deployed.items()
+        ]
 
     @contextmanager
     def answer(self) -> Iterator[None]:
         """While entered, they are what moto's CloudFormation knows."""
 
         def describe_stacks(_: CloudFormationBackend, name_or_id: str) -> list[DescribedStack]:
-            if not name_or_id:
-                return list(self._stacks.values())
-            for stack in self._stacks.values():
-                if name_or_id in (stack.stack_name, stack.stack_id):
-                    return [stack]
-            raise ValidationError(name_or_id)
+            return [self._find(name_or_id)] if name_or_id else list(self._stacks.values())
 
-        with patched(CloudFormationBackend, "describe_stacks", describe_stacks):
+        def describe_stack_resources(request: CloudFormationResponse) -> ActionResult:
+            stack = self._find(request._get_param("StackName"))
+            return ActionResult({"StackResources": self._resources(stack)})
+
+        def update_termination_protection(request: CloudFormationResponse) -> ActionResult:
+            """moto has none."""
+            stack = self._find(request._get_param("StackName"))
+            wanted = request._get_param("EnableTerminationProtection")
+            stack.enable_termination_protection = str(wanted).lower() == "true"
+            return ActionResult({"StackId": stack.stack_id})
+
+        added = mock.patch.object(
+            CloudFormationResponse,
+            "update_termination_protection",
+            update_termination_protection,
+            create=True,
+        )
+        with (
+            added,
+            all_patched(
+                (
+                    (CloudFormationBackend, "describe_stacks", describe_stacks),
+                    (CloudFormationResponse, "describe_stack_resources", describe_stack_resources),
+                )
+            ),
+        ):
             yield

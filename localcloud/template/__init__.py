@@ -1,7 +1,7 @@
 """template.yaml -> the resources of the local cloud. The template is their only source."""
 
-from localcloud.template.deletion import StackDeletionError
+from localcloud.template.deletion import StackDeletionError, StackProtectedError
 from localcloud.template.errors import TemplateError
 from localcloud.template.stack import Deployer, Stack
 
-__all__ = ["Deployer", "Stack", "StackDeletionError", "TemplateError"]
+__all__ = ["Deployer", "Stack", "StackDeletionError", "StackProtectedError", "TemplateError"]

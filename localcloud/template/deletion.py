@@ -25,6 +25,10 @@ class StackDeletionError(Exception):
         """Logical id -> reason."""
 
 
+class StackProtectedError(Exception):
+    """ValidationError of DeleteStack: nothing was touched, the stack's status is what it was."""
+
+
 def delete(cloud: Cloud, deployed: dict[str, Deployed], *, created: bool = True) -> None:
     """Delete every resource and take it out of `deployed`; those that are retained stay in the
     account. Can be called again after a failure. Not `created`: the stack is rolled back.
