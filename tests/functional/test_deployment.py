@@ -1,0 +1,131 @@
+"""Protecting the deployed stack, and releasing it once nothing would be left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deployment.protection import Target, protect, release
+
+from localcloud.cloud import LocalCloud
+from localcloud.template import Stack, StackProtectedError
+from localcloud.timings import TEST
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  VpcId: {Type: String}
+Resources:
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions:
+        - {AttributeName: environment, AttributeType: S}
+        - {AttributeName: listed, AttributeType: S}
+      KeySchema: [{AttributeName: environment, KeyType: HASH}]
+      GlobalSecondaryIndexes:
+        - IndexName: listed
+          KeySchema: [{AttributeName: listed, KeyType: HASH}]
+          Projection: {ProjectionType: ALL}
+  Probe:
+    Type: AWS::EC2::SecurityGroup
+    Properties: {GroupDescription: the probe, VpcId: !Ref VpcId}
+Outputs:
+  EnvironmentsTableName: {Value: !Ref Table}
+  DeleteEnvironmentStateMachineArn: {Value: "arn:aws:states:::stateMachine:delete"}
+"""
+RECORD: dict[str, Any] = {
+    "listed": {"S": "environment"},
+    "generation": {"N": "1"},
+    "status": {"S": "READY"},
+    "execution": {"S": ""},
+    "expiresAt": {"S": "2026-01-31T18:00:00Z"},
+    "verb": {"S": "create"},
+    "onFailure": {"S": "delete"},
+    "triggers": {"S": "{}"},
+}
+
+
+@pytest.fixture
+def cloud() -> Iterator[LocalCloud]:
+    with LocalCloud(timings=TEST, runtime="scripted", port=0) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def stack(cloud: LocalCloud, tmp_path: Path) -> Stack:
+    template = tmp_path / "template.yaml"
+    template.write_text(TEMPLATE)
+    made = cloud.deploy(template, {"VpcId": cloud.account.vpc_id}, name="bivouac")
+    protect(cloud, "bivouac")
+    return made
+
+
+def live(cloud: LocalCloud, stack: Stack, environment: str) -> None:
+    cloud.client("dynamodb").put_item(
+        TableName=stack.resources["Table"], Item={"environment": {"S": environment}, **RECORD}
+    )
+
+
+def is_protected(cloud: LocalCloud) -> bool:
+    (described,) = cloud.client("cloudformation").describe_stacks()["Stacks"]
+    return bool(described["EnableTerminationProtection"])
+
+
+def test_a_protected_stack_is_released_where_nothing_would_be_left(
+    cloud: LocalCloud, stack: Stack
+) -> None:
+    with pytest.raises(StackProtectedError):
+        cloud.delete_stack(stack)
+    assert release(cloud, "bivouac") == ""
+    assert not is_protected(cloud)
+    cloud.delete_stack(stack)
+
+
+def test_it_stays_protected_while_environments_live(cloud: LocalCloud, stack: Stack) -> None:
+    live(cloud, stack, "shop")
+    live(cloud, stack, "demo")
+    refusal = release(cloud, "bivouac")
+    assert refusal.startswith("2 environments would be left behind")
+    assert refusal.endswith("They are: demo, shop")
+    assert is_protected(cloud)
+
+
+def test_it_stays_protected_while_rules_of_others_name_its_groups(
+    cloud: LocalCloud, stack: Stack
+) -> None:
+    ec2, probe = cloud.client("ec2"), stack.resources["Probe"]
+    database = ec2.create_security_group(
+        GroupName="database", Description="database", VpcId=cloud.account.vpc_id
+    )["GroupId"]
+    everything = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": probe}]}
+    ec2.authorize_security_group_ingress(GroupId=database, IpPermissions=[everything])
+    assert release(cloud, "bivouac").endswith(f"They are: {database} (names {probe})")
+    assert is_protected(cloud)
+
+
+def test_both_can_be_done_twice(cloud: LocalCloud, stack: Stack) -> None:
+    protect(cloud, "bivouac")
+    assert is_protected(cloud)
+    assert release(cloud, "bivouac") == release(cloud, "bivouac") == ""
+
+
+class TestTarget:
+    def test_it_is_the_stack_that_sam_deploys(self) -> None:
+        """SAM CLI reference, "AWS SAM CLI configuration file": a command's table comes before
+        `global`."""
+        config = {
+            "version": 0.1,
+            "default": {
+                "global": {"parameters": {"stack_name": "bivouac", "region": "eu-west-1"}},
+                "deploy": {"parameters": {"region": "eu-central-1", "profile": "team"}},
+            },
+        }
+        assert Target.of(config) == Target("bivouac", "eu-central-1", "team")
+
+    def test_region_and_profile_can_come_from_elsewhere(self) -> None:
+        config = {"default": {"global": {"parameters": {"stack_name": "bivouac"}}}}
+        assert Target.of(config) == Target("bivouac", None, None)

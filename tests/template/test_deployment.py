@@ -1,0 +1,43 @@
+"""What `make deploy` and `make undeploy` do, step by step, and with which settings."""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+
+from tests.template.declared import PROJECT
+
+SAMCONFIG = tomllib.loads((PROJECT / "samconfig.toml").read_text())
+PROTECT = "-m deployment protect"
+RELEASE = "-m deployment release"
+
+
+def commands(target: str) -> list[str]:
+    """What make would run, but for what it would install."""
+    done = subprocess.run(
+        ["make", "--dry-run", target], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    words = ("sam build", "sam validate", "sam deploy", "sam delete", PROTECT, RELEASE)
+    found = []
+    for line in done.stdout.splitlines():
+        found += [word for word in words if word in line]
+    return found
+
+
+def test_a_deployment_ends_with_protecting_the_stack() -> None:
+    assert commands("deploy") == ["sam build", "sam validate", "sam deploy", PROTECT]
+
+
+def test_a_stack_is_released_before_it_is_deleted() -> None:
+    """Whatever would be left behind is found before anything is changed."""
+    assert commands("undeploy") == [RELEASE, "sam delete"]
+
+
+def test_deploying_what_is_deployed_already_is_no_failure() -> None:
+    """SAM's default is to fail (its CLI reference, sam deploy, --fail-on-empty-changeset)."""
+    deploy = SAMCONFIG["default"]["deploy"]["parameters"]
+    assert deploy["fail_on_empty_changeset"] is False
+
+
+def test_only_what_roles_need_is_acknowledged() -> None:
+    assert SAMCONFIG["default"]["deploy"]["parameters"]["capabilities"] == "CAPABILITY_IAM"
