@@ -16,13 +16,14 @@ export PYTHONDONTWRITEBYTECODE :=
 UV_INSTALL := .venv/bin/uv pip install --quiet --no-deps --require-hashes --compile-bytecode
 UV_LOCK := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
     --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+PROTECTION := PYTHONPATH=functions .venv/bin/python -m deployment
 WITH_SAM := PATH="$(CURDIR)/.venv-sam/bin:$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
 
 NOT_INSTALLED = { echo "Could not make $(@D): the message above says why." \
     "The first time needs a package index." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pictures local test emulate lint types build deploy bench lock clean
+.PHONY: help setup demo pictures local test emulate lint types build deploy undeploy bench lock clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -62,6 +63,12 @@ build: setup ## Build for Lambda into .aws-sam/build and check the template, wit
 
 deploy: build ## Deploy to AWS; asks for the parameters until samconfig.toml has them
 	$(WITH_SAM) sam deploy $(shell grep -q '^parameter_overrides' samconfig.toml || echo --guided)
+	@$(PROTECTION) protect
+
+undeploy: setup ## Remove the stack from AWS, once no environment lives in it
+	@$(PROTECTION) release
+	@$(WITH_SAM) sam delete --no-prompts || { echo "Not everything was deleted. Why:" \
+	    "aws cloudformation describe-stack-events --stack-name NAME" >&2; exit 1; }
 
 bench: .venv/installed .venv-sam/installed .venv-cold_start/installed ## Measure verdicts, lag, cost, time and cold starts (BENCH="lag cycle": only these)
 	.venv/bin/python -m bench $(BENCH)

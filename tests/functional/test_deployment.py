@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from deployment.protection import Target, protect, release
 
+from bivouac.intents import Verb
+from bivouac.record import Status
+from deployment.__main__ import main
+from deployment.protection import Target, protect, refusal, release
 from localcloud.cloud import LocalCloud
 from localcloud.template import Stack, StackProtectedError
 from localcloud.timings import TEST
@@ -40,10 +44,10 @@ Outputs:
 RECORD: dict[str, Any] = {
     "listed": {"S": "environment"},
     "generation": {"N": "1"},
-    "status": {"S": "READY"},
+    "status": {"S": Status.READY},
     "execution": {"S": ""},
     "expiresAt": {"S": "2026-01-31T18:00:00Z"},
-    "verb": {"S": "create"},
+    "verb": {"S": Verb.CREATE},
     "onFailure": {"S": "delete"},
     "triggers": {"S": "{}"},
 }
@@ -80,21 +84,21 @@ def test_a_protected_stack_is_released_where_nothing_would_be_left(
 ) -> None:
     with pytest.raises(StackProtectedError):
         cloud.delete_stack(stack)
-    assert release(cloud, "bivouac") == ""
-    assert not is_protected(cloud)
+    assert refusal(cloud, "bivouac") == ""
+    release(cloud, "bivouac")
     cloud.delete_stack(stack)
 
 
-def test_it_stays_protected_while_environments_live(cloud: LocalCloud, stack: Stack) -> None:
+def test_it_is_refused_while_environments_live(cloud: LocalCloud, stack: Stack) -> None:
     live(cloud, stack, "shop")
     live(cloud, stack, "demo")
-    refusal = release(cloud, "bivouac")
-    assert refusal.startswith("2 environments would be left behind")
-    assert refusal.endswith("They are: demo, shop")
+    why = refusal(cloud, "bivouac")
+    assert why.startswith("2 environments would be left behind")
+    assert why.endswith("They are: demo, shop")
     assert is_protected(cloud)
 
 
-def test_it_stays_protected_while_rules_of_others_name_its_groups(
+def test_it_is_refused_while_rules_of_others_name_its_groups(
     cloud: LocalCloud, stack: Stack
 ) -> None:
     ec2, probe = cloud.client("ec2"), stack.resources["Probe"]
@@ -103,14 +107,35 @@ def test_it_stays_protected_while_rules_of_others_name_its_groups(
     )["GroupId"]
     everything = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": probe}]}
     ec2.authorize_security_group_ingress(GroupId=database, IpPermissions=[everything])
-    assert release(cloud, "bivouac").endswith(f"They are: {database} (names {probe})")
-    assert is_protected(cloud)
+    assert refusal(cloud, "bivouac").endswith(f"They are: {database} (names {probe})")
 
 
 def test_both_can_be_done_twice(cloud: LocalCloud, stack: Stack) -> None:
     protect(cloud, "bivouac")
     assert is_protected(cloud)
-    assert release(cloud, "bivouac") == release(cloud, "bivouac") == ""
+    for _ in "twice":
+        release(cloud, "bivouac")
+        assert not is_protected(cloud)
+
+
+@pytest.mark.parametrize(("typed", "done"), [("y\n", True), ("\n", False), ("", False)])
+def test_the_stack_is_released_once_somebody_has_agreed(
+    cloud: LocalCloud, stack: Stack, monkeypatch: pytest.MonkeyPatch, typed: str, done: bool
+) -> None:
+    monkeypatch.setattr("deployment.__main__.boto3.Session", lambda **_: cloud)
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    assert main("release") == ("" if done else "Nothing was changed.")
+    assert is_protected(cloud) is not done
+
+
+def test_nobody_is_asked_while_it_must_stay(
+    cloud: LocalCloud, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(cloud, stack, "demo")
+    monkeypatch.setattr("deployment.__main__.boto3.Session", lambda **_: cloud)
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert "They are: demo" in main("release")
+    assert is_protected(cloud)
 
 
 class TestTarget:
