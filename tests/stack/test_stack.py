@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from localcloud.template import StackDeletionError
+from deployment.protection import protect, refusal, release
+from localcloud.template import StackDeletionError, StackProtectedError
 from tests.requests import environment
 from tests.workflow.application import application
 
@@ -14,10 +15,16 @@ pytestmark = pytest.mark.xdist_group("workflow-trouble")
 def test_it_is_refused_until_the_environment_is_deleted() -> None:
     """D18: nothing of the stack goes before the last environment, and its record stays after it."""
     with application() as app:
+        protect(app.cloud, app.stack.name)
         assert app.create(environment(name="alive")).status == "SUCCEEDED"
         waiting = app.start(app.create_machine, environment(name="waiting"))
         app.until_in(waiting, "Wait for the services")
 
+        with pytest.raises(StackProtectedError):
+            app.cloud.delete_stack(app.stack)
+        assert refusal(app.cloud, app.stack.name).endswith("They are: alive, waiting")
+
+        release(app.cloud, app.stack.name)
         with pytest.raises(StackDeletionError) as refused:
             app.cloud.delete_stack(app.stack)
 
@@ -33,6 +40,18 @@ def test_it_is_refused_until_the_environment_is_deleted() -> None:
             deleted = app.delete(name)
             assert deleted.status == "SUCCEEDED", deleted.cause
             assert app.left(name) == []
+
+        ec2, probe = app.client("ec2"), app.stack.outputs["ProbeSecurityGroupId"]
+        database = ec2.create_security_group(
+            GroupName="database", Description="database", VpcId=app.cloud.account.vpc_id
+        )["GroupId"]
+        rule = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": probe}]}
+        ec2.authorize_security_group_ingress(GroupId=database, IpPermissions=[rule])
+        with pytest.raises(StackDeletionError, match=rf"They are: {database} \(names {probe}\)"):
+            app.cloud.delete_stack(app.stack)
+        assert app.stack.deployed.keys() >= {"ProbeSecurityGroup", "DeleteEnvironmentStateMachine"}
+        ec2.revoke_security_group_ingress(GroupId=database, IpPermissions=[rule])
+        assert refusal(app.cloud, app.stack.name) == ""
         app.cloud.delete_stack(app.stack)
 
         client = app.client("stepfunctions")
