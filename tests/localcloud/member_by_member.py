@@ -42,6 +42,7 @@ _KINDS = {
     "ip": r"\d{1,3}(?:\.\d{1,3}){3}",
     "namespace": r"ns-[0-9a-z]{16}",
     "discovery service": r"srv-[0-9a-z]{16}",
+    "operation": r"[0-9a-z]{32}-[0-9a-z]{8}",
 }
 """Regular expressions by what may stand between < and > in a text of a record."""
 _MORE = "<more>"

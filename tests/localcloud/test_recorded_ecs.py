@@ -146,6 +146,91 @@ class TestServices:
         assert task["taskArn"] != first["taskArn"]
 
 
+class TestClusters:
+    def test_a_cluster_with_a_namespace_begins_to_attach_it(self, cloud: Cloud) -> None:
+        answer = cloud.ecs.create_cluster(
+            clusterName="shop", serviceConnectDefaults={"namespace": cloud.namespace()}
+        )
+        assert_as_recorded("ecs-create-cluster-service-connect-defaults", answer["cluster"])
+
+    def test_what_is_not_asked_for_is_empty(self, cloud: Cloud) -> None:
+        cloud.cluster(serviceConnectDefaults={"namespace": cloud.namespace()})
+        cloud.task_definition()
+        cloud.service()
+        cloud.wait()
+        answer = cloud.ecs.describe_clusters(clusters=["shop"])
+        assert_as_recorded("ecs-describe-clusters-service-connect-defaults", answer)
+
+
+class TestCloudMap:
+    def discovered(self, cloud: Cloud) -> dict[str, Any]:
+        """The Cloud Map service of a connected service with two tasks."""
+        arn = cloud.namespace()
+        cloud.cluster()
+        cloud.task_definition()
+        cloud.service(desiredCount=2, serviceConnectConfiguration=connected(arn))
+        cloud.wait()
+        (service,) = cloud.cloudmap.list_services()["Services"]
+        return dict(service)
+
+    def test_tasks_are_listed_as_instances(self, cloud: Cloud) -> None:
+        answer = cloud.cloudmap.list_instances(ServiceId=self.discovered(cloud)["Id"])
+        assert_as_recorded("cloudmap-list-instances-service-connect", answer)
+        (deployment,) = cloud.described()["deployments"]
+        for instance in answer["Instances"]:
+            assert instance["Attributes"]["DeploymentId"].endswith(f"/shop/web/{deployment['id']}")
+
+    def test_timeouts_stand_among_the_attributes(self, cloud: Cloud) -> None:
+        """Assumed: recorded is only the 0 of an endpoint that has none."""
+        arn = cloud.namespace()
+        cloud.cluster()
+        cloud.task_definition()
+        timeout = {"idleTimeoutSeconds": 60, "perRequestTimeoutSeconds": 15}
+        cloud.service(serviceConnectConfiguration=connected(arn, timeout=timeout))
+        cloud.wait()
+        (service,) = cloud.cloudmap.list_services()["Services"]
+        (instance,) = cloud.cloudmap.list_instances(ServiceId=service["Id"])["Instances"]
+        attributes = instance["Attributes"]
+        assert attributes["IdleTimeoutInSeconds"] == "60"
+        assert attributes["PerRequestTimeoutInSeconds"] == "15"
+
+    def test_a_service_says_whose_it_is(self, cloud: Cloud) -> None:
+        self.discovered(cloud)
+        answer = cloud.cloudmap.list_services()
+        assert_as_recorded("cloudmap-list-services-service-connect", answer)
+        assert answer["Services"][0]["Description"].endswith(cloud.described()["serviceArn"])
+
+    def test_what_ecs_made_carries_its_tag(self, cloud: Cloud) -> None:
+        service = self.discovered(cloud)
+        answer = cloud.cloudmap.list_tags_for_resource(ResourceARN=service["Arn"])
+        assert_as_recorded("cloudmap-list-tags-service-connect", answer)
+
+    def test_namespaces_and_the_operations_that_make_them(self, cloud: Cloud) -> None:
+        begun = cloud.cloudmap.create_http_namespace(Name="shop", Description="of a shop")
+        cloud.wait()
+        answer = cloud.cloudmap.get_operation(OperationId=begun["OperationId"])
+        assert_as_recorded("cloudmap-get-operation", answer)
+        assert_as_recorded("cloudmap-list-namespaces", cloud.cloudmap.list_namespaces())
+
+
+class TestNetwork:
+    def test_the_interface_of_a_task_is_named_after_its_attachment(self, cloud: Cloud) -> None:
+        cloud.running_web()
+        (task,) = cloud.tasks()
+        (attachment,) = task["attachments"]
+        details = {item["name"]: item["value"] for item in attachment["details"]}
+        answer = cloud.ec2.describe_network_interfaces(
+            NetworkInterfaceIds=[details["networkInterfaceId"]]
+        )
+        assert_as_recorded("ec2-describe-network-interfaces-task", answer)
+        (interface,) = answer["NetworkInterfaces"]
+        assert interface["Description"].endswith(f":attachment/{attachment['id']}")
+
+    def test_the_rules_of_a_security_group(self, cloud: Cloud) -> None:
+        answer = cloud.ec2.describe_security_groups(GroupIds=[SECURITY_GROUP_ID])
+        assert_as_recorded("ec2-describe-security-groups", answer)
+
+
 class TestServiceEvents:
     """What DescribeServices shows of a service's story, in ECS's words and order."""
 
