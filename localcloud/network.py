@@ -15,6 +15,7 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 
 from localcloud.account import Account
+from localcloud.task_interface import TaskInterface
 
 PUBLIC_ADDRESSES = ipaddress.IPv4Network("203.0.113.0/24")
 """Addresses that no network on the Internet has (RFC 5737)."""
@@ -111,30 +112,32 @@ class Network:
         """Offset of the address that was given last: one that was released rests a while."""
 
     def attach(
-        self, subnet_id: str, security_group_ids: Iterable[str], *, public: bool, owner_arn: str
+        self, subnet_id: str, security_group_ids: Iterable[str], *, public: bool, attachment_id: str
     ) -> Interface:
         """Make a task's interface, described by EC2 until it is released."""
         subnet = self._ec2.get_subnet(subnet_id)
         public_ip = self._free_public_ip() if public else None
-        record = self._ec2.create_network_interface(
+        private_ip = self._free_private_ip(subnet.cidr)
+        domain = f"{self._account.region}.compute"
+        private_dns_name = f"ip-{private_ip.replace('.', '-')}.{domain}.internal"
+        record = TaskInterface(
+            self._ec2,
             subnet,
-            self._free_private_ip(subnet.cidr),
-            group_ids=list(security_group_ids),
-            description=owner_arn.replace(":task/", ":attachment/"),
+            private_ip,
+            list(security_group_ids),
+            attachment_arn=self._account.arn("ecs", f"attachment/{attachment_id}"),
+            private_dns_name=private_dns_name,
+            public_ip=public_ip,
+            public_dns_name=f"ec2-{(public_ip or '').replace('.', '-')}.{domain}.amazonaws.com",
         )
-        record.status, record.interface_type = "in-use", "interface"
-        record.requester_managed = True
-        record.public_ip = public_ip
-        dns_name = _private_dns_name(record.private_ip_address, self._account.region)
-        record.private_dns_name = dns_name
-        record.private_ip_addresses[0]["PrivateDnsName"] = dns_name
+        self._ec2.enis[record.id] = record
         interface = Interface(
             id=record.id,
             subnet_id=subnet_id,
             availability_zone=subnet.availability_zone,
             mac_address=record.mac_address,
-            private_ip=record.private_ip_address,
-            private_dns_name=dns_name,
+            private_ip=private_ip,
+            private_dns_name=private_dns_name,
             public_ip=public_ip,
         )
         self._by_private_ip[interface.private_ip] = interface
@@ -231,7 +234,3 @@ def _ingress_rule(rule: Any) -> IngressRule:
         cidr=ipaddress.IPv4Network(rule.cidr_ipv4) if rule.cidr_ipv4 else None,
         source_group_id=(rule.source_group or {}).get("GroupId"),
     )
-
-
-def _private_dns_name(private_ip: str, region: str) -> str:
-    return f"ip-{private_ip.replace('.', '-')}.{region}.compute.internal"

@@ -93,15 +93,15 @@ class ServiceConnectPlane:
                     )
 
     def connect(
-        self, completed: Mapping[str, Any], definition: TaskDefinition, owner_id: str
+        self, completed: Mapping[str, Any], definition: TaskDefinition, owner: Service
     ) -> ServiceConnect:
         """Make the endpoints: a Cloud Map service each, unless this service has it already."""
         namespace = self._namespace_of(completed)
         endpoints = []
         for item in completed.get("services", []):
-            endpoint = self._endpoint(item, namespace, definition)
+            endpoint = self._endpoint(item, namespace, definition, owner)
             self._endpoints[endpoint.key] = endpoint
-            self._owners[endpoint.key] = owner_id
+            self._owners[endpoint.key] = owner.id
             self._addresses.setdefault(endpoint.key, {})
             endpoints.append(endpoint)
         return ServiceConnect(
@@ -133,7 +133,8 @@ class ServiceConnectPlane:
                     "AWS_INSTANCE_IPV4": interface.private_ip,
                     "AWS_INSTANCE_PORT": str(endpoint.ingress.port),
                     "AvailabilityZone": interface.availability_zone,
-                    "DeploymentId": task.deployment.id,
+                    "DeploymentId": task.task_set_arn,
+                    **_timeout_attributes(endpoint.ingress.timeouts),
                 },
             )
             self._addresses[endpoint.key][task.id] = (interface.private_ip, endpoint.ingress.port)
@@ -162,7 +163,11 @@ class ServiceConnectPlane:
                 self._cloudmap.drop_service(record)
 
     def _endpoint(
-        self, item: Mapping[str, Any], namespace: Namespace, definition: TaskDefinition
+        self,
+        item: Mapping[str, Any],
+        namespace: Namespace,
+        definition: TaskDefinition,
+        owner: Service,
     ) -> Endpoint:
         name: str = item["discoveryName"]
         key = f"{namespace.id}/{name}"
@@ -170,7 +175,11 @@ class ServiceConnectPlane:
         record = self._cloudmap.service_named(namespace, name)
         if record is None:
             record = self._cloudmap.create_service_for(
-                namespace, name, f"ecs-{random_id(32)}", tags={MANAGED_BY_ECS: "true"}
+                namespace,
+                name,
+                f"ecs-{random_id(32)}",
+                description=f"Managed by {owner.arn}",
+                tags={MANAGED_BY_ECS: "true"},
             )
         given = item.get("timeout", {})
         timeouts = Timeouts(given.get("perRequestTimeoutSeconds"), given.get("idleTimeoutSeconds"))
@@ -202,6 +211,14 @@ class ServiceConnectPlane:
 
     def _tell_runtime(self, key: str) -> None:
         self._runtime.set_endpoint(key, list(self._addresses[key].values()))
+
+
+def _timeout_attributes(timeouts: Timeouts) -> dict[str, str]:
+    """0 where none was given (recorded in July 2024); what is given is assumed to stand there."""
+    return {
+        "IdleTimeoutInSeconds": str(timeouts.idle or 0),
+        "PerRequestTimeoutInSeconds": str(timeouts.per_request or 0),
+    }
 
 
 def _completed_service(item: Mapping[str, Any], namespace: Namespace) -> dict[str, Any]:

@@ -309,7 +309,7 @@ class Services:
         deployment_id = f"ecs-svc/{secrets.randbelow(9 * 10**18) + 10**18}"
         made: ServiceConnect | None = None
         if connect is not None and connect["enabled"]:
-            made = self._connect.connect(connect, definition, service.id)
+            made = self._connect.connect(connect, definition, service)
         version = service.platform_version
         return Deployment(
             id=deployment_id,

@@ -172,7 +172,7 @@ class TaskLives:
             task.subnet_id,
             groups,
             public=configuration.get("assignPublicIp") == "ENABLED",
-            owner_arn=task.arn,
+            attachment_id=task.interface_attachment_id,
         )
         task.connectivity_at = task.pull_started_at = self._clock.now()
         self._become(task, "PENDING")
