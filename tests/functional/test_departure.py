@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -12,6 +13,7 @@ from bivouac import errors
 from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS, PATIENCE_SECONDS
 from bivouac.looks.departure import ROUNDS
 from localcloud.tasks import scripted
+from localcloud.timings import AWS_LIKE, TEST
 from tests.functional.account import BivouacAccount
 from tests.functional.inventory import inventory
 from tests.functional.machines import Machines, outcomes
@@ -89,6 +91,23 @@ def test_events_that_are_lost_or_come_twice_change_nothing(
     assert left(account) == set()
 
 
+@pytest.mark.parametrize("seconds", [30, 140, 240, 320])
+def test_endpoints_that_ecs_takes_minutes_to_remove_are_left_to_it(
+    account: BivouacAccount, seconds: float
+) -> None:
+    """Seen on AWS in August 2026: gone minutes after the service, with nothing done about it. Who
+    deregisters or deletes them meanwhile is in ECS's way."""
+    machines = created(account)
+    slow = replace(TEST, discovery_removal=seconds)
+    with mock.patch.object(account.plane.ecs.scheduler, "_timings", slow):
+        took_seconds = took(account, lambda: machines.delete(DELETION))
+    assert left(account) == set()
+    assert seconds < took_seconds < seconds + 30
+    assert not {"servicediscovery:DeleteService", "servicediscovery:DeregisterInstance"} & {
+        *account.calls
+    }
+
+
 def test_endpoints_that_ecs_left_are_removed_in_another_round(account: BivouacAccount) -> None:
     """D09, S07, N11: an orphan would keep the namespace for ever."""
     account.plane.obstacles.leave_discovery_services("web")
@@ -97,6 +116,12 @@ def test_endpoints_that_ecs_left_are_removed_in_another_round(account: BivouacAc
     assert left(account) == set()
     assert seconds > ECS_REMOVES_WITHIN_SECONDS
     assert machines.states.count("delete_namespace") <= ROUNDS
+
+
+def test_as_on_aws_ecs_takes_longer_than_impatience_and_less_than_patience() -> None:
+    """The local cloud's own figure, against the longest that a tool allows AWS since it met it:
+    five and a half minutes."""
+    assert 60 < AWS_LIKE.discovery_removal < ECS_REMOVES_WITHIN_SECONDS == 330
 
 
 def test_tasks_that_never_stop_are_not_waited_for_for_ever(account: BivouacAccount) -> None:
