@@ -9,6 +9,7 @@ from delete_namespace import delete_namespace
 
 from bivouac.aws import cloudmap
 from bivouac.blueprint import Blueprint
+from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.record import Status
 from tests.faults.injection import Fault, Injection, injected
 from tests.functional.account import BivouacAccount, small_pages
@@ -149,20 +150,20 @@ def test_what_ecs_left_is_removed_instances_first(account: BivouacAccount) -> No
     """D09, D10, D11, S07: an orphan would keep the namespace, and its name, for ever."""
     blueprint = empty(account)
     service_in(account, Tags=[{"Key": "AmazonECSManaged", "Value": "true"}])
-    early = step(account, blueprint, waited_seconds=10)
+    early = step(account, blueprint, waited_seconds=ECS_REMOVES_WITHIN_SECONDS - 1)
     assert outcomes(early)["Cloud Map service", "orphan"] == "IN_PROGRESS"
     account.forget_calls()
-    late = step(account, blueprint, early["items"], waited_seconds=120)
+    late = step(account, blueprint, early["items"], waited_seconds=ECS_REMOVES_WITHIN_SECONDS + 10)
     assert outcomes(late)["Cloud Map service", "orphan"] == "IN_PROGRESS"
     assert account.mutating_calls[:2] == [
         "servicediscovery:DeleteNamespace",
         "servicediscovery:DeregisterInstance",
     ]
     account.pass_time(10)
-    later = step(account, blueprint, late["items"], waited_seconds=130)
+    later = step(account, blueprint, late["items"], waited_seconds=ECS_REMOVES_WITHIN_SECONDS + 20)
     assert outcomes(later)["Cloud Map service", "orphan"] == "DELETED"
     account.pass_time(10)
-    step(account, blueprint, later["items"], waited_seconds=140)
+    step(account, blueprint, later["items"], waited_seconds=ECS_REMOVES_WITHIN_SECONDS + 30)
     account.pass_time(10)
     assert names(account) == []
 
@@ -171,7 +172,7 @@ def test_a_strangers_service_in_our_namespace_is_never_touched(account: BivouacA
     """D18: the namespace then stays as well, and the receipt says why, at once."""
     blueprint = empty(account)
     service_in(account)
-    answer = step(account, blueprint, waited_seconds=120)
+    answer = step(account, blueprint, waited_seconds=ECS_REMOVES_WITHIN_SECONDS + 10)
     assert answer["status"] == "DONE"
     assert outcomes(answer)["Cloud Map service", "orphan"] == "RETAINED"
     assert outcomes(answer)["namespace", "bivouac-demo"] == "FAILED"
@@ -199,7 +200,7 @@ def test_every_page_is_read(account: BivouacAccount) -> None:
     account.pass_time(60)
     with small_pages(account):
         for _ in range(3):
-            step(account, blueprint, waited_seconds=120)
+            step(account, blueprint, waited_seconds=ECS_REMOVES_WITHIN_SECONDS + 10)
             account.pass_time(10)
     assert sorted(names(account)) == ["theirs-0", "theirs-1", "theirs-2"]
 
@@ -212,7 +213,7 @@ def test_a_service_that_may_not_be_removed_does_not_stop_the_others(
     service_in(account, Tags=[{"Key": "AmazonECSManaged", "Value": "true"}])
     denied = Injection(account, Fault.DENIED, lambda n, call: "DeregisterInstance" in call)
     with injected(denied):
-        answer = step(account, blueprint, waited_seconds=120)
+        answer = step(account, blueprint, waited_seconds=ECS_REMOVES_WITHIN_SECONDS + 10)
     assert answer["status"] == "DONE"
     assert outcomes(answer)["Cloud Map service", "orphan"] == "FAILED"
     assert outcomes(answer)["namespace", "bivouac-demo"] == "FAILED"

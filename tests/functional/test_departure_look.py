@@ -365,8 +365,8 @@ class TestEverything:
     @pytest.mark.parametrize(
         ("rounds", "waited", "status"),
         [
-            (ROUNDS - 2, 100, "LEFT"),
-            (ROUNDS - 1, 100, "STILL_THERE"),
+            (ROUNDS - 2, ECS_REMOVES_WITHIN_SECONDS + 1, "LEFT"),
+            (ROUNDS - 1, ECS_REMOVES_WITHIN_SECONDS + 1, "STILL_THERE"),
             (0, PATIENCE_SECONDS + 1, "STILL_THERE"),
         ],
     )

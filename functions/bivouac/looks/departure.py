@@ -105,8 +105,9 @@ class DepartureLook:
             self._inactive_since = self._now()
             if wait.context["names"] and wait.context["namespaceId"] and self._planned_endpoints():
                 return Look(again_after=ENDPOINTS_GO_AFTER_SECONDS)
-        if wait.context["names"] and self._endpoints_stay(wait.context["namespaceId"]):
-            return Look(again_after=POLL_SECONDS)
+        waited = (self._now() - self._inactive_since).total_seconds()
+        if wait.context["names"] and self._endpoints_stay(wait.context["namespaceId"], waited):
+            return Look(again_after=_until_ecs_is_looked_after(waited))
         return Look(answer={"status": "GONE"})
 
     def _planned_endpoints(self) -> set[str]:
@@ -116,10 +117,9 @@ class DepartureLook:
             for endpoint in service.endpoints
         }
 
-    def _endpoints_stay(self, namespace_id: str | None) -> bool:
+    def _endpoints_stay(self, namespace_id: str | None, waited: float) -> bool:
         """ECS removes the Cloud Map services a while after their services, and until then the
         namespace cannot be deleted (D09, N11)."""
-        waited = (self._now() - (self._inactive_since or self._now())).total_seconds()
         planned = self._planned_endpoints()
         if namespace_id is None or not planned or waited > ECS_REMOVES_WITHIN_SECONDS:
             return False
@@ -163,7 +163,7 @@ class DepartureLook:
             return _concluded("GONE", wait, found)
         self._clean_looks = 0
         if waited < ECS_REMOVES_WITHIN_SECONDS and self._ecs_still_removes():
-            return Look(again_after=POLL_SECONDS)
+            return Look(again_after=_until_ecs_is_looked_after(waited))
         last = wait.context["rounds"] + 1 >= ROUNDS or waited > PATIENCE_SECONDS
         return _concluded("STILL_THERE" if last else "LEFT", wait, found)
 
@@ -217,6 +217,12 @@ class DepartureLook:
 
     def _owned(self, tags: Mapping[str, str]) -> bool:
         return naming.is_owned(tags, self._blueprint.stack, self._blueprint.environment)
+
+
+def _until_ecs_is_looked_after(waited: float) -> float:
+    """ECS takes seconds or minutes to remove its Cloud Map services: the longer it has taken, the
+    less a few more seconds matter."""
+    return max(POLL_SECONDS, waited / 30)
 
 
 def _lags(sightings: Sightings, stopping: Tasks) -> bool:
