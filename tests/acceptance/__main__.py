@@ -1,0 +1,136 @@
+"""`make accept`: runs the story on a deployed stack, and says which beliefs AWS has confirmed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import botocore.session
+from botocore.exceptions import BotoCoreError, ClientError
+
+from . import cost, fixtures
+from .cleaning import Remains, clean
+from .deployed import Aws, Deployed, NoStackError, described
+from .executions import Executions, StepFailedError
+from .life import Life
+from .recorder import Recorder
+from .showing import Screen
+
+HELD, DID_NOT_HOLD, NOT_BEGUN = 0, 1, 2
+
+LIMIT = 1800.0
+"""Seconds, for a step at most."""
+
+
+class NotBegunError(Exception):
+    """Nothing was made. The text says in one line what is missing."""
+
+
+def main(arguments: list[str]) -> int:
+    given = _parser().parse_args(arguments)
+    screen, recorder = Screen(), Recorder()
+    try:
+        if given.record and _is_local(given.endpoint_url):
+            raise NotBegunError("--record keeps what AWS says; this endpoint is not AWS")
+        aws = _connected(given, recorder)
+        stack = _found(aws, given.stack)
+        run = f"accept-{secrets.token_hex(3)}"
+        if not _is_local(given.endpoint_url):
+            for line in cost.notice(stack.name, stack.account, aws.region, run):
+                screen.line(line)
+            _agreed(given)
+    except NotBegunError as error:
+        print(error, file=sys.stderr)
+        return NOT_BEGUN
+    every = 0.2 if _is_local(given.endpoint_url) else 3.0
+    problems = _told(aws, stack, run, recorder, screen, every)
+    for line in recorder.table():
+        screen.line(line)
+    if given.record:
+        day = datetime.now(UTC).date().isoformat()
+        saved = fixtures.save(recorder.findings.values(), fixtures.RECORDED, aws.region, day)
+        screen.line(f"Saved: {', '.join(path.name for path in saved)}")
+    for problem in problems:
+        screen.line(problem)
+    if recorder.contradicted:
+        screen.line(f"AWS contradicts: {', '.join(recorder.contradicted)}")
+    held = not problems and not recorder.contradicted
+    screen.line("Everything held, and nothing is left." if held else "Not everything held.")
+    return HELD if held else DID_NOT_HOLD
+
+
+def _parser() -> argparse.ArgumentParser:
+    environment = os.environ
+    parser = argparse.ArgumentParser(prog="python -m tests.acceptance", description=__doc__)
+    parser.add_argument("--stack", default=environment.get("STACK") or "bivouac")
+    parser.add_argument("--region", default=environment.get("AWS_REGION"))
+    parser.add_argument("--endpoint-url", default=environment.get("AWS_ENDPOINT_URL"))
+    parser.add_argument("--record", action="store_true", help="save the answers as fixtures")
+    parser.add_argument("--yes", action="store_true", help="do not ask whether to begin")
+    return parser
+
+
+def _is_local(endpoint_url: str | None) -> bool:
+    host = urlsplit(endpoint_url or "").hostname or ""
+    return host in ("127.0.0.1", "localhost") or host.endswith(".localhost")
+
+
+def _connected(given: argparse.Namespace, recorder: Recorder) -> Aws:
+    """Raises NotBegunError."""
+    session = botocore.session.Session()
+    region = given.region or session.get_config_variable("region")
+    if not region:
+        raise NotBegunError("No Region: set AWS_REGION, or REGION=... for make.")
+    if session.get_credentials() is None:
+        raise NotBegunError(
+            "No AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )
+    return Aws(region, given.endpoint_url, recorder)
+
+
+def _found(aws: Aws, name: str) -> Deployed:
+    """Raises NotBegunError."""
+    try:
+        return described(aws, name)
+    except NoStackError as error:
+        raise NotBegunError(f"{error}: deploy it with make deploy, or set STACK.") from error
+    except (ClientError, BotoCoreError) as error:
+        where = aws.endpoint_url or f"AWS in {aws.region}"
+        raise NotBegunError(f"{where} does not tell about the stack {name}: {error}") from error
+
+
+def _agreed(given: argparse.Namespace) -> None:
+    """Raises NotBegunError. A pipeline has agreed by running it; nobody else can be asked."""
+    if given.yes or os.environ.get("CI"):
+        return
+    if not sys.stdin.isatty():
+        raise NotBegunError("Nobody is there to be asked whether to begin: add --yes (YES=1).")
+    if input("Begin? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise NotBegunError("Nothing was made.")
+
+
+def _told(
+    aws: Aws, stack: Deployed, run: str, recorder: Recorder, screen: Screen, every: float
+) -> list[str]:
+    """Tell the story and take everything away again. What did not go as it must."""
+    problems: list[str] = []
+    life = Life(aws, stack, run, recorder, screen, every, LIMIT)
+    try:
+        life.tell()
+    except (StepFailedError, ClientError, BotoCoreError) as error:
+        problems.append(f"A step failed: {error}")
+    except KeyboardInterrupt:
+        problems.append("Interrupted.")
+    with screen.step("everything that was made is taken away"):
+        life.listener.end()
+        executions = Executions(aws, stack, lambda: None, every, LIMIT)
+        problems += clean(Remains(aws, stack, run), executions, run, every, LIMIT)
+    return problems
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

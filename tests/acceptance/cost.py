@@ -1,0 +1,64 @@
+"""What a run makes, how long it takes and what it costs, said before it begins.
+
+The prices are AWS's public ones of us-east-1 for Linux on x86 without any free tier, from the
+pricing pages of each service, as they were on the date below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+PRICES_OF = "2026-11-29"
+REGION_OF_PRICES = "us-east-1"
+
+MINUTES = 25
+"""A whole run; the longest part is what ECS takes to start, stop and clean up."""
+TASKS = 5
+"""Three services, beside them for a while what proves the edges, or the next deployment."""
+TRANSITIONS = 300
+INVOCATIONS = 700
+INVOCATION_GB_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Item:
+    what: str
+    quantity: float
+    unit: str
+    price: float
+    """Dollars a unit."""
+
+    @property
+    def dollars(self) -> float:
+        return self.quantity * self.price
+
+
+def items() -> Iterator[Item]:
+    hours = TASKS * MINUTES / 60
+    yield Item("Fargate, 0.25 vCPU a task", hours * 0.25, "vCPU-hours", 0.04048)
+    yield Item("Fargate, 0.5 GB a task", hours * 0.5, "GB-hours", 0.004445)
+    yield Item("public IPv4 addresses", hours, "hours", 0.005)
+    yield Item("Step Functions", TRANSITIONS, "state transitions", 0.025 / 1000)
+    yield Item("Lambda, arm64", INVOCATIONS * INVOCATION_GB_SECONDS, "GB-seconds", 0.0000133334)
+    yield Item("Lambda", INVOCATIONS, "requests", 0.20 / 1_000_000)
+
+
+def notice(stack: str, account: str, region: str, name: str) -> list[str]:
+    """The lines that a person reads before anything is made."""
+    lines = [
+        f"The acceptance suite runs on the stack {stack} in account {account}, {region}.",
+        f"It makes one environment, {name}: a namespace, a cluster, three services with a task of",
+        "0.25 vCPU and 0.5 GB each, their log groups, task definitions and schedules; and a queue",
+        f"and two rules named bivouac-{name}, which hear what is told of it. It deletes all of it,",
+        "also when a step fails, and says what is left.",
+        f"It takes about {MINUTES} minutes and costs at most about "
+        f"${sum(each.dollars for each in items()):.2f}:",
+    ]
+    for each in items():
+        lines.append(
+            f"  ${each.dollars:.4f}  {each.what}: {each.quantity:.4g} {each.unit} at "
+            f"${each.price:.10f}".rstrip("0")
+        )
+    lines.append(f"at AWS's public prices in {REGION_OF_PRICES} of {PRICES_OF}.")
+    return lines

@@ -1,0 +1,74 @@
+"""The deployed stack, as CloudFormation describes it, and the clients that ask AWS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from .recorder import Recorder
+
+_CONFIG = Config(retries={"mode": "standard", "max_attempts": 8}, read_timeout=300)
+
+
+class NoStackError(Exception):
+    """There is no such stack, or it is not one of Bivouac's."""
+
+
+class Aws:
+    """Clients of one account and Region, or of another endpoint; a recorder hears their answers."""
+
+    def __init__(self, region: str, endpoint_url: str | None, recorder: Recorder) -> None:
+        self.region = region
+        self.endpoint_url = endpoint_url
+        self._recorder = recorder
+        self._session = boto3.Session(region_name=region)
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        if service not in self._clients:
+            client = self._session.client(service, endpoint_url=self.endpoint_url, config=_CONFIG)  # type: ignore[call-overload]
+            self._recorder.listen_to(client)
+            self._clients[service] = client
+        return self._clients[service]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What CloudFormation says of the stack."""
+
+    name: str
+    partition: str
+    """"aws", but in China and GovCloud."""
+    account: str
+    prefix: str
+    """Begins the names of all that the stack makes."""
+    status: str
+    outputs: dict[str, str] = field(repr=False)
+
+    def machine(self, verb: str) -> str:
+        """The ARN of a state machine: "CreateEnvironment", "ExtendLease"..."""
+        return self.outputs[f"{verb}StateMachineArn"]
+
+
+def described(aws: Aws, name: str) -> Deployed:
+    """Raises NoStackError."""
+    try:
+        answer = aws.client("cloudformation").describe_stacks(StackName=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        raise NoStackError(f"there is no stack {name} in {aws.region}") from error
+    (stack,) = answer["Stacks"]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", ())}
+    parameters = {
+        each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", ())
+    }
+    if "CreateEnvironmentStateMachineArn" not in outputs or "NamePrefix" not in parameters:
+        raise NoStackError(f"the stack {name} is not one of Bivouac's: {stack['StackStatus']}")
+    _, partition, _, _, account, _ = stack["StackId"].split(":", 5)
+    prefix, status = parameters["NamePrefix"], stack["StackStatus"]
+    return Deployed(name, partition, account, prefix, status, outputs)

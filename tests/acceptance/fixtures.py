@@ -1,0 +1,39 @@
+"""Keeps the answers that settled beliefs, scrubbed, as files that tests can be held against."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from .recorder import Finding
+from .scrubbing import Scrubber
+
+RECORDED = Path(__file__).parent.parent / "recorded"
+
+
+def save(findings: Iterable[Finding], directory: Path, region: str, day: str) -> list[Path]:
+    """A file for each answer that settled a belief, named after its operation and that belief.
+
+    One answer that settled several is kept once. Raises NotScrubbedError before anything is
+    written."""
+    settled: dict[int, list[Finding]] = {}
+    for finding in findings:
+        if finding.answer is not None:
+            settled.setdefault(id(finding.answer), []).append(finding)
+    scrubber = Scrubber()
+    files = {}
+    for same in settled.values():
+        first = same[0]
+        told = ", ".join(f"{each.belief.id} ({each.verdict.lower()})" for each in same)
+        slug = first.belief.id.partition(".")[2]
+        name = f"{first.operation.replace(' ', '')}.{slug}.json"
+        files[directory / name] = {
+            "source": f"make accept on AWS, {region}; settled {told}",
+            "recorded": day,
+            "answer": scrubber.scrubbed(first.answer),
+        }
+    directory.mkdir(parents=True, exist_ok=True)
+    for path, content in files.items():
+        path.write_text(json.dumps(content, indent=2) + "\n")
+    return sorted(files)

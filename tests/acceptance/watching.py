@@ -1,0 +1,187 @@
+"""Looks at the environment while something happens to it, as anybody could with the AWS CLI.
+
+What one answer says is for its judge (beliefs.py). Here is what only several answers say together:
+what was there before, what is there no longer, and how long it took.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from .beliefs import MOST_SECONDS_IN_CLOUD_MAP
+from .deployed import Aws, Deployed
+from .recorder import Recorder
+from .request import PORTS
+
+Json = dict[str, Any]
+
+_DESCRIBE_TASKS = "ecs.DescribeTasks"
+_STOPPING = ("DEACTIVATING", "STOPPING", "DEPROVISIONING")
+_MANAGED = {"Key": "AmazonECSManaged", "Value": "true"}
+
+
+class Watch:
+    def __init__(self, aws: Aws, stack: Deployed, run: str, recorder: Recorder) -> None:
+        self._ecs = aws.client("ecs")
+        self._cloudmap = aws.client("servicediscovery")
+        self._recorder = recorder
+        self.cluster = self.namespace = f"{stack.prefix}-{run}"
+        self._services: dict[str, Json] = {}
+        """The last that ECS said of each service, by name."""
+        self._tasks: dict[str, Json] = {}
+        """The last that ECS said of each task, by ARN."""
+        self._inactive_since: dict[str, float] = {}
+        """Services that are deleted, by name."""
+        self._in_cloud_map: set[str] = set()
+
+    def look(self) -> str:
+        """Look at everything once; says in a few words what is there."""
+        if self.cluster_status() == "INACTIVE":
+            self._tasks = {}
+        else:
+            try:
+                self._see_services()
+                self._see_tasks()
+            except ClientError as error:
+                # It is not made yet, or deleted since it was described.
+                if error.response["Error"]["Code"] != "ClusterNotFoundException":
+                    raise
+        self._see_cloud_map()
+        return f"{len(self.running())} tasks run"
+
+    def cluster_status(self) -> str:
+        """ACTIVE and so on; INACTIVE where there is none."""
+        answer = self._ecs.describe_clusters(clusters=[self.cluster], include=["ATTACHMENTS"])
+        return next((str(each["status"]) for each in answer["clusters"]), "INACTIVE")
+
+    def running(self) -> list[Json]:
+        """The tasks that ran when they were last looked at."""
+        return [task for task in self._tasks.values() if task["lastStatus"] == "RUNNING"]
+
+    def deployments(self) -> dict[str, Json]:
+        """The PRIMARY deployments of the request's services, by service."""
+        return {
+            name: deployment
+            for name in PORTS
+            for deployment in self._services.get(name, {}).get("deployments", ())
+            if deployment["status"] == "PRIMARY"
+        }
+
+    # ECS
+
+    def _see_services(self) -> None:
+        known = sorted(PORTS.keys() | self._services.keys() | self._listed())
+        seen: dict[str, Json] = {}
+        for names in _at_most(10, known):
+            answer = self._ecs.describe_services(
+                cluster=self.cluster, services=names, include=["TAGS"]
+            )
+            seen |= {service["serviceName"]: service for service in answer["services"]}
+        for name in self._services:
+            if seen.get(name, {}).get("status", "INACTIVE") == "INACTIVE":
+                self._inactive_since.setdefault(name, time.monotonic())
+        self._services |= seen
+        listed = self._listed()
+        for name, service in seen.items():
+            if service["status"] != "ACTIVE":
+                told = f"{service['status']} and {'' if name in listed else 'not '}listed"
+                self._recorder.judge("ecs.deleted-services-hidden", name not in listed, told)
+
+    def _listed(self) -> set[str]:
+        pages = self._ecs.get_paginator("list_services").paginate(cluster=self.cluster)
+        return {arn.rpartition("/")[2] for page in pages for arn in page["serviceArns"]}
+
+    def _see_tasks(self) -> None:
+        over = {arn for arn, task in self._tasks.items() if task["lastStatus"] == "STOPPED"}
+        for status in ("RUNNING", "STOPPED"):
+            pages = self._ecs.get_paginator("list_tasks").paginate(
+                cluster=self.cluster, desiredStatus=status
+            )
+            arns = [arn for page in pages for arn in page["taskArns"] if arn not in over]
+            for some in _at_most(100, arns):
+                answer = self._ecs.describe_tasks(cluster=self.cluster, tasks=some)
+                for task in answer["tasks"]:
+                    self._tasks[task["taskArn"]] = task
+                    self._judge_stop(task, status, answer)
+
+    def _judge_stop(self, task: Json, listed_as: str, answer: Json) -> None:
+        status, reason = task["lastStatus"], task.get("stoppedReason", "")
+        owner = str(task.get("group", "")).removeprefix("service:")
+        deleted = self._services.get(owner, {}).get("status") in ("DRAINING", "INACTIVE")
+
+        def judge(belief: str, holds: bool, seen: str) -> None:
+            self._recorder.judge(belief, holds, seen, _DESCRIBE_TASKS, answer)
+
+        if status in _STOPPING:
+            if listed_as == "STOPPED":
+                judge("ecs.stopped-tasks-listed", True, f"a task that is {status} is listed")
+            if self._services.get(owner, {}).get("status") == "INACTIVE":
+                judge("ecs.inactive-while-stopping", True, f"INACTIVE with a task that is {status}")
+        elif status == "STOPPED" and deleted:
+            holds = reason.startswith("Scaling activity initiated by")
+            judge("ecs.deleted-service-stop", holds, repr(reason))
+
+    # Cloud Map
+
+    def _see_cloud_map(self) -> None:
+        now = set(self._discovery_services())
+        for name in self._in_cloud_map & self._inactive_since.keys():
+            seconds = time.monotonic() - self._inactive_since[name]
+            if name not in now:
+                told = f"gone {seconds:.0f} s after its service was INACTIVE"
+                holds = seconds <= MOST_SECONDS_IN_CLOUD_MAP
+                self._recorder.judge("cloudmap.removal-delay", holds, told)
+        self._in_cloud_map = now
+
+    def judge_registrations(self) -> None:
+        """Held against each other: the tasks that run, and what Cloud Map has of them."""
+        tasks = {task["taskArn"].rpartition("/")[2]: task for task in self.running()}
+        for name, service in self._discovery_services().items():
+            tags = self._cloudmap.list_tags_for_resource(ResourceARN=service["Arn"])
+            holds = _MANAGED in tags["Tags"]
+            self._recorder.judge(
+                "cloudmap.managed-tag",
+                holds,
+                f"tags {tags['Tags']}",
+                "servicediscovery.ListTagsForResource",
+                tags,
+            )
+            answer = self._cloudmap.list_instances(ServiceId=service["Id"])
+            for instance in answer["Instances"]:
+                attributes = instance["Attributes"]
+                address = attributes.get("AWS_INSTANCE_IPV4")
+                port = attributes.get("AWS_INSTANCE_PORT")
+                task = tasks.get(instance["Id"], {})
+                for belief, holds, told in (
+                    (
+                        "cloudmap.instance",
+                        bool(address) and address in str(task.get("attachments")),
+                        f"instance {instance['Id']} at {address}",
+                    ),
+                    ("cloudmap.instance-port", port == str(PORTS.get(name)), f"port {port}"),
+                ):
+                    self._recorder.judge(
+                        belief, holds, told, "servicediscovery.ListInstances", answer
+                    )
+
+    def _discovery_services(self) -> dict[str, Json]:
+        """What Cloud Map has in the environment's namespace, by name."""
+        listed = self._cloudmap.list_namespaces(
+            Filters=[{"Name": "NAME", "Values": [self.namespace], "Condition": "EQ"}]
+        )
+        if not listed["Namespaces"]:
+            return {}
+        (namespace,) = listed["Namespaces"]
+        answer = self._cloudmap.list_services(
+            Filters=[{"Name": "NAMESPACE_ID", "Values": [namespace["Id"]], "Condition": "EQ"}]
+        )
+        return {service["Name"]: service for service in answer["Services"]}
+
+
+def _at_most(count: int, items: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(items), count):
+        yield list(items[start : start + count])
