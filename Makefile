@@ -2,6 +2,7 @@
 
 REQUEST ?= events/tutorial.json
 SCENARIO ?= cycle
+STACK ?= bivouac
 
 # The first of these that is new enough.
 PYTHON ?= $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
@@ -23,11 +24,12 @@ NOT_INSTALLED = { echo "Could not make $(@D): the message above says why." \
     "The first time needs a package index." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pictures local test emulate lint types build deploy undeploy bench lock clean
+.PHONY: help setup demo pictures local test emulate accept accept-local lint types build deploy \
+    undeploy bench lock clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/installed .venv-sam/installed ## Install the locked dependencies (the other targets do it themselves)
 
@@ -49,6 +51,13 @@ test: setup ## Run the tests
 
 emulate: .venv/installed .venv-ministack/installed ## Deploy the template twice to another emulator, MiniStack
 	.venv/bin/python -m pytest tests/emulator
+
+accept: .venv/installed ## Tell an environment's life on a deployed stack, and hold AWS against docs/assumptions.md (STACK=bivouac, REGION=..., ENDPOINT=http://127.0.0.1:4566, RECORD=1, YES=1)
+	@.venv/bin/python -m tests.acceptance --stack "$(STACK)" $(if $(REGION),--region "$(REGION)") \
+	    $(if $(ENDPOINT),--endpoint-url "$(ENDPOINT)") $(if $(RECORD),--record) $(if $(YES),--yes)
+
+accept-local: .venv/installed ## The same on a local cloud of its own, also with a belief turned round
+	.venv/bin/python -m pytest -n 2 tests/acceptance_on_local_cloud.py
 
 lint: .venv/installed ## Check style and format
 	.venv/bin/ruff check

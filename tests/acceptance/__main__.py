@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import signal
 import sys
+import traceback
 from datetime import UTC, datetime
+from types import FrameType
 from urllib.parse import urlsplit
 
 import botocore.session
@@ -15,9 +18,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from . import cost, fixtures
 from .cleaning import Remains, clean
 from .deployed import Aws, Deployed, NoStackError, described
-from .executions import Executions, StepFailedError
+from .executions import StepFailedError
 from .life import Life
 from .recorder import Recorder
+from .scrubbing import NotScrubbedError
 from .showing import Screen
 
 HELD, DID_NOT_HOLD, NOT_BEGUN = 0, 1, 2
@@ -31,6 +35,7 @@ class NotBegunError(Exception):
 
 
 def main(arguments: list[str]) -> int:
+    signal.signal(signal.SIGTERM, _interrupt)
     given = _parser().parse_args(arguments)
     screen, recorder = Screen(), Recorder()
     try:
@@ -52,12 +57,17 @@ def main(arguments: list[str]) -> int:
         screen.line(line)
     if given.record:
         day = datetime.now(UTC).date().isoformat()
-        saved = fixtures.save(recorder.findings.values(), fixtures.RECORDED, aws.region, day)
-        screen.line(f"Saved: {', '.join(path.name for path in saved)}")
+        findings = recorder.findings.values()
+        try:
+            saved = fixtures.save(findings, fixtures.RECORDED, aws.region, day)
+        except NotScrubbedError as error:
+            problems.append(f"Nothing was saved: {error}")
+        else:
+            screen.line(f"Saved: {', '.join(path.name for path in saved)}")
     for problem in problems:
         screen.line(problem)
     if recorder.contradicted:
-        screen.line(f"AWS contradicts: {', '.join(recorder.contradicted)}")
+        screen.line(f"Contradicted: {', '.join(recorder.contradicted)}")
     held = not problems and not recorder.contradicted
     screen.line("Everything held, and nothing is left." if held else "Not everything held.")
     return HELD if held else DID_NOT_HOLD
@@ -83,12 +93,13 @@ def _connected(given: argparse.Namespace, recorder: Recorder) -> Aws:
     """Raises NotBegunError."""
     session = botocore.session.Session()
     region = given.region or session.get_config_variable("region")
+    missing = []
     if not region:
-        raise NotBegunError("No Region: set AWS_REGION, or REGION=... for make.")
+        missing.append("a Region (AWS_REGION, or REGION=... for make)")
     if session.get_credentials() is None:
-        raise NotBegunError(
-            "No AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-        )
+        missing.append("credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)")
+    if missing:
+        raise NotBegunError(f"Not begun. Missing: {' and '.join(missing)}.")
     return Aws(region, given.endpoint_url, recorder)
 
 
@@ -99,7 +110,7 @@ def _found(aws: Aws, name: str) -> Deployed:
     except NoStackError as error:
         raise NotBegunError(f"{error}: deploy it with make deploy, or set STACK.") from error
     except (ClientError, BotoCoreError) as error:
-        where = aws.endpoint_url or f"AWS in {aws.region}"
+        where = f"{aws.endpoint_url} (make local)" if aws.endpoint_url else f"AWS in {aws.region}"
         raise NotBegunError(f"{where} does not tell about the stack {name}: {error}") from error
 
 
@@ -116,7 +127,7 @@ def _agreed(given: argparse.Namespace) -> None:
 def _told(
     aws: Aws, stack: Deployed, run: str, recorder: Recorder, screen: Screen, every: float
 ) -> list[str]:
-    """Tell the story and take everything away again. What did not go as it must."""
+    """Tell the story; take everything away again, however it ended. What did not go as it must."""
     problems: list[str] = []
     life = Life(aws, stack, run, recorder, screen, every, LIMIT)
     try:
@@ -125,11 +136,19 @@ def _told(
         problems.append(f"A step failed: {error}")
     except KeyboardInterrupt:
         problems.append("Interrupted.")
-    with screen.step("everything that was made is taken away"):
-        life.listener.end()
-        executions = Executions(aws, stack, lambda: None, every, LIMIT)
-        problems += clean(Remains(aws, stack, run), executions, run, every, LIMIT)
+    except Exception:
+        problems.append(f"The suite itself failed: {traceback.format_exc()}")
+    try:
+        with screen.step("everything that was made is taken away"):
+            problems += clean(Remains(aws, stack, run), life.executions, run, every, LIMIT)
+            life.listener.end()
+    except (ClientError, BotoCoreError, KeyboardInterrupt) as error:
+        problems.append(f"What is named {run} may be left, in ECS, Cloud Map, SQS... : {error!r}")
     return problems
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

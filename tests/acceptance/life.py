@@ -43,7 +43,7 @@ class Life:
         self._screen = screen
         self._watch = Watch(aws, stack, run, recorder)
         self.listener = Listener(aws, stack, run, recorder)
-        self._executions = Executions(aws, stack, self._look, every, limit)
+        self.executions = Executions(aws, stack, self._look, every, limit)
         self._numbers = 0
 
     def tell(self) -> None:
@@ -159,11 +159,11 @@ class Life:
             ]
         )
         _expect(not put["FailedEntryCount"], f"the bus did not take the event: {put}")
-        arn = self._executions.until(
-            lambda: self._executions.started_by_others("DeleteEnvironment", f"{self._run}-"),
+        arn = self.executions.until(
+            lambda: self.executions.started_by_others("DeleteEnvironment", f"{self._run}-"),
             "a deletion",
         )
-        ended = self._executions.ended(arn)
+        ended = self.executions.ended(arn)
         ended.must_have("SUCCEEDED")
         left = [item for item in ended.output["items"] if item["outcome"] not in GONE]
         _expect(not left, f"the receipt has something left: {left}")
@@ -173,7 +173,7 @@ class Life:
 
     def _told(self) -> None:
         wanted = {"EnvironmentReady", "EnvironmentFailed", "EnvironmentDeleted"}
-        self._executions.until(
+        self.executions.until(
             lambda: wanted <= {event["detail-type"] for event in self.listener.heard()} or None,
             f"{', '.join(sorted(wanted))} on the bus",
         )
@@ -201,8 +201,8 @@ class Life:
 
     def _execute(self, verb: str, content: Json) -> Ended:
         self._numbers += 1
-        ended = self._executions.run(verb, content, f"{self._run}-{self._numbers}")
-        self._executions.history(ended.arn)
+        ended = self.executions.run(verb, content, f"{self._run}-{self._numbers}")
+        self.executions.history(ended.arn)
         self._watch.look()
         denied = "iam:PassRole" in ended.cause
         if denied:
@@ -243,11 +243,11 @@ class Life:
     def _stop_what_has_ended(self, ended: Ended) -> None:
         belief = "stepfunctions.stop-after-end"
         try:
-            self._executions.stop(ended.arn)
+            self.executions.stop(ended.arn)
         except ClientError as error:
             self._recorder.judge(belief, False, str(error))
         else:
-            status = self._executions.ended(ended.arn).status
+            status = self.executions.ended(ended.arn).status
             self._recorder.judge(belief, status == ended.status, f"it is {status} afterwards")
 
     def _ask_ecs(self) -> None:

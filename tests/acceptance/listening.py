@@ -52,7 +52,7 @@ class Listener:
 
     def heard(self) -> list[Json]:
         """Take in what has come; the events of the stack itself so far."""
-        while messages := self._receive():
+        while self._queue_url and (messages := self._receive()):
             for message in messages:
                 event = json.loads(message["Body"])
                 self._recorder.take(f"event.{event['detail-type']}", event)
