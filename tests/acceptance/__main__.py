@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import sys
+import time
 import traceback
 from datetime import UTC, datetime
 from types import FrameType
@@ -47,7 +48,7 @@ def main(arguments: list[str]) -> int:
         if not _is_local(given.endpoint_url):
             for line in cost.notice(stack.name, stack.account, aws.region, run):
                 screen.line(line)
-            _agreed(given)
+            agreed(yes=given.yes)
     except NotBegunError as error:
         print(error, file=sys.stderr)
         return NOT_BEGUN
@@ -114,9 +115,10 @@ def _found(aws: Aws, name: str) -> Deployed:
         raise NotBegunError(f"{where} does not tell about the stack {name}: {error}") from error
 
 
-def _agreed(given: argparse.Namespace) -> None:
-    """Raises NotBegunError. A pipeline has agreed by running it; nobody else can be asked."""
-    if given.yes or os.environ.get("CI"):
+def agreed(*, yes: bool) -> None:
+    """Ask whether to begin, where there is somebody to be asked; a pipeline has agreed by running
+    it. Raises NotBegunError."""
+    if yes or os.environ.get("CI"):
         return
     if not sys.stdin.isatty():
         raise NotBegunError("Nobody is there to be asked whether to begin: add --yes (YES=1).")
@@ -140,7 +142,8 @@ def _told(
         problems.append(f"The suite itself failed: {traceback.format_exc()}")
     try:
         with screen.step("everything that was made is taken away"):
-            problems += clean(Remains(aws, stack, run), life.executions, run, every, LIMIT)
+            remains = Remains(aws, stack, run)
+            problems += clean(remains, life.executions, run, lambda: time.sleep(every), LIMIT)
             life.listener.end()
     except (ClientError, BotoCoreError, KeyboardInterrupt) as error:
         problems.append(f"What is named {run} may be left, in ECS, Cloud Map, SQS... : {error!r}")

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -105,7 +104,7 @@ class Remains:
 
 
 def clean(
-    remains: Remains, executions: Executions, run: str, every: float, limit: float
+    remains: Remains, executions: Executions, run: str, pause: Callable[[], object], limit: float
 ) -> Iterator[str]:
     """Delete everything. A line for what the stack did not do, and for each thing that is left."""
     if not remains.found():
@@ -116,14 +115,16 @@ def clean(
         ended.must_have("SUCCEEDED")
     except (StepFailedError, ClientError) as error:
         yield f"the stack did not delete its environment: {error}"
-    problems: dict[str, Any] = {}
+    problems: dict[str, ClientError] = {}
     end = time.monotonic() + limit
-    while (things := remains.found()) and time.monotonic() < end:
+    while things := remains.found():
         for thing in things:
             try:
                 thing.delete()
             except ClientError as error:
                 problems[str(thing)] = error
-        time.sleep(every)
-    for thing in things:
+        if time.monotonic() >= end:
+            break
+        pause()
+    for thing in remains.found():
         yield f"left: {thing}: {problems.get(str(thing), 'its deletion goes on')}"

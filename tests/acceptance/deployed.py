@@ -11,7 +11,10 @@ from botocore.exceptions import ClientError
 
 from .recorder import Recorder
 
-_CONFIG = Config(retries={"mode": "standard", "max_attempts": 8}, read_timeout=300)
+_READ_TIMEOUT = 300
+"""Seconds: an invocation answers when the function has ended."""
+_ATTEMPTS = {"cloudformation": 1}
+"""It is asked first: where nothing answers, people want to know at once."""
 
 
 class NoStackError(Exception):
@@ -30,7 +33,11 @@ class Aws:
 
     def client(self, service: str) -> Any:
         if service not in self._clients:
-            client = self._session.client(service, endpoint_url=self.endpoint_url, config=_CONFIG)  # type: ignore[call-overload]
+            attempts = _ATTEMPTS.get(service, 8)
+            retries = {"mode": "standard", "total_max_attempts": attempts}
+            config = Config(retries=retries, read_timeout=_READ_TIMEOUT)  # type: ignore[arg-type]
+            session: Any = self._session
+            client = session.client(service, endpoint_url=self.endpoint_url, config=config)
             self._recorder.listen_to(client)
             self._clients[service] = client
         return self._clients[service]

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from botocore import xform_name
+
 from .recorder import Finding
 from .scrubbing import Scrubber
 
@@ -26,9 +28,7 @@ def save(findings: Iterable[Finding], directory: Path, region: str, day: str) ->
     for same in settled.values():
         first = same[0]
         told = ", ".join(f"{each.belief.id} ({each.verdict.lower()})" for each in same)
-        slug = first.belief.id.partition(".")[2]
-        name = f"{first.operation.replace(' ', '')}.{slug}.json"
-        files[directory / name] = {
+        files[directory / _name(first)] = {
             "source": f"make accept on AWS, {region}; settled {told}",
             "recorded": day,
             "answer": scrubber.scrubbed(first.answer),
@@ -37,3 +37,10 @@ def save(findings: Iterable[Finding], directory: Path, region: str, day: str) ->
     for path, content in files.items():
         path.write_text(json.dumps(content, indent=2) + "\n")
     return sorted(files)
+
+
+def _name(finding: Finding) -> str:
+    """ "ecs-describe-tasks-proxy-attached.json" """
+    service, _, operation = finding.operation.partition(".")
+    slug = finding.belief.id.partition(".")[2]
+    return f"{service}-{xform_name(operation.replace(' ', ''), '-')}-{slug}.json"

@@ -1,0 +1,155 @@
+"""Whatever a run of the acceptance suite has made is taken away, also where the stack cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localcloud.clock import ManualClock
+from localcloud.strict import ControlPlane, mock_account
+from tests.acceptance.cleaning import Remains, clean
+from tests.acceptance.deployed import Aws, Deployed
+from tests.acceptance.executions import Executions, StepFailedError
+from tests.acceptance.recorder import Recorder
+
+RUN = "accept-1"
+NAME = f"bivouac-{RUN}"
+STACK = Deployed("bivouac", "aws", "123456789012", "bivouac", "CREATE_COMPLETE", {})
+
+
+class DeletesNothing:
+    """The stack's own deletion, which fails."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def run(self, verb: str, content: dict[str, Any], name: str) -> Any:
+        self.asked.append(f"{verb} {content['environment']}")
+        raise StepFailedError("it is broken")
+
+
+@pytest.fixture
+def plane() -> Iterator[ControlPlane]:
+    with mock_account() as plane:
+        yield plane
+
+
+@pytest.fixture
+def aws(plane: ControlPlane) -> Aws:
+    return Aws(plane.account.region, None, Recorder())
+
+
+def make(aws: Aws, plane: ControlPlane, name: str, run: str) -> None:
+    """What an environment is made of, with the names that it has."""
+    clock = cast(ManualClock, plane.clock)
+    ecs, cloudmap = aws.client("ecs"), aws.client("servicediscovery")
+    cloudmap.create_http_namespace(Name=name, CreatorRequestId=name)
+    clock.advance(5)
+    (namespace,) = [
+        each for each in cloudmap.list_namespaces()["Namespaces"] if each["Name"] == name
+    ]
+    ecs.create_cluster(clusterName=name, serviceConnectDefaults={"namespace": namespace["Arn"]})
+    clock.advance(5)
+    aws.client("logs").create_log_group(logGroupName=f"/{name}/web")
+    definition = {
+        "family": f"{name}--web",
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "cpu": "256",
+        "memory": "512",
+        "containerDefinitions": [
+            {
+                "name": "web",
+                "image": "nginx",
+                "portMappings": [{"name": "web", "containerPort": 80, "appProtocol": "http"}],
+            }
+        ],
+    }
+    for _ in range(2):
+        ecs.register_task_definition(**definition)
+    ecs.create_service(
+        cluster=name,
+        serviceName="web",
+        taskDefinition=f"{name}--web",
+        desiredCount=1,
+        launchType="FARGATE",
+        networkConfiguration={
+            "awsvpcConfiguration": {
+                "subnets": list(plane.account.subnet_ids),
+                "securityGroups": [plane.account.security_group_id],
+            }
+        },
+        serviceConnectConfiguration={
+            "enabled": True,
+            "services": [{"portName": "web", "clientAliases": [{"port": 80}]}],
+        },
+    )
+    clock.advance(5)
+    aws.client("scheduler").create_schedule(
+        Name=f"{run}-expiry",
+        ScheduleExpression="at(2099-01-01T00:00:00)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": "arn:aws:states:ap-northeast-1:123456789012:stateMachine:any",
+            "RoleArn": plane.account.execution_role_arn,
+        },
+    )
+
+
+def kinds(remains: Remains) -> list[str]:
+    return sorted({thing.kind for thing in remains.found()})
+
+
+ALL = [
+    "Cloud Map service",
+    "cluster",
+    "log group",
+    "namespace",
+    "schedule",
+    "service",
+    "task definition",
+]
+
+
+def test_everything_goes_though_the_stack_deletes_nothing(aws: Aws, plane: ControlPlane) -> None:
+    clock = cast(ManualClock, plane.clock)
+    make(aws, plane, NAME, RUN)
+    make(aws, plane, "bivouac-accept-2", "accept-2")
+    remains, others = Remains(aws, STACK, RUN), Remains(aws, STACK, "accept-2")
+    assert kinds(remains) == kinds(others) == ALL
+    stack = DeletesNothing()
+
+    told = list(clean(remains, cast(Executions, stack), RUN, lambda: clock.advance(5), 60))
+
+    assert stack.asked == [f"DeleteEnvironment {RUN}"]
+    assert told == ["the stack did not delete its environment: it is broken"]
+    assert remains.found() == []
+    assert kinds(others) == ALL, "nothing else is touched"
+
+
+def test_what_cannot_be_deleted_is_named_with_the_reason(
+    aws: Aws, plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(aws, plane, NAME, RUN)
+    refused = {"Error": {"Code": "AccessDeniedException", "Message": "not you"}}
+
+    def refuse(**_: Any) -> None:
+        raise ClientError(cast(Any, refused), "DeleteLogGroup")
+
+    monkeypatch.setattr(aws.client("logs"), "delete_log_group", refuse)
+    stack = cast(Executions, DeletesNothing())
+
+    told = list(clean(Remains(aws, STACK, RUN), stack, RUN, print, 0))
+
+    (left,) = [line for line in told if "log group" in line]
+    assert left.startswith(f"left: log group /{NAME}/web: ")
+    assert "not you" in left
+
+
+def test_where_nothing_is_left_nobody_is_asked(aws: Aws) -> None:
+    stack = DeletesNothing()
+    assert list(clean(Remains(aws, STACK, RUN), cast(Executions, stack), RUN, print, 1)) == []
+    assert stack.asked == []

@@ -1,0 +1,138 @@
+"""The acceptance suite before it begins: what it says, what it needs, and that it stands alone."""
+
+from __future__ import annotations
+
+import ast
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs.state_diagrams import ROOT
+from tests.acceptance import __main__ as suite
+from tests.acceptance import cost
+from tests.acceptance.showing import Screen
+
+SUITE = ROOT / "tests" / "acceptance"
+
+
+@pytest.mark.parametrize("module", sorted(SUITE.rglob("*.py")), ids=lambda path: path.name)
+def test_it_imports_nothing_of_the_projects_code(module: Path) -> None:
+    allowed = {*sys.stdlib_module_names, "boto3", "botocore"}
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            assert {alias.name.split(".")[0] for alias in node.names} <= allowed
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 1 or str(node.module).split(".")[0] in allowed
+
+
+def test_make_test_does_not_collect_it() -> None:
+    assert not list(SUITE.rglob("test_*.py"))
+    assert not list(SUITE.rglob("*_test.py"))
+
+
+class TestWithoutWhatItNeeds:
+    """One line that says what is missing, exit code 2, and nothing made."""
+
+    def told(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+        assert suite.main(list(arguments)) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        (line,) = said.err.splitlines()
+        return line
+
+    @pytest.fixture(autouse=True)
+    def nothing_is_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            monkeypatch.delenv(name)
+        for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+            monkeypatch.delenv(name)
+
+    def test_neither_credentials_nor_a_region(self, capsys: pytest.CaptureFixture[str]) -> None:
+        line = self.told(capsys)
+        assert "a Region (AWS_REGION" in line
+        assert "credentials (AWS_PROFILE" in line
+
+    def test_no_credentials(self, capsys: pytest.CaptureFixture[str]) -> None:
+        line = self.told(capsys, "--region", "eu-west-1")
+        assert "credentials" in line
+        assert "Region" not in line
+
+    def test_nothing_at_the_endpoint(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+        endpoint = "http://127.0.0.1:9"
+        line = self.told(capsys, "--region", "eu-west-1", "--endpoint-url", endpoint)
+        assert f"{endpoint} (make local) does not tell about the stack bivouac" in line
+
+    def test_what_the_local_cloud_says_is_no_record_of_aws(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        line = self.told(capsys, "--record", "--endpoint-url", "http://localhost:4566")
+        assert line == "--record keeps what AWS says; this endpoint is not AWS"
+
+
+class TestAgreement:
+    def test_nobody_is_there_to_be_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("CI", raising=False)
+        monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+        with pytest.raises(suite.NotBegunError, match="--yes"):
+            suite.agreed(yes=False)
+
+    def test_a_pipeline_and_yes_are_not_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdin", None)
+        suite.agreed(yes=True)
+        monkeypatch.setenv("CI", "true")
+        suite.agreed(yes=False)
+
+    @pytest.mark.parametrize("answer", ["", "n", "maybe"])
+    def test_a_person_may_refuse(self, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+        monkeypatch.delenv("CI", raising=False)
+        monkeypatch.setattr(sys, "stdin", _Terminal(f"{answer}\n"))
+        with pytest.raises(suite.NotBegunError, match="Nothing was made"):
+            suite.agreed(yes=False)
+        monkeypatch.setattr(sys, "stdin", _Terminal("y\n"))
+        suite.agreed(yes=False)
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_notice_says_what_is_made_how_long_and_what_it_costs() -> None:
+    text = "\n".join(cost.notice("bivouac", "111122223333", "eu-west-1", "accept-1"))
+    for named in ("bivouac", "111122223333", "eu-west-1", "accept-1", "three services"):
+        assert named in text
+    assert f"about {cost.MINUTES} minutes" in text
+    total = sum(item.quantity * item.price for item in cost.items())
+    assert f"${total:.2f}" in text
+    assert 0.01 < total < 0.20
+    for item in cost.items():
+        assert item.what in text
+        assert f"{item.price:.10f}".rstrip("0") in text
+    assert cost.PRICES_OF in text
+
+
+class TestScreen:
+    def test_a_line_for_each_step_where_nobody_watches(self) -> None:
+        out = io.StringIO()
+        screen = Screen(out)
+        with screen.step("create"):
+            screen.now("3 tasks run")
+        with pytest.raises(ValueError, match="no"), screen.step("sleep"):
+            raise ValueError("no")
+        first, second = out.getvalue().splitlines()
+        assert first.split() == ["ok", "0", "s", "create"]
+        assert second.split() == ["FAILED", "0", "s", "sleep"]
+
+    def test_a_terminal_sees_what_happens_meanwhile(self) -> None:
+        out = _Terminal()
+        screen = Screen(out)
+        with screen.step("create"):
+            screen.now("3 tasks run")
+        assert "create: 3 tasks run" in out.getvalue()
+        assert out.getvalue().endswith("create\n")
