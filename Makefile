@@ -57,7 +57,7 @@ accept: .venv/installed ## Tell an environment's life on a deployed stack, and h
 	    $(if $(ENDPOINT),--endpoint-url "$(ENDPOINT)") $(if $(RECORD),--record) $(if $(YES),--yes)
 
 accept-local: .venv/installed ## The same on a local cloud of its own, also with a belief turned round
-	.venv/bin/python -m pytest -n 2 tests/acceptance_on_local_cloud.py
+	.venv/bin/python -m pytest -n 2 tests/acceptance_local
 
 lint: .venv/installed ## Check style and format
 	.venv/bin/ruff check

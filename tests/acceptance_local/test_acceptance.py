@@ -1,7 +1,4 @@
-"""`make accept-local`: the acceptance suite as a person runs it, against a local cloud of its own.
-
-It takes minutes, so that `make test` does not collect it: its name does not begin with `test_`.
-"""
+"""`make accept-local`: the acceptance suite, as a person runs it, against a new local cloud."""
 
 from __future__ import annotations
 

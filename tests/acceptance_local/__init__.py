@@ -1,0 +1,1 @@
+"""The acceptance suite on this machine."""
