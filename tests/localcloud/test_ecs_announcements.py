@@ -135,7 +135,7 @@ class TestTasks:
 
 
 class TestDeployments:
-    def test_begin_and_completion_carry_the_service_in_resources_and_no_cluster(
+    def test_begin_and_completion_carry_the_service_in_resources_and_its_cluster(
         self, cloud: Cloud, heard: Heard
     ) -> None:
         service = cloud.running_web()
@@ -145,6 +145,7 @@ class TestDeployments:
         assert begun.detail == {
             "eventType": "INFO",
             "eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS",
+            "clusterArn": service["clusterArn"],
             "deploymentId": deployment["id"],
             "updatedAt": begun.detail["updatedAt"],
             "reason": f"ECS deployment {deployment['id']} in progress.",

@@ -1,0 +1,91 @@
+"""What ECS tells EventBridge is as real AWS has told it: the records are in tests/recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from localcloud.ecs.announcements import Announcement
+from localcloud.events.ecs import delivered
+from localcloud.request_shape import service_model
+from localcloud.tasks.scripted import ignores_sigterm, pull_failed
+from tests.localcloud.member_by_member import assert_as_recorded, unknown_members
+from tests.localcloud.strict_cloud import Cloud, web_container
+
+
+class Told:
+    """The events of one account, as the target of a rule gets them."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._all: list[Announcement] = []
+        cloud.plane.announcements.listen(self._all.append)
+
+    def all(self) -> list[dict[str, Any]]:
+        return [delivered(item, self._cloud.plane.account) for item in self._all]
+
+    def first(self, **detail: str) -> dict[str, Any]:
+        """The first event whose detail has these members."""
+        return next(event for event in self.all() if detail.items() <= event["detail"].items())
+
+
+@pytest.fixture
+def told(cloud: Cloud) -> Told:
+    return Told(cloud)
+
+
+def a_life(cloud: Cloud) -> None:
+    """A service with one task that ECS Exec can enter, which is scaled in and has to be killed."""
+    cloud.runtime.script("registry/web:1", ignores_sigterm())
+    cloud.cluster()
+    cloud.task_definition(
+        taskRoleArn=cloud.role_arn, containerDefinitions=[web_container(memory=512)]
+    )
+    cloud.service(enableExecuteCommand=True)
+    cloud.wait()
+    cloud.ecs.update_service(cluster="shop", service="web", desiredCount=0)
+    cloud.wait()
+
+
+def test_a_task_that_was_scaled_in(cloud: Cloud, told: Told) -> None:
+    a_life(cloud)
+    assert_as_recorded("ecs-event-task-stopped-scaling", told.first(lastStatus="STOPPED"))
+
+
+def test_a_task_that_begins(cloud: Cloud, told: Told) -> None:
+    a_life(cloud)
+    assert_as_recorded("ecs-event-task-provisioning", told.first(lastStatus="PROVISIONING"))
+
+
+def test_a_tasks_event_has_members_of_its_description_only(cloud: Cloud, told: Told) -> None:
+    """The API's model knows none of events; recorded ones have the members of a task, the moment of
+    the event, and the status of agents under another name. None has a health status."""
+    a_life(cloud)
+    task = service_model("ecs").shape_for("Task")
+    for event in told.all():
+        if event["detail-type"] == "ECS Task State Change":
+            unknown = unknown_members(task, event["detail"])
+            assert {name.rsplit("[")[-1] for name in unknown} <= {".updatedAt", "0].status"}
+            assert "healthStatus" not in event["detail"]
+
+
+@pytest.mark.parametrize("state", ["in-progress", "completed"])
+def test_a_deployment(cloud: Cloud, told: Told, state: str) -> None:
+    a_life(cloud)
+    name = f"SERVICE_DEPLOYMENT_{state.replace('-', '_').upper()}"
+    assert_as_recorded(f"ecs-event-deployment-{state}", told.first(eventName=name))
+
+
+def test_a_steady_state(cloud: Cloud, told: Told) -> None:
+    a_life(cloud)
+    steady = told.first(eventName="SERVICE_STEADY_STATE")
+    assert_as_recorded("ecs-event-service-steady-state", steady)
+
+
+def test_tasks_that_keep_failing(cloud: Cloud, told: Told) -> None:
+    cloud.runtime.script("registry/web:1", pull_failed("CannotPullContainerError: not found"))
+    cloud.running_web()
+    impaired = told.first(eventName="SERVICE_TASK_START_IMPAIRED")
+    assert_as_recorded("ecs-event-service-task-start-impaired", impaired)
+    assert "reason" not in impaired["detail"]
