@@ -92,6 +92,7 @@ class Announcements:
         detail = {
             "eventType": "ERROR" if state == "FAILED" else "INFO",
             "eventName": f"SERVICE_DEPLOYMENT_{state}",
+            "clusterArn": service.cluster.arn,
             "deploymentId": deployment.id,
             "updatedAt": _text(as_datetime(deployment.updated_at)),
             "reason": deployment.rollout_reason,
@@ -118,7 +119,7 @@ class Announcements:
             listener(announcement)
 
 
-_ONLY_DESCRIBED = ("healthStatus", "platformFamily", "tags")
+_ONLY_DESCRIBED = ("fargateEphemeralStorage", "healthStatus", "platformFamily", "tags")
 """Members of DescribeTasks' answer that events were not seen to have."""
 
 
