@@ -49,8 +49,9 @@ def service_already_exists(
     )
 
 
-def duplicate_request(operation_id: str, message: str) -> CloudMapError:
-    return CloudMapError("DuplicateRequest", message, DuplicateOperationId=operation_id)
+def duplicate_request(operation_id: str | None, message: str) -> CloudMapError:
+    members = {} if operation_id is None else {"DuplicateOperationId": operation_id}
+    return CloudMapError("DuplicateRequest", message, **members)
 
 
 def namespace_not_found(identifier: str) -> CloudMapError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from localcloud.account import Account, random_id
 from localcloud.cloudmap import answers, errors
@@ -22,6 +22,11 @@ NAMESPACES_PER_REGION = 50
 """The default quota (N06)."""
 MANAGED_BY_ECS = "AmazonECSManaged"
 """The tag that ECS's service-linked role must put on what it creates, and may delete by."""
+
+CompletedCreations = Literal["EXISTS", "DUPLICATE", "DUPLICATE_WITHOUT_ID"]
+"""The documentation has NamespaceAlreadyExists for a namespace that is there. Told of by
+CloudFormation (September 2026) is another operation that has completed, as DuplicateRequest has it;
+whether its id is told, too, nobody has recorded."""
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
@@ -40,6 +45,8 @@ class CloudMap:
         """Those of other accounts, by ARN."""
         self._services: dict[str, Service] = {}
         self._asynchronous = AsynchronousOperations(clock)
+        self.completed_creations: CompletedCreations = "EXISTS"
+        """What a test wants CreateHttpNamespace to answer where the name is taken."""
         self._names_ever_used: set[str] = set()
         self._service_ids: dict[tuple[str, str], str] = {}
 
@@ -388,6 +395,13 @@ class CloudMap:
         if taken is None:
             return
         operation = taken.creating
+        if not operation.in_flight and self.completed_creations != "EXISTS":
+            with_id = self.completed_creations == "DUPLICATE"
+            raise errors.duplicate_request(
+                operation.id if with_id else None,
+                f"Another operation of type CreateHttpNamespace and id {operation.id} "
+                "has completed",
+            )
         if not operation.in_flight:
             raise errors.namespace_already_exists(taken.id, taken.creator_request_id)
         if taken.creator_request_id == creator_request_id:

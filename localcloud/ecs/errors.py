@@ -38,8 +38,9 @@ def cluster_inactive() -> EcsError:
     return EcsError("ClusterNotFoundException", "The referenced cluster was inactive.")
 
 
-def service_not_found() -> EcsError:
-    return EcsError("ServiceNotFoundException", "Service not found.")
+def service_not_found(message: str = "Service not found.") -> EcsError:
+    """`message` is empty where UpdateService says it (output of the AWS CLI, 2025)."""
+    return EcsError("ServiceNotFoundException", message)
 
 
 def service_not_active() -> EcsError:

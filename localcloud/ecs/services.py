@@ -88,7 +88,7 @@ class Services:
     def update(self, request: Request) -> Answer:
         service_rules.check_what_is_played(request)
         cluster = self._clusters.active(request.get("cluster"))
-        service = self._existing(cluster, request["service"])
+        service = self._existing(cluster, request["service"], refusal="")
         if service.status != "ACTIVE":
             raise errors.service_not_active()  # S17
         before = service.primary
@@ -206,10 +206,12 @@ class Services:
 
     # --- within ------------------------------------------------------------------------------
 
-    def _existing(self, cluster: Cluster, identifier: str) -> Service:
+    def _existing(
+        self, cluster: Cluster, identifier: str, refusal: str = "Service not found."
+    ) -> Service:
         found = _find(cluster, identifier)
         if found is None:
-            raise errors.service_not_found()
+            raise errors.service_not_found(refusal)
         return found
 
     def _task_definition(self, request: Request) -> TaskDefinition:
