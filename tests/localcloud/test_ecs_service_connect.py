@@ -273,6 +273,33 @@ def test_a_client_resolves_only_what_existed_when_its_deployment_began(
     assert web in {task.task_id for task in cloud.runtime.running()}
 
 
+def test_a_client_that_begins_soon_after_its_server_may_not_see_it(
+    cloud: Cloud, namespace: str
+) -> None:
+    """Services that are made together are reported not to find each other now and then (2024:
+    ben-foster.dev; github.com/aws/containers-roadmap/issues/2692). What helps is a deployment."""
+    client = {"serviceConnectConfiguration": {"enabled": True, "namespace": namespace}}
+    cloud.plane.endpoint_lag = 1.0
+    cloud.service("web", serviceConnectConfiguration=connected(namespace))
+    cloud.wait(0.5)
+    cloud.service("client", **client)
+    cloud.wait()
+    assert (aliases(cloud, 0), aliases(cloud, 1)) == ([("web", 80)], [])
+
+    cloud.ecs.update_service(cluster="shop", service="client", forceNewDeployment=True)
+    cloud.wait()
+    assert aliases(cloud, 2) == [("web", 80)]
+
+    cloud.ecs.update_service(cluster="shop", service="web", forceNewDeployment=True)
+    cloud.ecs.update_service(cluster="shop", service="client", forceNewDeployment=True)
+    cloud.wait()
+    handed_over = cloud.runtime.handed_over
+    assert [aliases(cloud, number) for number in range(len(handed_over))][3:] == [
+        [("web", 80)],
+        [("web", 80)],
+    ], "an endpoint keeps its age through deployments"
+
+
 @pytest.mark.parametrize("forced", [True, False], ids=["forced", "configuration changed"])
 def test_a_deployment_sees_what_exists_when_it_begins_and_no_more(
     cloud: Cloud, namespace: str, forced: bool
