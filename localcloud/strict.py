@@ -104,6 +104,20 @@ class ControlPlane:
         self.ecs.read_lag.seconds = seconds
 
     @property
+    def endpoint_lag(self) -> float:
+        """Seconds for which a new Service Connect endpoint is not there for other services that
+        are created or deployed meanwhile: their tasks never resolve it, until another deployment.
+
+        A test sets it; 0 ends it.
+        """
+        return self.ecs.connect.endpoint_lag
+
+    @endpoint_lag.setter
+    def endpoint_lag(self, seconds: float) -> None:
+        with self.lock:
+            self.ecs.connect.endpoint_lag = seconds
+
+    @property
     def rolls_back_anew(self) -> bool:
         """Whether ECS rolls back by starting tasks of the last completed deployment, which is then
         created anew; otherwise that has its running tasks at once. Public reports have both.

@@ -39,7 +39,7 @@ class Ecs:
         self.announcements = Announcements(clock.clock)
         calls = RuntimeCalls(clock.clock, runtime)
         self.obstacles = Obstacles(clock.lock)
-        connect = ServiceConnectPlane(cloudmap, calls, self.obstacles)
+        connect = self.connect = ServiceConnectPlane(clock.clock, cloudmap, calls, self.obstacles)
         logs = LogDelivery(account)
         self.secrets = SecretDelivery(account)
         told, obstacles = self.announcements, self.obstacles

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from localcloud.account import random_id
+from localcloud.clock import Clock
 from localcloud.cloudmap.model import Namespace
 from localcloud.cloudmap.registry import MANAGED_BY_ECS, CloudMap
 from localcloud.ecs import errors
@@ -19,11 +20,17 @@ from localcloud.tasks.runtime import ClientAlias, Ingress, Timeouts
 class ServiceConnectPlane:
     """All endpoints of all namespaces. Called with the control plane's lock held."""
 
-    def __init__(self, cloudmap: CloudMap, runtime: RuntimeCalls, obstacles: Obstacles) -> None:
+    def __init__(
+        self, clock: Clock, cloudmap: CloudMap, runtime: RuntimeCalls, obstacles: Obstacles
+    ) -> None:
+        self.endpoint_lag = 0.0
+        """Seconds until a deployment of another service resolves a new endpoint."""
+        self._clock = clock
         self._cloudmap = cloudmap
         self._obstacles = obstacles
         self._runtime = runtime
         self._endpoints: dict[str, Endpoint] = {}
+        self._made_at: dict[str, float] = {}
         self._owners: dict[str, str] = {}
         """Id of the ECS service, by endpoint key."""
         self._addresses: dict[str, dict[str, tuple[str, int]]] = {}
@@ -101,6 +108,7 @@ class ServiceConnectPlane:
         for item in completed.get("services", []):
             endpoint = self._endpoint(item, namespace, definition, owner)
             self._endpoints[endpoint.key] = endpoint
+            self._made_at.setdefault(endpoint.key, self._clock.now())
             self._owners[endpoint.key] = owner.id
             self._addresses.setdefault(endpoint.key, {})
             endpoints.append(endpoint)
@@ -111,10 +119,14 @@ class ServiceConnectPlane:
             log=completed.get("logConfiguration"),
         )
 
-    def visible_aliases(self, namespace_id: str) -> tuple[ClientAlias, ...]:
-        """What a deployment that begins now will ever resolve (P08)."""
+    def visible_aliases(self, namespace_id: str, owner_id: str) -> tuple[ClientAlias, ...]:
+        """What a deployment of this service that begins now will ever resolve (P08)."""
+        old_enough = self._clock.now() - self.endpoint_lag
         return tuple(
-            alias for endpoint in self._endpoints_in(namespace_id) for alias in endpoint.aliases
+            alias
+            for endpoint in self._endpoints_in(namespace_id)
+            if self._owners[endpoint.key] == owner_id or self._made_at[endpoint.key] <= old_enough
+            for alias in endpoint.aliases
         )
 
     def register(self, task: Task) -> None:
@@ -156,7 +168,7 @@ class ServiceConnectPlane:
             if key in kept:
                 continue
             endpoint = self._endpoints.pop(key)
-            del self._owners[key]
+            del self._owners[key], self._made_at[key]
             self._addresses.pop(key, None)
             record = self._cloudmap.service(endpoint.discovery_arn)
             if record is not None and not self._obstacles.leaves_discovery_services(service.name):

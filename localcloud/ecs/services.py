@@ -326,7 +326,9 @@ class Services:
             network_configuration=service.network_configuration,
             connect_configuration=connect,
             connect=made,
-            visible_aliases=self._connect.visible_aliases(made.namespace_id) if made else (),
+            visible_aliases=self._connect.visible_aliases(made.namespace_id, service.id)
+            if made
+            else (),
             rollout_reason=f"ECS deployment {deployment_id} in progress.",
         )
 
