@@ -296,6 +296,35 @@ class TestNobodyMeantIt:
         assert record.intents[LIFE] > self.KNOWN[LIFE]
 
 
+class TestAfterAFailure:
+    """A clean-up is decided by an execution that fails, and the record may know better by now."""
+
+    CLEAN_UP: ClassVar = {"environment": "demo", "generation": 2, "unlessProven": True}
+
+    @pytest.mark.parametrize("status", [Status.READY, Status.FAILED, Status.DEGRADED])
+    def test_what_is_proven_is_left(self, account: BivouacAccount, status: Status) -> None:
+        """Its last function died after it had recorded that it is READY."""
+        held(account)
+        account.records.finish("demo", 1, Status.READY)
+        held(account, status, generation=2)
+        answer = closed(account, self.CLEAN_UP)
+        assert (answer["status"], answer["reason"]) == ("OUTDATED", "it was proven before")
+        assert found(account) == (2, status, "first")
+
+    def test_what_never_was_goes(self, account: BivouacAccount) -> None:
+        held(account, Status.FAILED, generation=2)
+        closing = closed(account, self.CLEAN_UP)
+        assert closed(account, closing)["status"] == "CLOSED"
+
+    def test_what_was_before_it_was_deleted_counts_no_more(self, account: BivouacAccount) -> None:
+        held(account)
+        account.records.finish("demo", 1, Status.READY)
+        account.records.finish("demo", 1, Status.DELETED)
+        held(account, Status.FAILED, generation=2)
+        closing = closed(account, self.CLEAN_UP)
+        assert closed(account, closing)["status"] == "CLOSED"
+
+
 class TestOfficeHours:
     """A down that deletes keeps the schedule, and counts by when it was meant."""
 

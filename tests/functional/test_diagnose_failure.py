@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 from diagnose_failure import diagnose_failure, verdicts_of
 
-from bivouac import cause, errors, mesh
+from bivouac import cause, mesh
 from bivouac.diagnosis import Verdict
 from bivouac.record import Status
 from bivouac.signs import Category
@@ -207,6 +207,22 @@ def test_a_superseded_create_leaves_the_record_alone(account: BivouacAccount) ->
     assert account.told == []
 
 
+@pytest.mark.parametrize("status", [Status.READY, Status.DEGRADED])
+def test_what_was_recorded_as_ready_stays_so(account: BivouacAccount, status: Status) -> None:
+    """The last step recorded the proof and died: that undoes nothing."""
+    account.holds(account.planned(environment()))
+    account.records.finish("demo", 1, status)
+    crash = {"Error": "Runtime.ExitError", "Cause": json.dumps({"errorMessage": "it crashed"})}
+    answer = diagnosed(account, failure=crash)
+    assert (answer["superseded"], answer["error"]) == (True, "Runtime.ExitError")
+    assert "it crashed" in answer["cause"]
+    assert "is READY" in answer["cause"]
+    record = account.records.find("demo")
+    assert record is not None
+    assert (record.status, record.failure) == (status, "")
+    assert account.told == []
+
+
 def test_others_are_told_the_diagnosis_and_a_repetition_is_the_same_event(
     held: BivouacAccount,
 ) -> None:
@@ -224,17 +240,19 @@ def test_others_are_told_the_diagnosis_and_a_repetition_is_the_same_event(
     assert again["id"] == first["id"]
 
 
-def test_a_diagnosis_that_cannot_be_told_to_others_is_in_the_error_and_in_the_record(
-    held: BivouacAccount,
+@pytest.mark.parametrize("code", ["InternalFailure", "AccessDenied"])
+def test_a_diagnosis_that_cannot_be_told_to_others_is_kept_until_it_can(
+    held: BivouacAccount, code: str
 ) -> None:
-    """W04: the machine tries again, and what it reports in the end still says what failed."""
-    refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
+    """W04: what failed is the cause all the same; the sweep tells it."""
+    refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": code}]}
     with Stubber(held.client("events")) as stubber:
         stubber.add_response("put_events", refused)
-        with pytest.raises(errors.UnavailableError, match="event EnvironmentFailed") as caught:
-            diagnosed(held, progress=failed(EXITED))
-    assert "web: container exit: container web exited with code 3" in str(caught.value)
-    assert kept(held)["category"] == Category.EXIT
+        answer = diagnosed(held, progress=failed(EXITED), tries=TRIES_TO_TELL)
+    assert answer["cause"].startswith("web: container exit: container web exited with code 3")
+    record = held.records.find("demo")
+    assert record is not None
+    assert (record.status, record.untold) == (Status.FAILED, "EnvironmentFailed")
 
 
 def test_lines_are_found_behind_an_empty_page(held: BivouacAccount) -> None:

@@ -18,6 +18,7 @@ from tests.functional.account import (
     BivouacAccount,
     execution,
 )
+from tests.functional.machines import FunctionKilledError
 from tests.requests import environment
 
 NAMED = {"name": "demo", "services": []}
@@ -224,19 +225,60 @@ def test_one_that_takes_over_meanwhile_is_left_alone(
     assert deletions(held) == ["of-another"]
 
 
-def test_what_was_recorded_and_not_told_is_told_at_the_next_try(
+def unheard(patch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def refused(*_: Any) -> None:
+        raise error
+
+    patch.setattr("bivouac.aws.events.EventBus.publish", refused)
+
+
+def test_what_cannot_be_told_is_deleted_all_the_same_and_told_by_the_sweep(
     held: BivouacAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(*_: Any) -> None:
-        raise AccessDeniedError("no")
-
     with monkeypatch.context() as patch:
-        patch.setattr("bivouac.aws.events.EventBus.publish", refused)
-        with pytest.raises(AccessDeniedError):
+        unheard(patch, AccessDeniedError("no"))
+        assert followed(held, ended())["started"] == "demo-1-failed"
+    assert status_of(held) is Status.FAILED
+    held.forget_calls()
+
+    held.invoke("sweep_environments", {"dryRun": False})
+
+    assert "EnvironmentFailed" in [kind for kind, _ in held.told]
+
+
+def test_killed_between_recording_and_telling_it_is_told_at_the_next_try(
+    held: BivouacAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        unheard(patch, FunctionKilledError())
+        with pytest.raises(FunctionKilledError):
             followed(held, ended())
     assert status_of(held) is Status.FAILED
 
     followed(held, ended())
+    followed(held, ended())
 
     assert [kind for kind, _ in held.told] == ["EnvironmentFailed"]
     assert "demo-1-failed" in deletions(held)
+
+
+class TestRecordedAtTheEnd:
+    """The execution ended without success after its last step had recorded how it ended."""
+
+    def test_ready_is_told_and_stays(self, held: BivouacAccount) -> None:
+        held.records.finish("demo", 1, Status.READY)
+        held.forget_calls()
+        followed(held, ended(status="FAILED", error="Runtime.ExitError"))
+        assert [kind for kind, _ in held.told] == ["EnvironmentReady"]
+        assert status_of(held) is Status.READY
+        assert deletions(held) == ["of-another"]
+
+    def test_a_bad_change_goes_back_to_what_was_proven(self, account: BivouacAccount) -> None:
+        account.start_execution("of-another", CREATE_MACHINE)
+        before = {"name": "demo", "services": [{"serviceName": "web", "image": "old"}]}
+        account.holds(account.planned(environment()), base_request=packed(before))
+        account.records.finish("demo", 1, Status.READY)
+        account.holds(account.planned(environment()), generation=2, status=Status.FAILED)
+        answer = followed(account, ended(status="FAILED", error="DeploymentFailedError"))
+        assert answer["started"] == "demo-2-back"
+        assert deletions(account) == ["of-another"]

@@ -10,6 +10,7 @@ from botocore.stub import Stubber
 from mark_ready import mark_ready
 
 from bivouac import errors
+from bivouac.aws.telling import TRIES_TO_TELL
 from bivouac.lease import Extension
 from bivouac.record import Status
 from tests.functional.account import TABLE, BivouacAccount
@@ -170,15 +171,48 @@ def test_what_is_not_proven_is_not_told(account: BivouacAccount) -> None:
     assert account.told == []
 
 
+def refusing(account: BivouacAccount, code: str = "InternalFailure") -> Stubber:
+    stubber = Stubber(account.client("events"))
+    stubber.add_response("put_events", {"FailedEntryCount": 1, "Entries": [{"ErrorCode": code}]})
+    return stubber
+
+
+def untold(account: BivouacAccount) -> str:
+    record = account.records.find("demo")
+    assert record is not None
+    assert record.status is Status.READY
+    return record.untold
+
+
 def test_a_readiness_that_nobody_could_be_told_of_is_tried_again(account: BivouacAccount) -> None:
     """W04: not swallowed; the machine repeats the step."""
     account.holds(account.planned(environment()))
-    failed = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
-    with Stubber(account.client("events")) as stubber:
-        stubber.add_response("put_events", failed)
-        with pytest.raises(errors.RETRIED):
-            marked(account, event())
-    assert marked(account, event())["status"] == "READY"
+    with refusing(account), pytest.raises(errors.RETRIED):
+        marked(account, event())
+    assert marked(account, event(tries=1))["status"] == "READY"
+    assert untold(account) == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "tries"), [("InternalFailure", TRIES_TO_TELL), ("AccessDenied", 0)]
+)
+def test_what_cannot_be_told_is_ready_all_the_same_and_the_sweep_tells_it(
+    account: BivouacAccount, code: str, tries: int
+) -> None:
+    account.holds(account.planned(environment()))
+    with refusing(account, code):
+        assert marked(account, event(tries=tries))["status"] == "READY"
+    assert untold(account) == "EnvironmentReady"
+    account.forget_calls()
+
+    account.invoke("sweep_environments", {"dryRun": False})
+
+    ((kind, detail),) = account.told
+    assert (kind, detail["edges"], detail["services"]) == ("EnvironmentReady", ["web:web"], ["web"])
+    assert untold(account) == ""
+    account.forget_calls()
+    account.invoke("sweep_environments", {"dryRun": False})
+    assert account.told == []
 
 
 def test_a_lease_that_was_extended_meanwhile_is_told_as_it_is(account: BivouacAccount) -> None:

@@ -369,6 +369,46 @@ class TestSchedules:
         assert armed == f"at({record.expires_at.removesuffix('Z')})"
 
 
+class TestOnFailure:
+    """It governs until the first READY."""
+
+    @pytest.mark.parametrize("verb", ["CREATE", "REDEPLOY", "WAKE"])
+    @pytest.mark.parametrize("wanted", ["delete", "keep"])
+    @pytest.mark.parametrize("before", [Status.FAILED, Status.CREATING])
+    def test_whoever_takes_over_from_a_first_create(
+        self, account: BivouacAccount, verb: str, wanted: str, before: Status
+    ) -> None:
+        """A push, an up: what they make goes as the first create would have."""
+        request = environment(onFailure=wanted)
+        account.holds(account.planned(request), status=before)
+        instruction = account.instruction(request) | {"verb": verb, "basedOn": 1}
+        answer = opened(account, request, "second", instruction=instruction, settled=True)
+        assert answer["onFailure"] == wanted
+        assert answer["keepSchedule"] is (verb == "WAKE"), "its next up creates it anew"
+
+    @pytest.mark.parametrize("verb", ["CREATE", "REDEPLOY", "WAKE", "ROLL_BACK"])
+    @pytest.mark.parametrize("before", [Status.READY, Status.DEGRADED, Status.FAILED])
+    def test_what_was_proven_is_kept(
+        self, account: BivouacAccount, verb: str, before: Status
+    ) -> None:
+        proven(account)
+        account.holds(account.planned(environment()), generation=2, status=before)
+        instruction = account.instruction(environment(owner="b")) | {"verb": verb, "basedOn": 2}
+        for _ in range(2):  # asked again by the same execution it says the same
+            answer = opened(account, who="second", instruction=instruction, settled=True)
+            assert answer["onFailure"] == "keep"
+
+    def test_after_a_deletion_it_governs_again(self, account: BivouacAccount) -> None:
+        proven(account)
+        account.records.finish("demo", 1, Status.DELETED)
+        assert opened(account, who="second")["onFailure"] == "delete"
+
+
+def proven(account: BivouacAccount) -> None:
+    opened(account)
+    account.records.finish("demo", 1, Status.READY)
+
+
 class TestDeletionsThatNobodyMeant:
     """A create that was asked for before they closed the environment, and opens it after them."""
 

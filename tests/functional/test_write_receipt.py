@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 from write_receipt import TRY_AGAIN_AFTER, write_receipt
 
 from bivouac import errors, lease
@@ -283,6 +284,31 @@ def test_a_receipt_that_is_written_again_is_the_same_event(account: BivouacAccou
         account.pass_time(60)
     (_, first), (_, again) = account.told
     assert first["id"] == again["id"]
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_a_receipt_that_nobody_can_be_told_of_is_told_by_the_sweep(
+    account: BivouacAccount, left: bool
+) -> None:
+    """It undoes nothing, and is not forgotten, though a deleted environment is listed no more."""
+    deleting(account)
+    refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "AccessDenied"}]}
+    with Stubber(account.client("events")) as stubber:
+        stubber.add_response("put_events", refused)
+        receipt = written(account, DENIED, look=STILL_THERE) if left else written(account)
+    assert receipt["status"] == ("NOT_DELETED" if left else "DELETED")
+    account.forget_calls()
+
+    account.invoke("sweep_environments", {"dryRun": False})
+
+    ((kind, detail),) = account.told
+    assert kind == ("EnvironmentNotDeleted" if left else "EnvironmentDeleted")
+    told = {entry["kind"] for entry in detail["left" if left else "items"]}
+    assert told <= {entry["kind"] for entry in receipt["items"]}
+    assert (account.records.listed() == []) is not left
+    account.forget_calls()
+    account.invoke("sweep_environments", {"dryRun": False})
+    assert account.told == []
 
 
 class TestOfficeHours:

@@ -10,19 +10,15 @@ from typing import Any
 import pytest
 
 from bivouac.aftermath import Aftermath, Ended, Machine, Start, after_redeploy, aftermath
+from bivouac.events import DetailType
 from bivouac.intents import Verb
 from bivouac.record import Record, Status, packed
 
 MACHINE = "arn:aws:states:eu-central-1:123456789012:execution:bivouac-create-environment"
 HOLDER = Ended(f"{MACHINE}:holder", "ABORTED", "StoppedError", "stopped by hand")
-FINISHED = (
-    Status.SCHEDULED,
-    Status.READY,
-    Status.DEGRADED,
-    Status.ASLEEP,
-    Status.NOT_DELETED,
-    Status.DELETED,
-)
+FINISHED = (Status.SCHEDULED, Status.DEGRADED, Status.ASLEEP)
+PROVEN = packed({"services": [{"serviceName": "web"}]})
+OTHER = packed({"services": [{"serviceName": "web", "image": "new"}]})
 
 
 def record(status: Status = Status.CREATING, **changes: Any) -> Record:
@@ -53,7 +49,12 @@ class TestCreate:
         start = due(record()).start
         assert start is not None
         assert start.name == "demo-7-failed"
-        assert start.content == {"environment": "demo", "generation": 7, "reason": "create failed"}
+        assert start.content == {
+            "environment": "demo",
+            "generation": 7,
+            "reason": "create failed",
+            "unlessProven": True,
+        }
 
     def test_the_record_says_why_it_failed(self) -> None:
         failure = due(record()).failure
@@ -78,16 +79,65 @@ class TestCreate:
         assert failed.failure is None
         assert failed.start == due(record()).start
 
-    def test_a_try_that_died_between_recording_and_telling_is_made_again(self) -> None:
-        first = due(record())
-        again = due(record(Status.FAILED, failure=json.dumps(first.failure)))
-        assert again == first
+    def test_what_was_recorded_and_not_told_is_told(self) -> None:
+        kept = record(Status.FAILED, blueprint='{"on_failure": "keep"}', untold="EnvironmentFailed")
+        assert due(kept) == Aftermath(None, None)
+
+
+class TestProven:
+    """`onFailure` governs until the first READY; what was once proven is never deleted for it."""
+
+    @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED])
+    @pytest.mark.parametrize("verb", [Verb.CREATE, Verb.REDEPLOY, Verb.WAKE, Verb.ROLL_BACK])
+    @pytest.mark.parametrize("on_failure", ["delete", "keep"])
+    @pytest.mark.parametrize("attempt", [None, "sweep-1"])
+    def test_no_failure_deletes_it(
+        self, status: Status, verb: Verb, on_failure: str, attempt: str | None
+    ) -> None:
+        found = record(
+            status,
+            verb=verb,
+            blueprint=json.dumps({"on_failure": on_failure}),
+            request=OTHER,
+            good_base_request=PROVEN,
+        )
+        after = aftermath(found, HOLDER, attempt)
+        assert after is None or after.start is None or after.start.machine is not Machine.DELETE
+
+    @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED])
+    def test_a_changed_request_that_failed_goes_back_to_what_was_proven(
+        self, status: Status
+    ) -> None:
+        changed = record(status, request=OTHER, good_base_request=PROVEN)
+        back = {"rollBack": {"environment": "demo", "generation": 7}}
+        assert due(changed).start == Start(Machine.CREATE, "demo-7-back", back)
+        assert due(changed, attempt="sweep-1").start == due(changed).start, "once"
+
+    def test_it_does_not_where_the_failed_one_is_to_be_kept(self) -> None:
+        keeps = record(blueprint='{"on_failure": "keep"}', request=OTHER, good_base_request=PROVEN)
+        assert due(keeps).start is None
+
+    def test_an_unchanged_request_has_nothing_to_go_back_to(self) -> None:
+        assert due(record(request=PROVEN, good_base_request=PROVEN)).start is None
+
+    @pytest.mark.parametrize("verb", [Verb.CREATE, Verb.REDEPLOY, Verb.WAKE])
+    def test_until_then_it_governs_whoever_took_over(self, verb: Verb) -> None:
+        """A push or an up that takes over from a first create, and fails as well."""
+        start = due(record(verb=verb)).start
+        assert start is not None
+        assert (start.machine, start.name) == (Machine.DELETE, "demo-7-failed")
+        assert due(record(verb=verb, blueprint='{"on_failure": "keep"}')).start is None
+
+    def test_what_an_up_creates_comes_again_with_the_next_one(self) -> None:
+        start = due(record(verb=Verb.WAKE)).start
+        assert start is not None
+        assert start.content["keepSchedule"] is True
 
 
 class TestOthers:
     @pytest.mark.parametrize("verb", [Verb.REDEPLOY, Verb.WAKE, Verb.ROLL_BACK])
     def test_what_was_ready_before_stays(self, verb: Verb) -> None:
-        stopped = due(record(verb=verb))
+        stopped = due(record(verb=verb, good_base_request=PROVEN))
         assert stopped.failure is not None
         assert stopped.start is None
 
@@ -109,8 +159,8 @@ class TestRedeploy:
             **{
                 "verb": Verb.REDEPLOY,
                 "execution": f"{MACHINE}:redeploy-{self.DIGEST}",
-                "request": packed({"services": [{"serviceName": "web", "image": "new"}]}),
-                "good_base_request": packed({"services": [{"serviceName": "web"}]}),
+                "request": OTHER,
+                "good_base_request": PROVEN,
                 **changes,
             },
         )
@@ -162,6 +212,12 @@ class TestRedeploy:
         assert start is not None
         assert (start.machine, start.name) == (Machine.CREATE, "demo-7-sweep-1")
 
+    def test_one_of_what_was_never_proven_goes_as_a_create_would(self) -> None:
+        left = self.left(good_base_request="")
+        start = due(left, Ended(left.execution, "FAILED")).start
+        assert start is not None
+        assert (start.machine, start.name) == (Machine.DELETE, "demo-7-failed")
+
     def test_a_redeploy_by_hand_stays_as_it_failed(self) -> None:
         by_hand = self.left(execution=HOLDER.arn)
         assert aftermath(by_hand, HOLDER, "sweep-1") is None
@@ -190,6 +246,23 @@ class TestDelete:
         start = due(found, again, attempt="sweep-1").start
         assert start is not None
         assert start.name == "demo-7-sweep-1"
+
+
+class TestTold:
+    """What was recorded at the very end may not have been told any more."""
+
+    @pytest.mark.parametrize("verb", Verb)
+    def test_what_is_ready_is_told_so_and_nothing_else_is_done(self, verb: Verb) -> None:
+        """The record says that it is proven, whatever befell the execution after that."""
+        assert due(record(Status.READY, verb=verb)) == Aftermath(None, None, DetailType.READY)
+
+    def test_so_is_a_receipt(self) -> None:
+        assert due(record(Status.DELETED)) == Aftermath(None, None, DetailType.DELETED)
+        assert due(record(Status.NOT_DELETED)) == Aftermath(None, None, DetailType.NOT_DELETED)
+
+    def test_a_deletion_that_says_what_is_left_has_told_it(self) -> None:
+        left = Ended(HOLDER.arn, "FAILED", "DeletionIncompleteError", "1 resource(s) are left")
+        assert aftermath(record(Status.NOT_DELETED), left) is None
 
 
 class TestNothing:
