@@ -42,6 +42,7 @@ _FIELDS = {
     "expiresAt": str,
     "intent": dict,
     "keepSchedule": bool,
+    "unlessProven": bool,
 }
 
 
@@ -73,6 +74,7 @@ def close_environment(
         expires_at=request.get("expiresAt"),
         intent=intent,
         keep_schedule=request.get("keepSchedule", False),
+        unless_proven=request.get("unlessProven", False),
     )
     if isinstance(decision, Follow):
         return _wait(request, pace.ANOTHER_EXECUTION, settled=False, recorded=False)

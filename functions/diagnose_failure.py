@@ -1,7 +1,8 @@
 """Diagnose failure: what failed, the evidence, the last log lines, and the next step to take.
 
 The answer is the failed execution's error and cause, and it is kept in the record, because ECS
-forgets stopped tasks after about an hour (H22). Then others are told. Repeating it is safe.
+forgets stopped tasks after about an hour (H22). Then others are told. What the record says is READY
+stays so: the failure came after the proof, and undoes nothing. Repeating it is safe.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from bivouac.aws.events import EventBus
 from bivouac.aws.holding import event_bus, records
 from bivouac.aws.records import Records
 from bivouac.aws.reporting import reported
+from bivouac.aws.telling import Telling
+from bivouac.blueprint import Blueprint
 from bivouac.checks import Outcome
 from bivouac.diagnosis import Verdict
-from bivouac.errors import BivouacError, SupersededError, message_of
+from bivouac.errors import SupersededError, message_of
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.record import Status
 from bivouac.signs import Category
@@ -26,19 +29,19 @@ if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
 
 
-TOLD_ANYWAY = 4_000
-"""Characters of a cause that is told inside an error, which Lambda writes as JSON (W08)."""
-
-
 def diagnose_failure(
     event: Event, now: datetime, records: Records, logs: CloudWatchLogsClient, bus: EventBus
 ) -> Event:
-    """`error` and `cause` of the failed execution; `superseded` if a newer execution took over."""
+    """`error` and `cause` of the failed execution; `superseded` if a newer execution took over, or
+    the proof that the record has did."""
     try:
-        blueprint = records.held(event["environment"], event["generation"])
+        record = records.current(event["environment"], event["generation"])
     except SupersededError as error:
         return {"superseded": True, "error": "SupersededError", "cause": str(error)}
+    blueprint = Blueprint.from_json(record.content)
     error_name, verdicts = verdicts_of(event)
+    if record.status in (Status.READY, Status.DEGRADED):
+        return {"superseded": True, "error": error_name, "cause": _ready_all_the_same(event)}
     if verdicts:
         failure = reported(error_name, verdicts, blueprint, event["generation"], logs)
     else:
@@ -50,13 +53,15 @@ def diagnose_failure(
         }
     records.finish(event["environment"], event["generation"], Status.FAILED, failure=failure)
     subject = events.Subject(event["environment"], event["generation"], now)
-    try:
-        bus.publish(events.failed(subject, failure))
-    except BivouacError as error:
-        # The last try's error becomes the execution's cause, which must still say what failed
-        raise type(error)(f"{error}\n{failure['cause'][:TOLD_ANYWAY]}") from error
+    Telling(records, bus)(events.failed(subject, failure), event.get("tries", 0))
     metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
     return {"superseded": False, "error": error_name, "cause": failure["cause"]}
+
+
+def _ready_all_the_same(event: Event) -> str:
+    failed = message_of(str(event["failure"]["Cause"])) if "failure" in event else ""
+    told = f"The environment {event['environment']} is READY, and its proof is in the record."
+    return cause.together(told, f"What came after it failed: {failed}") if failed else told
 
 
 def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
@@ -85,7 +90,7 @@ def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
 @step
 def handler(event: Event) -> Event:
     return diagnose_failure(
-        event,
+        {**event["state"], "tries": event["tries"]},
         datetime.now(UTC),
         records(),
         clients.logs(),

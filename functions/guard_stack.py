@@ -17,6 +17,7 @@ from bivouac.aws.holding import records
 from bivouac.aws.records import Records
 from bivouac.errors import RefusedByAwsError
 from bivouac.observability import Event, logger, step
+from bivouac.record import Status
 from bivouac.settings import AnswerSettings, GuardSettings
 
 if TYPE_CHECKING:
@@ -44,11 +45,13 @@ def guard_stack(event: Event, records: Records, ec2: EC2Client, settings: GuardS
 def living(records: Records) -> list[str]:
     """The names of the environments that are not deleted. None where there is no table."""
     try:
-        return [summary.environment for summary in records.listed()]
+        listed = records.listed()
     except RefusedByAwsError as error:
         if is_missing(error):
             return []
         raise
+    # What is deleted is listed for as long as nobody could be told of it
+    return [each.environment for each in listed if each.status is not Status.DELETED]
 
 
 @step

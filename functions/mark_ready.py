@@ -1,7 +1,7 @@
 """Mark ready: the only place that calls an environment ready, and only with the whole proof.
 
 Repeating it is safe: it writes the same status and proof under the same generation, and tells the
-same event, after the record is written.
+same event, after the record is written. What cannot be told is READY all the same.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from bivouac import events
+from bivouac.aws import telling
 from bivouac.aws.events import EventBus
 from bivouac.aws.holding import event_bus, records
 from bivouac.aws.records import Records
+from bivouac.aws.telling import Telling
 from bivouac.blueprint import Blueprint
 from bivouac.checks import Outcome
 from bivouac.errors import NotProvenError
@@ -60,16 +61,7 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
         expected=progress["expected"],
         namespaceArn=progress["namespaceArn"],
     )
-    bus.publish(
-        events.ready(
-            events.Subject(event["environment"], event["generation"], now),
-            cluster=blueprint.cluster["clusterName"],
-            namespace=blueprint.namespace,
-            expires_at=record.expires_at,
-            services=[service.service_name for service in blueprint.services],
-            edges=[edge.name for edge in blueprint.edges],
-        )
-    )
+    Telling(records, bus)(telling.ready(record, now), event.get("tries", 0))
     metrics.add_metric("EnvironmentReady", MetricUnit.Count, 1)
     return {
         "environment": event["environment"],

@@ -109,6 +109,7 @@ def _taken(
         changes=redeployment.from_json(instruction["changes"]),
         intents=followed(record.intents if record else {}, _MATTERS.get(verb, ()), intent),
         office_hours=blueprint.schedule is not None or _may_have_office_hours(record),
+        good_base_request=record.good_base_request if record else "",
     )
 
 
@@ -128,8 +129,10 @@ def _opened(held: Record, blueprint: Blueprint, now: datetime, *, fresh: bool) -
             "changed": True,
             "patienceSeconds": blueprint.ready_seconds,
         },
-        # What was ready before is worth more than the room that it takes.
-        "onFailure": blueprint.on_failure if held.verb is Verb.CREATE else "keep",
+        # What was proven before is worth more than the room that it takes.
+        "onFailure": "keep" if held.proven else blueprint.on_failure,
+        # What failed at its up is created anew by the next one.
+        "keepSchedule": held.verb is Verb.WAKE,
         "openedAt": lease.timestamp(now),
         "deadline": lease.timestamp(now + timedelta(seconds=blueprint.ready_seconds)),
         "expiresAt": held.expires_at,

@@ -3,7 +3,8 @@
 Only a complete deletion removes the schedules and leaves a tombstone; otherwise the expiry is armed
 again, so that what is left is tried later, and the execution fails with what is left. A deletion
 that ends office hours keeps the schedules: the next up creates the environment anew.
-Repeating it is safe, and tells the same event, after the record is written.
+Repeating it is safe, and tells the same event, after the record is written; what cannot be told has
+ended all the same.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from bivouac.aws.events import EventBus
 from bivouac.aws.holding import event_bus, records, schedules
 from bivouac.aws.records import Records
 from bivouac.aws.schedules import Schedules
+from bivouac.aws.telling import Telling
 from bivouac.errors import DeletionIncompleteError, message_of
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.receipt import Item, Outcome, concluded, failures, items_from_json, merged
@@ -58,10 +60,10 @@ def write_receipt(
     }
     records.finish(environment, generation, status, expires_at=expires_at, receipt=receipt)
     subject = events.Subject(environment, generation, now)
-    if expires_at is None:
-        bus.publish(events.deleted(subject, receipt))
-    else:
-        bus.publish(events.not_deleted(subject, failed, expires_at))
+    told = events.deleted(subject, receipt)
+    if expires_at is not None:
+        told = events.not_deleted(subject, failed, expires_at)
+    Telling(records, bus)(told, event.get("tries", 0))
     metrics.add_metric(
         "EnvironmentNotDeleted" if failed else "EnvironmentDeleted", MetricUnit.Count, 1
     )

@@ -17,7 +17,8 @@ from typing import Any, Self
 
 from bivouac import cause, naming
 from bivouac.diagnosis import Verdict
-from bivouac.errors import REFUSALS
+from bivouac.errors import REFUSALS, DeletionIncompleteError
+from bivouac.events import DetailType
 from bivouac.intents import Verb
 from bivouac.record import Record, Status
 from bivouac.signs import Category
@@ -26,6 +27,8 @@ Json = dict[str, Any]
 
 AFTER_FAILURE = "failed"
 """Ends the execution's name, as in the machine's state `Start deletion`: both start one (W05)."""
+BACK = "back"
+"""Ends the name of the create that goes back to what was proven."""
 ONCE_MORE = "again"
 """Ends the name of the deletion that follows one that died."""
 
@@ -54,6 +57,8 @@ class Aftermath:
     failure: Json | None
     """To be recorded, and told, as nobody has; None where the execution told it itself."""
     start: Start | None
+    tells: DetailType | None = None
+    """What the record says and others may not have been told, as the execution died by then."""
 
 
 def content_of(text: str | None) -> Json:
@@ -135,21 +140,22 @@ def aftermath(record: Record, ended: Ended, attempt: str | None = None) -> After
     is tried again needs a name of its own."""
     if record.execution != ended.arn:
         return None
-    failure = ended.failure(record)
     match record.status:
         case Status.CREATING | Status.FALLING_ASLEEP:
-            return Aftermath(failure, _after_create(record, ended, attempt))
+            return Aftermath(ended.failure(record), _after_failure(record, ended, attempt))
         case Status.FAILED:
-            # Recorded by a try before this one, which may not have come to the telling. The sweep's
-            # next run is no such try: it would tell for ever what leaves nothing to be done.
-            mine = attempt is None and record.failure == json.dumps(failure)
-            recorded = failure if mine else None
-            start = _after_create(record, ended, attempt)
-            return Aftermath(recorded, start) if recorded or start else None
+            start = _after_failure(record, ended, attempt)
+            return Aftermath(None, start) if start or record.untold else None
         case Status.DELETING if attempt or not ended.name.endswith(f"-{ONCE_MORE}"):
             why = "the deletion before this one did not come to its end"
             kept = {key: ended.content[key] for key in ("keepSchedule",) if key in ended.content}
             return Aftermath(None, _deletion(record, attempt or ONCE_MORE, why, kept))
+        case Status.READY:
+            return Aftermath(None, None, DetailType.READY)
+        case Status.DELETED:
+            return Aftermath(None, None, DetailType.DELETED)
+        case Status.NOT_DELETED if ended.error != DeletionIncompleteError.__name__:
+            return Aftermath(None, None, DetailType.NOT_DELETED)
         case _:
             return None
 
@@ -178,16 +184,28 @@ def _digest(redeploy: Ended) -> str:
     return hashlib.sha256(redeploy.arn.encode()).hexdigest()
 
 
-def _after_create(record: Record, ended: Ended, attempt: str | None) -> Start | None:
-    """What was there before a redeploy, a wake or a sleep is worth more than its room.
+def _after_failure(record: Record, ended: Ended, attempt: str | None) -> Start | None:
+    """`onFailure` governs until the first READY, whoever took over since. What was proven before is
+    never deleted for a failure: it goes back to that, or stays as it failed.
 
     A redeploy's machine rolls back by itself; where it did not, the sweep does, in time."""
+    keeps = record.content["on_failure"] == "keep"
+    if not record.proven:
+        if keeps or record.verb is Verb.SLEEP:
+            return None
+        more = {"keepSchedule": True} if record.verb is Verb.WAKE else {}
+        more |= {"unlessProven": True}
+        return _deletion(record, attempt or AFTER_FAILURE, "create failed", more)
+    if not record.can_roll_back:
+        return None
     if record.verb is Verb.REDEPLOY and attempt and _OF_REDEPLOY.fullmatch(ended.name):
         name = naming.following_execution(record.environment, record.generation, attempt)
-        return _roll_back(record, name) if record.can_roll_back else None
-    if record.verb is not Verb.CREATE or record.content["on_failure"] == "keep":
-        return None
-    return _deletion(record, attempt or AFTER_FAILURE, "create failed")
+        return _roll_back(record, name)
+    if record.verb is Verb.CREATE and not keeps:
+        # Once: the name is the same for each sweep.
+        name = naming.following_execution(record.environment, record.generation, BACK)
+        return _roll_back(record, name)
+    return None
 
 
 def _roll_back(record: Record, name: str) -> Start:

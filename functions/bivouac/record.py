@@ -78,6 +78,10 @@ class Record:
     """The newest that was followed, by matter."""
     failure: str = ""
     """Why it is FAILED or DEGRADED, as JSON."""
+    untold: str = ""
+    """The detail type of an event that says what the record says, and that nobody was told yet."""
+    receipt: Mapping[str, Any] = field(default_factory=dict)
+    """Of the last deletion, where there was one."""
     extension: Extension | None = None
     """The newest that was followed: a create that was meant before it may yet come."""
     office_hours: bool = True
@@ -109,9 +113,14 @@ class Record:
         return redeployment.redeployed(self.good_base, self.good_changes)
 
     @property
+    def proven(self) -> bool:
+        """It was READY before, since it was last deleted: no failure deletes it any more."""
+        return bool(self.good_base_request)
+
+    @property
     def can_roll_back(self) -> bool:
         """Another request than the one that holds was proven."""
-        return bool(self.good_base_request) and self.good != self.requested
+        return self.proven and self.good != self.requested
 
     @property
     def edge_proofs(self) -> list[dict[str, Any]]:
@@ -267,6 +276,7 @@ def closing(
     expires_at: str | None,
     intent: Intent | None,
     keep_schedule: bool = False,
+    unless_proven: bool = False,
 ) -> Take | Hold | Follow | Leave:
     """What a delete does with the record that it finds. Delete during create wins.
 
@@ -276,6 +286,7 @@ def closing(
     create took over, and one by an expiry schedule once the lease was extended. A schedule that
     fires later than the record's end never is: it may be the last one, armed by a step that then
     died. Where nobody meant it, `intent` is None, and what it is based on decides alone.
+    `unless_proven`: it takes away what a create made that failed.
     Raises EnvironmentNotFoundError."""
     if record is None:
         raise errors.EnvironmentNotFoundError(
@@ -291,6 +302,8 @@ def closing(
     if record.status is Status.DELETING and holder_runs:
         # Even if it is outdated by that: whoever asked is told once everything is gone.
         return Follow()
+    if unless_proven and record.proven:
+        return Leave("it was proven before")
     matter = matter_of_deletion(keep_schedule)
     if intent is not None and intents.is_outdated(record.intents, matter, intent):
         return Leave("a later intent about the environment was followed before")

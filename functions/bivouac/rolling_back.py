@@ -23,6 +23,8 @@ class Outcome(StrEnum):
     """Nothing was changed."""
     SUPERSEDED = "SUPERSEDED"
     """A newer execution has the environment; what comes of it is told there."""
+    PROVEN = "PROVEN"
+    """It failed after it was proven and recorded: what was redeployed is READY."""
     NEVER_PROVEN = "NEVER_PROVEN"
     """There is nothing to go back to."""
     ROLL_BACK = "ROLL_BACK"
@@ -58,6 +60,8 @@ def concluded(record: Record | None, failure: Failure) -> Conclusion:
         if failure.error in SUPERSEDED:
             return Conclusion(Outcome.SUPERSEDED, "SupersededError", failure.cause)
         return Conclusion(Outcome.REFUSED, failure.error, failure.cause)
+    if record.status in (Status.READY, Status.DEGRADED):
+        return Conclusion(Outcome.PROVEN, failure.error, failure.cause)
     if not record.can_roll_back:
         text = "The environment was not rolled back: no other request of it was ever proven."
         return Conclusion(Outcome.NEVER_PROVEN, failure.error, cause.together(failure.cause, text))

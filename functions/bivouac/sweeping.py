@@ -23,6 +23,7 @@ class Kind(StrEnum):
     EXPIRED = "expired and alive"
     DIED = "left by its execution"
     NOT_ARMED = "without its schedules"
+    UNTOLD = "told to nobody"
     STRAY_SCHEDULES = "schedules without an environment"
     ORPHANED = "resources without a record"
     UNREADABLE = "unreadable record"
@@ -33,6 +34,7 @@ class Kind(StrEnum):
 class Action(StrEnum):
     DELETE = "starts a deletion"
     FOLLOW_UP = "does what its execution could not"
+    TELL = "tells it"
     ARM = "arms its schedules"
     REMOVE = "removes its schedules"
     ADOPT = "writes a record that expires"
@@ -144,10 +146,15 @@ def _of_records(facts: Facts) -> Iterator[Finding]:
         if isinstance(record, Unreadable):
             if record.status != Status.DELETED or _owned(facts, environment):
                 yield _unreadable(facts, record)
-        elif record is not None and record.status is not Status.DELETED:
+        elif record is not None and record.status is Status.DELETED:
+            if record.untold:
+                yield _untold(record)
+        elif record is not None:
             # The end of a lease first: after it there is nothing to be made up for but the deletion
             if due := _expired(facts, record) or _died(facts, record):
                 yield due
+            elif record.untold:
+                yield _untold(record)
             elif not _holder_runs(facts, environment) and (unarmed := _not_armed(facts, record)):
                 yield unarmed
 
@@ -170,6 +177,12 @@ def _died(facts: Facts, record: Record) -> Finding | None:
     return Finding(
         Kind.DIED, record.environment, Action.FOLLOW_UP, told, holder.ended.name, record, due
     )
+
+
+def _untold(record: Record) -> Finding:
+    due = Aftermath(None, None)
+    told = f"it is {record.status}, and nobody could be told"
+    return Finding(Kind.UNTOLD, record.environment, Action.TELL, told, record.untold, record, due)
 
 
 def _expired(facts: Facts, record: Record) -> Finding | None:

@@ -11,6 +11,7 @@ from botocore.stub import Stubber
 from diagnose_failure import diagnose_failure, verdicts_of
 
 from bivouac import cause, mesh
+from bivouac.aws.telling import TRIES_TO_TELL
 from bivouac.diagnosis import Verdict
 from bivouac.record import Status
 from bivouac.signs import Category
@@ -76,7 +77,8 @@ def test_the_cause_tells_why_what_was_printed_last_and_what_to_do(held: BivouacA
     """H11, H22: in the execution's cause and in the record."""
     lines = [f"line {n}" for n in range(50)] + ["password=hunter2", "no database"]
     wrote(held, *written_to(held, "web"), lines)
-    told = held.invoke("diagnose_failure", {**HELD, "progress": failed(EXITED)})
+    state = {**HELD, "progress": failed(EXITED)}
+    told = held.invoke("diagnose_failure", {"state": state, "tries": 0})
     assert told["error"] == "DeploymentFailedError"
     assert told["superseded"] is False
     assert told["cause"].splitlines()[0] == "web: container exit: container web exited with code 3"

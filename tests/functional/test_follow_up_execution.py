@@ -110,7 +110,9 @@ def test_one_that_is_to_be_kept_is_only_told(account: BivouacAccount) -> None:
 
 
 def test_a_stopped_redeploy_leaves_what_was_there(account: BivouacAccount) -> None:
-    account.holds(account.planned(environment()), verb=Verb.REDEPLOY)
+    account.holds(account.planned(environment()))
+    account.records.finish("demo", 1, Status.READY)
+    account.holds(account.planned(environment()), generation=2, verb=Verb.REDEPLOY)
     followed(account, ended(content={"redeploy": {"environment": "demo"}}))
     assert status_of(account) is Status.FAILED
     assert deletions(account) == ["of-another"]

@@ -137,7 +137,7 @@ class TestProven:
 class TestOthers:
     @pytest.mark.parametrize("verb", [Verb.REDEPLOY, Verb.WAKE, Verb.ROLL_BACK])
     def test_what_was_ready_before_stays(self, verb: Verb) -> None:
-        stopped = due(record(verb=verb, good_base_request=PROVEN))
+        stopped = due(record(verb=verb, request=PROVEN, good_base_request=PROVEN))
         assert stopped.failure is not None
         assert stopped.start is None
 

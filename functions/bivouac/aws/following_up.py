@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bivouac import events
 from bivouac.aftermath import Aftermath
 from bivouac.aws import executions
 from bivouac.aws.events import EventBus
 from bivouac.aws.records import Records
+from bivouac.aws.telling import Telling
+from bivouac.events import DetailType
 from bivouac.observability import MetricUnit, metrics
 from bivouac.record import Record, Status
 from bivouac.settings import MachineSettings
@@ -31,10 +33,13 @@ class FollowUp:
 
         Raises SupersededError where another execution took the record meanwhile."""
         if due.failure:
-            self.records.end(record, Status.FAILED, settle=True, failure=due.failure)
-            subject = events.Subject(record.environment, record.generation, now)
-            self.bus.publish(events.failed(subject, due.failure))
+            untold = DetailType.FAILED
+            self.records.end(record, Status.FAILED, settle=True, failure=due.failure, untold=untold)
+            failure = json.dumps(due.failure)
+            record = replace(record, status=Status.FAILED, failure=failure, untold=untold)
             metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
+        if tells := due.tells or record.untold:
+            Telling(self.records, self.bus).again(record, DetailType(tells), now)
         if due.start is None:
             return None
         machine = self.machines.arns[due.start.machine]

@@ -65,6 +65,8 @@ class Records:
                 for matter, content in json.loads(item["intents"]["S"]).items()
             },
             failure=item["failure"]["S"] if "failure" in item else "",
+            untold=json.loads(item["untold"]["S"]) if "untold" in item else "",
+            receipt=json.loads(item["receipt"]["S"]) if "receipt" in item else {},
             extension=Extension.from_json(json.loads(item["extension"]["S"]))
             if "extension" in item
             else None,
@@ -199,9 +201,9 @@ class Records:
         }
         if isinstance(before, Unreadable):
             forget = [name for name in before.attributes if name not in (*content, "environment")]
+        forget = list(dict.fromkeys((*forget, "untold")))
         update = "SET " + ", ".join(f"#{name} = :{name}" for name in content)
-        if forget:
-            update += " REMOVE " + ", ".join(f"#{name}" for name in forget)
+        update += " REMOVE " + ", ".join(f"#{name}" for name in forget)
         condition, compared, values = _unchanged_since(before)
         self._update(
             taken.environment,
@@ -307,6 +309,36 @@ class Records:
                 f"environment {record.environment}: generation {record.generation} is over, or is "
                 f"{record.status} no longer"
             ),
+        )
+
+    def note_untold(self, environment: str, generation: int, detail_type: str) -> None:
+        """Remember that nobody was told what the record says; listed, so that the sweep tells it.
+
+        Raises SupersededError where `generation` is no longer the current one."""
+        self._update(
+            environment,
+            "SET untold = :untold, listed = :listed",
+            "#generation = :generation",
+            ["generation"],
+            {
+                ":untold": {"S": json.dumps(detail_type)},
+                ":listed": {"S": LISTED},
+                ":generation": {"N": str(generation)},
+            },
+            refusal=_superseded(environment, generation),
+        )
+
+    def forget_untold(self, record: Record) -> None:
+        """It was told. Raises SupersededError where anybody took or ended it since."""
+        condition, values = _held_as(record)
+        gone = "untold, listed" if record.status is Status.DELETED else "untold"
+        self._update(
+            record.environment,
+            f"REMOVE {gone}",
+            condition,
+            ("generation", "status"),
+            values,
+            refusal=_superseded(record.environment, record.generation),
         )
 
     def _update(

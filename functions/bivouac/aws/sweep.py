@@ -85,12 +85,13 @@ class Sweep:
         except _MEANWHILE as error:
             logger.info("left alone", environment=finding.environment, reason=str(error))
             return False
-        self._tell(finding)
+        if finding.action is not Action.TELL:
+            self._tell(finding)
         return True
 
     def _act(self, finding: Finding) -> None:
         match finding.action:
-            case Action.DELETE | Action.FOLLOW_UP:
+            case Action.DELETE | Action.FOLLOW_UP | Action.TELL:
                 if finding.due and isinstance(finding.record, Record):
                     self.follow_up(finding.due, finding.record, self.now)
             case Action.ARM:
