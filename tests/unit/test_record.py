@@ -294,9 +294,21 @@ class TestFallingAsleep:
         assert sleep(record(Status.FALLING_ASLEEP), runs=True) == Follow()
 
     @pytest.mark.parametrize("status", [Status.CREATING, Status.FALLING_ASLEEP, Status.FAILED])
-    def test_what_died_is_waited_out(self, status: Status) -> None:
+    @pytest.mark.parametrize(
+        "stays", [{"good_base_request": "packed"}, {"blueprint": '{"on_failure": "keep"}'}]
+    )
+    def test_what_died_is_waited_out(self, status: Status, stays: dict[str, str]) -> None:
         """W13."""
-        assert sleep(record(status)) == Take(8, settle=True)
+        assert sleep(record(status, **stays)) == Take(8, settle=True)
+
+    @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED])
+    def test_what_failed_before_it_was_ever_proven_goes_and_does_not_sleep(
+        self, status: Status
+    ) -> None:
+        """A sleep would take it over from its clean-up, and it would live until its lease ends."""
+        left = sleep(record(status, blueprint='{"on_failure": "delete"}'))
+        assert isinstance(left, Leave)
+        assert left.remember
 
     def test_whose_answer_was_lost_goes_on(self) -> None:
         """S21."""
