@@ -185,14 +185,9 @@ def _digest(redeploy: Ended) -> str:
 
 
 def _after_failure(record: Record, ended: Ended, attempt: str | None) -> Start | None:
-    """`onFailure` governs until the first READY, whoever took over since. What was proven before is
-    never deleted for a failure: it goes back to that, or stays as it failed.
-
-    A redeploy's machine rolls back by itself; where it did not, the sweep does, in time."""
-    keeps = record.content["on_failure"] == "keep"
-    if not record.proven:
-        if keeps or record.verb is Verb.SLEEP:
-            return None
+    """What was proven before is never deleted for a failure: it goes back to that, or stays as it
+    failed. A redeploy's machine rolls back by itself; where it did not, the sweep does, in time."""
+    if record.goes_when_it_fails and record.verb is not Verb.SLEEP:
         more = {"keepSchedule": True} if record.verb is Verb.WAKE else {}
         more |= {"unlessProven": True}
         return _deletion(record, attempt or AFTER_FAILURE, "create failed", more)
@@ -201,7 +196,7 @@ def _after_failure(record: Record, ended: Ended, attempt: str | None) -> Start |
     if record.verb is Verb.REDEPLOY and attempt and _OF_REDEPLOY.fullmatch(ended.name):
         name = naming.following_execution(record.environment, record.generation, attempt)
         return _roll_back(record, name)
-    if record.verb is Verb.CREATE and not keeps:
+    if record.verb is Verb.CREATE and record.content["on_failure"] != "keep":
         # Once: the name is the same for each sweep.
         name = naming.following_execution(record.environment, record.generation, BACK)
         return _roll_back(record, name)

@@ -118,6 +118,11 @@ class Record:
         return bool(self.good_base_request)
 
     @property
+    def goes_when_it_fails(self) -> bool:
+        """`onFailure` governs until the first READY, whoever took over since."""
+        return not self.proven and bool(self.content["on_failure"] == "delete")
+
+    @property
     def can_roll_back(self) -> bool:
         """Another request than the one that holds was proven."""
         return self.proven and self.good != self.requested
@@ -347,6 +352,8 @@ def suspending(
     match record.status:
         case Status.CREATING | Status.FALLING_ASLEEP if holder_runs:
             return Follow()
+        case Status.CREATING | Status.FAILED if record.goes_when_it_fails:
+            return Leave("it failed before it was ever proven, and goes", remember=True)
         case Status.CREATING | Status.FALLING_ASLEEP | Status.FAILED:
             # Its last functions may still run, and would start what is stopped here.
             return Take(following, settle=True)

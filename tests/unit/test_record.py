@@ -33,7 +33,7 @@ def record(status: Status, **changes: Any) -> Record:
             "status": status,
             "execution": "holder",
             "request_hash": "same",
-            "blueprint": "{}",
+            "blueprint": '{"on_failure": "delete"}',
             "expires_at": "2026-01-31T18:00:00Z",
             "settle": False,
             **changes,

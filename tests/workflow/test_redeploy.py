@@ -160,6 +160,32 @@ class TestFailure:
         assert app.left(name) == []
 
 
+class TestCreateThatFails:
+    """A changed request, instead of a redeploy."""
+
+    def test_what_was_proven_is_not_deleted_and_runs_again(
+        self, app: Application, name: str
+    ) -> None:
+        assert app.create(shop(name)).status == "SUCCEEDED"
+        good = definition_of(app, name, "api")
+        changed = shop(name)
+        for service in changed["services"]:
+            if service["serviceName"] == "api":
+                service["primaryContainer"]["image"] = crashing(app, name)
+
+        failed = app.create(changed)
+
+        assert (failed.status, failed.error) == ("FAILED", "DeploymentFailedError")
+        assert "Start deletion" not in failed.states
+        until_true(lambda: app.record(name)["status"] == "READY", 60.0)  # type: ignore[index]
+        assert definition_of(app, name, "api") == good
+        record = app.record(name)
+        assert record is not None
+        assert (record["verb"], record["failure"]["error"]) == ("ROLL_BACK", failed.error)
+        assert app.delete(name).status == "SUCCEEDED"
+        assert app.left(name) == []
+
+
 class TestRefused:
     def test_an_unknown_environment(self, app: Application, name: str) -> None:
         failed = app.redeploy(name, {"serviceName": "web"})
