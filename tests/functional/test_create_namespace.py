@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
@@ -10,6 +12,7 @@ from create_namespace import create_namespace
 
 from bivouac import errors
 from bivouac.aws import cloudmap
+from localcloud.cloudmap.errors import CloudMapError
 from tests.functional.account import SETTLED_SECONDS, BivouacAccount, small_pages
 from tests.requests import environment
 
@@ -41,7 +44,7 @@ def test_a_second_create_changes_nothing(account: BivouacAccount) -> None:
     """N01, N05: whatever became of the operation, an existing namespace of ours is used."""
     arn = account.namespace(account.planned(environment()))
     account.forget_calls()
-    assert step(account, generation=2) == {"arn": arn, "operationId": None}
+    assert step(account, generation=2) == {"arn": arn, "operationId": None, "adopted": False}
     assert account.mutating_calls == []
 
 
@@ -73,6 +76,42 @@ def test_a_namespace_that_is_not_ours_is_refused_and_left(
     with pytest.raises(errors.ForeignResourceError, match=told):
         step(account)
     assert account.mutating_calls == []
+
+
+class TestDuplicateRequest:
+    """N02, N03: AWS says that a creation is in progress, or has completed (seen in September 2026),
+    ours or anybody's; the API's model does not promise that it names the operation."""
+
+    @contextmanager
+    def answered(
+        self, account: BivouacAccount, said: str, **members: str
+    ) -> Iterator[BivouacAccount]:
+        duplicate = CloudMapError("DuplicateRequest", said, **members)
+        refuse = mock.patch.object(account.plane.cloudmap, "_refuse_taken_name")
+        with refuse as refused:
+            refused.side_effect = duplicate
+            yield account
+
+    @pytest.mark.parametrize("members", [{}, {"DuplicateOperationId": "op-1"}])
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "The operation is already in progress.",
+            "Another operation of type CreateHttpNamespace and id op-1 has completed",
+        ],
+    )
+    def test_it_is_adopted_only_until_it_is_known_whose_it_is(
+        self, account: BivouacAccount, said: str, members: dict[str, str]
+    ) -> None:
+        with self.answered(account, said, **members):
+            assert step(account) == {
+                "arn": None,
+                "operationId": members.get("DuplicateOperationId"),
+                "adopted": True,
+            }
+
+    def test_what_this_step_began_itself_is_its_own(self, account: BivouacAccount) -> None:
+        assert step(account)["adopted"] is False
 
 
 def test_a_namespace_that_is_there_and_not_listed_yet_is_looked_for_again(
@@ -125,7 +164,7 @@ def test_in_a_fresh_environment_it_looks_only_where_something_is_there(
     assert account.calls == ["dynamodb:GetItem", "servicediscovery:CreateHttpNamespace"]
     account.pass_time(SETTLED_SECONDS)
     (made,) = namespaces(account)
-    assert account.invoke("create_namespace", event) == {"arn": made.arn, "operationId": None}
+    assert account.invoke("create_namespace", event)["arn"] == made.arn
     client = account.client("servicediscovery")
     client.untag_resource(ResourceARN=made.arn, TagKeys=["bivouac:stack"])
     with pytest.raises(errors.ForeignResourceError):

@@ -11,7 +11,7 @@ import pytest
 
 from bivouac import errors, lease, looks
 from bivouac.aws import cloudmap
-from bivouac.blueprint import Blueprint
+from bivouac.blueprint import Blueprint, cloud_map_tags
 from bivouac.checks import Expected
 from bivouac.looks.registrations import LOOKS_ASIDE
 from bivouac.looks.services import QUIET_SECONDS
@@ -23,6 +23,8 @@ from tests.functional.machines import Machines, NotReadyError
 from tests.requests import connection, depends, environment, event, web
 
 PULL = "CannotPullContainerError: pull image manifest has been retried 1 time(s): not found"
+_OPERATION = {"arn": None, "operationId": "op", "adopted": False}
+_THERE = {"arn": "arn:x", "operationId": None, "adopted": False}
 HEALTH_CHECK = {"command": ["CMD-SHELL", "true"], "interval": 5, "retries": 1}
 CHAIN = environment(
     web(dependsOn=depends("api")),
@@ -58,6 +60,7 @@ def waited(
     account: BivouacAccount,
     foundation: dict[str, Any] | None = None,
     opened_at: datetime | None = None,
+    deadline: str = "2100-01-01T00:00:00Z",
     **progress: Any,
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The function's own answer, and what the execution was resumed with."""
@@ -74,10 +77,9 @@ def waited(
             "patienceSeconds": 900,
         }
         | progress,
-        "foundation": foundation
-        or {"namespace": {"arn": "arn:x", "operationId": None}, "cluster": {"status": "READY"}},
+        "foundation": foundation or {"namespace": _THERE, "cluster": {"status": "READY"}},
         "openedAt": lease.timestamp(opened_at or account.now()),
-        "deadline": "2100-01-01T00:00:00Z",
+        "deadline": deadline,
     }
     given = {"environment": "demo", "generation": 1, "purpose": "services", "token": token}
     answer = account.invoke("wait_for_change", {**given, "context": context})
@@ -135,7 +137,7 @@ def test_an_operation_that_failed_for_a_passing_reason_is_begun_again(
     """N04."""
     account.holds(account.planned(environment()))
     foundation = {
-        "namespace": {"arn": None, "operationId": "op-1"},
+        "namespace": {"arn": None, "operationId": "op-1", "adopted": False},
         "cluster": {"status": "READY"},
     }
     with operation(Status="FAIL", ErrorCode=code, ErrorMessage="because"):
@@ -147,7 +149,7 @@ def test_an_operation_that_failed_for_a_passing_reason_is_begun_again(
 def test_an_operation_that_nobody_knows_is_begun_again(account: BivouacAccount) -> None:
     """N05: expired, or not visible yet; creating finds out which."""
     account.holds(account.planned(environment()))
-    foundation = {"namespace": {"arn": None, "operationId": "op"}, "cluster": {"status": "READY"}}
+    foundation = {"namespace": _OPERATION, "cluster": {"status": "READY"}}
     _, resumed = waited(account, foundation)
     assert resumed is not None
     assert resumed["status"] == "FOUNDATION"
@@ -158,7 +160,7 @@ def test_an_operation_that_failed_for_good_is_told_with_its_reason(
 ) -> None:
     """N04."""
     account.holds(account.planned(environment()))
-    foundation = {"namespace": {"arn": None, "operationId": "op"}, "cluster": {"status": "READY"}}
+    foundation = {"namespace": _OPERATION, "cluster": {"status": "READY"}}
     with (
         operation(Status="FAIL", ErrorCode="ACCESS_DENIED", ErrorMessage="because"),
         pytest.raises(errors.NamespaceFailedError) as caught,
@@ -171,6 +173,60 @@ def operation(**fields: str) -> Any:
     return mock.patch("bivouac.looks.foundation.cloudmap.get_operation", return_value=fields)
 
 
+class TestAdopted:
+    """What Cloud Map calls a duplicate may be anybody's: its tags decide, once it is there."""
+
+    def waited(
+        self, account: BivouacAccount, operation_id: str | None, **more: Any
+    ) -> dict[str, Any] | None:
+        namespace = {"arn": None, "operationId": operation_id, "adopted": True}
+        foundation = {"namespace": namespace, "cluster": {"status": "READY"}}
+        return waited(account, foundation, **more)[1]
+
+    def begun(self, account: BivouacAccount, tags: dict[str, str]) -> str:
+        """A creation in flight, of whoever gives it these tags."""
+        answer = account.client("servicediscovery").create_http_namespace(
+            Name="bivouac-demo", Tags=cloud_map_tags(tags)
+        )
+        return str(answer["OperationId"])
+
+    @pytest.mark.parametrize("named", [True, False])
+    def test_ours_is_used(self, account: BivouacAccount, named: bool) -> None:
+        blueprint = account.planned(environment())
+        account.holds(blueprint)
+        operation_id = self.begun(account, blueprint.ownership_tags)
+        resumed = self.waited(account, operation_id if named else None)
+        assert resumed is not None
+        found = cloudmap.find_namespace(account.client("servicediscovery"), "bivouac-demo")
+        assert found is not None
+        assert (resumed["status"], resumed["namespaceArn"]) == ("CREATE", found.arn)
+
+    @pytest.mark.parametrize("named", [True, False])
+    def test_a_strangers_is_refused(self, account: BivouacAccount, named: bool) -> None:
+        """D18: its operation succeeds, and it is not ours all the same."""
+        account.holds(account.planned(environment()))
+        operation_id = self.begun(account, {"bivouac:stack": "bivouac"})
+        with pytest.raises(errors.ForeignResourceError, match="bivouac-demo"):
+            self.waited(account, operation_id if named else None)
+
+    def test_one_that_never_comes_is_waited_for_no_longer_than_the_deadline(
+        self, account: BivouacAccount
+    ) -> None:
+        account.holds(account.planned(environment()))
+        soon = lease.timestamp(account.now() + timedelta(minutes=5))
+        with pytest.raises(errors.NamespaceFailedError, match="not there within timeouts.ready"):
+            self.waited(account, None, deadline=soon)
+
+    def test_an_operation_that_nobody_ever_knows_is_not_begun_for_ever(
+        self, account: BivouacAccount
+    ) -> None:
+        """N05."""
+        account.holds(account.planned(environment()))
+        foundation = {"namespace": _OPERATION, "cluster": {"status": "READY"}}
+        with pytest.raises(errors.NamespaceFailedError, match="not there within timeouts.ready"):
+            waited(account, foundation, deadline=lease.timestamp(account.now()))
+
+
 @pytest.mark.parametrize(
     "state", [{"status": "FAILED"}, {"status": "ACTIVE", "attachmentsStatus": "UPDATE_FAILED"}]
 )
@@ -178,7 +234,7 @@ def test_a_cluster_that_failed_is_told(account: BivouacAccount, state: dict[str,
     """C02."""
     account.holds(account.planned(environment()))
     foundation = {
-        "namespace": {"arn": "arn:x", "operationId": None},
+        "namespace": _THERE,
         "cluster": {"status": "IN_PROGRESS"},
     }
     described = mock.patch("bivouac.looks.foundation.ecs.describe_cluster", return_value=state)
@@ -291,7 +347,7 @@ def of_a_wave_that_runs(account: BivouacAccount) -> tuple[Any, Wait]:
     context = {
         "progress": {**progress, "namespaceArn": named(account, blueprint)},
         "openedAt": lease.timestamp(account.now()),
-        "deadline": "2100-01-01T00:00:00Z",
+        "deadline": deadline,
     }
     wait = Wait("demo", 1, "token", Purpose.SERVICES, context)
     record = account.records.current("demo", 1)
