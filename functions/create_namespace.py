@@ -27,7 +27,8 @@ def create_namespace(
 ) -> Event:
     """`arn` of the namespace where it is there, else the `operationId` that makes it.
 
-    Without a `look` it is taken not to be there."""
+    `adopted`: somebody began to make it before, whose it is shows once it is there. Without a
+    `look` it is taken not to be there."""
     found = cloudmap.find_namespace(client, blueprint.namespace) if look else None
     if found:
         require_owned(
@@ -36,7 +37,7 @@ def create_namespace(
             blueprint.stack,
             blueprint.environment,
         )
-        return {"arn": found.arn, "operationId": None}
+        return {"arn": found.arn, "operationId": None, "adopted": False}
     with translated(f"namespace {blueprint.namespace}"):
         try:
             answer = client.create_http_namespace(
@@ -48,12 +49,12 @@ def create_namespace(
                 Tags=cloud_map_tags(blueprint.ownership_tags),
             )
         except client.exceptions.DuplicateRequest as error:
-            return {"arn": None, "operationId": duplicate_operation(error)}
+            return {"arn": None, "operationId": duplicate_operation(error), "adopted": True}
         except client.exceptions.NamespaceAlreadyExists:
             raise NotYetConsistentError(
                 f"namespace {blueprint.namespace}: it exists, and Cloud Map does not list it yet"
             ) from None
-    return {"arn": None, "operationId": answer["OperationId"]}
+    return {"arn": None, "operationId": answer["OperationId"], "adopted": False}
 
 
 @step

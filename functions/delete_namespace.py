@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bivouac.aws import clients, cloudmap
+from bivouac.aws import clients, cloudmap, cloudmap_answers
 from bivouac.aws.faults import duplicate_operation, translated
 from bivouac.aws.holding import records
 from bivouac.blueprint import Blueprint
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 KIND = "namespace"
 SERVICE_KIND = "Cloud Map service"
-ECS_TAG = "AmazonECSManaged"
 
 
 def delete_namespace(
@@ -85,9 +84,10 @@ def _remove_what_ecs_left(
         name = service["Name"]
         with deletion.attempt(SERVICE_KIND, name):
             tags = cloudmap.tags_of(client, service["Arn"])
-            if ECS_TAG not in tags and not deletion.owned(tags):
+            ecs_made_it = cloudmap_answers.is_made_by_ecs(tags)
+            if not ecs_made_it and not deletion.owned(tags):
                 deletion.retain(SERVICE_KIND, name)
-            elif ECS_TAG in tags and deletion.waited_seconds < ECS_REMOVES_WITHIN_SECONDS:
+            elif ecs_made_it and deletion.waited_seconds < ECS_REMOVES_WITHIN_SECONDS:
                 deletion.note(SERVICE_KIND, name, Outcome.IN_PROGRESS, "ECS removes it")
             else:
                 _delete_service(deletion, service, name, client)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from bivouac import diagnosis, stops
-from bivouac.aws import ecs_answers
+from bivouac.aws import cloudmap_answers, ecs_answers
 from bivouac.blueprint import Endpoint, ServiceBlueprint
 from bivouac.diagnosis import Facts, Verdict
 
@@ -229,11 +229,7 @@ def registered(
         expected = {f"{private_address(task)}:{endpoint.port}" for task in connected}
     listed = expected
     if instances is not None:
-        listed = {
-            f"{instance['Attributes'].get('AWS_INSTANCE_IPV4')}:"
-            f"{instance['Attributes'].get('AWS_INSTANCE_PORT')}"
-            for instance in instances
-        }
+        listed = {cloudmap_answers.address_of(instance) for instance in instances}
     name = f"registered in Cloud Map as {endpoint.discovery_name}"
     if expected <= listed <= running:
         return check(service, name, True, ", ".join(sorted(listed)) or "no instance")

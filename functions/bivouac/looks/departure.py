@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bivouac import lease, naming
-from bivouac.aws import cloudmap, ecs, loggroups, remains
+from bivouac.aws import cloudmap, cloudmap_answers, ecs, loggroups, remains
 from bivouac.aws.observation import Tasks
 from bivouac.blueprint import Blueprint, from_ecs_tags
 from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS, NOT_OURS, PATIENCE_SECONDS
@@ -146,7 +146,7 @@ class DepartureLook:
         """What came of it is seen by looking whether the namespace is there (N05, N14)."""
         if operation_id and not self._operation_ended:
             operation = cloudmap.get_operation(self._cloud_map(), operation_id)
-            if operation is not None and operation["Status"] not in ("SUCCESS", "FAIL"):
+            if operation is not None and not cloudmap_answers.is_over(operation):
                 return True
         self._operation_ended = True
         return False

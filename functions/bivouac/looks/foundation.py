@@ -7,18 +7,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bivouac import lease, naming
-from bivouac.aws import cloudmap, ecs
+from bivouac.aws import cloudmap, cloudmap_answers, ecs
 from bivouac.blueprint import Blueprint
 from bivouac.errors import ClusterFailedError, NamespaceFailedError
+from bivouac.ownership import require_owned
 from bivouac.record import Record
 from bivouac.waiting import POLL_SECONDS, Look
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
     from types_boto3_servicediscovery import ServiceDiscoveryClient
-
-_PASSING = frozenset({"THROTTLED_REQUEST", "INTERNAL_FAILURE"})
-"""ErrorCodes of a failed operation that a new attempt can mend (N04)."""
 
 
 def look(
@@ -36,43 +34,50 @@ def look(
     late = now >= lease.moment(context["deadline"])
     cluster = made["cluster"]["status"] == "READY" or _cluster_ready(blueprint, late, ecs_client)
     namespace = made["namespace"]
-    if namespace["operationId"]:
-        namespace = _followed(record, blueprint, namespace["operationId"], late, cloud_map)
-    if namespace is None:
-        return Look(answer=progress | {"status": "FOUNDATION"})
-    if not cluster or not namespace["arn"]:
-        return Look(again_after=POLL_SECONDS)
-    return Look(answer=progress | {"status": "CREATE", "namespaceArn": namespace["arn"]})
-
-
-def _followed(
-    record: Record,
-    blueprint: Blueprint,
-    operation_id: str,
-    late: bool,
-    client: ServiceDiscoveryClient,
-) -> dict[str, Any] | None:
-    """The namespace, without an ARN while it is being made; None: it must be created again."""
-    operation = cloudmap.get_operation(client, operation_id)
-    if operation is None:  # forgotten or not known yet (N05): creating finds out which
-        return None
-    match operation["Status"]:
-        case "SUCCESS":
-            namespace_id = operation["Targets"]["NAMESPACE"]
-            return {"arn": naming.namespace_arn(record.execution, namespace_id)}
-        case "FAIL" if operation.get("ErrorCode") in _PASSING and not late:
-            return None
-        case "FAIL":
+    # Executions that began before an update of the stack do not say it.
+    arn, adopted = namespace["arn"], namespace.get("adopted", False)
+    if arn is None:
+        operation_id = namespace["operationId"]
+        operation = cloudmap.get_operation(cloud_map, operation_id) if operation_id else None
+        if operation and cloudmap_answers.has_failed(operation):
+            _require_mendable(blueprint, operation, late)
+            return Look(answer=progress | {"status": "FOUNDATION"})
+        if adopted:
+            arn = _owned(blueprint, cloud_map)
+        elif operation and cloudmap_answers.has_succeeded(operation):
+            namespace_id = cloudmap_answers.namespace_id(operation)
+            arn = naming.namespace_arn(record.execution, namespace_id)
+        if arn is None and late:
             raise NamespaceFailedError(
-                f"namespace {blueprint.namespace}: {operation.get('ErrorCode')}: "
-                f"{operation.get('ErrorMessage')}"
+                f"namespace {blueprint.namespace}: not there within timeouts.ready; the operation "
+                f"was {operation_id or 'not named'}"
             )
-    if late:
+        if operation is None and operation_id and not adopted:
+            # Forgotten or not known yet (N05): creating finds out which
+            return Look(answer=progress | {"status": "FOUNDATION"})
+    if not cluster or arn is None:
+        return Look(again_after=POLL_SECONDS)
+    return Look(answer=progress | {"status": "CREATE", "namespaceArn": arn})
+
+
+def _require_mendable(blueprint: Blueprint, operation: Mapping[str, Any], late: bool) -> None:
+    if late or not cloudmap_answers.may_be_mended(operation):
         raise NamespaceFailedError(
-            f"namespace {blueprint.namespace}: not there within timeouts.ready; the operation was "
-            f"{operation_id}"
+            f"namespace {blueprint.namespace}: {operation.get('ErrorCode')}: "
+            f"{operation.get('ErrorMessage')}"
         )
-    return {"arn": None}
+
+
+def _owned(blueprint: Blueprint, client: ServiceDiscoveryClient) -> str | None:
+    """The ARN of the namespace of that name; None while there is none. Whoever made it, only its
+    tags tell that it is ours. Raises ForeignResourceError."""
+    found = cloudmap.find_namespace(client, blueprint.namespace)
+    if found is None:
+        return None
+    what = f"the namespace {found.name} ({found.id})"
+    tags = cloudmap.tags_of(client, found.arn)
+    require_owned(what, tags, blueprint.stack, blueprint.environment)
+    return found.arn
 
 
 def _cluster_ready(blueprint: Blueprint, late: bool, client: ECSClient) -> bool:
