@@ -8,7 +8,7 @@ from bivouac import naming
 from bivouac.aws import ecs
 from bivouac.blueprint import from_ecs_tags
 from localcloud.account import EXECUTION_ROLE_NAME, SUBNET_IDS
-from tests.functional.account import TABLE, BivouacAccount
+from tests.functional.account import SETTLED_SECONDS, TABLE, BivouacAccount
 
 Inventory = dict[str, list[str]]
 
@@ -86,6 +86,21 @@ def foreign_neighbours(account: BivouacAccount) -> None:
     for group in ("/theirs", "/bivouac-demo-2/web", "/bivouac-demo/theirs"):
         account.client("logs").create_log_group(logGroupName=group)
     account.pass_time(60)
+
+
+def foreign_service(account: BivouacAccount, cluster: str, name: str = "theirs") -> None:
+    """Somebody adds a service to a cluster of ours."""
+    client = account.client("ecs")
+    client.register_task_definition(**definition("theirs"))
+    client.create_service(
+        cluster=cluster,
+        serviceName=name,
+        taskDefinition="theirs",
+        desiredCount=1,
+        launchType="FARGATE",
+        networkConfiguration={"awsvpcConfiguration": {"subnets": [SUBNET_IDS[0]]}},
+    )
+    account.pass_time(SETTLED_SECONDS)
 
 
 def definition(family: str) -> dict[str, Any]:

@@ -18,8 +18,10 @@ from bivouac import errors, lease
 from bivouac.aws import ecs
 from bivouac.blueprint import from_ecs_tags
 from bivouac.checks import Expected
+from bivouac.record import Status
 from tests.faults.injection import Fault, Injection, at, injected
 from tests.functional.account import HISTORY_SECONDS, SETTLED_SECONDS, BivouacAccount, small_pages
+from tests.functional.inventory import foreign_service
 from tests.functional.machines import FunctionKilledError, Machines
 from tests.requests import connection, depends, environment, web
 from tests.unit.planned import full
@@ -62,6 +64,31 @@ def again(account: BivouacAccount, request: dict[str, Any], name: str = "second"
 
 def ready(account: BivouacAccount, request: dict[str, Any]) -> None:
     Machines(account).create(request)
+
+
+# --- what is not ours ----------------------------------------------------------------------------
+
+
+def test_a_service_that_somebody_else_made_in_our_cluster_holds_nothing_up(
+    account: BivouacAccount,
+) -> None:
+    """D18: it is none of ours, so nobody waits until it goes."""
+    ready(account, environment())
+    foreign_service(account, "bivouac-demo")
+    again(account, environment())
+    record = account.records.find("demo")
+    assert record is not None
+    assert (record.generation, record.status) == (2, Status.READY)
+    assert "theirs" in described(account)
+    assert account.mutating_calls.count("ecs:DeleteService") == 0
+
+
+def test_what_the_request_no_longer_names_is_waited_for_beside_it(account: BivouacAccount) -> None:
+    ready(account, environment(web(), web(serviceName="api")))
+    foreign_service(account, "bivouac-demo")
+    blueprint = account.planned(environment())
+    answer = converged(account.convergence(blueprint, generation=2))
+    assert answer["going"] == ["api"]
 
 
 # --- what is made --------------------------------------------------------------------------------

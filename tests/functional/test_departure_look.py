@@ -36,7 +36,7 @@ from bivouac.waiting import (
 from localcloud.tasks import scripted
 from tests.faults.injection import Fault, Injection, injected
 from tests.functional.account import SETTLED_SECONDS, BivouacAccount, small_pages
-from tests.functional.inventory import definition, foreign_neighbours
+from tests.functional.inventory import definition, foreign_neighbours, foreign_service
 from tests.requests import environment, web
 
 TWO = environment(web(), web(serviceName="shop", desiredCount=2))
@@ -241,6 +241,25 @@ class TestTasks:
         assert (seen.answer, seen.again_after) == (None, None)
         assert seen.awaited == Awaited({"web": 1, "shop": 2}, (frozenset({"web", "shop"}),))
         assert account.calls == ["ecs:ListTasks", "ecs:DescribeTasks"]
+
+    def test_those_of_a_service_that_is_not_ours_are_nobody_s_to_wait_for(
+        self, account: BivouacAccount
+    ) -> None:
+        """D18: its tasks may end again and again."""
+        blueprint = account.healthy(environment())
+        foreign_service(account, "bivouac-demo")
+        client = account.client("ecs")
+        stopping(account, blueprint)
+        look = looking(account, blueprint)
+        seen = look(for_tasks(account))
+        assert seen.awaited is not None
+        assert seen.awaited.tasks == {"web": 1}
+        account.pass_time(SETTLED_SECONDS)
+        client.delete_service(cluster="bivouac-demo", service="theirs", force=True)
+        theirs = {"cluster": "bivouac-demo", "serviceName": "theirs"}
+        while not client.list_tasks(desiredStatus="STOPPED", **theirs)["taskArns"]:
+            account.pass_time(0.01)
+        assert look(for_tasks(account)).answer == {"status": "GONE"}
 
     def test_one_of_which_an_event_said_that_it_stopped_is_read_again_at_once(
         self, account: BivouacAccount

@@ -74,6 +74,18 @@ def test_what_does_not_depend_on_each_other_is_made_side_by_side() -> None:
     assert {action.depth for action in actions if action.service_name != PROOF} == {1}
 
 
+def test_what_is_not_ours_and_goes_holds_nothing_up() -> None:
+    """D18: though it has a name that is to be taken over."""
+    now = world(web())
+    theirs = {"discoveryName": "web"}
+    now.services["theirs"] = {
+        "serviceName": "theirs",
+        "status": "DRAINING",
+        "deployments": [{"id": "ecs-svc/9", "serviceConnectResources": [theirs]}],
+    }
+    assert planned_only(now.converge()) == ["CREATE web"]
+
+
 def test_start_is_not_met_by_a_server_that_waits_itself() -> None:
     """The client of what cannot be made yet waits as well."""
     now = world(
