@@ -245,9 +245,13 @@ class ServiceConvergence:
         expected[name] = Expected(name, arn, primary["id"], primary["createdAt"].isoformat())
 
     def _goes(self, now: Situation, name: str) -> bool:
-        """Proof clients of earlier creates go as well, and nobody waits for them."""
-        leaves = name not in self._wanted and now.services[name]["status"] != "INACTIVE"
-        return (leaves or now.draining(name)) and not name.startswith(naming.PROOF_PREFIX)
+        """What is wanted and drains must be gone before it is made; what is not must go if it is
+        ours. Proof clients of earlier creates go as well, and nobody waits for them."""
+        if name.startswith(naming.PROOF_PREFIX):
+            return False
+        if name in self._wanted:
+            return now.draining(name)
+        return now.services[name]["status"] != "INACTIVE" and now.owns(name, self._blueprint)
 
 
 def patience_seconds(deadline: datetime, now: datetime) -> int:

@@ -112,6 +112,11 @@ class Situation:
         service = self.services.get(name)
         return service is not None and service["status"] == "DRAINING"
 
+    def owns(self, name: str, blueprint: Blueprint) -> bool:
+        """Whether a described service is this environment's (D18)."""
+        tags = from_ecs_tags(self.services[name].get("tags"))
+        return naming.is_owned(tags, blueprint.stack, blueprint.environment)
+
 
 def wanted_services(
     blueprint: Blueprint,
@@ -203,18 +208,14 @@ class _Deciding:
         """Ours, and in the way: deleted at once, clients first as far as it is known (D14)."""
         leaving = set()
         for name in reversed(list(self._now.services)):
-            if name in self._wanted:
+            if name in self._wanted or not self._now.owns(name, self._blueprint):
                 continue
-            if self._now.active(name) and self._owned(name):
+            if self._now.active(name):
                 self._act(Kind.DELETE, name, "the request no longer names it")
                 leaving.add(name)
             elif self._now.draining(name):
                 leaving.add(name)
         return leaving
-
-    def _owned(self, name: str) -> bool:
-        tags = from_ecs_tags(self._now.services[name].get("tags"))
-        return naming.is_owned(tags, self._blueprint.stack, self._blueprint.environment)
 
     # --- services that it names --------------------------------------------------------------
 

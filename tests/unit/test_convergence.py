@@ -81,7 +81,9 @@ def test_what_is_not_ours_and_goes_holds_nothing_up() -> None:
     now.services["theirs"] = {
         "serviceName": "theirs",
         "status": "DRAINING",
-        "deployments": [{"id": "ecs-svc/9", "serviceConnectResources": [theirs]}],
+        "deployments": [
+            {"id": "ecs-svc/9", "status": "PRIMARY", "serviceConnectResources": [theirs]}
+        ],
     }
     assert planned_only(now.converge()) == ["CREATE web"]
 

@@ -8,7 +8,7 @@ told that of each task would start a function for each, and still tell nothing o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -131,7 +131,8 @@ class DepartureLook:
     def _tasks(self, wait: Wait) -> Look:
         if self._operation_runs(wait.context["operationId"]):
             return Look(again_after=POLL_SECONDS)
-        stopping = remains.stopping_tasks(self._ecs, self._cluster)
+        told = remains.stopping_tasks(self._ecs, self._cluster)
+        stopping = {name: tasks for name, tasks in told.items() if self._ours(name, tasks)}
         if not stopping:
             return Look(answer={"status": "GONE"})
         awaited = Awaited(
@@ -141,6 +142,14 @@ class DepartureLook:
         )
         lags = _lags(wait.sightings, stopping)
         return Look(again_after=STALE_SECONDS if lags else None, awaited=awaited)
+
+    def _ours(self, service: str, tasks: Sequence[ecs.Described]) -> bool:
+        """A task carries its service's tags (planning sees to it); one that was just started may
+        not show them yet."""
+        planned = [each.service_name for each in self._blueprint.services]
+        if service in planned or service.startswith(naming.PROOF_PREFIX):
+            return True
+        return any(self._owned(from_ecs_tags(task.get("tags"))) for task in tasks)
 
     def _operation_runs(self, operation_id: str | None) -> bool:
         """What came of it is seen by looking whether the namespace is there (N05, N14)."""
