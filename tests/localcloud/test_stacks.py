@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,3 +163,51 @@ class TestRollback:
         with pytest.raises(TemplateError):
             account.deploy("first", queue + self.FAILS)
         account.deploy("first", queue)
+
+
+class TestQuotas:
+    """IAM's guide, "IAM and AWS STS quotas": a managed policy has at most 6,144 characters, and all
+    inline policies of a role together 10,240; white space is not counted."""
+
+    ROLE = """
+    Role:
+      Type: AWS::IAM::Role
+      Properties:
+        AssumeRolePolicyDocument: {Statement: []}
+        Policies: [INLINE]
+    """
+
+    @pytest.mark.parametrize(("characters", "fits"), [(6_144, True), (6_145, False)])
+    def test_a_managed_policy(self, account: Account, characters: int, fits: bool) -> None:
+        document = statement_of(characters)
+        text = "Policy: {Type: 'AWS::IAM::ManagedPolicy', Properties: {PolicyDocument: DOCUMENT}}"
+        template = text.replace("DOCUMENT", json.dumps(document))
+        if fits:
+            account.deploy("only", template)
+            return
+        with pytest.raises(TemplateError, match="Cannot exceed quota for PolicySize: 6144"):
+            account.deploy("only", template)
+
+    @pytest.mark.parametrize(("characters", "fits"), [(5_120, True), (5_121, False)])
+    def test_the_inline_policies_of_a_role(
+        self, account: Account, characters: int, fits: bool
+    ) -> None:
+        inline = [
+            {"PolicyName": name, "PolicyDocument": statement_of(size)}
+            for name, size in (("first", 5_120), ("second", characters))
+        ]
+        template = self.ROLE.replace("INLINE", ", ".join(map(json.dumps, inline)))
+        if fits:
+            account.deploy("only", template)
+            return
+        with pytest.raises(TemplateError, match="Maximum policy size of 10240 bytes exceeded"):
+            account.deploy("only", template)
+
+
+def statement_of(characters: int) -> dict[str, Any]:
+    """A policy of so many characters without white space."""
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::"}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    size = len(json.dumps(document, separators=(",", ":")))
+    statement["Resource"] += "x" * (characters - size)
+    return document
