@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from localcloud import aws_policies
+from localcloud.template.errors import TemplateError
 from localcloud.template.makers.base import (
     Cloud,
     Deleter,
@@ -17,9 +18,21 @@ from localcloud.template.makers.base import (
 )
 
 
+MANAGED_POLICY_QUOTA = 6_144
+INLINE_POLICIES_QUOTA = 10_240
+"""Characters of one managed policy, and of all inline policies of a role together, without white
+space (IAM user guide, "IAM and AWS STS quotas"). moto has no limit."""
+
+
 def role(cloud: Cloud, request: Request) -> Made:
     properties = request.properties
     name = properties.get("RoleName", request.default_name[:64])
+    inline = properties.get("Policies", [])
+    if sum(_size(policy["PolicyDocument"]) for policy in inline) > INLINE_POLICIES_QUOTA:
+        raise TemplateError(
+            f"{request.logical_id}: LimitExceeded: Maximum policy size of {INLINE_POLICIES_QUOTA} "
+            f"bytes exceeded for role {name}"
+        )
     made = call(
         cloud,
         "iam",
@@ -32,7 +45,7 @@ def role(cloud: Cloud, request: Request) -> Made:
         MaxSessionDuration=properties.get("MaxSessionDuration"),
         Tags=properties.get("Tags"),
     )["Role"]
-    for policy in properties.get("Policies", []):
+    for policy in inline:
         _put_inline(cloud, name, policy)
     for arn in properties.get("ManagedPolicyArns", []):
         if arn.startswith(aws_policies.PREFIX):
@@ -50,6 +63,11 @@ def policy(cloud: Cloud, request: Request) -> Made:
 
 def managed_policy(cloud: Cloud, request: Request) -> Made:
     properties = request.properties
+    if _size(properties["PolicyDocument"]) > MANAGED_POLICY_QUOTA:
+        raise TemplateError(
+            f"{request.logical_id}: LimitExceeded: Cannot exceed quota for PolicySize: "
+            f"{MANAGED_POLICY_QUOTA}"
+        )
     made = call(
         cloud,
         "iam",
@@ -62,6 +80,10 @@ def managed_policy(cloud: Cloud, request: Request) -> Made:
     for role_name in properties.get("Roles", []):
         call(cloud, "iam", "attach_role_policy", RoleName=role_name, PolicyArn=made["Arn"])
     return Made(made["Arn"], {"PolicyArn": made["Arn"]})
+
+
+def _size(policy: dict[str, Any]) -> int:
+    return len("".join(document(policy).split()))
 
 
 def _put_inline(cloud: Cloud, role_name: str, policy: dict[str, Any]) -> None:
