@@ -17,7 +17,6 @@ from localcloud.template.makers.base import (
     document,
 )
 
-
 MANAGED_POLICY_QUOTA = 6_144
 INLINE_POLICIES_QUOTA = 10_240
 """Characters of one managed policy, and of all inline policies of a role together, without white
