@@ -1,111 +1,202 @@
-"""The stack with parameters at their defaults, all of them set, and at their limits."""
+"""Stacks whose parameters are all default, all set, and all at their limits; each is lived in."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from bivouac.settings import RequestSettings
-from localcloud.account import SECURITY_GROUP_ID
 from localcloud.cloud import LocalCloud
-from localcloud.stack import TEMPLATE
 from localcloud.timings import TEST
-from tests.localcloud.waiting import until_true
-from tests.requests import environment
+from tests.requests import environment, web
+from tests.template.declared import TEMPLATE
+from tests.workflow.application import Application, Ended
+from tests.workflow.calls import Calls
+from tests.workflow.staged_runtime import StagedRuntime
 
 pytestmark = pytest.mark.xdist_group("workflow-trouble")
 
-ROLE = "arn:aws:iam::123456789012:role"
-GIVEN: dict[str, dict[str, str]] = {
-    "defaults": {},
-    "all set": {
-        "NamePrefix": "team",
-        "TaskSecurityGroupId": SECURITY_GROUP_ID,
+PARAMETER_LIMIT = 4_096
+"""Bytes of a parameter's value (CloudFormation user guide, "Understand CloudFormation quotas")."""
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[LocalCloud]:
+    with LocalCloud(TEST, StagedRuntime(TEST), port=0) as cloud:
+        yield cloud
+
+
+def deployed(cloud: LocalCloud, prefix: str, given: Mapping[str, str]) -> Application:
+    assert isinstance(cloud.runtime, StagedRuntime)
+    network = {"VpcId": cloud.account.vpc_id, "SubnetIds": cloud.account.subnet_ids[0]}
+    return Application(cloud, Calls(), cloud.runtime, prefix, {**network, **given})
+
+
+def created(app: Application, request: dict[str, Any]) -> Ended:
+    ended = app.create(request)
+    assert ended.status == "SUCCEEDED", ended.cause
+    return ended
+
+
+def deleted(app: Application, name: str) -> None:
+    ended = app.delete(name)
+    assert ended.status == "SUCCEEDED", ended.cause
+    assert app.left(name) == []
+
+
+def network_of(service: dict[str, Any]) -> dict[str, Any]:
+    network: dict[str, Any] = service["networkConfiguration"]["awsvpcConfiguration"]
+    return network
+
+
+def definition_of(app: Application, service: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = app.client("ecs").describe_task_definition(
+        taskDefinition=service["taskDefinition"]
+    )["taskDefinition"]
+    return found
+
+
+def lease_of(app: Application, name: str) -> timedelta:
+    record = app.record(name) or {}
+    began, ends = (datetime.fromisoformat(record[key]) for key in ("leasedAt", "expiresAt"))
+    return ends - began
+
+
+def retention(app: Application, name: str) -> set[int]:
+    groups = app.client("logs").describe_log_groups(logGroupNamePrefix=f"/{app.prefix}-{name}/")
+    return {group["retentionInDays"] for group in groups["logGroups"]}
+
+
+def may_exec(role: str) -> dict[str, Any]:
+    """An environment of a service with a role of its own and a shell."""
+    definition = {
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "cpu": "256",
+        "memory": "512",
+        "taskRoleArn": role,
+        "executionRoleArn": role,
+        "containerDefinitions": [
+            {
+                "name": "web",
+                "image": "nginx",
+                "essential": True,
+                "portMappings": [{"name": "web", "containerPort": 80, "appProtocol": "http"}],
+            }
+        ],
+    }
+    connect = {
+        "enabled": True,
+        "services": [{"portName": "web", "clientAliases": [{"port": 80, "dnsName": "web"}]}],
+    }
+    service = {
+        "serviceName": "web",
+        "taskDefinition": definition,
+        "desiredCount": 1,
+        "enableExecuteCommand": True,
+        "serviceConnectConfiguration": connect,
+    }
+    return environment(service)
+
+
+def test_all_default(cloud: LocalCloud) -> None:
+    app = deployed(cloud, "bivouac", {})
+
+    refused = app.create({**may_exec(cloud.account.execution_role_arn), "dryRun": True})
+    assert "taskRoleArn" in refused.cause
+    assert "enableExecuteCommand" in refused.cause
+
+    created(app, environment())
+    service = app.services("demo")["web"]
+    network = network_of(service)
+    assert network["securityGroups"] == [app.stack.resources["TaskSecurityGroup"]]
+    assert network["assignPublicIp"] == "ENABLED"
+    role = definition_of(app, service)["executionRoleArn"]
+    assert role == app.stack.outputs["TaskExecutionRoleArn"]
+    assert retention(app, "demo") == {14}
+    deleted(app, "demo")
+
+
+def test_all_set(cloud: LocalCloud) -> None:
+    iam, account = cloud.client("iam"), cloud.account
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    boundary = iam.create_policy(
+        PolicyName="boundary",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
+    )["Policy"]["Arn"]
+    topic = account.arn("sns", "alarms")
+    given = {
+        "NamePrefix": "team-a",
+        "TaskSecurityGroupId": account.security_group_id,
         "AssignPublicIp": "DISABLED",
-        "AllowedTaskRoleArns": f"{ROLE}/app, {ROLE}/path/other",
-        "AllowedExecutionRoleArns": f"{ROLE}/run",
-        "ProofImage": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/python:3.13@sha256:0a1b",
+        "AllowedTaskRoleArns": account.execution_role_arn,
+        "AllowedExecutionRoleArns": account.execution_role_arn,
+        "ProofImage": "public.ecr.aws/docker/library/python:3.12-slim",
         "AllowEcsExec": "true",
-        "DefaultLease": "90m",
-        "MaximumLease": "14d",
+        "DefaultLease": "2h",
+        "MaximumLease": "1d",
         "LogRetentionDays": "30",
-        "NamespaceQuota": "100",
-    },
-    "limits": {
-        "NamePrefix": "a" * 20,
-        "AllowedTaskRoleArns": ",".join(f"{ROLE}/{'r' * 60}{number:04}" for number in range(40)),
-        # What YAML would take for a number, for eight times five, and for one
-        "ProofImage": "1.10",
-        "DefaultLease": "1m",
+        "NamespaceQuota": "60",
+        "AlarmTopicArn": topic,
+        "PermissionsBoundaryArn": boundary,
+    }
+    assert given.keys() | {"VpcId", "SubnetIds"} == TEMPLATE["Parameters"].keys()
+    app = deployed(cloud, "team-a", given)
+
+    created(app, may_exec(account.execution_role_arn))
+    service = app.services("demo")["web"]
+    network = network_of(service)
+    assert network["securityGroups"] == [account.security_group_id]
+    assert network["assignPublicIp"] == "DISABLED"
+    assert service["enableExecuteCommand"] is True
+    assert definition_of(app, service)["taskRoleArn"] == account.execution_role_arn
+    assert retention(app, "demo") == {30}
+    longer = app.create(environment(web(), lease={"ttl": "2d"}, dryRun=True))
+    assert "longer than the stack's maximum of 1d" in longer.cause
+    deleted(app, "demo")
+    alarms = cloud.client("cloudwatch").describe_alarms(AlarmNamePrefix="team-a")["MetricAlarms"]
+    assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(topic,)}
+    for role in app.roles().values():
+        held = iam.get_role(RoleName=role.rpartition("/")[2])["Role"]["PermissionsBoundary"]
+        assert held["PermissionsBoundaryArn"] == boundary, role
+
+
+def role_list(last: str) -> str:
+    """As many roles as a parameter holds; the last one is used."""
+    listed = [last]
+    while len(",".join(listed)) <= PARAMETER_LIMIT:
+        number = len(listed)
+        listed.insert(0, f"arn:aws:iam::123456789012:role/of/team/{number:03}{'r' * 61}")
+    return ",".join(listed[1:])
+
+
+def test_all_at_their_limits(cloud: LocalCloud) -> None:
+    account, prefix = cloud.account, "a2345678-1234567890z"
+    given = {
+        "NamePrefix": prefix,
+        "SubnetIds": ",".join(account.subnet_ids),
+        "AllowedTaskRoleArns": role_list(account.execution_role_arn),
+        "AllowedExecutionRoleArns": role_list(account.execution_role_arn),
+        "ProofImage": "python",
+        "AllowEcsExec": "true",
+        "DefaultLease": "99999d",
         "MaximumLease": "99999d",
         "LogRetentionDays": "1",
-        "NamespaceQuota": "0050",
-    },
-}
-READ: dict[str, dict[str, Any]] = {
-    "defaults": {
-        "task_role_arns": (),
-        "assign_public_ip": "ENABLED",
-        "allow_ecs_exec": False,
-        "namespace_quota": 50,
-        "default_lease_seconds": 8 * 3600,
-        "maximum_lease_seconds": 7 * 86400,
-        "proof_image": "public.ecr.aws/docker/library/python:3.13-alpine",
-    },
-    "all set": {
-        "name_prefix": "team",
-        "task_security_group_id": SECURITY_GROUP_ID,
-        "assign_public_ip": "DISABLED",
-        "task_role_arns": (f"{ROLE}/app", f"{ROLE}/path/other"),
-        "allow_ecs_exec": True,
-        "namespace_quota": 100,
-        "default_lease_seconds": 90 * 60,
-        "maximum_lease_seconds": 14 * 86400,
-        "proof_image": GIVEN["all set"]["ProofImage"],
-    },
-    "limits": {
-        "task_role_arns": tuple(GIVEN["limits"]["AllowedTaskRoleArns"].split(",")),
-        "namespace_quota": 50,
-        "default_lease_seconds": 60,
-        "maximum_lease_seconds": 99999 * 86400,
-        "proof_image": "1.10",
-    },
-}
-"""By the parameters' own descriptions in template.yaml."""
+        # Its own environment; those of the other tests are deleted
+        "NamespaceQuota": "1",
+        "AlarmTopicArn": account.arn("sns", "t" * 256),
+    }
+    app = deployed(cloud, prefix, given)
 
-
-@pytest.mark.parametrize("case", GIVEN)
-def test_the_stack_works_with_these_parameters(case: str) -> None:
-    """What the definition hands to Check request is what was given; and it checks a request."""
-    given = GIVEN[case]
-    with LocalCloud(TEST, runtime="scripted", port=0) as cloud:
-        network = {
-            "VpcId": cloud.account.vpc_id,
-            "SubnetIds": ",".join(cloud.account.subnet_ids),
-        }
-        stack = cloud.deploy(TEMPLATE, {**network, **given})
-        sfn = cloud.client("stepfunctions")
-        machine = stack.outputs["CreateEnvironmentStateMachineArn"]
-        definition = json.loads(sfn.describe_state_machine(stateMachineArn=machine)["definition"])
-        settings = definition["States"]["Check request"]["Parameters"]["settings"]
-        assert {type(value) for value in settings.values()} == {str}
-        prefix = given.get("NamePrefix", "bivouac")
-        read = RequestSettings.from_env(
-            {"NAME_PREFIX": prefix, "AWS_REGION": cloud.account.region, **settings}
-        )
-        assert {name: getattr(read, name) for name in READ[case]} == READ[case]
-        assert read.subnet_ids == cloud.account.subnet_ids
-        branches = definition["States"]["Create what the services need"]["Branches"]
-        (groups,) = [b["States"] for b in branches if b["StartAt"] == "Create log groups"]
-        days = groups["Create log groups"]["Parameters"]["retentionDays"]
-        assert days == given.get("LogRetentionDays", "14")
-
-        request = environment(dryRun=True, **({"lease": {"ttl": "1m"}} if case == "limits" else {}))
-        execution = sfn.start_execution(stateMachineArn=machine, input=json.dumps(request))
-        arn = execution["executionArn"]
-        until_true(lambda: sfn.describe_execution(executionArn=arn)["status"] != "RUNNING", 60)
-        described = sfn.describe_execution(executionArn=arn)
-        assert described["status"] == "SUCCEEDED", described.get("cause")
-        assert json.loads(described["output"])["stack"] == prefix
+    name = "n" + "2" * 39
+    created(app, {**may_exec(account.execution_role_arn), "name": name})
+    assert definition_of(app, app.services(name)["web"])["taskRoleArn"] == (
+        account.execution_role_arn
+    )
+    assert retention(app, name) == {1}
+    another = app.create(environment(name="another"))
+    assert "quota" in another.cause
+    deleted(app, name)

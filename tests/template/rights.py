@@ -35,6 +35,8 @@ def all_statements() -> list[Statement]:
 def statements_of_function(name: str) -> list[Statement]:
     found: list[Statement] = []
     for policy in functions()[name].get("Policies", ()):
+        if "Fn::If" in policy:
+            _, policy, _ = policy["Fn::If"]
         if "Ref" in policy:
             shared = TEMPLATE["Resources"][policy["Ref"]]["Properties"]
             found += _statements(name, shared["PolicyDocument"]["Statement"])

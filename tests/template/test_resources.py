@@ -130,6 +130,28 @@ class TestParameters:
         pattern = TEMPLATE["Parameters"]["NamePrefix"]["AllowedPattern"]
         assert bool(re.fullmatch(pattern, prefix)) is accepted
 
+    @pytest.mark.parametrize("name", ["AllowedTaskRoleArns", "AllowedExecutionRoleArns"])
+    @pytest.mark.parametrize(
+        ("arn", "accepted"),
+        [
+            ("", True),
+            ("arn:aws:iam::123456789012:role/app", True),
+            ("arn:aws-cn:iam::123456789012:role/a/path/App_1+2=3.@x-y", True),
+            ("arn:aws:iam::123456789012:user/somebody", False),
+            ("arn:aws:iam::123456789012:role/*", False),
+            ("app", False),
+            ("*", False),
+            # It stands in quotes in a definition, which is substituted as text
+            ('arn:aws:iam::123456789012:role/app"', False),
+            ("arn:aws:iam::123456789012:role/app\\", False),
+        ],
+    )
+    def test_which_roles_are_accepted(self, name: str, arn: str, accepted: bool) -> None:
+        """CloudFormation holds each value of a list against the pattern (its user guide,
+        "CloudFormation template Parameters syntax")."""
+        pattern = TEMPLATE["Parameters"][name]["AllowedPattern"]
+        assert bool(re.fullmatch(pattern, arn)) is accepted
+
     def test_every_output_is_described(self) -> None:
         for name, output in TEMPLATE["Outputs"].items():
             assert output["Description"], name

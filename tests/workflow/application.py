@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -116,15 +116,21 @@ class Application:
     """The deployed stack."""
 
     def __init__(
-        self, cloud: LocalCloud, calls: Calls, runtime: StagedRuntime, prefix: str = "bivouac"
+        self,
+        cloud: LocalCloud,
+        calls: Calls,
+        runtime: StagedRuntime,
+        prefix: str = "bivouac",
+        given: Mapping[str, str] | None = None,
     ) -> None:
+        """`given`: the stack's parameters, where they are not those that suit the stories."""
         self.cloud = cloud
         self.calls = calls
         self.runtime = runtime
         self.prefix = prefix
         self._numbers = itertools.count(1)
-        given = {**parameters(cloud.account), "NamePrefix": prefix}
-        self.stack = cloud.deploy(TEMPLATE, given, name=prefix)
+        chosen = parameters(cloud.account) if given is None else given
+        self.stack = cloud.deploy(TEMPLATE, {"NamePrefix": prefix, **chosen}, name=prefix)
         self.create_machine = self.stack.outputs["CreateEnvironmentStateMachineArn"]
         self.redeploy_machine = self.stack.outputs["RedeployEnvironmentStateMachineArn"]
         self.delete_machine = self.stack.outputs["DeleteEnvironmentStateMachineArn"]
