@@ -17,7 +17,7 @@ from tests.workflow.application import Application, Ended
 from tests.workflow.calls import Calls
 from tests.workflow.staged_runtime import StagedRuntime
 
-pytestmark = pytest.mark.xdist_group("workflow-trouble")
+pytestmark = pytest.mark.xdist_group("stacks")
 
 PARAMETER_LIMIT = 4_096
 """Bytes of a parameter's value (CloudFormation user guide, "Understand CloudFormation quotas")."""

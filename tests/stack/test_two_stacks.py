@@ -9,7 +9,7 @@ import pytest
 from tests.requests import environment
 from tests.workflow.application import Application, application
 
-pytestmark = pytest.mark.xdist_group("workflow-trouble")
+pytestmark = pytest.mark.xdist_group("stacks")
 
 
 def undelivered(app: Application) -> list[str]:
