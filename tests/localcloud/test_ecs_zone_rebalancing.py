@@ -152,6 +152,16 @@ class TestAServiceThatIsSpreadUnevenly:
         assert cloud.tasks("STOPPED") == []
 
 
+def test_where_no_zone_has_capacity_nothing_is_placed(cloud: Cloud) -> None:
+    """H14."""
+    for subnet in SUBNET_IDS:
+        zone = cloud.plane.network.availability_zone(subnet)
+        cloud.plane.obstacles.exhaust_capacity_in(zone)
+    cloud.running_web()
+    assert cloud.tasks() == cloud.tasks("STOPPED") == []
+    assert "Capacity is unavailable at this time" in cloud.events()[-1]
+
+
 def test_tasks_that_are_not_needed_go_from_the_fullest_zone(cloud: Cloud) -> None:
     """ "Service scheduler concepts" in the developer guide."""
     cloud.running_web(desiredCount=5)

@@ -61,6 +61,7 @@ def task(**changes: Any) -> dict[str, Any]:
         "lastStatus": "RUNNING",
         "healthStatus": "UNKNOWN",
         "attachments": [
+            {"type": "ServiceConnect", "status": "ATTACHED"},
             {
                 "type": "ElasticNetworkInterface",
                 "status": "ATTACHED",
@@ -69,11 +70,10 @@ def task(**changes: Any) -> dict[str, Any]:
                     {"name": "privateIPv4Address", "value": "172.31.0.4"},
                 ],
             },
-            {"type": "ServiceConnect", "status": "ATTACHED"},
         ],
         "containers": [
-            {"name": "web", "lastStatus": "RUNNING"},
             {"name": PROXY, "lastStatus": "RUNNING", "healthStatus": "HEALTHY"},
+            {"name": "web", "lastStatus": "RUNNING"},
         ],
         **changes,
     }
