@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 from dataclasses import replace
 from typing import Any
 
@@ -205,3 +207,40 @@ def test_an_environment_that_exists_needs_no_place(account: BivouacAccount) -> N
 
 def test_a_dry_run_is_handed_on(account: BivouacAccount) -> None:
     assert checked(account, environment(dryRun=True))["dryRun"] is True
+
+
+def large(services: int, told: int, repeated: int) -> dict[str, Any]:
+    """A request whose services each say so much that cannot be packed, and so much that can."""
+    chance = random.Random(1)
+    return environment(
+        *(
+            web(
+                serviceName=f"web-{n}",
+                primaryContainer={
+                    "image": "nginx",
+                    "containerPort": 80,
+                    "command": [f"{chance.getrandbits(4 * told):x}", "x" * repeated],
+                },
+            )
+            for n in range(services)
+        )
+    )
+
+
+def test_what_an_execution_cannot_hold_is_refused_with_the_reason(
+    account: BivouacAccount,
+) -> None:
+    """A state holds 262,144 bytes (quotas of Step Functions): the plan, the request it was made of,
+    and what it may have to be made of again, each of which is in order by itself."""
+    fits = checked(account, large(10, 5_000, 7_000))
+    assert len(json.dumps(fits["plan"])) > 120_000
+    (problem,) = refused(account, large(10, 5_600, 7_000))
+    assert problem.startswith("request: an execution would have to hold 24")
+    assert "bytes of it, of 240,000; " in problem
+    assert "split the environment" in problem
+
+
+def test_the_next_step_gets_no_more_than_a_state_holds(account: BivouacAccount) -> None:
+    """Open environment answers with all of it again while it waits for another execution."""
+    fits = checked(account, large(10, 5_400, 7_000))
+    assert 200_000 < len(json.dumps(fits)) <= 240_000

@@ -12,7 +12,7 @@ from diagnose_failure import diagnose_failure, verdicts_of
 
 from bivouac import cause, mesh
 from bivouac.aws.telling import TRIES_TO_TELL
-from bivouac.diagnosis import Verdict
+from bivouac.diagnosis import VERDICTS_LIMIT, Verdict
 from bivouac.record import Status
 from bivouac.signs import Category
 from tests.functional.account import TABLE, BivouacAccount
@@ -102,6 +102,17 @@ def test_all_services_that_failed_are_told(held: BivouacAccount) -> None:
     assert told["cause"].splitlines()[0].startswith("api: image pull")
     assert "also web: container exit: container web exited with code 3" in told["cause"]
     assert [entry["service"] for entry in kept(held)["verdicts"]] == ["api", "web"]
+
+
+def test_the_record_has_room_for_however_many_failed(held: BivouacAccount) -> None:
+    """DynamoDB takes an item of 400 KB, and the plan and the requests take most of it."""
+    lines = tuple(f"{n}: " + "died of something " * 30 for n in range(8))
+    many = [Verdict(Category.EXIT, f"service-{n}", lines, "Do.") for n in range(200)]
+    told = diagnosed(held, progress=failed(*many))
+    assert told["cause"].startswith("service-0: container exit: 0: died")
+    assert len(json.dumps(kept(held)["verdicts"])) <= VERDICTS_LIMIT
+    last = kept(held)["verdicts"][-1]
+    assert last["evidence"][-1].endswith("more that failed")
 
 
 def test_the_log_can_tell_more_than_ecs(held: BivouacAccount) -> None:

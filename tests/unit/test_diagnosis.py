@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bivouac import cause, diagnosis
-from bivouac.diagnosis import Facts, Verdict
+from bivouac.diagnosis import EVIDENCE_LINES, VERDICTS_LIMIT, Facts, Verdict, kept
 from bivouac.signs import Category
 from tests.unit.described import (
     BEGAN,
@@ -1007,6 +1007,28 @@ def test_a_report_always_fits_and_keeps_the_next_step(others: int, evidence: lis
     assert len(text) <= cause.LIMIT
     assert "next step: Do this." in text
     assert others < 100 or text.splitlines()[-1].endswith("more")
+
+
+def test_few_verdicts_are_kept_as_they_are() -> None:
+    few = [Verdict.of(Category.EXIT, name, ["died", "again"], "Do.") for name in ("web", "api")]
+    assert [Verdict.from_json(entry) for entry in kept(few)] == few
+    assert kept([]) == []
+
+
+@given(
+    st.integers(1, 300),
+    st.lists(st.text(min_size=300, max_size=600), min_size=1, max_size=EVIDENCE_LINES),
+)
+def test_of_many_verdicts_as_much_is_kept_as_finds_room(count: int, evidence: list[str]) -> None:
+    """With everything else that an execution's state and a record hold."""
+    many = [Verdict.of(Category.EXIT, f"{n}-{'a' * 120}", evidence, "Do.") for n in range(count)]
+    entries = kept(many)
+    assert len(json.dumps(entries)) <= VERDICTS_LIMIT
+    told = [Verdict.from_json(entry) for entry in entries]
+    assert told[0].evidence[: len(many[0].evidence)] == many[0].evidence
+    assert [each.service for each in told] == [each.service for each in many[: len(told)]]
+    if left := count - len(told):
+        assert told[-1].evidence[-1] == f"and {left} more that failed"
 
 
 def test_the_first_moment_of_a_deployment_is_no_failure() -> None:
