@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from mark_ready import mark_ready
+from mark_ready import PROOF_LIMIT, mark_ready
 
 from bivouac import errors
 from bivouac.aws.telling import TRIES_TO_TELL
@@ -66,6 +66,27 @@ def test_a_proven_environment_is_ready_and_its_proof_is_kept(account: BivouacAcc
     key = {"environment": {"S": "demo"}}
     item = account.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]
     assert "server: envoy" in item["proof"]["S"]
+
+
+def test_the_record_has_room_for_the_proof_of_however_many_tasks(account: BivouacAccount) -> None:
+    """DynamoDB takes an item of 400 KB, and the plan and the requests can take most of it; the
+    execution's output has every check."""
+    account.holds(account.planned(environment()))
+    every = {"private": answered([WEB] * 250), "public": answered([WEB] * 250)}
+    answer = marked(account, event(probes=every))
+    assert len(answer["proof"]) == 501
+    key = {"environment": {"S": "demo"}}
+    item = account.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]
+    assert len(item["proof"]["S"]) <= PROOF_LIMIT
+    *kept, last = json.loads(item["proof"]["S"])
+    assert kept == answer["proof"][: len(kept)]
+    assert last == {
+        "service": "demo",
+        "name": f"and {501 - len(kept)} more checks",
+        "outcome": "OK",
+        "observed": "all that were made hold: the execution's output has them",
+        "endpoint": "",
+    }
 
 
 def test_saying_it_again_says_the_same(account: BivouacAccount) -> None:

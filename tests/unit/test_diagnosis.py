@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bivouac import cause, diagnosis
-from bivouac.diagnosis import EVIDENCE_LINES, VERDICTS_LIMIT, Facts, Verdict, kept
+from bivouac.diagnosis import EVIDENCE_LENGTH, EVIDENCE_LINES, VERDICTS_LIMIT, Facts, Verdict, kept
 from bivouac.signs import Category
 from tests.unit.described import (
     BEGAN,
@@ -1015,13 +1015,13 @@ def test_few_verdicts_are_kept_as_they_are() -> None:
     assert kept([]) == []
 
 
-@given(
-    st.integers(1, 300),
-    st.lists(st.text(min_size=300, max_size=600), min_size=1, max_size=EVIDENCE_LINES),
-)
-def test_of_many_verdicts_as_much_is_kept_as_finds_room(count: int, evidence: list[str]) -> None:
-    """With everything else that an execution's state and a record hold."""
-    many = [Verdict.of(Category.EXIT, f"{n}-{'a' * 120}", evidence, "Do.") for n in range(count)]
+@pytest.mark.parametrize("count", [1, 7, 8, 60, 300])
+@pytest.mark.parametrize("word", ["died ", "死んだ ", '"\\" '])
+def test_of_many_verdicts_as_much_is_kept_as_finds_room(count: int, word: str) -> None:
+    """With everything else that an execution's state and a record hold; as JSON."""
+    line = (word * EVIDENCE_LENGTH)[: EVIDENCE_LENGTH - 2]
+    lines = tuple(f"{n} {line}" for n in range(EVIDENCE_LINES))
+    many = [Verdict(Category.EXIT, f"{n}-{'a' * 120}", lines, "Do.") for n in range(count)]
     entries = kept(many)
     assert len(json.dumps(entries)) <= VERDICTS_LIMIT
     told = [Verdict.from_json(entry) for entry in entries]
