@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 
 
 PACKED_LIMIT = 40_000
-"""Characters of a packed request: with the plan it must find room in a state's data, and three of
-them in a record (W08)."""
+"""Characters of a packed request: three of them must find room in a record beside the plan."""
+ANSWER_LIMIT = 240_000
+"""Bytes of the whole answer as JSON: a state holds 262,144 (quotas of Step Functions), and Open
+environment adds to it what it waits for."""
 
 
 def check_request(
@@ -65,7 +67,7 @@ def check_request(
             "dryRun": False,
         }
     blueprint, dry_run = _planned(found.request, now, settings, ecs_client, cloud_map, ec2_client)
-    return {
+    answer = {
         "status": "CHECKED",
         "environment": blueprint.environment,
         "plan": asdict(blueprint),
@@ -73,6 +75,22 @@ def check_request(
         "settled": False,
         "instruction": _instruction(wanted, found, content),
     }
+    _refuse_what_finds_no_room(answer)
+    return answer
+
+
+def _refuse_what_finds_no_room(answer: Event) -> None:
+    size = len(json.dumps(answer))
+    if size > ANSWER_LIMIT:
+        plan_size = len(json.dumps(answer["plan"]))
+        raise InvalidRequestError(
+            [
+                f"request: an execution would have to hold {size:,} bytes of it, of "
+                f"{ANSWER_LIMIT:,}; the plan takes {plan_size:,}, the rest are the request and "
+                "what redeploys changed of it, packed; split the environment, or move long "
+                "commands and values into the images"
+            ]
+        )
 
 
 def _instruction(wanted: Asked, found: Resolved, content: Any) -> Event:

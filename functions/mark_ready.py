@@ -6,8 +6,10 @@ same event, after the record is written. What cannot be told is READY all the sa
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
 from bivouac.aws import telling
@@ -16,10 +18,16 @@ from bivouac.aws.holding import event_bus, records
 from bivouac.aws.records import Records
 from bivouac.aws.telling import Telling
 from bivouac.blueprint import Blueprint
-from bivouac.checks import Outcome
+from bivouac.checks import Check, Outcome
 from bivouac.errors import NotProvenError
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.record import Status
+
+PROOF_LIMIT = 40_000
+"""Bytes of the checks that the record keeps, as JSON: its item holds 400 KB (DynamoDB's quotas),
+and the plan and the requests can take most of it."""
+_ROOM_TO_TELL = 400
+"""Of these: for how many more there are."""
 
 
 def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> Event:
@@ -56,7 +64,7 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
         event["environment"],
         event["generation"],
         Status.READY,
-        proof=proof,
+        proof=_kept(proof, event["environment"]),
         edges=edges,
         expected=progress["expected"],
         namespaceArn=progress["namespaceArn"],
@@ -73,6 +81,21 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
         "proof": proof,
         "edges": edges,
     }
+
+
+def _kept(proof: list[dict[str, Any]], environment: str) -> list[dict[str, Any]]:
+    """As many checks as the record has room for; none is NG."""
+    if len(json.dumps(proof)) <= PROOF_LIMIT:
+        return proof
+    ends = accumulate(len(json.dumps(entry)) + len(", ") for entry in proof)
+    fitting = sum(end <= PROOF_LIMIT - _ROOM_TO_TELL for end in ends)
+    told = Check(
+        environment,
+        f"and {len(proof) - fitting} more checks",
+        Outcome.OK,
+        "none of them is NG: the execution's output has them",
+    )
+    return [*proof[:fitting], told.to_json()]
 
 
 @step

@@ -6,6 +6,7 @@ mean stands in signs.py; here stands when they are a verdict. The ids name failu
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +24,10 @@ Described = Mapping[str, Any]
 
 EVIDENCE_LENGTH = 600
 EVIDENCE_LINES = 8
-"""Both keep the verdicts of a whole environment far below a state's 256 KiB (W08)."""
+VERDICTS_LIMIT = 40_000
+"""Bytes of all verdicts as JSON: a record's item holds 400 KB, and the plan and requests that can
+stand in it leave about a quarter (DynamoDB's and Step Functions' quotas)."""
+BRIEF_LENGTH = 200
 HINTS = 3
 """Events that a report shows besides what decided."""
 
@@ -69,6 +73,29 @@ class Verdict:
                 "evidence": tuple(content["evidence"]),
             }
         )
+
+
+def kept(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """What an execution's state and the record hold of them: as they are where they find room, else
+    the first one, and of the others what failed and why in a line each, as many as find room."""
+    entries = [verdict.to_json() for verdict in verdicts]
+    if not entries or _size(entries) <= VERDICTS_LIMIT:
+        return entries
+    entries, size = entries[:1], _size(entries[:1])
+    for left in range(len(verdicts) - 1, 0, -1):
+        verdict = verdicts[len(verdicts) - left]
+        brief = [entry[:BRIEF_LENGTH] for entry in verdict.evidence[:1]]
+        entry = verdict.to_json() | {"evidence": brief}
+        size += _size(entry)
+        if size > VERDICTS_LIMIT - BRIEF_LENGTH:
+            entries[-1]["evidence"] = [*entries[-1]["evidence"], f"and {left} more that failed"]
+            break
+        entries.append(entry)
+    return entries
+
+
+def _size(content: Any) -> int:
+    return len(json.dumps(content)) + len(", ")
 
 
 @dataclass(frozen=True)

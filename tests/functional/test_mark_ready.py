@@ -84,7 +84,7 @@ def test_the_record_has_room_for_the_proof_of_however_many_tasks(account: Bivoua
         "service": "demo",
         "name": f"and {501 - len(kept)} more checks",
         "outcome": "OK",
-        "observed": "all that were made hold: the execution's output has them",
+        "observed": "none of them is NG: the execution's output has them",
         "endpoint": "",
     }
 

@@ -32,7 +32,7 @@ def reported(
         "error": error,
         "cause": cause.report(told, lines),
         "category": told[0].category,
-        "verdicts": [verdict.to_json() for verdict in told],
+        "verdicts": diagnosis.kept(told),
     }
 
 

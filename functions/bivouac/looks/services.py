@@ -335,7 +335,7 @@ class ServicesLook:
             | {
                 "status": "FAILED",
                 "error": error,
-                "verdicts": [verdict.to_json() for verdict in verdicts],
+                "verdicts": diagnosis.kept(verdicts),
             }
         )
 
