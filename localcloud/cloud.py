@@ -147,6 +147,7 @@ class LocalCloud:
         integrations = Integrations(invoke=self._invoke_as, client=self._clients.of_role)
         changed = ExecutionEvents(self.account, self.clock, locks)
         machines = enter(machines_run(integrations, changed, timings.wait_scale))
+        self._machines = machines
         # Closed from below: executions are stopped, then what they and deliveries wait for, then
         # both are joined.
         on_close(machines.join)
@@ -242,6 +243,10 @@ class LocalCloud:
 
         Raises LookupError."""
         self._alarms.fire(self.account.account_id, self.account.region, name)
+
+    @property
+    def running_executions(self) -> int:
+        return self._machines.running
 
     def pass_time(self, seconds: float) -> None:
         """Let so much time be over at once, here and in functions that are invoked from now on:

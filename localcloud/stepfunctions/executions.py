@@ -150,6 +150,10 @@ class Machines:
         else:
             self._running.discard(execution)
 
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
     def stop(self) -> None:
         """Abort what runs; a Lambda invocation goes on until its worker ends."""
         self.closing.set()

@@ -1,0 +1,1 @@
+"""Random scenarios with seeds: does every promise hold, whatever happens?"""

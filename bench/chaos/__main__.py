@@ -1,0 +1,111 @@
+"""Chaos: random scenarios with seeds, and every promise checked after each.
+
+python -m bench.chaos                   300 scenarios
+python -m bench.chaos --seed 1234 --scenarios 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from multiprocessing import get_context
+
+from rich.console import Console
+
+from bench.chaos.drawing import drawn
+from bench.chaos.running import SCENARIOS_OF_AN_ACCOUNT, Played, play_all
+from bench.figures import Target
+from bench.running import Measurement, run
+from bench.waiting import Stop
+
+SCENARIOS = 300
+PROCESSES = 2
+
+
+def measure(console: Console, scenarios: int, seed: int, processes: int) -> Measurement:
+    console.print(f"{scenarios} scenarios, seeds {seed} to {seed + scenarios - 1}")
+    broken: list[Played] = []
+    accidents: Counter[str] = Counter()
+    steps: Counter[str] = Counter()
+    seconds = 0.0
+    for number, played in enumerate(_played(scenarios, seed, processes), 1):
+        seconds += played.seconds
+        accidents.update(hit.partition(" at ")[0] for hit in played.struck)
+        steps.update(type(step).__name__ for step in played.scenario.steps)
+        if played.violations:
+            broken.append(played)
+            _show(console, played)
+        elif console.is_terminal or number % 10 == 0:
+            console.print(f"{number} of {scenarios} played, {len(broken)} broke a promise")
+    console.print("steps: " + ", ".join(f"{name} {n}" for name, n in steps.most_common()))
+    console.print("accidents: " + ", ".join(f"{name} {n}" for name, n in accidents.most_common()))
+    console.print(f"{seconds / scenarios:.1f} s for a scenario")
+    target = Target("scenarios that broke a promise", len(broken), 0)
+    content = {
+        "seed": seed,
+        "scenarios": scenarios,
+        "steps": dict(steps),
+        "accidents": dict(accidents),
+        "broken": [
+            {
+                "seed": played.scenario.seed,
+                "violations": [asdict(violation) for violation in played.violations],
+                "steps": played.scenario.told(),
+                "smallest": (played.smallest or played.scenario).told(),
+                "struck": played.struck,
+            }
+            for played in broken
+        ],
+    }
+    return Measurement([target], content)
+
+
+def _played(scenarios: int, seed: int, processes: int) -> Iterator[Played]:
+    drawn_ = [drawn(seed + number) for number in range(scenarios)]
+    if processes == 1:
+        yield from play_all(drawn_)
+        return
+    size = min(SCENARIOS_OF_AN_ACCOUNT, -(-scenarios // processes))
+    parts = [drawn_[first : first + size] for first in range(0, scenarios, size)]
+    with ProcessPoolExecutor(processes, get_context("spawn"), max_tasks_per_child=1) as pool:
+        for done in as_completed([pool.submit(_part, part) for part in parts]):
+            yield from done.result()
+
+
+def _part(scenarios: list) -> list[Played]:  # type: ignore[type-arg]
+    return list(play_all(scenarios))
+
+
+def _show(console: Console, played: Played) -> None:
+    console.print(f"[red]seed {played.scenario.seed} broke a promise[/]")
+    for violation in played.violations:
+        console.print(f"  {violation.promise}: {violation.told}", highlight=False, markup=False)
+    for title, scenario in (("steps", played.scenario), ("smallest", played.smallest)):
+        if scenario:
+            console.print(f"  {title}:")
+            for line in scenario.told():
+                console.print(f"    {line}", highlight=False, markup=False)
+    console.print(f"  accidents: {', '.join(played.struck) or 'none'}", markup=False)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.chaos", description=__doc__)
+    parser.add_argument("--scenarios", type=int, default=SCENARIOS)
+    parser.add_argument("--seed", type=int, default=None, help="of the first one")
+    parser.add_argument("--processes", type=int, default=PROCESSES)
+    given = parser.parse_args()
+    seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
+
+    def measured(console: Console, _: Stop) -> Measurement:
+        return measure(console, given.scenarios, seed, given.processes)
+
+    return run("chaos", measured)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""Draws a scenario from a seed. Pure: the same seed is the same scenario."""
+
+from __future__ import annotations
+
+import random
+
+from bench.chaos.scenario import (
+    CRASHES,
+    GOOD_IMAGES,
+    MISSING,
+    Accident,
+    AddServiceByHand,
+    ClosePullRequest,
+    Create,
+    Delete,
+    DeleteServiceByHand,
+    Extend,
+    Fate,
+    Fault,
+    KillTask,
+    LeaseEnds,
+    LoseEvents,
+    LoseRecord,
+    LoseSchedule,
+    Pause,
+    PushImage,
+    ReadsLag,
+    Redeploy,
+    Request,
+    ScaleByHand,
+    Scenario,
+    Service,
+    Settle,
+    Sleep,
+    Step,
+    StopExecution,
+    Sweep,
+    Wake,
+)
+
+ENVIRONMENTS = 2
+LONGEST = 7
+"""Steps after the first create."""
+PULL_REQUESTS = (7, 8)
+
+FAULTY_CALLS = (
+    "*",
+    "ecs:*",
+    "ecs:CreateService",
+    "ecs:UpdateService",
+    "ecs:DeleteService",
+    "ecs:RegisterTaskDefinition",
+    "ecs:CreateCluster",
+    "ecs:DeleteCluster",
+    "ecs:Describe*",
+    "servicediscovery:*",
+    "dynamodb:*",
+    "dynamodb:UpdateItem",
+    "scheduler:*",
+    "events:PutEvents",
+    "logs:*",
+    "states:*",
+)
+TIMES = (1, 1, 1, 2, 4, 12, 40)
+"""How many calls in a row are hit: one, or as many as outlast every retry."""
+
+
+def drawn(seed: int) -> Scenario:
+    draw = random.Random(seed)
+    first = Create(0, _way(draw), _request(draw, likely_good=True))
+    steps: list[Step] = [first]
+    if draw.random() < 0.2:
+        steps.insert(0, ClosePullRequest(draw.choice(PULL_REQUESTS), Fate.ONCE))
+    if draw.random() < 0.75:
+        steps.append(Settle(0))
+    for _ in range(draw.randint(2, LONGEST)):
+        steps += _next(draw, steps)
+    return Scenario(seed, tuple(steps), draw.random() < 0.2)
+
+
+def _next(draw: random.Random, so_far: list[Step]) -> list[Step]:
+    made: list[Step] = []
+    if draw.random() < 0.35:
+        made.append(_accident(draw))
+    made.append(_asked(draw, so_far) if draw.random() < 0.75 else _by_hand(draw))
+    match draw.randrange(10):
+        case 0 | 1 | 2 | 3:
+            made.append(Settle(0))
+        case 4 | 5 | 6:
+            made.append(Pause(0, draw.choice((0.1, 0.4, 0.8, 1.6, 3.0))))
+    if draw.random() < 0.12:
+        made.append(StopExecution(_environment(draw)))
+        if draw.random() < 0.5:
+            made.append(Settle(0))
+    return made
+
+
+def _environment(draw: random.Random) -> int:
+    """Mostly the first one: what meets in one environment is what goes wrong."""
+    return 0 if draw.random() < 0.8 else draw.randrange(ENVIRONMENTS)
+
+
+def _way(draw: random.Random) -> Fate | None:
+    if draw.random() < 0.6:
+        return None
+    return draw.choices(tuple(Fate), (5, 2, 2, 1))[0]
+
+
+def _asked(draw: random.Random, so_far: list[Step]) -> Step:
+    environment = _environment(draw)
+    kind = draw.choices(
+        ("create", "again", "redeploy", "delete", "close", "sleep", "wake", "extend", "push"),
+        (16, 12, 14, 10, 8, 12, 10, 6, 6),
+    )[0]
+    way = _way(draw)
+    created = [step for step in so_far if isinstance(step, Create)]
+    match kind:
+        case "create":
+            early = way is not None and draw.random() < 0.3
+            return Create(environment, way, _request(draw), early)
+        case "again":
+            before = draw.choice(created)
+            return Create(before.environment, way, before.request)
+        case "redeploy":
+            image = draw.choice((*GOOD_IMAGES, CRASHES, MISSING))
+            return Redeploy(environment, way, draw.choice(("web", "api")), image)
+        case "delete":
+            return Delete(environment, way)
+        case "close":
+            return ClosePullRequest(draw.choice(PULL_REQUESTS), way or Fate.ONCE)
+        case "sleep":
+            return Sleep(environment)
+        case "wake":
+            return Wake(environment)
+        case "extend":
+            return Extend(environment, way, draw.choice(("1h", "2d", "6d")))
+    return PushImage(environment, way or Fate.ONCE)
+
+
+def _by_hand(draw: random.Random) -> Step:
+    environment = _environment(draw)
+    kinds: tuple[tuple[Step, int], ...] = (
+        (KillTask(environment), 4),
+        (ScaleByHand(environment, draw.choice((0, 1, 3))), 5),
+        (DeleteServiceByHand(environment), 3),
+        (AddServiceByHand(environment), 4),
+        (LoseSchedule(environment), 4),
+        (LoseRecord(environment), 1),
+        (Sweep(environment), 3),
+        (LeaseEnds(environment), 3),
+        (ReadsLag(environment, draw.choice((0.2, 1.0, 3.0))), 2),
+        (LoseEvents(environment), 2),
+    )
+    return draw.choices([step for step, _ in kinds], [weight for _, weight in kinds])[0]
+
+
+def _accident(draw: random.Random) -> Fault:
+    return Fault(
+        0,
+        draw.choice(FAULTY_CALLS),
+        draw.choice(tuple(Accident)),
+        draw.choice((0, 0, 0, 1, 2, 5)),
+        draw.choice(TIMES),
+    )
+
+
+def _request(draw: random.Random, likely_good: bool = False) -> Request:
+    bad = draw.random() < (0.1 if likely_good else 0.3)
+    images = (CRASHES, MISSING) if bad else (*GOOD_IMAGES, *GOOD_IMAGES, "")
+    count = draw.choice((1, 1, 1, 2))
+    services = [Service("web", draw.choice(images), count, draw.random() < 0.3)]
+    if draw.random() < 0.5:
+        services.append(Service("api", draw.choice(GOOD_IMAGES), draw.choice((1, 1, 2))))
+    edge = len(services) == 2 and draw.random() < 0.6
+    return Request(
+        tuple(services),
+        edge,
+        draw.choice(("delete", "delete", "keep")),
+        draw.random() < 0.1,
+        draw.choice((None, None, *PULL_REQUESTS)),
+    )

@@ -1,0 +1,266 @@
+"""Plays a scenario, and writes down what was asked for, when, and what became of it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bench.chaos import scenario as s
+from bench.chaos.account import Account
+from bench.chaos.neighbours import Neighbours
+
+Json = dict[str, Any]
+
+REST = 60.0
+"""Seconds, on a busy machine, in which whatever was begun comes to rest or waits for a deadline."""
+DEADLINE = 16 * 60
+"""Seconds after which timeouts.ready is over, and a quarter of an hour between two sweeps."""
+LEASES = 8 * 24 * 3600
+"""Longer than the stack's MaximumLease."""
+
+
+@dataclass
+class Ask:
+    """Something that somebody wanted, as the promises see it."""
+
+    step: s.Asked
+    environment: str
+    """Empty where a pull request was closed."""
+    moment: datetime
+    """When it was meant."""
+    intent_id: str
+    execution: str = ""
+    """ARN; empty for an event."""
+    stopped: bool = False
+    """Somebody stopped executions of this environment after it was asked."""
+
+
+@dataclass
+class Story:
+    """What happened in one scenario."""
+
+    seed: int
+    names: tuple[str, ...]
+    asks: list[Ask] = field(default_factory=list)
+    proven: dict[str, int] = field(default_factory=dict)
+    """Environment -> how many asks there were when it was last seen READY at rest."""
+    touched_by_hand: set[str] = field(default_factory=set)
+    """Environments whose services somebody has changed since they were last created."""
+    record_lost: set[str] = field(default_factory=set)
+    leases_ended: int = 0
+    """How many asks there were when leases ended last."""
+    events_lost: bool = False
+    not_at_rest: list[str] = field(default_factory=list)
+    """Executions that ran on and on."""
+    undelivered_before: int = 0
+
+    def of(self, environment: str) -> list[Ask]:
+        """In the order in which they were meant."""
+        asked = [ask for ask in self.asks if ask.environment == environment]
+        return sorted(asked, key=lambda ask: ask.moment)
+
+    @property
+    def closed(self) -> list[Ask]:
+        """The closed pull requests."""
+        return [ask for ask in self.asks if isinstance(ask.step, s.ClosePullRequest)]
+
+
+class Player:
+    """`number` tells the scenarios of one account apart."""
+
+    def __init__(self, account: Account, number: int) -> None:
+        self._account = account
+        self._number = number
+        self.names = tuple(f"c{number}{suffix}" for suffix in ("", "-b"))
+
+    def play(self, scenario: s.Scenario) -> Story:
+        story = Story(scenario.seed, self.names)
+        story.undelivered_before = len(self._account.undelivered())
+        self._account.accidents.begin(scenario.seed)
+        for index, step in enumerate(scenario.steps):
+            self._do(step, index, story)
+        self.come_to_rest(story)
+        return story
+
+    def come_to_rest(self, story: Story) -> None:
+        """Nothing goes wrong any more, and whatever was begun may end, however long it may take."""
+        self._account.accidents.stop()
+        self._account.cloud.control_plane.read_lag = 0
+        for _ in range(3):
+            if self._account.at_rest(REST / 4):
+                break
+            # What waits for a deadline need not be waited for.
+            self._account.cloud.pass_time(DEADLINE)
+        else:
+            if not self._account.at_rest(REST):
+                story.not_at_rest = self._account.running()
+        self._see(story)
+
+    def _see(self, story: Story) -> None:
+        for name in story.names:
+            record = self._account.record(name)
+            if record and record["status"] == "READY":
+                story.proven[name] = len(story.asks)
+
+    # --- steps -----------------------------------------------------------------------------------
+
+    def _do(self, step: s.Step, index: int, story: Story) -> None:
+        if isinstance(step, s.Asked):
+            self._ask(step, index, story)
+            return
+        account, accidents = self._account, self._account.accidents
+        name = story.names[step.environment] if step.environment < len(story.names) else ""
+        match step:
+            case s.Settle():
+                if account.at_rest(REST / 4):
+                    self._see(story)
+            case s.Pause():
+                time.sleep(step.seconds)
+            case s.PushImage():
+                accidents.decide("aws.ecr", step.fate)
+                account.cloud.push_image(s.PUSHED_REPOSITORY, s.PUSHED_TAG)
+            case s.StopExecution():
+                stopped = account.stop_running(lambda content: _concerns(content, name))
+                for ask in story.of(name) if stopped else ():
+                    ask.stopped = True
+            case s.KillTask():
+                self._kill_task(name)
+            case s.ScaleByHand() | s.DeleteServiceByHand() | s.AddServiceByHand():
+                if self._by_hand(step, name):
+                    story.touched_by_hand.add(name)
+            case s.LoseSchedule():
+                client = account.client("scheduler")
+                with suppress(client.exceptions.ResourceNotFoundException):
+                    client.delete_schedule(Name=f"{name}-expiry", GroupName="bivouac-expiry")
+            case s.LoseRecord():
+                story.record_lost.add(name)
+                account.client("dynamodb").delete_item(
+                    TableName=account.stack.outputs["EnvironmentsTableName"],
+                    Key={"environment": {"S": name}},
+                )
+            case s.Fault():
+                accidents.arm(step)
+            case s.ReadsLag():
+                account.cloud.control_plane.read_lag = step.seconds
+            case s.LoseEvents():
+                accidents.lose_status_events()
+                story.events_lost = True
+            case s.Sweep():
+                account.sweep()
+            case s.LeaseEnds():
+                story.leases_ended = len(story.asks)
+                account.cloud.pass_time(LEASES)
+            case _:
+                raise AssertionError(step)
+
+    def _ask(self, step: s.Asked, index: int, story: Story) -> None:
+        account = self._account
+        moment = datetime.now(UTC)
+        if isinstance(step, s.Create) and step.early and story.asks:
+            moment = min(ask.moment for ask in story.asks) - timedelta(seconds=1)
+        closes = isinstance(step, s.ClosePullRequest)
+        name = "" if closes else story.names[step.environment]
+        ask = Ask(step, name, moment, f"{story.seed}-{self._number}-{index}")
+        story.asks.append(ask)
+        if isinstance(step, s.Create | s.Delete):
+            story.touched_by_hand.discard(name)
+        intent = {
+            "id": ask.intent_id,
+            "at": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        }
+        if step.event is not None:
+            account.accidents.decide(intent["id"], step.event)
+            account.put(*self._event(step, story, intent))
+            return
+        machine, content = self._execution(step, story)
+        ask.execution = account.start(machine, content)
+
+    def _execution(self, step: s.Asked, story: Story) -> tuple[str, Json]:
+        name = story.names[step.environment]
+        match step:
+            case s.Create():
+                return "CreateEnvironment", self.request(step.request, name)
+            case s.Redeploy():
+                return "RedeployEnvironment", {"environment": name, "services": [_image(step)]}
+            case s.Delete():
+                return "DeleteEnvironment", {"environment": name, "reason": "chaos"}
+            case s.Sleep():
+                return "SleepEnvironment", {"environment": name}
+            case s.Wake():
+                return "WakeEnvironment", {"environment": name}
+            case s.Extend():
+                return "ExtendLease", {"environment": name, "ttl": step.ttl}
+        raise AssertionError(step)
+
+    def _event(self, step: s.Asked, story: Story, intent: Json) -> tuple[str, Json]:
+        match step:
+            case s.ClosePullRequest():
+                closed = {
+                    "repository": s.REPOSITORY,
+                    "number": self._pull_request(step.environment),
+                }
+                return "PullRequestClosed", {**closed, "intent": intent}
+            case s.Create():
+                name = story.names[step.environment]
+                request = self.request(step.request, name)
+                return "EnvironmentRequested", {"request": request, "intent": intent}
+        name = story.names[step.environment]
+        match step:
+            case s.Redeploy():
+                detail: Json = {"environment": name, "services": [_image(step)]}
+                return "RedeployRequested", {**detail, "intent": intent}
+            case s.Delete():
+                return "TeardownRequested", {"environment": name, "intent": intent}
+            case s.Extend():
+                detail = {"environment": name, "ttl": step.ttl}
+                return "LeaseExtensionRequested", {**detail, "intent": intent}
+        raise AssertionError(step)
+
+    def request(self, request: s.Request, name: str) -> Json:
+        if request.pull_request is not None:
+            request = replace(request, pull_request=self._pull_request(request.pull_request))
+        return request.to_json(name, self._account.registry)
+
+    def _pull_request(self, number: int) -> int:
+        """Another one in each scenario of an account."""
+        return self._number * 100 + number
+
+    # --- hands -----------------------------------------------------------------------------------
+
+    def _kill_task(self, name: str) -> None:
+        ours = {task["taskArn"].rpartition("/")[2] for task in self._account.tasks(name)}
+        for task in self._account.runtime.running():
+            if task.task_id in ours:
+                self._account.runtime.exit(task.task_id, task.containers[0].name, 137)
+                return
+
+    def _by_hand(self, step: s.Step, name: str) -> bool:
+        """Whether there was anything to change."""
+        services = [
+            service
+            for service in self._account.services(name).values()
+            if service["status"] == "ACTIVE" and not service["serviceName"].startswith("bivouac-")
+        ]
+        if not services:
+            return False
+        ecs, cluster = self._account.client("ecs"), f"bivouac-{name}"
+        service = services[0]["serviceName"]
+        match step:
+            case s.ScaleByHand():
+                ecs.update_service(cluster=cluster, service=service, desiredCount=step.count)
+            case s.DeleteServiceByHand():
+                ecs.delete_service(cluster=cluster, service=service, force=True)
+            case s.AddServiceByHand():
+                Neighbours(self._account).add_service(cluster, services[0])
+        return True
+
+
+def _concerns(content: Json, name: str) -> bool:
+    return name in (content.get("environment"), content.get("name"))
+
+
+def _image(step: s.Redeploy) -> Json:
+    return {"serviceName": step.service, "image": step.image}

@@ -1,0 +1,267 @@
+"""Whether Bivouac's promises held in a scenario, as the account shows it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bench.chaos import scenario as s
+from bench.chaos.account import Account
+from bench.chaos.neighbours import FOREIGN_SERVICE, Neighbours
+from bench.chaos.playing import DEADLINE, LEASES, Ask, Player, Story
+from bivouac.record import unpacked
+
+Json = dict[str, Any]
+
+SWEEPS = 4
+"""After the end of a lease, each a quarter of an hour after the one before."""
+LIVES = ("READY", "DEGRADED", "ASLEEP", "FAILED")
+"""Statuses of what has not been deleted."""
+NOT_FOR_PEOPLE = re.compile(r'Traceback|stackTrace|"errorType"|File "/|requestId"')
+
+
+@dataclass(frozen=True)
+class Violation:
+    promise: str
+    told: str
+
+
+class Promises:
+    def __init__(self, account: Account, player: Player) -> None:
+        self._account = account
+        self._player = player
+        self._neighbours = Neighbours(account)
+
+    def broken(self, scenario: s.Scenario) -> list[Violation]:
+        """Plays the scenario to the end of every lease; names are free again afterwards."""
+        names = self._player.names
+        for name in names:
+            self._neighbours.settle_in(name)
+        self._account.at_rest(30)
+        before = {name: self._neighbours.seen(name) for name in names}
+        story = self._player.play(scenario)
+        found = [*self._at_rest(story)]
+        found += self._unchanged(story)
+        found += self._at_the_end(story, scenario.trouble_at_the_end)
+        found += self._causes(story)
+        found += [
+            Violation("nothing foreign is touched", f"{name}: {before[name]} became {now}")
+            for name in names
+            if (now := self._neighbours.seen(name)) != before[name]
+        ]
+        return found
+
+    # --- before the leases end -------------------------------------------------------------------
+
+    def _at_rest(self, story: Story) -> Iterator[Violation]:
+        if story.not_at_rest:
+            yield Violation("everything comes to an end", f"still runs: {story.not_at_rest}")
+        told = self._account.undelivered()[story.undelivered_before :]
+        for name in story.names:
+            record = self._account.record(name)
+            if name in story.record_lost:
+                continue
+            if record and record["status"] == "READY":
+                yield from self._ready_is_true(name, record)
+            yield from self._newest_holds(story, name, record, told)
+            yield from self._proven_is_kept(story, name, record)
+
+    def _ready_is_true(self, name: str, record: Json) -> Iterator[Violation]:
+        """READY compares with what was asked for, not with what ECS happens to want."""
+        wanted = {
+            service["serviceName"]: service.get("desiredCount", 1)
+            for service in unpacked(record["request"])["services"]
+        }
+        services = self._account.services(name)
+        for service, count in wanted.items():
+            seen = services.get(service, {})
+            if (seen.get("desiredCount"), seen.get("runningCount")) != (count, count):
+                yield Violation(
+                    "READY is true",
+                    f"{name}: {service} runs {seen.get('runningCount')} of "
+                    f"{seen.get('desiredCount')} tasks, and {count} were asked for",
+                )
+        extra = services.keys() - wanted.keys() - {FOREIGN_SERVICE}
+        if extra:
+            yield Violation("READY is true", f"{name}: has {sorted(extra)}, which nobody asked for")
+
+    def _newest_holds(
+        self, story: Story, name: str, record: Json | None, told: list[str]
+    ) -> Iterator[Violation]:
+        newest = _newest_life(story, name)
+        if newest is None or _is_lost(newest) or story.asks.index(newest) < story.leases_ended:
+            return
+        status = record["status"] if record else None
+        if self._was_told(newest, told):
+            return
+        if isinstance(newest.step, s.Create):
+            if self._outcome(newest).get("status") == "OUTDATED":
+                yield Violation(
+                    "the newest intent holds", f"{name}: its newest create was called outdated"
+                )
+            elif status not in (*LIVES, "SCHEDULED"):
+                yield Violation(
+                    "the newest intent holds", f"{name}: created last, and it is {status}"
+                )
+        elif status not in (None, "DELETED"):
+            yield Violation(
+                "the newest intent holds",
+                f"{name}: deleted last ({type(newest.step).__name__}), and it is {status}",
+            )
+
+    def _proven_is_kept(self, story: Story, name: str, record: Json | None) -> Iterator[Violation]:
+        """What was proven is deleted by nobody who was not asked to."""
+        if name not in story.proven or story.leases_ended > story.proven[name]:
+            return
+        since = story.asks[story.proven[name] :]
+        deletes = [ask for ask in since if _deletes(ask, name)]
+        early = [ask for ask in since if isinstance(ask.step, s.Create) and ask.step.early]
+        waiting = [ask for ask in story.of(name) if ask.step.event is s.Fate.LATE]
+        if deletes or early or waiting or story.leases_ended:
+            return
+        if record is None or record["status"] not in (*LIVES, "SCHEDULED"):
+            status = record["status"] if record else "without a record"
+            yield Violation("what was proven is kept", f"{name}: was READY, and is {status}")
+
+    def _unchanged(self, story: Story) -> Iterator[Violation]:
+        """An unchanged create changes nothing in ECS."""
+        for name in story.names:
+            record = self._account.record(name)
+            if not record or record["status"] != "READY" or name in story.touched_by_hand:
+                continue
+            request = unpacked(record["request"])
+            for _ in range(2):
+                before = self._running(name)
+                arn = self._account.start("CreateEnvironment", request)
+                self._account.at_rest(30)
+                ended = self._account.execution(arn)
+                if ended["status"] != "SUCCEEDED":
+                    told = f"{name}: {ended['status']} {ended.get('cause', '')[:500]}"
+                    yield Violation("an unchanged create succeeds", told)
+                    break
+                if self._running(name) == before:
+                    break
+            else:
+                yield Violation("an unchanged create changes nothing", f"{name}: other tasks run")
+
+    def _running(self, name: str) -> set[str]:
+        return {
+            task["taskArn"]
+            for task in self._account.tasks(name)
+            if task["lastStatus"] == "RUNNING" and not task["group"].startswith("service:bivouac-")
+        }
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def _at_the_end(self, story: Story, trouble: bool) -> Iterator[Violation]:
+        account = self._account
+        for name in story.names:
+            foreign = account.services(name).get(FOREIGN_SERVICE)
+            if foreign and (foreign["status"], foreign["desiredCount"]) != ("ACTIVE", 1):
+                yield Violation("nothing foreign is touched", f"{name}: {FOREIGN_SERVICE} changed")
+            self._neighbours.clear(name)
+        account.cloud.pass_time(LEASES)
+        if trouble:
+            self._let_a_deletion_die(story)
+        self._player.come_to_rest(story)
+        for _ in range(SWEEPS):
+            if not any(self._lives(name) for name in story.names):
+                break
+            account.cloud.pass_time(DEADLINE)
+            account.sweep()
+            self._player.come_to_rest(story)
+        for name in story.names:
+            yield from self._gone(name)
+        yield from self._sweep_is_done(story)
+
+    def _let_a_deletion_die(self, story: Story) -> None:
+        for _ in range(40):
+            if self._account.stop_running(
+                lambda content: content.get("environment") in story.names
+            ):
+                return
+            self._account.cloud.deliveries.wait_until_idle(0.05)
+
+    def _lives(self, name: str) -> bool:
+        record = self._account.record(name)
+        return bool(self._account.left(name)) or (
+            record is not None and record["status"] != "DELETED"
+        )
+
+    def _gone(self, name: str) -> Iterator[Violation]:
+        record = self._account.record(name)
+        if left := self._account.left(name):
+            yield Violation("nothing is left behind", f"{name}: {left}")
+        elif record and record["status"] != "DELETED":
+            yield Violation("nothing is left behind", f"{name}: its record says {record['status']}")
+        elif record and not record.get("receipt"):
+            yield Violation("a deletion gives a receipt", f"{name}: there is none")
+
+    def _sweep_is_done(self, story: Story) -> Iterator[Violation]:
+        self._account.cloud.pass_time(DEADLINE)
+        again = [
+            finding
+            for finding in self._account.sweep(dry_run=True)
+            if finding["environment"] in story.names and finding["action"] != "touches nothing"
+        ]
+        if again:
+            yield Violation("a sweep comes to an end", f"it finds again: {again}")
+
+    # --- what people read ------------------------------------------------------------------------
+
+    def _causes(self, story: Story) -> Iterator[Violation]:
+        for ended in self._account.new_executions():
+            cause = ended.get("cause", "")
+            if ended["status"] == "FAILED" and (not cause or NOT_FOR_PEOPLE.search(cause)):
+                name = ended["executionArn"].rpartition(":")[2]
+                told = f"{name}: {ended.get('error')} {cause[:300]!r}"
+                yield Violation("causes are for people", told)
+        for name in story.names:
+            record = self._account.record(name) or {}
+            failure = json.dumps(record.get("failure", ""))
+            if NOT_FOR_PEOPLE.search(failure):
+                yield Violation("causes are for people", f"{name}: {failure[:300]}")
+
+    def _was_told(self, ask: Ask, told: list[str]) -> bool:
+        """Whoever asked knows that it was not done: by the execution, or by the queue."""
+        if ask.execution:
+            return self._account.execution(ask.execution)["status"] != "SUCCEEDED" or ask.stopped
+        return any(ask.intent_id in body for body in told) or ask.stopped
+
+    def _outcome(self, ask: Ask) -> Json:
+        if not ask.execution:
+            return {}
+        described = self._account.execution(ask.execution)
+        output = json.loads(described.get("output") or "{}")
+        return output if isinstance(output, dict) else {}
+
+
+def _newest_life(story: Story, name: str) -> Ask | None:
+    """The last that was meant to create or delete it."""
+    life = [ask for ask in story.asks if isinstance(ask.step, s.Create) and ask.environment == name]
+    life += [ask for ask in story.asks if _deletes(ask, name)]
+    if not life:
+        return None
+    newest = max(life, key=lambda ask: ask.moment)
+    if isinstance(newest.step, s.ClosePullRequest):
+        created = [ask for ask in life if isinstance(ask.step, s.Create)]
+        if not created:
+            return None
+        last = max(created, key=lambda ask: ask.moment)
+        assert isinstance(last.step, s.Create)
+        if last.step.request.pull_request != newest.step.environment or _is_lost(last):
+            return None
+    return newest
+
+
+def _deletes(ask: Ask, name: str) -> bool:
+    if isinstance(ask.step, s.Delete):
+        return ask.environment == name
+    return isinstance(ask.step, s.ClosePullRequest)
+
+
+def _is_lost(ask: Ask) -> bool:
+    return ask.step.event is s.Fate.LOST

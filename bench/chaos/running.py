@@ -1,0 +1,81 @@
+"""Plays scenarios one after the other, and makes those smaller that break a promise."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bench.chaos.account import Account, opened
+from bench.chaos.playing import Player
+from bench.chaos.promises import Promises, Violation
+from bench.chaos.scenario import Scenario
+
+SCENARIOS_OF_AN_ACCOUNT = 25
+"""Then a new one: what was deleted stays listed, and lists grow."""
+TRIES = 2
+"""Of a smaller scenario: threads are not drawn from the seed."""
+SMALLEST_WITHIN = 240.0
+"""Seconds for looking for the smallest scenario that shows a violation."""
+
+
+@dataclass
+class Played:
+    scenario: Scenario
+    seconds: float
+    struck: list[str]
+    violations: list[Violation]
+    smallest: Scenario | None = None
+    """That breaks one of the same promises; None where none were broken."""
+
+    @property
+    def promises(self) -> set[str]:
+        return {violation.promise for violation in self.violations}
+
+
+@dataclass
+class Stage:
+    """An account in which scenarios are played, each with names of its own."""
+
+    account: Account
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def play(self, scenario: Scenario) -> Played:
+        began = time.monotonic()
+        player = Player(self.account, next(self._numbers))
+        violations = Promises(self.account, player).broken(scenario)
+        struck = list(self.account.accidents.struck)
+        return Played(scenario, time.monotonic() - began, struck, violations)
+
+
+def play_all(scenarios: list[Scenario], *, shrink: bool = True) -> Iterator[Played]:
+    """In order. A violation is made smaller in an account of its own."""
+    for first in range(0, len(scenarios), SCENARIOS_OF_AN_ACCOUNT):
+        with opened() as account:
+            stage = Stage(account)
+            for scenario in scenarios[first : first + SCENARIOS_OF_AN_ACCOUNT]:
+                played = stage.play(scenario)
+                if played.violations and shrink:
+                    played.smallest = smallest(stage, played)
+                yield played
+
+
+def smallest(stage: Stage, played: Played) -> Scenario:
+    """Takes steps away for as long as one of the same promises stays broken."""
+    found, until = played.scenario, time.monotonic() + SMALLEST_WITHIN
+    size = max(1, len(found.steps) // 2)
+    while size:
+        first = 0
+        while first < len(found.steps) and time.monotonic() < until:
+            fewer = found.without(first, size)
+            if fewer.steps and _still_broken(stage, fewer, played.promises):
+                found = fewer
+            else:
+                first += size
+        size //= 2
+    return found
+
+
+def _still_broken(stage: Stage, scenario: Scenario, promises: set[str]) -> bool:
+    return any(stage.play(scenario).promises & promises for _ in range(TRIES))

@@ -1,0 +1,264 @@
+"""What a scenario consists of: what people, pipelines, AWS and accidents do, one after the other.
+
+Pure data, so that a scenario can be printed, drawn from a seed, and made smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+GOOD_IMAGES = ("chaos/app:1", "chaos/app:2")
+CRASHES = "chaos/app:crashes"
+MISSING = "chaos/app:missing"
+PUSHED_REPOSITORY, PUSHED_TAG = "chaos", "main"
+"""The repository of the account's registry, and the tag, that environments may follow."""
+REPOSITORY = "example/shop"
+"""Where pull requests are."""
+
+
+@dataclass(frozen=True)
+class Service:
+    name: str
+    image: str = GOOD_IMAGES[0]
+    """Empty: the image that is pushed to the account's registry."""
+    count: int = 1
+    health_check: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a create asks for, but the environment's name."""
+
+    services: tuple[Service, ...]
+    edge: bool = False
+    """The second service calls the first one."""
+    on_failure: str = "delete"
+    office_hours: bool = False
+    pull_request: int | None = None
+
+    @property
+    def good(self) -> bool:
+        """Nothing in it keeps it from becoming READY."""
+        return all(service.image not in (CRASHES, MISSING) for service in self.services)
+
+    def to_json(self, environment: str, registry: str) -> dict[str, Any]:
+        """The input of create_environment; `registry` is the account's."""
+        pushed = f"{registry}/{PUSHED_REPOSITORY}:{PUSHED_TAG}"
+        request: dict[str, Any] = {
+            "name": environment,
+            "services": [_service(service, pushed) for service in self.services],
+            "onFailure": self.on_failure,
+        }
+        triggers: dict[str, Any] = {}
+        if any(not service.image for service in self.services):
+            triggers["imagePush"] = [{"repository": PUSHED_REPOSITORY, "tag": PUSHED_TAG}]
+        if self.pull_request is not None:
+            triggers["pullRequest"] = {"repository": REPOSITORY, "number": self.pull_request}
+        if triggers:
+            request["triggers"] = triggers
+        if self.edge:
+            server, client = self.services[0].name, self.services[1].name
+            request["connect"] = [{"from": client, "to": {"service": server}}]
+        if self.office_hours:
+            request["schedule"] = {
+                "timezone": "UTC",
+                "up": "cron(0 8 ? * MON-FRI *)",
+                "down": "cron(0 19 ? * MON-FRI *)",
+            }
+        return request
+
+
+def _service(service: Service, pushed: str) -> dict[str, Any]:
+    container: dict[str, Any] = {"image": service.image or pushed, "containerPort": 80}
+    if service.health_check:
+        container["healthCheck"] = {"command": ["CMD-SHELL", "true"], "interval": 5}
+    return {
+        "serviceName": service.name,
+        "desiredCount": service.count,
+        "primaryContainer": container,
+    }
+
+
+class Fate(StrEnum):
+    """What becomes of an event on its way."""
+
+    ONCE = "once"
+    TWICE = "twice"
+    LATE = "late"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that happens to one environment, named by its number in the scenario."""
+
+    environment: int
+
+
+@dataclass(frozen=True)
+class Asked(Step):
+    """Somebody wants something: by starting an execution, or by an event with that fate."""
+
+    event: Fate | None = None
+
+
+@dataclass(frozen=True)
+class Create(Asked):
+    request: Request = Request((Service("web"),))
+    early: bool = False
+    """It was meant before everything that was asked until now, and comes late."""
+
+
+@dataclass(frozen=True)
+class Redeploy(Asked):
+    service: str = "web"
+    image: str = GOOD_IMAGES[1]
+
+
+@dataclass(frozen=True)
+class Delete(Asked):
+    pass
+
+
+@dataclass(frozen=True)
+class ClosePullRequest(Asked):
+    """Always an event; `environment` is the pull request's number."""
+
+
+@dataclass(frozen=True)
+class Sleep(Asked):
+    pass
+
+
+@dataclass(frozen=True)
+class Wake(Asked):
+    pass
+
+
+@dataclass(frozen=True)
+class Extend(Asked):
+    ttl: str = "2d"
+
+
+@dataclass(frozen=True)
+class PushImage(Step):
+    fate: Fate = Fate.ONCE
+
+
+@dataclass(frozen=True)
+class StopExecution(Step):
+    """Somebody stops whatever runs for the environment."""
+
+
+@dataclass(frozen=True)
+class KillTask(Step):
+    """A container of the environment ends by itself."""
+
+
+@dataclass(frozen=True)
+class ScaleByHand(Step):
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class DeleteServiceByHand(Step):
+    pass
+
+
+@dataclass(frozen=True)
+class AddServiceByHand(Step):
+    """Somebody puts a service of their own into the environment's cluster."""
+
+
+@dataclass(frozen=True)
+class LoseSchedule(Step):
+    pass
+
+
+@dataclass(frozen=True)
+class LoseRecord(Step):
+    pass
+
+
+class Accident(StrEnum):
+    """What befalls AWS calls, or the function that makes them."""
+
+    THROTTLED = "throttled"
+    UNAVAILABLE = "503"
+    RESET = "reset"
+    ANSWER_LOST = "answer lost"
+    KILLED = "function killed"
+
+
+@dataclass(frozen=True)
+class Fault(Step):
+    """The next calls of functions that `call` names ("ecs:CreateService", "*:Put*"); after `skip`
+    of them, `times` are hit."""
+
+    call: str = "*"
+    accident: Accident = Accident.THROTTLED
+    skip: int = 0
+    times: int = 1
+
+
+@dataclass(frozen=True)
+class ReadsLag(Step):
+    seconds: float = 0.5
+
+
+@dataclass(frozen=True)
+class LoseEvents(Step):
+    """AWS's own events (of tasks, deployments, executions) are lost from now on."""
+
+
+@dataclass(frozen=True)
+class Sweep(Step):
+    pass
+
+
+@dataclass(frozen=True)
+class LeaseEnds(Step):
+    """Days pass: the lease of everything that lives is over."""
+
+
+@dataclass(frozen=True)
+class Settle(Step):
+    """Nothing happens until everything has come to rest."""
+
+
+@dataclass(frozen=True)
+class Pause(Step):
+    seconds: float = 0.3
+
+
+@dataclass(frozen=True)
+class Scenario:
+    seed: int
+    steps: tuple[Step, ...]
+    trouble_at_the_end: bool = False
+    """The first deletion after the end of a lease dies."""
+
+    def without(self, first: int, count: int) -> Scenario:
+        steps = self.steps[:first] + self.steps[first + count :]
+        return Scenario(self.seed, steps, self.trouble_at_the_end)
+
+    def told(self) -> list[str]:
+        """A line for each step."""
+        lines = [_told(step) for step in self.steps]
+        if self.trouble_at_the_end:
+            lines.append("(the first deletion after the end of a lease dies)")
+        return lines
+
+
+def _told(step: Step) -> str:
+    given: Mapping[str, Any] = {
+        field.name: value
+        for field in fields(step)
+        if (value := getattr(step, field.name)) != field.default
+    }
+    return (
+        f"{type(step).__name__}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+    )
