@@ -58,6 +58,14 @@ class Neighbours:
             "definition": (definition["taskDefinition"]["status"], definition.get("tags", [])),
         }
 
+    def move_out(self, name: str) -> None:
+        alike = f"bivouac-{name}-x"
+        cloud_map = self._account.client("servicediscovery")
+        for namespace in self.seen(name)["namespaces"]:
+            cloud_map.delete_namespace(Id=namespace)
+        self._account.client("ecs").delete_cluster(cluster=alike)
+        self._account.client("logs").delete_log_group(logGroupName=f"/{alike}/web")
+
     def clear(self, environment: str) -> None:
         """Somebody takes their service out of our cluster again."""
         ecs = self._account.client("ecs")

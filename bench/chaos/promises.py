@@ -34,6 +34,8 @@ class Promises:
         self._account = account
         self._player = player
         self._neighbours = Neighbours(account)
+        self._ended: list[Json] = []
+        """Executions of this scenario, as described."""
 
     def broken(self, scenario: s.Scenario) -> list[Violation]:
         """Plays the scenario to the end of every lease; names are free again afterwards."""
@@ -43,6 +45,7 @@ class Promises:
         self._account.at_rest(30)
         before = {name: self._neighbours.seen(name) for name in names}
         story = self._player.play(scenario)
+        self._ended = self._account.new_executions()
         found = [*self._at_rest(story)]
         found += self._unchanged(story)
         found += self._at_the_end(story, scenario.trouble_at_the_end)
@@ -52,6 +55,8 @@ class Promises:
             for name in names
             if (now := self._neighbours.seen(name)) != before[name]
         ]
+        for name in names:
+            self._neighbours.move_out(name)
         return found
 
     # --- before the leases end -------------------------------------------------------------------
@@ -102,7 +107,7 @@ class Promises:
                 yield Violation(
                     "the newest intent holds", f"{name}: its newest create was called outdated"
                 )
-            elif status not in (*LIVES, "SCHEDULED"):
+            elif status not in (*LIVES, "SCHEDULED") and newest.step.request.good:
                 yield Violation(
                     "the newest intent holds", f"{name}: created last, and it is {status}"
                 )
@@ -213,7 +218,8 @@ class Promises:
     # --- what people read ------------------------------------------------------------------------
 
     def _causes(self, story: Story) -> Iterator[Violation]:
-        for ended in self._account.new_executions():
+        self._ended += self._account.new_executions()
+        for ended in self._ended:
             cause = ended.get("cause", "")
             if ended["status"] == "FAILED" and (not cause or NOT_FOR_PEOPLE.search(cause)):
                 name = ended["executionArn"].rpartition(":")[2]
@@ -227,16 +233,20 @@ class Promises:
 
     def _was_told(self, ask: Ask, told: list[str]) -> bool:
         """Whoever asked knows that it was not done: by the execution, or by the queue."""
-        if ask.execution:
-            return self._account.execution(ask.execution)["status"] != "SUCCEEDED" or ask.stopped
-        return any(ask.intent_id in body for body in told) or ask.stopped
+        ended = self._executions_of(ask)
+        if any(each["status"] != "SUCCEEDED" for each in ended):
+            return True
+        return ask.stopped or any(ask.intent_id in body for body in told)
 
     def _outcome(self, ask: Ask) -> Json:
-        if not ask.execution:
-            return {}
-        described = self._account.execution(ask.execution)
-        output = json.loads(described.get("output") or "{}")
-        return output if isinstance(output, dict) else {}
+        outputs = [json.loads(each.get("output") or "{}") for each in self._executions_of(ask)]
+        return outputs[-1] if outputs and isinstance(outputs[-1], dict) else {}
+
+    def _executions_of(self, ask: Ask) -> list[Json]:
+        """The one that was started, or those that its event has started."""
+        if ask.execution:
+            return [self._account.execution(ask.execution)]
+        return [each for each in self._ended if f'"{ask.intent_id}"' in each["input"]]
 
 
 def _newest_life(story: Story, name: str) -> Ask | None:
