@@ -16,8 +16,9 @@ from bivouac.record import unpacked
 
 Json = dict[str, Any]
 
-SWEEPS = 4
-"""After the end of a lease, each a quarter of an hour after the one before."""
+SWEEPS = 8
+"""After the end of a lease, each a quarter of an hour after the one before: what lost its record is
+given an hour by the first that finds it."""
 LIVES = ("READY", "DEGRADED", "ASLEEP", "FAILED")
 """Statuses of what has not been deleted."""
 NOT_FOR_PEOPLE = re.compile(r'Traceback|stackTrace|"errorType"|File "/|requestId"')
