@@ -66,6 +66,21 @@ def ready(account: BivouacAccount, request: dict[str, Any]) -> None:
     Machines(account).create(request)
 
 
+# --- what is there no more ------------------------------------------------------------------------
+
+
+def test_an_unchanged_create_changes_nothing_after_one_that_took_an_edge_away(
+    account: BivouacAccount,
+) -> None:
+    """TagResource adds tags, and takes none away."""
+    services = [web(), web(serviceName="api")]
+    ready(account, environment(*services, connect=[connection("web", "api")]))
+    again(account, environment(*services), "second")
+    assert account.mutating_calls.count("ecs:UpdateService") == 1
+    again(account, environment(*services), "third")
+    assert account.changes == []
+
+
 # --- what is not ours ----------------------------------------------------------------------------
 
 

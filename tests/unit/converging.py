@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bivouac import mesh, naming
-from bivouac.blueprint import Blueprint, ecs_tags, from_ecs_tags
+from bivouac.blueprint import Blueprint, changed_tags, ecs_tags, from_ecs_tags
 from bivouac.checks import Expected, primary_deployment
 from bivouac.convergence import Action, Decision, Kind, Situation, Wanted, decide, wanted_services
 from bivouac.mesh import EdgeProof, EdgeReading, ProofClient, State
@@ -114,6 +114,8 @@ class World:
     def _deploy(self, name: str) -> None:
         wanted = self.wanted[name]
         specification = wanted.specification
+        known = from_ecs_tags(self.services[name].get("tags"))
+        tags = known | changed_tags(wanted.tags) if known else wanted.tags
         before = [{**entry, "status": "ACTIVE"} for entry in self.services[name]["deployments"]]
         deployment = {
             "id": f"ecs-svc/{self._moments + 1}",
@@ -134,7 +136,7 @@ class World:
             "launchType": specification.get("launchType"),
             "schedulingStrategy": "REPLICA",
             "taskDefinition": wanted.task_definition_arn,
-            "tags": ecs_tags(wanted.tags),
+            "tags": ecs_tags(tags),  # TagResource removes none
             "deployments": [deployment, *before],
         }
 

@@ -88,6 +88,24 @@ def test_what_is_not_ours_and_goes_holds_nothing_up() -> None:
     assert planned_only(now.converge()) == ["CREATE web"]
 
 
+def test_a_client_that_calls_nobody_any_more_is_deployed_once() -> None:
+    """What it was deployed to see is no longer part of it, in whatever order that changes."""
+    services = [web(), web(serviceName="api")]
+    without, calling = environment(*services), environment(*services, connect=calls(("web", "api")))
+    now = World(planned(calling)).finish()
+    for request, done in (
+        (without, ["UPDATE web"]),
+        (without, []),
+        (calling, ["UPDATE web"]),
+        (calling, []),
+        (without, ["UPDATE web"]),
+        (without, []),
+    ):
+        now = now.next_execution(request)
+        assert planned_only(now.converge()) == done
+        now.finish()
+
+
 def test_start_is_not_met_by_a_server_that_waits_itself() -> None:
     """The client of what cannot be made yet waits as well."""
     now = world(
