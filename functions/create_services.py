@@ -21,6 +21,7 @@ from bivouac.aws.faults import translated
 from bivouac.aws.holding import records
 from bivouac.blueprint import (
     Blueprint,
+    changed_tags,
     create_service_arguments,
     ecs_tags,
     update_service_arguments,
@@ -223,7 +224,7 @@ class ServiceConvergence:
         """The tag follows the change: killed in between, it is changed again, never forgotten."""
         answer = self._ecs.update_service(**update_service_arguments(wanted.specification))
         arn = answer["service"]["serviceArn"]
-        self._ecs.tag_resource(resourceArn=arn, tags=ecs_tags(wanted.tags))
+        self._ecs.tag_resource(resourceArn=arn, tags=ecs_tags(changed_tags(wanted.tags)))
         return dict(answer["service"])
 
     def _delete(self, name: str) -> dict[str, Any]:

@@ -288,6 +288,12 @@ def service_tags(
     )
 
 
+def changed_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """What a service that exists is tagged with, so that nothing of an earlier request stays on it
+    that is compared."""
+    return {naming.ENDPOINTS_TAG: naming.NO_ENDPOINTS, **tags}
+
+
 def create_service_arguments(
     blueprint: Blueprint, service: ServiceBlueprint, specification: Json, generation: int
 ) -> Json:

@@ -149,7 +149,10 @@ def differs(wanted: Wanted, described: Described) -> str:
         return "it sleeps"
     if tags.get(naming.SPECIFICATION_TAG) != wanted.tags[naming.SPECIFICATION_TAG]:
         return "the request changed"
-    if tags.get(naming.ENDPOINTS_TAG) != wanted.tags.get(naming.ENDPOINTS_TAG):
+    seen, sees = (
+        each.get(naming.ENDPOINTS_TAG, naming.NO_ENDPOINTS) for each in (tags, wanted.tags)
+    )
+    if seen != sees:
         return "the endpoints that it calls changed"
     primary = primary_deployment(described)
     if primary is None:

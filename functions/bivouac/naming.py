@@ -33,6 +33,8 @@ ASLEEP = "asleep"
 the environment finds that every service differs (docs/decisions/0018)."""
 ENDPOINTS_TAG = "bivouac:endpoints"
 """On a service that calls others: the hash of the endpoints that it was deployed to see."""
+NO_ENDPOINTS = "none"
+"""The same of a service that calls nobody any more: TagResource takes no tag away."""
 RESERVED_TAG_PREFIXES = ("aws:", "bivouac:")
 
 RESERVED_SERVICE_PREFIX = "bivouac-"
