@@ -51,9 +51,9 @@ def references(client: EC2Client, group_ids: Collection[str]) -> dict[str, set[s
             )
             for page in pages:
                 for group in page["SecurityGroups"]:
-                    if group["GroupId"] not in group_ids:
-                        named = found.setdefault(group["GroupId"], set())
-                        named |= _named_by(dict(group)) & set(group_ids)
+                    named = _named_by(dict(group)) & set(group_ids)
+                    if named and group["GroupId"] not in group_ids:
+                        found[group["GroupId"]] = found.get(group["GroupId"], set()) | named
     return found
 
 
