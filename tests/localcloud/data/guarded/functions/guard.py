@@ -9,6 +9,7 @@ import boto3
 
 
 def handler(event: dict[str, Any], context: Any) -> str:
+    print(json.dumps(event))
     properties = event["ResourceProperties"]
     if properties.get("Fails") == event["RequestType"]:
         raise RuntimeError("the guard is broken")
@@ -38,6 +39,8 @@ def handler(event: dict[str, Any], context: Any) -> str:
 def _refusal(event: dict[str, Any], properties: dict[str, Any]) -> str | None:
     if event["RequestType"] == "Create":
         return properties.get("Refusal")
+    if event["RequestType"] == "Update":
+        return properties.get("RefusesUpdate")
     table = os.environ["TABLE_NAME"]
     living = boto3.client("dynamodb").scan(TableName=table)["Items"]
     names = sorted(item["environment"]["S"] for item in living)
