@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -53,7 +54,13 @@ from localcloud.strict import install
 from localcloud.tasks.processes import ProcessRuntime
 from localcloud.tasks.runtime import TaskRuntime
 from localcloud.tasks.scripted import ScriptedRuntime
-from localcloud.template import Deployer, Stack, StackDeletionError, TemplateError
+from localcloud.template import (
+    Deployer,
+    Stack,
+    StackDeletionError,
+    StackUpdateError,
+    TemplateError,
+)
 from localcloud.timings import DEMO, Timings
 
 Runtime = Literal["processes", "scripted"] | TaskRuntime
@@ -194,6 +201,24 @@ class LocalCloud:
         self._stacks.deployed(stack, as_datetime(self.clock.now()))
         return stack
 
+    def update_stack(
+        self, stack: Stack, template: Path, parameters: Mapping[str, str] | None = None
+    ) -> Stack:
+        """Let a stack be what a template declares, as CloudFormation updates it; the stack as it is
+        afterwards. Parameters that are not given keep their value.
+
+        Raises StackUpdateError where it came to nothing and was rolled back; a TemplateError that
+        is none: nothing was touched."""
+        self._stacks.see_updatable(stack)
+        report = partial(self._stacks.report, stack)
+        try:
+            updated = self._deployer.update(stack, template, parameters or {}, report)
+        except StackUpdateError as error:
+            report(error.status, str(error))
+            raise
+        self._stacks.updated(updated)
+        return updated
+
     def delete_stack(self, stack: Stack) -> None:
         """Delete everything of it that is not retained, in CloudFormation's order.
 
@@ -203,7 +228,7 @@ class LocalCloud:
         try:
             self._deployer.delete(stack)
         except StackDeletionError as error:
-            self._stacks.not_deleted(stack, str(error))
+            self._stacks.report(stack, "DELETE_FAILED", str(error))
             raise
         self._stacks.deleted(stack)
 

@@ -26,7 +26,7 @@ MAX_ID = 1024
 ATTEMPTS = 3
 """The function is invoked asynchronously: Lambda tries an event that fails twice more (W15)."""
 
-RequestType = Literal["Create", "Delete"]
+RequestType = Literal["Create", "Update", "Delete"]
 
 
 class CustomResourceError(Exception):
@@ -44,8 +44,14 @@ class CustomResource:
     properties: Mapping[str, Any]
     """Resolved; ServiceToken is the ARN of a function."""
 
-    def event(self, request: RequestType, url: str, physical_id: str | None) -> dict[str, Any]:
-        event = {
+    def event(
+        self,
+        request: RequestType,
+        url: str,
+        physical_id: str | None,
+        old_properties: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
+        event: dict[str, Any] = {
             "RequestType": request,
             "ServiceToken": self.properties["ServiceToken"],
             "ResponseURL": url,
@@ -55,7 +61,11 @@ class CustomResource:
             "ResourceType": self.type,
             "ResourceProperties": _texts(self.properties),
         }
-        return event | ({"PhysicalResourceId": physical_id} if physical_id else {})
+        if physical_id:
+            event["PhysicalResourceId"] = physical_id
+        if old_properties is not None:
+            event["OldResourceProperties"] = _texts(old_properties)
+        return event
 
 
 @dataclass(frozen=True)
@@ -75,14 +85,20 @@ class CustomResources:
         self._lock = threading.Lock()
 
     def ask(
-        self, resource: CustomResource, request: RequestType, physical_id: str | None = None
+        self,
+        resource: CustomResource,
+        request: RequestType,
+        physical_id: str | None = None,
+        old_properties: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """Raises CustomResourceError, with the function's Reason where it has FAILED.
+        """`old_properties`: of an Update, which may answer with another physical id.
+
+        Raises CustomResourceError, with the function's Reason where it has FAILED.
 
         CloudFormation waits for an hour; here a function that has ended without an answer will
         never give one."""
         path = PATH + secrets.token_urlsafe(24)
-        event = resource.event(request, self._endpoint_url + path, physical_id)
+        event = resource.event(request, self._endpoint_url + path, physical_id, old_properties)
         with self._lock:
             self._awaited.add(path)
         try:
@@ -142,7 +158,7 @@ def _checked(body: bytes, event: Mapping[str, Any]) -> Answer:
     physical_id = answer.get("PhysicalResourceId")
     if not isinstance(physical_id, str) or not 0 < len(physical_id.encode()) <= MAX_ID:
         problems.append("Invalid PhysicalResourceId")
-    elif physical_id != event.get("PhysicalResourceId", physical_id):
+    elif event["RequestType"] == "Delete" and physical_id != event["PhysicalResourceId"]:
         problems.append("PhysicalResourceId must be the same in all answers")
     status = answer.get("Status")
     if status not in ("SUCCESS", "FAILED"):

@@ -15,7 +15,7 @@ from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult
 
 from localcloud.patching import all_patched
-from localcloud.template import Stack, StackProtectedError
+from localcloud.template import Stack, StackProtectedError, TemplateError
 
 
 @dataclass
@@ -46,14 +46,25 @@ class DescribedStacks:
             stack_id=stack.id,
             stack_name=stack.name,
             creation_time=at,
-            parameters=[
-                {"ParameterKey": name, "ParameterValue": value}
-                for name, value in stack.parameters.items()
-            ],
-            outputs=[
-                {"OutputKey": name, "OutputValue": value} for name, value in stack.outputs.items()
-            ],
+            parameters=_parameters(stack),
+            outputs=_outputs(stack),
         )
+
+    def updated(self, stack: Stack) -> None:
+        self._deployed[stack.name] = stack
+        described = self._stacks[stack.name]
+        described.parameters, described.outputs = _parameters(stack), _outputs(stack)
+        self.report(stack, "UPDATE_COMPLETE")
+
+    def report(self, stack: Stack, status: str, reason: str | None = None) -> None:
+        described = self._stacks[stack.name]
+        described.stack_status, described.stack_status_reason = status, reason
+
+    def see_updatable(self, stack: Stack) -> None:
+        """Raises TemplateError, with UpdateStack's words."""
+        status = self._stacks[stack.name].stack_status
+        if not status.endswith("_COMPLETE"):
+            raise TemplateError(f"Stack:{stack.id} is in {status} state and can not be updated.")
 
     def see_unprotected(self, stack: Stack) -> None:
         """Raises StackProtectedError."""
@@ -61,10 +72,6 @@ class DescribedStacks:
             raise StackProtectedError(
                 f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
             )
-
-    def not_deleted(self, stack: Stack, reason: str) -> None:
-        described = self._stacks[stack.name]
-        described.stack_status, described.stack_status_reason = "DELETE_FAILED", reason
 
     def deleted(self, stack: Stack) -> None:
         del self._stacks[stack.name], self._deployed[stack.name]
@@ -123,3 +130,13 @@ class DescribedStacks:
             ),
         ):
             yield
+
+
+def _parameters(stack: Stack) -> list[dict[str, str]]:
+    return [
+        {"ParameterKey": name, "ParameterValue": value} for name, value in stack.parameters.items()
+    ]
+
+
+def _outputs(stack: Stack) -> list[dict[str, str]]:
+    return [{"OutputKey": name, "OutputValue": value} for name, value in stack.outputs.items()]

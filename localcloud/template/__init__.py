@@ -1,7 +1,14 @@
 """template.yaml -> the resources of the local cloud. The template is their only source."""
 
 from localcloud.template.deletion import StackDeletionError, StackProtectedError
-from localcloud.template.errors import TemplateError
+from localcloud.template.errors import StackUpdateError, TemplateError
 from localcloud.template.stack import Deployer, Stack
 
-__all__ = ["Deployer", "Stack", "StackDeletionError", "StackProtectedError", "TemplateError"]
+__all__ = [
+    "Deployer",
+    "Stack",
+    "StackDeletionError",
+    "StackProtectedError",
+    "StackUpdateError",
+    "TemplateError",
+]

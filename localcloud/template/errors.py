@@ -7,3 +7,12 @@ class TemplateError(CannotStartError):
     """The template, or the parameters it is deployed with, cannot be made into resources.
 
     The message says where in the template, what is wrong, and what would be right."""
+
+
+class StackUpdateError(TemplateError):
+    """An update came to nothing, and was rolled back."""
+
+    def __init__(self, reason: str, status: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        """UPDATE_ROLLBACK_COMPLETE: everything is as it was; or UPDATE_ROLLBACK_FAILED."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ from samtranslator.yaml_helper import intrinsics_multi_constructor
 from localcloud.template.errors import TemplateError
 
 _PACKAGED = "s3://packaged"
-"""The translator wants packaged code and definitions; here both are taken from their files."""
+"""The translator wants packaged code and definitions; here both are taken from their files. What
+`sam package` puts into S3 is named after what is in it, so other code is another property."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -68,17 +71,28 @@ def read_template(path: Path) -> Source:
     common_code = document.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
     code: dict[str, Path] = {}
     definitions: dict[str, str] = {}
+    digest_of = cache(_digest)
     for logical_id, resource in document["Resources"].items():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
             uri = properties.get("CodeUri", common_code)
             code[logical_id] = _directory_of(path, logical_id, uri)
-            properties["CodeUri"] = f"{_PACKAGED}/code.zip"
+            properties["CodeUri"] = f"{_PACKAGED}/{digest_of(code[logical_id])}"
         elif resource["Type"] == "AWS::Serverless::StateMachine" and "DefinitionUri" in properties:
             uri = properties["DefinitionUri"]
             definitions[logical_id] = _definition_text(path, logical_id, uri)
-            properties["DefinitionUri"] = f"{_PACKAGED}/{uri}"
+            digest = hashlib.sha256(definitions[logical_id].encode()).hexdigest()
+            properties["DefinitionUri"] = f"{_PACKAGED}/{digest}"
     return Source(document, code, definitions)
+
+
+def _digest(directory: Path) -> str:
+    """Of what its files say, wherever it is."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in directory.rglob("*") if path.is_file()):
+        if file.suffix != ".pyc":
+            digest.update(f"{file.relative_to(directory)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def _directory_of(template: Path, logical_id: str, uri: object) -> Path:

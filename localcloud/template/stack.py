@@ -1,24 +1,22 @@
-"""Deploys a template: every resource that it declares, each after those that it needs."""
+"""Deploys templates: every resource that one declares, each after those that it needs."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from localcloud.awslambda.function import Function
-from localcloud.template.deletion import StackDeletionError, delete
-from localcloud.template.errors import TemplateError
+from localcloud.template.deletion import delete
+from localcloud.template.errors import StackUpdateError, TemplateError
 from localcloud.template.intrinsics import Intrinsics
-from localcloud.template.makers import NOT_MADE, Cloud, Deployed, Made, Request, maker_of
+from localcloud.template.makers import NOT_MADE, Cloud, Deployed, Made, Request, Wanted, maker_of
 from localcloud.template.parameters import checked_parameters, value_of
 from localcloud.template.physical_ids import PhysicalId, physical_id
 from localcloud.template.source import Source, read_template
+from localcloud.template.updating import Transition, see_types_kept
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,9 @@ class Stack:
     deployed: dict[str, Deployed] = field(default_factory=dict)
     """Logical id -> resource, in the order in which they were made: what a deletion has to delete,
     and takes out one by one."""
+    left_behind: Mapping[str, str] = field(default_factory=dict)
+    """Logical id -> why the clean-up of the update that led here could not delete it: it stays in
+    the account, and CloudFormation forgets it."""
 
 
 class Deployer:
@@ -57,20 +58,66 @@ class Deployer:
     def deploy(self, path: Path, parameters: Mapping[str, str], name: str) -> Stack:
         """Raises TemplateError; whatever was made until then is deleted again."""
         if name in self._stacks:
-            raise TemplateError(f"Stack [{name}] already exists; the local cloud updates none")
-        source = read_template(path)
-        declared = source.document.get("Parameters", {})
-        values = checked_parameters(declared, parameters)
-        document = source.translated(values, self._cloud.region)
-        taken = self._physical_ids()
-        deployment = _Deployment(self._cloud, name, document, values, source, taken)
+            raise TemplateError(f"Stack [{name}] already exists")
+        deployment = self._prepared(path, parameters, name, {})
         try:
             stack = deployment.run()
         except TemplateError as error:
-            deployment.roll_back(error)
+            if left := deployment.transition.roll_back():
+                raise TemplateError(f"{error}; rolling back: {left}") from error
             raise
         self._stacks[name] = stack
         return stack
+
+    def update(
+        self,
+        stack: Stack,
+        path: Path,
+        parameters: Mapping[str, str],
+        report: Callable[[str], None],
+    ) -> Stack:
+        """`report` is told each status of the stack on the way. Parameters that are not given keep
+        their value. Raises StackUpdateError, after which the stack is as it was if it could be
+        rolled back; a TemplateError that is none: nothing was touched."""
+        before = dict(stack.deployed)
+        deployment = self._prepared(path, parameters, stack.name, before, stack.parameters)
+        report("UPDATE_IN_PROGRESS")
+        try:
+            updated = deployment.run()
+        except TemplateError as error:
+            report("UPDATE_ROLLBACK_IN_PROGRESS")
+            try:
+                left = deployment.transition.roll_back()
+            except TemplateError as worse:
+                told = f"{error}; rolling back: {worse}"
+                raise StackUpdateError(told, "UPDATE_ROLLBACK_FAILED") from error
+            stack.deployed.update(before)
+            told = f"{error}; not cleaned up: {left}" if left else str(error)
+            raise StackUpdateError(told, "UPDATE_ROLLBACK_COMPLETE") from error
+        report("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+        updated = replace(updated, left_behind=deployment.transition.clean_up())
+        self._stacks[stack.name] = updated
+        return updated
+
+    def _prepared(
+        self,
+        path: Path,
+        parameters: Mapping[str, str],
+        name: str,
+        before: dict[str, Deployed],
+        known: Mapping[str, str] | None = None,
+    ) -> _Deployment:
+        """Raises TemplateError for what CloudFormation refuses at once."""
+        source = read_template(path)
+        declared = source.document.get("Parameters", {})
+        kept = {key: value for key, value in (known or {}).items() if key in declared}
+        values = checked_parameters(declared, {**kept, **parameters})
+        document = source.translated(values, self._cloud.region)
+        types = {key: one["Type"] for key, one in document["Resources"].items()}
+        see_types_kept(before, types)
+        return _Deployment(
+            self._cloud, name, document, values, source, before, self._physical_ids()
+        )
 
     def delete(self, stack: Stack) -> None:
         """Raises StackDeletionError."""
@@ -97,11 +144,10 @@ class _Deployment:
         document: dict[str, Any],
         parameters: dict[str, str],
         source: Source,
+        before: dict[str, Deployed],
         taken: dict[PhysicalId, str],
     ) -> None:
-        self._cloud = cloud
         self._name = name
-        self._taken = taken
         self._resources: dict[str, dict[str, Any]] = document["Resources"]
         self._outputs: dict[str, dict[str, Any]] = document.get("Outputs", {})
         self._declared: dict[str, dict[str, Any]] = document.get("Parameters", {})
@@ -111,7 +157,6 @@ class _Deployment:
             self, document.get("Conditions", {}), document.get("Mappings", {})
         )
         self._made: dict[str, Made] = {}
-        self._deployed: dict[str, Deployed] = {}
         self._needs: dict[str, set[str]] = defaultdict(set)
         self._in_progress: list[str] = []
         self._pseudo: dict[str, Any] = {
@@ -126,6 +171,7 @@ class _Deployment:
             ),
             "AWS::NotificationARNs": [],
         }
+        self.transition = Transition(cloud, before, taken, self._pseudo["AWS::StackId"])
 
     def run(self) -> Stack:
         self._refuse_unknown_types()
@@ -153,15 +199,8 @@ class _Deployment:
                 logical_id: made.attributes.get("Arn", made.ref)
                 for logical_id, made in self._made.items()
             },
-            deployed=self._deployed,
+            deployed=self.transition.deployed,
         )
-
-    def roll_back(self, failure: TemplateError) -> None:
-        """Delete what was made. Raises TemplateError with both reasons where that fails, too."""
-        try:
-            delete(self._cloud, self._deployed, created=False)
-        except StackDeletionError as error:
-            raise TemplateError(f"{failure}; rolling back: {error}") from failure
 
     def ref(self, name: str) -> Any:
         if name in self._pseudo:
@@ -217,43 +256,23 @@ class _Deployment:
         request = Request(
             logical_id=logical_id,
             properties=self._intrinsics.value(resource.get("Properties", {})),
-            default_name=self._default_name(logical_id),
-            code=self._source.code.get(logical_id),
-            definition=self._source.definitions.get(logical_id),
             type=resource["Type"],
             stack_id=self._pseudo["AWS::StackId"],
+            stack_name=self._name,
+            code=self._source.code.get(logical_id),
+            definition=self._source.definitions.get(logical_id),
         )
-        self._take_name(request)
-        maker = maker_of(resource["Type"])
-        assert maker
-        try:
-            made = maker(self._cloud, request)
-        except KeyError as error:
-            raise TemplateError(f"{logical_id} ({resource['Type']}) has no {error}") from error
-        except ClientError as error:
-            raise TemplateError(f"{logical_id} ({resource['Type']}): {error}") from error
+        made = self.transition.realise(
+            Wanted(
+                request=request,
+                needs=frozenset(self._needs[logical_id] - {logical_id}),
+                deletion_policy=resource.get("DeletionPolicy", "Delete"),
+                update_replace_policy=resource.get("UpdateReplacePolicy", "Delete"),
+            )
+        )
         self._made[logical_id] = made
-        self._deployed[logical_id] = Deployed(
-            request=request,
-            made=made,
-            needs=frozenset(self._needs[logical_id] - {logical_id}),
-            deletion_policy=resource.get("DeletionPolicy", "Delete"),
-        )
         self._in_progress.pop()
         return made
-
-    def _take_name(self, request: Request) -> None:
-        if (wanted := physical_id(request.type, request.properties)) is None:
-            return
-        if owner := self._taken.get(wanted):
-            where = f"{request.logical_id} ({request.type})"
-            raise TemplateError(f"{where}: {wanted[1]} already exists in stack {owner}")
-        self._taken[wanted] = self._pseudo["AWS::StackId"]
-
-    def _default_name(self, logical_id: str) -> str:
-        """As CloudFormation names what the template leaves unnamed; the same on every run."""
-        digest = hashlib.sha256(f"{self._name}/{logical_id}".encode()).hexdigest()
-        return f"{self._name}-{logical_id}-{digest[:12].upper()}"
 
     def _where(self) -> str:
         return self._in_progress[-1] if self._in_progress else "Outputs"

@@ -11,7 +11,16 @@ from localcloud.template.makers import (
     network,
     workflows,
 )
-from localcloud.template.makers.base import Cloud, Deleter, Deployed, Made, Maker, Request
+from localcloud.template.makers.base import (
+    Cloud,
+    Deleter,
+    Deployed,
+    Made,
+    Maker,
+    Request,
+    Updater,
+    Wanted,
+)
 from localcloud.template.makers.custom import is_custom
 
 _MAKERS: dict[str, Maker] = {
@@ -36,6 +45,17 @@ _DELETERS: dict[str, Deleter] = {
     **workflows.DELETERS,
 }
 
+_UPDATERS: dict[str, Updater] = {
+    **compute.UPDATERS,
+    **database.UPDATERS,
+    **events.UPDATERS,
+    **identity.UPDATERS,
+    **messaging.UPDATERS,
+    **monitoring.UPDATERS,
+    **network.UPDATERS,
+    **workflows.UPDATERS,
+}
+
 
 def maker_of(resource_type: str) -> Maker | None:
     """None: the local cloud does not know the type."""
@@ -49,6 +69,13 @@ def deleter_of(resource_type: str) -> Deleter | None:
     return _DELETERS.get(resource_type)
 
 
+def updater_of(resource_type: str) -> Updater | None:
+    """None: nobody needs the type to be updated yet."""
+    if is_custom(resource_type):
+        return custom.update_custom_resource
+    return _UPDATERS.get(resource_type)
+
+
 NOT_MADE: dict[str, str] = {
     "AWS::CloudWatch::Dashboard": "nothing of the local cloud draws it",
 }
@@ -60,7 +87,9 @@ __all__ = [
     "Deployed",
     "Made",
     "Request",
+    "Wanted",
     "deleter_of",
     "is_custom",
     "maker_of",
+    "updater_of",
 ]

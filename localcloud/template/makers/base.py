@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from localcloud.awslambda.function import Function
 from localcloud.custom_resources import CustomResources
+from localcloud.template.errors import TemplateError
 
 
 class Cloud(Protocol):
@@ -47,13 +49,21 @@ class Cloud(Protocol):
 class Request:
     logical_id: str
     properties: dict[str, Any]
-    default_name: str
-    """For a resource that its properties do not name."""
+    type: str
+    stack_id: str
+    stack_name: str
     code: Path | None = None
     definition: str | None = None
     """The text of its DefinitionS3Location."""
-    type: str = ""
-    stack_id: str = ""
+    replacements: int = 0
+    """How often another one has taken the place of the first: each has a name of its own."""
+
+    def generated_name(self, longest: int = 255) -> str:
+        """As CloudFormation names what the template leaves unnamed; the same on every run."""
+        once_more = f"/{self.replacements}" if self.replacements else ""
+        text = f"{self.stack_name}/{self.logical_id}{once_more}"
+        end = f"-{hashlib.sha256(text.encode()).hexdigest()[:12].upper()}"
+        return f"{self.stack_name}-{self.logical_id}"[: longest - len(end)] + end
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,20 @@ class Made:
 
 
 Maker = Callable[[Cloud, Request], Made]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A resource as a template declares it for a stack."""
+
+    request: Request
+    needs: frozenset[str]
+    """Logical ids of the resources that must not be deleted before it."""
+    deletion_policy: str = "Delete"
+    update_replace_policy: str = "Delete"
+
+    def deployed(self, request: Request, made: Made) -> Deployed:
+        return Deployed(request, made, self.needs, self.deletion_policy)
 
 
 @dataclass(frozen=True)
@@ -91,6 +115,22 @@ class Deployed:
 
 Deleter = Callable[[Cloud, Deployed], None]
 """Raises ClientError."""
+
+Updater = Callable[[Cloud, Deployed, Request], Made]
+"""Makes a resource what the request says, without replacing it. Called again with the two changed
+round it takes that back, also after it has failed. Raises as makers do."""
+
+
+def changed(before: Deployed, request: Request, *known: str) -> set[str]:
+    """Names of the properties that differ. Raises TemplateError for one that is not `known`."""
+    old, new = before.request.properties, request.properties
+    found = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    if unknown := sorted(found - {*known}):
+        raise TemplateError(
+            f"{request.logical_id}: the local cloud does not update {', '.join(unknown)} "
+            f"of {request.type}"
+        )
+    return found
 
 
 def call(cloud: Cloud, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
@@ -120,6 +160,12 @@ def tags_map(properties: Mapping[str, Any]) -> dict[str, str] | None:
     if isinstance(tags, dict):
         return {key: str(value) for key, value in tags.items()}
     return {tag["Key"]: str(tag["Value"]) for tag in tags}
+
+
+def retagged(before: Deployed, request: Request) -> tuple[dict[str, str], list[str]]:
+    """The tags to set, and the keys of those to take away."""
+    old, new = tags_map(before.request.properties) or {}, tags_map(request.properties) or {}
+    return new, sorted(old.keys() - new.keys())
 
 
 def document(policy: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from typing import Any
 
 from localcloud.awslambda.function import Function, VpcConfig
 from localcloud.template.errors import TemplateError
@@ -14,7 +15,10 @@ from localcloud.template.makers.base import (
     Made,
     Maker,
     Request,
+    Updater,
     call,
+    changed,
+    retagged,
     tags_map,
 )
 
@@ -31,11 +35,7 @@ def function(cloud: Cloud, request: Request) -> Made:
         raise TemplateError(
             f"{request.logical_id}: only functions with a CodeUri directory can run here"
         )
-    name = properties.get("FunctionName", request.default_name[:64])
-    variables = {
-        key: str(value)
-        for key, value in properties.get("Environment", {}).get("Variables", {}).items()
-    }
+    name = properties.get("FunctionName", request.generated_name(64))
     made = call(
         cloud,
         "lambda",
@@ -49,59 +49,119 @@ def function(cloud: Cloud, request: Request) -> Made:
         Timeout=properties.get("Timeout", 3),
         MemorySize=properties.get("MemorySize", 128),
         VpcConfig=properties.get("VpcConfig"),
-        Environment={"Variables": variables},
+        Environment={"Variables": _variables(request)},
         Architectures=properties.get("Architectures"),
         TracingConfig=properties.get("TracingConfig"),
         LoggingConfig=properties.get("LoggingConfig"),
         Tags=tags_map(properties),
     )
-    vpc = properties.get("VpcConfig", {})
-    if vpc:
+    _see_what_lambda_may(cloud, name, request)
+    registered = _registered(cloud, name, made["FunctionArn"], request)
+    return Made(name, {"Arn": made["FunctionArn"]}, registered)
+
+
+def _variables(request: Request) -> dict[str, str]:
+    environment = request.properties.get("Environment", {})
+    return {key: str(value) for key, value in environment.get("Variables", {}).items()}
+
+
+def _see_what_lambda_may(cloud: Cloud, name: str, request: Request) -> None:
+    properties = request.properties
+    if properties.get("VpcConfig"):
         cloud.require(properties["Role"], _NETWORK_INTERFACES, f"{name} in a VPC")
     if properties.get("TracingConfig", {}).get("Mode") == "Active":
         cloud.require(properties["Role"], ["xray:PutTraceSegments"], f"the traces of {name}")
+
+
+def _registered(cloud: Cloud, name: str, arn: str, request: Request) -> Function:
+    properties, code = request.properties, request.code
+    assert code
+    vpc = properties.get("VpcConfig", {})
     registered = Function(
         name=name,
-        arn=made["FunctionArn"],
-        code=request.code,
+        arn=arn,
+        code=code,
         handler=properties["Handler"],
         role_arn=properties["Role"],
         timeout=float(properties.get("Timeout", 3)),
         memory=int(properties.get("MemorySize", 128)),
-        environment=variables,
+        environment=_variables(request),
         log_group=properties.get("LoggingConfig", {}).get("LogGroup", ""),
         vpc=VpcConfig(tuple(vpc["SubnetIds"]), tuple(vpc["SecurityGroupIds"]))
         if vpc.get("SubnetIds")
         else None,
     )
     cloud.register_function(registered)
-    return Made(name, {"Arn": made["FunctionArn"]}, registered)
+    return registered
+
+
+_CONFIGURATION: dict[str, Any] = {
+    "Description": "",
+    "Environment": {},
+    "Handler": None,
+    "LoggingConfig": {},
+    "MemorySize": 128,
+    "Role": None,
+    "Runtime": None,
+    "Timeout": 3,
+    "TracingConfig": {"Mode": "PassThrough"},
+    "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []},
+}
+"""What UpdateFunctionConfiguration takes -> what a function has that declares nothing."""
+
+
+def update_function(cloud: Cloud, before: Deployed, request: Request) -> Made:
+    name, arn = before.made.ref, before.made.attributes["Arn"]
+    differs = changed(before, request, *_CONFIGURATION, "Architectures", "Code", "Tags")
+    _see_what_lambda_may(cloud, name, request)
+    configuration = {
+        key: request.properties.get(key, default)
+        for key, default in _CONFIGURATION.items()
+        if key in differs
+    }
+    if configuration:
+        call(cloud, "lambda", "update_function_configuration", FunctionName=name, **configuration)
+    if "Tags" in differs:
+        tags, gone = retagged(before, request)
+        call(cloud, "lambda", "tag_resource", Resource=arn, Tags=tags)
+        if gone:
+            call(cloud, "lambda", "untag_resource", Resource=arn, TagKeys=gone)
+    return Made(name, before.made.attributes, _registered(cloud, name, arn, request))
 
 
 def permission(cloud: Cloud, request: Request) -> Made:
-    properties = request.properties
+    properties, name = request.properties, request.generated_name(100)
     call(
         cloud,
         "lambda",
         "add_permission",
         FunctionName=properties["FunctionName"],
-        StatementId=request.logical_id,
+        StatementId=name,
         Action=properties["Action"],
         Principal=properties["Principal"],
         SourceArn=properties.get("SourceArn"),
         SourceAccount=properties.get("SourceAccount"),
     )
-    return Made(request.logical_id)
+    return Made(name)
 
 
 def version(cloud: Cloud, request: Request) -> Made:
+    name = request.properties["FunctionName"]
+    published = call(cloud, "lambda", "list_versions_by_function", FunctionName=name)["Versions"]
     made = call(
         cloud,
         "lambda",
         "publish_version",
-        FunctionName=request.properties["FunctionName"],
+        FunctionName=name,
         Description=request.properties.get("Description"),
     )
+    if made["Version"] in [known["Version"] for known in published]:
+        # Lambda publishes nothing where nothing has changed, and CloudFormation takes that for a
+        # failure (https://github.com/aws/aws-cdk/issues/28252).
+        raise TemplateError(
+            f"{request.logical_id}: Version already exists: [{made['FunctionArn']}]. Please modify "
+            "the function to create a new version."
+        )
     # PublishVersion answers with the version's own ARN.
     return Made(
         made["FunctionArn"], {"FunctionArn": made["FunctionArn"], "Version": made["Version"]}
@@ -113,6 +173,12 @@ def alias(cloud: Cloud, request: Request) -> Made:
     return Made(made["AliasArn"], {"AliasArn": made["AliasArn"]})
 
 
+def update_alias(cloud: Cloud, before: Deployed, request: Request) -> Made:
+    changed(before, request, "FunctionVersion", "Description")
+    call(cloud, "lambda", "update_alias", **request.properties)
+    return before.made
+
+
 def event_invoke_config(cloud: Cloud, request: Request) -> Made:
     properties = dict(request.properties)
     # The $LATEST that the template spells out is what the API takes for granted.
@@ -120,6 +186,11 @@ def event_invoke_config(cloud: Cloud, request: Request) -> Made:
         del properties["Qualifier"]
     call(cloud, "lambda", "put_function_event_invoke_config", **properties)
     return Made(request.logical_id)
+
+
+def update_event_invoke_config(cloud: Cloud, _: Deployed, request: Request) -> Made:
+    """Put overwrites what it is not given, too."""
+    return event_invoke_config(cloud, request)
 
 
 def delete_function(cloud: Cloud, deployed: Deployed) -> None:
@@ -172,4 +243,10 @@ DELETERS: dict[str, Deleter] = {
     "AWS::Lambda::Permission": delete_permission,
     "AWS::Lambda::Alias": delete_alias,
     "AWS::Lambda::EventInvokeConfig": delete_event_invoke_config,
+}
+
+UPDATERS: dict[str, Updater] = {
+    "AWS::Lambda::Function": update_function,
+    "AWS::Lambda::Alias": update_alias,
+    "AWS::Lambda::EventInvokeConfig": update_event_invoke_config,
 }

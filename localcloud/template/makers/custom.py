@@ -22,6 +22,16 @@ def custom_resource(cloud: Cloud, request: Request) -> Made:
     return Made(answer.physical_id, answer.data)
 
 
+def update_custom_resource(cloud: Cloud, before: Deployed, request: Request) -> Made:
+    """Another physical id says that it is another resource now: the old one is deleted later."""
+    old = before.request.properties
+    try:
+        answer = cloud.custom_resources.ask(_of(request), "Update", before.made.ref, old)
+    except CustomResourceError as error:
+        raise TemplateError(f"{request.logical_id} ({request.type}): {error}") from error
+    return Made(answer.physical_id, answer.data)
+
+
 def delete_custom_resource(cloud: Cloud, deployed: Deployed) -> None:
     cloud.custom_resources.ask(_of(deployed.request), "Delete", deployed.made.ref)
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from localcloud.template.makers.base import Cloud, Deleter, Deployed, Made, Maker, Request, call
+from typing import Any
+
+from localcloud.template.errors import TemplateError
+from localcloud.template.makers.base import (
+    Cloud,
+    Deleter,
+    Deployed,
+    Made,
+    Maker,
+    Request,
+    Updater,
+    call,
+    changed,
+)
 
 
 def table(cloud: Cloud, request: Request) -> Made:
     properties = request.properties
-    name = properties.get("TableName", request.default_name)
+    name = properties.get("TableName", request.generated_name())
     made = call(
         cloud,
         "dynamodb",
@@ -24,6 +37,15 @@ def table(cloud: Cloud, request: Request) -> Made:
         DeletionProtectionEnabled=properties.get("DeletionProtectionEnabled"),
         Tags=properties.get("Tags"),
     )["TableDescription"]
+    _set_backups(cloud, name, properties)
+    _set_expiry(cloud, name, properties)
+    attributes = {"Arn": made["TableArn"]}
+    if "LatestStreamArn" in made:
+        attributes["StreamArn"] = made["LatestStreamArn"]
+    return Made(name, attributes)
+
+
+def _set_backups(cloud: Cloud, name: str, properties: dict[str, Any]) -> None:
     if recovery := properties.get("PointInTimeRecoverySpecification"):
         call(
             cloud,
@@ -32,6 +54,9 @@ def table(cloud: Cloud, request: Request) -> Made:
             TableName=name,
             PointInTimeRecoverySpecification=recovery,
         )
+
+
+def _set_expiry(cloud: Cloud, name: str, properties: dict[str, Any]) -> None:
     if expiry := properties.get("TimeToLiveSpecification"):
         call(
             cloud,
@@ -40,10 +65,57 @@ def table(cloud: Cloud, request: Request) -> Made:
             TableName=name,
             TimeToLiveSpecification=expiry,
         )
-    attributes = {"Arn": made["TableArn"]}
-    if "LatestStreamArn" in made:
-        attributes["StreamArn"] = made["LatestStreamArn"]
-    return Made(name, attributes)
+
+
+def update_table(cloud: Cloud, before: Deployed, request: Request) -> Made:
+    name, properties = before.made.ref, request.properties
+    differs = changed(
+        before,
+        request,
+        "AttributeDefinitions",
+        "GlobalSecondaryIndexes",
+        "PointInTimeRecoverySpecification",
+        "TimeToLiveSpecification",
+    )
+    if "PointInTimeRecoverySpecification" in differs:
+        _set_backups(cloud, name, properties)
+    if "TimeToLiveSpecification" in differs:
+        _set_expiry(cloud, name, properties)
+    if "GlobalSecondaryIndexes" in differs:
+        call(
+            cloud,
+            "dynamodb",
+            "update_table",
+            TableName=name,
+            AttributeDefinitions=properties["AttributeDefinitions"],
+            GlobalSecondaryIndexUpdates=[_index_update(before, request)],
+        )
+    return before.made
+
+
+def _index_update(before: Deployed, request: Request) -> dict[str, Any]:
+    """The one index that is added or taken away. In an update CloudFormation neither does more nor
+    changes one (reference, AWS::DynamoDB::Table, GlobalSecondaryIndexes); its words are those of
+    https://github.com/aws/aws-cdk/issues/14920 and
+    https://github.com/aws-amplify/amplify-category-api/issues/988. Raises TemplateError."""
+    old, new = (
+        {index["IndexName"]: index for index in properties.get("GlobalSecondaryIndexes", [])}
+        for properties in (before.request.properties, request.properties)
+    )
+    if any(old[name] != new[name] for name in old.keys() & new.keys()):
+        raise TemplateError(
+            f"{request.logical_id}: Cannot update GSI's properties other than Provisioned "
+            "Throughput and Contributor Insights Specification. You can create a new GSI with a "
+            "different name."
+        )
+    updates: list[dict[str, Any]] = [{"Delete": {"IndexName": name}} for name in old.keys() - new]
+    updates += [{"Create": new[name]} for name in new.keys() - old]
+    if len(updates) > 1:
+        raise TemplateError(
+            f"{request.logical_id}: Cannot perform more than one GSI creation or deletion in a "
+            "single update"
+        )
+    return updates[0]
 
 
 def _stream(specification: dict[str, str] | None) -> dict[str, object] | None:
@@ -66,3 +138,5 @@ def delete_table(cloud: Cloud, deployed: Deployed) -> None:
 
 
 DELETERS: dict[str, Deleter] = {"AWS::DynamoDB::Table": delete_table}
+
+UPDATERS: dict[str, Updater] = {"AWS::DynamoDB::Table": update_table}

@@ -11,14 +11,21 @@ from localcloud.template.makers.base import (
     Made,
     Maker,
     Request,
+    Updater,
     call,
+    changed,
     document,
+    retagged,
 )
 
 
 def rule(cloud: Cloud, request: Request) -> Made:
+    return _put_rule(cloud, request, request.properties.get("Name", request.generated_name(64)))
+
+
+def _put_rule(cloud: Cloud, request: Request, name: str) -> Made:
+    """PutRule overwrites what it is not given, too."""
     properties = request.properties
-    name = properties.get("Name", request.default_name[:64])
     bus = properties.get("EventBusName")
     pattern = properties.get("EventPattern")
     made = call(
@@ -38,10 +45,27 @@ def rule(cloud: Cloud, request: Request) -> Made:
     return Made(name, {"Arn": made["RuleArn"]})
 
 
+def update_rule(cloud: Cloud, before: Deployed, request: Request) -> Made:
+    made = _put_rule(cloud, request, before.made.ref)
+    old, new = (
+        {target["Id"] for target in properties.get("Targets", [])}
+        for properties in (before.request.properties, request.properties)
+    )
+    if gone := sorted(old - new):
+        bus = request.properties.get("EventBusName")
+        call(cloud, "events", "remove_targets", Rule=made.ref, EventBusName=bus, Ids=gone)
+    return made
+
+
 def event_bus(cloud: Cloud, request: Request) -> Made:
     name = request.properties["Name"]
     made = call(cloud, "events", "create_event_bus", Name=name)
     return Made(name, {"Arn": made["EventBusArn"], "Name": name})
+
+
+def update_event_bus(_: Cloud, before: Deployed, request: Request) -> Made:
+    changed(before, request, "Description")
+    return before.made
 
 
 def event_bus_policy(cloud: Cloud, request: Request) -> Made:
@@ -53,19 +77,38 @@ def event_bus_policy(cloud: Cloud, request: Request) -> Made:
     return Made(properties["StatementId"])
 
 
+def update_event_bus_policy(cloud: Cloud, _: Deployed, request: Request) -> Made:
+    return event_bus_policy(cloud, request)
+
+
 def schedule_group(cloud: Cloud, request: Request) -> Made:
-    name = request.properties.get("Name", request.default_name[:64])
+    name = request.properties.get("Name", request.generated_name(64))
     made = call(
         cloud, "scheduler", "create_schedule_group", Name=name, Tags=request.properties.get("Tags")
     )
     return Made(name, {"Arn": made["ScheduleGroupArn"]})
 
 
+def update_schedule_group(cloud: Cloud, before: Deployed, request: Request) -> Made:
+    changed(before, request, "Tags")
+    arn, (tags, gone) = before.made.attributes["Arn"], retagged(before, request)
+    listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+    call(cloud, "scheduler", "tag_resource", ResourceArn=arn, Tags=listed)
+    if gone:
+        call(cloud, "scheduler", "untag_resource", ResourceArn=arn, TagKeys=gone)
+    return before.made
+
+
 def schedule(cloud: Cloud, request: Request) -> Made:
     properties = {**request.properties}
-    name = properties.pop("Name", request.default_name[:64])
+    name = properties.pop("Name", request.generated_name(64))
     made = call(cloud, "scheduler", "create_schedule", Name=name, **properties)
     return Made(name, {"Arn": made["ScheduleArn"]})
+
+
+def update_schedule(cloud: Cloud, before: Deployed, request: Request) -> Made:
+    call(cloud, "scheduler", "update_schedule", **{**request.properties, "Name": before.made.ref})
+    return before.made
 
 
 MAKERS: dict[str, Maker] = {
@@ -109,4 +152,12 @@ DELETERS: dict[str, Deleter] = {
     "AWS::Events::Rule": delete_rule,
     "AWS::Scheduler::Schedule": delete_schedule,
     "AWS::Scheduler::ScheduleGroup": delete_schedule_group,
+}
+
+UPDATERS: dict[str, Updater] = {
+    "AWS::Events::EventBus": update_event_bus,
+    "AWS::Events::EventBusPolicy": update_event_bus_policy,
+    "AWS::Events::Rule": update_rule,
+    "AWS::Scheduler::Schedule": update_schedule,
+    "AWS::Scheduler::ScheduleGroup": update_schedule_group,
 }

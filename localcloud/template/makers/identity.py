@@ -13,8 +13,11 @@ from localcloud.template.makers.base import (
     Made,
     Maker,
     Request,
+    Updater,
     call,
+    changed,
     document,
+    retagged,
 )
 
 MANAGED_POLICY_QUOTA = 6_144
@@ -25,13 +28,8 @@ space (IAM user guide, "IAM and AWS STS quotas"). moto has no limit."""
 
 def role(cloud: Cloud, request: Request) -> Made:
     properties = request.properties
-    name = properties.get("RoleName", request.default_name[:64])
-    inline = properties.get("Policies", [])
-    if sum(_size(policy["PolicyDocument"]) for policy in inline) > INLINE_POLICIES_QUOTA:
-        raise TemplateError(
-            f"{request.logical_id}: LimitExceeded: Maximum policy size of {INLINE_POLICIES_QUOTA} "
-            f"bytes exceeded for role {name}"
-        )
+    name = properties.get("RoleName", request.generated_name(64))
+    _see_inline_policies_fit(request, name)
     made = call(
         cloud,
         "iam",
@@ -44,13 +42,68 @@ def role(cloud: Cloud, request: Request) -> Made:
         MaxSessionDuration=properties.get("MaxSessionDuration"),
         Tags=properties.get("Tags"),
     )["Role"]
-    for policy in inline:
+    for policy in properties.get("Policies", []):
         _put_inline(cloud, name, policy)
     for arn in properties.get("ManagedPolicyArns", []):
-        if arn.startswith(aws_policies.PREFIX):
-            cloud.provide_aws_policy(arn)
-        call(cloud, "iam", "attach_role_policy", RoleName=name, PolicyArn=arn)
+        _attach(cloud, name, arn)
     return Made(name, {"Arn": made["Arn"], "RoleId": made["RoleId"]})
+
+
+def _see_inline_policies_fit(request: Request, name: str) -> None:
+    sizes = (_size(policy["PolicyDocument"]) for policy in request.properties.get("Policies", []))
+    if sum(sizes) > INLINE_POLICIES_QUOTA:
+        raise TemplateError(
+            f"{request.logical_id}: LimitExceeded: Maximum policy size of {INLINE_POLICIES_QUOTA} "
+            f"bytes exceeded for role {name}"
+        )
+
+
+def _attach(cloud: Cloud, role_name: str, arn: str) -> None:
+    if arn.startswith(aws_policies.PREFIX):
+        cloud.provide_aws_policy(arn)
+    call(cloud, "iam", "attach_role_policy", RoleName=role_name, PolicyArn=arn)
+
+
+def update_role(cloud: Cloud, before: Deployed, request: Request) -> Made:
+    """What is new comes first: whoever has the role is never without what both allow."""
+    name, old, new = before.made.ref, before.request.properties, request.properties
+    differs = changed(
+        before,
+        request,
+        "AssumeRolePolicyDocument",
+        "ManagedPolicyArns",
+        "PermissionsBoundary",
+        "Policies",
+        "Tags",
+    )
+    _see_inline_policies_fit(request, name)
+    if "AssumeRolePolicyDocument" in differs:
+        trust = document(new["AssumeRolePolicyDocument"])
+        call(cloud, "iam", "update_assume_role_policy", RoleName=name, PolicyDocument=trust)
+    if boundary := new.get("PermissionsBoundary"):
+        arn = {"PermissionsBoundary": boundary}
+        call(cloud, "iam", "put_role_permissions_boundary", RoleName=name, **arn)
+    elif "PermissionsBoundary" in differs:
+        call(cloud, "iam", "delete_role_permissions_boundary", RoleName=name)
+    for policy in new.get("Policies", []):
+        _put_inline(cloud, name, policy)
+    attached = new.get("ManagedPolicyArns", [])
+    for arn in attached:
+        _attach(cloud, name, arn)
+    _take_away(
+        cloud, name, _inline(old) - _inline(new), {*old.get("ManagedPolicyArns", [])} - {*attached}
+    )
+    if "Tags" in differs:
+        tags, gone = retagged(before, request)
+        listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+        call(cloud, "iam", "tag_role", RoleName=name, Tags=listed)
+        if gone:
+            call(cloud, "iam", "untag_role", RoleName=name, TagKeys=gone)
+    return before.made
+
+
+def _inline(properties: dict[str, Any]) -> set[str]:
+    return {policy["PolicyName"] for policy in properties.get("Policies", [])}
 
 
 def policy(cloud: Cloud, request: Request) -> Made:
@@ -62,16 +115,12 @@ def policy(cloud: Cloud, request: Request) -> Made:
 
 def managed_policy(cloud: Cloud, request: Request) -> Made:
     properties = request.properties
-    if _size(properties["PolicyDocument"]) > MANAGED_POLICY_QUOTA:
-        raise TemplateError(
-            f"{request.logical_id}: LimitExceeded: Cannot exceed quota for PolicySize: "
-            f"{MANAGED_POLICY_QUOTA}"
-        )
+    _see_managed_policy_fits(request)
     made = call(
         cloud,
         "iam",
         "create_policy",
-        PolicyName=properties.get("ManagedPolicyName", request.default_name),
+        PolicyName=properties.get("ManagedPolicyName", request.generated_name(128)),
         PolicyDocument=document(properties["PolicyDocument"]),
         Description=properties.get("Description"),
         Path=properties.get("Path"),
@@ -79,6 +128,31 @@ def managed_policy(cloud: Cloud, request: Request) -> Made:
     for role_name in properties.get("Roles", []):
         call(cloud, "iam", "attach_role_policy", RoleName=role_name, PolicyArn=made["Arn"])
     return Made(made["Arn"], {"PolicyArn": made["Arn"]})
+
+
+def update_managed_policy(cloud: Cloud, before: Deployed, request: Request) -> Made:
+    changed(before, request, "PolicyDocument")
+    _see_managed_policy_fits(request)
+    arn = before.made.ref
+    known = call(cloud, "iam", "get_policy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    call(
+        cloud,
+        "iam",
+        "create_policy_version",
+        PolicyArn=arn,
+        PolicyDocument=document(request.properties["PolicyDocument"]),
+        SetAsDefault=True,
+    )
+    call(cloud, "iam", "delete_policy_version", PolicyArn=arn, VersionId=known)
+    return before.made
+
+
+def _see_managed_policy_fits(request: Request) -> None:
+    if _size(request.properties["PolicyDocument"]) > MANAGED_POLICY_QUOTA:
+        raise TemplateError(
+            f"{request.logical_id}: LimitExceeded: Cannot exceed quota for PolicySize: "
+            f"{MANAGED_POLICY_QUOTA}"
+        )
 
 
 def _size(policy: dict[str, Any]) -> int:
@@ -106,11 +180,15 @@ MAKERS: dict[str, Maker] = {
 def delete_role(cloud: Cloud, deployed: Deployed) -> None:
     """With what it has inline and what its own properties attach."""
     name, properties = deployed.made.ref, deployed.request.properties
-    for policy in properties.get("Policies", []):
-        call(cloud, "iam", "delete_role_policy", RoleName=name, PolicyName=policy["PolicyName"])
-    for arn in properties.get("ManagedPolicyArns", []):
-        call(cloud, "iam", "detach_role_policy", RoleName=name, PolicyArn=arn)
+    _take_away(cloud, name, _inline(properties), {*properties.get("ManagedPolicyArns", [])})
     call(cloud, "iam", "delete_role", RoleName=name)
+
+
+def _take_away(cloud: Cloud, role_name: str, inline: set[str], attached: set[str]) -> None:
+    for policy in sorted(inline):
+        call(cloud, "iam", "delete_role_policy", RoleName=role_name, PolicyName=policy)
+    for arn in sorted(attached):
+        call(cloud, "iam", "detach_role_policy", RoleName=role_name, PolicyArn=arn)
 
 
 def delete_policy(cloud: Cloud, deployed: Deployed) -> None:
@@ -128,4 +206,9 @@ DELETERS: dict[str, Deleter] = {
     "AWS::IAM::Role": delete_role,
     "AWS::IAM::Policy": delete_policy,
     "AWS::IAM::ManagedPolicy": delete_managed_policy,
+}
+
+UPDATERS: dict[str, Updater] = {
+    "AWS::IAM::Role": update_role,
+    "AWS::IAM::ManagedPolicy": update_managed_policy,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from localcloud.template.makers.base import (
@@ -12,7 +13,9 @@ from localcloud.template.makers.base import (
     Made,
     Maker,
     Request,
+    Updater,
     call,
+    changed,
     document,
     tags_map,
 )
@@ -20,7 +23,7 @@ from localcloud.template.makers.base import (
 
 def queue(cloud: Cloud, request: Request) -> Made:
     properties = dict(request.properties)
-    name = properties.pop("QueueName", request.default_name)
+    name = properties.pop("QueueName", request.generated_name(80))
     tags = tags_map(properties)
     properties.pop("Tags", None)
     url = call(
@@ -35,6 +38,28 @@ def queue(cloud: Cloud, request: Request) -> Made:
     return Made(url, {"Arn": arn, "QueueName": name, "QueueUrl": url})
 
 
+_ATTRIBUTES = (
+    "DelaySeconds",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "ReceiveMessageWaitTimeSeconds",
+    "RedriveAllowPolicy",
+    "RedrivePolicy",
+    "SqsManagedSseEnabled",
+    "VisibilityTimeout",
+)
+
+
+def update_queue(cloud: Cloud, before: Deployed, request: Request) -> Made:
+    """Raises TemplateError for an attribute that goes back to its default."""
+    differs = changed(
+        before, request, *(name for name in _ATTRIBUTES if name in request.properties)
+    )
+    attributes = {name: _attribute(request.properties[name]) for name in differs}
+    call(cloud, "sqs", "set_queue_attributes", QueueUrl=before.made.ref, Attributes=attributes)
+    return before.made
+
+
 def queue_policy(cloud: Cloud, request: Request) -> Made:
     for url in request.properties["Queues"]:
         policy = document(request.properties["PolicyDocument"])
@@ -42,9 +67,21 @@ def queue_policy(cloud: Cloud, request: Request) -> Made:
     return Made(request.logical_id)
 
 
+def update_queue_policy(cloud: Cloud, before: Deployed, request: Request) -> Made:
+    gone = {*before.request.properties["Queues"]} - {*request.properties["Queues"]}
+    made = queue_policy(cloud, request)
+    _take_policy(cloud, gone)
+    return made
+
+
+def _take_policy(cloud: Cloud, queue_urls: Iterable[str]) -> None:
+    for url in queue_urls:
+        call(cloud, "sqs", "set_queue_attributes", QueueUrl=url, Attributes={"Policy": ""})
+
+
 def topic(cloud: Cloud, request: Request) -> Made:
     properties = request.properties
-    name = properties.get("TopicName", request.default_name)
+    name = properties.get("TopicName", request.generated_name())
     arn = call(cloud, "sns", "create_topic", Name=name, Tags=properties.get("Tags"))["TopicArn"]
     for subscription in properties.get("Subscription", []):
         call(cloud, "sns", "subscribe", TopicArn=arn, **subscription)
@@ -88,11 +125,15 @@ def delete_queue(cloud: Cloud, deployed: Deployed) -> None:
 
 
 def delete_queue_policy(cloud: Cloud, deployed: Deployed) -> None:
-    for url in deployed.request.properties["Queues"]:
-        call(cloud, "sqs", "set_queue_attributes", QueueUrl=url, Attributes={"Policy": ""})
+    _take_policy(cloud, deployed.request.properties["Queues"])
 
 
 DELETERS: dict[str, Deleter] = {
     "AWS::SQS::Queue": delete_queue,
     "AWS::SQS::QueuePolicy": delete_queue_policy,
+}
+
+UPDATERS: dict[str, Updater] = {
+    "AWS::SQS::Queue": update_queue,
+    "AWS::SQS::QueuePolicy": update_queue_policy,
 }

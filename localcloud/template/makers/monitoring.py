@@ -9,14 +9,17 @@ from localcloud.template.makers.base import (
     Made,
     Maker,
     Request,
+    Updater,
     call,
+    changed,
+    retagged,
     tags_map,
 )
 
 
 def log_group(cloud: Cloud, request: Request) -> Made:
     properties = request.properties
-    name = properties.get("LogGroupName", request.default_name)
+    name = properties.get("LogGroupName", request.generated_name())
     call(
         cloud,
         "logs",
@@ -32,9 +35,33 @@ def log_group(cloud: Cloud, request: Request) -> Made:
     return Made(name, {"Arn": arn})
 
 
+def update_log_group(cloud: Cloud, before: Deployed, request: Request) -> Made:
+    name, days = before.made.ref, request.properties.get("RetentionInDays")
+    differs = changed(before, request, "RetentionInDays", "Tags")
+    if "RetentionInDays" in differs and days:
+        call(cloud, "logs", "put_retention_policy", logGroupName=name, retentionInDays=days)
+    elif "RetentionInDays" in differs:
+        call(cloud, "logs", "delete_retention_policy", logGroupName=name)
+    if "Tags" in differs:
+        tags, gone = retagged(before, request)
+        if tags:
+            call(cloud, "logs", "tag_log_group", logGroupName=name, tags=tags)
+        if gone:
+            call(cloud, "logs", "untag_log_group", logGroupName=name, tags=gone)
+    return before.made
+
+
 def alarm(cloud: Cloud, request: Request) -> Made:
-    properties = dict(request.properties)
-    name = properties.pop("AlarmName", request.default_name)
+    return _put_alarm(cloud, request, request.properties.get("AlarmName", request.generated_name()))
+
+
+def update_alarm(cloud: Cloud, before: Deployed, request: Request) -> Made:
+    """PutMetricAlarm overwrites what it is not given, too."""
+    return _put_alarm(cloud, request, before.made.ref)
+
+
+def _put_alarm(cloud: Cloud, request: Request, name: str) -> Made:
+    properties = {key: value for key, value in request.properties.items() if key != "AlarmName"}
     call(cloud, "cloudwatch", "put_metric_alarm", AlarmName=name, **properties)
     arn = f"arn:aws:cloudwatch:{cloud.region}:{cloud.account_id}:alarm:{name}"
     return Made(name, {"Arn": arn})
@@ -57,4 +84,9 @@ def delete_alarm(cloud: Cloud, deployed: Deployed) -> None:
 DELETERS: dict[str, Deleter] = {
     "AWS::CloudWatch::Alarm": delete_alarm,
     "AWS::Logs::LogGroup": delete_log_group,
+}
+
+UPDATERS: dict[str, Updater] = {
+    "AWS::CloudWatch::Alarm": update_alarm,
+    "AWS::Logs::LogGroup": update_log_group,
 }

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from localcloud.template.makers.base import Cloud, Deleter, Deployed, Made, Maker, Request, call
+from localcloud.template.makers.base import (
+    Cloud,
+    Deleter,
+    Deployed,
+    Made,
+    Maker,
+    Request,
+    Updater,
+    call,
+    changed,
+)
 
 _EVERYTHING_OUT = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
@@ -16,7 +26,7 @@ def security_group(cloud: Cloud, request: Request) -> Made:
         cloud,
         "ec2",
         "create_security_group",
-        GroupName=properties.get("GroupName", request.default_name),
+        GroupName=properties.get("GroupName", request.generated_name()),
         Description=properties["GroupDescription"],
         VpcId=properties["VpcId"],
         TagSpecifications=[{"ResourceType": "security-group", "Tags": tags}] if tags else None,
@@ -46,6 +56,26 @@ def ingress(cloud: Cloud, request: Request) -> Made:
 def egress(cloud: Cloud, request: Request) -> Made:
     _admit(cloud, "egress", request.properties["GroupId"], request.properties)
     return Made(request.logical_id)
+
+
+def update_ingress(cloud: Cloud, before: Deployed, request: Request) -> Made:
+    return _redescribe(cloud, "ingress", before, request)
+
+
+def update_egress(cloud: Cloud, before: Deployed, request: Request) -> Made:
+    return _redescribe(cloud, "egress", before, request)
+
+
+def _redescribe(cloud: Cloud, direction: str, before: Deployed, request: Request) -> Made:
+    changed(before, request, "Description")
+    call(
+        cloud,
+        "ec2",
+        f"update_security_group_rule_descriptions_{direction}",
+        GroupId=request.properties["GroupId"],
+        IpPermissions=[_permission(request.properties)],
+    )
+    return before.made
 
 
 def _admit(cloud: Cloud, direction: str, group_id: str, rule: dict[str, Any]) -> None:
@@ -111,4 +141,9 @@ DELETERS: dict[str, Deleter] = {
     "AWS::EC2::SecurityGroup": delete_security_group,
     "AWS::EC2::SecurityGroupEgress": delete_egress,
     "AWS::EC2::SecurityGroupIngress": delete_ingress,
+}
+
+UPDATERS: dict[str, Updater] = {
+    "AWS::EC2::SecurityGroupEgress": update_egress,
+    "AWS::EC2::SecurityGroupIngress": update_ingress,
 }

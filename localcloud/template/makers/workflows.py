@@ -14,8 +14,10 @@ from localcloud.template.makers.base import (
     Made,
     Maker,
     Request,
+    Updater,
     call,
     camel_case,
+    changed,
 )
 
 _LOG_DELIVERY = (
@@ -38,7 +40,7 @@ _TRACING = (
 
 def state_machine(cloud: Cloud, request: Request) -> Made:
     properties = request.properties
-    name = properties.get("StateMachineName", request.default_name[:80])
+    name = properties.get("StateMachineName", request.generated_name(80))
     made = call(
         cloud,
         "stepfunctions",
@@ -51,12 +53,46 @@ def state_machine(cloud: Cloud, request: Request) -> Made:
         tracingConfiguration=camel_case(properties.get("TracingConfiguration")),
         tags=camel_case(properties.get("Tags")),
     )
+    _see_what_step_functions_may(cloud, name, request)
+    arn = made["stateMachineArn"]
+    return Made(arn, {"Arn": arn, "Name": name})
+
+
+def update_state_machine(cloud: Cloud, before: Deployed, request: Request) -> Made:
+    """Executions that run go on with the definition that they began with (Step Functions' API
+    reference, UpdateStateMachine)."""
+    properties = request.properties
+    changed(
+        before,
+        request,
+        "Definition",
+        "DefinitionS3Location",
+        "DefinitionString",
+        "DefinitionSubstitutions",
+        "LoggingConfiguration",
+        "RoleArn",
+        "TracingConfiguration",
+    )
+    call(
+        cloud,
+        "stepfunctions",
+        "update_state_machine",
+        stateMachineArn=before.made.ref,
+        definition=_definition(request),
+        roleArn=properties["RoleArn"],
+        loggingConfiguration=camel_case(properties.get("LoggingConfiguration", {"Level": "OFF"})),
+        tracingConfiguration=camel_case(properties.get("TracingConfiguration", {"Enabled": False})),
+    )
+    _see_what_step_functions_may(cloud, before.made.attributes["Name"], request)
+    return before.made
+
+
+def _see_what_step_functions_may(cloud: Cloud, name: str, request: Request) -> None:
+    properties = request.properties
     if properties.get("LoggingConfiguration", {}).get("Level", "OFF") != "OFF":
         cloud.require(properties["RoleArn"], _LOG_DELIVERY, f"the execution logs of {name}")
     if properties.get("TracingConfiguration", {}).get("Enabled"):
         cloud.require(properties["RoleArn"], _TRACING, f"the traces of {name}")
-    arn = made["stateMachineArn"]
-    return Made(arn, {"Arn": arn, "Name": name})
 
 
 def _definition(request: Request) -> str:
@@ -94,3 +130,5 @@ def delete_state_machine(cloud: Cloud, deployed: Deployed) -> None:
 
 
 DELETERS: dict[str, Deleter] = {"AWS::StepFunctions::StateMachine": delete_state_machine}
+
+UPDATERS: dict[str, Updater] = {"AWS::StepFunctions::StateMachine": update_state_machine}

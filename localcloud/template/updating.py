@@ -1,0 +1,168 @@
+"""Takes a stack from the resources that it has to those of a template, as CloudFormation does.
+
+What is new is made and what has changed is updated, each after what it needs. Where a property has
+changed that cannot be updated, another resource is made first. What is no longer wanted goes in the
+clean-up, when everything else is done, so whoever uses it is never without. If anything fails,
+everything becomes as it was. (CloudFormation user guide, "Update behaviors of stack resources",
+"UpdateReplacePolicy attribute", "How CloudFormation creates, updates and deletes".)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from botocore.exceptions import ClientError
+
+from localcloud.template.deletion import StackDeletionError, delete
+from localcloud.template.errors import TemplateError
+from localcloud.template.makers import (
+    Cloud,
+    Deployed,
+    Made,
+    Request,
+    Wanted,
+    is_custom,
+    maker_of,
+    updater_of,
+)
+from localcloud.template.physical_ids import PhysicalId, physical_id
+from localcloud.template.schemas import replaced_by
+
+
+class Transition:
+    """One run. Of a new stack there is nothing before."""
+
+    def __init__(
+        self, cloud: Cloud, before: dict[str, Deployed], taken: dict[PhysicalId, str], stack_id: str
+    ) -> None:
+        self._cloud = cloud
+        self._before = before
+        """By logical id."""
+        self._taken = taken
+        self._stack_id = stack_id
+        self._created: dict[str, Deployed] = {}
+        self._touched: dict[str, Request] = {}
+        """What was to be updated in place, in this order."""
+        self._outdated: dict[str, Deployed] = {}
+        """What another resource has taken the place of."""
+        self.deployed: dict[str, Deployed] = {}
+        """What the stack has so far, in the order in which it came."""
+
+    def realise(self, wanted: Wanted) -> Made:
+        """Let a resource be as it is wanted. Raises TemplateError."""
+        request = wanted.request
+        before = self._before.get(request.logical_id)
+        if before is None:
+            made = self._create(wanted, request)
+        elif before.request.properties == request.properties:
+            request, made = before.request, before.made
+        elif not is_custom(request.type) and self._must_be_replaced(before.request, request):
+            request = replace(request, replacements=before.request.replacements + 1)
+            made = self._create(wanted, request)
+            self._supersede(before, wanted)
+        else:
+            request = replace(request, replacements=before.request.replacements)
+            self._touched[request.logical_id] = request
+            made = self._applied(before, request)
+            if made.ref != before.made.ref:
+                self._supersede(before, wanted)
+        self.deployed[request.logical_id] = wanted.deployed(request, made)
+        return made
+
+    def clean_up(self) -> dict[str, str]:
+        """Delete what is no longer wanted and not retained. Logical id -> why it could not be
+        deleted: CloudFormation leaves that where it is, and the update is complete all the same."""
+        unwanted = {
+            logical_id: one
+            for logical_id, one in self._before.items()
+            if logical_id not in self.deployed
+        }
+        try:
+            delete(self._cloud, unwanted | self._outdated)
+        except StackDeletionError as error:
+            return dict(error.failures)
+        return {}
+
+    def roll_back(self) -> dict[str, str]:
+        """Make everything as it was, then delete what was made; answers as `clean_up` does.
+
+        Raises TemplateError where something cannot be as it was."""
+        for logical_id, request in reversed(self._touched.items()):
+            before = self._before[logical_id]
+            now = replace(self.deployed.get(logical_id, before), request=request)
+            made = self._applied(now, before.request)
+            self._before[logical_id] = replace(before, made=made)
+            if made.ref != now.made.ref:
+                self._created[logical_id] = now
+        try:
+            delete(self._cloud, self._created, created=False)
+        except StackDeletionError as error:
+            return dict(error.failures)
+        return {}
+
+    def _must_be_replaced(self, before: Request, now: Request) -> bool:
+        """Raises TemplateError where the new one could not have its name
+        (https://repost.aws/knowledge-center/cloudformation-custom-name)."""
+        if not replaced_by(self._cloud.region, now.type, before.properties, now.properties):
+            return False
+        name = physical_id(now.type, now.properties)
+        if name and name == physical_id(before.type, before.properties):
+            raise TemplateError(
+                f"{now.logical_id} ({now.type}): CloudFormation cannot update a stack when a "
+                f"custom-named resource requires replacing. Rename {name[1]} and update the stack "
+                "again."
+            )
+        return True
+
+    def _create(self, wanted: Wanted, request: Request) -> Made:
+        self._take_name(request)
+        maker = maker_of(request.type)
+        assert maker
+        where = f"{request.logical_id} ({request.type})"
+        try:
+            made = maker(self._cloud, request)
+        except KeyError as error:
+            raise TemplateError(f"{where} has no {error}") from error
+        except ClientError as error:
+            raise TemplateError(f"{where}: {error}") from error
+        self._created[request.logical_id] = wanted.deployed(request, made)
+        return made
+
+    def _take_name(self, request: Request) -> None:
+        if (wanted := physical_id(request.type, request.properties)) is None:
+            return
+        if owner := self._taken.get(wanted):
+            where = f"{request.logical_id} ({request.type})"
+            raise TemplateError(f"{where}: {wanted[1]} already exists in stack {owner}")
+        self._taken[wanted] = self._stack_id
+
+    def _applied(self, before: Deployed, request: Request) -> Made:
+        updater = updater_of(request.type)
+        where = f"{request.logical_id} ({request.type})"
+        if updater is None:
+            raise TemplateError(f"{where}: the local cloud does not update this type")
+        try:
+            return updater(self._cloud, before, request)
+        except KeyError as error:
+            raise TemplateError(f"{where} has no {error}") from error
+        except ClientError as error:
+            raise TemplateError(f"{where}: {error}") from error
+
+    def _supersede(self, before: Deployed, wanted: Wanted) -> None:
+        policy = wanted.update_replace_policy
+        self._outdated[before.request.logical_id] = replace(before, deletion_policy=policy)
+
+
+def see_types_kept(before: Mapping[str, Deployed], types: Mapping[str, str]) -> None:
+    """Raises TemplateError; CloudFormation refuses it before it does anything."""
+    found = [
+        logical_id
+        for logical_id, one in before.items()
+        if types.get(logical_id, one.type) != one.type
+    ]
+    if found:
+        raise TemplateError(
+            "Update of resource type is not permitted. The new template modifies resource type of "
+            f"the following resources: [{', '.join(found)}]"
+        )
