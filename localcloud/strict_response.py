@@ -7,15 +7,17 @@ operation that the local cloud does not play is refused, never half-answered by 
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
+from botocore.model import ListShape, MapShape, Shape, StructureShape
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionContext, ActionResult, BaseResponse
-from moto.core.serialize import DefaultAttributePicker
+from moto.core.serialize import TimestampSerializer
 
 from localcloud.request_shape import Problem, problems
 
@@ -32,17 +34,43 @@ class ProtocolError(Exception):
 
 
 class ExactAnswer(ActionResult):
-    """An answer whose members have the model's own names: no other is looked for.
+    """An answer in AWS JSON whose members have the model's own names.
 
-    moto tries up to ten names for each member that an answer could have, which takes longer than
-    finding the answer."""
+    moto looks for each member that an answer could have, under up to ten names, which takes longer
+    than finding the answer."""
 
     def execute_result(self, context: ActionContext) -> Any:
-        serializer = context.serializer_class(
-            operation_model=context.operation_model, value_picker=DefaultAttributePicker()
-        )
-        done = serializer.serialize(self.result)
-        return done["status_code"], done["headers"], done["body"]
+        operation = context.operation_model
+        version = operation.service_model.metadata["jsonVersion"]
+        shape = operation.output_shape
+        body = json.dumps(_written(self.result, shape) if shape else {})
+        return 200, {"Content-Type": f"application/x-amz-json-{version}"}, body
+
+
+def _written(value: Any, shape: Shape) -> Any:
+    """What JSON can hold of a value. The model's names are also those of AWS JSON."""
+    match shape:
+        case StructureShape(members=members):
+            return {
+                name: _written(member, members[name])
+                for name, member in value.items()
+                if member is not None and name in members
+            }
+        case ListShape():
+            return [_written(item, shape.member) for item in value]
+        case MapShape():
+            return {key: _written(item, shape.value) for key, item in value.items()}
+    match shape.type_name:
+        case "timestamp":
+            written: dict[str, Any] = {}
+            _TIMES.serialize(written, value, shape, "time")
+            return written["time"]
+        case "blob":
+            return base64.b64encode(value).decode()
+    return value
+
+
+_TIMES = TimestampSerializer(TimestampSerializer.TIMESTAMP_FORMAT_UNIX)
 
 
 class StrictResponse(BaseResponse):
