@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from typing import Any
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
@@ -15,18 +15,22 @@ from moto.dynamodb.responses import DynamoHandler
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from localcloud.calls import service_of
+from localcloud.moto_expressions import expressions_are_kept
 from localcloud.patching import patched
 from localcloud.strict_response import ExactAnswer
+
+_names = cache(method_names_from_class)
 
 
 @contextmanager
 def lookups_are_kept() -> Iterator[None]:
-    """While entered, moto knows which operations a service has, and does not look for the values
-    of DynamoDB's items under other names than the service's model has."""
-    names = lru_cache(maxsize=None)(method_names_from_class)
+    """While entered, moto knows which operations a service has, does not look for the values of
+    DynamoDB's items under other names than the service's model has, and reads an expression
+    once."""
     with (
-        patched(moto.core.responses, "method_names_from_class", names),
+        patched(moto.core.responses, "method_names_from_class", _names),
         patched(DynamoHandler, "serialized", _serialized_of(DynamoHandler.serialized)),
+        expressions_are_kept(),
     ):
         yield
 

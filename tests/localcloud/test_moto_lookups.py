@@ -67,6 +67,68 @@ def test_dynamodb_answers_the_same() -> None:
         assert answers() == of_moto
 
 
+UPDATES: list[dict[str, Any]] = [
+    {
+        "UpdateExpression": "SET #l = list_append(#l, :more), n = n + :one REMOVE gone",
+        "ConditionExpression": "attribute_exists(id) AND (n < :one OR NOT n = :one)",
+        "ExpressionAttributeNames": {"#l": "list"},
+        "ExpressionAttributeValues": {":more": {"L": [{"S": "b"}]}, ":one": {"N": "1"}},
+    },
+    {
+        "UpdateExpression": "SET since = if_not_exists(since, :now) ADD n :one DELETE texts :a",
+        "ExpressionAttributeValues": {":now": {"S": "x"}, ":one": {"N": "1"}, ":a": {"SS": ["a"]}},
+    },
+    {  # part of the key
+        "UpdateExpression": "ADD id :one",
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+    },
+    {  # two clauses of a kind
+        "UpdateExpression": "SET a = :one SET b = :one",
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+    },
+    {  # no expression
+        "UpdateExpression": "SET a = = :one",
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+    },
+    {  # not fulfilled
+        "UpdateExpression": "SET a = :one",
+        "ConditionExpression": "n BETWEEN :nought AND :one",
+        "ExpressionAttributeValues": {":one": {"N": "1"}, ":nought": {"N": "0"}},
+    },
+]
+
+
+def updated() -> list[Any]:
+    """What becomes of an item, or the error, with each of the updates in turn, done twice."""
+    client: Any = boto3.client("dynamodb")
+    client.create_table(**TABLE)
+    item = {"id": {"S": "one"}, "n": {"N": "5"}, "list": {"L": [{"S": "a"}]}, "gone": {"S": "-"}}
+    client.put_item(TableName="things", Item={**item, "texts": {"SS": ["a", "b"]}})
+    found: list[Any] = []
+    for update in UPDATES * 2:
+        try:
+            answer = client.update_item(
+                TableName="things", Key={"id": item["id"]}, ReturnValues="ALL_NEW", **update
+            )
+            found.append(answer["Attributes"])
+        except client.exceptions.ClientError as error:
+            found.append(error.response["Error"])
+    return found
+
+
+def test_an_expression_that_was_read_before_does_the_same() -> None:
+    with mock_aws():
+        of_moto = updated()
+    with mock_aws(), lookups_are_kept():
+        assert updated() == of_moto
+    assert of_moto[6]["n"] == {"N": "8"}
+    assert of_moto[6]["list"] == {"L": [{"S": "a"}, {"S": "b"}, {"S": "b"}]}
+    assert [answer.get("Code") for answer in of_moto[8:]] == [
+        *["ValidationException"] * 3,
+        "ConditionalCheckFailedException",
+    ]
+
+
 def environ(service: str, target: str) -> dict[str, Any]:
     scope = f"key/20300101/ap-northeast-1/{service}/aws4_request"
     return {
