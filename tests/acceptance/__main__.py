@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
@@ -40,8 +41,8 @@ def main(arguments: list[str]) -> int:
     given = _parser().parse_args(arguments)
     screen, recorder = Screen(), Recorder()
     try:
-        if given.record and _is_local(given.endpoint_url):
-            raise NotBegunError("--record keeps what AWS says; this endpoint is not AWS")
+        if given.record == fixtures.RECORDED and _is_local(given.endpoint_url):
+            raise NotBegunError(f"{given.record} keeps what AWS says; this endpoint is not AWS.")
         aws = _connected(given, recorder)
         stack = _found(aws, given.stack)
         run = f"accept-{secrets.token_hex(3)}"
@@ -57,10 +58,10 @@ def main(arguments: list[str]) -> int:
     for line in recorder.table():
         screen.line(line)
     if given.record:
+        where = given.endpoint_url or f"AWS, {aws.region}"
         day = datetime.now(UTC).date().isoformat()
-        findings = recorder.findings.values()
         try:
-            saved = fixtures.save(findings, fixtures.RECORDED, aws.region, day)
+            saved = fixtures.save(recorder.findings.values(), given.record, where, day)
         except NotScrubbedError as error:
             problems.append(f"Nothing was saved: {error}")
         else:
@@ -80,7 +81,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stack", default=environment.get("STACK") or "bivouac")
     parser.add_argument("--region", default=environment.get("AWS_REGION"))
     parser.add_argument("--endpoint-url", default=environment.get("AWS_ENDPOINT_URL"))
-    parser.add_argument("--record", action="store_true", help="save the answers as fixtures")
+    parser.add_argument(
+        "--record",
+        nargs="?",
+        type=Path,
+        const=fixtures.RECORDED,
+        metavar="DIRECTORY",
+        help="save the answers that settled beliefs, scrubbed, as fixtures (%(const)s)",
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask whether to begin")
     return parser
 

@@ -14,7 +14,7 @@ from .scrubbing import Scrubber
 RECORDED = Path(__file__).parent.parent / "recorded"
 
 
-def save(findings: Iterable[Finding], directory: Path, region: str, day: str) -> list[Path]:
+def save(findings: Iterable[Finding], directory: Path, where: str, day: str) -> list[Path]:
     """A file for each answer that settled a belief, named after its operation and that belief.
 
     One answer that settled several is kept once. Raises NotScrubbedError before anything is
@@ -29,7 +29,7 @@ def save(findings: Iterable[Finding], directory: Path, region: str, day: str) ->
         first = same[0]
         told = ", ".join(f"{each.belief.id} ({each.verdict.lower()})" for each in same)
         files[directory / _name(first)] = {
-            "source": f"make accept on AWS, {region}; settled {told}",
+            "source": f"make accept on {where}; settled {told}",
             "recorded": day,
             "answer": scrubber.scrubbed(first.answer),
         }

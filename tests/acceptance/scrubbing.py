@@ -15,8 +15,6 @@ from typing import Any
 ACCOUNT = "111122223333"
 _LEFT_OUT = ("ResponseMetadata", "RequestId", "requestId", "taskToken", "nextToken")
 
-_HEX = "[0-9a-f]"
-_UUID = rf"\b{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}\b"
 _SECRET = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN")
 
 
@@ -49,63 +47,51 @@ class Scrubber:
     def _text(self, text: str) -> str:
         if _SECRET.search(text):
             raise NotScrubbedError("an access key or a private key")
-        for kind, pattern, stand_in in _STAND_INS:
-            text = pattern.sub(lambda found: self._instead(kind, found, stand_in), text)  # noqa: B023
-        return text
+        return _ANY.sub(self._instead, text)
 
-    def _instead(self, kind: str, found: re.Match[str], stand_in: StandIn) -> str:
+    def _instead(self, found: re.Match[str]) -> str:
+        kind, value = str(found.lastgroup), found[0]
         known = self._known[kind]
-        value = found[0]
         if value not in known:
-            known[value] = stand_in(found, len(known) + 1)
+            known[value] = _STAND_INS[kind](value, len(known) + 1)
         return known[value]
 
 
-StandIn = Callable[[re.Match[str], int], str]
-
-
-def _address(found: re.Match[str], number: int) -> str:
+def _address(value: str, number: int) -> str:
     try:
-        address = ip_address(found[0])
+        address = ip_address(value)
     except ValueError:
-        return found[0]
-    # 10.0.0.0/8 is anybody's; 203.0.113.0/24 is for documentation (RFC 5737).
-    return f"10.0.0.{number}" if address.is_private else f"203.0.113.{number}"
+        return value  # a time, or a version
+    if address.version == 6:
+        return f"2001:db8::{number:x}"  # for documentation (RFC 3849), as the next but one
+    if address.is_private:
+        return f"10.0.{number // 256}.{number % 256}"
+    return f"203.0.113.{number}"  # RFC 5737
 
 
-_STAND_INS: tuple[tuple[str, re.Pattern[str], StandIn], ...] = (
-    (
-        "host",
-        re.compile(r"\b[\w-]+(\.[\w-]+)*\.internal\b"),
-        lambda _, number: f"host-{number}.example.internal",
-    ),
-    (
-        "person",
-        re.compile(r"\b[\w.+-]+@[\w-]+(\.[\w-]+)+\b"),
-        lambda _, number: f"person-{number}@example.com",
-    ),
-    (
-        "identity",
-        re.compile(r"(?<=:)(role|user|assumed-role|federated-user)/[\w+=,.@/-]+"),
-        lambda found, number: f"{found[1]}/example-{number}",
-    ),
-    ("uuid", re.compile(_UUID), lambda _, number: f"00000000-0000-4000-8000-{number:012d}"),
-    ("account", re.compile(r"(?<!\d)\d{12}(?!\d)"), lambda *_: ACCOUNT),
-    ("address", re.compile(r"(?<![\d.])\d{1,3}(\.\d{1,3}){3}(?![\d.])"), _address),
-    (
-        "mac",
-        re.compile(rf"\b{_HEX}{{2}}(:{_HEX}{{2}}){{5}}\b"),
-        lambda _, number: f"02:00:00:00:00:{number:02x}",
-    ),
-    (
-        "ipv6",
-        re.compile(rf"(?<![\w:])({_HEX}{{1,4}}:){{2,7}}:?({_HEX}{{1,4}}:?)*(?![\w:])"),
-        lambda _, number: f"2001:db8::{number:x}",
-    ),
-    (
-        "network",
-        re.compile(rf"\b(eni|subnet|sg|vpc|eni-attach)-{_HEX}{{8,17}}\b"),
-        lambda found, number: f"{found[1]}-{number:017x}",
-    ),
-)
-"""In this order: what one replaces, a later one may have to leave alone."""
+_PATTERNS = {
+    "host": r"\b[\w-]+(?:\.[\w-]+)*\.internal\b",
+    "person": r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b",
+    "identity": r"(?<=:)(?:role|user|assumed-role|federated-user)/[\w+=,.@/-]+",
+    "uuid": r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",
+    "account": r"(?<!\d)\d{12}(?!\d)",
+    "ipv4": r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])",
+    "mac": r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b",
+    "ipv6": r"(?<![\w:.])[0-9a-fA-F]*(?::[0-9a-fA-F]*){2,7}(?![\w:.])",
+    "network": r"\b(?:eni|subnet|sg|vpc|eni-attach)-[0-9a-f]{8,17}\b",
+}
+_ANY = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS.items()))
+"""All at once, so that no stand-in is replaced again."""
+
+_STAND_INS: dict[str, Callable[[str, int], str]] = {
+    "host": lambda _, number: f"host-{number}.example.internal",
+    "person": lambda _, number: f"person-{number}@example.com",
+    "identity": lambda value, number: f"{value.partition('/')[0]}/example-{number}",
+    "uuid": lambda _, number: f"00000000-0000-4000-8000-{number:012d}",
+    "account": lambda *_: ACCOUNT,
+    "ipv4": _address,
+    "mac": lambda _, number: f"02:00:00:00:00:{number:02x}",
+    "ipv6": _address,
+    "network": lambda value, number: f"{value.rpartition('-')[0]}-{number:017x}",
+}
+"""What stands there instead, made of the value and its number among those of its kind."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from localcloud.account import ACCOUNT_ID, SUBNET_IDS
 from localcloud.cloud import LocalCloud
 from localcloud.ecs.tasks import Tasks
 from localcloud.stack import TEMPLATE, parameters
@@ -24,7 +26,7 @@ SOMETIMES_SEEN_HERE = {"ecs.interface-precreated", "ecs.inactive-while-stopping"
 """What lasts for hundredths of a second here."""
 
 
-def run(template: Path = TEMPLATE) -> tuple[int, str]:
+def run(template: Path = TEMPLATE, *arguments: str) -> tuple[int, str]:
     """Exit code and output of the suite on a new local cloud, on any free port."""
     with LocalCloud(timings=TEST, port=0) as cloud:
         cloud.deploy(template, parameters(cloud.account), name="tried")
@@ -38,7 +40,7 @@ def run(template: Path = TEMPLATE) -> tuple[int, str]:
         }
         environment.pop("AWS_SESSION_TOKEN")
         ran = subprocess.run(
-            [sys.executable, "-m", "tests.acceptance"],
+            [sys.executable, "-m", "tests.acceptance", *arguments],
             cwd=ROOT,
             env=environment,
             text=True,
@@ -57,8 +59,8 @@ def judged(output: str, verdict: str) -> set[str]:
     return set(re.findall(rf"^{verdict} +([a-z]+\.[a-z-]+)", output, re.MULTILINE))
 
 
-def test_every_step_ends_well_and_every_belief_is_confirmed() -> None:
-    exit_code, output = run()
+def test_every_step_ends_well_and_every_belief_is_confirmed(tmp_path: Path) -> None:
+    exit_code, output = run(TEMPLATE, "--record", str(tmp_path))
 
     assert judged(output, "CONTRADICTED") == set()
     assert judged(output, "NOT SEEN") - SOMETIMES_SEEN_HERE == NEVER_SEEN_HERE
@@ -66,6 +68,12 @@ def test_every_step_ends_well_and_every_belief_is_confirmed() -> None:
     assert "FAILED" not in output
     assert "\x1b" not in output
     assert output.endswith("Everything held, and nothing is left.\n")
+    saved = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert "ecs-describe-tasks-proxy-attachment-type.json" in saved
+    for name, text in saved.items():
+        assert json.loads(text)["source"].startswith("make accept on http://127.0.0.1:"), name
+        for own in (ACCOUNT_ID, "172.31.", *SUBNET_IDS, "RequestId"):
+            assert own not in text, name
 
 
 def test_an_attachment_of_another_type_than_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:

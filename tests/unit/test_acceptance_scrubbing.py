@@ -82,6 +82,16 @@ def test_what_was_the_same_still_is() -> None:
     assert task["public"] == "203.0.113.2"
 
 
+def test_what_was_different_still_is_and_a_stand_in_is_replaced_no_more() -> None:
+    """A UUID ends in twelve digits as an account has, a MAC address looks like part of an IPv6."""
+    uuids = ["1b0d4a4e-9f5f-4c3c-8d25-3f2f6d6c9a11", "1b0d4a4e-9f5f-4c3c-8d25-3f2f6d6c9a12"]
+    first, second = Scrubber().scrubbed(uuids)
+    assert first == "00000000-0000-4000-8000-000000000001"
+    assert second == "00000000-0000-4000-8000-000000000002"
+    assert Scrubber().scrubbed("0a:58:1f:2e:3d:4c") == "02:00:00:00:00:01"
+    assert Scrubber().scrubbed("fe80::1") == "2001:db8::1"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -92,6 +102,8 @@ def test_what_was_the_same_still_is() -> None:
         "sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
         "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy",
         "at(2026-11-29T18:00:00)",
+        "cron(0 8 ? * MON-FRI *), 18:00:00",
+        "arn:aws:ecs:eu-west-1::x",
     ],
 )
 def test_what_is_nobodys_stays(text: str) -> None:
@@ -119,7 +131,7 @@ class TestFixtures:
         recorder.judge("iam.pass-role", True, "no answer to keep")
 
         saved = fixtures.save(
-            recorder.findings.values(), tmp_path / "new", "eu-west-1", "2026-11-29"
+            recorder.findings.values(), tmp_path / "new", "AWS, eu-west-1", "2026-11-29"
         )
 
         assert [path.name for path in saved] == ["ecs-describe-tasks-missing-task.json"]
@@ -138,5 +150,5 @@ class TestFixtures:
         key = {"services": ["ASIAIOSFODNN7EXAMPLE"]}
         recorder.judge("ecs.missing-service", True, "MISSING", "ecs.DescribeServices", key)
         with pytest.raises(NotScrubbedError):
-            fixtures.save(recorder.findings.values(), tmp_path, "eu-west-1", "2026-11-29")
+            fixtures.save(recorder.findings.values(), tmp_path, "AWS, eu-west-1", "2026-11-29")
         assert list(tmp_path.iterdir()) == []
