@@ -1,7 +1,7 @@
 """What a run makes, how long it takes and what it costs, said before it begins.
 
 The prices are AWS's public ones of us-east-1 for Linux on x86 without any free tier, from the
-pricing pages of each service, as they were on the date below.
+pricing pages of each service, as they were in the month below.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-PRICES_OF = "2026-11-29"
+PRICES_OF = "November 2026"
 REGION_OF_PRICES = "us-east-1"
 
 MINUTES = 25
@@ -19,6 +19,7 @@ TASKS = 5
 TRANSITIONS = 300
 INVOCATIONS = 700
 INVOCATION_GB_SECONDS = 0.5
+LOG_GIGABYTES = 0.01
 
 
 @dataclass(frozen=True)
@@ -42,23 +43,24 @@ def items() -> Iterator[Item]:
     yield Item("Step Functions", TRANSITIONS, "state transitions", 0.025 / 1000)
     yield Item("Lambda, arm64", INVOCATIONS * INVOCATION_GB_SECONDS, "GB-seconds", 0.0000133334)
     yield Item("Lambda", INVOCATIONS, "requests", 0.20 / 1_000_000)
+    yield Item("CloudWatch Logs", LOG_GIGABYTES, "GB", 0.50)
 
 
 def notice(stack: str, account: str, region: str, name: str) -> list[str]:
     """The lines that a person reads before anything is made."""
-    lines = [
+    total = sum(each.dollars for each in items())
+    return [
         f"The acceptance suite runs on the stack {stack} in account {account}, {region}.",
         f"It makes one environment, {name}: a namespace, a cluster, three services with a task of",
         "0.25 vCPU and 0.5 GB each, their log groups, task definitions and schedules; and a queue",
         f"and two rules named bivouac-{name}, which hear what is told of it. It deletes all of it,",
-        "also when a step fails, and says what is left.",
-        f"It takes about {MINUTES} minutes and costs at most about "
-        f"${sum(each.dollars for each in items()):.2f}:",
-    ]
-    for each in items():
-        lines.append(
+        "also when a step fails, and says what is left. Only the environment's record stays in",
+        "the stack's table, as that of every environment.",
+        f"It takes about {MINUTES} minutes and costs at most about ${total:.2f}:",
+        *(
             f"  ${each.dollars:.4f}  {each.what}: {each.quantity:.4g} {each.unit} at "
             f"${each.price:.10f}".rstrip("0")
-        )
-    lines.append(f"at AWS's public prices in {REGION_OF_PRICES} of {PRICES_OF}.")
-    return lines
+            for each in items()
+        ),
+        f"at AWS's public prices in {REGION_OF_PRICES}, {PRICES_OF}; all else is less than a cent.",
+    ]

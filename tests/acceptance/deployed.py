@@ -17,6 +17,18 @@ _ATTEMPTS = {"cloudformation": 1}
 """It is asked first: where nothing answers, people want to know at once."""
 
 
+_OUTPUTS = (
+    "CreateEnvironmentStateMachineArn",
+    "RedeployEnvironmentStateMachineArn",
+    "DeleteEnvironmentStateMachineArn",
+    "SleepEnvironmentStateMachineArn",
+    "WakeEnvironmentStateMachineArn",
+    "ExtendLeaseStateMachineArn",
+    "SweepEnvironmentsFunctionName",
+    "EventBusName",
+)
+
+
 class NoStackError(Exception):
     """There is no such stack, or it is not one of Bivouac's."""
 
@@ -74,8 +86,12 @@ def described(aws: Aws, name: str) -> Deployed:
     parameters = {
         each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", ())
     }
-    if "CreateEnvironmentStateMachineArn" not in outputs or "NamePrefix" not in parameters:
-        raise NoStackError(f"the stack {name} is not one of Bivouac's: {stack['StackStatus']}")
+    missing = [each for each in _OUTPUTS if each not in outputs]
+    if missing or "NamePrefix" not in parameters:
+        raise NoStackError(
+            f"the stack {name} ({stack['StackStatus']}) is not one of Bivouac's, or an older one: "
+            f"it has no {', '.join(missing) or 'NamePrefix'}"
+        )
     _, partition, _, _, account, _ = stack["StackId"].split(":", 5)
     prefix, status = parameters["NamePrefix"], stack["StackStatus"]
     return Deployed(name, partition, account, prefix, status, outputs)

@@ -24,7 +24,8 @@ GONE = ("DELETED", "DELETING", "ALREADY_GONE")
 
 
 class Life:
-    """`tell` raises StepFailedError where a step did not end as it must."""
+    """One run's environment, by the name `run`. Looks `every` so many seconds while it waits, for
+    `limit` seconds at most."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Life:
         self._numbers = 0
 
     def tell(self) -> None:
+        """Raises StepFailedError where a step did not end as it must."""
         with self._step("the stack is there, and a queue listens"):
             self._stack_is_complete()
             self.listener.begin()
@@ -204,8 +206,7 @@ class Life:
         ended = self.executions.run(verb, content, f"{self._run}-{self._numbers}")
         self.executions.history(ended.arn)
         self._watch.look()
-        denied = "iam:PassRole" in ended.cause
-        if denied:
+        if "iam:PassRole" in ended.cause:
             self._recorder.judge("iam.pass-role", False, ended.cause)
         return ended
 

@@ -7,6 +7,7 @@ what was there before, what is there no longer, and how long it took.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ class Watch:
         self._in_cloud_map: set[str] = set()
 
     def look(self) -> str:
-        """Look at everything once; says in a few words what is there."""
+        """Look at everything once; says which tasks there are: "1 PENDING, 2 RUNNING"."""
         if self.cluster_status() == "INACTIVE":
             self._tasks = {}
         else:
@@ -51,7 +52,9 @@ class Watch:
                 if error.response["Error"]["Code"] != "ClusterNotFoundException":
                     raise
         self._see_cloud_map()
-        return f"{len(self.running())} tasks run"
+        states = Counter(task["lastStatus"] for task in self._tasks.values())
+        del states["STOPPED"]
+        return ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
 
     def cluster_status(self) -> str:
         """ACTIVE and so on; INACTIVE where there is none."""

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import sys
 import tomllib
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
 from docs.state_diagrams import ROOT
 from tests.acceptance import __main__ as suite
 from tests.acceptance import cost
+from tests.acceptance.deployed import Aws, Deployed, NoStackError, described
+from tests.acceptance.recorder import Recorder
 from tests.acceptance.showing import Screen
 
 SUITE = ROOT / "tests" / "acceptance"
+OUTPUTS = (ROOT / "template.yaml").read_text().partition("\nOutputs:\n")[2]
 
 
 @pytest.mark.parametrize("module", sorted(SUITE.rglob("*.py")), ids=lambda path: path.name)
@@ -75,6 +84,66 @@ class TestWithoutWhatItNeeds:
     ) -> None:
         line = self.told(capsys, "--endpoint-url", "http://localhost:4566", "--record")
         assert line.endswith("tests/recorded keeps what AWS says; this endpoint is not AWS.")
+
+
+@cache
+def _aws() -> Aws:
+    """One for all tests: making a client costs more than they do."""
+    return Aws("us-gov-west-1", None, Recorder())
+
+
+class TestStack:
+    """As DescribeStacks answers (CloudFormation's API reference)."""
+
+    MEMBERS: ClassVar[dict[str, Any]] = {
+        "StackName": "bivouac",
+        "StackId": "arn:aws-us-gov:cloudformation:us-gov-west-1:111122223333:stack/bivouac/1",
+        "CreationTime": datetime(2026, 11, 29, tzinfo=UTC),
+        "StackStatus": "UPDATE_COMPLETE",
+    }
+
+    def described(self, **answer: Any) -> Deployed:
+        aws = _aws()
+        with Stubber(aws.client("cloudformation")) as stub:
+            if code := answer.pop("error", None):
+                stub.add_client_error("describe_stacks", code)
+            else:
+                stub.add_response("describe_stacks", {"Stacks": [self.MEMBERS | answer]})
+            return described(aws, "bivouac")
+
+    def outputs(self, *left_out: str) -> list[dict[str, str]]:
+        return [
+            {"OutputKey": name, "OutputValue": f"the {name}"}
+            for name in re.findall(r"^  (\w+):$", OUTPUTS, re.MULTILINE)
+            if name not in left_out
+        ]
+
+    def test_what_the_suite_needs_of_it(self) -> None:
+        prefix = [{"ParameterKey": "NamePrefix", "ParameterValue": "camp"}]
+        stack = self.described(Outputs=self.outputs(), Parameters=prefix)
+        assert (stack.prefix, stack.account, stack.partition) == (
+            "camp",
+            "111122223333",
+            "aws-us-gov",
+        )
+        assert stack.machine("ExtendLease") == "the ExtendLeaseStateMachineArn"
+
+    def test_one_of_somebody_else(self) -> None:
+        with pytest.raises(NoStackError, match="not one of Bivouac's"):
+            self.described()
+
+    def test_an_older_one(self) -> None:
+        prefix = [{"ParameterKey": "NamePrefix", "ParameterValue": "camp"}]
+        with pytest.raises(NoStackError, match="an older one: it has no EventBusName"):
+            self.described(Outputs=self.outputs("EventBusName"), Parameters=prefix)
+
+    def test_none(self) -> None:
+        with pytest.raises(NoStackError, match="there is no stack bivouac in us-gov-west-1"):
+            self.described(error="ValidationError")
+
+    def test_one_that_may_not_be_seen(self) -> None:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            self.described(error="AccessDenied")
 
 
 class TestAgreement:
