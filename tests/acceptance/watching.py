@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -38,11 +38,13 @@ class Watch:
         self._inactive_since: dict[str, float] = {}
         """Services that are deleted, by name."""
         self._in_cloud_map: set[str] = set()
+        """What it has had, and has not been seen to lose."""
 
     def look(self) -> str:
         """Look at everything once; says which tasks there are: "1 PENDING, 2 RUNNING"."""
         if self.cluster_status() == "INACTIVE":
             self._tasks = {}
+            self._are_gone(self._services)
         else:
             try:
                 self._see_services()
@@ -84,15 +86,21 @@ class Watch:
                 cluster=self.cluster, services=names, include=["TAGS"]
             )
             seen |= {service["serviceName"]: service for service in answer["services"]}
-        for name in self._services:
-            if seen.get(name, {}).get("status", "INACTIVE") == "INACTIVE":
-                self._inactive_since.setdefault(name, time.monotonic())
+        self._are_gone(
+            name
+            for name in self._services
+            if seen.get(name, {}).get("status", "INACTIVE") == "INACTIVE"
+        )
         self._services |= seen
         listed = self._listed()
         for name, service in seen.items():
             if service["status"] != "ACTIVE":
                 told = f"{service['status']} and {'' if name in listed else 'not '}listed"
                 self._recorder.judge("ecs.deleted-services-hidden", name not in listed, told)
+
+    def _are_gone(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._inactive_since.setdefault(name, time.monotonic())
 
     def _listed(self) -> set[str]:
         pages = self._ecs.get_paginator("list_services").paginate(cluster=self.cluster)
@@ -131,14 +139,14 @@ class Watch:
     # Cloud Map
 
     def _see_cloud_map(self) -> None:
-        now = set(self._discovery_services())
-        for name in self._in_cloud_map & self._inactive_since.keys():
+        now = self._discovery_services().keys()
+        for name in (self._in_cloud_map - now) & self._inactive_since.keys():
+            self._in_cloud_map.remove(name)
             seconds = time.monotonic() - self._inactive_since[name]
-            if name not in now:
-                told = f"gone {seconds:.0f} s after its service was INACTIVE"
-                holds = seconds <= MOST_SECONDS_IN_CLOUD_MAP
-                self._recorder.judge("cloudmap.removal-delay", holds, told)
-        self._in_cloud_map = now
+            holds = seconds <= MOST_SECONDS_IN_CLOUD_MAP
+            told = f"gone {seconds:.0f} s after its service was INACTIVE"
+            self._recorder.judge("cloudmap.removal-delay", holds, told)
+        self._in_cloud_map |= now
 
     def judge_registrations(self) -> None:
         """Held against each other: the tasks that run, and what Cloud Map has of them."""
