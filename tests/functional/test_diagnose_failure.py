@@ -17,6 +17,7 @@ from bivouac.record import Status
 from bivouac.signs import Category
 from tests.functional.account import TABLE, BivouacAccount
 from tests.functional.machines import answered
+from tests.localcloud.recordings import recording
 from tests.requests import environment, web
 
 HELD = {"environment": "demo", "generation": 1}
@@ -191,6 +192,15 @@ def test_a_failed_step_is_told_in_its_own_words(
     answer = diagnosed(held, failure={"Error": "AccessDeniedError", "Cause": reason})
     assert (answer["error"], answer["cause"]) == ("AccessDeniedError", told)
     assert kept(held)["category"] == "unknown"
+
+
+def test_a_step_that_ran_out_of_time_says_nothing_itself(held: BivouacAccount) -> None:
+    """Step Functions gives a Catch an empty cause then
+    (tests/recorded/stepfunctions-task-timeouts.json)."""
+    answer = diagnosed(held, failure=recording("stepfunctions-task-timeouts")["caught"])
+    assert answer["error"] == "States.Timeout"
+    assert answer["cause"] == "A step did not answer within its time: States.Timeout."
+    assert kept(held)["cause"] == answer["cause"]
 
 
 def test_a_refusal_that_is_known_gets_its_next_step() -> None:

@@ -16,6 +16,7 @@ from bivouac import errors, lease
 from bivouac.record import Status
 from tests.functional.account import TABLE, BivouacAccount
 from tests.functional.machines import outcomes
+from tests.localcloud.recordings import recording
 from tests.requests import environment
 
 SCHEDULE = ("expiry schedule", "demo-expiry")
@@ -192,6 +193,16 @@ def test_a_look_that_failed_is_never_a_clean_one(account: BivouacAccount) -> Non
         tried(account, item("web", "IN_PROGRESS"), item("shop"), look=failed)
     assert outcomes(kept(account))["service", "web"] == "FAILED"
     assert outcomes(kept(account))["service", "shop"] == "DELETED"
+
+
+def test_a_step_that_ran_out_of_time_is_told_as_such(account: BivouacAccount) -> None:
+    """The cause that the machine makes a reason of is empty then."""
+    deleting(account)
+    timed_out = recording("stepfunctions-task-timeouts")["caught"]
+    with pytest.raises(errors.DeletionIncompleteError) as caught:
+        tried(account, item("web", "FAILED", reason=timed_out["Cause"]), look=timed_out)
+    assert "service web: the step did not answer within its time" in str(caught.value)
+    assert "the last look failed: States.Timeout" in str(caught.value)
 
 
 def test_a_failed_function_is_told_by_its_message_and_not_by_its_stack_trace(

@@ -1,0 +1,99 @@
+"""Step Functions' and Lambda's answers as they were recorded are understood, and others as well."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bivouac.aftermath import Ended
+from bivouac.aws import lambda_answers
+from bivouac.aws.stepfunctions_answers import arn_of, caught, execution, name_of
+from tests.localcloud.recordings import recording
+
+EVENTS: dict[str, Any] = recording("stepfunctions-status-events")
+LEFT_OUT = {"input": None, "inputDetails": {"included": False}}
+"""Of an event whose input is too large (Step Functions' guide, "Automating event delivery")."""
+
+
+@pytest.mark.parametrize(
+    ("ending", "told"),
+    [
+        ("failed", ("FAILED", "SomeFailure", "It went wrong.")),
+        ("timed out", ("TIMED_OUT", "", "")),
+    ],
+)
+@pytest.mark.parametrize(
+    "more",
+    [{}, LEFT_OUT, {"aNewMember": {"of": "2027"}}, {"redriveStatusReason": "because"}],
+    ids=["as recorded", "input left out", "unknown member", "reason"],
+)
+def test_an_event_of_an_end_is_read(
+    ending: str, told: tuple[str, str, str], more: dict[str, Any]
+) -> None:
+    event = EVENTS[ending]
+    ended = Ended.from_event({**event, "detail": {**event["detail"], **more}})
+    assert (ended.status, ended.error, ended.cause) == told
+    assert ended.content == {}
+
+
+@pytest.mark.parametrize("member", ["error", "cause", "input", "redriveStatusReason", "output"])
+def test_an_event_may_leave_out_what_it_has_nothing_to_say_of(member: str) -> None:
+    detail = {k: v for k, v in EVENTS["timed out"]["detail"].items() if k != member}
+    assert Ended.from_event({**EVENTS["timed out"], "detail": detail}).status == "TIMED_OUT"
+
+
+def test_a_description_without_error_and_cause_is_read() -> None:
+    """Of a machine out of time."""
+    described = execution(recording("stepfunctions-machine-timeout"))
+    assert (described.status, described.error, described.cause) == ("TIMED_OUT", "", "")
+    assert not described.is_at_work
+
+
+@pytest.mark.parametrize(
+    ("status", "is_at_work"),
+    [
+        ("RUNNING", True),
+        ("PENDING_REDRIVE", True),
+        ("SUCCEEDED", False),
+        ("FAILED", False),
+        ("TIMED_OUT", False),
+        ("ABORTED", False),
+    ],
+)
+def test_who_is_at_work(status: str, is_at_work: bool) -> None:
+    """Every ExecutionStatus of the API's model."""
+    described = {**recording("stepfunctions-machine-timeout"), "status": status}
+    assert execution(described).is_at_work is is_at_work
+
+
+def test_what_a_catch_gets() -> None:
+    failure = recording("stepfunctions-lambda-exception")
+    error, cause = caught({**failure, "Cause": json.dumps(failure["Cause"])})
+    assert error == "NamespaceInUseError"
+    assert lambda_answers.message_of(cause) == "<message>"
+    assert caught(recording("stepfunctions-task-timeouts")["caught"]) == ("States.Timeout", "")
+    assert caught({}) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("cause", "message"),
+    [
+        ('{"errorMessage": "no", "errorType": "SomeError", "stackTrace": []}', "no"),
+        ('{"errorMessage": null}', "None"),
+        ('{"errorMessage": "cut in the mi', '{"errorMessage": "cut in the mi'),
+        ("Function not found", "Function not found"),
+        ("[1]", "[1]"),
+        ("", ""),
+    ],
+)
+def test_the_readable_part_of_a_cause(cause: str, message: str) -> None:
+    assert lambda_answers.message_of(cause) == message
+
+
+def test_names_and_arns() -> None:
+    machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:bivouac-create-environment"
+    arn = "arn:aws:states:eu-west-1:123456789012:execution:bivouac-create-environment:demo-7"
+    assert arn_of(machine, "demo-7") == arn
+    assert name_of(arn) == "demo-7"
