@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bivouac.aws import clients, executions
+from bivouac.aws import clients, executions, stepfunctions_answers
 from bivouac.aws.holding import records
 from bivouac.aws.records import Records
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
@@ -65,7 +65,7 @@ def _failure(execution: str, caught: Event, stepfunctions: SFNClient) -> Failure
     """What was caught itself, where the execution never began."""
     ended = executions.ending(stepfunctions, execution)
     if ended is None:
-        return Failure(execution, caught["Error"], caught["Cause"])
+        return Failure(execution, *stepfunctions_answers.caught(caught))
     return Failure(execution, ended.error, ended.cause)
 
 

@@ -14,13 +14,15 @@ from bivouac import cause, diagnosis, events
 from bivouac.aws import clients
 from bivouac.aws.events import EventBus
 from bivouac.aws.holding import event_bus, records
+from bivouac.aws.lambda_answers import message_of
 from bivouac.aws.records import Records
 from bivouac.aws.reporting import reported
+from bivouac.aws.stepfunctions_answers import caught
 from bivouac.aws.telling import Telling
 from bivouac.blueprint import Blueprint
 from bivouac.checks import Outcome
 from bivouac.diagnosis import Verdict
-from bivouac.errors import SupersededError, message_of
+from bivouac.errors import SupersededError
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.record import Status
 from bivouac.signs import Category
@@ -47,7 +49,7 @@ def diagnose_failure(
     else:
         failure = {
             "error": error_name,
-            "cause": message_of(str(event["failure"]["Cause"]))[: cause.LIMIT],
+            "cause": _told(event["failure"])[: cause.LIMIT],
             "category": Category.UNKNOWN,
             "verdicts": [],
         }
@@ -59,9 +61,15 @@ def diagnose_failure(
 
 
 def _ready_all_the_same(event: Event) -> str:
-    failed = message_of(str(event["failure"]["Cause"])) if "failure" in event else ""
+    failed = _told(event["failure"]) if "failure" in event else ""
     told = f"The environment {event['environment']} is READY, and its proof is in the record."
     return cause.together(told, f"What came after it failed: {failed}") if failed else told
+
+
+def _told(failure: Event) -> str:
+    """What a failed step says itself, which is nothing where it ran out of time."""
+    error, said = caught(failure)
+    return message_of(said) or f"A step did not answer within its time: {error}."
 
 
 def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
@@ -69,10 +77,8 @@ def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
 
     None on a step that failed in words that say enough by themselves. Pure."""
     if "failure" in event:
-        refused = diagnosis.of_refusal(
-            event["environment"], message_of(str(event["failure"]["Cause"]))
-        )
-        return event["failure"]["Error"], [refused] if refused else []
+        refused = diagnosis.of_refusal(event["environment"], _told(event["failure"]))
+        return caught(event["failure"])[0], [refused] if refused else []
     progress = event["progress"]
     if progress["status"] == "FAILED":
         found = [Verdict.from_json(entry) for entry in progress["verdicts"]]

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bivouac.aftermath import Aftermath, Ended, after_redeploy, aftermath
-from bivouac.aws import clients, executions
+from bivouac.aws import clients, executions, stepfunctions_answers
 from bivouac.aws.following_up import FollowUp
 from bivouac.aws.holding import event_bus, records
 from bivouac.aws.records import Records
@@ -35,7 +35,7 @@ def follow_up_execution(
 
     Raises UnansweredRequestError."""
     ended = Ended.from_event(event)
-    if event["detail"]["stateMachineArn"] == redeploy_machine:
+    if stepfunctions_answers.execution(event["detail"]).machine_arn == redeploy_machine:
         record, due = redeployed(ended, records, follow_up.stepfunctions)
     else:
         record = held_by(ended, records)

@@ -16,10 +16,12 @@ from typing import Any
 from bivouac import events, lease
 from bivouac.aws.events import EventBus
 from bivouac.aws.holding import event_bus, records, schedules
+from bivouac.aws.lambda_answers import message_of
 from bivouac.aws.records import Records
 from bivouac.aws.schedules import Schedules
+from bivouac.aws.stepfunctions_answers import caught
 from bivouac.aws.telling import Telling
-from bivouac.errors import DeletionIncompleteError, message_of
+from bivouac.errors import DeletionIncompleteError
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.receipt import Item, Outcome, concluded, failures, items_from_json, merged
 from bivouac.record import Status
@@ -79,15 +81,21 @@ def _retained(kind: Kind, environment: str, reason: str) -> Item:
 def _items(event: Event) -> list[Item]:
     said: list[Item] = []
     for part in (event["services"], *event["used"].values(), event["cluster"]):
-        said += [
-            replace(item, reason=message_of(item.reason)) for item in items_from_json(part["items"])
-        ]
+        said += [replace(item, reason=_reason(item)) for item in items_from_json(part["items"])]
     look: dict[str, Any] = event["look"]
     if "items" in look:
         return concluded(said, items_from_json(look["items"]))
-    reason = f"the last look failed: {look.get('Error')}: {message_of(str(look.get('Cause')))}"
+    error, cause = caught(look)
+    reason = f"the last look failed: {error}: {message_of(cause)}"
     unseen = Item("look", event["environment"], Outcome.FAILED, reason)
     return [*merged(said, [unseen], unseen=reason)]
+
+
+def _reason(item: Item) -> str:
+    """A step that failed without a cause ran out of time (stepfunctions_answers.caught)."""
+    if item.outcome is Outcome.FAILED and not item.reason:
+        return "the step did not answer within its time"
+    return message_of(item.reason)
 
 
 def _lines(failed: list[Item]) -> list[str]:

@@ -16,6 +16,8 @@ from enum import StrEnum
 from typing import Any, Self
 
 from bivouac import cause, naming
+from bivouac.aws import stepfunctions_answers
+from bivouac.aws.stepfunctions_answers import Execution
 from bivouac.diagnosis import Verdict
 from bivouac.errors import REFUSALS, DeletionIncompleteError
 from bivouac.events import DetailType
@@ -61,7 +63,7 @@ class Aftermath:
     """What the record says and others may not have been told, as the execution died by then."""
 
 
-def content_of(text: str | None) -> Json:
+def content_of(text: str) -> Json:
     """An execution's input as an object, which it is for all that ever held a record."""
     content = json.loads(text or "{}")
     return content if isinstance(content, dict) else {}
@@ -84,18 +86,16 @@ class Ended:
         """Of a "Step Functions Execution Status Change". Raises KeyError for anything else.
 
         The event leaves out an input that is too large for it."""
-        detail = event["detail"]
-        return cls(
-            detail["executionArn"],
-            detail["status"],
-            detail.get("error") or "",
-            detail.get("cause") or "",
-            content_of(detail.get("input")),
-        )
+        return cls.of(stepfunctions_answers.execution(event["detail"]))
+
+    @classmethod
+    def of(cls, execution: Execution) -> Self:
+        content = content_of(execution.input)
+        return cls(execution.arn, execution.status, execution.error, execution.cause, content)
 
     @property
     def name(self) -> str:
-        return self.arn.rpartition(":")[2]
+        return stepfunctions_answers.name_of(self.arn)
 
     @property
     def environment(self) -> str | None:
@@ -165,7 +165,7 @@ def after_redeploy(record: Record, redeploy: Ended, create_runs: bool) -> Afterm
     what its create left; None: nothing, as it did, or another one holds the record by now.
 
     A create that still runs is let run: where it fails, the sweep rolls back."""
-    name = record.execution.rpartition(":")[2]
+    name = stepfunctions_answers.name_of(record.execution)
     if name != f"redeploy-{_digest(redeploy)}" or create_runs or not record.can_roll_back:
         return None
     start = _roll_back(record, f"roll-back-{_digest(redeploy)}")

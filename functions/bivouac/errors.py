@@ -142,12 +142,3 @@ REFUSALS = frozenset(
 
 RETRIED = (ThrottledError, UnavailableError, NotYetConsistentError)
 """What every Task of the state machines retries, besides Lambda's own transient errors."""
-
-
-def message_of(cause: str) -> str:
-    """The readable part of a failed state's cause: a Lambda function's is JSON, and has its stack
-    trace in it; any other is text (W11)."""
-    try:
-        return str(json.loads(cause)["errorMessage"])
-    except (ValueError, KeyError, TypeError):
-        return cause

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
 
+from bivouac.aws import stepfunctions_answers
 from bivouac.lease import duration_seconds
 
 
@@ -238,8 +239,7 @@ class CreationSettings:
 
     def execution_of_create(self, name: str) -> str:
         """The ARN of an execution of it, whether or not it exists."""
-        machine = self.create_state_machine_arn.replace(":stateMachine:", ":execution:")
-        return f"{machine}:{name}"
+        return stepfunctions_answers.arn_of(self.create_state_machine_arn, name)
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bivouac.aftermath import Ended
 from bivouac.aws import lambda_answers
-from bivouac.aws.stepfunctions_answers import arn_of, caught, execution, name_of
+from bivouac.aws.stepfunctions_answers import (
+    NO_EXECUTION,
+    STALE_TOKEN,
+    STARTED_BEFORE,
+    arn_of,
+    caught,
+    execution,
+    name_of,
+)
 from tests.localcloud.recordings import recording
 
+FUNCTIONS = Path(lambda_answers.__file__).parents[2]
 EVENTS: dict[str, Any] = recording("stepfunctions-status-events")
 LEFT_OUT = {"input": None, "inputDetails": {"included": False}}
 """Of an event whose input is too large (Step Functions' guide, "Automating event delivery")."""
@@ -97,3 +107,15 @@ def test_names_and_arns() -> None:
     arn = "arn:aws:states:eu-west-1:123456789012:execution:bivouac-create-environment:demo-7"
     assert arn_of(machine, "demo-7") == arn
     assert name_of(arn) == "demo-7"
+
+
+def test_what_is_compared_with_these_answers_stands_in_one_place() -> None:
+    names = {"PENDING_REDRIVE", "errorMessage", *NO_EXECUTION, *STARTED_BEFORE, *STALE_TOKEN}
+    elsewhere = {
+        (path.name, name)
+        for path in FUNCTIONS.rglob("*.py")
+        if path.name not in ("stepfunctions_answers.py", "lambda_answers.py")
+        for name in names
+        if name in path.read_text(encoding="utf-8")
+    }
+    assert elsewhere == set()

@@ -7,25 +7,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from bivouac import errors
-from bivouac.aws.faults import translated
+from bivouac.aws import stepfunctions_answers
+from bivouac.aws.faults import code_of, translated
+from bivouac.aws.stepfunctions_answers import Execution
 from bivouac.record import HELD, Record
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
 
-_AT_WORK = ("RUNNING", "PENDING_REDRIVE")
+def described(client: SFNClient, execution_arn: str) -> Execution | None:
+    """None where there is no such execution: it never began, was forgotten, or its ARN is none."""
+    with translated(f"execution {execution_arn}"):
+        try:
+            answer = client.describe_execution(executionArn=execution_arn)
+        except ClientError as error:
+            if code_of(error) in stepfunctions_answers.NO_EXECUTION:
+                return None
+            raise
+    return stepfunctions_answers.execution(answer)
 
 
 def is_running(client: SFNClient, execution_arn: str) -> bool:
     """Eventually consistent, so it only decides whether to wait, never who may act (W06)."""
-    with translated(f"execution {execution_arn}"):
-        try:
-            answer = client.describe_execution(executionArn=execution_arn)
-        except client.exceptions.ExecutionDoesNotExist:
-            return False
-    return answer["status"] in _AT_WORK
+    found = described(client, execution_arn)
+    return found is not None and found.is_at_work
 
 
 def another_holds(client: SFNClient, record: Record | None, execution_arn: str) -> bool:
@@ -48,16 +57,13 @@ def ending(client: SFNClient, execution_arn: str) -> Ending | None:
 
     Raises NotYetConsistentError while it runs, which an answer may say for a moment longer than it
     does (W06)."""
-    with translated(f"execution {execution_arn}"):
-        try:
-            answer = client.describe_execution(executionArn=execution_arn)
-        except client.exceptions.ExecutionDoesNotExist:
-            return None
-    status = answer["status"]
-    if status in _AT_WORK:
-        raise errors.NotYetConsistentError(f"execution {execution_arn}: it is {status}")
+    found = described(client, execution_arn)
+    if found is None:
+        return None
+    if found.is_at_work:
+        raise errors.NotYetConsistentError(f"execution {execution_arn}: it is {found.status}")
     return Ending(
-        answer.get("error") or status, answer.get("cause") or f"{execution_arn} ended as {status}"
+        found.error or found.status, found.cause or f"{execution_arn} ended as {found.status}"
     )
 
 
@@ -66,17 +72,22 @@ def stop(client: SFNClient, execution_arn: str, cause: str) -> None:
     with translated(f"execution {execution_arn}"):
         try:
             client.stop_execution(executionArn=execution_arn, error="StoppedError", cause=cause)
-        except client.exceptions.ExecutionDoesNotExist:
-            return
+        except ClientError as error:
+            if code_of(error) not in stepfunctions_answers.NO_EXECUTION:
+                raise
 
 
 def start(client: SFNClient, machine_arn: str, name: str, content: Mapping[str, Any]) -> bool:
-    """Start an execution once: False where one of this name runs or ran before (W05)."""
+    """Start an execution once: False where one of this name ran before, or runs with another input.
+
+    True where it runs with the same (tests/recorded/stepfunctions-start-again.json)."""
     with translated(f"execution {name}"):
         try:
             client.start_execution(
                 stateMachineArn=machine_arn, name=name, input=json.dumps(content)
             )
-        except client.exceptions.ExecutionAlreadyExists:
-            return False
+        except ClientError as error:
+            if code_of(error) in stepfunctions_answers.STARTED_BEFORE:
+                return False
+            raise
     return True

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bivouac import naming
-from bivouac.aftermath import Ended, content_of
-from bivouac.aws import cloudmap, ecs, loggroups
-from bivouac.aws.faults import translated
+from bivouac.aftermath import Ended
+from bivouac.aws import cloudmap, ecs, executions, loggroups
 from bivouac.blueprint import from_ecs_tags
 from bivouac.errors import AccessDeniedError, NotYetConsistentError, RefusedByAwsError
 from bivouac.sweeping import Holder, Resource
@@ -148,17 +147,7 @@ def holder(client: SFNClient, execution_arn: str) -> Holder:
     unknown = Holder(running=False, ended_at=None, ended=Ended(execution_arn, ""))
     if not execution_arn:
         return unknown
-    with translated(f"execution {execution_arn}"):
-        try:
-            answer = client.describe_execution(executionArn=execution_arn)
-        except (client.exceptions.ExecutionDoesNotExist, client.exceptions.InvalidArn):
-            return unknown
-    ended = Ended(
-        execution_arn,
-        answer["status"],
-        answer.get("error", ""),
-        answer.get("cause", ""),
-        content_of(answer.get("input")),
-    )
-    running = answer["status"] in ("RUNNING", "PENDING_REDRIVE")
-    return Holder(running, answer.get("stopDate"), ended)
+    found = executions.described(client, execution_arn)
+    if found is None:
+        return unknown
+    return Holder(found.is_at_work, found.stopped_at, Ended.of(found))

@@ -13,7 +13,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bivouac.aws.faults import translated
+from botocore.exceptions import ClientError
+
+from bivouac.aws.faults import code_of, translated
+from bivouac.aws.stepfunctions_answers import STALE_TOKEN
 from bivouac.aws.waits import Waits
 from bivouac.observability import logger
 from bivouac.waiting import (
@@ -140,11 +143,9 @@ def send(wait: Wait, answer: dict[str, object], stepfunctions: SFNClient) -> boo
     with translated(f"execution that creates or deletes {wait.environment}"):
         try:
             stepfunctions.send_task_success(taskToken=wait.token, output=json.dumps(answer))
-        except (
-            stepfunctions.exceptions.TaskTimedOut,
-            stepfunctions.exceptions.TaskDoesNotExist,
-            stepfunctions.exceptions.InvalidToken,
-        ) as error:
+        except ClientError as error:
+            if code_of(error) not in STALE_TOKEN:
+                raise
             logger.info("stale token dropped", reason=str(error))
             return False
     return True
