@@ -18,6 +18,8 @@ from localcloud.events.delivery import Delivery
 
 LATE_SECONDS = 150.0
 """Before scaling: later than what was asked after it."""
+_OF_AWS_ITSELF = ("sqs",)
+"""Dead letters: AWS sends them for a role, and does not give up after one refusal."""
 STATUS_EVENTS = ("aws.ecs", "aws.states")
 _FATES: Mapping[Fate, Sequence[float]] = {
     Fate.ONCE: (0.0,),
@@ -84,7 +86,7 @@ class Accidents:
 
     def of_call(self, call: Call) -> call_faults.Fault | None:
         role = self._role_of(call.access_key_id)
-        if role is None:
+        if role is None or call.service in _OF_AWS_ITSELF:
             return None
         name = f"{call.service}:{call.operation}"
         with self._lock:

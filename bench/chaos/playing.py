@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from bench.chaos import scenario as s
 from bench.chaos.account import Account
 from bench.chaos.neighbours import Neighbours
@@ -129,8 +131,9 @@ class Player:
             case s.KillTask():
                 self._kill_task(name)
             case s.ScaleByHand() | s.DeleteServiceByHand() | s.AddServiceByHand():
-                if self._by_hand(step, name):
-                    story.touched_by_hand.add(name)
+                with suppress(ClientError):  # AWS refuses people, too
+                    if self._by_hand(step, name):
+                        story.touched_by_hand.add(name)
             case s.LoseSchedule():
                 client = account.client("scheduler")
                 with suppress(client.exceptions.ResourceNotFoundException):
