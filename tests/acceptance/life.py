@@ -134,7 +134,7 @@ class Life:
         self._proven(self._execute("WakeEnvironment", {"environment": self._run}))
 
     def _extend(self) -> None:
-        ended = self._execute("ExtendLease", {"environment": self._run, "ttl": "6h"})
+        ended = self._execute("ExtendLease", {"environment": self._run, "ttl": "2h"})
         ended.must_have("SUCCEEDED")
         _expect(ended.output["status"] == "EXTENDED", f"not extended: {ended.output}")
         end = ended.output["expiresAt"].removesuffix("Z")

@@ -42,7 +42,7 @@ listen at its port, too: on the local cloud the alias of the same port is in the
 def shop(name: str, backend_says: str = "42 oranges in stock") -> Json:
     return {
         "name": name,
-        "lease": {"ttl": "2h"},
+        "lease": {"ttl": "1h"},
         "timeouts": {"ready": "15m"},
         "services": [
             _python(BACKEND, SAYS=backend_says),
