@@ -64,8 +64,13 @@ class Watch:
         return next((str(each["status"]) for each in answer["clusters"]), "INACTIVE")
 
     def running(self) -> list[Json]:
-        """The tasks that ran when they were last looked at."""
-        return [task for task in self._tasks.values() if task["lastStatus"] == "RUNNING"]
+        """The tasks of the request's services that ran when they were last looked at."""
+        groups = {f"service:{name}" for name in PORTS}
+        return [
+            task
+            for task in self._tasks.values()
+            if task["lastStatus"] == "RUNNING" and task.get("group") in groups
+        ]
 
     def deployments(self) -> dict[str, Json]:
         """The PRIMARY deployments of the request's services, by service."""
