@@ -66,7 +66,7 @@ def test_a_service_that_goes(story: Story) -> None:
 def test_what_ecs_takes_longer_to_remove_than_is_believed(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the watch's own clock: from one time that it is read to the next it is too many seconds."""
+    """By the watch's own clock, of which each reading is too many seconds after the last."""
     moments = itertools.count(0, MOST_SECONDS_IN_CLOUD_MAP + 1)
     monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=lambda: next(moments)))
     story.look_until_it_is_gone()
