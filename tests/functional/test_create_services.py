@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -19,6 +21,7 @@ from bivouac.aws import ecs
 from bivouac.blueprint import from_ecs_tags
 from bivouac.checks import Expected
 from bivouac.record import Status
+from localcloud.account import SUBNET_IDS
 from tests.faults.injection import Fault, Injection, at, injected
 from tests.functional.account import HISTORY_SECONDS, SETTLED_SECONDS, BivouacAccount, small_pages
 from tests.functional.inventory import foreign_service
@@ -78,6 +81,53 @@ def test_an_unchanged_create_changes_nothing_after_one_that_took_an_edge_away(
     again(account, environment(*services), "second")
     assert account.mutating_calls.count("ecs:UpdateService") == 1
     again(account, environment(*services), "third")
+    assert account.changes == []
+
+
+# --- what somebody else changed --------------------------------------------------------------------
+
+
+def scaled(account: BivouacAccount, count: int) -> None:
+    client = account.client("ecs")
+    client.update_service(cluster="bivouac-demo", service="web", desiredCount=count)
+
+
+def deployed_anew(account: BivouacAccount, **changes: Any) -> None:
+    client = account.client("ecs")
+    client.update_service(cluster="bivouac-demo", service="web", forceNewDeployment=True, **changes)
+
+
+def deleted(account: BivouacAccount) -> None:
+    account.client("ecs").delete_service(cluster="bivouac-demo", service="web", force=True)
+
+
+OTHER_NETWORK = {"awsvpcConfiguration": {"subnets": [SUBNET_IDS[0]], "securityGroups": []}}
+
+
+@pytest.mark.parametrize(
+    "by_hand",
+    [
+        partial(scaled, count=0),
+        partial(scaled, count=1),
+        partial(scaled, count=3),
+        deleted,
+        deployed_anew,
+        partial(deployed_anew, networkConfiguration=OTHER_NETWORK),
+    ],
+    ids=["to zero", "down", "up", "deleted", "deployed", "another network"],
+)
+def test_the_next_create_makes_it_what_the_request_says(
+    account: BivouacAccount, by_hand: Callable[[BivouacAccount], None]
+) -> None:
+    request = environment(web(desiredCount=2))
+    ready(account, request)
+    network = described(account)["web"]["networkConfiguration"]
+    by_hand(account)
+    again(account, request)
+    service = described(account)["web"]
+    assert (service["desiredCount"], service["runningCount"]) == (2, 2)
+    assert service["networkConfiguration"] == network
+    again(account, request, "third")
     assert account.changes == []
 
 

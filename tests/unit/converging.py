@@ -30,6 +30,8 @@ class World:
     expected: dict[str, Expected] = field(default_factory=dict)
     healthy: set[str] = field(default_factory=set)
     proofs: list[EdgeProof] = field(default_factory=list)
+    proven: dict[str, str] = field(default_factory=dict)
+    """By service: the deployment of the last proof."""
     done: list[Action] = field(default_factory=list)
     """Everything that was done, in order."""
     _moments: int = 0
@@ -75,6 +77,7 @@ class World:
             self.endpoints_since,
             self.definitions,
             self.proofs,
+            self.proven,
         )
         return decide(self.blueprint, wanted, self.clients, situation)
 
@@ -114,8 +117,6 @@ class World:
     def _deploy(self, name: str) -> None:
         wanted = self.wanted[name]
         specification = wanted.specification
-        known = from_ecs_tags(self.services[name].get("tags"))
-        tags = known | changed_tags(wanted.tags) if known else wanted.tags
         before = [{**entry, "status": "ACTIVE"} for entry in self.services[name]["deployments"]]
         deployment = {
             "id": f"ecs-svc/{self._moments + 1}",
@@ -131,6 +132,8 @@ class World:
                 {"discoveryName": endpoint.discovery_name} for endpoint in wanted.service.endpoints
             ],
         }
+        known = from_ecs_tags(self.services[name].get("tags"))
+        tags = known | changed_tags(wanted.tags, deployment["id"]) if known else wanted.tags
         self.services[name] |= {
             "desiredCount": specification["desiredCount"],
             "launchType": specification.get("launchType"),
@@ -190,6 +193,7 @@ class World:
         deployments = {name: self.primary(name)["id"] for name in self.active()}
         reading = [EdgeReading(edge, State.OK, "answers") for edge in self.blueprint.edges]
         self.proofs = [mesh.proof(each.edge, each, deployments, self.now()) for each in reading]
+        self.proven = deployments
         for name in self.active():
             if name.startswith(naming.PROOF_PREFIX):
                 del self.services[name]
@@ -203,6 +207,7 @@ class World:
             self.definitions,
             self.endpoints_since,
             proofs=self.proofs,
+            proven=self.proven,
             _moments=self._moments,
         )
 

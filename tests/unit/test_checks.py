@@ -145,7 +145,12 @@ HEALTH_CHECK: dict[str, Any] = {
     [
         (service(), [], {}, {"tasks running", "proxy attached"}),
         (service(), [task(lastStatus="PENDING")], {}, {"tasks running"}),
-        (service(desiredCount=2), [task()], {}, {"tasks running", "proxy attached"}),
+        (
+            service(desiredCount=2),
+            [task()],
+            {"desiredCount": 2},
+            {"tasks running", "proxy attached"},
+        ),
         (service(), [task(), task()], {}, {"tasks running", "proxy attached"}),
         (service(), [task(), task(startedBy="ecs-svc/1")], {}, {"only this deployment"}),
         (
@@ -232,7 +237,17 @@ def test_completed_may_come_later() -> None:
 
 
 def test_desired_zero_is_healthy_without_tasks() -> None:
-    assert judged(service(desiredCount=0, runningCount=0), []).healthy
+    assert judged(service(desiredCount=0, runningCount=0), [], desiredCount=0).healthy
+
+
+@pytest.mark.parametrize("asked", [0, 1, 3])
+def test_what_counts_is_what_the_request_asks_for(asked: int) -> None:
+    """Somebody scaled the service: ECS's own number says that all is well."""
+    running = [task(taskArn=task_arn(number)) for number in range(asked)]
+    progress = judged(service(desiredCount=asked, runningCount=asked), running, desiredCount=2)
+    assert not progress.healthy
+    assert progress.failed is None
+    assert f"tasks asked for: the service asks for {asked}, the request for 2" in progress.missing
 
 
 class TestRebalanced:
@@ -248,7 +263,12 @@ class TestRebalanced:
         assert not judged(service(availabilityZoneRebalancing="DISABLED"), [task(), more]).healthy
 
     def test_one_task_less_is(self) -> None:
-        assert not judged({**self.REBALANCED, "desiredCount": 2}, [task()]).healthy
+        two = {**self.REBALANCED, "desiredCount": 2}
+        assert not judged(two, [task()], desiredCount=2).healthy
+
+    def test_one_more_that_somebody_asked_for_is(self) -> None:
+        two = {**self.REBALANCED, "desiredCount": 2}
+        assert not judged(two, [task(), task(taskArn=task_arn(2))]).healthy
 
     def test_another_deployments_task_is(self) -> None:
         assert not judged(self.REBALANCED, [task(), task(startedBy="ecs-svc/1")]).healthy

@@ -106,6 +106,37 @@ def test_a_client_that_calls_nobody_any_more_is_deployed_once() -> None:
         now.finish()
 
 
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_what_somebody_scaled_becomes_what_the_request_says(count: int) -> None:
+    before = world(web(desiredCount=2)).finish()
+    before.services["web"]["desiredCount"] = count
+    after = before.next_execution(environment(web(desiredCount=2)))
+    assert planned_only(after.converge()) == ["UPDATE web"]
+    assert after.services["web"]["desiredCount"] == 2
+
+
+def test_what_somebody_deployed_becomes_what_the_request_says() -> None:
+    """Whatever it was that he changed: ECS starts a deployment for it."""
+    request = environment(web())
+    before = world(web()).finish()
+    before.services["web"]["deployments"][0]["id"] = "ecs-svc/theirs"
+    after = before.next_execution(request)
+    assert planned_only(after.converge()) == ["UPDATE web"]
+    assert planned_only(after.finish().next_execution(request).converge()) == []
+
+
+def test_what_we_deployed_ourselves_since_the_last_proof_is_no_news() -> None:
+    """An execution that failed after it had updated the service: the record knows the deployment
+    of the last proof, and the service's tag the one since."""
+    proven = world(web()).finish()
+    request = environment(web(desiredCount=2))
+    failed = proven.next_execution(request)
+    assert planned_only(failed.converge()) == ["UPDATE web"]
+    failed.settle()
+    failed.proven = proven.proven
+    assert planned_only(failed.next_execution(request).converge()) == []
+
+
 def test_start_is_not_met_by_a_server_that_waits_itself() -> None:
     """The client of what cannot be made yet waits as well."""
     now = world(
