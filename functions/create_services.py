@@ -7,6 +7,7 @@ and what a lost answer left behind is read back and compared by its tags (S01).
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -69,9 +70,12 @@ class ServiceConvergence:
         ecs_client: ECSClient,
         cloud_map: ServiceDiscoveryClient,
         fresh: bool = False,
+        proven: Mapping[str, str] | None = None,
     ) -> None:
+        """`proven`: by service, the deployment for which it was last proven."""
         self._blueprint = blueprint
         self._fresh = fresh
+        self._proven = proven or {}
         self._generation = generation
         self._namespace_arn = namespace_arn
         self._ecs = ecs_client
@@ -93,7 +97,7 @@ class ServiceConvergence:
 
         Without a `look` only the services of `before` are taken to be there, as they were made."""
         remembered = {} if look else self._remembered(before)
-        now = Situation(remembered, before, healthy, proofs=proofs)
+        now = Situation(remembered, before, healthy, proofs=proofs, proven=self._proven)
         if look:
             now = self._observed(now)
         expected = dict(before)
@@ -171,7 +175,9 @@ class ServiceConvergence:
         arns: dict[str, None] = {}
         for name, wanted in self._wanted.items():
             described = situation.active(name)
-            if described is None or name in situation.expected or not differs(wanted, described):
+            if described is None or name in situation.expected:
+                continue
+            if not differs(wanted, described, situation.proven.get(name)):
                 continue
             if described["taskDefinition"] != wanted.task_definition_arn:
                 arns[described["taskDefinition"]] = None
@@ -223,9 +229,11 @@ class ServiceConvergence:
     def _update(self, wanted: Wanted) -> dict[str, Any]:
         """The tag follows the change: killed in between, it is changed again, never forgotten."""
         answer = self._ecs.update_service(**update_service_arguments(wanted.specification))
-        arn = answer["service"]["serviceArn"]
-        self._ecs.tag_resource(resourceArn=arn, tags=ecs_tags(changed_tags(wanted.tags)))
-        return dict(answer["service"])
+        service = dict(answer["service"])
+        begun = primary_deployment(service) or {}
+        tags = changed_tags(wanted.tags, begun.get("id", ""))
+        self._ecs.tag_resource(resourceArn=service["serviceArn"], tags=ecs_tags(tags))
+        return service
 
     def _delete(self, name: str) -> dict[str, Any]:
         answer = self._ecs.delete_service(cluster=self._cluster, service=name, force=True)
@@ -276,6 +284,7 @@ def handler(event: Event) -> Event:
         clients.ecs(),
         clients.servicediscovery(),
         event["fresh"],
+        {entry["serviceName"]: entry["deploymentId"] for entry in json.loads(record.expected)},
     )
     before = {entry["serviceName"]: Expected.from_json(entry) for entry in progress["expected"]}
     healthy = frozenset(progress["healthy"])

@@ -217,7 +217,7 @@ def _outdated(record: Record | None, verb: Verb) -> tuple[str, ...]:
     """What earlier executions found that does not hold for this one.
 
     Why an environment was rolled back stays to be read."""
-    made = ("edges", "taskDefinitions", "namespaceArn") if _is_fresh(record) else ()
+    made = ("edges", "expected", "taskDefinitions", "namespaceArn") if _is_fresh(record) else ()
     failure = () if verb is Verb.ROLL_BACK else ("failure",)
     return (*failure, "proof", "receipt", *made)
 

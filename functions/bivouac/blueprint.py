@@ -288,10 +288,14 @@ def service_tags(
     )
 
 
-def changed_tags(tags: Mapping[str, str]) -> dict[str, str]:
+def changed_tags(tags: Mapping[str, str], deployment_id: str) -> dict[str, str]:
     """What a service that exists is tagged with, so that nothing of an earlier request stays on it
-    that is compared."""
-    return {naming.ENDPOINTS_TAG: naming.NO_ENDPOINTS, **tags}
+    that is compared; `deployment_id`: of the deployment that the change began."""
+    return {
+        naming.ENDPOINTS_TAG: naming.NO_ENDPOINTS,
+        naming.DEPLOYMENT_TAG: deployment_id,
+        **tags,
+    }
 
 
 def create_service_arguments(

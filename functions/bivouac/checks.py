@@ -173,7 +173,7 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
         and task.get("startedBy") == expected.deployment_id
     ]
     others = len(observed.running) - len(running)
-    desired = service["desiredCount"]
+    desired, asked = blueprint.arguments["desiredCount"], service["desiredCount"]
     rebalanced = ecs_answers.is_rebalanced(service)
     healthy = sum(_task_healthy(task, blueprint.has_health_check) for task in running)
     what = "healthy" if blueprint.has_health_check else "running"
@@ -188,6 +188,9 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
         ),
         check(name, "only this deployment", others == 0, f"{others} task(s) of another deployment"),
     ]
+    if asked != desired:
+        scaled = f"the service asks for {asked}, the request for {desired}"
+        checks.append(check(name, "tasks asked for", False, scaled))
     if blueprint.arguments["serviceConnectConfiguration"]["enabled"]:
         attached = sum(_proxy_ready(task) for task in running)
         enough = attached >= desired if rebalanced else attached == desired

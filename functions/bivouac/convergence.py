@@ -103,6 +103,8 @@ class Situation:
     definitions: Mapping[str, Json] = field(default_factory=dict)
     """By ARN: task definitions that services run or are to run, where these differ."""
     proofs: Sequence[EdgeProof] = ()
+    proven: Mapping[str, str] = field(default_factory=dict)
+    """By service: the id of the deployment for which it was last proven."""
 
     def active(self, name: str) -> Described | None:
         service = self.services.get(name)
@@ -140,10 +142,12 @@ def family_of(service: ServiceBlueprint) -> str:
     return str(service.definition["family"])
 
 
-def differs(wanted: Wanted, described: Described) -> str:
+def differs(wanted: Wanted, described: Described, proven: str | None = None) -> str:
     """Why a service is not what is wanted; empty where it is.
 
-    A deployment that failed or was rolled back is tried again by a new create (H02, H03)."""
+    A deployment that failed or was rolled back is tried again by a new create (H02, H03). What
+    somebody else changed starts a deployment that is neither the `proven` one nor in our tag, or
+    is the number of tasks (S19)."""
     tags = from_ecs_tags(described.get("tags"))
     if tags.get(naming.SPECIFICATION_TAG) == naming.ASLEEP:
         return "it sleeps"
@@ -154,9 +158,15 @@ def differs(wanted: Wanted, described: Described) -> str:
     )
     if seen != sees:
         return "the endpoints that it calls changed"
+    tasks = wanted.specification["desiredCount"]
+    if described["desiredCount"] != tasks:
+        return f"it was scaled to {described['desiredCount']}, not {tasks}"
     primary = primary_deployment(described)
     if primary is None:
         return ""
+    ours = {proven, tags.get(naming.DEPLOYMENT_TAG)} - {None}
+    if ours and primary["id"] not in ours:
+        return f"something else began the deployment {primary['id']}"
     if primary["taskDefinition"] != wanted.task_definition_arn:
         return f"it runs {primary['taskDefinition']}"
     if primary.get("rolloutState") == "FAILED":
@@ -245,7 +255,7 @@ class _Deciding:
         """What this execution made is judged by looking at it, not made once more (H03)."""
         if name in self._now.expected:
             return ""
-        return differs(self._wanted[name], described)
+        return differs(self._wanted[name], described, self._now.proven.get(name))
 
     def _must_replace(self, name: str, described: Described) -> str | None:
         wanted = self._wanted[name]

@@ -35,6 +35,8 @@ ENDPOINTS_TAG = "bivouac:endpoints"
 """On a service that calls others: the hash of the endpoints that it was deployed to see."""
 NO_ENDPOINTS = "none"
 """The same of a service that calls nobody any more: TagResource takes no tag away."""
+DEPLOYMENT_TAG = "bivouac:deployment"
+"""On a service that was changed: the id of the deployment that Bivouac began with it."""
 RESERVED_TAG_PREFIXES = ("aws:", "bivouac:")
 
 RESERVED_SERVICE_PREFIX = "bivouac-"

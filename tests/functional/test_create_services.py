@@ -84,7 +84,7 @@ def test_an_unchanged_create_changes_nothing_after_one_that_took_an_edge_away(
     assert account.changes == []
 
 
-# --- what somebody else changed --------------------------------------------------------------------
+# --- what somebody else changed -----------------------------------------------------------------
 
 
 def scaled(account: BivouacAccount, count: int) -> None:

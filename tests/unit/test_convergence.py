@@ -504,6 +504,7 @@ def test_another_deployment_of_a_server_is_proven_again() -> None:
     request = environment(web())
     later = World(planned(request)).finish().next_execution(request)
     later.primary("web")["id"] = "ecs-svc/another"
+    later.proven = {"web": "ecs-svc/another"}
     assert told(later.decide().actions) == ["CREATE bivouac-proof-2-1"]
 
 
@@ -604,9 +605,10 @@ def test_an_environment_is_made_in_as_many_rounds_as_its_longest_chain(
 
 
 def tags_of(now: World, name: str) -> dict[str, str]:
-    """Without the one that says that there is nothing to see any more."""
-    nothing = (naming.ENDPOINTS_TAG, naming.NO_ENDPOINTS)
+    """Those of the request, without what Bivouac notes beside them."""
     tags = from_ecs_tags(now.services[name]["tags"])
+    tags.pop(naming.DEPLOYMENT_TAG, None)
+    nothing = (naming.ENDPOINTS_TAG, naming.NO_ENDPOINTS)
     return {key: value for key, value in tags.items() if (key, value) != nothing}
 
 
