@@ -229,7 +229,7 @@ class ServiceConvergence:
     def _update(self, wanted: Wanted) -> dict[str, Any]:
         """The tag follows the change: killed in between, it is changed again, never forgotten."""
         answer = self._ecs.update_service(**update_service_arguments(wanted.specification))
-        service = dict(answer["service"])
+        service: dict[str, Any] = dict(answer["service"])
         begun = primary_deployment(service) or {}
         tags = changed_tags(wanted.tags, begun.get("id", ""))
         self._ecs.tag_resource(resourceArn=service["serviceArn"], tags=ecs_tags(tags))
