@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from localcloud.template.definitions import read, substituted
 from localcloud.template.errors import TemplateError
 from localcloud.template.parameters import checked_parameters
 from tests.template.declared import MACHINES, PROJECT, TEMPLATE, Machine
@@ -49,3 +51,24 @@ def test_an_image_cannot_end_its_quotes(character: str) -> None:
     assert checked_parameters({"ProofImage": declared}, {}) == {"ProofImage": declared["Default"]}
     with pytest.raises(TemplateError, match="ProofImage"):
         checked_parameters({"ProofImage": declared}, {"ProofImage": f"python{character}3"})
+
+
+ODD = ("", "true", "no", "null", "~", "1.10", "0050", "1e3", "a # b", "a: b", "@a", "- a", "[a]")
+"""What YAML would take for something else, or for no YAML at all."""
+
+
+@EACH
+@pytest.mark.parametrize("value", ODD)
+def test_whatever_a_parameter_says_stays_a_text(machine: Machine, value: str) -> None:
+    text = (PROJECT / machine.properties["DefinitionUri"]).read_text(encoding="utf-8")
+    values = dict.fromkeys(machine.properties["DefinitionSubstitutions"], value)
+    assert read(substituted(text, values)) == filled(machine.definition, value)
+
+
+def filled(definition: Any, value: str) -> Any:
+    """The definition with a value in each placeholder, as a text whatever it says."""
+    if isinstance(definition, dict):
+        return {name: filled(content, value) for name, content in definition.items()}
+    if isinstance(definition, list):
+        return [filled(content, value) for content in definition]
+    return re.sub(r"\$\{\w+\}", value, definition) if isinstance(definition, str) else definition
