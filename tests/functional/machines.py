@@ -137,7 +137,7 @@ class Machines:
         """create_environment's output. Raises NotReadyError with the last progress."""
         asked = self.account.asked(request, name)
         checked = self._step("check_request", asked)
-        state = self._until_open({**checked, "execution": asked["execution"]})
+        state = self._until_open(checked, asked)
         held = {key: state[key] for key in ("environment", "generation")}
         fresh = {"fresh": state["fresh"]}
         progress, foundation = state["progress"], self._foundation(held, fresh)
@@ -183,13 +183,11 @@ class Machines:
         definitions = self._step("register_task_definitions", held)
         return {"namespace": namespace, "cluster": cluster, "taskDefinitions": definitions["arns"]}
 
-    def _until_open(self, event: Event) -> Event:
-        execution_arn = event["execution"]
+    def _until_open(self, answer: Event, asked: Event) -> Event:
         for _ in range(200):
-            answer = self._step("open_environment", event)
+            answer = self._step("open_environment", {**answer, **_only(asked, *OF_EXECUTION)})
             if answer["status"] == "OPEN":
                 return answer
-            event = {**answer, "execution": execution_arn}
             self.account.pass_time(answer["waitSeconds"])
         raise AssertionError("never open")
 
@@ -274,6 +272,7 @@ class Machines:
         return self._wait(purpose, _held(state), context, WAITING_SECONDS)
 
 
+OF_EXECUTION = ("execution", "startedAt")
 WAITING_SECONDS = 150
 """TimeoutSeconds of the deletion's waiting states."""
 

@@ -175,7 +175,7 @@ class Player:
             state = yield from self._step("check_request", {**asked, "settings": SETTINGS})
             if state["status"] == "OUTDATED":
                 return state
-            state = yield from self._opened(arn, state)
+            state = yield from self._opened(arn, started, state)
             if state["status"] == "CHANGED":
                 continue
             if state["status"] != "OPEN":
@@ -184,9 +184,10 @@ class Player:
         self.changed.append(arn)
         return (yield from self._finished(state, Status.READY))
 
-    def _opened(self, arn: str, state: Event) -> Steps:
+    def _opened(self, arn: str, started: str, state: Event) -> Steps:
+        of_execution = {"execution": arn, "startedAt": started}
         while True:
-            state = yield from self._step("open_environment", {**state, "execution": arn})
+            state = yield from self._step("open_environment", {**state, **of_execution})
             if state["status"] != "WAIT":
                 return state
             yield from self._waited(state["waitSeconds"])

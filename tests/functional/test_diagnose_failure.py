@@ -177,6 +177,20 @@ def test_an_endpoint_that_did_not_answer_is_told_as_such(held: BivouacAccount) -
     assert "web answers from inside the VPC" in told["cause"]
 
 
+@pytest.mark.parametrize("status", ["FOUNDATION", "CREATE"])
+def test_a_deadline_that_ends_a_create_with_more_to_do_says_what_waits_for_what(
+    held: BivouacAccount, status: str
+) -> None:
+    needs = [{"serviceName": "api", "condition": "HEALTHY"}]
+    progress = {"status": status, "blocked": [{"serviceName": "web", "needs": needs}]}
+    event = {"progress": progress, "deadline": "2026-01-31T12:15:00Z"}
+    answer = diagnosed(held, **event)
+    assert answer["error"] == "DeploymentFailedError"
+    assert answer["cause"].startswith("demo: out of time: web: waits for api (HEALTHY)")
+    silent = diagnosed(held, **event, quiet={"Error": "States.Timeout", "Cause": ""})
+    assert "no answer reached the execution until its deadline, 2026-01" in silent["cause"]
+
+
 @pytest.mark.parametrize(
     ("reason", "told"),
     [

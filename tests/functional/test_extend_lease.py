@@ -168,6 +168,7 @@ class TestCreateThatWasMeantBefore:
             "instruction": account.instruction(request) | {"intent": meant},
             "settled": True,
             "execution": execution("second"),
+            "startedAt": meant["at"],
         }
         assert account.invoke("open_environment", event)["status"] == "OPEN"
         assert armed_for(account) == end(account)

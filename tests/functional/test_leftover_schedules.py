@@ -12,7 +12,13 @@ from write_receipt import write_receipt
 from bivouac.record import Status
 from bivouac.timetable import OFFICE_HOURS as UP_AND_DOWN
 from bivouac.timetable import name_of
-from tests.functional.account import SETTLE_SECONDS, TABLE, BivouacAccount, execution
+from tests.functional.account import (
+    SETTLE_SECONDS,
+    TABLE,
+    BivouacAccount,
+    execution,
+    started_at,
+)
 from tests.requests import environment
 
 OFFICE_HOURS = {"up": "cron(0 8 ? * MON-FRI *)", "down": "cron(0 19 ? * MON-FRI *)"}
@@ -27,6 +33,7 @@ def opened(account: BivouacAccount, request: dict[str, Any], who: str) -> None:
         "environment": "demo",
         "plan": account.planned(request).to_json(),
         "instruction": account.instruction(request, who),
+        "startedAt": started_at(account),
         "settled": True,
         "execution": execution(who),
     }

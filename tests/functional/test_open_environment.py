@@ -22,6 +22,7 @@ from tests.functional.account import (
     WAKE_MACHINE,
     BivouacAccount,
     execution,
+    started_at,
 )
 from tests.requests import environment, web
 
@@ -42,6 +43,7 @@ def opened(
         "instruction": account.instruction(request, who),
         "settled": False,
         "execution": who if who.startswith("arn:") else execution(who),
+        "startedAt": lease.timestamp(account.now()),
         **event,
     }
     return open_environment(
@@ -102,9 +104,18 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
         "instruction": account.instruction(environment()),
         "settled": False,
         "execution": execution("a"),
+        "startedAt": started_at(account),
     }
     answer = account.invoke("open_environment", event)
     assert (answer["status"], answer["generation"]) == ("OPEN", 1)
+
+
+def test_the_deadline_is_over_before_the_machine_is(account: BivouacAccount) -> None:
+    """W13: a machine that gives up says nothing; it gives up two hours after its start."""
+    request = environment(timeouts={"ready": "15m"})
+    started = account.now() - timedelta(minutes=105)  # it waited for another execution
+    answer = opened(account, request, startedAt=lease.timestamp(started))
+    assert answer["deadline"] == lease.timestamp(started + timedelta(minutes=110))
 
 
 def test_asked_again_by_the_same_execution_it_goes_on(account: BivouacAccount) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bivouac import errors
+from bivouac import errors, pace
 from bivouac.aws.watching import LONGEST_WATCH
 from tests.template.declared import (
     GLOBAL_FUNCTION,
@@ -305,6 +305,11 @@ class TestFailureStaysFailure:
 
 
 class TestTimes:
+    def test_a_create_has_time_to_say_why_before_its_machine_gives_up(self) -> None:
+        """W13: there are ten minutes for its last wait, the diagnosis and the deletion's start."""
+        gives_up_after = MACHINES["create_environment"].definition["TimeoutSeconds"]
+        assert gives_up_after >= pace.LONGEST_CREATE + 600
+
     @EACH
     def test_a_function_ends_before_its_state_gives_up_on_it(self, machine: Machine) -> None:
         declared = functions()

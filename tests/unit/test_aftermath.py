@@ -68,6 +68,19 @@ class TestCreate:
         assert failure is not None
         assert failure["error"] == "TIMED_OUT"
 
+    def test_what_says_nothing_of_its_end_is_told_by_what_its_status_means(self) -> None:
+        """No error and no cause (tests/recorded/stepfunctions-machine-timeout.json and
+        stepfunctions-stop.json)."""
+        late = due(record(), Ended(HOLDER.arn, "TIMED_OUT")).failure
+        stopped = due(record(), Ended(HOLDER.arn, "ABORTED")).failure
+        assert late is not None
+        assert stopped is not None
+        evidence = late["verdicts"][0]["evidence"]
+        assert evidence[1].startswith("it took longer than its state machine allows")
+        assert "in which state it waited" in late["cause"]
+        assert "somebody stopped it, and gave no reason" in stopped["cause"]
+        assert late["cause"] != stopped["cause"]
+
     def test_what_is_to_be_kept_is_kept_and_told(self) -> None:
         kept = due(record(blueprint='{"on_failure": "keep"}'))
         assert kept.failure is not None

@@ -113,6 +113,13 @@ def test_a_given_lease_and_time_out_are_seconds() -> None:
     assert (blueprint.lease_seconds, blueprint.ready_seconds) == (2700, 300)
 
 
+def test_services_may_take_as_long_as_an_execution_may() -> None:
+    """W13: a machine that gives up after its two hours says nothing of why."""
+    assert planned(environment(timeouts={"ready": "110m"})).ready_seconds == 6600
+    told = "timeouts.ready: 2h is longer than a create may take, 110m"
+    assert problems(environment(timeouts={"ready": "2h"})) == [told]
+
+
 def test_owner_and_tags_become_the_resources_tags() -> None:
     blueprint = planned(environment(owner="ada", tags={"team": "blue"}))
     assert blueprint.ownership_tags == {

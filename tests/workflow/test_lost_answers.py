@@ -1,0 +1,119 @@
+"""Every answer to an execution that waits is given and lost: no execution waits for ever for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.requests import environment, web
+from tests.workflow.application import Application
+
+pytestmark = pytest.mark.xdist_group("workflow-trouble")
+
+Json = dict[str, Any]
+WAITS = ".waitForTaskToken"
+ANSWER_IN_TIME = "TimestampGreaterThanPath"
+AT_THE_MOST = 2
+"""Waits for the same that a deadline cuts short: the one that was running, and one that began in
+the last second before it."""
+
+
+def answers_are_lost(states: Json) -> None:
+    """Whoever answers has a token that is not the execution's: the answer arrives nowhere."""
+    for state in states.values():
+        if state.get("Resource", "").endswith(WAITS):
+            payload = state["Parameters"]["Payload"]
+            del payload["token.$"]
+            payload["token"] = "lost"
+
+
+def time_is_over(states: Json, since: str) -> None:
+    """Deadlines lie where the execution began: they would be minutes away."""
+    for state in states.values():
+        for choice in state.get("Choices", ()):
+            for each in (choice, *choice.get("And", ())):
+                if ANSWER_IN_TIME in each:
+                    each[ANSWER_IN_TIME] = since
+
+
+def test_a_create_fails_with_a_diagnosis_once_its_deadline_is_over(
+    app: Application, name: str
+) -> None:
+    def change(states: Json) -> None:
+        answers_are_lost(states)
+        time_is_over(states, "$.openedAt")
+
+    machine = app.variant(app.create_machine, change)
+    request = environment(web(), name=name, timeouts={"ready": "1m"})
+    failed = app.ended(app.start(machine, request))
+
+    assert (failed.status, failed.error) == ("FAILED", "DeploymentFailedError")
+    assert failed.states.count("Wait for the services") <= AT_THE_MOST
+    first, *more = failed.cause.splitlines()
+    assert first.startswith(f"{name}: out of time: ")
+    assert "no answer reached the execution" in first
+    assert any(line.startswith("  next step: ") for line in more)
+    record = app.record(name)
+    assert record is not None
+    assert record["failure"]["cause"] == failed.cause
+    assert app.deletion_after_failure(name).status == "SUCCEEDED"
+    assert app.left(name) == []
+
+
+def test_a_create_that_has_time_left_asks_again(app: Application, name: str) -> None:
+    """Only the first answer is lost: the time-out of the wait finds what it said."""
+
+    def change(states: Json) -> None:
+        first = states["Wait for the services"]
+        states["Wait for the first time"] = {
+            **first,
+            "Parameters": {
+                **first["Parameters"],
+                "Payload": {
+                    **{k: v for k, v in first["Parameters"]["Payload"].items() if k != "token.$"},
+                    "token": "lost",
+                },
+            },
+        }
+        states["Create what the services need"]["Next"] = "Wait for the first time"
+
+    machine = app.variant(app.create_machine, change)
+    request = environment(web(), name=name, timeouts={"ready": "1m"})
+    created = app.ended(app.start(machine, request))
+    assert created.status == "SUCCEEDED", created.cause
+    app.delete(name)
+
+
+def test_a_deletion_deletes_and_tells_that_nobody_could_look(app: Application, name: str) -> None:
+    """Its receipt never says that everything is gone where no look said so (D17)."""
+
+    def change(states: Json) -> None:
+        answers_are_lost(states)
+        time_is_over(states, "$.closedAt")
+
+    assert app.create(environment(web(), name=name)).status == "SUCCEEDED"
+    machine = app.variant(app.delete_machine, change)
+    failed = app.ended(app.start(machine, {"environment": name}))
+
+    assert (failed.status, failed.error) == ("FAILED", "DeletionIncompleteError")
+    for what in ("the services are", "the tasks are", "everything is"):
+        assert failed.states.count(f"Wait until {what} gone") == 1
+    assert "no answer of the last look" in failed.cause
+    assert app.schedule(name) is not None
+    assert app.delete(name).status == "SUCCEEDED"
+    assert app.left(name) == []
+
+
+def test_a_sleep_sees_for_itself(app: Application, name: str) -> None:
+    def change(states: Json) -> None:
+        answers_are_lost(states)
+        time_is_over(states, "$.suspendedAt")
+
+    assert app.create(environment(web(), name=name)).status == "SUCCEEDED"
+    machine = app.variant(app.sleep_machine, change)
+    asleep = app.ended(app.start(machine, {"environment": name}))
+
+    assert asleep.status == "SUCCEEDED", asleep.cause
+    assert asleep.states.count("Wait until the tasks are gone") <= AT_THE_MOST
+    app.delete(name)
