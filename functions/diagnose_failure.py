@@ -83,6 +83,8 @@ def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
     if progress["status"] == "FAILED":
         found = [Verdict.from_json(entry) for entry in progress["verdicts"]]
         return progress["error"], found
+    if progress["status"] != "HEALTHY":
+        return "DeploymentFailedError", [_out_of_time(event)]
     failed: dict[str, list[str]] = {}
     for probed in event["probes"].values():
         for entry in probed["checks"]:
@@ -91,6 +93,15 @@ def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
                 failed.setdefault(entry["service"], []).append(line)
     verdicts = [diagnosis.not_proven(service, lines) for service, lines in failed.items()]
     return "ConnectivityError", verdicts
+
+
+def _out_of_time(event: Event) -> Verdict:
+    """The deadline ended a create that had more to do, or that heard of nothing any more."""
+    progress = event["progress"]
+    blocked = [diagnosis.waits_for(entry) for entry in progress["blocked"]]
+    if "quiet" in event:
+        return diagnosis.unanswered(event["environment"], event["deadline"], blocked)
+    return diagnosis.out_of_time(event["environment"], [*blocked, diagnosis.MORE_TO_DO], [])
 
 
 @step

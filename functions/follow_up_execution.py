@@ -42,7 +42,7 @@ def follow_up_execution(
         due = aftermath(record, ended) if record else None
     if record is None or due is None:
         if ended.is_unanswered:
-            raise UnansweredRequestError(f"{ended.name}: {ended.error}: {ended.cause}")
+            raise UnansweredRequestError(f"{ended.name}: {ended.why}")
         return {"status": "NOTHING_LEFT", "execution": ended.arn}
     logger.append_keys(environment=record.environment, generation=record.generation)
     try:

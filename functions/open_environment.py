@@ -85,7 +85,9 @@ def open_environment(
         return _wait(event, settle_seconds, settled=True)
     if held.status is not Status.CREATING:
         return _nothing_now(held)
-    return _opened(held, blueprint, now, fresh=isinstance(decision, Take) and _is_fresh(record))
+    latest = lease.moment(event["startedAt"]) + timedelta(seconds=pace.LONGEST_CREATE)
+    fresh = isinstance(decision, Take) and _is_fresh(record)
+    return _opened(held, blueprint, now, latest, fresh=fresh)
 
 
 def _taken(
@@ -113,7 +115,10 @@ def _taken(
     )
 
 
-def _opened(held: Record, blueprint: Blueprint, now: datetime, *, fresh: bool) -> Event:
+def _opened(
+    held: Record, blueprint: Blueprint, now: datetime, latest: datetime, *, fresh: bool
+) -> Event:
+    """`latest`: the deadline is no later, however long it waited for another execution."""
     return {
         "status": "OPEN",
         "environment": held.environment,
@@ -134,7 +139,7 @@ def _opened(held: Record, blueprint: Blueprint, now: datetime, *, fresh: bool) -
         # What failed at its up is created anew by the next one.
         "keepSchedule": held.verb is Verb.WAKE,
         "openedAt": lease.timestamp(now),
-        "deadline": lease.timestamp(now + timedelta(seconds=blueprint.ready_seconds)),
+        "deadline": lease.timestamp(min(now + timedelta(seconds=blueprint.ready_seconds), latest)),
         "expiresAt": held.expires_at,
     }
 

@@ -7,13 +7,14 @@ that it is remembered where it is the newest.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bivouac import inputs, lease, pace
 from bivouac.aws import clients, executions
 from bivouac.aws.holding import records
 from bivouac.aws.records import Records
+from bivouac.deletion import PATIENCE_SECONDS
 from bivouac.errors import InvalidRequestError
 from bivouac.intents import REST, Verb, followed
 from bivouac.observability import Event, logger, step
@@ -82,6 +83,8 @@ def suspend_environment(
         "environment": environment,
         "generation": decision.generation,
         "suspendedAt": lease.timestamp(now),
+        # Until then the looks give an answer; after it nobody waits for one that was lost.
+        "deadline": lease.timestamp(now + timedelta(seconds=PATIENCE_SECONDS)),
         "expiresAt": record.expires_at,
     }
 

@@ -83,10 +83,13 @@ def _items(event: Event) -> list[Item]:
     for part in (event["services"], *event["used"].values(), event["cluster"]):
         said += [replace(item, reason=_reason(item)) for item in items_from_json(part["items"])]
     look: dict[str, Any] = event["look"]
-    if "items" in look:
+    unanswered = "quiet" in look  # whatever is beside it, an earlier round found
+    if "items" in look and not unanswered:
         return concluded(said, items_from_json(look["items"]))
     error, cause = caught(look)
     reason = f"the last look failed: {error}: {message_of(cause)}"
+    if unanswered:
+        reason = "no answer of the last look reached the execution"
     unseen = Item("look", event["environment"], Outcome.FAILED, reason)
     return [*merged(said, [unseen], unseen=reason)]
 

@@ -39,6 +39,16 @@ _OF_REDEPLOY = re.compile(r"redeploy-([0-9a-f]{64})")
 """The name of the create that redeploy_environment starts: the hash is of its own ARN."""
 
 
+_AFTER_A_STOP = (
+    "Nothing failed by itself if somebody stopped it; otherwise read the execution's "
+    "history in the Step Functions console. Then start it again."
+)
+_AFTER_A_TIME_OUT = (
+    "Read in the execution's history in the Step Functions console in which state it waited for so "
+    "long. Then start it again."
+)
+
+
 class Machine(StrEnum):
     """What an aftermath starts."""
 
@@ -113,15 +123,28 @@ class Ended:
         somebody who starts an execution, they do not look how it ends."""
         return self.error in REFUSALS and "intent" in self.content
 
+    @property
+    def ran_out_of_time(self) -> bool:
+        return self.status == stepfunctions_answers.TIMED_OUT
+
+    @property
+    def why(self) -> str:
+        """What it says of its end. One that its machine gave up, and one that was stopped without a
+        reason, say nothing: then what its status means."""
+        if self.error or self.cause:
+            return ": ".join(filter(None, (self.error, self.cause)))
+        if self.ran_out_of_time:
+            return "it took longer than its state machine allows (TimeoutSeconds), and was ended"
+        return "somebody stopped it, and gave no reason"
+
     def failure(self, record: Record) -> Json:
         """As the record keeps it and events tell it."""
         told = f"{record.verb} by the execution {self.name} ended as {self.status}"
         verdict = Verdict.of(
             Category.UNKNOWN,
             record.environment,
-            [told, *filter(None, [f"{self.error}: {self.cause}" if self.cause else self.error])],
-            "Nothing failed by itself if somebody stopped it; otherwise read the execution's "
-            "history in the Step Functions console. Then start it again.",
+            [told, self.why],
+            _AFTER_A_TIME_OUT if self.ran_out_of_time else _AFTER_A_STOP,
         )
         return {
             "error": self.error or self.status,

@@ -461,6 +461,27 @@ def out_of_time(
     )
 
 
+MORE_TO_DO = "there was more to be made or changed when the deadline was over"
+
+
+def waits_for(blocked: Mapping[str, Any]) -> str:
+    """A service that cannot be made yet, and what it needs first."""
+    needs = [f"{need['serviceName']} ({need['condition']})" for need in blocked["needs"]]
+    return f"{blocked['serviceName']}: waits for {', '.join(needs)}"
+
+
+def unanswered(environment: str, deadline: str, blocked: Sequence[str]) -> Verdict:
+    """The deadline is over, and the execution heard nothing of what it waited for (W02)."""
+    return Verdict.of(
+        Category.TIME_OUT,
+        environment,
+        (f"no answer reached the execution until its deadline, {deadline}", *blocked),
+        "Whoever looks at the environment answers with a task token, and the answer was lost. Look "
+        "in the logs of the functions wait_for_change and resume_execution for what became of it, "
+        "and at the AWS Health Dashboard for Step Functions; then start the create again.",
+    )
+
+
 def not_proven(service: str, failed: Sequence[str]) -> Verdict:
     """Healthy in ECS's eyes, and an endpoint does not answer (P07, P09)."""
     security_group = any("timed out" in line for line in failed)

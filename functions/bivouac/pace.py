@@ -1,4 +1,7 @@
-"""How long to wait before looking again, where nothing tells of a change. Pure; all seconds."""
+"""How long executions wait, and how long for. Pure; all seconds."""
 
 ANOTHER_EXECUTION = 5
 """Until it is seen whether the execution that holds the environment is still at work."""
+LONGEST_CREATE = 6600
+"""From the start of a create until its deadline at the latest: its machine gives up after 7,200,
+and then nobody says why (W13)."""

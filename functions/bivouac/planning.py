@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bivouac import ecs_model, lease, naming
+from bivouac import ecs_model, lease, naming, pace
 from bivouac.blueprint import Blueprint, Json, ProofSettings, ServiceBlueprint
 from bivouac.draft import Draft
 from bivouac.planning_service import plan_service
@@ -70,6 +70,12 @@ def plan(
     request = _own_fields(draft, content)
     if request is None:
         return Plan(None, tuple(draft.problems))
+    ready_seconds = lease.duration_seconds(request.timeouts.ready)
+    if ready_seconds > pace.LONGEST_CREATE:
+        draft.problems.append(
+            f"timeouts.ready: {request.timeouts.ready} is longer than a create may take, "
+            f"{lease.duration(pace.LONGEST_CREATE)}"
+        )
     namespace = request.namespace or naming.cluster_name(settings.name_prefix, request.name)
     parties = [
         plan_service(draft, request, namespace, given, f"services[{index}]")
@@ -114,7 +120,7 @@ def plan(
         warn_before_seconds=lease.duration_seconds(request.lease.warn_before),
         schedule=request.schedule.model_dump(by_alias=True) if request.schedule else None,
         triggers=request.triggers.model_dump(by_alias=True),
-        ready_seconds=lease.duration_seconds(request.timeouts.ready),
+        ready_seconds=ready_seconds,
         on_failure=request.on_failure,
         probe_security_group_id=settings.probe_security_group_id,
         renamed=tuple(draft.renamed),

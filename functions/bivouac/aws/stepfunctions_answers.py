@@ -27,6 +27,9 @@ _AT_WORK = frozenset({"RUNNING", "PENDING_REDRIVE"})
 """Recorded: RUNNING [localstack]; documented: the other, of an execution that was redriven (API
 reference, DescribeExecution). All others are ends."""
 
+TIMED_OUT = "TIMED_OUT"
+"""Of one that its machine's TimeoutSeconds ended. Recorded [floci, localstack]."""
+
 NO_EXECUTION = frozenset({"ExecutionDoesNotExist", "InvalidArn"})
 """Error codes where there is no execution of this ARN. Recorded: the first [localstack];
 documented: the other (API reference, DescribeExecution)."""

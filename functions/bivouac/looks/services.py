@@ -342,9 +342,7 @@ class ServicesLook:
     def _out_of_time(self, moment: _Moment, waiting: Sequence[Check], going: Sequence[str]) -> Look:
         reasons = [f"{check.service}: {check.name}: {check.observed}" for check in waiting]
         reasons += [f"{name}: still draining" for name in going]
-        for entry in moment.progress["blocked"]:
-            needs = [f"{need['serviceName']} ({need['condition']})" for need in entry["needs"]]
-            reasons.append(f"{entry['serviceName']}: waits for {', '.join(needs)}")
+        reasons += [diagnosis.waits_for(entry) for entry in moment.progress["blocked"]]
         late = waiting[0].service if waiting else self._blueprint.environment
         told = (moment.services.get(late) or {}).get("events", ())
         verdict = diagnosis.out_of_time(
