@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from bivouac import probe
 from bivouac.checks import Check, Outcome
+from bivouac.looks.targets import MOST_TARGETS
 from bivouac.probe import Target
 
 
@@ -251,3 +253,28 @@ def test_an_answer_is_proven_only_if_no_check_is_ng(
 def test_no_target_is_no_failure_and_no_proof() -> None:
     """Mark ready still asks for a check that is OK for each endpoint."""
     assert probe.answer([], "private") == {"proven": True, "checks": []}
+
+
+def test_a_state_has_room_for_what_is_asked_and_what_is_answered() -> None:
+    """262,144 bytes (quotas of Step Functions), two fifths of which are left to the services' own
+    checks and to what else is known of them; each target is asked from inside and from outside."""
+    named = {"service": "a" * 40, "endpoint": "a" * 30}
+    asked = {
+        **named,
+        "protocol": "http",
+        "port": 65535,
+        "path": "/health/of/the/service",
+        "lowest_status": 200,
+        "highest_status": 399,
+        "private_address": "10.100.100.100",
+        "public_address": "203.100.100.100",
+        "not_public": "no security group admits 0.0.0.0/0 on 65535",
+    }
+    answered = {
+        **named,
+        "name": f"{named['endpoint']} answers from outside the VPC",
+        "outcome": "OK",
+        "observed": "203.100.100.100:65535 HTTP 200, expected 200-399, server: envoy, 3 in a row",
+    }
+    each = len(json.dumps(asked)) + 2 * len(json.dumps(answered))
+    assert MOST_TARGETS * each <= 262_144 * 3 / 5
