@@ -66,6 +66,15 @@ def test_a_proven_environment_is_ready_and_its_proof_is_kept(account: BivouacAcc
     key = {"environment": {"S": "demo"}}
     item = account.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]
     assert "server: envoy" in item["proof"]["S"]
+    assert answer["warnings"] == []
+
+
+def test_what_the_plan_warns_of_is_told(account: BivouacAccount) -> None:
+    """The second hour of a day in spring is not there, whenever it is asked."""
+    hours = {"timezone": "Europe/Berlin", "up": "cron(30 2 * * ? *)", "down": "cron(0 8 * * ? *)"}
+    account.holds(account.planned(environment(schedule=hours)))
+    (told,) = marked(account, event())["warnings"]
+    assert told.startswith("schedule.up: Europe/Berlin has no 02:30 on ")
 
 
 def test_the_record_has_room_for_the_proof_of_however_many_tasks(account: BivouacAccount) -> None:

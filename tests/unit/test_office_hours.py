@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, given, settings
@@ -23,6 +24,10 @@ DOWN = "cron(0 19 ? * MON-FRI *)"
 
 def problems(**schedule: str) -> list[str]:
     return office_hours.problems({**HOURS, "down": DOWN, **schedule}, NOW)
+
+
+def warnings(**schedule: str) -> list[str]:
+    return office_hours.warnings({**HOURS, "down": DOWN, **schedule}, NOW)
 
 
 class TestTaken:
@@ -213,3 +218,86 @@ def fired(expression: str, zone: str) -> set[datetime]:
         found.add(due)
         moment = due
     return found
+
+
+class TestSkipped:
+    """Scheduler's user guide, "Daylight savings time": what spring leaves out is skipped. When
+    clocks go forward in 2026 is the IANA time zone database's (release 2025b)."""
+
+    @pytest.mark.parametrize(
+        ("zone", "up", "told"),
+        [
+            (
+                "America/New_York",
+                "cron(30 2 * * ? *)",
+                "schedule.up: America/New_York has no 02:30 on 2026-03-08, as its clocks go from "
+                "02:00 to 03:00: EventBridge Scheduler skips it, and the environment is not woken "
+                "before 2026-03-09 02:30; write cron(30 3 * * ? *)",
+            ),
+            (
+                "Australia/Lord_Howe",  # half an hour
+                "cron(15 2 ? * SUN *)",
+                "schedule.up: Australia/Lord_Howe has no 02:15 on 2026-10-04, as its clocks go "
+                "from 02:00 to 02:30: EventBridge Scheduler skips it, and the environment is not "
+                "woken before 2026-10-11 02:15; write cron(45 2 ? * SUN *)",
+            ),
+            (
+                "America/Santiago",  # at midnight
+                "cron(0 0 ? * sun 2026-2028)",
+                "schedule.up: America/Santiago has no 00:00 on 2026-09-06, as its clocks go from "
+                "00:00 to 01:00: EventBridge Scheduler skips it, and the environment is not woken "
+                "before 2026-09-13 00:00; write cron(0 1 ? * sun 2026-2028)",
+            ),
+            (
+                "Europe/Berlin",
+                "cron(10/20 1-4 29 3 ? 2026)",
+                "schedule.up: Europe/Berlin has no 02:10 on 2026-03-29, as its clocks go from "
+                "02:00 to 03:00: EventBridge Scheduler skips it, and the environment is not woken "
+                "before 2026-03-29 03:10; write from 03:00 on, or before 02:00",
+            ),
+        ],
+    )
+    def test_with_its_date_and_what_to_write(self, zone: str, up: str, told: str) -> None:
+        assert warnings(timezone=zone, up=up) == [told]
+
+    @pytest.mark.parametrize("down", ["cron(59 2 ? * SUN *)", "cron(59 2 29 3 ? 2026)"])
+    def test_a_down_too(self, down: str) -> None:
+        (told,) = warnings(down=down)
+        assert told.startswith("schedule.down: Europe/Berlin has no 02:59 on 2026-03-29")
+        assert "the environment does not end its day" in told
+
+    @pytest.mark.parametrize(
+        ("zone", "up"),
+        [
+            ("Europe/Berlin", "cron(30 2 ? * MON-FRI *)"),  # clocks change on a Sunday
+            ("Europe/Berlin", "cron(0 3 * * ? *)"),
+            ("Europe/Berlin", "cron(59 1 * * ? *)"),
+            ("Europe/Berlin", "cron(30 2 25 10 ? *)"),  # comes twice, fires once
+            ("Asia/Tokyo", "cron(30 2 * * ? *)"),
+            ("UTC", "cron(30 2 * * ? *)"),
+            ("America/New_York", "cron(30 2 14 3 ? 2027)"),  # more than 400 days ahead
+        ],
+    )
+    def test_nothing_else(self, zone: str, up: str) -> None:
+        assert warnings(timezone=zone, up=up) == []
+
+    @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Santiago", "Australia/Lord_Howe"])
+    @pytest.mark.parametrize("up", ["cron(15 2 * * ? *)", "cron(0 0/2 ? * SUN *)"])
+    def test_as_the_local_cloud_fires(self, zone: str, up: str) -> None:
+        """Which knows nothing of the functions."""
+        there = parse(up, zone, NOW)
+        fired, moment = set(), NOW
+        while (due := there.next_after(moment)) and due - NOW < office_hours.LOOKED_AHEAD:
+            fired.add(due.astimezone(ZoneInfo(zone)).replace(tzinfo=None))
+            moment = due
+        for told in warnings(timezone=zone, up=up):
+            words = told.split()
+            time, day = words[words.index("no") + 1], words[words.index("on") + 1].rstrip(",")
+            assert datetime.fromisoformat(f"{day}T{time}") not in fired
+
+    def test_the_plan_shows_it(self) -> None:
+        hours = {**HOURS, "up": "cron(30 2 * * ? *)", "down": DOWN}
+        checked = plan(environment(schedule=hours), requests.settings(), now=NOW)
+        assert checked.blueprint is not None
+        (told,) = checked.blueprint.warnings
+        assert told.startswith("schedule.up: Europe/Berlin has no 02:30 on 2026-03-29")
