@@ -78,6 +78,7 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
         "cluster": blueprint.cluster["clusterName"],
         "namespace": blueprint.namespace,
         "expiresAt": record.expires_at,
+        "warnings": list(blueprint.warnings),
         "proof": proof,
         "edges": edges,
     }

@@ -166,6 +166,8 @@ class Blueprint:
     """delete or keep."""
     probe_security_group_id: str
     renamed: tuple[Renamed, ...]
+    warnings: tuple[str, ...] = ()
+    """What is as it was asked for, and may not be what was meant."""
 
     @property
     def ownership_tags(self) -> dict[str, str]:
@@ -200,6 +202,7 @@ class Blueprint:
                 "proof": ProofSettings(**content["proof"]),
                 "log_groups": tuple(content["log_groups"]),
                 "renamed": tuple(Renamed(**entry) for entry in content["renamed"]),
+                "warnings": tuple(content.get("warnings", ())),
             }
         )
 

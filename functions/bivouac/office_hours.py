@@ -1,4 +1,4 @@
-"""What is wrong with the office hours of a request. Pure.
+"""What is wrong with the office hours of a request, and what they do not do. Pure.
 
 The expressions are those of EventBridge Scheduler
 (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html); a library reads them.
@@ -8,8 +8,10 @@ Up and down are in one time zone, so they meet where their wall clocks do.
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -49,6 +51,7 @@ class Expression:
         _refuse_undocumented(fields)
         read = _read(fields)
         self.minutes, self.hours = frozenset(read.minutes), frozenset(read.hours)
+        self._date = " ".join(match[1].split(" ")[2:])
         if fields[4] == "L":
             fields[4] = "7"  # "the last day of the week": the library finds none
         self._days = _read(["0", "0", *fields[2:]])
@@ -59,6 +62,15 @@ class Expression:
         The library knows no time zone but UTC, so a wall clock is given to it as one."""
         found: datetime | None = self._days.get_next(after)[0]
         return found
+
+    def fires_on(self, day: date) -> bool:
+        """Whether it fires on that day, at whatever minute."""
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return self.next_day(midnight - timedelta(minutes=1)) == midnight
+
+    def at(self, time: datetime) -> str:
+        """The same days at another time."""
+        return f"cron({time.minute} {time.hour} {self._date})"
 
 
 def _read(fields: list[str]) -> Any:
@@ -117,6 +129,98 @@ def problems(schedule: Mapping[str, str], now: datetime) -> list[str]:
     return found
 
 
+@dataclass(frozen=True)
+class Gap:
+    """What a wall clock leaves out once, as spring does with an hour."""
+
+    first: datetime
+    """The first minute that is not there; naive, as the clock would show it."""
+    end: datetime
+    """The first one that is there again."""
+
+    @property
+    def minutes(self) -> Iterator[datetime]:
+        for number in range(int((self.end - self.first).total_seconds() / 60)):
+            yield self.first + timedelta(minutes=number)
+
+
+def warnings(schedule: Mapping[str, str], now: datetime) -> list[str]:
+    """Where an up or a down is skipped, each with its path, its date and what to write instead.
+
+    "Daylight savings time" in Scheduler's user guide (schedule-types.html): a moment that does not
+    exist is skipped, and one that comes twice fires once. `schedule` has no problems."""
+    zone = ZoneInfo(schedule["timezone"])
+    return [
+        _skipped(name, Expression(schedule[name]), gap, zone)
+        for gap in _gaps(zone, now)
+        for name in ("up", "down")
+        if _first_in(Expression(schedule[name]), gap)
+    ]
+
+
+def _gaps(zone: ZoneInfo, now: datetime) -> Iterator[Gap]:
+    """Within LOOKED_AHEAD."""
+    day = now.astimezone(UTC).replace(second=0, microsecond=0)
+    for _ in range(LOOKED_AHEAD.days):
+        after = day + timedelta(days=1)
+        jump = _offset(after, zone) - _offset(day, zone)
+        if jump > timedelta(0):
+            minutes = [day + timedelta(minutes=number) for number in range(24 * 60 + 1)]
+            changed = minutes[bisect(minutes, _offset(day, zone), key=lambda m: _offset(m, zone))]
+            end = changed.astimezone(zone).replace(tzinfo=None)
+            yield Gap(end - jump, end)
+        day = after
+
+
+def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
+    return moment.astimezone(zone).utcoffset() or timedelta(0)
+
+
+def _first_in(expression: Expression, gap: Gap) -> datetime | None:
+    """The first minute of the gap at which it would fire."""
+    for minute in gap.minutes:
+        at_this_time = minute.hour in expression.hours and minute.minute in expression.minutes
+        if at_this_time and expression.fires_on(minute.date()):
+            return minute
+    return None
+
+
+def _skipped(name: str, expression: Expression, gap: Gap, zone: ZoneInfo) -> str:
+    missed = _first_in(expression, gap) or gap.first
+    following = _next_after(expression, missed, zone)
+    until = f"before {following:%Y-%m-%d %H:%M}" if following else "any more"
+    effect = f"the environment is not woken {until}"
+    if name == "down":
+        effect = f"the environment does not end its day {until}"
+    instead = f"from {gap.end:%H:%M} on, or before {gap.first:%H:%M}"
+    later = missed + (gap.end - gap.first)
+    if len(expression.hours) == len(expression.minutes) == 1 and later.date() == missed.date():
+        instead = expression.at(later)
+    return (
+        f"schedule.{name}: {zone.key} has no {missed:%H:%M} on {missed:%Y-%m-%d}, as its clocks go "
+        f"from {gap.first:%H:%M} to {gap.end:%H:%M}: EventBridge Scheduler skips it, and {effect}; "
+        f"write {instead}"
+    )
+
+
+def _next_after(expression: Expression, missed: datetime, zone: ZoneInfo) -> datetime | None:
+    """On a wall clock that may leave out some of it."""
+    day = expression.next_day((missed - timedelta(days=1)).replace(tzinfo=UTC))
+    while day is not None and day.replace(tzinfo=None) - missed < LOOKED_AHEAD:
+        for hour in sorted(expression.hours):
+            for minute in sorted(expression.minutes):
+                moment = day.replace(hour=hour, minute=minute, tzinfo=zone)
+                if moment.replace(tzinfo=None) > missed and _exists(moment, zone):
+                    return moment
+        day = expression.next_day(day)
+    return None
+
+
+def _exists(moment: datetime, zone: ZoneInfo) -> bool:
+    back = moment.astimezone(UTC).astimezone(zone)
+    return (back.hour, back.minute) == (moment.hour, moment.minute)
+
+
 def _first_shared(
     up: Expression, down: Expression, local: datetime, zone: ZoneInfo
 ) -> datetime | None:
@@ -128,8 +232,7 @@ def _first_shared(
         for hour in hours:
             for minute in minutes:
                 moment = day.replace(hour=hour, minute=minute, tzinfo=zone)
-                back = moment.astimezone(UTC).astimezone(zone)
-                if (back.hour, back.minute) == (hour, minute):
+                if _exists(moment, zone):
                     return moment
     return None
 

@@ -83,8 +83,10 @@ def plan(
     ]
     cluster = _cluster(draft, request)
     lease_seconds, longest_lease_seconds = _lease_seconds(draft, request)
+    warnings: list[str] = []
     if request.schedule:
-        draft.problems.extend(_office_hours(request.schedule, now or datetime.now(UTC)))
+        problems, warnings = _office_hours(request.schedule, now or datetime.now(UTC))
+        draft.problems.extend(problems)
     draft.problems.extend(_across(parties, namespace))
     related = relations(parties, request.connect, namespace)
     draft.problems.extend(related.problems)
@@ -124,6 +126,7 @@ def plan(
         on_failure=request.on_failure,
         probe_security_group_id=settings.probe_security_group_id,
         renamed=tuple(draft.renamed),
+        warnings=tuple(warnings),
     )
     size = len(json.dumps(blueprint.to_json()))
     if size > BLUEPRINT_LIMIT:
@@ -204,11 +207,16 @@ def _lease_seconds(draft: Draft, request: EnvironmentRequest) -> tuple[int, int]
     return seconds, longest
 
 
-def _office_hours(schedule: Schedule, now: datetime) -> list[str]:
-    """Few requests have them, and what reads them is slow to import."""
+def _office_hours(schedule: Schedule, now: datetime) -> tuple[list[str], list[str]]:
+    """Problems, and where there are none, warnings.
+
+    Few requests have them, and what reads them is slow to import."""
     from bivouac import office_hours
 
-    return office_hours.problems(schedule.model_dump(), now)
+    hours = schedule.model_dump()
+    if problems := office_hours.problems(hours, now):
+        return problems, []
+    return [], office_hours.warnings(hours, now)
 
 
 def _cluster(draft: Draft, request: EnvironmentRequest) -> Json:
