@@ -34,7 +34,7 @@ help: ## List the targets
 setup: .venv/installed .venv-sam/installed ## Install the locked dependencies (the other targets do it themselves)
 
 demo: .venv/installed ## Create, prove and delete an environment on the local cloud (REQUEST=events/shop.json, SCENARIO=lifecycle or office-hours)
-	@.venv/bin/python -m localcloud.demo "$(REQUEST)" "$(SCENARIO)"
+	@.venv/bin/python -m demo "$(REQUEST)" "$(SCENARIO)"
 
 pictures: .venv/installed ## Draw the pictures of the documents anew
 	@.venv/bin/python docs/state_diagrams.py

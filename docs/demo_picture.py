@@ -16,10 +16,10 @@ from typing import Any
 
 from rich.console import Console
 
-from localcloud.demo.__main__ import main
-from localcloud.demo.mesh_view.drawing import awaiting, draw
-from localcloud.demo.mesh_view.graph import Condition, EdgeState, Graph
-from localcloud.demo.showing import LARGEST_PICTURE, ExecutionView, Screen, Sight
+from demo.__main__ import main
+from demo.mesh_view.drawing import awaiting, draw
+from demo.mesh_view.graph import Condition, EdgeState, Graph
+from demo.showing import LARGEST_PICTURE, ExecutionView, Screen, Sight
 from localcloud.following import Timeline
 
 WIDE, NARROW = 132, 80

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from bivouac.request import Connection, DependsOn, Destination, EnvironmentRequest, Service
+from demo.scenarios import SCENARIOS
 from docs.state_diagrams import HOW_IT_WORKS, ROOT, with_diagrams
-from localcloud.demo.scenarios import SCENARIOS
 from localcloud.template.source import parse_yaml
 
 README = ROOT / "README.md"

@@ -32,7 +32,7 @@ def free_port() -> int:
 def demo(request: Path, port: int) -> Iterator[subprocess.Popen[str]]:
     environment = os.environ | {"LOCALCLOUD_PORT": str(port), "LOCALCLOUD_TIMINGS": "test"}
     with subprocess.Popen(
-        [sys.executable, "-m", "localcloud.demo", str(request)],
+        [sys.executable, "-m", "demo", str(request)],
         cwd=ROOT,
         env=environment,
         text=True,
@@ -181,7 +181,7 @@ def test_an_interrupted_demo_leaves_nothing_behind(
 
 def test_what_is_no_profile_of_timings_is_told() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "localcloud.demo", "events/tutorial.json"],
+        [sys.executable, "-m", "demo", "events/tutorial.json"],
         cwd=ROOT,
         env=os.environ | {"LOCALCLOUD_TIMINGS": "warp"},
         text=True,
@@ -195,7 +195,7 @@ def test_what_is_no_profile_of_timings_is_told() -> None:
 
 def test_what_is_no_port_is_told() -> None:
     environment = os.environ | {"LOCALCLOUD_PORT": "eighty"}
-    for module in ("localcloud.demo", "localcloud"):
+    for module in ("demo", "localcloud"):
         ended = subprocess.run(
             [sys.executable, "-m", module, "events/tutorial.json"],
             cwd=ROOT,

@@ -7,9 +7,9 @@ import io
 import pytest
 from rich.console import Console
 
-from localcloud.demo.scenarios import cycle, lifecycle, office_hours
-from localcloud.demo.showing import Screen
-from localcloud.demo.stage import Stage
+from demo.scenarios import cycle, lifecycle, office_hours
+from demo.showing import Screen
+from demo.stage import Stage
 from tests.requests import event
 from tests.workflow.application import Application
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.text import Text
 
-from localcloud.demo.mesh_view.graph import Condition, Edge, EdgeState, Graph, Node
-from localcloud.demo.mesh_view.layout import Placement, TooTangledError, place, split_cycles
+from demo.mesh_view.graph import Condition, Edge, EdgeState, Graph, Node
+from demo.mesh_view.layout import Placement, TooTangledError, place, split_cycles
 
 MOST_NODES = 19
 """More than so many are listed."""

@@ -4,4 +4,4 @@ import sys
 from pathlib import Path
 
 # Lambda's root of imports: the view reads the record as the functions wrote it.
-sys.path.append(str(Path(__file__).parents[2] / "functions"))
+sys.path.append(str(Path(__file__).parents[1] / "functions"))

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from localcloud.demo.mesh_view.drawing import awaiting, draw
-from localcloud.demo.mesh_view.graph import (
+from demo.mesh_view.drawing import awaiting, draw
+from demo.mesh_view.graph import (
     Condition,
     Edge,
     EdgeState,

@@ -15,8 +15,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from localcloud.demo.scenarios import SCENARIOS
-from localcloud.demo.showing import Screen
+from demo.scenarios import SCENARIOS
+from demo.showing import Screen
 from localcloud.errors import CannotStartError
 from localcloud.stack import TEMPLATE, endpoint_port, parameters, timings
 
@@ -25,7 +25,7 @@ INTERRUPTED = 130
 
 def main(arguments: list[str], screen: Screen) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
-    parser = argparse.ArgumentParser(prog="python -m localcloud.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("request", help="a file with a request")
     parser.add_argument("scenario", nargs="?", default="cycle", help=", ".join(SCENARIOS))
     given = parser.parse_args(arguments)
@@ -43,8 +43,8 @@ def main(arguments: list[str], screen: Screen) -> int:
         with ExitStack() as parts:
             with screen.waiting("Starting the local cloud and deploying template.yaml to it"):
                 # It takes seconds to be imported: people see by now that something happens.
+                from demo.stage import Stage
                 from localcloud.cloud import LocalCloud
-                from localcloud.demo.stage import Stage
 
                 cloud = parts.enter_context(LocalCloud(timings=profile, port=port))
                 stage = Stage(cloud, cloud.deploy(TEMPLATE, parameters(cloud.account)), screen)

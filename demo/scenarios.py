@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from localcloud.demo.stage import Stage
+    from demo.stage import Stage
 
 Request = dict[str, Any]
 Scenario = Callable[["Stage", Any], bool]

@@ -6,10 +6,10 @@ import json
 import time
 from typing import Any
 
+from demo.mesh_view.graph import Graph, failed, proven
+from demo.mesh_view.reading import EnvironmentView
+from demo.showing import Screen
 from localcloud.cloud import LocalCloud
-from localcloud.demo.mesh_view.graph import Graph, failed, proven
-from localcloud.demo.mesh_view.reading import EnvironmentView
-from localcloud.demo.showing import Screen
 from localcloud.following import POLL_SECONDS, Ending, follow
 from localcloud.template import Stack
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from localcloud.demo.mesh_view.graph import Condition, Edge, EdgeState, Graph, Node
-from localcloud.demo.showing import Screen, Sight, states_table
+from demo.mesh_view.graph import Condition, Edge, EdgeState, Graph, Node
+from demo.showing import Screen, Sight, states_table
 from localcloud.following import Timeline
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from bivouac.blueprint import Blueprint, ServiceBlueprint
 from bivouac.checks import Expected, Observed, Outcome, Progress
 from bivouac.mesh import EdgeProof, ProofClient, State
 from bivouac.record import Record
-from localcloud.demo.mesh_view.graph import Condition, Edge, EdgeState, Graph, Node
+from demo.mesh_view.graph import Condition, Edge, EdgeState, Graph, Node
 
 LOOK_EVERY_SECONDS = 0.5
 PROVER = "Bivouac"

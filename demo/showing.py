@@ -16,8 +16,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from localcloud.demo.mesh_view.drawing import awaiting, draw
-from localcloud.demo.mesh_view.graph import Graph, changes
+from demo.mesh_view.drawing import awaiting, draw
+from demo.mesh_view.graph import Graph, changes
 from localcloud.following import Ending, StateVisits, Timeline
 
 _GAP = 2

@@ -9,8 +9,8 @@ from bivouac import mesh, naming
 from bivouac.blueprint import Blueprint
 from bivouac.checks import Observed
 from bivouac.record import Record, Status
-from localcloud.demo.mesh_view.graph import Condition, EdgeState, Graph
-from localcloud.demo.mesh_view.reading import PROVER, graph_of
+from demo.mesh_view.graph import Condition, EdgeState, Graph
+from demo.mesh_view.reading import PROVER, graph_of
 from tests.requests import connection, environment, event, web
 from tests.unit import described
 from tests.unit.planned import planned
