@@ -681,6 +681,30 @@ def test_an_event_ends_the_wait_only_where_nothing_can_heal(
     assert next_step in told.next_step
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to "
+        "resolve ref docker.io/library/nope:1: not found",
+        "ResourceInitializationError: unable to pull secrets or registry auth: execution resource "
+        "retrieval failed: AccessDeniedException: not authorized",
+        "Timeout waiting for network interface provisioning to complete.",
+    ],
+)
+def test_an_event_about_a_task_of_the_deployment_before_is_not_ours(reason: str) -> None:
+    """Its task stops a moment after ours began, as while a redeploy is rolled back; the event names
+    neither (its form is recorded 2025 and 2026: the stopped reason of the task)."""
+    told = event(f"(service web) was unable to place a task. Reason: {reason.rstrip('.')}.", 3)
+    theirs = stopped(reason, startedBy="ecs-svc/0000000000000000001", taskDefinitionArn=OLD)
+    seen = facts([theirs], events=[told])
+    assert diagnosis.verdict(seen) is None
+    assert diagnosis.hindrance(seen) is None
+    both = facts([theirs, stopped(reason, 2), stopped(reason, 3)], events=[told])
+    verdict = diagnosis.verdict(both) or diagnosis.hindrance(both)
+    assert verdict is not None, "ours ended so, too"
+    assert reason in verdict.evidence[0]
+
+
 def test_a_role_that_ecs_cannot_assume_is_told_at_the_second_try() -> None:
     """H18, H25: the event is not repeated, the failed tries are counted."""
     once = [{**IN_PROGRESS, "failedTasks": 1}]
