@@ -1,0 +1,42 @@
+"""When the stopped tasks are asked for: where they may tell why ours do not run."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from bivouac.aws import observation
+from bivouac.checks import Expected
+from tests.unit.described import DEPLOYMENT, OURS, deployment, service, stopped, task
+
+BEFORE = "ecs-svc/0000000000000000001"
+STOPPED = stopped("CannotPullContainerError: not found")
+IN_PROGRESS = deployment(rolloutState="IN_PROGRESS")
+
+
+@pytest.mark.parametrize(
+    ("running", "asked_for"),
+    [
+        ([task()], False),
+        ([task(), task(startedBy=BEFORE)], False),
+        ([task(lastStatus="PENDING")], True),
+        ([task(healthStatus="UNHEALTHY")], True),
+        ([], True),
+        ([task(startedBy=BEFORE)], True),
+    ],
+    ids=["ours runs", "both run", "starting", "sick", "nothing runs", "the one before runs"],
+)
+def test_while_ours_do_not_run_as_desired(
+    monkeypatch: pytest.MonkeyPatch, running: list[dict[str, Any]], asked_for: bool
+) -> None:
+    """Also where the tasks of the deployment before are as many as desired."""
+    monkeypatch.setattr(observation, "tasks_by_service", lambda *_: {"web": [STOPPED]})
+    seen = observation.observed(
+        cast(Any, None),
+        "bivouac-demo",
+        [Expected("web", OURS, DEPLOYMENT)],
+        {"web": service(deployments=[IN_PROGRESS])},
+        {"web": running},
+    )
+    assert seen["web"].stopped == ((STOPPED,) if asked_for else ())
