@@ -359,9 +359,20 @@ def _of_events(facts: Facts) -> Iterator[_Finding]:
     _, ours = _deployments(facts)
     launches = (ours or {}).get("failedTasks", 0) - len(_ours(facts, facts.stopped))
     for message in _messages(facts):
-        if sign := signs.of_event(message):
+        if (sign := signs.of_event(message)) and not _is_about_others(facts, message):
             again = sign.healing is Healing.HARDLY and launches >= LAUNCHES_UNTIL_FAILED
             yield _Finding(sign, (message,), sign.healing is Healing.NEVER or again, 1)
+
+
+def _is_about_others(facts: Facts, message: str) -> bool:
+    """Whether it repeats the reason of a task of another deployment, and of none of ours: what ran
+    before ours may end after ours began, and such an event names neither task nor deployment."""
+    alike = [
+        task.get("startedBy") == facts.deployment_id
+        for task in facts.stopped
+        if (reason := str(task.get("stoppedReason", "")).rstrip(".")) and reason in message
+    ]
+    return bool(alike) and not any(alike)
 
 
 def hints(messages: Iterable[str]) -> list[str]:

@@ -44,15 +44,16 @@ def observed(
 def _in_trouble(
     entry: Expected, service: ecs.Described | None, running: Sequence[ecs.Described]
 ) -> bool:
-    """Tasks are missing or sick, or ECS gave up on the deployment, whose tasks are stopped then
-    while those of the one before it run as desired (H02, H03)."""
+    """Tasks of the deployment are missing, those of the one before it may run as desired; tasks are
+    sick; or ECS gave up on the deployment (H02, H03)."""
     if service is None or service["status"] != "ACTIVE":
         return False
     primary = primary_deployment(service) or {}
+    ours = [task for task in running if task.get("startedBy") == entry.deployment_id]
     return (
         primary.get("id") != entry.deployment_id
         or primary.get("rolloutState") == "FAILED"
-        or len(running) < service["desiredCount"]
+        or len(ours) < service["desiredCount"]
         or any(
             task["lastStatus"] != "RUNNING" or task.get("healthStatus") == "UNHEALTHY"
             for task in running
