@@ -21,6 +21,8 @@ from localcloud.ecs.service_rules import CURRENT_PLATFORM_VERSION
 Answer = dict[str, Any]
 
 _BEFORE_RUNNING = ("PROVISIONING", "PENDING", "ACTIVATING")
+PROXY_ATTACHMENT = "ServiceConnect"
+"""The type of a proxy's attachment. Recorded; the API reference has "Service Connect"."""
 _PROXY_ENVIRONMENT = {
     "ENVOY_CONCURRENCY": "2",
     "ENVOY_ADMIN_MODE": "UDS",
@@ -269,7 +271,7 @@ def _attachments(record: Task) -> list[Answer]:
         attachments.append(
             {
                 "id": record.connect_attachment_id,
-                "type": "ServiceConnect",
+                "type": PROXY_ATTACHMENT,
                 "status": _attachment_status(record, attached=record.started_at is not None),
                 "details": [{"name": "ContainerName", "value": record.proxy.name}],
             }

@@ -156,6 +156,11 @@ class ScriptedRuntime:
         with self._lock:
             self._scripts[image] = script
 
+    def unscript(self, image: str) -> None:
+        """They start at once and stay again."""
+        with self._lock:
+            self._scripts.pop(image, None)
+
     def running(self) -> list[Task]:
         """The tasks that have a running container."""
         with self._lock:

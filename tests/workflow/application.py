@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from localcloud.cloud import LocalCloud
 from localcloud.following import OVER, history
 from localcloud.stack import TEMPLATE, parameters
+from localcloud.tasks.scripted import ScriptedRuntime
 from localcloud.timings import TEST
 from tests.localcloud.waiting import until_true
 from tests.workflow.calls import Calls
@@ -119,9 +121,10 @@ class Application:
         self,
         cloud: LocalCloud,
         calls: Calls,
-        runtime: StagedRuntime,
+        runtime: StagedRuntime | ScriptedRuntime,
         prefix: str = "bivouac",
         given: Mapping[str, str] | None = None,
+        template: Path = TEMPLATE,
     ) -> None:
         """`given`: the stack's parameters, where they are not those that suit the stories."""
         self.cloud = cloud
@@ -130,7 +133,7 @@ class Application:
         self.prefix = prefix
         self._numbers = itertools.count(1)
         chosen = parameters(cloud.account) if given is None else given
-        self.stack = cloud.deploy(TEMPLATE, {"NamePrefix": prefix, **chosen}, name=prefix)
+        self.stack = cloud.deploy(template, {"NamePrefix": prefix, **chosen}, name=prefix)
         self.create_machine = self.stack.outputs["CreateEnvironmentStateMachineArn"]
         self.redeploy_machine = self.stack.outputs["RedeployEnvironmentStateMachineArn"]
         self.delete_machine = self.stack.outputs["DeleteEnvironmentStateMachineArn"]
@@ -138,6 +141,10 @@ class Application:
         self.wake_machine = self.stack.outputs["WakeEnvironmentStateMachineArn"]
         self.extend_machine = self.stack.outputs["ExtendLeaseStateMachineArn"]
         self._listener = Listener(cloud, self.stack.outputs["EventBusName"])
+
+    def update(self, **parameters: str) -> None:
+        """To the present template and code."""
+        self.stack = self.cloud.update_stack(self.stack, TEMPLATE, parameters)
 
     def client(self, service: str) -> Any:
         return self.cloud.client(service)
