@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
 
 from bivouac.errors import AccessDeniedError, UnansweredRequestError
-from bivouac.intents import Verb
+from bivouac.intents import LIFE, REST, Intent, Verb
+from bivouac.lease import Extension
 from bivouac.record import Status, packed
+from bivouac.redeployment import Change
 from tests.functional.account import (
     CREATE_MACHINE,
     DELETE_MACHINE,
@@ -210,9 +214,114 @@ class TestUnanswered:
         assert (answer["status"], answer["started"]) == ("FOLLOWED_UP", "demo-1-failed")
         assert [kind for kind, _ in held.told] == ["EnvironmentFailed"]
 
-    def test_what_was_begun_and_failed_is_told_elsewhere(self, account: BivouacAccount) -> None:
+    def test_what_was_begun_and_failed_is_told_elsewhere(self, held: BivouacAccount) -> None:
+        self.follows(held, {LIFE: self.LATER})
         failed = self.refused("DeploymentFailedError", intent=self.INTENT)
-        assert followed(account, failed)["status"] == "NOTHING_LEFT"
+        assert followed(held, failed)["status"] == "NOTHING_LEFT"
+
+    # --- it broke before it had taken anything -------------------------------------------------
+
+    NOW: ClassVar = Intent.from_json(INTENT)
+    EARLIER: ClassVar = replace(NOW, at=NOW.at - timedelta(minutes=1))
+    LATER: ClassVar = replace(NOW, at=NOW.at + timedelta(minutes=1))
+    ENDS: ClassVar = [
+        {"status": "FAILED", "error": "Runtime.ExitError", "cause": "it crashed"},
+        {"status": "FAILED", "error": "Lambda.TooManyRequestsException", "cause": "Rate Exceeded."},
+        {"status": "FAILED", "error": "ThrottledError", "cause": "record of demo: slow down"},
+        {"status": "TIMED_OUT"},
+        {"status": "ABORTED"},
+    ]
+    ASKED: ClassVar = {
+        "create-environment": ({**NAMED}, LIFE),
+        "delete-environment": ({"environment": "demo", "reason": "CI"}, LIFE),
+        "sleep-environment": ({"environment": "demo"}, REST),
+        "wake-environment": ({"environment": "demo"}, REST),
+    }
+
+    def follows(self, account: BivouacAccount, intents: Any, **changes: Any) -> None:
+        account.holds(
+            account.planned(environment()),
+            generation=2,
+            status=Status.READY,
+            execution=execution("another"),
+            intents=intents,
+            **changes,
+        )
+
+    def broke(self, machine: str, content: Any, **how: Any) -> dict[str, Any]:
+        arn = execution("mine").replace("create-environment", machine)
+        return ended(arn, content={**content, "intent": self.INTENT}, **how)
+
+    @pytest.mark.parametrize("how", ENDS, ids=lambda how: how.get("error", how["status"]))
+    @pytest.mark.parametrize("machine", ASKED)
+    def test_what_nobody_followed_is_raised_however_it_broke(
+        self, account: BivouacAccount, machine: str, how: dict[str, str]
+    ) -> None:
+        content, matter = self.ASKED[machine]
+        self.follows(account, {matter: self.EARLIER})
+        with pytest.raises(UnansweredRequestError, match=how.get("error", how["status"])):
+            followed(account, self.broke(machine, content, **how))
+
+    @pytest.mark.parametrize("machine", ASKED)
+    @pytest.mark.parametrize("known", [NOW, LATER])
+    def test_what_was_followed_or_overtaken_is_not(
+        self, account: BivouacAccount, machine: str, known: Intent
+    ) -> None:
+        content, matter = self.ASKED[machine]
+        self.follows(account, {matter: known})
+        event = self.broke(machine, content, status="FAILED", error="Runtime.ExitError")
+        assert followed(account, event)["status"] == "NOTHING_LEFT"
+
+    def test_a_down_that_deletes_is_about_rest(self, account: BivouacAccount) -> None:
+        content = {"environment": "demo", "keepSchedule": True}
+        self.follows(account, {REST: self.EARLIER})
+        with pytest.raises(UnansweredRequestError):
+            followed(account, self.broke("delete-environment", content, status="TIMED_OUT"))
+        self.follows(account, {REST: self.LATER})
+        event = self.broke("delete-environment", content, status="TIMED_OUT")
+        assert followed(account, event)["status"] == "NOTHING_LEFT"
+
+    def test_a_redeploy_is_followed_once_its_services_have_its_change(
+        self, account: BivouacAccount
+    ) -> None:
+        content = {"environment": "demo", "services": [{"serviceName": "web", "image": "nginx:2"}]}
+        event = self.broke("redeploy-environment", content, status="TIMED_OUT")
+        self.follows(account, {LIFE: self.EARLIER})
+        with pytest.raises(UnansweredRequestError):
+            followed(account, event)
+        change = Change("web", self.NOW, "nginx:2")
+        for void in (False, True):  # or it was rolled back
+            self.follows(
+                account, {LIFE: self.EARLIER}, changes={"web": (replace(change, void=void),)}
+            )
+            assert followed(account, event)["status"] == "NOTHING_LEFT"
+        self.follows(account, {LIFE: self.LATER})
+        assert followed(account, event)["status"] == "NOTHING_LEFT", "its environment is another"
+
+    def test_an_extension_is_followed_once_the_lease_knows_it(
+        self, account: BivouacAccount
+    ) -> None:
+        event = self.broke("extend-lease", {"environment": "demo", "ttl": "8h"}, status="ABORTED")
+        self.follows(account, {LIFE: self.EARLIER})
+        with pytest.raises(UnansweredRequestError):
+            followed(account, event)
+        record = account.records.find("demo")
+        assert record is not None
+        account.records.extend(record, record.expires_at, Extension(self.NOW.at, 8 * 3600))
+        assert followed(account, event)["status"] == "NOTHING_LEFT"
+
+    def test_an_input_that_is_too_large_for_the_event_is_asked_for(
+        self, account: BivouacAccount
+    ) -> None:
+        account.start_execution("of-another")
+        client = account.client("stepfunctions")
+        content = json.dumps({**NAMED, "intent": self.INTENT})
+        arn = client.start_execution(stateMachineArn=CREATE_MACHINE, name="big", input=content)
+        event = ended(
+            arn["executionArn"], "TIMED_OUT", input=None, inputDetails={"included": False}
+        )
+        with pytest.raises(UnansweredRequestError, match="big"):
+            followed(account, event)
 
 
 def test_one_that_takes_over_meanwhile_is_left_alone(

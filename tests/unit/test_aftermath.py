@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bivouac.aftermath import Aftermath, Ended, Machine, Start, after_redeploy, aftermath
 from bivouac.events import DetailType
-from bivouac.intents import Verb
+from bivouac.intents import REST, Intent, Verb, is_outdated
 from bivouac.record import Record, Status, packed
 
 MACHINE = "arn:aws:states:eu-central-1:123456789012:execution:bivouac-create-environment"
@@ -158,6 +159,63 @@ class TestOthers:
         stopped = due(record(Status.FALLING_ASLEEP, verb=Verb.SLEEP))
         assert stopped.failure is not None
         assert stopped.start is None
+
+
+class TestRest:
+    """An up and a down that broke are tried once more: nobody asks for them before the next one."""
+
+    UP = Intent(datetime(2026, 1, 31, 7, tzinfo=UTC), "up")
+
+    def broke(self, verb: Verb, status: Status = Status.FAILED, **changes: Any) -> Record:
+        known = {"intents": {REST: self.UP}, "request": PROVEN, "good_base_request": PROVEN}
+        return record(status, verb=verb, **{**known, **changes})
+
+    FAULTS = (
+        Ended(HOLDER.arn, "FAILED", "Runtime.ExitError", "it crashed"),
+        Ended(HOLDER.arn, "FAILED", "States.Timeout"),
+        Ended(HOLDER.arn, "FAILED", "ThrottledError", "slow down"),
+        Ended(HOLDER.arn, "TIMED_OUT"),
+    )
+
+    @pytest.mark.parametrize("ended", FAULTS, ids=lambda each: each.error or each.status)
+    @pytest.mark.parametrize("attempt", [None, "sweep-1"])
+    def test_the_same_intent_is_put_once_more(self, ended: Ended, attempt: str | None) -> None:
+        again = {
+            "environment": "demo",
+            "generation": 7,
+            "intent": {"at": "2026-01-31T07:00:00+00:00", "id": "up again"},
+        }
+        for status in (Status.CREATING, Status.FAILED):
+            woken = due(self.broke(Verb.WAKE, status), ended, attempt).start
+            assert woken == Start(Machine.CREATE, "demo-7-again", {"wake": again})
+        for status in (Status.FALLING_ASLEEP, Status.FAILED):
+            slept = due(self.broke(Verb.SLEEP, status), ended, attempt).start
+            assert slept == Start(Machine.SLEEP, "demo-7-again", again)
+
+    def test_it_is_the_newest_all_the_same(self) -> None:
+        """Else it would be outdated by the one that broke, and no other is."""
+        start = due(self.broke(Verb.WAKE), self.FAULTS[0]).start
+        assert start is not None
+        again = Intent.from_json(start.content["wake"]["intent"])
+        assert not is_outdated({REST: self.UP}, REST, again)
+        assert is_outdated(
+            {REST: replace(self.UP, at=self.UP.at + timedelta(seconds=1))}, REST, again
+        )
+
+    @pytest.mark.parametrize(
+        "ended",
+        [
+            Ended(HOLDER.arn, "FAILED", "DeploymentFailedError", "web: image pull"),
+            Ended(HOLDER.arn, "FAILED", "NotAsleepError", "tasks still run"),
+            HOLDER,
+            Ended(f"{MACHINE}:demo-6-again", "FAILED", "Runtime.ExitError"),
+        ],
+        ids=["a verdict", "another", "stopped by hand", "the second one"],
+    )
+    @pytest.mark.parametrize("verb", [Verb.WAKE, Verb.SLEEP])
+    def test_once_and_only_what_broke(self, ended: Ended, verb: Verb) -> None:
+        left = replace(self.broke(verb, Status.CREATING), execution=ended.arn)
+        assert due(left, ended).start is None
 
 
 class TestRedeploy:
