@@ -5,8 +5,9 @@ the record says so from now on, others are told, and a deletion is started where
 and repeated events change nothing: another execution holds the record by then, or what is started
 has the same name (W01, W05).
 
-What an event or a schedule asked for and an execution refused is raised, so that it lies with the
-undelivered events, as what no execution was started for does.
+What an event or a schedule asked for, and no execution followed, is raised, whether it was refused
+or its execution broke before it had taken anything: so it lies with the undelivered events, as what
+no execution was started for does.
 """
 
 from __future__ import annotations
@@ -35,13 +36,16 @@ def follow_up_execution(
 
     Raises UnansweredRequestError."""
     ended = Ended.from_event(event)
+    if not ended.content and (whole := executions.described(follow_up.stepfunctions, ended.arn)):
+        ended = Ended.of(whole)  # its input is too large for an event
     if stepfunctions_answers.execution(event["detail"]).machine_arn == redeploy_machine:
         record, due = redeployed(ended, records, follow_up.stepfunctions)
     else:
         record = held_by(ended, records)
         due = aftermath(record, ended) if record else None
     if record is None or due is None:
-        if ended.is_unanswered:
+        known = records.find(ended.environment) if ended.environment else None
+        if ended.is_unanswered(known):
             raise UnansweredRequestError(f"{ended.name}: {ended.why}")
         return {"status": "NOTHING_LEFT", "execution": ended.arn}
     logger.append_keys(environment=record.environment, generation=record.generation)

@@ -19,10 +19,10 @@ from bivouac import cause, naming
 from bivouac.aws import stepfunctions_answers
 from bivouac.aws.stepfunctions_answers import Execution
 from bivouac.diagnosis import Verdict
-from bivouac.errors import REFUSALS, DeletionIncompleteError
+from bivouac.errors import REFUSALS, DeletionIncompleteError, is_fault
 from bivouac.events import DetailType
-from bivouac.intents import Verb
-from bivouac.record import Record, Status
+from bivouac.intents import LIFE, REST, Intent, Verb, is_outdated
+from bivouac.record import Record, Status, matter_of_deletion
 from bivouac.signs import Category
 
 Json = dict[str, Any]
@@ -32,7 +32,7 @@ AFTER_FAILURE = "failed"
 BACK = "back"
 """Ends the name of the create that goes back to what was proven."""
 ONCE_MORE = "again"
-"""Ends the name of the deletion that follows one that died."""
+"""Ends the name of the deletion, the wake or the sleep that follows one that died."""
 
 
 _OF_REDEPLOY = re.compile(r"redeploy-([0-9a-f]{64})")
@@ -54,6 +54,7 @@ class Machine(StrEnum):
 
     CREATE = "create_environment"
     DELETE = "delete_environment"
+    SLEEP = "sleep_environment"
 
 
 @dataclass(frozen=True)
@@ -118,14 +119,27 @@ class Ended:
         return None
 
     @property
-    def is_unanswered(self) -> bool:
-        """It was refused, and its input has the intent that events and schedules put there: unlike
-        somebody who starts an execution, they do not look how it ends."""
-        return self.error in REFUSALS and "intent" in self.content
+    def machine(self) -> str:
+        """The name of its state machine."""
+        return self.arn.rpartition(":")[0].rpartition(":")[2]
+
+    def is_unanswered(self, record: Record | None) -> bool:
+        """Its input has the intent that events and schedules put there: unlike somebody who starts
+        an execution, they do not look how it ends. It was refused, or it broke, and the record
+        knows neither that intent nor a newer one."""
+        if "intent" not in self.content:
+            return False
+        if self.error in REFUSALS or record is None:
+            return True
+        return not _followed(self, record)
 
     @property
     def ran_out_of_time(self) -> bool:
         return self.status == stepfunctions_answers.TIMED_OUT
+
+    @property
+    def was_stopped(self) -> bool:
+        return self.status == stepfunctions_answers.STOPPED
 
     @property
     def why(self) -> str:
@@ -152,6 +166,30 @@ class Ended:
             "category": verdict.category,
             "verdicts": [verdict.to_json()],
         }
+
+
+def _followed(ended: Ended, record: Record) -> bool:
+    """What was asked for was begun, or something newer about the same was."""
+    content, intent = ended.content, Intent.from_json(ended.content["intent"])
+    if is_outdated(record.intents, LIFE, intent):
+        return True
+    match ended.machine.rpartition("-")[0].rpartition("-")[2]:
+        case "redeploy":
+            given = content.get("services") or record.base["services"]
+            return all(
+                any(change.intent >= intent for change in record.changes.get(name, ()))
+                for name in (each.get("serviceName") for each in given)
+            )
+        case "extend":
+            newest = record.extension
+            return newest is not None and newest.asked_at >= intent.at
+        case "wake" | "sleep":
+            return is_outdated(record.intents, REST, intent)
+        case "delete":
+            matter = matter_of_deletion(content.get("keepSchedule", False))
+            return is_outdated(record.intents, matter, intent)
+        case _:
+            return False
 
 
 def aftermath(record: Record, ended: Ended, attempt: str | None = None) -> Aftermath | None:
@@ -210,6 +248,8 @@ def _digest(redeploy: Ended) -> str:
 def _after_failure(record: Record, ended: Ended, attempt: str | None) -> Start | None:
     """What was proven before is never deleted for a failure: it goes back to that, or stays as it
     failed. A redeploy's machine rolls back by itself; where it did not, the sweep does, in time."""
+    if record.proven and (again := _once_more(record, ended)):
+        return again
     if record.goes_when_it_fails and record.verb is not Verb.SLEEP:
         more = {"keepSchedule": True} if record.verb is Verb.WAKE else {}
         more |= {"unlessProven": True}
@@ -224,6 +264,29 @@ def _after_failure(record: Record, ended: Ended, attempt: str | None) -> Start |
         name = naming.following_execution(record.environment, record.generation, BACK)
         return _roll_back(record, name)
     return None
+
+
+def _once_more(record: Record, ended: Ended) -> Start | None:
+    """An up and a down that broke: nothing is said against them, and nobody asks for them before
+    the next one. What somebody stopped is left so, and what breaks twice is told."""
+    rest = record.intents.get(REST)
+    if rest is None or record.verb not in (Verb.WAKE, Verb.SLEEP):
+        return None
+    if ended.was_stopped or not is_fault(ended.error):
+        return None
+    if ended.name.endswith(f"-{ONCE_MORE}"):
+        return None
+    # Of the same moment, and newer than the one that broke.
+    intent = Intent(rest.at, f"{rest.id} {ONCE_MORE}")
+    content = {
+        "environment": record.environment,
+        "generation": record.generation,
+        "intent": intent.to_json(),
+    }
+    name = naming.following_execution(record.environment, record.generation, ONCE_MORE)
+    if record.verb is Verb.WAKE:
+        return Start(Machine.CREATE, name, {"wake": content})
+    return Start(Machine.SLEEP, name, content)
 
 
 def _roll_back(record: Record, name: str) -> Start:

@@ -142,3 +142,15 @@ REFUSALS = frozenset(
 
 RETRIED = (ThrottledError, UnavailableError, NotYetConsistentError)
 """What every Task of the state machines retries, besides Lambda's own transient errors."""
+
+ANSWERS = frozenset(("DeploymentFailedError", "ConnectivityError"))
+"""The names that looks give to a failure of what runs in an environment."""
+
+
+def is_fault(name: str) -> bool:
+    """Whether an execution that failed so says nothing of what it was about: it broke.
+
+    Lambda's and Step Functions' own errors, none at all (a time-out), and AWS's that were tried
+    again in vain."""
+    ours = {each.__name__ for each in BivouacError.__subclasses__()}
+    return name not in (ours - {each.__name__ for each in RETRIED}) | ANSWERS

@@ -137,6 +137,7 @@ class MachineSettings:
             {
                 "create_environment": _read(variables, "CREATE_STATE_MACHINE_ARN"),
                 "delete_environment": _read(variables, "DELETE_STATE_MACHINE_ARN"),
+                "sleep_environment": _read(variables, "SLEEP_STATE_MACHINE_ARN"),
             }
         )
 

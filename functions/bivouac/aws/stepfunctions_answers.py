@@ -27,6 +27,8 @@ _AT_WORK = frozenset({"RUNNING", "PENDING_REDRIVE"})
 """Recorded: RUNNING [localstack]; documented: the other, of an execution that was redriven (API
 reference, DescribeExecution). All others are ends."""
 
+STOPPED = "ABORTED"
+"""Of one that somebody stopped. Recorded [floci]."""
 TIMED_OUT = "TIMED_OUT"
 """Of one that its machine's TimeoutSeconds ended. Recorded [floci, localstack]."""
 
