@@ -50,14 +50,14 @@ def follow_up_execution(
         return {"status": "NOTHING_LEFT", "execution": ended.arn}
     logger.append_keys(environment=record.environment, generation=record.generation)
     try:
-        started = follow_up(due, record, now)
+        follow_up(due, record, now)
     except SupersededError as error:
         return {"status": "NOTHING_LEFT", "execution": ended.arn, "reason": str(error)}
     return {
         "status": "FOLLOWED_UP",
         "execution": ended.arn,
         "environment": record.environment,
-        "started": started,
+        "started": due.start.name if due.start else None,
     }
 
 

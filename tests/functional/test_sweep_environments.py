@@ -14,14 +14,16 @@ from bivouac.aws import cloudmap, ecs
 from bivouac.aws.schedules import Schedules
 from bivouac.blueprint import Blueprint
 from bivouac.errors import InvalidRequestError, SweepIncompleteError, ThrottledError
-from bivouac.intents import Verb
+from bivouac.intents import REST, Intent, Verb
 from bivouac.record import Record, Status
 from tests.faults.injection import Fault, Injection, injected
 from tests.functional.account import (
+    CREATE_MACHINE,
     DELETE_MACHINE,
     SCHEDULES,
     TABLE,
     BivouacAccount,
+    execution,
     small_pages,
 )
 from tests.functional.inventory import definition, foreign_neighbours, inventory
@@ -49,6 +51,13 @@ def swept(account: BivouacAccount) -> list[dict[str, Any]]:
     assert [{k: v for k, v in each.items() if k != "outcome"} for each in found] == dry
     assert {each["outcome"] for each in found} <= {"ACTED"}
     return found
+
+
+def outcomes(account: BivouacAccount) -> list[str]:
+    """Of another sweep."""
+    account.forget_calls()
+    found = account.invoke("sweep_environments", {"dryRun": False})["findings"]
+    return [each["outcome"] for each in found]
 
 
 def kinds(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -247,6 +256,19 @@ class TestDied:
         account.pass_time(900)
         account.forget_calls()
         assert swept(account) == []
+        assert account.told == []
+
+    def test_what_is_done_once_is_not_told_again_and_again(self, account: BivouacAccount) -> None:
+        """An up that broke is tried once more; what became of that one, its own end tells."""
+        account.start_execution("of-another", CREATE_MACHINE)
+        live(account)
+        account.records.finish("demo", 1, Status.READY)
+        up = {REST: Intent(account.now(), "up")}
+        live(account, generation=2, status=Status.CREATING, verb=Verb.WAKE, intents=up)
+        assert kinds(swept(account)) == [("demo", "left by its execution")]
+        account.client("stepfunctions").stop_execution(executionArn=execution("demo-2-again"))
+        account.pass_time(900)
+        assert outcomes(account) == ["LEFT_ALONE"]
         assert account.told == []
 
     def test_one_that_runs_is_let_run(self, account: BivouacAccount) -> None:

@@ -28,10 +28,11 @@ class FollowUp:
     stepfunctions: SFNClient
     bus: EventBus
 
-    def __call__(self, due: Aftermath, record: Record, now: datetime) -> str | None:
-        """The name of the execution that follows, which a call before this one may have started.
+    def __call__(self, due: Aftermath, record: Record, now: datetime) -> bool:
+        """Whether anything was done that no call before this one had done.
 
         Raises SupersededError where another execution took the record meanwhile."""
+        done = bool(due.failure)
         if due.failure:
             untold = DetailType.FAILED
             self.records.end(record, Status.FAILED, settle=True, failure=due.failure, untold=untold)
@@ -39,9 +40,9 @@ class FollowUp:
             record = replace(record, status=Status.FAILED, failure=failure, untold=untold)
             metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
         if tells := due.tells or record.untold:
-            Telling(self.records, self.bus).again(record, DetailType(tells), now)
+            done |= Telling(self.records, self.bus).again(record, DetailType(tells), now)
         if due.start is None:
-            return None
+            return done
         machine = self.machines.arns[due.start.machine]
-        executions.start(self.stepfunctions, machine, due.start.name, due.start.content)
-        return due.start.name
+        new = executions.start(self.stepfunctions, machine, due.start.name, due.start.content)
+        return done or new

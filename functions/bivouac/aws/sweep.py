@@ -74,14 +74,15 @@ class Sweep:
         )
 
     def act(self, finding: Finding) -> bool:
-        """False: it is no longer as it was found."""
+        """False: it is no longer as it was found, or all that is due was done before."""
         if finding.action is Action.REPORT:
             logger.warning("sweep found", finding=finding.to_json())
             return True
         if self.records.look(finding.environment) != finding.record:
             return False
         try:
-            self._act(finding)
+            if not self._act(finding):
+                return False
         except _MEANWHILE as error:
             logger.info("left alone", environment=finding.environment, reason=str(error))
             return False
@@ -89,11 +90,11 @@ class Sweep:
             self._tell(finding)
         return True
 
-    def _act(self, finding: Finding) -> None:
+    def _act(self, finding: Finding) -> bool:
         match finding.action:
             case Action.DELETE | Action.FOLLOW_UP | Action.TELL:
                 if finding.due and isinstance(finding.record, Record):
-                    self.follow_up(finding.due, finding.record, self.now)
+                    return self.follow_up(finding.due, finding.record, self.now)
             case Action.ARM:
                 if isinstance(finding.record, Record):
                     self._arm(finding.record)
@@ -101,6 +102,7 @@ class Sweep:
                 self.schedules.disarm(finding.environment)
             case Action.ADOPT:
                 self._adopt(finding)
+        return True
 
     def _arm(self, record: Record) -> None:
         ends = lease.moment(record.expires_at)
