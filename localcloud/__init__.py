@@ -1,5 +1,5 @@
 """AWS on this machine, for the demo, the tests and the benchmarks. Never deployed."""
 
-from localcloud.model_files import read_once
+from localcloud.botocore_lookups import keep_lookups
 
-read_once()  # before moto is imported, which reads some of them then
+keep_lookups()  # before moto is imported, which reads some of them then

@@ -70,7 +70,7 @@ def _module(directory: Path, name: str) -> Any:
 def _import_common() -> None:
     for name in COMMON:
         importlib.import_module(name)
-    _module(_HERE.parent, "model_files").read_once()
+    _module(_HERE.parent, "botocore_lookups").keep_lookups()
     session = sys.modules["botocore.session"].Session()
     for service in SERVICES:
         session.create_client(
