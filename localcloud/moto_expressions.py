@@ -32,6 +32,7 @@ def expressions_are_kept() -> Iterator[None]:
             (ConditionExpressionParser, "_lex_condition_expression", _lexed_of),
             (validators, "deepcopy", _copied),
             (DepthFirstTraverser, "traverse_node_recursively", _traversed),
+            (validators.ActionCountValidator, "traverse", _counted),
         ]
     ):
         yield
@@ -70,6 +71,11 @@ def _traversed(traverser: Any, node: Any, child_id: int = -1) -> Any:
         return node
 
     return traversed(node, child_id)
+
+
+def _counted(validator: Any, root: Any) -> Any:
+    """No part of a tree has more clauses of a kind than the whole."""
+    return validator.verify_action_counts(root)
 
 
 @cache

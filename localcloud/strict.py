@@ -28,7 +28,7 @@ import moto.ecs.urls
 import moto.iam.urls
 import moto.logs.urls
 import moto.servicediscovery.urls
-from moto import mock_aws
+from moto import backend_index, mock_aws
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.servicediscovery.responses import ServiceDiscoveryResponse
 
@@ -44,6 +44,7 @@ from localcloud.ecs.responses import EcsResponse
 from localcloud.guarded_clock import GuardedClock
 from localcloud.moto_lookups import lookups_are_kept
 from localcloud.network import Network, Reached, Refused, Route, Source
+from localcloud.patching import patched
 from localcloud.strict_response import Operation, StrictResponse
 from localcloud.tasks.runtime import TaskRuntime
 from localcloud.tasks.scripted import ScriptedRuntime
@@ -51,6 +52,13 @@ from localcloud.timings import TEST, Timings
 
 _LOCKED_TOO = (moto.ec2.urls, moto.logs.urls, moto.iam.urls)
 _PATH = "{0}/$"
+_SERVICES = {
+    *("cloudwatch", "dynamodb", "ec2", "ecs", "events", "iam", "lambda", "logs", "scheduler"),
+    *("secretsmanager", "servicediscovery", "sqs", "ssm", "stepfunctions", "sts"),
+}
+_PATTERNS = [each for each in backend_index.backend_url_patterns if each[0] in _SERVICES]
+"""moto tries for each request one address after the other, and would take on all its 180 services
+anew for each account."""
 
 
 class ControlPlane:
@@ -182,7 +190,8 @@ def mock_account(
     """boto3 in this process talks to an account of its own, strict, until the block ends.
 
     Without arguments the clock is a `ManualClock` (`plane.clock.advance(seconds)` lets time pass)
-    and the runtime a `ScriptedRuntime` on it (`plane.runtime.script(image, ...)`).
+    and the runtime a `ScriptedRuntime` on it (`plane.runtime.script(image, ...)`). Other services
+    than those of a stack answer nothing (404).
     """
     clock = clock if clock is not None else ManualClock()
     runtime = runtime if runtime is not None else ScriptedRuntime(clock)
@@ -191,7 +200,12 @@ def mock_account(
         "AWS_REGION": accounts.REGION,
         "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",  # a thousand records that no task needs
     }
-    with mock.patch.dict(os.environ, environment), mock_aws(), lookups_are_kept():
+    with (
+        mock.patch.dict(os.environ, environment),
+        patched(backend_index, "backend_url_patterns", _PATTERNS),
+        mock_aws(),
+        lookups_are_kept(),
+    ):
         try:
             with install(clock, timings, runtime, accounts.seed()) as plane:
                 yield plane
