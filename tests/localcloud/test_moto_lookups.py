@@ -182,3 +182,8 @@ def test_botocores_files_are_read_once() -> None:
     read = first.load_service_model("ecs", "service-2")
     assert second.load_service_model("ecs", "service-2") is read
     assert first.list_available_services("service-2") is second.list_available_services("service-2")
+
+
+def test_boto3_asks_for_them_by_name() -> None:
+    """Session.get_available_resources, which Session.resource and so moto's EC2 begin with."""
+    assert "ec2" in boto3.Session().get_available_resources()
