@@ -25,11 +25,12 @@ def keep_lookups() -> None:
 
 
 def _share(owner: type, name: str) -> None:
-    read, known = getattr(owner, name), dict[str, Any]()
+    read, known = getattr(owner, name), dict[Any, Any]()
 
-    def read_once(self: Any, what: str) -> Any:
-        if what not in known:
-            known[what] = read(self, what)
-        return known[what]
+    def read_once(self: Any, *what: str, **named: str) -> Any:
+        key = (what, *named.items())
+        if key not in known:
+            known[key] = read(self, *what, **named)
+        return known[key]
 
     setattr(owner, name, read_once)
