@@ -1,0 +1,111 @@
+"""Records say in which form they are written: of b0cdb58, of now, and of a stack that is newer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bivouac import errors
+from bivouac.record import FORM, Record, Status
+from tests.functional.account import TABLE, BivouacAccount
+from tests.requests import environment
+
+KEY = {"environment": {"S": "demo"}}
+
+
+def item(account: BivouacAccount) -> dict[str, Any]:
+    found: dict[str, Any] = account.client("dynamodb").get_item(TableName=TABLE, Key=KEY)["Item"]
+    return found
+
+
+def write(account: BivouacAccount, update: str, **values: Any) -> None:
+    account.client("dynamodb").update_item(
+        TableName=TABLE,
+        Key=KEY,
+        UpdateExpression=update,
+        **({"ExpressionAttributeValues": values} if values else {}),
+    )
+    account.forget_calls()
+
+
+@pytest.fixture
+def record(account: BivouacAccount) -> Record:
+    return account.holds(account.planned(environment()), status=Status.READY)
+
+
+@pytest.fixture
+def newer(account: BivouacAccount, record: Record) -> BivouacAccount:
+    """Whose record a newer stack has written, before it was taken back."""
+    write(account, "SET form = :form", **{":form": {"N": str(FORM + 1)}})
+    return account
+
+
+def test_every_record_says_its_form(account: BivouacAccount, record: Record) -> None:
+    assert item(account)["form"] == {"N": str(FORM)}
+
+
+def test_one_that_says_none_is_read_as_one_of_b0cdb58(
+    account: BivouacAccount, record: Record
+) -> None:
+    write(account, "REMOVE form")
+    assert account.records.find("demo") == record
+
+
+@pytest.mark.parametrize(
+    ("function", "asked"),
+    [
+        ("check_request", environment()),
+        ("check_request", {"redeploy": {"environment": "demo"}}),
+        ("check_request", {"wake": {"environment": "demo"}}),
+        ("close_environment", {"environment": "demo"}),
+        ("extend_lease", {"environment": "demo", "ttl": "8h"}),
+        ("suspend_environment", {"environment": "demo"}),
+    ],
+)
+def test_a_newer_one_is_refused_and_stays_as_it_is(
+    newer: BivouacAccount, function: str, asked: dict[str, Any]
+) -> None:
+    before = item(newer)
+    told = f"demo was written by a newer Bivouac.*form {FORM + 1}.*{FORM}.*Update the stack"
+    with pytest.raises(errors.RecordTooNewError, match=told):
+        newer.invoke(function, newer.asked(asked))
+    assert newer.mutating_calls == []
+    assert item(newer) == before
+
+
+def test_so_is_one_that_has_become_newer_since_the_plan_was_made(
+    account: BivouacAccount, record: Record
+) -> None:
+    plan = account.invoke("check_request", account.asked(environment()))
+    write(account, "SET form = :form", **{":form": {"N": str(FORM + 1)}})
+    with pytest.raises(errors.RecordTooNewError):
+        account.invoke("open_environment", {**plan, "execution": "arn", "settled": None})
+    assert account.mutating_calls == []
+
+
+def test_who_holds_the_environment_finds_that_another_has_taken_it(newer: BivouacAccount) -> None:
+    """Only who takes an environment writes the form, so what is newer has another holder."""
+    with pytest.raises(errors.SupersededError, match="form"):
+        newer.records.current("demo", 1)
+
+
+def test_others_are_rechecked_all_the_same(account: BivouacAccount) -> None:
+    account.holds(account.planned(environment()), status=Status.DEGRADED)
+    write(account, "SET form = :form", **{":form": {"N": str(FORM + 1)}})
+    answer = account.invoke("recheck_environment", {"status": "DEGRADED"})
+    assert answer == {"status": "RECHECKED", "environments": {"demo": "TOO_NEW"}}
+    assert account.mutating_calls == []
+
+
+class TestSweep:
+    def test_it_lives_and_the_sweep_is_loud_about_it(self, newer: BivouacAccount) -> None:
+        """Nothing ends its lease until the stack is updated, so nobody may overlook it."""
+        before = item(newer)
+        (found,) = newer.invoke("sweep_environments", {"dryRun": True})["findings"]
+        assert (found["kind"], found["action"]) == ("unreadable record", "touches nothing")
+        assert "newer Bivouac" in found["reason"]
+        with pytest.raises(errors.SweepIncompleteError, match=r"demo: unreadable record: .*newer"):
+            newer.invoke("sweep_environments", {"dryRun": False})
+        assert newer.mutating_calls == []
+        assert item(newer) == before
