@@ -22,7 +22,7 @@ from bivouac.aws.holding import event_bus, records
 from bivouac.aws.records import Records
 from bivouac.aws.reporting import reported
 from bivouac.blueprint import Blueprint
-from bivouac.errors import SupersededError
+from bivouac.errors import RecordTooNewError, SupersededError
 from bivouac.looks.condition import ConditionLook, Seen
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
 from bivouac.record import Record, Status
@@ -49,7 +49,11 @@ class Recheck:
 
     def __call__(self, environment: str, patience: float) -> str:
         """READY, DEGRADED, or what it is otherwise: then it is none of this function's business."""
-        record = self.records.find(environment)
+        try:
+            record = self.records.find(environment)
+        except RecordTooNewError as error:
+            logger.warning("not looked at", environment=environment, reason=str(error))
+            return "TOO_NEW"
         if record is None:
             return "UNKNOWN"
         if record.status not in (Status.READY, Status.DEGRADED):

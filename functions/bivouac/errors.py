@@ -58,6 +58,10 @@ class NotDeletedError(BivouacError):
     """An earlier deletion left something behind; delete again before creating."""
 
 
+class RecordTooNewError(BivouacError):
+    """A newer stack wrote the record, and this code may not understand it. Nothing is changed."""
+
+
 class LeaseChangedError(BivouacError):
     """The lease ends at another moment than whoever asks to extend it knows. Nothing is changed."""
 
@@ -136,6 +140,7 @@ REFUSALS = frozenset(
         ForeignResourceError,
         NotDeletedError,
         LeaseChangedError,
+        RecordTooNewError,
     )
 )
 """What the state machines explain as a refusal: the execution has changed nothing."""

@@ -19,6 +19,10 @@ from bivouac.intents import Intent, Verb
 from bivouac.lease import Extension
 from bivouac.redeployment import Changes
 
+FORM = 1
+"""Of what a record says, and of the first records, which do not say it. When it must be raised:
+docs/decisions/0023."""
+
 
 class Status(StrEnum):
     SCHEDULED = "SCHEDULED"
@@ -169,11 +173,13 @@ class Unreadable:
     status: str | None
     expires_at: str | None
     attributes: tuple[str, ...]
+    newer: bool = False
+    """A newer stack wrote it: it is well, and not understood here."""
 
     @property
     def can_be_rebuilt(self) -> bool:
         """A new record must have a generation above this one's, and replace no other."""
-        return self.generation is not None and self.status is not None
+        return not self.newer and self.generation is not None and self.status is not None
 
 
 @dataclass(frozen=True)

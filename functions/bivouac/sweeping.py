@@ -248,6 +248,9 @@ def _ends(armed: Schedule, ends: datetime) -> bool:
 
 def _unreadable(facts: Facts, record: Unreadable) -> Finding:
     """Whatever is there of it is found again by its tags, once the lease is over."""
+    if record.newer:
+        why = f"{record.why}. Until then nothing ends its lease"
+        return Finding(Kind.UNREADABLE, record.environment, Action.REPORT, why, record=record)
     if not record.can_be_rebuilt:
         why = f"{record.why}; without its generation and status it cannot be rebuilt"
         return Finding(Kind.UNREADABLE, record.environment, Action.REPORT, why, record=record)
@@ -340,7 +343,9 @@ def _not_looked_at(facts: Facts) -> Iterator[Finding]:
 
 
 def may_hide_a_leak(finding: Finding) -> bool:
-    """Whether it could not be looked at, and has a name like ours."""
+    """Whether it could not be looked at, and has a name like ours; or is of a newer stack."""
+    if isinstance(finding.record, Unreadable):
+        return finding.record.newer
     return finding.kind is Kind.NOT_LOOKED_AT and bool(finding.environment)
 
 

@@ -13,7 +13,7 @@ from bivouac.aws.faults import translated
 from bivouac.blueprint import Blueprint
 from bivouac.intents import Intent, Verb
 from bivouac.lease import Extension
-from bivouac.record import Record, Status, Summary, Unreadable
+from bivouac.record import FORM, Record, Status, Summary, Unreadable
 from bivouac.redeployment import Changes
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ class Records:
     table_name: str
 
     def find(self, environment: str) -> Record | None:
-        """The record as it is now; None where there never was one."""
+        """The record as it is now; None where there never was one.
+
+        Raises RecordTooNewError."""
         with translated(f"record of {environment}"):
             item = self.client.get_item(
                 TableName=self.table_name,
@@ -39,6 +41,7 @@ class Records:
             ).get("Item")
         if item is None:
             return None
+        _see_form(item)
         return Record(
             environment=environment,
             generation=int(item["generation"]["N"]),
@@ -80,11 +83,14 @@ class Records:
             if record is not None:
                 Blueprint.from_json(record.content)
                 lease.moment(record.expires_at)
+        except errors.RecordTooNewError as error:
+            return self._unreadable(environment, str(error), newer=True)
         except (KeyError, TypeError, ValueError, AttributeError, zlib.error) as error:
-            return self._unreadable(environment, f"{type(error).__name__}: {error}")
+            why = f"its record cannot be read: {type(error).__name__}: {error}"
+            return self._unreadable(environment, why)
         return record
 
-    def _unreadable(self, environment: str, why: str) -> Unreadable | None:
+    def _unreadable(self, environment: str, why: str, *, newer: bool = False) -> Unreadable | None:
         with translated(f"record of {environment}"):
             item = self.client.get_item(
                 TableName=self.table_name,
@@ -96,11 +102,12 @@ class Records:
         generation = item.get("generation", {}).get("N", "")
         return Unreadable(
             environment=environment,
-            why=f"its record cannot be read: {why}",
+            why=why,
             generation=int(generation) if generation.isdecimal() else None,
             status=item.get("status", {}).get("S"),
             expires_at=item.get("expiresAt", {}).get("S"),
             attributes=tuple(sorted(item)),
+            newer=newer,
         )
 
     def names(self) -> list[str]:
@@ -146,8 +153,12 @@ class Records:
     def current(self, environment: str, generation: int) -> Record:
         """The record, if `generation` is still the current one.
 
-        Every step asks this before it changes anything. Raises SupersededError."""
-        record = self.find(environment)
+        Every step asks this before it changes anything. Raises SupersededError, also where the
+        record is too new: only who takes an environment writes the form."""
+        try:
+            record = self.find(environment)
+        except errors.RecordTooNewError as error:
+            raise errors.SupersededError(str(error)) from error
         if record is None or record.generation != generation:
             raise errors.SupersededError(
                 f"environment {environment}: generation {generation} is over"
@@ -182,6 +193,7 @@ class Records:
         Raises NotYetConsistentError if another came first, so that the machine looks again."""
         blueprint = taken.content
         content: dict[str, Any] = {
+            "form": {"N": str(FORM)},
             "generation": {"N": str(taken.generation)},
             "status": {"S": taken.status},
             "execution": {"S": taken.execution},
@@ -365,6 +377,17 @@ class Records:
                 )
             except self.client.exceptions.ConditionalCheckFailedException:
                 raise refusal from None
+
+
+def _see_form(item: Mapping[str, Any]) -> None:
+    """Raises RecordTooNewError."""
+    form = int(item["form"]["N"]) if "form" in item else 1
+    if form > FORM:
+        environment = item["environment"]["S"]
+        raise errors.RecordTooNewError(
+            f"the record of {environment} was written by a newer Bivouac: it has the form {form}, "
+            f"and this one knows {FORM}. Update the stack, then try again"
+        )
 
 
 def _superseded(environment: str, generation: int) -> errors.SupersededError:
