@@ -177,9 +177,27 @@ def test_an_update_goes_through_unless_it_renames_everything(
 ) -> None:
     account.holds(account.planned(environment()))
     before = {"NamePrefix": prefix}
-    assert asked(account, cloudformation, "Update", OldResourceProperties=before)["Status"] == (
-        status
-    )
+    with mock.patch("guard_stack.cloudformation.is_rolled_back", return_value=False):
+        answer = asked(account, cloudformation, "Update", OldResourceProperties=before)
+    assert answer["Status"] == status
+
+
+@pytest.mark.parametrize(
+    ("stack_status", "status"),
+    [("UPDATE_IN_PROGRESS", "FAILED"), ("UPDATE_ROLLBACK_IN_PROGRESS", "SUCCESS")],
+)
+def test_a_refused_update_finds_its_way_back(
+    account: BivouacAccount, cloudformation: CloudFormation, stack_status: str, status: str
+) -> None:
+    """CloudFormation asks again with the two changed round (README of CDK's custom resource
+    provider framework, "Error handling"), and a second refusal would be UPDATE_ROLLBACK_FAILED."""
+    described = {"Stacks": [{"StackStatus": stack_status}]}
+    client = mock.Mock(**{"describe_stacks.return_value": described})
+    before = {"NamePrefix": "other"}
+    with mock.patch("guard_stack.clients.cloudformation", return_value=client):
+        answer = asked(account, cloudformation, "Update", OldResourceProperties=before)
+    assert answer["Status"] == status
+    client.describe_stacks.assert_called_once_with(StackName=answer["StackId"])
 
 
 def test_what_cannot_be_known_is_refused_with_the_reason(

@@ -18,11 +18,13 @@ from typing import Any
 
 import pytest
 
+from bivouac.record import FORM
 from localcloud.cloud import LocalCloud
 from localcloud.ecs import answers
 from localcloud.ecs.obstacles import CAPACITY
 from localcloud.events.delivery import Delivery, undisturbed
 from localcloud.tasks import scripted
+from localcloud.template import StackUpdateError
 from localcloud.timings import TEST
 from tests.localcloud.waiting import until_true
 from tests.requests import connection, environment, web
@@ -221,7 +223,9 @@ def test_a_ready_environment_goes_through_its_whole_life(updated: Updated) -> No
     app = updated.app
     lease = succeeded(app.extend("ready", ttl="20h")).output["expiresAt"]
     image = {"serviceName": "web", "image": "nginx:1.29"}
+    assert "form" not in (app.record("ready") or {})
     assert succeeded(app.redeploy("ready", image)).output["status"] == "READY"
+    assert (app.record("ready") or {})["form"] == FORM
     assert succeeded(app.sleep("ready")).states[-1] == "Environment asleep"
     woken = succeeded(app.wake("ready")).output
     assert woken["status"] == "READY"
@@ -260,6 +264,22 @@ def test_schedules_start_what_they_were_armed_for(updated: Updated) -> None:
     app.expire("hours")
     succeeded(app.deletion_by_schedule("hours"))
     assert gone(app, "hours")
+
+
+def test_another_prefix_is_refused_and_everything_is_as_it_was(updated: Updated) -> None:
+    """The guard is asked last, when everything else has its new name already; and once more on the
+    way back, when it must agree (docs/decisions/0020)."""
+    app = updated.app
+    before = [*app.stack.resources.items()]
+    with pytest.raises(
+        StackUpdateError, match="NamePrefix cannot change from bivouac to other"
+    ) as f:
+        app.update(NamePrefix="other")
+    assert f.value.status == "UPDATE_ROLLBACK_COMPLETE"
+    assert [*app.stack.resources.items()] == before
+    machines = app.client("stepfunctions").list_state_machines()["stateMachines"]
+    assert {each["name"].rpartition("bivouac-")[0] for each in machines} == {""}
+    assert app.sweep(dry_run=True) == updated.swept
 
 
 def test_nothing_of_it_is_lost_or_left_behind(updated: Updated) -> None:

@@ -6,14 +6,15 @@ Reference, and what `Ref` gives is in the CloudFormation User Guide beside each 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from pathlib import Path
 from typing import Any
 
 from localcloud.template.definitions import read, substituted
 from localcloud.template.intrinsics import Intrinsics
 from localcloud.template.parameters import checked_parameters, value_of
 from localcloud.template.source import read_template
-from tests.template.declared import MACHINES, PROJECT, TEMPLATE, Json
+from tests.template.declared import MACHINES, PROJECT, Json
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
@@ -80,6 +81,7 @@ _PSEUDO = {
     "AWS::AccountId": ACCOUNT,
     "AWS::Partition": "aws",
     "AWS::Region": REGION,
+    "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/stack/0a1b2c3d",
     "AWS::StackName": "stack",
     "AWS::URLSuffix": "amazonaws.com",
 }
@@ -88,7 +90,8 @@ _PSEUDO = {
 class _Names:
     """What the template refers to."""
 
-    def __init__(self, document: Json, parameters: dict[str, str]) -> None:
+    def __init__(self, document: Json, parameters: dict[str, str], renamed: Set[str]) -> None:
+        self._renamed = renamed
         self._resources: dict[str, Json] = document["Resources"]
         self._declared: dict[str, Json] = document["Parameters"]
         self._parameters = parameters
@@ -110,20 +113,29 @@ class _Names:
         return str(self._resources[logical_id]["Type"])
 
     def _name(self, logical_id: str) -> str:
-        return f"{self._parameters['NamePrefix']}-{logical_id}"
+        name = f"{self._parameters['NamePrefix']}-{logical_id}"
+        return f"{name}-again" if logical_id in self._renamed else name
 
     def _arn(self, logical_id: str) -> str:
         return "arn:aws:" + _ARNS[self._type(logical_id)].format(name=self._name(logical_id))
 
 
-def evaluated(parameters: dict[str, str], change: Callable[[Json], None] = lambda _: None) -> Json:
-    """The resources that a stack with these parameters has, once `change` was made to
-    template.yaml: logical id -> resource."""
-    source = read_template(PROJECT / "template.yaml")
+def evaluated(
+    parameters: dict[str, str],
+    change: Callable[[Json], None] = lambda _: None,
+    *,
+    template: Path = PROJECT / "template.yaml",
+    renamed: Set[str] = frozenset(),
+) -> Json:
+    """The resources that a stack with these parameters has, once `change` was made to the
+    template: logical id -> resource. `renamed`: logical ids of those with other names than before.
+    """
+    source = read_template(template)
     change(source.document)
-    values = checked_parameters(TEMPLATE["Parameters"], parameters)
+    values = checked_parameters(source.document["Parameters"], parameters)
     document = source.translated(values, REGION)
-    functions = Intrinsics(_Names(document, values), document["Conditions"], {})
+    names = _Names(document, values, renamed)
+    functions = Intrinsics(names, document["Conditions"], {})
     return {
         name: functions.value(resource)
         for name, resource in document["Resources"].items()
