@@ -8,6 +8,8 @@ Repeating it is safe: it reads, and answers the same request again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bivouac import stack_guard
@@ -24,8 +26,17 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
 
 
-def guard_stack(event: Event, records: Records, ec2: EC2Client, settings: GuardSettings) -> str:
-    """Why the stack must stay as it is; empty where what is asked may be done."""
+def guard_stack(
+    event: Event,
+    records: Records,
+    ec2: EC2Client,
+    settings: GuardSettings,
+    is_rolled_back: Callable[[str], bool] = lambda _: False,
+) -> str:
+    """Why the stack must stay as it is; empty where what is asked may be done.
+
+    An update that was refused is asked for once more, the other way round, and must not be refused
+    again: nobody could update the stack any more. `is_rolled_back` tells it of a stack's id."""
     match event["RequestType"]:
         case "Delete":
             groups = event["ResourceProperties"].get("SecurityGroups", [])
@@ -35,9 +46,10 @@ def guard_stack(event: Event, records: Records, ec2: EC2Client, settings: GuardS
             )
             return " ".join(refusal for refusal in refusals if refusal)
         case "Update":
-            return stack_guard.refusal_of_update(
+            refusal = stack_guard.refusal_of_update(
                 event["OldResourceProperties"], event["ResourceProperties"]
             )
+            return "" if refusal and is_rolled_back(event["StackId"]) else refusal
         case _:
             return ""
 
@@ -57,7 +69,10 @@ def living(records: Records) -> list[str]:
 @step
 def handler(event: Event) -> Event:
     try:
-        refusal = guard_stack(event, records(), clients.ec2(), GuardSettings.from_env())
+        rolled_back = partial(cloudformation.is_rolled_back, clients.cloudformation())
+        refusal = guard_stack(
+            event, records(), clients.ec2(), GuardSettings.from_env(), rolled_back
+        )
     except Exception as error:
         logger.exception("not known whether the stack may go")
         refusal = f"It is not known whether the stack may be changed: {error}"

@@ -37,6 +37,7 @@ class Accesses:
         self._account = account
         self._passed_roles = passed_roles
         self._of_service: dict[str, Callable[[str, Parameters], Iterable[Access]]] = {
+            "cloudformation": self._cloudformation,
             "dynamodb": self._dynamodb,
             "ecs": self._ecs,
             "events": self._events,
@@ -247,6 +248,15 @@ class Accesses:
                 "events:detail-type": (entry.get("DetailType", ""),),
             }
             yield Access("events:PutEvents", self._arn("events", "event-bus/", bus), keys)
+
+    def _cloudformation(self, operation: str, given: Parameters) -> Iterator[Access]:
+        name = given.get("StackName")
+        stack = (
+            self._arn("cloudformation", "stack/", name if ":" in name else f"{name}/*")
+            if name
+            else "*"
+        )
+        yield Access(f"cloudformation:{operation}", stack)
 
     def _sqs(self, operation: str, given: Parameters) -> Iterator[Access]:
         url = given.get("QueueUrl")

@@ -78,6 +78,12 @@ def dynamodb() -> DynamoDBClient:
 
 
 @cache
+def cloudformation() -> Any:
+    """Untyped, for one call."""
+    return _client("cloudformation", BOUNDED)
+
+
+@cache
 def events() -> EventBridgeClient:
     return cast("EventBridgeClient", _client("events", BOUNDED))
 

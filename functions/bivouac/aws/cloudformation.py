@@ -1,12 +1,15 @@
-"""Answering CloudFormation: a PUT to the URL that the request of a custom resource names."""
+"""Answering CloudFormation, by a PUT to the URL that the request of a custom resource names; and
+what becomes of a stack."""
 
 from __future__ import annotations
 
 import time
 import urllib.error
 import urllib.request
+from typing import Any
 from urllib.parse import urlsplit
 
+from bivouac.aws.faults import translated
 from bivouac.errors import InvalidRequestError, UnavailableError
 from bivouac.settings import AnswerSettings
 
@@ -44,6 +47,13 @@ def send(url: str, body: bytes, settings: AnswerSettings) -> None:
         if attempt < ATTEMPTS:
             time.sleep(PAUSE_SECONDS * attempt)
     raise UnavailableError(f"the answer to CloudFormation was not taken: {problem}")
+
+
+def is_rolled_back(client: Any, stack_id: str) -> bool:
+    """Whether an update of the stack has failed, and everything becomes as it was."""
+    with translated(f"stack {stack_id}"):
+        (stack,) = client.describe_stacks(StackName=stack_id)["Stacks"]
+    return bool(stack["StackStatus"] == "UPDATE_ROLLBACK_IN_PROGRESS")
 
 
 def is_cloudformations(url: str, settings: AnswerSettings) -> bool:
