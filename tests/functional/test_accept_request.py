@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
 
 import pytest
 from moto.events.models import EventPattern
@@ -18,11 +19,13 @@ from tests.functional.account import (
     DELETE_MACHINE,
     EXTEND_MACHINE,
     REDEPLOY_MACHINE,
+    TABLE,
     BivouacAccount,
+    execution,
 )
 from tests.localcloud.recordings import recording
 from tests.requests import environment, web
-from tests.template.declared import functions
+from tests.template.declared import functions, resources
 
 REGISTRY = f"{ACCOUNT_ID}.dkr.ecr.{REGION}.amazonaws.com"
 MACHINES = {
@@ -300,6 +303,77 @@ class TestUntaggedImages:
         read = incoming.read(tagged, account.now())
         assert isinstance(read, incoming.ImagePushed)
         assert (read.repository, read.tag) == ("soci-index-test-repo", "v4-soci")
+
+
+class TestClosedBeforeItsCreate:
+    """The create was meant before the pull request was closed, and comes after it (W01)."""
+
+    REQUEST: ClassVar = environment(triggers={"pullRequest": {"repository": "a/shop", "number": 7}})
+    CLOSED: ClassVar = {"repository": "a/shop", "number": 7}
+
+    def opened(self, account: BivouacAccount, meant: str, request: Any = None) -> str:
+        wanted = request or self.REQUEST
+        given = {
+            "environment": "demo",
+            "plan": account.planned(wanted).to_json(),
+            "instruction": account.instruction(wanted) | {"intent": {"id": "c", "at": meant}},
+            "settled": False,
+            "execution": execution("c"),
+        }
+        return str(account.invoke("open_environment", given)["status"])
+
+    def test_it_makes_nothing(self, account: BivouacAccount) -> None:
+        assert accepted(account, event("PullRequestClosed", self.CLOSED, at=LATER)) == []
+        assert self.opened(account, NOON) == "OUTDATED"
+        assert account.records.find("demo") is None
+        assert account.armed() == {}
+
+    def test_one_that_was_meant_later_does(self, account: BivouacAccount) -> None:
+        """The pull request was opened again."""
+        accepted(account, event("PullRequestClosed", self.CLOSED, at=NOON))
+        assert self.opened(account, LATER) == "OPEN"
+
+    @pytest.mark.parametrize(
+        "other",
+        [{}, {"repository": "a/shop", "number": 8}, {"repository": "a/other", "number": 7}],
+    )
+    def test_it_is_about_that_pull_request_alone(
+        self, account: BivouacAccount, other: dict[str, Any]
+    ) -> None:
+        accepted(account, event("PullRequestClosed", self.CLOSED))
+        request = environment(triggers={"pullRequest": other} if other else {})
+        assert self.opened(account, NOON, request) == "OPEN"
+
+    def test_of_two_closings_the_later_counts_whichever_comes_first(
+        self, account: BivouacAccount
+    ) -> None:
+        for at, who in ((LATER, "event-2"), (NOON, "event-1")):
+            accepted(account, event("PullRequestClosed", self.CLOSED, at=at, who=who))
+        assert self.opened(account, "2025-06-01T12:30:00Z") == "OUTDATED"
+
+    def test_codecommit_names_several_repositories(self, account: BivouacAccount) -> None:
+        detail = {**PULL_REQUEST_CLOSED, "repositoryNames": ["other", "shop"]}
+        source = "aws.codecommit"
+        accepted(account, event("CodeCommit Pull Request State Change", detail, source=source))
+        shop = {"repository": "shop", "number": 7}
+        request = environment(triggers={"pullRequest": shop})
+        assert self.opened(account, NOON, request) == "OUTDATED"
+
+    def test_it_is_no_environment(self, account: BivouacAccount) -> None:
+        accepted(account, event("PullRequestClosed", self.CLOSED))
+        assert account.records.names() == []
+        assert account.records.listed() == []
+
+    def test_it_is_forgotten_in_time(self, account: BivouacAccount) -> None:
+        accepted(account, event("PullRequestClosed", self.CLOSED))
+        (item,) = account.client("dynamodb").scan(TableName=TABLE)["Items"]
+        goes = datetime.fromtimestamp(int(item["removeAt"]["N"]), UTC)
+        assert goes - account.now() > timedelta(days=2), "longer than any event is delivered"
+        specified = resources("AWS::DynamoDB::Table")["EnvironmentsTable"]["Properties"]
+        assert specified["TimeToLiveSpecification"] == {
+            "AttributeName": "removeAt",
+            "Enabled": True,
+        }
 
 
 class TestClosedPullRequests:

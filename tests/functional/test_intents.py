@@ -10,7 +10,8 @@ import pytest
 
 from bivouac.record import Status
 from tests.functional.account import BivouacAccount
-from tests.functional.playing import Player, shuffled, story
+from tests.functional.playing import Player, requested, shuffled, story
+from tests.requests import environment
 
 ORDERS = 20
 AT_ONCE = 10
@@ -26,6 +27,29 @@ def test_in_the_order_in_which_they_were_meant(account: BivouacAccount) -> None:
     assert record is not None
     assert (record.status, record.requested) == (Status.READY, end)
     assert player.dead_letters == []
+
+
+@pytest.mark.parametrize("first", range(0, ORDERS, AT_ONCE))
+def test_a_pull_request_that_was_closed_takes_its_environment_along(
+    account: BivouacAccount, first: int
+) -> None:
+    """In any order, also where nobody knows yet of what it ends."""
+    for seed in range(first, first + AT_ONCE):
+        chance = random.Random(seed)
+        player = Player(account, chance)
+        name, begins = f"demo-{seed}", account.now() - timedelta(minutes=20)
+        pull_request = {"repository": "shop", "number": seed + 1}
+        request = environment(name=name, triggers={"pullRequest": pull_request})
+        asked = requested("EnvironmentRequested", {"request": request}, begins, f"{name}-1")
+        closed = requested(
+            "PullRequestClosed", pull_request, begins + timedelta(minutes=1), f"{name}-2"
+        )
+
+        player.play(shuffled([asked, closed], chance, WINDOW))
+
+        record = player.record(name)
+        assert record is None or record.status is Status.DELETED, seed
+        assert player.dead_letters == [], seed
 
 
 @pytest.mark.parametrize("first", range(0, ORDERS, AT_ONCE))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -14,7 +14,7 @@ from bivouac.aws import cloudmap, ecs
 from bivouac.aws.schedules import Schedules
 from bivouac.blueprint import Blueprint
 from bivouac.errors import InvalidRequestError, SweepIncompleteError, ThrottledError
-from bivouac.intents import REST, Intent, Verb
+from bivouac.intents import LIFE, REST, Intent, Verb
 from bivouac.record import Record, Status
 from tests.faults.injection import Fault, Injection, injected
 from tests.functional.account import (
@@ -201,6 +201,41 @@ class TestExpired:
         live(account, ends_in=OVERDUE, armed=False, status=Status.NOT_DELETED)
         swept(account)
         assert len(deletions(account)) == 1
+
+
+class TestClosedPullRequest:
+    """It was closed in the very moment in which its environment was created: neither saw the
+    other."""
+
+    SHOP: ClassVar = {"repository": "shop", "number": 7}
+
+    def living(self, account: BivouacAccount, **changes: Any) -> None:
+        planned = account.planned(environment(triggers={"pullRequest": self.SHOP}))
+        ends = account.now() + EIGHT_HOURS
+        account.holds(
+            planned, **{"status": Status.READY, "expires_at": lease.timestamp(ends), **changes}
+        )
+        account.schedules.arm(planned, ends, account.now())
+        account.forget_calls()
+
+    @pytest.mark.parametrize("status", [Status.READY, Status.SCHEDULED, Status.ASLEEP])
+    def test_it_is_deleted(self, account: BivouacAccount, status: Status) -> None:
+        closed = Intent(account.now(), "closed")
+        account.records.remember_closed("shop", 7, closed, account.now())
+        self.living(account, status=status, intents={LIFE: Intent(account.now(), "a")})
+        assert swept(account) == [], "it may be on its way"
+        account.pass_time(600)
+        account.forget_calls()
+        assert kinds(swept(account)) == [("demo", "its pull request is closed")]
+        (content,) = deletions(account).values()
+        assert content["intent"] == closed.to_json()
+        assert content["reason"] == "pull request shop#7 closed"
+
+    def test_what_was_created_since_lives(self, account: BivouacAccount) -> None:
+        account.records.remember_closed("shop", 7, Intent(account.now(), "x"), account.now())
+        account.pass_time(600)
+        self.living(account, intents={LIFE: Intent(account.now(), "a")})
+        assert swept(account) == []
 
 
 class TestSchedules:
