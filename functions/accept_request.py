@@ -65,8 +65,8 @@ class Acceptance:
     # --- events that name no environment -------------------------------------------------------
 
     def _redeploys(self, pushed: ImagePushed) -> Iterator[Named]:
-        for record in self._living():
-            if record.status is Status.SCHEDULED:
+        for record in self._with_triggers():
+            if record.status in (*_GOING, Status.SCHEDULED):
                 continue  # its next up begins with what the tag is then
             if not triggers.redeployed_by(record.content["triggers"], pushed):
                 continue
@@ -85,20 +85,26 @@ class Acceptance:
             yield Named(Verb.REDEPLOY, record.environment, pushed.intent, content)
 
     def _deletions(self, closed: PullRequestClosed) -> Iterator[Named]:
-        for record in self._living():
-            if triggers.deleted_by(record.content["triggers"], closed):
+        """Remembered first: what is created since then sees it, and what was before is listed, or
+        the sweep finds it."""
+        for repository in closed.repositories:
+            self.records.remember_closed(repository, closed.number, closed.intent, self.now)
+        for record in self._with_triggers():
+            if record.status is not Status.DELETED and triggers.deleted_by(
+                record.content["triggers"], closed
+            ):
                 content = {
                     "environment": record.environment,
                     "reason": f"pull request {closed.repositories[0]}#{closed.number} closed",
                 }
                 yield Named(Verb.DELETE, record.environment, closed.intent, content)
 
-    def _living(self) -> Iterator[Record]:
+    def _with_triggers(self) -> Iterator[Record]:
         """The index may be behind, so each is found before anything is done about it."""
         for summary in self.records.listed():
             if any(summary.triggers.values()):
                 record = self.records.find(summary.environment)
-                if record is not None and record.status not in _GOING:
+                if record is not None:
                     yield record
 
     # --- what holds ----------------------------------------------------------------------------

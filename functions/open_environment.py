@@ -59,6 +59,7 @@ def open_environment(
         intent,
         verb,
         _based_on(record, instruction),
+        _closed(blueprint, verb, records),
     )
     if verb is Verb.WAKE and record and _is_over(record, now) and isinstance(decision, Take):
         decision = Leave(f"its lease ended at {record.expires_at}")
@@ -153,6 +154,14 @@ def _based_on(record: Record | None, instruction: Event) -> int | None:
     known = redeployment.newest(record.changes, (), since=intent) if record else {}
     planned = redeployment.from_json(instruction["changes"])
     return None if known == planned else NEVER
+
+
+def _closed(blueprint: Blueprint, verb: Verb, records: Records) -> Intent | None:
+    """When the pull request of a create was closed, which may have been told before this."""
+    named = blueprint.triggers.get("pullRequest")
+    if verb is not Verb.CREATE or named is None:
+        return None
+    return records.closed(named["repository"], named["number"])
 
 
 def _status(record: Record | None, blueprint: Blueprint, verb: Verb, intent: Intent) -> Status:

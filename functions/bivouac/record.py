@@ -233,19 +233,22 @@ def opening(
     intent: Intent,
     verb: Verb = Verb.CREATE,
     based_on: int | None = None,
+    closed: Intent | None = None,
 ) -> Take | Hold | Follow | Leave | Replan:
     """What a create, redeploy or wake does with the record that it finds.
 
     The same request follows the execution that runs; another one supersedes it. A deletion is
     always waited for, so a new environment never meets the remains of an old one (S02), and only a
     create or a wake ever brings back what was deleted. `based_on`: the generation whose request
-    the plan was made of, where it was. Raises NotDeletedError where a deletion did not come to its
-    end."""
+    the plan was made of, where it was. `closed`: when the pull request of a create was closed.
+    Raises NotDeletedError where a deletion did not come to its end."""
+    if record is not None and record.status in HELD and record.execution == execution:
+        return Hold(record.generation)
+    if closed is not None and intent <= closed:
+        return Leave("its pull request was closed since")
     if record is None:
         return Take(1)
     following = record.generation + 1
-    if record.status in HELD and record.execution == execution:
-        return Hold(record.generation)
     matter = intents.LIFE if verb is Verb.CREATE else intents.REST
     if verb in (Verb.CREATE, Verb.WAKE) and intents.is_outdated(record.intents, matter, intent):
         return Leave("a later intent about the environment was followed before")

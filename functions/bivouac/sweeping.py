@@ -13,6 +13,7 @@ from typing import Any
 
 from bivouac import lease, naming
 from bivouac.aftermath import Aftermath, Ended, Machine, Start, aftermath
+from bivouac.intents import LIFE, Intent, is_outdated
 from bivouac.record import HELD, Record, Status, Unreadable
 
 GRACE = timedelta(minutes=5)
@@ -23,6 +24,7 @@ class Kind(StrEnum):
     EXPIRED = "expired and alive"
     DIED = "left by its execution"
     NOT_ARMED = "without its schedules"
+    CLOSED = "its pull request is closed"
     UNTOLD = "told to nobody"
     STRAY_SCHEDULES = "schedules without an environment"
     ORPHANED = "resources without a record"
@@ -95,6 +97,8 @@ class Facts:
     schedules: Mapping[str, str] = field(default_factory=dict)
     """Name -> environment of every schedule in the stack's groups."""
     resources: tuple[Resource, ...] = ()
+    closed: Mapping[str, Intent] = field(default_factory=dict)
+    """By environment: when its pull request was closed, where it was."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,7 @@ def _of_records(facts: Facts) -> Iterator[Finding]:
                 yield _untold(record)
         elif record is not None:
             # The end of a lease first: after it there is nothing to be made up for but the deletion
-            if due := _expired(facts, record) or _died(facts, record):
+            if due := _expired(facts, record) or _died(facts, record) or _closed(facts, record):
                 yield due
             elif record.untold:
                 yield _untold(record)
@@ -177,6 +181,29 @@ def _died(facts: Facts, record: Record) -> Finding | None:
     return Finding(
         Kind.DIED, record.environment, Action.FOLLOW_UP, told, holder.ended.name, record, due
     )
+
+
+def _closed(facts: Facts, record: Record) -> Finding | None:
+    """Closed in the moment in which it was created: the event found no such environment, and the
+    create no such event."""
+    closed = facts.closed.get(record.environment)
+    if closed is None or facts.now - closed.at < GRACE or record.status is Status.DELETING:
+        return None
+    if is_outdated(record.intents, LIFE, closed):
+        return None
+    named = record.content["triggers"]["pullRequest"]
+    start = Start(
+        Machine.DELETE,
+        naming.following_execution(record.environment, record.generation, attempt(facts.now)),
+        {
+            "environment": record.environment,
+            "reason": f"pull request {named['repository']}#{named['number']} closed",
+            "intent": closed.to_json(),
+        },
+    )
+    told = f"it is {record.status}, and that was at {lease.timestamp(closed.at)}"
+    due = Aftermath(None, start)
+    return Finding(Kind.CLOSED, record.environment, Action.DELETE, told, record=record, due=due)
 
 
 def _untold(record: Record) -> Finding:

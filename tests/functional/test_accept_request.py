@@ -22,6 +22,7 @@ from tests.functional.account import (
     TABLE,
     BivouacAccount,
     execution,
+    started_at,
 )
 from tests.localcloud.recordings import recording
 from tests.requests import environment, web
@@ -319,6 +320,7 @@ class TestClosedBeforeItsCreate:
             "instruction": account.instruction(wanted) | {"intent": {"id": "c", "at": meant}},
             "settled": False,
             "execution": execution("c"),
+            "startedAt": started_at(account),
         }
         return str(account.invoke("open_environment", given)["status"])
 
@@ -389,6 +391,15 @@ class TestClosedPullRequests:
             "CodeCommit Pull Request State Change", PULL_REQUEST_CLOSED, source="aws.codecommit"
         )
         assert accepted(account, closed) == ["delete"]
+
+    @pytest.mark.parametrize("status", [Status.DELETING, Status.NOT_DELETED])
+    def test_of_what_is_going_for_another_reason(
+        self, account: BivouacAccount, status: Status
+    ) -> None:
+        """A down that deletes keeps the schedule, which ends with the pull request as well."""
+        pull_request = {"repository": "a/shop", "number": 7}
+        ready(account, environment(triggers={"pullRequest": pull_request}), status=status)
+        assert accepted(account, event("PullRequestClosed", pull_request)) == ["delete"]
 
     @pytest.mark.parametrize("named", [("shop", 8), ("shop2", 7)])
     def test_of_others(self, account: BivouacAccount, named: tuple[str, int]) -> None:

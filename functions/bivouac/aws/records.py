@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bivouac import errors, lease, redeployment
@@ -19,6 +20,8 @@ from bivouac.redeployment import Changes
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+CLOSED_KEPT_FOR = timedelta(days=7)
+"""EventBridge and Lambda deliver for a day and a quarter at most."""
 LISTED_INDEX = "listed"
 LISTED = "environment"
 """Of every environment but those that are deleted: the key that puts a record into the index."""
@@ -149,6 +152,39 @@ class Records:
             )
             for item in items
         ]
+
+    def remember_closed(self, repository: str, number: int, intent: Intent, now: datetime) -> None:
+        """That a pull request was closed, for a create that was meant before and is still to come.
+
+        Raises NotYetConsistentError where another closing came at the same time."""
+        known = self.closed(repository, number)
+        if known is not None and known >= intent:
+            return
+        before = "attribute_not_exists(#closed)" if known is None else "#closed = :before"
+        values = {
+            ":closed": {"S": json.dumps(intent.to_json())},
+            ":removeAt": {"N": str(int((now + CLOSED_KEPT_FOR).timestamp()))},
+        }
+        if known is not None:
+            values[":before"] = {"S": json.dumps(known.to_json())}
+        name = _pull_request(repository, number)
+        self._update(
+            name,
+            "SET #closed = :closed, #removeAt = :removeAt",
+            before,
+            ("closed", "removeAt"),
+            values,
+            refusal=errors.NotYetConsistentError(f"{name} was closed twice at the same time"),
+        )
+
+    def closed(self, repository: str, number: int) -> Intent | None:
+        """When a pull request was last closed, as far as it is remembered."""
+        name = _pull_request(repository, number)
+        with translated(name):
+            item = self.client.get_item(
+                TableName=self.table_name, Key={"environment": {"S": name}}, ConsistentRead=True
+            ).get("Item")
+        return Intent.from_json(json.loads(item["closed"]["S"])) if item else None
 
     def current(self, environment: str, generation: int) -> Record:
         """The record, if `generation` is still the current one.
@@ -388,6 +424,11 @@ def _see_form(item: Mapping[str, Any]) -> None:
             f"the record of {environment} was written by a newer Bivouac: it has the form {form}, "
             f"and this one knows {FORM}. Update the stack, then try again"
         )
+
+
+def _pull_request(repository: str, number: int) -> str:
+    """The key of what is remembered of a pull request: no environment has such a name."""
+    return f"pull request {repository}#{number}"
 
 
 def _superseded(environment: str, generation: int) -> errors.SupersededError:

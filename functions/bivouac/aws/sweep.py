@@ -69,6 +69,13 @@ class Sweep:
                 if naming.expiry_schedule(name) in scheduled
                 and (schedule := armed.expiry(scheduler, groups.expiry_group, name))
             },
+            closed={
+                name: closed
+                for name, record in found.items()
+                if isinstance(record, Record)
+                and (named := record.content["triggers"].get("pullRequest"))
+                and (closed := self.records.closed(named["repository"], named["number"]))
+            },
             schedules=scheduled,
             resources=resources,
         )
