@@ -186,3 +186,17 @@ def test_the_account_has_the_network_of_the_tutorial(cloud: Cloud) -> None:
     (group,) = cloud.ec2.describe_security_groups(GroupIds=[SECURITY_GROUP_ID])["SecurityGroups"]
     assert group["VpcId"] == cloud.plane.account.vpc_id
     assert cloud.iam.get_role(RoleName="ecsTaskExecutionRole")["Role"]["Arn"] == cloud.role_arn
+
+
+def test_there_are_public_addresses_for_more_tasks_than_a_network_of_256_has(cloud: Cloud) -> None:
+    """As on AWS, where they are the Region's and not a subnet's."""
+    with cloud.plane.lock:
+        made = [
+            cloud.plane.network.attach(SUBNET_IDS[0], [], public=True, attachment_id=str(number))
+            for number in range(300)
+        ]
+        addresses = {interface.public_ip for interface in made}
+        for interface in made:
+            cloud.plane.network.release(interface)
+    assert len(addresses) == 300
+    assert isinstance(cloud.plane.route(OUTSIDE, "198.18.0.99", 80), TimedOut)
