@@ -40,6 +40,7 @@ from localcloud.front import ServiceFront
 from localcloud.iam import Guard
 from localcloud.iam.access import Access
 from localcloud.iam.resource_policies import ResourcePolicies
+from localcloud.item_sizes import item_sizes_hold
 from localcloud.locks import ServiceLocks
 from localcloud.moto_lookups import Services, lookups_are_kept
 from localcloud.network_dependencies import dependencies_hold
@@ -147,6 +148,7 @@ class LocalCloud:
         invoke_later = AsynchronousInvocations(self.deliveries, self.workers, client, refusal)
         targets = Targets(client, invoke_later, refusal)
         enter(lookups_are_kept())
+        enter(item_sizes_hold())
         self._stacks = DescribedStacks()
         enter(self._stacks.answer())
         enter(functions_run(self.workers, invoke_later))

@@ -8,7 +8,7 @@ meet on AWS.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,12 @@ from moto.ec2.models import ec2_backends
 from localcloud.account import Account
 from localcloud.task_interface import TaskInterface
 
-PUBLIC_ADDRESSES = ipaddress.IPv4Network("203.0.113.0/24")
-"""Addresses that no network on the Internet has (RFC 5737)."""
+PUBLIC_ADDRESSES = (
+    ipaddress.IPv4Network("203.0.113.0/24"),
+    ipaddress.IPv4Network("198.18.0.0/15"),
+)
+"""Addresses that no network on the Internet has (RFC 5737, and RFC 2544 for those of many tasks);
+the first are given first."""
 _RESERVED_IN_A_SUBNET = 4
 """AWS keeps a subnet's first four addresses (and the last) for itself."""
 
@@ -178,7 +182,7 @@ class Network:
         Whether anything listens there is known to the task runtime: `ControlPlane.route`.
         """
         address = ipaddress.IPv4Address(ip)
-        public = address in PUBLIC_ADDRESSES
+        public = any(address in network for network in PUBLIC_ADDRESSES)
         if not public and address not in self._account.vpc_cidr:
             return Unreachable()
         if isinstance(source, InVpc) == public:
@@ -204,21 +208,24 @@ class Network:
 
     def _free_private_ip(self, subnet: ipaddress.IPv4Network) -> str:
         taken = {eni.private_ip_address for eni in self._ec2.enis.values()}
-        return self._next_free(subnet, _RESERVED_IN_A_SUBNET, taken)
+        return self._next_free([subnet], _RESERVED_IN_A_SUBNET, taken)
 
     def _free_public_ip(self) -> str:
-        return self._next_free(PUBLIC_ADDRESSES, 1, set(self._by_public_ip))
+        return self._next_free(PUBLIC_ADDRESSES, 1, self._by_public_ip)
 
-    def _next_free(self, network: ipaddress.IPv4Network, first: int, taken: set[str]) -> str:
-        usable = network.num_addresses - 1 - first
-        last = self._last_address.get(network, first - 1)
-        for step in range(1, usable + 1):
-            offset = first + (last - first + step) % usable
-            address = str(network[offset])
-            if address not in taken:
-                self._last_address[network] = offset
-                return address
-        raise RuntimeError(f"every address of {network} is taken: use fewer tasks")
+    def _next_free(
+        self, networks: Sequence[ipaddress.IPv4Network], first: int, taken: Container[str]
+    ) -> str:
+        for network in networks:
+            usable = network.num_addresses - 1 - first
+            last = self._last_address.get(network, first - 1)
+            for step in range(1, usable + 1):
+                offset = first + (last - first + step) % usable
+                address = str(network[offset])
+                if address not in taken:
+                    self._last_address[network] = offset
+                    return address
+        raise RuntimeError(f"every address of {networks[-1]} is taken: use fewer tasks")
 
     @property
     def _ec2(self) -> Any:

@@ -42,6 +42,7 @@ from localcloud.ecs.control_plane import Ecs
 from localcloud.ecs.obstacles import Obstacles
 from localcloud.ecs.responses import EcsResponse
 from localcloud.guarded_clock import GuardedClock
+from localcloud.item_sizes import item_sizes_hold
 from localcloud.moto_lookups import lookups_are_kept
 from localcloud.network import Network, Reached, Refused, Route, Source
 from localcloud.patching import patched
@@ -205,6 +206,7 @@ def mock_account(
         patched(backend_index, "backend_url_patterns", _PATTERNS),
         mock_aws(),
         lookups_are_kept(),
+        item_sizes_hold(),
     ):
         try:
             with install(clock, timings, runtime, accounts.seed()) as plane:
