@@ -108,6 +108,24 @@ def test_the_services_can_be_made_once_namespace_and_cluster_are_there(
     assert account.client("dynamodb").scan(TableName="waits")["Items"] == []
 
 
+def test_an_execution_of_before_an_update_waits_for_them_too(account: BivouacAccount) -> None:
+    """What `create_namespace` of commit b0cdb58 answered says nothing of adopting."""
+    blueprint = account.planned(environment())
+    account.holds(blueprint)
+    held = {"environment": "demo", "generation": 1, "fresh": True}
+    namespace = account.invoke("create_namespace", held)
+    foundation = {
+        "namespace": {name: namespace[name] for name in ("arn", "operationId")},
+        "cluster": account.invoke("create_cluster", held),
+    }
+    _, resumed = waited(account, foundation)
+    assert resumed is not None
+    assert (resumed["status"], resumed["namespaceArn"]) == (
+        "CREATE",
+        account.namespace(blueprint),
+    )
+
+
 def test_what_was_found_undoable_a_moment_ago_is_not_asked_for_at_once(
     account: BivouacAccount,
 ) -> None:

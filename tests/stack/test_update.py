@@ -98,12 +98,13 @@ def updated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Updated]:
         archive.extractall(before, filter="data")
     with (
         pytest.MonkeyPatch.context() as patch,
-        LocalCloud(TEST, runtime="scripted", port=0) as cloud,
+        LocalCloud(TEST, runtime="scripted", port=0, observe=(calls := Calls()).note) as cloud,
     ):
         patch.setattr(answers, "PROXY_ATTACHMENT", "Service Connect")
+        calls.role_of = cloud.credentials.role_of
         runtime = cloud.runtime
         assert isinstance(runtime, scripted.ScriptedRuntime)
-        app = Application(cloud, Calls(), runtime, template=before / "template.yaml")
+        app = Application(cloud, calls, runtime, template=before / "template.yaml")
         runtime.script(app.stack.parameters["ProofImage"], scripted.proof_client)
         with rights_of_then(app):
             left = let_environments_live(app)
@@ -132,9 +133,7 @@ def let_environments_live(app: Application) -> Updated:
     waiting = app.start(app.create_machine, held)
     rolling = app.start(app.redeploy_machine, {"environment": "rolling"})
     leaving = app.start(app.delete_machine, {"environment": "leaving"})
-    half = app.start(app.delete_machine, {"environment": "half"})
     succeeded(app.sleep("asleep"))
-    app.until_in(half, "Delete what the services used")
     late: list[Delivery] = []
 
     def held_back(delivery: Delivery) -> Sequence[float]:
@@ -143,8 +142,11 @@ def let_environments_live(app: Application) -> Updated:
         late.append(delivery)
         return ()
 
-    cloud.deliveries.disturbance = held_back
-    app.stop(half)
+    with app.calls.hold("ecs:DeleteCluster") as deleting:
+        half = app.start(app.delete_machine, {"environment": "half"})
+        deleting.until_arrived()
+        cloud.deliveries.disturbance = held_back
+        app.stop(half)
     app.put("LeaseExtensionRequested", {"environment": "late", "ttl": "20h"})
     app.until_in(waiting, "Wait for the services")
     app.until_in(leaving, "Wait until the services are gone")
@@ -284,7 +286,7 @@ def test_another_prefix_is_refused_and_everything_is_as_it_was(updated: Updated)
 
 def test_nothing_of_it_is_lost_or_left_behind(updated: Updated) -> None:
     """What has another name now was replaced: the statements of the bus and the sweeps' schedules.
-    The private probe's versions stay for executions that name them."""
+    SAM retains what was published of the private probe, which nobody calls by its version."""
     app = updated.app
     assert updated.swept == []
     assert app.stack.left_behind == {}

@@ -20,7 +20,7 @@ MAY_GO = {
     "EventBusFacts": "a statement; the new one holds before the old one goes",
     "EventBusRequests": "a statement; the new one holds before the old one goes",
     "EventBusSources": "a statement; the new one holds before the old one goes",
-    "ProbePrivateAddressesFunctionAliaslive": "executions name the version, which is retained",
+    "ProbePrivateAddressesFunctionAliaslive": "executions call the function itself",
     "RecheckEnvironmentFunctionEveryQuarterOfAnHour": "fires every 15 minutes, whatever its name",
     "SweepEnvironmentsFunctionEveryQuarterOfAnHour": "fires every 15 minutes, whatever its name",
 }
