@@ -23,7 +23,13 @@ from bivouac.checks import Expected
 from bivouac.record import Status
 from localcloud.account import SUBNET_IDS
 from tests.faults.injection import Fault, Injection, at, injected
-from tests.functional.account import HISTORY_SECONDS, SETTLED_SECONDS, BivouacAccount, small_pages
+from tests.functional.account import (
+    HISTORY_SECONDS,
+    SETTLED_SECONDS,
+    TABLE,
+    BivouacAccount,
+    small_pages,
+)
 from tests.functional.inventory import foreign_service
 from tests.functional.machines import FunctionKilledError, Machines
 from tests.requests import connection, depends, environment, web
@@ -129,6 +135,25 @@ def test_the_next_create_makes_it_what_the_request_says(
     assert service["networkConfiguration"] == network
     again(account, request, "third")
     assert account.changes == []
+
+
+# --- what no record knows any more ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("changed", [{}, {"desiredCount": 2}, {"serviceName": "shop"}])
+def test_after_the_record_was_lost_a_create_makes_of_what_is_there_what_it_asks_for(
+    account: BivouacAccount, changed: dict[str, Any]
+) -> None:
+    """S01: nothing says that anything is there, and ECS still knows the first one's tokens."""
+    ready(account, environment(web(), web(serviceName="api")))
+    key = {"environment": {"S": "demo"}}
+    account.client("dynamodb").delete_item(TableName=TABLE, Key=key)
+    request = environment(web(**changed), web(serviceName="api"))
+    again(account, request)
+    wanted = account.planned(request)
+    assert {name: each["desiredCount"] for name, each in described(account).items()} == {
+        service.service_name: service.arguments["desiredCount"] for service in wanted.services
+    }
 
 
 # --- what is not ours ----------------------------------------------------------------------------
