@@ -66,14 +66,16 @@ def check_request(
             "reason": found.outdated,
             "dryRun": False,
         }
-    blueprint, dry_run = _planned(found.request, now, settings, ecs_client, cloud_map, ec2_client)
+    blueprint, dry_run, there = _planned(
+        found.request, now, settings, ecs_client, cloud_map, ec2_client
+    )
     answer = {
         "status": "CHECKED",
         "environment": blueprint.environment,
         "plan": asdict(blueprint),
         "dryRun": dry_run,
         "settled": False,
-        "instruction": _instruction(wanted, found, content),
+        "instruction": _instruction(wanted, found, content) | {"there": there},
     }
     _refuse_what_finds_no_room(answer)
     return answer
@@ -132,7 +134,9 @@ def _planned(
     ecs_client: ECSClient,
     cloud_map: ServiceDiscoveryClient,
     ec2_client: EC2Client,
-) -> tuple[Blueprint, bool]:
+) -> tuple[Blueprint, bool, bool]:
+    """The blueprint, whether it is only asked for, and whether something of it is there, whatever
+    the record says: records can be lost."""
     named = existing_definitions(request)
     checked = plan(request, settings, now=now)
     if checked.problems:
@@ -144,12 +148,12 @@ def _planned(
         raise InvalidRequestError([*unknown, *checked.problems])
     blueprint = checked.blueprint
     namespaces = cloudmap.list_namespaces(cloud_map)
-    preflight.refuse_foreign(blueprint, namespaces, ecs_client, cloud_map)
+    there = bool(preflight.refuse_foreign(blueprint, namespaces, ecs_client, cloud_map))
     problems, blueprint = preflight.look_at_network(blueprint, ec2_client)
     problems += preflight.quota_problems(blueprint, namespaces, settings.namespace_quota)
     if problems:
         raise InvalidRequestError(problems)
-    return blueprint, checked.dry_run
+    return blueprint, checked.dry_run, there
 
 
 def _described(client: ECSClient, names: list[str]) -> tuple[dict[str, Event], list[str]]:

@@ -276,21 +276,25 @@ def handler(event: Event) -> Event:
     progress: Event = event["progress"]
     if not progress["namespaceArn"]:
         return {**progress, "patienceSeconds": patience_seconds(deadline, now)}
-    convergence = ServiceConvergence(
-        Blueprint.from_json(record.content),
-        event["generation"],
-        progress["namespaceArn"],
-        event["taskDefinitions"],
-        clients.ecs(),
-        clients.servicediscovery(),
-        event["fresh"],
-        {entry["serviceName"]: entry["deploymentId"] for entry in json.loads(record.expected)},
-    )
+
+    def convergence(look: bool) -> ServiceConvergence:
+        """Where a look is needed after all, what is there need not be this execution's own."""
+        return ServiceConvergence(
+            Blueprint.from_json(record.content),
+            event["generation"],
+            progress["namespaceArn"],
+            event["taskDefinitions"],
+            clients.ecs(),
+            clients.servicediscovery(),
+            event["fresh"] and not look,
+            {entry["serviceName"]: entry["deploymentId"] for entry in json.loads(record.expected)},
+        )
+
     before = {entry["serviceName"]: Expected.from_json(entry) for entry in progress["expected"]}
     healthy = frozenset(progress["healthy"])
     proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
     found = created(
-        lambda look: convergence.converge(before, healthy, proofs, look),
+        lambda look: convergence(look).converge(before, healthy, proofs, look),
         fresh=event["fresh"] and all(made.deployed_at for made in before.values()),
     )
     return {

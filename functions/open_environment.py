@@ -87,7 +87,7 @@ def open_environment(
     if held.status is not Status.CREATING:
         return _nothing_now(held)
     latest = lease.moment(event["startedAt"]) + timedelta(seconds=pace.LONGEST_CREATE)
-    fresh = isinstance(decision, Take) and _is_fresh(record)
+    fresh = isinstance(decision, Take) and _is_fresh(record) and not instruction.get("there")
     return _opened(held, blueprint, now, latest, fresh=fresh)
 
 

@@ -23,18 +23,23 @@ def refuse_foreign(
     namespaces: Sequence[Namespace],
     ecs_client: ECSClient,
     cloud_map: ServiceDiscoveryClient,
-) -> None:
-    """Raise ForeignResourceError where the cluster's or namespace's name is taken (D18)."""
-    stack, environment = blueprint.stack, blueprint.environment
+) -> bool:
+    """Whether the cluster or the namespace is there, and is ours.
+
+    Raises ForeignResourceError where its name is taken (D18)."""
+    stack, environment, found = blueprint.stack, blueprint.environment, False
     for namespace in namespaces:
         if namespace.name == blueprint.namespace:
             tags = cloudmap.tags_of(cloud_map, namespace.arn)
             require_owned(
                 f"the namespace {namespace.name} ({namespace.id})", tags, stack, environment
             )
+            found = True
     name = blueprint.cluster["clusterName"]
     if cluster := ecs.describe_cluster(ecs_client, name):
         require_owned(f"the cluster {name}", from_ecs_tags(cluster.get("tags")), stack, environment)
+        found = True
+    return found
 
 
 def quota_problems(
