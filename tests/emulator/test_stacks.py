@@ -30,11 +30,14 @@ def emulator() -> Iterator[MiniStack]:
         objects.create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
         )
-        objects.put_object(Bucket=BUCKET, Key="code.zip", Body=zipped_functions())
+        resources = translated()["Resources"].items()
+        properties = {name: resource.get("Properties", {}) for name, resource in resources}
+        for key in {each["Code"]["S3Key"] for each in properties.values() if "Code" in each}:
+            objects.put_object(Bucket=BUCKET, Key=key, Body=zipped_functions())
         for machine in MACHINES.values():
             objects.put_object(
                 Bucket=BUCKET,
-                Key=machine.properties["DefinitionUri"],
+                Key=properties[machine.logical_id]["DefinitionS3Location"]["Key"],
                 Body=json.dumps(machine.definition).encode(),
             )
         yield emulator
