@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -288,7 +289,18 @@ class TestCalls:
             },
         }
         other = Role(cloud, {"Action": "ecs:*"}).client("ecs")
-        other.create_service(**of_service, serviceName=f"{name}-0", taskDefinition="without-roles")
+
+        def made() -> bool:
+            """A cluster takes services a moment after it was made."""
+            first = f"{name}-0"
+            with suppress(ecs.exceptions.ClusterNotFoundException):
+                other.create_service(
+                    **of_service, serviceName=first, taskDefinition="without-roles"
+                )
+                return True
+            return False
+
+        until_true(made)
         with pytest.raises(ClientError) as error:
             other.create_service(**of_service, serviceName=name, taskDefinition="passed")
         assert denied(error, "iam:PassRole", passed)
