@@ -293,7 +293,7 @@ class TestCalls:
         def made() -> bool:
             """A cluster takes services a moment after it was made."""
             first = f"{name}-0"
-            with suppress(ecs.exceptions.ClusterNotFoundException):
+            with suppress(other.exceptions.ClusterNotFoundException):
                 other.create_service(
                     **of_service, serviceName=first, taskDefinition="without-roles"
                 )
