@@ -59,7 +59,7 @@ NOT_OURS = ["bivouac-2-demo", "bivouac-Prod", "bivouac-my_app", "bivouac-", "biv
 TABLE = "environments"
 WAITS_TABLE = "waits"
 EVENT_BUS = "bivouac"
-READ_ONLY = ("Describe", "List", "Get", "Query", "FilterLogEvents", "Discover")
+READ_ONLY = ("Describe", "List", "Get", "BatchGet", "Query", "FilterLogEvents", "Discover")
 ENVIRONMENT_APIS = ("ecs:", "servicediscovery:", "logs:")
 """Where an environment's resources live; the record and the schedule are Bivouac's own."""
 _MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:bivouac"
@@ -116,6 +116,7 @@ VARIABLES = {
     "REDEPLOY_STATE_MACHINE_ARN": REDEPLOY_MACHINE,
     "DELETE_STATE_MACHINE_ARN": DELETE_MACHINE,
     "ORPHANS_LIVE": "1h",
+    "SWEEP_SECONDS": "60",
     "SLEEP_STATE_MACHINE_ARN": SLEEP_MACHINE,
     "WAKE_STATE_MACHINE_ARN": WAKE_MACHINE,
     "EXTEND_LEASE_STATE_MACHINE_ARN": EXTEND_MACHINE,
@@ -483,6 +484,7 @@ def _on_the_accounts_clock(account: BivouacAccount) -> Iterator[None]:
             patches.enter_context(mock.patch.object(module, "datetime", Moment))
         paused = SimpleNamespace(sleep=account.sleep)
         patches.enter_context(mock.patch("bivouac.aws.watching.time", paused))
+        patches.enter_context(mock.patch("bivouac.budget.time", paused))
         patches.enter_context(mock.patch("recheck_environment.time", paused))
         patches.enter_context(mock.patch("create_services.SIDE_BY_SIDE", 1))
         yield

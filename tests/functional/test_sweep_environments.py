@@ -21,6 +21,7 @@ from tests.functional.account import (
     CREATE_MACHINE,
     DELETE_MACHINE,
     SCHEDULES,
+    SLEEP_MACHINE,
     TABLE,
     BivouacAccount,
     execution,
@@ -36,8 +37,9 @@ OVERDUE = timedelta(minutes=-6)
 
 @pytest.fixture
 def account(account: BivouacAccount) -> BivouacAccount:
-    """With a deletion that is of no concern."""
-    account.start_execution("of-another", DELETE_MACHINE)
+    """With its machines, and an execution of each that is of no concern."""
+    for machine in (CREATE_MACHINE, DELETE_MACHINE, SLEEP_MACHINE):
+        account.start_execution("of-another", machine)
     return account
 
 
@@ -61,7 +63,7 @@ def outcomes(account: BivouacAccount) -> list[str]:
 
 
 def kinds(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    return [(each["environment"], each["kind"]) for each in found]
+    return sorted((each["environment"], each["kind"]) for each in found)
 
 
 def live(
@@ -131,16 +133,31 @@ class TestInOrder:
         live(account)
         assert swept(account) == []
 
-    def test_an_environment_that_lives_costs_three_calls(self, account: BivouacAccount) -> None:
-        """Its record, its schedule and its namespace's tags: fifty are swept in seconds."""
+    def test_an_environment_that_lives_costs_one_call(self, account: BivouacAccount) -> None:
+        """Its schedule, which no list shows whole; its record is read with a hundred others, and
+        its namespace is the one that the record knows."""
         called = []
         for name in ("first", "second"):
-            account.healthy(environment(name=name))
+            blueprint = account.healthy(environment(name=name))
             live(account, name=name)
+            namespace = cloudmap.find_namespace(
+                account.client("servicediscovery"), blueprint.namespace
+            )
+            assert namespace is not None
+            account.records.finish(name, 1, Status.READY, namespaceArn=namespace.arn)
             account.forget_calls()
             assert swept(account) == []
             called.append(len(account.calls) / 2)  # A dry run, and a real one
-        assert called[1] - called[0] == 3
+        assert called[1] - called[0] == 1
+
+    def test_executions_that_run_are_listed_and_not_asked_for_one_by_one(
+        self, account: BivouacAccount
+    ) -> None:
+        for name in ("first", "second", "third"):
+            arn = account.start_execution(name)
+            live(account, name=name, status=Status.CREATING, execution=arn)
+        assert swept(account) == []
+        assert "states:DescribeExecution" not in account.calls
 
     @pytest.mark.parametrize("event", [{}, {"dryRun": "no"}, {"dryRun": True, "dry": 1}])
     def test_an_input_that_does_not_say_whether_to_act_is_refused(
@@ -547,3 +564,120 @@ class TestFailures:
         (finding,) = account.invoke("sweep_environments", {"dryRun": False})["findings"]
         assert finding["outcome"] == "LEFT_ALONE"
         assert deletions(account) == {}
+
+
+class TestBudget:
+    """What there is no time for is the next sweep's (docs/decisions/0019)."""
+
+    @pytest.fixture(autouse=True)
+    def hurried(self, account: BivouacAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Time for 3 repairs, 10 looks at what lives, and the tags of one log group."""
+        monkeypatch.setenv("SWEEP_SECONDS", "1")
+
+    def overdue(self, account: BivouacAccount, *names: str) -> None:
+        """The first of them the most."""
+        for hours, name in enumerate(reversed(names), 1):
+            live(account, name=name, ends_in=timedelta(hours=-hours), armed=False)
+
+    def swept(self, account: BivouacAccount) -> dict[str, str]:
+        """The outcomes by environment; a quarter of an hour passes."""
+        found = account.invoke("sweep_environments", {"dryRun": False})["findings"]
+        account.pass_time(900)
+        account.forget_calls()
+        return {each["environment"]: each["outcome"] for each in found}
+
+    def test_a_dry_run_says_how_far_the_next_one_comes(self, account: BivouacAccount) -> None:
+        self.overdue(account, *"edcba")
+        dry = account.invoke("sweep_environments", {"dryRun": True})
+        assert account.mutating_calls == []
+        assert (dry["repaired"], dry["due"], dry["notLookedAt"]) == (3, 5, 0)
+        real = account.invoke("sweep_environments", {"dryRun": False})
+        assert (real["repaired"], real["due"]) == (3, 5)
+        assert [each.pop("outcome") for each in real["findings"]] == ["ACTED"] * 3 + [
+            "NEXT_TIME"
+        ] * 2
+        assert real["findings"] == dry["findings"]
+        assert len(deletions(account)) == 3
+
+    def test_the_most_overdue_come_first(self, account: BivouacAccount) -> None:
+        self.overdue(account, *"gfedcba")
+        found = account.invoke("sweep_environments", {"dryRun": True})["findings"]
+        first, _, second = (each["environment"] for each in found[:3])
+        assert (first, second) == ("g", "f")
+
+    def test_nothing_waits_for_what_is_found_again_and_again(self, account: BivouacAccount) -> None:
+        """Deletions that never come to anything, and schedules that are lost."""
+        self.overdue(account, *"lmnop")
+        for name in "aez":
+            live(account, name=name, armed=False)
+        acted: set[str] = set()
+        for _ in range(8):
+            acted |= {name for name, outcome in self.swept(account).items() if outcome == "ACTED"}
+        assert acted >= set("aez")
+
+    def test_all_that_lives_is_looked_at_in_turn(self, account: BivouacAccount) -> None:
+        names = [f"e-{number:02}" for number in range(24)]
+        for name in names:
+            live(account, name=name)
+            other = lease.expires_at(account.now(), 7 * 3600)
+            account.schedules.arm_expiry(name, other, account.now())
+        dry = account.invoke("sweep_environments", {"dryRun": True})
+        assert (dry["due"], dry["notLookedAt"]) == (10, 14)
+        seen: set[str] = set()
+        for _ in range(4):
+            seen |= self.swept(account).keys()
+        assert seen == set(names)
+
+    def test_a_cluster_tells_enough_of_an_orphan(self, account: BivouacAccount) -> None:
+        """The tags of clusters come with a hundred of them."""
+        for name in "abc":
+            account.healthy(environment(name=name))
+            forget(account, name)
+        account.forget_calls()
+        found = account.invoke("sweep_environments", {"dryRun": False})["findings"]
+        assert kinds(found) == [(name, "resources without a record") for name in "abc"]
+        assert all(f"cluster bivouac-{each['environment']}" in each["resources"] for each in found)
+        assert account.calls.count("logs:ListTagsForResource") <= 1
+
+    def test_log_groups_alone_are_asked_in_turn(self, account: BivouacAccount) -> None:
+        for name in "abcd":
+            account.client("logs").create_log_group(
+                logGroupName=f"/bivouac-{name}/web",
+                tags={"bivouac:stack": "bivouac", "bivouac:environment": name},
+            )
+        acted: list[str] = []
+        for _ in range(4):
+            swept = self.swept(account)
+            assert len(swept) == 1
+            acted += swept
+        assert sorted(acted) == list("abcd")
+
+    def test_where_aws_is_slow_the_clock_ends_it(self, account: BivouacAccount) -> None:
+        self.overdue(account, *"cba")
+        client = account.client("stepfunctions")
+
+        def slow(**_: Any) -> None:
+            account.pass_time(2)
+
+        client.meta.events.register("before-call", slow)
+        try:
+            outcomes = list(self.swept(account).values())
+        finally:
+            client.meta.events.unregister("before-call", slow)
+        assert outcomes == ["ACTED", "NEXT_TIME", "NEXT_TIME"]
+
+    def test_what_aws_has_no_time_for_is_looked_at_by_the_next_one(
+        self, account: BivouacAccount
+    ) -> None:
+        account.client("logs").create_log_group(logGroupName="/bivouac-lost/web")
+        live(account)
+        self.overdue(account, "late")
+
+        def is_a_look(_: int, call: str) -> bool:
+            return call in ("scheduler:GetSchedule", "logs:ListTagsForResource")
+
+        with injected(Injection(account, Fault.THROTTLED, is_a_look)):
+            found = account.invoke("sweep_environments", {"dryRun": False})
+        assert kinds(found["findings"]) == [("late", "expired and alive")]
+        assert found["notLookedAt"] == 2
+        assert deletions(account)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bivouac import lease, orphans
@@ -28,6 +28,7 @@ from bivouac.sweeping import (
     attempt,
     ends_of_adopted,
     findings,
+    in_turn,
 )
 
 NOW = datetime(2026, 1, 31, 12, 7, tzinfo=UTC)
@@ -304,3 +305,29 @@ def test_an_adopted_record_asks_for_nothing() -> None:
     assert (adopted.request, adopted.base_request) == ("", "")
     assert adopted.content["namespace"] == "theirs.internal"
     assert adopted.content["services"] == []
+
+
+class TestInTurn:
+    QUARTER = timedelta(minutes=15)
+    MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2036, 1, 1))
+
+    @settings(max_examples=20)
+    @given(st.integers(1, 12), MOMENTS)
+    def test_nothing_waits_for_ever(self, count: int, first: datetime) -> None:
+        """Though each sweep has time for one."""
+        names = {f"{number:02}" for number in range(count)}
+        quarters = (first.replace(tzinfo=UTC) + n * self.QUARTER for n in range(4 * count))
+        assert {in_turn(names, now)[0] for now in quarters} == names
+
+    @settings(max_examples=20)
+    @given(st.integers(1, 500), MOMENTS)
+    def test_four_sweeps_of_an_hour_need_time_for_a_quarter_each(
+        self, count: int, hour: datetime
+    ) -> None:
+        names = {f"{number:03}" for number in range(count)}
+        seen: set[str] = set()
+        for minute in (7, 22, 37, 52):
+            turn = in_turn(names, hour.replace(minute=minute, tzinfo=UTC))
+            assert set(turn) == names
+            seen.update(turn[: -(-count // 4)])
+        assert seen == names
