@@ -3,12 +3,12 @@
 Every 15 minutes, or by hand. It compares records, schedules and executions with what exists, and
 acts on exactly what a dry run answers. Repeating it is safe: what it starts is named after its
 quarter of an hour, what it writes it writes conditionally, and what has changed since it was looked
-at is left to the next sweep.
+at is left to the next sweep. So is what there is no time for, in an order in which all have a turn
+(docs/decisions/0019).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bivouac.aws import clients
@@ -16,39 +16,51 @@ from bivouac.aws.following_up import FollowUp
 from bivouac.aws.holding import event_bus, records, schedules
 from bivouac.aws.inventory import Inventory
 from bivouac.aws.sweep import Sweep
+from bivouac.budget import A_REPAIR
 from bivouac.errors import BivouacError, InvalidRequestError, SweepIncompleteError
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
 from bivouac.settings import MachineSettings, StackSettings, SweepSettings
-from bivouac.sweeping import Finding, Kind, findings, may_hide_a_leak
+from bivouac.sweeping import Action, Finding, Kind, findings, may_hide_a_leak, repairs
 
 
 def sweep_environments(event: Event, sweep: Sweep) -> Event:
-    """Every finding, with what became of it: ACTED, LEFT_ALONE, or none in a dry run.
+    """Every finding, in the order of the repairs, with what became of it: ACTED, LEFT_ALONE, or
+    NEXT_TIME. A dry run says how many of them would be repaired.
 
     One that fails does not stop the others, nor does what could not be looked at; raises
     SweepIncompleteError with all of that."""
     dry_run = event.get("dryRun")
     if not isinstance(dry_run, bool) or len(event) > 1:
         raise InvalidRequestError(["dryRun: true or false, and nothing beside it"])
-    found = findings(sweep.facts())
+    facts = sweep.facts()
+    found = findings(facts)
+    due = repairs(found, facts.now)
+    reports = [each for each in found if each.action is Action.REPORT]
     metrics.add_metric("LookAlikes", MetricUnit.Count, count(found, Kind.LOOK_ALIKE))
+    answer: Event = {
+        "repaired": min(len(due), sweep.budget.most_repairs),
+        "due": len(due),
+        "notLookedAt": facts.not_looked_at,
+    }
     if dry_run:
-        return {"status": "DRY_RUN", "findings": [each.to_json() for each in found]}
-    outcomes = []
+        listed = [each.to_json() for each in (*due, *reports)]
+        return {"status": "DRY_RUN", **answer, "findings": listed}
+    swept: list[Event] = []
     failed = [told(each, each.reason) for each in found if may_hide_a_leak(each)]
-    for finding in found:
+    time = sweep.budget.repairs()
+    for finding in (*due, *reports):
+        outcome = "NEXT_TIME"
         try:
-            outcomes.append("ACTED" if sweep.act(finding) else "LEFT_ALONE")
+            if finding.action is Action.REPORT or time.takes(A_REPAIR):
+                outcome = "ACTED" if sweep.act(finding) else "LEFT_ALONE"
         except BivouacError as error:
             logger.exception("not repaired", finding=finding.to_json())
             failed.append(told(finding, str(error)))
+        swept.append({**finding.to_json(), "outcome": outcome})
+    metrics.add_metric("LeftForTheNextSweep", MetricUnit.Count, time.refused)
     if failed:
         raise SweepIncompleteError(failed)
-    swept: list[Mapping[str, object]] = [
-        {**each.to_json(), "outcome": outcome}
-        for each, outcome in zip(found, outcomes, strict=True)
-    ]
-    return {"status": "SWEPT", "findings": swept}
+    return {"status": "SWEPT", **answer, "repaired": len(due) - time.refused, "findings": swept}
 
 
 def told(finding: Finding, why: str) -> str:

@@ -170,10 +170,15 @@ class SweepSettings:
 
     orphans_live: timedelta
     """So long what has no record is let be."""
+    takes: timedelta
+    """So long one sweep looks and repairs; what is left is the next one's."""
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
-        return cls(timedelta(seconds=duration_seconds(_read(variables, "ORPHANS_LIVE"))))
+        return cls(
+            timedelta(seconds=duration_seconds(_read(variables, "ORPHANS_LIVE"))),
+            timedelta(seconds=int(_read(variables, "SWEEP_SECONDS"))),
+        )
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ Facts in, a list of findings out. A dry run answers with that list, a real one a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import chain, zip_longest
 from typing import Any
 
 from bivouac import lease, naming
@@ -99,6 +100,10 @@ class Facts:
     resources: tuple[Resource, ...] = ()
     closed: Mapping[str, Intent] = field(default_factory=dict)
     """By environment: when its pull request was closed, where it was."""
+    unseen: frozenset[str] = frozenset()
+    """Environments for whose execution and schedule there was no time."""
+    not_looked_at: int = 0
+    """They, and what else the next sweep looks at."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,31 @@ def attempt(now: datetime) -> str:
     return f"sweep-{now.replace(minute=now.minute // 15 * 15):%Y%m%dT%H%M}"
 
 
+def in_turn(names: Iterable[str], now: datetime) -> list[str]:
+    """Sorted, and begun where no sweep has begun for long: four in a row begin in four places that
+    divide the list evenly, the next four between them, and so on (van der Corput's sequence). So
+    nothing waits for ever, and nobody has to remember where the last one ended."""
+    ordered = sorted(names)
+    quarters = int(now.timestamp()) // (15 * 60) % (1 << 16)
+    first = int(f"{quarters:016b}"[::-1], 2) * len(ordered) >> 16
+    return ordered[first:] + ordered[:first]
+
+
+def repairs(found: Iterable[Finding], now: datetime) -> list[Finding]:
+    """Those that are acted on, in that order: by turns the most overdue, and the next in turn, so
+    that neither kind waits for the other, nor anything for what fails again and again."""
+    acted_on = [each for each in found if each.action is not Action.REPORT]
+    ends = {
+        n: lease.moment(each.record.expires_at)
+        for n, each in enumerate(acted_on)
+        if each.kind is Kind.EXPIRED and isinstance(each.record, Record)
+    }
+    turns = {name: n for n, name in enumerate(in_turn({e.environment for e in acted_on}, now))}
+    rest = sorted(range(len(acted_on)), key=lambda n: turns[acted_on[n].environment])
+    both = chain.from_iterable(zip_longest(sorted(ends, key=lambda n: ends[n]), rest))
+    return [acted_on[n] for n in dict.fromkeys(both) if n is not None]
+
+
 # --- records -------------------------------------------------------------------------------------
 
 
@@ -159,7 +189,9 @@ def _of_records(facts: Facts) -> Iterator[Finding]:
                 yield due
             elif record.untold:
                 yield _untold(record)
-            elif not _holder_runs(facts, environment) and (unarmed := _not_armed(facts, record)):
+            elif environment in facts.unseen or _holder_runs(facts, environment):
+                continue
+            elif unarmed := _not_armed(facts, record):
                 yield unarmed
 
 
@@ -214,8 +246,7 @@ def _untold(record: Record) -> Finding:
 
 def _expired(facts: Facts, record: Record) -> Finding | None:
     """Whatever is at work on it loses, as with its schedule; but not a deletion."""
-    late = facts.now - lease.moment(record.expires_at)
-    if record.status is Status.DELETING or late < GRACE:
+    if not is_overdue(record, facts.now):
         return None
     start = Start(
         Machine.DELETE,
@@ -235,6 +266,11 @@ def _expired(facts: Facts, record: Record) -> Finding | None:
         record=record,
         due=Aftermath(None, start),
     )
+
+
+def is_overdue(record: Record, now: datetime) -> bool:
+    late = now - lease.moment(record.expires_at)
+    return record.status is not Status.DELETING and late >= GRACE
 
 
 def _not_armed(facts: Facts, record: Record) -> Finding | None:

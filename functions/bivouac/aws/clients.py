@@ -7,6 +7,7 @@ every cold start by the S3 transfer manager and the resource layer, which nothin
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,12 +27,16 @@ if TYPE_CHECKING:
 BOUNDED = Config(
     connect_timeout=3,
     read_timeout=8,
-    retries={"mode": "standard", "total_max_attempts": 2},
+    retries={
+        "mode": "standard",
+        "total_max_attempts": int(os.environ.get("AWS_MAX_ATTEMPTS", "2")),
+    },
     user_agent_extra="bivouac",
 )
 """Two attempts of eleven seconds end before a function's time-out of 30; the machine retries.
 
-More attempts inside would hide throttling from it, and re-send calls whose outcome is unknown."""
+More attempts inside would hide throttling from it, and re-send calls whose outcome is unknown. What
+no machine calls and has more time says so in the SDKs' own variable."""
 
 
 SENT_ONCE = BOUNDED.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
 
+EXECUTIONS_A_PAGE = 1000
+"""The most that ListExecutions gives; it gives 100 where it is not asked for more."""
+
+
 def described(client: SFNClient, execution_arn: str) -> Execution | None:
     """None where there is no such execution: it never began, was forgotten, or its ARN is none."""
     with translated(f"execution {execution_arn}"):
@@ -29,6 +33,17 @@ def described(client: SFNClient, execution_arn: str) -> Execution | None:
                 return None
             raise
     return stepfunctions_answers.execution(answer)
+
+
+def running(client: SFNClient, machine_arn: str) -> set[str]:
+    """ARNs of all executions of a machine that run. What has just begun may be missing (W06)."""
+    with translated(f"executions of {machine_arn}"):
+        pages = client.get_paginator("list_executions").paginate(
+            stateMachineArn=machine_arn,
+            statusFilter="RUNNING",
+            PaginationConfig={"PageSize": EXECUTIONS_A_PAGE},
+        )
+        return {each["executionArn"] for page in pages for each in page["executions"]}
 
 
 def is_running(client: SFNClient, execution_arn: str) -> bool:

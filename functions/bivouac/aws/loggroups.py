@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,16 @@ class LogGroup:
     retention_days: int | None
 
 
-def find(client: CloudWatchLogsClient, prefix: str) -> dict[str, LogGroup]:
-    """Log groups that begin with `prefix`, by name."""
+def find(
+    client: CloudWatchLogsClient, prefix: str, wait: Callable[[], None] = lambda: None
+) -> dict[str, LogGroup]:
+    """Log groups that begin with `prefix`, by name. `wait`: called before each page."""
+    groups = []
     with translated(f"log groups {prefix}*"):
-        pages = client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
-        groups = [group for page in pages for group in page["logGroups"]]
+        wait()
+        for page in client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix):
+            groups += page["logGroups"]
+            wait()
     return {
         group["logGroupName"]: LogGroup(
             group["logGroupName"], group["arn"].removesuffix(":*"), group.get("retentionInDays")

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bivouac import errors, lease, redeployment
+from bivouac.aws.batches import batches
 from bivouac.aws.faults import translated
 from bivouac.blueprint import Blueprint
 from bivouac.intents import Intent, Verb
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 CLOSED_KEPT_FOR = timedelta(days=7)
 """EventBridge and Lambda deliver for a day and a quarter at most."""
+ITEMS_A_CALL = 100
+"""The most that BatchGetItem takes."""
 LISTED_INDEX = "listed"
 LISTED = "environment"
 """Of every environment but those that are deleted: the key that puts a record into the index."""
@@ -42,76 +45,34 @@ class Records:
                 Key={"environment": {"S": environment}},
                 ConsistentRead=True,
             ).get("Item")
-        if item is None:
-            return None
-        _see_form(item)
-        return Record(
-            environment=environment,
-            generation=int(item["generation"]["N"]),
-            status=Status(item["status"]["S"]),
-            execution=item["execution"]["S"],
-            request_hash=item["requestHash"]["S"],
-            blueprint=item["blueprint"]["S"],
-            expires_at=item["expiresAt"]["S"],
-            settle=item["settle"]["BOOL"],
-            edges=item["edges"]["S"] if "edges" in item else "[]",
-            expected=item["expected"]["S"] if "expected" in item else "[]",
-            namespace_arn=json.loads(item["namespaceArn"]["S"]) if "namespaceArn" in item else "",
-            task_definitions=tuple(item.get("taskDefinitions", {}).get("SS", ())),
-            verb=Verb(item["verb"]["S"]),
-            request=item["request"]["S"],
-            base_request=item["baseRequest"]["S"],
-            changes=redeployment.from_json(json.loads(item["changes"]["S"])),
-            good_base_request=item["goodBaseRequest"]["S"] if "goodBaseRequest" in item else "",
-            good_changes=redeployment.from_json(
-                json.loads(item["goodChanges"]["S"]) if "goodChanges" in item else {}
-            ),
-            intents={
-                matter: Intent.from_json(content)
-                for matter, content in json.loads(item["intents"]["S"]).items()
-            },
-            failure=item["failure"]["S"] if "failure" in item else "",
-            untold=json.loads(item["untold"]["S"]) if "untold" in item else "",
-            receipt=json.loads(item["receipt"]["S"]) if "receipt" in item else {},
-            extension=Extension.from_json(json.loads(item["extension"]["S"]))
-            if "extension" in item
-            else None,
-            office_hours=item["officeHours"]["BOOL"] if "officeHours" in item else True,
-        )
+        return None if item is None else _record(environment, item)
 
     def look(self, environment: str) -> Record | Unreadable | None:
         """The record as it is now, or why it cannot be understood (W19)."""
-        try:
-            record = self.find(environment)
-            if record is not None:
-                Blueprint.from_json(record.content)
-                lease.moment(record.expires_at)
-        except errors.RecordTooNewError as error:
-            return self._unreadable(environment, str(error), newer=True)
-        except (KeyError, TypeError, ValueError, AttributeError, zlib.error) as error:
-            why = f"its record cannot be read: {type(error).__name__}: {error}"
-            return self._unreadable(environment, why)
-        return record
+        return self.look_at([environment])[environment]
 
-    def _unreadable(self, environment: str, why: str, *, newer: bool = False) -> Unreadable | None:
-        with translated(f"record of {environment}"):
-            item = self.client.get_item(
-                TableName=self.table_name,
-                Key={"environment": {"S": environment}},
-                ConsistentRead=True,
-            ).get("Item")
-        if item is None:
-            return None
-        generation = item.get("generation", {}).get("N", "")
-        return Unreadable(
-            environment=environment,
-            why=why,
-            generation=int(generation) if generation.isdecimal() else None,
-            status=item.get("status", {}).get("S"),
-            expires_at=item.get("expiresAt", {}).get("S"),
-            attributes=tuple(sorted(item)),
-            newer=newer,
-        )
+    def look_at(self, environments: Iterable[str]) -> dict[str, Record | Unreadable | None]:
+        """The same of many."""
+        listed = list(environments)
+        items = self._items(listed)
+        return {name: _understood(name, items[name]) if name in items else None for name in listed}
+
+    def _items(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Those that there are."""
+        found: dict[str, dict[str, Any]] = {}
+        for batch in batches(dict.fromkeys(keys), ITEMS_A_CALL):
+            wanted: Any = [{"environment": {"S": key}} for key in batch]
+            while wanted:
+                with translated(f"records of {batch[0]} to {batch[-1]}"):
+                    answer = self.client.batch_get_item(
+                        RequestItems={self.table_name: {"Keys": wanted, "ConsistentRead": True}}
+                    )
+                items = answer["Responses"].get(self.table_name, [])
+                found.update((item["environment"]["S"], dict(item)) for item in items)
+                # Above 16 MB, and where the table is busy, some are left for another call
+                left = answer.get("UnprocessedKeys", {}).get(self.table_name)
+                wanted = left["Keys"] if left else []
+        return found
 
     def names(self) -> list[str]:
         """Of every environment that is not deleted, whatever else its record says.
@@ -184,7 +145,13 @@ class Records:
             item = self.client.get_item(
                 TableName=self.table_name, Key={"environment": {"S": name}}, ConsistentRead=True
             ).get("Item")
-        return Intent.from_json(json.loads(item["closed"]["S"])) if item else None
+        return _closing(item) if item else None
+
+    def closings(self, pull_requests: Mapping[str, tuple[str, int]]) -> dict[str, Intent]:
+        """The same of many: by environment, of those whose pull request was closed."""
+        keys = {name: _pull_request(*named) for name, named in pull_requests.items()}
+        items = self._items(keys.values())
+        return {name: _closing(items[key]) for name, key in keys.items() if key in items}
 
     def current(self, environment: str, generation: int) -> Record:
         """The record, if `generation` is still the current one.
@@ -429,6 +396,76 @@ def _see_form(item: Mapping[str, Any]) -> None:
 def _pull_request(repository: str, number: int) -> str:
     """The key of what is remembered of a pull request: no environment has such a name."""
     return f"pull request {repository}#{number}"
+
+
+def _closing(item: Mapping[str, Any]) -> Intent:
+    return Intent.from_json(json.loads(item["closed"]["S"]))
+
+
+def _record(environment: str, item: Mapping[str, Any]) -> Record:
+    """Raises RecordTooNewError."""
+    _see_form(item)
+    return Record(
+        environment=environment,
+        generation=int(item["generation"]["N"]),
+        status=Status(item["status"]["S"]),
+        execution=item["execution"]["S"],
+        request_hash=item["requestHash"]["S"],
+        blueprint=item["blueprint"]["S"],
+        expires_at=item["expiresAt"]["S"],
+        settle=item["settle"]["BOOL"],
+        edges=item["edges"]["S"] if "edges" in item else "[]",
+        expected=item["expected"]["S"] if "expected" in item else "[]",
+        namespace_arn=json.loads(item["namespaceArn"]["S"]) if "namespaceArn" in item else "",
+        task_definitions=tuple(item.get("taskDefinitions", {}).get("SS", ())),
+        verb=Verb(item["verb"]["S"]),
+        request=item["request"]["S"],
+        base_request=item["baseRequest"]["S"],
+        changes=redeployment.from_json(json.loads(item["changes"]["S"])),
+        good_base_request=item["goodBaseRequest"]["S"] if "goodBaseRequest" in item else "",
+        good_changes=redeployment.from_json(
+            json.loads(item["goodChanges"]["S"]) if "goodChanges" in item else {}
+        ),
+        intents={
+            matter: Intent.from_json(content)
+            for matter, content in json.loads(item["intents"]["S"]).items()
+        },
+        failure=item["failure"]["S"] if "failure" in item else "",
+        untold=json.loads(item["untold"]["S"]) if "untold" in item else "",
+        receipt=json.loads(item["receipt"]["S"]) if "receipt" in item else {},
+        extension=Extension.from_json(json.loads(item["extension"]["S"]))
+        if "extension" in item
+        else None,
+        office_hours=item["officeHours"]["BOOL"] if "officeHours" in item else True,
+    )
+
+
+def _understood(environment: str, item: Mapping[str, Any]) -> Record | Unreadable:
+    try:
+        record = _record(environment, item)
+        Blueprint.from_json(record.content)
+        lease.moment(record.expires_at)
+    except errors.RecordTooNewError as error:
+        return _unreadable(environment, item, str(error), newer=True)
+    except (KeyError, TypeError, ValueError, AttributeError, zlib.error) as error:
+        why = f"its record cannot be read: {type(error).__name__}: {error}"
+        return _unreadable(environment, item, why)
+    return record
+
+
+def _unreadable(
+    environment: str, item: Mapping[str, Any], why: str, *, newer: bool = False
+) -> Unreadable:
+    generation = item.get("generation", {}).get("N", "")
+    return Unreadable(
+        environment=environment,
+        why=why,
+        generation=int(generation) if generation.isdecimal() else None,
+        status=item.get("status", {}).get("S"),
+        expires_at=item.get("expiresAt", {}).get("S"),
+        attributes=tuple(sorted(item)),
+        newer=newer,
+    )
 
 
 def _superseded(environment: str, generation: int) -> errors.SupersededError:

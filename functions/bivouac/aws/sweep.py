@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bivouac import events, lease, naming, orphans
-from bivouac.aws import armed
+from bivouac.aws import armed, executions
 from bivouac.aws.events import EventBus
 from bivouac.aws.following_up import FollowUp
-from bivouac.aws.inventory import Inventory, holder
+from bivouac.aws.inventory import RUNNING, Inventory, holder
 from bivouac.aws.records import Records
 from bivouac.aws.schedules import Schedules
 from bivouac.blueprint import Blueprint
-from bivouac.errors import NotYetConsistentError, SupersededError
+from bivouac.budget import A_CALL, Budget
+from bivouac.errors import NotYetConsistentError, SupersededError, ThrottledError
 from bivouac.observability import MetricUnit, logger, metrics
-from bivouac.record import Record, Status
+from bivouac.record import HELD, Record, Status, Unreadable
 from bivouac.settings import SweepSettings
-from bivouac.sweeping import NEEDS_HOLDER, Action, Facts, Finding, ends_of_adopted
+from bivouac.sweeping import (
+    NEEDS_HOLDER,
+    Action,
+    Facts,
+    Finding,
+    Holder,
+    Schedule,
+    ends_of_adopted,
+    in_turn,
+    is_overdue,
+)
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
@@ -39,46 +52,103 @@ class Sweep:
     follow_up: FollowUp
     bus: EventBus
 
+    @property
+    def budget(self) -> Budget:
+        return Budget(self.now, self.settings.takes)
+
     def facts(self) -> Facts:
-        """What exists is read before the records are: they are written first, so whatever has none
-        afterwards never had one, or has lost it."""
+        """What exists is listed before the records are read: they are written first, so whatever
+        has none afterwards never had one, or has lost it."""
         before = frozenset(self.records.names())
-        resources = tuple(self.inventory.resources(before))
-        groups, scheduler = self.schedules.settings, self.schedules.client
+        listing = self.inventory.listed(before)
+        groups = self.schedules.settings
         scheduled = {
             name: naming.environment_of_schedule(name)
             for group in (groups.expiry_group, groups.office_hours_group)
-            for name in armed.names(scheduler, group)
+            for name in armed.names(self.schedules.client, group)
         }
-        named = {*before, *scheduled.values(), *(each.environment for each in resources)} - {""}
-        found = {name: self.records.look(name) for name in sorted(named)}
+        # Of resources by their names; what a namespace's tags say is read with them
+        records = self.records.look_at({*before, *scheduled.values(), *listing.environments} - {""})
+        turns = partial(in_turn, now=self.now)
+        holders, expiries, unseen = self._living(records, scheduled.keys(), turns)
+        resources = self.inventory.resources(
+            listing,
+            {each.namespace_arn for each in records.values() if isinstance(each, Record)},
+            tags := self.budget.tags(),
+            turns,
+        )
+        more = {each.environment for each in resources} - records.keys() - {""}
         return Facts(
             now=self.now,
             stack=self.stack,
             orphans_live=self.settings.orphans_live,
-            records=found,
+            records=records | self.records.look_at(sorted(more)),
             listed_before=before,
-            holders={
-                name: holder(self.stepfunctions, record.execution)
-                for name, record in found.items()
-                if isinstance(record, Record) and record.status in NEEDS_HOLDER
-            },
-            expiries={
-                name: schedule
-                for name in found
-                if naming.expiry_schedule(name) in scheduled
-                and (schedule := armed.expiry(scheduler, groups.expiry_group, name))
-            },
-            closed={
-                name: closed
-                for name, record in found.items()
-                if isinstance(record, Record)
-                and (named := record.content["triggers"].get("pullRequest"))
-                and (closed := self.records.closed(named["repository"], named["number"]))
-            },
+            holders=holders,
+            expiries=expiries,
+            closed=self.records.closings(
+                {
+                    name: (named["repository"], named["number"])
+                    for name, record in records.items()
+                    if isinstance(record, Record)
+                    and (named := record.content["triggers"].get("pullRequest"))
+                }
+            ),
             schedules=scheduled,
-            resources=resources,
+            resources=tuple(resources),
+            unseen=frozenset(unseen),
+            not_looked_at=len(unseen) + tags.refused,
         )
+
+    def _living(
+        self,
+        records: Mapping[str, Record | Unreadable | None],
+        scheduled: Set[str],
+        turns: Callable[[Iterable[str]], list[str]],
+    ) -> tuple[dict[str, Holder], dict[str, Schedule], list[str]]:
+        """What can only be asked for one by one: executions that may have ended, and schedules.
+
+        Also the environments for which there was no time."""
+        living = {
+            name: record
+            for name, record in records.items()
+            if isinstance(record, Record)
+            and record.status is not Status.DELETED
+            and not is_overdue(record, self.now)
+        }
+        running = self._running(living.values())
+        holders: dict[str, Holder] = {}
+        expiries: dict[str, Schedule] = {}
+        unseen = []
+        time = self.budget.living()
+        for name in turns(living):
+            record = living[name]
+            if record.execution in running and record.status in HELD:
+                holders[name] = RUNNING
+                continue
+            calls = (naming.expiry_schedule(name) in scheduled) + (record.status in NEEDS_HOLDER)
+            if not calls:
+                continue
+            if not time.takes(calls * A_CALL):
+                unseen.append(name)
+                continue
+            try:
+                if record.status in NEEDS_HOLDER:
+                    holders[name] = holder(self.stepfunctions, record.execution)
+                if naming.expiry_schedule(name) in scheduled:
+                    group = self.schedules.settings.expiry_group
+                    if schedule := armed.expiry(self.schedules.client, group, name):
+                        expiries[name] = schedule
+            except ThrottledError:
+                unseen.append(name)
+        return holders, expiries, unseen
+
+    def _running(self, records: Iterable[Record]) -> set[str]:
+        """Executions that run, where any record is held by one."""
+        if not any(record.status in HELD for record in records):
+            return set()
+        machines = self.follow_up.machines.arns.values()
+        return set().union(*(executions.running(self.stepfunctions, arn) for arn in machines))
 
     def act(self, finding: Finding) -> bool:
         """False: it is no longer as it was found, or all that is due was done before."""
@@ -140,9 +210,9 @@ class Sweep:
     def _tell_of_orphans(self, finding: Finding, adopted: Record) -> None:
         """Before they have a record: a try that dies in between finds them again, and tells it."""
         subject = events.Subject(adopted.environment, adopted.generation, self.now)
-        for each in finding.resources:
-            metrics.add_metric("OrphansFound", MetricUnit.Count, 1)
-            self.bus.publish(
+        metrics.add_metric("OrphansFound", MetricUnit.Count, len(finding.resources))
+        self.bus.publish(
+            *(
                 events.orphan_found(
                     subject,
                     kind=each.kind,
@@ -151,7 +221,9 @@ class Sweep:
                     reason=finding.reason,
                     goes_at=adopted.expires_at,
                 )
+                for each in finding.resources
             )
+        )
 
     def _tell(self, finding: Finding) -> None:
         logger.warning("leak repaired", finding=finding.to_json())

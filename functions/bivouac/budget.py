@@ -1,0 +1,84 @@
+"""How the time of one sweep is spent, and how fast it may call. What is left is the next one's.
+
+Shares are counted in what a thing typically takes, not in what it took: so a dry run knows how far
+a real one comes. Where AWS is slower than that, the clock ends them.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+A_CALL = 0.02
+"""Seconds, as all below."""
+A_REPAIR = 0.1
+"""The record, what is done about it, and the events."""
+LOG_GROUP_TAGS = 0.25
+"""ListTagsForResource of Logs: 5 a second for the account (CloudWatch Logs' quotas). Deletions need
+some of them."""
+LOG_GROUPS_PAGE = 0.125
+"""DescribeLogGroups: 10 a second (the same)."""
+TASK_DEFINITION = 0.06
+"""DescribeTaskDefinition and the lists of revisions and families: 20 a second together, after a
+burst of 50 (ECS's API reference, "Request throttling for the Amazon ECS API")."""
+
+
+@dataclass
+class Share:
+    """Of one sweep's time."""
+
+    left: float
+    """Seconds, at what things typically take."""
+    until: datetime
+    refused: int = 0
+    """How often there was no time left."""
+
+    def takes(self, seconds: float) -> bool:
+        """Whether there is time for it, which is then taken."""
+        if self.left < seconds or datetime.now(UTC) >= self.until:
+            self.refused += 1
+            return False
+        self.left -= seconds
+        return True
+
+
+@dataclass(frozen=True)
+class Budget:
+    began: datetime
+    takes: timedelta
+    """So long a sweep looks and repairs. What lists take that cannot be cut is in it."""
+
+    def living(self) -> Share:
+        """For looks at what has a record, one by one."""
+        return self._share(0.2, until=0.5)
+
+    def tags(self) -> Share:
+        """For the tags of what has no record."""
+        return self._share(0.25, until=0.7)
+
+    def repairs(self) -> Share:
+        return self._share(0.35, until=1.0)
+
+    @property
+    def most_repairs(self) -> int:
+        return int(self.repairs().left / A_REPAIR + 1e-9)
+
+    def _share(self, part: float, until: float) -> Share:
+        return Share(self.takes.total_seconds() * part, self.began + self.takes * until)
+
+
+@dataclass
+class Pace:
+    """One call in `seconds`, after a burst."""
+
+    seconds: float
+    burst: int = 4
+    _due: float = 0.0
+
+    def wait(self) -> None:
+        now = datetime.now(UTC).timestamp()
+        early = self._due - now - self.seconds * self.burst
+        if early > 0:
+            time.sleep(early)
+        self._due = max(self._due, now) + self.seconds
