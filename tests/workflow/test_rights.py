@@ -29,6 +29,7 @@ STACK_DELETED = "before the stack is deleted, in test_stack"
 SCHEDULE_GONE = "the schedule that fired has deleted itself, and a new one is made"
 WHILE_ANOTHER_IS_AT_WORK = "a down comes while a create or a redeploy runs"
 BETWEEN_TWO_LIVES = "a redeploy was accepted in the moment in which its environment was deleted"
+WHILE_ONE_IS_CREATED = "a sweep while any environment is created, deleted or falls asleep"
 
 NOT_NEEDED_HERE = {
     ("CheckRollBackFunction", "dynamodb:UpdateItem"): BETWEEN_TWO_LIVES,
@@ -55,6 +56,7 @@ NOT_NEEDED_HERE = {
     ("ResumeExecutionFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("RecheckEnvironmentFunctionEveryQuarterOfAnHourRole", "sqs:SendMessage"): NOT_DELIVERED,
     ("SweepEnvironmentsFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
+    ("SweepEnvironmentsFunction", "states:ListExecutions"): WHILE_ONE_IS_CREATED,
     ("SweepEnvironmentsFunctionEveryQuarterOfAnHourRole", "sqs:SendMessage"): NOT_DELIVERED,
     ("SuspendEnvironmentFunction", "states:DescribeExecution"): WHILE_ANOTHER_IS_AT_WORK,
     ("WarnOfExpiryFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
