@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Before the rest is imported, which makes the many objects that stay.
+gc.set_threshold(100_000, 50, 1000)
+
 # How fast a machine is decides no test.
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no clock")
@@ -41,7 +44,6 @@ def what_is_loaded_stays() -> None:
     collector need not look through them each time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 1000)
 
 
 class OutsideConnectionError(OSError):
