@@ -1,5 +1,10 @@
 """AWS on this machine, for the demo, the tests and the benchmarks. Never deployed."""
 
+import gc
+
 from localcloud.botocore_lookups import keep_lookups
 
+# What is imported from now on are many objects that stay: to look through them time and again
+# would take a fifth of the start.
+gc.set_threshold(100_000, 50, 1000)
 keep_lookups()  # before moto is imported, which reads some of them then
