@@ -303,6 +303,13 @@ class TestFailureStaysFailure:
                 assert {"Error", "ErrorPath"} & set(state.body), state.name
                 assert {"Cause", "CausePath"} & set(state.body), state.name
 
+    @EACH
+    def test_no_failure_shows_what_lambda_has_packed(self, machine: Machine) -> None:
+        """Lambda's cause is JSON with a stack trace (tests/recorded/lambda-crashes.json)."""
+        for state in machine.states:
+            if state.kind == "Fail":
+                assert not str(state.body.get("CausePath")).endswith("$.Cause"), state.name
+
 
 class TestTimes:
     def test_a_create_has_time_to_say_why_before_its_machine_gives_up(self) -> None:

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from localcloud.calls import Call
 from localcloud.cloud import LocalCloud
 from localcloud.following import OVER, history
 from localcloud.stack import TEMPLATE, parameters
@@ -156,6 +157,10 @@ class Application:
             if kind == "AWS::IAM::Role" and self.stack.arn(name) not in found.values():
                 found[name] = self.stack.arn(name)
         return found
+
+    def is_a_role(self, call: Call) -> bool:
+        """Whether a function or a machine makes the call, and not the test."""
+        return self.cloud.credentials.role_of(call.access_key_id) is not None
 
     # --- what people do ----------------------------------------------------------------------
 

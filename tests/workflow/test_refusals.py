@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from localcloud.call_faults import THROTTLED
 from tests.requests import environment, event, web
 from tests.workflow.application import Application
 
@@ -135,6 +136,52 @@ class TestRefusedRequest:
     def test_a_secret_is_not_repeated_in_the_cause(self, app: Application) -> None:
         request, _ = REFUSED["a secret in plain text"]
         assert "hunter2" not in app.create(request).cause
+
+
+STARTED: dict[str, Callable[[Application], tuple[str, Json]]] = {
+    "create": lambda app: (app.create_machine, environment(name="fault")),
+    "delete": lambda app: (app.delete_machine, {"environment": "fault"}),
+    "extend": lambda app: (app.extend_machine, {"environment": "fault", "ttl": "8h"}),
+    "sleep": lambda app: (app.sleep_machine, {"environment": "fault"}),
+    "redeploy": lambda app: (app.redeploy_machine, {"environment": "fault"}),
+    "wake": lambda app: (app.wake_machine, {"environment": "fault"}),
+}
+
+
+@pytest.mark.parametrize("started", STARTED.values(), ids=STARTED.keys())
+class TestFaultsBeforeAnything:
+    """Causes are for people: no JSON of Lambda's, no stack trace."""
+
+    def test_a_function_that_fails_for_good_says_why(
+        self, app: Application, started: Callable[[Application], tuple[str, Json]]
+    ) -> None:
+        app.cloud.call_faults.of = lambda call: (
+            THROTTLED if call.service == "dynamodb" and app.is_a_role(call) else None
+        )
+        try:
+            ended = app.ended(app.start(*started(app)))
+        finally:
+            app.cloud.call_faults.of = lambda call: None
+        assert (ended.status, ended.error) == ("FAILED", "ThrottledError")
+        assert ended.cause == "record of fault: GetItem answered ThrottlingException: Rate exceeded"
+
+    def test_what_no_function_says_is_said_in_words(
+        self, app: Application, started: Callable[[Application], tuple[str, Json]]
+    ) -> None:
+        machine, content = started(app)
+
+        def unreachable(states: Json) -> None:
+            first = next(iter(states.values()))
+            if ":function:" in first["Resource"]:
+                first["Resource"] = first["Resource"].replace("bivouac-", "gone-")
+            else:
+                first["Parameters"]["StateMachineArn"] += "-gone"
+
+        ended = app.ended(app.start(app.variant(machine, unreachable), content))
+        assert ended.status == "FAILED"
+        in_words = "No function said why this step failed; it ended as "
+        # A redeploy asks a function what follows, which hands on what Step Functions said.
+        assert ended.cause.startswith((in_words, "User: arn:aws:sts::"))
 
 
 class TestWhatExistsDecides:
