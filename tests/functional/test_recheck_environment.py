@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from bivouac.errors import ThrottledError
 from bivouac.record import Record, Status
 from localcloud.tasks import scripted
 from tests.functional.account import NOT_OURS, SETTLED_SECONDS, BivouacAccount
+from tests.functional.machines import FunctionKilledError
 from tests.requests import environment, web
 
 CLUSTER = "arn:aws:ecs:ap-northeast-1:123456789012:cluster/bivouac-demo"
@@ -153,21 +155,28 @@ class TestDegraded:
         assert len({detail["id"] for _, detail in account.told}) == 1
         assert known(account).status is Status.DEGRADED
 
-    def test_what_was_recorded_and_not_told_is_told_at_the_next_try(
-        self, account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("error", [ThrottledError("slow down"), FunctionKilledError()])
+    def test_what_was_recorded_and_not_told_is_told_by_the_sweep(
+        self,
+        account: BivouacAccount,
+        monkeypatch: pytest.MonkeyPatch,
+        error: BaseException,
     ) -> None:
         ready(account, scripted.runs(), scripted.never_starts())
         end_task(account)
 
         def refused(*_: Any) -> None:
-            raise ThrottledError("slow down")
+            raise error
 
         with monkeypatch.context() as patch:
             patch.setattr(EventBus, "publish", refused)
-            with pytest.raises(ThrottledError):
+            with suppress(FunctionKilledError):
                 rechecked(account)
+        assert known(account).status is Status.DEGRADED
+        account.invoke("sweep_environments", {"dryRun": False})
         rechecked(account)
-        assert [kind for kind, _ in account.told] == ["EnvironmentDegraded"]
+        assert "EnvironmentDegraded" in [kind for kind, _ in account.told]
+        assert len({detail["id"] for kind, detail in account.told if "Degraded" in kind}) == 1
 
     def test_a_create_that_takes_it_meanwhile_is_not_disturbed(
         self, account: BivouacAccount

@@ -16,20 +16,28 @@ from bivouac.blueprint import Blueprint
 from bivouac.errors import InvalidRequestError, SweepIncompleteError, ThrottledError
 from bivouac.intents import LIFE, REST, Intent, Verb
 from bivouac.record import Record, Status
+from localcloud.tasks import scripted
 from tests.faults.injection import Fault, Injection, injected
 from tests.functional.account import (
     CREATE_MACHINE,
     DELETE_MACHINE,
+    HISTORY_SECONDS,
     SCHEDULES,
+    SETTLED_SECONDS,
     SLEEP_MACHINE,
     TABLE,
     BivouacAccount,
     execution,
     small_pages,
 )
-from tests.functional.inventory import definition, foreign_neighbours, inventory
+from tests.functional.inventory import (
+    definition,
+    foreign_neighbours,
+    foreign_service,
+    inventory,
+)
 from tests.functional.machines import Machines
-from tests.requests import environment
+from tests.requests import environment, web
 
 EIGHT_HOURS = timedelta(hours=8)
 OVERDUE = timedelta(minutes=-6)
@@ -218,6 +226,111 @@ class TestExpired:
         live(account, ends_in=OVERDUE, armed=False, status=Status.NOT_DELETED)
         swept(account)
         assert len(deletions(account)) == 1
+
+
+class TestReady:
+    """Every event may be lost: what is READY is held against its proof, by one description."""
+
+    REQUEST: ClassVar = environment(web(desiredCount=2))
+    BY_HAND: ClassVar[dict[str, dict[str, Any]]] = {
+        "scaled down": {"desiredCount": 1},
+        "scaled up": {"desiredCount": 3},
+        "scaled to zero": {"desiredCount": 0},
+        "deployed": {"forceNewDeployment": True},
+    }
+
+    def ready(self, account: BivouacAccount, request: dict[str, Any] | None = None) -> None:
+        Machines(account).create(request or self.REQUEST)
+        account.pass_time(HISTORY_SECONDS)
+        account.events.clear()
+        account.forget_calls()
+
+    def changed(self, account: BivouacAccount, **changes: Any) -> None:
+        """By hand."""
+        client = account.client("ecs")
+        client.update_service(cluster="bivouac-demo", service="web", **changes)
+        account.pass_time(SETTLED_SECONDS)
+        account.forget_calls()
+
+    def degraded(self, account: BivouacAccount) -> str:
+        """Why; found by a dry run, and acted on by the sweep after it."""
+        assert kinds(swept(account)) == [("demo", "not as it was proven")]
+        assert known(account).status is Status.DEGRADED
+        ((kind, detail),) = account.told
+        assert kind == "EnvironmentDegraded"
+        assert known(account).untold == ""
+        return str(detail["cause"])
+
+    @pytest.mark.parametrize("how", BY_HAND)
+    def test_what_somebody_changed_by_hand_is_seen(self, account: BivouacAccount, how: str) -> None:
+        self.ready(account)
+        self.changed(account, **self.BY_HAND[how])
+        assert "web" in self.degraded(account)
+
+    def test_so_is_what_he_deleted(self, account: BivouacAccount) -> None:
+        self.ready(account)
+        account.client("ecs").delete_service(cluster="bivouac-demo", service="web", force=True)
+        account.pass_time(SETTLED_SECONDS)
+        account.forget_calls()
+        assert "web" in self.degraded(account)
+
+    def test_tasks_that_do_not_come_back_are_no_news_for_two_minutes(
+        self, account: BivouacAccount
+    ) -> None:
+        """ECS replaces a task in that time; here it has no room for one."""
+        self.ready(account)
+        account.runtime.script("nginx", scripted.never_starts())
+        client = account.client("ecs")
+        for arn in client.list_tasks(cluster="bivouac-demo", serviceName="web")["taskArns"]:
+            client.stop_task(cluster="bivouac-demo", task=arn)
+        account.pass_time(SETTLED_SECONDS)
+        assert outcomes(account) == ["LEFT_ALONE"]
+        assert known(account).status is Status.READY
+        account.pass_time(120)
+        account.forget_calls()
+        assert "tasks running: 0 of 2" in self.degraded(account)
+
+    def test_it_is_told_once_and_ready_again_in_time(self, account: BivouacAccount) -> None:
+        self.ready(account)
+        self.changed(account, desiredCount=1)
+        self.degraded(account)
+        account.forget_calls()
+        assert swept(account) == []
+        self.changed(account, desiredCount=2)
+        account.invoke("recheck_environment", {"status": "DEGRADED"})
+        assert known(account).status is Status.READY
+
+    def test_the_next_create_makes_it_ready(self, account: BivouacAccount) -> None:
+        self.ready(account)
+        self.changed(account, desiredCount=0)
+        self.degraded(account)
+        Machines(account).create(self.REQUEST, "second")
+        assert known(account).status is Status.READY
+        account.forget_calls()
+        assert swept(account) == []
+
+    def test_a_service_of_somebody_else_is_none_of_its(self, account: BivouacAccount) -> None:
+        self.ready(account)
+        foreign_service(account, "bivouac-demo")
+        account.forget_calls()
+        assert swept(account) == []
+
+    def test_ten_services_are_one_call(self, account: BivouacAccount) -> None:
+        self.ready(account, environment(*(web(serviceName=f"s{n}") for n in range(11))))
+        assert swept(account) == []
+        assert account.calls.count("ecs:DescribeServices") == 2 * 2, "a dry run, and a real one"
+        assert "ecs:ListTasks" not in account.calls
+
+    @pytest.mark.parametrize("fault", [Fault.THROTTLED, Fault.DENIED])
+    def test_one_that_cannot_be_looked_at_holds_up_nothing_else(
+        self, account: BivouacAccount, fault: Fault
+    ) -> None:
+        self.ready(account)
+        live(account, name="ended", ends_in=OVERDUE, armed=False)
+        described = Injection(account, fault, lambda n, call: call == "ecs:DescribeServices")
+        with injected(described):
+            found = account.invoke("sweep_environments", {"dryRun": False})["findings"]
+        assert kinds(found) == [("ended", "expired and alive")]
 
 
 class TestClosedPullRequest:
