@@ -9,16 +9,20 @@ at is left to the next sweep. So is what there is no time for, in an order in wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from bivouac.aws import clients
 from bivouac.aws.following_up import FollowUp
 from bivouac.aws.holding import event_bus, records, schedules
 from bivouac.aws.inventory import Inventory
+from bivouac.aws.judging import Judgement
 from bivouac.aws.sweep import Sweep
 from bivouac.budget import A_REPAIR
 from bivouac.errors import BivouacError, InvalidRequestError, SweepIncompleteError
+from bivouac.looks.condition import ConditionLook, Seen
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
+from bivouac.record import Record
 from bivouac.settings import MachineSettings, StackSettings, SweepSettings
 from bivouac.sweeping import Action, Finding, Kind, findings, may_hide_a_leak, repairs
 
@@ -75,6 +79,10 @@ def count(found: list[Finding], kind: Kind) -> int:
 def handler(event: Event) -> Event:
     stack = StackSettings.from_env()
     stepfunctions, bus, table = clients.stepfunctions(), event_bus(), records()
+
+    def looking_at(record: Record) -> Callable[[], Seen]:
+        return ConditionLook(record, clients.ecs(), clients.servicediscovery)
+
     return sweep_environments(
         event,
         Sweep(
@@ -87,5 +95,7 @@ def handler(event: Event) -> Event:
             stepfunctions,
             FollowUp(table, MachineSettings.from_env(), stepfunctions, bus),
             bus,
+            looking_at,
+            Judgement(table, clients.logs(), bus),
         ),
     )

@@ -14,6 +14,8 @@ A_CALL = 0.02
 """Seconds, as all below."""
 A_REPAIR = 0.1
 """The record, what is done about it, and the events."""
+SERVICES = 0.05
+"""DescribeServices: 20 a second, after a burst of 100 (ECS's API reference, the same)."""
 LOG_GROUP_TAGS = 0.25
 """ListTagsForResource of Logs: 5 a second for the account (CloudWatch Logs' quotas). Deletions need
 some of them."""
@@ -52,6 +54,10 @@ class Budget:
     def living(self) -> Share:
         """For looks at what has a record, one by one."""
         return self._share(0.2, until=0.5)
+
+    def proofs(self) -> Share:
+        """For looks at whether what is READY is as it was proven."""
+        return self._share(0.15, until=0.6)
 
     def tags(self) -> Share:
         """For the tags of what has no record."""

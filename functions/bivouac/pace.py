@@ -5,3 +5,6 @@ ANOTHER_EXECUTION = 5
 LONGEST_CREATE = 6600
 """From the start of a create until its deadline at the latest: its machine gives up after 7,200,
 and then nobody says why (W13)."""
+
+PATIENCE_SECONDS = 120.0
+"""ECS replaces a task within about a minute; a task that ends again meanwhile is a verdict."""

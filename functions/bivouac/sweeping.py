@@ -14,6 +14,7 @@ from typing import Any
 
 from bivouac import lease, naming
 from bivouac.aftermath import Aftermath, Ended, Machine, Start, aftermath
+from bivouac.doubts import Doubt
 from bivouac.intents import LIFE, Intent, is_outdated
 from bivouac.record import HELD, Record, Status, Unreadable
 
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     NOT_ARMED = "without its schedules"
     CLOSED = "its pull request is closed"
     UNTOLD = "told to nobody"
+    DOUBTFUL = "not as it was proven"
     STRAY_SCHEDULES = "schedules without an environment"
     ORPHANED = "resources without a record"
     UNREADABLE = "unreadable record"
@@ -38,6 +40,7 @@ class Action(StrEnum):
     DELETE = "starts a deletion"
     FOLLOW_UP = "does what its execution could not"
     TELL = "tells it"
+    LOOK = "looks closer"
     ARM = "arms its schedules"
     REMOVE = "removes its schedules"
     ADOPT = "writes a record that expires"
@@ -104,6 +107,8 @@ class Facts:
     """Environments for whose execution and schedule there was no time."""
     not_looked_at: int = 0
     """They, and what else the next sweep looks at."""
+    doubts: Mapping[str, tuple[Doubt, ...]] = field(default_factory=dict)
+    """By environment that is READY: what is not as it was proven."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,8 @@ class Finding:
     """As it was when this was found: what has changed since is left alone."""
     due: Aftermath | None = None
     resources: tuple[Resource, ...] = ()
+    heals: bool = False
+    """What is not as it was proven may just be on its way to be so again."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -184,15 +191,23 @@ def _of_records(facts: Facts) -> Iterator[Finding]:
             if record.untold:
                 yield _untold(record)
         elif record is not None:
-            # The end of a lease first: after it there is nothing to be made up for but the deletion
-            if due := _expired(facts, record) or _died(facts, record) or _closed(facts, record):
-                yield due
-            elif record.untold:
-                yield _untold(record)
-            elif environment in facts.unseen or _holder_runs(facts, environment):
-                continue
-            elif unarmed := _not_armed(facts, record):
-                yield unarmed
+            yield from _of_living(facts, record)
+
+
+def _of_living(facts: Facts, record: Record) -> Iterator[Finding]:
+    # The end of a lease first: after it there is nothing to be made up for but the deletion
+    if due := _expired(facts, record) or _died(facts, record) or _closed(facts, record):
+        yield due
+        return
+    if record.untold:
+        yield _untold(record)
+        return
+    if doubts := facts.doubts.get(record.environment):
+        yield _doubtful(record, doubts)
+    if record.environment in facts.unseen or _holder_runs(facts, record.environment):
+        return
+    if unarmed := _not_armed(facts, record):
+        yield unarmed
 
 
 def _holder_runs(facts: Facts, environment: str) -> bool:
@@ -236,6 +251,14 @@ def _closed(facts: Facts, record: Record) -> Finding | None:
     told = f"it is {record.status}, and that was at {lease.timestamp(closed.at)}"
     due = Aftermath(None, start)
     return Finding(Kind.CLOSED, record.environment, Action.DELETE, told, record=record, due=due)
+
+
+def _doubtful(record: Record, doubts: tuple[Doubt, ...]) -> Finding:
+    """What it is found to be is said by a closer look, with the reason."""
+    told = "; ".join(doubt.told for doubt in doubts)
+    heals = all(doubt.heals for doubt in doubts)
+    name = record.environment
+    return Finding(Kind.DOUBTFUL, name, Action.LOOK, told, record=record, heals=heals)
 
 
 def _untold(record: Record) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -85,6 +86,11 @@ def describe_services(
             answer = client.describe_services(cluster=cluster, services=batch, include=["TAGS"])
         found.update((service["serviceName"], dict(service)) for service in answer["services"])
     return found
+
+
+def calls_for(services: Sequence[str]) -> int:
+    """How many calls `describe_services` makes for so many."""
+    return math.ceil(len(services) / SERVICES_A_CALL)
 
 
 def list_tasks(

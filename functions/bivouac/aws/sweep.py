@@ -8,17 +8,21 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bivouac import events, lease, naming, orphans
-from bivouac.aws import armed, executions
+from bivouac import doubts, events, lease, naming, orphans
+from bivouac.aws import armed, ecs, executions, remains
 from bivouac.aws.events import EventBus
 from bivouac.aws.following_up import FollowUp
 from bivouac.aws.inventory import RUNNING, Inventory, holder
+from bivouac.aws.judging import Judgement
 from bivouac.aws.records import Records
 from bivouac.aws.schedules import Schedules
 from bivouac.blueprint import Blueprint
-from bivouac.budget import A_CALL, Budget
-from bivouac.errors import NotYetConsistentError, SupersededError, ThrottledError
+from bivouac.budget import A_CALL, SERVICES, Budget, Share
+from bivouac.doubts import Doubt
+from bivouac.errors import BivouacError, NotYetConsistentError, SupersededError, ThrottledError
+from bivouac.looks.condition import Seen
 from bivouac.observability import MetricUnit, logger, metrics
+from bivouac.pace import PATIENCE_SECONDS
 from bivouac.record import HELD, Record, Status, Unreadable
 from bivouac.settings import SweepSettings
 from bivouac.sweeping import (
@@ -51,6 +55,8 @@ class Sweep:
     stepfunctions: SFNClient
     follow_up: FollowUp
     bus: EventBus
+    looking_at: Callable[[Record], Callable[[], Seen]]
+    judge: Judgement
 
     @property
     def budget(self) -> Budget:
@@ -94,10 +100,11 @@ class Sweep:
                     and (named := record.content["triggers"].get("pullRequest"))
                 }
             ),
+            doubts=self._doubtful(records, turns, proofs := self.budget.proofs()),
             schedules=scheduled,
             resources=tuple(resources),
             unseen=frozenset(unseen),
-            not_looked_at=len(unseen) + tags.refused,
+            not_looked_at=len(unseen) + tags.refused + proofs.refused,
         )
 
     def _living(
@@ -150,6 +157,35 @@ class Sweep:
         machines = self.follow_up.machines.arns.values()
         return set().union(*(executions.running(self.stepfunctions, arn) for arn in machines))
 
+    def _doubtful(
+        self,
+        records: Mapping[str, Record | Unreadable | None],
+        turns: Callable[[Iterable[str]], list[str]],
+        time: Share,
+    ) -> dict[str, tuple[Doubt, ...]]:
+        """What is READY and may not be so any more. What cannot be looked at now, and what there is
+        no time for, the next sweep looks at."""
+        ready = {
+            name: record
+            for name, record in records.items()
+            if isinstance(record, Record) and record.status is Status.READY
+        }
+        found: dict[str, tuple[Doubt, ...]] = {}
+        for name in turns(ready):
+            services = [entry.service_name for entry in doubts.proven(ready[name])]
+            if services and time.takes(ecs.calls_for(services) * SERVICES):
+                found[name] = self._doubts(ready[name], services)
+        return {name: each for name, each in found.items() if each}
+
+    def _doubts(self, record: Record, names: list[str]) -> tuple[Doubt, ...]:
+        cluster = record.content["cluster"]["clusterName"]
+        try:
+            services = remains.services(self.inventory.ecs, cluster, names)
+        except BivouacError as error:
+            logger.warning("not looked at", environment=record.environment, reason=str(error))
+            return ()
+        return tuple(doubts.doubts(record, services))
+
     def act(self, finding: Finding) -> bool:
         """False: it is no longer as it was found, or all that is due was done before."""
         if finding.action is Action.REPORT:
@@ -163,7 +199,7 @@ class Sweep:
         except _MEANWHILE as error:
             logger.info("left alone", environment=finding.environment, reason=str(error))
             return False
-        if finding.action is not Action.TELL:
+        if finding.action not in (Action.TELL, Action.LOOK):
             self._tell(finding)
         return True
 
@@ -172,6 +208,9 @@ class Sweep:
             case Action.DELETE | Action.FOLLOW_UP | Action.TELL:
                 if finding.due and isinstance(finding.record, Record):
                     return self.follow_up(finding.due, finding.record, self.now)
+            case Action.LOOK:
+                if isinstance(finding.record, Record):
+                    return self._degraded(finding.record, finding.heals)
             case Action.ARM:
                 if isinstance(finding.record, Record):
                     self._arm(finding.record)
@@ -180,6 +219,17 @@ class Sweep:
             case Action.ADOPT:
                 self._adopt(finding)
         return True
+
+    def _degraded(self, record: Record, heals: bool) -> bool:
+        """False where it is as it was proven after all, or ECS may just be replacing a task."""
+        seen = self.looking_at(record)()
+        if seen.is_fit:
+            return False
+        ended = seen.last_ended
+        lately = ended is not None and (self.now - ended).total_seconds() < PATIENCE_SECONDS
+        if heals and lately and not seen.failed:
+            return False
+        return self.judge(record, seen, self.now) is Status.DEGRADED
 
     def _arm(self, record: Record) -> None:
         ends = lease.moment(record.expires_at)

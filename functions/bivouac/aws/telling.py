@@ -62,6 +62,9 @@ def told_of(record: Record, detail_type: DetailType, now: datetime) -> Environme
             return ready(record, now)
         case DetailType.FAILED:
             return events.failed(subject, json.loads(record.failure))
+        case DetailType.DEGRADED:
+            failure = json.loads(record.failure)
+            return events.degraded(subject, failure, failure["since"])
         case DetailType.DELETED:
             return events.deleted(subject, record.receipt)
         case DetailType.NOT_DELETED:

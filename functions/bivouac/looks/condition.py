@@ -5,18 +5,17 @@ The same judgement as while it was made; reads only.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bivouac import checks, diagnosis
+from bivouac import checks, diagnosis, doubts
 from bivouac.aws import ecs
 from bivouac.aws.observation import observed, tasks_by_service
 from bivouac.blueprint import Blueprint
-from bivouac.checks import Check, Expected, Outcome
+from bivouac.checks import Check, Outcome
 from bivouac.diagnosis import Verdict
-from bivouac.looks import awaiting
 from bivouac.looks.registrations import Registrations
 from bivouac.record import Record
 
@@ -31,6 +30,9 @@ class Seen:
     """What will not heal by itself."""
     unfit: tuple[Verdict, ...] = ()
     """What is not as it should be, and may be again in a while: one for each service."""
+
+    last_ended: datetime | None = None
+    """When the last task of its services ended, as far as ECS still shows it."""
 
     @property
     def is_fit(self) -> bool:
@@ -48,9 +50,7 @@ class ConditionLook:
     ) -> None:
         self._blueprint = Blueprint.from_json(record.content)
         self._cluster: str = self._blueprint.cluster["clusterName"]
-        proven = [Expected.from_json(entry) for entry in json.loads(record.expected)]
-        planned = awaiting.planned(proven)
-        self._expected = [entry for entry in proven if entry.service_name in planned]
+        self._expected = doubts.proven(record)
         self._ecs = ecs_client
         self._registrations = Registrations(cloud_map)
 
@@ -75,7 +75,13 @@ class ConditionLook:
                 said = (seen.service or {}).get("events", ())
                 messages = [event["message"] for event in said]
                 unfit.append(_unfit(entry.service_name, wrong, messages, progress.hindered))
-        return Seen(tuple(failed), tuple(unfit))
+        ended = [
+            at
+            for seen in looked.values()
+            for task in seen.stopped
+            if (at := task.get("stoppedAt") or task.get("stoppingAt"))
+        ]
+        return Seen(tuple(failed), tuple(unfit), max(ended, default=None))
 
 
 def _unfit(
