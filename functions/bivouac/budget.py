@@ -16,6 +16,8 @@ A_REPAIR = 0.1
 """The record, what is done about it, and the events."""
 SERVICES = 0.05
 """DescribeServices: 20 a second, after a burst of 100 (ECS's API reference, the same)."""
+SERVICES_AT_ONCE = 60
+"""Of that burst; creates and deletions need the rest."""
 LOG_GROUP_TAGS = 0.25
 """ListTagsForResource of Logs: 5 a second for the account (CloudWatch Logs' quotas). Deletions need
 some of them."""

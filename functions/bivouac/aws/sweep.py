@@ -17,7 +17,7 @@ from bivouac.aws.judging import Judgement
 from bivouac.aws.records import Records
 from bivouac.aws.schedules import Schedules
 from bivouac.blueprint import Blueprint
-from bivouac.budget import A_CALL, SERVICES, Budget, Share
+from bivouac.budget import A_CALL, SERVICES, SERVICES_AT_ONCE, Budget, Pace, Share
 from bivouac.doubts import Doubt
 from bivouac.errors import BivouacError, NotYetConsistentError, SupersededError, ThrottledError
 from bivouac.looks.condition import Seen
@@ -171,9 +171,11 @@ class Sweep:
             if isinstance(record, Record) and record.status is Status.READY
         }
         found: dict[str, tuple[Doubt, ...]] = {}
+        pace = Pace(SERVICES, SERVICES_AT_ONCE)
         for name in turns(ready):
             services = [entry.service_name for entry in doubts.proven(ready[name])]
             if services and time.takes(ecs.calls_for(services) * SERVICES):
+                pace.wait()
                 found[name] = self._doubts(ready[name], services)
         return {name: each for name, each in found.items() if each}
 
