@@ -98,6 +98,19 @@ class TestCreate:
         assert due(kept) == Aftermath(None, None)
 
 
+class TestWhy:
+    PACKED = json.dumps({"errorMessage": "no room", "errorType": "X", "stackTrace": ["File a.py"]})
+
+    def test_it_is_told_without_what_lambda_packs_around_it(self) -> None:
+        """An execution that ended by an older definition, or by a state that nobody explains."""
+        for cause in (self.PACKED, self.PACKED[:-5]):
+            ended = Ended(HOLDER.arn, "FAILED", "SomeError", cause)
+            assert ended.why == "SomeError: no room"
+            failure = due(record(), ended).failure
+            assert failure is not None
+            assert "File a.py" not in json.dumps(failure)
+
+
 class TestProven:
     """`onFailure` governs until the first READY; what was once proven is never deleted for it."""
 

@@ -1022,6 +1022,25 @@ def test_all_that_failed_is_told_one_line_for_each_other() -> None:
     ]
 
 
+def test_a_report_fits_into_the_execution_that_another_one_is_told_of() -> None:
+    """Whoever starts an execution and waits gets its whole description as JSON, cut at
+    32,768 characters, and reads the cause out of it (statemachine/wake_environment.asl.yaml)."""
+    arn = "arn:aws:states:eu-central-1:123456789012:execution:bivouac-create-environment:"
+    told = {
+        "Cause": '"\\' * (cause.LIMIT // 2),
+        "Error": "DeploymentFailedError",
+        "ExecutionArn": arn + "a" * 80,
+        "Input": json.dumps({"wake": {"environment": "a" * 40, "reason": "b" * 256}}),
+        "InputDetails": {"Included": True},
+        "Name": "a" * 80,
+        "StartDate": 1_700_000_000_000,
+        "StateMachineArn": arn,
+        "Status": "FAILED",
+        "StopDate": 1_700_000_000_000,
+    }
+    assert len(json.dumps(told)) < 32_768
+
+
 @given(st.integers(0, 400), st.lists(st.text(max_size=2_000), max_size=8))
 def test_a_report_always_fits_and_keeps_the_next_step(others: int, evidence: list[str]) -> None:
     """W08."""

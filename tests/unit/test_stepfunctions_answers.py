@@ -92,7 +92,10 @@ def test_what_a_catch_gets() -> None:
     [
         ('{"errorMessage": "no", "errorType": "SomeError", "stackTrace": []}', "no"),
         ('{"errorMessage": null}', "None"),
-        ('{"errorMessage": "cut in the mi', '{"errorMessage": "cut in the mi'),
+        ('{"errorMessage": "cut in the mi', "cut in the mi"),
+        ('{"errorMessage": "a \\"word\\"\\nand", "stackTrace": ["File a.p', 'a "word"\nand'),
+        ('{"errorMessage": "cut after a \\', "cut after a "),
+        ('{"errorType": "X", "errorMessage": "no", "stackTr', "no"),
         ("Function not found", "Function not found"),
         ("[1]", "[1]"),
         ("", ""),
