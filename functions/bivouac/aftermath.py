@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from bivouac import cause, naming
 from bivouac.aws import stepfunctions_answers
+from bivouac.aws.lambda_answers import message_of
 from bivouac.aws.stepfunctions_answers import Execution
 from bivouac.diagnosis import Verdict
 from bivouac.errors import REFUSALS, DeletionIncompleteError, is_fault
@@ -146,7 +147,7 @@ class Ended:
         """What it says of its end. One that its machine gave up, and one that was stopped without a
         reason, say nothing: then what its status means."""
         if self.error or self.cause:
-            return ": ".join(filter(None, (self.error, self.cause)))
+            return ": ".join(filter(None, (self.error, message_of(self.cause))))
         if self.ran_out_of_time:
             return "it took longer than its state machine allows (TimeoutSeconds), and was ended"
         return "somebody stopped it, and gave no reason"

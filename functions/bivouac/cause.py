@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from bivouac.diagnosis import EVIDENCE_LENGTH, Verdict
 from bivouac.redaction import redacted
 
-LIMIT = 30_000
-"""Characters. Step Functions cuts a cause at 32,768 (W08)."""
+LIMIT = 14_000
+"""Characters. Step Functions cuts a cause at 32,768 (W08), also the one that whoever waits for an
+execution gets: its whole description as JSON, in which a character may take two."""
 _REASON = 200
 
 

@@ -204,7 +204,7 @@ def _verdict(entry: Mapping[str, Any]) -> dict[str, Any]:
 def _bounded(event: EnvironmentEvent, listed: str) -> EnvironmentEvent:
     """As many entries of a list as find room; `omitted` says how many do not. The record has all.
 
-    What is beside the list is bounded already: a cause has 30,000 characters at most."""
+    What is beside the list is bounded already: a cause has 14,000 characters at most."""
     rest = {**event.detail, listed: [], "omitted": 0}
     room = LIMIT - _bytes(rest)
     kept: list[Any] = []

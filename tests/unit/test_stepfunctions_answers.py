@@ -95,6 +95,7 @@ def test_what_a_catch_gets() -> None:
         ('{"errorMessage": "cut in the mi', "cut in the mi"),
         ('{"errorMessage": "a \\"word\\"\\nand", "stackTrace": ["File a.p', 'a "word"\nand'),
         ('{"errorMessage": "cut after a \\', "cut after a "),
+        ('{"errorMessage": "cut in \\u00', "cut in "),
         ('{"errorType": "X", "errorMessage": "no", "stackTr', "no"),
         ("Function not found", "Function not found"),
         ("[1]", "[1]"),

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+
+_MESSAGE = re.compile(r'"errorMessage"\s*:\s*"((?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*)')
 
 
 def message_of(cause: str) -> str:
     """The readable part of a failed state's cause: a function's is JSON, and has its stack trace in
-    it; any other is text, and so is one that Step Functions has cut.
+    it, also where Step Functions has cut it; any other is text.
 
     Recorded: errorMessage, errorType, requestId, stackTrace (github.com/localstack/localstack at
     8b9a79f, test_task_lambda.snapshot.json, recorded against AWS, November 2024)."""
     try:
         return str(json.loads(cause)["errorMessage"])
-    except (ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return cause
+    except ValueError:
+        cut = _MESSAGE.search(cause) if cause.startswith("{") else None
+        return str(json.loads(f'"{cut[1]}"')) if cut else cause
