@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -25,7 +25,7 @@ from botocore.awsrequest import AWSRequest
 from create_cluster import create_cluster
 from create_log_groups import create_log_groups
 from create_namespace import create_namespace
-from create_services import ServiceConvergence
+from create_services import Patience, ServiceConvergence
 from delete_proof_clients import delete_proof_clients
 from moto.events.models import EventPattern
 from moto.stepfunctions.exceptions import InvalidToken
@@ -370,7 +370,12 @@ class BivouacAccount:
             self.definitions(blueprint, generation),
             self.client("ecs"),
             self.client("servicediscovery"),
+            self.patience(),
         )
+
+    def patience(self) -> Patience:
+        """Of an execution that has just begun."""
+        return Patience(self.now(), self.now() + timedelta(minutes=15))
 
     def create(
         self, request: dict[str, Any], generation: int = 1, proofs: list[EdgeProof] | None = None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
 from unittest import mock
 
 import pytest
+from botocore.exceptions import ClientError
 from create_services import (
     LONGEST_PATIENCE_SECONDS,
     SHORTEST_PATIENCE_SECONDS,
@@ -20,8 +22,10 @@ from bivouac import errors, lease
 from bivouac.aws import ecs
 from bivouac.blueprint import from_ecs_tags
 from bivouac.checks import Expected
+from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.record import Status
 from localcloud.account import SUBNET_IDS
+from localcloud.timings import TEST
 from tests.faults.injection import Fault, Injection, at, injected
 from tests.functional.account import (
     HISTORY_SECONDS,
@@ -31,7 +35,7 @@ from tests.functional.account import (
     small_pages,
 )
 from tests.functional.inventory import foreign_service
-from tests.functional.machines import FunctionKilledError, Machines
+from tests.functional.machines import FunctionKilledError, Machines, NotReadyError
 from tests.requests import connection, depends, environment, web
 from tests.unit.planned import full
 
@@ -281,6 +285,7 @@ def fresh(account: BivouacAccount, request: dict[str, Any]) -> ServiceConvergenc
         account.definitions(blueprint),
         account.client("ecs"),
         account.client("servicediscovery"),
+        account.patience(),
         fresh=True,
     )
 
@@ -385,6 +390,79 @@ def test_a_port_of_another_protocol_means_a_new_service(account: BivouacAccount)
     assert account.calls.count("ecs:DeleteService") == 2
 
 
+class TestNamesThatAreStillHeld:
+    """S07: "SC service is already used by ..." (recorded in 2023 and 2026) while Cloud Map has what
+    ECS made for a service that is gone, and which ECS removes minutes later."""
+
+    REPLACED = environment(full(**{f"{PORT}.appProtocol": "grpc"}))
+
+    @pytest.fixture
+    def slow(self, account: BivouacAccount) -> Iterator[BivouacAccount]:
+        """ECS takes four minutes, seen on AWS in August 2026."""
+        ready(account, environment(full()))
+        slow = replace(TEST, discovery_removal=240)
+        with mock.patch.object(account.plane.ecs.scheduler, "_timings", slow):
+            yield account
+
+    def test_a_service_that_is_replaced_waits_until_its_name_is_free(
+        self, slow: BivouacAccount
+    ) -> None:
+        began = slow.now()
+        machines = again(slow, self.REPLACED)
+        took = (slow.now() - began).total_seconds() - HISTORY_SECONDS
+        assert 240 < took < 270
+        assert machines.states.count("create_services") <= 5
+        assert "servicediscovery:DeleteService" not in slow.calls
+        assert described(slow)[full()["serviceName"]]["status"] == "ACTIVE"
+
+    def test_one_that_takes_over_a_name_does_too(self, slow: BivouacAccount) -> None:
+        again(slow, environment(full(serviceName="new")))
+        assert described(slow).keys() == {"new"}
+
+    def test_a_create_that_finds_it_deleted_a_moment_ago_does_too(
+        self, slow: BivouacAccount
+    ) -> None:
+        name = full()["serviceName"]
+        slow.client("ecs").delete_service(cluster="bivouac-demo", service=name, force=True)
+        slow.pass_time(SETTLED_SECONDS)
+        machines = Machines(slow)
+        machines.create(environment(full()), "second")
+        assert described(slow)[name]["status"] == "ACTIVE"
+
+    def test_what_ecs_never_removes_is_told_once_it_should_have(
+        self, account: BivouacAccount
+    ) -> None:
+        account.plane.obstacles.leave_discovery_services("*")
+        ready(account, environment(full()))
+        account.pass_time(HISTORY_SECONDS)
+        began = account.now()
+        with pytest.raises(errors.RefusedByAwsError, match="SC service is already used by"):
+            Machines(account).create(self.REPLACED, "second")
+        took = (account.now() - began).total_seconds()
+        assert ECS_REMOVES_WITHIN_SECONDS < took < ECS_REMOVES_WITHIN_SECONDS + 60
+
+    def test_and_no_later_than_the_deadline(self, account: BivouacAccount) -> None:
+        account.plane.obstacles.leave_discovery_services("*")
+        ready(account, environment(full()))
+        account.pass_time(HISTORY_SECONDS)
+        began = account.now()
+        with pytest.raises(errors.RefusedByAwsError, match="SC service is already used by"):
+            Machines(account).create(self.REPLACED | {"timeouts": {"ready": "2m"}}, "second")
+        assert 120 <= (account.now() - began).total_seconds() < 180
+
+    def test_in_a_fresh_environment_it_is_somebody_elses(self, account: BivouacAccount) -> None:
+        """Nothing of ours can be going there, so nothing is waited for."""
+        blueprint = account.planned(environment())
+        account.client("servicediscovery").create_service(
+            Name="web", NamespaceId=account.namespace(blueprint).rpartition("/")[2]
+        )
+        account.holds(blueprint, status=Status.DELETED)
+        began = account.now()
+        with pytest.raises(errors.RefusedByAwsError, match="SC service is already used by"):
+            Machines(account).create(environment())
+        assert (account.now() - began).total_seconds() < 60
+
+
 def test_a_discovery_name_passes_to_another_service(account: BivouacAccount) -> None:
     """S02, N11: once its holder is gone."""
     ready(account, environment(full(serviceName="old")))
@@ -482,11 +560,6 @@ def _refusing(code: str, message: str = "no") -> Any:
         ("NamespaceNotFoundException", "x", errors.NotYetConsistentError),
         (
             "InvalidParameterException",
-            "Unable to Start a service that is still Draining.",
-            errors.ServiceDrainingError,
-        ),
-        (
-            "InvalidParameterException",
             "Creation of service was not idempotent.",
             errors.NotYetConsistentError,
         ),
@@ -501,6 +574,52 @@ def test_each_refusal_of_ecs_names_the_service_and_what_it_means(
     convergence = account.convergence(account.planned(environment()))
     with _refusing(code, message), pytest.raises(error, match=f"service web: .*{message}"):
         converged(convergence)
+
+
+class TestDraining:
+    """S02. By hearsay it takes more than ten minutes behind load balancers, 30 in Express Mode."""
+
+    @pytest.fixture
+    def draining(self, account: BivouacAccount) -> Iterator[BivouacAccount]:
+        """A service that does not become INACTIVE."""
+        ready(account, environment())
+        with mock.patch.object(account.plane.ecs.scheduler, "_inactive_when_drained"):
+            account.client("ecs").delete_service(cluster="bivouac-demo", service="web", force=True)
+            account.pass_time(HISTORY_SECONDS)
+            yield account
+
+    def test_it_is_looked_at_for_as_long_as_it_takes(self, draining: BivouacAccount) -> None:
+        scheduler = draining.plane.ecs.scheduler
+        old = draining.plane.ecs.clusters.active("bivouac-demo").services["web"]
+        drained = type(scheduler)._inactive_when_drained
+        draining.plane.clock.call_later(12 * 60, lambda: drained(scheduler, old))
+        machines = Machines(draining)
+        machines.create(environment(), "second")
+        assert described(draining)["web"]["status"] == "ACTIVE"
+        assert machines.states.count("create_services") < 10
+
+    def test_or_until_the_deadline(self, draining: BivouacAccount) -> None:
+        began = draining.now()
+        with pytest.raises(NotReadyError, match="web: still draining"):
+            Machines(draining).create(environment(timeouts={"ready": "3m"}), "second")
+        assert 180 <= (draining.now() - began).total_seconds() < 210
+
+    def test_what_only_create_service_knows_of_is_waited_for_too(
+        self, account: BivouacAccount
+    ) -> None:
+        """Its words are recorded; what DescribeServices shows may lag behind (S18)."""
+        ends, create = account.now() + timedelta(seconds=30), ServiceConvergence._create
+
+        def drains(self: ServiceConvergence, wanted: Any) -> Any:
+            if account.now() < ends and wanted.name == "web":
+                said = "Unable to Start a service that is still Draining."
+                content = {"Error": {"Code": "InvalidParameterException", "Message": said}}
+                raise ClientError(content, "CreateService")  # type: ignore[arg-type]
+            return create(self, wanted)
+
+        with mock.patch.object(ServiceConvergence, "_create", drains):
+            Machines(account).create(environment(web(), web(serviceName="shop")))
+        assert described(account).keys() >= {"web", "shop"}
 
 
 def test_one_that_still_drains_is_waited_for(account: BivouacAccount) -> None:

@@ -62,4 +62,4 @@ def test_what_is_called_retried_is_retried() -> None:
         for name in rule["ErrorEquals"]
     }
     ours = {name for name in retried if not name.startswith(OF_AWS)}
-    assert ours == {error.__name__ for error in errors.RETRIED} | {"ServiceDrainingError"}
+    assert ours == {error.__name__ for error in errors.RETRIED}
