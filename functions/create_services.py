@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from bivouac import lease, mesh, naming
-from bivouac.aws import clients, cloudmap, ecs
+from bivouac.aws import clients, cloudmap, ecs, ecs_answers
 from bivouac.aws.faults import translated
 from bivouac.aws.holding import records
 from bivouac.blueprint import (
@@ -30,9 +30,11 @@ from bivouac.blueprint import (
 from bivouac.checks import Expected, primary_deployment
 from bivouac.convergence import (
     Action,
+    Condition,
     Decision,
     Described,
     Kind,
+    Need,
     Situation,
     Wanted,
     decide,
@@ -40,7 +42,8 @@ from bivouac.convergence import (
     wanted_services,
 )
 from bivouac.creating import created
-from bivouac.errors import NotYetConsistentError
+from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS
+from bivouac.errors import NotYetConsistentError, RefusedByAwsError, ServiceDrainingError
 from bivouac.mesh import EdgeProof, ProofClient
 from bivouac.observability import Event, logger, step
 
@@ -58,6 +61,40 @@ PASSES = 3
 """What a pass made can show more to do: a client that was made before an endpoint it calls."""
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long what ECS refuses for now is waited for."""
+
+    now: datetime
+    deadline: datetime
+    since: Mapping[str, str] = field(default_factory=dict)
+    """By service: when ECS first said that another one has its endpoints' names, ISO 8601."""
+    fresh: bool = False
+    """Nothing of ours can be going: names that are held are somebody else's."""
+
+    @classmethod
+    def of(
+        cls, blocked: Iterable[Event], now: datetime, deadline: datetime, fresh: bool
+    ) -> Patience:
+        """`blocked` as this step answered before."""
+        since = {
+            entry["serviceName"]: need["since"]
+            for entry in blocked
+            for need in entry["needs"]
+            if need["condition"] == Condition.ENDPOINTS_GONE
+        }
+        return cls(now, deadline, since, fresh)
+
+    def need_endpoints_gone(self, name: str) -> Need | None:
+        """None where it has been waited for long enough."""
+        since = self.since.get(name) or lease.timestamp(self.now)
+        if self.fresh or self.now >= self.deadline:
+            return None
+        if lease.seconds_since(since, self.now) > ECS_REMOVES_WITHIN_SECONDS:
+            return None
+        return Need(name, Condition.ENDPOINTS_GONE, since)
+
+
 class ServiceConvergence:
     """One environment's services and the calls that change them."""
 
@@ -69,11 +106,13 @@ class ServiceConvergence:
         task_definitions: Mapping[str, str],
         ecs_client: ECSClient,
         cloud_map: ServiceDiscoveryClient,
+        patience: Patience,
         fresh: bool = False,
         proven: Mapping[str, str] | None = None,
     ) -> None:
         """`proven`: by service, the deployment for which it was last proven."""
         self._blueprint = blueprint
+        self._patience = patience
         self._fresh = fresh
         self._proven = proven or {}
         self._generation = generation
@@ -110,8 +149,8 @@ class ServiceConvergence:
                 decision = decide(self._blueprint, self._wanted, self._clients, now)
             if not decision.actions:
                 break
-            now = self._after(now, decision, expected)
-            changed = True
+            now, done = self._after(now, decision, expected)
+            changed |= done
         for name in self._wanted:
             if name not in expected and name not in decision.blocked:
                 self._expect(expected, name, now.active(name))
@@ -121,7 +160,7 @@ class ServiceConvergence:
                 {"serviceName": name, "needs": [need.to_json() for need in needs]}
                 for name, needs in decision.blocked.items()
             ],
-            "going": sorted({name for name in now.services if self._goes(now, name)}),
+            "going": sorted(self._going(now)),
             "changed": changed,
         }
 
@@ -189,22 +228,54 @@ class ServiceConvergence:
 
     def _after(
         self, before: Situation, decision: Decision, expected: dict[str, Expected]
-    ) -> Situation:
-        """Everything of one depth side by side; the situation that the answers show."""
+    ) -> tuple[Situation, bool]:
+        """Everything of one depth side by side, and nothing that comes after what was refused for
+        now; the situation that the answers show, and whether anything was done."""
         services = dict(before.services)
         since = dict(before.endpoints_since)
+        refused = dict(before.refused)
+        done = False
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             for _, actions in groupby(decision.actions, key=lambda action: action.depth):
                 for action, service in pool.map(self._act, list(actions)):
+                    if isinstance(service, Need):
+                        refused[action.service_name] = service
+                        continue
+                    done = True
                     services[action.service_name] = service
                     if action.kind is not Kind.DELETE:
                         self._expect(expected, action.service_name, service)
                     if action.kind is Kind.CREATE:
                         for endpoint in self._wanted[action.service_name].service.endpoints:
                             since.setdefault(endpoint.discovery_name, service["createdAt"])
-        return replace(before, services=services, expected=dict(expected), endpoints_since=since)
+                if len(refused) > len(before.refused):
+                    break
+        after = replace(
+            before,
+            services=services,
+            expected=dict(expected),
+            endpoints_since=since,
+            refused=refused,
+        )
+        return after, done
 
-    def _act(self, action: Action) -> tuple[Action, dict[str, Any]]:
+    def _act(self, action: Action) -> tuple[Action, dict[str, Any] | Need]:
+        """What became of the service, or what must happen before ECS does it."""
+        name = action.service_name
+        try:
+            return action, self._change(action)
+        except ServiceDrainingError as error:
+            need, reason = Need(name, Condition.GONE), str(error)
+        except RefusedByAwsError as error:
+            reason = str(error)
+            held = ecs_answers.is_held_discovery_name(reason)
+            if not held or not (waited := self._patience.need_endpoints_gone(name)):
+                raise
+            need = waited
+        logger.info("refused for now", service=name, reason=reason)
+        return action, need
+
+    def _change(self, action: Action) -> dict[str, Any]:
         logger.info(
             "service changed",
             service=action.service_name,
@@ -214,11 +285,11 @@ class ServiceConvergence:
         with translated(f"service {action.service_name}"):
             match action.kind:
                 case Kind.DELETE:
-                    return action, self._delete(action.service_name)
+                    return self._delete(action.service_name)
                 case Kind.CREATE:
-                    return action, self._create(self._wanted[action.service_name])
+                    return self._create(self._wanted[action.service_name])
                 case Kind.UPDATE | Kind.ROLL:
-                    return action, self._update(self._wanted[action.service_name])
+                    return self._update(self._wanted[action.service_name])
 
     def _create(self, wanted: Wanted) -> dict[str, Any]:
         arguments = create_service_arguments(
@@ -253,6 +324,11 @@ class ServiceConvergence:
         arn = self._wanted[name].task_definition_arn
         expected[name] = Expected(name, arn, primary["id"], primary["createdAt"].isoformat())
 
+    def _going(self, now: Situation) -> set[str]:
+        gone = (need for need in now.refused.values() if need.condition is Condition.GONE)
+        going = {name for name in now.services if self._goes(now, name)}
+        return going | {need.service_name for need in gone}
+
     def _goes(self, now: Situation, name: str) -> bool:
         """What is wanted and drains must be gone before it is made; what is not must go if it is
         ours. Proof clients of earlier creates go as well, and nobody waits for them."""
@@ -286,6 +362,7 @@ def handler(event: Event) -> Event:
             event["taskDefinitions"],
             clients.ecs(),
             clients.servicediscovery(),
+            Patience.of(progress["blocked"], now, deadline, event["fresh"]),
             event["fresh"] and not look,
             {entry["serviceName"]: entry["deploymentId"] for entry in json.loads(record.expected)},
         )

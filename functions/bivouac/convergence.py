@@ -36,15 +36,21 @@ class Condition(StrEnum):
     """Its endpoints exist."""
     HEALTHY = "HEALTHY"
     GONE = "GONE"
+    ENDPOINTS_GONE = "ENDPOINTS_GONE"
+    """Cloud Map has nothing any more of the name of its own endpoints, which another service had:
+    ECS removes it minutes after that one (D09, S07)."""
 
 
 @dataclass(frozen=True)
 class Need:
     service_name: str
     condition: Condition
+    since: str = ""
+    """ISO 8601: when ECS first refused it, where it is waited for because of that."""
 
     def to_json(self) -> dict[str, str]:
-        return {"serviceName": self.service_name, "condition": self.condition}
+        since = {"since": self.since} if self.since else {}
+        return {"serviceName": self.service_name, "condition": self.condition, **since}
 
 
 class Kind(StrEnum):
@@ -105,6 +111,8 @@ class Situation:
     proofs: Sequence[EdgeProof] = ()
     proven: Mapping[str, str] = field(default_factory=dict)
     """By service: the id of the deployment for which it was last proven."""
+    refused: Mapping[str, Need] = field(default_factory=dict)
+    """By service: what ECS said a moment ago that must happen first."""
 
     def active(self, name: str) -> Described | None:
         service = self.services.get(name)
@@ -235,6 +243,8 @@ class _Deciding:
     def _service(self, service: ServiceBlueprint, leaving: set[str]) -> None:
         name = service.service_name
         needs = self._unmet(service, leaving)
+        if refused := self._now.refused.get(name):
+            needs = (refused, *needs)
         described = self._now.active(name)
         if described is None:
             if self._now.draining(name):

@@ -109,7 +109,7 @@ class NotProvenError(BivouacError):
 
 
 class ServiceDrainingError(BivouacError):
-    """A deleted service of the same name still drains (S02). Retried for ten minutes."""
+    """A deleted service of the same name still drains (S02). It is looked at until it is gone."""
 
 
 class ThrottledError(BivouacError):

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bivouac.aws.ecs_answers import HELD_DISCOVERY_NAME
+
 
 class Category(StrEnum):
     IMAGE_PULL = "image pull"
@@ -249,7 +251,7 @@ EVENTS: tuple[Sign, ...] = (
         "providers FARGATE and FARGATE_SPOT.",
     ),
     _sign(
-        r"SC service is already used",
+        HELD_DISCOVERY_NAME,
         Category.SERVICE_CONNECT_LEFTOVER,
         Healing.NEVER,
         "Another service, or the remains of one, holds the endpoint's name in the namespace; give "

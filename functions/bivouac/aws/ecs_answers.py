@@ -6,6 +6,7 @@ documentation alone. Where the two differ, both forms are taken. What was record
 * [apptality]: github.com/apptality/aws-ecs-cloudmap-prometheus-sd, EcsDiscovery.cs, July 2024
 * [autoptic]: events in the documentation of github.com/AutopticAI/install, September 2026
 * [checker]: github.com/aws-containers/amazon-ecs-exec-checker, pull request 73, November 2024
+* [copilot]: github.com/aws/copilot-cli, issues 4313, 4337 and 4659, 2023
 * [custodian]: github.com/cloud-custodian/cloud-custodian, tests/data/placebo, 2018 to 2024
 * [deployed]: a deployment's event of July 2022, in a comment of a public Terraform file
 * [scale-in]: a task's event of May 2023, in a public repository's test
@@ -120,6 +121,15 @@ def _reason(task: Described) -> str:
 
 
 # --- errors --------------------------------------------------------------------------------------
+
+HELD_DISCOVERY_NAME = "SC service is already used"
+"""Of an InvalidParameterException, with the namespace's ARN: Cloud Map has a service of the name of
+an endpoint, which may be what is left of another one (S07). Recorded [copilot], and in 2026."""
+
+
+def is_held_discovery_name(message: str) -> bool:
+    return HELD_DISCOVERY_NAME in message
+
 
 NO_TASK_DEFINITION = "Unable to describe task definition."
 """Of a ClientException: there is no such definition. Recorded [terraform]."""

@@ -17,6 +17,7 @@ from bivouac.aws.observation import observed, tasks_by_service
 from bivouac.blueprint import Blueprint
 from bivouac.checks import Check, Expected, Outcome, primary_deployment
 from bivouac.convergence import Condition
+from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.diagnosis import Verdict
 from bivouac.looks import awaiting, edges, foundation
 from bivouac.looks.registrations import Registrations
@@ -125,7 +126,7 @@ class ServicesLook:
             return foundation.look(
                 wait.context, self._record, self._blueprint, now, self._ecs, self._cloud_map()
             )
-        if not progress["expected"] and not progress["going"]:
+        if not (progress["expected"] or progress["going"] or progress["blocked"]):
             return Look(answer=progress | {"status": "CREATE"})
         expected = [Expected.from_json(entry) for entry in progress["expected"]]
         names = [*(entry.service_name for entry in expected), *progress["going"]]
@@ -265,6 +266,12 @@ class ServicesLook:
                 return name in moment.healthy
             case Condition.START:
                 return any(entry.service_name == name for entry in moment.expected)
+            case Condition.ENDPOINTS_GONE:
+                waited = lease.seconds_since(need["since"], moment.now)
+                if moment.late or waited > ECS_REMOVES_WITHIN_SECONDS:
+                    return True  # what ECS says then is the verdict
+                names = {each.discovery_name for each in self._blueprint.service(name).endpoints}
+                return not names & self._endpoints_since(moment).keys()
 
     # --- everything is healthy -----------------------------------------------------------------
 
