@@ -452,14 +452,16 @@ class TestNamesThatAreStillHeld:
 
     def test_in_a_fresh_environment_it_is_somebody_elses(self, account: BivouacAccount) -> None:
         """Nothing of ours can be going there, so nothing is waited for."""
-        blueprint = account.planned(environment())
-        account.client("servicediscovery").create_service(
-            Name="web", NamespaceId=account.namespace(blueprint).rpartition("/")[2]
-        )
-        account.holds(blueprint, status=Status.DELETED)
+        cloud_map = account.client("servicediscovery")
+
+        def takes_the_name(step: str) -> None:
+            if step == "create_services":
+                (namespace,) = cloud_map.list_namespaces()["Namespaces"]
+                cloud_map.create_service(Name="web", NamespaceId=namespace["Id"])
+
         began = account.now()
         with pytest.raises(errors.RefusedByAwsError, match="SC service is already used by"):
-            Machines(account).create(environment())
+            Machines(account, before_step=takes_the_name, retried=()).create(environment())
         assert (account.now() - began).total_seconds() < 60
 
 
