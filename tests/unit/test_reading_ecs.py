@@ -1,0 +1,55 @@
+"""What ECS says is read whole, in whatever of its forms it says that something is not there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from bivouac.aws import ecs
+from bivouac.errors import RefusedByAwsError
+from tests.unit.described import service
+
+MISSING = {"arn": "arn:aws:ecs:x:123456789012:service/bivouac-demo/gone", "reason": "MISSING"}
+
+
+def asked(*names: str) -> dict[str, Any]:
+    return {"cluster": "bivouac-demo", "services": list(names), "include": ["TAGS"]}
+
+
+class TestPurgedServices:
+    """Users see them under failures, MISSING (hashicorp/terraform, issue 4326); the API's text says
+    that describing one is a ServiceNotFoundException."""
+
+    @pytest.mark.parametrize("failures", [{"failures": [MISSING]}, {"failures": []}, {}])
+    def test_they_are_absent(self, failures: dict[str, Any]) -> None:
+        client = boto3.client("ecs")
+        with Stubber(client) as stubber:
+            stubber.add_response("describe_services", {"services": [service()], **failures})
+            found = ecs.describe_services(client, "bivouac-demo", ["web", "gone"])
+        assert found.keys() == {"web"}
+
+    def test_they_are_also_where_they_are_an_error(self) -> None:
+        """Of a batch, it does not say which of them."""
+        client: Any = boto3.client("ecs")
+        with Stubber(client) as stubber:
+            stubber.add_client_error(
+                "describe_services",
+                "ServiceNotFoundException",
+                "Service not found.",
+                expected_params=asked("web", "gone"),
+            )
+            stubber.add_response("describe_services", {"services": [service()]}, asked("web"))
+            stubber.add_client_error(
+                "describe_services", "ServiceNotFoundException", expected_params=asked("gone")
+            )
+            found = ecs.describe_services(client, "bivouac-demo", ["web", "gone"])
+        assert found.keys() == {"web"}
+
+    def test_another_refusal_is_one(self) -> None:
+        client: Any = boto3.client("ecs")
+        with Stubber(client) as stubber, pytest.raises(RefusedByAwsError):
+            stubber.add_client_error("describe_services", "ClusterNotFoundException")
+            ecs.describe_services(client, "bivouac-demo", ["web"])
