@@ -83,9 +83,21 @@ def describe_services(
     found: dict[str, Described] = {}
     for batch in batches(dict.fromkeys(names), SERVICES_A_CALL):
         with translated(f"services {', '.join(batch)}"):
-            answer = client.describe_services(cluster=cluster, services=batch, include=["TAGS"])
-        found.update((service["serviceName"], dict(service)) for service in answer["services"])
+            described = _described_services(client, cluster, batch)
+        found.update((service["serviceName"], service) for service in described)
     return found
+
+
+def _described_services(client: ECSClient, cluster: str, names: list[str]) -> list[Described]:
+    """What was purged is among the failures (hashicorp/terraform, issue 4326), or is an error, as
+    the API's text has it: then each is asked for alone, as the error does not say which it is."""
+    try:
+        answer = client.describe_services(cluster=cluster, services=names, include=["TAGS"])
+    except client.exceptions.ServiceNotFoundException:
+        if len(names) == 1:
+            return []
+        return [each for name in names for each in _described_services(client, cluster, [name])]
+    return [dict(service) for service in answer["services"]]
 
 
 def calls_for(services: Sequence[str]) -> int:
