@@ -444,6 +444,15 @@ WORLD = {"IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 OFFICE = {"IpRanges": [{"CidrIp": "198.51.100.0/24"}]}
 PROBE = {"UserIdGroupPairs": [{"GroupId": "sg-probe"}]}
 OTHER = {"UserIdGroupPairs": [{"GroupId": "sg-other"}]}
+PREFIXES = {"PrefixListIds": [{"PrefixListId": "pl-1"}]}
+IPV6 = {"Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
+AS_ANSWERED: dict[str, Any] = {
+    "IpRanges": [],
+    "Ipv6Ranges": [],
+    "PrefixListIds": [],
+    "UserIdGroupPairs": [],
+}
+"""The members that every recorded permission has (cloud-custodian, 132 answers)."""
 
 
 @pytest.mark.parametrize(
@@ -458,6 +467,13 @@ OTHER = {"UserIdGroupPairs": [{"GroupId": "sg-other"}]}
         (permission(PROBE), False, True),
         ({"IpProtocol": "-1", **PROBE}, False, True),
         (permission(OTHER), False, False),
+        (permission(PREFIXES), False, True),
+        (permission(PREFIXES, low=81, high=90), False, False),
+        (permission(IPV6), False, False),
+        (permission(AS_ANSWERED), False, False),
+        (permission(AS_ANSWERED | PREFIXES), False, True),
+        (permission(AS_ANSWERED | WORLD), True, True),
+        (WORLD, False, False),
     ],
 )
 def test_a_security_group_admits_whom_its_rules_say(rule: Any, world: bool, probe: bool) -> None:
