@@ -52,6 +52,7 @@ class Envoy(BaseHTTPRequestHandler):
     """Answers as the proxy does; what it answers is the test's."""
 
     signature: ClassVar[str] = "envoy"
+    headers_too: ClassVar[dict[str, str]] = {}
     statuses: ClassVar[list[int]] = []
     paths: ClassVar[list[str]] = []
 
@@ -61,6 +62,8 @@ class Envoy(BaseHTTPRequestHandler):
         self.send_response(status)
         if 300 <= status < 400:
             self.send_header("Location", "http://169.254.169.254/")
+        for name, value in self.headers_too.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(b"x" * 100_000)
 
@@ -72,11 +75,11 @@ class Envoy(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def http(*statuses: int, server: str = "envoy") -> Iterator[tuple[int, list[str]]]:
+def http(*statuses: int, server: str = "envoy", **headers: str) -> Iterator[tuple[int, list[str]]]:
     """The port of a server that answers with these statuses, the last one for ever; its paths."""
-    handler = type(
-        "Handler", (Envoy,), {"statuses": list(statuses), "paths": [], "signature": server}
-    )
+    answers = {"statuses": list(statuses), "paths": [], "signature": server}
+    more = {name.replace("_", "-"): value for name, value in headers.items()}
+    handler = type("Handler", (Envoy,), answers | {"headers_too": more})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
@@ -143,6 +146,23 @@ def test_an_endpoint_that_never_answers_well_is_told_with_what_it_answered() -> 
         check = asked(port)
     assert check.outcome is Outcome.NG
     assert check.observed.endswith("HTTP 503, server: envoy: expected 200-399")
+
+
+@pytest.mark.parametrize(
+    ("server", "headers"),
+    [
+        ("envoy", {}),
+        ("Envoy", {}),
+        ("envoy", {"x_envoy_upstream_service_time": "1"}),
+        ("nginx", {"x_envoy_upstream_service_time": "0"}),
+        ("", {"X_Envoy_Upstream_Service_Time": "12"}),
+    ],
+)
+def test_a_proxy_is_known_by_either_of_its_headers(server: str, headers: dict[str, str]) -> None:
+    """P06: the tutorial shows the first, to callers outside the mesh (2022); Envoy's router adds
+    the second to each answer of an upstream, whatever becomes of the first."""
+    with http(200, server=server, **headers) as (port, _):
+        assert asked(port).outcome is Outcome.OK
 
 
 def test_an_answer_that_did_not_come_through_the_proxy_is_no_proof() -> None:
