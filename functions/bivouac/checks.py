@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from bivouac import diagnosis, stops
-from bivouac.aws import cloudmap_answers, ecs_answers
+from bivouac.aws import cloudmap_answers, ec2_answers, ecs_answers
 from bivouac.blueprint import Endpoint, ServiceBlueprint
 from bivouac.diagnosis import Facts, Verdict
 
@@ -243,35 +243,18 @@ def registered(
 
 def admits_the_world(groups: Sequence[Described], port: int) -> bool:
     """Whether any of a task's security groups lets everybody reach a TCP port."""
-    return any(
-        any(entry.get("CidrIp") == "0.0.0.0/0" for entry in permission.get("IpRanges", ()))
-        for group in groups
-        for permission in _permissions(group, port)
-    )
+    return any(ec2_answers.admits_everybody(each) for each in _permissions(groups, port))
 
 
 def admits_group(groups: Sequence[Described], source_group_id: str, port: int) -> bool:
-    """Whether any of a task's security groups lets another group reach a TCP port (P09).
-
-    Address ranges count as admitting, because the caller's address is not known beforehand."""
-    return any(
-        permission.get("IpRanges")
-        or any(
-            pair.get("GroupId") == source_group_id
-            for pair in permission.get("UserIdGroupPairs", ())
-        )
-        for group in groups
-        for permission in _permissions(group, port)
-    )
+    """Whether any of a task's security groups may let another group reach a TCP port (P09)."""
+    return any(ec2_answers.may_admit(each, source_group_id) for each in _permissions(groups, port))
 
 
-def _permissions(group: Described, port: int) -> list[Described]:
+def _permissions(groups: Sequence[Described], port: int) -> list[Described]:
     return [
         permission
+        for group in groups
         for permission in group.get("IpPermissions", ())
-        if permission["IpProtocol"] == "-1"
-        or (
-            permission["IpProtocol"] == "tcp"
-            and permission.get("FromPort", 0) <= port <= permission.get("ToPort", 65535)
-        )
+        if ec2_answers.is_about(permission, port)
     ]

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bivouac.aws import ecs_answers
 from bivouac.checks import Check, Outcome
 
 IN_A_ROW = 3
@@ -98,7 +99,7 @@ def _in_a_row(ask: Callable[[], Answer]) -> Answer:
 
 
 def _ask_http(target: Target, address: str) -> Answer:
-    """One GET. The reply must come through the proxy, which signs as `server: envoy` (P06)."""
+    """One GET. The reply must come through the proxy (P06)."""
     connection = http.client.HTTPConnection(address, target.port, timeout=ATTEMPT_SECONDS)
     try:
         connection.request("GET", target.path, headers={"User-Agent": "bivouac-probe"})
@@ -112,7 +113,7 @@ def _ask_http(target: Target, address: str) -> Answer:
         connection.close()
     server = reply.getheader("server", "no server header")
     observed = f"HTTP {reply.status}, server: {server}"
-    if server != "envoy":
+    if not ecs_answers.came_through_proxy(reply.headers):
         return Answer(False, f"{observed}: it did not come through the Service Connect proxy")
     if not target.lowest_status <= reply.status <= target.highest_status:
         return Answer(False, f"{observed}: expected {target.lowest_status}-{target.highest_status}")

@@ -50,6 +50,7 @@ class TestPurgedServices:
 
     def test_another_refusal_is_one(self) -> None:
         client: Any = boto3.client("ecs")
-        with Stubber(client) as stubber, pytest.raises(RefusedByAwsError):
+        with Stubber(client) as stubber:
             stubber.add_client_error("describe_services", "ClusterNotFoundException")
-            ecs.describe_services(client, "bivouac-demo", ["web"])
+            with pytest.raises(RefusedByAwsError):
+                ecs.describe_services(client, "bivouac-demo", ["web"])

@@ -17,6 +17,7 @@ documentation alone. Where the two differ, both forms are taken. What was record
 from __future__ import annotations
 
 from collections.abc import Mapping
+from email.message import Message
 from typing import Any
 
 Described = Mapping[str, Any]
@@ -90,6 +91,16 @@ def is_network_interface(attachment: Described) -> bool:
 
 PROXY_CONTAINER_PREFIX = "ecs-service-connect-"
 """Begins the name of the proxy's container. Recorded: "ecs-service-connect-oRK9o" [apptality]."""
+
+
+def came_through_proxy(headers: Message) -> bool:
+    """Whether the proxy has passed an HTTP answer on.
+
+    "server: envoy" is recorded of a caller outside the mesh (the Service Connect tutorial of the
+    ECS guide, November 2022); the other is documented: Envoy's router adds it to each answer of an
+    upstream, also where the first is switched off."""
+    server = str(headers.get("server") or "")
+    return server.lower() == "envoy" or headers.get("x-envoy-upstream-service-time") is not None
 
 
 # --- stopped tasks -------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bivouac.aws import ec2_answers
 from bivouac.aws.batches import batches
 from bivouac.aws.faults import translated
 
@@ -27,7 +28,7 @@ def public_addresses(client: EC2Client, interface_ids: Sequence[str]) -> dict[st
             )
             for page in pages:
                 for interface in page["NetworkInterfaces"]:
-                    if address := interface.get("Association", {}).get("PublicIp"):
+                    if address := ec2_answers.public_address(interface):
                         found[interface["NetworkInterfaceId"]] = address
     return found
 
