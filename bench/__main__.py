@@ -21,6 +21,7 @@ MEASUREMENTS = (
     "office_hours",
     "expiry",
     "fleet",
+    "chaos",
     "cold_start",
 )
 

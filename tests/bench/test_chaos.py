@@ -1,0 +1,46 @@
+"""A few scenarios of the chaos benchmark, with fixed seeds; `make bench BENCH=chaos` plays 300."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.chaos.drawing import drawn
+from bench.chaos.running import play_all
+from bench.chaos.scenario import AddServiceByHand, Create, Fault, LeaseEnds, ScaleByHand, Step
+
+SEEDS = range(300)
+FIXED = (110, 205)
+"""Seeds of the scenarios that the suite plays."""
+
+
+def steps(seeds: range) -> list[Step]:
+    return [step for seed in seeds for step in drawn(seed).steps]
+
+
+def test_the_same_seed_draws_the_same_scenario() -> None:
+    for seed in (1, 7, 300):
+        assert drawn(seed) == drawn(seed)
+    assert drawn(1) != drawn(2)
+
+
+def test_everything_that_may_happen_is_drawn_often() -> None:
+    drawn_steps = steps(SEEDS)
+    kinds = {type(step) for step in drawn_steps}
+    assert {AddServiceByHand, Create, Fault, LeaseEnds, ScaleByHand} <= kinds
+    for kind in kinds:
+        assert sum(isinstance(step, kind) for step in drawn_steps) >= 10, kind
+
+
+def test_a_scenario_can_be_made_smaller_and_is_told_step_by_step() -> None:
+    scenario = drawn(5)
+    smaller = scenario.without(1, 2)
+    assert len(smaller.steps) == len(scenario.steps) - 2
+    assert smaller.steps[0] == scenario.steps[0]
+    assert scenario.told()[0].startswith("Create(environment=0")
+
+
+@pytest.mark.xdist_group("chaos")
+def test_every_promise_holds_in_a_few_scenarios() -> None:
+    """A service of somebody else in the cluster; a sleep, a push and a create beside accidents."""
+    for played in play_all([drawn(seed) for seed in FIXED], shrink=False):
+        assert played.violations == [], played.scenario.told()
