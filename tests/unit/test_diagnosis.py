@@ -644,7 +644,22 @@ EVENTS: list[tuple[str, str, Category | None, str]] = [
         Category.IMAGE_PULL,
         "name and tag",
     ),
+    (
+        "H07 in an event of other words",
+        "(service web) was unable to place a task. The reason for failure is "
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): "
+        "docker.io/library/nope:1: not found.",
+        Category.IMAGE_PULL,
+        "name and tag",
+    ),
+    (
+        "H16 in other words",
+        "(service web) was unable to place a task. The reason for failure is Internal error.",
+        Category.NETWORK,
+        "Availability Zone without Fargate",
+    ),
     ("H14", CAPACITY, None, "more subnets"),
+    ("H14 one", "(service web) could not launch 1 task for it.", None, "more subnets"),
     ("H14 some", "(service web) could not launch 2 tasks for it.", None, "more subnets"),
     (
         "H17",
