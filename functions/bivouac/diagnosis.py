@@ -339,6 +339,7 @@ _NOT_ATTACHED = Sign(
     Healing.NEVER,
     "ECS could not attach the task to Service Connect: start the create again, and look at the AWS "
     "Health Dashboard (H21).",
+    "documented: ECS API, Attachment",
 )
 _IN_ORDER = (*signs.STOPS, *signs.EVENTS, _NOT_ATTACHED, signs.UNCLEAR)
 LAUNCHES_UNTIL_FAILED = 2

@@ -21,3 +21,8 @@ def test_a_stop_is_understood(said: dict[str, str]) -> None:
 def test_a_service_event_is_understood(said: dict[str, str | None]) -> None:
     sign = signs.of_event(str(said["text"]))
     assert (sign.category if sign else None) == said["category"]
+
+
+def test_every_sign_says_where_its_words_are_from() -> None:
+    for sign in (*signs.STOPS, *signs.EVENTS):
+        assert sign.source.startswith(("recorded: ", "documented: ")), sign.pattern.pattern
