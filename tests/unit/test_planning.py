@@ -21,6 +21,9 @@ from tests.requests import (
     event,
     web,
 )
+from tests.requests import (
+    settings as stack_settings,
+)
 from tests.unit.planned import STACK, full, planned, problems
 
 # --- what is filled in ---------------------------------------------------------------------------
@@ -60,6 +63,34 @@ def test_the_tutorial_keeps_its_words_and_its_renamings_are_told() -> None:
         "/ecs/service-connect-nginx",
         "/ecs/service-connect-proxy",
     }
+
+
+def test_logs_go_to_the_stacks_region_whatever_a_pasted_definition_names() -> None:
+    """Its group is made there and nowhere else; in another Region no task would start (H09)."""
+    elsewhere = plan(event("tutorial"), stack_settings(region="eu-west-1"))
+    assert elsewhere.blueprint is not None
+    (service,) = elsewhere.blueprint.services
+    assert service.definition is not None
+    configurations = [
+        service.definition["containerDefinitions"][0]["logConfiguration"],
+        service.arguments["serviceConnectConfiguration"]["logConfiguration"],
+    ]
+    assert [each["options"]["awslogs-region"] for each in configurations] == ["eu-west-1"] * 2
+    told = [each for each in elsewhere.blueprint.renamed if each.path.endswith("awslogs-region")]
+    assert {(each.given, each.used) for each in told} == {("ap-northeast-1", "eu-west-1")}
+    assert len(told) == 2
+    here = planned(event("tutorial")).renamed
+    assert not [each for each in here if each.path.endswith("awslogs-region")]
+
+
+def test_another_log_driver_stays_as_it_is() -> None:
+    """It writes where it likes, perhaps into another Region."""
+    options = {"awslogs-region": "us-east-1", "Name": "cloudwatch"}
+    given = {"logDriver": "awsfirelens", "options": options}
+    changes = {"taskDefinition.containerDefinitions.0.logConfiguration": given}
+    (service,) = planned(environment(full(**changes))).services
+    assert service.definition is not None
+    assert service.definition["containerDefinitions"][0]["logConfiguration"] == given
 
 
 def test_defaults_are_merged_beneath_every_service() -> None:
