@@ -89,11 +89,14 @@ def _short_form(service: Service) -> Json:
 def _log_configuration(
     draft: Draft, given: Json | None, group: str, stream_prefix: str, path: str
 ) -> Json:
-    """awslogs into the environment's own group (H09); another driver stays as it is."""
+    """awslogs into the environment's own group, which is in this Region (H09); another driver stays
+    as it is."""
     if given is not None and given.get("logDriver") != "awslogs":
         return given
     options = dict((given or {}).get("options", {}))
+    region = draft.settings.region
     draft.rename(f"{path}.options.awslogs-group", options.get("awslogs-group"), group)
+    draft.rename(f"{path}.options.awslogs-region", options.get("awslogs-region"), region)
     if options.pop("awslogs-create-group", None) is not None:
         draft.renamed.append(
             Renamed(f"{path}.options.awslogs-create-group", "true", "the group is made beforehand")
@@ -102,9 +105,9 @@ def _log_configuration(
         **(given or {}),
         "logDriver": "awslogs",
         "options": {
-            "awslogs-region": draft.settings.region,
             "awslogs-stream-prefix": stream_prefix,
             **options,
+            "awslogs-region": region,
             "awslogs-group": group,
         },
     }
