@@ -18,7 +18,10 @@ from bivouac.redeployment import Change
 from tests.functional.account import (
     CREATE_MACHINE,
     DELETE_MACHINE,
+    EXTEND_MACHINE,
     REDEPLOY_MACHINE,
+    SLEEP_MACHINE,
+    WAKE_MACHINE,
     BivouacAccount,
     execution,
 )
@@ -63,6 +66,14 @@ def deletions(account: BivouacAccount) -> list[str]:
 def account(account: BivouacAccount) -> BivouacAccount:
     """With a deletion that is of no concern."""
     account.start_execution("of-another", DELETE_MACHINE)
+    return account
+
+
+@pytest.fixture
+def machines(account: BivouacAccount) -> BivouacAccount:
+    """All that an event or a schedule can start."""
+    for machine in (CREATE_MACHINE, REDEPLOY_MACHINE, SLEEP_MACHINE, WAKE_MACHINE, EXTEND_MACHINE):
+        account.start_execution("of-another", machine)
     return account
 
 
@@ -229,7 +240,6 @@ class TestUnanswered:
         {"status": "FAILED", "error": "Lambda.TooManyRequestsException", "cause": "Rate Exceeded."},
         {"status": "FAILED", "error": "ThrottledError", "cause": "record of demo: slow down"},
         {"status": "TIMED_OUT"},
-        {"status": "ABORTED"},
     ]
     ASKED: ClassVar = {
         "create-environment": ({**NAMED}, LIFE),
@@ -252,15 +262,42 @@ class TestUnanswered:
         arn = execution("mine").replace("create-environment", machine)
         return ended(arn, content={**content, "intent": self.INTENT}, **how)
 
+    def put_again(self, account: BivouacAccount, event: dict[str, Any]) -> dict[str, Any]:
+        """The input of the execution that it is put with once more."""
+        answer = followed(account, event)
+        assert answer["status"] == "PUT_AGAIN"
+        machine = event["detail"]["stateMachineArn"]
+        arn = f"{machine.replace(':stateMachine:', ':execution:')}:{answer['started']}"
+        described = account.client("stepfunctions").describe_execution(executionArn=arn)
+        content: dict[str, Any] = json.loads(described["input"])
+        return content
+
     @pytest.mark.parametrize("how", ENDS, ids=lambda how: how.get("error", how["status"]))
     @pytest.mark.parametrize("machine", ASKED)
-    def test_what_nobody_followed_is_raised_however_it_broke(
-        self, account: BivouacAccount, machine: str, how: dict[str, str]
+    def test_what_broke_before_anybody_followed_it_is_put_once_more(
+        self, machines: BivouacAccount, machine: str, how: dict[str, str]
     ) -> None:
         content, matter = self.ASKED[machine]
-        self.follows(account, {matter: self.EARLIER})
-        with pytest.raises(UnansweredRequestError, match=f"mine: {how.get('error', '')}"):
-            followed(account, self.broke(machine, content, **how))
+        self.follows(machines, {matter: self.EARLIER})
+        event = self.broke(machine, content, **how)
+        assert self.put_again(machines, event) == {**content, "intent": self.INTENT}
+        assert self.put_again(machines, event) == {**content, "intent": self.INTENT}, "W05"
+
+    @pytest.mark.parametrize("machine", ASKED)
+    @pytest.mark.parametrize("how", [*ENDS, {"status": "ABORTED"}])
+    def test_what_breaks_twice_or_was_stopped_is_raised(
+        self, machines: BivouacAccount, machine: str, how: dict[str, str]
+    ) -> None:
+        """Somebody must look: it is with the undelivered events."""
+        content, matter = self.ASKED[machine]
+        self.follows(machines, {matter: self.EARLIER})
+        event = self.broke(machine, content, **how)
+        if how["status"] != "ABORTED":
+            arn, _, _ = event["detail"]["executionArn"].rpartition(":")
+            second = f"{arn}:{followed(machines, event)['started']}"
+            event = {**event, "detail": {**event["detail"], "executionArn": second}}
+        with pytest.raises(UnansweredRequestError, match=how.get("error", "")):
+            followed(machines, event)
 
     @pytest.mark.parametrize("machine", ASKED)
     @pytest.mark.parametrize("known", [NOW, LATER])
@@ -275,20 +312,19 @@ class TestUnanswered:
     def test_a_down_that_deletes_is_about_rest(self, account: BivouacAccount) -> None:
         content = {"environment": "demo", "keepSchedule": True}
         self.follows(account, {REST: self.EARLIER})
-        with pytest.raises(UnansweredRequestError):
-            followed(account, self.broke("delete-environment", content, status="TIMED_OUT"))
+        self.put_again(account, self.broke("delete-environment", content, status="TIMED_OUT"))
         self.follows(account, {REST: self.LATER})
         event = self.broke("delete-environment", content, status="TIMED_OUT")
         assert followed(account, event)["status"] == "NOTHING_LEFT"
 
     def test_a_redeploy_is_followed_once_its_services_have_its_change(
-        self, account: BivouacAccount
+        self, machines: BivouacAccount
     ) -> None:
         content = {"environment": "demo", "services": [{"serviceName": "web", "image": "nginx:2"}]}
+        account = machines
         event = self.broke("redeploy-environment", content, status="TIMED_OUT")
         self.follows(account, {LIFE: self.EARLIER})
-        with pytest.raises(UnansweredRequestError):
-            followed(account, event)
+        self.put_again(account, event)
         change = Change("web", self.NOW, "nginx:2")
         for void in (False, True):  # or it was rolled back
             self.follows(
@@ -320,8 +356,7 @@ class TestUnanswered:
         event = ended(
             arn["executionArn"], "TIMED_OUT", input=None, inputDetails={"included": False}
         )
-        with pytest.raises(UnansweredRequestError, match="big"):
-            followed(account, event)
+        assert self.put_again(account, event) == json.loads(content)
 
 
 def test_one_that_takes_over_meanwhile_is_left_alone(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
+from moto.stepfunctions.models import stepfunctions_backends
 
 from bivouac import lease
 from bivouac.aws import cloudmap, ecs
@@ -16,6 +18,7 @@ from bivouac.blueprint import Blueprint
 from bivouac.errors import InvalidRequestError, SweepIncompleteError, ThrottledError
 from bivouac.intents import LIFE, REST, Intent, Verb
 from bivouac.record import Record, Status
+from localcloud.account import ACCOUNT_ID, REGION
 from localcloud.tasks import scripted
 from tests.faults.injection import Fault, Injection, injected
 from tests.functional.account import (
@@ -29,6 +32,7 @@ from tests.functional.account import (
     BivouacAccount,
     execution,
     small_pages,
+    started_at,
 )
 from tests.functional.inventory import (
     definition,
@@ -226,6 +230,59 @@ class TestExpired:
         live(account, ends_in=OVERDUE, armed=False, status=Status.NOT_DELETED)
         swept(account)
         assert len(deletions(account)) == 1
+
+
+class TestUnanswered:
+    """Its execution broke before it took anything, and nobody was told of that, either."""
+
+    def broke(self, account: BivouacAccount, status: str = "FAILED", **more: Any) -> str:
+        """A teardown; the name under which it is put once more."""
+        meant = {"id": "ci", "at": started_at(account)}
+        account.pass_time(1)
+        name = "demo-delete-of-ci"
+        client = account.client("stepfunctions")
+        arn = client.start_execution(
+            stateMachineArn=DELETE_MACHINE,
+            name=name,
+            input=json.dumps({"environment": "demo", "intent": meant, **more}),
+        )["executionArn"]
+        execution = stepfunctions_backends[ACCOUNT_ID][REGION].describe_execution(arn)
+        execution.status = status
+        execution.start_date = execution.stop_date = account.now().replace(tzinfo=None)
+        return f"put-again-{hashlib.sha256(arn.encode()).hexdigest()[:40]}"
+
+    def test_what_was_asked_for_is_put_once_more(self, account: BivouacAccount) -> None:
+        live(account)
+        name = self.broke(account)
+        assert swept(account) == [], "its event may be on its way"
+        account.pass_time(600)
+        account.forget_calls()
+        assert kinds(swept(account)) == [("demo", "asked for in vain")]
+        content = deletions(account)[name]
+        assert content["intent"]["id"] == "ci"
+
+    def test_also_of_what_has_no_record_any_more(self, account: BivouacAccount) -> None:
+        self.broke(account)
+        account.pass_time(600)
+        account.forget_calls()
+        assert kinds(swept(account)) == [("demo", "asked for in vain")]
+
+    def test_what_somebody_stopped_is_not(self, account: BivouacAccount) -> None:
+        live(account)
+        self.broke(account, "ABORTED")
+        account.pass_time(600)
+        assert swept(account) == []
+
+    def test_what_was_followed_or_is_long_over_is_not(self, account: BivouacAccount) -> None:
+        self.broke(account)
+        later = {LIFE: Intent(account.now(), "later")}
+        live(account, intents=later)
+        account.pass_time(600)
+        assert swept(account) == []
+        live(account, "other")
+        self.broke(account, environment="other")
+        account.pass_time(2 * 3600)
+        assert swept(account) == []
 
 
 class TestReady:
