@@ -5,9 +5,9 @@ the record says so from now on, others are told, and a deletion is started where
 and repeated events change nothing: another execution holds the record by then, or what is started
 has the same name (W01, W05).
 
-What an event or a schedule asked for, and no execution followed, is raised, whether it was refused
-or its execution broke before it had taken anything: so it lies with the undelivered events, as what
-no execution was started for does.
+What an event or a schedule asked for, and no execution followed, is put once more where its
+execution broke before it had taken anything. What was refused, stopped by somebody or broke twice
+is raised, so that it lies with the undelivered events, as what no execution was started for does.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 def follow_up_execution(
     event: Event, now: datetime, redeploy_machine: str, records: Records, follow_up: FollowUp
 ) -> Event:
-    """`status` FOLLOWED_UP with what was `started`, or NOTHING_LEFT: it held nothing any more.
+    """`status` FOLLOWED_UP or PUT_AGAIN with what was `started`, or NOTHING_LEFT: it held nothing
+    any more.
 
     Raises UnansweredRequestError."""
     ended = Ended.from_event(event)
@@ -45,6 +46,9 @@ def follow_up_execution(
         due = aftermath(record, ended) if record else None
     if record is None or due is None:
         known = records.find(ended.environment) if ended.environment else None
+        if ended.is_unanswered(known) and (again := ended.once_more()):
+            follow_up.start(again)
+            return {"status": "PUT_AGAIN", "execution": ended.arn, "started": again.name}
         if ended.is_unanswered(known):
             raise UnansweredRequestError(f"{ended.name}: {ended.why}")
         return {"status": "NOTHING_LEFT", "execution": ended.arn}

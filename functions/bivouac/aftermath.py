@@ -32,6 +32,8 @@ AFTER_FAILURE = "failed"
 """Ends the execution's name, as in the machine's state `Start deletion`: both start one (W05)."""
 BACK = "back"
 """Ends the name of the create that goes back to what was proven."""
+PUT_AGAIN = "put-again"
+"""Begins the name of the execution with which an intent is put once more."""
 ONCE_MORE = "again"
 """Ends the name of the deletion, the wake or the sleep that follows one that died."""
 
@@ -51,11 +53,14 @@ _AFTER_A_TIME_OUT = (
 
 
 class Machine(StrEnum):
-    """What an aftermath starts."""
+    """What is started, by whatever an input asks of an environment."""
 
     CREATE = "create_environment"
     DELETE = "delete_environment"
     SLEEP = "sleep_environment"
+    WAKE = "wake_environment"
+    REDEPLOY = "redeploy_environment"
+    EXTEND = "extend_lease"
 
 
 @dataclass(frozen=True)
@@ -120,9 +125,13 @@ class Ended:
         return None
 
     @property
-    def machine(self) -> str:
-        """The name of its state machine."""
-        return self.arn.rpartition(":")[0].rpartition(":")[2]
+    def machine(self) -> Machine:
+        """Its state machine, whose name ends so. Raises ValueError for none of ours."""
+        name = stepfunctions_answers.machine_of(self.arn).replace("-", "_")
+        for machine in Machine:
+            if name.endswith(machine):
+                return machine
+        raise ValueError(f"{self.arn} is no execution of a machine of ours")
 
     def is_unanswered(self, record: Record | None) -> bool:
         """Its input has the intent that events and schedules put there: unlike somebody who starts
@@ -133,6 +142,14 @@ class Ended:
         if self.error in REFUSALS or record is None:
             return True
         return not _followed(self, record)
+
+    def once_more(self) -> Start | None:
+        """The same again, for an intent that nobody followed because its execution broke.
+
+        None where it was refused, somebody stopped it, or it was put once more before."""
+        if self.error in REFUSALS or self.was_stopped or self.name.startswith(PUT_AGAIN):
+            return None
+        return Start(self.machine, f"{PUT_AGAIN}-{_digest(self)[:40]}", self.content)
 
     @property
     def ran_out_of_time(self) -> bool:
@@ -174,19 +191,19 @@ def _followed(ended: Ended, record: Record) -> bool:
     content, intent = ended.content, Intent.from_json(ended.content["intent"])
     if is_outdated(record.intents, LIFE, intent):
         return True
-    match ended.machine.rpartition("-")[0].rpartition("-")[2]:
-        case "redeploy":
+    match ended.machine:
+        case Machine.REDEPLOY:
             given = content.get("services") or record.base["services"]
             return all(
                 any(change.intent >= intent for change in record.changes.get(name, ()))
                 for name in (each.get("serviceName") for each in given)
             )
-        case "extend":
+        case Machine.EXTEND:
             newest = record.extension
             return newest is not None and newest.asked_at >= intent.at
-        case "wake" | "sleep":
+        case Machine.WAKE | Machine.SLEEP:
             return is_outdated(record.intents, REST, intent)
-        case "delete":
+        case Machine.DELETE:
             matter = matter_of_deletion(content.get("keepSchedule", False))
             return is_outdated(record.intents, matter, intent)
         case _:
@@ -241,9 +258,9 @@ def after_redeploy(record: Record, redeploy: Ended, create_runs: bool) -> Afterm
             return None
 
 
-def _digest(redeploy: Ended) -> str:
-    """As the machine makes it: States.Hash of its ARN."""
-    return hashlib.sha256(redeploy.arn.encode()).hexdigest()
+def _digest(ended: Ended) -> str:
+    """As the machines make it: States.Hash of its ARN."""
+    return hashlib.sha256(ended.arn.encode()).hexdigest()
 
 
 def _after_failure(record: Record, ended: Ended, attempt: str | None) -> Start | None:

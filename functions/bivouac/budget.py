@@ -61,6 +61,10 @@ class Budget:
         """For looks at whether what is READY is as it was proven."""
         return self._share(0.15, until=0.6)
 
+    def broken(self) -> Share:
+        """For executions that ended without success, one by one."""
+        return self._share(0.05, until=0.5)
+
     def tags(self) -> Share:
         """For the tags of what has no record."""
         return self._share(0.25, until=0.7)

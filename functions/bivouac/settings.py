@@ -138,6 +138,9 @@ class MachineSettings:
                 "create_environment": _read(variables, "CREATE_STATE_MACHINE_ARN"),
                 "delete_environment": _read(variables, "DELETE_STATE_MACHINE_ARN"),
                 "sleep_environment": _read(variables, "SLEEP_STATE_MACHINE_ARN"),
+                "wake_environment": _read(variables, "WAKE_STATE_MACHINE_ARN"),
+                "redeploy_environment": _read(variables, "REDEPLOY_STATE_MACHINE_ARN"),
+                "extend_lease": _read(variables, "EXTEND_LEASE_STATE_MACHINE_ARN"),
             }
         )
 

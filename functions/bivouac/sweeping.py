@@ -27,6 +27,7 @@ class Kind(StrEnum):
     DIED = "left by its execution"
     NOT_ARMED = "without its schedules"
     CLOSED = "its pull request is closed"
+    UNANSWERED = "asked for in vain"
     UNTOLD = "told to nobody"
     DOUBTFUL = "not as it was proven"
     STRAY_SCHEDULES = "schedules without an environment"
@@ -41,6 +42,7 @@ class Action(StrEnum):
     FOLLOW_UP = "does what its execution could not"
     TELL = "tells it"
     LOOK = "looks closer"
+    AGAIN = "puts it once more"
     ARM = "arms its schedules"
     REMOVE = "removes its schedules"
     ADOPT = "writes a record that expires"
@@ -103,6 +105,8 @@ class Facts:
     resources: tuple[Resource, ...] = ()
     closed: Mapping[str, Intent] = field(default_factory=dict)
     """By environment: when its pull request was closed, where it was."""
+    unanswered: tuple[Ended, ...] = ()
+    """Executions that ended without success lately, and may have been asked for by an event."""
     unseen: frozenset[str] = frozenset()
     """Environments for whose execution and schedule there was no time."""
     not_looked_at: int = 0
@@ -141,6 +145,7 @@ def findings(facts: Facts) -> list[Finding]:
     """Everything that does not fit together, by environment, and what is done about it."""
     found = [
         *_of_records(facts),
+        *_unanswered(facts),
         *_stray_schedules(facts),
         *_orphans(facts),
         *_look_alikes(facts),
@@ -348,6 +353,27 @@ def _unreadable(facts: Facts, record: Unreadable) -> Finding:
         record=record,
         resources=_owned(facts, record.environment),
     )
+
+
+# --- intents -------------------------------------------------------------------------------------
+
+
+def _unanswered(facts: Facts) -> Iterator[Finding]:
+    """What broke before it took anything, while its end was told to nobody."""
+    for ended in facts.unanswered:
+        record = facts.records.get(ended.environment or "")
+        if isinstance(record, Unreadable) or not ended.environment:
+            continue
+        if ended.is_unanswered(record) and (again := ended.once_more()):
+            yield Finding(
+                Kind.UNANSWERED,
+                ended.environment,
+                Action.AGAIN,
+                f"its execution ended as {ended.status}: {ended.why}",
+                ended.name,
+                record,
+                Aftermath(None, again),
+            )
 
 
 # --- what exists ---------------------------------------------------------------------------------

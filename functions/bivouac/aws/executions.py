@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -46,6 +48,22 @@ def running(client: SFNClient, machine_arn: str) -> set[str]:
         return {each["executionArn"] for page in pages for each in page["executions"]}
 
 
+def broken(client: SFNClient, machine_arn: str, since: datetime, until: datetime) -> Iterator[str]:
+    """ARNs of the executions that failed or ran out of time in between, the newest first."""
+    for status in stepfunctions_answers.BROKEN:
+        with translated(f"executions of {machine_arn}"):
+            pages = client.get_paginator("list_executions").paginate(
+                stateMachineArn=machine_arn,
+                statusFilter=status,
+                PaginationConfig={"PageSize": EXECUTIONS_A_PAGE},
+            )
+            for each in chain.from_iterable(page["executions"] for page in pages):
+                if each["startDate"] < since - LONGEST_EXECUTION:
+                    break
+                if since <= each["stopDate"] <= until:
+                    yield each["executionArn"]
+
+
 def is_running(client: SFNClient, execution_arn: str) -> bool:
     """Eventually consistent, so it only decides whether to wait, never who may act (W06)."""
     found = described(client, execution_arn)
@@ -57,6 +75,10 @@ def another_holds(client: SFNClient, record: Record | None, execution_arn: str) 
     if record is None or record.status not in HELD or record.execution == execution_arn:
         return False
     return is_running(client, record.execution)
+
+
+LONGEST_EXECUTION = timedelta(hours=5)
+"""Redeploying may take 15,300 seconds (statemachine/redeploy_environment.asl.yaml)."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bivouac.aftermath import Aftermath
+from bivouac.aftermath import Aftermath, Start
 from bivouac.aws import executions
 from bivouac.aws.events import EventBus
 from bivouac.aws.records import Records
@@ -41,8 +41,9 @@ class FollowUp:
             metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
         if tells := due.tells or record.untold:
             done |= Telling(self.records, self.bus).again(record, DetailType(tells), now)
-        if due.start is None:
-            return done
-        machine = self.machines.arns[due.start.machine]
-        new = executions.start(self.stepfunctions, machine, due.start.name, due.start.content)
-        return done or new
+        return self.start(due.start) or done if due.start else done
+
+    def start(self, start: Start) -> bool:
+        """Whether no call before this one had started it."""
+        machine = self.machines.arns[start.machine]
+        return executions.start(self.stepfunctions, machine, start.name, start.content)

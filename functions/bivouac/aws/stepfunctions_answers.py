@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 Described = Mapping[str, Any]
 
@@ -29,8 +29,13 @@ reference, DescribeExecution). All others are ends."""
 
 STOPPED = "ABORTED"
 """Of one that somebody stopped. Recorded [floci]."""
-TIMED_OUT = "TIMED_OUT"
+FAILED: Literal["FAILED"] = "FAILED"
+"""Of one that came to a Fail state, or that Step Functions ended. Recorded [localstack]."""
+TIMED_OUT: Literal["TIMED_OUT"] = "TIMED_OUT"
 """Of one that its machine's TimeoutSeconds ended. Recorded [floci, localstack]."""
+
+BROKEN = (FAILED, TIMED_OUT)
+"""Those that nobody ended on purpose."""
 
 NO_EXECUTION = frozenset({"ExecutionDoesNotExist", "InvalidArn"})
 """Error codes where there is no execution of this ARN. Recorded: the first [localstack];
@@ -76,6 +81,11 @@ def execution(described: Described) -> Execution:
 def name_of(execution_arn: str) -> str:
     """Recorded: ...:execution:<machine>:<name> [localstack]."""
     return execution_arn.rpartition(":")[2]
+
+
+def machine_of(execution_arn: str) -> str:
+    """The name of an execution's machine. Recorded: as above [localstack]."""
+    return execution_arn.rpartition(":")[0].rpartition(":")[2]
 
 
 def arn_of(machine_arn: str, name: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bivouac import doubts, events, lease, naming, orphans
+from bivouac.aftermath import Ended, Machine
 from bivouac.aws import armed, ecs, executions, remains
 from bivouac.aws.events import EventBus
 from bivouac.aws.following_up import FollowUp
@@ -26,6 +27,7 @@ from bivouac.pace import PATIENCE_SECONDS
 from bivouac.record import HELD, Record, Status, Unreadable
 from bivouac.settings import SweepSettings
 from bivouac.sweeping import (
+    GRACE,
     NEEDS_HOLDER,
     Action,
     Facts,
@@ -40,6 +42,9 @@ from bivouac.sweeping import (
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
+HOLDING = (Machine.CREATE, Machine.SLEEP, Machine.DELETE)
+"""Whose executions hold records; the others start these."""
+ENDED_LATELY = timedelta(hours=1)
 _MEANWHILE = (NotYetConsistentError, SupersededError)
 """Somebody else took the environment: it is in good hands."""
 
@@ -83,7 +88,9 @@ class Sweep:
             tags := self.budget.tags(),
             turns,
         )
-        more = {each.environment for each in resources} - records.keys() - {""}
+        unanswered = self._unanswered(broken := self.budget.broken())
+        named = {*(e.environment for e in resources), *(e.environment or "" for e in unanswered)}
+        more = named - records.keys() - {""}
         return Facts(
             now=self.now,
             stack=self.stack,
@@ -101,10 +108,11 @@ class Sweep:
                 }
             ),
             doubts=self._doubtful(records, turns, proofs := self.budget.proofs()),
+            unanswered=tuple(unanswered),
             schedules=scheduled,
             resources=tuple(resources),
             unseen=frozenset(unseen),
-            not_looked_at=len(unseen) + tags.refused + proofs.refused,
+            not_looked_at=len(unseen) + tags.refused + proofs.refused + broken.refused,
         )
 
     def _living(
@@ -154,8 +162,24 @@ class Sweep:
         """Executions that run, where any record is held by one."""
         if not any(record.status in HELD for record in records):
             return set()
-        machines = self.follow_up.machines.arns.values()
+        machines = [self.follow_up.machines.arns[each] for each in HOLDING]
         return set().union(*(executions.running(self.stepfunctions, arn) for arn in machines))
+
+    def _unanswered(self, time: Share) -> list[Ended]:
+        """What ended without success since a few sweeps ago, and may have been asked for by an
+        event: its end is told once, best effort."""
+        found: list[Ended] = []
+        since, until = self.now - ENDED_LATELY, self.now - GRACE
+        for machine in self.follow_up.machines.arns.values():
+            try:
+                for arn in executions.broken(self.stepfunctions, machine, since, until):
+                    if not time.takes(A_CALL):
+                        return found
+                    if whole := executions.described(self.stepfunctions, arn):
+                        found.append(Ended.of(whole))
+            except BivouacError as error:
+                logger.warning("not looked at", machine=machine, reason=str(error))
+        return found
 
     def _doubtful(
         self,
@@ -210,6 +234,9 @@ class Sweep:
             case Action.DELETE | Action.FOLLOW_UP | Action.TELL:
                 if finding.due and isinstance(finding.record, Record):
                     return self.follow_up(finding.due, finding.record, self.now)
+            case Action.AGAIN:
+                if finding.due and finding.due.start:
+                    return self.follow_up.start(finding.due.start)
             case Action.LOOK:
                 if isinstance(finding.record, Record):
                     return self._degraded(finding.record, finding.heals)
