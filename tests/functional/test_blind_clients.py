@@ -1,0 +1,59 @@
+"""Clients that begin before ECS knows an endpoint everywhere never resolve it, and are made anew.
+
+Reported of services that are made together (ben-foster.dev, March 2024; github.com/aws/
+containers-roadmap, issue 2692): a task resolves what was known when its deployment began (P08)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bivouac.record import Status
+from bivouac.signs import Category
+from tests.functional.account import BivouacAccount
+from tests.functional.machines import Machines, NotReadyError
+from tests.requests import connection, environment, web
+
+SHOP = environment(web(), web(serviceName="api"), connect=[connection("web", "api")])
+PROOF = "bivouac-proof-1-1"
+
+
+def updates(account: BivouacAccount) -> list[str]:
+    """The services that were updated, in order."""
+    asked = zip(account.calls, account.requests, strict=True)
+    return [json_of(request)["service"] for call, request in asked if call == "ecs:UpdateService"]
+
+
+def json_of(request: dict[str, Any]) -> dict[str, Any]:
+    import json
+
+    content: dict[str, Any] = json.loads(request["body"])
+    return content
+
+
+def test_a_client_that_came_too_early_is_deployed_once_more(account: BivouacAccount) -> None:
+    """So is the application's own client, which is as old: it could not call either."""
+    account.plane.endpoint_lag = 5.0
+    Machines(account).create(SHOP)
+    record = account.records.find("demo")
+    assert record is not None
+    assert record.status is Status.READY
+    assert sorted(updates(account)) == [PROOF, "web"]
+
+
+def test_one_that_is_blind_for_another_reason_is_deployed_once_and_then_judged(
+    account: BivouacAccount,
+) -> None:
+    account.plane.endpoint_lag = 1e6
+    with pytest.raises(NotReadyError) as caught:
+        Machines(account).create(SHOP)
+    (verdict,) = caught.value.progress["verdicts"]
+    assert verdict["category"] == Category.CONNECTIVITY
+    assert "does not resolve" in verdict["evidence"][0]
+    assert updates(account).count(PROOF) == 1
+
+
+def test_what_can_see_is_left_alone(account: BivouacAccount) -> None:
+    Machines(account).create(SHOP)
+    assert updates(account) == []
