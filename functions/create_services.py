@@ -109,8 +109,11 @@ class ServiceConvergence:
         patience: Patience,
         fresh: bool = False,
         proven: Mapping[str, str] | None = None,
+        roll: frozenset[str] = frozenset(),
     ) -> None:
-        """`proven`: by service, the deployment for which it was last proven."""
+        """`proven`: by service, the deployment for which it was last proven. `roll`: who is to be
+        deployed once more."""
+        self._roll = roll
         self._blueprint = blueprint
         self._patience = patience
         self._fresh = fresh
@@ -136,7 +139,9 @@ class ServiceConvergence:
 
         Without a `look` only the services of `before` are taken to be there, as they were made."""
         remembered = {} if look else self._remembered(before)
-        now = Situation(remembered, before, healthy, proofs=proofs, proven=self._proven)
+        now = Situation(
+            remembered, before, healthy, proofs=proofs, proven=self._proven, roll=self._roll
+        )
         if look:
             now = self._observed(now)
         expected = dict(before)
@@ -161,6 +166,7 @@ class ServiceConvergence:
                 for name, needs in decision.blocked.items()
             ],
             "going": sorted(self._going(now)),
+            "roll": sorted(now.roll),
             "changed": changed,
         }
 
@@ -233,7 +239,7 @@ class ServiceConvergence:
         now; the situation that the answers show, and whether anything was done."""
         services = dict(before.services)
         since = dict(before.endpoints_since)
-        refused = dict(before.refused)
+        refused, roll = dict(before.refused), before.roll
         done = False
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             for _, actions in groupby(decision.actions, key=lambda action: action.depth):
@@ -242,6 +248,7 @@ class ServiceConvergence:
                         refused[action.service_name] = service
                         continue
                     done = True
+                    roll -= {action.service_name}
                     services[action.service_name] = service
                     if action.kind is not Kind.DELETE:
                         self._expect(expected, action.service_name, service)
@@ -256,6 +263,7 @@ class ServiceConvergence:
             expected=dict(expected),
             endpoints_since=since,
             refused=refused,
+            roll=roll,
         )
         return after, done
 
@@ -365,6 +373,7 @@ def handler(event: Event) -> Event:
             Patience.of(progress["blocked"], now, deadline, event["fresh"]),
             event["fresh"] and not look,
             {entry["serviceName"]: entry["deploymentId"] for entry in json.loads(record.expected)},
+            frozenset(progress.get("roll", ())),
         )
 
     before = {entry["serviceName"]: Expected.from_json(entry) for entry in progress["expected"]}

@@ -113,6 +113,8 @@ class Situation:
     """By service: the id of the deployment for which it was last proven."""
     refused: Mapping[str, Need] = field(default_factory=dict)
     """By service: what ECS said a moment ago that must happen first."""
+    roll: frozenset[str] = frozenset()
+    """Services that are to be deployed once more, as their tasks saw too little of the mesh."""
 
     def active(self, name: str) -> Described | None:
         service = self.services.get(name)
@@ -195,6 +197,9 @@ def decide(
     return _Deciding(blueprint, wanted, clients, situation).decide()
 
 
+_TOO_EARLY = "it began before an endpoint that it calls was known everywhere"
+
+
 class _Deciding:
     def __init__(
         self,
@@ -260,6 +265,8 @@ class _Deciding:
             self._act_unless(needs, Kind.UPDATE, name, reason)
         elif late := self._late_endpoint(name, described):
             self._act_unless(needs, Kind.ROLL, name, late)
+        elif name in self._now.roll:
+            self._act_unless(needs, Kind.ROLL, name, _TOO_EARLY)
 
     def _changed(self, name: str, described: Described) -> str:
         """What this execution made is judged by looking at it, not made once more (H03)."""
@@ -322,13 +329,18 @@ class _Deciding:
         for client in self._clients:
             name = client.service.service_name
             self._depths[name] = depth
-            if self._now.active(name) or all(
+            kind, reason = Kind.CREATE, "its edges are not proven"
+            if self._now.active(name):
+                if name not in self._now.roll:
+                    continue
+                kind, reason = Kind.ROLL, _TOO_EARLY
+            elif all(
                 mesh.still_proven(edge, self._now.proofs, deployments) for edge in client.edges
             ):
                 continue
             servers = dict.fromkeys(edge.server for edge in client.edges)
             needs = tuple(need for server in servers if (need := self._askable(server, acted)))
-            self._act_unless(needs, Kind.CREATE, name, "its edges are not proven")
+            self._act_unless(needs, kind, name, reason)
 
     def _askable(self, server: str, acted: Mapping[str, Kind]) -> Need | None:
         if acted.get(server) is Kind.CREATE:

@@ -5,7 +5,7 @@ containers-roadmap, issue 2692): a task resolves what was known when its deploym
 
 from __future__ import annotations
 
-from typing import Any
+import json
 
 import pytest
 
@@ -22,14 +22,8 @@ PROOF = "bivouac-proof-1-1"
 def updates(account: BivouacAccount) -> list[str]:
     """The services that were updated, in order."""
     asked = zip(account.calls, account.requests, strict=True)
-    return [json_of(request)["service"] for call, request in asked if call == "ecs:UpdateService"]
-
-
-def json_of(request: dict[str, Any]) -> dict[str, Any]:
-    import json
-
-    content: dict[str, Any] = json.loads(request["body"])
-    return content
+    bodies = [request["body"] for call, request in asked if call == "ecs:UpdateService"]
+    return [json.loads(body)["service"] for body in bodies]
 
 
 def test_a_client_that_came_too_early_is_deployed_once_more(account: BivouacAccount) -> None:
@@ -57,3 +51,26 @@ def test_one_that_is_blind_for_another_reason_is_deployed_once_and_then_judged(
 def test_what_can_see_is_left_alone(account: BivouacAccount) -> None:
     Machines(account).create(SHOP)
     assert updates(account) == []
+
+
+def test_a_server_that_is_deployed_anew_is_proven_by_a_client_that_asked_it_so(
+    account: BivouacAccount,
+) -> None:
+    """The middle one of three calls and is called: its old tasks answer for nothing."""
+    services = [web(), web(serviceName="api"), web(serviceName="store")]
+    chain = [connection("web", "api"), connection("api", "store")]
+    account.plane.endpoint_lag = 5.0
+    Machines(account).create(environment(*services, connect=chain))
+    record = account.records.find("demo")
+    assert record is not None
+    assert sorted(updates(account)) == ["api", PROOF, "web"]
+    assert updates(account)[-1] == PROOF
+    described = account.client("ecs").describe_services(
+        cluster="bivouac-demo", services=["web", "api", "store"]
+    )["services"]
+    current = {each["serviceName"]: each["deployments"][0]["id"] for each in described}
+    proofs = json.loads(record.edges)
+    assert {(each["edge"], each["server_deployment"]) for each in proofs} == {
+        ("web -> api:api", current["api"]),
+        ("api -> store:store", current["store"]),
+    }

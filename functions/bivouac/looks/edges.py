@@ -12,7 +12,7 @@ from bivouac.blueprint import Blueprint
 from bivouac.checks import primary_deployment
 from bivouac.diagnosis import Verdict
 from bivouac.looks.awaiting import Services, Tasks
-from bivouac.mesh import EdgeProof, EdgeReading, ProofClient, State
+from bivouac.mesh import EdgeProof, EdgeReading, Fault, ProofClient, State
 
 GRACE_SECONDS = 30.0
 """An application whose health check has held for so long should have answered."""
@@ -23,6 +23,8 @@ class Asked:
     """An edge that a task of a proof client asks, or has asked."""
 
     reading: EdgeReading
+    by: str
+    """The service of the proof client."""
     task: str
     """ARN; empty while there is none."""
     container: str
@@ -88,7 +90,7 @@ def read(
 def _asked(client: ProofClient, task: Mapping[str, Any] | None) -> list[Asked]:
     arn, since = (task["taskArn"], task.get("startedAt")) if task else ("", None)
     return [
-        Asked(reading, arn, mesh.container_name(number), since)
+        Asked(reading, client.service.service_name, arn, mesh.container_name(number), since)
         for number, reading in enumerate(mesh.read_edges(client, task), start=1)
     ]
 
@@ -110,6 +112,32 @@ def not_proven(failed: Sequence[Asked], healthy_seconds: float) -> Verdict:
     verdict = mesh_diagnosis.edges_not_proven([each.reading for each in failed], healthy_seconds)
     first = next(each for each in failed if each.reading.edge.name == verdict.service)
     return replace(verdict, task=first.task, container=first.container)
+
+
+def came_too_early(
+    clients: Iterable[ProofClient], services: Services, wrong: Sequence[Asked]
+) -> frozenset[str]:
+    """Who is to be deployed once more, as proof clients could not resolve an endpoint that exists;
+    empty where anything else is wrong as well.
+
+    ECS may not know a new endpoint everywhere yet. What a deployment did not see when it began its
+    tasks never resolve, so a client of the application that is as old is as blind. Proof clients
+    that ask one of these answer for its new deployment only if they are made anew, too."""
+    if any(each.reading.fault is not Fault.NAME for each in wrong):
+        return frozenset()
+    early = {each.by for each in wrong}
+    for each in wrong:
+        began = primary_deployment(services[each.by])
+        caller = primary_deployment(services.get(each.reading.edge.client) or {})
+        if began and caller and caller["createdAt"] <= began["createdAt"]:
+            early.add(each.reading.edge.client)
+    asking = {
+        client.service.service_name
+        for client in clients
+        if any(edge.server in early for edge in client.edges)
+        and client.service.service_name in services
+    }
+    return frozenset(early | asking)
 
 
 def has_stale_client(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bivouac import checks, diagnosis, lease, mesh
+from bivouac import checks, diagnosis, lease, mesh, naming
 from bivouac.aws import cloudmap, ecs
 from bivouac.aws.observation import observed, tasks_by_service
 from bivouac.blueprint import Blueprint
@@ -170,6 +170,7 @@ class ServicesLook:
             return Look(again_after=POLL_SECONDS, awaited=self._awaited(moment, ()))
         moment.running = tasks_by_service(self._ecs, self._cluster, "RUNNING")
         lags = awaiting.lags_behind(sightings, moment.running)
+        moment.running = self._of_current_clients(moment)
         if lags and self._stale_looks < STALE_LOOKS:
             return self._stale(moment)
         self._urgent = False
@@ -289,6 +290,8 @@ class ServicesLook:
             if (left := edges.grace(self._blueprint, each, self._healthy_since, moment.now))
             is not None
         ]
+        if early := self._came_too_early(moment, wrong):
+            return self._answer(moment, "CREATE", roll=early)
         if wrong or (asking and (moment.late or min(graces, default=1.0) <= 0)):
             healthy_seconds = (moment.now - self._healthy_since).total_seconds()
             verdict = edges.not_proven([*wrong, *asking], healthy_seconds)
@@ -311,6 +314,26 @@ class ServicesLook:
             }
         )
 
+    def _of_current_clients(self, moment: _Moment) -> Mapping[str, Sequence[dict[str, Any]]]:
+        """Without tasks of proof clients that are being replaced: they have seen another mesh."""
+        current = {entry.service_name: entry.deployment_id for entry in moment.expected}
+        return {
+            name: [
+                task
+                for task in tasks
+                if not name.startswith(naming.PROOF_PREFIX)
+                or task.get("startedBy") == current.get(name)
+            ]
+            for name, tasks in moment.running.items()
+        }
+
+    def _came_too_early(self, moment: _Moment, wrong: Sequence[edges.Asked]) -> frozenset[str]:
+        """Once for each proof client, and not after the deadline."""
+        rolled = moment.progress.get("rolled", ())
+        if moment.late or any(each.by in rolled for each in wrong):
+            return frozenset()
+        return edges.came_too_early(self._clients, moment.services, wrong)
+
     def _endpoints_since(self, moment: _Moment) -> dict[str, datetime]:
         namespace_id = moment.progress["namespaceArn"].rpartition("/")[2]
         listed = cloudmap.list_services(self._cloud_map(), namespace_id)
@@ -325,13 +348,18 @@ class ServicesLook:
             return Look(again_after=POLL_SECONDS, awaited=self._awaited(moment, ()))
         return self._answer(moment, "CREATE")
 
-    def _answer(self, moment: _Moment, status: str) -> Look:
-        """With the registrations, which the next wait need not ask for again."""
+    def _answer(self, moment: _Moment, status: str, roll: frozenset[str] = frozenset()) -> Look:
+        """With the registrations, which the next wait need not ask for again.
+
+        `roll`: who is to be deployed once more, which each proof client is at most once."""
+        rolled = {name for name in roll if name.startswith(naming.PROOF_PREFIX)}
         return Look(
             answer=moment.progress
             | {
                 "status": status,
                 "healthy": sorted(moment.healthy),
+                "roll": sorted({*moment.progress.get("roll", ()), *roll}),
+                "rolled": sorted({*moment.progress.get("rolled", ()), *rolled}),
                 "registered": self._registrations.known,
             }
         )
