@@ -16,7 +16,7 @@ from bivouac.aws import clients, executions
 from bivouac.aws.holding import records, schedules
 from bivouac.aws.records import Records
 from bivouac.aws.schedules import Schedules
-from bivouac.deletion import PATIENCE_SECONDS
+from bivouac.deletion import LAST_ANSWER_SECONDS
 from bivouac.errors import InvalidRequestError
 from bivouac.intents import Intent, Verb, followed
 from bivouac.observability import Event, logger, step
@@ -143,8 +143,7 @@ def _closed(held: Record, request: Event, recorded: bool, now: datetime) -> Even
         "environment": held.environment,
         "generation": held.generation,
         "closedAt": lease.timestamp(now),
-        # Until then the looks give an answer; after it nobody waits for one that was lost.
-        "deadline": lease.timestamp(now + timedelta(seconds=PATIENCE_SECONDS)),
+        "deadline": lease.timestamp(now + timedelta(seconds=LAST_ANSWER_SECONDS)),
         "recorded": recorded,
         "keepSchedule": request.get("keepSchedule", False),
         "services": {"items": nothing, "names": [], "namespaceId": None},

@@ -24,7 +24,7 @@ from bivouac.blueprint import Blueprint
 from bivouac.errors import InvalidRequestError
 from bivouac.intents import LIFE, REST, Intent, Verb, followed
 from bivouac.observability import Event, logger, step
-from bivouac.record import GONE, Follow, Leave, Record, Replan, Status, Take, opening
+from bivouac.record import GONE, Follow, Leave, Record, Replan, Status, Take, opening, text_of
 from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _taken(
         status=_status(record, blueprint, verb, intent),
         execution=event["execution"],
         request_hash=blueprint.request_hash,
-        blueprint=json.dumps(event["plan"]),
+        blueprint=text_of(event["plan"]),
         expires_at=lease.timestamp(_end(record, blueprint, verb, intent, now)),
         settle=decision.settle,
         verb=verb,
@@ -120,6 +120,7 @@ def _opened(
     held: Record, blueprint: Blueprint, now: datetime, latest: datetime, *, fresh: bool
 ) -> Event:
     """`latest`: the deadline is no later, however long it waited for another execution."""
+    deadline = min(now + timedelta(seconds=blueprint.ready_seconds), latest)
     return {
         "status": "OPEN",
         "environment": held.environment,
@@ -140,7 +141,8 @@ def _opened(
         # What failed at its up is created anew by the next one.
         "keepSchedule": held.verb is Verb.WAKE,
         "openedAt": lease.timestamp(now),
-        "deadline": lease.timestamp(min(now + timedelta(seconds=blueprint.ready_seconds), latest)),
+        "deadline": lease.timestamp(deadline),
+        "latestAnswer": lease.timestamp(deadline + timedelta(seconds=pace.LAST_ANSWER)),
         "expiresAt": held.expires_at,
     }
 

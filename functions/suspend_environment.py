@@ -14,7 +14,7 @@ from bivouac import inputs, lease, pace
 from bivouac.aws import clients, executions
 from bivouac.aws.holding import records
 from bivouac.aws.records import Records
-from bivouac.deletion import PATIENCE_SECONDS
+from bivouac.deletion import LAST_ANSWER_SECONDS
 from bivouac.errors import InvalidRequestError
 from bivouac.intents import REST, Verb, followed
 from bivouac.observability import Event, logger, step
@@ -83,8 +83,7 @@ def suspend_environment(
         "environment": environment,
         "generation": decision.generation,
         "suspendedAt": lease.timestamp(now),
-        # Until then the looks give an answer; after it nobody waits for one that was lost.
-        "deadline": lease.timestamp(now + timedelta(seconds=PATIENCE_SECONDS)),
+        "deadline": lease.timestamp(now + timedelta(seconds=LAST_ANSWER_SECONDS)),
         "expiresAt": record.expires_at,
     }
 

@@ -65,7 +65,7 @@ class Record:
     namespace_arn: str = ""
     """Of its namespace, once it was ready."""
     task_definitions: tuple[str, ...] = ()
-    """ARNs of the revisions that were registered for it."""
+    """ARNs of the revisions that were registered for it; DEFINITIONS_KEPT or more: not all."""
     verb: Verb = Verb.CREATE
     """What `execution` does or did."""
     request: str = ""
@@ -132,9 +132,29 @@ class Record:
         return self.proven and self.good != self.requested
 
     @property
+    def expected_definitions(self) -> list[str]:
+        """ARNs of what the proven deployments run."""
+        return [each["taskDefinitionArn"] for each in json.loads(self.expected)]
+
+    @property
+    def names_all_definitions(self) -> bool:
+        """Whether no revision was registered that it has no room for."""
+        return len(self.task_definitions) < DEFINITIONS_KEPT
+
+    @property
     def edge_proofs(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(self.edges)
         return found
+
+
+DEFINITIONS_KEPT = 120
+"""Revisions that the record names; months of redeploys make more than its item has room for (400
+KB). A deletion then finds them by looking."""
+
+
+def text_of(content: Any) -> str:
+    """As JSON, in as few bytes of an item as it takes."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def packed(content: Mapping[str, Any]) -> str:

@@ -79,6 +79,7 @@ def test_the_record_and_the_expiry_exist_before_the_first_resource(
     }
     assert answer["expiresAt"] == lease.timestamp(account.now() + timedelta(hours=8))
     assert answer["deadline"] == lease.timestamp(account.now() + timedelta(minutes=15))
+    assert answer["latestAnswer"] == lease.timestamp(account.now() + timedelta(minutes=16))
     record = account.records.find("demo")
     assert record is not None
     assert (record.status, record.execution) == (Status.CREATING, execution("first"))
