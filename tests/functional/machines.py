@@ -147,6 +147,7 @@ class Machines:
                 "foundation": foundation,
                 "openedAt": state["openedAt"],
                 "deadline": state["deadline"],
+                "short": True,
             }
             answer = self._wait("services", held, context, progress["patienceSeconds"])
             progress = progress if answer is None else answer

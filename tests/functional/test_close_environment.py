@@ -224,6 +224,7 @@ def test_what_was_never_created_is_told(account: BivouacAccount) -> None:
         ({"environment": 5}, "environment: must be a text"),
         ({"environment": "Not A Name"}, "is not an environment name"),
         ({"environment": "demo", "force": True}, "force: unknown field"),
+        ({"environment": "demo", "reason": "x" * 1001}, "reason: longer than 1,000 characters"),
         ({"environment": "demo", "generation": "1"}, "generation: must be a number"),
         ({"environment": "demo", "generation": True}, "generation: must be a number"),
         ({"environment": "demo", "expiresAt": "tomorrow"}, "expiresAt: "),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from delete_task_definitions import delete_task_definitions
 
 from bivouac.aws import ecs
@@ -179,6 +180,19 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     answer = account.invoke("delete_task_definitions", {**event, "recorded": True})
     assert outcomes(answer) == dict.fromkeys(named(1), "DELETING")
     assert "ecs:ListTaskDefinitionFamilies" not in account.calls
+
+
+def test_a_record_with_no_room_for_all_is_not_relied_on(
+    account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Months of redeploys register more than an item of 400 KB can name."""
+    monkeypatch.setattr("bivouac.record.DEFINITIONS_KEPT", 2)
+    account.holds(revisions(account, 3))
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    event = {"environment": "demo", "generation": 1, "closedAt": now, "items": []}
+    account.records.add_task_definitions("demo", 1, arns(account)[:2])
+    answer = account.invoke("delete_task_definitions", {**event, "recorded": True})
+    assert outcomes(answer) == dict.fromkeys(named(1, 2, 3), "DELETING")
 
 
 def test_after_an_earlier_deletion_the_record_is_not_relied_on(account: BivouacAccount) -> None:

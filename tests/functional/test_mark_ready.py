@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from mark_ready import PROOF_LIMIT, mark_ready
+from mark_ready import mark_ready
 
 from bivouac import errors
 from bivouac.aws.telling import TRIES_TO_TELL
@@ -26,11 +26,11 @@ CHECK = {
 }
 WEB = {"service": "web", "endpoint": "web"}
 NAMESPACE = "arn:aws:servicediscovery:ap-northeast-1:123456789012:namespace/ns-1"
-EDGE = {"edge": "web:web", "state": "OK", "observed": "web:80 answers"}
+AT = "2026-01-31T12:00:00+00:00"
 PROVEN = {"serviceName": "web", "taskDefinitionArn": "arn", "deploymentId": "ecs-svc/1"}
 PROGRESS: dict[str, Any] = {
     "checks": [CHECK],
-    "edges": [EDGE],
+    "edges": {AT: ["web:web"]},
     "expected": [PROVEN],
     "namespaceArn": NAMESPACE,
 }
@@ -77,25 +77,15 @@ def test_what_the_plan_warns_of_is_told(account: BivouacAccount) -> None:
     assert told.startswith("schedule.up: Europe/Berlin has no 02:30 on ")
 
 
-def test_the_record_has_room_for_the_proof_of_however_many_tasks(account: BivouacAccount) -> None:
-    """DynamoDB takes an item of 400 KB, and the plan and the requests can take most of it; the
-    execution's output has every check."""
+def test_the_record_keeps_the_whole_proof(account: BivouacAccount) -> None:
+    """However much it is: a plan whose proof finds no room is refused (limits.py)."""
     account.holds(account.planned(environment()))
     every = {"private": answered([WEB] * 250), "public": answered([WEB] * 250)}
     answer = marked(account, event(probes=every))
     assert len(answer["proof"]) == 501
     key = {"environment": {"S": "demo"}}
     item = account.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]
-    assert len(item["proof"]["S"]) <= PROOF_LIMIT
-    *kept, last = json.loads(item["proof"]["S"])
-    assert kept == answer["proof"][: len(kept)]
-    assert last == {
-        "service": "demo",
-        "name": f"and {501 - len(kept)} more checks",
-        "outcome": "OK",
-        "observed": "none of them is NG: the execution's output has them",
-        "endpoint": "",
-    }
+    assert json.loads(item["proof"]["S"]) == answer["proof"]
 
 
 def test_saying_it_again_says_the_same(account: BivouacAccount) -> None:
@@ -137,17 +127,28 @@ def test_a_check_that_does_not_hold_is_never_ready(account: BivouacAccount) -> N
 def test_an_edge_without_its_proof_is_never_ready(account: BivouacAccount) -> None:
     """P01, P08: what answers from outside may still not be found from inside the mesh."""
     account.holds(account.planned(environment()))
-    progress = {**PROGRESS, "edges": []}
+    progress = {**PROGRESS, "edges": {}}
     with pytest.raises(errors.NotProvenError, match="not proven: web:web"):
         marked(account, event(progress=progress))
 
 
 def test_the_proofs_of_the_edges_are_kept_for_the_next_create(account: BivouacAccount) -> None:
+    """All but the moment is known from the blueprint, and from which deployments are ready."""
     account.holds(account.planned(environment()))
-    assert marked(account, event())["edges"] == [EDGE]
+    (edge,) = marked(account, event())["edges"]
+    assert edge["specification"]
+    assert edge == {
+        "edge": "web:web",
+        "specification": edge["specification"],
+        "client_deployment": "",
+        "server_deployment": PROVEN["deploymentId"],
+        "state": "OK",
+        "observed": "web:80 answers",
+        "at": AT,
+    }
     record = account.records.find("demo")
     assert record is not None
-    assert record.edge_proofs == [EDGE]
+    assert record.edge_proofs == [edge]
     assert record.namespace_arn == NAMESPACE
 
 

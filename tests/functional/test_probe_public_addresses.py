@@ -20,8 +20,9 @@ def target(port: int, **changes: Any) -> dict[str, Any]:
         "path": "/",
         "lowest_status": 200,
         "highest_status": 399,
-        "private_address": "127.0.0.1",
-        "public_address": "127.0.0.1",
+        "tasks": 1,
+        "private_addresses": ["127.0.0.1"],
+        "public_addresses": ["127.0.0.1"],
         "not_public": "",
         **changes,
     }
@@ -33,7 +34,7 @@ def test_the_public_address_is_asked_and_aws_is_not(
     """P11: addresses that an earlier step observed; no AWS call, no URL."""
     monkeypatch.setattr(probe, "TCP_OPEN_SECONDS", 0.02)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        asked = target(listener.getsockname()[1], private_address="192.0.2.1")
+        asked = target(listener.getsockname()[1], private_addresses=["192.0.2.1"])
         answer = account.invoke("probe_public_addresses", {"targets": [asked]})
     assert answer["proven"] is True
     assert answer["checks"][0]["outcome"] == "OK"

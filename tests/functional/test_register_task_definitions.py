@@ -205,3 +205,14 @@ class TestRollBack:
         account.forget_calls()
         step(account, web(primaryContainer={"image": "nginx:new", "containerPort": 80}))
         assert account.calls.count("ecs:DescribeTaskDefinition") <= LOOKED_AT + 2
+
+
+def test_the_record_names_as_many_as_it_has_room_for(
+    account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """400 KB an item; a deletion of one that names so many looks for them."""
+    monkeypatch.setattr("bivouac.record.DEFINITIONS_KEPT", 2)
+    step(account)
+    named = recorded(account)
+    step(account, NEWER)
+    assert recorded(account) == named

@@ -61,6 +61,7 @@ def waited(
     foundation: dict[str, Any] | None = None,
     opened_at: datetime | None = None,
     deadline: str = "2100-01-01T00:00:00Z",
+    short: bool = True,
     **progress: Any,
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The function's own answer, and what the execution was resumed with."""
@@ -80,6 +81,7 @@ def waited(
         "foundation": foundation or {"namespace": _THERE, "cluster": {"status": "READY"}},
         "openedAt": lease.timestamp(opened_at or account.now()),
         "deadline": deadline,
+        "short": short,
     }
     given = {"environment": "demo", "generation": 1, "purpose": "services", "token": token}
     answer = account.invoke("wait_for_change", {**given, "context": context})
@@ -286,11 +288,11 @@ def test_the_tutorial_becomes_healthy_registered_proven_and_reachable(
     ]
     (target,) = answer["targets"]
     assert (target["endpoint"], target["protocol"], target["port"]) == ("nginx", "http", 80)
-    assert target["private_address"].startswith("172.31.")
-    assert target["public_address"].startswith("203.0.113.")
-    assert answer["checks"][3]["observed"] == f"{target['private_address']}:80"
-    (edge,) = answer["edges"]
-    assert edge["state"] == "OK"
+    (private,), (public,) = target["private_addresses"], target["public_addresses"]
+    assert private.startswith("172.31.")
+    assert public.startswith("203.0.113.")
+    assert answer["checks"][3]["observed"] == f"{private}:80"
+    assert list(answer["edges"].values()) == [["service-connect-nginx-service:nginx"]]
 
 
 def test_one_service_is_waited_for_without_polling(account: BivouacAccount) -> None:
@@ -465,14 +467,35 @@ def test_more_than_a_hundred_tasks_are_read(account: BivouacAccount) -> None:
     assert resumed is not None
     assert resumed["status"] == "HEALTHY"
     assert account.calls.count("ecs:DescribeTasks") == 2
-    assert len(resumed["targets"]) == 101
+    (target,) = resumed["targets"]
+    assert (target["tasks"], len(target["private_addresses"])) == (101, 101)
+
+
+def test_an_execution_that_began_before_an_update_is_answered_as_it_knows_it(
+    account: BivouacAccount,
+) -> None:
+    """Events come to the function that is live, and what goes on with the answer is older."""
+    expected = account.create(environment(web(desiredCount=2)))
+    account.pass_time(SETTLED_SECONDS)
+    namespace = account.namespace(account.planned(environment()))
+    progress = [entry.to_json() for entry in expected]
+    _, resumed = waited(account, short=False, namespaceArn=namespace, expected=progress)
+    assert resumed is not None
+    first, second = resumed["targets"]
+    assert first.keys() == {
+        *("service", "endpoint", "protocol", "port", "path", "lowest_status", "highest_status"),
+        *("private_address", "public_address", "not_public"),
+    }
+    assert first["private_address"] != second["private_address"]
+    (edge,) = resumed["edges"]
+    assert edge["edge"] == "web:web"
 
 
 def test_every_page_is_read(account: BivouacAccount) -> None:
     """D16, N08."""
     with small_pages(account):
         answer = healthy(account, environment(web(desiredCount=4)))
-    assert len(answer["targets"]) == 4
+    assert len(answer["targets"][0]["private_addresses"]) == 4
 
 
 # --- one that cannot -----------------------------------------------------------------------------
@@ -588,7 +611,7 @@ def test_a_task_that_nobody_may_reach_from_outside_is_said_so(account: BivouacAc
     client.revoke_security_group_ingress(GroupId=SECURITY_GROUP_ID, IpPermissions=[world])
     client.authorize_security_group_ingress(GroupId=SECURITY_GROUP_ID, IpPermissions=[inside])
     (target,) = healthy(account, environment())["targets"]
-    assert target["public_address"] is None
+    assert target["public_addresses"] == []
     assert target["not_public"] == "no security group admits 0.0.0.0/0 on 80"
 
 
@@ -596,7 +619,7 @@ def test_a_task_without_public_address_is_said_so(account: BivouacAccount) -> No
     """P04."""
     vpc = {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}}
     (target,) = healthy(account, environment(web(networkConfiguration=vpc)))["targets"]
-    assert target["public_address"] is None
+    assert target["public_addresses"] == []
     assert target["not_public"] == "the task has no public address"
 
 

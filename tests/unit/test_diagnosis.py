@@ -1062,7 +1062,7 @@ def test_a_report_always_fits_and_keeps_the_next_step(others: int, evidence: lis
     first = Verdict(Category.EXIT, "web", tuple(evidence), "Do this.")
     other = Verdict(Category.EXIT, "a" * 120, ("died of something " * 20,), "Do.")
     text = cause.report([first, *[other] * others], ["x" * 300] * 20)
-    assert len(text) <= cause.LIMIT
+    assert len(json.dumps(text, ensure_ascii=False).encode()) <= cause.LIMIT + len('""')
     assert "next step: Do this." in text
     assert others < 100 or text.splitlines()[-1].endswith("more")
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bivouac.blueprint import Blueprint, Dependency
-from bivouac.planning import BLUEPRINT_LIMIT, existing_definitions, plan
+from bivouac.limits import BLUEPRINT
+from bivouac.planning import existing_definitions, plan
 from tests.requests import (
     EXECUTION_ROLE,
     called,
@@ -316,7 +317,7 @@ def test_fifty_services_that_call_each_other_fit_the_record() -> None:
     calls = [connection(a, b) for a, b in pairwise(names)]
     calls += [connection(name, names[0]) for name in names[2:]]
     blueprint = planned(environment(*named(*names), connect=calls))
-    assert len(json.dumps(blueprint.to_json())) < BLUEPRINT_LIMIT
+    assert len(json.dumps(blueprint.to_json())) < BLUEPRINT
     assert "http.client" not in json.dumps(blueprint.to_json())
 
 

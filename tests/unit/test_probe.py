@@ -15,8 +15,9 @@ import pytest
 
 from bivouac import probe
 from bivouac.checks import Check, Outcome
-from bivouac.looks.targets import MOST_TARGETS
 from bivouac.probe import Target
+
+ORIGINAL = {name: getattr(probe, name) for name in ("WINDOW_SECONDS", "ATTEMPT_SECONDS")}
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +41,9 @@ def target(port: int, **changes: Any) -> Target:
             "path": "/",
             "lowest_status": 200,
             "highest_status": 399,
-            "private_address": "127.0.0.1",
-            "public_address": None,
+            "tasks": 1,
+            "private_addresses": ["127.0.0.1"],
+            "public_addresses": [],
             "not_public": "the task has no public address",
             **changes,
         }
@@ -75,12 +77,14 @@ class Envoy(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def http(*statuses: int, server: str = "envoy", **headers: str) -> Iterator[tuple[int, list[str]]]:
+def http(
+    *statuses: int, server: str = "envoy", every_address: bool = False, **headers: str
+) -> Iterator[tuple[int, list[str]]]:
     """The port of a server that answers with these statuses, the last one for ever; its paths."""
     answers = {"statuses": list(statuses), "paths": [], "signature": server}
     more = {name.replace("_", "-"): value for name, value in headers.items()}
     handler = type("Handler", (Envoy,), answers | {"headers_too": more})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+    with ThreadingHTTPServer(("" if every_address else "127.0.0.1", 0), handler) as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -250,7 +254,7 @@ def test_a_task_without_public_address_is_skipped_with_the_reason() -> None:
 
 def test_the_public_side_asks_the_public_address() -> None:
     with http(200) as (port, _):
-        private = target(port, private_address="172.31.0.4", public_address="127.0.0.1")
+        private = target(port, private_addresses=["172.31.0.4"], public_addresses=["127.0.0.1"])
         (check,) = probe.prove([private], "public")
     assert check.outcome is Outcome.OK
 
@@ -275,26 +279,59 @@ def test_no_target_is_no_failure_and_no_proof() -> None:
     assert probe.answer([], "private") == {"proven": True, "checks": []}
 
 
-def test_a_state_has_room_for_what_is_asked_and_what_is_answered() -> None:
-    """262,144 bytes (quotas of Step Functions), two fifths of which are left to the services' own
-    checks and to what else is known of them; each target is asked from inside and from outside."""
-    named = {"service": "a" * 40, "endpoint": "a" * 30}
-    asked = {
-        **named,
-        "protocol": "http",
-        "port": 65535,
-        "path": "/health/of/the/service",
-        "lowest_status": 200,
-        "highest_status": 399,
-        "private_address": "10.100.100.100",
-        "public_address": "203.100.100.100",
-        "not_public": "no security group admits 0.0.0.0/0 on 65535",
-    }
-    answered = {
-        **named,
-        "name": f"{named['endpoint']} answers from outside the VPC",
-        "outcome": "OK",
-        "observed": "203.100.100.100:65535 HTTP 200, expected 200-399, server: envoy, 3 in a row",
-    }
-    each = len(json.dumps(asked)) + 2 * len(json.dumps(answered))
-    assert MOST_TARGETS * each <= 262_144 * 3 / 5
+class TestManyTasks:
+    """One check tells of them all, so that an execution's state has room for however many run."""
+
+    ADDRESSES = tuple(f"127.0.0.{number}" for number in range(1, 6))
+
+    def test_those_that_answer_alike_are_one_check(self) -> None:
+        with http(200, every_address=True) as (port, _):
+            (check,) = probe.prove(
+                [target(port, tasks=20, private_addresses=self.ADDRESSES)], "private"
+            )
+        shown = ", ".join(f"{address}:{port}" for address in self.ADDRESSES[:3])
+        assert check.outcome is Outcome.OK
+        assert check.observed == (
+            f"5 of 20 tasks, {shown} and 2 more: HTTP 200, server: envoy, 3 times in a row"
+        )
+
+    def test_one_that_does_not_answer_is_told_apart(self) -> None:
+        with http(200) as (port, _):
+            good, bad = probe.prove(
+                [target(port, tasks=2, private_addresses=["127.0.0.1", "127.0.0.2"])], "private"
+            )
+        assert (good.outcome, bad.outcome) == (Outcome.OK, Outcome.NG)
+        assert good.observed.startswith(f"1 of 2 tasks, 127.0.0.1:{port}: HTTP 200")
+        assert bad.observed.startswith(f"1 of 2 tasks, 127.0.0.2:{port}: failed: ")
+
+    def test_however_many_endpoints_do_not_answer_it_is_told_in_bounds(self) -> None:
+        port = unused_port()
+        names = [f"an-endpoint-with-a-long-name-{number}" for number in range(100)]
+        answer = probe.answer([asdict(target(port, endpoint=name)) for name in names], "private")
+        told = [check["observed"] for check in answer["checks"]]
+        assert answer["proven"] is False
+        assert len(json.dumps(answer)) < probe.BAD_LIMIT + 1000
+        assert told[-1] == f"{100 - (len(told) - 1)} more endpoints do not answer"
+
+    def test_none_answers_and_lambda_still_lets_it_say_so(self) -> None:
+        """Of a function that may take 90 s (template.yaml)."""
+        windows = probe.MOST_TARGETS / probe.CONCURRENCY
+        assert windows * (ORIGINAL["WINDOW_SECONDS"] + ORIGINAL["ATTEMPT_SECONDS"] + 1) < 90
+
+
+def test_a_server_that_signs_at_length_is_quoted_in_bounds() -> None:
+    with http(200, server="x" * 5000) as (port, _):
+        check = asked(port)
+    assert check.outcome is Outcome.NG
+    assert len(check.observed) < 400
+
+
+def test_targets_of_an_execution_that_began_before_an_update_are_asked_too() -> None:
+    """A function in a VPC has no versions: it is updated under executions that run."""
+    with http(200) as (port, _):
+        old = asdict(target(port)) | {"private_address": "127.0.0.1", "public_address": None}
+        for name in ("tasks", "private_addresses", "public_addresses"):
+            del old[name]
+        answer = probe.answer([old], "private")
+    assert answer["proven"] is True
+    assert answer["checks"][0]["observed"].startswith(f"127.0.0.1:{port} HTTP 200")

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bivouac.receipt import Item, Outcome, concluded, failures, items_from_json, merged, step_answer
+from bivouac.receipt import (
+    PART_LIMIT,
+    Item,
+    Outcome,
+    bounded,
+    concluded,
+    failures,
+    items_from_json,
+    merged,
+    step_answer,
+)
 
 items = st.lists(
     st.builds(
@@ -151,3 +163,40 @@ def test_nothing_that_the_last_look_found_is_lost(said: list[Item], found: list[
     """Promise 2."""
     told = {(item.kind, item.name) for item in failures(concluded(said, found))}
     assert {(item.kind, item.name) for item in failures(found)} <= told
+
+
+class TestBounded:
+    """An execution's state holds six such answers beside all else, and the record one receipt."""
+
+    def test_what_finds_room_is_told_one_by_one(self) -> None:
+        found = [Item("service", f"web-{number}", Outcome.DELETED) for number in range(77)]
+        assert bounded(found, PART_LIMIT) == found
+
+    def test_of_more_those_that_failed_come_first_and_the_others_are_counted(self) -> None:
+        gone = [Item("task definition", f"web:{number}", Outcome.DELETING) for number in range(990)]
+        failed = [Item("task definition", f"api:{number}", Outcome.FAILED, "no") for number in "12"]
+        told = bounded([*gone, *failed], PART_LIMIT)
+        assert len(json.dumps([item.to_json() for item in told])) <= PART_LIMIT
+        assert told[:2] == failed
+        one_by_one = [item for item in told[2:] if item.is_one]
+        (rest,) = [item for item in told if not item.is_one]
+        assert rest == Item(
+            "task definition", f"and {990 - len(one_by_one)} more", Outcome.DELETING
+        )
+
+    def test_however_many_failed_each_kind_is_counted(self) -> None:
+        names = [f"{number}".rjust(100, "t") for number in range(900)]
+        tasks = [Item("stray task", name, Outcome.FAILED, "r" * 500) for name in names]
+        groups = [Item("log group", f"/group/{n}", Outcome.RETAINED) for n in range(900)]
+        told = bounded([*tasks, *groups], PART_LIMIT)
+        assert len(json.dumps([item.to_json() for item in told])) <= PART_LIMIT
+        counted = {(item.kind, item.outcome) for item in told if not item.is_one}
+        assert counted == {("stray task", Outcome.FAILED), ("log group", Outcome.RETAINED)}
+        assert failures(told)
+
+    def test_those_that_were_counted_have_gone_once_they_are_not_seen(self) -> None:
+        before = [Item("stray task", "and 3 more", Outcome.IN_PROGRESS)]
+        assert merged(before, []) == [Item("stray task", "and 3 more", Outcome.DELETED)]
+
+    def test_a_reason_is_told_in_bounds(self) -> None:
+        assert len(Item("service", "web", Outcome.FAILED, "r" * 5000).to_json()["reason"]) == 600

@@ -1,0 +1,86 @@
+"""What an environment holds at the most is counted when it is planned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bivouac import limits
+from bivouac.limits import Largest, record_problems, record_size
+from bivouac.record import packed
+from tests import largest
+from tests.largest import LARGEST
+from tests.requests import environment
+from tests.unit.planned import planned, problems
+
+STATE, ITEM = 262_144, 409_600
+"""Quotas of Step Functions (a state's data) and of DynamoDB (an item), as their pages have them."""
+
+
+def instruction(request: dict[str, Any]) -> dict[str, Any]:
+    return {"base": packed(request), "request": packed(request), "changes": {}}
+
+
+@pytest.mark.parametrize("request_of", LARGEST.values(), ids=LARGEST.keys())
+def test_the_largest_requests_find_room(request_of: Callable[[str], dict[str, Any]]) -> None:
+    request = request_of("demo")
+    blueprint = planned(request)
+    found = Largest(blueprint)
+    assert limits.size(found.proven_state) < STATE
+    assert limits.size(found.waiting_state) < STATE
+    assert limits.size(found.output) < STATE
+    assert found.wait_item < ITEM
+    assert record_size(blueprint, instruction(request), None) < ITEM
+    assert record_problems(blueprint, instruction(request), None) == []
+
+
+class TestRefused:
+    """What would not find room later, with the reason and what to write instead."""
+
+    def test_more_edges_than_a_state_and_a_record_hold(self) -> None:
+        (told,) = problems(largest.many_edges("demo", 900))
+        assert told.startswith("services: the plan takes ")
+        assert "prove fewer connections" in told
+
+    def test_names_that_are_as_long_as_they_may_be_for_fifty_services(self) -> None:
+        told = problems(largest.longest_names("demo", 50))
+        assert told
+        for each in told:
+            assert each.startswith("services: ")
+            assert "split the environment" in each
+
+    def test_values_that_no_plan_holds(self) -> None:
+        (told,) = problems(largest.longest_values("demo", 50))
+        assert "move long commands and values into the images" in told
+
+    def test_more_endpoints_than_can_be_asked(self) -> None:
+        made = [{"serviceName": f"web-{n}", **largest.ports(67, f"p{n}")} for n in range(3)]
+        (told,) = problems(environment(*made))
+        assert "201 endpoints in all; an environment has at most 200" in told
+
+    def test_what_no_state_holds_though_the_plan_is_short_enough(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(limits, "BLUEPRINT", 1_000_000)
+        told = problems(largest.many_edges("demo", 900))
+        assert [each.partition(" bytes ")[2].partition(",")[0] for each in told] == [
+            "as its output"
+        ]
+        assert "50 services, 50 tasks, 50 endpoints, 900 connections to prove" in told[0]
+        assert "prove fewer connections" in told[0]
+
+    def test_a_record_that_has_no_room_for_what_came_before(self) -> None:
+        """The good request stays beside the one that is to become good."""
+        blueprint = planned(largest.many_edges("demo"))
+        text = "x" * 40_000
+        asked = {"base": text, "request": text, "changes": {"web": "y" * 40_000}}
+        (told,) = record_problems(blueprint, asked, None)
+        assert told.startswith("request: the record would take ")
+        assert "240 connections to prove" in told
+
+
+class TestSize:
+    def test_of_utf_8_as_functions_answer(self) -> None:
+        assert limits.size({"a": "日本"}) == len('{"a": "日本"}'.encode())
