@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bivouac import preflight, redeployment
+from bivouac import limits, preflight, redeployment
 from bivouac.aws import clients, cloudmap, ecs
 from bivouac.aws.holding import records
 from bivouac.aws.records import Records
@@ -58,7 +58,8 @@ def check_request(
     wanted = asked(content, event["execution"], event["startedAt"], now)
     if wanted.verb is Verb.CREATE and (wrong := plan(wanted.content, settings, now=now).problems):
         raise InvalidRequestError(wrong)
-    found = resolved(wanted, records.find(wanted.environment))
+    record = records.find(wanted.environment)
+    found = resolved(wanted, record)
     if found.outdated:
         return {
             "status": "OUTDATED",
@@ -69,22 +70,25 @@ def check_request(
     blueprint, dry_run, there = _planned(
         found.request, now, settings, ecs_client, cloud_map, ec2_client
     )
+    instruction = _instruction(wanted, found, content) | {"there": there}
+    if no_room := limits.record_problems(blueprint, instruction, record):
+        raise InvalidRequestError(no_room)
     answer = {
         "status": "CHECKED",
         "environment": blueprint.environment,
         "plan": asdict(blueprint),
         "dryRun": dry_run,
         "settled": False,
-        "instruction": _instruction(wanted, found, content) | {"there": there},
+        "instruction": instruction,
     }
     _refuse_what_finds_no_room(answer)
     return answer
 
 
 def _refuse_what_finds_no_room(answer: Event) -> None:
-    size = len(json.dumps(answer))
+    size = limits.size(answer)
     if size > ANSWER_LIMIT:
-        plan_size = len(json.dumps(answer["plan"]))
+        plan_size = limits.size(answer["plan"])
         raise InvalidRequestError(
             [
                 f"request: an execution would have to hold {size:,} bytes of it, of "

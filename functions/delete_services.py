@@ -31,7 +31,7 @@ def delete_services(deletion: Deletion, namespace_id: str | None, client: ECSCli
 
     ListServices hides DRAINING services, so those known by name are described too (S02)."""
     planned = [service.service_name for service in deletion.blueprint.services]
-    earlier = [item.name for item in deletion.before if item.kind == KIND]
+    earlier = [item.name for item in deletion.before if item.kind == KIND and item.is_one]
     cluster = deletion.blueprint.cluster["clusterName"]
     services: dict[str, dict[str, Any]] = {}
     with deletion.looking("services of cluster", cluster):

@@ -101,5 +101,6 @@ def _name(arn: str) -> str:
 def handler(event: Event) -> Event:
     record = records().current(event["environment"], event["generation"])
     deletion = Deletion.from_event(Blueprint.from_json(record.content), event, datetime.now(UTC))
-    registered = sorted(record.task_definitions) if event["recorded"] else ()
+    reliable = event["recorded"] and record.names_all_definitions
+    registered = sorted(record.task_definitions) if reliable else ()
     return delete_task_definitions(deletion, registered, clients.ecs())

@@ -49,7 +49,7 @@ def diagnose_failure(
     else:
         failure = {
             "error": error_name,
-            "cause": _told(event["failure"])[: cause.LIMIT],
+            "cause": cause.fitting(_told(event["failure"])),
             "category": Category.UNKNOWN,
             "verdicts": [],
         }

@@ -6,28 +6,21 @@ same event, after the record is written. What cannot be told is READY all the sa
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from datetime import UTC, datetime
-from itertools import accumulate
 from typing import Any
 
+from bivouac import mesh
 from bivouac.aws import telling
 from bivouac.aws.events import EventBus
 from bivouac.aws.holding import event_bus, records
 from bivouac.aws.records import Records
 from bivouac.aws.telling import Telling
 from bivouac.blueprint import Blueprint
-from bivouac.checks import Check, Outcome
+from bivouac.checks import Outcome, few
 from bivouac.errors import NotProvenError
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.record import Status
-
-PROOF_LIMIT = 40_000
-"""Bytes of the checks that the record keeps, as JSON: its item holds 400 KB (DynamoDB's quotas),
-and the plan and the requests can take most of it."""
-_ROOM_TO_TELL = 400
-"""Of these: for how many more there are."""
 
 
 def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> Event:
@@ -55,16 +48,17 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
         and (service.service_name, endpoint.port_name) not in answered
     ]
     if outcomes[Outcome.NG] or silent:
-        raise NotProvenError(f"not proven: {', '.join(silent) or 'a check is NG'}")
-    edges = progress["edges"]
+        raise NotProvenError(f"not proven: {few(silent) or 'a check is NG'}")
+    deployments = {each["serviceName"]: each["deploymentId"] for each in progress["expected"]}
+    edges = [each.to_json() for each in mesh.proven(blueprint, progress["edges"], deployments)]
     unproven = sorted({edge.name for edge in blueprint.edges} - {entry["edge"] for entry in edges})
     if unproven:
-        raise NotProvenError(f"not proven: {', '.join(unproven)}")
+        raise NotProvenError(f"not proven: {few(unproven)}")
     records.finish(
         event["environment"],
         event["generation"],
         Status.READY,
-        proof=_kept(proof, event["environment"]),
+        proof=proof,
         edges=edges,
         expected=progress["expected"],
         namespaceArn=progress["namespaceArn"],
@@ -82,21 +76,6 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
         "proof": proof,
         "edges": edges,
     }
-
-
-def _kept(proof: list[dict[str, Any]], environment: str) -> list[dict[str, Any]]:
-    """As many checks as the record has room for; none is NG."""
-    if len(json.dumps(proof)) <= PROOF_LIMIT:
-        return proof
-    ends = accumulate(len(json.dumps(entry)) + len(", ") for entry in proof)
-    fitting = sum(end <= PROOF_LIMIT - _ROOM_TO_TELL for end in ends)
-    told = Check(
-        environment,
-        f"and {len(proof) - fitting} more checks",
-        Outcome.OK,
-        "none of them is NG: the execution's output has them",
-    )
-    return [*proof[:fitting], told.to_json()]
 
 
 @step

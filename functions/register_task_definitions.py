@@ -7,7 +7,7 @@ A roll-back finds the revision again that ran before, so that its services run w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from bivouac import mesh, naming
@@ -37,17 +37,18 @@ def register_task_definitions(
     blueprint = Blueprint.from_json(record.content)
     prefix = naming.family_prefix(blueprint.stack, blueprint.environment)
     known = set(ecs.families(client, prefix, "ACTIVE"))
+    known_arns = {*record.task_definitions, *record.expected_definitions}
     arns: dict[str, str] = {}
     try:
         for arguments in _definitions(blueprint, generation):
             family = arguments["family"]
             found = None
             if family in known:
-                earlier = _earlier(record.task_definitions, family)
+                earlier = _earlier(known_arns, family)
                 found = _found(blueprint, arguments, earlier, client)
             arns[family] = found or _register(arguments, client)
     finally:
-        if arns:
+        if arns and record.names_all_definitions:
             records.add_task_definitions(environment, generation, sorted(arns.values()))
     return {"arns": arns}
 
@@ -64,7 +65,7 @@ def _definitions(blueprint: Blueprint, generation: int) -> list[dict[str, Any]]:
     ]
 
 
-def _earlier(recorded: Sequence[str], family: str) -> list[str]:
+def _earlier(recorded: Iterable[str], family: str) -> list[str]:
     """The family's revisions that were registered before, the newest first."""
     of_family = [arn for arn in recorded if arn.rpartition(":")[0].endswith(f"/{family}")]
     return sorted(of_family, key=lambda arn: int(arn.rpartition(":")[2]), reverse=True)[:LOOKED_AT]

@@ -23,7 +23,16 @@ from bivouac.aws.stepfunctions_answers import caught
 from bivouac.aws.telling import Telling
 from bivouac.errors import DeletionIncompleteError
 from bivouac.observability import Event, MetricUnit, metrics, step
-from bivouac.receipt import Item, Outcome, concluded, failures, items_from_json, merged
+from bivouac.receipt import (
+    RECEIPT_LIMIT,
+    Item,
+    Outcome,
+    bounded,
+    concluded,
+    failures,
+    items_from_json,
+    merged,
+)
 from bivouac.record import Status
 from bivouac.timetable import OFFICE_HOURS, Kind, name_of
 
@@ -58,7 +67,7 @@ def write_receipt(
         "environment": environment,
         "status": status,
         "at": lease.timestamp(now),
-        "items": [item.to_json() for item in items],
+        "items": [item.to_json() for item in bounded(items, RECEIPT_LIMIT)],
     }
     records.finish(environment, generation, status, expires_at=expires_at, receipt=receipt)
     subject = events.Subject(environment, generation, now)

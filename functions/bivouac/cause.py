@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from bivouac.diagnosis import EVIDENCE_LENGTH, Verdict
 from bivouac.redaction import redacted
 
 LIMIT = 14_000
-"""Characters. Step Functions cuts a cause at 32,768 (W08), also the one that whoever waits for an
-execution gets: its whole description as JSON, in which a character may take two."""
+"""Bytes as JSON: the record and an execution's state hold it. Step Functions cuts a cause at 32,768
+characters (W08), also the one that whoever waits for an execution gets: its whole description as
+JSON, in which a character may take two."""
 _REASON = 200
 
 
@@ -29,17 +32,30 @@ def report(verdicts: Sequence[Verdict], log_lines: Sequence[str]) -> str:
     for number, other in enumerate(others):
         line = f"\nalso {_headline(other)}"
         more = f"\nand {len(others) - number} more"
-        if len(text) + len(line) + len(more) > LIMIT:
-            return text + more
+        if _bytes(text + line + more) > LIMIT:
+            return fitting(text, LIMIT - len(more)) + more
         text += line
-    return text[:LIMIT]
+    return fitting(text)
 
 
 def together(first: str, second: str) -> str:
     """Two causes in the room of one; where it is too small, the longer one is cut."""
-    room = LIMIT - len("\n\n")
-    first = first[: max(room // 2, room - len(second))]
-    return f"{first}\n\n{second[: room - len(first)]}"
+    room = LIMIT - _bytes("\n\n")
+    first = fitting(first, max(room // 2, room - _bytes(second)))
+    return f"{first}\n\n{fitting(second, room - _bytes(first))}"
+
+
+def fitting(text: str, limit: int = LIMIT) -> str:
+    """As much of the beginning as takes so many bytes as JSON."""
+    if _bytes(text) <= limit:
+        return text
+    ends = range(len(text) + 1)
+    return text[: bisect_right(ends, limit, key=lambda end: _bytes(text[:end])) - 1]
+
+
+def _bytes(text: str) -> int:
+    """Without its quotation marks."""
+    return len(json.dumps(text, ensure_ascii=False).encode()) - 2
 
 
 def _headline(verdict: Verdict) -> str:

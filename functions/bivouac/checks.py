@@ -214,6 +214,21 @@ def _facts(
     )
 
 
+SHOWN = 3
+"""Addresses that a check tells; the others are counted, so that it is as short for any task."""
+
+
+def few(texts: Sequence[str], between: str = ", ", shown: int = SHOWN) -> str:
+    """Some of them, and how many more there are."""
+    more = len(texts) - shown
+    return between.join(texts[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def registered_as(endpoint: Endpoint) -> str:
+    """The name of the check."""
+    return f"registered in Cloud Map as {endpoint.discovery_name}"
+
+
 def registered(
     service: str,
     endpoint: Endpoint,
@@ -233,12 +248,12 @@ def registered(
     listed = expected
     if instances is not None:
         listed = {cloudmap_answers.address_of(instance) for instance in instances}
-    name = f"registered in Cloud Map as {endpoint.discovery_name}"
+    name = registered_as(endpoint)
     if expected <= listed <= running:
-        return check(service, name, True, ", ".join(sorted(listed)) or "no instance")
+        return check(service, name, True, few(sorted(listed)) or "no instance")
     differences = [f"{address} is missing" for address in sorted(expected - listed)]
     differences += [f"{address} runs no task" for address in sorted(listed - running)]
-    return check(service, name, False, ", ".join(differences))
+    return check(service, name, False, few(differences))
 
 
 def admits_the_world(groups: Sequence[Described], port: int) -> bool:

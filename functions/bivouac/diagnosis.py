@@ -24,7 +24,7 @@ Described = Mapping[str, Any]
 
 EVIDENCE_LENGTH = 600
 EVIDENCE_LINES = 8
-VERDICTS_LIMIT = 40_000
+VERDICTS_LIMIT = 30_000
 """Bytes of all verdicts as JSON: a record's item holds 400 KB, and the plan and requests that can
 stand in it leave about a quarter (DynamoDB's and Step Functions' quotas)."""
 BRIEF_LENGTH = 200

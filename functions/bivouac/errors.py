@@ -12,12 +12,17 @@ from collections.abc import Iterator, Sequence
 MESSAGE_LIMIT = 20_000
 """As JSON. Step Functions cuts a cause, in which Lambda puts a stack trace as well, at 32,768
 characters, and what is cut is no JSON any more."""
+TEXT_LIMIT = 4_000
+"""Characters of any other message: a deletion's state can hold several."""
 PROBLEM_LIMIT = 1_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class BivouacError(Exception):
     """A step cannot go on. The message says what is wrong, where, and what to do."""
+
+    def __init__(self, message: str = "", limit: int = TEXT_LIMIT) -> None:
+        super().__init__(message if len(message) <= limit else f"{message[:limit]}...")
 
 
 class InvalidRequestError(BivouacError):
@@ -27,7 +32,8 @@ class InvalidRequestError(BivouacError):
         self.problems = tuple(problems)
         count = len(self.problems)
         listed = "\n".join(_bounded(self.problems))
-        super().__init__(f"{count} problem{'s' if count != 1 else ''} in the request:\n{listed}")
+        said = f"{count} problem{'s' if count != 1 else ''} in the request:\n{listed}"
+        super().__init__(said, limit=len(said))
 
 
 def _bounded(texts: Sequence[str]) -> Iterator[str]:
@@ -83,7 +89,8 @@ class DeletionIncompleteError(BivouacError):
 
     def __init__(self, environment: str, left: Sequence[str]) -> None:
         listed = "\n".join(_bounded(left))
-        super().__init__(f"{len(left)} resource(s) of {environment} are left:\n{listed}")
+        said = f"{len(left)} resource(s) of {environment} are left:\n{listed}"
+        super().__init__(said, limit=len(said))
 
 
 class SweepIncompleteError(BivouacError):
@@ -93,7 +100,8 @@ class SweepIncompleteError(BivouacError):
 
     def __init__(self, failed: Sequence[str]) -> None:
         listed = "\n".join(_bounded(failed))
-        super().__init__(f"{len(failed)} finding(s) could not be repaired:\n{listed}")
+        said = f"{len(failed)} finding(s) could not be repaired:\n{listed}"
+        super().__init__(said, limit=len(said))
 
 
 class NamespaceFailedError(BivouacError):

@@ -13,6 +13,8 @@ from bivouac.intents import Intent
 
 Json = dict[str, Any]
 _KINDS = {int: "a number", str: "a text", bool: "true or false", dict: "an object with id and at"}
+LONGEST_TEXT = 1_000
+"""Of a field; an execution's state holds the whole input beside what it goes on with."""
 _MOMENTS = ("expiresAt", "expectedExpiresAt")
 
 
@@ -24,6 +26,11 @@ def problems(content: Any, fields: Mapping[str, type]) -> list[str]:
     for name, kind in fields.items():
         if name in content and type(content[name]) is not kind:
             found.append(f"{name}: must be {_KINDS[kind]}")
+    found += [
+        f"{name}: longer than {LONGEST_TEXT:,} characters"
+        for name, text in content.items()
+        if isinstance(text, str) and len(text) > LONGEST_TEXT
+    ]
     if isinstance(intent := content.get("intent"), dict):
         found += _intent_problems(intent)
     environment = content.get("environment")

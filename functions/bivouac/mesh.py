@@ -203,7 +203,7 @@ def _reading(edge: Edge, container: Mapping[str, Any], task: Mapping[str, Any]) 
     exit_code = container.get("exitCode")
     reason = container.get("reason")
     if exit_code == edge_client.PROVEN:
-        return EdgeReading(edge, State.OK, f"{target} answers")
+        return EdgeReading(edge, State.OK, _answers(edge))
     if exit_code is not None:
         meaning = edge_program.EXIT_MEANING.get(exit_code, f"exit code {exit_code}")
         observed = f"{target}: {meaning}" + (f" ({reason})" if reason else "")
@@ -215,6 +215,10 @@ def _reading(edge: Edge, container: Mapping[str, Any], task: Mapping[str, Any]) 
         return EdgeReading(edge, State.NG, observed, Fault.NEVER_RAN)
     status = container.get("lastStatus", task.get("lastStatus", "not visible yet"))
     return EdgeReading(edge, State.PENDING, f"still asking ({status})")
+
+
+def _answers(edge: Edge) -> str:
+    return f"{edge.dns_name}:{edge.port} answers"
 
 
 def proof(
@@ -230,6 +234,28 @@ def proof(
         observed=reading.observed,
         at=at.isoformat(),
     )
+
+
+def proven(
+    blueprint: Blueprint,
+    answered: Mapping[str, Iterable[str]],
+    deployments: Mapping[str, str],
+) -> list[EdgeProof]:
+    """What the record keeps of edges that answered; `answered` names them by the moment, ISO 8601.
+
+    All else is known from the blueprint and from `deployments`, ids by service name, so that an
+    execution's state need not hold it (W08)."""
+    at = {name: moment for moment, names in answered.items() for name in names}
+    return [
+        proof(
+            edge,
+            EdgeReading(edge, State.OK, _answers(edge)),
+            deployments,
+            datetime.fromisoformat(at[edge.name]),
+        )
+        for edge in blueprint.edges
+        if edge.name in at
+    ]
 
 
 def still_proven(edge: Edge, proofs: Iterable[EdgeProof], deployments: Mapping[str, str]) -> bool:

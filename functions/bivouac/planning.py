@@ -6,7 +6,6 @@ ECS's words are kept; what a request leaves out comes from the stack; what Bivou
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,16 +14,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bivouac import ecs_model, lease, naming, pace
+from bivouac import ecs_model, lease, limits, naming, pace
 from bivouac.blueprint import Blueprint, Json, ProofSettings, ServiceBlueprint
 from bivouac.draft import Draft
 from bivouac.planning_service import plan_service
 from bivouac.relations import Party, Relations, relations
 from bivouac.request import EnvironmentRequest, Schedule, described, merged
 from bivouac.settings import RequestSettings
-
-BLUEPRINT_LIMIT = 150_000
-"""Bytes of a blueprint: well under a state's 262,144 and a DynamoDB item's 409,600 (W08)."""
 
 TASK_LIMIT = 1000
 
@@ -128,16 +124,8 @@ def plan(
         renamed=tuple(draft.renamed),
         warnings=tuple(warnings),
     )
-    size = len(json.dumps(blueprint.to_json()))
-    if size > BLUEPRINT_LIMIT:
-        return Plan(
-            None,
-            (
-                f"services: the plan takes {size:,} bytes of {BLUEPRINT_LIMIT:,}; split the "
-                "environment, prove fewer connections, or move long commands and values into the "
-                "images",
-            ),
-        )
+    if no_room := limits.problems(blueprint):
+        return Plan(None, tuple(no_room))
     return Plan(blueprint, (), request.dry_run)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -20,6 +23,9 @@ class Outcome(StrEnum):
     FAILED = "FAILED"
 
 
+_COUNTED = re.compile(r"and [0-9]+ more")
+
+
 @dataclass(frozen=True)
 class Item:
     kind: str
@@ -28,8 +34,47 @@ class Item:
     outcome: Outcome
     reason: str = ""
 
+    @property
+    def is_one(self) -> bool:
+        """Not several that only were counted (bounded)."""
+        return not _COUNTED.fullmatch(self.name)
+
     def to_json(self) -> dict[str, str]:
-        return {key: value for key, value in asdict(self).items() if value}
+        content = {**asdict(self), "reason": self.reason[:REASON_LIMIT]}
+        return {key: value for key, value in content.items() if value}
+
+
+RECEIPT_LIMIT = 45_000
+"""Bytes of a receipt's items as JSON, of which a record has room for one."""
+PART_LIMIT = 28_000
+"""Of what one step of a deletion answers: an execution's state holds six such answers."""
+REASON_LIMIT = 600
+
+
+def bounded(items: Sequence[Item], limit: int) -> list[Item]:
+    """As they are where they find room; else what failed or is going first, one by one, and of the
+    others how many there are of each kind and outcome."""
+    if _bytes(items) <= limit:
+        return list(items)
+    first = (Outcome.FAILED, Outcome.IN_PROGRESS)
+    ordered = sorted(items, key=lambda item: item.outcome not in first)
+    more = Counter((item.kind, item.outcome) for item in items)
+    kept: list[Item] = []
+    for item in ordered:
+        left = more - Counter([(item.kind, item.outcome)])
+        if _bytes([*kept, item, *_counted(left)]) > limit:
+            break
+        kept.append(item)
+        more = left
+    return [*kept, *_counted(more)]
+
+
+def _counted(more: Mapping[tuple[str, Outcome], int]) -> list[Item]:
+    return [Item(kind, f"and {count} more", outcome) for (kind, outcome), count in more.items()]
+
+
+def _bytes(items: Sequence[Item]) -> int:
+    return sum(len(json.dumps(item.to_json(), ensure_ascii=False).encode()) + 2 for item in items)
 
 
 def items_from_json(content: Iterable[Mapping[str, Any]]) -> list[Item]:
@@ -81,7 +126,7 @@ def step_answer(before: Sequence[Item], now: Sequence[Item], unseen: str = "") -
     going = any(item.outcome is Outcome.IN_PROGRESS for item in items)
     return {
         "status": "IN_PROGRESS" if going else "DONE",
-        "items": [item.to_json() for item in items],
+        "items": [item.to_json() for item in bounded(items, PART_LIMIT)],
     }
 
 

@@ -78,13 +78,13 @@ class Envoy(BaseHTTPRequestHandler):
 
 @contextmanager
 def http(
-    *statuses: int, server: str = "envoy", every_address: bool = False, **headers: str
+    *statuses: int, server: str = "envoy", listens: str = "127.0.0.1", **headers: str
 ) -> Iterator[tuple[int, list[str]]]:
     """The port of a server that answers with these statuses, the last one for ever; its paths."""
     answers = {"statuses": list(statuses), "paths": [], "signature": server}
     more = {name.replace("_", "-"): value for name, value in headers.items()}
     handler = type("Handler", (Envoy,), answers | {"headers_too": more})
-    with ThreadingHTTPServer(("" if every_address else "127.0.0.1", 0), handler) as running:
+    with ThreadingHTTPServer((listens, 0), handler) as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -285,7 +285,7 @@ class TestManyTasks:
     ADDRESSES = tuple(f"127.0.0.{number}" for number in range(1, 6))
 
     def test_those_that_answer_alike_are_one_check(self) -> None:
-        with http(200, every_address=True) as (port, _):
+        with http(200, listens="") as (port, _):
             (check,) = probe.prove(
                 [target(port, tasks=20, private_addresses=self.ADDRESSES)], "private"
             )

@@ -15,7 +15,7 @@ from bivouac.aws.faults import translated
 from bivouac.blueprint import Blueprint
 from bivouac.intents import Intent, Verb
 from bivouac.lease import Extension
-from bivouac.record import FORM, Record, Status, Summary, Unreadable
+from bivouac.record import FORM, Record, Status, Summary, Unreadable, text_of
 from bivouac.redeployment import Changes
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ class Records:
             "verb": {"S": taken.verb},
             "request": {"S": taken.request},
             "baseRequest": {"S": taken.base_request},
-            "changes": {"S": json.dumps(redeployment.to_json(taken.changes))},
+            "changes": {"S": text_of(redeployment.to_json(taken.changes))},
             "intents": {"S": _intents_text(taken.intents)},
             "officeHours": {"BOOL": taken.office_hours},
             "listed": {"S": LISTED},
@@ -279,9 +279,7 @@ class Records:
 
         What is READY makes its request the good one; what is DELETED is not listed any more.
         Raises SupersededError where `generation` is no longer the current one."""
-        texts = {"status": str(status)} | {
-            name: json.dumps(value) for name, value in details.items()
-        }
+        texts = {"status": str(status)} | {name: text_of(value) for name, value in details.items()}
         if expires_at is not None:
             texts["expiresAt"] = expires_at
         names = [*texts, "generation"]
@@ -309,7 +307,7 @@ class Records:
 
         Raises SupersededError where anybody took or ended it since `record` was read."""
         values: dict[str, Any] = {"status": {"S": status}} | {
-            name: {"S": json.dumps(value)} for name, value in details.items()
+            name: {"S": text_of(value)} for name, value in details.items()
         }
         if settle is not None:
             values["settle"] = {"BOOL": settle}

@@ -17,7 +17,7 @@ from bivouac.aws import cloudmap, cloudmap_answers, ecs, loggroups, remains
 from bivouac.aws.observation import Tasks
 from bivouac.blueprint import Blueprint, from_ecs_tags
 from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS, NOT_OURS, PATIENCE_SECONDS
-from bivouac.receipt import Item, Outcome, failures
+from bivouac.receipt import PART_LIMIT, Item, Outcome, bounded, failures
 from bivouac.record import Record
 from bivouac.waiting import (
     POLL_SECONDS,
@@ -249,6 +249,6 @@ def _concluded(status: str, wait: Wait, found: list[Item]) -> Look:
         answer={
             "status": status,
             "rounds": wait.context["rounds"] + 1,
-            "items": [item.to_json() for item in found],
+            "items": [item.to_json() for item in bounded(found, PART_LIMIT)],
         }
     )

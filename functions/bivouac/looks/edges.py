@@ -45,13 +45,14 @@ class Edges:
     def of_state(self, state: State) -> list[Asked]:
         return [each for each in self.asked if each.reading.state is state]
 
-    def proofs(self, services: Services, at: datetime) -> list[dict[str, Any]]:
-        """As the record keeps them."""
-        deployments = deployment_ids(services)
-        found = [
-            mesh.proof(each.reading.edge, each.reading, deployments, at) for each in self.asked
-        ]
-        return [proof.to_json() for proof in (*found, *self.kept)]
+    def answered(self, now: datetime) -> dict[str, list[str]]:
+        """The names of all, by the moment when they were proven (mesh.proven)."""
+        found: dict[str, list[str]] = {}
+        for proof in self.kept:
+            found.setdefault(proof.at, []).append(proof.edge)
+        for each in self.asked:
+            found.setdefault(now.isoformat(), []).append(each.reading.edge.name)
+        return found
 
 
 def deployment_ids(services: Services) -> dict[str, str]:

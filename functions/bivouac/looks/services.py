@@ -21,7 +21,7 @@ from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.diagnosis import Verdict
 from bivouac.looks import awaiting, edges, foundation
 from bivouac.looks.registrations import Registrations
-from bivouac.looks.targets import targets
+from bivouac.looks.targets import for_each_task, targets
 from bivouac.mesh import EdgeProof, ProofClient, State
 from bivouac.record import Record
 from bivouac.waiting import LATER_SECONDS, POLL_SECONDS, STALE_SECONDS, Awaited, Look, Wait
@@ -74,9 +74,9 @@ class _Moment:
         return frozenset(needed) if blocked else awaiting.planned(self.expected)
 
     @property
-    def edge_proofs(self) -> list[EdgeProof]:
-        """Of this execution, where the probes of the addresses did not hold afterwards."""
-        return [EdgeProof.from_json(entry) for entry in self.progress.get("edges", ())]
+    def deployments(self) -> dict[str, str]:
+        """The ids of the expected ones, by service."""
+        return {entry.service_name: entry.deployment_id for entry in self.expected}
 
     def runs(self, name: str) -> bool:
         """As many tasks as are desired, and at least one."""
@@ -278,7 +278,7 @@ class ServicesLook:
 
     def _proven(self, moment: _Moment) -> Look:
         """Now the edges, and that no client is older than an endpoint that it calls."""
-        proofs = [*moment.edge_proofs, *self._proofs]
+        proofs = [*self._proven_before(moment), *self._proofs]
         found = edges.read(self._clients, proofs, moment.services, moment.running)
         if found.unasked:
             return self._more_to_do(moment)
@@ -304,15 +304,30 @@ class ServicesLook:
         ):
             return self._more_to_do(moment)
         answer = self._answer(moment, "HEALTHY").answer or {}
-        return Look(
-            answer=answer
-            | {
-                "registered": {},  # should the probes not be answered, everything is asked anew
-                "checks": [check.to_json() for check in moment.checks],
-                "targets": targets(self._blueprint, moment.running, self._ec2()),
-                "edges": found.proofs(moment.services, moment.now),
-            }
-        )
+        answer |= {
+            "registered": {},  # should the probes not be answered, everything is asked anew
+            "checks": [check.to_json() for check in moment.checks],
+            "targets": targets(self._blueprint, moment.running, self._ec2()),
+            "edges": found.answered(moment.now),
+        }
+        if not moment.wait.context.get("short"):
+            answer |= self._in_full(answer, moment)
+        return Look(answer=answer)
+
+    def _proven_before(self, moment: _Moment) -> list[EdgeProof]:
+        """By this execution, where the probes of the addresses did not hold afterwards."""
+        answered = moment.progress.get("edges", {})
+        if isinstance(answered, list):
+            return [EdgeProof.from_json(entry) for entry in answered]
+        return mesh.proven(self._blueprint, answered, moment.deployments)
+
+    def _in_full(self, answer: Mapping[str, Any], moment: _Moment) -> dict[str, Any]:
+        """As an execution goes on with it that began before an update of the stack."""
+        edges = mesh.proven(self._blueprint, answer["edges"], moment.deployments)
+        return {
+            "targets": for_each_task(answer["targets"]),
+            "edges": [proof.to_json() for proof in edges],
+        }
 
     def _of_current_clients(self, moment: _Moment) -> Mapping[str, Sequence[dict[str, Any]]]:
         """Without tasks of proof clients that are being replaced: they have seen another mesh."""

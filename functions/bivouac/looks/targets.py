@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from bivouac import checks
+from bivouac import checks, probe
 from bivouac.aws import network
 from bivouac.blueprint import Blueprint
+from bivouac.probe import MOST_TARGETS
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
@@ -15,18 +17,14 @@ if TYPE_CHECKING:
 Tasks = Mapping[str, Sequence[dict[str, Any]]]
 """Running tasks by service."""
 
-MOST_TARGETS = 150
-"""An execution's state holds 262,144 bytes (quotas of Step Functions): a target takes up to 400 of
-them, each of its two checks up to 350, and the checks of a hundred services half of the rest."""
-
 
 def targets(blueprint: Blueprint, running: Tasks, ec2: EC2Client) -> list[dict[str, Any]]:
-    """Each endpoint of each task; of very many tasks, as many of each service as find room."""
+    """Each endpoint with its tasks' addresses; of very many tasks, as many of each service as can
+    be asked in time."""
     endpoints = sum(len(service.endpoints) for service in blueprint.services)
+    most = max(1, MOST_TARGETS // max(1, endpoints))
     asked = {
-        service.service_name: list(running.get(service.service_name, ()))[
-            : max(1, MOST_TARGETS // max(1, endpoints))
-        ]
+        service.service_name: list(running.get(service.service_name, ()))[:most]
         for service in blueprint.services
         if service.endpoints
     }
@@ -37,25 +35,33 @@ def targets(blueprint: Blueprint, running: Tasks, ec2: EC2Client) -> list[dict[s
         if (interface := checks.interface_id(task))
     ]
     public = network.public_addresses(ec2, interfaces) if interfaces else {}
-    found = []
-    for planned in blueprint.services:
-        for task in asked.get(planned.service_name, ()):
-            address = public.get(checks.interface_id(task) or "")
-            for endpoint in planned.endpoints:
-                found.append(
-                    {
-                        "service": planned.service_name,
-                        "endpoint": endpoint.port_name,
-                        "protocol": "http" if endpoint.app_protocol == "http" else "tcp",
-                        "port": endpoint.port,
-                        "path": endpoint.path,
-                        "lowest_status": endpoint.lowest_status,
-                        "highest_status": endpoint.highest_status,
-                        "private_address": checks.private_address(task),
-                        "public_address": address if endpoint.admits_everybody else None,
-                        "not_public": f"no security group admits 0.0.0.0/0 on {endpoint.port}"
-                        if address
-                        else "the task has no public address",
-                    }
-                )
-    return found
+    return [
+        probe.target(
+            planned.service_name,
+            endpoint,
+            [
+                (private, public.get(checks.interface_id(task) or ""))
+                for task in tasks
+                if (private := checks.private_address(task))
+            ],
+            len(running[planned.service_name]),
+        ).to_json()
+        for planned in blueprint.services
+        if (tasks := asked.get(planned.service_name))
+        for endpoint in planned.endpoints
+    ]
+
+
+def for_each_task(asked: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The same targets as executions know them that began before an update of the stack."""
+    known = ("service", "endpoint", "protocol", "port", "path", "lowest_status", "highest_status")
+    return [
+        {
+            **{name: each[name] for name in (*known, "not_public")},
+            "private_address": private,
+            "public_address": public,
+        }
+        for each in asked
+        for private, public in zip_longest(each["private_addresses"], each["public_addresses"])
+        if private
+    ]
