@@ -25,11 +25,12 @@ TASKS_THAT_DO_NOT_STOP = "after minutes of draining (D06)"
 REDEPLOY_STOPPED = "a redeploy that is stopped before its create has ended (W13)"
 NOT_DELIVERED = "a target that exists takes what its schedule sends"
 WHEN_IT_FAILS_FOR_GOOD = "Lambda gives an event up after three tries (W15)"
+STACK_UPDATED = "before the stack is updated, in tests/localcloud"
 STACK_DELETED = "before the stack is deleted, in test_stack"
 SCHEDULE_GONE = "the schedule that fired has deleted itself, and a new one is made"
 WHILE_ANOTHER_IS_AT_WORK = "a down comes while a create or a redeploy runs"
 BETWEEN_TWO_LIVES = "a redeploy was accepted in the moment in which its environment was deleted"
-WHILE_ONE_IS_CREATED = "a sweep while any environment is created, deleted or falls asleep"
+RECHECK_WAS_NOT_TOLD = "a sweep that sees tasks fail before recheck_environment does"
 
 NOT_NEEDED_HERE = {
     ("CheckRollBackFunction", "dynamodb:UpdateItem"): BETWEEN_TWO_LIVES,
@@ -48,6 +49,7 @@ NOT_NEEDED_HERE = {
     ("ExpiryRole", "sqs:SendMessage"): NOT_DELIVERED,
     ("FollowUpExecutionFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("FollowUpExecutionFunction", "states:DescribeExecution"): REDEPLOY_STOPPED,
+    ("GuardStackFunction", "cloudformation:DescribeStacks"): STACK_UPDATED,
     ("GuardStackFunction", "dynamodb:Query"): STACK_DELETED,
     ("GuardStackFunction", "ec2:DescribeSecurityGroups"): STACK_DELETED,
     ("GuardStackFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
@@ -56,7 +58,8 @@ NOT_NEEDED_HERE = {
     ("ResumeExecutionFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("RecheckEnvironmentFunctionEveryQuarterOfAnHourRole", "sqs:SendMessage"): NOT_DELIVERED,
     ("SweepEnvironmentsFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
-    ("SweepEnvironmentsFunction", "states:ListExecutions"): WHILE_ONE_IS_CREATED,
+    ("SweepEnvironmentsFunction", "logs:GetLogEvents"): RECHECK_WAS_NOT_TOLD,
+    ("SweepEnvironmentsFunction", "servicediscovery:ListInstances"): RECHECK_WAS_NOT_TOLD,
     ("SweepEnvironmentsFunctionEveryQuarterOfAnHourRole", "sqs:SendMessage"): NOT_DELIVERED,
     ("SuspendEnvironmentFunction", "states:DescribeExecution"): WHILE_ANOTHER_IS_AT_WORK,
     ("WarnOfExpiryFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
@@ -227,7 +230,8 @@ def leaking(app: Application, name: str) -> None:
 
 
 def failing_later(app: Application, name: str) -> None:
-    """Ready, then its server crashes again and again, then somebody mends it."""
+    """Ready, then its server crashes again and again, then somebody mends it, and scales it: that
+    only the sweep sees."""
     image = "nginx:1.28"
     container = {"image": image, "containerPort": 80}
     assert app.create(environment(web(primaryContainer=container), name=name)).status == "SUCCEEDED"
@@ -243,6 +247,9 @@ def failing_later(app: Application, name: str) -> None:
         return bool((app.record(name) or {})["status"] == "READY")
 
     until_true(recovered, ENDS_WITHIN)
+    app.client("ecs").update_service(cluster=cluster, service="web", desiredCount=2)
+    app.sweep()
+    assert (app.record(name) or {})["status"] == "DEGRADED"
     assert app.delete(name).status == "SUCCEEDED"
 
 
