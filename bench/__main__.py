@@ -22,6 +22,7 @@ MEASUREMENTS = (
     "expiry",
     "fleet",
     "chaos",
+    "largest",
     "cold_start",
 )
 

@@ -19,8 +19,8 @@ def fifty_services(name: str) -> Json:
     return environment(*services(), name=name)
 
 
-def thousand_tasks(name: str) -> Json:
-    return environment(*services(desiredCount=20), name=name)
+def thousand_tasks(name: str, each: int = 20) -> Json:
+    return environment(*services(desiredCount=each), name=name)
 
 
 def many_edges(name: str, count: int = 240) -> Json:
