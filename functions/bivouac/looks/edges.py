@@ -122,8 +122,7 @@ def came_too_early(
     empty where anything else is wrong as well.
 
     ECS may not know a new endpoint everywhere yet. What a deployment did not see when it began its
-    tasks never resolve, so a client of the application that is as old is as blind. Proof clients
-    that ask one of these answer for its new deployment only if they are made anew, too."""
+    tasks never resolve, so a client of the application that is as old is as blind."""
     if any(each.reading.fault is not Fault.NAME for each in wrong):
         return frozenset()
     early = {each.by for each in wrong}
@@ -132,28 +131,43 @@ def came_too_early(
         caller = primary_deployment(services.get(each.reading.edge.client) or {})
         if began and caller and caller["createdAt"] <= began["createdAt"]:
             early.add(each.reading.edge.client)
+    return _with_askers(clients, services, early)
+
+
+def _with_askers(
+    clients: Iterable[ProofClient], services: Services, names: set[str]
+) -> frozenset[str]:
+    """And the proof clients that have asked one of them: old tasks prove nothing of new ones."""
     asking = {
         client.service.service_name
         for client in clients
-        if any(edge.server in early for edge in client.edges)
-        and client.service.service_name in services
+        if any(edge.server in names for edge in client.edges)
     }
-    return frozenset(early | asking)
+    return frozenset(names | (asking & services.keys()))
 
 
-def has_stale_client(
-    blueprint: Blueprint, services: Services, endpoints_since: Mapping[str, datetime]
-) -> bool:
-    """Whether a client's deployment is older than an endpoint that it calls (P08).
+def stale_clients(
+    blueprint: Blueprint,
+    clients: Iterable[ProofClient],
+    services: Services,
+    running: Tasks,
+    endpoints_since: Mapping[str, datetime],
+) -> frozenset[str]:
+    """Who is to be deployed once more: clients that are older than an endpoint they call (P08).
 
-    A fresh proof client resolves what exists now, and so shows nothing of it.
-    `endpoints_since`: by discovery name, when Cloud Map made it."""
+    A fresh proof client resolves what exists now, and so shows nothing of it. How old a deployment
+    is that ECS went back to, reports of 2022 and 2026 say differently; its tasks are as old as they
+    are. `endpoints_since`: by discovery name, when Cloud Map made it."""
+    stale = set()
     for edge in blueprint.edges:
         if not edge.client:
             continue
         endpoint = blueprint.service(edge.server).endpoint(edge.port_name)
         made = endpoints_since.get(endpoint.discovery_name)
         primary = primary_deployment(services[edge.client])
-        if made and primary and mesh.stale(edge, primary["createdAt"], made):
-            return True
-    return False
+        if not made or not primary:
+            continue
+        tasks = [each["createdAt"] for each in running.get(edge.client, ()) if "createdAt" in each]
+        if mesh.stale(edge, min([primary["createdAt"], *tasks]), made):
+            stale.add(edge.client)
+    return _with_askers(clients, services, stale)

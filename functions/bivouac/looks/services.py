@@ -299,10 +299,8 @@ class ServicesLook:
         if asking:
             awaited = self._awaited(moment, self._clients)
             return Look(again_after=min(graces, default=None), awaited=awaited)
-        if any(edge.client for edge in self._blueprint.edges) and edges.has_stale_client(
-            self._blueprint, moment.services, self._endpoints_since(moment)
-        ):
-            return self._more_to_do(moment)
+        if stale := self._stale_clients(moment):
+            return self._answer(moment, "CREATE", roll=stale)
         answer = self._answer(moment, "HEALTHY").answer or {}
         answer |= {
             "registered": {},  # should the probes not be answered, everything is asked anew
@@ -348,6 +346,14 @@ class ServicesLook:
         if moment.late or any(each.by in rolled for each in wrong):
             return frozenset()
         return edges.came_too_early(self._clients, moment.services, wrong)
+
+    def _stale_clients(self, moment: _Moment) -> frozenset[str]:
+        if not any(edge.client for edge in self._blueprint.edges):
+            return frozenset()
+        since = self._endpoints_since(moment)
+        return edges.stale_clients(
+            self._blueprint, self._clients, moment.services, moment.running, since
+        )
 
     def _endpoints_since(self, moment: _Moment) -> dict[str, datetime]:
         namespace_id = moment.progress["namespaceArn"].rpartition("/")[2]
