@@ -28,7 +28,8 @@ task token (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.
 ITEM = 409_600
 """Bytes of a DynamoDB item, names included (400 KB: DynamoDB's constraints, "Items")."""
 BLUEPRINT = 150_000
-"""Bytes of a blueprint as JSON: an execution's state holds it once, beside the request."""
+"""Bytes of a blueprint as the record has it. An execution's state holds it once, too, beside the
+request (check_request.ANSWER_LIMIT)."""
 MOST_ENDPOINTS = probe.MOST_TARGETS
 
 _FAILURE = max(35_000, VERDICTS_LIMIT) + cause.LIMIT
@@ -58,7 +59,7 @@ def size(content: Any) -> int:
 
 def problems(blueprint: Blueprint) -> list[str]:
     """Why a plan finds no room in its execution, with what to write instead."""
-    plan = size(blueprint.to_json())
+    plan = len(text_of(blueprint.to_json()).encode())
     if plan > BLUEPRINT:
         return [
             f"services: the plan takes {plan:,} bytes of {BLUEPRINT:,}; split the environment, "
