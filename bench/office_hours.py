@@ -8,15 +8,12 @@ state machines, as the functional tests do it.
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
-from unittest import mock
 
 from rich.console import Console
 
@@ -26,9 +23,6 @@ from bench.report import table
 from bench.running import Measurement, run
 from bench.waiting import BenchError, Stop
 from localcloud.ecs.announcements import Announcement
-from localcloud.strict import mock_account
-from localcloud.timings import AWS_LIKE
-from tests.functional import account as functional
 from tests.functional.account import BivouacAccount
 from tests.functional.machines import Machines
 
@@ -93,20 +87,9 @@ class Week:
         return max(self.woken)
 
 
-@contextmanager
-def _account() -> Iterator[BivouacAccount]:
-    logging.getLogger("bivouac").setLevel(logging.CRITICAL)
-    aws_like = partial(mock_account, AWS_LIKE)
-    with (
-        mock.patch.object(functional, "mock_account", aws_like),
-        functional.bivouac_account() as account,
-    ):
-        yield account
-
-
 def play(services: int) -> Week:
     """One week, and a fresh create after it."""
-    with _account() as account:
+    with rehearsal.aws_like_account() as account:
         monday = account.plane.clock.now()
         billed = TaskSeconds(until=monday + WEEK)
         account.plane.announcements.listen(billed.hear)

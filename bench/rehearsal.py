@@ -244,7 +244,7 @@ class _Stage:
         record = self.account.records.find(ENVIRONMENT)
         assert record is not None
         held = {"environment": ENVIRONMENT, "generation": record.generation}
-        self.account.invoke("diagnose_failure", {**held, **failed})
+        self.account.invoke("diagnose_failure", {"state": {**held, **failed}, "tries": 0})
         item = self.account.client("dynamodb").get_item(
             TableName=functional.TABLE, Key={"environment": {"S": ENVIRONMENT}}
         )["Item"]
@@ -370,13 +370,20 @@ def in_parallel(judge: Callable[[int], T], count: int, stop: Stop) -> list[T]:
 
 
 @contextmanager
-def _stage(story: Story) -> Iterator[_Stage]:
+def aws_like_account() -> Iterator[BivouacAccount]:
+    """In AWS's times."""
     logging.getLogger("bivouac").setLevel(logging.CRITICAL)
     aws_like = partial(mock_account, AWS_LIKE)
     with (
         mock.patch.object(functional, "mock_account", aws_like),
         functional.bivouac_account() as account,
     ):
+        yield account
+
+
+@contextmanager
+def _stage(story: Story) -> Iterator[_Stage]:
+    with aws_like_account() as account:
         for image, script in story.scripts.items():
             account.runtime.script(image, script)
         names = [service["serviceName"] for service in story.services]
