@@ -72,6 +72,17 @@ class TestBuckets:
         clock.advance(1)
         assert self.passed(limits, "StartExecution", service="states") == 150
 
+    @pytest.mark.parametrize(
+        ("operation", "rate"), [("DescribeLogGroups", 10), ("ListTagsForResource", 5)]
+    )
+    def test_logs_has_a_rate_and_no_burst(
+        self, limits: RateLimits, clock: ManualClock, operation: str, rate: int
+    ) -> None:
+        """CloudWatch Logs user guide, "CloudWatch Logs quotas"."""
+        assert self.passed(limits, operation, service="logs") == rate
+        clock.advance(60)
+        assert self.passed(limits, operation, service="logs") == rate
+
     def test_buckets_do_not_share(self, limits: RateLimits) -> None:
         self.passed(limits, "CreateCluster")
         assert self.passed(limits, "RegisterTaskDefinition") == 20
