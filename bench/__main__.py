@@ -23,6 +23,7 @@ MEASUREMENTS = (
     "fleet",
     "chaos",
     "largest",
+    "sweep",
     "cold_start",
 )
 

@@ -1,8 +1,8 @@
 """AWS's request rates: token buckets for each account and Region, some of several operations.
 
 The Amazon ECS API reference's page "Request throttling for the Amazon ECS API" has all of ECS's;
-Step Functions' and Cloud Map's are those of their quota pages, outside of the three largest
-Regions.
+Step Functions', Cloud Map's and CloudWatch Logs' are those of their quota pages, outside of the
+three largest Regions.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ LIMITS = (
     _limit("ecs", "DescribeServiceDeployments ListServiceDeployments", 50, 20),
     _limit("ecs", "DescribeServiceRevisions", 50, 20),
     _limit("ecs", "ListServicesByNamespace", 10, 1),
+    _limit("logs", "DescribeLogGroups", 10, 10),
+    _limit("logs", "ListTagsForResource", 5, 5),
     _limit("servicediscovery", "DiscoverInstances", 2000, 1000),
     _limit("states", "StartExecution", 800, 150),
 )

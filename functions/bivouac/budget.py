@@ -14,18 +14,20 @@ A_CALL = 0.02
 """Seconds, as all below."""
 A_REPAIR = 0.1
 """The record, what is done about it, and the events."""
+
+# Of AWS's rates for an account, half where they are low: creates and deletions need them, too.
+LOG_GROUP_TAGS = 0.4
+"""ListTagsForResource of Logs: 5 a second ("CloudWatch Logs quotas" in its user guide)."""
+LOG_GROUPS_PAGE = 0.2
+"""DescribeLogGroups: 10 a second (the same)."""
+TASK_DEFINITION = 0.1
+"""DescribeTaskDefinition and the lists of revisions and families: 20 a second together, after a
+burst of 50 (ECS's API reference, "Request throttling for the Amazon ECS API")."""
 SERVICES = 0.05
 """DescribeServices: 20 a second, after a burst of 100 (ECS's API reference, the same)."""
 SERVICES_AT_ONCE = 60
 """Of that burst; creates and deletions need the rest."""
-LOG_GROUP_TAGS = 0.25
-"""ListTagsForResource of Logs: 5 a second for the account (CloudWatch Logs' quotas). Deletions need
-some of them."""
-LOG_GROUPS_PAGE = 0.125
-"""DescribeLogGroups: 10 a second (the same)."""
-TASK_DEFINITION = 0.06
-"""DescribeTaskDefinition and the lists of revisions and families: 20 a second together, after a
-burst of 50 (ECS's API reference, "Request throttling for the Amazon ECS API")."""
+_ROUNDING = 1e-6
 
 
 @dataclass
@@ -40,11 +42,14 @@ class Share:
 
     def takes(self, seconds: float) -> bool:
         """Whether there is time for it, which is then taken."""
-        if self.left < seconds or datetime.now(UTC) >= self.until:
+        if not self.has(seconds) or datetime.now(UTC) >= self.until:
             self.refused += 1
             return False
         self.left -= seconds
         return True
+
+    def has(self, seconds: float) -> bool:
+        return self.left - seconds > -_ROUNDING
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class Budget:
 
     @property
     def most_repairs(self) -> int:
-        return int(self.repairs().left / A_REPAIR + 1e-9)
+        return int((self.repairs().left + _ROUNDING) / A_REPAIR)
 
     def _share(self, part: float, until: float) -> Share:
         return Share(self.takes.total_seconds() * part, self.began + self.takes * until)

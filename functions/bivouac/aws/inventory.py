@@ -105,7 +105,7 @@ class Inventory:
     logs: CloudWatchLogsClient
     _task_definitions: Pace = field(default_factory=lambda: Pace(TASK_DEFINITION, 30))
     _log_group_tags: Pace = field(default_factory=lambda: Pace(LOG_GROUP_TAGS))
-    _log_groups: Pace = field(default_factory=lambda: Pace(LOG_GROUPS_PAGE, 8))
+    _log_groups: Pace = field(default_factory=lambda: Pace(LOG_GROUPS_PAGE))
 
     def listed(self, living: Set[str]) -> Listing:
         """`living`: the environments that have a record."""
@@ -134,7 +134,7 @@ class Inventory:
                 owned.update(resource.environment for resource in seen if resource.owned)
                 found += seen
         for each in later:
-            if time.left >= each.seconds and time.takes(each.seconds):
+            if time.has(each.seconds) and time.takes(each.seconds):
                 found += _seen(each.look, time)
         return found
 
