@@ -41,8 +41,11 @@ from localcloud.rate_limits import LIMITS, RateLimits
 from tests.functional.account import (
     CREATE_MACHINE,
     DELETE_MACHINE,
+    EXTEND_MACHINE,
+    REDEPLOY_MACHINE,
     SLEEP_MACHINE,
     TABLE,
+    WAKE_MACHINE,
     BivouacAccount,
 )
 from tests.requests import environment, web
@@ -57,6 +60,14 @@ MOST_SECONDS = FUNCTION["Timeout"] / 4
 MOST_SWEEPS = 4
 GIVEN_UP_AFTER = 12
 SERVICES = ("one", "two")
+MACHINES = (
+    CREATE_MACHINE,
+    DELETE_MACHINE,
+    EXTEND_MACHINE,
+    REDEPLOY_MACHINE,
+    SLEEP_MACHINE,
+    WAKE_MACHINE,
+)
 HOUR = 3600
 
 
@@ -178,7 +189,7 @@ def _call(service: str, operation: str) -> Call:
 
 def _furnish(account: BivouacAccount, case: Case) -> None:
     """Everything of a living environment but its services, which a sweep does not list."""
-    for machine in (CREATE_MACHINE, DELETE_MACHINE, SLEEP_MACHINE):
+    for machine in MACHINES:
         account.start_execution("of-another", machine)
     for number in range(case.records + case.orphans):
         name = _name(number)

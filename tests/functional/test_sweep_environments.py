@@ -744,7 +744,7 @@ class TestBudget:
 
     @pytest.fixture(autouse=True)
     def hurried(self, account: BivouacAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Time for 3 repairs, 10 looks at what lives, and the tags of no log group."""
+        """Time for 3 repairs, 7 looks at what lives, and the tags of no log group."""
         monkeypatch.setenv("SWEEP_SECONDS", "1")
 
     def overdue(self, account: BivouacAccount, *names: str) -> None:
@@ -795,7 +795,7 @@ class TestBudget:
             other = lease.expires_at(account.now(), 7 * 3600)
             account.schedules.arm_expiry(name, other, account.now())
         dry = account.invoke("sweep_environments", {"dryRun": True})
-        assert (dry["due"], dry["notLookedAt"]) == (10, 14)
+        assert (dry["due"], dry["notLookedAt"]) == (7, 17)
         seen: set[str] = set()
         for _ in range(4):
             seen |= self.swept(account).keys()
@@ -815,7 +815,7 @@ class TestBudget:
     def test_log_groups_alone_are_asked_in_turn(
         self, account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("SWEEP_SECONDS", "2")  # for one of them
+        monkeypatch.setenv("SWEEP_SECONDS", "3")  # for one of them
         for name in "abcd":
             account.client("logs").create_log_group(
                 logGroupName=f"/bivouac-{name}/web",
