@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bivouac import naming
-from bivouac.aws import clients, ecs
+from bivouac.aws import clients, ecs, ecs_answers
 from bivouac.aws.faults import translated
 from bivouac.aws.holding import held
 from bivouac.blueprint import Blueprint, create_cluster_arguments, from_ecs_tags
@@ -36,7 +36,7 @@ def create_cluster(blueprint: Blueprint, client: ECSClient, look: bool = True) -
     tags = from_ecs_tags(cluster.get("tags"))
     require_owned(f"the cluster {name}", tags, blueprint.stack, blueprint.environment)
     wanted = from_ecs_tags(arguments["tags"])[naming.SPECIFICATION_TAG]
-    if ecs.cluster_settled(cluster) and tags.get(naming.SPECIFICATION_TAG) != wanted:
+    if ecs_answers.is_settled(cluster) and tags.get(naming.SPECIFICATION_TAG) != wanted:
         cluster = _update(cluster, arguments, client)
     return _answer(cluster)
 
@@ -52,9 +52,9 @@ def _update(
 
 
 def _answer(cluster: dict[str, Any]) -> Event:
-    if ecs.cluster_failed(cluster):
+    if ecs_answers.has_failed(cluster):
         raise ClusterFailedError(f"cluster {cluster['clusterName']}: {ecs.cluster_state(cluster)}")
-    return {"status": "READY" if ecs.cluster_settled(cluster) else "IN_PROGRESS"}
+    return {"status": "READY" if ecs_answers.is_settled(cluster) else "IN_PROGRESS"}
 
 
 @step

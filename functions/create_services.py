@@ -344,7 +344,7 @@ class ServiceConvergence:
             return False
         if name in self._wanted:
             return now.draining(name)
-        return now.services[name]["status"] != "INACTIVE" and now.owns(name, self._blueprint)
+        return not ecs_answers.is_gone(now.services[name]) and now.owns(name, self._blueprint)
 
 
 def patience_seconds(deadline: datetime, now: datetime) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bivouac.aws import clients, remains
+from bivouac.aws import clients, ecs_answers, remains
 from bivouac.aws.faults import translated
 from bivouac.aws.holding import held
 from bivouac.aws.observation import tasks_by_service
@@ -69,7 +69,7 @@ def _delete(
     if not deletion.owned(from_ecs_tags(service.get("tags"))):
         deletion.retain(KIND, name)
         return
-    if service["status"] != "DRAINING":
+    if not ecs_answers.is_draining(service):
         with translated(f"service {name}"):
             try:
                 client.delete_service(cluster=cluster, service=name, force=True)
@@ -85,7 +85,7 @@ def _stop_tasks(deletion: Deletion, cluster: str, names: list[str], client: ECSC
     stopping = tasks_by_service(client, cluster, "STOPPED")
     for name in names:
         for task in (*running.get(name, ()), *stopping.get(name, ())):
-            if task["lastStatus"] == "STOPPED":
+            if ecs_answers.is_stopped(task):
                 continue
             arn = task["taskArn"]
             with deletion.attempt("task", arn), translated(f"task {arn}"):

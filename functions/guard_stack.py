@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bivouac import stack_guard
-from bivouac.aws import clients, cloudformation, network
+from bivouac.aws import clients, cloudformation, cloudformation_answers, network
 from bivouac.aws.faults import is_missing
 from bivouac.aws.holding import records
 from bivouac.aws.records import Records
@@ -38,14 +38,14 @@ def guard_stack(
     An update that was refused is asked for once more, the other way round, and must not be refused
     again: nobody could update the stack any more. `is_rolled_back` tells it of a stack's id."""
     match event["RequestType"]:
-        case "Delete":
+        case cloudformation_answers.DELETE:
             groups = event["ResourceProperties"].get("SecurityGroups", [])
             refusals = (
                 stack_guard.refusal_of_deletion(living(records), settings.delete_state_machine_arn),
                 stack_guard.refusal_of_references(network.references(ec2, groups)),
             )
             return " ".join(refusal for refusal in refusals if refusal)
-        case "Update":
+        case cloudformation_answers.UPDATE:
             refusal = stack_guard.refusal_of_update(
                 event["OldResourceProperties"], event["ResourceProperties"]
             )

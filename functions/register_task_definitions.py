@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from bivouac import mesh, naming
-from bivouac.aws import clients, ecs
+from bivouac.aws import clients, ecs, ecs_answers
 from bivouac.aws.faults import translated
 from bivouac.aws.holding import records
 from bivouac.aws.records import Records
@@ -97,7 +97,7 @@ def _found(
 
 def _usable(described: dict[str, Any], tags: dict[str, str], wanted: str) -> bool:
     """Tasks of revisions that are not ACTIVE do not start (T05)."""
-    return described["status"] == "ACTIVE" and tags.get(naming.SPECIFICATION_TAG) == wanted
+    return ecs_answers.is_active(described) and tags.get(naming.SPECIFICATION_TAG) == wanted
 
 
 def _register(arguments: dict[str, Any], client: ECSClient) -> str:

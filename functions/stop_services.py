@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bivouac import naming
-from bivouac.aws import clients, remains
+from bivouac.aws import clients, ecs_answers, remains
 from bivouac.aws.faults import translated
 from bivouac.aws.holding import held
 from bivouac.blueprint import Blueprint, ecs_tags, from_ecs_tags
@@ -42,7 +42,7 @@ def stop_services(blueprint: Blueprint, client: ECSClient) -> Event:
 def _is_ours_and_runs(blueprint: Blueprint, service: dict[str, Any]) -> bool:
     tags = from_ecs_tags(service.get("tags"))
     owned = naming.is_owned(tags, blueprint.stack, blueprint.environment)
-    return owned and service["status"] == "ACTIVE"
+    return owned and ecs_answers.is_active(service)
 
 
 def _stop(cluster: str, service: dict[str, Any], client: ECSClient) -> None:

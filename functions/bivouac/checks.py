@@ -106,7 +106,7 @@ class Progress:
 
 def primary_deployment(service: Described) -> Described | None:
     for deployment in service.get("deployments", ()):
-        if deployment["status"] == "PRIMARY":
+        if ecs_answers.is_primary(deployment):
             return dict(deployment)
     return None
 
@@ -131,26 +131,20 @@ def _interface_detail(task: Described, name: str) -> str | None:
 def _proxy_ready(task: Described) -> bool:
     """H21: the Service Connect attachment is ATTACHED, its container runs and is not unhealthy."""
     attached = any(
-        ecs_answers.is_service_connect(attachment)
-        and attachment.get("status") == ecs_answers.ATTACHED
+        ecs_answers.is_service_connect(attachment) and ecs_answers.is_attached(attachment)
         for attachment in task.get("attachments", ())
     )
-    proxies = [
-        container
-        for container in task.get("containers", ())
-        if container["name"].startswith(ecs_answers.PROXY_CONTAINER_PREFIX)
-    ]
+    proxies = filter(ecs_answers.is_proxy, task.get("containers", ()))
     return attached and all(
-        container.get("lastStatus") == "RUNNING" and container.get("healthStatus") != "UNHEALTHY"
-        for container in proxies
+        ecs_answers.is_running(proxy) and not ecs_answers.is_unhealthy(proxy) for proxy in proxies
     )
 
 
 def _task_healthy(task: Described, has_health_check: bool) -> bool:
     """H20: without a health check in the task definition the status stays UNKNOWN."""
-    if task["lastStatus"] != "RUNNING":
+    if not ecs_answers.is_running(task):
         return False
-    return not has_health_check or task.get("healthStatus") == "HEALTHY"
+    return not has_health_check or ecs_answers.is_healthy(task)
 
 
 def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -> Progress:
@@ -162,7 +156,7 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
     facts = _facts(blueprint, expected, observed, service)
     if not facts.visible:
         return Progress((check(name, "deployment visible", False, "not visible yet (H01)"),))
-    if service["status"] != "ACTIVE":
+    if not ecs_answers.is_active(service):
         return Progress((), diagnosis.deleted_by_others(name, service["status"]))
     if failed := diagnosis.verdict(facts):
         return Progress((), failed)

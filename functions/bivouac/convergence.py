@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from bivouac import mesh, naming
+from bivouac.aws import ecs_answers
 from bivouac.blueprint import (
     Blueprint,
     Json,
@@ -118,11 +119,11 @@ class Situation:
 
     def active(self, name: str) -> Described | None:
         service = self.services.get(name)
-        return service if service is not None and service["status"] == "ACTIVE" else None
+        return service if service is not None and ecs_answers.is_active(service) else None
 
     def draining(self, name: str) -> bool:
         service = self.services.get(name)
-        return service is not None and service["status"] == "DRAINING"
+        return service is not None and ecs_answers.is_draining(service)
 
     def owns(self, name: str, blueprint: Blueprint) -> bool:
         """Whether a described service is this environment's (D18)."""
@@ -179,7 +180,7 @@ def differs(wanted: Wanted, described: Described, proven: str | None = None) -> 
         return f"something else began the deployment {primary['id']}"
     if primary["taskDefinition"] != wanted.task_definition_arn:
         return f"it runs {primary['taskDefinition']}"
-    if primary.get("rolloutState") == "FAILED":
+    if ecs_answers.rollout_failed(primary):
         return "its deployment failed before"
     return ""
 

@@ -184,18 +184,17 @@ def verdict(facts: Facts) -> Verdict | None:
 
 def hindrance(facts: Facts) -> Verdict | None:
     """What keeps tasks from running though it may heal: the verdict once the deadline is over."""
-    run = [task for task in _ours(facts, facts.running) if task.get("lastStatus") == "RUNNING"]
+    run = [task for task in _ours(facts, facts.running) if ecs_answers.is_running(task)]
     findings = _findings(facts) if len(run) < facts.service.get("desiredCount", 0) else ()
     return findings[0].as_verdict(facts) if findings else None
 
 
 def _runs_as_desired(facts: Facts) -> bool:
-    fit = ("HEALTHY",) if facts.has_health_check else ("HEALTHY", "UNKNOWN")
     good = [
         task
         for task in _ours(facts, facts.running)
-        if task.get("lastStatus") == "RUNNING"
-        and task.get("healthStatus", "UNKNOWN") in fit
+        if ecs_answers.is_running(task)
+        and ecs_answers.is_fit(task, facts.has_health_check)
         and not stops.unhealthy_container(task)
     ]
     return len(good) >= int(facts.service.get("desiredCount", 0))
@@ -241,7 +240,7 @@ def _gave_up(facts: Facts) -> _GaveUp:
     primary, ours = _deployments(facts)
     messages = _messages(facts)
     evidence = []
-    if ours and ours.get("rolloutState") == "FAILED":
+    if ours and ecs_answers.rollout_failed(ours):
         evidence.append(ours.get("rolloutStateReason") or "ECS calls the rollout FAILED")
     next_step = _LOOK_FURTHER
     if primary and (
@@ -265,7 +264,7 @@ def _gave_up(facts: Facts) -> _GaveUp:
 def _deployments(facts: Facts) -> tuple[Described | None, Described | None]:
     """The primary one, and ours, which ECS lists until its tasks are gone."""
     listed = facts.service.get("deployments", ())
-    primary = next((entry for entry in listed if entry["status"] == "PRIMARY"), None)
+    primary = next((entry for entry in listed if ecs_answers.is_primary(entry)), None)
     ours = next((entry for entry in listed if entry["id"] == facts.deployment_id), None)
     return primary, ours
 
@@ -281,7 +280,7 @@ def _messages(facts: Facts) -> list[str]:
             or (
                 ours
                 and event["createdAt"] >= ours["createdAt"]
-                and "(deployment " not in event["message"]
+                and not ecs_answers.names_a_deployment(event["message"])
             )
         }
     )
@@ -310,7 +309,7 @@ def _of_stops(facts: Facts) -> Iterator[_Finding]:
     for stop in _stops(facts):
         kinds[stop.kind].append(stop)
     for (sign, container, _), alike in kinds.items():
-        shown = min(alike, key=lambda s: (s.task["lastStatus"] != "STOPPED", s.task["taskArn"]))
+        shown = min(alike, key=lambda s: (not ecs_answers.is_stopped(s.task), s.task["taskArn"]))
         again = sign.healing is Healing.HARDLY and stops.one_after_the_other(alike)
         yield _Finding(
             sign,
@@ -349,7 +348,7 @@ def _of_attachments(facts: Facts) -> Iterator[_Finding]:
     """H21."""
     for task in _ours(facts, facts.running):
         for attachment in task.get("attachments", ()):
-            failed = attachment.get("status") == ecs_answers.ATTACHMENT_FAILED
+            failed = ecs_answers.could_not_be_attached(attachment)
             if failed and ecs_answers.is_service_connect(attachment):
                 told = "the task's Service Connect attachment FAILED"
                 yield _Finding(_NOT_ATTACHED, (told,), True, 1, task["taskArn"])

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bivouac.aws import ecs_answers
 from bivouac.blueprint import Blueprint
 from bivouac.checks import Expected, primary_deployment
 from bivouac.looks import awaiting
@@ -40,7 +41,7 @@ def doubts(record: Record, services: Mapping[str, Described]) -> Iterator[Doubt]
         name = entry.service_name
         wanted = blueprint.service(name).arguments["desiredCount"]
         service = services.get(name)
-        if service is None or service["status"] != "ACTIVE":
+        if service is None or not ecs_answers.is_active(service):
             yield Doubt(f"{name} is gone", heals=False)
             continue
         primary = primary_deployment(service) or {}

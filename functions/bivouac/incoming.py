@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from bivouac import instructions
+from bivouac.aws import events_answers
 from bivouac.errors import InvalidRequestError
 from bivouac.intents import Intent
 from bivouac.request import (
@@ -172,13 +173,13 @@ def read(event: Any, now: datetime) -> Asked | None:
             closed = _checked(_PullRequestClosed, detail, "detail")
             intent = _intent(closed.intent, given, now)
             return PullRequestClosed((closed.repository,), closed.number, intent)
-        case "aws.ecr", "ECR Image Action":
+        case events_answers.IMAGE_ACTION:
             image = _checked(_ImageAction, detail, "detail")
             repository, tag = image.repository_name, image.image_tag
             if not tag:
                 return None
             return ImagePushed(envelope.account, envelope.region, repository, tag, given)
-        case "aws.codecommit", "CodeCommit Pull Request State Change":
+        case events_answers.PULL_REQUEST_CHANGE:
             change = _checked(_PullRequestStateChange, detail, "detail")
             return PullRequestClosed(
                 tuple(change.repository_names), int(change.pull_request_id), given

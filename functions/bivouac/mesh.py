@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from bivouac import edge_client, edge_program, naming
+from bivouac.aws import ecs_answers
 from bivouac.blueprint import Blueprint, Edge, Json, ServiceBlueprint
 
 EDGES_PER_TASK = 9
@@ -209,7 +210,7 @@ def _reading(edge: Edge, container: Mapping[str, Any], task: Mapping[str, Any]) 
         observed = f"{target}: {meaning}" + (f" ({reason})" if reason else "")
         fault = _FAULT_OF_EXIT_CODE.get(exit_code, Fault.EXIT_CODE)
         return EdgeReading(edge, State.NG, observed, fault)
-    if "STOPPED" in (container.get("lastStatus"), task.get("lastStatus")):
+    if ecs_answers.is_stopped(container) or ecs_answers.is_stopped(task):
         why = reason or task.get("stoppedReason") or "no reason given"
         observed = f"the task stopped before it asked: {why}"
         return EdgeReading(edge, State.NG, observed, Fault.NEVER_RAN)

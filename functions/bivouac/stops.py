@@ -124,7 +124,7 @@ def _failing(task: Described, definitions: Sequence[Described], sign: Sign) -> s
     if sign.category is Category.HEALTH_CHECK:
         return _failing_its_check(task, definitions)
     suspects = [
-        (rank, _is_proxy(container), str(container["name"]))
+        (rank, ecs_answers.is_proxy(container), str(container["name"]))
         for container in task.get("containers", ())
         if _essential(container, definitions) and (rank := _suspicion(container)) is not None
     ]
@@ -150,14 +150,10 @@ def _essential(container: Described, definitions: Sequence[Described]) -> bool:
     )
 
 
-def _is_proxy(container: Described) -> bool:
-    return str(container["name"]).startswith(PROXY_CONTAINER_PREFIX)
-
-
 def unhealthy_container(task: Described) -> Described | None:
     """The container of a task that fails its health check now."""
-    unhealthy = [c for c in task.get("containers", ()) if c.get("healthStatus") == "UNHEALTHY"]
-    return min(unhealthy, key=lambda c: (_is_proxy(c), c["name"]), default=None)
+    unhealthy = [c for c in task.get("containers", ()) if ecs_answers.is_unhealthy(c)]
+    return min(unhealthy, key=lambda c: (ecs_answers.is_proxy(c), c["name"]), default=None)
 
 
 def _failing_its_check(task: Described, definitions: Sequence[Described]) -> str:
@@ -184,7 +180,7 @@ def _exits(task: Described) -> list[str]:
         container
         for container in task.get("containers", ())
         if container.get("exitCode") is not None
-        and not (_is_proxy(container) and container["exitCode"] == 0)
+        and not (ecs_answers.is_proxy(container) and container["exitCode"] == 0)
     ]
     return [
         f"container {container['name']} exited with code {container['exitCode']}: "

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
 from bivouac import lease, naming
+from bivouac.aws import scheduler_answers
 from bivouac.aws.faults import translated
 from bivouac.sweeping import Schedule
 
 if TYPE_CHECKING:
     from types_boto3_scheduler import EventBridgeSchedulerClient
-
-_ONCE = re.compile(r"at\((.*)\)")
 
 
 def names(client: EventBridgeSchedulerClient, group: str) -> list[str]:
@@ -31,10 +29,10 @@ def expiry(client: EventBridgeSchedulerClient, group: str, environment: str) -> 
             found = client.get_schedule(Name=name, GroupName=group)
         except client.exceptions.ResourceNotFoundException:
             return None
-    once = _ONCE.fullmatch(found["ScheduleExpression"])
+    once = scheduler_answers.once_at(found)
     content = json.loads(found["Target"].get("Input") or "{}")
     return Schedule(
-        lease.moment(f"{once[1]}Z") if once else None,
+        lease.moment(f"{once}Z") if once else None,
         content.get("expiresAt", ""),
-        found["State"] == "ENABLED",
+        scheduler_answers.is_enabled(found),
     )

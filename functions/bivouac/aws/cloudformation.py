@@ -9,6 +9,7 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
+from bivouac.aws import cloudformation_answers
 from bivouac.aws.faults import translated
 from bivouac.errors import InvalidRequestError, UnavailableError
 from bivouac.settings import AnswerSettings
@@ -53,7 +54,7 @@ def is_rolled_back(client: Any, stack_id: str) -> bool:
     """Whether an update of the stack has failed, and everything becomes as it was."""
     with translated(f"stack {stack_id}"):
         (stack,) = client.describe_stacks(StackName=stack_id)["Stacks"]
-    return bool(stack["StackStatus"] == "UPDATE_ROLLBACK_IN_PROGRESS")
+    return bool(stack["StackStatus"] == cloudformation_answers.ROLLS_BACK)
 
 
 def is_cloudformations(url: str, settings: AnswerSettings) -> bool:

@@ -29,7 +29,7 @@ def describe_cluster(client: ECSClient, name: str) -> Described | None:
     """The cluster with tags and attachments; None where it is missing or INACTIVE (C05, C06)."""
     with translated(f"cluster {name}"):
         answer = client.describe_clusters(clusters=[name], include=["TAGS", "ATTACHMENTS"])
-    found = [cluster for cluster in answer["clusters"] if cluster["status"] != "INACTIVE"]
+    found = [cluster for cluster in answer["clusters"] if not ecs_answers.is_gone(cluster)]
     return dict(found[0]) if found else None
 
 
@@ -46,25 +46,12 @@ def describe_clusters(client: ECSClient, names: Iterable[str]) -> list[Described
     for batch in batches(names, CLUSTERS_A_CALL):
         with translated(f"clusters {', '.join(batch)}"):
             answer = client.describe_clusters(clusters=batch, include=["TAGS"])
-        found += [dict(each) for each in answer["clusters"] if each["status"] != "INACTIVE"]
+        found += [dict(each) for each in answer["clusters"] if not ecs_answers.is_gone(each)]
     return found
 
 
-def cluster_settled(cluster: Described) -> bool:
-    """ACTIVE, and nothing about its attachments is changing (C02)."""
-    return cluster["status"] == "ACTIVE" and not _attachments(cluster).endswith("_IN_PROGRESS")
-
-
-def cluster_failed(cluster: Described) -> bool:
-    return cluster["status"] == "FAILED" or _attachments(cluster) == "UPDATE_FAILED"
-
-
 def cluster_state(cluster: Described) -> str:
-    return f"{cluster['status']}, attachments {_attachments(cluster)}"
-
-
-def _attachments(cluster: Described) -> str:
-    return str(cluster.get("attachmentsStatus", "UPDATE_COMPLETE"))
+    return f"{cluster['status']}, attachments {ecs_answers.attachments_of(cluster)}"
 
 
 def list_services(client: ECSClient, cluster: str) -> list[str]:

@@ -22,7 +22,64 @@ from typing import Any
 
 Described = Mapping[str, Any]
 
-# --- services ------------------------------------------------------------------------------------
+_ACTIVE, _INACTIVE, _DRAINING, _FAILED = "ACTIVE", "INACTIVE", "DRAINING", "FAILED"
+
+# --- clusters ------------------------------------------------------------------------------------
+
+
+def is_gone(cluster_or_service: Described) -> bool:
+    """Whether it was deleted. Documented: ECS API, DeleteCluster, DeleteService; one that is not
+    shown at all is as gone (recorded: failures with the reason MISSING [custodian])."""
+    return bool(cluster_or_service.get("status") == _INACTIVE)
+
+
+def is_settled(cluster: Described) -> bool:
+    """ACTIVE, and nothing about its attachments is changing (C02).
+
+    Recorded: PROVISIONING with UPDATE_IN_PROGRESS in three journals of 2023; no attachmentsStatus
+    where attachments are not asked for [apptality]."""
+    changing = attachments_of(cluster).endswith("_IN_PROGRESS")
+    return is_active(cluster) and not changing
+
+
+def has_failed(cluster: Described) -> bool:
+    """Documented: ECS API, Cluster."""
+    return cluster.get("status") == _FAILED or attachments_of(cluster) == "UPDATE_FAILED"
+
+
+def attachments_of(cluster: Described) -> str:
+    return str(cluster.get("attachmentsStatus", "UPDATE_COMPLETE"))
+
+
+# --- services and their deployments --------------------------------------------------------------
+
+
+def is_active(service: Described) -> bool:
+    """`service`: a cluster or a task definition, too. Recorded [apptality, custodian]."""
+    return bool(service.get("status") == _ACTIVE)
+
+
+def is_draining(service: Described) -> bool:
+    """Recorded [custodian]."""
+    return bool(service.get("status") == _DRAINING)
+
+
+def is_primary(deployment: Described) -> bool:
+    """Recorded [apptality, workshop]; others are ACTIVE, or DRAINING after a roll back (recorded in
+    a lab of 2026-07-03)."""
+    return bool(deployment.get("status") == "PRIMARY")
+
+
+def rollout_failed(deployment: Described) -> bool:
+    """Recorded: a lab of 2026-07-03, with the reason "ECS deployment circuit breaker: tasks failed
+    to start."; without a circuit breaker there is no rolloutState to fail."""
+    return bool(deployment.get("rolloutState") == _FAILED)
+
+
+def names_a_deployment(message: str) -> bool:
+    """Of a service event. Recorded: "(service x) (deployment ecs-svc/n) deployment completed.", in
+    production, 2026-09-16."""
+    return "(deployment " in message
 
 
 def is_rebalanced(service: Described) -> bool:
@@ -52,6 +109,33 @@ def is_told_to_stop(task: Described) -> bool:
     return bool(task.get("desiredStatus") == _STOPPED)
 
 
+_HEALTHY, _UNHEALTHY, _UNKNOWN = "HEALTHY", "UNHEALTHY", "UNKNOWN"
+
+
+def is_healthy(task: Described) -> bool:
+    """Whether it is known to be: without a health check its status stays UNKNOWN (H20).
+
+    `task`: a container, too. Recorded [apptality, custodian]."""
+    return bool(task.get("healthStatus") == _HEALTHY)
+
+
+def is_unhealthy(task: Described) -> bool:
+    """Recorded of a container, in a lab of 2026-07-22; documented of the proxy's: ECS API,
+    HealthStatus."""
+    return bool(task.get("healthStatus") == _UNHEALTHY)
+
+
+def is_fit(task: Described, has_health_check: bool) -> bool:
+    """Whether its health is what it can be."""
+    health = task.get("healthStatus", _UNKNOWN)
+    return health == _HEALTHY or (health == _UNKNOWN and not has_health_check)
+
+
+def id_of(arn: str) -> str:
+    """Of a task, a service or a cluster: what follows the last slash. Recorded [apptality]."""
+    return arn.rpartition("/")[2]
+
+
 def service_of(task: Described) -> str:
     """The name of the service that started it; empty where none did.
 
@@ -61,11 +145,6 @@ def service_of(task: Described) -> str:
 
 
 # --- attachments of tasks ------------------------------------------------------------------------
-
-ATTACHED = "ATTACHED"
-"""Recorded of proxy and interface [apptality]."""
-ATTACHMENT_FAILED = "FAILED"
-"""Documented: ECS API, Attachment.status."""
 
 NETWORK_INTERFACE_ID = "networkInterfaceId"
 PRIVATE_ADDRESS = "privateIPv4Address"
@@ -87,10 +166,24 @@ def is_network_interface(attachment: Described) -> bool:
     return bool(attachment.get("type") == "ElasticNetworkInterface")
 
 
+def is_attached(attachment: Described) -> bool:
+    """Recorded of proxy and interface [apptality]."""
+    return bool(attachment.get("status") == "ATTACHED")
+
+
+def could_not_be_attached(attachment: Described) -> bool:
+    """Documented: ECS API, Attachment.status."""
+    return bool(attachment.get("status") == _FAILED)
+
+
 # --- containers ----------------------------------------------------------------------------------
 
 PROXY_CONTAINER_PREFIX = "ecs-service-connect-"
 """Begins the name of the proxy's container. Recorded: "ecs-service-connect-oRK9o" [apptality]."""
+
+
+def is_proxy(container: Described) -> bool:
+    return str(container.get("name", "")).startswith(PROXY_CONTAINER_PREFIX)
 
 
 def came_through_proxy(headers: Message) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bivouac.aws import logs_answers
 from bivouac.aws.faults import translated
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def find(
             wait()
     return {
         group["logGroupName"]: LogGroup(
-            group["logGroupName"], group["arn"].removesuffix(":*"), group.get("retentionInDays")
+            group["logGroupName"], logs_answers.arn_of(group), group.get("retentionInDays")
         )
         for group in groups
     }

@@ -46,17 +46,16 @@ def _in_trouble(
 ) -> bool:
     """Tasks of the deployment are missing, those of the one before it may run as desired; tasks are
     sick; or ECS gave up on the deployment (H02, H03)."""
-    if service is None or service["status"] != "ACTIVE":
+    if service is None or not ecs_answers.is_active(service):
         return False
     primary = primary_deployment(service) or {}
     ours = [task for task in running if task.get("startedBy") == entry.deployment_id]
     return (
         primary.get("id") != entry.deployment_id
-        or primary.get("rolloutState") == "FAILED"
+        or ecs_answers.rollout_failed(primary)
         or len(ours) < service["desiredCount"]
         or any(
-            task["lastStatus"] != "RUNNING" or task.get("healthStatus") == "UNHEALTHY"
-            for task in running
+            not ecs_answers.is_running(task) or ecs_answers.is_unhealthy(task) for task in running
         )
     )
 

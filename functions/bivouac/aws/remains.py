@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from bivouac.aws import ecs
+from bivouac.aws import ecs, ecs_answers, error_answers
 from bivouac.aws.faults import code_of
 from bivouac.aws.observation import Tasks, tasks_by_service
 from bivouac.errors import RefusedByAwsError
@@ -28,7 +28,7 @@ def _cluster_may_be_gone() -> Iterator[None]:
         yield
     except RefusedByAwsError as error:
         cause = error.__cause__
-        if isinstance(cause, ClientError) and code_of(cause) == "ClusterNotFoundException":
+        if isinstance(cause, ClientError) and code_of(cause) == error_answers.CLUSTER_MISSING:
             raise _ClusterGoneError from error
         raise
 
@@ -49,7 +49,7 @@ def services(client: ECSClient, cluster: str, names: Iterable[str]) -> dict[str,
             found = ecs.describe_services(client, cluster, names)
     except _ClusterGoneError:
         return {}
-    return {name: found for name, found in found.items() if found["status"] != "INACTIVE"}
+    return {name: each for name, each in found.items() if not ecs_answers.is_gone(each)}
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def stopping_tasks(client: ECSClient, cluster: str) -> Tasks:
     except _ClusterGoneError:
         return {}
     going = {
-        service: [task for task in tasks if task["lastStatus"] != "STOPPED"]
+        service: [task for task in tasks if not ecs_answers.is_stopped(task)]
         for service, tasks in told.items()
     }
     return {service: tasks for service, tasks in going.items() if tasks}

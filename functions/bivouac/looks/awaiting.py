@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bivouac import mesh, naming
+from bivouac.aws import ecs_answers
 from bivouac.checks import Expected, primary_deployment
 from bivouac.mesh import ProofClient, State
 from bivouac.waiting import Awaited, Purpose, Sightings, Stage, counted
@@ -84,9 +85,9 @@ def went_wrong(expected: Iterable[Expected], services: Services) -> bool:
         if service is None:
             continue
         primary = primary_deployment(service) or {}
-        if service["status"] != "ACTIVE" or primary.get("id") != entry.deployment_id:
+        if not ecs_answers.is_active(service) or primary.get("id") != entry.deployment_id:
             return True
-        if primary.get("failedTasks") or primary.get("rolloutState") == "FAILED":
+        if primary.get("failedTasks") or ecs_answers.rollout_failed(primary):
             return True
     return False
 
@@ -109,7 +110,7 @@ def counts_lag_behind(
 def lags_behind(sightings: Sightings, running: Tasks) -> bool:
     """Whether what was read is older than what an event said: its `version` is lower (W01)."""
     versions = {
-        task["taskArn"].rpartition("/")[2]: task["version"]
+        ecs_answers.id_of(task["taskArn"]): task.get("version", 0)
         for tasks in running.values()
         for task in tasks
     }

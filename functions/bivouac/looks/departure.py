@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bivouac import lease, naming
-from bivouac.aws import cloudmap, cloudmap_answers, ecs, loggroups, remains
+from bivouac.aws import cloudmap, cloudmap_answers, ecs, ecs_answers, loggroups, remains
 from bivouac.aws.observation import Tasks
 from bivouac.blueprint import Blueprint, from_ecs_tags
 from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS, NOT_OURS, PATIENCE_SECONDS
@@ -240,7 +240,7 @@ def _lags(sightings: Sightings, stopping: Tasks) -> bool:
         sighting.stage is Stage.STOPPED
         for tasks in stopping.values()
         for task in tasks
-        if (sighting := sightings.get(task["taskArn"].rpartition("/")[2]))
+        if (sighting := sightings.get(ecs_answers.id_of(task["taskArn"])))
     )
 
 

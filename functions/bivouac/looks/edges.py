@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bivouac import mesh, mesh_diagnosis
+from bivouac.aws import ecs_answers
 from bivouac.blueprint import Blueprint
 from bivouac.checks import primary_deployment
 from bivouac.diagnosis import Verdict
@@ -77,7 +78,7 @@ def read(
     unasked = False
     for client in clients:
         name = client.service.service_name
-        if name in services and services[name]["status"] == "ACTIVE":
+        if name in services and ecs_answers.is_active(services[name]):
             task = next(iter(running.get(name, ())), None)
             asked += _asked(client, task)
             continue

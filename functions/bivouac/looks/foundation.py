@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bivouac import lease, naming
-from bivouac.aws import cloudmap, cloudmap_answers, ecs
+from bivouac.aws import cloudmap, cloudmap_answers, ecs, ecs_answers
 from bivouac.blueprint import Blueprint
 from bivouac.errors import ClusterFailedError, NamespaceFailedError
 from bivouac.ownership import require_owned
@@ -83,9 +83,9 @@ def _owned(blueprint: Blueprint, client: ServiceDiscoveryClient) -> str | None:
 def _cluster_ready(blueprint: Blueprint, late: bool, client: ECSClient) -> bool:
     name = blueprint.cluster["clusterName"]
     cluster = ecs.describe_cluster(client, name)
-    if cluster and ecs.cluster_failed(cluster):
+    if cluster and ecs_answers.has_failed(cluster):
         raise ClusterFailedError(f"cluster {name}: {ecs.cluster_state(cluster)}")
-    if cluster and ecs.cluster_settled(cluster):
+    if cluster and ecs_answers.is_settled(cluster):
         return True
     if late:
         raise ClusterFailedError(f"cluster {name}: not ACTIVE within timeouts.ready")

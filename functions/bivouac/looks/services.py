@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bivouac import checks, diagnosis, lease, mesh, naming
-from bivouac.aws import cloudmap, ecs
+from bivouac.aws import cloudmap, ecs, ecs_answers
 from bivouac.aws.observation import observed, tasks_by_service
 from bivouac.blueprint import Blueprint
 from bivouac.checks import Check, Expected, Outcome, primary_deployment
@@ -86,7 +86,7 @@ class _Moment:
 
     def gone(self, name: str) -> bool:
         service = self.services.get(name)
-        return service is None or service["status"] == "INACTIVE"
+        return service is None or ecs_answers.is_gone(service)
 
 
 class ServicesLook:
@@ -236,7 +236,7 @@ class ServicesLook:
             name, seen = entry.service_name, looked[entry.service_name]
             proof_client = proof_clients.get(name)
             planned = proof_client or self._blueprint.service(name)
-            if proof_client and seen.service and seen.service["status"] != "ACTIVE":
+            if proof_client and seen.service and not ecs_answers.is_active(seen.service):
                 continue  # its edges are proven, and it is going
             progress = checks.judge(planned, entry, seen)
             if progress.failed:

@@ -1,0 +1,27 @@
+"""What the code compares with EventBridge Scheduler's answers, each literal with its source. Pure.
+
+Documented: Scheduler API, GetSchedule, and its guide, "Schedule types". Expressions of the form
+at(yyyy-mm-ddThh:mm:ss) are recorded as taken, with a Z or without a time as refused
+(github.com/localstack/localstack at 8b9a79f, test_scheduler, January 2025). Its error codes stand
+in error_answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+Described = Mapping[str, Any]
+
+_ONCE = re.compile(r"at\((.*)\)")
+
+
+def once_at(schedule: Described) -> str | None:
+    """The moment of a one-time schedule, without a time zone; None of one that recurs."""
+    match = _ONCE.fullmatch(schedule["ScheduleExpression"])
+    return match[1] if match else None
+
+
+def is_enabled(schedule: Described) -> bool:
+    return bool(schedule.get("State") == "ENABLED")
