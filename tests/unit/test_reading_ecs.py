@@ -7,16 +7,45 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import Stubber
+from delete_task_definitions import delete_task_definitions
 
-from bivouac.aws import ecs
+from bivouac.aws import ecs, remains
+from bivouac.deletion import Deletion
 from bivouac.errors import RefusedByAwsError
+from tests.requests import environment
 from tests.unit.described import service
+from tests.unit.planned import planned
 
 MISSING = {"arn": "arn:aws:ecs:x:123456789012:service/bivouac-demo/gone", "reason": "MISSING"}
 
 
 def asked(*names: str) -> dict[str, Any]:
     return {"cluster": "bivouac-demo", "services": list(names), "include": ["TAGS"]}
+
+
+class TestWhatIsLeftOut:
+    """In the API's model no member of an answer is required."""
+
+    def test_counts_of_a_service_that_has_none(self) -> None:
+        client: Any = boto3.client("ecs")
+        seen = {"serviceName": "web", "status": "DRAINING"}
+        with Stubber(client) as stubber:
+            stubber.add_response("list_tasks", {"taskArns": []})
+            stubber.add_response("list_tasks", {"taskArns": []})
+            assert not remains.tasks_left(client, "bivouac-demo", {"web": seen})
+
+    def test_the_failures_of_a_deletion(self) -> None:
+        client: Any = boto3.client("ecs")
+        arn = "arn:aws:ecs:ap-northeast-1:123456789012:task-definition/bivouac-demo--web:1"
+        answers: list[dict[str, Any]] = [{}, {"failures": [{"detail": "unheard of"}]}]
+        for answer in answers:
+            deletion = Deletion(planned(environment()), [], 0.0)
+            with Stubber(client) as stubber:
+                stubber.add_response("deregister_task_definition", {})
+                stubber.add_response("delete_task_definitions", answer)
+                told = delete_task_definitions(deletion, [arn], client)
+            assert told["thorough"], "what nobody spoke of is looked at once more"
+            assert [item["outcome"] for item in told["items"]] == ["FAILED"]
 
 
 class TestPurgedServices:
