@@ -85,11 +85,19 @@ def _delete(deletion: Deletion, arns: Sequence[str], client: ECSClient) -> None:
         names = [_name(arn) for arn in batch]
         with deletion.attempt(KIND, *names), translated(f"task definitions {', '.join(names)}"):
             answer = client.delete_task_definitions(taskDefinitions=batch)
-            for definition in answer["taskDefinitions"]:
-                deletion.note(KIND, _name(definition["taskDefinitionArn"]), Outcome.DELETING)
-            for failure in answer["failures"]:
-                reason = failure.get("reason", "no reason")
-                deletion.note(KIND, _name(failure["arn"]), Outcome.FAILED, reason)
+            deleting = {
+                _name(each["taskDefinitionArn"]) for each in answer.get("taskDefinitions", ())
+            }
+            reasons = {
+                _name(each.get("arn", "")): each.get("reason", "no reason")
+                for each in answer.get("failures", ())
+            }
+            for name in names:
+                if name in deleting:
+                    deletion.note(KIND, name, Outcome.DELETING)
+                else:
+                    reason = reasons.get(name, "ECS does not say what becomes of it")
+                    deletion.note(KIND, name, Outcome.FAILED, reason)
 
 
 def _name(arn: str) -> str:

@@ -123,7 +123,7 @@ def _interface_detail(task: Described, name: str) -> str | None:
     for attachment in task.get("attachments", ()):
         if ecs_answers.is_network_interface(attachment):
             for detail in attachment.get("details", ()):
-                if detail["name"] == name:
+                if detail.get("name") == name and detail.get("value"):
                     return str(detail["value"])
     return None
 

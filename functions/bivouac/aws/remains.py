@@ -77,7 +77,10 @@ class TasksLeft:
 def tasks_left(client: ECSClient, cluster: str, found: Mapping[str, ecs.Described]) -> TasksLeft:
     """Of the services found. A task that begins to stop between the two lists is in both of them,
     and counts once."""
-    counted = {name: each["runningCount"] + each["pendingCount"] for name, each in found.items()}
+    counted = {
+        name: each.get("runningCount", 0) + each.get("pendingCount", 0)
+        for name, each in found.items()
+    }
     if not found:
         return TasksLeft({}, {})
     try:
