@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from moto.dynamodb.models import DynamoDBBackend
@@ -49,6 +49,8 @@ LIMITS = {
 """Events of an execution; bytes of a state's input or output, of an execution's output and of what
 comes with a task token (Step Functions' quotas); of what a function is given or answers (Lambda's);
 of an entry of PutEvents (EventBridge's guide: less than 256 KB); of an item (DynamoDB's)."""
+TIMINGS = replace(TEST, wait_scale=0.1)
+"""Waits are long enough for a busy machine to tell a wait of a thousand tasks."""
 REFUSED = {
     "50 services, longest names": lambda name: largest.longest_names(name, 50),
     "50 services, longest values": lambda name: largest.longest_values(name, 50),
@@ -145,6 +147,8 @@ class Kinds:
         deleted = self._executions.succeeded("DeleteEnvironment", {"environment": name})
         for execution in (created, deleted):
             self._noted(execution)
+        if not self._cloud.deliveries.wait_until_idle(LIMIT):
+            raise BenchError(f"events are still delivered {LIMIT:.0f} s after the receipt")
         measured.ended = f"{created.output['status']}, {deleted.output['status']}"
         return measured
 
@@ -168,7 +172,7 @@ def measure(kinds: Sequence[str], console: Console, stop: Stop) -> list[Measured
     watching = Watching()
     found: list[Measured] = []
     with (
-        LocalCloud(TEST, "scripted", 0, observe=watching.call) as cloud,
+        LocalCloud(TIMINGS, "scripted", 0, observe=watching.call) as cloud,
         watching.items(),
     ):
         on_it = Kinds(cloud, watching, stop)
