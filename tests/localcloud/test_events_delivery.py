@@ -280,7 +280,8 @@ class TestEcsEvents:
         assert event["source"] == "aws.ecs"
         assert event["detail-type"] == "ECS Deployment State Change"
         assert event["resources"] == [service]
-        assert "clusterArn" not in event["detail"]
+        cluster = service.replace(":service/", ":cluster/").rpartition("/")[0]
+        assert event["detail"]["clusterArn"] == cluster
         assert self.bodies(account, other) == []
 
     def test_a_rule_finds_tasks_by_their_cluster(self, account: Account) -> None:

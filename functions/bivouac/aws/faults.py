@@ -55,6 +55,12 @@ def is_missing(error: errors.RefusedByAwsError) -> bool:
     return isinstance(cause, ClientError) and code_of(cause) == error_answers.RESOURCE_MISSING
 
 
+def cluster_is_missing(error: errors.RefusedByAwsError) -> bool:
+    """Whether ECS refused because the cluster is INACTIVE or was never there."""
+    cause = error.__cause__
+    return isinstance(cause, ClientError) and code_of(cause) == error_answers.CLUSTER_MISSING
+
+
 def duplicate_operation(error: ClientError) -> str | None:
     """The operation that Cloud Map's DuplicateRequest says is in progress already (N02, N13)."""
     members: Mapping[str, Any] = error.response

@@ -7,10 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from bivouac.aws import ecs, ecs_answers, error_answers
-from bivouac.aws.faults import code_of
+from bivouac.aws import ecs, ecs_answers
+from bivouac.aws.faults import cluster_is_missing
 from bivouac.aws.observation import Tasks, tasks_by_service
 from bivouac.errors import RefusedByAwsError
 
@@ -27,8 +25,7 @@ def _cluster_may_be_gone() -> Iterator[None]:
     try:
         yield
     except RefusedByAwsError as error:
-        cause = error.__cause__
-        if isinstance(cause, ClientError) and code_of(cause) == error_answers.CLUSTER_MISSING:
+        if cluster_is_missing(error):
             raise _ClusterGoneError from error
         raise
 

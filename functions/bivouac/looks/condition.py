@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from bivouac import checks, diagnosis, doubts
 from bivouac.aws import ecs
+from bivouac.aws.faults import cluster_is_missing
 from bivouac.aws.observation import observed, tasks_by_service
 from bivouac.blueprint import Blueprint
-from bivouac.checks import Check, Outcome
+from bivouac.checks import Check, Observed, Outcome
 from bivouac.diagnosis import Verdict
+from bivouac.errors import RefusedByAwsError
 from bivouac.looks.registrations import Registrations
 from bivouac.record import Record
 
@@ -54,11 +56,22 @@ class ConditionLook:
         self._ecs = ecs_client
         self._registrations = Registrations(cloud_map)
 
-    def __call__(self) -> Seen:
+    def _observed(self) -> dict[str, Observed]:
+        """Nothing of any service where somebody has deleted the cluster."""
         names = [entry.service_name for entry in self._expected]
-        services = ecs.describe_services(self._ecs, self._cluster, names) if names else {}
-        running = tasks_by_service(self._ecs, self._cluster, "RUNNING") if names else {}
-        looked = observed(self._ecs, self._cluster, self._expected, services, running)
+        if not names:
+            return {}
+        try:
+            services = ecs.describe_services(self._ecs, self._cluster, names)
+            running = tasks_by_service(self._ecs, self._cluster, "RUNNING")
+            return observed(self._ecs, self._cluster, self._expected, services, running)
+        except RefusedByAwsError as error:
+            if not cluster_is_missing(error):
+                raise
+            return {name: Observed(None, (), ()) for name in names}
+
+    def __call__(self) -> Seen:
+        looked = self._observed()
         self._registrations.look_anew()
         failed: list[Verdict] = []
         unfit: list[Verdict] = []
