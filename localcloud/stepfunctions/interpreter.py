@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -75,8 +76,19 @@ def patches() -> Iterator[Patch]:
     yield FailureEvent, "__init__", _failure_of(FailureEvent.__init__)
     yield moto_state, "datetime", IsoTexts
     yield IsTimestamp, "string_to_timestamp", staticmethod(timestamp)
+    for module in importers("is_within_size_quota"):
+        yield module, "is_within_size_quota", _finds_room
     for module in importers("extract_json"):
         yield module, "extract_json", _extract
+
+
+MAX_STATE = 262_144
+"""Bytes of UTF-8 (Step Functions' quotas). moto counts what JSON escapes, which AWS does not."""
+
+
+def _finds_room(value: Any) -> bool:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return len(text.encode()) <= MAX_STATE
 
 
 _INDEFINITE = re.compile(r"\.\.|\[\s*(?:\*|\?|[^\]'\"]*[:,])|\.\*")

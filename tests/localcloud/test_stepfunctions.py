@@ -218,6 +218,13 @@ class TestFunctions:
         done = run(sfn, {"Large": large}, {"text": "x" * 200_000})
         assert (done["status"], done["error"]) == ("FAILED", "States.DataLimitExceeded")
 
+    @pytest.mark.parametrize(("characters", "status"), [(80_000, "SUCCEEDED"), (90_000, "FAILED")])
+    def test_a_state_holds_bytes_of_utf_8(self, sfn: Any, characters: int, status: str) -> None:
+        """Three each of these (Step Functions' quotas: 256 KiB "as a UTF-8 encoded string"; the
+        API's model, StateEnteredEventDetails)."""
+        copied = {"Type": "Pass", "Parameters": {"text": "語" * characters}, "End": True}
+        assert run(sfn, {"Copied": copied})["status"] == status
+
     def test_a_cause_ends_at_32768_characters(self, cloud: LocalCloud, sfn: Any) -> None:
         """The API's model, SensitiveCause; whoever reads it must not count on JSON."""
         failing = task(function(cloud, "faults.raises_at_length"))
