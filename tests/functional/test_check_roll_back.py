@@ -97,6 +97,21 @@ def test_what_was_proven_comes_back(account: BivouacAccount) -> None:
     assert "was not rolled back" in answer["cause"]
 
 
+@pytest.mark.parametrize(
+    ("status", "told"), [("TIMED_OUT", "it took longer"), ("ABORTED", "somebody stopped it")]
+)
+def test_one_that_ended_without_a_word_is_told_by_what_its_status_means(
+    account: BivouacAccount, status: str, told: str
+) -> None:
+    """No error and no cause: tests/recorded/stepfunctions-machine-timeout.json, -stop.json."""
+    redeploying(account)
+    arn = account.start_execution(REDEPLOY, CREATE_MACHINE)
+    stepfunctions_backends[ACCOUNT_ID][REGION].describe_execution(arn).status = status
+    answer = checked(account)
+    assert answer["error"] == status
+    assert answer["rolledBackCause"].startswith(f"the execution {REDEPLOY}: {told}")
+
+
 def test_there_is_nothing_to_go_back_to(account: BivouacAccount) -> None:
     redeploying(account, proven=False)
     failed_execution(account, REDEPLOY, "DeploymentFailedError", "web: image pull")

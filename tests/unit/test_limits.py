@@ -81,6 +81,14 @@ class TestRefused:
         assert "240 connections to prove" in told
 
 
+def test_answers_from_outside_are_counted_before_it_is_seen_who_may_ask() -> None:
+    """The check of the network comes after the plan's."""
+    blueprint = planned(environment())
+    assert not blueprint.services[0].endpoints[0].admits_everybody
+    proof = Largest(blueprint).proof
+    assert [check["outcome"] for check in proof if "outside the VPC" in check["name"]] == ["OK"]
+
+
 class TestSize:
     def test_of_utf_8_as_functions_answer(self) -> None:
         assert limits.size({"a": "日本"}) == len('{"a": "日本"}'.encode())
