@@ -165,9 +165,7 @@ class Ended:
         reason, say nothing: then what its status means."""
         if self.error or self.cause:
             return ": ".join(filter(None, (self.error, message_of(self.cause))))
-        if self.ran_out_of_time:
-            return "it took longer than its state machine allows (TimeoutSeconds), and was ended"
-        return "somebody stopped it, and gave no reason"
+        return stepfunctions_answers.without_a_word(self.status)
 
     def failure(self, record: Record) -> Json:
         """As the record keeps it and events tell it."""

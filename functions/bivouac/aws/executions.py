@@ -99,9 +99,9 @@ def ending(client: SFNClient, execution_arn: str) -> Ending | None:
         return None
     if found.is_at_work:
         raise errors.NotYetConsistentError(f"execution {execution_arn}: it is {found.status}")
-    return Ending(
-        found.error or found.status, found.cause or f"{execution_arn} ended as {found.status}"
-    )
+    name = stepfunctions_answers.name_of(execution_arn)
+    silent = stepfunctions_answers.without_a_word(found.status)
+    return Ending(found.error or found.status, found.cause or f"the execution {name}: {silent}")
 
 
 def stop(client: SFNClient, execution_arn: str, cause: str) -> None:

@@ -37,6 +37,14 @@ TIMED_OUT: Literal["TIMED_OUT"] = "TIMED_OUT"
 BROKEN = (FAILED, TIMED_OUT)
 """Those that nobody ended on purpose."""
 
+
+def without_a_word(status: str) -> str:
+    """What a status means of an end that has neither error nor cause, as people read it."""
+    if status == TIMED_OUT:
+        return "it took longer than its state machine allows (TimeoutSeconds), and was ended"
+    return "somebody stopped it, and gave no reason"
+
+
 NO_EXECUTION = frozenset({"ExecutionDoesNotExist", "InvalidArn"})
 """Error codes where there is no execution of this ARN. Recorded: the first [localstack];
 documented: the other (API reference, DescribeExecution)."""
