@@ -154,9 +154,14 @@ class Acceptance:
             Verb.EXTEND: self.machines.extend_lease,
         }[named.verb]
         name = naming.requested_execution(named.environment, named.verb, event_id)
-        new = executions.start(self.stepfunctions, machine, name, _with_intent(named))
-        logger.info("started", environment=named.environment, execution=name, anew=new)
-        return name
+        started = executions.start(self.stepfunctions, machine, name, _with_intent(named))
+        logger.info(
+            "started",
+            environment=named.environment,
+            execution=started.name,
+            anew=started.anew,
+        )
+        return started.name
 
 
 def _with_intent(named: Named) -> Event:

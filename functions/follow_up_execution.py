@@ -47,21 +47,21 @@ def follow_up_execution(
     if record is None or due is None:
         known = records.find(ended.environment) if ended.environment else None
         if ended.is_unanswered(known) and (again := ended.once_more()):
-            follow_up.start(again)
-            return {"status": "PUT_AGAIN", "execution": ended.arn, "started": again.name}
+            started = follow_up.start(again).name
+            return {"status": "PUT_AGAIN", "execution": ended.arn, "started": started}
         if ended.is_unanswered(known):
             raise UnansweredRequestError(f"{ended.name}: {ended.why}")
         return {"status": "NOTHING_LEFT", "execution": ended.arn}
     logger.append_keys(environment=record.environment, generation=record.generation)
     try:
-        follow_up(due, record, now)
+        followed = follow_up(due, record, now)
     except SupersededError as error:
         return {"status": "NOTHING_LEFT", "execution": ended.arn, "reason": str(error)}
     return {
         "status": "FOLLOWED_UP",
         "execution": ended.arn,
         "environment": record.environment,
-        "started": due.start.name if due.start else None,
+        "started": followed.started,
     }
 
 

@@ -7,11 +7,11 @@ its way out, somebody else must: `follow_up_execution`, once Step Functions tell
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
@@ -29,7 +29,7 @@ from bivouac.signs import Category
 Json = dict[str, Any]
 
 AFTER_FAILURE = "failed"
-"""Ends the execution's name, as in the machine's state `Start deletion`: both start one (W05)."""
+"""Begins the deletion's name, as in the machine's state `Start deletion`: both start one (W05)."""
 BACK = "back"
 """Ends the name of the create that goes back to what was proven."""
 PUT_AGAIN = "put-again"
@@ -69,6 +69,8 @@ class Start:
     name: str
     """The same for the same aftermath, so that it is started once (W05)."""
     content: Json
+    since: datetime | None = None
+    """Nobody meant it before: an execution of this name that began earlier is another's."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ class Ended:
     cause: str = ""
     content: Json = field(default_factory=dict)
     """Its input; empty where it is not known."""
+    started_at: datetime | None = None
+    """None where it is not known."""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
@@ -108,7 +112,14 @@ class Ended:
     @classmethod
     def of(cls, execution: Execution) -> Self:
         content = content_of(execution.input)
-        return cls(execution.arn, execution.status, execution.error, execution.cause, content)
+        return cls(
+            execution.arn,
+            execution.status,
+            execution.error,
+            execution.cause,
+            content,
+            execution.started_at,
+        )
 
     @property
     def name(self) -> str:
@@ -149,7 +160,8 @@ class Ended:
         None where it was refused, somebody stopped it, or it was put once more before."""
         if self.error in REFUSALS or self.was_stopped or self.name.startswith(PUT_AGAIN):
             return None
-        return Start(self.machine, f"{PUT_AGAIN}-{_digest(self)[:40]}", self.content)
+        name = naming.execution_after(self.arn, PUT_AGAIN)[:50]
+        return Start(self.machine, name, self.content, self.started_at)
 
     @property
     def ran_out_of_time(self) -> bool:
@@ -226,7 +238,8 @@ def aftermath(record: Record, ended: Ended, attempt: str | None = None) -> After
         case Status.DELETING if attempt or not ended.name.endswith(f"-{ONCE_MORE}"):
             why = "the deletion before this one did not come to its end"
             kept = {key: ended.content[key] for key in ("keepSchedule",) if key in ended.content}
-            return Aftermath(None, _deletion(record, attempt or ONCE_MORE, why, kept))
+            name = name_of_following(record, attempt or ONCE_MORE)
+            return Aftermath(None, _deletion(record, ended, name, why, kept))
         case Status.READY:
             return Aftermath(None, None, DetailType.READY)
         case Status.DELETED:
@@ -243,9 +256,10 @@ def after_redeploy(record: Record, redeploy: Ended, create_runs: bool) -> Afterm
 
     A create that still runs is let run: where it fails, the sweep rolls back."""
     name = stepfunctions_answers.name_of(record.execution)
-    if name != f"redeploy-{_digest(redeploy)}" or create_runs or not record.can_roll_back:
+    of_redeploy = naming.execution_after(redeploy.arn, "redeploy")
+    if name != of_redeploy or create_runs or not record.can_roll_back:
         return None
-    start = _roll_back(record, f"roll-back-{_digest(redeploy)}")
+    start = _roll_back(record, redeploy, naming.execution_after(redeploy.arn, "roll-back"))
     match record.status:
         case Status.CREATING:
             create = replace(redeploy, arn=record.execution)
@@ -256,9 +270,10 @@ def after_redeploy(record: Record, redeploy: Ended, create_runs: bool) -> Afterm
             return None
 
 
-def _digest(ended: Ended) -> str:
-    """As the machines make it: States.Hash of its ARN."""
-    return hashlib.sha256(ended.arn.encode()).hexdigest()
+def name_of_following(record: Record, ending: str) -> str:
+    return naming.following_execution(
+        record.environment, record.generation, record.execution, ending
+    )
 
 
 def _after_failure(record: Record, ended: Ended, attempt: str | None) -> Start | None:
@@ -267,18 +282,17 @@ def _after_failure(record: Record, ended: Ended, attempt: str | None) -> Start |
     if record.proven and (again := _once_more(record, ended)):
         return again
     if record.goes_when_it_fails and record.verb is not Verb.SLEEP:
-        more = {"keepSchedule": True} if record.verb is Verb.WAKE else {}
-        more |= {"unlessProven": True}
-        return _deletion(record, attempt or AFTER_FAILURE, "create failed", more)
+        after = naming.execution_after(ended.arn, AFTER_FAILURE)
+        name = name_of_following(record, attempt) if attempt else after
+        more = {"keepSchedule": record.verb is Verb.WAKE, "unlessProven": True}
+        return _deletion(record, ended, name, "create failed", more)
     if not record.can_roll_back:
         return None
     if record.verb is Verb.REDEPLOY and attempt and _OF_REDEPLOY.fullmatch(ended.name):
-        name = naming.following_execution(record.environment, record.generation, attempt)
-        return _roll_back(record, name)
+        return _roll_back(record, ended, name_of_following(record, attempt))
     if record.verb is Verb.CREATE and record.content["on_failure"] != "keep":
         # Once: the name is the same for each sweep.
-        name = naming.following_execution(record.environment, record.generation, BACK)
-        return _roll_back(record, name)
+        return _roll_back(record, ended, name_of_following(record, BACK))
     return None
 
 
@@ -299,25 +313,28 @@ def _once_more(record: Record, ended: Ended) -> Start | None:
         "generation": record.generation,
         "intent": intent.to_json(),
     }
-    name = naming.following_execution(record.environment, record.generation, ONCE_MORE)
+    name = name_of_following(record, ONCE_MORE)
     if record.verb is Verb.WAKE:
-        return Start(Machine.CREATE, name, {"wake": content})
-    return Start(Machine.SLEEP, name, content)
+        return Start(Machine.CREATE, name, {"wake": content}, ended.started_at)
+    return Start(Machine.SLEEP, name, content, ended.started_at)
 
 
-def _roll_back(record: Record, name: str) -> Start:
+def _roll_back(record: Record, ended: Ended, name: str) -> Start:
     known = {"environment": record.environment, "generation": record.generation}
-    return Start(Machine.CREATE, name, {"rollBack": known})
+    return Start(Machine.CREATE, name, {"rollBack": known}, ended.started_at)
 
 
-def _deletion(record: Record, ending: str, reason: str, more: Mapping[str, Any] = {}) -> Start:
+def _deletion(
+    record: Record, ended: Ended, name: str, reason: str, more: Mapping[str, Any]
+) -> Start:
     return Start(
         Machine.DELETE,
-        naming.following_execution(record.environment, record.generation, ending),
+        name,
         {
             "environment": record.environment,
             "generation": record.generation,
             "reason": reason,
             **more,
         },
+        ended.started_at,
     )

@@ -13,11 +13,13 @@ import base64
 import hashlib
 import json
 import re
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
 ENVIRONMENT_NAME_LIMIT = 40
-"""<environment>-<generation>-failed must fit an execution name of 80, and a schedule name of 64."""
+"""What `following_execution` makes of it must fit an execution name of 80, and a schedule name of
+64."""
 
 ENVIRONMENT_NAME = re.compile(r"[a-z](?:[a-z0-9]|-(?!-|$))*")
 
@@ -101,16 +103,29 @@ def proof_log_group(prefix: str, environment: str) -> str:
     return log_group(prefix, environment, PROOF)
 
 
-def following_execution(environment: str, generation: int, ending: str) -> str:
+def following_execution(environment: str, generation: int, held_by: str, ending: str) -> str:
     """Of what is started because of something that befell this life of an environment.
 
-    40 + 1 + 10 + 1 leave 28 characters of 80 to the ending."""
-    return f"{environment}-{generation}-{ending}"
+    A name is taken for 90 days by whoever uses it first, so nobody may know it beforehand: part of
+    it is made of the ARN of the execution that held the environment, which ends in a random id.
+    40 + 1 + 10 + 1 + 8 + 1 leave 19 characters of 80 to the ending."""
+    return f"{environment}-{generation}-{token(held_by)[:8].lower()}-{ending}"
+
+
+def execution_after(execution_arn: str, prefix: str) -> str:
+    """Of what follows one execution, as the state machines make it with States.Hash."""
+    return f"{prefix}-{hashlib.sha256(execution_arn.encode()).hexdigest()}"
+
+
+def another_execution(name: str) -> str:
+    """A name that nobody can know, for what is to be started while somebody has `name`."""
+    return f"{name[:71]}-{secrets.token_hex(4)}"
 
 
 def requested_execution(environment: str, verb: str, event_id: str) -> str:
     """Of what an event asks for: the same one starts one execution, however often it comes (W05).
 
+    The bus gives the id, a random one, so nobody knows the name beforehand.
     40 + 1 + 8 (redeploy) + 1 + 26 leave 4 characters of 80."""
     return f"{environment}-{verb}-{token(event_id)[:26].lower()}"
 

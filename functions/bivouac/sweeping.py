@@ -13,7 +13,14 @@ from itertools import chain, zip_longest
 from typing import Any
 
 from bivouac import lease, naming
-from bivouac.aftermath import Aftermath, Ended, Machine, Start, aftermath
+from bivouac.aftermath import (
+    Aftermath,
+    Ended,
+    Machine,
+    Start,
+    aftermath,
+    name_of_following,
+)
 from bivouac.doubts import Doubt
 from bivouac.intents import LIFE, Intent, is_outdated
 from bivouac.record import HELD, Record, Status, Unreadable
@@ -246,12 +253,13 @@ def _closed(facts: Facts, record: Record) -> Finding | None:
     named = record.content["triggers"]["pullRequest"]
     start = Start(
         Machine.DELETE,
-        naming.following_execution(record.environment, record.generation, attempt(facts.now)),
+        name_of_following(record, attempt(facts.now)),
         {
             "environment": record.environment,
             "reason": f"pull request {named['repository']}#{named['number']} closed",
             "intent": closed.to_json(),
         },
+        closed.at,
     )
     told = f"it is {record.status}, and that was at {lease.timestamp(closed.at)}"
     due = Aftermath(None, start)
@@ -278,12 +286,13 @@ def _expired(facts: Facts, record: Record) -> Finding | None:
         return None
     start = Start(
         Machine.DELETE,
-        naming.following_execution(record.environment, record.generation, attempt(facts.now)),
+        name_of_following(record, attempt(facts.now)),
         {
             "environment": record.environment,
             "reason": "lease expired",
             "expiresAt": record.expires_at,
         },
+        lease.moment(record.expires_at),
     )
     told = f"it is {record.status}, and its lease ended at {record.expires_at}"
     return Finding(

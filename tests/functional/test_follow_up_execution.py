@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from bivouac import naming
 from bivouac.errors import AccessDeniedError, UnansweredRequestError
 from bivouac.intents import LIFE, REST, Intent, Verb
 from bivouac.lease import Extension
@@ -29,6 +30,7 @@ from tests.functional.machines import FunctionKilledError
 from tests.requests import environment
 
 NAMED = {"name": "demo", "services": []}
+AFTER_FIRST = naming.execution_after(execution("first"), "failed")
 
 
 def ended(
@@ -92,9 +94,9 @@ def status_of(account: BivouacAccount) -> Status:
 def test_a_stopped_create_is_told_and_deleted(held: BivouacAccount) -> None:
     """W13."""
     answer = followed(held, ended())
-    assert (answer["status"], answer["started"]) == ("FOLLOWED_UP", "demo-1-failed")
+    assert (answer["status"], answer["started"]) == ("FOLLOWED_UP", AFTER_FIRST)
     assert status_of(held) is Status.FAILED
-    assert "demo-1-failed" in deletions(held)
+    assert AFTER_FIRST in deletions(held)
     ((kind, detail),) = held.told
     assert kind == "EnvironmentFailed"
     assert detail["error"] == "ABORTED"
@@ -104,7 +106,7 @@ def test_twice_is_once(held: BivouacAccount) -> None:
     """W01, W05: what is told again is the same event."""
     followed(held, ended())
     followed(held, ended())
-    assert deletions(held).count("demo-1-failed") == 1
+    assert deletions(held).count(AFTER_FIRST) == 1
     assert len({detail["id"] for _, detail in held.told}) == 1
 
 
@@ -137,7 +139,7 @@ def test_a_deletion_that_died_is_started_again(account: BivouacAccount) -> None:
     arn = f"{DELETE_MACHINE.replace(':stateMachine:', ':execution:')}:mine"
     account.holds(account.planned(environment()), status=Status.DELETING, execution=arn)
     followed(account, ended(arn, content={"environment": "demo"}))
-    assert "demo-1-again" in deletions(account)
+    assert naming.following_execution("demo", 1, arn, "again") in deletions(account)
     assert status_of(account) is Status.DELETING
 
 
@@ -222,7 +224,7 @@ class TestUnanswered:
     def test_what_it_holds_all_the_same_is_followed_up(self, held: BivouacAccount) -> None:
         """It was refused while it was opened, after the record was written."""
         answer = followed(held, self.refused("ForeignResourceError", intent=self.INTENT))
-        assert (answer["status"], answer["started"]) == ("FOLLOWED_UP", "demo-1-failed")
+        assert (answer["status"], answer["started"]) == ("FOLLOWED_UP", AFTER_FIRST)
         assert [kind for kind, _ in held.told] == ["EnvironmentFailed"]
 
     def test_what_was_begun_and_failed_is_told_elsewhere(self, held: BivouacAccount) -> None:
@@ -383,7 +385,7 @@ def test_what_cannot_be_told_is_deleted_all_the_same_and_told_by_the_sweep(
 ) -> None:
     with monkeypatch.context() as patch:
         unheard(patch, AccessDeniedError("no"))
-        assert followed(held, ended())["started"] == "demo-1-failed"
+        assert followed(held, ended())["started"] == AFTER_FIRST
     assert status_of(held) is Status.FAILED
     held.forget_calls()
 
@@ -405,7 +407,7 @@ def test_killed_between_recording_and_telling_it_is_told_at_the_next_try(
     followed(held, ended())
 
     assert [kind for kind, _ in held.told] == ["EnvironmentFailed"]
-    assert "demo-1-failed" in deletions(held)
+    assert AFTER_FIRST in deletions(held)
 
 
 class TestRecordedAtTheEnd:
@@ -426,5 +428,6 @@ class TestRecordedAtTheEnd:
         account.records.finish("demo", 1, Status.READY)
         account.holds(account.planned(environment()), generation=2, status=Status.FAILED)
         answer = followed(account, ended(status="FAILED", error="DeploymentFailedError"))
-        assert answer["started"] == "demo-2-back"
+        back = naming.following_execution("demo", 2, execution("first"), "back")
+        assert answer["started"] == back
         assert deletions(account) == ["of-another"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -11,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 from moto.stepfunctions.models import stepfunctions_backends
 
-from bivouac import lease
+from bivouac import lease, naming
 from bivouac.aws import cloudmap, ecs
 from bivouac.aws.schedules import Schedules
 from bivouac.blueprint import Blueprint
@@ -45,6 +46,7 @@ from tests.requests import environment, web
 
 EIGHT_HOURS = timedelta(hours=8)
 OVERDUE = timedelta(minutes=-6)
+OF_SWEEP = re.compile(r"demo-1-[a-z2-7]{8}-sweep-\d{8}T\d{4}")
 
 
 @pytest.fixture
@@ -184,7 +186,7 @@ class TestExpired:
         ended = live(account, ends_in=OVERDUE, armed=False)
         assert kinds(swept(account)) == [("demo", "expired and alive")]
         ((name, content),) = deletions(account).items()
-        assert name.startswith("demo-1-sweep-")
+        assert OF_SWEEP.fullmatch(name)
         assert content == {"environment": "demo", "expiresAt": ended, "reason": "lease expired"}
 
     def test_it_is_loud(self, account: BivouacAccount) -> None:
@@ -469,7 +471,7 @@ class TestDied:
         assert kinds(swept(account)) == [("demo", "left by its execution")]
         assert known(account).status is Status.FAILED
         assert list(deletions(account)) == [
-            name for name in deletions(account) if name.startswith("demo-1-sweep-")
+            name for name in deletions(account) if OF_SWEEP.fullmatch(name)
         ]
         assert {kind for kind, _ in account.told} == {"EnvironmentFailed", "LeakRepaired"}
 
@@ -491,7 +493,8 @@ class TestDied:
         up = {REST: Intent(account.now(), "up")}
         live(account, generation=2, status=Status.CREATING, verb=Verb.WAKE, intents=up)
         assert kinds(swept(account)) == [("demo", "left by its execution")]
-        account.client("stepfunctions").stop_execution(executionArn=execution("demo-2-again"))
+        again = naming.following_execution("demo", 2, known(account).execution, "again")
+        account.client("stepfunctions").stop_execution(executionArn=execution(again))
         account.pass_time(900)
         assert outcomes(account) == ["LEFT_ALONE"]
         assert account.told == []
@@ -505,7 +508,7 @@ class TestDied:
         live(account, status=Status.DELETING, execution=arn)
         swept(account)
         ((name, content),) = deletions(account).items()
-        assert name.startswith("demo-1-sweep-")
+        assert OF_SWEEP.fullmatch(name)
         assert content["generation"] == 1
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
 
 from bivouac import errors, pace
+from bivouac.aftermath import AFTER_FAILURE, Ended, aftermath
 from bivouac.aws.watching import LONGEST_WATCH
+from bivouac.record import Record, Status
 from tests.template.declared import (
     GLOBAL_FUNCTION,
     MACHINES,
@@ -309,6 +312,49 @@ class TestFailureStaysFailure:
         for state in machine.states:
             if state.kind == "Fail":
                 assert not str(state.body.get("CausePath")).endswith("$.Cause"), state.name
+
+
+class TestNames:
+    """Whoever starts an execution of a name first has it for 90 days."""
+
+    STARTED = tuple(
+        pytest.param(state, id=f"{name}: {state.name}")
+        for name, machine in MACHINES.items()
+        for state in machine.states
+        if "StateMachineArn" in state.body.get("Parameters", {})
+    )
+
+    @pytest.mark.parametrize("state", STARTED)
+    def test_nobody_knows_the_name_of_what_a_machine_starts_before_its_own(
+        self, state: State
+    ) -> None:
+        name = state.body["Parameters"]["Name.$"]
+        of_itself = r"States\.Hash\(\$\$\.Execution\.Id, 'SHA-256'\)"
+        match = re.fullmatch(rf"States\.Format\('([a-z-]+)-\{{\}}', {of_itself}\)", name)
+        assert match, name
+        assert len(match[1]) + 1 + 64 <= 80
+
+    def test_the_follow_up_starts_the_deletion_that_the_machine_starts(self) -> None:
+        """With another input it would be another's."""
+        state = MACHINES["create_environment"].top["Start deletion"].body["Parameters"]
+        record = Record(
+            environment="demo",
+            generation=1,
+            status=Status.FAILED,
+            execution="arn",
+            request_hash="",
+            blueprint='{"on_failure": "delete"}',
+            expires_at="2030-01-01T00:00:00Z",
+            settle=False,
+        )
+        due = aftermath(record, Ended("arn", "FAILED"))
+        assert due is not None
+        assert due.start is not None
+        assert f"'{AFTER_FAILURE}-{{}}'" in state["Name.$"]
+        given = {name.removesuffix(".$"): value for name, value in state["Input"].items()}
+        assert given.keys() == due.start.content.keys()
+        fixed = {name: value for name, value in state["Input"].items() if "$" not in name}
+        assert fixed.items() <= due.start.content.items()
 
 
 class TestTimes:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bivouac import naming
 from bivouac.aftermath import Aftermath, Ended, Machine, Start, after_redeploy, aftermath
 from bivouac.events import DetailType
 from bivouac.intents import REST, Intent, Verb, is_outdated
@@ -38,6 +39,14 @@ def record(status: Status = Status.CREATING, **changes: Any) -> Record:
     )
 
 
+def following(ending: str, held_by: str = HOLDER.arn) -> str:
+    return naming.following_execution("demo", 7, held_by, ending)
+
+
+def digest(arn: str) -> str:
+    return hashlib.sha256(arn.encode()).hexdigest()
+
+
 def due(found: Record, ended: Ended = HOLDER, attempt: str | None = None) -> Aftermath:
     what = aftermath(found, ended, attempt)
     assert what is not None
@@ -49,11 +58,12 @@ class TestCreate:
         """W13; under the name of the machine's own deletion (W05)."""
         start = due(record()).start
         assert start is not None
-        assert start.name == "demo-7-failed"
+        assert start.name == f"failed-{digest(HOLDER.arn)}"
         assert start.content == {
             "environment": "demo",
             "generation": 7,
             "reason": "create failed",
+            "keepSchedule": False,
             "unlessProven": True,
         }
 
@@ -137,7 +147,7 @@ class TestProven:
     ) -> None:
         changed = record(status, request=OTHER, good_base_request=PROVEN)
         back = {"rollBack": {"environment": "demo", "generation": 7}}
-        assert due(changed).start == Start(Machine.CREATE, "demo-7-back", back)
+        assert due(changed).start == Start(Machine.CREATE, following("back"), back)
         assert due(changed, attempt="sweep-1").start == due(changed).start, "once"
 
     def test_it_does_not_where_the_failed_one_is_to_be_kept(self) -> None:
@@ -152,7 +162,7 @@ class TestProven:
         """A push or an up that takes over from a first create, and fails as well."""
         start = due(record(verb=verb)).start
         assert start is not None
-        assert (start.machine, start.name) == (Machine.DELETE, "demo-7-failed")
+        assert (start.machine, start.name) == (Machine.DELETE, f"failed-{digest(HOLDER.arn)}")
         assert due(record(verb=verb, blueprint='{"on_failure": "keep"}')).start is None
 
     def test_what_an_up_creates_comes_again_with_the_next_one(self) -> None:
@@ -200,10 +210,10 @@ class TestRest:
         }
         for status in (Status.CREATING, Status.FAILED):
             woken = due(self.broke(Verb.WAKE, status), ended, attempt).start
-            assert woken == Start(Machine.CREATE, "demo-7-again", {"wake": again})
+            assert woken == Start(Machine.CREATE, following("again"), {"wake": again})
         for status in (Status.FALLING_ASLEEP, Status.FAILED):
             slept = due(self.broke(Verb.SLEEP, status), ended, attempt).start
-            assert slept == Start(Machine.SLEEP, "demo-7-again", again)
+            assert slept == Start(Machine.SLEEP, following("again"), again)
 
     def test_it_is_the_newest_all_the_same(self) -> None:
         """Else it would be outdated by the one that broke, and no other is."""
@@ -235,7 +245,7 @@ class TestRedeploy:
     """Its machine would have rolled back, and was stopped, or timed out."""
 
     REDEPLOY = Ended(MACHINE.replace("create", "redeploy") + ":mine", "TIMED_OUT")
-    DIGEST = hashlib.sha256(REDEPLOY.arn.encode()).hexdigest()
+    DIGEST = digest(REDEPLOY.arn)
 
     def left(self, status: Status = Status.FAILED, **changes: Any) -> Record:
         return record(
@@ -294,13 +304,16 @@ class TestRedeploy:
         assert aftermath(left, create) is None, "the machine is at it"
         start = due(left, create, attempt="sweep-1").start
         assert start is not None
-        assert (start.machine, start.name) == (Machine.CREATE, "demo-7-sweep-1")
+        assert (start.machine, start.name) == (
+            Machine.CREATE,
+            following("sweep-1", self.left().execution),
+        )
 
     def test_one_of_what_was_never_proven_goes_as_a_create_would(self) -> None:
         left = self.left(good_base_request="")
         start = due(left, Ended(left.execution, "FAILED")).start
         assert start is not None
-        assert (start.machine, start.name) == (Machine.DELETE, "demo-7-failed")
+        assert (start.machine, start.name) == (Machine.DELETE, f"failed-{digest(left.execution)}")
 
     def test_a_redeploy_by_hand_stays_as_it_failed(self) -> None:
         by_hand = self.left(execution=HOLDER.arn)
@@ -314,7 +327,7 @@ class TestDelete:
         after = due(self.DYING)
         assert after.failure is None
         assert after.start is not None
-        assert after.start.name == "demo-7-again"
+        assert after.start.name == following("again")
         assert after.start.content["generation"] == 7
 
     def test_what_is_to_come_again_still_does(self) -> None:
@@ -329,7 +342,49 @@ class TestDelete:
         assert aftermath(found, again) is None
         start = due(found, again, attempt="sweep-1").start
         assert start is not None
-        assert start.name == "demo-7-sweep-1"
+        assert start.name == following("sweep-1", again.arn)
+
+
+class TestNames:
+    """Whoever starts an execution of a name first has it for 90 days."""
+
+    STATUSES = (Status.CREATING, Status.FAILED, Status.FALLING_ASLEEP, Status.DELETING)
+
+    @pytest.mark.parametrize("attempt", [None, "sweep-20260131T1200"])
+    @pytest.mark.parametrize("verb", Verb)
+    @pytest.mark.parametrize("proven", ["", PROVEN])
+    @pytest.mark.parametrize("status", STATUSES)
+    def test_nobody_knows_one_before_the_execution_that_it_follows_has_its_own(
+        self, status: Status, proven: str, verb: Verb, attempt: str | None
+    ) -> None:
+        names: set[str] = set()
+        for own in ("0b6c2a9e", "f3d1778a"):
+            arn = f"{MACHINE}:{own}"
+            held = record(
+                status,
+                execution=arn,
+                verb=verb,
+                request=OTHER,
+                good_base_request=proven,
+                intents={REST: Intent(datetime(2026, 1, 31, 7, tzinfo=UTC), "up")},
+            )
+            ended = Ended(arn, "TIMED_OUT", content={"intent": {}, "environment": "demo"})
+            after = aftermath(held, ended, attempt)
+            again = ended.once_more()
+            found = {each.name for each in (after and after.start, again) if each}
+            assert found
+            assert found.isdisjoint(names)
+            names |= found
+            assert {len(name) <= 80 for name in found} == {True}
+
+    def test_what_began_before_the_execution_that_it_follows_is_not_it(self) -> None:
+        """Somebody may know a name that somebody else has chosen, and the input."""
+        began = datetime(2026, 1, 31, 7, tzinfo=UTC)
+        ended = replace(HOLDER, started_at=began)
+        for found in (record(), record(Status.DELETING, verb=Verb.DELETE)):
+            start = due(found, ended).start
+            assert start is not None
+            assert start.since == began
 
 
 class TestTold:

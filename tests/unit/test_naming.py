@@ -56,7 +56,12 @@ def test_the_longest_names_fit_every_limit_of_aws() -> None:
     assert len(naming.family(prefix, environment, service)) <= 255
     assert len(naming.log_group(prefix, environment, service)) <= 512
     assert len(naming.expiry_schedule(environment)) <= 64
-    assert len(f"{environment}-{10**9}-failed") <= 80
+    following = naming.following_execution(environment, 10**9, "arn", "sweep-20260131T1200")
+    assert len(following) <= 80
+    after = naming.execution_after("arn", "roll-back")
+    assert len(after) <= 80
+    for name in (following, after):
+        assert len(naming.another_execution(name)) <= 80
     assert len(naming.proof_service(10**9, 1000)) <= 255
     assert len(naming.proof_family(prefix, environment, 1000)) <= 255
     assert len(naming.proof_log_group(prefix, environment)) <= 512

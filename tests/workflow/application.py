@@ -341,8 +341,16 @@ class Application:
 
     def after_failure(self, environment: str) -> str:
         """The ARN of the deletion that the failed first create started by itself."""
-        machine = self.delete_machine.replace(":stateMachine:", ":execution:")
-        return f"{machine}:{environment}-1-failed"
+        found: list[str] = []
+
+        def has_begun() -> bool:
+            begun = self.started_by(self.delete_machine, environment)
+            found[:] = [arn for arn in begun if arn.rpartition(":")[2].startswith("failed-")]
+            return bool(found)
+
+        until_true(has_begun, ENDS_WITHIN)
+        (arn,) = found
+        return arn
 
     def deletion_after_failure(self, environment: str) -> Ended:
         return self.ended(self.after_failure(environment))

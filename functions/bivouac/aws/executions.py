@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from bivouac import errors
+from bivouac import errors, naming
 from bivouac.aws import stepfunctions_answers
 from bivouac.aws.faults import code_of, translated
 from bivouac.aws.stepfunctions_answers import Execution
+from bivouac.observability import logger
 from bivouac.record import HELD, Record
 
 if TYPE_CHECKING:
@@ -114,10 +115,48 @@ def stop(client: SFNClient, execution_arn: str, cause: str) -> None:
                 raise
 
 
-def start(client: SFNClient, machine_arn: str, name: str, content: Mapping[str, Any]) -> bool:
-    """Start an execution once: False where one of this name ran before, or runs with another input.
+@dataclass(frozen=True)
+class Started:
+    name: str
+    anew: bool
+    """No call before this one had started it, or it still runs
+    (tests/recorded/stepfunctions-start-again.json)."""
 
-    True where it runs with the same (tests/recorded/stepfunctions-start-again.json)."""
+
+def start(
+    client: SFNClient,
+    machine_arn: str,
+    name: str,
+    content: Mapping[str, Any],
+    since: datetime | None = None,
+) -> Started:
+    """Start an execution once.
+
+    What has its name already is ours only with the same input, and not where it began before
+    `since`: then it did nothing, as what it names was not there yet. Anybody who may start
+    executions can take a name for 90 days, so ours gets another one then. Starting it twice is no
+    harm: what an execution may do is decided by the record."""
+    if _start(client, machine_arn, name, content):
+        return Started(name, anew=True)
+    before = described(client, stepfunctions_answers.arn_of(machine_arn, name))
+    if before is None:
+        raise errors.NotYetConsistentError(f"execution {name}: it exists and is not found")
+    if _is_ours(before, content, since):
+        return Started(name, anew=False)
+    other = naming.another_execution(name)
+    logger.warning("execution name taken by another", execution=before.arn, instead=other)
+    if not _start(client, machine_arn, other, content):
+        raise errors.NotYetConsistentError(f"execution {other}: it exists as well")
+    return Started(other, anew=True)
+
+
+def _is_ours(before: Execution, content: Mapping[str, Any], since: datetime | None) -> bool:
+    early = since is not None and before.started_at is not None and before.started_at < since
+    return not early and json.loads(before.input or "null") == json.loads(json.dumps(content))
+
+
+def _start(client: SFNClient, machine_arn: str, name: str, content: Mapping[str, Any]) -> bool:
+    """False where one of this name ran before, or runs with another input."""
     with translated(f"execution {name}"):
         try:
             client.start_execution(

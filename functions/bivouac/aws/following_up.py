@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bivouac.aftermath import Aftermath, Start
 from bivouac.aws import executions
 from bivouac.aws.events import EventBus
+from bivouac.aws.executions import Started
 from bivouac.aws.records import Records
 from bivouac.aws.telling import Telling
 from bivouac.events import DetailType
@@ -22,16 +23,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Followed:
+    done: bool
+    """Something that no call before this one had done."""
+    started: str | None
+    """The name of the execution that was due."""
+
+
+@dataclass(frozen=True)
 class FollowUp:
     records: Records
     machines: MachineSettings
     stepfunctions: SFNClient
     bus: EventBus
 
-    def __call__(self, due: Aftermath, record: Record, now: datetime) -> bool:
-        """Whether anything was done that no call before this one had done.
-
-        Raises SupersededError where another execution took the record meanwhile."""
+    def __call__(self, due: Aftermath, record: Record, now: datetime) -> Followed:
+        """Raises SupersededError where another execution took the record meanwhile."""
         done = bool(due.failure)
         if due.failure:
             untold = DetailType.FAILED
@@ -41,9 +48,11 @@ class FollowUp:
             metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
         if tells := due.tells or record.untold:
             done |= Telling(self.records, self.bus).again(record, DetailType(tells), now)
-        return self.start(due.start) or done if due.start else done
+        if due.start is None:
+            return Followed(done, None)
+        started = self.start(due.start)
+        return Followed(started.anew or done, started.name)
 
-    def start(self, start: Start) -> bool:
-        """Whether no call before this one had started it."""
+    def start(self, start: Start) -> Started:
         machine = self.machines.arns[start.machine]
-        return executions.start(self.stepfunctions, machine, start.name, start.content)
+        return executions.start(self.stepfunctions, machine, start.name, start.content, start.since)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 Described = Mapping[str, Any]
@@ -63,6 +64,8 @@ class Execution:
     input: str
     """JSON; empty where it was left out, as it was too large for an event (documented: Step
     Functions' guide, "Automating event delivery")."""
+    started_at: datetime | None
+    """None where it is not said."""
     stopped_at: Any
     """None while it runs: in an answer a datetime, in an event milliseconds since 1970."""
 
@@ -82,8 +85,15 @@ def execution(described: Described) -> Execution:
         error=described.get("error") or "",
         cause=described.get("cause") or "",
         input=described.get("input") or "",
+        started_at=_moment(described.get("startDate")),
         stopped_at=described.get("stopDate"),
     )
+
+
+def _moment(given: Any) -> datetime | None:
+    """In an event milliseconds since 1970, in an answer a datetime. Recorded [dotnet]."""
+    moment: datetime | None = given
+    return datetime.fromtimestamp(given / 1000, UTC) if isinstance(given, int | float) else moment
 
 
 def name_of(execution_arn: str) -> str:

@@ -233,10 +233,10 @@ class Sweep:
         match finding.action:
             case Action.DELETE | Action.FOLLOW_UP | Action.TELL:
                 if finding.due and isinstance(finding.record, Record):
-                    return self.follow_up(finding.due, finding.record, self.now)
+                    return self.follow_up(finding.due, finding.record, self.now).done
             case Action.AGAIN:
                 if finding.due and finding.due.start:
-                    return self.follow_up.start(finding.due.start)
+                    return self.follow_up.start(finding.due.start).anew
             case Action.LOOK:
                 if isinstance(finding.record, Record):
                     return self._degraded(finding.record, finding.heals)
