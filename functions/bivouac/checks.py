@@ -152,10 +152,10 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
     name = blueprint.service_name
     service = observed.service
     if service is None:
-        return Progress((check(name, "service visible", False, "not visible yet (S18)"),))
+        return Progress((check(name, "service visible", False, "not visible yet"),))
     facts = _facts(blueprint, expected, observed, service)
     if not facts.visible:
-        return Progress((check(name, "deployment visible", False, "not visible yet (H01)"),))
+        return Progress((check(name, "deployment visible", False, "not visible yet"),))
     if not ecs_answers.is_active(service):
         return Progress((), diagnosis.deleted_by_others(name, service["status"]))
     if failed := diagnosis.verdict(facts):

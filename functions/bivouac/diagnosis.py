@@ -228,7 +228,7 @@ _ROLLS_BACK = re.compile(
 )
 _LOOK_FURTHER = (
     "No stopped task shows the cause any more: read the service's events and the containers' logs, "
-    "then start the create again (H22)."
+    "then start the create again."
 )
 _TAKEN_OVER = (
     "Something else updated the service: let only Bivouac change it, then start the create again."
@@ -337,7 +337,7 @@ _NOT_ATTACHED = Sign(
     Category.CONNECTIVITY,
     Healing.NEVER,
     "ECS could not attach the task to Service Connect: start the create again, and look at the AWS "
-    "Health Dashboard (H21).",
+    "Health Dashboard.",
     "documented: ECS API, Attachment",
 )
 _IN_ORDER = (*signs.STOPS, *signs.EVENTS, _NOT_ATTACHED, signs.UNCLEAR)
@@ -390,7 +390,7 @@ _TELLING = re.compile(
 
 _PROXY_STEP = (
     "The Service Connect proxy failed, not your container. Leave it 256 CPU units and 64 MiB of "
-    "the task's size (T15), check serviceConnectConfiguration.logConfiguration, and start the "
+    "the task's size, check serviceConnectConfiguration.logConfiguration, and start the "
     "create again."
 )
 _PROOF_STEP = {
@@ -500,7 +500,7 @@ def not_proven(service: str, failed: Sequence[str]) -> Verdict:
         Category.NETWORK if security_group else Category.CONNECTIVITY,
         service,
         failed,
-        "Admit the stack's probe security group on the endpoint's port (P09)."
+        "Admit the stack's probe security group on the endpoint's port."
         if security_group
         else "Check that the application listens on its containerPort on all addresses and that "
         "probe.path and probe.expectStatus say what it answers.",

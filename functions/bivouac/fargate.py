@@ -89,7 +89,7 @@ def task_problems(definition: Json, path: str) -> Iterator[str]:
         yield f"{path}.networkMode: Fargate needs awsvpc"
     family = definition.get("runtimePlatform", {}).get("operatingSystemFamily", "LINUX")
     if family != "LINUX":
-        yield f"{path}.runtimePlatform.operatingSystemFamily: Service Connect needs LINUX (S13)"
+        yield f"{path}.runtimePlatform.operatingSystemFamily: Service Connect needs LINUX"
     for refused in ("proxyConfiguration", "inferenceAccelerators", "ipcMode"):
         if definition.get(refused):
             yield f"{path}.{refused}: not supported with Service Connect on Fargate"
@@ -173,7 +173,7 @@ def role_problems(
         for container in definition["containerDefinitions"]
     )
     if needs_execution and not definition.get("executionRoleArn"):
-        yield f"{path}.executionRoleArn: needed, because a container has secrets (T06)"
+        yield f"{path}.executionRoleArn: needed, because a container has secrets"
 
 
 _REFUSED = {
@@ -198,19 +198,19 @@ def service_problems(arguments: Json, allow_ecs_exec: bool, path: str) -> Iterat
     if arguments.get("deploymentController", {}).get("type", "ECS") != "ECS":
         yield f"{path}.deploymentController: only ECS (rolling) deployments have Service Connect"
     if arguments.get("launchType") and arguments.get("capacityProviderStrategy"):
-        yield f"{path}: give launchType or capacityProviderStrategy, not both (S23)"
+        yield f"{path}: give launchType or capacityProviderStrategy, not both"
     if arguments.get("launchType", "FARGATE") != "FARGATE":
         yield f"{path}.launchType: only FARGATE"
     for provider in arguments.get("capacityProviderStrategy", []):
         if provider.get("capacityProvider") not in ("FARGATE", "FARGATE_SPOT"):
             yield f"{path}.capacityProviderStrategy: only FARGATE and FARGATE_SPOT"
     if not re.fullmatch(r"LATEST|1\.[4-9]\.[0-9]+", arguments.get("platformVersion", "LATEST")):
-        yield f"{path}.platformVersion: Service Connect needs 1.4.0 or later (S13)"
+        yield f"{path}.platformVersion: Service Connect needs 1.4.0 or later"
     if arguments.get("enableExecuteCommand") and not allow_ecs_exec:
         yield f"{path}.enableExecuteCommand: the stack's parameter AllowEcsExec does not allow it"
     desired = arguments.get("desiredCount", 1)
     if not 0 <= desired <= 1000:
-        yield f"{path}.desiredCount: a Service Connect service has at most 1,000 tasks (S24)"
+        yield f"{path}.desiredCount: a Service Connect service has at most 1,000 tasks"
     deployment = arguments.get("deploymentConfiguration", {})
     if (
         desired == 1
@@ -219,7 +219,7 @@ def service_problems(arguments: Json, allow_ecs_exec: bool, path: str) -> Iterat
     ):
         yield (
             f"{path}.deploymentConfiguration: with one task a deployment can never roll; "
-            "maximumPercent 200 or minimumHealthyPercent 0 lets it (H19)"
+            "maximumPercent 200 or minimumHealthyPercent 0 lets it"
         )
     rebalancing = arguments.get("availabilityZoneRebalancing")
     if rebalancing == "ENABLED" and deployment.get("maximumPercent", 200) <= 100:
@@ -258,14 +258,14 @@ def connect_problems(
             port = ports.get(port_name, {}).get("containerPort", 80)
             yield (
                 f"{where}.clientAliases: {len(aliases)} given, and ECS wants exactly one, such as "
-                f'[{{"port": {port}}}] (S10)'
+                f'[{{"port": {port}}}]'
             )
         for number, alias in enumerate(aliases):
             name = alias.get("dnsName", f"{discovery}.{namespace}")
             if not _DNS_NAME.fullmatch(name):
                 yield (
                     f"{where}.clientAliases[{number}].dnsName: {name!r} must be 1 to 127 of "
-                    "a-z, 0-9, _ . and -, not starting with - (S11)"
+                    "a-z, 0-9, _ . and -, not starting with -"
                 )
         if service.get("tls"):
             yield f"{where}.tls: refused; it would need a role and a certificate authority"
@@ -281,9 +281,9 @@ def _timeout_problems(timeout: Json | None, app_protocol: str | None, path: str)
         return
     idle, request = timeout.get("idleTimeoutSeconds"), timeout.get("perRequestTimeoutSeconds")
     if request is not None and app_protocol is None:
-        yield f"{path}.perRequestTimeoutSeconds: a TCP endpoint has no requests (P10)"
+        yield f"{path}.perRequestTimeoutSeconds: a TCP endpoint has no requests"
     elif request and idle and idle < request:
         yield (
             f"{path}.idleTimeoutSeconds: {idle} closes a connection before a request's "
-            f"{request} are over (P10)"
+            f"{request} are over"
         )

@@ -49,8 +49,7 @@ def _edge_step(reading: EdgeReading) -> str:
             return (
                 f"{client} cannot resolve {edge.dns_name}: check that its Service Connect is "
                 "enabled in the same namespace, and that its deployment is not older than the "
-                f"endpoint of {edge.server}; start the create again, which rolls older clients "
-                "(P08)."
+                f"endpoint of {edge.server}; start the create again, which rolls older clients."
             )
         case Fault.STATUS:
             return (
@@ -67,7 +66,7 @@ def _edge_step(reading: EdgeReading) -> str:
         case _:
             return (
                 f"Check that the security groups of {edge.server} admit those of {client} on the "
-                f"endpoint's port (P09), and that the application of {edge.server} listens on its "
+                f"endpoint's port, and that the application of {edge.server} listens on its "
                 "containerPort on all addresses, not only on 127.0.0.1."
             )
 

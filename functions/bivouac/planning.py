@@ -244,7 +244,7 @@ def _across(parties: list[Party], namespace: str) -> Iterator[str]:
             yield f"services: {count} endpoints are discovered as {name!r}; give a discoveryName"
     for (name, port), count in aliases.items():
         if count > 1:
-            yield f"services: {count} client aliases are {name}:{port}; they must be unique (S12)"
+            yield f"services: {count} client aliases are {name}:{port}; they must be unique"
     tasks = sum(party.desired_count for party in parties if party.arguments)
     if tasks > TASK_LIMIT:
         yield f"services: {tasks} tasks in all; an environment has at most {TASK_LIMIT}"

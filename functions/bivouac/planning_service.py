@@ -183,5 +183,5 @@ def _endpoints(
     for port, count in ingress_ports.items():
         if count > 1:
             draft.problems.append(
-                f"{path}.serviceConnectConfiguration: {count} services listen on port {port} (S12)"
+                f"{path}.serviceConnectConfiguration: {count} services listen on port {port}"
             )

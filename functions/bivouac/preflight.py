@@ -85,7 +85,7 @@ def look_at_network(blueprint: Blueprint, ec2: EC2Client) -> tuple[list[str], Bl
                 found.append(
                     f"{service.service_name}: no security group of its tasks admits port "
                     f"{endpoint.port} from {blueprint.probe_security_group_id}, so the endpoint "
-                    f"{endpoint.port_name} could never be proven; add that rule (P09)"
+                    f"{endpoint.port_name} could never be proven; add that rule"
                 )
     found += _closed_edges(blueprint, known_groups)
     return found, _with_public_endpoints(blueprint, known_groups)
@@ -116,5 +116,5 @@ def _closed_edges(blueprint: Blueprint, groups: Mapping[str, Mapping[str, Any]])
             yield (
                 f"{edge.server}: no security group of its tasks admits port {port} from those of "
                 f"{client.service_name} ({', '.join(client.security_groups)}), so the edge "
-                f"{edge.name} could never be proven; add that rule (P09)"
+                f"{edge.name} could never be proven; add that rule"
             )

@@ -28,7 +28,7 @@ def must_replace(
     one is not known, the ports are not compared."""
     if old_definition is not None and new_definition is not None:
         for changed in _changed_ports(described, old_definition, new_definition):
-            return f"{changed}, and ECS changes no protocol of a Service Connect port (T14)"
+            return f"{changed}, and ECS changes no protocol of a Service Connect port"
     # An empty strategy leads back to the launch type that a service was made with: this one was
     # made without.
     if described.get("capacityProviderStrategy") and specification.get("launchType"):

@@ -39,7 +39,7 @@ def _namespace_name(name: str) -> str:
     if not re.fullmatch(r"(?!arn:)[!-~]{1,100}", name) or re.search(r'[<>"/]', name):
         raise ValueError(
             f"{name!r} is not a namespace name: up to 100 printable characters without spaces, "
-            'none of < > " /, not starting with arn: (N07)'
+            'none of < > " /, not starting with arn:'
         )
     return name
 

@@ -3,7 +3,8 @@
 The words are those of the pages "Amazon ECS stopped tasks error messages" (and the pages on each of
 its categories: TaskFailedToStart, ResourceInitializationError, CannotPullContainer,
 OutOfMemoryError, SpotInterruption, CannotCreateVolumeError), "Viewing Amazon ECS service event
-messages", and of the answers named by the failure modes whose ids stand in the tables. Pure data.
+messages", and of the answers that docs/failure-modes.md lists (its ids stand below each table).
+Pure data.
 """
 
 from __future__ import annotations
@@ -72,12 +73,10 @@ _UNREACHABLE = (
     r"connection (?:reset|refused)|TLS handshake timeout|RequestError: send request failed|"
     r"network configuration"
 )
-_ASSUME_ROLE = (
-    "Check that the role exists and that its trust policy names ecs-tasks.amazonaws.com (H18)."
-)
+_ASSUME_ROLE = "Check that the role exists and that its trust policy names ecs-tasks.amazonaws.com."
 _REACH = (
     "Check that the task's subnets reach that service: a public address with a route to an "
-    "internet gateway, a NAT gateway, or VPC endpoints whose security group admits port 443 (H08)."
+    "internet gateway, a NAT gateway, or VPC endpoints whose security group admits port 443."
 )
 
 STOPS: tuple[Sign, ...] = (
@@ -86,7 +85,7 @@ STOPS: tuple[Sign, ...] = (
         r"maintenance on the underlying infrastructure",
         Category.CAPACITY,
         Healing.MAYBE,
-        "Try again, in more subnets, or with FARGATE instead of FARGATE_SPOT (H14).",
+        "Try again, in more subnets, or with FARGATE instead of FARGATE_SPOT.",
         "recorded: interruption and maintenance, in public reports; documented: SpotInterruption",
     ),
     _sign(
@@ -103,7 +102,7 @@ STOPS: tuple[Sign, ...] = (
         Category.IMAGE_PULL,
         Healing.MAYBE,
         "The registry limits how often it may be asked: authenticate with repositoryCredentials, "
-        "or take the image from Amazon ECR (H07).",
+        "or take the image from Amazon ECR.",
         "documented: ECS guide, CannotPullContainer errors",
     ),
     _sign(
@@ -113,7 +112,7 @@ STOPS: tuple[Sign, ...] = (
         r"denied|unauthorized|no basic auth|insufficient_scope|permissions to pull)",
         Category.IMAGE_PULL,
         Healing.NEVER,
-        "Check the image's name and tag, and that the execution role may pull it (H07).",
+        "Check the image's name and tag, and that the execution role may pull it.",
         "recorded: github.com/aws/containers-roadmap, issues 2493 (2024) and 2687 (2025)",
     ),
     _sign(
@@ -121,7 +120,7 @@ STOPS: tuple[Sign, ...] = (
         Category.IMAGE_PULL,
         Healing.MAYBE,
         "Check that the subnets reach the registry: a public address, a NAT gateway or VPC "
-        "endpoints (H07).",
+        "endpoints.",
         "recorded: public reports of 2024 to 2026; documented: the connection issue",
     ),
     _sign(
@@ -136,7 +135,7 @@ STOPS: tuple[Sign, ...] = (
         Category.IMAGE_PULL,
         Healing.HARDLY,
         "Check the image's name and tag, that the execution role may pull it, and that the subnets "
-        "reach its registry (H07).",
+        "reach its registry.",
         "recorded: github.com/cloud-custodian/cloud-custodian, test_ecs_task_by_arn, 2019",
     ),
     _sign(
@@ -154,7 +153,7 @@ STOPS: tuple[Sign, ...] = (
         Category.LOG_GROUP,
         Healing.HARDLY,
         "Start the create again, which makes the log groups; if it names another group, check that "
-        "it exists and that the execution role may write to it (H09).",
+        "it exists and that the execution role may write to it.",
         "recorded: a public report of 2026",
     ),
     _sign(
@@ -171,7 +170,7 @@ STOPS: tuple[Sign, ...] = (
         r"Secrets Manager can.t find|ResourceNotFoundException: .{0,200}secret",
         Category.SECRET_OR_ROLE,
         Healing.HARDLY,
-        "Check the secret's ARN, and that the execution role may read it and decrypt it (H08).",
+        "Check the secret's ARN, and that the execution role may read it and decrypt it.",
         "recorded: public reports of 2023 to 2026",
     ),
     _sign(
@@ -185,7 +184,7 @@ STOPS: tuple[Sign, ...] = (
         r"OutOfMemory",
         Category.OUT_OF_MEMORY,
         Healing.HARDLY,
-        "Give the task more memory, or the container less to do (H10).",
+        "Give the task more memory, or the container less to do.",
         "recorded: public reports of 2026",
     ),
     _sign(
@@ -209,7 +208,7 @@ STOPS: tuple[Sign, ...] = (
         r"(?:subnet|security group).{0,80}does not exist",
         Category.NETWORK,
         Healing.NEVER,
-        "A subnet or security group is gone; name one that exists (S15).",
+        "A subnet or security group is gone; name one that exists.",
         "documented: EC2 API, error codes",
     ),
     _sign(
@@ -248,7 +247,7 @@ STOPS: tuple[Sign, ...] = (
 """In a stopped task's reasons (H07 to H11, H14, H18). The first that matches counts."""
 
 UNCLEAR = _sign(
-    r"", Category.UNKNOWN, Healing.HARDLY, "Look at the stopped tasks of the service (H10).", ""
+    r"", Category.UNKNOWN, Healing.HARDLY, "Look at the stopped tasks of the service.", ""
 )
 """A stop in words that no sign knows."""
 
@@ -260,14 +259,14 @@ EVENTS: tuple[Sign, ...] = (
         r"limit on the number of (?:vCPUs|tasks)|configuration is above your (?:account )?limit",
         Category.QUOTA,
         Healing.NEVER,
-        "Ask for a higher Fargate quota in Service Quotas, or delete other environments (H15).",
+        "Ask for a higher Fargate quota in Service Quotas, or delete other environments.",
         "recorded: vCPUs and tasks, 2026; documented: the size",
     ),
     _sign(
         rf"unable to place a task{_BECAUSE}Internal error",
         Category.NETWORK,
         Healing.NEVER,
-        "A subnet is in an Availability Zone without Fargate; name other subnets (H16).",
+        "A subnet is in an Availability Zone without Fargate; name other subnets.",
         "documented: ECS guide, service event messages",
     ),
     _sign(
@@ -283,14 +282,14 @@ EVENTS: tuple[Sign, ...] = (
         Category.SERVICE_CONNECT_LEFTOVER,
         Healing.NEVER,
         "Another service, or the remains of one, holds the endpoint's name in the namespace; give "
-        "another discoveryName or delete the leftover Cloud Map service (S07).",
+        "another discoveryName or delete the leftover Cloud Map service.",
         "recorded: github.com/aws/copilot-cli, issues 4313, 4337 and 4659 (2023)",
     ),
     _sign(
         r"IAM (?:permissions policies|trust relationship) ha(?:s|ve) been misconfigured",
         Category.SECRET_OR_ROLE,
         Healing.NEVER,
-        "Check the permissions and the trust policy of the task's roles and of ECS's own (H18).",
+        "Check the permissions and the trust policy of the task's roles and of ECS's own.",
         "documented: ECS guide, service event messages",
     ),
     _sign(
@@ -304,14 +303,14 @@ EVENTS: tuple[Sign, ...] = (
         r"Capacity is unavailable|could not launch \d{1,6} tasks?|provisioning capacity limit",
         Category.CAPACITY,
         Healing.MAYBE,
-        "Try again, in more subnets, or with FARGATE instead of FARGATE_SPOT (H14).",
+        "Try again, in more subnets, or with FARGATE instead of FARGATE_SPOT.",
         'recorded: "Capacity is unavailable", 2026; documented: the others',
     ),
     _sign(
         r"operations are being throttled|OPERATION_THROTTLED|Rate exceeded",
         Category.QUOTA,
         Healing.MAYBE,
-        "AWS limits how often it may be asked; try again when less is made at once (H17).",
+        "AWS limits how often it may be asked; try again when less is made at once.",
         "documented: ECS guide, service event messages",
     ),
     _sign(
@@ -319,7 +318,7 @@ EVENTS: tuple[Sign, ...] = (
         Category.UNKNOWN,
         Healing.MAYBE,
         "minimumHealthyPercent and maximumPercent leave no room to replace a task: change one of "
-        "them (H19).",
+        "them.",
         "documented: ECS guide, service event messages",
     ),
 )
