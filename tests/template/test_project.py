@@ -1,0 +1,44 @@
+"""What a stranger looks for first: licence, version, changes, a pipeline that runs `.ci/run`."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import yaml
+
+from docs.state_diagrams import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+STEPS = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
+
+
+def test_the_licence_is_the_one_that_the_project_names() -> None:
+    assert PROJECT["license"] == "Apache-2.0"
+    text = (ROOT / "LICENSE").read_text()
+    assert "Apache License" in text
+    assert "Version 2.0, January 2004" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
+def test_the_newest_changes_are_those_of_the_version() -> None:
+    versions = re.findall(
+        r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d$",
+        (ROOT / "CHANGELOG.md").read_text(),
+        re.MULTILINE,
+    )
+    assert versions[0] == PROJECT["version"]
+
+
+def test_the_pipeline_runs_what_runs_here_on_the_oldest_python() -> None:
+    assert [step["run"] for step in STEPS if "run" in step] == [".ci/run"]
+    pythons = [step["with"]["python-version"] for step in STEPS if "setup-python" in str(step)]
+    assert [f">={python}" for python in pythons] == [PROJECT["requires-python"]]
+
+
+def test_the_pipeline_may_read_only_and_runs_only_actions_that_cannot_change() -> None:
+    assert WORKFLOW["permissions"] == {"contents": "read"}
+    for step in STEPS:
+        if "uses" in step:
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step["uses"])
