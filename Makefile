@@ -24,7 +24,7 @@ NOT_INSTALLED = { echo "Could not make $(@D): the message above says why." \
     "The first time needs a package index." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pictures local test emulate accept accept-local lint types build deploy \
+.PHONY: help setup demo pictures local test endure emulate accept accept-local lint types build deploy \
     undeploy bench lock clean
 .DELETE_ON_ERROR:
 
@@ -48,6 +48,9 @@ local: .venv/installed ## Keep the local cloud up on 127.0.0.1 (LOCALCLOUD_PORT=
 
 test: setup ## Run the tests
 	.venv/bin/python -m pytest -n auto --dist loadgroup
+
+endure: .venv/installed ## Run the long tests: whole stacks, every call interrupted, the largest requests, accidents
+	.venv/bin/python -m pytest -n auto --dist loadgroup tests/endurance tests/stack
 
 emulate: .venv/installed .venv-ministack/installed ## Deploy the template twice to another emulator, MiniStack
 	.venv/bin/python -m pytest tests/emulator

@@ -1,16 +1,14 @@
-"""A few scenarios of the chaos benchmark, with fixed seeds; `make bench BENCH=chaos` plays 300."""
+"""What the chaos benchmark draws; `make endure` plays a few of its scenarios, the benchmark 300."""
 
 from __future__ import annotations
-
-import pytest
 
 from bench.chaos.drawing import drawn
 from bench.chaos.running import play_all
 from bench.chaos.scenario import AddServiceByHand, Create, Fault, LeaseEnds, ScaleByHand, Step
 
 SEEDS = range(300)
-FIXED = (110, 205)
-"""Seeds of the scenarios that the suite plays."""
+SHORT = 285
+"""The seed of a scenario of four steps: a lease ends, and a sleep comes after."""
 
 
 def steps(seeds: range) -> list[Step]:
@@ -39,8 +37,6 @@ def test_a_scenario_can_be_made_smaller_and_is_told_step_by_step() -> None:
     assert scenario.told()[0].startswith("Create(environment=0")
 
 
-@pytest.mark.xdist_group("chaos")
-def test_every_promise_holds_in_a_few_scenarios() -> None:
-    """A service of somebody else in the cluster; a sleep, a push and a create beside accidents."""
-    for played in play_all([drawn(seed) for seed in FIXED], shrink=False):
-        assert played.violations == [], played.scenario.told()
+def test_every_promise_holds_in_a_short_scenario() -> None:
+    (played,) = play_all([drawn(SHORT)], shrink=False)
+    assert played.violations == [], played.scenario.told()

@@ -9,8 +9,6 @@ from localcloud.template import StackDeletionError, StackProtectedError
 from tests.requests import environment
 from tests.workflow.application import application
 
-pytestmark = pytest.mark.xdist_group("workflow-trouble")
-
 
 def test_it_is_refused_until_the_environment_is_deleted() -> None:
     """D18: nothing of the stack goes before the last environment, and its record stays after it."""

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-import pytest
-
 from localcloud.tasks.scripted import exits
 from tests.localcloud.waiting import until_true
 from tests.requests import environment, event, web
-from tests.workflow.application import ENDS_WITHIN, Application
-
-pytestmark = pytest.mark.xdist_group("workflow-trouble")
+from tests.workflow.application import ENDS_WITHIN, Application, application
 
 FOR_THE_FIRST_CLUSTER = "ECS makes its own role with an account's first cluster (C01)"
 WHERE_ECS_LEFT_IT = "ECS removes it by itself, nearly always (D09)"
@@ -253,21 +249,13 @@ def failing_later(app: Application, name: str) -> None:
     assert app.delete(name).status == "SUCCEEDED"
 
 
-class TestRights:
-    def test_every_call_is_allowed_and_every_right_is_used(
-        self, app: Application, name: str
-    ) -> None:
+def test_every_call_is_allowed_and_every_right_is_used() -> None:
+    with application() as app:
         guard = app.cloud.guard
-        before = set(guard.decisions)
+        tell_all_stories(app, "rights")
 
-        tell_all_stories(app, name)
-
-        denied = {
-            each.action for each in guard.decisions if each not in before and not each.allowed
-        }
-        assert denied <= set(DENIED_ON_PURPOSE.values()), [
-            d for d in guard.decisions if d not in before and not d.allowed
-        ]
+        denied = [each for each in guard.decisions if not each.allowed]
+        assert {each.action for each in denied} <= set(DENIED_ON_PURPOSE.values()), denied
         unused = {
             (holder, grant.action)
             for holder, role in app.roles().items()

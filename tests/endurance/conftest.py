@@ -1,0 +1,3 @@
+"""The accounts and clients of the functional tests."""
+
+from tests.functional.conftest import clients_stay as clients_stay

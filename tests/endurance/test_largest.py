@@ -1,0 +1,12 @@
+"""As many edges as a request may have, within the limits of states and items."""
+
+from __future__ import annotations
+
+from tests.functional.account import bivouac_account
+from tests.functional.measured import is_proven_and_deleted_within_the_limits
+from tests.largest import many_edges
+
+
+def test_240_edges_are_proven_and_deleted_within_the_limits() -> None:
+    with bivouac_account() as account:
+        is_proven_and_deleted_within_the_limits(account, many_edges("demo"))
