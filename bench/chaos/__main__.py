@@ -2,11 +2,13 @@
 
 python -m bench.chaos                   300 scenarios
 python -m bench.chaos --seed 1234 --scenarios 1
+python -m bench.chaos --without V3      with that mend taken back, until a promise breaks for it
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import secrets
 import sys
 from collections import Counter
@@ -14,10 +16,12 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from multiprocessing import get_context
+from typing import Any
 
 from rich.console import Console
 
 from bench.chaos.drawing import drawn
+from bench.chaos.reverted import MENDS, may_matter, without
 from bench.chaos.running import SCENARIOS_OF_AN_ACCOUNT, Played, play_all
 from bench.figures import Target
 from bench.running import Measurement, run
@@ -65,6 +69,35 @@ def measure(console: Console, scenarios: int, seed: int, processes: int) -> Meas
     return Measurement([target], content)
 
 
+def find(console: Console, name: str, scenarios: int, seed: int) -> Measurement:
+    """Plays until a promise is broken that holds by this mend alone."""
+    mend = MENDS[name]
+    console.print(f"without {name} ({mend.told}), seeds from {seed}")
+    numbered = {number: drawn(seed + number - 1) for number in range(1, scenarios + 1)}
+    concerned = {n: scenario for n, scenario in numbered.items() if may_matter(mend, scenario)}
+    found, seconds = 0, 0.0
+    content: dict[str, Any] = {"without": name, "seed": seed, "scenarios": scenarios}
+    with without(mend) as template:
+        played_ = play_all(list(concerned.values()), shrink=False, template=template)
+        for count, (number, played) in enumerate(zip(concerned, played_, strict=False), 1):
+            seconds += played.seconds
+            if played.violations:
+                _show(console, played)
+            if broken := played.promises & mend.breaks:
+                found = number
+                content |= {"found_after": number, "played": count, "promises": sorted(broken)}
+                break
+    console.print(
+        f"{name}: {', '.join(content['promises'])}: found after {found} scenarios, "
+        f"{content['played']} of them played, seed {seed + found - 1}, {seconds:.0f} s"
+        if found
+        else f"{name}: not found, {len(concerned)} of {scenarios} played, {seconds:.0f} s"
+    )
+    return Measurement(
+        [Target("scenarios until it is found", found or math.inf, scenarios)], content
+    )
+
+
 def _played(scenarios: int, seed: int, processes: int) -> Iterator[Played]:
     drawn_ = [drawn(seed + number) for number in range(scenarios)]
     if processes == 1:
@@ -98,13 +131,16 @@ def main() -> int:
     parser.add_argument("--scenarios", type=int, default=SCENARIOS)
     parser.add_argument("--seed", type=int, default=None, help="of the first one")
     parser.add_argument("--processes", type=int, default=PROCESSES)
+    parser.add_argument("--without", choices=tuple(MENDS), help="this mend taken back")
     given = parser.parse_args()
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
 
     def measured(console: Console, _: Stop) -> Measurement:
+        if given.without:
+            return find(console, given.without, given.scenarios, seed)
         return measure(console, given.scenarios, seed, given.processes)
 
-    return run("chaos", measured)
+    return run(f"chaos-without-{given.without}" if given.without else "chaos", measured)
 
 
 if __name__ == "__main__":

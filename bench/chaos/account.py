@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from bench.chaos import scenario
@@ -14,6 +15,8 @@ from localcloud.cloud import LocalCloud
 from localcloud.stack import TEMPLATE, parameters
 from localcloud.tasks import scripted
 from localcloud.tasks.scripted import ScriptedRuntime
+from localcloud.template.errors import TemplateError
+from localcloud.template.stack import Stack
 from localcloud.timings import TEST
 
 Json = dict[str, Any]
@@ -35,10 +38,13 @@ OWNED = ("bivouac:stack", "bivouac:environment")
 
 
 class Account:
-    def __init__(self, cloud: LocalCloud, runtime: ScriptedRuntime) -> None:
+    def __init__(self, cloud: LocalCloud, runtime: ScriptedRuntime, template: Path) -> None:
         self.cloud = cloud
         self.runtime = runtime
-        self.stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
+        self._template = template
+        self.beside: list[Stack] = []
+        """Other stacks of Bivouac."""
+        self.stack = cloud.deploy(template, parameters(cloud.account))
         self.registry = f"{cloud.account.account_id}.dkr.ecr.{cloud.account.region}.amazonaws.com"
         runtime.script(scenario.CRASHES, scripted.exits(1, output=["no database"]))
         runtime.script(scenario.MISSING, scripted.pull_failed(PULL_FAILED))
@@ -95,6 +101,21 @@ class Account:
                 self.client("stepfunctions").stop_execution(executionArn=arn, cause="by hand")
                 stopped.append(arn)
         return stopped
+
+    # --- another stack ---------------------------------------------------------------------------
+
+    def deploy_beside(self, prefix: str) -> str:
+        """Why Bivouac cannot be deployed once more under this prefix; empty where it was."""
+        given = {**parameters(self.cloud.account), "NamePrefix": prefix}
+        try:
+            self.beside.append(self.cloud.deploy(self._template, given, prefix))
+        except TemplateError as error:
+            return str(error)
+        return ""
+
+    def delete_beside(self) -> None:
+        while self.beside:
+            self.cloud.delete_stack(self.beside.pop())
 
     # --- what can be seen ------------------------------------------------------------------------
 
@@ -229,8 +250,8 @@ def _plain(value: Json) -> Any:
 
 
 @contextmanager
-def opened() -> Iterator[Account]:
+def opened(template: Path = TEMPLATE) -> Iterator[Account]:
     """One local cloud with the stack; several scenarios play in it, each with names of its own."""
     with LocalCloud(TEST, "scripted", port=0) as cloud:
         assert isinstance(cloud.runtime, ScriptedRuntime)
-        yield Account(cloud, cloud.runtime)
+        yield Account(cloud, cloud.runtime, template)

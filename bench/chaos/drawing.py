@@ -14,6 +14,7 @@ from bench.chaos.scenario import (
     Create,
     Delete,
     DeleteServiceByHand,
+    DeployAnotherStack,
     Extend,
     Fate,
     Fault,
@@ -42,6 +43,9 @@ ENVIRONMENTS = 2
 LONGEST = 7
 """Steps after the first create."""
 PULL_REQUESTS = (7, 8)
+TEXTS = (5_000, 30_000, 60_000)
+"""Characters, of which a task definition holds 64 KiB, and a plan with its request a few times as
+many."""
 
 FAULTY_CALLS = (
     "*",
@@ -144,8 +148,9 @@ def _by_hand(draw: random.Random) -> Step:
         (ScaleByHand(environment, draw.choice((0, 1, 3))), 5),
         (DeleteServiceByHand(environment), 3),
         (AddServiceByHand(environment), 4),
+        (DeployAnotherStack(environment), 2),
         (LoseSchedule(environment), 4),
-        (LoseRecord(environment), 1),
+        (LoseRecord(environment), 2),
         (Sweep(environment), 3),
         (LeaseEnds(environment), 3),
         (ReadsLag(environment, draw.choice((0.2, 1.0, 3.0))), 2),
@@ -172,6 +177,9 @@ def _request(draw: random.Random, likely_good: bool = False) -> Request:
     if draw.random() < 0.5:
         services.append(Service("api", draw.choice(GOOD_IMAGES), draw.choice((1, 1, 2))))
     edge = len(services) == 2 and draw.random() < 0.6
+    if draw.random() < 0.08:
+        text = draw.choice(TEXTS)
+        services += [Service(f"text-{n}", text=text) for n in range(draw.randint(1, 4))]
     return Request(
         tuple(services),
         edge,

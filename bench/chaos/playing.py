@@ -55,6 +55,8 @@ class Story:
     leases_ended: int = 0
     """How many asks there were when leases ended last."""
     events_lost: bool = False
+    no_other_stack: str = ""
+    """Why Bivouac could not be deployed once more."""
     not_at_rest: list[str] = field(default_factory=list)
     """Executions that ran on and on."""
     undelivered_before: int = 0
@@ -134,6 +136,9 @@ class Player:
                 with suppress(ClientError):  # AWS refuses people, too
                     if self._by_hand(step, name):
                         story.touched_by_hand.add(name)
+            case s.DeployAnotherStack():
+                if not account.beside:
+                    story.no_other_stack = account.deploy_beside(f"bivouac-{story.names[0]}")
             case s.LoseSchedule():
                 client = account.client("scheduler")
                 with suppress(client.exceptions.ResourceNotFoundException):

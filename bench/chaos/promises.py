@@ -21,6 +21,7 @@ SWEEPS = 8
 given an hour by the first that finds it."""
 LIVES = ("READY", "DEGRADED", "ASLEEP", "FAILED")
 """Statuses of what has not been deleted."""
+OUT_OF_ROOM = "States.DataLimitExceeded"
 NOT_FOR_PEOPLE = re.compile(r'Traceback|stackTrace|"errorType"|File "/|requestId"')
 
 
@@ -51,6 +52,8 @@ class Promises:
         self._ended = self._account.new_executions()
         found = [*self._at_rest(story)]
         found += self._unchanged(story)
+        if story.no_other_stack:
+            found.append(Violation("another stack finds its place", story.no_other_stack))
         found += self._at_the_end(story, scenario.trouble_at_the_end)
         found += self._causes(story)
         found += [
@@ -60,6 +63,7 @@ class Promises:
         ]
         for name in names:
             self._neighbours.move_out(name)
+        self._account.delete_beside()
         return found
 
     def _sweep_twice(self, story: Story) -> None:
@@ -232,6 +236,9 @@ class Promises:
         self._ended += self._account.new_executions()
         for ended in self._ended:
             cause = ended.get("cause", "")
+            if ended.get("error") == OUT_OF_ROOM:
+                told = f"{ended['executionArn'].rpartition(':')[2]}: {cause[:300]}"
+                yield Violation("what is accepted finds room", told)
             if ended["status"] == "FAILED" and (not cause or NOT_FOR_PEOPLE.search(cause)):
                 name = ended["executionArn"].rpartition(":")[2]
                 told = f"{name}: {ended.get('error')} {cause[:300]!r}"

@@ -6,11 +6,13 @@ import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.chaos.account import Account, opened
 from bench.chaos.playing import Player
 from bench.chaos.promises import Promises, Violation
 from bench.chaos.scenario import Scenario
+from localcloud.stack import TEMPLATE
 
 SCENARIOS_OF_AN_ACCOUNT = 25
 """Then a new one: what was deleted stays listed, and lists grow."""
@@ -49,10 +51,12 @@ class Stage:
         return Played(scenario, time.monotonic() - began, struck, violations)
 
 
-def play_all(scenarios: list[Scenario], *, shrink: bool = True) -> Iterator[Played]:
+def play_all(
+    scenarios: list[Scenario], *, shrink: bool = True, template: Path = TEMPLATE
+) -> Iterator[Played]:
     """In order. A violation is made smaller in an account of its own."""
     for first in range(0, len(scenarios), SCENARIOS_OF_AN_ACCOUNT):
-        with opened() as account:
+        with opened(template) as account:
             stage = Stage(account)
             for scenario in scenarios[first : first + SCENARIOS_OF_AN_ACCOUNT]:
                 played = stage.play(scenario)

@@ -26,6 +26,8 @@ class Service:
     """Empty: the image that is pushed to the account's registry."""
     count: int = 1
     health_check: bool = False
+    text: int = 0
+    """Characters of a value that its container gets."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class Request:
 
 def _service(service: Service, pushed: str) -> dict[str, Any]:
     container: dict[str, Any] = {"image": service.image or pushed, "containerPort": 80}
+    if service.text:
+        container["environment"] = [{"name": "TEXT", "value": "x" * service.text}]
     if service.health_check:
         container["healthCheck"] = {"command": ["CMD-SHELL", "true"], "interval": 5}
     return {
@@ -171,6 +175,11 @@ class DeleteServiceByHand(Step):
 @dataclass(frozen=True)
 class AddServiceByHand(Step):
     """Somebody puts a service of their own into the environment's cluster."""
+
+
+@dataclass(frozen=True)
+class DeployAnotherStack(Step):
+    """Somebody deploys Bivouac once more; its prefix is the beginning of our cluster's name."""
 
 
 @dataclass(frozen=True)

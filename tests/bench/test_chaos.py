@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bench.chaos.drawing import drawn
+from bench.chaos.reverted import MENDS, PROJECT, may_matter, taken_back
 from bench.chaos.running import play_all
 from bench.chaos.scenario import AddServiceByHand, Create, Fault, LeaseEnds, ScaleByHand, Step
 
@@ -35,6 +38,22 @@ def test_a_scenario_can_be_made_smaller_and_is_told_step_by_step() -> None:
     assert len(smaller.steps) == len(scenario.steps) - 2
     assert smaller.steps[0] == scenario.steps[0]
     assert scenario.told()[0].startswith("Create(environment=0")
+
+
+@pytest.mark.parametrize("name", MENDS)
+def test_each_mend_can_be_taken_back(name: str) -> None:
+    """As the code is now; otherwise nobody would see that chaos no longer looks for it."""
+    for change in MENDS[name].changes:
+        text = (PROJECT / change.file).read_text(encoding="utf-8")
+        without = taken_back(change, text)
+        assert without != text
+        if change.file.suffix == ".py":
+            compile(without, change.file, "exec")
+
+
+@pytest.mark.parametrize("name", MENDS)
+def test_what_a_mend_is_about_is_drawn(name: str) -> None:
+    assert any(may_matter(MENDS[name], drawn(seed)) for seed in SEEDS)
 
 
 def test_every_promise_holds_in_a_short_scenario() -> None:

@@ -1,0 +1,208 @@
+"""Mends, each taken back by itself: does chaos find what it mended?
+
+They are named as the findings of the review that led to them (docs/decisions/0024).
+"""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import check_request
+import close_environment
+import create_services
+import open_environment
+
+from bench.chaos import scenario as s
+from bivouac import aftermath, blueprint, checks, convergence, limits, record, sweeping
+from bivouac.aws import records
+from localcloud.stack import TEMPLATE
+
+PROJECT = TEMPLATE.parent
+DEPLOYED = ("functions", "statemachine")
+"""What the template names."""
+
+
+@dataclass(frozen=True)
+class Change:
+    file: Path
+    """In the project."""
+    mended: str
+    """As the file has it, once."""
+    before: str
+
+
+def _in(module: ModuleType, mended: str, before: str) -> Change:
+    source = inspect.getsourcefile(module)
+    assert source is not None, module
+    return Change(Path(source).relative_to(PROJECT), mended, before)
+
+
+@dataclass(frozen=True)
+class Mend:
+    told: str
+    breaks: frozenset[str]
+    """Promises, one of which does not hold without it."""
+    changes: tuple[Change, ...]
+    """That take it back."""
+    concerns: tuple[type[s.Step], ...] = ()
+    """Without such a step it changes nothing, so the scenario need not be played; empty: any."""
+
+
+_NEWEST = "the newest intent holds"
+_KEPT = "what was proven is kept"
+_READY = "READY is true"
+_NOTHING_LEFT = "nothing is left behind"
+
+MENDS = {
+    "V1": Mend(
+        "a sweep asks first whether a lease has ended",
+        frozenset({_NOTHING_LEFT, "a sweep comes to an end"}),
+        (
+            _in(
+                sweeping,
+                "_expired(facts, record) or _died(facts, record)",
+                "_died(facts, record) or _expired(facts, record)",
+            ),
+            _in(
+                aftermath,
+                "return Aftermath(None, start) if start or record.untold else None",
+                "return Aftermath(None, start)",
+            ),
+        ),
+    ),
+    "V2": Mend(
+        "a deletion that nobody meant is no intent",
+        frozenset({_NEWEST}),
+        (
+            _in(
+                close_environment,
+                'if "intent" not in request and request.keys() & {"generation", "expiresAt"}:',
+                "if False:",
+            ),
+        ),
+    ),
+    "V3": Mend(
+        "onFailure governs until the first READY",
+        frozenset({_KEPT}),
+        (
+            _in(
+                open_environment,
+                '"keep" if held.proven else blueprint.on_failure',
+                'blueprint.on_failure if held.verb is Verb.CREATE else "keep"',
+            ),
+            _in(record, "if unless_proven and record.proven:", "if False:"),
+            _in(
+                record,
+                "return not self.proven and bool(",
+                "return self.verb is Verb.CREATE and bool(",
+            ),
+        ),
+    ),
+    "V4": Mend(
+        "services of others hold nothing up",
+        frozenset({"everything comes to an end", "an unchanged create succeeds", _KEPT}),
+        (
+            _in(
+                create_services,
+                "not ecs_answers.is_gone(now.services[name]) and now.owns(name, self._blueprint)",
+                "not ecs_answers.is_gone(now.services[name])",
+            ),
+        ),
+        (s.AddServiceByHand,),
+    ),
+    "V5": Mend(
+        "names in the account have the stack's prefix",
+        frozenset({"another stack finds its place"}),
+        (Change(Path(TEMPLATE.name), "!Sub OnlyKnownSources-${NamePrefix}", "OnlyKnownSources"),),
+        (s.DeployAnotherStack,),
+    ),
+    "V6": Mend(
+        "a tag that is compared is written again",
+        frozenset({"an unchanged create changes nothing"}),
+        (
+            _in(
+                blueprint,
+                "        naming.ENDPOINTS_TAG: naming.NO_ENDPOINTS,\n        naming.DEPLOYMENT_TAG",
+                "        naming.DEPLOYMENT_TAG",
+            ),
+        ),
+    ),
+    "V7": Mend(
+        "what broke before anybody followed it is not answered",
+        frozenset({_NEWEST}),
+        (
+            _in(
+                aftermath,
+                "            return True\n        return not _followed(self, record)",
+                "            return self.error in REFUSALS\n        return False",
+            ),
+        ),
+    ),
+    "V8": Mend(
+        "READY compares with what was asked for",
+        frozenset({_READY, _KEPT}),
+        (
+            _in(convergence, 'if described["desiredCount"] != tasks:', "if False:"),
+            _in(
+                checks,
+                'blueprint.arguments["desiredCount"], service["desiredCount"]',
+                'service["desiredCount"], service["desiredCount"]',
+            ),
+        ),
+        (s.ScaleByHand,),
+    ),
+    "V9": Mend(
+        "a closed pull request is remembered",
+        frozenset({_NEWEST}),
+        (
+            _in(
+                records,
+                "if known is not None and known >= intent:",
+                "if True:",
+            ),
+        ),
+        (s.ClosePullRequest,),
+    ),
+    "V10": Mend(
+        "a plan is refused that finds no room later",
+        frozenset({"what is accepted finds room"}),
+        (
+            _in(limits, "    plan = len(text_of(", "    return []\n    plan = len(text_of("),
+            _in(limits, "if needed <= ITEM:", "if True:"),
+            _in(check_request, "if size > ANSWER_LIMIT:", "if False:"),
+        ),
+    ),
+}
+
+
+@contextmanager
+def without(mend: Mend) -> Iterator[Path]:
+    """A template of the project, in a copy in which the mend is taken back."""
+    with tempfile.TemporaryDirectory(prefix="bivouac-without-") as directory:
+        copy = Path(directory)
+        shutil.copy(TEMPLATE, copy)
+        for name in DEPLOYED:
+            shutil.copytree(
+                PROJECT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        for change in mend.changes:
+            file = copy / change.file
+            file.write_text(taken_back(change, file.read_text(encoding="utf-8")), encoding="utf-8")
+        yield copy / TEMPLATE.name
+
+
+def taken_back(change: Change, text: str) -> str:
+    if text.count(change.mended) != 1:
+        raise ValueError(f"{change.file} does not say once: {change.mended}")
+    return text.replace(change.mended, change.before)
+
+
+def may_matter(mend: Mend, scenario: s.Scenario) -> bool:
+    return not mend.concerns or any(isinstance(step, mend.concerns) for step in scenario.steps)
