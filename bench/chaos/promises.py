@@ -54,6 +54,7 @@ class Promises:
         found += self._unchanged(story)
         if story.no_other_stack:
             found.append(Violation("another stack finds its place", story.no_other_stack))
+        self._account.delete_beside()
         found += self._at_the_end(story, scenario.trouble_at_the_end)
         found += self._causes(story)
         found += [
@@ -63,7 +64,6 @@ class Promises:
         ]
         for name in names:
             self._neighbours.move_out(name)
-        self._account.delete_beside()
         return found
 
     def _sweep_twice(self, story: Story) -> None:
