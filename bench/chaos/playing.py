@@ -246,7 +246,7 @@ class Player:
                 return
 
     def _by_hand(self, step: s.Step, name: str) -> bool:
-        """Whether there was anything to change."""
+        """Whether anything of ours was changed."""
         services = [
             service
             for service in self._account.services(name).values()
@@ -263,6 +263,7 @@ class Player:
                 ecs.delete_service(cluster=cluster, service=service, force=True)
             case s.AddServiceByHand():
                 Neighbours(self._account).add_service(cluster, services[0])
+                return False
         return True
 
 
