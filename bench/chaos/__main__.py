@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 
 from bench.chaos.drawing import drawn
-from bench.chaos.reverted import MENDS, may_matter, without
+from bench.chaos.reverted import MENDS, without
 from bench.chaos.running import SCENARIOS_OF_AN_ACCOUNT, Played, play_all
 from bench.figures import Target
 from bench.running import Measurement, run
@@ -74,7 +74,7 @@ def find(console: Console, name: str, scenarios: int, seed: int) -> Measurement:
     mend = MENDS[name]
     console.print(f"without {name} ({mend.told}), seeds from {seed}")
     numbered = {number: drawn(seed + number - 1) for number in range(1, scenarios + 1)}
-    concerned = {n: scenario for n, scenario in numbered.items() if may_matter(mend, scenario)}
+    concerned = {n: scenario for n, scenario in numbered.items() if mend.concerns(scenario)}
     found, seconds = 0, 0.0
     content: dict[str, Any] = {"without": name, "seed": seed, "scenarios": scenarios}
     with without(mend) as template:

@@ -43,9 +43,8 @@ ENVIRONMENTS = 2
 LONGEST = 7
 """Steps after the first create."""
 PULL_REQUESTS = (7, 8)
-TEXTS = (5_000, 30_000, 60_000)
-"""Characters, of which a task definition holds 64 KiB, and a plan with its request a few times as
-many."""
+TEXTS = (30_000, 45_000, 60_000)
+"""Characters: a task definition holds 64 KiB, and an execution four times as many."""
 
 FAULTY_CALLS = (
     "*",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,8 +51,17 @@ class Mend:
     """Promises, one of which does not hold without it."""
     changes: tuple[Change, ...]
     """That take it back."""
-    concerns: tuple[type[s.Step], ...] = ()
-    """Without such a step it changes nothing, so the scenario need not be played; empty: any."""
+    concerns: Callable[[s.Scenario], bool] = lambda scenario: True
+    """False: it decides nothing in this scenario, which need not be played."""
+
+
+def _has(kind: type[s.Step]) -> Callable[[s.Scenario], bool]:
+    return lambda scenario: any(isinstance(step, kind) for step in scenario.steps)
+
+
+def _has_long_texts(scenario: s.Scenario) -> bool:
+    created = (step.request for step in scenario.steps if isinstance(step, s.Create))
+    return any(service.text for request in created for service in request.services)
 
 
 _NEWEST = "the newest intent holds"
@@ -115,13 +124,13 @@ MENDS = {
                 "not ecs_answers.is_gone(now.services[name])",
             ),
         ),
-        (s.AddServiceByHand,),
+        _has(s.AddServiceByHand),
     ),
     "V5": Mend(
         "names in the account have the stack's prefix",
         frozenset({"another stack finds its place"}),
         (Change(Path(TEMPLATE.name), "!Sub OnlyKnownSources-${NamePrefix}", "OnlyKnownSources"),),
-        (s.DeployAnotherStack,),
+        _has(s.DeployAnotherStack),
     ),
     "V6": Mend(
         "a tag that is compared is written again",
@@ -156,7 +165,7 @@ MENDS = {
                 'service["desiredCount"], service["desiredCount"]',
             ),
         ),
-        (s.ScaleByHand,),
+        _has(s.ScaleByHand),
     ),
     "V9": Mend(
         "a closed pull request is remembered",
@@ -168,7 +177,7 @@ MENDS = {
                 "if True:",
             ),
         ),
-        (s.ClosePullRequest,),
+        _has(s.ClosePullRequest),
     ),
     "V10": Mend(
         "a plan is refused that finds no room later",
@@ -178,6 +187,7 @@ MENDS = {
             _in(limits, "if needed <= ITEM:", "if True:"),
             _in(check_request, "if size > ANSWER_LIMIT:", "if False:"),
         ),
+        _has_long_texts,
     ),
 }
 
@@ -202,7 +212,3 @@ def taken_back(change: Change, text: str) -> str:
     if text.count(change.mended) != 1:
         raise ValueError(f"{change.file} does not say once: {change.mended}")
     return text.replace(change.mended, change.before)
-
-
-def may_matter(mend: Mend, scenario: s.Scenario) -> bool:
-    return not mend.concerns or any(isinstance(step, mend.concerns) for step in scenario.steps)

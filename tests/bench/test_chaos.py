@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.chaos.drawing import drawn
-from bench.chaos.reverted import MENDS, PROJECT, may_matter, taken_back
+from bench.chaos.reverted import MENDS, PROJECT, taken_back
 from bench.chaos.running import play_all
 from bench.chaos.scenario import AddServiceByHand, Create, Fault, LeaseEnds, ScaleByHand, Step
 
@@ -53,7 +53,7 @@ def test_each_mend_can_be_taken_back(name: str) -> None:
 
 @pytest.mark.parametrize("name", MENDS)
 def test_what_a_mend_is_about_is_drawn(name: str) -> None:
-    assert any(may_matter(MENDS[name], drawn(seed)) for seed in SEEDS)
+    assert any(MENDS[name].concerns(drawn(seed)) for seed in SEEDS)
 
 
 def test_every_promise_holds_in_a_short_scenario() -> None:
