@@ -74,12 +74,12 @@ def find(console: Console, name: str, scenarios: int, seed: int) -> Measurement:
     mend = MENDS[name]
     console.print(f"without {name} ({mend.told}), seeds from {seed}")
     numbered = {number: drawn(seed + number - 1) for number in range(1, scenarios + 1)}
-    concerned = {n: scenario for n, scenario in numbered.items() if mend.concerns(scenario)}
+    shown = {n: scenario for n, scenario in numbered.items() if mend.shown_by(scenario)}
     found, seconds = 0, 0.0
     content: dict[str, Any] = {"without": name, "seed": seed, "scenarios": scenarios}
     with without(mend) as template:
-        played_ = play_all(list(concerned.values()), shrink=False, template=template)
-        for count, (number, played) in enumerate(zip(concerned, played_, strict=False), 1):
+        played_ = play_all(list(shown.values()), shrink=False, template=template)
+        for count, (number, played) in enumerate(zip(shown, played_, strict=False), 1):
             seconds += played.seconds
             if played.violations:
                 _show(console, played)
@@ -91,7 +91,7 @@ def find(console: Console, name: str, scenarios: int, seed: int) -> Measurement:
         f"{name}: {', '.join(content['promises'])}: found after {found} scenarios, "
         f"{content['played']} of them played, seed {seed + found - 1}, {seconds:.0f} s"
         if found
-        else f"{name}: not found, {len(concerned)} of {scenarios} played, {seconds:.0f} s"
+        else f"{name}: not found, {len(shown)} of {scenarios} played, {seconds:.0f} s"
     )
     return Measurement(
         [Target("scenarios until it is found", found or math.inf, scenarios)], content

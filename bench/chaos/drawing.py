@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from bench.chaos.scenario import (
     CRASHES,
@@ -73,12 +74,19 @@ def drawn(seed: int) -> Scenario:
     first = Create(0, _way(draw), _request(draw, likely_good=True))
     steps: list[Step] = [first]
     if draw.random() < 0.2:
-        steps.insert(0, ClosePullRequest(draw.choice(PULL_REQUESTS), Fate.ONCE))
+        closed = ClosePullRequest(draw.choice(PULL_REQUESTS), Fate.ONCE)
+        steps = [closed, _overtaken(first, closed) if draw.random() < 0.5 else first]
     if draw.random() < 0.75:
         steps.append(Settle(0))
     for _ in range(draw.randint(2, LONGEST)):
         steps += _next(draw, steps)
     return Scenario(seed, tuple(steps), draw.random() < 0.2)
+
+
+def _overtaken(create: Create, closed: ClosePullRequest) -> Create:
+    """Its pull request was closed after it was meant, and that came first."""
+    request = replace(create.request, pull_request=closed.environment)
+    return replace(create, event=create.event or Fate.ONCE, request=request, early=True)
 
 
 def _next(draw: random.Random, so_far: list[Step]) -> list[Step]:
@@ -120,6 +128,9 @@ def _asked(draw: random.Random, so_far: list[Step]) -> Step:
     match kind:
         case "create":
             early = way is not None and draw.random() < 0.3
+            before = draw.choice(created)
+            if draw.random() < 0.4:
+                return Create(before.environment, way, _changed(draw, before.request), early)
             return Create(environment, way, _request(draw), early)
         case "again":
             before = draw.choice(created)
@@ -186,3 +197,16 @@ def _request(draw: random.Random, likely_good: bool = False) -> Request:
         draw.random() < 0.1,
         draw.choice((None, None, *PULL_REQUESTS)),
     )
+
+
+def _changed(draw: random.Random, request: Request) -> Request:
+    """As people change a request: one thing of it."""
+    first, *others = request.services
+    match draw.randrange(4):
+        case 0 | 1 if others:
+            return replace(request, edge=not request.edge)
+        case 2:
+            changed = replace(first, count=3 - first.count)
+        case _:
+            changed = replace(first, image=draw.choice(GOOD_IMAGES))
+    return replace(request, services=(changed, *others))

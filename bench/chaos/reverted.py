@@ -51,17 +51,52 @@ class Mend:
     """Promises, one of which does not hold without it."""
     changes: tuple[Change, ...]
     """That take it back."""
-    concerns: Callable[[s.Scenario], bool] = lambda scenario: True
-    """False: it decides nothing in this scenario, which need not be played."""
+    shown_by: Callable[[s.Scenario], bool]
+    """Whether a scenario may show it. The others count, and are not played."""
 
 
-def _has(kind: type[s.Step]) -> Callable[[s.Scenario], bool]:
-    return lambda scenario: any(isinstance(step, kind) for step in scenario.steps)
+Test = Callable[[s.Step], bool]
 
 
-def _has_long_texts(scenario: s.Scenario) -> bool:
-    created = (step.request for step in scenario.steps if isinstance(step, s.Create))
-    return any(service.text for request in created for service in request.services)
+def _in_order(*tests: Test) -> Callable[[s.Scenario], bool]:
+    """The scenario has steps that pass them, one after the other."""
+
+    def found(scenario: s.Scenario) -> bool:
+        steps = iter(scenario.steps)
+        return all(any(test(step) for step in steps) for test in tests)
+
+    return found
+
+
+def _is(*kinds: type[s.Step]) -> Test:
+    return lambda step: isinstance(step, kinds)
+
+
+def _creates(test: Callable[[s.Request], bool]) -> Test:
+    return lambda step: isinstance(step, s.Create) and test(step.request)
+
+
+_good = _creates(lambda request: request.good)
+_bad = _creates(lambda request: not request.good)
+_with_edge = _creates(lambda request: request.edge)
+_without_edge = _creates(lambda request: not request.edge and len(request.services) > 1)
+_with_text = _creates(lambda request: any(service.text for service in request.services))
+
+
+def _fails_or_is_stopped(step: s.Step) -> bool:
+    return _bad(step) or isinstance(step, s.StopExecution)
+
+
+def _breaks_for_long(step: s.Step) -> bool:
+    return isinstance(step, s.Fault) and step.times >= 4
+
+
+def _comes_late(step: s.Step) -> bool:
+    return isinstance(step, s.Create) and step.early
+
+
+def _asks_to_delete(step: s.Step) -> bool:
+    return isinstance(step, s.Delete | s.ClosePullRequest) and step.event is not None
 
 
 _NEWEST = "the newest intent holds"
@@ -85,6 +120,7 @@ MENDS = {
                 "return Aftermath(None, start)",
             ),
         ),
+        lambda scenario: scenario.trouble_at_the_end,
     ),
     "V2": Mend(
         "a deletion that nobody meant is no intent",
@@ -96,6 +132,7 @@ MENDS = {
                 "if False:",
             ),
         ),
+        _in_order(_fails_or_is_stopped, _good),
     ),
     "V3": Mend(
         "onFailure governs until the first READY",
@@ -113,6 +150,7 @@ MENDS = {
                 "return self.verb is Verb.CREATE and bool(",
             ),
         ),
+        _in_order(_good, _is(s.Settle), _bad),
     ),
     "V4": Mend(
         "services of others hold nothing up",
@@ -124,13 +162,13 @@ MENDS = {
                 "not ecs_answers.is_gone(now.services[name])",
             ),
         ),
-        _has(s.AddServiceByHand),
+        _in_order(_is(s.AddServiceByHand)),
     ),
     "V5": Mend(
         "names in the account have the stack's prefix",
         frozenset({"another stack finds its place"}),
         (Change(Path(TEMPLATE.name), "!Sub OnlyKnownSources-${NamePrefix}", "OnlyKnownSources"),),
-        _has(s.DeployAnotherStack),
+        _in_order(_is(s.DeployAnotherStack)),
     ),
     "V6": Mend(
         "a tag that is compared is written again",
@@ -142,6 +180,7 @@ MENDS = {
                 "        naming.DEPLOYMENT_TAG",
             ),
         ),
+        _in_order(_with_edge, _without_edge),
     ),
     "V7": Mend(
         "what broke before anybody followed it is not answered",
@@ -153,6 +192,7 @@ MENDS = {
                 "            return self.error in REFUSALS\n        return False",
             ),
         ),
+        _in_order(_breaks_for_long, _asks_to_delete),
     ),
     "V8": Mend(
         "READY compares with what was asked for",
@@ -165,7 +205,7 @@ MENDS = {
                 'service["desiredCount"], service["desiredCount"]',
             ),
         ),
-        _has(s.ScaleByHand),
+        _in_order(_is(s.ScaleByHand)),
     ),
     "V9": Mend(
         "a closed pull request is remembered",
@@ -177,7 +217,7 @@ MENDS = {
                 "if True:",
             ),
         ),
-        _has(s.ClosePullRequest),
+        _in_order(_is(s.ClosePullRequest), _comes_late),
     ),
     "V10": Mend(
         "a plan is refused that finds no room later",
@@ -187,7 +227,7 @@ MENDS = {
             _in(limits, "if needed <= ITEM:", "if True:"),
             _in(check_request, "if size > ANSWER_LIMIT:", "if False:"),
         ),
-        _has_long_texts,
+        _in_order(_with_text),
     ),
 }
 
