@@ -338,6 +338,14 @@ class TestSchedules:
         assert (answer["status"], answer["fresh"]) == ("OPEN", True)
         assert answer["expiresAt"] == scheduled["expiresAt"]
 
+    def test_one_that_waited_for_a_deletion_by_hand_brings_nothing_back(
+        self, account: BivouacAccount
+    ) -> None:
+        """It was planned while that ran; planned once more, it is refused, as any up after it."""
+        request = environment()
+        account.holds(account.planned(request), status=Status.DELETED)
+        assert woken(account, request)["status"] == "CHANGED"
+
     def test_nothing_wakes_after_the_end_of_the_lease(self, account: BivouacAccount) -> None:
         """Nothing immortal: what the expiry is about to delete is not started once more."""
         request = environment(lease={"ttl": "1h"}, schedule=OFFICE_HOURS)

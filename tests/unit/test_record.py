@@ -228,6 +228,15 @@ class TestIntents:
             found = open_(record(Status.ASLEEP, intents={matter: LATER}), verb=Verb.WAKE)
             assert isinstance(found, Leave)
 
+    @pytest.mark.parametrize("verb", [Verb.WAKE, Verb.REDEPLOY, Verb.ROLL_BACK])
+    def test_only_a_create_brings_back_what_was_deleted(self, verb: Verb) -> None:
+        """They are planned while the deletion runs, wait for it, and are planned again."""
+        deleting, deleted = record(Status.DELETING), record(Status.DELETED)
+        assert open_(deleting, runs=True, verb=verb, based_on=7) == Follow()
+        assert open_(deleted, verb=verb, based_on=7) == Replan()
+        assert open_(deleted, verb=Verb.CREATE) == Take(8)
+        assert open_(record(Status.SCHEDULED), verb=Verb.WAKE, based_on=7) == Take(8)
+
     def test_a_redeploy_of_a_request_that_has_changed_since_is_planned_again(self) -> None:
         """W18: it was made of the request of another generation."""
         found = record(Status.READY)
