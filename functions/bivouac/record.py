@@ -259,8 +259,9 @@ def opening(
 
     The same request follows the execution that runs; another one supersedes it. A deletion is
     always waited for, so a new environment never meets the remains of an old one (S02), and only a
-    create or a wake ever brings back what was deleted. `based_on`: the generation whose request
-    the plan was made of, where it was. `closed`: when the pull request of a create was closed.
+    create ever brings back what was deleted: whatever else waited for that is planned again, and
+    refused. `based_on`: the generation whose request the plan was made of, where it was. `closed`:
+    when the pull request of a create was closed.
     Raises NotDeletedError where a deletion did not come to its end."""
     if record is not None and record.status in HELD and record.execution == execution:
         return Hold(record.generation)
@@ -290,6 +291,8 @@ def opening(
                 f"the environment {record.environment} was not deleted completely; start "
                 "delete_environment again, read its receipt, then create"
             )
+        case Status.DELETED if verb is not Verb.CREATE:
+            return Replan()
         case _:
             return Take(following)
 
