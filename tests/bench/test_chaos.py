@@ -11,7 +11,7 @@ from bench.chaos.scenario import AddServiceByHand, Create, Fault, LeaseEnds, Sca
 
 SEEDS = range(300)
 SHORT = 285
-"""The seed of a scenario of four steps: a lease ends, and a sleep comes after."""
+"""The seed of a scenario of four steps: a sweep meets a create, and a sleep comes after."""
 
 
 def steps(seeds: range) -> list[Step]:
