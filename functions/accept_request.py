@@ -22,7 +22,7 @@ from bivouac.blueprint import Blueprint
 from bivouac.errors import EnvironmentNotFoundError
 from bivouac.incoming import ImagePushed, Named, PullRequestClosed, Verb
 from bivouac.observability import Event, logger, step
-from bivouac.record import Leave, Record, Status, closing
+from bivouac.record import Leave, Nothing, Record, Status, closing
 from bivouac.settings import RequestedMachineSettings
 
 if TYPE_CHECKING:
@@ -130,7 +130,9 @@ class Acceptance:
                     expires_at=None,
                     intent=named.intent,
                 )
-                return decision.reason if isinstance(decision, Leave) else ""
+                if isinstance(decision, Nothing):
+                    self.records.remember_deleted(named.environment, named.intent, self.now)
+                return decision.reason if isinstance(decision, Leave | Nothing) else ""
             case Verb.EXTEND:
                 if record is None:
                     raise EnvironmentNotFoundError(

@@ -20,7 +20,16 @@ from bivouac.deletion import LAST_ANSWER_SECONDS
 from bivouac.errors import InvalidRequestError
 from bivouac.intents import Intent, Verb, followed
 from bivouac.observability import Event, logger, step
-from bivouac.record import Follow, Leave, Record, Status, Take, closing, matter_of_deletion
+from bivouac.record import (
+    Follow,
+    Leave,
+    Nothing,
+    Record,
+    Status,
+    Take,
+    closing,
+    matter_of_deletion,
+)
 from bivouac.settings import StackSettings
 
 if TYPE_CHECKING:
@@ -55,7 +64,8 @@ def close_environment(
     stepfunctions: SFNClient,
     schedules: Schedules,
 ) -> Event:
-    """`status` CLOSED with the empty receipt, OUTDATED, or WAIT with the input to try again."""
+    """`status` CLOSED with the empty receipt, OUTDATED, NOTHING_THERE, or WAIT with the input to
+    try again."""
     request, settled, recorded = event["request"], False, False
     if isinstance(request, dict) and request.keys() >= {"settled", "recorded", "request"}:
         # This step's own answer, after a wait
@@ -79,6 +89,10 @@ def close_environment(
     )
     if isinstance(decision, Follow):
         return _wait(request, pace.ANOTHER_EXECUTION, settled=False, recorded=False)
+    if isinstance(decision, Nothing):
+        if intent is not None and not request.get("keepSchedule", False):
+            records.remember_deleted(environment, intent, now)
+        return {"status": "NOTHING_THERE", "environment": environment, "reason": decision.reason}
     if record is None:
         raise ValueError(f"a record of {environment} was decided on and is not there")
     if isinstance(decision, Leave):

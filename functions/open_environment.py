@@ -59,7 +59,7 @@ def open_environment(
         intent,
         verb,
         _based_on(record, instruction),
-        _closed(blueprint, verb, records),
+        _closed(record, blueprint, verb, records),
     )
     if verb is Verb.WAKE and record and _is_over(record, now) and isinstance(decision, Take):
         decision = Leave(f"its lease ended at {record.expires_at}")
@@ -158,12 +158,18 @@ def _based_on(record: Record | None, instruction: Event) -> int | None:
     return None if known == planned else NEVER
 
 
-def _closed(blueprint: Blueprint, verb: Verb, records: Records) -> Intent | None:
-    """When the pull request of a create was closed, which may have been told before this."""
-    named = blueprint.triggers.get("pullRequest")
-    if verb is not Verb.CREATE or named is None:
+def _closed(
+    record: Record | None, blueprint: Blueprint, verb: Verb, records: Records
+) -> Intent | None:
+    """When it was deleted, or its pull request closed, which may have been told before this."""
+    if verb is not Verb.CREATE:
         return None
-    return records.closed(named["repository"], named["number"])
+    named = blueprint.triggers.get("pullRequest")
+    found = (
+        records.closed(named["repository"], named["number"]) if named else None,
+        records.deleted(blueprint.environment) if record is None else None,
+    )
+    return max((each for each in found if each), default=None)
 
 
 def _status(record: Record | None, blueprint: Blueprint, verb: Verb, intent: Intent) -> Status:

@@ -239,6 +239,14 @@ class Replan:
     """The environment has changed since the plan was made: make another one."""
 
 
+@dataclass(frozen=True)
+class Nothing:
+    """There is no record: nothing of it is there, as far as anybody knows. That it was not to be
+    there is remembered, for a create that was meant before and is still to come."""
+
+    reason: str
+
+
 GONE = (Status.DELETED, Status.SCHEDULED)
 """Nothing of it is there, and a receipt says so."""
 HELD = (Status.CREATING, Status.FALLING_ASLEEP, Status.DELETING)
@@ -261,12 +269,13 @@ def opening(
     always waited for, so a new environment never meets the remains of an old one (S02), and only a
     create ever brings back what was deleted: whatever else waited for that is planned again, and
     refused. `based_on`: the generation whose request the plan was made of, where it was. `closed`:
-    when the pull request of a create was closed.
+    when a create was last taken back before it had a record, by a deletion or with its pull
+    request.
     Raises NotDeletedError where a deletion did not come to its end."""
     if record is not None and record.status in HELD and record.execution == execution:
         return Hold(record.generation)
     if closed is not None and intent <= closed:
-        return Leave("its pull request was closed since")
+        return Leave("its deletion, or the end of its pull request, was meant later")
     if record is None:
         return Take(1)
     following = record.generation + 1
@@ -314,7 +323,7 @@ def closing(
     intent: Intent | None,
     keep_schedule: bool = False,
     unless_proven: bool = False,
-) -> Take | Hold | Follow | Leave:
+) -> Take | Hold | Follow | Leave | Nothing:
     """What a delete does with the record that it finds. Delete during create wins.
 
     One that was meant before the last creation is outdated; one that ends office hours and keeps
@@ -323,12 +332,9 @@ def closing(
     create took over, and one by an expiry schedule once the lease was extended. A schedule that
     fires later than the record's end never is: it may be the last one, armed by a step that then
     died. Where nobody meant it, `intent` is None, and what it is based on decides alone.
-    `unless_proven`: it takes away what a create made that failed.
-    Raises EnvironmentNotFoundError."""
+    `unless_proven`: it takes away what a create made that failed."""
     if record is None:
-        raise errors.EnvironmentNotFoundError(
-            f"no environment named {environment!r} was ever created by this stack"
-        )
+        return Nothing(f"no environment named {environment!r} was ever created by this stack")
     following = record.generation + 1
     if record.status is Status.DELETING and record.execution == execution:
         return Hold(record.generation)

@@ -220,7 +220,7 @@ class Player:
             if state["status"] != "WAIT":
                 break
             yield from self._waited(state["waitSeconds"])
-        if state["status"] == "OUTDATED":
+        if state["status"] in ("OUTDATED", "NOTHING_THERE"):
             return state
         self.changed.append(arn)
         return (yield from self._finished(state, Status.DELETED))

@@ -306,6 +306,51 @@ class TestUntaggedImages:
         assert (read.repository, read.tag) == ("soci-index-test-repo", "v4-soci")
 
 
+def opened(account: BivouacAccount, meant: str, request: dict[str, Any]) -> str:
+    given = {
+        "environment": "demo",
+        "plan": account.planned(request).to_json(),
+        "instruction": account.instruction(request) | {"intent": {"id": "c", "at": meant}},
+        "settled": False,
+        "execution": execution("c"),
+        "startedAt": started_at(account),
+    }
+    return str(account.invoke("open_environment", given)["status"])
+
+
+class TestTornDownBeforeItsCreate:
+    """Nothing of it is there yet, which is what a teardown wants: no error, no second try."""
+
+    TEARDOWN: ClassVar = {"environment": "demo"}
+
+    def test_nothing_is_started(self, account: BivouacAccount) -> None:
+        given = event("TeardownRequested", self.TEARDOWN)
+        for _ in range(2):
+            answer = account.invoke("accept_request", given)
+            assert answer == {"status": "NOTHING", "started": []}
+
+    def test_a_create_that_was_meant_before_makes_nothing(self, account: BivouacAccount) -> None:
+        accepted(account, event("TeardownRequested", self.TEARDOWN, at=LATER))
+        assert opened(account, NOON, environment()) == "OUTDATED"
+        assert account.records.find("demo") is None
+        assert account.armed() == {}
+
+    def test_one_that_was_meant_later_does(self, account: BivouacAccount) -> None:
+        accepted(account, event("TeardownRequested", self.TEARDOWN, at=NOON))
+        assert opened(account, LATER, environment()) == "OPEN"
+
+    def test_the_later_of_two_counts_whoever_is_told_first(self, account: BivouacAccount) -> None:
+        named = {"repository": "a/shop", "number": 7}
+        request = environment(triggers={"pullRequest": named})
+        accepted(account, event("PullRequestClosed", named, at=LATER))
+        accepted(account, event("TeardownRequested", self.TEARDOWN, at=NOON))
+        assert opened(account, "2025-06-01T12:30:00Z", request) == "OUTDATED"
+
+    def test_it_is_about_that_environment_alone(self, account: BivouacAccount) -> None:
+        accepted(account, event("TeardownRequested", {"environment": "demo-2"}))
+        assert opened(account, NOON, environment()) == "OPEN"
+
+
 class TestClosedBeforeItsCreate:
     """The create was meant before the pull request was closed, and comes after it (W01)."""
 
@@ -313,16 +358,7 @@ class TestClosedBeforeItsCreate:
     CLOSED: ClassVar = {"repository": "a/shop", "number": 7}
 
     def opened(self, account: BivouacAccount, meant: str, request: Any = None) -> str:
-        wanted = request or self.REQUEST
-        given = {
-            "environment": "demo",
-            "plan": account.planned(wanted).to_json(),
-            "instruction": account.instruction(wanted) | {"intent": {"id": "c", "at": meant}},
-            "settled": False,
-            "execution": execution("c"),
-            "startedAt": started_at(account),
-        }
-        return str(account.invoke("open_environment", given)["status"])
+        return opened(account, meant, request or self.REQUEST)
 
     def test_it_makes_nothing(self, account: BivouacAccount) -> None:
         assert accepted(account, event("PullRequestClosed", self.CLOSED, at=LATER)) == []
@@ -416,7 +452,6 @@ class TestRefused:
         ("detail_type", "detail"),
         [
             ("RedeployRequested", {"environment": "demo"}),
-            ("TeardownRequested", {"environment": "demo"}),
             ("LeaseExtensionRequested", {"environment": "demo", "keep": True}),
         ],
     )

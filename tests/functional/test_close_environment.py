@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
+from unittest import mock
 
 import pytest
 from close_environment import close_environment
@@ -211,10 +212,42 @@ def test_it_counts_after_the_wait_for_running_steps_too(
     assert closed(account, answer)["recorded"] is True
 
 
-def test_what_was_never_created_is_told(account: BivouacAccount) -> None:
-    with pytest.raises(errors.EnvironmentNotFoundError, match="demo"):
-        closed(account)
-    assert account.mutating_calls == []
+class TestNeverCreated:
+    def test_nothing_is_there_and_that_is_what_was_wanted(self, account: BivouacAccount) -> None:
+        """A teardown by hand of what another job never made (MapleTechLabs/maple#584)."""
+        for _ in range(2):
+            answer = closed(account)
+            assert (answer["status"], answer["environment"]) == ("NOTHING_THERE", "demo")
+            assert "'demo' was ever created" in answer["reason"]
+        assert account.records.find("demo") is None
+        assert account.records.names() == []
+
+    def test_a_create_that_was_meant_before_makes_nothing(self, account: BivouacAccount) -> None:
+        """W01."""
+        meant = {"id": "deleted", "at": started_at(account)}
+        closed(account, {"environment": "demo", "intent": meant})
+        assert account.records.deleted("demo") == Intent.from_json(meant)
+
+    @pytest.mark.parametrize(
+        "nobody_meant",
+        [{"generation": 3}, {"expiresAt": "2030-01-01T00:00:00Z"}, {"keepSchedule": True}],
+    )
+    def test_what_follows_from_something_else_is_not_remembered(
+        self, account: BivouacAccount, nobody_meant: dict[str, Any]
+    ) -> None:
+        answer = closed(account, {"environment": "demo", **nobody_meant})
+        assert answer["status"] == "NOTHING_THERE"
+        assert account.mutating_calls == []
+
+    def test_one_that_is_created_in_that_moment_is_deleted(self, account: BivouacAccount) -> None:
+        held(account)
+        created = account.records.find("demo")
+        with (
+            mock.patch.object(type(account.records), "find", side_effect=[None, created]),
+            pytest.raises(errors.NotYetConsistentError),
+        ):
+            closed(account)
+        assert closed(account)["status"] == "CLOSED"
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def redeployed_by_events(app: Application, name: str) -> None:
     app.put("PullRequestClosed", pull_request)
     (deletion,) = app.requested(app.delete_machine, name, "delete")
     assert app.ended(deletion).status == "SUCCEEDED"
-    app.put("TeardownRequested", {"environment": f"{name}-no"})
+    app.put("RedeployRequested", {"environment": f"{name}-no"})
     assert "was ever created" in app.undelivered(f"{name}-no")
 
 

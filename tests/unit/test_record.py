@@ -13,6 +13,7 @@ from bivouac.record import (
     Follow,
     Hold,
     Leave,
+    Nothing,
     Record,
     Replan,
     Status,
@@ -114,9 +115,8 @@ def test_a_create_is_refused_over_a_deletion_that_did_not_end(status: Status) ->
         open_(record(status))
 
 
-def test_what_was_never_created_cannot_be_deleted() -> None:
-    with pytest.raises(errors.EnvironmentNotFoundError, match="demo"):
-        close(None)
+def test_of_what_was_never_created_nothing_is_there() -> None:
+    assert close(None) == Nothing("no environment named 'demo' was ever created by this stack")
 
 
 @pytest.mark.parametrize("status", [Status.READY, Status.DELETED, Status.NOT_DELETED])

@@ -119,17 +119,20 @@ class TestAgain:
         assert app.left(name) == []
 
 
-class TestRefused:
+class TestNothingThere:
     def test_an_environment_that_was_never_created(self, app: Application, name: str) -> None:
+        """Cheap, and a success of its own kind (MapleTechLabs/maple#584)."""
         before = len(app.calls)
 
-        refused = app.delete(name)
+        nothing = app.delete(name)
 
-        assert (refused.status, refused.error) == ("FAILED", "EnvironmentNotFoundError")
-        assert name in refused.cause
-        assert refused.states[-1] == "Request refused"
+        assert (nothing.status, nothing.states[-1]) == ("SUCCEEDED", "Nothing was there")
+        assert nothing.output["status"] == "NOTHING_THERE"
+        assert name in nothing.output["reason"]
         assert app.calls.to_environment_apis(since=before) == []
 
+
+class TestRefused:
     @pytest.mark.parametrize(
         ("content", "said"),
         [

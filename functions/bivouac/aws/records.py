@@ -118,7 +118,21 @@ class Records:
         """That a pull request was closed, for a create that was meant before and is still to come.
 
         Raises NotYetConsistentError where another closing came at the same time."""
-        known = self.closed(repository, number)
+        self._remember_closed(_pull_request(repository, number), intent, now)
+
+    def remember_deleted(self, environment: str, intent: Intent, now: datetime) -> None:
+        """That an environment without a record was deleted, for such a create.
+
+        Raises NotYetConsistentError where that create came at the same time, so that its
+        environment is deleted."""
+        self._remember_closed(_deletion(environment), intent, now)
+        if self.find(environment) is not None:
+            raise errors.NotYetConsistentError(
+                f"environment {environment}: it was created just now"
+            )
+
+    def _remember_closed(self, name: str, intent: Intent, now: datetime) -> None:
+        known = self._closed(name)
         if known is not None and known >= intent:
             return
         before = "attribute_not_exists(#closed)" if known is None else "#closed = :before"
@@ -128,19 +142,24 @@ class Records:
         }
         if known is not None:
             values[":before"] = {"S": json.dumps(known.to_json())}
-        name = _pull_request(repository, number)
         self._update(
             name,
             "SET #closed = :closed, #removeAt = :removeAt",
             before,
             ("closed", "removeAt"),
             values,
-            refusal=errors.NotYetConsistentError(f"{name} was closed twice at the same time"),
+            refusal=errors.NotYetConsistentError(f"{name}: told twice at the same time"),
         )
 
     def closed(self, repository: str, number: int) -> Intent | None:
         """When a pull request was last closed, as far as it is remembered."""
-        name = _pull_request(repository, number)
+        return self._closed(_pull_request(repository, number))
+
+    def deleted(self, environment: str) -> Intent | None:
+        """When an environment was last deleted that had no record, as far as it is remembered."""
+        return self._closed(_deletion(environment))
+
+    def _closed(self, name: str) -> Intent | None:
         with translated(name):
             item = self.client.get_item(
                 TableName=self.table_name, Key={"environment": {"S": name}}, ConsistentRead=True
@@ -394,6 +413,11 @@ def _see_form(item: Mapping[str, Any]) -> None:
 def _pull_request(repository: str, number: int) -> str:
     """The key of what is remembered of a pull request: no environment has such a name."""
     return f"pull request {repository}#{number}"
+
+
+def _deletion(environment: str) -> str:
+    """The key of what is remembered of an environment that was deleted and had no record."""
+    return f"deletion of {environment}"
 
 
 def _closing(item: Mapping[str, Any]) -> Intent:
