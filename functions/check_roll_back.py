@@ -37,7 +37,7 @@ def check_roll_back(
     else:
         first = _failure(redeploy, failed, stepfunctions)
         record = _record(event["redeploy"], records)
-        concluding = concluded(record, first)
+        concluding = concluded(record, first, _intent(event["redeploy"]))
         changes = kept(record, first.error, event["redeploy"])
         if record is not None and changes is not None:
             records.keep_changes(record, changes)
@@ -59,6 +59,13 @@ def _record(redeploy: Any, records: Records) -> Record | None:
     """None where the input names no environment; the redeploy was refused for it."""
     name = redeploy.get("environment") if isinstance(redeploy, dict) else None
     return records.find(name) if isinstance(name, str) and name else None
+
+
+def _intent(redeploy: Any) -> str:
+    """Its id; empty where it has none, or none that a create would take."""
+    given = redeploy.get("intent") if isinstance(redeploy, dict) else None
+    found = given.get("id") if isinstance(given, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _failure(execution: str, caught: Event, stepfunctions: SFNClient) -> Failure:

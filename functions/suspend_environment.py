@@ -67,7 +67,7 @@ def suspend_environment(
     if isinstance(decision, Take):
         settle = decision.settle
         taken = replace(
-            record,
+            record.gone_back if decision.back else record,
             generation=decision.generation,
             status=Status.FALLING_ASLEEP,
             execution=execution,

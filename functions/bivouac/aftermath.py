@@ -286,11 +286,11 @@ def _after_failure(record: Record, ended: Ended, attempt: str | None) -> Start |
         name = name_of_following(record, attempt) if attempt else after
         more = {"keepSchedule": record.verb is Verb.WAKE, "unlessProven": True}
         return _deletion(record, ended, name, "create failed", more)
-    if not record.can_roll_back:
+    if not record.goes_back:
         return None
     if record.verb is Verb.REDEPLOY and attempt and _OF_REDEPLOY.fullmatch(ended.name):
         return _roll_back(record, ended, name_of_following(record, attempt))
-    if record.verb is Verb.CREATE and record.content["on_failure"] != "keep":
+    if record.verb is Verb.CREATE:
         # Once: the name is the same for each sweep.
         return _roll_back(record, ended, name_of_following(record, BACK))
     return None

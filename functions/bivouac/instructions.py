@@ -162,12 +162,10 @@ def _redeployed(asked: Asked, record: Record) -> Resolved:
 
 
 def _rolled_back(record: Record) -> Resolved:
-    """What failed is void; what was proven before it stays a change, so that a create that comes
-    late, and was meant earlier, keeps it."""
     if not record.can_roll_back:
         return _nothing(record, "there is no other request that was proven before")
-    changes = redeployment.rolled_back(record.changes, record.good_changes)
-    return Resolved(record.good, record.good_base, record.generation, changes)
+    back = record.gone_back
+    return Resolved(back.requested, back.base, record.generation, back.changes)
 
 
 def _woken(asked: Asked, record: Record) -> Resolved:
@@ -177,7 +175,9 @@ def _woken(asked: Asked, record: Record) -> Resolved:
         raise EnvironmentNotFoundError(
             f"the environment {record.environment} is deleted, and has no schedule; create it"
         )
-    return Resolved(record.requested, record.base, record.generation, record.changes)
+    # It comes before the roll-back, which then finds that another execution has the environment.
+    known = record.gone_back if record.status is Status.FAILED and record.goes_back else record
+    return Resolved(known.requested, known.base, known.generation, known.changes)
 
 
 def _nothing(record: Record, why: str) -> Resolved:

@@ -10,7 +10,7 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -132,6 +132,27 @@ class Record:
         return self.proven and self.good != self.requested
 
     @property
+    def goes_back(self) -> bool:
+        """A failure of what is under way leads back to what was proven."""
+        if self.verb is Verb.CREATE and self.content["on_failure"] == "keep":
+            return False
+        return self.can_roll_back and self.verb in (Verb.CREATE, Verb.REDEPLOY)
+
+    @property
+    def gone_back(self) -> Record:
+        """With the request that was proven as the one that holds; the blueprint is still the one of
+        what was made last.
+
+        What failed is void; what was proven before it stays a change, so that a create that comes
+        late, and was meant earlier, keeps it."""
+        return replace(
+            self,
+            request=packed(self.good),
+            base_request=self.good_base_request,
+            changes=redeployment.rolled_back(self.changes, self.good_changes),
+        )
+
+    @property
     def expected_definitions(self) -> list[str]:
         """ARNs of what the proven deployments run."""
         return [each["taskDefinitionArn"] for each in json.loads(self.expected)]
@@ -211,6 +232,8 @@ class Take:
     """The running execution to stop first."""
     settle: bool = False
     """A create ended before its time: its last functions may still run, and are waited out."""
+    back: bool = False
+    """What failed gives way to what was proven before it."""
 
 
 @dataclass(frozen=True)
@@ -393,8 +416,9 @@ def suspending(
         case Status.CREATING | Status.FAILED if record.goes_when_it_fails:
             return Leave("it failed before it was ever proven, and goes", remember=True)
         case Status.CREATING | Status.FALLING_ASLEEP | Status.FAILED:
-            # Its last functions may still run, and would start what is stopped here.
-            return Take(following, settle=True)
+            # Its last functions may still run, and would start what is stopped here. Nobody else
+            # goes back any more from what this takes over.
+            return Take(following, settle=True, back=record.goes_back)
         case Status.READY | Status.DEGRADED:
             return Take(following)
         case Status.ASLEEP:

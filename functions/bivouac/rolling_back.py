@@ -28,6 +28,8 @@ class Outcome(StrEnum):
     NEVER_PROVEN = "NEVER_PROVEN"
     """There is nothing to go back to."""
     ROLL_BACK = "ROLL_BACK"
+    TAKEN_BACK = "TAKEN_BACK"
+    """A sleep or a wake came before the roll-back, and goes on with what was proven before."""
     NOT_ROLLED_BACK = "NOT_ROLLED_BACK"
     """The roll-back has failed as well."""
 
@@ -52,13 +54,21 @@ class Conclusion:
     """Where one does."""
 
 
-def concluded(record: Record | None, failure: Failure) -> Conclusion:
-    """What follows from a redeploy's failure.
+def concluded(record: Record | None, failure: Failure, intent: str = "") -> Conclusion:
+    """What follows from a redeploy's failure; `intent` is the id of the one that it has, if any.
 
     The record says who took the environment last: a redeploy that never did has changed nothing."""
     if record is None or record.execution != failure.execution:
         if failure.error in SUPERSEDED:
             return Conclusion(Outcome.SUPERSEDED, "SupersededError", failure.cause)
+        if record is not None and _is_void(record, intent or failure.execution):
+            text = (
+                "The environment was put to sleep or woken before it could be rolled back. What "
+                "was redeployed is over: what was proven before it runs once the environment is "
+                "awake."
+            )
+            together = cause.together(failure.cause, text)
+            return Conclusion(Outcome.TAKEN_BACK, failure.error, together)
         return Conclusion(Outcome.REFUSED, failure.error, failure.cause)
     if record.status in (Status.READY, Status.DEGRADED):
         return Conclusion(Outcome.PROVEN, failure.error, failure.cause)
@@ -73,6 +83,13 @@ def concluded(record: Record | None, failure: Failure) -> Conclusion:
         cause.together(failure.cause, taken),
         cause.together(failure.cause, back),
     )
+
+
+def _is_void(record: Record, intent: str) -> bool:
+    """Whether somebody took back what was meant so. What has no intent of its own has the ARN of
+    its create for one."""
+    changes = (change for each in record.changes.values() for change in each)
+    return any(change.void and change.intent.id == intent for change in changes)
 
 
 def kept(record: Record | None, error: str, redeploy: Any) -> Changes | None:

@@ -221,7 +221,7 @@ class Machines:
         while (state := self._step("close_environment", event))["status"] == "WAIT":
             self.account.pass_time(state["waitSeconds"])
             event = {**event, "request": state}
-        if state["status"] == "OUTDATED":
+        if state["status"] in ("OUTDATED", "NOTHING_THERE"):
             return state
         while state["look"].get("status", "LEFT") == "LEFT":
             self._round(state)

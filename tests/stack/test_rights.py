@@ -7,6 +7,7 @@ the reason why it is granted.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from datetime import UTC, datetime
 
 from localcloud.tasks.scripted import exits
 from tests.localcloud.waiting import until_true
@@ -199,11 +200,29 @@ def redeployed_by_events(app: Application, name: str) -> None:
     (redeploy,) = app.requested(app.redeploy_machine, name, "redeploy")
     rolled_back = app.ended(redeploy)
     assert rolled_back.states[-1] == "Redeployment rolled back", rolled_back.cause
+    told_again_when_it_is_over(app, name)
     app.put("PullRequestClosed", pull_request)
     (deletion,) = app.requested(app.delete_machine, name, "delete")
     assert app.ended(deletion).status == "SUCCEEDED"
     app.put("RedeployRequested", {"environment": f"{name}-no"})
     assert "was ever created" in app.undelivered(f"{name}-no")
+
+
+def told_again_when_it_is_over(app: Application, name: str) -> None:
+    """What has the name of what an event asks for may be somebody else's."""
+    told = {
+        "id": f"{name}-told",
+        "source": "bivouac.client",
+        "detail-type": "LeaseExtensionRequested",
+        "account": "",
+        "region": "",
+        "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "detail": {"environment": name, "ttl": "9h"},
+    }
+    (first,) = app.invoke("AcceptRequestFunction", told)["started"]
+    (extension,) = app.requested(app.extend_machine, name, "extend")
+    assert app.ended(extension).status == "SUCCEEDED"
+    assert app.invoke("AcceptRequestFunction", told)["started"] == [first]
 
 
 def leaking(app: Application, name: str) -> None:

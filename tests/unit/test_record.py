@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -48,6 +49,7 @@ def intent(at: str = "2026-01-31T12:00:00Z", name: str = "mine") -> Intent:
 
 EARLIER = intent("2026-01-31T11:00:00Z")
 LATER = intent("2026-01-31T13:00:00Z")
+SAME = packed({"services": [{"serviceName": "web"}]})
 
 
 def open_(
@@ -304,11 +306,39 @@ class TestFallingAsleep:
 
     @pytest.mark.parametrize("status", [Status.CREATING, Status.FALLING_ASLEEP, Status.FAILED])
     @pytest.mark.parametrize(
-        "stays", [{"good_base_request": "packed"}, {"blueprint": '{"on_failure": "keep"}'}]
+        "stays",
+        [
+            {"good_base_request": SAME, "request": SAME},
+            {"blueprint": '{"on_failure": "keep"}'},
+        ],
     )
     def test_what_died_is_waited_out(self, status: Status, stays: dict[str, str]) -> None:
         """W13."""
         assert sleep(record(status, **stays)) == Take(8, settle=True)
+
+    @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED])
+    @pytest.mark.parametrize(
+        ("verb", "on_failure", "back"),
+        [
+            (Verb.REDEPLOY, "keep", True),
+            (Verb.REDEPLOY, "delete", True),
+            (Verb.CREATE, "delete", True),
+            (Verb.CREATE, "keep", False),
+        ],
+    )
+    def test_what_failed_gives_way_to_what_was_proven_where_a_failure_leads_back(
+        self, status: Status, verb: Verb, on_failure: str, back: bool
+    ) -> None:
+        failed = record(
+            status,
+            verb=verb,
+            blueprint=json.dumps({"on_failure": on_failure}),
+            request=packed({"services": [{"serviceName": "web", "image": "new"}]}),
+            good_base_request=packed({"services": [{"serviceName": "web"}]}),
+        )
+        assert sleep(failed) == Take(8, settle=True, back=back)
+        assert failed.gone_back.requested == failed.good
+        assert not failed.gone_back.can_roll_back
 
     @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED])
     def test_what_failed_before_it_was_ever_proven_goes_and_does_not_sleep(
