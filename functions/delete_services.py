@@ -69,14 +69,25 @@ def _delete(
     if not deletion.owned(from_ecs_tags(service.get("tags"))):
         deletion.retain(KIND, name)
         return
-    if not ecs_answers.is_draining(service):
+    told = "its tasks are stopping"
+    if ecs_answers.is_draining(service):
+        told = _draining(service)
+    else:
         with translated(f"service {name}"):
             try:
                 client.delete_service(cluster=cluster, service=name, force=True)
             except client.exceptions.ServiceNotFoundException:
                 deletion.note(KIND, name, Outcome.ALREADY_GONE)
                 return
-    deletion.note(KIND, name, Outcome.IN_PROGRESS, "its tasks are stopping")
+    deletion.note(KIND, name, Outcome.IN_PROGRESS, told)
+
+
+def _draining(service: dict[str, Any]) -> str:
+    """By hearsay it can take days (aws/aws-cli#1334)."""
+    left = service["runningCount"] + service["pendingCount"]
+    if left:
+        return f"it is DRAINING, and {left} of its tasks have not stopped yet"
+    return "it is DRAINING, though no task of it is left: ECS has not ended it yet"
 
 
 def _stop_tasks(deletion: Deletion, cluster: str, names: list[str], client: ECSClient) -> None:

@@ -2,7 +2,7 @@
 
 Sources: the ECS API reference of PortMapping (protocol and appProtocol are immutable in a Service
 Connect service, T14) and of UpdateService (which takes neither launchType nor schedulingStrategy
-nor role).
+nor role); aws/containers-roadmap#2664 (a service with lifecycle hooks does not become ROLLING).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bivouac.aws import ecs_answers
 from bivouac.checks import primary_deployment
 
 Json = Mapping[str, Any]
@@ -36,6 +37,8 @@ def must_replace(
     scheduling = specification.get("schedulingStrategy", "REPLICA")
     if described.get("schedulingStrategy", "REPLICA") != scheduling:
         return f"its scheduling strategy becomes {scheduling}"
+    if strategy := ecs_answers.strategy_with_hooks(described):
+        return f"its deployment strategy {strategy} gives way to ROLLING"
     return None
 
 

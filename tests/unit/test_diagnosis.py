@@ -364,6 +364,18 @@ CAUSES = [
 
 
 @pytest.mark.parametrize("shown", CAUSES, ids=lambda shown: shown.name)
+def test_what_stopped_a_task_is_told_without_its_stop_code(shown: Cause) -> None:
+    """Events of Spot interruptions have none (aws/containers-roadmap#1565): capacity, and no exit
+    of the application."""
+    tasks = [shown.stopped(number) for number in range(1, 11)]
+    untold = [{k: v for k, v in each.items() if k != "stopCode"} for each in tasks]
+    seen = facts(untold, containers=shown.definitions)
+    verdict = diagnosis.verdict(seen) or diagnosis.hindrance(seen)
+    assert verdict is not None
+    assert verdict.category is shown.category
+
+
+@pytest.mark.parametrize("shown", CAUSES, ids=lambda shown: shown.name)
 def test_each_cause_is_told_from_the_others_as_soon_as_it_is_sure(shown: Cause) -> None:
     """H07 to H11, H14, H18, H24: one stop, two stops alike, or a matter for the deadline."""
     tasks = [shown.stopped(number) for number in range(1, 11)]

@@ -119,6 +119,18 @@ def test_another_scheduling_strategy_needs_a_new_service() -> None:
     assert found == "its scheduling strategy becomes REPLICA"
 
 
+@pytest.mark.parametrize("strategy", ["BLUE_GREEN", "CANARY", "LINEAR"])
+def test_one_that_somebody_gave_deployments_with_hooks_is_made_anew(strategy: str) -> None:
+    """ECS does not make it ROLLING again while it has hooks (aws/containers-roadmap#2664)."""
+    found = reason(web(), web(), deploymentConfiguration={"strategy": strategy})
+    assert found == f"its deployment strategy {strategy} gives way to ROLLING"
+
+
+@pytest.mark.parametrize("configuration", [None, {}, {"strategy": "ROLLING"}])
+def test_one_that_rolls_is_updated(configuration: Any) -> None:
+    assert reason(web(), web(), deploymentConfiguration=configuration) is None
+
+
 def test_ports_are_not_compared_with_a_definition_that_is_not_known() -> None:
     specification, definition = specified(web())
     described = {"deployments": [], "schedulingStrategy": "REPLICA"}

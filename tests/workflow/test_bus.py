@@ -31,6 +31,8 @@ class TestBus:
             ("bivouac", "EnvironmentReady"),
             ("bivouac.client", "EnvironmentReady"),
             ("bivouac.client", "EnvironmentRequestedd"),
+            # langfuse#15060: a label that was removed tore nothing down, and nobody was told
+            ("bivouac.client", "PullRequestUnlabeled"),
             ("bivouac.other", "EnvironmentRequested"),
         ],
     )

@@ -64,6 +64,13 @@ def is_draining(service: Described) -> bool:
     return bool(service.get("status") == _DRAINING)
 
 
+def strategy_with_hooks(service: Described) -> str | None:
+    """How its deployments are made, where they may have hooks; one that does not say so is ROLLING.
+    Documented: ECS API, DeploymentConfiguration.strategy."""
+    strategy = (service.get("deploymentConfiguration") or {}).get("strategy") or "ROLLING"
+    return None if strategy == "ROLLING" else str(strategy)
+
+
 def is_primary(deployment: Described) -> bool:
     """Recorded [apptality, workshop]; others are ACTIVE, or DRAINING after a roll back (recorded in
     a lab of 2026-07-03)."""
