@@ -41,6 +41,10 @@ def of_pull_request(name: str) -> dict[str, Any]:
     return environment(name=name, triggers={"pullRequest": PULL_REQUESTS[name]})
 
 
+def of(name: str, found: dict[str, list[str]]) -> list[str]:
+    return [line for lines in found.values() for line in lines if name in line]
+
+
 def status(account: BivouacAccount, name: str) -> Status:
     record = account.records.find(name)
     assert record is not None
@@ -76,15 +80,15 @@ def test_two_pull_requests_are_active_side_by_side(account: BivouacAccount) -> N
         assert machines.create(of_pull_request(name), name)["status"] == "READY"
     assert [status(account, name) for name in ("parent", "child")] == [Status.READY] * 2
     account.pass_time(SETTLED_SECONDS)
-    before = inventory(account)
+    before = of("child", inventory(account))
 
     machines.delete({"environment": "parent"})
     account.pass_time(SETTLED_SECONDS)
 
-    assert status(account, "child") is Status.READY
     after = inventory(account)
-    for kind in before.keys() - {"records", "schedules"}:
-        assert [line for line in before[kind] if "child" in line] == after[kind]
+    assert of("child", after) == before
+    assert of("parent", after) == ["parent 2 DELETED"]
+    assert status(account, "child") is Status.READY
 
 
 def test_a_closing_that_was_lost_ends_with_the_lease(account: BivouacAccount) -> None:
