@@ -23,6 +23,10 @@ from aws_croniter.exceptions import AwsCroniterExpressionError
 LOOKED_AHEAD = timedelta(days=400)
 """A year and more: the library takes about a millisecond for a day."""
 
+YEARS_AHEAD = timedelta(days=10 * 365)
+TEN_MONTHS = timedelta(days=270)
+"""At the least; one of them may go to the turn of a year."""
+
 _KINDS = {
     "at": "fires once, and office hours recur; write cron(...)",
     "rate": "counts from no known hour; write cron(...)",
@@ -57,11 +61,16 @@ class Expression:
         self._days = _read(["0", "0", *fields[2:]])
 
     def next_day(self, after: datetime) -> datetime | None:
-        """The next day on which it fires, at midnight; None: never again.
+        """The next day on which it fires, at midnight; None: not within YEARS_AHEAD.
 
-        The library knows no time zone but UTC, so a wall clock is given to it as one."""
-        found: datetime | None = self._days.get_next(after)[0]
-        return found
+        The library knows no time zone but UTC, so a wall clock is given to it as one. It gives up
+        after ten months in which there is no such day, as with the fifth Sunday of February."""
+        for _ in range(0, YEARS_AHEAD.days, TEN_MONTHS.days):
+            found: datetime | None = self._days.get_next(after)[0]
+            if found is not None:
+                return found
+            after += TEN_MONTHS
+        return None
 
     def fires_on(self, day: date) -> bool:
         """Whether it fires on that day, at whatever minute."""
@@ -232,14 +241,15 @@ def _first_shared(
         for hour in hours:
             for minute in minutes:
                 moment = day.replace(hour=hour, minute=minute, tzinfo=zone)
-                if _exists(moment, zone):
+                if moment.replace(tzinfo=UTC) > local and _exists(moment, zone):
                     return moment
     return None
 
 
 def _shared_days(up: Expression, down: Expression, local: datetime) -> Iterator[datetime]:
-    """From tomorrow on: what both fire at today is over soon."""
-    day, waiting, other = up.next_day(local), down, up
+    """From today on."""
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    day, waiting, other = up.next_day(midnight - timedelta(minutes=1)), down, up
     while day is not None and day - local < LOOKED_AHEAD:
         met = waiting.next_day(day - timedelta(minutes=1))
         if met == day:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from bivouac import office_hours
@@ -169,6 +169,8 @@ class TestTwoReadersAgree:
     """The local cloud reads expressions by itself, so that one mistake does not hide another."""
 
     @given(expressions())
+    @example("* * ? FEB-APR 1#5 *")
+    @example("0 8 29 2 ? *")
     @settings(deadline=None)
     def test_on_when_an_expression_fires(self, text: str) -> None:
         ours, cloud = Expression(f"cron({text})"), parse(f"cron({text})", "UTC", NOW)
@@ -199,6 +201,7 @@ class TestTwoReadersAgree:
             assume(False)
 
     @given(expressions(), expressions(), st.sampled_from(ZONES))
+    @example("* * L * ? *", "* * ? 1 L *", "UTC")
     @settings(deadline=None, max_examples=25)
     def test_two_that_pass_fire_at_no_common_minute(self, up: str, down: str, zone: str) -> None:
         up, down = f"cron({up})", f"cron({down})"
