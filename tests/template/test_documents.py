@@ -6,8 +6,10 @@ import json
 import re
 from pathlib import Path
 
+import botocore.session
 import pytest
 import yaml
+from botocore import xform_name
 
 from bivouac.request import Connection, DependsOn, Destination, EnvironmentRequest, Service
 from demo.scenarios import SCENARIOS
@@ -25,6 +27,9 @@ PAGES = sorted(
 ALL = "\n".join(document.read_text() for document in DOCUMENTS)
 README_LIMIT = 12_000
 """Characters: what a person reads in the first ten minutes."""
+SESSION = botocore.session.get_session()
+MADE_BY_THE_CLI_ITSELF = ("aws ecs wait", "aws logs tail")
+OPTIONS_OF_THE_CLI = {"cli-binary-format", "endpoint-url", "query", "region", "dry-run"}
 MACHINES = sorted(path.name.removesuffix(".asl.yaml") for path in (ROOT / "statemachine").glob("*"))
 
 
@@ -72,6 +77,29 @@ def test_every_make_target_exists() -> None:
             assert f"$({variable})" in makefile, variable
             if variable in ("REQUEST", "SCENARIO"):
                 assert value in SCENARIOS or (ROOT / value).is_file(), value
+
+
+def test_every_aws_command_exists_with_its_options() -> None:
+    commands = {
+        command: page.name
+        for page in PAGES
+        for command in re.findall(
+            r"(?:^|`)(aws [a-z0-9-]+ [a-z-]+[^`|#\n]*)",
+            page.read_text().replace("\\\n", " "),
+            re.MULTILINE,
+        )
+        if not command.startswith(MADE_BY_THE_CLI_ITSELF)
+    }
+    assert len(commands) > 50
+    for command, page in commands.items():
+        _, service, operation, *_ = command.split()
+        model = SESSION.get_service_model(service)
+        names = {xform_name(name, "-"): name for name in model.operation_names}
+        assert operation in names, f"{page}: {command}"
+        shape = model.operation_model(names[operation]).input_shape
+        known = {xform_name(member, "-") for member in (shape.members if shape else {})}
+        options = set(re.findall(r"(?<=\s--)[a-z][a-z-]+", command))
+        assert options <= known | OPTIONS_OF_THE_CLI, f"{page}: {command}"
 
 
 def test_every_parameter_that_it_names_exists() -> None:
