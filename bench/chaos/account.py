@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,11 @@ class Account:
                 self.client("stepfunctions").stop_execution(executionArn=arn, cause="by hand")
                 stopped.append(arn)
         return stopped
+
+    def lose_expiry(self, environment: str) -> None:
+        client = self.client("scheduler")
+        with suppress(client.exceptions.ResourceNotFoundException):
+            client.delete_schedule(Name=f"{environment}-expiry", GroupName=f"{PREFIX}-expiry")
 
     # --- another stack ---------------------------------------------------------------------------
 

@@ -6,9 +6,8 @@ import random
 from dataclasses import replace
 
 from bench.chaos.scenario import (
-    CRASHES,
+    BAD_IMAGES,
     GOOD_IMAGES,
-    MISSING,
     Accident,
     AddServiceByHand,
     ClosePullRequest,
@@ -37,6 +36,7 @@ from bench.chaos.scenario import (
     Step,
     StopExecution,
     Sweep,
+    Trouble,
     Wake,
 )
 
@@ -80,7 +80,8 @@ def drawn(seed: int) -> Scenario:
         steps.append(Settle(0))
     for _ in range(draw.randint(2, LONGEST)):
         steps += _next(draw, steps)
-    return Scenario(seed, tuple(steps), draw.random() < 0.2)
+    trouble = draw.choice(tuple(Trouble)) if draw.random() < 0.3 else None
+    return Scenario(seed, tuple(steps), trouble)
 
 
 def _overtaken(create: Create, closed: ClosePullRequest) -> Create:
@@ -100,10 +101,15 @@ def _next(draw: random.Random, so_far: list[Step]) -> list[Step]:
         case 4 | 5 | 6:
             made.append(Pause(0, draw.choice((0.1, 0.4, 0.8, 1.6, 3.0))))
     if draw.random() < 0.12:
-        made.append(StopExecution(_environment(draw)))
-        if draw.random() < 0.5:
-            made.append(Settle(0))
+        stopped = _environment(draw)
+        made.append(StopExecution(stopped))
+        made.append(Settle(0) if draw.random() < 0.5 else _once_more(draw, stopped))
     return made
+
+
+def _once_more(draw: random.Random, environment: int) -> Step:
+    """Whoever stops an execution starts the right one at once."""
+    return Create(environment, None, _request(draw, likely_good=True))
 
 
 def _environment(draw: random.Random) -> int:
@@ -136,7 +142,7 @@ def _asked(draw: random.Random, so_far: list[Step]) -> Step:
             before = draw.choice(created)
             return Create(before.environment, way, before.request)
         case "redeploy":
-            image = draw.choice((*GOOD_IMAGES, CRASHES, MISSING))
+            image = draw.choice((*GOOD_IMAGES, *BAD_IMAGES))
             return Redeploy(environment, way, draw.choice(("web", "api")), image)
         case "delete":
             return Delete(environment, way)
@@ -181,7 +187,7 @@ def _accident(draw: random.Random) -> Fault:
 
 def _request(draw: random.Random, likely_good: bool = False) -> Request:
     bad = draw.random() < (0.1 if likely_good else 0.3)
-    images = (CRASHES, MISSING) if bad else (*GOOD_IMAGES, *GOOD_IMAGES, "")
+    images = BAD_IMAGES if bad else (*GOOD_IMAGES, *GOOD_IMAGES, "")
     count = draw.choice((1, 1, 1, 2))
     services = [Service("web", draw.choice(images), count, draw.random() < 0.3)]
     if draw.random() < 0.5:

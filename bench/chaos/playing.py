@@ -140,9 +140,7 @@ class Player:
                 if not account.beside:
                     story.no_other_stack = account.deploy_beside(f"bivouac-{story.names[0]}")
             case s.LoseSchedule():
-                client = account.client("scheduler")
-                with suppress(client.exceptions.ResourceNotFoundException):
-                    client.delete_schedule(Name=f"{name}-expiry", GroupName="bivouac-expiry")
+                account.lose_expiry(name)
             case s.LoseRecord():
                 story.record_lost.add(name)
                 account.client("dynamodb").delete_item(

@@ -55,7 +55,7 @@ class Promises:
         if story.no_other_stack:
             found.append(Violation("another stack finds its place", story.no_other_stack))
         self._account.delete_beside()
-        found += self._at_the_end(story, scenario.trouble_at_the_end)
+        found += self._at_the_end(story, scenario.trouble)
         found += self._causes(story)
         found += [
             Violation("nothing foreign is touched", f"{name}: {before[name]} became {now}")
@@ -176,15 +176,17 @@ class Promises:
 
     # --- the end ---------------------------------------------------------------------------------
 
-    def _at_the_end(self, story: Story, trouble: bool) -> Iterator[Violation]:
+    def _at_the_end(self, story: Story, trouble: s.Trouble | None) -> Iterator[Violation]:
         account = self._account
         for name in story.names:
             foreign = account.services(name).get(FOREIGN_SERVICE)
             if foreign and (foreign["status"], foreign["desiredCount"]) != ("ACTIVE", 1):
                 yield Violation("nothing foreign is touched", f"{name}: {FOREIGN_SERVICE} changed")
             self._neighbours.clear(name)
+            if trouble is s.Trouble.FORGOTTEN:
+                account.lose_expiry(name)
         account.cloud.pass_time(LEASES)
-        if trouble:
+        if trouble is s.Trouble.DIES:
             self._let_a_deletion_die(story)
         self._player.come_to_rest(story)
         for _ in range(SWEEPS):

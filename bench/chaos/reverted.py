@@ -68,6 +68,19 @@ def _in_order(*tests: Test) -> Callable[[s.Scenario], bool]:
     return found
 
 
+def _at_once(*tests: Test) -> Callable[[s.Scenario], bool]:
+    """The same without any other step between them but pauses and accidents."""
+
+    def found(scenario: s.Scenario) -> bool:
+        steps = [step for step in scenario.steps if not isinstance(step, s.Pause | s.Fault)]
+        return any(
+            all(test(step) for test, step in zip(tests, steps[first:], strict=False))
+            for first in range(len(steps) - len(tests) + 1)
+        )
+
+    return found
+
+
 def _is(*kinds: type[s.Step]) -> Test:
     return lambda step: isinstance(step, kinds)
 
@@ -85,6 +98,12 @@ _with_text = _creates(lambda request: any(service.text for service in request.se
 
 def _fails_or_is_stopped(step: s.Step) -> bool:
     return _bad(step) or isinstance(step, s.StopExecution)
+
+
+def _leaves_failed(step: s.Step) -> bool:
+    return _fails_or_is_stopped(step) or (
+        isinstance(step, s.Redeploy) and step.image in s.BAD_IMAGES
+    )
 
 
 def _breaks_for_long(step: s.Step) -> bool:
@@ -120,7 +139,7 @@ MENDS = {
                 "return Aftermath(None, start)",
             ),
         ),
-        lambda scenario: scenario.trouble_at_the_end,
+        lambda scenario: bool(scenario.trouble) and any(map(_leaves_failed, scenario.steps)),
     ),
     "V2": Mend(
         "a deletion that nobody meant is no intent",
@@ -132,7 +151,7 @@ MENDS = {
                 "if False:",
             ),
         ),
-        _in_order(_fails_or_is_stopped, _good),
+        _at_once(_fails_or_is_stopped, _good),
     ),
     "V3": Mend(
         "onFailure governs until the first READY",

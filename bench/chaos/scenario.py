@@ -14,6 +14,7 @@ from typing import Any
 GOOD_IMAGES = ("chaos/app:1", "chaos/app:2")
 CRASHES = "chaos/app:crashes"
 MISSING = "chaos/app:missing"
+BAD_IMAGES = (CRASHES, MISSING)
 PUSHED_REPOSITORY, PUSHED_TAG = "chaos", "main"
 """The repository of the account's registry, and the tag, that environments may follow."""
 REPOSITORY = "example/shop"
@@ -45,7 +46,7 @@ class Request:
     @property
     def good(self) -> bool:
         """Nothing in it keeps it from becoming READY."""
-        return all(service.image not in (CRASHES, MISSING) for service in self.services)
+        return all(service.image not in BAD_IMAGES for service in self.services)
 
     def to_json(self, environment: str, registry: str) -> dict[str, Any]:
         """The input of create_environment; `registry` is the account's."""
@@ -250,22 +251,29 @@ class Pause(Step):
     seconds: float = 0.3
 
 
+class Trouble(StrEnum):
+    """What befalls the end of a lease, before the sweep comes."""
+
+    DIES = "the deletion that it starts dies"
+    FORGOTTEN = "its schedule is lost"
+
+
 @dataclass(frozen=True)
 class Scenario:
     seed: int
     steps: tuple[Step, ...]
-    trouble_at_the_end: bool = False
-    """The first deletion after the end of a lease dies."""
+    trouble: Trouble | None = None
+    """At the end of the leases."""
 
     def without(self, first: int, count: int) -> Scenario:
         steps = self.steps[:first] + self.steps[first + count :]
-        return Scenario(self.seed, steps, self.trouble_at_the_end)
+        return Scenario(self.seed, steps, self.trouble)
 
     def told(self) -> list[str]:
         """A line for each step."""
         lines = [_told(step) for step in self.steps]
-        if self.trouble_at_the_end:
-            lines.append("(the first deletion after the end of a lease dies)")
+        if self.trouble:
+            lines.append(f"(at the end of the lease {self.trouble})")
         return lines
 
 
