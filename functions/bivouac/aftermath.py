@@ -42,6 +42,10 @@ _OF_REDEPLOY = re.compile(r"redeploy-([0-9a-f]{64})")
 """The name of the create that redeploy_environment starts: the hash is of its own ARN."""
 
 
+_OF_SCHEDULE = re.compile(r"(up|down) ")
+"""Begins the ids of the intents that a schedule gives (timetable.py)."""
+
+
 _AFTER_A_STOP = (
     "Nothing failed by itself if somebody stopped it; otherwise read the execution's "
     "history in the Step Functions console. Then start it again."
@@ -144,11 +148,21 @@ class Ended:
                 return machine
         raise ValueError(f"{self.arn} is no execution of a machine of ours")
 
+    @property
+    def is_watched(self) -> bool:
+        """Whoever started it sees how it ends, a pipeline that gives an intent, too. Events and
+        schedules do not look."""
+        intent = self.content.get("intent")
+        if not isinstance(intent, dict):
+            return True
+        by_schedule = _OF_SCHEDULE.match(str(intent.get("id")))
+        by_event = naming.is_requested_execution(self.name) or self.name.startswith(PUT_AGAIN)
+        return not (by_schedule or by_event)
+
     def is_unanswered(self, record: Record | None) -> bool:
-        """Its input has the intent that events and schedules put there: unlike somebody who starts
-        an execution, they do not look how it ends. It was refused, or it broke, and the record
-        knows neither that intent nor a newer one."""
-        if "intent" not in self.content:
+        """Nobody sees how it ended. It was refused, or it broke, and the record knows neither its
+        intent nor a newer one."""
+        if self.is_watched:
             return False
         if self.error in REFUSALS or record is None:
             return True

@@ -130,6 +130,14 @@ def requested_execution(environment: str, verb: str, event_id: str) -> str:
     return f"{environment}-{verb}-{token(event_id)[:26].lower()}"
 
 
+_REQUESTED = re.compile(r".+-(create|redeploy|delete|extend)-[a-z2-7]{21,26}(-[0-9a-f]{8})?")
+
+
+def is_requested_execution(name: str) -> bool:
+    """Whether an event asked for it, under its own name or another one."""
+    return bool(_REQUESTED.fullmatch(name))
+
+
 def expiry_schedule(environment: str) -> str:
     return f"{environment}-expiry"
 

@@ -197,7 +197,8 @@ def test_an_execution_that_never_held_anything_leaves_nothing(account: BivouacAc
 class TestUnanswered:
     """Nobody looks how the execution ends that an event or a schedule started."""
 
-    INTENT: ClassVar = {"id": "1", "at": "2026-01-31T12:00:00Z"}
+    INTENT: ClassVar = {"id": "down 2026-01-31T12:00:00Z", "at": "2026-01-31T12:00:00Z"}
+    OF_CI: ClassVar = {"id": "1", "at": "2026-01-31T12:00:00Z"}
     CAUSE = "1 problem in the request:\n- lease.ttl: 8d is more than 7d"
 
     def refused(self, error: str = "InvalidRequestError", **content: Any) -> dict[str, Any]:
@@ -220,6 +221,32 @@ class TestUnanswered:
 
     def test_whoever_started_it_himself_has_the_answer(self, account: BivouacAccount) -> None:
         assert followed(account, self.refused())["status"] == "NOTHING_LEFT"
+
+    @pytest.mark.parametrize("how", ["refused", "broken"])
+    def test_so_has_a_pipeline_that_says_when_it_meant_it(
+        self, machines: BivouacAccount, how: str
+    ) -> None:
+        """It starts the execution, waits for its end, and decides itself whether to try again."""
+        given = self.refused(intent=self.OF_CI)
+        if how == "broken":
+            given = ended(status="TIMED_OUT", content={**NAMED, "intent": self.OF_CI})
+        machines.forget_calls()
+        assert followed(machines, given)["status"] == "NOTHING_LEFT"
+        assert machines.mutating_calls == []
+
+    @pytest.mark.parametrize("verb", ["create", "redeploy", "delete", "extend"])
+    @pytest.mark.parametrize("taken", [False, True])
+    def test_what_an_event_asked_for_is_known_by_its_name(
+        self, machines: BivouacAccount, verb: str, taken: bool
+    ) -> None:
+        name = naming.requested_execution("e" * 40, verb, "event-1")
+        name = naming.another_execution(name) if taken else name
+        given = ended(name, "TIMED_OUT", content={**NAMED, "intent": self.OF_CI})
+        again = followed(machines, given)
+        assert again["status"] == "PUT_AGAIN"
+        given = ended(again["started"], "TIMED_OUT", content={**NAMED, "intent": self.OF_CI})
+        with pytest.raises(UnansweredRequestError):
+            followed(machines, given)
 
     def test_what_it_holds_all_the_same_is_followed_up(self, held: BivouacAccount) -> None:
         """It was refused while it was opened, after the record was written."""

@@ -241,7 +241,7 @@ class TestUnanswered:
         """A teardown; the name under which it is put once more."""
         meant = {"id": "ci", "at": started_at(account)}
         account.pass_time(1)
-        name = "demo-delete-of-ci"
+        name = naming.requested_execution("demo", "delete", "of-ci")
         client = account.client("stepfunctions")
         arn = client.start_execution(
             stateMachineArn=DELETE_MACHINE,

@@ -106,7 +106,10 @@ def an_up_broke(account: BivouacAccount) -> dict[str, Any]:
 
 def a_teardown_broke(account: BivouacAccount) -> dict[str, Any]:
     arn = execution("mine").replace("create-environment", "delete-environment")
-    asked = {"environment": "demo", "intent": {"id": "1", "at": "2026-01-31T12:00:00Z"}}
+    asked = {
+        "environment": "demo",
+        "intent": {"id": "down 2026-01-31", "at": "2026-01-31T12:00:00Z"},
+    }
     account.holds(account.planned(environment()), execution=execution("another"))
     account.invoke("follow_up_execution", ended(arn, "TIMED_OUT", asked))
     return asked
