@@ -24,7 +24,7 @@ NOT_INSTALLED = { echo "Could not make $(@D): the message above says why." \
     "The first time needs a package index." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pictures local test endure emulate accept accept-local lint types build deploy \
+.PHONY: help setup demo pictures retries local test endure emulate accept accept-local lint types build deploy \
     undeploy bench lock clean
 .DELETE_ON_ERROR:
 
@@ -42,6 +42,9 @@ pictures: .venv/installed ## Draw the pictures of the documents anew
 	    "make demo"
 	@.venv/bin/python -m docs.demo_picture graph events/shop.json docs/pictures/shop.svg \
 	    "make demo REQUEST=events/shop.json"
+
+retries: .venv/installed ## Write statemachine/retries.yaml into the state machines
+	@.venv/bin/python -m deployment.retries
 
 local: .venv/installed ## Keep the local cloud up on 127.0.0.1 (LOCALCLOUD_PORT=4566)
 	@.venv/bin/python -m localcloud

@@ -30,7 +30,9 @@ README_LIMIT = 12_000
 SESSION = botocore.session.get_session()
 MADE_BY_THE_CLI_ITSELF = ("aws ecs wait", "aws logs tail")
 OPTIONS_OF_THE_CLI = {"cli-binary-format", "endpoint-url", "query", "region", "dry-run"}
-MACHINES = sorted(path.name.removesuffix(".asl.yaml") for path in (ROOT / "statemachine").glob("*"))
+MACHINES = sorted(
+    path.name.removesuffix(".asl.yaml") for path in (ROOT / "statemachine").glob("*.asl.yaml")
+)
 
 
 def test_the_diagrams_are_those_of_the_definitions() -> None:
