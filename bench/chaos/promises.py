@@ -12,7 +12,7 @@ from bench.chaos import scenario as s
 from bench.chaos.account import Account
 from bench.chaos.neighbours import FOREIGN_SERVICE, Neighbours
 from bench.chaos.playing import DEADLINE, LEASES, Ask, Player, Story
-from bivouac.record import unpacked
+from bivouac.record import HELD, unpacked
 
 Json = dict[str, Any]
 
@@ -47,7 +47,7 @@ class Promises:
         self._account.at_rest(30)
         before = {name: self._neighbours.seen(name) for name in names}
         story = self._player.play(scenario)
-        if story.touched_by_hand:
+        if story.touched_by_hand or any(map(self._died, names)):
             self._sweep_twice(story)
         self._ended = self._account.new_executions()
         found = [*self._at_rest(story)]
@@ -65,6 +65,12 @@ class Promises:
         for name in names:
             self._neighbours.move_out(name)
         return found
+
+    def _died(self, name: str) -> bool:
+        """An execution was stopped while a function of it took the environment, and its end was
+        told before that."""
+        record = self._account.record(name)
+        return record is not None and record["status"] in HELD
 
     def _sweep_twice(self, story: Story) -> None:
         """Nobody tells of what hands do: the sweep sees it, and makes sure a quarter of an hour

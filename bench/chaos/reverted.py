@@ -21,7 +21,7 @@ import open_environment
 
 from bench.chaos import scenario as s
 from bivouac import aftermath, blueprint, checks, convergence, limits, record, sweeping
-from bivouac.aws import records
+from bivouac.aws import records, sweep
 from localcloud.stack import TEMPLATE
 
 PROJECT = TEMPLATE.parent
@@ -138,6 +138,7 @@ MENDS = {
                 "return Aftermath(None, start) if start or record.untold else None",
                 "return Aftermath(None, start)",
             ),
+            _in(sweep, "            and not is_overdue(record, self.now)\n        }", "        }"),
         ),
         lambda scenario: bool(scenario.trouble) and any(map(_leaves_failed, scenario.steps)),
     ),
