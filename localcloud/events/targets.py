@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 from localcloud.awslambda.workers import FunctionNotFoundError
 from localcloud.events.delivery import GivenUp, NotDeliveredError
@@ -67,6 +67,8 @@ class Targets:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             raise NotDeliveredError(code, str(error), final=code in _FINAL_CODES) from error
+        except HTTPClientError as error:
+            raise NotDeliveredError("InternalError", str(error), final=False) from error
 
     def bury(
         self,

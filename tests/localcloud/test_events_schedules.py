@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.call_faults import BUSY_SCHEDULE
+from localcloud.call_faults import BUSY_SCHEDULE, Cut
 from localcloud.clock import ManualClock, as_datetime
 from tests.localcloud.event_account import ROLE, Account, opened
 from tests.localcloud.recordings import recording
@@ -236,6 +236,19 @@ class TestSchedules:
         (letter,) = account.messages(url)
         assert json.loads(letter["Body"]) == {"a": 1}
         assert "SCHEDULE_ARN" in letter["MessageAttributes"]
+
+    def test_a_target_that_does_not_answer_is_asked_again(self, account: Account) -> None:
+        machine = account.machine()
+        account.schedule(self.at(account, 60), {"Arn": machine, "Input": '{"a": 1}'})
+        cuts = [Cut.BEFORE] * 5
+        account.cloud.call_faults.of = lambda call: (
+            cuts.pop() if cuts and call.operation == "StartExecution" else None
+        )
+        try:
+            account.clock.advance(600)
+            assert account.inputs(machine) == [{"a": 1}]
+        finally:
+            account.cloud.call_faults.of = lambda _: None
 
     def test_all_problems_are_told_at_once(self, account: Account) -> None:
         with pytest.raises(account.scheduler.exceptions.ValidationException) as refused:
