@@ -68,7 +68,7 @@ def clients_of(function: Path) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for node in ast.walk(ast.parse(function.read_text(encoding="utf-8"))):
         match node:
-            case ast.ImportFrom(module="bivouac.aws.holding"):
+            case ast.ImportFrom(module="bivouac.stack"):
                 found["dynamodb"] = None
             case ast.Call(func=ast.Attribute(value=ast.Name(id="clients"), attr=service)):
                 found[service] = None

@@ -25,8 +25,8 @@ from bench.figures import Step, Target
 from bench.report import table
 from bench.running import Measurement, run
 from bench.waiting import BenchError, Stop
-from bivouac.blueprint import Blueprint
-from bivouac.planning import plan
+from bivouac.environment.blueprint import Blueprint
+from bivouac.request.plan import plan
 from bivouac.settings import RequestSettings, ScheduleSettings
 from localcloud.cloud import LocalCloud
 from localcloud.stack import TEMPLATE, parameters

@@ -23,7 +23,7 @@ from bench.figures import Target
 from bench.report import table
 from bench.running import Measurement, run
 from bench.waiting import Stop
-from bivouac.record import Status
+from bivouac.environment.record import Status
 from tests.functional.account import bivouac_account
 from tests.functional.playing import Player, shuffled, story
 

@@ -19,8 +19,7 @@ from typing import Any
 import boto3
 
 from bench.waiting import BenchError, Stop
-from bivouac import mesh
-from bivouac.blueprint import (
+from bivouac.environment.blueprint import (
     Blueprint,
     ServiceBlueprint,
     cloud_map_tags,
@@ -30,6 +29,7 @@ from bivouac.blueprint import (
     register_task_definition_arguments,
     service_specification,
 )
+from bivouac.proof import mesh
 from localcloud.cloud import LocalCloud
 from localcloud.credentials import user_keys
 from localcloud.ecs.announcements import Announcement

@@ -33,8 +33,8 @@ from bench.figures import Target
 from bench.report import table
 from bench.running import Measurement, run
 from bench.waiting import Stop
-from bivouac import naming
-from bivouac.record import Status
+from bivouac.environment import naming
+from bivouac.environment.record import Status
 from localcloud.calls import Call
 from localcloud.cloudmap import registry
 from localcloud.rate_limits import LIMITS, RateLimits

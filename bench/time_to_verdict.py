@@ -32,9 +32,9 @@ from bench.report import table
 from bench.running import Measurement, run
 from bench.verdicts import Evidence, Said, evidence
 from bench.waiting import Stop
-from bivouac.looks.edges import GRACE_SECONDS
-from bivouac.signs import Category
-from bivouac.waiting import POLL_SECONDS
+from bivouac.diagnosis.aws_messages import Category
+from bivouac.waiting.conditions.edges import GRACE_SECONDS
+from bivouac.waiting.wait import POLL_SECONDS
 from localcloud.account import EXECUTION_ROLE_NAME
 from localcloud.ecs.obstacles import CAPACITY, INTERNAL_ERROR, VCPU_LIMIT
 from localcloud.tasks.scripted import answers, answers_nothing, exits, pull_failed, runs, unhealthy

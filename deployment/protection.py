@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 
 from guard_stack import guard_stack
 
-from bivouac.aws.records import Records
+from bivouac.aws.environments_table import Records
 from bivouac.settings import GuardSettings
 
 

@@ -14,16 +14,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bivouac import incoming, instructions, intents, naming, triggers
 from bivouac.aws import clients, executions
-from bivouac.aws.holding import records
-from bivouac.aws.records import Records
-from bivouac.blueprint import Blueprint
+from bivouac.aws.environments_table import Records
+from bivouac.commands import command, events_in, triggers
+from bivouac.commands.events_in import ImagePushed, Named, PullRequestClosed, Verb
+from bivouac.environment import intents, naming
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.record import Leave, Nothing, Record, Status, closing
 from bivouac.errors import EnvironmentNotFoundError
-from bivouac.incoming import ImagePushed, Named, PullRequestClosed, Verb
 from bivouac.observability import Event, logger, step
-from bivouac.record import Leave, Nothing, Record, Status, closing
 from bivouac.settings import RequestedMachineSettings
+from bivouac.stack import records
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
@@ -42,7 +43,7 @@ class Acceptance:
         """`started`: the names of the executions, those that the same event started before too.
 
         Raises InvalidRequestError with all problems, EnvironmentNotFoundError."""
-        asked = incoming.read(event, self.now)
+        asked = events_in.read(event, self.now)
         started = []
         for named in self._named(asked):
             if reason := self._outdated(named):
@@ -53,7 +54,7 @@ class Acceptance:
             logger.info("nothing to be done", asked=type(asked).__name__ if asked else "nothing")
         return {"status": "STARTED" if started else "NOTHING", "started": started}
 
-    def _named(self, asked: incoming.Asked | None) -> Iterator[Named]:
+    def _named(self, asked: events_in.Asked | None) -> Iterator[Named]:
         match asked:
             case Named():
                 yield asked
@@ -118,8 +119,8 @@ class Acceptance:
                 return "a later creation or deletion was followed before" if late else ""
             case Verb.REDEPLOY:
                 content = {"redeploy": _with_intent(named)}
-                asked = instructions.asked(content, "", "", self.now)
-                return instructions.resolved(asked, record).outdated
+                asked = command.asked(content, "", "", self.now)
+                return command.resolved(asked, record).outdated
             case Verb.DELETE:
                 decision = closing(
                     record,

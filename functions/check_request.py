@@ -12,18 +12,19 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bivouac import limits, preflight, redeployment
 from bivouac.aws import clients, cloudmap, ecs
-from bivouac.aws.holding import records
-from bivouac.aws.records import Records
-from bivouac.blueprint import Blueprint
+from bivouac.aws.environments_table import Records
+from bivouac.commands.command import Asked, Resolved, asked, resolved
+from bivouac.environment import service_changes
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.intents import Verb
+from bivouac.environment.record import packed, unpacked
 from bivouac.errors import InvalidRequestError, RefusedByAwsError
-from bivouac.instructions import Asked, Resolved, asked, resolved
-from bivouac.intents import Verb
 from bivouac.observability import Event, step
-from bivouac.planning import existing_definitions, plan
-from bivouac.record import packed, unpacked
+from bivouac.request import limits, preflight
+from bivouac.request.plan import existing_definitions, plan
 from bivouac.settings import RequestSettings
+from bivouac.stack import records
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
@@ -104,7 +105,7 @@ def _instruction(wanted: Asked, found: Resolved, content: Any) -> Event:
     base = packed(found.base)
     request = base if found.request == found.base else packed(found.request)
     again = packed(content)
-    changes = redeployment.to_json(found.changes)
+    changes = service_changes.to_json(found.changes)
     if len(json.dumps(changes)) > PACKED_LIMIT:
         raise InvalidRequestError(
             [

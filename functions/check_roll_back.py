@@ -11,12 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bivouac.aws import clients, executions, stepfunctions_answers
-from bivouac.aws.holding import records
-from bivouac.aws.records import Records
+from bivouac.aws.environments_table import Records
+from bivouac.commands.rollback import Failure, Outcome, concluded, kept, not_rolled_back
+from bivouac.environment.record import Record
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
-from bivouac.record import Record
-from bivouac.rolling_back import Failure, Outcome, concluded, kept, not_rolled_back
 from bivouac.settings import CreationSettings
+from bivouac.stack import records
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient

@@ -11,16 +11,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bivouac import inputs, lease, pace
+from bivouac import times
 from bivouac.aws import clients, executions
-from bivouac.aws.holding import records, schedules
-from bivouac.aws.records import Records
-from bivouac.aws.schedules import Schedules
-from bivouac.deletion import LAST_ANSWER_SECONDS
-from bivouac.errors import InvalidRequestError
-from bivouac.intents import Intent, Verb, followed
-from bivouac.observability import Event, logger, step
-from bivouac.record import (
+from bivouac.aws.environments_table import Records
+from bivouac.aws.scheduler import Schedules
+from bivouac.commands import inputs
+from bivouac.deletion.step import LAST_ANSWER_SECONDS
+from bivouac.environment import wait_times
+from bivouac.environment.intents import Intent, Verb, followed
+from bivouac.environment.record import (
     Follow,
     Leave,
     Nothing,
@@ -30,7 +29,10 @@ from bivouac.record import (
     closing,
     matter_of_deletion,
 )
+from bivouac.errors import InvalidRequestError
+from bivouac.observability import Event, logger, step
 from bivouac.settings import StackSettings
+from bivouac.stack import records, schedules
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
@@ -88,7 +90,7 @@ def close_environment(
         unless_proven=request.get("unlessProven", False),
     )
     if isinstance(decision, Follow):
-        return _wait(request, pace.ANOTHER_EXECUTION, settled=False, recorded=False)
+        return _wait(request, wait_times.ANOTHER_EXECUTION, settled=False, recorded=False)
     if isinstance(decision, Nothing):
         if intent is not None and not request.get("keepSchedule", False):
             records.remember_deleted(environment, intent, now)
@@ -147,7 +149,7 @@ def _leave(
     if "expiresAt" in request and record.status not in _ENDED:
         # The schedule is gone with its firing. Whoever gave the lease its present end may have
         # died before he armed another one.
-        schedules.arm_expiry(record.environment, lease.moment(record.expires_at), now)
+        schedules.arm_expiry(record.environment, times.moment(record.expires_at), now)
 
 
 def _closed(held: Record, request: Event, recorded: bool, now: datetime) -> Event:
@@ -156,8 +158,8 @@ def _closed(held: Record, request: Event, recorded: bool, now: datetime) -> Even
         "status": "CLOSED",
         "environment": held.environment,
         "generation": held.generation,
-        "closedAt": lease.timestamp(now),
-        "deadline": lease.timestamp(now + timedelta(seconds=LAST_ANSWER_SECONDS)),
+        "closedAt": times.timestamp(now),
+        "deadline": times.timestamp(now + timedelta(seconds=LAST_ANSWER_SECONDS)),
         "recorded": recorded,
         "keepSchedule": request.get("keepSchedule", False),
         "services": {"items": nothing, "names": [], "namespaceId": None},

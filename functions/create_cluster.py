@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bivouac import naming
 from bivouac.aws import clients, ecs, ecs_answers
-from bivouac.aws.faults import translated
-from bivouac.aws.holding import held
-from bivouac.blueprint import Blueprint, create_cluster_arguments, from_ecs_tags
-from bivouac.creating import created
+from bivouac.aws.errors import translated
+from bivouac.environment import naming
+from bivouac.environment.blueprint import Blueprint, create_cluster_arguments, from_ecs_tags
+from bivouac.environment.ownership import require_owned
 from bivouac.errors import ClusterFailedError
 from bivouac.observability import Event, step
-from bivouac.ownership import require_owned
+from bivouac.services.create_first import created
+from bivouac.stack import held
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bivouac import naming
-from bivouac.aws import clients, loggroups
-from bivouac.aws.faults import translated
-from bivouac.aws.holding import held
-from bivouac.blueprint import Blueprint
-from bivouac.creating import created
+from bivouac.aws import clients, log_groups
+from bivouac.aws.errors import translated
+from bivouac.environment import naming
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.ownership import require_owned
 from bivouac.errors import NotYetConsistentError
 from bivouac.observability import Event, step
-from bivouac.ownership import require_owned
+from bivouac.services.create_first import created
+from bivouac.stack import held
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
@@ -28,11 +28,11 @@ def create_log_groups(
 
     Retention is set again on groups that were made by a step which then died."""
     prefix = naming.log_group_prefix(blueprint.stack, blueprint.environment)
-    existing = loggroups.find(client, prefix) if look else {}
+    existing = log_groups.find(client, prefix) if look else {}
     made = []
     for name in blueprint.log_groups:
         if group := existing.get(name):
-            tags = loggroups.tags_of(client, group.arn)
+            tags = log_groups.tags_of(client, group.arn)
             require_owned(f"the log group {name}", tags, blueprint.stack, blueprint.environment)
         with translated(f"log group {name}"):
             if group is None:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bivouac import naming
 from bivouac.aws import clients, cloudmap
-from bivouac.aws.faults import duplicate_operation, translated
-from bivouac.aws.holding import held
-from bivouac.blueprint import Blueprint, cloud_map_tags
-from bivouac.creating import created
+from bivouac.aws.errors import duplicate_operation, translated
+from bivouac.environment import naming
+from bivouac.environment.blueprint import Blueprint, cloud_map_tags
+from bivouac.environment.ownership import require_owned
 from bivouac.errors import NotYetConsistentError
 from bivouac.observability import Event, step
-from bivouac.ownership import require_owned
+from bivouac.services.create_first import created
+from bivouac.stack import held
 
 if TYPE_CHECKING:
     from types_boto3_servicediscovery import ServiceDiscoveryClient

@@ -16,19 +16,23 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from bivouac import lease, mesh, naming
+from bivouac import times
 from bivouac.aws import clients, cloudmap, ecs, ecs_answers
-from bivouac.aws.faults import translated
-from bivouac.aws.holding import records
-from bivouac.blueprint import (
+from bivouac.aws.errors import translated
+from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS
+from bivouac.environment import naming
+from bivouac.environment.blueprint import (
     Blueprint,
     changed_tags,
     create_service_arguments,
     ecs_tags,
     update_service_arguments,
 )
-from bivouac.checks import Expected, primary_deployment
-from bivouac.convergence import (
+from bivouac.errors import NotYetConsistentError, RefusedByAwsError, ServiceDrainingError
+from bivouac.observability import Event, logger, step
+from bivouac.proof import mesh
+from bivouac.proof.mesh import EdgeProof, ProofClient
+from bivouac.services.convergence import (
     Action,
     Condition,
     Decision,
@@ -41,11 +45,9 @@ from bivouac.convergence import (
     differs,
     wanted_services,
 )
-from bivouac.creating import created
-from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS
-from bivouac.errors import NotYetConsistentError, RefusedByAwsError, ServiceDrainingError
-from bivouac.mesh import EdgeProof, ProofClient
-from bivouac.observability import Event, logger, step
+from bivouac.services.create_first import created
+from bivouac.services.deployments import Expected, primary_deployment
+from bivouac.stack import records
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
@@ -87,10 +89,10 @@ class Patience:
 
     def need_endpoints_gone(self, name: str) -> Need | None:
         """None where it has been waited for long enough."""
-        since = self.since.get(name) or lease.timestamp(self.now)
+        since = self.since.get(name) or times.timestamp(self.now)
         if self.fresh or self.now >= self.deadline:
             return None
-        if lease.seconds_since(since, self.now) > ECS_REMOVES_WITHIN_SECONDS:
+        if times.seconds_since(since, self.now) > ECS_REMOVES_WITHIN_SECONDS:
             return None
         return Need(name, Condition.ENDPOINTS_GONE, since)
 
@@ -356,7 +358,7 @@ def patience_seconds(deadline: datetime, now: datetime) -> int:
 @step
 def handler(event: Event) -> Event:
     record = records().current(event["environment"], event["generation"])
-    deadline, now = lease.moment(event["deadline"]), datetime.now(UTC)
+    deadline, now = times.moment(event["deadline"]), datetime.now(UTC)
     progress: Event = event["progress"]
     if not progress["namespaceArn"]:
         return {**progress, "patienceSeconds": patience_seconds(deadline, now)}

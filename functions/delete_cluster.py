@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bivouac.aws import clients, ecs
-from bivouac.aws.faults import translated
-from bivouac.aws.holding import held
-from bivouac.blueprint import from_ecs_tags
-from bivouac.deletion import Deletion
+from bivouac.aws.errors import translated
+from bivouac.deletion.receipt import Outcome
+from bivouac.deletion.step import Deletion
+from bivouac.environment.blueprint import from_ecs_tags
 from bivouac.observability import Event, step
-from bivouac.receipt import Outcome
+from bivouac.stack import held
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient

@@ -10,13 +10,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bivouac import naming
-from bivouac.aws import clients, loggroups
-from bivouac.aws.faults import translated
-from bivouac.aws.holding import held
-from bivouac.deletion import Deletion
+from bivouac.aws import clients, log_groups
+from bivouac.aws.errors import translated
+from bivouac.deletion.receipt import Outcome
+from bivouac.deletion.step import Deletion
+from bivouac.environment import naming
 from bivouac.observability import Event, step
-from bivouac.receipt import Outcome
+from bivouac.stack import held
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
@@ -28,7 +28,7 @@ def delete_log_groups(deletion: Deletion, client: CloudWatchLogsClient) -> Event
     blueprint = deletion.blueprint
     prefix = naming.log_group_prefix(blueprint.stack, blueprint.environment)
     with deletion.looking(KIND, f"{prefix}*"):
-        found = loggroups.find(client, prefix)
+        found = log_groups.find(client, prefix)
         for name in sorted({*blueprint.log_groups, *found}):
             with deletion.attempt(KIND, name):
                 _delete(deletion, name, found.get(name), client)
@@ -38,12 +38,12 @@ def delete_log_groups(deletion: Deletion, client: CloudWatchLogsClient) -> Event
 def _delete(
     deletion: Deletion,
     name: str,
-    group: loggroups.LogGroup | None,
+    group: log_groups.LogGroup | None,
     client: CloudWatchLogsClient,
 ) -> None:
     if group is None:
         deletion.note(KIND, name, Outcome.ALREADY_GONE)
-    elif not deletion.owned(loggroups.tags_of(client, group.arn)):
+    elif not deletion.owned(log_groups.tags_of(client, group.arn)):
         deletion.retain(KIND, name)
     else:
         with translated(f"log group {name}"):

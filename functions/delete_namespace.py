@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bivouac.aws import clients, cloudmap, cloudmap_answers
-from bivouac.aws.faults import duplicate_operation, translated
-from bivouac.aws.holding import records
-from bivouac.blueprint import Blueprint
-from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS, Deletion
+from bivouac.aws.errors import duplicate_operation, translated
+from bivouac.deletion.receipt import Outcome
+from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS, Deletion
+from bivouac.environment.blueprint import Blueprint
 from bivouac.observability import Event, step
-from bivouac.receipt import Outcome
+from bivouac.stack import records
 
 if TYPE_CHECKING:
     from types_boto3_servicediscovery import ServiceDiscoveryClient

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bivouac import naming
 from bivouac.aws import clients
-from bivouac.aws.faults import translated
-from bivouac.aws.holding import held
-from bivouac.blueprint import Blueprint
+from bivouac.aws.errors import translated
+from bivouac.environment import naming
+from bivouac.environment.blueprint import Blueprint
 from bivouac.observability import Event, step
+from bivouac.stack import held
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient

@@ -9,14 +9,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bivouac.aws import clients, ecs_answers, remains
-from bivouac.aws.faults import translated
-from bivouac.aws.holding import held
-from bivouac.aws.observation import tasks_by_service
-from bivouac.blueprint import from_ecs_tags
-from bivouac.deletion import Deletion
+from bivouac.aws import clients, ecs_answers
+from bivouac.aws.errors import translated
+from bivouac.deletion import remaining
+from bivouac.deletion.receipt import Outcome
+from bivouac.deletion.step import Deletion
+from bivouac.environment.blueprint import from_ecs_tags
 from bivouac.observability import Event, step
-from bivouac.receipt import Outcome
+from bivouac.services.observation import tasks_by_service
+from bivouac.stack import held
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
@@ -35,9 +36,9 @@ def delete_services(deletion: Deletion, namespace_id: str | None, client: ECSCli
     cluster = deletion.blueprint.cluster["clusterName"]
     services: dict[str, dict[str, Any]] = {}
     with deletion.looking("services of cluster", cluster):
-        listed = remains.listed_services(client, cluster)
+        listed = remaining.listed_services(client, cluster)
         names = [*planned, *listed, *earlier]
-        services = remains.services(client, cluster, names)
+        services = remaining.services(client, cluster, names)
         for name in _clients_first(names):
             with deletion.attempt(KIND, name):
                 _delete(deletion, cluster, name, services.get(name), client)

@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bivouac import naming
 from bivouac.aws import clients, ecs
 from bivouac.aws.batches import batches
-from bivouac.aws.faults import translated
-from bivouac.aws.holding import records
-from bivouac.blueprint import Blueprint
-from bivouac.deletion import Deletion
+from bivouac.aws.errors import translated
+from bivouac.deletion.receipt import Outcome
+from bivouac.deletion.step import Deletion
+from bivouac.environment import naming
+from bivouac.environment.blueprint import Blueprint
 from bivouac.observability import Event, step
-from bivouac.receipt import Outcome
+from bivouac.stack import records
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient

@@ -10,22 +10,24 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bivouac import cause, diagnosis, events
 from bivouac.aws import clients
-from bivouac.aws.events import EventBus
-from bivouac.aws.holding import event_bus, records
+from bivouac.aws.environments_table import Records
+from bivouac.aws.event_bus import EventBus
 from bivouac.aws.lambda_answers import message_of
-from bivouac.aws.records import Records
-from bivouac.aws.reporting import reported
 from bivouac.aws.stepfunctions_answers import caught
-from bivouac.aws.telling import Telling
-from bivouac.blueprint import Blueprint
-from bivouac.checks import Outcome
-from bivouac.diagnosis import Verdict
+from bivouac.diagnosis import report, service_verdicts
+from bivouac.diagnosis.aws_messages import Category
+from bivouac.diagnosis.failure import reported
+from bivouac.diagnosis.service_verdicts import Verdict
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.event import Subject
+from bivouac.environment.record import Status
 from bivouac.errors import SupersededError
+from bivouac.notifications import events
+from bivouac.notifications.telling import Telling
 from bivouac.observability import Event, MetricUnit, metrics, step
-from bivouac.record import Status
-from bivouac.signs import Category
+from bivouac.proof.check import Outcome
+from bivouac.stack import event_bus, records
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
@@ -49,12 +51,12 @@ def diagnose_failure(
     else:
         failure = {
             "error": error_name,
-            "cause": cause.fitting(_told(event["failure"])),
+            "cause": report.fitting(_told(event["failure"])),
             "category": Category.UNKNOWN,
             "verdicts": [],
         }
     records.finish(event["environment"], event["generation"], Status.FAILED, failure=failure)
-    subject = events.Subject(event["environment"], event["generation"], now)
+    subject = Subject(event["environment"], event["generation"], now)
     Telling(records, bus)(events.failed(subject, failure), event.get("tries", 0))
     metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
     return {"superseded": False, "error": error_name, "cause": failure["cause"]}
@@ -63,7 +65,7 @@ def diagnose_failure(
 def _ready_all_the_same(event: Event) -> str:
     failed = _told(event["failure"]) if "failure" in event else ""
     told = f"The environment {event['environment']} is READY, and its proof is in the record."
-    return cause.together(told, f"What came after it failed: {failed}") if failed else told
+    return report.together(told, f"What came after it failed: {failed}") if failed else told
 
 
 def _told(failure: Event) -> str:
@@ -77,7 +79,7 @@ def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
 
     None on a step that failed in words that say enough by themselves. Pure."""
     if "failure" in event:
-        refused = diagnosis.of_refusal(event["environment"], _told(event["failure"]))
+        refused = service_verdicts.of_refusal(event["environment"], _told(event["failure"]))
         return caught(event["failure"])[0], [refused] if refused else []
     progress = event["progress"]
     if progress["status"] == "FAILED":
@@ -91,17 +93,19 @@ def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
             if entry["outcome"] == Outcome.NG:
                 line = f"{entry['service']}: {entry['name']}: {entry['observed']}"
                 failed.setdefault(entry["service"], []).append(line)
-    verdicts = [diagnosis.not_proven(service, lines) for service, lines in failed.items()]
+    verdicts = [service_verdicts.not_proven(service, lines) for service, lines in failed.items()]
     return "ConnectivityError", verdicts
 
 
 def _out_of_time(event: Event) -> Verdict:
     """The deadline ended a create that had more to do, or that heard of nothing any more."""
     progress = event["progress"]
-    blocked = [diagnosis.waits_for(entry) for entry in progress["blocked"]]
+    blocked = [service_verdicts.waits_for(entry) for entry in progress["blocked"]]
     if "quiet" in event:
-        return diagnosis.unanswered(event["environment"], event["deadline"], blocked)
-    return diagnosis.out_of_time(event["environment"], [*blocked, diagnosis.MORE_TO_DO], [])
+        return service_verdicts.unanswered(event["environment"], event["deadline"], blocked)
+    return service_verdicts.out_of_time(
+        event["environment"], [*blocked, service_verdicts.MORE_TO_DO], []
+    )
 
 
 @step

@@ -10,16 +10,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from bivouac import inputs, intents, lease
-from bivouac.aws.holding import records, schedules
-from bivouac.aws.records import Records
-from bivouac.aws.schedules import Schedules
-from bivouac.blueprint import Blueprint
+from bivouac import times
+from bivouac.aws.environments_table import Records
+from bivouac.aws.scheduler import Schedules
+from bivouac.commands import inputs
+from bivouac.environment import intents
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.intents import CLOCKS_DIFFER_BY, Intent
+from bivouac.environment.lease import Extension
+from bivouac.environment.record import Record, Status
 from bivouac.errors import EnvironmentNotFoundError, InvalidRequestError, LeaseChangedError
-from bivouac.intents import CLOCKS_DIFFER_BY, Intent
-from bivouac.lease import Extension
 from bivouac.observability import Event, logger, step
-from bivouac.record import Record, Status
+from bivouac.stack import records, schedules
 
 _FIELDS = {
     "environment": str,
@@ -42,11 +44,11 @@ def problems(request: Any, now: datetime) -> list[str]:
         found.append('ttl: give either ttl, such as "8h", or "keep": true')
     elif isinstance(ttl := request.get("ttl"), str):
         try:
-            lease.duration_seconds(ttl)
+            times.duration_seconds(ttl)
         except ValueError as error:
             found.append(f"ttl: {error}")
     if not found and "intent" in request:
-        at = lease.moment(request["intent"]["at"])
+        at = times.moment(request["intent"]["at"])
         if at > now + CLOCKS_DIFFER_BY:
             found.append(f"intent.at: {request['intent']['at']} is in the future")
     return found
@@ -65,21 +67,21 @@ def extend_lease(event: Event, now: datetime, records: Records, schedules: Sched
         return _answer("UNCHANGED", record, record.expires_at, reason)
     blueprint = Blueprint.from_json(record.content)
     ttl = request.get("ttl")
-    asked = Extension(intent.at, lease.duration_seconds(ttl) if ttl else None)
+    asked = Extension(intent.at, times.duration_seconds(ttl) if ttl else None)
     try:
         end = asked.end(blueprint.longest_lease_seconds)
     except ValueError as error:
         raise InvalidRequestError([f"ttl: {error}"]) from None
-    present = lease.moment(record.expires_at)
+    present = times.moment(record.expires_at)
     if end > present:
         _require_expected(record, request.get("expectedExpiresAt"))
     newest = _newest(asked, record.extension)
     if end > present or newest != record.extension:
-        records.extend(record, lease.timestamp(max(end, present)), newest)
+        records.extend(record, times.timestamp(max(end, present)), newest)
     schedules.arm(blueprint, max(end, present), now)
     if end > present:
-        logger.info("lease extended", environment=record.environment, until=lease.timestamp(end))
-        return _answer("EXTENDED", record, lease.timestamp(end), "")
+        logger.info("lease extended", environment=record.environment, until=times.timestamp(end))
+        return _answer("EXTENDED", record, times.timestamp(end), "")
     reason = "it ends no earlier already, and an extension does not shorten it"
     return _answer("UNCHANGED", record, record.expires_at, reason)
 
@@ -112,7 +114,7 @@ def _newest(asked: Extension, known: Extension | None) -> Extension:
 
 
 def _require_expected(record: Record, expected: str | None) -> None:
-    if expected is not None and lease.moment(expected) != lease.moment(record.expires_at):
+    if expected is not None and times.moment(expected) != times.moment(record.expires_at):
         raise LeaseChangedError(
             f"the lease of {record.environment} ends at {record.expires_at}, not at {expected} as "
             "expected: somebody changed it since; look at it, then ask again"

@@ -15,15 +15,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bivouac.aftermath import Aftermath, Ended, after_redeploy, aftermath
 from bivouac.aws import clients, executions, stepfunctions_answers
-from bivouac.aws.following_up import FollowUp
-from bivouac.aws.holding import event_bus, records
-from bivouac.aws.records import Records
+from bivouac.aws.environments_table import Records
+from bivouac.environment.record import Record, Status
 from bivouac.errors import SupersededError, UnansweredRequestError
 from bivouac.observability import Event, logger, step
-from bivouac.record import Record, Status
 from bivouac.settings import MachineSettings, RedeploySettings
+from bivouac.stack import event_bus, records
+from bivouac.sweep.follow_up import Aftermath, Ended, after_redeploy, aftermath
+from bivouac.sweep.start_follow_up import FollowUp
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient

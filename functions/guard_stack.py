@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from bivouac import stack_guard
 from bivouac.aws import clients, cloudformation, cloudformation_answers, network
-from bivouac.aws.faults import is_missing
-from bivouac.aws.holding import records
-from bivouac.aws.records import Records
+from bivouac.aws.environments_table import Records
+from bivouac.aws.errors import is_missing
+from bivouac.environment.record import Status
 from bivouac.errors import RefusedByAwsError
 from bivouac.observability import Event, logger, step
-from bivouac.record import Status
 from bivouac.settings import AnswerSettings, GuardSettings
+from bivouac.stack import records
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client

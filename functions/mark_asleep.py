@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bivouac.aws import clients, remains
-from bivouac.aws.holding import records
-from bivouac.aws.records import Records
+from bivouac.aws import clients
+from bivouac.aws.environments_table import Records
+from bivouac.deletion import remaining
+from bivouac.environment.record import Status
 from bivouac.errors import NotAsleepError
 from bivouac.observability import Event, MetricUnit, metrics, step
-from bivouac.record import Status
+from bivouac.stack import records
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
@@ -23,8 +24,8 @@ def mark_asleep(event: Event, records: Records, client: ECSClient) -> Event:
     environment, generation = event["environment"], event["generation"]
     record = records.current(environment, generation)
     cluster = record.content["cluster"]["clusterName"]
-    services = remains.services(client, cluster, event["names"])
-    if left := remains.tasks_left(client, cluster, services):
+    services = remaining.services(client, cluster, event["names"])
+    if left := remaining.tasks_left(client, cluster, services):
         told = ", ".join(f"{name} ({count})" for name, count in sorted(left.most.items()))
         raise NotAsleepError(
             f"tasks of {environment} still run: {told}. Look at the services' events in the "

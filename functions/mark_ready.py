@@ -10,17 +10,17 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from bivouac import mesh
-from bivouac.aws import telling
-from bivouac.aws.events import EventBus
-from bivouac.aws.holding import event_bus, records
-from bivouac.aws.records import Records
-from bivouac.aws.telling import Telling
-from bivouac.blueprint import Blueprint
-from bivouac.checks import Outcome, few
+from bivouac.aws.environments_table import Records
+from bivouac.aws.event_bus import EventBus
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.record import Status
 from bivouac.errors import NotProvenError
+from bivouac.notifications import telling
+from bivouac.notifications.telling import Telling
 from bivouac.observability import Event, MetricUnit, metrics, step
-from bivouac.record import Status
+from bivouac.proof import mesh
+from bivouac.proof.check import Outcome, few
+from bivouac.stack import event_bus, records
 
 
 def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> Event:

@@ -15,17 +15,28 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bivouac import lease, pace, redeployment
+from bivouac import times
 from bivouac.aws import clients, executions
-from bivouac.aws.holding import records, schedules
-from bivouac.aws.records import Records
-from bivouac.aws.schedules import Schedules
-from bivouac.blueprint import Blueprint
+from bivouac.aws.environments_table import Records
+from bivouac.aws.scheduler import Schedules
+from bivouac.environment import lease, service_changes, wait_times
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.intents import LIFE, REST, Intent, Verb, followed
+from bivouac.environment.record import (
+    GONE,
+    Follow,
+    Leave,
+    Record,
+    Replan,
+    Status,
+    Take,
+    opening,
+    text_of,
+)
 from bivouac.errors import InvalidRequestError
-from bivouac.intents import LIFE, REST, Intent, Verb, followed
 from bivouac.observability import Event, logger, step
-from bivouac.record import GONE, Follow, Leave, Record, Replan, Status, Take, opening, text_of
 from bivouac.settings import StackSettings
+from bivouac.stack import records, schedules
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
@@ -65,7 +76,7 @@ def open_environment(
         decision = Leave(f"its lease ended at {record.expires_at}")
     match decision:
         case Follow():
-            return _wait(event, pace.ANOTHER_EXECUTION, settled=False)
+            return _wait(event, wait_times.ANOTHER_EXECUTION, settled=False)
         case Leave(reason):
             logger.info("outdated", reason=reason)
             return {"status": "OUTDATED", "environment": blueprint.environment, "reason": reason}
@@ -81,12 +92,12 @@ def open_environment(
             executions.stop(stepfunctions, decision.stop, f"superseded by {execution}")
     if held is None:
         raise ValueError(f"{blueprint.environment} is held and has no record")
-    schedules.arm(blueprint, lease.moment(held.expires_at), now, fresh=unknown)
+    schedules.arm(blueprint, times.moment(held.expires_at), now, fresh=unknown)
     if held.settle and not event["settled"]:
         return _wait(event, settle_seconds, settled=True)
     if held.status is not Status.CREATING:
         return _nothing_now(held)
-    latest = lease.moment(event["startedAt"]) + timedelta(seconds=pace.LONGEST_CREATE)
+    latest = times.moment(event["startedAt"]) + timedelta(seconds=wait_times.LONGEST_CREATE)
     fresh = isinstance(decision, Take) and _is_fresh(record) and not instruction.get("there")
     return _opened(held, blueprint, now, latest, fresh=fresh)
 
@@ -104,12 +115,12 @@ def _taken(
         execution=event["execution"],
         request_hash=blueprint.request_hash,
         blueprint=text_of(event["plan"]),
-        expires_at=lease.timestamp(_end(record, blueprint, verb, intent, now)),
+        expires_at=times.timestamp(_end(record, blueprint, verb, intent, now)),
         settle=decision.settle,
         verb=verb,
         request=instruction["request"],
         base_request=instruction["base"],
-        changes=redeployment.from_json(instruction["changes"]),
+        changes=service_changes.from_json(instruction["changes"]),
         intents=followed(record.intents if record else {}, _MATTERS.get(verb, ()), intent),
         office_hours=blueprint.schedule is not None or _may_have_office_hours(record),
         good_base_request=record.good_base_request if record else "",
@@ -140,9 +151,9 @@ def _opened(
         "onFailure": "keep" if held.proven else blueprint.on_failure,
         # What failed at its up is created anew by the next one.
         "keepSchedule": held.verb is Verb.WAKE,
-        "openedAt": lease.timestamp(now),
-        "deadline": lease.timestamp(deadline),
-        "latestAnswer": lease.timestamp(deadline + timedelta(seconds=pace.LAST_ANSWER)),
+        "openedAt": times.timestamp(now),
+        "deadline": times.timestamp(deadline),
+        "latestAnswer": times.timestamp(deadline + timedelta(seconds=wait_times.LAST_ANSWER)),
         "expiresAt": held.expires_at,
     }
 
@@ -153,8 +164,8 @@ def _based_on(record: Record | None, instruction: Event) -> int | None:
     if instruction["verb"] != Verb.CREATE:
         return int(instruction["basedOn"])
     intent = Intent.from_json(instruction["intent"])
-    known = redeployment.newest(record.changes, (), since=intent) if record else {}
-    planned = redeployment.from_json(instruction["changes"])
+    known = service_changes.newest(record.changes, (), since=intent) if record else {}
+    planned = service_changes.from_json(instruction["changes"])
     return None if known == planned else NEVER
 
 
@@ -208,12 +219,12 @@ def _end(
         if extension is None or extension.asked_at <= intent.at:
             return begun
         return max(begun, extension.capped_end(blueprint.longest_lease_seconds))
-    known = lease.moment(record.expires_at)
+    known = times.moment(record.expires_at)
     return max(known, begun) if verb is Verb.REDEPLOY else known
 
 
 def _is_over(record: Record, now: datetime) -> bool:
-    return lease.moment(record.expires_at) <= now
+    return times.moment(record.expires_at) <= now
 
 
 def _nothing_now(held: Record) -> Event:

@@ -6,8 +6,8 @@ Makes no AWS calls: it gets addresses that Check services observed. Asking twice
 
 from __future__ import annotations
 
-from bivouac import probe
 from bivouac.observability import Event, step
+from bivouac.proof import probe
 
 
 @step

@@ -13,18 +13,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bivouac import naming
 from bivouac.aws import clients
-from bivouac.aws.holding import event_bus, records
-from bivouac.aws.judging import Judgement
-from bivouac.aws.records import Records
+from bivouac.aws.environments_table import Records
+from bivouac.environment import naming
+from bivouac.environment.record import Record, Status
+from bivouac.environment.wait_times import PATIENCE_SECONDS
 from bivouac.errors import RecordTooNewError, SupersededError
-from bivouac.looks.condition import ConditionLook, Seen
 from bivouac.observability import Event, logger, step
-from bivouac.pace import PATIENCE_SECONDS
-from bivouac.record import Record, Status
+from bivouac.recheck.judgement import Judgement
+from bivouac.recheck.still_ready import ConditionLook, Seen
 from bivouac.settings import StackSettings
-from bivouac.waiting import signal_of
+from bivouac.stack import event_bus, records
+from bivouac.waiting.wait import signal_of
 
 PAUSE_SECONDS = 10.0
 

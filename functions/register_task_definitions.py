@@ -10,15 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from bivouac import mesh, naming
 from bivouac.aws import clients, ecs, ecs_answers
-from bivouac.aws.faults import translated
-from bivouac.aws.holding import records
-from bivouac.aws.records import Records
-from bivouac.blueprint import Blueprint, from_ecs_tags, register_task_definition_arguments
+from bivouac.aws.environments_table import Records
+from bivouac.aws.errors import translated
+from bivouac.environment import naming
+from bivouac.environment.blueprint import (
+    Blueprint,
+    from_ecs_tags,
+    register_task_definition_arguments,
+)
+from bivouac.environment.ownership import require_owned
 from bivouac.errors import RefusedByAwsError
 from bivouac.observability import Event, step
-from bivouac.ownership import require_owned
+from bivouac.proof import mesh
+from bivouac.stack import records
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient

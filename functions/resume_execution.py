@@ -10,29 +10,24 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bivouac import naming
 from bivouac.aws import clients
-from bivouac.aws.holding import records, waits
-from bivouac.aws.records import Records
-from bivouac.aws.waits import Waits, poller_died
-from bivouac.aws.watching import watch
+from bivouac.aws.environments_table import Records
+from bivouac.environment import naming
 from bivouac.errors import SupersededError
 from bivouac.observability import Event, step
 from bivouac.settings import StackSettings
-from bivouac.waiting import (
-    LATER_SECONDS,
-    signal_of,
-    worth_looking,
-    worth_looking_later,
-)
+from bivouac.stack import records, waits
+from bivouac.waiting.poll import watch
+from bivouac.waiting.store import Waits, poller_died
+from bivouac.waiting.wait import LATER_SECONDS, signal_of, worth_looking, worth_looking_later
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
-    from bivouac.aws.watching import Looking
-    from bivouac.looks import LookingFor
-    from bivouac.record import Record
-    from bivouac.waiting import Wait
+    from bivouac.environment.record import Record
+    from bivouac.waiting.conditions import LookingFor
+    from bivouac.waiting.poll import Looking
+    from bivouac.waiting.wait import Wait
 
 
 def resume_execution(
@@ -76,9 +71,9 @@ def resume_execution(
 def _looking_for(wait: Wait, record: Record, *, urgent: bool) -> Looking:
     """Most events are only noted, and most functions that note one start cold: what a look needs is
     imported for those that are worth one."""
-    from bivouac import looks
+    from bivouac.waiting import conditions
 
-    return looks.looking_for(wait, record, urgent=urgent)
+    return conditions.looking_for(wait, record, urgent=urgent)
 
 
 @step

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bivouac import naming
-from bivouac.aws import clients, ecs_answers, remains
-from bivouac.aws.faults import translated
-from bivouac.aws.holding import held
-from bivouac.blueprint import Blueprint, ecs_tags, from_ecs_tags
+from bivouac.aws import clients, ecs_answers
+from bivouac.aws.errors import translated
+from bivouac.deletion import remaining
+from bivouac.environment import naming
+from bivouac.environment.blueprint import Blueprint, ecs_tags, from_ecs_tags
 from bivouac.observability import Event, logger, step
+from bivouac.stack import held
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
@@ -26,8 +27,8 @@ def stop_services(blueprint: Blueprint, client: ECSClient) -> Event:
     """`names` of the services that are to run no task: ours, proof clients left over too."""
     cluster = blueprint.cluster["clusterName"]
     planned = [service.service_name for service in blueprint.services]
-    listed = remains.listed_services(client, cluster)
-    services = remains.services(client, cluster, [*listed, *planned])
+    listed = remaining.listed_services(client, cluster)
+    services = remaining.services(client, cluster, [*listed, *planned])
     others = [name for name in services if name not in planned]
     names = [
         name

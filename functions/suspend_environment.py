@@ -10,16 +10,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bivouac import inputs, lease, pace
+from bivouac import times
 from bivouac.aws import clients, executions
-from bivouac.aws.holding import records
-from bivouac.aws.records import Records
-from bivouac.deletion import LAST_ANSWER_SECONDS
+from bivouac.aws.environments_table import Records
+from bivouac.commands import inputs
+from bivouac.deletion.step import LAST_ANSWER_SECONDS
+from bivouac.environment import wait_times
+from bivouac.environment.intents import REST, Verb, followed
+from bivouac.environment.record import Follow, Leave, Status, Take, suspending
 from bivouac.errors import InvalidRequestError
-from bivouac.intents import REST, Verb, followed
 from bivouac.observability import Event, logger, step
-from bivouac.record import Follow, Leave, Status, Take, suspending
 from bivouac.settings import StackSettings
+from bivouac.stack import records
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
@@ -55,7 +57,7 @@ def suspend_environment(
         intent=intent,
     )
     if isinstance(decision, Follow):
-        return _wait(request, pace.ANOTHER_EXECUTION, settled=False)
+        return _wait(request, wait_times.ANOTHER_EXECUTION, settled=False)
     if record is None:
         raise ValueError(f"a record of {environment} was decided on and is not there")
     if isinstance(decision, Leave):
@@ -82,8 +84,8 @@ def suspend_environment(
         "status": "SUSPENDED",
         "environment": environment,
         "generation": decision.generation,
-        "suspendedAt": lease.timestamp(now),
-        "deadline": lease.timestamp(now + timedelta(seconds=LAST_ANSWER_SECONDS)),
+        "suspendedAt": times.timestamp(now),
+        "deadline": times.timestamp(now + timedelta(seconds=LAST_ANSWER_SECONDS)),
         "expiresAt": record.expires_at,
     }
 

@@ -13,18 +13,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from bivouac.aws import clients
-from bivouac.aws.following_up import FollowUp
-from bivouac.aws.holding import event_bus, records, schedules
-from bivouac.aws.inventory import Inventory
-from bivouac.aws.judging import Judgement
-from bivouac.aws.sweep import Sweep
-from bivouac.budget import A_REPAIR
+from bivouac.environment.record import Record
 from bivouac.errors import BivouacError, InvalidRequestError, SweepIncompleteError
-from bivouac.looks.condition import ConditionLook, Seen
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
-from bivouac.record import Record
+from bivouac.recheck.judgement import Judgement
+from bivouac.recheck.still_ready import ConditionLook, Seen
 from bivouac.settings import MachineSettings, StackSettings, SweepSettings
-from bivouac.sweeping import Action, Finding, Kind, findings, may_hide_a_leak, repairs
+from bivouac.stack import event_bus, records, schedules
+from bivouac.sweep.budget import A_REPAIR
+from bivouac.sweep.findings import Action, Finding, Kind, findings, may_hide_a_leak, repairs
+from bivouac.sweep.inventory import Inventory
+from bivouac.sweep.repair import Sweep
+from bivouac.sweep.start_follow_up import FollowUp
 
 
 def sweep_environments(event: Event, sweep: Sweep) -> Event:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bivouac import looks
 from bivouac.aws import clients
-from bivouac.aws.holding import records, waits
-from bivouac.aws.records import Records
-from bivouac.aws.waits import Waits
-from bivouac.aws.watching import Looking, watch
+from bivouac.aws.environments_table import Records
+from bivouac.environment.record import Record
 from bivouac.observability import Event, step
-from bivouac.record import Record
-from bivouac.waiting import Purpose, Wait
+from bivouac.stack import records, waits
+from bivouac.waiting import conditions
+from bivouac.waiting.poll import Looking, watch
+from bivouac.waiting.store import Waits
+from bivouac.waiting.wait import Purpose, Wait
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
@@ -32,7 +32,7 @@ def wait_for_change(
     records: Records,
     waits: Waits,
     stepfunctions: SFNClient,
-    looking_for: looks.LookingFor,
+    looking_for: conditions.LookingFor,
 ) -> Event:
     """`status`: what became of the first looks. The answer itself goes to the execution.
 
@@ -54,5 +54,10 @@ def wait_for_change(
 @step
 def handler(event: Event) -> Event:
     return wait_for_change(
-        event, datetime.now(UTC), records(), waits(), clients.stepfunctions(), looks.looking_for
+        event,
+        datetime.now(UTC),
+        records(),
+        waits(),
+        clients.stepfunctions(),
+        conditions.looking_for,
     )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from bivouac import events
-from bivouac.aws.events import EventBus
-from bivouac.aws.holding import event_bus, records
-from bivouac.aws.records import Records
+from bivouac.aws.environments_table import Records
+from bivouac.aws.event_bus import EventBus
+from bivouac.environment.event import Subject
+from bivouac.environment.record import Status
+from bivouac.notifications import events
 from bivouac.observability import Event, step
-from bivouac.record import Status
 from bivouac.settings import ExtensionSettings
+from bivouac.stack import event_bus, records
 
 _ENDED = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
 
@@ -29,7 +30,7 @@ def warn_of_expiry(
         return {"status": "OUTDATED", "environment": environment}
     bus.publish(
         events.expiring(
-            events.Subject(environment, record.generation, now),
+            Subject(environment, record.generation, now),
             expires_at,
             event["warningSeconds"],
             extend_machine_arn,

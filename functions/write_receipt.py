@@ -13,17 +13,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bivouac import events, lease
-from bivouac.aws.events import EventBus
-from bivouac.aws.holding import event_bus, records, schedules
+from bivouac import times
+from bivouac.aws.environments_table import Records
+from bivouac.aws.event_bus import EventBus
 from bivouac.aws.lambda_answers import message_of
-from bivouac.aws.records import Records
-from bivouac.aws.schedules import Schedules
+from bivouac.aws.scheduler import Schedules
 from bivouac.aws.stepfunctions_answers import caught
-from bivouac.aws.telling import Telling
-from bivouac.errors import DeletionIncompleteError
-from bivouac.observability import Event, MetricUnit, metrics, step
-from bivouac.receipt import (
+from bivouac.deletion.receipt import (
     RECEIPT_LIMIT,
     Item,
     Outcome,
@@ -33,8 +29,15 @@ from bivouac.receipt import (
     items_from_json,
     merged,
 )
-from bivouac.record import Status
-from bivouac.timetable import OFFICE_HOURS, Kind, name_of
+from bivouac.environment import lease
+from bivouac.environment.event import Subject
+from bivouac.environment.record import Status
+from bivouac.environment.schedules import OFFICE_HOURS, Kind, name_of
+from bivouac.errors import DeletionIncompleteError
+from bivouac.notifications import events
+from bivouac.notifications.telling import Telling
+from bivouac.observability import Event, MetricUnit, metrics, step
+from bivouac.stack import event_bus, records, schedules
 
 TRY_AGAIN_AFTER = timedelta(minutes=15)
 
@@ -53,9 +56,9 @@ def write_receipt(
         status = Status.NOT_DELETED
         retry_at = lease.expires_at(now, int(TRY_AGAIN_AFTER.total_seconds()))
         schedules.arm_expiry(environment, retry_at, now, "deletion was not complete")
-        expires_at = lease.timestamp(retry_at)
+        expires_at = times.timestamp(retry_at)
         items.append(_retained(Kind.EXPIRY, environment, f"tries again at {expires_at}"))
-    elif event["keepSchedule"] and has_schedule and lease.moment(record.expires_at) > now:
+    elif event["keepSchedule"] and has_schedule and times.moment(record.expires_at) > now:
         status = Status.SCHEDULED
         items += [_retained(kind, environment, "its next up creates it") for kind in OFFICE_HOURS]
     else:
@@ -66,11 +69,11 @@ def write_receipt(
     receipt = {
         "environment": environment,
         "status": status,
-        "at": lease.timestamp(now),
+        "at": times.timestamp(now),
         "items": [item.to_json() for item in bounded(items, RECEIPT_LIMIT)],
     }
     records.finish(environment, generation, status, expires_at=expires_at, receipt=receipt)
-    subject = events.Subject(environment, generation, now)
+    subject = Subject(environment, generation, now)
     told = events.deleted(subject, receipt)
     if expires_at is not None:
         told = events.not_deleted(subject, failed, expires_at)

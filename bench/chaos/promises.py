@@ -12,7 +12,7 @@ from bench.chaos import scenario as s
 from bench.chaos.account import Account
 from bench.chaos.neighbours import FOREIGN_SERVICE, Neighbours
 from bench.chaos.playing import DEADLINE, LEASES, Ask, Player, Story
-from bivouac.record import HELD, unpacked
+from bivouac.environment.record import HELD, unpacked
 
 Json = dict[str, Any]
 

@@ -20,8 +20,12 @@ import create_services
 import open_environment
 
 from bench.chaos import scenario as s
-from bivouac import aftermath, blueprint, checks, convergence, limits, record, sweeping
-from bivouac.aws import records, sweep
+from bivouac.aws import environments_table
+from bivouac.diagnosis import health
+from bivouac.environment import blueprint, record
+from bivouac.request import limits
+from bivouac.services import convergence
+from bivouac.sweep import findings, follow_up, repair
 from localcloud.stack import TEMPLATE
 
 PROJECT = TEMPLATE.parent
@@ -129,16 +133,16 @@ MENDS = {
         frozenset({_NOTHING_LEFT, "a sweep comes to an end"}),
         (
             _in(
-                sweeping,
+                findings,
                 "_expired(facts, record) or _died(facts, record)",
                 "_died(facts, record) or _expired(facts, record)",
             ),
             _in(
-                aftermath,
+                follow_up,
                 "return Aftermath(None, start) if start or record.untold else None",
                 "return Aftermath(None, start)",
             ),
-            _in(sweep, "            and not is_overdue(record, self.now)\n        }", "        }"),
+            _in(repair, "            and not is_overdue(record, self.now)\n        }", "        }"),
         ),
         lambda scenario: bool(scenario.trouble) and any(map(_leaves_failed, scenario.steps)),
     ),
@@ -207,7 +211,7 @@ MENDS = {
         frozenset({_NEWEST}),
         (
             _in(
-                aftermath,
+                follow_up,
                 "            return True\n        return not _followed(self, record)",
                 "            return self.error in REFUSALS\n        return False",
             ),
@@ -220,7 +224,7 @@ MENDS = {
         (
             _in(convergence, 'if described["desiredCount"] != tasks:', "if False:"),
             _in(
-                checks,
+                health,
                 'blueprint.arguments["desiredCount"], service["desiredCount"]',
                 'service["desiredCount"], service["desiredCount"]',
             ),
@@ -232,7 +236,7 @@ MENDS = {
         frozenset({_NEWEST}),
         (
             _in(
-                records,
+                environments_table,
                 "if known is not None and known >= intent:",
                 "if True:",
             ),

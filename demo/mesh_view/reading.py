@@ -6,13 +6,17 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bivouac import checks, mesh
-from bivouac.aws import ecs, observation
-from bivouac.aws.records import Records
-from bivouac.blueprint import Blueprint, ServiceBlueprint
-from bivouac.checks import Expected, Observed, Outcome, Progress
-from bivouac.mesh import EdgeProof, ProofClient, State
-from bivouac.record import Record
+from bivouac.aws import ecs
+from bivouac.aws.environments_table import Records
+from bivouac.diagnosis import health
+from bivouac.diagnosis.health import Progress
+from bivouac.environment.blueprint import Blueprint, ServiceBlueprint
+from bivouac.environment.record import Record
+from bivouac.proof import mesh
+from bivouac.proof.check import Outcome
+from bivouac.proof.mesh import EdgeProof, ProofClient, State
+from bivouac.services import deployments, observation
+from bivouac.services.deployments import Expected, Observed
 from demo.mesh_view.graph import Condition, Edge, EdgeState, Graph, Node
 
 LOOK_EVERY_SECONDS = 0.5
@@ -47,7 +51,7 @@ class EnvironmentView:
         cluster = str(record.content["cluster"]["clusterName"])
         names = [service["service_name"] for service in record.content["services"]]
         found = ecs.describe_services(self._ecs, cluster, names)
-        primaries = {name: checks.primary_deployment(each) for name, each in found.items()}
+        primaries = {name: deployments.primary_deployment(each) for name, each in found.items()}
         return {name: each["id"] for name, each in primaries.items() if each}
 
     def _read(self) -> Graph | None:
@@ -77,7 +81,7 @@ class EnvironmentView:
 
 def _expected(name: str, service: Mapping[str, Any]) -> Expected:
     """Whichever deployment is the service's own one now."""
-    primary = checks.primary_deployment(service) or {"taskDefinition": "", "id": ""}
+    primary = deployments.primary_deployment(service) or {"taskDefinition": "", "id": ""}
     return Expected(name, primary["taskDefinition"], primary["id"])
 
 
@@ -113,12 +117,12 @@ def _node(service: ServiceBlueprint, looked: Observed, servers: Mapping[str, Nod
         )
     if looked.service["status"] == "DRAINING":
         return Node(name, Condition.LEAVING, "draining", f"{name} is draining")
-    judged = checks.judge(service, _expected(name, looked.service), looked)
+    judged = health.judge(service, _expected(name, looked.service), looked)
     if judged.failed:
         why = ": ".join((str(judged.failed.category), *judged.failed.evidence[:1]))
         return Node(name, Condition.FAILED, "failed", f"{name}: {why}")
     desired = looked.service["desiredCount"]
-    running = (checks.primary_deployment(looked.service) or {}).get("runningCount", 0)
+    running = (deployments.primary_deployment(looked.service) or {}).get("runningCount", 0)
     counted = f"{running}/{desired} running"
     if judged.healthy:
         return Node(name, Condition.HEALTHY, "healthy" if service.has_health_check else counted)
@@ -153,10 +157,10 @@ def _edges(
     seen: Mapping[str, Observed],
 ) -> Iterator[Edge]:
     proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
-    deployments = {
+    deployment_ids = {
         name: primary["id"]
         for name, looked in seen.items()
-        if looked.service and (primary := checks.primary_deployment(looked.service))
+        if looked.service and (primary := deployments.primary_deployment(looked.service))
     }
     for client in clients:
         task = next(iter(seen.get(client.service.service_name, _NOTHING).running), None)
@@ -165,7 +169,7 @@ def _edges(
             match reading.state:
                 case State.OK | State.NG:
                     state = EdgeState(str(reading.state))
-                case State.PENDING if mesh.still_proven(reading.edge, proofs, deployments):
+                case State.PENDING if mesh.still_proven(reading.edge, proofs, deployment_ids):
                     state = EdgeState.OK
                 case State.PENDING:
                     asked = mesh.container_name(number) in asking

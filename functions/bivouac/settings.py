@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, Self
 
 from bivouac.aws import stepfunctions_answers
-from bivouac.lease import duration_seconds
+from bivouac.times import duration_seconds
 
 
 class MissingSettingError(Exception):

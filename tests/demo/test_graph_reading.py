@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bivouac import mesh, naming
-from bivouac.blueprint import Blueprint
-from bivouac.checks import Observed
-from bivouac.record import Record, Status
+from bivouac.environment import naming
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.record import Record, Status
+from bivouac.proof import mesh
+from bivouac.services.deployments import Observed
 from demo.mesh_view.graph import Condition, EdgeState, Graph
 from demo.mesh_view.reading import PROVER, graph_of
 from tests.requests import connection, environment, event, web

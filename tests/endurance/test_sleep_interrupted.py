@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from bivouac import errors
-from bivouac.record import Status
+from bivouac.environment.record import Status
 from tests.faults.copies import Copies, copies
 from tests.faults.injection import Fault, Injection, at, injected, kinds
 from tests.functional.account import SETTLED_SECONDS, BivouacAccount, bivouac_account

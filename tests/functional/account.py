@@ -33,18 +33,18 @@ from moto.stepfunctions.models import StepFunctionBackend
 from register_task_definitions import register_task_definitions
 
 from bivouac.aws import clients, cloudmap
-from bivouac.aws.events import EventBus
-from bivouac.aws.records import Records
-from bivouac.aws.schedules import Schedules
-from bivouac.aws.waits import Waits
-from bivouac.blueprint import Blueprint
-from bivouac.checks import Expected
-from bivouac.deletion import Deletion
-from bivouac.intents import Verb
-from bivouac.mesh import EdgeProof
-from bivouac.planning import plan
-from bivouac.record import Record, Status, packed
+from bivouac.aws.environments_table import Records
+from bivouac.aws.event_bus import EventBus
+from bivouac.aws.scheduler import Schedules
+from bivouac.deletion.step import Deletion
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.intents import Verb
+from bivouac.environment.record import Record, Status, packed
+from bivouac.proof.mesh import EdgeProof
+from bivouac.request.plan import plan
+from bivouac.services.deployments import Expected
 from bivouac.settings import ScheduleSettings
+from bivouac.waiting.store import Waits
 from localcloud.account import ACCOUNT_ID, REGION, SECURITY_GROUP_ID, SUBNET_IDS
 from localcloud.ecs.announcements import Announcement
 from localcloud.events.ecs import delivered
@@ -488,8 +488,8 @@ def _on_the_accounts_clock(account: BivouacAccount) -> Iterator[None]:
         for module in _timed_modules():
             patches.enter_context(mock.patch.object(module, "datetime", Moment))
         paused = SimpleNamespace(sleep=account.sleep)
-        patches.enter_context(mock.patch("bivouac.aws.watching.time", paused))
-        patches.enter_context(mock.patch("bivouac.budget.time", paused))
+        patches.enter_context(mock.patch("bivouac.waiting.poll.time", paused))
+        patches.enter_context(mock.patch("bivouac.sweep.budget.time", paused))
         patches.enter_context(mock.patch("recheck_environment.time", paused))
         patches.enter_context(mock.patch("create_services.SIDE_BY_SIDE", 1))
         yield

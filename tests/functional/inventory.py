@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bivouac import naming
 from bivouac.aws import ecs
-from bivouac.blueprint import from_ecs_tags
+from bivouac.environment import naming
+from bivouac.environment.blueprint import from_ecs_tags
 from localcloud.account import EXECUTION_ROLE_NAME, SUBNET_IDS
 from tests.functional.account import SETTLED_SECONDS, TABLE, BivouacAccount
 

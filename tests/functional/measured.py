@@ -7,7 +7,7 @@ from typing import Any
 
 from moto.dynamodb.models.dynamo_type import DynamoType
 
-from bivouac.limits import Largest, record_size
+from bivouac.request.limits import Largest, record_size
 from localcloud.item_sizes import item_size
 from tests.functional.account import TABLE, WAITS_TABLE, BivouacAccount
 from tests.functional.machines import Event, Machines

@@ -20,8 +20,8 @@ from unittest import mock
 
 from moto.stepfunctions.models import stepfunctions_backends
 
+from bivouac.environment.record import Record, Status
 from bivouac.errors import BivouacError, NotYetConsistentError
-from bivouac.record import Record, Status
 from localcloud.account import ACCOUNT_ID, REGION
 from tests.functional.account import (
     CREATE_MACHINE,

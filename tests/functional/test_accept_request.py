@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 import pytest
 from moto.events.models import EventPattern
 
-from bivouac import errors, incoming
-from bivouac.intents import LIFE, Intent, Verb
-from bivouac.record import Status, packed
+from bivouac import errors
+from bivouac.commands import events_in
+from bivouac.environment.intents import LIFE, Intent, Verb
+from bivouac.environment.record import Status, packed
 from localcloud.account import ACCOUNT_ID, REGION
 from tests.functional.account import (
     CREATE_MACHINE,
@@ -300,9 +301,9 @@ class TestUntaggedImages:
 
     def test_of_a_recorded_push_the_tag_alone_is_something(self, account: BivouacAccount) -> None:
         untagged, tagged = recording("ecr-image-action-push")
-        assert incoming.read(untagged, account.now()) is None
-        read = incoming.read(tagged, account.now())
-        assert isinstance(read, incoming.ImagePushed)
+        assert events_in.read(untagged, account.now()) is None
+        read = events_in.read(tagged, account.now())
+        assert isinstance(read, events_in.ImagePushed)
         assert (read.repository, read.tag) == ("soci-index-test-repo", "v4-soci")
 
 

@@ -9,8 +9,8 @@ import json
 
 import pytest
 
-from bivouac.record import Status
-from bivouac.signs import Category
+from bivouac.diagnosis.aws_messages import Category
+from bivouac.environment.record import Status
 from tests.functional.account import BivouacAccount
 from tests.functional.machines import Machines, NotReadyError
 from tests.requests import connection, environment, web

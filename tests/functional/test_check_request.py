@@ -12,7 +12,7 @@ import pytest
 from check_request import check_request
 
 from bivouac import errors
-from bivouac.blueprint import Blueprint
+from bivouac.environment.blueprint import Blueprint
 from localcloud.account import SUBNET_IDS
 from tests.functional.account import BivouacAccount, execution, started_at
 from tests.functional.inventory import definition

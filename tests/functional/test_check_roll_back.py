@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from moto.stepfunctions.models import stepfunctions_backends
 
-from bivouac import cause, errors
-from bivouac.intents import LIFE, Intent
-from bivouac.record import Record, Status, packed
-from bivouac.redeployment import from_json
-from bivouac.rolling_back import Failure, Outcome, concluded, not_rolled_back
+from bivouac import errors
+from bivouac.commands.rollback import Failure, Outcome, concluded, not_rolled_back
+from bivouac.diagnosis import report
+from bivouac.environment.intents import LIFE, Intent
+from bivouac.environment.record import Record, Status, packed
+from bivouac.environment.service_changes import from_json
 from localcloud.account import ACCOUNT_ID, REGION
 from tests.functional.account import CREATE_MACHINE, BivouacAccount, execution
 from tests.requests import environment
@@ -242,12 +243,12 @@ class TestConclusions:
         )
 
     def test_two_causes_have_room_in_one(self) -> None:
-        long = "x" * cause.LIMIT
+        long = "x" * report.LIMIT
         concluding = concluded(self.record(), Failure("arn", "DeploymentFailedError", long))
-        assert len(concluding.rolled_back_cause) <= cause.LIMIT
+        assert len(concluding.rolled_back_cause) <= report.LIMIT
         assert concluding.rolled_back_cause.endswith("is proven again.")
         both = not_rolled_back(Failure("a", "First", long), Failure("b", "Second", long)).cause
-        assert len(both) <= cause.LIMIT
+        assert len(both) <= report.LIMIT
         assert "Second" in both
 
     def test_a_roll_back_that_was_superseded(self) -> None:

@@ -10,8 +10,8 @@ import pytest
 from close_environment import close_environment
 
 from bivouac import errors
-from bivouac.intents import LIFE, REST, Intent
-from bivouac.record import Status
+from bivouac.environment.intents import LIFE, REST, Intent
+from bivouac.environment.record import Status
 from tests.functional.account import (
     DELETE_MACHINE,
     SETTLE_SECONDS,

@@ -10,7 +10,7 @@ from create_cluster import create_cluster
 
 from bivouac import errors
 from bivouac.aws import ecs
-from bivouac.blueprint import create_cluster_arguments, from_ecs_tags
+from bivouac.environment.blueprint import create_cluster_arguments, from_ecs_tags
 from tests.functional.account import SETTLED_SECONDS, BivouacAccount
 from tests.requests import environment
 

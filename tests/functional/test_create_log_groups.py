@@ -8,7 +8,7 @@ import pytest
 from create_log_groups import create_log_groups
 
 from bivouac import errors
-from bivouac.aws import loggroups
+from bivouac.aws import log_groups
 from tests.functional.account import RETENTION_DAYS, BivouacAccount
 from tests.requests import environment, web
 
@@ -26,9 +26,9 @@ def step(account: BivouacAccount) -> list[str]:
 def test_each_service_has_a_group_that_is_kept_for_a_while(account: BivouacAccount) -> None:
     """H09: a task whose log group is missing does not start."""
     assert step(account) == ["/bivouac-demo/web", "/bivouac-demo/shop", PROOF]
-    groups = loggroups.find(account.client("logs"), PREFIX)
+    groups = log_groups.find(account.client("logs"), PREFIX)
     assert {group.retention_days for group in groups.values()} == {RETENTION_DAYS}
-    tags = loggroups.tags_of(account.client("logs"), groups["/bivouac-demo/web"].arn)
+    tags = log_groups.tags_of(account.client("logs"), groups["/bivouac-demo/web"].arn)
     assert tags == {"bivouac:stack": "bivouac", "bivouac:environment": "demo"}
 
 
@@ -64,7 +64,7 @@ def test_a_group_that_appeared_since_the_look_is_looked_at_again(account: Bivoua
     """S21: it may be our own, whose answer was lost."""
     step(account)
     with (
-        mock.patch("create_log_groups.loggroups.find", return_value={}),
+        mock.patch("create_log_groups.log_groups.find", return_value={}),
         pytest.raises(errors.NotYetConsistentError, match="/bivouac-demo/web"),
     ):
         step(account)
@@ -88,7 +88,7 @@ def test_in_a_fresh_environment_it_looks_only_where_something_is_there(
     assert "logs:DescribeLogGroups" not in account.calls
     assert account.invoke("create_log_groups", event) == {"created": []}
     client = account.client("logs")
-    group = loggroups.find(client, PREFIX)["/bivouac-demo/web"]
+    group = log_groups.find(client, PREFIX)["/bivouac-demo/web"]
     client.untag_resource(resourceArn=group.arn, tagKeys=["bivouac:stack"])
     with pytest.raises(errors.ForeignResourceError):
         account.invoke("create_log_groups", event)

@@ -18,12 +18,12 @@ from create_services import (
     patience_seconds,
 )
 
-from bivouac import errors, lease
+from bivouac import errors, times
 from bivouac.aws import ecs
-from bivouac.blueprint import from_ecs_tags
-from bivouac.checks import Expected
-from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS
-from bivouac.record import Status
+from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS
+from bivouac.environment.blueprint import from_ecs_tags
+from bivouac.environment.record import Status
+from bivouac.services.deployments import Expected
 from localcloud.account import SUBNET_IDS
 from localcloud.timings import TEST
 from tests.faults.injection import Fault, Injection, at, injected
@@ -653,7 +653,7 @@ def test_without_a_namespace_it_only_says_how_long_to_wait(account: BivouacAccou
     """The foundation's wait timed out: there is nothing to converge yet."""
     account.holds(account.planned(environment()))
     account.forget_calls()
-    deadline = lease.timestamp(account.now())
+    deadline = times.timestamp(account.now())
     progress: dict[str, Any] = {
         "namespaceArn": None,
         "expected": [],
@@ -682,6 +682,6 @@ def test_a_superseded_create_makes_nothing(account: BivouacAccount) -> None:
 def test_the_patience_ends_with_the_deadline(account: BivouacAccount) -> None:
     """W02, W07: never too short to look, never longer than what lost events may cost."""
     now = account.now()
-    assert patience_seconds(lease.moment("2100-01-01T00:00:00Z"), now) == LONGEST_PATIENCE_SECONDS
+    assert patience_seconds(times.moment("2100-01-01T00:00:00Z"), now) == LONGEST_PATIENCE_SECONDS
     assert patience_seconds(now, now) == SHORTEST_PATIENCE_SECONDS
     assert patience_seconds(now + timedelta(seconds=99.5), now) == 100

@@ -11,7 +11,7 @@ from delete_cluster import delete_cluster
 from delete_services import delete_services
 
 from bivouac.aws import ecs
-from bivouac.blueprint import Blueprint
+from bivouac.environment.blueprint import Blueprint
 from localcloud.tasks import scripted
 from tests.faults.injection import Fault, Injection, injected
 from tests.functional.account import BivouacAccount, small_pages

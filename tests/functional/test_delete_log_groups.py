@@ -8,8 +8,8 @@ from typing import Any
 from create_log_groups import create_log_groups
 from delete_log_groups import delete_log_groups
 
-from bivouac.aws import loggroups
-from bivouac.blueprint import Blueprint
+from bivouac.aws import log_groups
+from bivouac.environment.blueprint import Blueprint
 from tests.faults.injection import Fault, Injection, injected
 from tests.functional.account import RETENTION_DAYS, BivouacAccount, small_pages
 from tests.functional.machines import outcomes
@@ -35,7 +35,7 @@ def made(account: BivouacAccount) -> Blueprint:
 
 
 def groups(account: BivouacAccount) -> list[str]:
-    return sorted(loggroups.find(account.client("logs"), "/"))
+    return sorted(log_groups.find(account.client("logs"), "/"))
 
 
 def test_they_are_deleted(account: BivouacAccount) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 from delete_namespace import delete_namespace
 
 from bivouac.aws import cloudmap
-from bivouac.blueprint import Blueprint
-from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS
-from bivouac.record import Status
+from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.record import Status
 from tests.faults.injection import Fault, Injection, injected
 from tests.functional.account import BivouacAccount, small_pages
 from tests.functional.machines import outcomes

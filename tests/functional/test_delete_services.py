@@ -9,7 +9,7 @@ import pytest
 from delete_services import TASKS_STOP_WITHIN_SECONDS, delete_services
 
 from bivouac.aws import cloudmap
-from bivouac.blueprint import Blueprint
+from bivouac.environment.blueprint import Blueprint
 from localcloud.tasks import scripted
 from tests.faults.injection import Fault, Injection, injected
 from tests.functional.account import BivouacAccount, small_pages

@@ -10,7 +10,7 @@ import pytest
 from delete_task_definitions import delete_task_definitions
 
 from bivouac.aws import ecs
-from bivouac.blueprint import Blueprint, register_task_definition_arguments
+from bivouac.environment.blueprint import Blueprint, register_task_definition_arguments
 from tests.faults.injection import Fault, Injection, injected
 from tests.functional.account import BivouacAccount, small_pages
 from tests.functional.inventory import definition
@@ -186,7 +186,7 @@ def test_a_record_with_no_room_for_all_is_not_relied_on(
     account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Months of redeploys register more than an item of 400 KB can name."""
-    monkeypatch.setattr("bivouac.record.DEFINITIONS_KEPT", 2)
+    monkeypatch.setattr("bivouac.environment.record.DEFINITIONS_KEPT", 2)
     account.holds(revisions(account, 3))
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     event = {"environment": "demo", "generation": 1, "closedAt": now, "items": []}

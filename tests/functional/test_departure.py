@@ -10,8 +10,8 @@ from unittest import mock
 import pytest
 
 from bivouac import errors
-from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS, PATIENCE_SECONDS
-from bivouac.looks.departure import ROUNDS
+from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS, PATIENCE_SECONDS
+from bivouac.waiting.conditions.deleted import ROUNDS
 from localcloud.tasks import scripted
 from localcloud.timings import AWS_LIKE, TEST
 from tests.functional.account import BivouacAccount

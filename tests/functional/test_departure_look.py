@@ -18,12 +18,12 @@ from delete_namespace import delete_namespace
 from delete_services import delete_services
 from delete_task_definitions import delete_task_definitions
 
-from bivouac import errors, lease
+from bivouac import errors, times
 from bivouac.aws import cloudmap
-from bivouac.blueprint import Blueprint
-from bivouac.deletion import ECS_REMOVES_WITHIN_SECONDS, PATIENCE_SECONDS
-from bivouac.looks.departure import CLEAN_LOOKS_AFTER_A_STOP, ROUNDS, DepartureLook
-from bivouac.waiting import (
+from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS, PATIENCE_SECONDS
+from bivouac.environment.blueprint import Blueprint
+from bivouac.waiting.conditions.deleted import CLEAN_LOOKS_AFTER_A_STOP, ROUNDS, DepartureLook
+from bivouac.waiting.wait import (
     POLL_SECONDS,
     STALE_SECONDS,
     Awaited,
@@ -55,7 +55,7 @@ def looking(account: BivouacAccount, blueprint: Blueprint) -> DepartureLook:
 
 
 def waiting(account: BivouacAccount, purpose: Purpose, **context: Any) -> Wait:
-    closed_at = lease.timestamp(account.now())
+    closed_at = times.timestamp(account.now())
     return Wait("demo", 1, "token", purpose, {"closedAt": closed_at, **context})
 
 
@@ -74,7 +74,7 @@ def for_everything(account: BivouacAccount, rounds: int = 0, thorough: bool = Fa
 
 def closed_long_ago(account: BivouacAccount, wait: Wait) -> Wait:
     then = account.now() - timedelta(seconds=PATIENCE_SECONDS + 1)
-    return replace(wait, context={**wait.context, "closedAt": lease.timestamp(then)})
+    return replace(wait, context={**wait.context, "closedAt": times.timestamp(then)})
 
 
 def asked(account: BivouacAccount, blueprint: Blueprint) -> dict[str, Any]:

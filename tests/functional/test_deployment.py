@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bivouac.intents import Verb
-from bivouac.record import Status
+from bivouac.environment.intents import Verb
+from bivouac.environment.record import Status
 from deployment.__main__ import main
 from deployment.protection import Target, protect, refusal, release
 from localcloud.cloud import LocalCloud

@@ -10,11 +10,12 @@ import pytest
 from botocore.stub import Stubber
 from diagnose_failure import diagnose_failure, verdicts_of
 
-from bivouac import cause, mesh
-from bivouac.aws.telling import TRIES_TO_TELL
-from bivouac.diagnosis import VERDICTS_LIMIT, Verdict
-from bivouac.record import Status
-from bivouac.signs import Category
+from bivouac.diagnosis import report
+from bivouac.diagnosis.aws_messages import Category
+from bivouac.diagnosis.service_verdicts import VERDICTS_LIMIT, Verdict
+from bivouac.environment.record import Status
+from bivouac.notifications.telling import TRIES_TO_TELL
+from bivouac.proof import mesh
 from tests.functional.account import TABLE, BivouacAccount
 from tests.functional.machines import answered
 from tests.localcloud.recordings import recording
@@ -230,7 +231,7 @@ def test_a_refusal_that_is_known_gets_its_next_step() -> None:
 def test_a_cause_fits_what_step_functions_takes(held: BivouacAccount) -> None:
     """W08."""
     answer = diagnosed(held, failure={"Error": "States.Timeout", "Cause": "x" * 100_000})
-    assert len(answer["cause"]) == cause.LIMIT
+    assert len(answer["cause"]) == report.LIMIT
 
 
 def test_a_superseded_create_leaves_the_record_alone(account: BivouacAccount) -> None:

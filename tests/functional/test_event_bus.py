@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 import pytest
 from botocore.stub import Stubber
 
-from bivouac import errors, events
-from bivouac.aws.events import EventBus
+from bivouac import errors
+from bivouac.aws.event_bus import EventBus
+from bivouac.environment.event import Subject
+from bivouac.notifications import events
 from tests.functional.account import EVENT_BUS, BivouacAccount
 
-ABOUT = events.Subject("demo", 1, datetime(2026, 1, 31, 10, 0, tzinfo=UTC))
+ABOUT = Subject("demo", 1, datetime(2026, 1, 31, 10, 0, tzinfo=UTC))
 EVENT = events.expiring(ABOUT, "2026-01-31T11:00:00Z", 3600, "arn:aws:states:...:bivouac-extend")
 
 

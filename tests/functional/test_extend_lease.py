@@ -11,10 +11,11 @@ from unittest import mock
 import pytest
 from extend_lease import extend_lease
 
-from bivouac import errors, lease
-from bivouac.intents import LIFE, Intent
-from bivouac.lease import Extension
-from bivouac.record import Record, Status
+from bivouac import errors, times
+from bivouac.environment import lease
+from bivouac.environment.intents import LIFE, Intent
+from bivouac.environment.lease import Extension
+from bivouac.environment.record import Record, Status
 from tests.functional.account import BivouacAccount, bivouac_account, execution, started_at
 from tests.requests import environment
 
@@ -26,7 +27,7 @@ def living(account: BivouacAccount, status: Status = Status.READY, **changes: An
     """An environment whose lease of eight hours has begun now."""
     blueprint = account.planned(REQUEST)
     ends = account.now().replace(microsecond=0) + 8 * HOURS
-    held = {"status": status, "expires_at": lease.timestamp(ends), **changes}
+    held = {"status": status, "expires_at": times.timestamp(ends), **changes}
     record = account.holds(blueprint, **held)
     account.schedules.arm(blueprint, ends, account.now())
     account.forget_calls()
@@ -46,8 +47,8 @@ def end(account: BivouacAccount) -> str:
 
 def in_hours(account: BivouacAccount, hours: float) -> str:
     """From the moment in which an execution starts that starts now."""
-    moment = lease.moment(started_at(account)) + hours * HOURS
-    return lease.timestamp(lease.expires_at(moment, 0))
+    moment = times.moment(started_at(account)) + hours * HOURS
+    return times.timestamp(lease.expires_at(moment, 0))
 
 
 def armed_for(account: BivouacAccount) -> str:
@@ -180,8 +181,8 @@ class TestCreateThatWasMeantBefore:
         self, account: BivouacAccount, asked: dict[str, Any], former: str
     ) -> None:
         """Whether the extension changed the end that it found, or not."""
-        ends = account.now().replace(microsecond=0) + lease.duration_seconds(former) / 3600 * HOURS
-        living(account, expires_at=lease.timestamp(ends))
+        ends = account.now().replace(microsecond=0) + times.duration_seconds(former) / 3600 * HOURS
+        living(account, expires_at=times.timestamp(ends))
         account.pass_time(60)
         meant = {"id": "create", "at": started_at(account)}
         account.pass_time(60)

@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from bivouac import naming
+from bivouac.environment import naming
+from bivouac.environment.intents import LIFE, REST, Intent, Verb
+from bivouac.environment.lease import Extension
+from bivouac.environment.record import Status, packed
+from bivouac.environment.service_changes import Change
 from bivouac.errors import AccessDeniedError, UnansweredRequestError
-from bivouac.intents import LIFE, REST, Intent, Verb
-from bivouac.lease import Extension
-from bivouac.record import Status, packed
-from bivouac.redeployment import Change
 from tests.functional.account import (
     CREATE_MACHINE,
     DELETE_MACHINE,
@@ -404,7 +404,7 @@ def unheard(patch: pytest.MonkeyPatch, error: BaseException) -> None:
     def refused(*_: Any) -> None:
         raise error
 
-    patch.setattr("bivouac.aws.events.EventBus.publish", refused)
+    patch.setattr("bivouac.aws.event_bus.EventBus.publish", refused)
 
 
 def test_what_cannot_be_told_is_deleted_all_the_same_and_told_by_the_sweep(

@@ -14,7 +14,7 @@ import pytest
 
 from bivouac import errors
 from bivouac.aws.cloudformation import ATTEMPTS
-from bivouac.record import Status
+from bivouac.environment.record import Status
 from tests.functional.account import DELETE_MACHINE, TABLE, BivouacAccount
 from tests.requests import environment
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from bivouac.record import Status
+from bivouac.environment.record import Status
 from tests.functional.account import BivouacAccount
 from tests.functional.playing import Player, requested, shuffled, story
 from tests.requests import environment

@@ -9,9 +9,9 @@ import pytest
 from open_environment import open_environment
 from write_receipt import write_receipt
 
-from bivouac.record import Status
-from bivouac.timetable import OFFICE_HOURS as UP_AND_DOWN
-from bivouac.timetable import name_of
+from bivouac.environment.record import Status
+from bivouac.environment.schedules import OFFICE_HOURS as UP_AND_DOWN
+from bivouac.environment.schedules import name_of
 from tests.functional.account import (
     SETTLE_SECONDS,
     TABLE,

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bivouac import errors, lease
-from bivouac.deletion import PATIENCE_SECONDS
-from bivouac.looks.rest import RestLook
-from bivouac.record import Status
-from bivouac.waiting import POLL_SECONDS, Look, Purpose, Sighting, Stage, Wait
+from bivouac import errors, times
+from bivouac.deletion.step import PATIENCE_SECONDS
+from bivouac.environment.record import Status
+from bivouac.waiting.conditions.asleep import RestLook
+from bivouac.waiting.wait import POLL_SECONDS, Look, Purpose, Sighting, Stage, Wait
 from tests.functional.account import SETTLED_SECONDS, BivouacAccount
 from tests.requests import environment, web
 
@@ -39,7 +39,7 @@ def status(account: BivouacAccount) -> Status:
 
 def looked(account: BivouacAccount, waited: float = 0.0, **sightings: Sighting) -> Look:
     suspended_at = account.now() - timedelta(seconds=waited)
-    context = {"suspendedAt": lease.timestamp(suspended_at), "names": NAMES}
+    context = {"suspendedAt": times.timestamp(suspended_at), "names": NAMES}
     record = account.records.find("demo")
     assert record is not None
     wait = Wait("demo", 1, "token", Purpose.ASLEEP, context, sightings)

@@ -10,9 +10,9 @@ from botocore.stub import Stubber
 from mark_ready import mark_ready
 
 from bivouac import errors
-from bivouac.aws.telling import TRIES_TO_TELL
-from bivouac.lease import Extension
-from bivouac.record import Status
+from bivouac.environment.lease import Extension
+from bivouac.environment.record import Status
+from bivouac.notifications.telling import TRIES_TO_TELL
 from tests.functional.account import TABLE, BivouacAccount
 from tests.functional.machines import answered
 from tests.requests import environment, web

@@ -10,10 +10,10 @@ from unittest import mock
 import pytest
 from open_environment import open_environment
 
-from bivouac import errors, lease
-from bivouac.intents import REST, Intent
-from bivouac.record import Status, unpacked
-from bivouac.redeployment import Change, newest, to_json
+from bivouac import errors, times
+from bivouac.environment.intents import REST, Intent
+from bivouac.environment.record import Status, unpacked
+from bivouac.environment.service_changes import Change, newest, to_json
 from tests.functional.account import (
     DELETE_MACHINE,
     SCHEDULES,
@@ -43,7 +43,7 @@ def opened(
         "instruction": account.instruction(request, who),
         "settled": False,
         "execution": who if who.startswith("arn:") else execution(who),
-        "startedAt": lease.timestamp(account.now()),
+        "startedAt": times.timestamp(account.now()),
         **event,
     }
     return open_environment(
@@ -77,9 +77,9 @@ def test_the_record_and_the_expiry_exist_before_the_first_resource(
         "changed": True,
         "patienceSeconds": 900,
     }
-    assert answer["expiresAt"] == lease.timestamp(account.now() + timedelta(hours=8))
-    assert answer["deadline"] == lease.timestamp(account.now() + timedelta(minutes=15))
-    assert answer["latestAnswer"] == lease.timestamp(account.now() + timedelta(minutes=16))
+    assert answer["expiresAt"] == times.timestamp(account.now() + timedelta(hours=8))
+    assert answer["deadline"] == times.timestamp(account.now() + timedelta(minutes=15))
+    assert answer["latestAnswer"] == times.timestamp(account.now() + timedelta(minutes=16))
     record = account.records.find("demo")
     assert record is not None
     assert (record.status, record.execution) == (Status.CREATING, execution("first"))
@@ -115,8 +115,8 @@ def test_the_deadline_is_over_before_the_machine_is(account: BivouacAccount) -> 
     """W13: a machine that gives up says nothing; it gives up two hours after its start."""
     request = environment(timeouts={"ready": "15m"})
     started = account.now() - timedelta(minutes=105)  # it waited for another execution
-    answer = opened(account, request, startedAt=lease.timestamp(started))
-    assert answer["deadline"] == lease.timestamp(started + timedelta(minutes=110))
+    answer = opened(account, request, startedAt=times.timestamp(started))
+    assert answer["deadline"] == times.timestamp(started + timedelta(minutes=110))
 
 
 def test_asked_again_by_the_same_execution_it_goes_on(account: BivouacAccount) -> None:
@@ -274,7 +274,7 @@ class TestSchedules:
     def test_the_end_is_warned_of(self, account: BivouacAccount) -> None:
         answer = opened(account, environment(lease={"ttl": "4h", "warnBefore": "1h"}))
         warning = account.armed()["demo-warning"]
-        before = lease.timestamp(lease.moment(answer["expiresAt"]) - timedelta(hours=1))
+        before = times.timestamp(times.moment(answer["expiresAt"]) - timedelta(hours=1))
         assert warning["ScheduleExpression"] == f"at({before.removesuffix('Z')})"
         assert warning["ActionAfterCompletion"] == "DELETE"
         assert warning["Target"]["Arn"] == SCHEDULES.warn_function_arn
@@ -509,7 +509,7 @@ class TestRedeploys:
     def test_one_that_came_since_the_plan_was_made_is_planned(
         self, account: BivouacAccount
     ) -> None:
-        meant = {"id": "push", "at": lease.timestamp(account.now() + timedelta(minutes=1))}
+        meant = {"id": "push", "at": times.timestamp(account.now() + timedelta(minutes=1))}
         (made,) = newest({}, [Change("web", Intent.from_json(meant))]).values()
         planned = account.planned(environment())
         account.holds(planned, status=Status.READY, changes={"web": made})

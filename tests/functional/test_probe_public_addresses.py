@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bivouac import probe
+from bivouac.proof import probe
 from tests.functional.account import BivouacAccount
 
 

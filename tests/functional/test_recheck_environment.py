@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bivouac.aws.events import EventBus
+from bivouac.aws.event_bus import EventBus
+from bivouac.environment.record import Record, Status
 from bivouac.errors import ThrottledError
-from bivouac.record import Record, Status
 from localcloud.tasks import scripted
 from tests.functional.account import NOT_OURS, SETTLED_SECONDS, BivouacAccount
 from tests.functional.machines import FunctionKilledError

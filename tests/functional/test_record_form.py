@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bivouac import errors
-from bivouac.record import FORM, Record, Status
+from bivouac.environment.record import FORM, Record, Status
 from tests.functional.account import TABLE, BivouacAccount
 from tests.requests import environment
 

@@ -10,7 +10,7 @@ from register_task_definitions import LOOKED_AT, register_task_definitions
 
 from bivouac import errors
 from bivouac.aws import ecs
-from bivouac.blueprint import from_ecs_tags
+from bivouac.environment.blueprint import from_ecs_tags
 from tests.faults.injection import Fault, Injection, at, injected
 from tests.functional.account import HISTORY_SECONDS, BivouacAccount, small_pages
 from tests.functional.inventory import definition
@@ -211,7 +211,7 @@ def test_the_record_names_as_many_as_it_has_room_for(
     account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """400 KB an item; a deletion of one that names so many looks for them."""
-    monkeypatch.setattr("bivouac.record.DEFINITIONS_KEPT", 2)
+    monkeypatch.setattr("bivouac.environment.record.DEFINITIONS_KEPT", 2)
     step(account)
     named = recorded(account)
     step(account, NEWER)

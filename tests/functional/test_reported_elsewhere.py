@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 
 from bivouac import errors
-from bivouac.record import Status
+from bivouac.environment.record import Status
 from tests.functional.account import (
     CREATE_MACHINE,
     DELETE_MACHINE,

@@ -8,10 +8,10 @@ from unittest import mock
 
 import pytest
 
-from bivouac import lease
-from bivouac.aws.waits import LATE_SECONDS, Waits
-from bivouac.aws.watching import LONGEST_WATCH, send, watch
-from bivouac.waiting import Awaited, Look, Purpose, Signal, Stage, Wait
+from bivouac import times
+from bivouac.waiting.poll import LONGEST_WATCH, send, watch
+from bivouac.waiting.store import LATE_SECONDS, Waits
+from bivouac.waiting.wait import Awaited, Look, Purpose, Signal, Stage, Wait
 from localcloud.account import ACCOUNT_ID, REGION
 from tests.functional.account import NOT_OURS, SETTLED_SECONDS, WAITS_TABLE, BivouacAccount
 from tests.requests import environment
@@ -44,7 +44,7 @@ def told(task: str = "t1", version: int = 1, status: str = "RUNNING", **more: An
 
 
 def running(task: str = "t1", version: int = 1) -> Signal:
-    at = lease.moment(NOON)
+    at = times.moment(NOON)
     return Signal("bivouac-demo", at, False, "web", task, Stage.RUNNING, version)
 
 
@@ -72,7 +72,7 @@ def resumed(account: BivouacAccount, event: Any, *looks: Look) -> str:
     """What the function makes of an event; it looks exactly as often as there are looks."""
     left = list(looks)
     looking_for = mock.Mock(return_value=lambda _: left.pop(0))
-    with mock.patch("bivouac.looks.looking_for", looking_for):
+    with mock.patch("bivouac.waiting.conditions.looking_for", looking_for):
         status: str = account.invoke("resume_execution", event)["status"]
     assert not left, f"{len(left)} looks too few"
     return status
@@ -277,7 +277,7 @@ def test_one_who_would_look_sooner_takes_over(account: BivouacAccount) -> None:
 def test_one_who_died_is_replaced_by_the_next_event(account: BivouacAccount) -> None:
     """Lambda ended his process; his next look never comes."""
     wait = begun(account)
-    dies = mock.patch("bivouac.aws.watching.time.sleep", side_effect=RuntimeError("killed"))
+    dies = mock.patch("bivouac.waiting.poll.time.sleep", side_effect=RuntimeError("killed"))
     with dies, pytest.raises(RuntimeError):
         looking(account, wait, Look(again_after=2, awaited=Awaited({"web": 3}, GOAL)))
     assert resumed(account, told()) == "NOTED"
@@ -297,7 +297,7 @@ def test_the_same_event_again_is_looked_at_where_the_first_look_died(
 ) -> None:
     """W01: Lambda calls it once more; the event was noted, and not looked at."""
     looking(account, begun(account), waits_for(1))
-    died = mock.patch("bivouac.looks.looking_for", side_effect=RuntimeError("killed"))
+    died = mock.patch("bivouac.waiting.conditions.looking_for", side_effect=RuntimeError("killed"))
     with died, pytest.raises(RuntimeError):
         account.invoke("resume_execution", told())
     assert resumed(account, told(), Look(answer=ANSWER)) == "ANSWERED"
@@ -323,7 +323,9 @@ def test_who_comes_while_another_looks_leaves_it_to_him(account: BivouacAccount)
         return waits_for(3)
 
     looking(account, wait, waits_for(1))
-    with mock.patch("bivouac.looks.looking_for", return_value=looks_in_turn(meanwhile)):
+    with mock.patch(
+        "bivouac.waiting.conditions.looking_for", return_value=looks_in_turn(meanwhile)
+    ):
         status = account.invoke("resume_execution", told("t1"))["status"]
     assert (status, others) == ("WAITS", ["LEFT_TO_OTHERS"])
 
@@ -337,7 +339,7 @@ def test_what_comes_while_another_looks_lets_him_look_again(account: BivouacAcco
         return waits_for(1, known=frozenset({"t1"}))
 
     look = looks_in_turn(meanwhile, lambda: Look(answer=ANSWER))
-    with mock.patch("bivouac.looks.looking_for", return_value=look):
+    with mock.patch("bivouac.waiting.conditions.looking_for", return_value=look):
         assert account.invoke("resume_execution", told("t1"))["status"] == "ANSWERED"
 
 
@@ -356,7 +358,7 @@ def test_a_failure_while_another_looks_is_never_overlooked(account: BivouacAccou
         return waits_for(5)
 
     look = looks_in_turn(meanwhile, lambda: Look(answer={"status": "FAILED"}))
-    with mock.patch("bivouac.looks.looking_for", return_value=look):
+    with mock.patch("bivouac.waiting.conditions.looking_for", return_value=look):
         assert account.invoke("resume_execution", told("t1"))["status"] == "ANSWERED"
 
 
@@ -410,7 +412,10 @@ def test_the_event_whose_look_died_is_looked_at_when_it_comes_again(
     """Lambda calls it once more, and nobody else may ever come."""
     looking(account, begun(account), waits_for(1))
     look = mock.Mock(side_effect=RuntimeError("killed"))
-    with mock.patch("bivouac.looks.looking_for", return_value=look), pytest.raises(RuntimeError):
+    with (
+        mock.patch("bivouac.waiting.conditions.looking_for", return_value=look),
+        pytest.raises(RuntimeError),
+    ):
         account.invoke("resume_execution", told())
     assert resumed(account, told(), Look(answer=ANSWER)) == "ANSWERED"
 
@@ -456,7 +461,7 @@ def test_a_token_that_nobody_waits_with_any_more_is_dropped(
 
 def test_what_a_kept_wait_needs_to_be_looked_at_is_kept(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()))
-    context: dict[str, Any] = {"closedAt": lease.timestamp(account.now()), "names": ["web"]}
+    context: dict[str, Any] = {"closedAt": times.timestamp(account.now()), "names": ["web"]}
     wait = Wait("demo", 3, account.token(), Purpose.SERVICES_GONE, context)
     account.waits.begin(wait, account.now())
     kept = account.waits.note(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bivouac.record import Record, Status
+from bivouac.environment.record import Record, Status
 from localcloud.tasks.scripted import exits
 from tests.functional.account import BivouacAccount
 from tests.functional.machines import Machines, NotReadyError

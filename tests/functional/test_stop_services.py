@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from stop_services import stop_services
 
-from bivouac import errors, naming
+from bivouac import errors
 from bivouac.aws import ecs
-from bivouac.blueprint import from_ecs_tags
-from bivouac.convergence import differs, wanted_services
+from bivouac.environment import naming
+from bivouac.environment.blueprint import from_ecs_tags
+from bivouac.services.convergence import differs, wanted_services
 from tests.faults.injection import Fault, Injection, at, injected
 from tests.functional.account import SETTLED_SECONDS, BivouacAccount, bivouac_account
 from tests.functional.machines import FunctionKilledError

@@ -9,8 +9,8 @@ import pytest
 from suspend_environment import suspend_environment
 
 from bivouac import errors
-from bivouac.intents import LIFE, REST, Intent, Verb
-from bivouac.record import Record, Status
+from bivouac.environment.intents import LIFE, REST, Intent, Verb
+from bivouac.environment.record import Record, Status
 from tests.functional.account import (
     SETTLE_SECONDS,
     SLEEP_MACHINE,

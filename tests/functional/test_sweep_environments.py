@@ -12,13 +12,14 @@ from typing import Any, ClassVar
 import pytest
 from moto.stepfunctions.models import stepfunctions_backends
 
-from bivouac import lease, naming
+from bivouac import times
 from bivouac.aws import cloudmap, ecs
-from bivouac.aws.schedules import Schedules
-from bivouac.blueprint import Blueprint
+from bivouac.aws.scheduler import Schedules
+from bivouac.environment import lease, naming
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.intents import LIFE, REST, Intent, Verb
+from bivouac.environment.record import Record, Status
 from bivouac.errors import InvalidRequestError, SweepIncompleteError, ThrottledError
-from bivouac.intents import LIFE, REST, Intent, Verb
-from bivouac.record import Record, Status
 from localcloud.account import ACCOUNT_ID, REGION
 from localcloud.tasks import scripted
 from tests.faults.injection import Fault, Injection, injected
@@ -91,12 +92,12 @@ def live(
     ends = lease.expires_at(account.now(), int(ends_in.total_seconds()))
     blueprint = account.planned(environment(name=name))
     account.holds(
-        blueprint, **{"status": Status.READY, "expires_at": lease.timestamp(ends), **changes}
+        blueprint, **{"status": Status.READY, "expires_at": times.timestamp(ends), **changes}
     )
     if armed:
         account.schedules.arm_expiry(name, ends, account.now())
     account.forget_calls()
-    return lease.timestamp(ends)
+    return times.timestamp(ends)
 
 
 def deletions(account: BivouacAccount) -> dict[str, dict[str, Any]]:
@@ -405,7 +406,7 @@ class TestClosedPullRequest:
         planned = account.planned(environment(triggers={"pullRequest": self.SHOP}))
         ends = account.now() + EIGHT_HOURS
         account.holds(
-            planned, **{"status": Status.READY, "expires_at": lease.timestamp(ends), **changes}
+            planned, **{"status": Status.READY, "expires_at": times.timestamp(ends), **changes}
         )
         account.schedules.arm(planned, ends, account.now())
         account.forget_calls()
@@ -527,7 +528,7 @@ class TestOrphans:
             (found,) = swept(orphaned)
         assert found["kind"] == "resources without a record"
         record = known(orphaned)
-        goes_at = lease.timestamp(lease.expires_at(orphaned.now(), 3600))
+        goes_at = times.timestamp(lease.expires_at(orphaned.now(), 3600))
         assert (record.status, record.expires_at) == (Status.ORPHANED, goes_at)
         assert armed_for(orphaned) == goes_at
         assert orphaned.changes == []

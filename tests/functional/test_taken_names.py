@@ -13,9 +13,9 @@ from unittest import mock
 import pytest
 from moto.stepfunctions.models import StepFunctionBackend
 
-from bivouac import lease
-from bivouac.intents import LIFE, REST, Intent, Verb
-from bivouac.record import Status, packed
+from bivouac import times
+from bivouac.environment.intents import LIFE, REST, Intent, Verb
+from bivouac.environment.record import Status, packed
 from tests.functional.account import (
     CREATE_MACHINE,
     DELETE_MACHINE,
@@ -116,7 +116,7 @@ def a_teardown_broke(account: BivouacAccount) -> dict[str, Any]:
 
 
 def a_lease_is_over(account: BivouacAccount) -> dict[str, Any]:
-    over = lease.timestamp(account.now() - timedelta(minutes=6))
+    over = times.timestamp(account.now() - timedelta(minutes=6))
     account.holds(account.planned(environment()), status=Status.READY, expires_at=over)
     account.invoke("sweep_environments", {"dryRun": False})
     return {"environment": "demo", "reason": "lease expired", "expiresAt": over}

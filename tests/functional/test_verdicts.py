@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from bivouac import diagnosis
-from bivouac.diagnosis import Facts, Verdict
-from bivouac.signs import Category
+from bivouac.diagnosis import service_verdicts
+from bivouac.diagnosis.aws_messages import Category
+from bivouac.diagnosis.service_verdicts import Facts, Verdict
 from localcloud.ecs.obstacles import CAPACITY, INTERNAL_ERROR, VCPU_LIMIT
 from localcloud.strict import mock_account
 from localcloud.tasks.scripted import Script as Scripted
@@ -71,7 +71,7 @@ class Watched:
         """The first one; None if the service becomes healthy, or at the deadline."""
         left = DEADLINE
         while left > 0:
-            if found := diagnosis.verdict(self.facts()):
+            if found := service_verdicts.verdict(self.facts()):
                 return found
             self.cloud.wait(LOOK_EVERY)
             left = min(left, AFTERWARDS) if self.is_ready else left
@@ -233,22 +233,22 @@ def test_capacity_that_comes_late_is_waited_for(cloud: Cloud) -> None:
     cloud.plane.obstacles.refuse_placement("web", CAPACITY)
     web = created(cloud, runs())
     for _ in range(20):
-        assert diagnosis.verdict(web.facts()) is None
+        assert service_verdicts.verdict(web.facts()) is None
         cloud.wait(LOOK_EVERY)
-    hindered = diagnosis.hindrance(web.facts())
+    hindered = service_verdicts.hindrance(web.facts())
     assert hindered is not None
     assert hindered.category is Category.CAPACITY
     cloud.plane.obstacles.clear()
     assert web.verdict() is None
     assert web.is_ready
-    assert diagnosis.hindrance(web.facts()) is None
+    assert service_verdicts.hindrance(web.facts()) is None
 
 
 def test_a_slow_network_interface_is_waited_for(cloud: Cloud) -> None:
     cloud.plane.obstacles.fail_provisioning("web")
     web = created(cloud, runs())
     for _ in range(20):
-        assert diagnosis.verdict(web.facts()) is None
+        assert service_verdicts.verdict(web.facts()) is None
         cloud.wait(LOOK_EVERY)
     cloud.plane.obstacles.clear()
     assert web.verdict() is None
@@ -259,7 +259,7 @@ def test_what_never_says_healthy_has_nothing_in_its_way_but_time(cloud: Cloud) -
     """H20."""
     web = created(cloud, never_healthy(), checked=True)
     assert web.verdict() is None
-    assert diagnosis.hindrance(web.facts()) is None
+    assert service_verdicts.hindrance(web.facts()) is None
 
 
 # --- ECS gives up --------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ def test_a_rolled_back_update_fails_for_what_it_met(
 def late(web: Watched) -> Verdict | None:
     web.cloud.wait(DEADLINE)
     assert web.deployment_id not in [d["id"] for d in web.cloud.described()["deployments"]]
-    return diagnosis.verdict(web.facts())
+    return service_verdicts.verdict(web.facts())
 
 
 def test_a_broken_first_deployment_fails_for_what_it_met(cloud: Cloud) -> None:

@@ -9,13 +9,14 @@ from unittest import mock
 
 import pytest
 
-from bivouac import errors, lease, looks
+from bivouac import errors, times
 from bivouac.aws import cloudmap
-from bivouac.blueprint import Blueprint, cloud_map_tags
-from bivouac.checks import Expected
-from bivouac.looks.registrations import LOOKS_ASIDE
-from bivouac.looks.services import QUIET_SECONDS
-from bivouac.waiting import POLL_SECONDS, Purpose, Wait
+from bivouac.environment.blueprint import Blueprint, cloud_map_tags
+from bivouac.services.deployments import Expected
+from bivouac.waiting import conditions
+from bivouac.waiting.conditions.ready import QUIET_SECONDS
+from bivouac.waiting.conditions.registered import LOOKS_ASIDE
+from bivouac.waiting.wait import POLL_SECONDS, Purpose, Wait
 from localcloud.account import SECURITY_GROUP_ID
 from localcloud.tasks import scripted
 from tests.functional.account import SETTLED_SECONDS, BivouacAccount, small_pages
@@ -79,7 +80,7 @@ def waited(
         }
         | progress,
         "foundation": foundation or {"namespace": _THERE, "cluster": {"status": "READY"}},
-        "openedAt": lease.timestamp(opened_at or account.now()),
+        "openedAt": times.timestamp(opened_at or account.now()),
         "deadline": deadline,
         "short": short,
     }
@@ -190,7 +191,9 @@ def test_an_operation_that_failed_for_good_is_told_with_its_reason(
 
 
 def operation(**fields: str) -> Any:
-    return mock.patch("bivouac.looks.foundation.cloudmap.get_operation", return_value=fields)
+    return mock.patch(
+        "bivouac.waiting.conditions.foundation.cloudmap.get_operation", return_value=fields
+    )
 
 
 class TestAdopted:
@@ -233,7 +236,7 @@ class TestAdopted:
         self, account: BivouacAccount
     ) -> None:
         account.holds(account.planned(environment()))
-        soon = lease.timestamp(account.now() + timedelta(minutes=5))
+        soon = times.timestamp(account.now() + timedelta(minutes=5))
         with pytest.raises(errors.NamespaceFailedError, match="not there within"):
             self.waited(account, None, deadline=soon)
 
@@ -244,7 +247,7 @@ class TestAdopted:
         account.holds(account.planned(environment()))
         foundation = {"namespace": _OPERATION, "cluster": {"status": "READY"}}
         with pytest.raises(errors.NamespaceFailedError, match="not there within"):
-            waited(account, foundation, deadline=lease.timestamp(account.now()))
+            waited(account, foundation, deadline=times.timestamp(account.now()))
 
 
 @pytest.mark.parametrize(
@@ -257,7 +260,9 @@ def test_a_cluster_that_failed_is_told(account: BivouacAccount, state: dict[str,
         "namespace": _THERE,
         "cluster": {"status": "IN_PROGRESS"},
     }
-    described = mock.patch("bivouac.looks.foundation.ecs.describe_cluster", return_value=state)
+    described = mock.patch(
+        "bivouac.waiting.conditions.foundation.ecs.describe_cluster", return_value=state
+    )
     with described, pytest.raises(errors.ClusterFailedError, match="bivouac-demo"):
         waited(account, foundation)
 
@@ -366,12 +371,12 @@ def of_a_wave_that_runs(account: BivouacAccount) -> tuple[Any, Wait]:
     progress = {**made, "status": "CREATE", "healthy": [], "patienceSeconds": 60}
     context = {
         "progress": {**progress, "namespaceArn": named(account, blueprint)},
-        "openedAt": lease.timestamp(account.now()),
+        "openedAt": times.timestamp(account.now()),
         "deadline": "2100-01-01T00:00:00Z",
     }
     wait = Wait("demo", 1, "token", Purpose.SERVICES, context)
     record = account.records.current("demo", 1)
-    return looks.looking_for(wait, record, urgent=False), wait
+    return conditions.looking_for(wait, record, urgent=False), wait
 
 
 def test_a_chain_is_made_in_as_many_waits_as_it_is_long(account: BivouacAccount) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bivouac.record import Status
+from bivouac.environment.record import Status
 from tests.functional.account import EXTEND_MACHINE, BivouacAccount
 from tests.requests import environment
 

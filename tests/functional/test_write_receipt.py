@@ -12,8 +12,8 @@ import pytest
 from botocore.stub import Stubber
 from write_receipt import TRY_AGAIN_AFTER, write_receipt
 
-from bivouac import errors, lease
-from bivouac.record import Status
+from bivouac import errors, times
+from bivouac.environment.record import Status
 from tests.functional.account import TABLE, BivouacAccount
 from tests.functional.machines import outcomes
 from tests.localcloud.recordings import recording
@@ -146,7 +146,7 @@ def test_an_incomplete_deletion_says_what_is_left_and_is_tried_again(
     record = account.records.find("demo")
     assert record is not None
     assert record.status is Status.NOT_DELETED
-    again = lease.timestamp(account.now() + TRY_AGAIN_AFTER)
+    again = times.timestamp(account.now() + TRY_AGAIN_AFTER)
     assert record.expires_at == again
     armed = account.armed()["demo-expiry"]
     assert armed["ScheduleExpression"] == f"at({again.removesuffix('Z')})"
@@ -328,7 +328,7 @@ class TestOfficeHours:
     def gone(self, account: BivouacAccount, ends: str = "2030-01-01T00:00:00Z") -> dict[str, Any]:
         blueprint = account.planned(environment(schedule=OFFICE_HOURS))
         account.holds(blueprint, status=Status.DELETING, expires_at=ends)
-        account.schedules.arm(blueprint, lease.moment(ends), account.now())
+        account.schedules.arm(blueprint, times.moment(ends), account.now())
         return written(account, item("web"), keepSchedule=True)
 
     def test_the_next_up_creates_what_the_receipt_says_is_gone(
@@ -364,7 +364,7 @@ class TestOfficeHours:
         assert account.records.listed() == []
 
     def test_a_lease_that_is_over_keeps_nothing(self, account: BivouacAccount) -> None:
-        ends = lease.timestamp(account.now() - timedelta(minutes=1))
+        ends = times.timestamp(account.now() - timedelta(minutes=1))
         assert self.gone(account, ends)["status"] == "DELETED"
         assert scheduled(account) == []
 

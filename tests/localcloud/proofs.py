@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bivouac import edge_program
-from bivouac.blueprint import Edge
+from bivouac.environment.blueprint import Edge
+from bivouac.proof import edge_command
 from localcloud.tasks.runtime import Container, LogTarget
 from tests.localcloud.running_tasks import container
 
@@ -18,7 +18,7 @@ def python(name: str, *command: str, essential: bool = False) -> Container:
     return replace(made, command=command, essential=essential)
 
 
-IDLE = python("idle", *edge_program.IDLE_COMMAND, essential=True)
+IDLE = python("idle", *edge_command.IDLE_COMMAND, essential=True)
 
 
 def edge(dns_name: str, **changes: Any) -> Edge:
@@ -40,7 +40,7 @@ def edge(dns_name: str, **changes: Any) -> Edge:
 
 def asks(dns_name: str, patience: int, called: str = "", **changes: Any) -> Container:
     """An edge's container, named as the alias that it asks, or as it is called."""
-    command = edge_program.command(edge(dns_name, **changes), patience)
+    command = edge_command.command(edge(dns_name, **changes), patience)
     return python(called or dns_name, *command)
 
 

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from bivouac.aws import loggroups
+from bivouac.aws import log_groups
 from localcloud.account import REGION
 from localcloud.strict import mock_account
 from tests.localcloud.member_by_member import differences, recorded
@@ -62,7 +62,7 @@ class TestLogGroups:
         assert set(differences(expected, answer)) == missing
 
     def test_tags_are_read_by_the_one_without_a_star(self, logs: Any) -> None:
-        (group,) = loggroups.find(logs, "bivouac-").values()
+        (group,) = log_groups.find(logs, "bivouac-").values()
         (seen,) = logs.describe_log_groups()["logGroups"]
         assert group.arn == seen["logGroupArn"]
         answer = logs.list_tags_for_resource(resourceArn=group.arn)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bivouac import edge_program
+from bivouac.proof import edge_command
 from localcloud.clock import SystemClock
 from localcloud.strict import mock_account
 from localcloud.tasks.isolation import CannotIsolateError, Kind
@@ -36,8 +36,8 @@ def cloud(request: pytest.FixtureRequest) -> Iterator[Cloud]:
 
 def proof_client() -> dict[str, Any]:
     """A task that goes on while its one edge, web:80, is asked for."""
-    idle = {"name": "idle", "image": PYTHON, "command": list(edge_program.IDLE_COMMAND)}
-    asks = edge_program.command(edge("web"), 1)
+    idle = {"name": "idle", "image": PYTHON, "command": list(edge_command.IDLE_COMMAND)}
+    asks = edge_command.command(edge("web"), 1)
     proof = {"name": "edge-1", "image": PYTHON, "command": asks, "essential": False}
     return fargate_task("client", containerDefinitions=[idle, proof])
 
@@ -81,13 +81,13 @@ def test_a_client_reaches_only_what_existed_when_its_deployment_began(cloud: Clo
     cloud.service("web", serviceConnectConfiguration=connected(namespace))
     until_true(lambda: cloud.described("web")["runningCount"] == 1)
     first, code = exit_code(cloud, besides=set())
-    assert edge_program.EXIT_MEANING[code] == "the name does not resolve"
+    assert edge_command.EXIT_MEANING[code] == "the name does not resolve"
 
     cloud.ecs.stop_task(cluster="shop", task=first)
     second, code = exit_code(cloud, besides={first})
-    assert edge_program.EXIT_MEANING[code] == "the name does not resolve"
+    assert edge_command.EXIT_MEANING[code] == "the name does not resolve"
 
     cloud.ecs.update_service(cluster="shop", service="client", forceNewDeployment=True)
     _, code = exit_code(cloud, besides={first, second})
-    assert edge_program.EXIT_MEANING[code] == "proven"
+    assert edge_command.EXIT_MEANING[code] == "proven"
     assert cloud.described("client")["deployments"][0]["failedTasks"] == 0

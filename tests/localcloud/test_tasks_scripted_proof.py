@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bivouac import edge_program
+from bivouac.proof import edge_command
 from localcloud.clock import ManualClock
 from localcloud.tasks.runtime import Task
 from localcloud.tasks.scripted import (
@@ -120,5 +120,5 @@ def test_the_scripts_read_the_commands_that_bivouac_gives() -> None:
     assert script is not None
     assert (script.dns_name, script.port, script.protocol) == ("api", 81, "tcp")
     codes = {PROVEN, NO_NAME, NO_CONNECTION, WRONG_STATUS}
-    assert codes == set(edge_program.EXIT_MEANING)
+    assert codes == set(edge_command.EXIT_MEANING)
     assert proof_client(replace(IDLE, name="other")).edge is None

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from bivouac.record import FORM
+from bivouac.environment.record import FORM
 from localcloud.cloud import LocalCloud
 from localcloud.ecs import answers
 from localcloud.ecs.obstacles import CAPACITY

@@ -1,8 +1,8 @@
 """What is compared with AWS's words stands in one place for each service, with its source.
 
-Those places are functions/bivouac/aws/*_answers.py, and signs.py for the texts that a diagnosis
-knows. Everywhere else no literal is compared with a member of an answer or event, and no word of
-AWS's (a value of an enumeration, an error's name) is compared at all."""
+Those places are functions/bivouac/aws/*_answers.py, and aws_messages.py for the texts that a
+diagnosis knows. Everywhere else no literal is compared with a member of an answer or event, and
+no word of AWS's (a value of an enumeration, an error's name) is compared at all."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ from botocore.model import StringShape
 from tests.template.declared import FUNCTIONS
 
 PLACES = sorted((FUNCTIONS / "bivouac" / "aws").glob("*_answers.py"))
-SIGNS = FUNCTIONS / "bivouac" / "signs.py"
-ELSEWHERE = [each for each in sorted(FUNCTIONS.rglob("*.py")) if each not in (*PLACES, SIGNS)]
+MESSAGES = FUNCTIONS / "bivouac" / "diagnosis" / "aws_messages.py"
+ELSEWHERE = [each for each in sorted(FUNCTIONS.rglob("*.py")) if each not in (*PLACES, MESSAGES)]
 
-REQUESTS = {"fargate.py", "planning.py", "planning_definition.py", "planning_service.py"}
+REQUESTS = {"fargate_rules.py", "plan.py", "plan_task_definition.py", "plan_service.py"}
 """Compare what a request says with what ECS takes, by ECS's own model: nothing that AWS answers."""
 
 OUR_OWN = {
     # Members of records, inputs and what one step hands to the next
-    ("aftermath.py", "keep"),
+    ("record.py", "keep"),
     ("check_request.py", "CHANGED"),
     ("diagnose_failure.py", "FAILED"),
     ("diagnose_failure.py", "HEALTHY"),
     ("foundation.py", "READY"),
     ("open_environment.py", "up"),
     ("record.py", "delete"),
-    ("timetable.py", "delete"),
+    ("schedules.py", "delete"),
     # pydantic's
-    ("request.py", "Value error, "),
-    ("request.py", "extra_forbidden"),
-    ("request.py", "missing"),
+    ("models.py", "Value error, "),
+    ("models.py", "extra_forbidden"),
+    ("models.py", "missing"),
     # Of URLs, and of programs that run
     ("cloudformation.py", "https"),
     ("edge_client.py", "http"),
-    ("edge_program.py", "http"),
+    ("edge_command.py", "http"),
     ("probe.py", "http"),
-    ("relations.py", "http"),
+    ("dependencies.py", "http"),
     # Words of our own bus and our own programs
-    ("incoming.py", "bivouac.client"),
-    ("incoming.py", "EnvironmentRequested"),
-    ("incoming.py", "PullRequestClosed"),
-    ("edge_program.py", "does not resolve"),
-    ("diagnosis.py", "timed out"),
+    ("events_in.py", "bivouac.client"),
+    ("events_in.py", "EnvironmentRequested"),
+    ("events_in.py", "PullRequestClosed"),
+    ("edge_command.py", "does not resolve"),
+    ("service_verdicts.py", "timed out"),
 }
 """Module and literal."""
 

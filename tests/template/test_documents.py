@@ -11,7 +11,7 @@ import pytest
 import yaml
 from botocore import xform_name
 
-from bivouac.request import Connection, DependsOn, Destination, EnvironmentRequest, Service
+from bivouac.request.models import Connection, DependsOn, Destination, EnvironmentRequest, Service
 from demo.scenarios import SCENARIOS
 from docs.state_diagrams import HOW_IT_WORKS, ROOT, with_diagrams
 from localcloud.template.source import parse_yaml

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bivouac.events import SOURCE, DetailType
+from bivouac.environment.event import SOURCE, DetailType
 from tests.template.declared import TEMPLATE, functions, resources
 from tests.template.rights import Statement, all_statements
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from create_services import LONGEST_PATIENCE_SECONDS
 
-from bivouac import pace
+from bivouac.environment import wait_times
 from tests.template.declared import MACHINES
 
 EVENTS_A_LOOK = 9
@@ -17,7 +17,7 @@ def test_an_execution_that_waits_for_another_one_until_the_machine_gives_up() ->
     for machine in MACHINES.values():
         if not any(state.kind == "Wait" for state in machine.states):
             continue
-        looks = machine.definition["TimeoutSeconds"] / pace.ANOTHER_EXECUTION
+        looks = machine.definition["TimeoutSeconds"] / wait_times.ANOTHER_EXECUTION
         assert looks * EVENTS_A_LOOK < FAR_BELOW
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from bivouac import errors, pace
-from bivouac.aftermath import AFTER_FAILURE, Ended, aftermath
-from bivouac.aws.watching import LONGEST_WATCH
-from bivouac.record import Record, Status
+from bivouac import errors
+from bivouac.environment import wait_times
+from bivouac.environment.record import Record, Status
+from bivouac.sweep.follow_up import AFTER_FAILURE, Ended, aftermath
+from bivouac.waiting.poll import LONGEST_WATCH
 from tests.template.declared import (
     GLOBAL_FUNCTION,
     MACHINES,
@@ -361,7 +362,7 @@ class TestTimes:
     def test_a_create_has_time_to_say_why_before_its_machine_gives_up(self) -> None:
         """W13: there are ten minutes for its last wait, the diagnosis and the deletion's start."""
         gives_up_after = MACHINES["create_environment"].definition["TimeoutSeconds"]
-        assert gives_up_after >= pace.LONGEST_CREATE + 600
+        assert gives_up_after >= wait_times.LONGEST_CREATE + 600
 
     @EACH
     def test_a_function_ends_before_its_state_gives_up_on_it(self, machine: Machine) -> None:

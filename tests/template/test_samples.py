@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bivouac import incoming
-from bivouac.events import DetailType, EnvironmentEvent
-from bivouac.planning import plan
+from bivouac.commands import events_in
+from bivouac.environment.event import DetailType, EnvironmentEvent
+from bivouac.request.plan import plan
 from tests.requests import EVENTS, settings
 from tests.template.declared import PROJECT, TEMPLATE
 from tests.template.told import TOLD, delivered
@@ -46,7 +46,7 @@ class TestEventsIn:
             "time": "2026-01-31T12:00:00Z",
             "detail": json.loads(entry["Detail"]),
         }
-        asked = incoming.read(event, now)
+        asked = events_in.read(event, now)
         assert asked is not None
         # Its own moment, not the event's: what a pipeline sends late must not undo what came since.
         assert asked.intent.at < now

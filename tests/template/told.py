@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from bivouac import events
-from bivouac.diagnosis import Verdict
-from bivouac.events import EnvironmentEvent, Subject
-from bivouac.receipt import Item, Outcome
-from bivouac.signs import Category
+from bivouac.deletion.receipt import Item, Outcome
+from bivouac.diagnosis.aws_messages import Category
+from bivouac.diagnosis.service_verdicts import Verdict
+from bivouac.environment.event import SOURCE, EnvironmentEvent, Subject
+from bivouac.notifications import events
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
@@ -78,7 +78,7 @@ def delivered(event: EnvironmentEvent) -> dict[str, Any]:
         "version": "0",
         "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
         "detail-type": event.detail_type,
-        "source": events.SOURCE,
+        "source": SOURCE,
         "account": ACCOUNT,
         "time": event.detail["at"],
         "region": REGION,

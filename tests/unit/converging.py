@@ -6,11 +6,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bivouac import mesh, naming
-from bivouac.blueprint import Blueprint, changed_tags, ecs_tags, from_ecs_tags
-from bivouac.checks import Expected, primary_deployment
-from bivouac.convergence import Action, Decision, Kind, Situation, Wanted, decide, wanted_services
-from bivouac.mesh import EdgeProof, EdgeReading, ProofClient, State
+from bivouac.environment import naming
+from bivouac.environment.blueprint import Blueprint, changed_tags, ecs_tags, from_ecs_tags
+from bivouac.proof import mesh
+from bivouac.proof.mesh import EdgeProof, EdgeReading, ProofClient, State
+from bivouac.services.convergence import (
+    Action,
+    Decision,
+    Kind,
+    Situation,
+    Wanted,
+    decide,
+    wanted_services,
+)
+from bivouac.services.deployments import Expected, primary_deployment
 from tests.unit.planned import planned
 
 NAMESPACE = "arn:aws:servicediscovery:ap-northeast-1:123456789012:namespace/ns-1"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bivouac.blueprint import Blueprint
-from bivouac.planning import plan
+from bivouac.environment.blueprint import Blueprint
+from bivouac.request.plan import plan
 from tests import requests
 from tests.requests import environment, event
 

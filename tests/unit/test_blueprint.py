@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bivouac import ecs_model, naming
-from bivouac.blueprint import (
+from bivouac.environment import naming
+from bivouac.environment.blueprint import (
     Blueprint,
     cloud_map_tags,
     create_cluster_arguments,
@@ -23,6 +23,7 @@ from bivouac.blueprint import (
     service_tags,
     update_service_arguments,
 )
+from bivouac.request import ecs_schema
 from tests.requests import connection, depends, environment, event, web
 from tests.unit.planned import full, planned
 
@@ -61,7 +62,7 @@ def test_every_call_fits_the_model_of_the_service(name: str) -> None:
         "CreateService": create_service_arguments(blueprint, service, made, 1),
         "UpdateService": update_service_arguments(made),
     }.items():
-        assert not list(ecs_model.problems(operation, arguments, operation))
+        assert not list(ecs_schema.problems(operation, arguments, operation))
 
 
 def test_the_namespace_goes_by_arn_everywhere() -> None:

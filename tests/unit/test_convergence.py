@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bivouac import errors, naming
-from bivouac.blueprint import ecs_tags, from_ecs_tags
-from bivouac.convergence import Condition, Kind, Need
+from bivouac import errors
+from bivouac.environment import naming
+from bivouac.environment.blueprint import ecs_tags, from_ecs_tags
+from bivouac.services.convergence import Condition, Kind, Need
 from tests.requests import connection, depends, environment, web
 from tests.unit.converging import World, planned_only, told
 from tests.unit.planned import full, planned

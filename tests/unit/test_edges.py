@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bivouac import mesh
-from bivouac.looks import edges
-from bivouac.looks.edges import Asked
-from bivouac.mesh import EdgeReading, Fault, State
+from bivouac.proof import mesh
+from bivouac.proof.mesh import EdgeReading, Fault, State
+from bivouac.waiting.conditions import edges
+from bivouac.waiting.conditions.edges import Asked
 from tests.requests import connection, environment, web
 from tests.unit.described import after, deployment, service, task
 from tests.unit.planned import planned

@@ -9,9 +9,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bivouac import cause, events
-from bivouac.events import EnvironmentEvent, Subject
-from bivouac.receipt import Item, Outcome
+from bivouac.deletion.receipt import Item, Outcome
+from bivouac.diagnosis import report
+from bivouac.environment.event import DetailType, EnvironmentEvent, Subject
+from bivouac.notifications import events
 
 ABOUT = Subject("demo", 3, datetime(2026, 1, 31, 10, 0, tzinfo=UTC))
 LATER = replace(ABOUT, at=ABOUT.at + timedelta(minutes=1))
@@ -70,7 +71,7 @@ def ids(*told: EnvironmentEvent) -> list[str]:
 
 
 def test_every_event_says_of_whom_which_and_when() -> None:
-    assert {event.detail_type for event in all_of(ABOUT)} == set(events.DetailType)
+    assert {event.detail_type for event in all_of(ABOUT)} == set(DetailType)
     for event in all_of(ABOUT):
         detail = event.detail
         assert (detail["environment"], detail["generation"]) == ("demo", 3), event.detail_type
@@ -112,7 +113,7 @@ def test_every_list_is_cut_to_what_fits_and_says_so(entries: int, length: int, l
     text = letter * length
     failure = {
         **FAILURE,
-        "cause": letter * cause.LIMIT,
+        "cause": letter * report.LIMIT,
         "verdicts": [{"service": text}] * entries,
     }
     told = {

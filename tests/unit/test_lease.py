@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bivouac import lease
-from bivouac.lease import Extension
+from bivouac import times
+from bivouac.environment import lease
+from bivouac.environment.lease import Extension
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"), [("1m", 60), ("45m", 2700), ("8h", 28_800), ("3d", 259_200)]
 )
 def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
-    assert lease.duration_seconds(text) == seconds
+    assert times.duration_seconds(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,7 @@ def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
 )
 def test_what_is_no_duration_is_refused_with_what_to_write(text: str) -> None:
     with pytest.raises(ValueError, match="write a number and m, h or d"):
-        lease.duration_seconds(text)
+        times.duration_seconds(text)
 
 
 def test_a_lease_is_never_shorter_than_what_was_asked_for() -> None:
@@ -40,20 +41,20 @@ def test_the_end_is_in_whole_seconds_and_at_most_one_late(begun: datetime, secon
     asked = begun.replace(tzinfo=UTC) + timedelta(seconds=seconds)
     ends = lease.expires_at(begun.replace(tzinfo=UTC), seconds)
     assert timedelta(0) <= ends - asked < timedelta(seconds=1)
-    assert lease.moment(lease.timestamp(ends)) == ends
+    assert times.moment(times.timestamp(ends)) == ends
 
 
 def test_moments_of_any_offset_are_told_in_utc() -> None:
     tokyo = datetime(2026, 1, 31, 21, tzinfo=timezone(timedelta(hours=9)))
-    assert lease.timestamp(tokyo) == "2026-01-31T12:00:00Z"
-    assert lease.moment("2026-01-31T21:00:00+09:00") == tokyo
+    assert times.timestamp(tokyo) == "2026-01-31T12:00:00Z"
+    assert times.moment("2026-01-31T21:00:00+09:00") == tokyo
 
 
 @pytest.mark.parametrize("text", ["2026-01-31T12:00:00", "tomorrow", ""])
 def test_a_moment_without_offset_is_refused(text: str) -> None:
     """W20: a moment that two readers could read differently must not end an environment."""
     with pytest.raises(ValueError):  # noqa: PT011 - datetime's own message, or ours
-        lease.moment(text)
+        times.moment(text)
 
 
 ASKED_AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -72,5 +73,5 @@ def test_keep_is_to_the_cap_and_nothing_goes_beyond_it() -> None:
 
 @given(st.integers(1, 99_999), st.sampled_from("mhd"))
 def test_a_duration_is_told_as_it_could_be_written(number: int, unit: str) -> None:
-    seconds = lease.duration_seconds(f"{number}{unit}")
-    assert lease.duration_seconds(lease.duration(seconds)) == seconds
+    seconds = times.duration_seconds(f"{number}{unit}")
+    assert times.duration_seconds(times.duration(seconds)) == seconds

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bivouac import limits
-from bivouac.limits import Largest, record_problems, record_size
-from bivouac.record import packed
+from bivouac.environment.record import packed
+from bivouac.request import limits
+from bivouac.request.limits import Largest, record_problems, record_size
 from tests import largest
 from tests.largest import LARGEST
 from tests.requests import environment

@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 
-from bivouac import ecs_model, edge_client, naming
-from bivouac.blueprint import (
+from bivouac.environment import naming
+from bivouac.environment.blueprint import (
     Blueprint,
     create_service_arguments,
     from_ecs_tags,
     register_task_definition_arguments,
     service_specification,
 )
-from bivouac.mesh import (
+from bivouac.proof import edge_client
+from bivouac.proof.mesh import (
     EDGES_PER_TASK,
     EdgeProof,
     EdgeReading,
@@ -33,6 +34,7 @@ from bivouac.mesh import (
     stale,
     still_proven,
 )
+from bivouac.request import ecs_schema
 from tests.requests import called, connection, environment, web
 from tests.unit.planned import planned
 
@@ -116,8 +118,8 @@ def test_every_call_fits_the_model_of_ecs(blueprint: Blueprint) -> None:
     definition = register_task_definition_arguments(blueprint, client.service)
     specification = service_specification(blueprint, client.service, NAMESPACE, "family:1")
     service = create_service_arguments(blueprint, client.service, specification, 1)
-    assert not list(ecs_model.problems("RegisterTaskDefinition", definition, ""))
-    assert not list(ecs_model.problems("CreateService", service, ""))
+    assert not list(ecs_schema.problems("RegisterTaskDefinition", definition, ""))
+    assert not list(ecs_schema.problems("CreateService", service, ""))
     for arguments in (definition, service):
         assert naming.is_owned(from_ecs_tags(arguments["tags"]), "bivouac", "demo")
 
@@ -170,7 +172,7 @@ def test_the_image_and_the_role_are_the_stacks() -> None:
 
 def test_the_module_starts_fast() -> None:
     """pydantic and boto3 cost each function that only waits its cold start (decision 0003)."""
-    asking = "import bivouac.mesh, sys; print({'pydantic', 'boto3'} & set(sys.modules))"
+    asking = "import bivouac.proof.mesh, sys; print({'pydantic', 'boto3'} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", asking],
         capture_output=True,

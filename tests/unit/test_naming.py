@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bivouac import naming
+from bivouac.environment import naming
 
 environments = st.from_regex(naming.ENVIRONMENT_NAME, fullmatch=True).filter(
     naming.is_environment_name

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from bivouac.aws import observation
-from bivouac.checks import Expected
+from bivouac.services import observation
+from bivouac.services.deployments import Expected
 from tests.unit.described import DEPLOYMENT, OURS, deployment, service, stopped, task
 
 BEFORE = "ecs-svc/0000000000000000001"

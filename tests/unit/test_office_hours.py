@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from bivouac import office_hours
-from bivouac.office_hours import Expression
-from bivouac.planning import plan
+from bivouac.request import office_hours
+from bivouac.request.office_hours import Expression
+from bivouac.request.plan import plan
 from localcloud.events.expressions import Cron, ExpressionError, parse
 from tests import requests
 from tests.requests import environment, web

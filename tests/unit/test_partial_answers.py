@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 
-from bivouac import checks, diagnosis, mesh, mesh_diagnosis
 from bivouac.aws import cloudmap_answers, ec2_answers, ecs_answers
-from bivouac.blueprint import Endpoint
-from bivouac.checks import Expected, Observed
-from bivouac.looks import awaiting, edges
-from bivouac.waiting import Sighting, Stage
+from bivouac.diagnosis import edge_verdicts, health, service_verdicts
+from bivouac.environment.blueprint import Endpoint
+from bivouac.proof import mesh
+from bivouac.request import security_groups
+from bivouac.services import deployments
+from bivouac.services.deployments import Expected, Observed
+from bivouac.waiting.conditions import edges, outstanding
+from bivouac.waiting.wait import Sighting, Stage
 from tests.requests import connection, environment, web
 from tests.unit.described import (
     DEPLOYMENT,
@@ -121,13 +124,15 @@ def looked_at(seen: Json, running: list[Json], ended: list[Json]) -> None:
     """Everything that looks and verdicts read of a service and its tasks. Raises nothing."""
     for blueprint in (SHOP, CHECKED):
         planned_service = blueprint.service("web")
-        progress = checks.judge(
+        progress = health.judge(
             planned_service, EXPECTED, Observed(seen, tuple(running), tuple(ended))
         )
         assert progress.failed is None or progress.failed.next_step
         assert isinstance(progress.missing, list)
-    facts = diagnosis.Facts("web", DEPLOYMENT, OURS, True, (), seen, tuple(running), tuple(ended))
-    for verdict in (diagnosis.verdict(facts), diagnosis.hindrance(facts)):
+    facts = service_verdicts.Facts(
+        "web", DEPLOYMENT, OURS, True, (), seen, tuple(running), tuple(ended)
+    )
+    for verdict in (service_verdicts.verdict(facts), service_verdicts.hindrance(facts)):
         assert verdict is None or verdict.evidence
     (client,) = mesh.proof_clients(SHOP, 1)
     proof = client.service.service_name
@@ -135,18 +140,18 @@ def looked_at(seen: Json, running: list[Json], ended: list[Json]) -> None:
     found = edges.read([client], [], services, tasks)
     assert len(found.asked) == len(SHOP.edges) or not ecs_answers.is_active(seen)
     for reading in mesh.read_edges(client, (running or ended)[0] if running or ended else None):
-        assert mesh_diagnosis.edges_not_proven([reading], 1.0).next_step
+        assert edge_verdicts.edges_not_proven([reading], 1.0).next_step
     edges.stale_clients(SHOP, [client], services, tasks, {})
     sightings = {"1": Sighting("web", Stage.RUNNING, 1)}
-    awaiting.awaited([EXPECTED], [], [client], services, tasks, sightings)
-    awaiting.can_show_something([EXPECTED], [], services)
-    awaiting.counts_lag_behind(sightings, [EXPECTED], services)
-    awaiting.lags_behind(sightings, tasks)
+    outstanding.awaited([EXPECTED], [], [client], services, tasks, sightings)
+    outstanding.can_show_something([EXPECTED], [], services)
+    outstanding.counts_lag_behind(sightings, [EXPECTED], services)
+    outstanding.lags_behind(sightings, tasks)
     for each in (*running, *ended):
         assert isinstance(ecs_answers.service_of(each), str)
-        for address in (checks.private_address(each), checks.interface_id(each)):
+        for address in (deployments.private_address(each), deployments.interface_id(each)):
             assert address is None or address
-    checks.registered("web", ENDPOINT, running, [{"Id": "1"}, {"Id": "2", "Attributes": {}}])
+    health.registered("web", ENDPOINT, running, [{"Id": "1"}, {"Id": "2", "Attributes": {}}])
 
 
 @pytest.mark.parametrize(
@@ -190,8 +195,8 @@ PERMISSION: Json = {
 
 @pytest.mark.parametrize("seen", [s for _, s in without_each(PERMISSION, {}, "permission")])
 def test_of_a_security_groups_permission(seen: Json) -> None:
-    assert isinstance(checks.admits_the_world([{"IpPermissions": [seen]}], 80), bool)
-    assert isinstance(checks.admits_group([{"IpPermissions": [seen]}], "sg-1", 80), bool)
+    assert isinstance(security_groups.admits_the_world([{"IpPermissions": [seen]}], 80), bool)
+    assert isinstance(security_groups.admits_group([{"IpPermissions": [seen]}], "sg-1", 80), bool)
 
 
 def test_of_an_interface_and_an_instance() -> None:

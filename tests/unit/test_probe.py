@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from bivouac import probe
-from bivouac.checks import Check, Outcome
-from bivouac.probe import Target
+from bivouac.proof import probe
+from bivouac.proof.check import Check, Outcome
+from bivouac.proof.probe import Target
 
 ORIGINAL = {name: getattr(probe, name) for name in ("WINDOW_SECONDS", "ATTEMPT_SECONDS")}
 

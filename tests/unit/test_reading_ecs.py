@@ -9,8 +9,9 @@ import pytest
 from botocore.stub import Stubber
 from delete_task_definitions import delete_task_definitions
 
-from bivouac.aws import ecs, remains
-from bivouac.deletion import Deletion
+from bivouac.aws import ecs
+from bivouac.deletion import remaining
+from bivouac.deletion.step import Deletion
 from bivouac.errors import RefusedByAwsError
 from tests.requests import environment
 from tests.unit.described import service
@@ -32,7 +33,7 @@ class TestWhatIsLeftOut:
         with Stubber(client) as stubber:
             stubber.add_response("list_tasks", {"taskArns": []})
             stubber.add_response("list_tasks", {"taskArns": []})
-            assert not remains.tasks_left(client, "bivouac-demo", {"web": seen})
+            assert not remaining.tasks_left(client, "bivouac-demo", {"web": seen})
 
     def test_the_failures_of_a_deletion(self) -> None:
         client: Any = boto3.client("ecs")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bivouac.receipt import (
+from bivouac.deletion.receipt import (
     PART_LIMIT,
     Item,
     Outcome,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bivouac import errors
-from bivouac.intents import LIFE, REST, Intent, Verb
-from bivouac.record import (
+from bivouac.environment.intents import LIFE, REST, Intent, Verb
+from bivouac.environment.record import (
     Follow,
     Hold,
     Leave,

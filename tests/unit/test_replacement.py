@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bivouac.blueprint import service_specification
-from bivouac.replacement import must_replace
+from bivouac.environment.blueprint import service_specification
+from bivouac.services.replacement import must_replace
 from tests.requests import environment, web
 from tests.unit.planned import full, planned
 

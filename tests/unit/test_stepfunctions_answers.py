@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from bivouac.aftermath import Ended
 from bivouac.aws import lambda_answers
 from bivouac.aws.stepfunctions_answers import (
     NO_EXECUTION,
@@ -19,6 +18,7 @@ from bivouac.aws.stepfunctions_answers import (
     execution,
     name_of,
 )
+from bivouac.sweep.follow_up import Ended
 from tests.localcloud.recordings import recording
 
 FUNCTIONS = Path(lambda_answers.__file__).parents[2]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bivouac import lease
+from bivouac import times
 from localcloud.tasks.scripted import exits
 from tests.requests import connection, depends, environment, web
 from tests.workflow.application import Application, Ended
@@ -93,9 +93,9 @@ class TestLease:
         assert expiry is not None
         assert warning is not None
         assert expiry["ScheduleExpression"] == f"at({end.removesuffix('Z')})"
-        before = lease.timestamp(lease.moment(end) - timedelta(minutes=30))
+        before = times.timestamp(times.moment(end) - timedelta(minutes=30))
         assert warning["ScheduleExpression"] == f"at({before.removesuffix('Z')})"
-        left = lease.moment(end) - datetime.now(UTC)
+        left = times.moment(end) - datetime.now(UTC)
         # Ends are rounded up to whole seconds.
         assert timedelta(hours=4, minutes=59) < left <= timedelta(hours=5, seconds=1)
         assert app.delete(name).status == "SUCCEEDED"

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bivouac.aws import cloudformation_answers
-from bivouac.aws.faults import translated
+from bivouac.aws.errors import translated
 from bivouac.errors import InvalidRequestError, UnavailableError
 from bivouac.settings import AnswerSettings
 

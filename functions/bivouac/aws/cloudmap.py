@@ -7,8 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bivouac.aws.faults import translated
-from bivouac.blueprint import from_cloud_map_tags
+from bivouac.aws.errors import translated
+from bivouac.environment.blueprint import from_cloud_map_tags
 
 if TYPE_CHECKING:
     from types_boto3_servicediscovery import ServiceDiscoveryClient

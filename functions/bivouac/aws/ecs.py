@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from bivouac.aws import ecs_answers
 from bivouac.aws.batches import batches
-from bivouac.aws.faults import message_of, translated
+from bivouac.aws.errors import message_of, translated
 from bivouac.errors import BivouacError
 
 if TYPE_CHECKING:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from bivouac import errors, naming
+from bivouac import errors
 from bivouac.aws import stepfunctions_answers
-from bivouac.aws.faults import code_of, translated
+from bivouac.aws.errors import code_of, translated
 from bivouac.aws.stepfunctions_answers import Execution
+from bivouac.environment import naming
+from bivouac.environment.record import HELD, Record
 from bivouac.observability import logger
-from bivouac.record import HELD, Record
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient

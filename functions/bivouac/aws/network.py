@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bivouac.aws import ec2_answers
 from bivouac.aws.batches import batches
-from bivouac.aws.faults import translated
+from bivouac.aws.errors import translated
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client

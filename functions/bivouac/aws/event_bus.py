@@ -1,0 +1,53 @@
+"""The stack's event bus, on which others hear what became of their environments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bivouac.aws.batches import batches
+from bivouac.aws.errors import classify, translated
+from bivouac.environment.event import SOURCE, EnvironmentEvent
+
+if TYPE_CHECKING:
+    from types_boto3_events import EventBridgeClient
+
+
+EVENTS_A_CALL = 10
+"""The most that PutEvents takes."""
+
+
+@dataclass(frozen=True)
+class EventBus:
+    client: EventBridgeClient
+    name: str
+
+    def publish(self, *events: EnvironmentEvent) -> None:
+        """Put events on the bus; whoever repeats one, repeats its id."""
+        for batch in batches(events, EVENTS_A_CALL):
+            self._publish(batch)
+
+    def _publish(self, events: Sequence[EnvironmentEvent]) -> None:
+        """PutEvents answers 200 also for an entry that it did not take (W04), so that is looked at.
+        Raises ThrottledError and UnavailableError, which are worth another try, and others."""
+        told = ", ".join(
+            f"{event.detail_type} of {event.detail['environment']}" for event in events
+        )
+        with translated(f"event {told}"):
+            answer = self.client.put_events(
+                Entries=[
+                    {
+                        "EventBusName": self.name,
+                        "Source": SOURCE,
+                        "DetailType": event.detail_type,
+                        "Detail": event.text,
+                    }
+                    for event in events
+                ]
+            )
+        if answer["FailedEntryCount"]:
+            entry = next(each for each in answer["Entries"] if each.get("ErrorCode"))
+            code, message = entry.get("ErrorCode", ""), entry.get("ErrorMessage", "")
+            error = classify("PutEvents", code, message, 200)
+            raise error(f"event {told}: PutEvents did not take it: {code}: {message}")

@@ -1,0 +1,70 @@
+"""The environment's CloudWatch log groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bivouac.aws import logs_answers
+from bivouac.aws.errors import translated
+
+if TYPE_CHECKING:
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_logs.type_defs import GetLogEventsRequestTypeDef
+
+
+@dataclass(frozen=True)
+class LogGroup:
+    name: str
+    arn: str
+    """Without the trailing `:*`."""
+    retention_days: int | None
+
+
+def find(
+    client: CloudWatchLogsClient, prefix: str, wait: Callable[[], None] = lambda: None
+) -> dict[str, LogGroup]:
+    """Log groups that begin with `prefix`, by name. `wait`: called before each page."""
+    groups = []
+    with translated(f"log groups {prefix}*"):
+        wait()
+        for page in client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix):
+            groups += page["logGroups"]
+            wait()
+    return {
+        group["logGroupName"]: LogGroup(
+            group["logGroupName"], logs_answers.arn_of(group), group.get("retentionInDays")
+        )
+        for group in groups
+    }
+
+
+def tags_of(client: CloudWatchLogsClient, arn: str) -> dict[str, str]:
+    with translated(arn):
+        return dict(client.list_tags_for_resource(resourceArn=arn)["tags"])
+
+
+PAGES = 3
+"""An answer of GetLogEvents can be empty though earlier pages are not."""
+
+
+def last_messages(client: CloudWatchLogsClient, group: str, stream: str, limit: int) -> list[str]:
+    """The end of a stream, oldest first, as it was written; empty where it does not exist."""
+    arguments: GetLogEventsRequestTypeDef = {
+        "logGroupName": group,
+        "logStreamName": stream,
+        "limit": limit,
+        "startFromHead": False,
+    }
+    with translated(f"log stream {group} {stream}"):
+        for _ in range(PAGES):
+            try:
+                answer = client.get_log_events(**arguments)
+            except client.exceptions.ResourceNotFoundException:
+                break
+            earlier = answer["nextBackwardToken"]
+            if answer["events"] or earlier == arguments.get("nextToken"):
+                return [event["message"] for event in answer["events"]]
+            arguments["nextToken"] = earlier
+    return []

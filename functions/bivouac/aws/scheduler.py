@@ -1,0 +1,116 @@
+"""The schedules of environments in EventBridge Scheduler: armed as the timetable says, removed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from bivouac.aws.errors import translated
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.schedules import (
+    LEASE_EXPIRED,
+    OFFICE_HOURS,
+    Entry,
+    Kind,
+    expiry,
+    name_of,
+    timetable,
+)
+from bivouac.settings import ScheduleSettings
+
+if TYPE_CHECKING:
+    from types_boto3_scheduler import EventBridgeSchedulerClient
+
+MOST_RETRIES = 185
+"""EventBridge Scheduler's own limit (W03)."""
+
+
+@dataclass(frozen=True)
+class Schedules:
+    client: EventBridgeSchedulerClient
+    settings: ScheduleSettings
+
+    def arm(self, blueprint: Blueprint, ends: datetime, now: datetime, fresh: bool = False) -> None:
+        """Make an environment's schedules what its blueprint and the end of its lease say.
+
+        The expiry first: whatever interrupts the others, it has an end. Repeating it changes
+        nothing. `fresh`: nothing of it is there that would have to be removed, which is believed
+        unless one of those that it is to have is found: records can be lost."""
+        wanted = timetable(blueprint, ends, now, self.settings)
+        found = [self._put(entry) for entry in wanted]
+        if any(found) or not fresh:
+            self._remove(blueprint.environment, set(Kind) - {entry.kind for entry in wanted})
+
+    def arm_expiry(
+        self, environment: str, ends: datetime, now: datetime, reason: str = LEASE_EXPIRED
+    ) -> None:
+        self._put(expiry(environment, ends, now, self.settings, reason))
+
+    def disarm(self, environment: str, office_hours: bool = True) -> dict[Kind, bool]:
+        """Remove all of them. False: it was gone, as a one-time schedule is after it fired.
+
+        `office_hours`: whether it may have an up and a down."""
+        return self._remove(environment, Kind if office_hours else set(Kind) - set(OFFICE_HOURS))
+
+    def _remove(self, environment: str, kinds: Iterable[Kind]) -> dict[Kind, bool]:
+        return {kind: self._delete(kind, environment) for kind in Kind if kind in set(kinds)}
+
+    def _put(self, entry: Entry) -> bool:
+        """Whether it was there before.
+
+        UpdateSchedule overwrites what it is not given, so both calls get all of it (W03).
+
+        The ClientToken is botocore's, another one for each call: one of ours would answer for a
+        schedule that was removed since."""
+        arguments = self._arguments(entry)
+        with translated(f"schedule {arguments['Name']}"):
+            try:
+                self.client.create_schedule(**arguments)
+            except self.client.exceptions.ConflictException:
+                self.client.update_schedule(**arguments)
+                return True
+        return False
+
+    def _arguments(self, entry: Entry) -> dict[str, Any]:
+        return {
+            "Name": name_of(entry.kind, entry.environment),
+            "GroupName": self._group(entry.kind),
+            "ScheduleExpression": entry.expression,
+            "ScheduleExpressionTimezone": entry.timezone,
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "ActionAfterCompletion": "DELETE" if entry.once else "NONE",
+            "State": "ENABLED",
+            "Description": f"The {entry.kind} of the Bivouac environment {entry.environment}",
+            "Target": {
+                "Arn": entry.target_arn,
+                "RoleArn": self._role(entry.kind),
+                "Input": json.dumps(entry.content),
+                "DeadLetterConfig": {"Arn": self.settings.dead_letters_arn},
+                "RetryPolicy": {
+                    "MaximumEventAgeInSeconds": entry.longest_age,
+                    "MaximumRetryAttempts": MOST_RETRIES,
+                },
+            },
+        }
+
+    def _delete(self, kind: Kind, environment: str) -> bool:
+        name = name_of(kind, environment)
+        with translated(f"schedule {name}"):
+            try:
+                self.client.delete_schedule(Name=name, GroupName=self._group(kind))
+            except self.client.exceptions.ResourceNotFoundException:
+                return False
+        return True
+
+    def _group(self, kind: Kind) -> str:
+        if kind in OFFICE_HOURS:
+            return self.settings.office_hours_group
+        return self.settings.expiry_group
+
+    def _role(self, kind: Kind) -> str:
+        if kind in OFFICE_HOURS:
+            return self.settings.office_hours_role_arn
+        return self.settings.expiry_role_arn

@@ -1,0 +1,1 @@
+"""What events and executions ask for, parsed once."""

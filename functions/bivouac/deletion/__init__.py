@@ -1,0 +1,1 @@
+"""Deletion, step by step, up to its receipt."""

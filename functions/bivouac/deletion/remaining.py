@@ -1,0 +1,111 @@
+"""What is still there of a cluster that may be gone: then nothing is, and no error is due (C07)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bivouac.aws import ecs, ecs_answers
+from bivouac.aws.errors import cluster_is_missing
+from bivouac.errors import RefusedByAwsError
+from bivouac.services.observation import Tasks, tasks_by_service
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+
+
+class _ClusterGoneError(Exception):
+    """The cluster is INACTIVE or missing, and with it everything that was in it."""
+
+
+@contextmanager
+def _cluster_may_be_gone() -> Iterator[None]:
+    try:
+        yield
+    except RefusedByAwsError as error:
+        if cluster_is_missing(error):
+            raise _ClusterGoneError from error
+        raise
+
+
+def listed_services(client: ECSClient, cluster: str) -> list[str]:
+    """Names of the services that ListServices shows: it hides those that drain (S02)."""
+    try:
+        with _cluster_may_be_gone():
+            return ecs.list_services(client, cluster)
+    except _ClusterGoneError:
+        return []
+
+
+def services(client: ECSClient, cluster: str, names: Iterable[str]) -> dict[str, ecs.Described]:
+    """The services that are not gone, by name, with tags: INACTIVE and MISSING are gone (D05)."""
+    try:
+        with _cluster_may_be_gone():
+            found = ecs.describe_services(client, cluster, names)
+    except _ClusterGoneError:
+        return {}
+    return {name: each for name, each in found.items() if not ecs_answers.is_gone(each)}
+
+
+@dataclass(frozen=True)
+class TasksLeft:
+    """By service: tasks that have not come to their end."""
+
+    listed: Mapping[str, int]
+    counted: Mapping[str, int]
+    """As ECS counts them in its services: a moment earlier, so a task may just have ended."""
+
+    def __bool__(self) -> bool:
+        return bool(self.listed or self.counted)
+
+    @property
+    def certain(self) -> bool:
+        """Nothing is counted that is not listed."""
+        return all(count <= self.listed.get(name, 0) for name, count in self.counted.items())
+
+    @property
+    def most(self) -> dict[str, int]:
+        names = dict.fromkeys((*self.listed, *self.counted))
+        return {name: max(self.listed.get(name, 0), self.counted.get(name, 0)) for name in names}
+
+
+def tasks_left(client: ECSClient, cluster: str, found: Mapping[str, ecs.Described]) -> TasksLeft:
+    """Of the services found. A task that begins to stop between the two lists is in both of them,
+    and counts once."""
+    counted = {
+        name: each.get("runningCount", 0) + each.get("pendingCount", 0)
+        for name, each in found.items()
+    }
+    if not found:
+        return TasksLeft({}, {})
+    try:
+        with _cluster_may_be_gone():
+            running = tasks_by_service(client, cluster, "RUNNING")
+    except _ClusterGoneError:
+        return TasksLeft({}, {})
+    stopping = stopping_tasks(client, cluster)
+    listed = {
+        name: len({each["taskArn"] for each in (*running.get(name, ()), *stopping.get(name, ()))})
+        for name in found
+    }
+    return TasksLeft(_some(listed), _some(counted))
+
+
+def _some(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count}
+
+
+def stopping_tasks(client: ECSClient, cluster: str) -> Tasks:
+    """By service: tasks that were told to stop and have not come to their end."""
+    try:
+        with _cluster_may_be_gone():
+            told = tasks_by_service(client, cluster, "STOPPED")
+    except _ClusterGoneError:
+        return {}
+    going = {
+        service: [task for task in tasks if not ecs_answers.is_stopped(task)]
+        for service, tasks in told.items()
+    }
+    return {service: tasks for service, tasks in going.items() if tasks}

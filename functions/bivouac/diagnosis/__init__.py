@@ -1,0 +1,1 @@
+"""Why something failed, with evidence and the next step."""

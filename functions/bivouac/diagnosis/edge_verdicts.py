@@ -1,0 +1,93 @@
+"""Why edges of the mesh are not proven, and what to do. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bivouac.diagnosis.aws_messages import Category
+from bivouac.diagnosis.service_verdicts import Verdict
+from bivouac.environment.blueprint import Edge
+from bivouac.proof import edge_command
+from bivouac.proof.mesh import EdgeReading, Fault, State
+
+_WORST_FIRST = (
+    Fault.NEVER_RAN,
+    Fault.EXIT_CODE,
+    Fault.NAME,
+    Fault.CONNECTION,
+    Fault.STATUS,
+    None,
+)
+
+
+def edges_not_proven(readings: Sequence[EdgeReading], healthy_seconds: float) -> Verdict:
+    """Everything is healthy in ECS's eyes, and edges of the mesh do not answer (P01, P07 to P09).
+
+    At least one reading; those without a fault are still asked after `healthy_seconds`."""
+    ordered = sorted(readings, key=lambda r: (_WORST_FIRST.index(r.fault), r.edge.name))
+    first = ordered[0]
+    told = [
+        f"{reading.edge.name}: {reading.observed}"
+        + ("" if reading.fault else f", {healthy_seconds:.0f} s after everything was healthy")
+        for reading in ordered
+    ]
+    step = _edge_step(first)
+    category = Category.CONNECTIVITY if first.fault in _ANSWERED else Category.NETWORK
+    return Verdict.of(category, first.edge.name, told, step)
+
+
+_ANSWERED = (Fault.NAME, Fault.STATUS, Fault.EXIT_CODE, Fault.NEVER_RAN)
+"""Faults that no security group makes."""
+
+
+def _edge_step(reading: EdgeReading) -> str:
+    edge = reading.edge
+    client = edge.client or "the client"
+    match reading.fault:
+        case Fault.NAME:
+            return (
+                f"{client} cannot resolve {edge.dns_name}: check that its Service Connect is "
+                "enabled in the same namespace, and that its deployment is not older than the "
+                f"endpoint of {edge.server}; start the create again, which rolls older clients."
+            )
+        case Fault.STATUS:
+            return (
+                f"{edge.server} answers, with another status than connect[].expectStatus "
+                f"{edge.expected_status}: check connect[].to.path "
+                f"{edge.path} and what the application answers there."
+            )
+        case Fault.EXIT_CODE | Fault.NEVER_RAN:
+            return (
+                "Bivouac's own short-lived client did not run to its end: check the stack "
+                "parameter ProofImage, and that the subnets of the services that call reach its "
+                "registry."
+            )
+        case _:
+            return (
+                f"Check that the security groups of {edge.server} admit those of {client} on the "
+                f"endpoint's port, and that the application of {edge.server} listens on its "
+                "containerPort on all addresses, not only on 127.0.0.1."
+            )
+
+
+def with_last_words(found: Verdict, edge: Edge, line: str) -> Verdict:
+    """The verdict on an edge that was still asked, once its client's last line is known."""
+    code = edge_command.code_of(line)
+    if code is None:
+        return found
+    reading = EdgeReading(edge, State.NG, line, _FAULTS[code])
+    told = edges_not_proven([reading], 0)
+    return replace(
+        found,
+        category=told.category,
+        next_step=told.next_step,
+        evidence=(*told.evidence, *found.evidence),
+    )
+
+
+_FAULTS = {
+    edge_command.NO_NAME: Fault.NAME,
+    edge_command.NO_CONNECTION: Fault.CONNECTION,
+    edge_command.WRONG_STATUS: Fault.STATUS,
+}

@@ -1,0 +1,151 @@
+"""Described resources become verdicts with reasons. Pure.
+
+"Stable" is not enough: READY needs our deployment, every task healthy with its proxy attached, and
+the same addresses in Cloud Map as in ECS. The ids name failure modes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bivouac.aws import cloudmap_answers, ecs_answers
+from bivouac.diagnosis import service_verdicts, stopped_tasks
+from bivouac.diagnosis.service_verdicts import Facts, Verdict
+from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
+from bivouac.proof.check import Check, Outcome, check, few
+from bivouac.services.deployments import Described, Expected, Observed, private_address
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One service's verdict: failed, or healthy, or neither yet."""
+
+    checks: tuple[Check, ...]
+    failed: Verdict | None = None
+    hindered: Verdict | None = None
+    """What is in the way though it may still heal: the verdict once the deadline is over."""
+
+    @property
+    def healthy(self) -> bool:
+        return self.failed is None and all(entry.outcome is Outcome.OK for entry in self.checks)
+
+    @property
+    def missing(self) -> list[str]:
+        return [
+            f"{entry.name}: {entry.observed}"
+            for entry in self.checks
+            if entry.outcome is not Outcome.OK
+        ]
+
+
+def _proxy_ready(task: Described) -> bool:
+    """H21: the Service Connect attachment is ATTACHED, its container runs and is not unhealthy."""
+    attached = any(
+        ecs_answers.is_service_connect(attachment) and ecs_answers.is_attached(attachment)
+        for attachment in task.get("attachments", ())
+    )
+    proxies = filter(ecs_answers.is_proxy, task.get("containers", ()))
+    return attached and all(
+        ecs_answers.is_running(proxy) and not ecs_answers.is_unhealthy(proxy) for proxy in proxies
+    )
+
+
+def _task_healthy(task: Described, has_health_check: bool) -> bool:
+    """H20: without a health check in the task definition the status stays UNKNOWN."""
+    if not ecs_answers.is_running(task):
+        return False
+    return not has_health_check or ecs_answers.is_healthy(task)
+
+
+def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -> Progress:
+    """Whether one service runs OUR deployment, healthy and connected (H01 to H25)."""
+    name = blueprint.service_name
+    service = observed.service
+    if service is None:
+        return Progress((check(name, "service visible", False, "not visible yet"),))
+    facts = _facts(blueprint, expected, observed, service)
+    if not facts.visible:
+        return Progress((check(name, "deployment visible", False, "not visible yet"),))
+    if not ecs_answers.is_active(service):
+        return Progress((), service_verdicts.deleted_by_others(name, service["status"]))
+    if failed := service_verdicts.verdict(facts):
+        return Progress((), failed)
+    running = [
+        task
+        for task in observed.running
+        if task["taskDefinitionArn"] == expected.task_definition_arn
+        and task.get("startedBy") == expected.deployment_id
+    ]
+    others = len(observed.running) - len(running)
+    desired, asked = blueprint.arguments["desiredCount"], service["desiredCount"]
+    rebalanced = ecs_answers.is_rebalanced(service)
+    healthy = sum(_task_healthy(task, blueprint.has_health_check) for task in running)
+    what = "healthy" if blueprint.has_health_check else "running"
+    sick = {c["name"] for task in running if (c := stopped_tasks.unhealthy_container(task))}
+    told = f"{healthy} of {desired}" + "".join(f", {each} is UNHEALTHY" for each in sorted(sick))
+    checks = [
+        check(
+            name,
+            f"tasks {what}",
+            healthy >= desired if rebalanced else healthy == desired == len(running),
+            told,
+        ),
+        check(name, "only this deployment", others == 0, f"{others} task(s) of another deployment"),
+    ]
+    if asked != desired:
+        scaled = f"the service asks for {asked}, the request for {desired}"
+        checks.append(check(name, "tasks asked for", False, scaled))
+    if blueprint.arguments["serviceConnectConfiguration"]["enabled"]:
+        attached = sum(_proxy_ready(task) for task in running)
+        enough = attached >= desired if rebalanced else attached == desired
+        checks.append(check(name, "proxy attached", enough, f"{attached} of {desired}"))
+    return Progress(tuple(checks), hindered=service_verdicts.hindrance(facts))
+
+
+def _facts(
+    blueprint: ServiceBlueprint, expected: Expected, observed: Observed, service: Described
+) -> Facts:
+    definition = blueprint.definition or {}
+    return Facts(
+        service_name=blueprint.service_name,
+        deployment_id=expected.deployment_id,
+        task_definition_arn=expected.task_definition_arn,
+        has_health_check=blueprint.has_health_check,
+        containers=tuple(definition.get("containerDefinitions", ())),
+        service=service,
+        running=observed.running,
+        stopped=observed.stopped,
+    )
+
+
+def registered_as(endpoint: Endpoint) -> str:
+    """The name of the check."""
+    return f"registered in Cloud Map as {endpoint.discovery_name}"
+
+
+def registered(
+    service: str,
+    endpoint: Endpoint,
+    tasks: Sequence[Described],
+    instances: Sequence[Described] | None,
+    rebalanced: bool = False,
+) -> Check:
+    """The running tasks are the registered instances, with the same address and port (P03).
+
+    `instances` None: they were, when it was asked for these very tasks. `rebalanced`: a task that
+    is not connected yet may be one more than are needed, and need not be registered."""
+    running = {f"{private_address(task)}:{endpoint.port}" for task in tasks}
+    expected = running
+    if rebalanced:
+        connected = [task for task in tasks if _proxy_ready(task)]
+        expected = {f"{private_address(task)}:{endpoint.port}" for task in connected}
+    listed = expected
+    if instances is not None:
+        listed = {cloudmap_answers.address_of(instance) for instance in instances}
+    name = registered_as(endpoint)
+    if expected <= listed <= running:
+        return check(service, name, True, few(sorted(listed)) or "no instance")
+    differences = [f"{address} is missing" for address in sorted(expected - listed)]
+    differences += [f"{address} runs no task" for address in sorted(listed - running)]
+    return check(service, name, False, few(differences))

@@ -1,0 +1,518 @@
+"""Why a service does not become healthy, from what ECS shows of it. Pure.
+
+Facts in, a verdict out: the category, the evidence, and the next step to take. What AWS's words
+mean stands in signs.py; here stands when they are a verdict. The ids name failure modes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from bivouac.aws import ecs_answers
+from bivouac.aws.ecs_answers import PROXY_CONTAINER_PREFIX
+from bivouac.diagnosis import aws_messages, stopped_tasks
+from bivouac.diagnosis.aws_messages import Category, Healing, Sign
+from bivouac.diagnosis.redaction import redacted
+from bivouac.diagnosis.stopped_tasks import Stop
+from bivouac.environment import naming
+
+Described = Mapping[str, Any]
+
+EVIDENCE_LENGTH = 600
+EVIDENCE_LINES = 8
+VERDICTS_LIMIT = 30_000
+"""Bytes of all verdicts as JSON: a record's item holds 400 KB, and the plan and requests that can
+stand in it leave about a quarter (DynamoDB's and Step Functions' quotas)."""
+BRIEF_LENGTH = 200
+HINTS = 3
+"""Events that a report shows besides what decided."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Why the environment is not ready."""
+
+    category: Category
+    service: str
+    """Or what else it is about: an edge, or the environment."""
+    evidence: tuple[str, ...]
+    """The most telling first; without likely secrets."""
+    next_step: str
+    task: str = ""
+    """ARN of the task that shows it, where one does."""
+    container: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        category: Category,
+        service: str,
+        evidence: Iterable[str],
+        next_step: str,
+        task: str = "",
+        container: str = "",
+    ) -> Verdict:
+        """A verdict whose evidence is bounded and without likely secrets."""
+        told = dict.fromkeys(redacted(entry, EVIDENCE_LENGTH) for entry in evidence)
+        shown = tuple(filter(None, told))[:EVIDENCE_LINES]
+        return cls(category, service, shown, next_step, task, container)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Verdict:
+        return cls(
+            **{
+                **content,
+                "category": Category(content["category"]),
+                "evidence": tuple(content["evidence"]),
+            }
+        )
+
+
+def kept(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """What an execution's state and the record hold of them: as they are where they find room, else
+    the first one, and of the others what failed and why in a line each, as many as find room."""
+    entries = [verdict.to_json() for verdict in verdicts]
+    if not entries or _size(entries) <= VERDICTS_LIMIT:
+        return entries
+    entries, size = entries[:1], _size(entries[:1])
+    for left in range(len(verdicts) - 1, 0, -1):
+        verdict = verdicts[len(verdicts) - left]
+        brief = [entry[:BRIEF_LENGTH] for entry in verdict.evidence[:1]]
+        entry = verdict.to_json() | {"evidence": brief}
+        size += _size(entry)
+        if size > VERDICTS_LIMIT - BRIEF_LENGTH:
+            entries[-1]["evidence"] = [*entries[-1]["evidence"], f"and {left} more that failed"]
+            break
+        entries.append(entry)
+    return entries
+
+
+def _size(content: Any) -> int:
+    return len(json.dumps(content)) + len(", ")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One service as ECS shows it, and the deployment of it that must become healthy."""
+
+    service_name: str
+    deployment_id: str
+    task_definition_arn: str
+    has_health_check: bool
+    containers: tuple[Described, ...]
+    """Its container definitions, where the task definition is ours."""
+    service: Described
+    """As DescribeServices gives it."""
+    running: tuple[Described, ...]
+    """Its tasks whose desired status is RUNNING, as DescribeTasks gives them."""
+    stopped: tuple[Described, ...]
+    """Those whose desired status is STOPPED."""
+
+    @property
+    def visible(self) -> bool:
+        """Whether anything of our deployment shows: reads can lag behind its start (S16, S18)."""
+        return (
+            any(entry["id"] == self.deployment_id for entry in self.service.get("deployments", ()))
+            or any(
+                task.get("startedBy") == self.deployment_id
+                for task in (*self.running, *self.stopped)
+            )
+            or any(
+                self.deployment_id in event["message"] for event in self.service.get("events", ())
+            )
+        )
+
+
+# --- the verdict on a service --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """A cause, with everything that shows it."""
+
+    sign: Sign
+    evidence: tuple[str, ...]
+    decides: bool
+    """It will not heal any more."""
+    times: int
+    task: str = ""
+    container: str = ""
+
+    def as_verdict(self, facts: Facts, more: Iterable[str] = ()) -> Verdict:
+        first, *others = self.evidence
+        return Verdict.of(
+            self.sign.category,
+            facts.service_name,
+            [first, *more, *others],
+            _next_step(facts, self),
+            self.task,
+            self.container,
+        )
+
+
+def verdict(facts: Facts) -> Verdict | None:
+    """Why the deployment cannot become healthy; None while it is, or can (H02 to H18, H24).
+
+    A cause that never heals needs one stopped task, one that hardly does two in the same words, one
+    after the other. All others are waited for, unless ECS gave up: then whatever shows is the
+    cause."""
+    if not facts.visible:
+        return None
+    gave_up = _gave_up(facts)
+    if not gave_up.for_good and _runs_as_desired(facts):
+        return None
+    findings = _findings(facts)
+    for finding in findings:
+        if finding.decides or gave_up.includes(finding.sign.healing):
+            return finding.as_verdict(facts, gave_up.evidence)
+    if findings or not gave_up.evidence:
+        return None
+    return Verdict.of(
+        Category.ROLLBACK if gave_up.for_good else Category.UNKNOWN,
+        facts.service_name,
+        [*gave_up.evidence, *hints(_messages(facts))[:HINTS]],
+        gave_up.next_step,
+    )
+
+
+def hindrance(facts: Facts) -> Verdict | None:
+    """What keeps tasks from running though it may heal: the verdict once the deadline is over."""
+    run = [task for task in _ours(facts, facts.running) if ecs_answers.is_running(task)]
+    findings = _findings(facts) if len(run) < facts.service.get("desiredCount", 0) else ()
+    return findings[0].as_verdict(facts) if findings else None
+
+
+def _runs_as_desired(facts: Facts) -> bool:
+    good = [
+        task
+        for task in _ours(facts, facts.running)
+        if ecs_answers.is_running(task)
+        and ecs_answers.is_fit(task, facts.has_health_check)
+        and not stopped_tasks.unhealthy_container(task)
+    ]
+    return len(good) >= int(facts.service.get("desiredCount", 0))
+
+
+def _ours(facts: Facts, tasks: Sequence[Described]) -> list[Described]:
+    """Each once: lists that are read page by page can repeat what changes meanwhile."""
+    started = {
+        task["taskArn"]: task for task in tasks if task.get("startedBy") == facts.deployment_id
+    }
+    return [started[arn] for arn in sorted(started)]
+
+
+@dataclass(frozen=True)
+class _GaveUp:
+    """That ECS starts no task of our deployment any more, or hardly ever."""
+
+    evidence: tuple[str, ...]
+    """Empty where it goes on."""
+    for_good: bool
+    next_step: str
+
+    def includes(self, healing: Healing) -> bool:
+        """Whether such a cause, seen once, is now the verdict."""
+        return self.for_good or bool(self.evidence and healing is not Healing.MAYBE)
+
+
+_ECS_GAVE_UP = re.compile(r"unable to consistently start tasks|deployment failed", re.IGNORECASE)
+_ROLLS_BACK = re.compile(
+    r"circuit breaker|rolling back|rolled back|deployment failed", re.IGNORECASE
+)
+_LOOK_FURTHER = (
+    "No stopped task shows the cause any more: read the service's events and the containers' logs, "
+    "then start the create again."
+)
+_TAKEN_OVER = (
+    "Something else updated the service: let only Bivouac change it, then start the create again."
+)
+
+
+def _gave_up(facts: Facts) -> _GaveUp:
+    """H02, H03: for good. H13: it tries ever more rarely, until a task runs again (H05)."""
+    primary, ours = _deployments(facts)
+    messages = _messages(facts)
+    evidence = []
+    if ours and ecs_answers.rollout_failed(ours):
+        evidence.append(ours.get("rolloutStateReason") or "ECS calls the rollout FAILED")
+    next_step = _LOOK_FURTHER
+    if primary and (
+        primary["id"] != facts.deployment_id
+        or primary["taskDefinition"] != facts.task_definition_arn
+    ):
+        said = (primary.get("rolloutStateReason") or "", *evidence, *messages)
+        how = "rolled back by the circuit breaker"
+        if not any(_ROLLS_BACK.search(text) for text in said):
+            how, next_step = "another deployment took over", _TAKEN_OVER
+        evidence.append(
+            f"{how}: the primary deployment is {primary['id']} with {primary['taskDefinition']}, "
+            f"not {facts.deployment_id} with {facts.task_definition_arn}"
+        )
+    for_good = bool(evidence)
+    if for_good or (ours or {}).get("failedTasks", 1):
+        evidence += [message for message in messages if _ECS_GAVE_UP.search(message)]
+    return _GaveUp(tuple(evidence), for_good, next_step)
+
+
+def _deployments(facts: Facts) -> tuple[Described | None, Described | None]:
+    """The primary one, and ours, which ECS lists until its tasks are gone."""
+    listed = facts.service.get("deployments", ())
+    primary = next((entry for entry in listed if ecs_answers.is_primary(entry)), None)
+    ours = next((entry for entry in listed if entry["id"] == facts.deployment_id), None)
+    return primary, ours
+
+
+def _messages(facts: Facts) -> list[str]:
+    """The events since our deployment began, or that name it; their absence says nothing (H25)."""
+    _, ours = _deployments(facts)
+    return sorted(
+        {
+            event["message"]
+            for event in facts.service.get("events", ())
+            if facts.deployment_id in event["message"]
+            or (
+                ours
+                and event["createdAt"] >= ours["createdAt"]
+                and not ecs_answers.names_a_deployment(event["message"])
+            )
+        }
+    )
+
+
+def _findings(facts: Facts) -> list[_Finding]:
+    """Every cause that shows, the worst first, whatever the order of tasks and events."""
+    found = [*_of_stops(facts), *_of_attachments(facts), *_of_events(facts)]
+    return sorted(
+        found,
+        key=lambda finding: (
+            not finding.decides,
+            not finding.task,
+            -finding.times,
+            _IN_ORDER.index(finding.sign),
+            finding.evidence,
+        ),
+    )
+
+
+# --- stopped tasks -------------------------------------------------------------------------------
+
+
+def _of_stops(facts: Facts) -> Iterator[_Finding]:
+    kinds: dict[tuple[Sign, str, str], list[Stop]] = defaultdict(list)
+    for stop in _stops(facts):
+        kinds[stop.kind].append(stop)
+    for (sign, container, _), alike in kinds.items():
+        shown = min(alike, key=lambda s: (not ecs_answers.is_stopped(s.task), s.task["taskArn"]))
+        again = sign.healing is Healing.HARDLY and stopped_tasks.one_after_the_other(alike)
+        yield _Finding(
+            sign,
+            (*shown.evidence, f"seen in {len(alike)} task{'s' if len(alike) > 1 else ''}"),
+            sign.healing is Healing.NEVER or again,
+            len(alike),
+            shown.task["taskArn"],
+            container,
+        )
+
+
+def _stops(facts: Facts) -> Iterator[Stop]:
+    for task in _ours(facts, facts.stopped):
+        if not stopped_tasks.on_purpose(task):
+            yield stopped_tasks.of_stopped(task, facts.containers)
+    for task in _ours(facts, facts.running):
+        if stop := stopped_tasks.of_unhealthy(task, facts.containers):
+            yield stop
+
+
+# --- attachments and events ----------------------------------------------------------------------
+
+_NOT_ATTACHED = Sign(
+    re.compile("FAILED"),
+    Category.CONNECTIVITY,
+    Healing.NEVER,
+    "ECS could not attach the task to Service Connect: start the create again, and look at the AWS "
+    "Health Dashboard.",
+    "documented: ECS API, Attachment",
+)
+_IN_ORDER = (*aws_messages.STOPS, *aws_messages.EVENTS, _NOT_ATTACHED, aws_messages.UNCLEAR)
+LAUNCHES_UNTIL_FAILED = 2
+
+
+def _of_attachments(facts: Facts) -> Iterator[_Finding]:
+    """H21."""
+    for task in _ours(facts, facts.running):
+        for attachment in task.get("attachments", ()):
+            failed = ecs_answers.could_not_be_attached(attachment)
+            if failed and ecs_answers.is_service_connect(attachment):
+                told = "the task's Service Connect attachment FAILED"
+                yield _Finding(_NOT_ATTACHED, (told,), True, 1, task["taskArn"])
+
+
+def _of_events(facts: Facts) -> Iterator[_Finding]:
+    """ECS does not repeat an event for hours (H25), so its tries count in failedTasks (H18)."""
+    _, ours = _deployments(facts)
+    launches = (ours or {}).get("failedTasks", 0) - len(_ours(facts, facts.stopped))
+    for message in _messages(facts):
+        if (sign := aws_messages.of_event(message)) and not _is_about_others(facts, message):
+            again = sign.healing is Healing.HARDLY and launches >= LAUNCHES_UNTIL_FAILED
+            yield _Finding(sign, (message,), sign.healing is Healing.NEVER or again, 1)
+
+
+def _is_about_others(facts: Facts, message: str) -> bool:
+    """Whether it repeats the reason of a task of another deployment, and of none of ours: what ran
+    before ours may end after ours began, and such an event names neither task nor deployment."""
+    alike = [
+        task.get("startedBy") == facts.deployment_id
+        for task in facts.stopped
+        if (reason := str(task.get("stoppedReason", "")).rstrip(".")) and reason in message
+    ]
+    return bool(alike) and not any(alike)
+
+
+def hints(messages: Iterable[str]) -> list[str]:
+    """Events worth showing though they decide nothing (H12, H14, H17)."""
+    return [message for message in messages if _TELLING.search(message)]
+
+
+_TELLING = re.compile(
+    r"fail|unhealthy|error|throttl|unable|missing|unavailable|alarm detected|rolling back",
+    re.IGNORECASE,
+)
+
+
+# --- next steps ----------------------------------------------------------------------------------
+
+_PROXY_STEP = (
+    "The Service Connect proxy failed, not your container. Leave it 256 CPU units and 64 MiB of "
+    "the task's size, check serviceConnectConfiguration.logConfiguration, and start the "
+    "create again."
+)
+_PROOF_STEP = {
+    Category.IMAGE_PULL: "Check that the stack parameter ProofImage names an image that exists, "
+    "and that the subnets of the services that call reach its registry.",
+    Category.ARCHITECTURE: "Give the stack parameter ProofImage an image for X86_64.",
+    Category.EXIT: "Give the stack parameter ProofImage an image with Python 3.9 or later as "
+    "`python`.",
+    Category.SECRET_OR_ROLE: "Check the execution role of the proof clients: the stack parameter "
+    "that names the execution roles.",
+    Category.NETWORK: "Check the subnets and security groups of the services that call, which the "
+    "proof clients share: they must reach the registry of the stack parameter ProofImage.",
+}
+
+
+def _next_step(facts: Facts, finding: _Finding) -> str:
+    if finding.container.startswith(PROXY_CONTAINER_PREFIX):
+        return _PROXY_STEP
+    if facts.service_name.startswith(naming.PROOF_PREFIX):
+        step = _PROOF_STEP.get(finding.sign.category, finding.sign.next_step)
+        return f"Bivouac's own short-lived client failed, not your service. {step}"
+    return finding.sign.next_step
+
+
+# --- other verdicts ------------------------------------------------------------------------------
+
+
+def deleted_by_others(service: str, status: str) -> Verdict:
+    """C06, S17."""
+    return Verdict.of(
+        Category.UNKNOWN,
+        service,
+        [f"the service is {status}: something else deleted it"],
+        "Look in CloudTrail for DeleteService, then start the create again.",
+    )
+
+
+def of_refusal(subject: str, message: str) -> Verdict | None:
+    """The verdict on a call that AWS refused; None where its text says enough by itself."""
+    sign = aws_messages.of_refusal(message)
+    return Verdict.of(sign.category, subject, [message], sign.next_step) if sign else None
+
+
+def not_fit(
+    service: str,
+    reasons: Sequence[str],
+    messages: Iterable[str],
+    hindered: Verdict | None = None,
+) -> Verdict:
+    """The same once it was ready: then there is no deadline that it could be given."""
+    found = out_of_time(service, reasons, messages, hindered)
+    if found.category is not Category.TIME_OUT:
+        return found
+    step = "Find out from the containers' logs and the service's events what it waits for."
+    return replace(found, category=Category.UNKNOWN, next_step=step)
+
+
+def out_of_time(
+    service: str,
+    reasons: Sequence[str],
+    messages: Iterable[str],
+    hindered: Verdict | None = None,
+) -> Verdict:
+    """The verdict once the deadline is over; `messages` are the service's events.
+
+    `hindered` is what was in the way all the time. An event that could have healed and did not is
+    the cause, too, such as capacity (H14, H17)."""
+    if hindered:
+        return replace(hindered, evidence=(*hindered.evidence, *reasons)[:EVIDENCE_LINES])
+    telling = hints(messages)
+    for message in telling:
+        if sign := aws_messages.of_event(message):
+            return Verdict.of(sign.category, service, (*reasons, message), sign.next_step)
+    return Verdict.of(
+        Category.TIME_OUT,
+        service,
+        (*reasons, *telling[:HINTS]),
+        "Give it more time with timeouts.ready, or find out from the logs what it waits for.",
+    )
+
+
+MORE_TO_DO = "there was more to be made or changed when the deadline was over"
+
+
+def waits_for(blocked: Mapping[str, Any]) -> str:
+    """A service that cannot be made yet, and what it needs first."""
+    needs = [f"{need['serviceName']} ({need['condition']})" for need in blocked["needs"]]
+    return f"{blocked['serviceName']}: waits for {', '.join(needs)}"
+
+
+def unanswered(environment: str, deadline: str, blocked: Sequence[str]) -> Verdict:
+    """The deadline is over, and the execution heard nothing of what it waited for (W02)."""
+    return Verdict.of(
+        Category.TIME_OUT,
+        environment,
+        (f"no answer reached the execution until its deadline, {deadline}", *blocked),
+        "Whoever looks at the environment answers with a task token, and the answer was lost. Look "
+        "in the logs of the functions wait_for_change and resume_execution for what became of it, "
+        "and at the AWS Health Dashboard for Step Functions; then start the create again.",
+    )
+
+
+def not_proven(service: str, failed: Sequence[str]) -> Verdict:
+    """Healthy in ECS's eyes, and an endpoint does not answer (P07, P09)."""
+    security_group = any("timed out" in line for line in failed)
+    return Verdict.of(
+        Category.NETWORK if security_group else Category.CONNECTIVITY,
+        service,
+        failed,
+        "Admit the stack's probe security group on the endpoint's port."
+        if security_group
+        else "Check that the application listens on its containerPort on all addresses and that "
+        "probe.path and probe.expectStatus say what it answers.",
+    )
+
+
+def with_log(found: Verdict, lines: Sequence[str]) -> Verdict:
+    """The verdict once the container's output is known: some causes show nowhere else."""
+    sign = (
+        aws_messages.of_log(lines) if found.category in (Category.EXIT, Category.UNKNOWN) else None
+    )
+    if sign is None:
+        return found
+    return replace(found, category=sign.category, next_step=sign.next_step)

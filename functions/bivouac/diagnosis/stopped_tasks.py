@@ -1,0 +1,189 @@
+"""What a stopped task tells: why it stopped, which container failed first, what is alike. Pure.
+
+DescribeTasks keeps of a stopped task its reason, and of each container an exit code or a reason,
+but no order in time; what failed first is concluded. The ids name failure modes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bivouac.aws import ecs_answers
+from bivouac.aws.ecs_answers import PROXY_CONTAINER_PREFIX
+from bivouac.diagnosis import aws_messages
+from bivouac.diagnosis.aws_messages import Category, Sign
+
+Described = Mapping[str, Any]
+
+_FAILS_HEALTH_CHECKS = "Task failed container health checks"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A failure of one task."""
+
+    task: Described
+    sign: Sign
+    container: str
+    """The one that failed first; empty where nothing tells."""
+    evidence: tuple[str, ...]
+    """The most telling first."""
+    reason: str
+    """What of ECS's words makes two stops alike."""
+
+    @property
+    def kind(self) -> tuple[Sign, str, str]:
+        """Equal for stops of the same cause."""
+        return self.sign, self.container, self.reason
+
+
+def on_purpose(task: Described) -> bool:
+    """Somebody, or the service's scheduler at its own work, stopped it (H06)."""
+    return ecs_answers.is_ordered_stop(task) or ecs_answers.is_stopped_by_user(task)
+
+
+def of_stopped(task: Described, definitions: Sequence[Described]) -> Stop:
+    """What stopped a task. `definitions` are its container definitions, where they are known."""
+    return _stop(task, definitions, _reasons(task))
+
+
+def of_unhealthy(task: Described, definitions: Sequence[Described]) -> Stop | None:
+    """What ECS will stop a running task for; None unless a container fails its health check."""
+    if unhealthy_container(task) is None:
+        return None
+    return _stop(task, definitions, [_FAILS_HEALTH_CHECKS])
+
+
+def _stop(task: Described, definitions: Sequence[Described], reasons: Sequence[str]) -> Stop:
+    sign = aws_messages.of_stop([*reasons, task.get("stopCode") or ""])
+    container = _failing(task, definitions, sign)
+    telling = sorted(reasons, key=lambda reason: not sign.pattern.search(reason))
+    evidence = [*telling, *_exits(task)]
+    if sign.category is Category.EXIT:
+        evidence.sort(key=lambda entry: not entry.startswith(f"container {container} exited"))
+    if sign.category is Category.HEALTH_CHECK:
+        evidence += _health_checks(definitions, container)
+    if container.startswith(PROXY_CONTAINER_PREFIX):
+        evidence.append(f"{container} is the Service Connect proxy, which ECS adds to the task")
+    return Stop(task, sign, container, tuple(evidence), _normalised(telling[0]))
+
+
+def _reasons(task: Described) -> list[str]:
+    texts = [task.get("stoppedReason"), *(c.get("reason") for c in task.get("containers", ()))]
+    return [text for text in texts if text] or [task.get("stopCode") or "stopped without a reason"]
+
+
+# --- alike ---------------------------------------------------------------------------------------
+
+_VARYING = (
+    (re.compile(r"arn:aws[\w-]*:[^\s'\"),]+"), "arn"),
+    (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{8,}\b"), "id"),
+    (re.compile(r"\d+"), "0"),
+)
+_COMPARED = 150
+"""Characters: Fargate cuts long messages, at a place that depends on what varies in them."""
+
+
+def _normalised(reason: str) -> str:
+    """A reason without what differs from task to task: ids, addresses, ARNs, times, counts."""
+    for pattern, instead in _VARYING:
+        reason = pattern.sub(instead, reason)
+    return reason[:_COMPARED]
+
+
+def one_after_the_other(stops: Sequence[Stop]) -> bool:
+    """Whether a later try failed as an earlier one did (H11, H24).
+
+    Tasks that ECS starts side by side are one try: all of them can have met the same thing that was
+    still being made. A replacement is started once its predecessor ran or stopped, because ECS
+    replaces an unhealthy task before it stops it."""
+    if len(stops) < 2:
+        return False
+    made = [stop.task["createdAt"] for stop in stops if stop.task.get("createdAt")]
+    began = [moment for stop in stops if (moment := _ran_or_stopped(stop.task))]
+    if len(made) < len(stops) or len(began) < len(stops):
+        return True
+    return bool(max(made) >= min(began))
+
+
+def _ran_or_stopped(task: Described) -> Any:
+    return task.get("startedAt") or task.get("stoppingAt") or task.get("stoppedAt")
+
+
+# --- containers ----------------------------------------------------------------------------------
+
+
+def _failing(task: Described, definitions: Sequence[Described], sign: Sign) -> str:
+    """The container that failed first.
+
+    When one essential container ends, ECS stops the others, which end with 143, with 137 after
+    their stop time-out, or with 0. Where none of the application's failed, the proxy did."""
+    if sign.category is Category.HEALTH_CHECK:
+        return _failing_its_check(task, definitions)
+    suspects = [
+        (rank, ecs_answers.is_proxy(container), str(container["name"]))
+        for container in task.get("containers", ())
+        if _essential(container, definitions) and (rank := _suspicion(container)) is not None
+    ]
+    return min(suspects)[-1] if suspects else ""
+
+
+def _suspicion(container: Described) -> int | None:
+    """The lower, the likelier it failed first; None where it did not end."""
+    if container.get("reason"):
+        return 0
+    code = container.get("exitCode")
+    if code is None:
+        return None
+    return {137: 2, 0: 3, 143: 4}.get(code, 1)
+
+
+def _essential(container: Described, definitions: Sequence[Described]) -> bool:
+    """Unless its definition says otherwise. The proxy, which has none, is."""
+    return all(
+        definition.get("essential", True)
+        for definition in definitions
+        if definition["name"] == container["name"]
+    )
+
+
+def unhealthy_container(task: Described) -> Described | None:
+    """The container of a task that fails its health check now."""
+    unhealthy = [c for c in task.get("containers", ()) if ecs_answers.is_unhealthy(c)]
+    return min(unhealthy, key=lambda c: (ecs_answers.is_proxy(c), c["name"]), default=None)
+
+
+def _failing_its_check(task: Described, definitions: Sequence[Described]) -> str:
+    if container := unhealthy_container(task):
+        return str(container["name"])
+    checked = [definition["name"] for definition in definitions if definition.get("healthCheck")]
+    return checked[0] if len(checked) == 1 else ""
+
+
+def _health_checks(definitions: Sequence[Described], container: str) -> list[str]:
+    """The checks that can have failed, as they were declared, with ECS's defaults."""
+    return [
+        f"container {definition['name']}: health check {' '.join(check['command'])} "
+        f"(every {check.get('interval', 30)} s, {check.get('retries', 3)} retries, "
+        f"startPeriod {check.get('startPeriod', 0)} s)"
+        for definition in definitions
+        if (check := definition.get("healthCheck")) and container in ("", definition["name"])
+    ]
+
+
+def _exits(task: Described) -> list[str]:
+    """Every exit code in words, the likeliest cause first; a proxy that just ended is none."""
+    ended = [
+        container
+        for container in task.get("containers", ())
+        if container.get("exitCode") is not None
+        and not (ecs_answers.is_proxy(container) and container["exitCode"] == 0)
+    ]
+    return [
+        f"container {container['name']} exited with code {container['exitCode']}: "
+        + aws_messages.exit_meaning(container["exitCode"], container.get("reason") or "")
+        for container in sorted(ended, key=lambda c: (_suspicion(c) or 0, c["name"]))
+    ]

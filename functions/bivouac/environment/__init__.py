@@ -1,0 +1,1 @@
+"""What an environment is: its record, its blueprint, its names, its lease."""

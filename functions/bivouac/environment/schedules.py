@@ -1,0 +1,170 @@
+"""The schedules of an environment: when they fire, and what they start. Pure.
+
+Nothing ends an up or a down but the receipt of the deletion that the expiry starts, so there is no
+environment with office hours and without an end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from bivouac import times
+from bivouac.environment import lease, naming
+from bivouac.environment.blueprint import Blueprint
+from bivouac.settings import ScheduleSettings
+
+Json = dict[str, Any]
+
+LEASE_EXPIRED = "lease expired"
+
+SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
+"""Scheduler puts in the moment for which it fires, as 2026-01-31T18:00:00Z
+(https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html)."""
+
+ALL_DAY = 86_400
+"""Seconds, Scheduler's own limit (W03): a lost expiry is a leak, so it is tried all day."""
+OFFICE_HOURS_ARE_LATE_AFTER = 3_600
+"""Seconds: an up that is later than that has missed its morning."""
+SHORTEST_AGE = 60
+"""Seconds, Scheduler's own limit."""
+SOONEST = timedelta(minutes=2)
+"""Scheduler promises the minute, and takes moments that are past (recorded in February 2025:
+github.com/localstack/localstack, test_scheduler). Whether it fires for them is not known, so a slow
+call must not come to be late."""
+
+
+class Kind(StrEnum):
+    """In the order in which they are removed: the last one still starts what removes the rest."""
+
+    UP = "up schedule"
+    DOWN = "down schedule"
+    WARNING = "warning schedule"
+    EXPIRY = "expiry schedule"
+
+
+OFFICE_HOURS = (Kind.UP, Kind.DOWN)
+
+_NAMES = {
+    Kind.UP: naming.up_schedule,
+    Kind.DOWN: naming.down_schedule,
+    Kind.WARNING: naming.warning_schedule,
+    Kind.EXPIRY: naming.expiry_schedule,
+}
+
+
+def name_of(kind: Kind, environment: str) -> str:
+    return _NAMES[kind](environment)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One schedule as it is to be."""
+
+    kind: Kind
+    environment: str
+    expression: str
+    timezone: str
+    once: bool
+    """It deletes itself after it fired."""
+    target_arn: str
+    content: Json
+    """What the target is given."""
+    longest_age: int
+    """Seconds after which a delivery that failed is not tried again."""
+
+
+def timetable(
+    blueprint: Blueprint, ends: datetime, now: datetime, settings: ScheduleSettings
+) -> list[Entry]:
+    """All schedules that an environment is to have, from now until the end of its lease."""
+    warning = _warning(blueprint, ends, now, settings)
+    return [
+        expiry(blueprint.environment, ends, now, settings),
+        *([warning] if warning else []),
+        *_office_hours(blueprint, settings),
+    ]
+
+
+def expiry(
+    environment: str,
+    ends: datetime,
+    now: datetime,
+    settings: ScheduleSettings,
+    reason: str = LEASE_EXPIRED,
+) -> Entry:
+    """Deletes the environment; at once where its end is past."""
+    at = max(ends, lease.expires_at(now + SOONEST, 0))
+    return Entry(
+        Kind.EXPIRY,
+        environment,
+        _at(at),
+        "UTC",
+        True,
+        settings.delete_machine_arn,
+        {"environment": environment, "reason": reason, "expiresAt": times.timestamp(at)},
+        ALL_DAY,
+    )
+
+
+def _warning(
+    blueprint: Blueprint, ends: datetime, now: datetime, settings: ScheduleSettings
+) -> Entry | None:
+    """None where the end is nearer than the warning would be."""
+    at = ends - timedelta(seconds=blueprint.warn_before_seconds)
+    if at < now + SOONEST:
+        return None
+    return Entry(
+        Kind.WARNING,
+        blueprint.environment,
+        _at(at),
+        "UTC",
+        True,
+        settings.warn_function_arn,
+        {
+            "environment": blueprint.environment,
+            "expiresAt": times.timestamp(ends),
+            "warningSeconds": blueprint.warn_before_seconds,
+        },
+        max(SHORTEST_AGE, min(ALL_DAY, blueprint.warn_before_seconds)),
+    )
+
+
+def _office_hours(blueprint: Blueprint, settings: ScheduleSettings) -> list[Entry]:
+    if blueprint.schedule is None:
+        return []
+    environment, asked = blueprint.environment, blueprint.schedule
+    down: Json = {"environment": environment, "reason": "office hours", "intent": _intent("down")}
+    machine = settings.sleep_machine_arn
+    if asked["downAction"] == "delete":
+        down |= {"keepSchedule": True}
+        machine = settings.delete_machine_arn
+    up = {"environment": environment, "intent": _intent("up")}
+    return [
+        Entry(
+            kind,
+            environment,
+            asked[name],
+            asked["timezone"],
+            False,
+            target,
+            content,
+            OFFICE_HOURS_ARE_LATE_AFTER,
+        )
+        for kind, name, target, content in (
+            (Kind.UP, "up", settings.wake_machine_arn, up),
+            (Kind.DOWN, "down", machine, down),
+        )
+    ]
+
+
+def _intent(verb: str) -> Json:
+    """The moment that the schedule names, however late and often it is delivered: made of nothing
+    else, two deliveries of one firing are one intent."""
+    return {"id": f"{verb} {SCHEDULED_TIME}", "at": SCHEDULED_TIME}
+
+
+def _at(moment: datetime) -> str:
+    return f"at({times.timestamp(moment).removesuffix('Z')})"

@@ -1,0 +1,1 @@
+"""The proof: endpoints and edges that have answered."""

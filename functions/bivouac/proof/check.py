@@ -1,0 +1,42 @@
+"""One named check with what was observed, as outputs and diagnoses show it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    OK = "OK"
+    NG = "NG"
+    SKIP = "SKIP"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One named check with what was observed."""
+
+    service: str
+    name: str
+    outcome: Outcome
+    observed: str
+    endpoint: str = ""
+    """The port name of the endpoint that the check is about, where it is about one."""
+
+    def to_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def check(service: str, name: str, holds: bool, observed: str) -> Check:
+    return Check(service, name, Outcome.OK if holds else Outcome.NG, observed)
+
+
+SHOWN = 3
+"""Addresses that a check tells; the others are counted, so that it is as short for any task."""
+
+
+def few(texts: Sequence[str], between: str = ", ", shown: int = SHOWN) -> str:
+    """Some of them, and how many more there are."""
+    more = len(texts) - shown
+    return between.join(texts[:shown]) + (f" and {more} more" if more > 0 else "")

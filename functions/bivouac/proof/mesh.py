@@ -1,0 +1,283 @@
+"""The clients that prove the edges from inside the mesh, and what their containers say. Pure.
+
+Only a task of a Service Connect service resolves client aliases (P01), so edges are asked by
+short-lived services: one essential container that only waits, and one container for each edge that
+asks until it is answered and exits. The exit code is the proof.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from bivouac.aws import ecs_answers
+from bivouac.environment import naming
+from bivouac.environment.blueprint import Blueprint, Edge, Json, ServiceBlueprint
+from bivouac.proof import edge_client, edge_command
+
+EDGES_PER_TASK = 9
+"""A task definition holds 10 containers, and one only waits."""
+
+
+@dataclass(frozen=True)
+class ProofClient:
+    """A service that asks some edges, from the network of the service that calls."""
+
+    service: ServiceBlueprint
+    edges: tuple[Edge, ...]
+    """In the order of their containers: the first is asked by `container_name(1)`."""
+
+
+class State(StrEnum):
+    PENDING = "PENDING"
+    OK = "OK"
+    NG = "NG"
+
+
+class Fault(StrEnum):
+    """Why an edge is NG."""
+
+    NAME = "NAME"
+    """The alias does not resolve in the task."""
+    CONNECTION = "CONNECTION"
+    """Refused, timed out, reset, or the proxy found nobody behind the alias."""
+    STATUS = "STATUS"
+    """Somebody answers, and not with what is expected."""
+    EXIT_CODE = "EXIT_CODE"
+    """The program did not end by itself: the image cannot run it, or it was killed."""
+    NEVER_RAN = "NEVER_RAN"
+    """The task stopped before the edge was asked."""
+
+
+@dataclass(frozen=True)
+class EdgeReading:
+    """What one look at a task says about an edge."""
+
+    edge: Edge
+    state: State
+    observed: str
+    fault: Fault | None = None
+    """Set exactly where the state is NG."""
+
+
+@dataclass(frozen=True)
+class EdgeProof:
+    """An edge's reading as the record keeps it, with the deployments that it holds for."""
+
+    edge: str
+    """Its name."""
+    specification: str
+    """The hash of what was asked: another path or status is another proof."""
+    client_deployment: str
+    """Empty where the edge names no client."""
+    server_deployment: str
+    state: str
+    observed: str
+    at: str
+    """ISO 8601."""
+
+    def to_json(self) -> Json:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        return cls(**content)
+
+
+def container_name(number: int) -> str:
+    """Of the edge with this number in its task, counted from 1."""
+    return f"edge-{number}"
+
+
+def proof_clients(blueprint: Blueprint, generation: int) -> tuple[ProofClient, ...]:
+    """The same edges make the same definitions in each generation; only the services' names differ.
+
+    Edges share a task where those who call share a network configuration (P09)."""
+    return tuple(
+        ProofClient(_service(blueprint, generation, number, network, edges), edges)
+        for number, (network, edges) in enumerate(_tasks(blueprint), start=1)
+    )
+
+
+def _tasks(blueprint: Blueprint) -> Iterator[tuple[Json, tuple[Edge, ...]]]:
+    groups: dict[str, tuple[Json, list[Edge]]] = {}
+    for edge in blueprint.edges:
+        caller = blueprint.service(edge.client or edge.server)
+        network = caller.arguments["networkConfiguration"]
+        groups.setdefault(json.dumps(network, sort_keys=True), (network, []))[1].append(edge)
+    for network, edges in groups.values():
+        for first in range(0, len(edges), EDGES_PER_TASK):
+            yield network, tuple(edges[first : first + EDGES_PER_TASK])
+
+
+def _service(
+    blueprint: Blueprint, generation: int, number: int, network: Json, edges: tuple[Edge, ...]
+) -> ServiceBlueprint:
+    return ServiceBlueprint(
+        service_name=naming.proof_service(generation, number),
+        arguments={
+            "serviceName": naming.proof_service(generation, number),
+            "desiredCount": 1,
+            "launchType": "FARGATE",
+            "platformVersion": "LATEST",
+            "enableECSManagedTags": True,
+            "propagateTags": "SERVICE",
+            "availabilityZoneRebalancing": "DISABLED",
+            # Nobody depends on it, so no rule may keep ECS from stopping or starting it (H19).
+            "deploymentConfiguration": {"maximumPercent": 200, "minimumHealthyPercent": 0},
+            "networkConfiguration": network,
+            "serviceConnectConfiguration": {"enabled": True},
+        },
+        definition=_definition(blueprint, number, edges),
+        existing_definition=None,
+        has_health_check=False,
+        endpoints=(),
+        tags={},
+        depends_on=(),
+    )
+
+
+def _definition(blueprint: Blueprint, number: int, edges: tuple[Edge, ...]) -> Json:
+    asking = [
+        _container(
+            blueprint,
+            container_name(position),
+            edge_command.command(edge, blueprint.ready_seconds),
+            essential=False,
+        )
+        for position, edge in enumerate(edges, start=1)
+    ]
+    return {
+        "family": naming.proof_family(blueprint.stack, blueprint.environment, number),
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "cpu": "256",
+        "memory": "512",
+        "executionRoleArn": blueprint.proof.execution_role_arn,
+        "containerDefinitions": [
+            _container(blueprint, "idle", list(edge_command.IDLE_COMMAND), essential=True),
+            *asking,
+        ],
+    }
+
+
+def _container(blueprint: Blueprint, name: str, command: list[str], *, essential: bool) -> Json:
+    return {
+        "name": name,
+        "image": blueprint.proof.image,
+        "command": command,
+        "essential": essential,
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": blueprint.proof.log_group,
+                "awslogs-region": blueprint.proof.region,
+                "awslogs-stream-prefix": name,
+            },
+        },
+    }
+
+
+def read_edges(client: ProofClient, task: Mapping[str, Any] | None) -> list[EdgeReading]:
+    """One reading for each edge, from a task as DescribeTasks gives it; None: there is none yet."""
+    if task is None:
+        return [EdgeReading(edge, State.PENDING, "no task yet") for edge in client.edges]
+    containers = {container["name"]: container for container in task.get("containers", ())}
+    return [
+        _reading(edge, containers.get(container_name(number), {}), task)
+        for number, edge in enumerate(client.edges, start=1)
+    ]
+
+
+_FAULT_OF_EXIT_CODE = {
+    edge_client.NO_NAME: Fault.NAME,
+    edge_client.NO_CONNECTION: Fault.CONNECTION,
+    edge_client.WRONG_STATUS: Fault.STATUS,
+}
+
+
+def _reading(edge: Edge, container: Mapping[str, Any], task: Mapping[str, Any]) -> EdgeReading:
+    target = f"{edge.dns_name}:{edge.port}"
+    exit_code = container.get("exitCode")
+    reason = container.get("reason")
+    if exit_code == edge_client.PROVEN:
+        return EdgeReading(edge, State.OK, _answers(edge))
+    if exit_code is not None:
+        meaning = edge_command.EXIT_MEANING.get(exit_code, f"exit code {exit_code}")
+        observed = f"{target}: {meaning}" + (f" ({reason})" if reason else "")
+        fault = _FAULT_OF_EXIT_CODE.get(exit_code, Fault.EXIT_CODE)
+        return EdgeReading(edge, State.NG, observed, fault)
+    if ecs_answers.is_stopped(container) or ecs_answers.is_stopped(task):
+        why = reason or task.get("stoppedReason") or "no reason given"
+        observed = f"the task stopped before it asked: {why}"
+        return EdgeReading(edge, State.NG, observed, Fault.NEVER_RAN)
+    status = container.get("lastStatus", task.get("lastStatus", "not visible yet"))
+    return EdgeReading(edge, State.PENDING, f"still asking ({status})")
+
+
+def _answers(edge: Edge) -> str:
+    return f"{edge.dns_name}:{edge.port} answers"
+
+
+def proof(
+    edge: Edge, reading: EdgeReading, deployments: Mapping[str, str], at: datetime
+) -> EdgeProof:
+    """What the record keeps. `deployments` are ids by service name."""
+    return EdgeProof(
+        edge=edge.name,
+        specification=_specification(edge),
+        client_deployment=deployments[edge.client] if edge.client else "",
+        server_deployment=deployments[edge.server],
+        state=reading.state,
+        observed=reading.observed,
+        at=at.isoformat(),
+    )
+
+
+def proven(
+    blueprint: Blueprint,
+    answered: Mapping[str, Iterable[str]],
+    deployments: Mapping[str, str],
+) -> list[EdgeProof]:
+    """What the record keeps of edges that answered; `answered` names them by the moment, ISO 8601.
+
+    All else is known from the blueprint and from `deployments`, ids by service name, so that an
+    execution's state need not hold it (W08)."""
+    at = {name: moment for moment, names in answered.items() for name in names}
+    return [
+        proof(
+            edge,
+            EdgeReading(edge, State.OK, _answers(edge)),
+            deployments,
+            datetime.fromisoformat(at[edge.name]),
+        )
+        for edge in blueprint.edges
+        if edge.name in at
+    ]
+
+
+def still_proven(edge: Edge, proofs: Iterable[EdgeProof], deployments: Mapping[str, str]) -> bool:
+    """Whether it was proven for the very deployments, ids by service name, that run now."""
+    return any(
+        known.state == State.OK
+        and known.edge == edge.name
+        and known.specification == _specification(edge)
+        and known.server_deployment == deployments.get(edge.server)
+        and known.client_deployment == (deployments.get(edge.client) if edge.client else "")
+        for known in proofs
+    )
+
+
+def _specification(edge: Edge) -> str:
+    return naming.content_hash(asdict(edge))
+
+
+def stale(edge: Edge, client_deployed_at: datetime, endpoint_created_at: datetime) -> bool:
+    """Whether the client's tasks can never resolve the endpoint, whoever else can (P08).
+
+    A fresh proof client does not show it: it sees what exists now."""
+    return bool(edge.client) and client_deployed_at < endpoint_created_at

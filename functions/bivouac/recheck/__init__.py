@@ -1,0 +1,1 @@
+"""Whether what is READY still is."""

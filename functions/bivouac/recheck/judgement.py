@@ -1,0 +1,58 @@
+"""What is recorded and told of an environment that was ready, after a closer look at it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bivouac import times
+from bivouac.aws.environments_table import Records
+from bivouac.aws.event_bus import EventBus
+from bivouac.diagnosis.failure import reported
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.event import DetailType
+from bivouac.environment.record import Record, Status
+from bivouac.notifications.telling import Telling
+from bivouac.observability import MetricUnit, logger, metrics
+from bivouac.recheck.still_ready import Seen
+
+if TYPE_CHECKING:
+    from types_boto3_logs import CloudWatchLogsClient
+
+
+@dataclass(frozen=True)
+class Judgement:
+    records: Records
+    logs: CloudWatchLogsClient
+    bus: EventBus
+
+    def __call__(self, record: Record, seen: Seen, now: datetime) -> Status:
+        """READY or DEGRADED. Raises SupersededError where anybody took the record meanwhile."""
+        return self._recovered(record) if seen.is_fit else self._degraded(record, seen, now)
+
+    def _recovered(self, record: Record) -> Status:
+        if record.status is Status.DEGRADED:
+            self.records.end(record, Status.READY, failure=None, untold="")
+            logger.info("recovered", environment=record.environment)
+            metrics.add_metric("EnvironmentRecovered", MetricUnit.Count, 1)
+        return Status.READY
+
+    def _degraded(self, record: Record, seen: Seen, now: datetime) -> Status:
+        """Told once for each time that it happens, after it is recorded."""
+        if record.status is not Status.DEGRADED:
+            verdicts = [*seen.failed, *seen.unfit]
+            blueprint = Blueprint.from_json(record.content)
+            failure = reported(
+                "ServiceDegraded", verdicts, blueprint, record.generation, self.logs
+            ) | {"since": times.timestamp(now)}
+            untold = DetailType.DEGRADED
+            self.records.end(record, Status.DEGRADED, failure=failure, untold=untold)
+            record = replace(
+                record, status=Status.DEGRADED, failure=json.dumps(failure), untold=untold
+            )
+            metrics.add_metric("EnvironmentDegraded", MetricUnit.Count, 1)
+        if record.untold:
+            Telling(self.records, self.bus).again(record, DetailType(record.untold), now)
+        return Status.DEGRADED

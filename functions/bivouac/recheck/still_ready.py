@@ -1,0 +1,106 @@
+"""One look at an environment that was ready: whether it still is as it was proven.
+
+The same judgement as while it was made; reads only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bivouac.aws import ecs
+from bivouac.aws.errors import cluster_is_missing
+from bivouac.diagnosis import health, service_verdicts
+from bivouac.diagnosis.service_verdicts import Verdict
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.record import Record
+from bivouac.errors import RefusedByAwsError
+from bivouac.proof.check import Check, Outcome
+from bivouac.recheck import doubts
+from bivouac.services.deployments import Observed
+from bivouac.services.observation import observed, tasks_by_service
+from bivouac.waiting.conditions.registered import Registrations
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+    from types_boto3_servicediscovery import ServiceDiscoveryClient
+
+
+@dataclass(frozen=True)
+class Seen:
+    failed: tuple[Verdict, ...] = ()
+    """What will not heal by itself."""
+    unfit: tuple[Verdict, ...] = ()
+    """What is not as it should be, and may be again in a while: one for each service."""
+
+    last_ended: datetime | None = None
+    """When the last task of its services ended, as far as ECS still shows it."""
+
+    @property
+    def is_fit(self) -> bool:
+        return not (self.failed or self.unfit)
+
+
+class ConditionLook:
+    """Called again and again; it remembers what need not be asked twice."""
+
+    def __init__(
+        self,
+        record: Record,
+        ecs_client: ECSClient,
+        cloud_map: Callable[[], ServiceDiscoveryClient],
+    ) -> None:
+        self._blueprint = Blueprint.from_json(record.content)
+        self._cluster: str = self._blueprint.cluster["clusterName"]
+        self._expected = doubts.proven(record)
+        self._ecs = ecs_client
+        self._registrations = Registrations(cloud_map)
+
+    def _observed(self) -> dict[str, Observed]:
+        """Nothing of any service where somebody has deleted the cluster."""
+        names = [entry.service_name for entry in self._expected]
+        if not names:
+            return {}
+        try:
+            services = ecs.describe_services(self._ecs, self._cluster, names)
+            running = tasks_by_service(self._ecs, self._cluster, "RUNNING")
+            return observed(self._ecs, self._cluster, self._expected, services, running)
+        except RefusedByAwsError as error:
+            if not cluster_is_missing(error):
+                raise
+            return {name: Observed(None, (), ()) for name in names}
+
+    def __call__(self) -> Seen:
+        looked = self._observed()
+        self._registrations.look_anew()
+        failed: list[Verdict] = []
+        unfit: list[Verdict] = []
+        for entry in self._expected:
+            planned, seen = self._blueprint.service(entry.service_name), looked[entry.service_name]
+            progress = health.judge(planned, entry, seen)
+            if progress.failed:
+                failed.append(progress.failed)
+                continue
+            found = list(progress.checks)
+            if progress.healthy:
+                found += self._registrations.checks(planned, seen)
+            if wrong := [check for check in found if check.outcome is not Outcome.OK]:
+                said = (seen.service or {}).get("events", ())
+                messages = [event["message"] for event in said]
+                unfit.append(_unfit(entry.service_name, wrong, messages, progress.hindered))
+        ended = [
+            at
+            for seen in looked.values()
+            for task in seen.stopped
+            if (at := task.get("stoppedAt") or task.get("stoppingAt"))
+        ]
+        return Seen(tuple(failed), tuple(unfit), max(ended, default=None))
+
+
+def _unfit(
+    service: str, wrong: list[Check], messages: list[str], hindered: Verdict | None
+) -> Verdict:
+    reasons = [f"{check.name}: {check.observed}" for check in wrong]
+    return service_verdicts.not_fit(service, reasons, messages, hindered)

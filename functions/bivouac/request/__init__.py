@@ -1,0 +1,1 @@
+"""A request, checked and planned before anything is made."""

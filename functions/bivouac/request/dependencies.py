@@ -1,0 +1,247 @@
+"""How the services of a request hang together: its dependsOn and connect, checked and completed.
+
+Pure. Only planning uses it. A service may be known in part only: what is wrong inside it is told
+elsewhere, and nothing here is told a second time because of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bivouac.environment.blueprint import Dependency, Edge, Endpoint, ServiceBlueprint
+from bivouac.request.graph import cycles, in_order, without_cycles
+from bivouac.request.models import Connection, DependsOn
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Party:
+    """One service of the request, as far as it could be read."""
+
+    service_name: str
+    path: str
+    depends_on: Sequence[DependsOn] = ()
+    arguments: Json | None = None
+    """Complete CreateService arguments; None: they cannot be read."""
+    built: ServiceBlueprint | None = None
+    """None: something is wrong with it, or its existing task definition is not described yet."""
+
+    @property
+    def connects(self) -> bool:
+        return bool(self._connect.get("enabled"))
+
+    @property
+    def desired_count(self) -> int:
+        return int((self.arguments or {}).get("desiredCount", 1))
+
+    @property
+    def served(self) -> dict[str, Json]:
+        """serviceConnectConfiguration.services by port name."""
+        return {service["portName"]: service for service in self._connect.get("services", ())}
+
+    @property
+    def _connect(self) -> Json:
+        connect: Json = (self.arguments or {}).get("serviceConnectConfiguration", {})
+        return connect
+
+    def endpoint(self, port_name: str) -> Endpoint | None:
+        for endpoint in self.built.endpoints if self.built else ():
+            if endpoint.port_name == port_name:
+                return endpoint
+        return None
+
+
+@dataclass
+class Relations:
+    """What comes before what, and which connections are to be proven."""
+
+    dependencies: dict[str, tuple[Dependency, ...]] = field(default_factory=dict)
+    """By service, in the order in which the services are to be made: servers first."""
+    edges: tuple[Edge, ...] = ()
+    problems: list[str] = field(default_factory=list)
+
+
+def relations(
+    parties: Sequence[Party], connections: Sequence[Connection] | None, namespace: str
+) -> Relations:
+    """Everything that is wrong, or the order and the edges."""
+    known: dict[str, Party] = {}
+    for party in parties:
+        known.setdefault(party.service_name, party)
+    found = Relations()
+    found.problems += _dependency_problems(known)
+    if connections is None:
+        found.edges = tuple(_every_endpoint(known, namespace))
+    else:
+        drawn = [
+            _drawn(connection, known, namespace, f"connect[{index}]")
+            for index, connection in enumerate(connections)
+        ]
+        found.edges = tuple(edge for edge, _ in drawn if edge)
+        for _, problems in drawn:
+            found.problems += problems
+        found.problems += _twice(connections, known)
+    if not found.problems:
+        found.dependencies = _dependencies(known, found.edges)
+    return found
+
+
+def _dependency_problems(known: Mapping[str, Party]) -> Iterator[str]:
+    for party in known.values():
+        for index, entry in enumerate(party.depends_on):
+            path = f"{party.path}.dependsOn[{index}].serviceName"
+            if entry.service_name == party.service_name:
+                yield f"{path}: a service cannot wait for itself"
+            elif entry.service_name not in known:
+                yield f"{path}: {_unknown(entry.service_name, known)}"
+        names = Counter(entry.service_name for entry in party.depends_on)
+        for name, count in names.items():
+            if count > 1:
+                yield f"{party.path}.dependsOn: {name} is named {count} times; once is enough"
+    for cycle in cycles(_explicit(known)):
+        circle = " -> ".join((*cycle, cycle[0]))
+        yield f"services: dependsOn goes in a circle, so none could be first: {circle}"
+
+
+def _unknown(name: str, known: Mapping[str, Party]) -> str:
+    named = ", ".join(filter(None, known)) or "none"
+    return f"no service is named {name!r} (services: {named})"
+
+
+def _explicit(known: Mapping[str, Party]) -> dict[str, tuple[str, ...]]:
+    return {
+        name: tuple(
+            entry.service_name
+            for entry in party.depends_on
+            if entry.service_name in known and entry.service_name != name
+        )
+        for name, party in known.items()
+    }
+
+
+def _dependencies(
+    known: Mapping[str, Party], edges: Sequence[Edge]
+) -> dict[str, tuple[Dependency, ...]]:
+    """What the request says, and START for each edge's server where that closes no cycle."""
+    calls = [(edge.client, edge.server) for edge in edges if edge.client]
+    graph = without_cycles(_explicit(known), calls)
+    said = {
+        name: {entry.service_name: entry.condition for entry in party.depends_on}
+        for name, party in known.items()
+    }
+    return {
+        name: tuple(Dependency(other, said[name].get(other, "START")) for other in graph[name])
+        for name in in_order(graph)
+    }
+
+
+def _every_endpoint(known: Mapping[str, Party], namespace: str) -> Iterator[Edge]:
+    """One edge for each that anybody could answer at."""
+    for party in known.values():
+        for port_name, service in party.served.items():
+            endpoint = party.endpoint(port_name)
+            if endpoint and party.desired_count and service.get("clientAliases"):
+                yield _edge("", party, endpoint, service, namespace)
+
+
+def _drawn(
+    connection: Connection, known: Mapping[str, Party], namespace: str, path: str
+) -> tuple[Edge | None, list[str]]:
+    """The edge, where the server is known well enough, and what is wrong with it."""
+    client, server = known.get(connection.client), known.get(connection.to.service)
+    problems = []
+    if client is None:
+        problems.append(f"{path}.from: {_unknown(connection.client, known)}")
+    elif client.arguments is not None and not client.connects:
+        problems.append(
+            f"{path}.from: {client.service_name} has Service Connect switched off "
+            "(serviceConnectConfiguration.enabled), so no client alias resolves in its tasks"
+        )
+    if server is None:
+        problems.append(f"{path}.to.service: {_unknown(connection.to.service, known)}")
+    elif server is client:
+        problems.append(f"{path}: {server.service_name} calls itself; name another service")
+    if server is None or server.arguments is None:
+        return None, problems
+    if server.desired_count == 0:
+        problems.append(
+            f"{path}.to.service: {server.service_name} has desiredCount 0, so it never answers"
+        )
+    port_name = _port_name(connection, server)
+    if port_name is None:
+        problems.append(f"{path}.to.portName: {_which_endpoint(connection, server)}")
+        return None, problems
+    endpoint, service = server.endpoint(port_name), server.served[port_name]
+    if endpoint is None or not service.get("clientAliases"):
+        return None, problems  # told with the service, or once its definition is known
+    asked = {
+        f"{path}.to.path": connection.to.path,
+        f"{path}.expectStatus": connection.expect_status,
+    }
+    if endpoint.app_protocol != "http":
+        problems += [
+            f"{where}: {server.service_name}:{port_name} has the appProtocol "
+            f"{endpoint.app_protocol or 'TCP'}, so it is only connected to; leave it out"
+            for where, value in asked.items()
+            if value is not None
+        ]
+    edge = _edge(connection.client, server, endpoint, service, namespace)
+    lowest, highest = connection.expect_status or (edge.lowest_status, edge.highest_status)
+    return (
+        replace(
+            edge,
+            path=connection.to.path or edge.path,
+            lowest_status=lowest,
+            highest_status=highest,
+        ),
+        problems,
+    )
+
+
+def _port_name(connection: Connection, server: Party) -> str | None:
+    """The one that is meant; None: it does not exist, or it could be several."""
+    if connection.to.port_name is None:
+        return next(iter(server.served)) if len(server.served) == 1 else None
+    return connection.to.port_name if connection.to.port_name in server.served else None
+
+
+def _which_endpoint(connection: Connection, server: Party) -> str:
+    endpoints = ", ".join(server.served) or "none"
+    if connection.to.port_name is not None:
+        what = f"{server.service_name} has no endpoint {connection.to.port_name!r}"
+    elif server.served:
+        what = f"{server.service_name} has several endpoints; say which"
+    else:
+        what = f"{server.service_name} has no endpoint"
+    return f"{what} (serviceConnectConfiguration.services with a client alias: {endpoints})"
+
+
+def _twice(connections: Sequence[Connection], known: Mapping[str, Party]) -> Iterator[str]:
+    counts: Counter[str] = Counter()
+    for connection in connections:
+        server = known.get(connection.to.service)
+        port_name = _port_name(connection, server) if server else connection.to.port_name
+        target = f"{connection.to.service}:{port_name or connection.to.port_name}"
+        counts[f"{connection.client} -> {target}"] += 1
+    for edge, count in counts.items():
+        if count > 1:
+            yield f"connect: {edge} is given {count} times; once is enough"
+
+
+def _edge(client: str, server: Party, endpoint: Endpoint, service: Json, namespace: str) -> Edge:
+    alias = service["clientAliases"][0]
+    return Edge(
+        client=client,
+        server=server.service_name,
+        port_name=endpoint.port_name,
+        dns_name=alias.get("dnsName", f"{endpoint.discovery_name}.{namespace}"),
+        port=alias["port"],
+        app_protocol=endpoint.app_protocol,
+        path=endpoint.path,
+        lowest_status=endpoint.lowest_status,
+        highest_status=endpoint.highest_status,
+    )

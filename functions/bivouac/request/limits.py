@@ -1,0 +1,365 @@
+"""What AWS lets an execution and an item hold, and whether a plan finds room in it. Pure.
+
+The largest states, outputs and items of a plan are made up with what makes the real ones, of the
+longest that AWS may answer, and counted when the request is planned: what would find no room later
+is refused before anything is made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from bivouac.deletion.receipt import RECEIPT_LIMIT
+from bivouac.diagnosis import health, report
+from bivouac.diagnosis.service_verdicts import VERDICTS_LIMIT
+from bivouac.environment import service_changes
+from bivouac.environment.blueprint import Blueprint, ServiceBlueprint
+from bivouac.environment.record import DEFINITIONS_KEPT, Record, packed, text_of
+from bivouac.proof import check, mesh, probe
+from bivouac.proof.check import Check
+from bivouac.services.deployments import Expected
+from bivouac.waiting.wait import Awaited
+
+Json = dict[str, Any]
+
+STATE = 262_144
+"""Bytes of UTF-8 of a state's input or output, of an execution's output and of what comes with a
+task token (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html)."""
+ITEM = 409_600
+"""Bytes of a DynamoDB item, names included (400 KB: DynamoDB's constraints, "Items")."""
+BLUEPRINT = 150_000
+"""Bytes of a blueprint as the record has it. An execution's state holds it once, too, beside the
+request (check_request.ANSWER_LIMIT)."""
+MOST_ENDPOINTS = probe.MOST_TARGETS
+
+_FAILURE = max(35_000, VERDICTS_LIMIT) + report.LIMIT
+"""Bytes that a failure adds to a state: what a Catch gets (32,768 characters at the most) or the
+verdicts, and the diagnosis."""
+_PARENT = 45_000
+"""What redeploy_environment's own state holds beside a create's output: its input."""
+_SMALL = 3_000
+"""Names, moments and numbers beside the lists."""
+
+_GENERATION = 999_999
+_ACCOUNT = "123456789012"
+_MOMENT = "2026-01-31T12:00:00.123456+00:00"
+_ADDRESS = "255.255.255.255"
+_HASH = "0" * 32
+_TASK_ID = "0" * 32
+_DEPLOYMENT = "ecs-svc/1234567890123456789"
+_SEEN_TWICE = 2
+"""Tasks of a deployment and of the one that takes its place."""
+
+
+def size(content: Any) -> int:
+    """Bytes of content as JSON in UTF-8, as functions answer (Lambda's Python since 3.12:
+    github.com/aws/aws-lambda-python-runtime-interface-client, commit 80eefef)."""
+    return len(json.dumps(content, ensure_ascii=False).encode())
+
+
+def problems(blueprint: Blueprint) -> list[str]:
+    """Why a plan finds no room in its execution, with what to write instead."""
+    plan = len(text_of(blueprint.to_json()).encode())
+    if plan > BLUEPRINT:
+        return [
+            f"services: the plan takes {plan:,} bytes of {BLUEPRINT:,}; split the environment, "
+            "prove fewer connections, or move long commands and values into the images"
+        ]
+    largest = Largest(blueprint)
+    if largest.endpoints > MOST_ENDPOINTS:
+        return [
+            f"services: {largest.endpoints} endpoints in all; an environment has at most "
+            f"{MOST_ENDPOINTS}, as many as can be asked in time"
+        ]
+    rooms = {
+        "while services wait for others": (size(largest.waiting_state) + _FAILURE, STATE),
+        "with the proof": (size(largest.proven_state) + _FAILURE, STATE),
+        "as its output": (size(largest.output) + _PARENT, STATE),
+        "of what events tell of its tasks": (largest.wait_item, ITEM),
+    }
+    return [
+        f"services: an execution would hold {needed:,} bytes {what}, of {room:,}: "
+        f"{largest.counts}; split the environment, prove fewer connections, or give services and "
+        "ports shorter names"
+        for what, (needed, room) in rooms.items()
+        if needed > room
+    ]
+
+
+def record_problems(
+    blueprint: Blueprint, instruction: Mapping[str, Any], before: Record | None
+) -> list[str]:
+    """The same of the record; `instruction` as Check request answers it, `before` as it is now."""
+    needed = record_size(blueprint, instruction, before)
+    if needed <= ITEM:
+        return []
+    return [
+        f"request: the record would take {needed:,} bytes of {ITEM:,}: "
+        f"{Largest(blueprint).counts}, and {_requests(instruction, before):,} bytes of requests, "
+        "packed, and what redeploys changed of them; split the environment, prove fewer "
+        "connections, or move long commands and values into the images"
+    ]
+
+
+def record_size(blueprint: Blueprint, instruction: Mapping[str, Any], before: Record | None) -> int:
+    """Bytes of the item at its largest: once it was proven, has failed, and is not deleted."""
+    largest = Largest(blueprint)
+    lists = (
+        blueprint.to_json(),
+        blueprint.triggers,
+        largest.expected,
+        largest.proof,
+        largest.edge_proofs,
+    )
+    return (
+        _SMALL
+        + sum(len(text_of(each).encode()) for each in lists)
+        + _requests(instruction, before)
+        + (DEFINITIONS_KEPT + len(largest.definitions)) * largest.longest_definition
+        + (report.LIMIT + VERDICTS_LIMIT)
+        + RECEIPT_LIMIT
+    )
+
+
+def _requests(instruction: Mapping[str, Any], before: Record | None) -> int:
+    """Bytes of the request that holds, and of the good one, which may still be an earlier one."""
+    base, changes = len(instruction["base"]), size(instruction["changes"])
+    good_base, good_changes = base, changes
+    if before is not None:
+        good_base = max(base, len(before.good_base_request))
+        good_changes = max(changes, size(service_changes.to_json(before.good_changes)))
+    return len(instruction["request"]) + base + changes + good_base + good_changes
+
+
+class Largest:
+    """The most that is ever held of an environment, made up of its blueprint."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        self._blueprint = blueprint
+        self._services = blueprint.services
+        self._clients = mesh.proof_clients(blueprint, _GENERATION)
+        clients = [client.service for client in self._clients]
+        self._made: list[ServiceBlueprint] = [*self._services, *clients]
+        self.endpoints = sum(len(service.endpoints) for service in self._services)
+        self.tasks = sum(service.arguments["desiredCount"] for service in self._services)
+
+    @property
+    def counts(self) -> str:
+        return (
+            f"{len(self._services)} services, {self.tasks} tasks, {self.endpoints} endpoints, "
+            f"{len(self._blueprint.edges)} connections to prove"
+        )
+
+    # --- an execution --------------------------------------------------------------------------
+
+    @cached_property
+    def waiting_state(self) -> Json:
+        """Of a create whose services wait for each other."""
+        needs = [
+            {
+                "serviceName": service.service_name,
+                "needs": [
+                    {"serviceName": each.service_name, "condition": each.condition}
+                    for each in service.depends_on
+                ],
+            }
+            for service in self._services
+        ]
+        asked = [
+            {
+                "serviceName": client.service.service_name,
+                "needs": [
+                    {"serviceName": server, "condition": "HEALTHY"}
+                    for server in dict.fromkeys(edge.server for edge in client.edges)
+                ],
+            }
+            for client in self._clients
+        ]
+        return self._state({"blocked": [*needs, *asked]})
+
+    @cached_property
+    def proven_state(self) -> Json:
+        """Of a create whose endpoints have answered, before it is called ready."""
+        private, public = self._probed
+        healthy = {
+            "blocked": [],
+            "checks": self._seen,
+            "targets": [target.to_json() for target in self._targets],
+            "edges": {_MOMENT: [edge.name for edge in self._blueprint.edges]},
+        }
+        probes = {
+            "private": {"proven": True, "checks": private},
+            "public": {"proven": True, "checks": public},
+        }
+        bad = max(0, 2 * probe.BAD_LIMIT - size(probes))
+        return {**self._state(healthy), "probes": probes, "or": " " * bad}
+
+    @cached_property
+    def output(self) -> Json:
+        """Of a create."""
+        return {
+            **self._names,
+            "warnings": list(self._blueprint.warnings),
+            "proof": self.proof,
+            "edges": self.edge_proofs,
+        }
+
+    def _state(self, progress: Json) -> Json:
+        names = [service.service_name for service in self._services]
+        return {
+            **self._names,
+            "foundation": {
+                "namespace": {"arn": _HASH, "operationId": _HASH, "adopted": False},
+                "cluster": {"status": "IN_PROGRESS"},
+                "taskDefinitions": self.definitions,
+            },
+            "progress": {
+                "status": "FOUNDATION",
+                "namespaceArn": _arn("servicediscovery", "namespace/ns-0123456789abcdefg"),
+                "expected": self.expected,
+                "going": [service.service_name for service in self._made],
+                "healthy": names,
+                "registered": dict.fromkeys(names, _HASH),
+                "changed": True,
+                "patienceSeconds": 660,
+                **progress,
+            },
+        }
+
+    @property
+    def _names(self) -> Json:
+        """About as much as a state holds of these."""
+        blueprint = self._blueprint
+        return {
+            "environment": blueprint.environment,
+            "namespace": blueprint.namespace,
+            "cluster": blueprint.cluster["clusterName"],
+            "moments": [_MOMENT] * 20,
+        }
+
+    # --- what is proven ------------------------------------------------------------------------
+
+    @cached_property
+    def definitions(self) -> dict[str, str]:
+        """Task definition ARNs by family, or by service where the definition is not ours."""
+        return {
+            (service.definition or {}).get("family", service.service_name): self._definition(
+                service
+            )
+            for service in self._made
+        }
+
+    @property
+    def longest_definition(self) -> int:
+        return max(len(arn) for arn in self.definitions.values())
+
+    @staticmethod
+    def _definition(service: ServiceBlueprint) -> str:
+        if service.existing_definition:
+            return service.existing_definition
+        family = (service.definition or {})["family"]
+        return _arn("ecs", f"task-definition/{family}:{_GENERATION}")
+
+    @cached_property
+    def expected(self) -> list[Json]:
+        return [
+            Expected(
+                service.service_name, self._definition(service), _DEPLOYMENT, _MOMENT
+            ).to_json()
+            for service in self._made
+        ]
+
+    @cached_property
+    def _seen(self) -> list[Json]:
+        """What the look finds of each service and endpoint."""
+        found: list[Check] = []
+        for service in self._services:
+            name, tasks = service.service_name, service.arguments["desiredCount"]
+            found += [
+                check.check(name, "tasks healthy", True, f"{tasks} of {tasks}"),
+                check.check(name, "only this deployment", True, "0 task(s) of another deployment"),
+                check.check(name, "proxy attached", True, f"{tasks} of {tasks}"),
+            ]
+            addresses = [f"{_ADDRESS}:65535"] * tasks
+            found += [
+                check.check(name, health.registered_as(endpoint), True, check.few(addresses))
+                for endpoint in service.endpoints
+            ]
+        return [check.to_json() for check in found]
+
+    @cached_property
+    def _targets(self) -> list[probe.Target]:
+        """Each asked from outside, too: who admits everybody is seen after this."""
+        asked = max(1, probe.MOST_TARGETS // max(1, self.endpoints))
+        return [
+            probe.target(
+                service.service_name,
+                replace(endpoint, admits_everybody=True),
+                [(_ADDRESS, _ADDRESS)] * min(tasks, asked),
+                tasks,
+            )
+            for service in self._services
+            if (tasks := service.arguments["desiredCount"])
+            for endpoint in service.endpoints
+        ]
+
+    @cached_property
+    def _probed(self) -> tuple[list[Json], list[Json]]:
+        """What the endpoints answer from inside and from outside."""
+        answer = probe.Answer(True, f"HTTP 200, server: envoy, {probe.IN_A_ROW} times in a row")
+        other = probe.Answer(True, f"HTTP 302, server: envoy, {probe.IN_A_ROW} times in a row")
+
+        def told(side: probe.Side) -> list[Json]:
+            found: list[Json] = []
+            for target in self._targets:
+                answers = [(address, answer) for address in target.addresses(side)]
+                if len(answers) > 1:
+                    answers[-1] = (answers[-1][0], other)
+                found += [check.to_json() for check in probe.checked(target, side, answers)]
+            return found
+
+        return told("private"), told("public")
+
+    @cached_property
+    def proof(self) -> list[Json]:
+        """As the record and the output have it."""
+        private, public = self._probed
+        return [*self._seen, *private, *public]
+
+    @cached_property
+    def edge_proofs(self) -> list[Json]:
+        answered = {_MOMENT: [edge.name for edge in self._blueprint.edges]}
+        deployments = {service.service_name: _DEPLOYMENT for service in self._made}
+        return [each.to_json() for each in mesh.proven(self._blueprint, answered, deployments)]
+
+    # --- a wait --------------------------------------------------------------------------------
+
+    @cached_property
+    def wait_item(self) -> int:
+        """Bytes of the item that keeps a wait: what events told of each task, and what is awaited.
+
+        A task's entry is a map of three in a map (DynamoDB's "Item sizes and formats")."""
+        told = 0
+        for service in self._made:
+            values = ("service", service.service_name, "stage", "STOPPED", "version", _HASH[:8])
+            entry = len(_TASK_ID) + sum(map(len, values)) + 10
+            told += _SEEN_TWICE * max(1, service.arguments["desiredCount"]) * entry
+        names = [service.service_name for service in self._made]
+        goals = [
+            frozenset(need["serviceName"] for need in each["needs"])
+            for each in self.waiting_state["progress"]["blocked"]
+        ]
+        tasks = [str(number).zfill(len(_TASK_ID)) for number in range(self.tasks)]
+        awaited = Awaited(
+            dict.fromkeys(names, 1000), (frozenset(names), *goals), frozenset(tasks), ()
+        )
+        context = {name: self.waiting_state[name] for name in ("progress", "foundation")}
+        return _SMALL + told + size(awaited.to_json()) + len(packed(context))
+
+
+def _arn(service: str, resource: str) -> str:
+    return f"arn:aws-us-gov:{service}:ap-northeast-1:{_ACCOUNT}:{resource}"

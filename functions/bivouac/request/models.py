@@ -1,0 +1,288 @@
+"""Bivouac's own fields of a request: untrusted JSON in, frozen models out.
+
+The ECS parts stay plain JSON in ECS's own words; `planning.py` checks and completes them.
+Only the request check imports this module, because pydantic costs as much start-up time as boto3.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from bivouac import times
+from bivouac.environment import naming
+
+
+def _environment_name(name: str) -> str:
+    if not naming.is_environment_name(name):
+        raise ValueError(
+            f"{name!r} is not an environment name: up to {naming.ENVIRONMENT_NAME_LIMIT} "
+            "lower-case letters, digits and single hyphens, starting with a letter and not ending "
+            "with a hyphen"
+        )
+    return name
+
+
+def _namespace_name(name: str) -> str:
+    if not re.fullmatch(r"(?!arn:)[!-~]{1,100}", name) or re.search(r'[<>"/]', name):
+        raise ValueError(
+            f"{name!r} is not a namespace name: up to 100 printable characters without spaces, "
+            'none of < > " /, not starting with arn:'
+        )
+    return name
+
+
+def _service_name(name: str) -> str:
+    if name.lower().startswith(naming.RESERVED_SERVICE_PREFIX):
+        raise ValueError(
+            f"{name!r}: names that begin with {naming.RESERVED_SERVICE_PREFIX} are reserved for "
+            "services that Bivouac makes itself"
+        )
+    return name
+
+
+def _tags(tags: dict[str, str]) -> dict[str, str]:
+    reserved = [key for key in tags if key.lower().startswith(naming.RESERVED_TAG_PREFIXES)]
+    if reserved:
+        raise ValueError(f"tag keys are reserved: {', '.join(sorted(reserved))}")
+    return tags
+
+
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, Mapping) else value
+
+
+def _status_range(value: Any) -> Any:
+    match = re.fullmatch(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?", str(value))
+    if match is None or int(match[1]) > int(match[2] or match[1]):
+        raise ValueError(f'{value!r} is not a status or a range of them, such as "200-399"')
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _duration(text: str) -> str:
+    times.duration_seconds(text)
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_duration)]
+"""A number and m, h or d."""
+TagKey = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+TagValue = Annotated[str, StringConstraints(max_length=256)]
+Tags = Annotated[dict[TagKey, TagValue], AfterValidator(_tags), Field(max_length=40)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
+
+
+ProbePath = Annotated[str, StringConstraints(pattern=r"^/[!-~]*$", max_length=512)]
+StatusRange = Annotated[tuple[int, int], BeforeValidator(_status_range)]
+
+
+class Probe(_Model):
+    """How one endpoint is asked. Never a URL: the address is what ECS reports (P11)."""
+
+    port_name: str
+    path: ProbePath = "/"
+    expect_status: StatusRange = (200, 399)
+
+
+class DependsOn(_Model):
+    """Another service that must be there first."""
+
+    service_name: str
+    condition: Literal["HEALTHY", "START"] = "HEALTHY"
+    """HEALTHY: its tasks are healthy; START: its endpoints exist."""
+
+
+class Destination(_Model):
+    """Where a connection leads: an endpoint, never a URL (P11)."""
+
+    service: str
+    port_name: str | None = None
+    """May be left out where the service has exactly one endpoint."""
+    path: ProbePath | None = None
+    """As the endpoint's probe has it, where left out."""
+
+
+class Connection(_Model):
+    """One edge of `connect`: who calls whom, through the client alias."""
+
+    client: Annotated[str, Field(alias="from")]
+    to: Destination
+    expect_status: StatusRange | None = None
+    """As the endpoint's probe has it, where left out."""
+
+
+class PrimaryContainer(_Model):
+    """The short form of a task definition: one container with one HTTP port."""
+
+    image: Annotated[str, StringConstraints(min_length=1, max_length=512)]
+    container_port: Annotated[int, Field(ge=1, le=65535)]
+    command: list[str] | None = None
+    environment: list[dict[str, str]] | None = None
+    secrets: list[dict[str, str]] | None = None
+    health_check: dict[str, Any] | None = None
+
+
+class Service(BaseModel):
+    """One entry of `services`: our fields; everything else is CreateService's."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, alias_generator=to_camel)
+
+    service_name: Annotated[
+        str,
+        StringConstraints(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=naming.SERVICE_NAME_LIMIT
+        ),
+        AfterValidator(_service_name),
+    ]
+    task_definition: dict[str, Any] | str | None = None
+    primary_container: PrimaryContainer | None = None
+    probe: Annotated[list[Probe], BeforeValidator(_one_or_many)] = []
+    depends_on: list[DependsOn] = []
+    redeployed_for: Annotated[str, StringConstraints(max_length=256)] = ""
+    """Any text: another one is another deployment of the same. Redeploys write their id here."""
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The CreateService arguments as given."""
+        return {"serviceName": self.service_name, **(self.model_extra or {})}
+
+
+class Lease(_Model):
+    ttl: Duration | None = None
+    max_ttl: Duration | None = None
+    """From the moment of an extension until its end; at most the stack's maximum."""
+    warn_before: Duration = "30m"
+    """Before the end an event warns of it, where the lease is longer than this."""
+
+
+class Schedule(_Model):
+    """Office hours: when the environment is to run, in expressions of EventBridge Scheduler."""
+
+    timezone: str = "UTC"
+    up: str
+    down: str
+    down_action: Literal["sleep", "delete"] = "sleep"
+    begin: Literal["now", "up"] = "now"
+    """up: a create makes nothing yet, the first up does."""
+
+
+class ImagePush(_Model):
+    """A push to this repository of ECR redeploys the services that use it."""
+
+    repository: Annotated[str, StringConstraints(min_length=2, max_length=256)]
+    tag: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+
+
+class PullRequest(_Model):
+    """Once it is closed, the environment is deleted."""
+
+    repository: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    number: Annotated[int, Field(ge=1)]
+
+
+class Triggers(_Model):
+    image_push: list[ImagePush] = []
+    pull_request: PullRequest | None = None
+
+
+class GivenIntent(_Model):
+    """When an event or a schedule meant something, and its id."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    at: str
+
+    @field_validator("at")
+    @classmethod
+    def _moment(cls, text: str) -> str:
+        times.moment(text)
+        return text
+
+
+class KnownEnvironment(_Model):
+    """What is said of an environment that was created before."""
+
+    environment: Annotated[str, AfterValidator(_environment_name)]
+    generation: int | None = None
+    """Only while this one holds the environment."""
+    intent: GivenIntent | None = None
+
+
+class ServiceChange(_Model):
+    """What a redeploy changes of one service; nothing: the same again, in new tasks."""
+
+    service_name: str
+    image: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    container: str | None = None
+    task_definition: dict[str, Any] | str | None = None
+
+
+class Redeploy(KnownEnvironment):
+    services: list[ServiceChange] = []
+    """None: all of them, as they are."""
+
+
+class Timeouts(_Model):
+    ready: Duration = "15m"
+    """From the opening until every endpoint is proven."""
+
+
+class EnvironmentRequest(_Model):
+    """The execution input of create_environment."""
+
+    name: Annotated[str, AfterValidator(_environment_name)]
+    owner: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    tags: Tags = {}
+    namespace: Annotated[str, AfterValidator(_namespace_name)] | None = None
+    cluster: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
+    services: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=50)]
+    connect: Annotated[list[Connection], Field(min_length=1)] | None = None
+    """The connections to prove; where left out, every endpoint is proven once."""
+    lease: Lease = Lease()
+    schedule: Schedule | None = None
+    triggers: Triggers = Triggers()
+    timeouts: Timeouts = Timeouts()
+    on_failure: Literal["delete", "keep"] = "delete"
+    dry_run: bool = False
+
+
+def described(error: ValidationError, path: str) -> Iterator[str]:
+    """Each problem of a ValidationError as one line with its path."""
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        where = path
+        for step in problem["loc"]:
+            where += f"[{step}]" if isinstance(step, int) else f".{step}" if where else str(step)
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = "unknown field"
+        elif problem["type"] == "missing":
+            message = "required, and missing"
+        yield f"{where or 'request'}: {message}"
+
+
+def merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """`given` over `defaults`, objects merged key by key, everything else replaced."""
+    result = dict(defaults)
+    for key, value in given.items():
+        beneath = result.get(key)
+        if isinstance(beneath, Mapping) and isinstance(value, Mapping):
+            result[key] = merged(beneath, value)
+        else:
+            result[key] = value
+    return result

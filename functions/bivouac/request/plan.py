@@ -1,0 +1,252 @@
+"""A request becomes a blueprint, or the list of everything that is wrong with it. Pure.
+
+ECS's words are kept; what a request leaves out comes from the stack; what Bivouac must name itself
+(cluster, families, log groups) is renamed, and each renaming is told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from bivouac import times
+from bivouac.environment import naming, wait_times
+from bivouac.environment.blueprint import Blueprint, Json, ProofSettings, ServiceBlueprint
+from bivouac.request import ecs_schema, limits
+from bivouac.request.dependencies import Party, Relations, relations
+from bivouac.request.models import EnvironmentRequest, Schedule, described, merged
+from bivouac.request.plan_context import Draft
+from bivouac.request.plan_service import plan_service
+from bivouac.settings import RequestSettings
+
+TASK_LIMIT = 1000
+
+NESTING_LIMIT = 40
+"""No ECS argument comes near it; what copies and compares a request is recursive."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    blueprint: Blueprint | None
+    """None exactly where there are problems."""
+    problems: tuple[str, ...]
+    dry_run: bool = False
+
+
+def existing_definitions(content: Any) -> list[str]:
+    """The task definitions that a request names instead of giving."""
+    try:
+        request = EnvironmentRequest.model_validate(content)
+    except ValidationError:
+        return []
+    named = (
+        merged(request.defaults, service).get("taskDefinition") for service in request.services
+    )
+    return sorted({name for name in named if isinstance(name, str)})
+
+
+def plan(
+    content: Any,
+    settings: RequestSettings,
+    definitions: Mapping[str, Json] | None = None,
+    now: datetime | None = None,
+) -> Plan:
+    """Plan an execution's input.
+
+    `now` is when office hours are looked ahead from: the present moment where it is not given.
+
+    `definitions` are the described task definitions that the request names; without them (None)
+    what depends on them is left unchecked, so that all other problems are found without AWS."""
+    if _nested_deeper(content, NESTING_LIMIT):
+        return Plan(None, (f"request: nested deeper than {NESTING_LIMIT} levels",))
+    draft = Draft(settings, definitions or {})
+    request = _own_fields(draft, content)
+    if request is None:
+        return Plan(None, tuple(draft.problems))
+    ready_seconds = times.duration_seconds(request.timeouts.ready)
+    if ready_seconds > wait_times.LONGEST_CREATE:
+        draft.problems.append(
+            f"timeouts.ready: {request.timeouts.ready} is longer than a create may take, "
+            f"{times.duration(wait_times.LONGEST_CREATE)}"
+        )
+    namespace = request.namespace or naming.cluster_name(settings.name_prefix, request.name)
+    parties = [
+        plan_service(draft, request, namespace, given, f"services[{index}]")
+        for index, given in enumerate(request.services)
+    ]
+    cluster = _cluster(draft, request)
+    lease_seconds, longest_lease_seconds = _lease_seconds(draft, request)
+    warnings: list[str] = []
+    if request.schedule:
+        problems, warnings = _office_hours(request.schedule, now or datetime.now(UTC))
+        draft.problems.extend(problems)
+    draft.problems.extend(_across(parties, namespace))
+    related = relations(parties, request.connect, namespace)
+    draft.problems.extend(related.problems)
+    if draft.problems:
+        return Plan(None, tuple(draft.problems))
+    services = _in_order([party.built for party in parties if party.built], related)
+    tags = dict(request.tags) | ({naming.OWNER_TAG: request.owner} if request.owner else {})
+    proof_log_group = naming.proof_log_group(settings.name_prefix, request.name)
+    blueprint = Blueprint(
+        environment=request.name,
+        stack=settings.name_prefix,
+        request_hash=naming.content_hash(content),
+        namespace=namespace,
+        cluster=cluster,
+        services=tuple(services),
+        edges=related.edges,
+        proof=ProofSettings(
+            image=settings.proof_image,
+            execution_role_arn=settings.execution_role_arns[0],
+            log_group=proof_log_group,
+            region=settings.region,
+        ),
+        log_groups=(
+            *(
+                naming.log_group(settings.name_prefix, request.name, service.service_name)
+                for service in services
+            ),
+            *([proof_log_group] if related.edges else []),
+        ),
+        tags=tags,
+        lease_seconds=lease_seconds,
+        longest_lease_seconds=longest_lease_seconds,
+        warn_before_seconds=times.duration_seconds(request.lease.warn_before),
+        schedule=request.schedule.model_dump(by_alias=True) if request.schedule else None,
+        triggers=request.triggers.model_dump(by_alias=True),
+        ready_seconds=ready_seconds,
+        on_failure=request.on_failure,
+        probe_security_group_id=settings.probe_security_group_id,
+        renamed=tuple(draft.renamed),
+        warnings=tuple(warnings),
+    )
+    if no_room := limits.problems(blueprint):
+        return Plan(None, tuple(no_room))
+    return Plan(blueprint, (), request.dry_run)
+
+
+def _in_order(services: list[ServiceBlueprint], related: Relations) -> list[ServiceBlueprint]:
+    place = {name: number for number, name in enumerate(related.dependencies)}
+    return sorted(
+        (
+            replace(service, depends_on=related.dependencies[service.service_name])
+            for service in services
+        ),
+        key=lambda service: place[service.service_name],
+    )
+
+
+def _nested_deeper(content: Any, levels: int) -> bool:
+    layer = [content]
+    for _ in range(levels):
+        layer = [
+            inner
+            for outer in layer
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return bool(layer)
+
+
+def _own_fields(draft: Draft, content: Any) -> EnvironmentRequest | None:
+    """The request's own fields; where some are wrong, the others are still read.
+
+    So the services are looked at as well, and all problems are told at once."""
+    try:
+        return EnvironmentRequest.model_validate(content)
+    except ValidationError as error:
+        draft.problems.extend(described(error, ""))
+        wrong = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
+        if not isinstance(content, Mapping) or "services" in wrong:
+            return None
+        usable = {key: value for key, value in content.items() if key not in wrong}
+        return EnvironmentRequest.model_validate({"name": "unnamed", **usable})
+
+
+def _lease_seconds(draft: Draft, request: EnvironmentRequest) -> tuple[int, int]:
+    """The lease that a create gives, and the longest that an extension may give."""
+    stack = draft.settings.maximum_lease_seconds
+    longest = stack
+    if request.lease.max_ttl is not None:
+        longest = times.duration_seconds(request.lease.max_ttl)
+        if longest > stack:
+            draft.problems.append(
+                f"lease.maxTtl: {request.lease.max_ttl} is longer than the stack's maximum of "
+                f"{times.duration(stack)}"
+            )
+    if request.lease.ttl is None:
+        # Office hours are kept for as long as the lease lasts, so for more than a day.
+        default = draft.settings.default_lease_seconds
+        return longest if request.schedule else min(default, longest), longest
+    seconds = times.duration_seconds(request.lease.ttl)
+    if seconds > stack:
+        draft.problems.append(
+            f"lease.ttl: {request.lease.ttl} is longer than the stack's maximum of "
+            f"{times.duration(stack)}"
+        )
+    elif seconds > longest:
+        draft.problems.append(
+            f"lease.ttl: {request.lease.ttl} is longer than lease.maxTtl, {request.lease.max_ttl}"
+        )
+    return seconds, longest
+
+
+def _office_hours(schedule: Schedule, now: datetime) -> tuple[list[str], list[str]]:
+    """Problems, and where there are none, warnings.
+
+    Few requests have them, and what reads them is slow to import."""
+    from bivouac.request import office_hours
+
+    hours = schedule.model_dump()
+    if problems := office_hours.problems(hours, now):
+        return problems, []
+    return [], office_hours.warnings(hours, now)
+
+
+def _cluster(draft: Draft, request: EnvironmentRequest) -> Json:
+    given = dict(request.cluster)
+    name = naming.cluster_name(draft.settings.name_prefix, request.name)
+    draft.rename("cluster.clusterName", given.pop("clusterName", None), name)
+    for refused, reason in {
+        "serviceConnectDefaults": "the field namespace names it",
+        "tags": "the field tags holds them",
+        "capacityProviders": "environments use FARGATE and FARGATE_SPOT per service",
+        "configuration": "it can name keys and log groups outside the environment",
+    }.items():
+        if refused in given:
+            draft.problems.append(f"cluster.{refused}: refused; {reason}")
+            del given[refused]
+    cluster = {"clusterName": name, **given}
+    draft.problems.extend(ecs_schema.problems("CreateCluster", cluster, "cluster"))
+    return cluster
+
+
+def _across(parties: list[Party], namespace: str) -> Iterator[str]:
+    """What must be unique in an environment, and what is limited (S12, S24, W08)."""
+    names = Counter(party.service_name for party in parties if party.service_name)
+    discoveries: Counter[str] = Counter()
+    aliases: Counter[tuple[str, int]] = Counter()
+    for party in parties:
+        for entry in party.served.values():
+            discovery = entry.get("discoveryName", entry["portName"])
+            discoveries[discovery] += 1
+            for alias in entry.get("clientAliases", []):
+                aliases[(alias.get("dnsName", f"{discovery}.{namespace}"), alias["port"])] += 1
+    for name, count in names.items():
+        if count > 1:
+            yield f"services: {count} are named {name!r}"
+    for name, count in discoveries.items():
+        if count > 1:
+            yield f"services: {count} endpoints are discovered as {name!r}; give a discoveryName"
+    for (name, port), count in aliases.items():
+        if count > 1:
+            yield f"services: {count} client aliases are {name}:{port}; they must be unique"
+    tasks = sum(party.desired_count for party in parties if party.arguments)
+    if tasks > TASK_LIMIT:
+        yield f"services: {tasks} tasks in all; an environment has at most {TASK_LIMIT}"

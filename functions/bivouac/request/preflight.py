@@ -1,0 +1,122 @@
+"""What can be held against AWS before the first resource is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bivouac.aws import cloudmap, ecs, network
+from bivouac.aws.cloudmap import Namespace
+from bivouac.environment.blueprint import Blueprint, from_ecs_tags
+from bivouac.environment.ownership import require_owned
+from bivouac.request import security_groups
+
+if TYPE_CHECKING:
+    from types_boto3_ec2 import EC2Client
+    from types_boto3_ecs import ECSClient
+    from types_boto3_servicediscovery import ServiceDiscoveryClient
+
+
+def refuse_foreign(
+    blueprint: Blueprint,
+    namespaces: Sequence[Namespace],
+    ecs_client: ECSClient,
+    cloud_map: ServiceDiscoveryClient,
+) -> bool:
+    """Whether the cluster or the namespace is there, and is ours.
+
+    Raises ForeignResourceError where its name is taken (D18)."""
+    stack, environment, found = blueprint.stack, blueprint.environment, False
+    for namespace in namespaces:
+        if namespace.name == blueprint.namespace:
+            tags = cloudmap.tags_of(cloud_map, namespace.arn)
+            require_owned(
+                f"the namespace {namespace.name} ({namespace.id})", tags, stack, environment
+            )
+            found = True
+    name = blueprint.cluster["clusterName"]
+    if cluster := ecs.describe_cluster(ecs_client, name):
+        require_owned(f"the cluster {name}", from_ecs_tags(cluster.get("tags")), stack, environment)
+        found = True
+    return found
+
+
+def quota_problems(
+    blueprint: Blueprint, namespaces: Sequence[Namespace], quota: int
+) -> Iterator[str]:
+    """N06: fail with the count before anything is made, not in the middle."""
+    if any(namespace.name == blueprint.namespace for namespace in namespaces):
+        return
+    if len(namespaces) >= quota:
+        yield (
+            f"this Region has {len(namespaces)} Cloud Map namespaces of {quota}; delete "
+            "environments, or raise the quota in Service Quotas and the parameter NamespaceQuota"
+        )
+
+
+def look_at_network(blueprint: Blueprint, ec2: EC2Client) -> tuple[list[str], Blueprint]:
+    """Subnets and security groups that do not exist (S15), ports that nobody lets in (P09); and the
+    blueprint with what the security groups let everybody reach."""
+    configurations = {
+        service.service_name: service.arguments["networkConfiguration"]["awsvpcConfiguration"]
+        for service in blueprint.services
+    }
+    subnets = sorted({subnet for config in configurations.values() for subnet in config["subnets"]})
+    groups = sorted(
+        {group for config in configurations.values() for group in config["securityGroups"]}
+    )
+    known_subnets = network.existing_subnets(ec2, subnets)
+    known_groups = network.security_groups(ec2, groups)
+    found = [f"subnet {subnet} does not exist" for subnet in subnets if subnet not in known_subnets]
+    found += [
+        f"security group {group} does not exist" for group in groups if group not in known_groups
+    ]
+    if found:
+        return found, blueprint
+    for service in blueprint.services:
+        its_groups = [
+            known_groups[g] for g in configurations[service.service_name]["securityGroups"]
+        ]
+        for endpoint in service.endpoints:
+            if not security_groups.admits_group(
+                its_groups, blueprint.probe_security_group_id, endpoint.port
+            ):
+                found.append(
+                    f"{service.service_name}: no security group of its tasks admits port "
+                    f"{endpoint.port} from {blueprint.probe_security_group_id}, so the endpoint "
+                    f"{endpoint.port_name} could never be proven; add that rule"
+                )
+    found += _closed_edges(blueprint, known_groups)
+    return found, _with_public_endpoints(blueprint, known_groups)
+
+
+def _with_public_endpoints(
+    blueprint: Blueprint, groups: Mapping[str, Mapping[str, Any]]
+) -> Blueprint:
+    services = []
+    for service in blueprint.services:
+        its_groups = [groups[group] for group in service.security_groups]
+        endpoints = tuple(
+            replace(each, admits_everybody=security_groups.admits_the_world(its_groups, each.port))
+            for each in service.endpoints
+        )
+        services.append(replace(service, endpoints=endpoints))
+    return replace(blueprint, services=tuple(services))
+
+
+def _closed_edges(blueprint: Blueprint, groups: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Edges on which no security group lets the client in, who asks as `from` does (P09)."""
+    for edge in blueprint.edges:
+        server = blueprint.service(edge.server)
+        client = blueprint.service(edge.client or edge.server)
+        port = server.endpoint(edge.port_name).port
+        its_groups = [groups[group] for group in server.security_groups]
+        if not any(
+            security_groups.admits_group(its_groups, each, port) for each in client.security_groups
+        ):
+            yield (
+                f"{edge.server}: no security group of its tasks admits port {port} from those of "
+                f"{client.service_name} ({', '.join(client.security_groups)}), so the edge "
+                f"{edge.name} could never be proven; add that rule"
+            )

@@ -1,0 +1,27 @@
+"""Whom the security groups of a task admit. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bivouac.aws import ec2_answers
+from bivouac.services.deployments import Described
+
+
+def admits_the_world(groups: Sequence[Described], port: int) -> bool:
+    """Whether any of a task's security groups lets everybody reach a TCP port."""
+    return any(ec2_answers.admits_everybody(each) for each in _permissions(groups, port))
+
+
+def admits_group(groups: Sequence[Described], source_group_id: str, port: int) -> bool:
+    """Whether any of a task's security groups may let another group reach a TCP port (P09)."""
+    return any(ec2_answers.may_admit(each, source_group_id) for each in _permissions(groups, port))
+
+
+def _permissions(groups: Sequence[Described], port: int) -> list[Described]:
+    return [
+        permission
+        for group in groups
+        for permission in group.get("IpPermissions", ())
+        if ec2_answers.is_about(permission, port)
+    ]

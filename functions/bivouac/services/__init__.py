@@ -1,0 +1,1 @@
+"""How services get from what runs to what was requested."""

@@ -1,0 +1,388 @@
+"""What must be done to the services now, so that they become what the request says. Pure.
+
+Asked again after every change it does the next part; when nothing is left to do it decides nothing.
+The ids name failure modes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from bivouac.aws import ecs_answers
+from bivouac.environment import naming
+from bivouac.environment.blueprint import (
+    Blueprint,
+    Json,
+    ServiceBlueprint,
+    from_ecs_tags,
+    service_specification,
+    service_tags,
+)
+from bivouac.environment.ownership import require_owned
+from bivouac.proof import mesh
+from bivouac.proof.mesh import EdgeProof, ProofClient
+from bivouac.services.deployments import Expected, primary_deployment
+from bivouac.services.replacement import must_replace
+
+Described = Mapping[str, Any]
+
+
+class Condition(StrEnum):
+    """What one service waits for in another."""
+
+    START = "START"
+    """Its endpoints exist."""
+    HEALTHY = "HEALTHY"
+    GONE = "GONE"
+    ENDPOINTS_GONE = "ENDPOINTS_GONE"
+    """Cloud Map has nothing any more of the name of its own endpoints, which another service had:
+    ECS removes it minutes after that one (D09, S07)."""
+
+
+@dataclass(frozen=True)
+class Need:
+    service_name: str
+    condition: Condition
+    since: str = ""
+    """ISO 8601: when ECS first refused it, where it is waited for because of that."""
+
+    def to_json(self) -> dict[str, str]:
+        since = {"since": self.since} if self.since else {}
+        return {"serviceName": self.service_name, "condition": self.condition, **since}
+
+
+class Kind(StrEnum):
+    CREATE = "CREATE"
+    UPDATE = "UPDATE"
+    ROLL = "ROLL"
+    """The same again in a new deployment, whose tasks see the endpoints that exist now (P08)."""
+    DELETE = "DELETE"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A service as it is to be."""
+
+    service: ServiceBlueprint
+    specification: Json
+    """CreateService arguments but tags and clientToken."""
+    tags: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        return self.service.service_name
+
+    @property
+    def task_definition_arn(self) -> str:
+        return str(self.specification["taskDefinition"])
+
+
+@dataclass(frozen=True)
+class Action:
+    kind: Kind
+    service_name: str
+    reason: str
+    depth: int
+    """Actions of one depth are independent of each other; lower ones come first."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    actions: tuple[Action, ...]
+    blocked: Mapping[str, tuple[Need, ...]]
+    """By service: what must happen before it can be created or changed."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is known of the environment when it is decided."""
+
+    services: Mapping[str, Described]
+    """Described services by name, planned or not; INACTIVE ones are as good as absent."""
+    expected: Mapping[str, Expected] = field(default_factory=dict)
+    """What this execution made, or found as it should be, before."""
+    healthy: frozenset[str] = frozenset()
+    endpoints_since: Mapping[str, datetime] = field(default_factory=dict)
+    """By discovery name: since when the endpoint exists."""
+    definitions: Mapping[str, Json] = field(default_factory=dict)
+    """By ARN: task definitions that services run or are to run, where these differ."""
+    proofs: Sequence[EdgeProof] = ()
+    proven: Mapping[str, str] = field(default_factory=dict)
+    """By service: the id of the deployment for which it was last proven."""
+    refused: Mapping[str, Need] = field(default_factory=dict)
+    """By service: what ECS said a moment ago that must happen first."""
+    roll: frozenset[str] = frozenset()
+    """Services that are to be deployed once more, as their tasks saw too little of the mesh."""
+
+    def active(self, name: str) -> Described | None:
+        service = self.services.get(name)
+        return service if service is not None and ecs_answers.is_active(service) else None
+
+    def draining(self, name: str) -> bool:
+        service = self.services.get(name)
+        return service is not None and ecs_answers.is_draining(service)
+
+    def owns(self, name: str, blueprint: Blueprint) -> bool:
+        """Whether a described service is this environment's (D18)."""
+        tags = from_ecs_tags(self.services[name].get("tags"))
+        return naming.is_owned(tags, blueprint.stack, blueprint.environment)
+
+
+def wanted_services(
+    blueprint: Blueprint,
+    services: Iterable[ServiceBlueprint],
+    namespace_arn: str,
+    task_definitions: Mapping[str, str],
+) -> dict[str, Wanted]:
+    """By name; `task_definitions` are the registered ARNs by family name of the definition."""
+    wanted = {}
+    for service in services:
+        arn = service.existing_definition or task_definitions[family_of(service)]
+        specification = service_specification(blueprint, service, namespace_arn, arn)
+        tags = service_tags(blueprint, service, specification)
+        wanted[service.service_name] = Wanted(service, specification, tags)
+    return wanted
+
+
+def family_of(service: ServiceBlueprint) -> str:
+    if service.definition is None:
+        raise ValueError(f"{service.service_name} uses an existing task definition")
+    return str(service.definition["family"])
+
+
+def differs(wanted: Wanted, described: Described, proven: str | None = None) -> str:
+    """Why a service is not what is wanted; empty where it is.
+
+    A deployment that failed or was rolled back is tried again by a new create (H02, H03). What
+    somebody else changed starts a deployment that is neither the `proven` one nor in our tag, or
+    is the number of tasks (S19)."""
+    tags = from_ecs_tags(described.get("tags"))
+    if tags.get(naming.SPECIFICATION_TAG) == naming.ASLEEP:
+        return "it sleeps"
+    if tags.get(naming.SPECIFICATION_TAG) != wanted.tags[naming.SPECIFICATION_TAG]:
+        return "the request changed"
+    seen, sees = (
+        each.get(naming.ENDPOINTS_TAG, naming.NO_ENDPOINTS) for each in (tags, wanted.tags)
+    )
+    if seen != sees:
+        return "the endpoints that it calls changed"
+    tasks = wanted.specification["desiredCount"]
+    if described["desiredCount"] != tasks:
+        return f"it was scaled to {described['desiredCount']}, not {tasks}"
+    primary = primary_deployment(described)
+    if primary is None:
+        return ""
+    ours = {proven, tags.get(naming.DEPLOYMENT_TAG)} - {None}
+    if ours and primary["id"] not in ours:
+        return f"something else began the deployment {primary['id']}"
+    if primary["taskDefinition"] != wanted.task_definition_arn:
+        return f"it runs {primary['taskDefinition']}"
+    if ecs_answers.rollout_failed(primary):
+        return "its deployment failed before"
+    return ""
+
+
+def decide(
+    blueprint: Blueprint,
+    wanted: Mapping[str, Wanted],
+    clients: Sequence[ProofClient],
+    situation: Situation,
+) -> Decision:
+    """The actions that can be taken now, what they wait for otherwise, and what is going.
+
+    `wanted` holds the planned services and those of the proof `clients`.
+    Raises ForeignResourceError for a service of ours by name that does not carry our tags (D18)."""
+    return _Deciding(blueprint, wanted, clients, situation).decide()
+
+
+_TOO_EARLY = "it began before an endpoint that it calls was known everywhere"
+
+
+class _Deciding:
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        wanted: Mapping[str, Wanted],
+        clients: Sequence[ProofClient],
+        situation: Situation,
+    ) -> None:
+        self._blueprint = blueprint
+        self._wanted = wanted
+        self._clients = clients
+        self._now = situation
+        self._actions: list[Action] = []
+        self._blocked: dict[str, tuple[Need, ...]] = {}
+        self._depths: dict[str, int] = {}
+
+    def decide(self) -> Decision:
+        leaving = self._leaving()
+        for service in self._blueprint.services:
+            self._depths[service.service_name] = 1 + max(
+                (self._depths.get(need.service_name, 0) for need in service.depends_on), default=0
+            )
+            self._service(service, leaving)
+        self._prove()
+        return Decision(
+            tuple(sorted(self._actions, key=lambda action: action.depth)), self._blocked
+        )
+
+    # --- services that the request no longer names -------------------------------------------
+
+    def _leaving(self) -> set[str]:
+        """Ours, and in the way: deleted at once, clients first as far as it is known (D14)."""
+        leaving = set()
+        for name in reversed(list(self._now.services)):
+            if name in self._wanted or not self._now.owns(name, self._blueprint):
+                continue
+            if self._now.active(name):
+                self._act(Kind.DELETE, name, "the request no longer names it")
+                leaving.add(name)
+            elif self._now.draining(name):
+                leaving.add(name)
+        return leaving
+
+    # --- services that it names --------------------------------------------------------------
+
+    def _service(self, service: ServiceBlueprint, leaving: set[str]) -> None:
+        name = service.service_name
+        needs = self._unmet(service, leaving)
+        if refused := self._now.refused.get(name):
+            needs = (refused, *needs)
+        described = self._now.active(name)
+        if described is None:
+            if self._now.draining(name):
+                needs = (Need(name, Condition.GONE), *needs)
+            self._act_unless(needs, Kind.CREATE, name, "it does not exist")
+            return
+        self._require_owned(name, described)
+        reason = self._changed(name, described)
+        if reason and (why := self._must_replace(name, described)):
+            self._act(Kind.DELETE, name, why)
+            self._blocked[name] = (Need(name, Condition.GONE),)
+        elif reason:
+            self._act_unless(needs, Kind.UPDATE, name, reason)
+        elif late := self._late_endpoint(name, described):
+            self._act_unless(needs, Kind.ROLL, name, late)
+        elif name in self._now.roll:
+            self._act_unless(needs, Kind.ROLL, name, _TOO_EARLY)
+
+    def _changed(self, name: str, described: Described) -> str:
+        """What this execution made is judged by looking at it, not made once more (H03)."""
+        if name in self._now.expected:
+            return ""
+        return differs(self._wanted[name], described, self._now.proven.get(name))
+
+    def _must_replace(self, name: str, described: Described) -> str | None:
+        wanted = self._wanted[name]
+        return must_replace(
+            described,
+            self._now.definitions.get(described["taskDefinition"]),
+            wanted.specification,
+            wanted.service.definition or self._now.definitions.get(wanted.task_definition_arn),
+        )
+
+    def _unmet(self, service: ServiceBlueprint, leaving: set[str]) -> tuple[Need, ...]:
+        needs = []
+        for dependency in service.depends_on:
+            condition = Condition(dependency.condition)
+            if not self._met(dependency.service_name, condition):
+                needs.append(Need(dependency.service_name, condition))
+        names = {endpoint.discovery_name for endpoint in service.endpoints}
+        for other in sorted(leaving):
+            if names & _discovery_names(self._now.services[other]):
+                needs.append(Need(other, Condition.GONE))
+        return tuple(needs)
+
+    def _met(self, name: str, condition: Condition) -> bool:
+        acted = {action.service_name: action.kind for action in self._actions}
+        if condition is Condition.START:
+            exists = self._now.active(name) is not None or acted.get(name) is Kind.CREATE
+            return exists and name not in self._blocked
+        return name in self._now.healthy and name not in acted and name not in self._blocked
+
+    def _late_endpoint(self, name: str, described: Described) -> str:
+        """P08: tasks resolve only what existed when their service's deployment began."""
+        primary = primary_deployment(described)
+        if primary is None:
+            return ""
+        for edge in self._blueprint.edges:
+            endpoint = self._blueprint.service(edge.server).endpoint(edge.port_name)
+            since = self._now.endpoints_since.get(endpoint.discovery_name)
+            if edge.client == name and since and mesh.stale(edge, primary["createdAt"], since):
+                return f"{edge.server}:{edge.port_name} exists since after its deployment began"
+        return ""
+
+    # --- proof clients -----------------------------------------------------------------------
+
+    def _prove(self) -> None:
+        """A proof client starts beside the services whose endpoints it asks, as soon as they exist;
+        where one is being replaced, after that, so that no old task answers for a new one."""
+        acted = {action.service_name: action.kind for action in self._actions}
+        deployments = {
+            name: primary["id"]
+            for name, service in self._now.services.items()
+            if name not in acted and (primary := primary_deployment(service))
+        }
+        depth = 1 + max(self._depths.values(), default=0)
+        for client in self._clients:
+            name = client.service.service_name
+            self._depths[name] = depth
+            kind, reason = Kind.CREATE, "its edges are not proven"
+            if self._now.active(name):
+                if name not in self._now.roll:
+                    continue
+                kind, reason = Kind.ROLL, _TOO_EARLY
+            elif all(
+                mesh.still_proven(edge, self._now.proofs, deployments) for edge in client.edges
+            ):
+                continue
+            servers = dict.fromkeys(edge.server for edge in client.edges)
+            needs = tuple(need for server in servers if (need := self._askable(server, acted)))
+            self._act_unless(needs, kind, name, reason)
+
+    def _askable(self, server: str, acted: Mapping[str, Kind]) -> Need | None:
+        if acted.get(server) is Kind.CREATE:
+            return None
+        described = self._now.active(server)
+        if server in self._blocked or described is None:
+            return Need(server, Condition.START)
+        replaced = described["deployments"][0 if server in acted else 1 :]
+        if not any(map(_has_tasks, replaced)):
+            return None
+        replacing = server in acted or server not in self._now.healthy
+        return Need(server, Condition.HEALTHY) if replacing else None
+
+    # --- noting ------------------------------------------------------------------------------
+
+    def _require_owned(self, name: str, described: Described) -> None:
+        tags = from_ecs_tags(described.get("tags"))
+        stack, environment = self._blueprint.stack, self._blueprint.environment
+        require_owned(f"the service {name}", tags, stack, environment)
+
+    def _act(self, kind: Kind, name: str, reason: str) -> None:
+        depth = 0 if kind is Kind.DELETE else self._depths[name]
+        self._actions.append(Action(kind, name, reason, depth))
+
+    def _act_unless(self, needs: tuple[Need, ...], kind: Kind, name: str, reason: str) -> None:
+        if needs:
+            self._blocked[name] = needs
+        else:
+            self._act(kind, name, reason)
+
+
+def _has_tasks(deployment: Described) -> bool:
+    """Whether tasks of it may answer. Those of a service that sleeps do not, nor do new ones."""
+    counts = ("desiredCount", "runningCount", "pendingCount")
+    return any(deployment.get(count) for count in counts)
+
+
+def _discovery_names(service: Described) -> set[str]:
+    return {
+        resource["discoveryName"]
+        for deployment in service.get("deployments", ())
+        for resource in deployment.get("serviceConnectResources", ())
+    }

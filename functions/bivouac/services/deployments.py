@@ -1,0 +1,73 @@
+"""A deployment and its tasks, as expected and as ECS describes them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from bivouac.aws import ecs_answers
+
+Described = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What create_service left behind: the deployment that must become healthy."""
+
+    service_name: str
+    task_definition_arn: str
+    deployment_id: str
+    deployed_at: str = ""
+    """When that deployment began, ISO 8601; empty where it is not known."""
+
+    def to_json(self) -> dict[str, str]:
+        return {
+            "serviceName": self.service_name,
+            "taskDefinitionArn": self.task_definition_arn,
+            "deploymentId": self.deployment_id,
+            "deployedAt": self.deployed_at,
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, str]) -> Self:
+        return cls(
+            content["serviceName"],
+            content["taskDefinitionArn"],
+            content["deploymentId"],
+            content.get("deployedAt", ""),
+        )
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One service as ECS describes it now."""
+
+    service: Described | None
+    running: tuple[Described, ...]
+    """Tasks whose desired status is RUNNING."""
+    stopped: tuple[Described, ...]
+
+
+def primary_deployment(service: Described) -> Described | None:
+    for deployment in service.get("deployments", ()):
+        if ecs_answers.is_primary(deployment):
+            return dict(deployment)
+    return None
+
+
+def private_address(task: Described) -> str | None:
+    return _interface_detail(task, ecs_answers.PRIVATE_ADDRESS)
+
+
+def interface_id(task: Described) -> str | None:
+    return _interface_detail(task, ecs_answers.NETWORK_INTERFACE_ID)
+
+
+def _interface_detail(task: Described, name: str) -> str | None:
+    for attachment in task.get("attachments", ()):
+        if ecs_answers.is_network_interface(attachment):
+            for detail in attachment.get("details", ()):
+                if detail.get("name") == name and detail.get("value"):
+                    return str(detail["value"])
+    return None

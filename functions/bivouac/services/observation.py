@@ -1,0 +1,70 @@
+"""The tasks of an environment's services, in as few calls as the API allows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from bivouac.aws import ecs, ecs_answers
+from bivouac.services.deployments import Expected, Observed, primary_deployment
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+
+Tasks = Mapping[str, Sequence[ecs.Described]]
+"""By service."""
+
+
+def observed(
+    client: ECSClient,
+    cluster: str,
+    expected: Sequence[Expected],
+    services: Mapping[str, ecs.Described],
+    running: Tasks,
+) -> dict[str, Observed]:
+    """Each expected service with its running tasks, and the stopped ones where they can tell why.
+
+    The cluster is the environment's own, so one list of tasks serves all services."""
+    in_trouble = any(
+        _in_trouble(entry, services.get(entry.service_name), running.get(entry.service_name, ()))
+        for entry in expected
+    )
+    stopped = tasks_by_service(client, cluster, "STOPPED") if in_trouble else {}
+    return {
+        entry.service_name: Observed(
+            services.get(entry.service_name),
+            tuple(running.get(entry.service_name, ())),
+            tuple(stopped.get(entry.service_name, ())),
+        )
+        for entry in expected
+    }
+
+
+def _in_trouble(
+    entry: Expected, service: ecs.Described | None, running: Sequence[ecs.Described]
+) -> bool:
+    """Tasks of the deployment are missing, those of the one before it may run as desired; tasks are
+    sick; or ECS gave up on the deployment (H02, H03)."""
+    if service is None or not ecs_answers.is_active(service):
+        return False
+    primary = primary_deployment(service) or {}
+    ours = [task for task in running if task.get("startedBy") == entry.deployment_id]
+    return (
+        primary.get("id") != entry.deployment_id
+        or ecs_answers.rollout_failed(primary)
+        or len(ours) < service["desiredCount"]
+        or any(
+            not ecs_answers.is_running(task) or ecs_answers.is_unhealthy(task) for task in running
+        )
+    )
+
+
+def tasks_by_service(
+    client: ECSClient, cluster: str, desired_status: Literal["RUNNING", "STOPPED"]
+) -> dict[str, list[ecs.Described]]:
+    arns = ecs.list_tasks(client, cluster, desired_status)
+    tasks: dict[str, list[ecs.Described]] = defaultdict(list)
+    for task in ecs.describe_tasks(client, cluster, arns):
+        tasks[ecs_answers.service_of(task)].append(task)
+    return tasks

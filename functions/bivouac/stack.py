@@ -1,0 +1,41 @@
+"""The first thing that every step does: read what is planned, if it may still act on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bivouac.aws import clients
+from bivouac.aws.environments_table import Records
+from bivouac.aws.event_bus import EventBus
+from bivouac.aws.scheduler import Schedules
+from bivouac.environment.blueprint import Blueprint
+from bivouac.settings import EventSettings, ScheduleSettings, StackSettings, WaitSettings
+from bivouac.waiting.store import Waits
+
+
+def records() -> Records:
+    """The environments table of this stack."""
+    return Records(clients.dynamodb(), StackSettings.from_env().table_name)
+
+
+def waits() -> Waits:
+    """The waits table of this stack."""
+    return Waits(clients.dynamodb(), WaitSettings.from_env().table_name)
+
+
+def event_bus() -> EventBus:
+    """The event bus of this stack."""
+    return EventBus(clients.events(), EventSettings.from_env().bus_name)
+
+
+def schedules() -> Schedules:
+    """The schedules of this stack's environments."""
+    return Schedules(clients.scheduler(), ScheduleSettings.from_env())
+
+
+def held(event: Mapping[str, Any]) -> Blueprint:
+    """The blueprint of the event's environment, if the event's generation still holds it.
+
+    Raises SupersededError otherwise (W17)."""
+    return records().held(event["environment"], event["generation"])

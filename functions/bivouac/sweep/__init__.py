@@ -1,0 +1,1 @@
+"""What is left, lost or overdue in the account, found and repaired."""

@@ -1,0 +1,81 @@
+"""Records of what is there and no record knows, made of its tags, so that it can be deleted. Pure.
+
+A deletion needs to know whose resources it looks for and in which namespace; the rest it finds
+(W19). Such a record asks for nothing: no request, so nobody can redeploy or wake it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bivouac import times
+from bivouac.environment import naming
+from bivouac.environment.blueprint import Blueprint, ProofSettings
+from bivouac.environment.record import Record, Status
+
+
+def adopted(
+    environment: str,
+    stack: str,
+    namespaces: Sequence[str],
+    before: Record | None,
+    generation: int,
+    goes_at: datetime,
+) -> Record:
+    """`before`: a tombstone, whose blueprint knows more than tags do. `namespaces`: those of the
+    environment that were found, by name."""
+    record = before or Record(
+        environment=environment,
+        generation=generation,
+        status=Status.ORPHANED,
+        execution="",
+        request_hash="",
+        blueprint=json.dumps(_of_tags(environment, stack).to_json()),
+        expires_at="",
+        settle=False,
+    )
+    planned = Blueprint.from_json(record.content)
+    if namespaces and planned.namespace not in namespaces:
+        planned = replace(planned, namespace=namespaces[0])
+    return replace(
+        record,
+        generation=generation,
+        status=Status.ORPHANED,
+        execution="",
+        request_hash="",
+        blueprint=json.dumps(planned.to_json()),
+        expires_at=times.timestamp(goes_at),
+        # Whoever made it may still be at work.
+        settle=True,
+        request="",
+        base_request="",
+        changes={},
+    )
+
+
+def _of_tags(environment: str, stack: str) -> Blueprint:
+    cluster = naming.cluster_name(stack, environment)
+    return Blueprint(
+        environment=environment,
+        stack=stack,
+        request_hash="",
+        namespace=cluster,
+        cluster={"clusterName": cluster},
+        services=(),
+        edges=(),
+        proof=ProofSettings("", "", "", ""),
+        log_groups=(),
+        tags={},
+        lease_seconds=0,
+        longest_lease_seconds=0,
+        warn_before_seconds=0,
+        schedule=None,
+        triggers={},
+        ready_seconds=0,
+        on_failure="delete",
+        probe_security_group_id="",
+        renamed=(),
+    )

@@ -1,0 +1,355 @@
+"""What is to be done about an environment whose execution ended before its time. Pure.
+
+StopExecution and a machine's time-out run no Catch (W13), so what the machine would have done on
+its way out, somebody else must: `follow_up_execution`, once Step Functions tells of the end, and
+`sweep_environments`, where it was not told.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from bivouac.aws import stepfunctions_answers
+from bivouac.aws.lambda_answers import message_of
+from bivouac.aws.stepfunctions_answers import Execution
+from bivouac.diagnosis import report
+from bivouac.diagnosis.aws_messages import Category
+from bivouac.diagnosis.service_verdicts import Verdict
+from bivouac.environment import naming
+from bivouac.environment.event import DetailType
+from bivouac.environment.intents import LIFE, REST, Intent, Verb, is_outdated
+from bivouac.environment.record import Record, Status, matter_of_deletion
+from bivouac.errors import REFUSALS, DeletionIncompleteError, is_fault
+
+Json = dict[str, Any]
+
+AFTER_FAILURE = "failed"
+"""Begins the deletion's name, as in the machine's state `Start deletion`: both start one (W05)."""
+BACK = "back"
+"""Ends the name of the create that goes back to what was proven."""
+PUT_AGAIN = "put-again"
+"""Begins the name of the execution with which an intent is put once more."""
+ONCE_MORE = "again"
+"""Ends the name of the deletion, the wake or the sleep that follows one that died."""
+
+
+_OF_REDEPLOY = re.compile(r"redeploy-([0-9a-f]{64})")
+"""The name of the create that redeploy_environment starts: the hash is of its own ARN."""
+
+
+_OF_SCHEDULE = re.compile(r"(up|down) ")
+"""Begins the ids of the intents that a schedule gives (timetable.py)."""
+
+
+_AFTER_A_STOP = (
+    "Nothing failed by itself if somebody stopped it; otherwise read the execution's "
+    "history in the Step Functions console. Then start it again."
+)
+_AFTER_A_TIME_OUT = (
+    "Read in the execution's history in the Step Functions console in which state it waited for so "
+    "long. Then start it again."
+)
+
+
+class Machine(StrEnum):
+    """What is started, by whatever an input asks of an environment."""
+
+    CREATE = "create_environment"
+    DELETE = "delete_environment"
+    SLEEP = "sleep_environment"
+    WAKE = "wake_environment"
+    REDEPLOY = "redeploy_environment"
+    EXTEND = "extend_lease"
+
+
+@dataclass(frozen=True)
+class Start:
+    machine: Machine
+    name: str
+    """The same for the same aftermath, so that it is started once (W05)."""
+    content: Json
+    since: datetime | None = None
+    """Nobody meant it before: an execution of this name that began earlier is another's."""
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    failure: Json | None
+    """To be recorded, and told, as nobody has; None where the execution told it itself."""
+    start: Start | None
+    tells: DetailType | None = None
+    """What the record says and others may not have been told, as the execution died by then."""
+
+
+def content_of(text: str) -> Json:
+    """An execution's input as an object, which it is for all that ever held a record."""
+    content = json.loads(text or "{}")
+    return content if isinstance(content, dict) else {}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An execution that ended without success."""
+
+    arn: str
+    status: str
+    """FAILED, TIMED_OUT or ABORTED."""
+    error: str = ""
+    cause: str = ""
+    content: Json = field(default_factory=dict)
+    """Its input; empty where it is not known."""
+    started_at: datetime | None = None
+    """None where it is not known."""
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Self:
+        """Of a "Step Functions Execution Status Change". Raises KeyError for anything else.
+
+        The event leaves out an input that is too large for it."""
+        return cls.of(stepfunctions_answers.execution(event["detail"]))
+
+    @classmethod
+    def of(cls, execution: Execution) -> Self:
+        content = content_of(execution.input)
+        return cls(
+            execution.arn,
+            execution.status,
+            execution.error,
+            execution.cause,
+            content,
+            execution.started_at,
+        )
+
+    @property
+    def name(self) -> str:
+        return stepfunctions_answers.name_of(self.arn)
+
+    @property
+    def environment(self) -> str | None:
+        """Which one its input names. It is to be looked up, whether it ever held that."""
+        about: list[Any] = [self.content, *self.content.values()]
+        for each in about:
+            named = each.get("environment", each.get("name")) if isinstance(each, dict) else None
+            if isinstance(named, str) and naming.is_environment_name(named):
+                return named
+        return None
+
+    @property
+    def machine(self) -> Machine:
+        """Its state machine, whose name ends so. Raises ValueError for none of ours."""
+        name = stepfunctions_answers.machine_of(self.arn).replace("-", "_")
+        for machine in Machine:
+            if name.endswith(machine):
+                return machine
+        raise ValueError(f"{self.arn} is no execution of a machine of ours")
+
+    @property
+    def is_watched(self) -> bool:
+        """Whoever started it sees how it ends, a pipeline that gives an intent, too. Events and
+        schedules do not look."""
+        intent = self.content.get("intent")
+        if not isinstance(intent, dict):
+            return True
+        by_schedule = _OF_SCHEDULE.match(str(intent.get("id")))
+        by_event = naming.is_requested_execution(self.name) or self.name.startswith(PUT_AGAIN)
+        return not (by_schedule or by_event)
+
+    def is_unanswered(self, record: Record | None) -> bool:
+        """Nobody sees how it ended. It was refused, or it broke, and the record knows neither its
+        intent nor a newer one."""
+        if self.is_watched:
+            return False
+        if self.error in REFUSALS or record is None:
+            return True
+        return not _followed(self, record)
+
+    def once_more(self) -> Start | None:
+        """The same again, for an intent that nobody followed because its execution broke.
+
+        None where it was refused, somebody stopped it, or it was put once more before."""
+        if self.error in REFUSALS or self.was_stopped or self.name.startswith(PUT_AGAIN):
+            return None
+        name = naming.execution_after(self.arn, PUT_AGAIN)[:50]
+        return Start(self.machine, name, self.content, self.started_at)
+
+    @property
+    def ran_out_of_time(self) -> bool:
+        return self.status == stepfunctions_answers.TIMED_OUT
+
+    @property
+    def was_stopped(self) -> bool:
+        return self.status == stepfunctions_answers.STOPPED
+
+    @property
+    def why(self) -> str:
+        """What it says of its end. One that its machine gave up, and one that was stopped without a
+        reason, say nothing: then what its status means."""
+        if self.error or self.cause:
+            return ": ".join(filter(None, (self.error, message_of(self.cause))))
+        return stepfunctions_answers.without_a_word(self.status)
+
+    def failure(self, record: Record) -> Json:
+        """As the record keeps it and events tell it."""
+        told = f"{record.verb} by the execution {self.name} ended as {self.status}"
+        verdict = Verdict.of(
+            Category.UNKNOWN,
+            record.environment,
+            [told, self.why],
+            _AFTER_A_TIME_OUT if self.ran_out_of_time else _AFTER_A_STOP,
+        )
+        return {
+            "error": self.error or self.status,
+            "cause": report.report([verdict], []),
+            "category": verdict.category,
+            "verdicts": [verdict.to_json()],
+        }
+
+
+def _followed(ended: Ended, record: Record) -> bool:
+    """What was asked for was begun, or something newer about the same was."""
+    content, intent = ended.content, Intent.from_json(ended.content["intent"])
+    if is_outdated(record.intents, LIFE, intent):
+        return True
+    match ended.machine:
+        case Machine.REDEPLOY:
+            given = content.get("services") or record.base["services"]
+            return all(
+                any(change.intent >= intent for change in record.changes.get(name, ()))
+                for name in (each.get("serviceName") for each in given)
+            )
+        case Machine.EXTEND:
+            newest = record.extension
+            return newest is not None and newest.asked_at >= intent.at
+        case Machine.WAKE | Machine.SLEEP:
+            return is_outdated(record.intents, REST, intent)
+        case Machine.DELETE:
+            matter = matter_of_deletion(content.get("keepSchedule", False))
+            return is_outdated(record.intents, matter, intent)
+        case _:
+            return False
+
+
+def aftermath(record: Record, ended: Ended, attempt: str | None = None) -> Aftermath | None:
+    """What is to be done after the execution that holds the record; None: nothing, as it had
+    finished, or another one holds it by now.
+
+    A deletion is followed by one more, and that one by none but the sweep's, so that what fails
+    for ever is tried at the sweep's pace. `attempt` ends the names of what the sweep starts: what
+    is tried again needs a name of its own."""
+    if record.execution != ended.arn:
+        return None
+    match record.status:
+        case Status.CREATING | Status.FALLING_ASLEEP:
+            return Aftermath(ended.failure(record), _after_failure(record, ended, attempt))
+        case Status.FAILED:
+            start = _after_failure(record, ended, attempt)
+            return Aftermath(None, start) if start or record.untold else None
+        case Status.DELETING if attempt or not ended.name.endswith(f"-{ONCE_MORE}"):
+            why = "the deletion before this one did not come to its end"
+            kept = {key: ended.content[key] for key in ("keepSchedule",) if key in ended.content}
+            name = name_of_following(record, attempt or ONCE_MORE)
+            return Aftermath(None, _deletion(record, ended, name, why, kept))
+        case Status.READY:
+            return Aftermath(None, None, DetailType.READY)
+        case Status.DELETED:
+            return Aftermath(None, None, DetailType.DELETED)
+        case Status.NOT_DELETED if ended.error != DeletionIncompleteError.__name__:
+            return Aftermath(None, None, DetailType.NOT_DELETED)
+        case _:
+            return None
+
+
+def after_redeploy(record: Record, redeploy: Ended, create_runs: bool) -> Aftermath | None:
+    """What is to be done after an execution of redeploy_environment, which would have rolled back
+    what its create left; None: nothing, as it did, or another one holds the record by now.
+
+    A create that still runs is let run: where it fails, the sweep rolls back."""
+    name = stepfunctions_answers.name_of(record.execution)
+    of_redeploy = naming.execution_after(redeploy.arn, "redeploy")
+    if name != of_redeploy or create_runs or not record.can_roll_back:
+        return None
+    start = _roll_back(record, redeploy, naming.execution_after(redeploy.arn, "roll-back"))
+    match record.status:
+        case Status.CREATING:
+            create = replace(redeploy, arn=record.execution)
+            return Aftermath(create.failure(record), start)
+        case Status.FAILED:
+            return Aftermath(None, start)
+        case _:
+            return None
+
+
+def name_of_following(record: Record, ending: str) -> str:
+    return naming.following_execution(
+        record.environment, record.generation, record.execution, ending
+    )
+
+
+def _after_failure(record: Record, ended: Ended, attempt: str | None) -> Start | None:
+    """What was proven before is never deleted for a failure: it goes back to that, or stays as it
+    failed. A redeploy's machine rolls back by itself; where it did not, the sweep does, in time."""
+    if record.proven and (again := _once_more(record, ended)):
+        return again
+    if record.goes_when_it_fails and record.verb is not Verb.SLEEP:
+        after = naming.execution_after(ended.arn, AFTER_FAILURE)
+        name = name_of_following(record, attempt) if attempt else after
+        more = {"keepSchedule": record.verb is Verb.WAKE, "unlessProven": True}
+        return _deletion(record, ended, name, "create failed", more)
+    if not record.goes_back:
+        return None
+    if record.verb is Verb.REDEPLOY and attempt and _OF_REDEPLOY.fullmatch(ended.name):
+        return _roll_back(record, ended, name_of_following(record, attempt))
+    if record.verb is Verb.CREATE:
+        # Once: the name is the same for each sweep.
+        return _roll_back(record, ended, name_of_following(record, BACK))
+    return None
+
+
+def _once_more(record: Record, ended: Ended) -> Start | None:
+    """An up and a down that broke: nothing is said against them, and nobody asks for them before
+    the next one. What somebody stopped is left so, and what breaks twice is told."""
+    rest = record.intents.get(REST)
+    if rest is None or record.verb not in (Verb.WAKE, Verb.SLEEP):
+        return None
+    if ended.was_stopped or not is_fault(ended.error):
+        return None
+    if ended.name.endswith(f"-{ONCE_MORE}"):
+        return None
+    # Of the same moment, and newer than the one that broke.
+    intent = Intent(rest.at, f"{rest.id} {ONCE_MORE}")
+    content = {
+        "environment": record.environment,
+        "generation": record.generation,
+        "intent": intent.to_json(),
+    }
+    name = name_of_following(record, ONCE_MORE)
+    if record.verb is Verb.WAKE:
+        return Start(Machine.CREATE, name, {"wake": content}, ended.started_at)
+    return Start(Machine.SLEEP, name, content, ended.started_at)
+
+
+def _roll_back(record: Record, ended: Ended, name: str) -> Start:
+    known = {"environment": record.environment, "generation": record.generation}
+    return Start(Machine.CREATE, name, {"rollBack": known}, ended.started_at)
+
+
+def _deletion(
+    record: Record, ended: Ended, name: str, reason: str, more: Mapping[str, Any]
+) -> Start:
+    return Start(
+        Machine.DELETE,
+        name,
+        {
+            "environment": record.environment,
+            "generation": record.generation,
+            "reason": reason,
+            **more,
+        },
+        ended.started_at,
+    )

@@ -1,0 +1,255 @@
+"""Everything in the account whose name or tags are like this stack's. Every list is read whole.
+
+What belongs to environments that live is not asked for its tags: nothing is decided about it. The
+rest is, as far as there is time: one resource that is ours makes an orphan of its environment, so
+what else has its name is asked only when all others were.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bivouac.aws import cloudmap, ecs, executions, log_groups
+from bivouac.environment import naming
+from bivouac.environment.blueprint import from_ecs_tags
+from bivouac.errors import (
+    AccessDeniedError,
+    NotYetConsistentError,
+    RefusedByAwsError,
+    ThrottledError,
+)
+from bivouac.sweep.budget import (
+    A_CALL,
+    LOG_GROUP_TAGS,
+    LOG_GROUPS_PAGE,
+    TASK_DEFINITION,
+    Pace,
+    Share,
+)
+from bivouac.sweep.findings import Holder, Resource
+from bivouac.sweep.follow_up import Ended
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_servicediscovery import ServiceDiscoveryClient
+    from types_boto3_stepfunctions import SFNClient
+
+
+@dataclass
+class _Seen:
+    """Something that a list has just shown."""
+
+    kind: str
+    name: str
+    arn: str
+    refusal: str = ""
+
+    def tags(self, read: Callable[[str], dict[str, str]]) -> dict[str, str] | None:
+        """None where it went since, or AWS refuses to show them: one refusal, such as a policy of
+        the organisation's, ends no sweep."""
+        try:
+            return read(self.arn)
+        except NotYetConsistentError:
+            return None
+        except (AccessDeniedError, RefusedByAwsError) as error:
+            if not ecs.is_missing_task_definition(error):
+                self.refusal = str(error)
+            return None
+
+    def resource(self, environment: str, owned: bool) -> Resource:
+        return Resource(self.kind, self.name, self.arn, environment, owned)
+
+    def refused(self, environment: str) -> Iterator[Resource]:
+        """Nothing where it went since."""
+        if self.refusal:
+            yield Resource(
+                self.kind, self.name, self.arn, environment, owned=False, refused=self.refusal
+            )
+
+
+Look = Callable[[], Iterator[Resource]]
+"""Asks for the tags of a resource."""
+InTurn = Callable[[Iterable[str]], list[str]]
+"""Names in the order of this sweep."""
+
+
+@dataclass(frozen=True)
+class _Doubtful:
+    """Something whose tags have yet to be read."""
+
+    environment: str
+    """That its name names."""
+    seconds: float
+    look: Look
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What the lists show of environments without a record."""
+
+    namespaces: Sequence[cloudmap.Namespace]
+    """All of the Region: a request may name its namespace as it likes."""
+    clusters: tuple[Resource, ...]
+    others: tuple[_Doubtful, ...]
+
+    @property
+    def environments(self) -> set[str]:
+        named = {each.environment for each in self.clusters}
+        return named | {each.environment for each in self.others}
+
+
+@dataclass(frozen=True)
+class Inventory:
+    stack: str
+    """The stack's name prefix."""
+    ecs: ECSClient
+    cloud_map: ServiceDiscoveryClient
+    logs: CloudWatchLogsClient
+    _task_definitions: Pace = field(default_factory=lambda: Pace(TASK_DEFINITION, 30))
+    _log_group_tags: Pace = field(default_factory=lambda: Pace(LOG_GROUP_TAGS))
+    _log_groups: Pace = field(default_factory=lambda: Pace(LOG_GROUPS_PAGE))
+
+    def listed(self, living: Set[str]) -> Listing:
+        """`living`: the environments that have a record."""
+        return Listing(
+            cloudmap.list_namespaces(self.cloud_map),
+            tuple(self._clusters(living)),
+            (*self._families(living), *self._groups(living)),
+        )
+
+    def resources(
+        self, listing: Listing, known: Set[str], time: Share, in_turn: InTurn
+    ) -> list[Resource]:
+        """`known`: the ARNs of namespaces that living environments have."""
+        found = list(listing.clusters)
+        unknown = {each.name: each for each in listing.namespaces if each.arn not in known}
+        for name in in_turn(unknown):
+            if time.takes(A_CALL):
+                found += _seen(partial(self._namespace, unknown[name]), time)
+        owned = {each.environment for each in found if each.owned}
+        later = []
+        for each in _by_turns(listing.others, in_turn):
+            if each.environment in owned:
+                later.append(each)
+            elif time.takes(each.seconds):
+                seen = _seen(each.look, time)
+                owned.update(resource.environment for resource in seen if resource.owned)
+                found += seen
+        for each in later:
+            if time.has(each.seconds) and time.takes(each.seconds):
+                found += _seen(each.look, time)
+        return found
+
+    def _namespace(self, namespace: cloudmap.Namespace) -> Iterator[Resource]:
+        """Only tags tell whose it is."""
+        seen = _Seen("namespace", namespace.name, namespace.arn)
+        named = self._environment_of(namespace.name)
+        tags = seen.tags(lambda arn: cloudmap.tags_of(self.cloud_map, arn))
+        if tags is None:
+            yield from seen.refused(named or "")
+            return
+        tagged = tags.get(naming.ENVIRONMENT_TAG, "")
+        if tags.get(naming.STACK_TAG) == self.stack and naming.is_environment_name(tagged):
+            yield seen.resource(tagged, owned=True)
+        elif named is not None and not _of_another(tags, self.stack):
+            yield seen.resource(named, owned=False)
+
+    def _clusters(self, living: Set[str]) -> Iterator[Resource]:
+        names = [
+            name
+            for name in ecs.list_clusters(self.ecs)
+            if (named := self._environment_of(name)) is not None and named not in living
+        ]
+        for cluster in ecs.describe_clusters(self.ecs, names):
+            seen = _Seen("cluster", cluster["clusterName"], cluster["clusterArn"])
+            tags = from_ecs_tags(cluster.get("tags"))
+            yield from self._of_name(seen, seen.name, tags)
+
+    def _families(self, living: Set[str]) -> Iterator[_Doubtful]:
+        for family in ecs.families(self.ecs, f"{self.stack}-", "ACTIVE"):
+            named = self._environment_of(family.partition("--")[0]) or ""
+            if named not in living:
+                yield _Doubtful(named, 2 * TASK_DEFINITION, partial(self._revisions, family))
+
+    def _revisions(self, family: str) -> Iterator[Resource]:
+        """Those that are ACTIVE: what is not any more serves nobody, and costs nothing."""
+        self._task_definitions.wait()
+        for arn in ecs.revisions(self.ecs, family, "ACTIVE"):
+            self._task_definitions.wait()
+            seen = _Seen("task definition", arn.rpartition("/")[2], arn)
+            tags = seen.tags(lambda arn: ecs.describe_task_definition(self.ecs, arn)[1])
+            yield from self._of_name(seen, family.partition("--")[0], tags)
+
+    def _groups(self, living: Set[str]) -> Iterator[_Doubtful]:
+        for group in log_groups.find(self.logs, f"/{self.stack}-", self._log_groups.wait).values():
+            named = self._environment_of(group.name[1:].partition("/")[0]) or ""
+            if named not in living:
+                yield _Doubtful(named, LOG_GROUP_TAGS, partial(self._log_group, group))
+
+    def _log_group(self, group: log_groups.LogGroup) -> Iterator[Resource]:
+        self._log_group_tags.wait()
+        seen = _Seen("log group", group.name, group.arn)
+        tags = seen.tags(lambda arn: log_groups.tags_of(self.logs, arn))
+        yield from self._of_name(seen, group.name[1:].partition("/")[0], tags)
+
+    def _of_name(
+        self, seen: _Seen, part: str, tags: Mapping[str, str] | None
+    ) -> Iterator[Resource]:
+        """`part` of its name names the environment."""
+        named = self._environment_of(part) or ""
+        if tags is None:
+            yield from seen.refused(named)
+        elif not _of_another(tags, self.stack):
+            owned = bool(named) and naming.is_owned(tags, self.stack, named)
+            yield seen.resource(named, owned)
+
+    def _environment_of(self, name: str) -> str | None:
+        """None where the name is not like ours; empty where no environment has such a one."""
+        if not name.startswith(f"{self.stack}-"):
+            return None
+        return naming.environment_of_cluster(self.stack, name) or ""
+
+
+def _seen(look: Look, time: Share) -> list[Resource]:
+    """Nothing where AWS asks to slow down, as if there had been no time."""
+    try:
+        return list(look())
+    except ThrottledError:
+        time.refused += 1
+        return []
+
+
+def _by_turns(doubtful: Sequence[_Doubtful], in_turn: InTurn) -> Iterator[_Doubtful]:
+    """One of each environment, then another one of each: the first may tell enough."""
+    of: dict[str, list[_Doubtful]] = defaultdict(list)
+    for each in doubtful:
+        of[each.environment].append(each)
+    order = in_turn(of)
+    for rank in range(max(map(len, of.values()), default=0)):
+        for environment in order:
+            yield from of[environment][rank : rank + 1]
+
+
+def _of_another(tags: Mapping[str, str], stack: str) -> bool:
+    """Another stack's, whose prefix begins with this one's: it looks after it itself."""
+    return tags.get(naming.STACK_TAG, stack) != stack
+
+
+RUNNING = Holder(running=True, ended_at=None, ended=Ended("", "RUNNING"))
+
+
+def holder(client: SFNClient, execution_arn: str) -> Holder:
+    """What became of an execution that holds a record; it may be forgotten by now (W06), or what
+    the record says may be none."""
+    unknown = Holder(running=False, ended_at=None, ended=Ended(execution_arn, ""))
+    if not execution_arn:
+        return unknown
+    found = executions.described(client, execution_arn)
+    if found is None:
+        return unknown
+    return Holder(found.is_at_work, found.stopped_at, Ended.of(found))

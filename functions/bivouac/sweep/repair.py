@@ -1,0 +1,325 @@
+"""What a sweep reads, and how it repairs one finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bivouac import times
+from bivouac.aws import ecs, executions
+from bivouac.aws.environments_table import Records
+from bivouac.aws.event_bus import EventBus
+from bivouac.aws.scheduler import Schedules
+from bivouac.deletion import remaining
+from bivouac.environment import naming
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.event import Subject
+from bivouac.environment.record import HELD, Record, Status, Unreadable
+from bivouac.environment.wait_times import PATIENCE_SECONDS
+from bivouac.errors import BivouacError, NotYetConsistentError, SupersededError, ThrottledError
+from bivouac.notifications import events
+from bivouac.observability import MetricUnit, logger, metrics
+from bivouac.recheck import doubts
+from bivouac.recheck.doubts import Doubt
+from bivouac.recheck.judgement import Judgement
+from bivouac.recheck.still_ready import Seen
+from bivouac.settings import SweepSettings
+from bivouac.sweep import adoption, armed_schedules
+from bivouac.sweep.budget import A_CALL, SERVICES, SERVICES_AT_ONCE, Budget, Pace, Share
+from bivouac.sweep.findings import (
+    GRACE,
+    NEEDS_HOLDER,
+    Action,
+    Facts,
+    Finding,
+    Holder,
+    Schedule,
+    ends_of_adopted,
+    in_turn,
+    is_overdue,
+)
+from bivouac.sweep.follow_up import Ended, Machine
+from bivouac.sweep.inventory import RUNNING, Inventory, holder
+from bivouac.sweep.start_follow_up import FollowUp
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions import SFNClient
+
+HOLDING = (Machine.CREATE, Machine.SLEEP, Machine.DELETE)
+"""Whose executions hold records; the others start these."""
+ENDED_LATELY = timedelta(hours=1)
+_MEANWHILE = (NotYetConsistentError, SupersededError)
+"""Somebody else took the environment: it is in good hands."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    now: datetime
+    stack: str
+    settings: SweepSettings
+    records: Records
+    inventory: Inventory
+    schedules: Schedules
+    stepfunctions: SFNClient
+    follow_up: FollowUp
+    bus: EventBus
+    looking_at: Callable[[Record], Callable[[], Seen]]
+    judge: Judgement
+
+    @property
+    def budget(self) -> Budget:
+        return Budget(self.now, self.settings.takes)
+
+    def facts(self) -> Facts:
+        """What exists is listed before the records are read: they are written first, so whatever
+        has none afterwards never had one, or has lost it."""
+        before = frozenset(self.records.names())
+        listing = self.inventory.listed(before)
+        groups = self.schedules.settings
+        scheduled = {
+            name: naming.environment_of_schedule(name)
+            for group in (groups.expiry_group, groups.office_hours_group)
+            for name in armed_schedules.names(self.schedules.client, group)
+        }
+        # Of resources by their names; what a namespace's tags say is read with them
+        records = self.records.look_at({*before, *scheduled.values(), *listing.environments} - {""})
+        turns = partial(in_turn, now=self.now)
+        holders, expiries, unseen = self._living(records, scheduled.keys(), turns)
+        resources = self.inventory.resources(
+            listing,
+            {each.namespace_arn for each in records.values() if isinstance(each, Record)},
+            tags := self.budget.tags(),
+            turns,
+        )
+        unanswered = self._unanswered(broken := self.budget.broken())
+        named = {*(e.environment for e in resources), *(e.environment or "" for e in unanswered)}
+        more = named - records.keys() - {""}
+        return Facts(
+            now=self.now,
+            stack=self.stack,
+            orphans_live=self.settings.orphans_live,
+            records=records | self.records.look_at(sorted(more)),
+            listed_before=before,
+            holders=holders,
+            expiries=expiries,
+            closed=self.records.closings(
+                {
+                    name: (named["repository"], named["number"])
+                    for name, record in records.items()
+                    if isinstance(record, Record)
+                    and (named := record.content["triggers"].get("pullRequest"))
+                }
+            ),
+            doubts=self._doubtful(records, turns, proofs := self.budget.proofs()),
+            unanswered=tuple(unanswered),
+            schedules=scheduled,
+            resources=tuple(resources),
+            unseen=frozenset(unseen),
+            not_looked_at=len(unseen) + tags.refused + proofs.refused + broken.refused,
+        )
+
+    def _living(
+        self,
+        records: Mapping[str, Record | Unreadable | None],
+        scheduled: Set[str],
+        turns: Callable[[Iterable[str]], list[str]],
+    ) -> tuple[dict[str, Holder], dict[str, Schedule], list[str]]:
+        """What can only be asked for one by one: executions that may have ended, and schedules.
+
+        Also the environments for which there was no time."""
+        living = {
+            name: record
+            for name, record in records.items()
+            if isinstance(record, Record)
+            and record.status is not Status.DELETED
+            and not is_overdue(record, self.now)
+        }
+        running = self._running(living.values())
+        holders: dict[str, Holder] = {}
+        expiries: dict[str, Schedule] = {}
+        unseen = []
+        time = self.budget.living()
+        for name in turns(living):
+            record = living[name]
+            if record.execution in running and record.status in HELD:
+                holders[name] = RUNNING
+                continue
+            calls = (naming.expiry_schedule(name) in scheduled) + (record.status in NEEDS_HOLDER)
+            if not calls:
+                continue
+            if not time.takes(calls * A_CALL):
+                unseen.append(name)
+                continue
+            try:
+                if record.status in NEEDS_HOLDER:
+                    holders[name] = holder(self.stepfunctions, record.execution)
+                if naming.expiry_schedule(name) in scheduled:
+                    group = self.schedules.settings.expiry_group
+                    if schedule := armed_schedules.expiry(self.schedules.client, group, name):
+                        expiries[name] = schedule
+            except ThrottledError:
+                unseen.append(name)
+        return holders, expiries, unseen
+
+    def _running(self, records: Iterable[Record]) -> set[str]:
+        """Executions that run, where any record is held by one."""
+        if not any(record.status in HELD for record in records):
+            return set()
+        machines = [self.follow_up.machines.arns[each] for each in HOLDING]
+        return set().union(*(executions.running(self.stepfunctions, arn) for arn in machines))
+
+    def _unanswered(self, time: Share) -> list[Ended]:
+        """What ended without success since a few sweeps ago, and may have been asked for by an
+        event: its end is told once, best effort."""
+        found: list[Ended] = []
+        since, until = self.now - ENDED_LATELY, self.now - GRACE
+        for machine in self.follow_up.machines.arns.values():
+            try:
+                for arn in executions.broken(self.stepfunctions, machine, since, until):
+                    if not time.takes(A_CALL):
+                        return found
+                    if whole := executions.described(self.stepfunctions, arn):
+                        found.append(Ended.of(whole))
+            except BivouacError as error:
+                logger.warning("not looked at", machine=machine, reason=str(error))
+        return found
+
+    def _doubtful(
+        self,
+        records: Mapping[str, Record | Unreadable | None],
+        turns: Callable[[Iterable[str]], list[str]],
+        time: Share,
+    ) -> dict[str, tuple[Doubt, ...]]:
+        """What is READY and may not be so any more. What cannot be looked at now, and what there is
+        no time for, the next sweep looks at."""
+        ready = {
+            name: record
+            for name, record in records.items()
+            if isinstance(record, Record) and record.status is Status.READY
+        }
+        found: dict[str, tuple[Doubt, ...]] = {}
+        pace = Pace(SERVICES, SERVICES_AT_ONCE)
+        for name in turns(ready):
+            services = [entry.service_name for entry in doubts.proven(ready[name])]
+            if services and time.takes(ecs.calls_for(services) * SERVICES):
+                pace.wait()
+                found[name] = self._doubts(ready[name], services)
+        return {name: each for name, each in found.items() if each}
+
+    def _doubts(self, record: Record, names: list[str]) -> tuple[Doubt, ...]:
+        cluster = record.content["cluster"]["clusterName"]
+        try:
+            services = remaining.services(self.inventory.ecs, cluster, names)
+        except BivouacError as error:
+            logger.warning("not looked at", environment=record.environment, reason=str(error))
+            return ()
+        return tuple(doubts.doubts(record, services))
+
+    def act(self, finding: Finding) -> bool:
+        """False: it is no longer as it was found, or all that is due was done before."""
+        if finding.action is Action.REPORT:
+            logger.warning("sweep found", finding=finding.to_json())
+            return True
+        if self.records.look(finding.environment) != finding.record:
+            return False
+        try:
+            if not self._act(finding):
+                return False
+        except _MEANWHILE as error:
+            logger.info("left alone", environment=finding.environment, reason=str(error))
+            return False
+        if finding.action not in (Action.TELL, Action.LOOK):
+            self._tell(finding)
+        return True
+
+    def _act(self, finding: Finding) -> bool:
+        match finding.action:
+            case Action.DELETE | Action.FOLLOW_UP | Action.TELL:
+                if finding.due and isinstance(finding.record, Record):
+                    return self.follow_up(finding.due, finding.record, self.now).done
+            case Action.AGAIN:
+                if finding.due and finding.due.start:
+                    return self.follow_up.start(finding.due.start).anew
+            case Action.LOOK:
+                if isinstance(finding.record, Record):
+                    return self._degraded(finding.record, finding.heals)
+            case Action.ARM:
+                if isinstance(finding.record, Record):
+                    self._arm(finding.record)
+            case Action.REMOVE:
+                self.schedules.disarm(finding.environment)
+            case Action.ADOPT:
+                self._adopt(finding)
+        return True
+
+    def _degraded(self, record: Record, heals: bool) -> bool:
+        """False where it is as it was proven after all, or ECS may just be replacing a task."""
+        seen = self.looking_at(record)()
+        if seen.is_fit:
+            return False
+        ended = seen.last_ended
+        lately = ended is not None and (self.now - ended).total_seconds() < PATIENCE_SECONDS
+        if heals and lately and not seen.failed:
+            return False
+        return self.judge(record, seen, self.now) is Status.DEGRADED
+
+    def _arm(self, record: Record) -> None:
+        ends = times.moment(record.expires_at)
+        match record.status:
+            case Status.NOT_DELETED:
+                why = "deletion was not complete"
+                self.schedules.arm_expiry(record.environment, ends, self.now, why)
+            case Status.ORPHANED:
+                self.schedules.arm_expiry(record.environment, ends, self.now)
+            case _:
+                self.schedules.arm(Blueprint.from_json(record.content), ends, self.now)
+
+    def _adopt(self, finding: Finding) -> None:
+        """From now on it is an environment that expires, and is deleted with a receipt."""
+        before = finding.record
+        adopted = adoption.adopted(
+            finding.environment,
+            self.stack,
+            [each.name for each in finding.resources if each.kind == "namespace"],
+            before if isinstance(before, Record) else None,
+            (before.generation or 0) + 1 if before else 1,
+            ends_of_adopted(self.now, self.settings.orphans_live, before),
+        )
+        self._tell_of_orphans(finding, adopted)
+        self.records.take(adopted, before)
+        self._arm(adopted)
+
+    def _tell_of_orphans(self, finding: Finding, adopted: Record) -> None:
+        """Before they have a record: a try that dies in between finds them again, and tells it."""
+        subject = Subject(adopted.environment, adopted.generation, self.now)
+        metrics.add_metric("OrphansFound", MetricUnit.Count, len(finding.resources))
+        self.bus.publish(
+            *(
+                events.orphan_found(
+                    subject,
+                    kind=each.kind,
+                    name=each.name,
+                    arn=each.arn,
+                    reason=finding.reason,
+                    goes_at=adopted.expires_at,
+                )
+                for each in finding.resources
+            )
+        )
+
+    def _tell(self, finding: Finding) -> None:
+        logger.warning("leak repaired", finding=finding.to_json())
+        metrics.add_metric("LeaksRepaired", MetricUnit.Count, 1)
+        generation = finding.record.generation if finding.record else None
+        self.bus.publish(
+            events.leak_repaired(
+                Subject(finding.environment, generation or 0, self.now),
+                leak=f"{finding.kind}: {finding.reason}",
+                name=finding.name or finding.environment,
+                repair=finding.action,
+                found_at=times.timestamp(self.now),
+            )
+        )

@@ -1,0 +1,58 @@
+"""Doing what an execution could not do on its way out, whoever finds that it is due."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bivouac.aws import executions
+from bivouac.aws.environments_table import Records
+from bivouac.aws.event_bus import EventBus
+from bivouac.aws.executions import Started
+from bivouac.environment.event import DetailType
+from bivouac.environment.record import Record, Status
+from bivouac.notifications.telling import Telling
+from bivouac.observability import MetricUnit, metrics
+from bivouac.settings import MachineSettings
+from bivouac.sweep.follow_up import Aftermath, Start
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions import SFNClient
+
+
+@dataclass(frozen=True)
+class Followed:
+    done: bool
+    """Something that no call before this one had done."""
+    started: str | None
+    """The name of the execution that was due."""
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    records: Records
+    machines: MachineSettings
+    stepfunctions: SFNClient
+    bus: EventBus
+
+    def __call__(self, due: Aftermath, record: Record, now: datetime) -> Followed:
+        """Raises SupersededError where another execution took the record meanwhile."""
+        done = bool(due.failure)
+        if due.failure:
+            untold = DetailType.FAILED
+            self.records.end(record, Status.FAILED, settle=True, failure=due.failure, untold=untold)
+            failure = json.dumps(due.failure)
+            record = replace(record, status=Status.FAILED, failure=failure, untold=untold)
+            metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
+        if tells := due.tells or record.untold:
+            done |= Telling(self.records, self.bus).again(record, DetailType(tells), now)
+        if due.start is None:
+            return Followed(done, None)
+        started = self.start(due.start)
+        return Followed(started.anew or done, started.name)
+
+    def start(self, start: Start) -> Started:
+        machine = self.machines.arns[start.machine]
+        return executions.start(self.stepfunctions, machine, start.name, start.content, start.since)

@@ -1,0 +1,1 @@
+"""How executions wait: a token in a table, and polls that answer it."""

@@ -1,0 +1,256 @@
+"""One look at an environment that is being deleted: what is still there, and what to wait for.
+
+Reads only. ECS tells when tasks have stopped; that a service is INACTIVE, that its Cloud Map
+service has gone, and what came of a Cloud Map operation nobody tells, so these are looked at again
+and again. A service is INACTIVE once its tasks are told to stop (D05), which takes seconds: to be
+told that of each task would start a function for each, and still tell nothing of the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bivouac import times
+from bivouac.aws import cloudmap, cloudmap_answers, ecs, ecs_answers, log_groups
+from bivouac.deletion import remaining
+from bivouac.deletion.receipt import PART_LIMIT, Item, Outcome, bounded, failures
+from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS, NOT_OURS, PATIENCE_SECONDS
+from bivouac.environment import naming
+from bivouac.environment.blueprint import Blueprint, from_ecs_tags
+from bivouac.environment.record import Record
+from bivouac.services.observation import Tasks
+from bivouac.waiting.wait import (
+    POLL_SECONDS,
+    STALE_SECONDS,
+    Awaited,
+    Look,
+    Purpose,
+    Sightings,
+    Stage,
+    Wait,
+    counted,
+)
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_servicediscovery import ServiceDiscoveryClient
+
+ENDPOINTS_GO_AFTER_SECONDS = 3 * POLL_SECONDS
+"""Of a service that has just become INACTIVE: ECS deregisters them next, seconds or more (D09), and
+each look before that would be a call for nothing."""
+CLEAN_LOOKS_AFTER_A_STOP = 2
+"""In a row, where a create ended before its time: a function of it may have had its last call
+answered late, and what was made last is listed last."""
+CLEAN_PAUSE_SECONDS = 1.0
+"""Between them."""
+ROUNDS = 3
+"""Rounds of deletion before what is left goes into the receipt as failed (D17)."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class DepartureLook:
+    """Called again and again for one wait; it remembers what need not be asked twice."""
+
+    def __init__(
+        self,
+        record: Record,
+        ecs_client: ECSClient,
+        cloud_map: Callable[[], ServiceDiscoveryClient],
+        logs: Callable[[], CloudWatchLogsClient],
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        self._blueprint = Blueprint.from_json(record.content)
+        self._cluster: str = self._blueprint.cluster["clusterName"]
+        self._ecs = ecs_client
+        self._cloud_map = cloud_map
+        self._logs = logs
+        self._now = now
+        self._draining: list[str] | None = None
+        """The services that were not gone yet; None before the first look."""
+        self._inactive_since: datetime | None = None
+        self._operation_ended = False
+        self._clean_looks = 0
+        self._clean_looks_needed = CLEAN_LOOKS_AFTER_A_STOP if record.settle else 1
+
+    def __call__(self, wait: Wait) -> Look:
+        """The answer is GONE, STILL_THERE when nobody waits any longer, or, of the last wait, LEFT
+        with what is there to be deleted in another round."""
+        waited = times.seconds_since(wait.context["closedAt"], self._now())
+        match wait.purpose:
+            case Purpose.SERVICES_GONE:
+                seen = self._services(wait)
+            case Purpose.TASKS_GONE:
+                seen = self._tasks(wait)
+            case Purpose.EVERYTHING_GONE:
+                return self._everything(wait, waited)
+            case Purpose.SERVICES | Purpose.ASLEEP:
+                raise ValueError(f"that nothing is left is not what {wait.purpose} waits for")
+        if seen.answer is None and waited > PATIENCE_SECONDS:
+            return Look(answer={"status": "STILL_THERE"})
+        return seen
+
+    # --- services ------------------------------------------------------------------------------
+
+    def _services(self, wait: Wait) -> Look:
+        if self._inactive_since is None:
+            names = wait.context["names"] if self._draining is None else self._draining
+            left = remaining.services(self._ecs, self._cluster, names) if names else {}
+            if left:
+                self._draining = list(left)
+                return Look(again_after=POLL_SECONDS)
+            self._inactive_since = self._now()
+            if wait.context["names"] and wait.context["namespaceId"] and self._planned_endpoints():
+                return Look(again_after=ENDPOINTS_GO_AFTER_SECONDS)
+        waited = (self._now() - self._inactive_since).total_seconds()
+        if wait.context["names"] and self._endpoints_stay(wait.context["namespaceId"], waited):
+            return Look(again_after=_until_ecs_is_looked_after(waited))
+        return Look(answer={"status": "GONE"})
+
+    def _planned_endpoints(self) -> set[str]:
+        return {
+            endpoint.discovery_name
+            for service in self._blueprint.services
+            for endpoint in service.endpoints
+        }
+
+    def _endpoints_stay(self, namespace_id: str | None, waited: float) -> bool:
+        """ECS removes the Cloud Map services a while after their services, and until then the
+        namespace cannot be deleted (D09, N11)."""
+        planned = self._planned_endpoints()
+        if namespace_id is None or not planned or waited > ECS_REMOVES_WITHIN_SECONDS:
+            return False
+        there = cloudmap.list_services(self._cloud_map(), namespace_id)
+        return any(service["Name"] in planned for service in there)
+
+    # --- tasks and the namespace's operation ---------------------------------------------------
+
+    def _tasks(self, wait: Wait) -> Look:
+        if self._operation_runs(wait.context["operationId"]):
+            return Look(again_after=POLL_SECONDS)
+        told = remaining.stopping_tasks(self._ecs, self._cluster)
+        stopping = {name: tasks for name, tasks in told.items() if self._ours(name, tasks)}
+        if not stopping:
+            return Look(answer={"status": "GONE"})
+        awaited = Awaited(
+            {service: len(tasks) for service, tasks in stopping.items()},
+            (frozenset(stopping),),
+            counted(wait.purpose, wait.sightings),
+        )
+        lags = _lags(wait.sightings, stopping)
+        return Look(again_after=STALE_SECONDS if lags else None, awaited=awaited)
+
+    def _ours(self, service: str, tasks: Sequence[ecs.Described]) -> bool:
+        """A task carries its service's tags (planning sees to it); one that was just started may
+        not show them yet."""
+        planned = [each.service_name for each in self._blueprint.services]
+        if service in planned or service.startswith(naming.PROOF_PREFIX):
+            return True
+        return any(self._owned(from_ecs_tags(task.get("tags"))) for task in tasks)
+
+    def _operation_runs(self, operation_id: str | None) -> bool:
+        """What came of it is seen by looking whether the namespace is there (N05, N14)."""
+        if operation_id and not self._operation_ended:
+            operation = cloudmap.get_operation(self._cloud_map(), operation_id)
+            if operation is not None and not cloudmap_answers.is_over(operation):
+                return True
+        self._operation_ended = True
+        return False
+
+    # --- everything ----------------------------------------------------------------------------
+
+    def _everything(self, wait: Wait, waited: float) -> Look:
+        found = list(self._found(wait.context["thorough"]))
+        left = failures(found)
+        if not left:
+            self._clean_looks += 1
+            if self._clean_looks < self._clean_looks_needed:
+                return Look(again_after=CLEAN_PAUSE_SECONDS)
+            return _concluded("GONE", wait, found)
+        self._clean_looks = 0
+        if waited < ECS_REMOVES_WITHIN_SECONDS and self._ecs_still_removes():
+            return Look(again_after=_until_ecs_is_looked_after(waited))
+        last = wait.context["rounds"] + 1 >= ROUNDS or waited > PATIENCE_SECONDS
+        return _concluded("STILL_THERE" if last else "LEFT", wait, found)
+
+    def _found(self, thorough: bool) -> Iterator[Item]:
+        yield from self._in_cluster()
+        yield from self._task_definitions(thorough)
+        namespace = cloudmap.find_namespace(self._cloud_map(), self._blueprint.namespace)
+        if namespace:
+            tags = cloudmap.tags_of(self._cloud_map(), namespace.arn)
+            yield self._seen("namespace", namespace.name, tags)
+        logs = self._logs()
+        prefix = naming.log_group_prefix(self._blueprint.stack, self._blueprint.environment)
+        for group in log_groups.find(logs, prefix).values():
+            yield self._seen("log group", group.name, log_groups.tags_of(logs, group.arn))
+
+    def _in_cluster(self) -> Iterator[Item]:
+        cluster = ecs.describe_cluster(self._ecs, self._cluster)
+        if cluster is None:
+            return
+        tags = from_ecs_tags(cluster.get("tags"))
+        yield self._seen("cluster", self._cluster, tags)
+        planned = [service.service_name for service in self._blueprint.services]
+        listed = remaining.listed_services(self._ecs, self._cluster)
+        services = remaining.services(self._ecs, self._cluster, [*planned, *listed])
+        for name, service in services.items():
+            yield self._seen("service", name, from_ecs_tags(service.get("tags")))
+        if self._owned(tags):
+            for task in ecs.list_tasks(self._ecs, self._cluster, "RUNNING"):
+                yield self._seen("stray task", task, tags)
+
+    def _task_definitions(self, thorough: bool) -> Iterator[Item]:
+        """Without `thorough`, what is INACTIVE is known to be deleted already (T12)."""
+        prefix = naming.family_prefix(self._blueprint.stack, self._blueprint.environment)
+        for family in ecs.families(self._ecs, prefix, "ALL" if thorough else "ACTIVE"):
+            for arn in ecs.revisions(self._ecs, family, "ACTIVE"):
+                _, tags = ecs.describe_task_definition(self._ecs, arn)
+                yield self._seen("task definition", arn.rpartition("/")[2], tags)
+            for arn in ecs.revisions(self._ecs, family, "INACTIVE") if thorough else ():
+                _, tags = ecs.describe_task_definition(self._ecs, arn)
+                if self._owned(tags):
+                    yield self._seen("task definition", arn.rpartition("/")[2], tags)
+
+    def _ecs_still_removes(self) -> bool:
+        namespace = cloudmap.find_namespace(self._cloud_map(), self._blueprint.namespace)
+        return bool(namespace and cloudmap.list_services(self._cloud_map(), namespace.id))
+
+    def _seen(self, kind: str, name: str, tags: Mapping[str, str]) -> Item:
+        if self._owned(tags):
+            return Item(kind, name, Outcome.FAILED, "still there at the last look")
+        return Item(kind, name, Outcome.RETAINED, NOT_OURS)
+
+    def _owned(self, tags: Mapping[str, str]) -> bool:
+        return naming.is_owned(tags, self._blueprint.stack, self._blueprint.environment)
+
+
+def _until_ecs_is_looked_after(waited: float) -> float:
+    """ECS takes seconds or minutes to remove its Cloud Map services: the longer it has taken, the
+    less a few more seconds matter."""
+    return max(POLL_SECONDS, waited / 30)
+
+
+def _lags(sightings: Sightings, stopping: Tasks) -> bool:
+    """Whether what was read is older than what an event said."""
+    return any(
+        sighting.stage is Stage.STOPPED
+        for tasks in stopping.values()
+        for task in tasks
+        if (sighting := sightings.get(ecs_answers.id_of(task["taskArn"])))
+    )
+
+
+def _concluded(status: str, wait: Wait, found: list[Item]) -> Look:
+    return Look(
+        answer={
+            "status": status,
+            "rounds": wait.context["rounds"] + 1,
+            "items": [item.to_json() for item in bounded(found, PART_LIMIT)],
+        }
+    )

@@ -1,0 +1,93 @@
+"""One look at what the services need: the namespace's operation, and the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from bivouac import times
+from bivouac.aws import cloudmap, cloudmap_answers, ecs, ecs_answers
+from bivouac.environment import naming
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.ownership import require_owned
+from bivouac.environment.record import Record
+from bivouac.errors import ClusterFailedError, NamespaceFailedError
+from bivouac.waiting.wait import POLL_SECONDS, Look
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+    from types_boto3_servicediscovery import ServiceDiscoveryClient
+
+
+def look(
+    context: Mapping[str, Any],
+    record: Record,
+    blueprint: Blueprint,
+    now: datetime,
+    ecs_client: ECSClient,
+    cloud_map: ServiceDiscoveryClient,
+) -> Look:
+    """CREATE once both are there, FOUNDATION where the namespace must be created once more.
+
+    Neither has events, so they are polled. Raises NamespaceFailedError, ClusterFailedError."""
+    progress, made = context["progress"], context["foundation"]
+    late = now >= times.moment(context["deadline"])
+    cluster = made["cluster"]["status"] == "READY" or _cluster_ready(blueprint, late, ecs_client)
+    namespace = made["namespace"]
+    # Executions that began before an update of the stack do not say it.
+    arn, adopted = namespace["arn"], namespace.get("adopted", False)
+    if arn is None:
+        operation_id = namespace["operationId"]
+        operation = cloudmap.get_operation(cloud_map, operation_id) if operation_id else None
+        if operation and cloudmap_answers.has_failed(operation):
+            _require_mendable(blueprint, operation, late)
+            return Look(answer=progress | {"status": "FOUNDATION"})
+        if adopted:
+            arn = _owned(blueprint, cloud_map)
+        elif operation and cloudmap_answers.has_succeeded(operation):
+            namespace_id = cloudmap_answers.namespace_id(operation)
+            arn = naming.namespace_arn(record.execution, namespace_id)
+        if arn is None and late:
+            raise NamespaceFailedError(
+                f"namespace {blueprint.namespace}: not there within timeouts.ready; the operation "
+                f"was {operation_id or 'not named'}"
+            )
+        if operation is None and operation_id and not adopted:
+            # Forgotten or not known yet (N05): creating finds out which
+            return Look(answer=progress | {"status": "FOUNDATION"})
+    if not cluster or arn is None:
+        return Look(again_after=POLL_SECONDS)
+    return Look(answer=progress | {"status": "CREATE", "namespaceArn": arn})
+
+
+def _require_mendable(blueprint: Blueprint, operation: Mapping[str, Any], late: bool) -> None:
+    if late or not cloudmap_answers.may_be_mended(operation):
+        raise NamespaceFailedError(
+            f"namespace {blueprint.namespace}: {operation.get('ErrorCode')}: "
+            f"{operation.get('ErrorMessage')}"
+        )
+
+
+def _owned(blueprint: Blueprint, client: ServiceDiscoveryClient) -> str | None:
+    """The ARN of the namespace of that name; None while there is none. Whoever made it, only its
+    tags tell that it is ours. Raises ForeignResourceError."""
+    found = cloudmap.find_namespace(client, blueprint.namespace)
+    if found is None:
+        return None
+    what = f"the namespace {found.name} ({found.id})"
+    tags = cloudmap.tags_of(client, found.arn)
+    require_owned(what, tags, blueprint.stack, blueprint.environment)
+    return found.arn
+
+
+def _cluster_ready(blueprint: Blueprint, late: bool, client: ECSClient) -> bool:
+    name = blueprint.cluster["clusterName"]
+    cluster = ecs.describe_cluster(client, name)
+    if cluster and ecs_answers.has_failed(cluster):
+        raise ClusterFailedError(f"cluster {name}: {ecs.cluster_state(cluster)}")
+    if cluster and ecs_answers.is_settled(cluster):
+        return True
+    if late:
+        raise ClusterFailedError(f"cluster {name}: not ACTIVE within timeouts.ready")
+    return False

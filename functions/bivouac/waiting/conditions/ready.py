@@ -1,0 +1,411 @@
+"""One look at an environment that is being made: healthy and proven, something to do, or failed.
+
+Reads only, in batches, and no more than the moment calls for: while tasks are still being started
+one call for ten services says that there is nothing to see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from bivouac import times
+from bivouac.aws import cloudmap, ecs, ecs_answers
+from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS
+from bivouac.diagnosis import health, service_verdicts
+from bivouac.diagnosis.service_verdicts import Verdict
+from bivouac.environment import naming
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.record import Record
+from bivouac.proof import mesh
+from bivouac.proof.check import Check, Outcome
+from bivouac.proof.mesh import EdgeProof, ProofClient, State
+from bivouac.services.convergence import Condition
+from bivouac.services.deployments import Expected, primary_deployment
+from bivouac.services.observation import observed, tasks_by_service
+from bivouac.waiting.conditions import edges, foundation, outstanding
+from bivouac.waiting.conditions.probe_targets import for_each_task, targets
+from bivouac.waiting.conditions.registered import Registrations
+from bivouac.waiting.wait import LATER_SECONDS, POLL_SECONDS, STALE_SECONDS, Awaited, Look, Wait
+
+if TYPE_CHECKING:
+    from types_boto3_ec2 import EC2Client
+    from types_boto3_ecs import ECSClient
+    from types_boto3_servicediscovery import ServiceDiscoveryClient
+
+QUIET_SECONDS = 60.0
+"""After so long tasks are looked at even where nothing points at them: events can be lost."""
+KEPT_SECONDS = 3.0
+"""What a poll ago was described is as good as described now; what is older is not."""
+STALE_LOOKS = 20
+"""How often reads that lag behind an event are made again before they are believed."""
+
+
+@dataclass
+class _Moment:
+    """What this look reads and finds."""
+
+    wait: Wait
+    progress: dict[str, Any]
+    now: datetime
+    expected: list[Expected]
+    services: Mapping[str, dict[str, Any]]
+    read_now: bool = True
+    """Whether the services were; else the look before has."""
+    running: Mapping[str, Sequence[dict[str, Any]]] = field(default_factory=dict)
+    checks: list[Check] = field(default_factory=list)
+    failed: list[Verdict] = field(default_factory=list)
+    healthy: set[str] = field(default_factory=set)
+    hindered: dict[str, Verdict] = field(default_factory=dict)
+    """By service: what is in its way and may heal."""
+
+    @property
+    def late(self) -> bool:
+        return self.now >= times.moment(self.wait.context["deadline"])
+
+    @property
+    def quiet_for_long(self) -> bool:
+        opened_at = times.moment(self.wait.context["openedAt"])
+        return (self.now - opened_at).total_seconds() > QUIET_SECONDS
+
+    @property
+    def counted(self) -> frozenset[str]:
+        """The services whose health can bring an answer: what others wait for, else all."""
+        blocked = self.progress["blocked"]
+        needed = (need["serviceName"] for entry in blocked for need in entry["needs"])
+        return frozenset(needed) if blocked else outstanding.planned(self.expected)
+
+    @property
+    def deployments(self) -> dict[str, str]:
+        """The ids of the expected ones, by service."""
+        return {entry.service_name: entry.deployment_id for entry in self.expected}
+
+    def runs(self, name: str) -> bool:
+        """As many tasks as are desired, and at least one."""
+        service = self.services.get(name) or {}
+        primary = primary_deployment(service) or {}
+        return bool(0 < service.get("desiredCount", 0) <= primary.get("runningCount", 0))
+
+    def gone(self, name: str) -> bool:
+        service = self.services.get(name)
+        return service is None or ecs_answers.is_gone(service)
+
+
+class ServicesLook:
+    """Called again and again for one wait."""
+
+    def __init__(
+        self,
+        record: Record,
+        urgent: bool,
+        ecs_client: ECSClient,
+        cloud_map: Callable[[], ServiceDiscoveryClient],
+        ec2: Callable[[], EC2Client],
+    ) -> None:
+        """`urgent`: the first look reads tasks in any case. Clients take long to make: Cloud Map's
+        is made where an endpoint is asked for, EC2's, the slowest, once everything is healthy."""
+        self._record = record
+        self._blueprint = Blueprint.from_json(record.content)
+        self._proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
+        self._clients = mesh.proof_clients(self._blueprint, record.generation)
+        self._cluster: str = self._blueprint.cluster["clusterName"]
+        self._urgent = urgent
+        self._ecs = ecs_client
+        self._cloud_map = cloud_map
+        self._ec2 = ec2
+        self._healthy_since: datetime | None = None
+        self._stale_looks = 0
+        self._paused = False
+        self._alarms: int | None = None
+        self._kept: _Moment | None = None
+        """The look before this one, if it found that nothing but Cloud Map is missing."""
+        self._registrations = Registrations(cloud_map)
+
+    def __call__(self, wait: Wait) -> Look:
+        now = datetime.now(UTC)
+        progress = dict(wait.context["progress"])
+        if not progress["namespaceArn"]:
+            return foundation.look(
+                wait.context, self._record, self._blueprint, now, self._ecs, self._cloud_map()
+            )
+        if not (progress["expected"] or progress["going"] or progress["blocked"]):
+            return Look(answer=progress | {"status": "CREATE"})
+        expected = [Expected.from_json(entry) for entry in progress["expected"]]
+        names = [*(entry.service_name for entry in expected), *progress["going"]]
+        if self._alarms is None:
+            self._alarms = wait.alarms
+            self._registrations.known = dict(progress.get("registered", {}))
+        self._urgent |= wait.alarms > self._alarms
+        self._alarms = wait.alarms
+        self._registrations.look_anew()
+        services = self._kept_services(wait, now)
+        self._kept = None
+        if services is not None:
+            return self._look(_Moment(wait, progress, now, expected, services, read_now=False))
+        services = ecs.describe_services(self._ecs, self._cluster, names)
+        return self._look(_Moment(wait, progress, now, expected, services))
+
+    def _kept_services(self, wait: Wait, now: datetime) -> Mapping[str, dict[str, Any]] | None:
+        """As they were described a poll ago, where since then only Cloud Map could have answered.
+
+        That is enough to let others begin, as tasks are read now and a failure is an alarm; never
+        for READY. Counts that an event has overtaken are read again, as ever."""
+        kept = self._kept
+        if kept is None or self._urgent or not wait.context["progress"]["blocked"]:
+            return None
+        return kept.services if (now - kept.now).total_seconds() <= KEPT_SECONDS else None
+
+    def _look(self, moment: _Moment) -> Look:
+        sightings = moment.wait.sightings
+        if outstanding.counts_lag_behind(sightings, moment.expected, moment.services):
+            if self._stale_looks < STALE_LOOKS:
+                return self._stale(moment)
+            self._urgent = True
+        nothing_to_see = not outstanding.can_show_something(
+            moment.expected, moment.progress["blocked"], moment.services
+        )
+        if nothing_to_see and not (self._urgent or moment.late or moment.quiet_for_long):
+            # What proof clients have asked is not known without their tasks: nobody waits for it.
+            return Look(awaited=self._awaited(moment, ()))
+        if not self._urgent and self._only_registers(moment):
+            self._kept = moment if moment.read_now else None
+            return Look(again_after=POLL_SECONDS, awaited=self._awaited(moment, ()))
+        moment.running = tasks_by_service(self._ecs, self._cluster, "RUNNING")
+        lags = outstanding.lags_behind(sightings, moment.running)
+        moment.running = self._of_current_clients(moment)
+        if lags and self._stale_looks < STALE_LOOKS:
+            return self._stale(moment)
+        self._urgent = False
+        self._judge(moment)
+        if moment.failed:
+            return self._failure(moment, "DeploymentFailedError", moment.failed)
+        if self._unblocked(moment):
+            return self._more_to_do(moment)
+        waiting = [check for check in moment.checks if check.outcome is not Outcome.OK]
+        going = [name for name in moment.progress["going"] if not moment.gone(name)]
+        if not (waiting or going or moment.progress["blocked"]):
+            return self._proven(moment)
+        if moment.late:
+            return self._out_of_time(moment, waiting, going)
+        awaited = self._awaited(moment, self._clients)
+        if any(not goal & awaited.tasks.keys() for goal in awaited.goals):
+            return Look(again_after=POLL_SECONDS, awaited=awaited)
+        if any(not goal & awaited.tasks.keys() for goal in awaited.patient_goals):
+            return Look(again_after=LATER_SECONDS, awaited=awaited)
+        return Look(awaited=awaited)
+
+    def _only_registers(self, moment: _Moment) -> bool:
+        """Whether nothing can bring an answer before Cloud Map lists what runs by ECS's counts."""
+        if (
+            moment.late
+            or moment.progress["going"]
+            or outstanding.went_wrong(moment.expected, moment.services)
+        ):
+            return False
+        running = [
+            (planned, primary_deployment(moment.services[planned.service_name]) or {})
+            for planned in self._blueprint.services
+            if planned.service_name in moment.counted
+            and planned.endpoints
+            and not planned.has_health_check
+            and moment.runs(planned.service_name)
+        ]
+        return self._registrations.are_missing(running)
+
+    def _stale(self, moment: _Moment) -> Look:
+        self._stale_looks += 1
+        return Look(again_after=STALE_SECONDS, awaited=self._awaited(moment, ()))
+
+    def _awaited(self, moment: _Moment, clients: Sequence[ProofClient]) -> Awaited:
+        """`clients`: those whose tasks were read."""
+        return outstanding.awaited(
+            moment.expected,
+            moment.progress["blocked"],
+            [each for each in clients if each.service.service_name in moment.services],
+            moment.services,
+            moment.running,
+            moment.wait.sightings,
+        )
+
+    # --- judging -------------------------------------------------------------------------------
+
+    def _judge(self, moment: _Moment) -> None:
+        looked = observed(
+            self._ecs, self._cluster, moment.expected, moment.services, moment.running
+        )
+        proof_clients = {client.service.service_name: client.service for client in self._clients}
+        for entry in moment.expected:
+            name, seen = entry.service_name, looked[entry.service_name]
+            proof_client = proof_clients.get(name)
+            planned = proof_client or self._blueprint.service(name)
+            if proof_client and seen.service and not ecs_answers.is_active(seen.service):
+                continue  # its edges are proven, and it is going
+            progress = health.judge(planned, entry, seen)
+            if progress.failed:
+                moment.failed.append(progress.failed)
+            elif proof_client is None:
+                found = list(progress.checks)
+                asked = progress.healthy and name in moment.counted
+                if asked:
+                    found += self._registrations.checks(planned, seen)
+                moment.checks += found
+                if progress.hindered:
+                    moment.hindered[name] = progress.hindered
+                if asked and all(check.outcome is Outcome.OK for check in found):
+                    moment.healthy.add(name)
+
+    def _unblocked(self, moment: _Moment) -> bool:
+        return any(
+            all(self._met(need, moment) for need in entry["needs"])
+            for entry in moment.progress["blocked"]
+        )
+
+    def _met(self, need: Mapping[str, str], moment: _Moment) -> bool:
+        name = need["serviceName"]
+        match Condition(need["condition"]):
+            case Condition.GONE:
+                return moment.gone(name)
+            case Condition.HEALTHY:
+                return name in moment.healthy
+            case Condition.START:
+                return any(entry.service_name == name for entry in moment.expected)
+            case Condition.ENDPOINTS_GONE:
+                waited = times.seconds_since(need["since"], moment.now)
+                if moment.late or waited > ECS_REMOVES_WITHIN_SECONDS:
+                    return True  # what ECS says then is the verdict
+                names = {each.discovery_name for each in self._blueprint.service(name).endpoints}
+                return not names & self._endpoints_since(moment).keys()
+
+    # --- everything is healthy -----------------------------------------------------------------
+
+    def _proven(self, moment: _Moment) -> Look:
+        """Now the edges, and that no client is older than an endpoint that it calls."""
+        proofs = [*self._proven_before(moment), *self._proofs]
+        found = edges.read(self._clients, proofs, moment.services, moment.running)
+        if found.unasked:
+            return self._more_to_do(moment)
+        self._healthy_since = self._healthy_since or moment.now
+        wrong, asking = found.of_state(State.NG), found.of_state(State.PENDING)
+        graces = [
+            left
+            for each in asking
+            if (left := edges.grace(self._blueprint, each, self._healthy_since, moment.now))
+            is not None
+        ]
+        if early := self._came_too_early(moment, wrong):
+            return self._answer(moment, "CREATE", roll=early)
+        if wrong or (asking and (moment.late or min(graces, default=1.0) <= 0)):
+            healthy_seconds = (moment.now - self._healthy_since).total_seconds()
+            verdict = edges.not_proven([*wrong, *asking], healthy_seconds)
+            return self._failure(moment, "ConnectivityError", [verdict])
+        if asking:
+            awaited = self._awaited(moment, self._clients)
+            return Look(again_after=min(graces, default=None), awaited=awaited)
+        if stale := self._stale_clients(moment):
+            return self._answer(moment, "CREATE", roll=stale)
+        answer = self._answer(moment, "HEALTHY").answer or {}
+        answer |= {
+            "registered": {},  # should the probes not be answered, everything is asked anew
+            "checks": [check.to_json() for check in moment.checks],
+            "targets": targets(self._blueprint, moment.running, self._ec2()),
+            "edges": found.answered(moment.now),
+        }
+        if not moment.wait.context.get("short"):
+            answer |= self._in_full(answer, moment)
+        return Look(answer=answer)
+
+    def _proven_before(self, moment: _Moment) -> list[EdgeProof]:
+        """By this execution, where the probes of the addresses did not hold afterwards."""
+        answered = moment.progress.get("edges", {})
+        if isinstance(answered, list):
+            return [EdgeProof.from_json(entry) for entry in answered]
+        return mesh.proven(self._blueprint, answered, moment.deployments)
+
+    def _in_full(self, answer: Mapping[str, Any], moment: _Moment) -> dict[str, Any]:
+        """As an execution goes on with it that began before an update of the stack."""
+        edges = mesh.proven(self._blueprint, answer["edges"], moment.deployments)
+        return {
+            "targets": for_each_task(answer["targets"]),
+            "edges": [proof.to_json() for proof in edges],
+        }
+
+    def _of_current_clients(self, moment: _Moment) -> Mapping[str, Sequence[dict[str, Any]]]:
+        """Without tasks of proof clients that are being replaced: they have seen another mesh."""
+        current = {entry.service_name: entry.deployment_id for entry in moment.expected}
+        return {
+            name: [
+                task
+                for task in tasks
+                if not name.startswith(naming.PROOF_PREFIX)
+                or task.get("startedBy") == current.get(name)
+            ]
+            for name, tasks in moment.running.items()
+        }
+
+    def _came_too_early(self, moment: _Moment, wrong: Sequence[edges.Asked]) -> frozenset[str]:
+        """Once for each proof client, and not after the deadline."""
+        rolled = moment.progress.get("rolled", ())
+        if moment.late or any(each.by in rolled for each in wrong):
+            return frozenset()
+        return edges.came_too_early(self._clients, moment.services, wrong)
+
+    def _stale_clients(self, moment: _Moment) -> frozenset[str]:
+        if not any(edge.client for edge in self._blueprint.edges):
+            return frozenset()
+        since = self._endpoints_since(moment)
+        return edges.stale_clients(
+            self._blueprint, self._clients, moment.services, moment.running, since
+        )
+
+    def _endpoints_since(self, moment: _Moment) -> dict[str, datetime]:
+        namespace_id = moment.progress["namespaceArn"].rpartition("/")[2]
+        listed = cloudmap.list_services(self._cloud_map(), namespace_id)
+        return {service["Name"]: service["CreateDate"] for service in listed}
+
+    # --- answering -----------------------------------------------------------------------------
+
+    def _more_to_do(self, moment: _Moment) -> Look:
+        """Create services found nothing to do a moment ago: what it read lagged behind this."""
+        if not moment.progress["changed"] and not self._paused:
+            self._paused = True
+            return Look(again_after=POLL_SECONDS, awaited=self._awaited(moment, ()))
+        return self._answer(moment, "CREATE")
+
+    def _answer(self, moment: _Moment, status: str, roll: frozenset[str] = frozenset()) -> Look:
+        """With the registrations, which the next wait need not ask for again.
+
+        `roll`: who is to be deployed once more, which each proof client is at most once."""
+        rolled = {name for name in roll if name.startswith(naming.PROOF_PREFIX)}
+        return Look(
+            answer=moment.progress
+            | {
+                "status": status,
+                "healthy": sorted(moment.healthy),
+                "roll": sorted({*moment.progress.get("roll", ()), *roll}),
+                "rolled": sorted({*moment.progress.get("rolled", ()), *rolled}),
+                "registered": self._registrations.known,
+            }
+        )
+
+    def _failure(self, moment: _Moment, error: str, verdicts: Sequence[Verdict]) -> Look:
+        return Look(
+            answer=moment.progress
+            | {
+                "status": "FAILED",
+                "error": error,
+                "verdicts": service_verdicts.kept(verdicts),
+            }
+        )
+
+    def _out_of_time(self, moment: _Moment, waiting: Sequence[Check], going: Sequence[str]) -> Look:
+        reasons = [f"{check.service}: {check.name}: {check.observed}" for check in waiting]
+        reasons += [f"{name}: still draining" for name in going]
+        reasons += [service_verdicts.waits_for(entry) for entry in moment.progress["blocked"]]
+        late = waiting[0].service if waiting else self._blueprint.environment
+        told = (moment.services.get(late) or {}).get("events", ())
+        verdict = service_verdicts.out_of_time(
+            late, reasons, [event["message"] for event in told], moment.hindered.get(late)
+        )
+        return self._failure(moment, "DeploymentFailedError", [verdict])

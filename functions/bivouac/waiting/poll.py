@@ -1,0 +1,151 @@
+"""Looking for a waiting execution until there is an answer, and sending it.
+
+Two functions do this: the one that an execution begins to wait with, and the one that events call.
+Whichever finds an answer sends it; that the other one finds it too changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from bivouac.aws.errors import code_of, translated
+from bivouac.aws.stepfunctions_answers import STALE_TOKEN
+from bivouac.observability import logger
+from bivouac.waiting.store import Waits
+from bivouac.waiting.wait import (
+    LATER_SECONDS,
+    Look,
+    Sightings,
+    Wait,
+    worth_looking,
+    worth_looking_later,
+)
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions import SFNClient
+
+Looking = Callable[[Wait], Look]
+
+LONGEST_WATCH = timedelta(seconds=840)
+"""Before the function's own time-out of 900; what nothing tells of by then, the waiting state's
+time-out does."""
+
+
+def watch(
+    wait: Wait, look: Looking, waits: Waits, stepfunctions: SFNClient, first_after: float = 0.0
+) -> str:
+    """Look, and look again as long as only looking can tell. What became of it, for the log.
+
+    Whoever calls this has seen to it that nobody else looks at the same time. `first_after`:
+    seconds until the first look, if nobody else looks before; then it is seen to here."""
+    ends = datetime.now(UTC) + LONGEST_WATCH
+    watcher = _Watcher(waits, wait)
+    # Seconds until the look that nobody else will make; None: this one is not who polls.
+    pause: float | None = first_after or None
+    if pause and not watcher.polls_after(pause):
+        return "LEFT_TO_OTHERS"
+    at_once = free = pause is None
+    while True:
+        if pause and not at_once:
+            if datetime.now(UTC) + timedelta(seconds=pause) > ends:
+                return "WATCHED_LONG_ENOUGH"
+            time.sleep(pause)
+        if not free and not watcher.may_look():
+            # Somebody looks at this moment, and sees as much. Whoever polls must stay all the same:
+            # the other one leaves it to him.
+            if watcher.wait is not None and pause and watcher.polls_after(pause):
+                at_once = False
+                continue
+            return "OVER" if watcher.wait is None else "LEFT_TO_OTHERS"
+        wait, free = watcher.current(), False
+        seen = look(wait)
+        if seen.answer is not None:
+            sent = send(wait, seen.answer, stepfunctions)
+            waits.end(wait)
+            return "ANSWERED" if sent else "TOO_LATE"
+        polls = watcher.keeps(seen)
+        if watcher.wait is None:
+            return "OVER"
+        pause = seen.again_after if polls else None
+        at_once = _calls_for_another(wait, watcher.wait)
+        if at_once:
+            continue
+        if seen.again_after is None and _calls_for_a_later_one(wait, watcher.wait):
+            pause = LATER_SECONDS if watcher.polls_after(LATER_SECONDS) else None
+        if pause is None:
+            return "WAITS"
+
+
+class _Watcher:
+    """One of those who look, told apart by its name."""
+
+    def __init__(self, waits: Waits, wait: Wait) -> None:
+        self._waits = waits
+        self._name = str(uuid.uuid4())
+        self.wait: Wait | None = wait
+        """As it was last seen; None: it is over."""
+
+    def current(self) -> Wait:
+        assert self.wait is not None
+        return self.wait
+
+    def may_look(self) -> bool:
+        """Whether nobody else looks at this moment."""
+        self.wait, free = self._waits.claim(self.current(), self._name, datetime.now(UTC))
+        return free
+
+    def keeps(self, seen: Look) -> bool:
+        """Write down what is awaited; whether it is this one who is to look next."""
+        now = datetime.now(UTC)
+        due = now + timedelta(seconds=seen.again_after) if seen.again_after is not None else None
+        self.wait, polls = self._waits.keep(self.current(), seen.awaited, due, self._name, now)
+        return polls
+
+    def polls_after(self, pause: float) -> bool:
+        """Whether it is this one who is to look next, so much later."""
+        now = datetime.now(UTC)
+        due = now + timedelta(seconds=pause)
+        self.wait, polls = self._waits.postpone(self.current(), due, self._name, now)
+        return polls
+
+
+def _calls_for_another(before: Wait, now: Wait) -> bool:
+    """Whether events that a look cannot have known of are worth another one."""
+    return now.alarms > before.alarms or (
+        _came_meanwhile(before.sightings, now.sightings)
+        and worth_looking(now.purpose, now.awaited, now.sightings)
+    )
+
+
+def _calls_for_a_later_one(before: Wait, now: Wait) -> bool:
+    return _came_meanwhile(before.sightings, now.sightings) and worth_looking_later(
+        now.purpose, now.awaited, now.sightings
+    )
+
+
+def _came_meanwhile(before: Sightings, after: Sightings) -> bool:
+    """Whether events told of something since a look began."""
+    return any(
+        task not in before or sighting.version > before[task].version
+        for task, sighting in after.items()
+    )
+
+
+def send(wait: Wait, answer: dict[str, object], stepfunctions: SFNClient) -> bool:
+    """Resume the execution. False: it was resumed before, timed out, or was stopped."""
+    with translated(f"execution that creates or deletes {wait.environment}"):
+        try:
+            stepfunctions.send_task_success(taskToken=wait.token, output=json.dumps(answer))
+        except ClientError as error:
+            if code_of(error) not in STALE_TOKEN:
+                raise
+            logger.info("stale token dropped", reason=str(error))
+            return False
+    return True

@@ -1,0 +1,236 @@
+"""The waits table: one item for each execution that waits, with the token that resumes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from bivouac.aws.errors import translated
+from bivouac.environment.record import packed, unpacked
+from bivouac.waiting.wait import Awaited, Purpose, Sighting, Signal, Wait
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+KEPT_FOR = timedelta(days=1)
+"""Until DynamoDB removes an item that its execution left behind. Nothing relies on it (W20)."""
+LATE_SECONDS = 5.0
+"""A poller that is so late with its next look, or a look that takes so long, is taken for dead."""
+
+
+@dataclass(frozen=True)
+class Waits:
+    client: DynamoDBClient
+    table_name: str
+
+    def begin(self, wait: Wait, now: datetime, looker: str = "") -> None:
+        """Keep a token. Whatever the environment waited for before is over.
+
+        `looker` is about to look for the first time."""
+        item: dict[str, Any] = {
+            "environment": {"S": wait.environment},
+            "generation": {"N": str(wait.generation)},
+            "token": {"S": wait.token},
+            "purpose": {"S": wait.purpose},
+            # Each event writes the item, and DynamoDB counts its whole size.
+            "context": {"S": packed(wait.context)},
+            "sightings": {"M": {}},
+            "removeAt": {"N": str(int((now + KEPT_FOR).timestamp()))},
+        }
+        if wait.since:
+            item["since"] = {"N": str(wait.since.timestamp())}
+        if looker:
+            item |= {"looker": {"S": looker}, "looksUntil": _looks_until(now)}
+        with translated(f"wait of {wait.environment}"):
+            self.client.put_item(TableName=self.table_name, Item=item)
+
+    def note(self, environment: str, signal: Signal) -> Wait | None:
+        """Remember what an event said of a task, and get who waits for it.
+
+        None: nobody waits, the execution that does took the environment later than that, or a newer
+        event of that task came before (W01). The same event once more is noted again: whoever was
+        told first may have died before it looked. What is urgent is an alarm as well, which whoever
+        is looking must not overlook."""
+        update = ""
+        condition = "attribute_exists(#token) AND (attribute_not_exists(#since) OR #since <= :at)"
+        names = {"#token": "token", "#since": "since"}
+        values: dict[str, Any] = {":at": {"N": str(signal.at.timestamp())}}
+        if signal.task_id:
+            update = "SET sightings.#task = :sighting"
+            condition += (
+                " AND (attribute_not_exists(sightings.#task)"
+                " OR sightings.#task.version <= :version)"
+            )
+            names["#task"] = signal.task_id
+            values[":version"] = {"N": str(signal.version)}
+            values[":sighting"] = {
+                "M": {
+                    "service": {"S": signal.service},
+                    "stage": {"S": signal.stage or ""},
+                    "version": {"N": str(signal.version)},
+                }
+            }
+        if signal.urgent:
+            update += " ADD alarms :one"
+            values[":one"] = {"N": "1"}
+        noted = self._update(environment, update, condition, names, values)
+        return _wait(noted) if noted else None
+
+    def claim(self, wait: Wait, looker: str, now: datetime) -> tuple[Wait | None, bool]:
+        """Whether `looker` is to look now, and the wait as it is; None: it is over.
+
+        One looks at a time. What comes meanwhile is noted, and he looks once more where it calls
+        for it. One who looks for too long is taken for dead, as one that was killed is."""
+        claimed = self._where_token(
+            wait,
+            "SET looker = :looker, looksUntil = :until",
+            {
+                ":looker": {"S": looker},
+                ":until": _looks_until(now),
+                ":now": {"N": str(now.timestamp())},
+            },
+            " AND (attribute_not_exists(looker) OR looker = :looker OR looksUntil < :now)",
+        )
+        return (claimed, True) if claimed else (self._still(wait), False)
+
+    def keep(
+        self,
+        wait: Wait,
+        awaited: Awaited,
+        next_look_at: datetime | None,
+        poller: str,
+        now: datetime,
+    ) -> tuple[Wait | None, bool]:
+        """Write down what a look brought; the wait as it is now, and whether `poller` is to look.
+
+        The look is over, so that somebody else may. None: the wait is over. Of several pollers,
+        the one whose next look comes first goes on, unless it is late, as one that was killed
+        is."""
+        assignment, over = "awaited = :awaited", " REMOVE looker, looksUntil"
+        values = {":awaited": {"S": json.dumps(awaited.to_json())}}
+        if next_look_at is not None:
+            claimed = self._postponed(wait, next_look_at, poller, now, assignment, over, values)
+            if claimed:
+                return claimed, True
+        else:
+            over += ", poller, nextLookAt"
+        return self._where_token(wait, f"SET {assignment}{over}", values), False
+
+    def postpone(
+        self, wait: Wait, next_look_at: datetime, poller: str, now: datetime
+    ) -> tuple[Wait | None, bool]:
+        """The same without a look: nothing else is written down."""
+        if claimed := self._postponed(wait, next_look_at, poller, now):
+            return claimed, True
+        return self._still(wait), False
+
+    def _postponed(
+        self,
+        wait: Wait,
+        next_look_at: datetime,
+        poller: str,
+        now: datetime,
+        assignment: str = "",
+        over: str = "",
+        values: Mapping[str, Any] | None = None,
+    ) -> Wait | None:
+        assignments = ", ".join(filter(None, (assignment, "poller = :poller, nextLookAt = :next")))
+        return self._where_token(
+            wait,
+            f"SET {assignments}{over}",
+            {
+                **(values or {}),
+                ":poller": {"S": poller},
+                ":next": {"N": str(next_look_at.timestamp())},
+                ":late": {"N": str(now.timestamp() - LATE_SECONDS)},
+            },
+            " AND (attribute_not_exists(poller) OR poller = :poller"
+            " OR nextLookAt > :next OR nextLookAt < :late)",
+        )
+
+    def _still(self, wait: Wait) -> Wait | None:
+        """As it is now, written as it is: not every function that waits may read the table."""
+        return self._where_token(wait, "SET #token = :token", {})
+
+    def _where_token(
+        self, wait: Wait, update: str, values: dict[str, Any], more: str = ""
+    ) -> Wait | None:
+        """The wait afterwards; None where another has replaced it, or the condition fails."""
+        updated = self._update(
+            wait.environment,
+            update,
+            f"#token = :token{more}",
+            {"#token": "token"},
+            {**values, ":token": {"S": wait.token}},
+        )
+        return _wait(updated) if updated else None
+
+    def end(self, wait: Wait) -> None:
+        """Forget the token, unless the next wait has begun."""
+        with translated(f"wait of {wait.environment}"):
+            try:
+                self.client.delete_item(
+                    TableName=self.table_name,
+                    Key={"environment": {"S": wait.environment}},
+                    ConditionExpression="#token = :token",
+                    ExpressionAttributeNames={"#token": "token"},
+                    ExpressionAttributeValues={":token": {"S": wait.token}},
+                )
+            except self.client.exceptions.ConditionalCheckFailedException:
+                return
+
+    def _update(
+        self,
+        environment: str,
+        update: str,
+        condition: str,
+        names: dict[str, str],
+        values: dict[str, Any],
+    ) -> dict[str, Any] | None:
+        """The item as it is afterwards; None where the condition does not hold."""
+        with translated(f"wait of {environment}"):
+            try:
+                return dict(
+                    self.client.update_item(
+                        TableName=self.table_name,
+                        Key={"environment": {"S": environment}},
+                        UpdateExpression=update,
+                        ConditionExpression=condition,
+                        ExpressionAttributeNames=names,
+                        ExpressionAttributeValues=values,
+                        ReturnValues="ALL_NEW",
+                    )["Attributes"]
+                )
+            except self.client.exceptions.ConditionalCheckFailedException:
+                return None
+
+
+def poller_died(wait: Wait, now: datetime) -> bool:
+    """Whether somebody was to look by now, and did not: whoever sees it takes his place."""
+    return wait.next_look_at is not None and wait.next_look_at < now.timestamp() - LATE_SECONDS
+
+
+def _looks_until(now: datetime) -> dict[str, str]:
+    return {"N": str(now.timestamp() + LATE_SECONDS)}
+
+
+def _wait(item: dict[str, Any]) -> Wait:
+    return Wait(
+        environment=item["environment"]["S"],
+        generation=int(item["generation"]["N"]),
+        token=item["token"]["S"],
+        purpose=Purpose(item["purpose"]["S"]),
+        context=unpacked(item["context"]["S"]),
+        sightings={
+            task_id: Sighting.from_json(
+                {name: next(iter(value.values())) for name, value in content["M"].items()}
+            )
+            for task_id, content in item["sightings"]["M"].items()
+        },
+        awaited=Awaited.from_json(json.loads(item["awaited"]["S"])) if "awaited" in item else None,
+        next_look_at=float(item["nextLookAt"]["N"]) if "nextLookAt" in item else None,
+        alarms=int(item["alarms"]["N"]) if "alarms" in item else 0,
+    )

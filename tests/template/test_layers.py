@@ -1,0 +1,116 @@
+"""Arrows between the packages of `functions/bivouac` point one way, from the handlers down."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests.template.declared import PROJECT
+
+FUNCTIONS = PROJECT / "functions"
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("errors", "observability", "times"),
+    ("aws.*_answers",),
+    ("settings",),
+    ("environment",),
+    ("aws",),
+    ("proof",),
+    ("services",),
+    ("diagnosis",),
+    ("deletion",),
+    ("waiting",),
+    ("notifications",),
+    ("recheck",),
+    ("request",),
+    ("commands",),
+    ("sweep",),
+    ("stack", "stack_guard"),
+)
+"""Packages and modules, the lowest first. Each imports from those above it in this list only; two
+of one line do not import each other. docs/contributing.md draws them."""
+
+
+def modules() -> dict[str, Path]:
+    """By name without `bivouac.`, such as "proof.mesh"."""
+    found = {}
+    for file in (FUNCTIONS / "bivouac").rglob("*.py"):
+        parts = file.relative_to(FUNCTIONS / "bivouac").with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__")] = file
+    return found
+
+
+MODULES = modules()
+
+
+@cache
+def imported(file: Path) -> frozenset[str]:
+    return frozenset(_imported(file))
+
+
+def _imported(file: Path) -> Iterator[str]:
+    """The modules of bivouac that a file imports anywhere, for types too."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or node.module is None or node.level:
+            continue
+        if node.module == "bivouac" or node.module.startswith("bivouac."):
+            package = node.module.removeprefix("bivouac").removeprefix(".")
+            for name in node.names:
+                full = f"{package}.{name.name}".removeprefix(".")
+                yield full if full in MODULES else package
+
+
+def place(module: str) -> tuple[int, str]:
+    """Its layer, and which entry of that layer it belongs to."""
+    for number, layer in enumerate(LAYERS):
+        for entry in layer:
+            if fnmatch(module, entry) or fnmatch(module, f"{entry}.*"):
+                return number, entry
+    raise AssertionError(f"{module} belongs to no layer")
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {""}))
+def test_a_module_imports_from_lower_layers_and_its_own_package_only(module: str) -> None:
+    layer, entry = place(module)
+    for other in imported(MODULES[module]):
+        below, its_entry = place(other)
+        assert below < layer or its_entry == entry, f"{module} imports {other}"
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    graph = {name: imported(file) - {name} for name, file in MODULES.items()}
+    assert list(TopologicalSorter(graph).static_order())
+
+
+def test_every_layer_is_there() -> None:
+    entries = [entry for layer in LAYERS for entry in layer]
+    found = {place(module)[1] for module in MODULES if module}
+    assert sorted(found) == sorted(entries)
+
+
+def test_handlers_import_no_handler() -> None:
+    handlers = {file.stem for file in FUNCTIONS.glob("*.py")}
+    for file in FUNCTIONS.glob("*.py"):
+        names = {
+            name
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            for name in (
+                [node.module]
+                if isinstance(node, ast.ImportFrom)
+                else [each.name for each in node.names]
+                if isinstance(node, ast.Import)
+                else []
+            )
+        }
+        assert not names & handlers, file.name
+
+
+@pytest.mark.parametrize("folder", ["localcloud", "tests/acceptance"])
+def test_what_stands_alone_imports_nothing_of_the_application(folder: str) -> None:
+    for file in (PROJECT / folder).rglob("*.py"):
+        assert not imported(file), file

@@ -1,0 +1,246 @@
+"""The program that a proof client's containers run: what it asks, sees, says and exits with."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from bivouac.environment.blueprint import Edge
+from bivouac.proof import edge_client, edge_command
+from bivouac.proof.edge_client import NO_CONNECTION, NO_NAME, PROVEN, WRONG_STATUS, EdgeClient
+
+FROM_APPLICATION = b"x-envoy-upstream-service-time: 1\r\n"
+PATIENCE = 10.0
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge_client, "ATTEMPT_SECONDS", 0.3)
+    monkeypatch.setattr(edge_client, "NAME_SECONDS", 0.0)
+    monkeypatch.setattr(edge_client, "TCP_OPEN_SECONDS", 0.05)
+    monkeypatch.setattr(random, "uniform", lambda shortest, longest: 0.001)
+
+
+def http(status: int, headers: bytes = FROM_APPLICATION, body: bytes = b"private") -> bytes:
+    length = b"Content-Length: %d\r\n" % len(body)
+    return b"HTTP/1.1 %d Said\r\n%s%s\r\n%s" % (status, headers, length, body)
+
+
+CLOSES = b""
+STAYS_OPEN = None
+
+
+class Server:
+    """Gives each connection the next answer, the last one for ever; remembers what was asked."""
+
+    def __init__(self, *answers: bytes | None) -> None:
+        self._answers = list(answers)
+        self.asked: list[bytes] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+            if answer is STAYS_OPEN:
+                self._open.append(connection)
+                continue
+            with connection:
+                if answer.startswith(b"HTTP"):
+                    self.asked.append(connection.recv(65536))
+                if answer == b"end":
+                    return
+                connection.sendall(answer)
+
+    def close(self) -> None:
+        self._answers = [b"end"]
+        socket.create_connection(("127.0.0.1", self.port)).close()
+        self._thread.join(PATIENCE)
+        for each in (*self._open, self._listener):
+            each.close()
+
+
+@contextmanager
+def server(*answers: bytes | None) -> Iterator[Server]:
+    made = Server(*answers)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def client(port: int, protocol: str = "http", path: str = "/") -> EdgeClient:
+    return EdgeClient("127.0.0.1", str(port), protocol, path, "200", "399")
+
+
+def edge(**changes: Any) -> Edge:
+    return Edge(
+        **{
+            "client": "web",
+            "server": "api",
+            "port_name": "http",
+            "dns_name": "api.internal",
+            "port": 8080,
+            "app_protocol": "http",
+            "path": "/healthz",
+            "lowest_status": 200,
+            "highest_status": 399,
+            **changes,
+        }
+    )
+
+
+class TestWhatCounts:
+    def test_three_right_answers_in_a_row(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """P07: the first answers of a new proxy may fail, or one between two good ones."""
+        answers = [http(status) for status in (500, 200, 200, 404, 200)]
+        with server(*answers) as api:
+            assert client(api.port).prove() == PROVEN
+        assert len(api.asked) == 7
+        assert capsys.readouterr().out.splitlines() == [
+            f"127.0.0.1:{api.port} {seen}"
+            for seen in (
+                "HTTP 500, expected 200-399",
+                "HTTP 200",
+                "HTTP 404, expected 200-399",
+                "HTTP 200",
+                "HTTP 200, 3 times in a row",
+            )
+        ]
+
+    def test_a_redirect_is_an_answer_and_is_not_followed(self) -> None:
+        """P11."""
+        with server(http(302, FROM_APPLICATION + b"Location: /elsewhere\r\n")) as api:
+            assert client(api.port, path="/healthz").prove() == PROVEN
+        assert {each.split(b"\r\n")[0] for each in api.asked} == {b"GET /healthz HTTP/1.1"}
+        assert len(api.asked) == 3
+
+    @pytest.mark.parametrize(
+        ("answer", "code", "words"),
+        [
+            (http(404), WRONG_STATUS, "HTTP 404, expected 200-399"),
+            (http(503), WRONG_STATUS, "HTTP 503, expected 200-399"),
+            (
+                http(503, b"", b"no healthy upstream"),
+                NO_CONNECTION,
+                "HTTP 503 of the proxy: it has no server to pass this on to",
+            ),
+            (
+                http(503, FROM_APPLICATION, edge_client.OF_SERVERS_PROXY + b". reset reason: x"),
+                NO_CONNECTION,
+                "HTTP 503 of the server's proxy: nothing answers behind it",
+            ),
+            (CLOSES, NO_CONNECTION, "closed without an answer"),
+            (b"SSH-2.0\r\n", NO_CONNECTION, "no whole HTTP answer: BadStatusLine"),
+            (STAYS_OPEN, NO_CONNECTION, "timed out after 0.3 s"),
+        ],
+    )
+    def test_one_wrong_http_answer(self, answer: bytes | None, code: int, words: str) -> None:
+        """P06, P07: who answered decides, and no body is told."""
+        with server(answer) as api:
+            seen = client(api.port).attempt()
+        assert seen[0] == code
+        # A server that closes before it has read the question may be heard as a reset.
+        assert seen[1] in (words, "connection reset by peer" if answer == CLOSES else words)
+
+    def test_a_503_of_the_proxy_never_counts(self) -> None:
+        with server(http(503, b"")) as api:
+            expects_everything = EdgeClient("127.0.0.1", str(api.port), "http", "/", "200", "599")
+            assert expects_everything.attempt()[0] == NO_CONNECTION
+
+    @pytest.mark.parametrize(
+        ("answer", "code", "words"),
+        [
+            (b"HELLO", PROVEN, "answers"),
+            (STAYS_OPEN, PROVEN, "stays open"),
+            (CLOSES, NO_CONNECTION, "closed by the proxy"),
+        ],
+    )
+    def test_one_tcp_connection(self, answer: bytes | None, code: int, words: str) -> None:
+        with server(answer) as db:
+            assert client(db.port, "tcp").attempt() == (code, words)
+
+    @pytest.mark.parametrize("protocol", ["http", "tcp"])
+    def test_nothing_listens(self, protocol: str) -> None:
+        with server(CLOSES) as gone:
+            pass
+        assert client(gone.port, protocol).attempt() == (NO_CONNECTION, "connection refused")
+
+    @pytest.mark.parametrize("protocol", ["http", "tcp"])
+    def test_a_name_that_stays_unknown_ends_the_proof(
+        self, protocol: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """P08: in a running task it will never resolve."""
+
+        def unknown(*_: Any) -> Any:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        monkeypatch.setattr(socket, "getaddrinfo", unknown)
+        assert client(80, protocol).prove() == NO_NAME
+
+
+class TestProgram:
+    def run(self, port: int, patience: str) -> subprocess.Popen[str]:
+        arguments = ("127.0.0.1", str(port), "http", "/", "200", "399", patience)
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", edge_command.SOURCE, *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def test_it_runs_alone(self) -> None:
+        with server(http(200)) as api, self.run(api.port, "10") as program:
+            output, _ = program.communicate(timeout=PATIENCE)
+        assert program.returncode == 0
+        assert output.splitlines()[-1] == f"127.0.0.1:{api.port} HTTP 200, 3 times in a row"
+
+    def test_at_the_end_of_its_patience_it_says_what_it_last_saw(self) -> None:
+        with server(http(500)) as api, self.run(api.port, "0.5") as program:
+            program.communicate(timeout=PATIENCE)
+        assert program.returncode == WRONG_STATUS
+
+    def test_sigterm_before_any_answer(self) -> None:
+        """Also in the midst of waiting for one."""
+        with server(STAYS_OPEN) as api, self.run(api.port, "60") as program:
+            # It has connected, so its handlers stand.
+            while not api._open:
+                assert program.poll() is None
+            program.send_signal(signal.SIGTERM)
+            program.communicate(timeout=PATIENCE)
+        assert program.returncode == NO_CONNECTION
+
+
+class TestCommand:
+    def test_of_an_http_edge(self) -> None:
+        assert edge_command.command(edge(), 600) == [
+            "python",
+            "-c",
+            edge_command.SOURCE,
+            *("api.internal", "8080", "http", "/healthz", "200", "399", "600"),
+        ]
+
+    @pytest.mark.parametrize("app_protocol", [None, "http2", "grpc"])
+    def test_other_protocols_are_asked_as_tcp(self, app_protocol: str | None) -> None:
+        assert "tcp" in edge_command.command(edge(app_protocol=app_protocol), 600)
+
+    def test_nine_of_them_fit_into_a_task_definition(self) -> None:
+        """T08: a task definition has at most 64 KB."""
+        commands = [edge_command.command(edge(path="/" + "x" * 511), 600) for _ in range(9)]
+        assert len(json.dumps(commands)) < 56 * 1024
+
+    def test_every_exit_code_has_a_meaning(self) -> None:
+        assert set(edge_command.EXIT_MEANING) == {PROVEN, NO_NAME, NO_CONNECTION, WRONG_STATUS}

@@ -1,0 +1,77 @@
+"""Task sizes of Fargate; its other rules are held by the tests of bad input."""
+
+from __future__ import annotations
+
+import pytest
+
+from bivouac.request import fargate_rules
+
+
+def size(cpu: str | None, memory: str | None, reserved: int = 0) -> list[str]:
+    definition = {
+        "cpu": cpu,
+        "memory": memory,
+        "containerDefinitions": [{"memory": reserved} if reserved else {}],
+    }
+    return list(fargate_rules.task_size_problems(definition, "task"))
+
+
+@pytest.mark.parametrize(
+    ("cpu", "memory"),
+    [
+        ("256", "512"),
+        ("256", "2048"),
+        ("512", "1024"),
+        ("1024", "8192"),
+        ("2048", "16384"),
+        ("4096", "30720"),
+        ("8192", "61440"),
+        ("16384", "122880"),
+        (".25 vCPU", "0.5 GB"),
+        ("1 vcpu", "2gb"),
+    ],
+)
+def test_a_pair_that_fargate_offers_is_taken(cpu: str, memory: str) -> None:
+    """T04."""
+    assert size(cpu, memory) == []
+
+
+@pytest.mark.parametrize(
+    ("cpu", "memory", "told"),
+    [
+        ("256", "4096", "task.memory"),
+        ("256", "511", "task.memory"),
+        ("512", "512", "task.memory"),
+        ("8192", "17408", "task.memory"),
+        ("16384", "32000", "task.memory"),
+        ("128", "512", "task.cpu"),
+        ("32768", "65536", "task.cpu"),
+        ("0.3 vCPU", "512", "task.cpu"),
+        ("-256", "512", "task.cpu"),
+        ("256", "much", "task.memory"),
+        (None, "512", "task.cpu"),
+        ("256", None, "task.memory"),
+        ("", "", "task.memory"),
+    ],
+)
+def test_a_pair_that_fargate_does_not_offer_is_refused(
+    cpu: str | None, memory: str | None, told: str
+) -> None:
+    """T04, T05."""
+    assert any(problem.startswith(told) for problem in size(cpu, memory))
+
+
+@pytest.mark.parametrize(("reserved", "fits"), [(448, True), (449, False), (512, False)])
+def test_the_containers_must_leave_room_for_the_proxy(reserved: int, fits: bool) -> None:
+    """T15."""
+    assert (size("256", "512", reserved) == []) is fits
+
+
+def test_the_containers_may_not_reserve_more_cpu_than_the_task_has() -> None:
+    definition = {
+        "cpu": "256",
+        "memory": "512",
+        "containerDefinitions": [{"cpu": 200}, {"cpu": 57}],
+    }
+    (problem,) = fargate_rules.task_size_problems(definition, "task")
+    assert "257 of 256 CPU units" in problem

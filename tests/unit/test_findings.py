@@ -1,0 +1,334 @@
+"""What a sweep finds: what is planned never touches anything foreign, or alive and in its lease."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bivouac import times
+from bivouac.environment.intents import Verb
+from bivouac.environment.record import HELD, Record, Status, Unreadable
+from bivouac.sweep import adoption
+from bivouac.sweep.findings import (
+    GRACE,
+    NEEDS_HOLDER,
+    Action,
+    Facts,
+    Finding,
+    Holder,
+    Kind,
+    Resource,
+    Schedule,
+    attempt,
+    ends_of_adopted,
+    findings,
+    in_turn,
+)
+from bivouac.sweep.follow_up import Ended
+
+NOW = datetime(2026, 1, 31, 12, 7, tzinfo=UTC)
+MACHINE = "arn:aws:states:eu-central-1:123456789012:execution:bivouac-create-environment"
+NAMES = ("a", "b", "c-d")
+SECOND = timedelta(seconds=1)
+
+
+def record(name: str = "a", status: Status = Status.READY, **changes: Any) -> Record:
+    return Record(
+        **{
+            "environment": name,
+            "generation": 7,
+            "status": status,
+            "execution": f"{MACHINE}:{name}",
+            "request_hash": "same",
+            "blueprint": '{"on_failure": "delete", "schedule": null}',
+            "expires_at": times.timestamp(NOW + timedelta(hours=8)),
+            "settle": False,
+            **changes,
+        }
+    )
+
+
+def holder(name: str = "a", ended_ago: timedelta | None = None) -> Holder:
+    """One that runs, unless it ended."""
+    arn = f"{MACHINE}:{name}"
+    if ended_ago is None:
+        return Holder(True, None, Ended(arn, "RUNNING"))
+    return Holder(False, NOW - ended_ago, Ended(arn, "ABORTED"))
+
+
+def armed(found: Record) -> Schedule:
+    return Schedule(times.moment(found.expires_at), found.expires_at, True)
+
+
+def facts(*records: Record, **more: Any) -> Facts:
+    """All armed as they should be, unless `more` says otherwise."""
+    return Facts(
+        **{
+            "now": NOW,
+            "stack": "bivouac",
+            "orphans_live": timedelta(hours=1),
+            "records": {each.environment: each for each in records},
+            "listed_before": frozenset(
+                each.environment for each in records if each.status is not Status.DELETED
+            ),
+            "expiries": {each.environment: armed(each) for each in records},
+            "holders": {},
+            **more,
+        }
+    )
+
+
+def seen(found: Facts) -> list[tuple[str, Kind, Action]]:
+    return [(each.environment, each.kind, each.action) for each in findings(found)]
+
+
+# --- every situation -----------------------------------------------------------------------------
+
+ages = st.sampled_from([timedelta(0), GRACE - SECOND, GRACE, timedelta(days=2)])
+moments = ages.flatmap(lambda age: st.sampled_from([NOW - age, NOW + age]))
+records = st.builds(
+    record,
+    name=st.sampled_from(NAMES),
+    status=st.sampled_from(Status),
+    verb=st.sampled_from(Verb),
+    blueprint=st.sampled_from(
+        ['{"on_failure": "delete", "schedule": null}', '{"on_failure": "keep", "schedule": {}}']
+    ),
+    expires_at=moments.map(times.timestamp),
+)
+unreadable = st.builds(
+    Unreadable,
+    environment=st.sampled_from(NAMES),
+    why=st.just("garbled"),
+    generation=st.sampled_from([None, 3]),
+    status=st.sampled_from([None, "READY", "DELETED", "PUZZLED"]),
+    expires_at=st.sampled_from([None, "soon", times.timestamp(NOW + timedelta(hours=3))]),
+    attributes=st.just(("environment",)),
+)
+schedules = st.builds(
+    Schedule,
+    at=st.none() | moments,
+    expires_at=moments.map(times.timestamp),
+    enabled=st.booleans(),
+)
+resources = st.builds(
+    Resource,
+    kind=st.sampled_from(["cluster", "namespace", "log group", "task definition"]),
+    name=st.sampled_from(["x", "y"]),
+    arn=st.just("arn"),
+    environment=st.sampled_from(["", *NAMES]),
+    owned=st.booleans(),
+).map(lambda each: replace(each, owned=each.owned and each.environment != ""))
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> Facts:
+    known: dict[str, Record | Unreadable | None] = {}
+    for name in NAMES:
+        found = draw(st.none() | records | unreadable)
+        known[name] = replace(found, environment=name) if found else None
+    return Facts(
+        now=NOW,
+        stack="bivouac",
+        orphans_live=timedelta(hours=1),
+        records=known,
+        listed_before=draw(st.frozensets(st.sampled_from(NAMES))),
+        holders={
+            name: draw(st.builds(holder, st.just(name), st.none() | ages))
+            for name, found in known.items()
+            if isinstance(found, Record) and found.status in NEEDS_HOLDER
+        },
+        expiries=draw(st.dictionaries(st.sampled_from(NAMES), schedules)),
+        schedules={
+            f"{name}-expiry": name for name in draw(st.frozensets(st.sampled_from(["", *NAMES])))
+        },
+        resources=tuple(draw(st.lists(resources, max_size=5))),
+    )
+
+
+def starts_a_deletion(finding: Finding) -> bool:
+    return finding.due is not None and finding.due.start is not None
+
+
+class TestEverySituation:
+    @given(situations())
+    def test_nothing_foreign_is_acted_on(self, found: Facts) -> None:
+        """D18."""
+        for finding in findings(found):
+            if any(not resource.owned for resource in finding.resources):
+                assert finding.action is Action.REPORT
+
+    @given(situations())
+    def test_nothing_alive_and_in_its_lease_is_deleted(self, found: Facts) -> None:
+        for finding in findings(found):
+            if not starts_a_deletion(finding):
+                continue
+            about = finding.record
+            assert isinstance(about, Record)
+            holds = found.holders.get(about.environment)
+            dead = holds is not None and not holds.running
+            assert dead or times.moment(about.expires_at) <= NOW - GRACE
+
+    @given(situations())
+    def test_what_outlived_its_lease_is_deleted_whatever_became_of_its_executions(
+        self, found: Facts
+    ) -> None:
+        """But for what is being deleted, and what could not be: that is tried at its own pace."""
+        ended = {
+            name
+            for name, about in found.records.items()
+            if isinstance(about, Record)
+            and about.status not in (Status.DELETING, Status.DELETED)
+            and times.moment(about.expires_at) <= NOW - GRACE
+        }
+        deleted = {each.environment for each in findings(found) if starts_a_deletion(each)}
+        assert ended <= deleted
+
+    @given(situations())
+    def test_what_is_kept_is_not_deleted_before_its_lease_ends(self, found: Facts) -> None:
+        for finding in findings(found):
+            about = finding.record
+            if finding.kind is Kind.DIED and isinstance(about, Record):
+                keeps = about.status is not Status.DELETING and "keep" in about.blueprint
+                assert not (keeps and starts_a_deletion(finding))
+
+    @given(situations())
+    def test_what_lives_keeps_its_schedules(self, found: Facts) -> None:
+        for finding in findings(found):
+            if finding.action is Action.REMOVE:
+                about = finding.record
+                assert about is None or (
+                    isinstance(about, Record) and about.status is Status.DELETED
+                )
+
+    @given(situations())
+    def test_an_environment_is_deleted_once_and_adopted_once(self, found: Facts) -> None:
+        ends = [
+            finding.environment
+            for finding in findings(found)
+            if finding.action in (Action.DELETE, Action.FOLLOW_UP, Action.ADOPT, Action.ARM)
+        ]
+        assert len(ends) == len(set(ends))
+
+    @given(situations())
+    def test_what_is_adopted_lives_on_for_the_grace_time(self, found: Facts) -> None:
+        for finding in findings(found):
+            if finding.action is Action.ADOPT:
+                ends = ends_of_adopted(NOW, found.orphans_live, finding.record)
+                assert ends >= NOW + found.orphans_live
+
+    @given(situations())
+    def test_the_same_facts_give_the_same_list(self, found: Facts) -> None:
+        backwards = replace(
+            found,
+            records=dict(reversed(list(found.records.items()))),
+            resources=found.resources[::-1],
+        )
+        assert findings(found) == findings(backwards)
+
+
+# --- single ones ---------------------------------------------------------------------------------
+
+
+class TestExpiry:
+    def test_what_is_as_it_should_be_is_not_found(self) -> None:
+        for status in set(Status) - set(HELD):
+            assert seen(facts(record(status=status))) == []
+
+    def test_a_deletion_that_runs_is_let_run(self) -> None:
+        ended = record(status=Status.DELETING, expires_at=times.timestamp(NOW - GRACE))
+        assert seen(facts(ended, holders={"a": holder()})) == []
+
+    def test_a_create_that_outlives_its_lease_loses(self) -> None:
+        ended = record(status=Status.CREATING, expires_at=times.timestamp(NOW - GRACE))
+        found = facts(ended, holders={"a": holder()})
+        assert seen(found) == [("a", Kind.EXPIRED, Action.DELETE)]
+
+    def test_a_schedule_for_an_earlier_end_would_find_the_lease_extended(self) -> None:
+        before = armed(record(expires_at=times.timestamp(NOW + timedelta(hours=7))))
+        found = facts(record(), expiries={"a": before})
+        assert seen(found) == [("a", Kind.NOT_ARMED, Action.ARM)]
+
+    def test_a_disabled_schedule_ends_nothing(self) -> None:
+        found = facts(record(), expiries={"a": replace(armed(record()), enabled=False)})
+        assert seen(found) == [("a", Kind.NOT_ARMED, Action.ARM)]
+
+
+class TestDied:
+    def test_what_ended_a_moment_ago_is_left_to_its_event(self) -> None:
+        died = record(status=Status.CREATING)
+        assert seen(facts(died, holders={"a": holder(ended_ago=GRACE - SECOND)})) == []
+        found = facts(died, holders={"a": holder(ended_ago=GRACE)})
+        assert seen(found) == [("a", Kind.DIED, Action.FOLLOW_UP)]
+
+    @pytest.mark.parametrize("status", [Status.CREATING, Status.FALLING_ASLEEP])
+    @pytest.mark.parametrize("verb", Verb)
+    def test_what_was_recorded_is_found_again_only_for_what_is_to_be_started(
+        self, status: Status, verb: Verb
+    ) -> None:
+        died = record(status=status, verb=verb)
+        dead = {"a": holder(ended_ago=GRACE)}
+        (first,) = findings(facts(died, holders=dead))
+        assert first.due is not None
+        recorded = replace(died, status=Status.FAILED, failure=json.dumps(first.due.failure))
+        again = [each.due for each in findings(facts(recorded, holders=dead))]
+        assert [due.start for due in again if due] == [first.due.start] * bool(first.due.start)
+
+
+class TestSight:
+    CLUSTER = Resource("cluster", "bivouac-a", "arn", "a", owned=True)
+
+    def test_what_had_a_record_a_moment_ago_is_no_orphan(self) -> None:
+        """It was deleted while the sweep looked."""
+        gone = record(status=Status.DELETED)
+        found = facts(gone, resources=(self.CLUSTER,), listed_before=frozenset({"a"}))
+        assert seen(found) == []
+
+    def test_an_orphan_keeps_the_schedule_that_it_gets(self) -> None:
+        found = facts(resources=(self.CLUSTER,), records={"a": None}, schedules={"a-expiry": "a"})
+        assert seen(found) == [("a", Kind.ORPHANED, Action.ADOPT)]
+
+
+def test_two_sweeps_of_one_quarter_of_an_hour_start_the_same() -> None:
+    assert attempt(NOW) == attempt(NOW.replace(minute=14)) == "sweep-20260131T1200"
+    assert attempt(NOW.replace(minute=15)) == "sweep-20260131T1215"
+
+
+def test_an_adopted_record_asks_for_nothing() -> None:
+    """Nobody can redeploy or wake what was found."""
+    adopted = adoption.adopted("a", "bivouac", ["theirs.internal"], None, 1, NOW)
+    assert (adopted.request, adopted.base_request) == ("", "")
+    assert adopted.content["namespace"] == "theirs.internal"
+    assert adopted.content["services"] == []
+
+
+class TestInTurn:
+    QUARTER = timedelta(minutes=15)
+    MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2036, 1, 1))
+
+    @settings(max_examples=20)
+    @given(st.integers(1, 12), MOMENTS)
+    def test_nothing_waits_for_ever(self, count: int, first: datetime) -> None:
+        """Though each sweep has time for one."""
+        names = {f"{number:02}" for number in range(count)}
+        quarters = (first.replace(tzinfo=UTC) + n * self.QUARTER for n in range(4 * count))
+        assert {in_turn(names, now)[0] for now in quarters} == names
+
+    @settings(max_examples=20)
+    @given(st.integers(1, 500), MOMENTS)
+    def test_four_sweeps_of_an_hour_need_time_for_a_quarter_each(
+        self, count: int, hour: datetime
+    ) -> None:
+        names = {f"{number:03}" for number in range(count)}
+        seen: set[str] = set()
+        for minute in (7, 22, 37, 52):
+            turn = in_turn(names, hour.replace(minute=minute, tzinfo=UTC))
+            assert set(turn) == names
+            seen.update(turn[: -(-count // 4)])
+        assert seen == names

@@ -1,0 +1,433 @@
+"""What is done after an execution that ended before its time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bivouac.environment import naming
+from bivouac.environment.event import DetailType
+from bivouac.environment.intents import REST, Intent, Verb, is_outdated
+from bivouac.environment.record import Record, Status, packed
+from bivouac.sweep.follow_up import Aftermath, Ended, Machine, Start, after_redeploy, aftermath
+
+MACHINE = "arn:aws:states:eu-central-1:123456789012:execution:bivouac-create-environment"
+HOLDER = Ended(f"{MACHINE}:holder", "ABORTED", "StoppedError", "stopped by hand")
+FINISHED = (Status.SCHEDULED, Status.DEGRADED, Status.ASLEEP)
+PROVEN = packed({"services": [{"serviceName": "web"}]})
+OTHER = packed({"services": [{"serviceName": "web", "image": "new"}]})
+
+
+def record(status: Status = Status.CREATING, **changes: Any) -> Record:
+    return Record(
+        **{
+            "environment": "demo",
+            "generation": 7,
+            "status": status,
+            "execution": HOLDER.arn,
+            "request_hash": "same",
+            "blueprint": '{"on_failure": "delete"}',
+            "expires_at": "2026-01-31T18:00:00Z",
+            "settle": False,
+            **changes,
+        }
+    )
+
+
+def following(ending: str, held_by: str = HOLDER.arn) -> str:
+    return naming.following_execution("demo", 7, held_by, ending)
+
+
+def digest(arn: str) -> str:
+    return hashlib.sha256(arn.encode()).hexdigest()
+
+
+def due(found: Record, ended: Ended = HOLDER, attempt: str | None = None) -> Aftermath:
+    what = aftermath(found, ended, attempt)
+    assert what is not None
+    return what
+
+
+class TestCreate:
+    def test_what_a_stopped_create_made_is_deleted(self) -> None:
+        """W13; under the name of the machine's own deletion (W05)."""
+        start = due(record()).start
+        assert start is not None
+        assert start.name == f"failed-{digest(HOLDER.arn)}"
+        assert start.content == {
+            "environment": "demo",
+            "generation": 7,
+            "reason": "create failed",
+            "keepSchedule": False,
+            "unlessProven": True,
+        }
+
+    def test_the_record_says_why_it_failed(self) -> None:
+        failure = due(record()).failure
+        assert failure is not None
+        assert failure["error"] == "StoppedError"
+        assert "CREATE by the execution holder ended as ABORTED" in failure["cause"]
+        assert "stopped by hand" in failure["cause"]
+
+    def test_a_time_out_is_an_error_though_step_functions_names_none(self) -> None:
+        failure = due(record(), Ended(HOLDER.arn, "TIMED_OUT")).failure
+        assert failure is not None
+        assert failure["error"] == "TIMED_OUT"
+
+    def test_what_says_nothing_of_its_end_is_told_by_what_its_status_means(self) -> None:
+        """No error and no cause (tests/recorded/stepfunctions-machine-timeout.json and
+        stepfunctions-stop.json)."""
+        late = due(record(), Ended(HOLDER.arn, "TIMED_OUT")).failure
+        stopped = due(record(), Ended(HOLDER.arn, "ABORTED")).failure
+        assert late is not None
+        assert stopped is not None
+        evidence = late["verdicts"][0]["evidence"]
+        assert evidence[1].startswith("it took longer than its state machine allows")
+        assert "in which state it waited" in late["cause"]
+        assert "somebody stopped it, and gave no reason" in stopped["cause"]
+        assert late["cause"] != stopped["cause"]
+
+    def test_what_is_to_be_kept_is_kept_and_told(self) -> None:
+        kept = due(record(blueprint='{"on_failure": "keep"}'))
+        assert kept.failure is not None
+        assert kept.start is None
+
+    def test_a_failure_that_the_machine_told_is_not_told_again(self) -> None:
+        """Its deletion is started under the same name, which starts it once."""
+        failed = due(record(Status.FAILED, failure='{"error": "DeploymentFailedError"}'))
+        assert failed.failure is None
+        assert failed.start == due(record()).start
+
+    def test_what_was_recorded_and_not_told_is_told(self) -> None:
+        kept = record(Status.FAILED, blueprint='{"on_failure": "keep"}', untold="EnvironmentFailed")
+        assert due(kept) == Aftermath(None, None)
+
+
+class TestWhy:
+    PACKED = json.dumps({"errorMessage": "no room", "errorType": "X", "stackTrace": ["File a.py"]})
+
+    def test_it_is_told_without_what_lambda_packs_around_it(self) -> None:
+        """An execution that ended by an older definition, or by a state that nobody explains."""
+        for cause in (self.PACKED, self.PACKED[:-5]):
+            ended = Ended(HOLDER.arn, "FAILED", "SomeError", cause)
+            assert ended.why == "SomeError: no room"
+            failure = due(record(), ended).failure
+            assert failure is not None
+            assert "File a.py" not in json.dumps(failure)
+
+
+class TestProven:
+    """`onFailure` governs until the first READY; what was once proven is never deleted for it."""
+
+    @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED])
+    @pytest.mark.parametrize("verb", [Verb.CREATE, Verb.REDEPLOY, Verb.WAKE, Verb.ROLL_BACK])
+    @pytest.mark.parametrize("on_failure", ["delete", "keep"])
+    @pytest.mark.parametrize("attempt", [None, "sweep-1"])
+    def test_no_failure_deletes_it(
+        self, status: Status, verb: Verb, on_failure: str, attempt: str | None
+    ) -> None:
+        found = record(
+            status,
+            verb=verb,
+            blueprint=json.dumps({"on_failure": on_failure}),
+            request=OTHER,
+            good_base_request=PROVEN,
+        )
+        after = aftermath(found, HOLDER, attempt)
+        assert after is None or after.start is None or after.start.machine is not Machine.DELETE
+
+    @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED])
+    def test_a_changed_request_that_failed_goes_back_to_what_was_proven(
+        self, status: Status
+    ) -> None:
+        changed = record(status, request=OTHER, good_base_request=PROVEN)
+        back = {"rollBack": {"environment": "demo", "generation": 7}}
+        assert due(changed).start == Start(Machine.CREATE, following("back"), back)
+        assert due(changed, attempt="sweep-1").start == due(changed).start, "once"
+
+    def test_it_does_not_where_the_failed_one_is_to_be_kept(self) -> None:
+        keeps = record(blueprint='{"on_failure": "keep"}', request=OTHER, good_base_request=PROVEN)
+        assert due(keeps).start is None
+
+    def test_an_unchanged_request_has_nothing_to_go_back_to(self) -> None:
+        assert due(record(request=PROVEN, good_base_request=PROVEN)).start is None
+
+    @pytest.mark.parametrize("verb", [Verb.CREATE, Verb.REDEPLOY, Verb.WAKE])
+    def test_until_then_it_governs_whoever_took_over(self, verb: Verb) -> None:
+        """A push or an up that takes over from a first create, and fails as well."""
+        start = due(record(verb=verb)).start
+        assert start is not None
+        assert (start.machine, start.name) == (Machine.DELETE, f"failed-{digest(HOLDER.arn)}")
+        assert due(record(verb=verb, blueprint='{"on_failure": "keep"}')).start is None
+
+    def test_what_an_up_creates_comes_again_with_the_next_one(self) -> None:
+        start = due(record(verb=Verb.WAKE)).start
+        assert start is not None
+        assert start.content["keepSchedule"] is True
+
+
+class TestOthers:
+    @pytest.mark.parametrize("verb", [Verb.REDEPLOY, Verb.WAKE, Verb.ROLL_BACK])
+    def test_what_was_ready_before_stays(self, verb: Verb) -> None:
+        stopped = due(record(verb=verb, request=PROVEN, good_base_request=PROVEN))
+        assert stopped.failure is not None
+        assert stopped.start is None
+
+    def test_what_did_not_fall_asleep_stays(self) -> None:
+        stopped = due(record(Status.FALLING_ASLEEP, verb=Verb.SLEEP))
+        assert stopped.failure is not None
+        assert stopped.start is None
+
+
+class TestRest:
+    """An up and a down that broke are tried once more: nobody asks for them before the next one."""
+
+    UP = Intent(datetime(2026, 1, 31, 7, tzinfo=UTC), "up")
+
+    def broke(self, verb: Verb, status: Status = Status.FAILED, **changes: Any) -> Record:
+        known = {"intents": {REST: self.UP}, "request": PROVEN, "good_base_request": PROVEN}
+        return record(status, verb=verb, **{**known, **changes})
+
+    FAULTS = (
+        Ended(HOLDER.arn, "FAILED", "Runtime.ExitError", "it crashed"),
+        Ended(HOLDER.arn, "FAILED", "States.Timeout"),
+        Ended(HOLDER.arn, "FAILED", "ThrottledError", "slow down"),
+        Ended(HOLDER.arn, "TIMED_OUT"),
+    )
+
+    @pytest.mark.parametrize("ended", FAULTS, ids=lambda each: each.error or each.status)
+    @pytest.mark.parametrize("attempt", [None, "sweep-1"])
+    def test_the_same_intent_is_put_once_more(self, ended: Ended, attempt: str | None) -> None:
+        again = {
+            "environment": "demo",
+            "generation": 7,
+            "intent": {"at": "2026-01-31T07:00:00+00:00", "id": "up again"},
+        }
+        for status in (Status.CREATING, Status.FAILED):
+            woken = due(self.broke(Verb.WAKE, status), ended, attempt).start
+            assert woken == Start(Machine.CREATE, following("again"), {"wake": again})
+        for status in (Status.FALLING_ASLEEP, Status.FAILED):
+            slept = due(self.broke(Verb.SLEEP, status), ended, attempt).start
+            assert slept == Start(Machine.SLEEP, following("again"), again)
+
+    def test_it_is_the_newest_all_the_same(self) -> None:
+        """Else it would be outdated by the one that broke, and no other is."""
+        start = due(self.broke(Verb.WAKE), self.FAULTS[0]).start
+        assert start is not None
+        again = Intent.from_json(start.content["wake"]["intent"])
+        assert not is_outdated({REST: self.UP}, REST, again)
+        assert is_outdated(
+            {REST: replace(self.UP, at=self.UP.at + timedelta(seconds=1))}, REST, again
+        )
+
+    @pytest.mark.parametrize(
+        "ended",
+        [
+            Ended(HOLDER.arn, "FAILED", "DeploymentFailedError", "web: image pull"),
+            Ended(HOLDER.arn, "FAILED", "NotAsleepError", "tasks still run"),
+            HOLDER,
+            Ended(f"{MACHINE}:demo-6-again", "FAILED", "Runtime.ExitError"),
+        ],
+        ids=["a verdict", "another", "stopped by hand", "the second one"],
+    )
+    @pytest.mark.parametrize("verb", [Verb.WAKE, Verb.SLEEP])
+    def test_once_and_only_what_broke(self, ended: Ended, verb: Verb) -> None:
+        left = replace(self.broke(verb, Status.CREATING), execution=ended.arn)
+        assert due(left, ended).start is None
+
+
+class TestRedeploy:
+    """Its machine would have rolled back, and was stopped, or timed out."""
+
+    REDEPLOY = Ended(MACHINE.replace("create", "redeploy") + ":mine", "TIMED_OUT")
+    DIGEST = digest(REDEPLOY.arn)
+
+    def left(self, status: Status = Status.FAILED, **changes: Any) -> Record:
+        return record(
+            status,
+            **{
+                "verb": Verb.REDEPLOY,
+                "execution": f"{MACHINE}:redeploy-{self.DIGEST}",
+                "request": OTHER,
+                "good_base_request": PROVEN,
+                **changes,
+            },
+        )
+
+    def test_what_it_did_not_roll_back_is_rolled_back(self) -> None:
+        """Under the machine's own name, so that it is done once (W05)."""
+        after = after_redeploy(self.left(), self.REDEPLOY, create_runs=False)
+        assert after is not None
+        assert (after.failure, after.start) == (
+            None,
+            Start(
+                Machine.CREATE,
+                f"roll-back-{self.DIGEST}",
+                {"rollBack": {"environment": "demo", "generation": 7}},
+            ),
+        )
+
+    def test_its_create_that_died_with_it_is_recorded_first(self) -> None:
+        after = after_redeploy(self.left(Status.CREATING), self.REDEPLOY, create_runs=False)
+        assert after is not None
+        assert after.failure is not None
+        assert "TIMED_OUT" in after.failure["cause"]
+        assert after.start is not None
+
+    def test_its_create_that_runs_is_let_run(self) -> None:
+        left = self.left(Status.CREATING)
+        assert after_redeploy(left, self.REDEPLOY, create_runs=True) is None
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"execution": f"{MACHINE}:redeploy-of-another"},
+            {"execution": f"{MACHINE}:roll-back-{DIGEST}", "verb": Verb.ROLL_BACK},
+            {"good_base_request": ""},
+            {"status": Status.READY},
+        ],
+    )
+    def test_what_is_not_its_own_or_has_nothing_to_go_back_to_stays(
+        self, changes: dict[str, Any]
+    ) -> None:
+        left = replace(self.left(), **changes)
+        assert after_redeploy(left, self.REDEPLOY, create_runs=False) is None
+
+    def test_the_sweep_rolls_back_what_nobody_did(self) -> None:
+        left = self.left()
+        create = Ended(left.execution, "FAILED")
+        assert aftermath(left, create) is None, "the machine is at it"
+        start = due(left, create, attempt="sweep-1").start
+        assert start is not None
+        assert (start.machine, start.name) == (
+            Machine.CREATE,
+            following("sweep-1", self.left().execution),
+        )
+
+    def test_one_of_what_was_never_proven_goes_as_a_create_would(self) -> None:
+        left = self.left(good_base_request="")
+        start = due(left, Ended(left.execution, "FAILED")).start
+        assert start is not None
+        assert (start.machine, start.name) == (Machine.DELETE, f"failed-{digest(left.execution)}")
+
+    def test_a_redeploy_by_hand_stays_as_it_failed(self) -> None:
+        by_hand = self.left(execution=HOLDER.arn)
+        assert aftermath(by_hand, HOLDER, "sweep-1") is None
+
+
+class TestDelete:
+    DYING = record(Status.DELETING, verb=Verb.DELETE)
+
+    def test_a_deletion_that_died_is_followed_by_another(self) -> None:
+        after = due(self.DYING)
+        assert after.failure is None
+        assert after.start is not None
+        assert after.start.name == following("again")
+        assert after.start.content["generation"] == 7
+
+    def test_what_is_to_come_again_still_does(self) -> None:
+        ended = replace(HOLDER, content={"environment": "demo", "keepSchedule": True})
+        start = due(self.DYING, ended).start
+        assert start is not None
+        assert start.content["keepSchedule"] is True
+
+    def test_the_second_one_is_the_last_that_follows_at_once(self) -> None:
+        again = replace(HOLDER, arn=f"{MACHINE}:demo-6-again")
+        found = replace(self.DYING, execution=again.arn)
+        assert aftermath(found, again) is None
+        start = due(found, again, attempt="sweep-1").start
+        assert start is not None
+        assert start.name == following("sweep-1", again.arn)
+
+
+class TestNames:
+    """Whoever starts an execution of a name first has it for 90 days."""
+
+    STATUSES = (Status.CREATING, Status.FAILED, Status.FALLING_ASLEEP, Status.DELETING)
+
+    @pytest.mark.parametrize("attempt", [None, "sweep-20260131T1200"])
+    @pytest.mark.parametrize("verb", Verb)
+    @pytest.mark.parametrize("proven", ["", PROVEN])
+    @pytest.mark.parametrize("status", STATUSES)
+    def test_nobody_knows_one_before_the_execution_that_it_follows_has_its_own(
+        self, status: Status, proven: str, verb: Verb, attempt: str | None
+    ) -> None:
+        names: set[str] = set()
+        for own in ("0b6c2a9e", "f3d1778a"):
+            arn = f"{MACHINE}:{own}"
+            held = record(
+                status,
+                execution=arn,
+                verb=verb,
+                request=OTHER,
+                good_base_request=proven,
+                intents={REST: Intent(datetime(2026, 1, 31, 7, tzinfo=UTC), "up")},
+            )
+            ended = Ended(arn, "TIMED_OUT", content={"intent": {}, "environment": "demo"})
+            after = aftermath(held, ended, attempt)
+            again = ended.once_more()
+            found = {each.name for each in (after and after.start, again) if each}
+            assert found
+            assert found.isdisjoint(names)
+            names |= found
+            assert {len(name) <= 80 for name in found} == {True}
+
+    def test_what_began_before_the_execution_that_it_follows_is_not_it(self) -> None:
+        """Somebody may know a name that somebody else has chosen, and the input."""
+        began = datetime(2026, 1, 31, 7, tzinfo=UTC)
+        ended = replace(HOLDER, started_at=began)
+        for found in (record(), record(Status.DELETING, verb=Verb.DELETE)):
+            start = due(found, ended).start
+            assert start is not None
+            assert start.since == began
+
+
+class TestTold:
+    """What was recorded at the very end may not have been told any more."""
+
+    @pytest.mark.parametrize("verb", Verb)
+    def test_what_is_ready_is_told_so_and_nothing_else_is_done(self, verb: Verb) -> None:
+        """The record says that it is proven, whatever befell the execution after that."""
+        assert due(record(Status.READY, verb=verb)) == Aftermath(None, None, DetailType.READY)
+
+    def test_so_is_a_receipt(self) -> None:
+        assert due(record(Status.DELETED)) == Aftermath(None, None, DetailType.DELETED)
+        assert due(record(Status.NOT_DELETED)) == Aftermath(None, None, DetailType.NOT_DELETED)
+
+    def test_a_deletion_that_says_what_is_left_has_told_it(self) -> None:
+        left = Ended(HOLDER.arn, "FAILED", "DeletionIncompleteError", "1 resource(s) are left")
+        assert aftermath(record(Status.NOT_DELETED), left) is None
+
+
+class TestNothing:
+    @pytest.mark.parametrize("status", FINISHED)
+    def test_an_execution_that_came_to_its_end_leaves_nothing(self, status: Status) -> None:
+        assert aftermath(record(status), HOLDER) is None
+
+    @pytest.mark.parametrize("status", Status)
+    def test_what_another_execution_holds_is_its_own_affair(self, status: Status) -> None:
+        """W01: late events change nothing."""
+        assert aftermath(record(status, execution=f"{MACHINE}:another"), HOLDER) is None
+
+
+class TestNamed:
+    @pytest.mark.parametrize(
+        "content",
+        [
+            {"name": "demo", "services": []},
+            {"environment": "demo", "reason": "a test"},
+            {"redeploy": {"environment": "demo"}},
+            {"rollBack": {"environment": "demo", "generation": 3}},
+        ],
+    )
+    def test_the_environment_stands_in_the_input(self, content: dict[str, Any]) -> None:
+        assert Ended(HOLDER.arn, "FAILED", content=content).environment == "demo"
+
+    @pytest.mark.parametrize("content", [{}, {"name": 7}, {"name": "Not A Name"}, {"wake": []}])
+    def test_or_it_does_not(self, content: dict[str, Any]) -> None:
+        assert Ended(HOLDER.arn, "FAILED", content=content).environment is None

@@ -1,0 +1,63 @@
+"""What a look still waits for, and when tasks are worth reading."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bivouac.services.deployments import Expected
+from bivouac.waiting.conditions import outstanding
+from bivouac.waiting.wait import Purpose, Sighting, Stage, worth_looking, worth_looking_later
+
+EXPECTED = [Expected(name, f"{name}:1", f"ecs-svc/{name}") for name in ("web", "bivouac-proof-1-1")]
+
+
+def service(name: str, running: int = 0, **primary: Any) -> dict[str, Any]:
+    deployment = {"id": f"ecs-svc/{name}", "status": "PRIMARY", "runningCount": running, **primary}
+    return {
+        "serviceName": name,
+        "status": "ACTIVE",
+        "desiredCount": 1,
+        "deployments": [deployment],
+    }
+
+
+def services(**running: int) -> dict[str, dict[str, Any]]:
+    names = {"web": "web", "proof": "bivouac-proof-1-1"}
+    return {names[short]: service(names[short], count) for short, count in running.items()}
+
+
+def test_a_proof_client_that_asks_for_ever_does_not_keep_the_others_from_being_seen() -> None:
+    """An edge that is never answered must come to its verdict, though its task never gets done."""
+    awaited = outstanding.awaited(EXPECTED, [], [], services(web=0, proof=0), {}, {})
+    runs = {"t1": Sighting("web", Stage.RUNNING, 4)}
+    assert not worth_looking(Purpose.SERVICES, awaited, runs), "most likely it is told soon"
+    assert worth_looking_later(Purpose.SERVICES, awaited, runs)
+
+
+def test_nothing_is_to_be_seen_while_tasks_start() -> None:
+    assert not outstanding.can_show_something(EXPECTED, [], services(web=0, proof=0))
+    assert not outstanding.can_show_something(EXPECTED, [], services(web=0, proof=1))
+    assert outstanding.can_show_something(EXPECTED, [], services(web=1, proof=0))
+
+
+@pytest.mark.parametrize(
+    "primary",
+    [{"failedTasks": 1}, {"rolloutState": "FAILED"}, {"id": "ecs-svc/another"}],
+    ids=["failed tasks", "failed rollout", "another deployment"],
+)
+def test_trouble_is_looked_at_at_once(primary: dict[str, Any]) -> None:
+    """H02, H03, H05."""
+    seen = services(web=0, proof=0) | {"web": service("web", **primary)}
+    assert outstanding.can_show_something(EXPECTED, [], seen)
+
+
+def test_what_another_service_waits_for_is_a_goal_of_its_own() -> None:
+    blocked = [
+        {"serviceName": "shop", "needs": [{"serviceName": "web", "condition": "HEALTHY"}]},
+        {"serviceName": "late", "needs": [{"serviceName": "shop", "condition": "HEALTHY"}]},
+    ]
+    goals = outstanding.goals([*EXPECTED, Expected("api", "api:1", "ecs-svc/api")], blocked)
+    assert frozenset({"web"}) in goals
+    assert frozenset({"shop"}) not in goals, "it does not exist yet"

@@ -1,0 +1,517 @@
+"""From a request to a blueprint: what is filled in, and everything that is wrong, told at once."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bivouac.environment.blueprint import Blueprint, Dependency
+from bivouac.request.limits import BLUEPRINT
+from bivouac.request.plan import existing_definitions, plan
+from tests.requests import (
+    EXECUTION_ROLE,
+    called,
+    connection,
+    depends,
+    environment,
+    event,
+    web,
+)
+from tests.requests import (
+    settings as stack_settings,
+)
+from tests.unit.planned import STACK, full, planned, problems
+
+# --- what is filled in ---------------------------------------------------------------------------
+
+
+def test_the_smallest_request_becomes_a_whole_environment() -> None:
+    blueprint = planned(event("smallest"))
+    (service,) = blueprint.services
+    assert blueprint.namespace == "bivouac-demo"
+    assert blueprint.cluster == {"clusterName": "bivouac-demo"}
+    assert blueprint.log_groups == ("/bivouac-demo/web", "/bivouac-demo/bivouac-proof")
+    assert blueprint.lease_seconds == 8 * 3600
+    assert service.arguments["launchType"] == "FARGATE"
+    awsvpc = service.arguments["networkConfiguration"]["awsvpcConfiguration"]
+    assert awsvpc["subnets"] == list(STACK.subnet_ids)
+    assert awsvpc["securityGroups"] == [STACK.task_security_group_id]
+    assert service.definition is not None
+    assert service.definition["family"] == "bivouac-demo--web"
+    assert service.definition["executionRoleArn"] == EXECUTION_ROLE
+    (endpoint,) = service.endpoints
+    assert (endpoint.port_name, endpoint.port, endpoint.app_protocol) == ("web", 80, "http")
+
+
+def test_the_tutorial_keeps_its_words_and_its_renamings_are_told() -> None:
+    """H09: its log groups become the environment's own, which are made beforehand."""
+    blueprint = planned(event("tutorial"))
+    (service,) = blueprint.services
+    given = event("tutorial")["services"][0]
+    assert service.arguments["deploymentConfiguration"] == given["deploymentConfiguration"]
+    assert blueprint.namespace == "service-connect"
+    renamed = {
+        entry.path.rpartition(".")[2]: (entry.given, entry.used) for entry in blueprint.renamed
+    }
+    assert renamed["cluster"] == ("tutorial", "bivouac-tutorial")
+    assert renamed["family"][0] == "service-connect-nginx"
+    assert {entry.given for entry in blueprint.renamed if "awslogs-group" in entry.path} == {
+        "/ecs/service-connect-nginx",
+        "/ecs/service-connect-proxy",
+    }
+
+
+def test_logs_go_to_the_stacks_region_whatever_a_pasted_definition_names() -> None:
+    """Its group is made there and nowhere else; in another Region no task would start (H09)."""
+    elsewhere = plan(event("tutorial"), stack_settings(region="eu-west-1"))
+    assert elsewhere.blueprint is not None
+    (service,) = elsewhere.blueprint.services
+    assert service.definition is not None
+    configurations = [
+        service.definition["containerDefinitions"][0]["logConfiguration"],
+        service.arguments["serviceConnectConfiguration"]["logConfiguration"],
+    ]
+    assert [each["options"]["awslogs-region"] for each in configurations] == ["eu-west-1"] * 2
+    told = [each for each in elsewhere.blueprint.renamed if each.path.endswith("awslogs-region")]
+    assert {(each.given, each.used) for each in told} == {("ap-northeast-1", "eu-west-1")}
+    assert len(told) == 2
+    here = planned(event("tutorial")).renamed
+    assert not [each for each in here if each.path.endswith("awslogs-region")]
+
+
+def test_another_log_driver_stays_as_it_is() -> None:
+    """It writes where it likes, perhaps into another Region."""
+    options = {"awslogs-region": "us-east-1", "Name": "cloudwatch"}
+    given = {"logDriver": "awsfirelens", "options": options}
+    changes = {"taskDefinition.containerDefinitions.0.logConfiguration": given}
+    (service,) = planned(environment(full(**changes))).services
+    assert service.definition is not None
+    assert service.definition["containerDefinitions"][0]["logConfiguration"] == given
+
+
+def test_defaults_are_merged_beneath_every_service() -> None:
+    request = environment(
+        web(),
+        web(serviceName="shop", desiredCount=3),
+        defaults={
+            "desiredCount": 2,
+            "networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}},
+        },
+    )
+    first, second = planned(request).services
+    assert (first.arguments["desiredCount"], second.arguments["desiredCount"]) == (2, 3)
+    awsvpc = second.arguments["networkConfiguration"]["awsvpcConfiguration"]
+    assert awsvpc["assignPublicIp"] == "DISABLED"
+    assert awsvpc["subnets"] == list(STACK.subnet_ids)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ({}, "DISABLED"),
+        ({"availabilityZoneRebalancing": "DISABLED"}, "DISABLED"),
+        ({"availabilityZoneRebalancing": "ENABLED"}, "ENABLED"),
+    ],
+)
+def test_tasks_are_rebalanced_only_where_the_request_says_so(
+    asked: dict[str, Any], sent: str
+) -> None:
+    """CreateService without it means ENABLED, which starts and stops tasks by itself (recorded in
+    April 2026 in a journal of the ECS workshop; ECS API, CreateService)."""
+    (service,) = planned(environment(web(**asked))).services
+    assert service.arguments["availabilityZoneRebalancing"] == sent
+
+
+def test_rebalancing_has_room_above_a_hundred_percent() -> None:
+    percents = {"maximumPercent": 150, "minimumHealthyPercent": 100}
+    asked = web(availabilityZoneRebalancing="ENABLED", desiredCount=2)
+    assert planned(environment(asked)).services
+    assert planned(environment(asked | {"deploymentConfiguration": percents})).services
+
+
+def test_the_request_itself_is_never_changed() -> None:
+    request = event("tutorial")
+    planned(request)
+    assert request == event("tutorial")
+
+
+def test_a_given_lease_and_time_out_are_seconds() -> None:
+    blueprint = planned(environment(lease={"ttl": "45m"}, timeouts={"ready": "5m"}))
+    assert (blueprint.lease_seconds, blueprint.ready_seconds) == (2700, 300)
+
+
+def test_services_may_take_as_long_as_an_execution_may() -> None:
+    """W13: a machine that gives up after its two hours says nothing of why."""
+    assert planned(environment(timeouts={"ready": "110m"})).ready_seconds == 6600
+    told = "timeouts.ready: 2h is longer than a create may take, 110m"
+    assert problems(environment(timeouts={"ready": "2h"})) == [told]
+
+
+def test_owner_and_tags_become_the_resources_tags() -> None:
+    blueprint = planned(environment(owner="ada", tags={"team": "blue"}))
+    assert blueprint.ownership_tags == {
+        "team": "blue",
+        "bivouac:owner": "ada",
+        "bivouac:stack": "bivouac",
+        "bivouac:environment": "demo",
+    }
+
+
+def test_a_probe_may_name_its_path_and_the_status_that_it_expects() -> None:
+    """P11."""
+    probe = {"portName": "web", "path": "/health", "expectStatus": "204"}
+    (endpoint,) = planned(environment(web(probe=probe))).services[0].endpoints
+    assert (endpoint.path, endpoint.lowest_status, endpoint.highest_status) == ("/health", 204, 204)
+
+
+def test_equal_requests_have_one_hash_and_others_another() -> None:
+    """W18: the hash decides between following a create and superseding it."""
+    turned = dict(reversed(event("smallest").items()))
+    assert planned(event("smallest")).request_hash == planned(turned).request_hash
+    other = planned(environment(web(desiredCount=2))).request_hash
+    assert planned(event("smallest")).request_hash != other
+
+
+def test_a_dry_run_is_told_apart() -> None:
+    assert plan(environment(dryRun=True), STACK).dry_run
+    assert not plan(environment(), STACK).dry_run
+
+
+# --- who comes first, and who calls whom ---------------------------------------------------------
+
+
+def named(*names: str, **changes: Any) -> list[dict[str, Any]]:
+    return [web(serviceName=name, **changes) for name in names]
+
+
+def tcp(name: str, **changes: Any) -> dict[str, Any]:
+    """A service with one plain TCP endpoint."""
+    container = "taskDefinition.containerDefinitions.0.portMappings.0.appProtocol"
+    return full(serviceName=name, **{container: ...}, **changes)
+
+
+def dependencies(blueprint: Blueprint) -> dict[str, tuple[Dependency, ...]]:
+    return {service.service_name: service.depends_on for service in blueprint.services}
+
+
+def test_servers_come_before_those_who_depend_on_them() -> None:
+    """Fact 4: what a task can resolve is settled when its deployment begins."""
+    web_service, api, backend = named("web", "api", "backend")
+    web_service["dependsOn"] = depends("api")
+    api["dependsOn"] = depends("backend", condition="START")
+    blueprint = planned(environment(web_service, api, backend))
+    assert dependencies(blueprint) == {
+        "backend": (),
+        "api": (Dependency("backend", "START"),),
+        "web": (Dependency("api", "HEALTHY"),),
+    }
+    assert list(dependencies(blueprint)) == ["backend", "api", "web"]
+
+
+def test_whoever_waits_for_health_need_not_say_so() -> None:
+    first, second = named("web", "api")
+    first["dependsOn"] = [{"serviceName": "api"}]
+    assert dependencies(planned(environment(first, second)))["web"] == (
+        Dependency("api", "HEALTHY"),
+    )
+
+
+def test_a_connection_makes_its_server_come_first() -> None:
+    """P08: the endpoint exists before the client's deployment begins; that is START."""
+    blueprint = planned(environment(*named("web", "api"), connect=[connection("web", "api")]))
+    assert dependencies(blueprint) == {"api": (), "web": (Dependency("api", "START"),)}
+
+
+def test_what_the_request_says_is_not_weakened_by_a_connection() -> None:
+    first, second = named("web", "api")
+    first["dependsOn"] = depends("api")
+    blueprint = planned(environment(first, second, connect=[connection("web", "api")]))
+    assert dependencies(blueprint)["web"] == (Dependency("api", "HEALTHY"),)
+
+
+def test_a_circle_of_calls_is_planned_and_the_first_call_orders_it() -> None:
+    """Only a circle of dependsOn is refused; a call back is closed by one more deployment."""
+    calls = [connection("web", "api"), connection("api", "web")]
+    blueprint = planned(environment(*named("web", "api"), connect=calls))
+    assert dependencies(blueprint) == {"api": (), "web": (Dependency("api", "START"),)}
+    assert [edge.name for edge in blueprint.edges] == ["web -> api:api", "api -> web:web"]
+
+
+def test_a_call_never_turns_the_order_that_the_request_says() -> None:
+    first, second = named("web", "api")
+    second["dependsOn"] = depends("web")
+    blueprint = planned(environment(first, second, connect=[connection("web", "api")]))
+    assert dependencies(blueprint) == {"web": (), "api": (Dependency("web", "HEALTHY"),)}
+
+
+def test_services_that_need_nobody_stay_as_they_were_given() -> None:
+    blueprint = planned(environment(*named("c", "a", "b")))
+    assert list(dependencies(blueprint)) == ["c", "a", "b"]
+
+
+def test_without_connect_every_endpoint_that_can_answer_is_proven_once() -> None:
+    asleep = web(serviceName="asleep", desiredCount=0)
+    probe = {"portName": "web", "path": "/health", "expectStatus": "204"}
+    blueprint = planned(environment(web(probe=probe), asleep, tcp("db")))
+    assert [edge.name for edge in blueprint.edges] == ["web:web", "db:nginx"]
+    first, second = blueprint.edges
+    assert (first.client, first.dns_name, first.port, first.path) == ("", "web", 80, "/health")
+    assert (first.app_protocol, first.lowest_status, first.highest_status) == ("http", 204, 204)
+    assert second.app_protocol is None
+
+
+def test_a_connection_goes_through_the_client_alias() -> None:
+    aliases = [{"port": 8080, "dnsName": "shop.internal"}]
+    server = full(
+        serviceName="api", **{"serviceConnectConfiguration.services.0.clientAliases": aliases}
+    )
+    call = connection("web", called("api", portName="nginx", path="/ok"), expectStatus="200-299")
+    (edge,) = planned(environment(web(), server, connect=[call])).edges
+    assert (edge.dns_name, edge.port, edge.path) == ("shop.internal", 8080, "/ok")
+    assert (edge.lowest_status, edge.highest_status) == (200, 299)
+
+
+def test_an_alias_without_a_name_is_the_discovery_name_in_the_namespace() -> None:
+    """The client alias's documented default."""
+    server = full(
+        serviceName="api",
+        **{"serviceConnectConfiguration.services.0.clientAliases": [{"port": 80}]},
+    )
+    (edge,) = planned(environment(web(), server, connect=[connection("web", "api")])).edges
+    assert edge.dns_name == "nginx.bivouac-demo"
+
+
+def test_a_connection_asks_as_the_endpoints_probe_does_unless_it_says_otherwise() -> None:
+    probe = {"portName": "api", "path": "/health", "expectStatus": "204"}
+    services = [web(), web(serviceName="api", probe=probe)]
+    (edge,) = planned(environment(*services, connect=[connection("web", "api")])).edges
+    assert (edge.path, edge.lowest_status, edge.highest_status) == ("/health", 204, 204)
+
+
+def test_a_pure_client_may_have_no_port_at_all() -> None:
+    jobs = full(
+        serviceName="jobs",
+        **{
+            "taskDefinition.containerDefinitions.0.portMappings": [],
+            "serviceConnectConfiguration.services": [],
+        },
+    )
+    blueprint = planned(environment(jobs, web(), connect=[connection("jobs", "web")]))
+    assert [edge.name for edge in blueprint.edges] == ["jobs -> web:web"]
+
+
+def test_nothing_to_prove_needs_no_log_group_for_it() -> None:
+    blueprint = planned(environment(web(desiredCount=0)))
+    assert blueprint.edges == ()
+    assert blueprint.log_groups == ("/bivouac-demo/web",)
+
+
+def test_fifty_services_that_call_each_other_fit_the_record() -> None:
+    """W08. The proof's program is not kept in the blueprint; each edge is."""
+    names = [f"service-{number}" for number in range(50)]
+    calls = [connection(a, b) for a, b in pairwise(names)]
+    calls += [connection(name, names[0]) for name in names[2:]]
+    blueprint = planned(environment(*named(*names), connect=calls))
+    assert len(json.dumps(blueprint.to_json())) < BLUEPRINT
+    assert "http.client" not in json.dumps(blueprint.to_json())
+
+
+def test_more_than_the_record_holds_is_refused_with_what_to_do() -> None:
+    """W08."""
+    names = [f"service-{number}" for number in range(50)]
+    calls = [connection(a, b) for a in names for b in names if a != b]
+    (problem,) = problems(environment(*named(*names), connect=calls))
+    assert "prove fewer connections" in problem
+
+
+# --- an existing task definition -----------------------------------------------------------------
+
+DESCRIBED = {
+    "taskDefinitionArn": "arn:aws:ecs:ap-northeast-1:123456789012:task-definition/theirs:3",
+    "family": "theirs",
+    "cpu": "256",
+    "memory": "512",
+    "networkMode": "awsvpc",
+    "executionRoleArn": EXECUTION_ROLE,
+    "containerDefinitions": [
+        {
+            "name": "web",
+            "image": "nginx",
+            "essential": True,
+            "portMappings": [{"name": "nginx", "containerPort": 80, "appProtocol": "http"}],
+        }
+    ],
+}
+
+
+def test_the_task_definitions_that_a_request_names_are_found() -> None:
+    request = environment(full(taskDefinition="theirs:3"), web(), defaults={})
+    assert existing_definitions(request) == ["theirs:3"]
+    assert existing_definitions({"name": 1}) == []
+
+
+def test_an_existing_definition_is_used_as_it_is() -> None:
+    checked = plan(environment(full(taskDefinition="theirs:3")), STACK, {"theirs:3": DESCRIBED})
+    assert checked.blueprint is not None, checked.problems
+    (service,) = checked.blueprint.services
+    assert service.definition is None
+    assert service.existing_definition == DESCRIBED["taskDefinitionArn"]
+    assert service.endpoints[0].port == 80
+
+
+def test_an_existing_definition_is_held_to_the_same_rules() -> None:
+    """Failure-modes 7.2: whoever names a definition chooses its roles."""
+    theirs = {
+        **DESCRIBED,
+        "taskRoleArn": "arn:aws:iam::123456789012:role/admin",
+        "networkMode": "bridge",
+    }
+    checked = plan(environment(full(taskDefinition="theirs:3")), STACK, {"theirs:3": theirs})
+    told = "\n".join(checked.problems)
+    assert "allow-list" in told
+    assert "awsvpc" in told
+
+
+def test_a_connection_to_an_existing_definition_is_checked_once_it_is_described() -> None:
+    """Its protocol is not known before; the name of its endpoint is."""
+    services = [web(), full(serviceName="api", taskDefinition="theirs:3")]
+
+    def checked(call: dict[str, Any], definitions: Any) -> list[str]:
+        return list(plan(environment(*services, connect=[call]), STACK, definitions).problems)
+
+    good = connection("web", called("api", path="/health"))
+    assert checked(good, None) == checked(good, {"theirs:3": DESCRIBED}) == []
+    unknown = connection("web", called("api", portName="admin"))
+    assert checked(unknown, None)
+    port = {"name": "nginx", "containerPort": 80}
+    container = {"name": "web", "image": "nginx", "portMappings": [port]}
+    plain = {**DESCRIBED, "containerDefinitions": [container]}
+    assert "only connected to" in checked(good, {"theirs:3": plain})[0]
+
+
+def test_an_existing_definition_with_a_port_range_is_refused() -> None:
+    """ECS let it be registered, for another use than ours."""
+    ports = [{"name": "nginx", "containerPortRange": "80-90"}]
+    theirs = {
+        **DESCRIBED,
+        "containerDefinitions": [{"name": "web", "image": "nginx", "portMappings": ports}],
+    }
+    checked = plan(environment(full(taskDefinition="theirs:3")), STACK, {"theirs:3": theirs})
+    assert any("no port range" in problem for problem in checked.problems)
+
+
+# --- properties ----------------------------------------------------------------------------------
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20)
+    | st.sampled_from(["", "256", "0.5 GB", "1" * 5000, "..", "a\nb", "\u0000", "${x}", "aws:x"])
+)
+words = st.sampled_from(
+    [
+        "name",
+        "services",
+        "serviceName",
+        "taskDefinition",
+        "primaryContainer",
+        "cluster",
+        "defaults",
+        "probe",
+        "tags",
+        "lease",
+        "containerDefinitions",
+        "portMappings",
+        "serviceConnectConfiguration",
+        "namespace",
+        "family",
+        "cpu",
+        "memory",
+        "environment",
+        "logConfiguration",
+        "options",
+        "key",
+        "value",
+        "enabled",
+        "portName",
+        "clientAliases",
+        "dependsOn",
+        "condition",
+        "connect",
+        "from",
+        "to",
+        "service",
+    ]
+)
+anything = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(words | st.text(max_size=5), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(anything)
+@settings(max_examples=200, deadline=None)
+def test_any_json_is_a_blueprint_or_a_list_of_problems(content: Any) -> None:
+    checked = plan(content, STACK)
+    assert (checked.blueprint is None) == bool(checked.problems)
+
+
+def places(content: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of every value in a JSON document."""
+    found = [path]
+    inner = (
+        content.items()
+        if isinstance(content, dict)
+        else enumerate(content)
+        if isinstance(content, list)
+        else ()
+    )
+    for key, value in inner:
+        found += places(value, (*path, key))
+    return found
+
+
+def replaced(content: Any, path: tuple[Any, ...], value: Any) -> Any:
+    if not path:
+        return value
+    copied = content.copy()
+    copied[path[0]] = replaced(content[path[0]], path[1:], value)
+    return copied
+
+
+TUTORIAL = event("tutorial")
+TUTORIAL["services"].append(web(dependsOn=depends("service-connect-nginx-service")))
+TUTORIAL["connect"] = [
+    connection("web", called("service-connect-nginx-service", portName="nginx", path="/"))
+]
+
+
+@given(st.sampled_from(places(TUTORIAL)), anything)
+@settings(max_examples=300, deadline=None)
+def test_a_hostile_value_anywhere_in_a_request_is_planned_or_refused(
+    path: tuple[Any, ...], value: Any
+) -> None:
+    """Layer G: structure-aware, because random JSON hardly ever gets past the first check."""
+    checked = plan(replaced(TUTORIAL, path, value), STACK)
+    assert (checked.blueprint is None) == bool(checked.problems)
+    if checked.blueprint:
+        text = json.dumps(checked.blueprint.to_json())
+        assert Blueprint.from_json(json.loads(text)) == checked.blueprint
+
+
+def test_nesting_that_nothing_could_walk_through_is_refused() -> None:
+    nested: Any = "x"
+    for _ in range(900):
+        nested = [nested]
+    assert problems(environment(web(tags=nested))) == ["request: nested deeper than 40 levels"]
