@@ -68,6 +68,15 @@ def _anchors(text: str) -> set[str]:
     return made | set(re.findall(r'<a id="([^"]+)">', text))
 
 
+CONTRIBUTING = ROOT / "docs" / "contributing.md"
+
+
+def test_contributing_names_only_what_exists() -> None:
+    paths = re.findall(r"`([\w.-]+(?:/[\w.-]+)+/?)`", CONTRIBUTING.read_text(encoding="utf-8"))
+    assert len(paths) > 40
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 def test_every_make_target_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
     commands = re.findall(r"^make ([a-z ]+?)((?: [A-Z]+=\S+)*)(?:\s+#.*)?$", ALL, re.MULTILINE)

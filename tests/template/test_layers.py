@@ -93,6 +93,20 @@ def test_every_layer_is_there() -> None:
     assert sorted(found) == sorted(entries)
 
 
+def drawn() -> str:
+    """The layers as docs/contributing.md draws them."""
+    boxes = [f'  layer{number}["{", ".join(layer)}"]' for number, layer in enumerate(LAYERS)]
+    last = len(LAYERS)
+    boxes.append(f'  layer{last}["handlers: functions/*.py"]')
+    arrows = [f"  layer{number + 1} --> layer{number}" for number in range(last)]
+    return "\n".join(["flowchart TD", *reversed(boxes), *reversed(arrows)])
+
+
+def test_the_document_draws_them() -> None:
+    text = (PROJECT / "docs" / "contributing.md").read_text(encoding="utf-8")
+    assert f"```mermaid\n{drawn()}\n```" in text, f"draw this:\n{drawn()}"
+
+
 def test_handlers_import_no_handler() -> None:
     handlers = {file.stem for file in FUNCTIONS.glob("*.py")}
     for file in FUNCTIONS.glob("*.py"):
