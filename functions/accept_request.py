@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from bivouac.aws import clients, executions
 from bivouac.aws.environments_table import Records
 from bivouac.commands import command, events_in, triggers
-from bivouac.commands.events_in import ImagePushed, Named, PullRequestClosed, Verb
+from bivouac.commands.events_in import CommandKind, ImagePushed, Named, PullRequestClosed
 from bivouac.environment import intents, naming
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Leave, Nothing, Record, Status, closing
@@ -83,7 +83,7 @@ class Acceptance:
                 "environment": record.environment,
                 "services": [{"serviceName": name} for name in services],
             }
-            yield Named(Verb.REDEPLOY, record.environment, pushed.intent, content)
+            yield Named(CommandKind.REDEPLOY, record.environment, pushed.intent, content)
 
     def _deletions(self, closed: PullRequestClosed) -> Iterator[Named]:
         """Remembered first: what is created since then sees it, and what was before is listed, or
@@ -98,7 +98,7 @@ class Acceptance:
                     "environment": record.environment,
                     "reason": f"pull request {closed.repositories[0]}#{closed.number} closed",
                 }
-                yield Named(Verb.DELETE, record.environment, closed.intent, content)
+                yield Named(CommandKind.DELETE, record.environment, closed.intent, content)
 
     def _with_triggers(self) -> Iterator[Record]:
         """The index may be behind, so each is found before anything is done about it."""
@@ -114,14 +114,16 @@ class Acceptance:
         """Why nothing is started; empty where something is. Raises where that is an error."""
         record = self.records.find(named.environment)
         match named.verb:
-            case Verb.CREATE:
-                late = record and intents.is_outdated(record.intents, intents.LIFE, named.intent)
+            case CommandKind.CREATE:
+                late = record and intents.is_outdated(
+                    record.intents, intents.LIFECYCLE, named.intent
+                )
                 return "a later creation or deletion was followed before" if late else ""
-            case Verb.REDEPLOY:
+            case CommandKind.REDEPLOY:
                 content = {"redeploy": _with_intent(named)}
                 asked = command.asked(content, "", "", self.now)
                 return command.resolved(asked, record).outdated
-            case Verb.DELETE:
+            case CommandKind.DELETE:
                 decision = closing(
                     record,
                     "",
@@ -134,12 +136,12 @@ class Acceptance:
                 if isinstance(decision, Nothing):
                     self.records.remember_deleted(named.environment, named.intent, self.now)
                 return decision.reason if isinstance(decision, Leave | Nothing) else ""
-            case Verb.EXTEND:
+            case CommandKind.EXTEND:
                 if record is None:
                     raise EnvironmentNotFoundError(
                         f"no environment named {named.environment!r} was ever created by this stack"
                     )
-                if intents.is_outdated(record.intents, intents.LIFE, named.intent):
+                if intents.is_outdated(record.intents, intents.LIFECYCLE, named.intent):
                     return "a later creation or deletion was followed before"
                 if record.status in _GOING:
                     raise EnvironmentNotFoundError(
@@ -151,10 +153,10 @@ class Acceptance:
 
     def _start(self, named: Named, event_id: str) -> str:
         machine = {
-            Verb.CREATE: self.machines.create,
-            Verb.REDEPLOY: self.machines.redeploy,
-            Verb.DELETE: self.machines.delete,
-            Verb.EXTEND: self.machines.extend_lease,
+            CommandKind.CREATE: self.machines.create,
+            CommandKind.REDEPLOY: self.machines.redeploy,
+            CommandKind.DELETE: self.machines.delete,
+            CommandKind.EXTEND: self.machines.extend_lease,
         }[named.verb]
         name = naming.requested_execution(named.environment, named.verb, event_id)
         started = executions.start(self.stepfunctions, machine, name, _with_intent(named))

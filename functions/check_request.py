@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bivouac.aws import clients, cloudmap, ecs
 from bivouac.aws.environments_table import Records
-from bivouac.commands.command import Asked, Resolved, asked, resolved
+from bivouac.commands.command import Command, Resolved, asked, resolved
 from bivouac.environment import service_changes
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.intents import Verb
@@ -100,7 +100,7 @@ def _refuse_what_finds_no_room(answer: Event) -> None:
         )
 
 
-def _instruction(wanted: Asked, found: Resolved, content: Any) -> Event:
+def _instruction(wanted: Command, found: Resolved, content: Any) -> Event:
     """What Open environment needs to know and to keep, beside the plan."""
     base = packed(found.base)
     request = base if found.request == found.base else packed(found.request)

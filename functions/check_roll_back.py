@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bivouac.aws import clients, executions, stepfunctions_answers
 from bivouac.aws.environments_table import Records
-from bivouac.commands.rollback import Failure, Outcome, concluded, kept, not_rolled_back
+from bivouac.commands.rollback import Failure, RollBackOutcome, concluded, kept, not_rolled_back
 from bivouac.environment.record import Record
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
 from bivouac.settings import CreationSettings
@@ -42,7 +42,7 @@ def check_roll_back(
         if record is not None and changes is not None:
             records.keep_changes(record, changes)
     logger.info("redeploy failed", outcome=concluding.outcome, error=concluding.error)
-    if concluding.outcome is Outcome.ROLL_BACK:
+    if concluding.outcome is RollBackOutcome.ROLL_BACK:
         metrics.add_metric("RedeployRolledBack", MetricUnit.Count, 1)
     return {
         "status": concluding.outcome,

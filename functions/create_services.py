@@ -34,10 +34,10 @@ from bivouac.proof import mesh
 from bivouac.proof.mesh import EdgeProof, ProofClient
 from bivouac.services.convergence import (
     Action,
+    ActionKind,
     Condition,
     Decision,
     Described,
-    Kind,
     Need,
     Situation,
     Wanted,
@@ -252,9 +252,9 @@ class ServiceConvergence:
                     done = True
                     roll -= {action.service_name}
                     services[action.service_name] = service
-                    if action.kind is not Kind.DELETE:
+                    if action.kind is not ActionKind.DELETE:
                         self._expect(expected, action.service_name, service)
-                    if action.kind is Kind.CREATE:
+                    if action.kind is ActionKind.CREATE:
                         for endpoint in self._wanted[action.service_name].service.endpoints:
                             since.setdefault(endpoint.discovery_name, service["createdAt"])
                 if len(refused) > len(before.refused):
@@ -294,11 +294,11 @@ class ServiceConvergence:
         )
         with translated(f"service {action.service_name}"):
             match action.kind:
-                case Kind.DELETE:
+                case ActionKind.DELETE:
                     return self._delete(action.service_name)
-                case Kind.CREATE:
+                case ActionKind.CREATE:
                     return self._create(self._wanted[action.service_name])
-                case Kind.UPDATE | Kind.ROLL:
+                case ActionKind.UPDATE | ActionKind.ROLL:
                     return self._update(self._wanted[action.service_name])
 
     def _create(self, wanted: Wanted) -> dict[str, Any]:

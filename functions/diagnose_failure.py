@@ -24,9 +24,9 @@ from bivouac.environment.event import Subject
 from bivouac.environment.record import Status
 from bivouac.errors import SupersededError
 from bivouac.notifications import events
-from bivouac.notifications.telling import Telling
+from bivouac.notifications.notifier import Notifier
 from bivouac.observability import Event, MetricUnit, metrics, step
-from bivouac.proof.check import Outcome
+from bivouac.proof.check import CheckOutcome
 from bivouac.stack import event_bus, records
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def diagnose_failure(
         }
     records.finish(event["environment"], event["generation"], Status.FAILED, failure=failure)
     subject = Subject(event["environment"], event["generation"], now)
-    Telling(records, bus)(events.failed(subject, failure), event.get("tries", 0))
+    Notifier(records, bus)(events.failed(subject, failure), event.get("tries", 0))
     metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
     return {"superseded": False, "error": error_name, "cause": failure["cause"]}
 
@@ -90,7 +90,7 @@ def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
     failed: dict[str, list[str]] = {}
     for probed in event["probes"].values():
         for entry in probed["checks"]:
-            if entry["outcome"] == Outcome.NG:
+            if entry["outcome"] == CheckOutcome.NG:
                 line = f"{entry['service']}: {entry['name']}: {entry['observed']}"
                 failed.setdefault(entry["service"], []).append(line)
     verdicts = [service_verdicts.not_proven(service, lines) for service, lines in failed.items()]

@@ -101,7 +101,7 @@ def _living(records: Records, environment: str) -> Record:
 
 def _outdated(record: Record, intent: Intent, generation: int | None) -> str:
     """Leases have no matter of their own: in whatever order they come, the latest end holds."""
-    life = record.intents.get(intents.LIFE)
+    life = record.intents.get(intents.LIFECYCLE)
     if life is not None and intent <= life:
         return "a later creation or deletion was followed before"
     if generation is not None and generation != record.generation:

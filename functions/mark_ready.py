@@ -15,11 +15,11 @@ from bivouac.aws.event_bus import EventBus
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Status
 from bivouac.errors import NotProvenError
-from bivouac.notifications import telling
-from bivouac.notifications.telling import Telling
+from bivouac.notifications import notifier
+from bivouac.notifications.notifier import Notifier
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.proof import mesh
-from bivouac.proof.check import Outcome, few
+from bivouac.proof.check import CheckOutcome, few
 from bivouac.stack import event_bus, records
 
 
@@ -38,7 +38,7 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
         (entry["service"], entry["endpoint"])
         for probed in event["probes"].values()
         for entry in probed["checks"]
-        if entry["outcome"] == Outcome.OK
+        if entry["outcome"] == CheckOutcome.OK
     }
     silent = [
         f"{service.service_name}: {endpoint.port_name}"
@@ -47,7 +47,7 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
         if service.arguments["desiredCount"] > 0
         and (service.service_name, endpoint.port_name) not in answered
     ]
-    if outcomes[Outcome.NG] or silent:
+    if outcomes[CheckOutcome.NG] or silent:
         raise NotProvenError(f"not proven: {few(silent) or 'a check is NG'}")
     deployments = {each["serviceName"]: each["deploymentId"] for each in progress["expected"]}
     edges = [each.to_json() for each in mesh.proven(blueprint, progress["edges"], deployments)]
@@ -63,7 +63,7 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
         expected=progress["expected"],
         namespaceArn=progress["namespaceArn"],
     )
-    Telling(records, bus)(telling.ready(record, now), event.get("tries", 0))
+    Notifier(records, bus)(notifier.ready(record, now), event.get("tries", 0))
     metrics.add_metric("EnvironmentReady", MetricUnit.Count, 1)
     return {
         "environment": event["environment"],

@@ -21,7 +21,7 @@ from bivouac.aws.environments_table import Records
 from bivouac.aws.scheduler import Schedules
 from bivouac.environment import lease, service_changes, wait_times
 from bivouac.environment.blueprint import Blueprint
-from bivouac.environment.intents import LIFE, REST, Intent, Verb, followed
+from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb, followed
 from bivouac.environment.record import (
     GONE,
     Follow,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 NEVER = 0
 """No record has this generation."""
-_MATTERS = {Verb.CREATE: (LIFE,), Verb.WAKE: (REST,)}
+_MATTERS = {Verb.CREATE: (LIFECYCLE,), Verb.WAKE: (POWER,)}
 """What an intent is about; a redeploy's stands with what it changes."""
 
 
@@ -200,7 +200,7 @@ def _goes_on_resting(record: Record, blueprint: Blueprint, verb: Verb, intent: I
         return False
     if verb is not Verb.CREATE:
         return verb is Verb.REDEPLOY
-    rested = record.intents.get(REST)
+    rested = record.intents.get(POWER)
     if rested is None or rested < intent:
         return False
     return record.status is Status.ASLEEP or blueprint.schedule is not None

@@ -21,7 +21,7 @@ from bivouac.environment.wait_times import PATIENCE_SECONDS
 from bivouac.errors import RecordTooNewError, SupersededError
 from bivouac.observability import Event, logger, step
 from bivouac.recheck.judgement import Judgement
-from bivouac.recheck.still_ready import ConditionLook, Seen
+from bivouac.recheck.still_ready import RecheckResult, StillReadyPoll
 from bivouac.settings import StackSettings
 from bivouac.stack import event_bus, records
 from bivouac.waiting.wait import signal_of
@@ -34,7 +34,7 @@ class Recheck:
     now: Callable[[], datetime]
     records: Records
     judge: Judgement
-    looking_at: Callable[[Record], Callable[[], Seen]]
+    looking_at: Callable[[Record], Callable[[], RecheckResult]]
 
     def __call__(self, environment: str, patience: float) -> str:
         """READY, DEGRADED, or what it is otherwise: then it is none of this function's business."""
@@ -55,7 +55,7 @@ class Recheck:
             logger.info("taken over", reason=str(error))
             return "TAKEN_OVER"
 
-    def _after_a_while(self, look: Callable[[], Seen], patience: float) -> Seen:
+    def _after_a_while(self, look: Callable[[], RecheckResult], patience: float) -> RecheckResult:
         """Fit, failed for good, or not fit for as long as that."""
         waited = 0.0
         while True:
@@ -89,8 +89,8 @@ def recheck_environment(event: Event, name_prefix: str, recheck: Recheck) -> Eve
 
 @step
 def handler(event: Event) -> Event:
-    def looking_at(record: Record) -> Callable[[], Seen]:
-        return ConditionLook(record, clients.ecs(), clients.servicediscovery)
+    def looking_at(record: Record) -> Callable[[], RecheckResult]:
+        return StillReadyPoll(record, clients.ecs(), clients.servicediscovery)
 
     judge = Judgement(records(), clients.logs(), event_bus())
     recheck = Recheck(lambda: datetime.now(UTC), records(), judge, looking_at)

@@ -17,16 +17,16 @@ from bivouac.errors import SupersededError
 from bivouac.observability import Event, step
 from bivouac.settings import StackSettings
 from bivouac.stack import records, waits
-from bivouac.waiting.poll import watch
+from bivouac.waiting.poll import poll_until_answered
 from bivouac.waiting.store import Waits, poller_died
-from bivouac.waiting.wait import LATER_SECONDS, signal_of, worth_looking, worth_looking_later
+from bivouac.waiting.wait import LATER_SECONDS, signal_of, worth_polling, worth_polling_later
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
     from bivouac.environment.record import Record
-    from bivouac.waiting.conditions import LookingFor
-    from bivouac.waiting.poll import Looking
+    from bivouac.waiting.conditions import PollFor
+    from bivouac.waiting.poll import Poll
     from bivouac.waiting.wait import Wait
 
 
@@ -37,7 +37,7 @@ def resume_execution(
     records: Records,
     waits: Waits,
     stepfunctions: Callable[[], SFNClient],
-    looking_for: LookingFor,
+    poll_for: PollFor,
 ) -> Event:
     """`status`: NOT_OURS, NOBODY_WAITS, NOTED, LEFT_TO_OTHERS, or what became of the look."""
     signal = signal_of(event)
@@ -48,8 +48,8 @@ def resume_execution(
     if wait is None:
         return {"status": "NOBODY_WAITS", "environment": environment}
     urgent = signal.urgent or poller_died(wait, now)
-    worth = urgent or worth_looking(wait.purpose, wait.awaited, wait.sightings)
-    later = worth_looking_later(wait.purpose, wait.awaited, wait.sightings)
+    worth = urgent or worth_polling(wait.purpose, wait.awaited, wait.task_events)
+    later = worth_polling_later(wait.purpose, wait.awaited, wait.task_events)
     if not worth and not later:
         return {"status": "NOTED", "environment": environment}
     if worth:
@@ -63,17 +63,19 @@ def resume_execution(
     except SupersededError:
         waits.end(wait)
         return {"status": "OVER", "environment": environment}
-    look = looking_for(wait, record, urgent=urgent)
-    became = watch(wait, look, waits, stepfunctions(), 0.0 if worth else LATER_SECONDS)
+    look = poll_for(wait, record, urgent=urgent)
+    became = poll_until_answered(
+        wait, look, waits, stepfunctions(), 0.0 if worth else LATER_SECONDS
+    )
     return {"status": became, "environment": environment}
 
 
-def _looking_for(wait: Wait, record: Record, *, urgent: bool) -> Looking:
+def _poll_for(wait: Wait, record: Record, *, urgent: bool) -> Poll:
     """Most events are only noted, and most functions that note one start cold: what a look needs is
     imported for those that are worth one."""
     from bivouac.waiting import conditions
 
-    return conditions.looking_for(wait, record, urgent=urgent)
+    return conditions.poll_for(wait, record, urgent=urgent)
 
 
 @step
@@ -85,5 +87,5 @@ def handler(event: Event) -> Event:
         records(),
         waits(),
         clients.stepfunctions,
-        _looking_for,
+        _poll_for,
     )

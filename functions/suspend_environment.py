@@ -16,7 +16,7 @@ from bivouac.aws.environments_table import Records
 from bivouac.commands import inputs
 from bivouac.deletion.step import LAST_ANSWER_SECONDS
 from bivouac.environment import wait_times
-from bivouac.environment.intents import REST, Verb, followed
+from bivouac.environment.intents import POWER, Verb, followed
 from bivouac.environment.record import Follow, Leave, Status, Take, suspending
 from bivouac.errors import InvalidRequestError
 from bivouac.observability import Event, logger, step
@@ -63,7 +63,7 @@ def suspend_environment(
     if isinstance(decision, Leave):
         logger.info("sleep outdated", reason=decision.reason)
         if decision.remember:
-            records.remember(record, followed(record.intents, (REST,), intent))
+            records.remember(record, followed(record.intents, (POWER,), intent))
         return {"status": "OUTDATED", "environment": environment, "reason": decision.reason}
     settle = record.settle
     if isinstance(decision, Take):
@@ -75,7 +75,7 @@ def suspend_environment(
             execution=execution,
             settle=settle,
             verb=Verb.SLEEP,
-            intents=followed(record.intents, (REST,), intent),
+            intents=followed(record.intents, (POWER,), intent),
         )
         records.take(taken, record, forget=("failure",))
     if settle and not settled:

@@ -17,11 +17,11 @@ from bivouac.environment.record import Record
 from bivouac.errors import BivouacError, InvalidRequestError, SweepIncompleteError
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
 from bivouac.recheck.judgement import Judgement
-from bivouac.recheck.still_ready import ConditionLook, Seen
+from bivouac.recheck.still_ready import RecheckResult, StillReadyPoll
 from bivouac.settings import MachineSettings, StackSettings, SweepSettings
 from bivouac.stack import event_bus, records, schedules
 from bivouac.sweep.budget import A_REPAIR
-from bivouac.sweep.findings import Action, Finding, Kind, findings, may_hide_a_leak, repairs
+from bivouac.sweep.findings import Finding, FindingKind, Repair, findings, may_hide_a_leak, repairs
 from bivouac.sweep.inventory import Inventory
 from bivouac.sweep.repair import Sweep
 from bivouac.sweep.start_follow_up import FollowUp
@@ -39,8 +39,8 @@ def sweep_environments(event: Event, sweep: Sweep) -> Event:
     facts = sweep.facts()
     found = findings(facts)
     due = repairs(found, facts.now)
-    reports = [each for each in found if each.action is Action.REPORT]
-    metrics.add_metric("LookAlikes", MetricUnit.Count, count(found, Kind.LOOK_ALIKE))
+    reports = [each for each in found if each.action is Repair.REPORT]
+    metrics.add_metric("LookAlikes", MetricUnit.Count, count(found, FindingKind.LOOK_ALIKE))
     answer: Event = {
         "repaired": min(len(due), sweep.budget.most_repairs),
         "due": len(due),
@@ -55,7 +55,7 @@ def sweep_environments(event: Event, sweep: Sweep) -> Event:
     for finding in (*due, *reports):
         outcome = "NEXT_TIME"
         try:
-            if finding.action is Action.REPORT or time.takes(A_REPAIR):
+            if finding.action is Repair.REPORT or time.takes(A_REPAIR):
                 outcome = "ACTED" if sweep.act(finding) else "LEFT_ALONE"
         except BivouacError as error:
             logger.exception("not repaired", finding=finding.to_json())
@@ -71,7 +71,7 @@ def told(finding: Finding, why: str) -> str:
     return f"{finding.environment}: {finding.kind}: {why}"
 
 
-def count(found: list[Finding], kind: Kind) -> int:
+def count(found: list[Finding], kind: FindingKind) -> int:
     return sum(each.kind is kind for each in found)
 
 
@@ -80,8 +80,8 @@ def handler(event: Event) -> Event:
     stack = StackSettings.from_env()
     stepfunctions, bus, table = clients.stepfunctions(), event_bus(), records()
 
-    def looking_at(record: Record) -> Callable[[], Seen]:
-        return ConditionLook(record, clients.ecs(), clients.servicediscovery)
+    def looking_at(record: Record) -> Callable[[], RecheckResult]:
+        return StillReadyPoll(record, clients.ecs(), clients.servicediscovery)
 
     return sweep_environments(
         event,

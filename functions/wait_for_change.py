@@ -15,7 +15,7 @@ from bivouac.environment.record import Record
 from bivouac.observability import Event, step
 from bivouac.stack import records, waits
 from bivouac.waiting import conditions
-from bivouac.waiting.poll import Looking, watch
+from bivouac.waiting.poll import Poll, poll_until_answered
 from bivouac.waiting.store import Waits
 from bivouac.waiting.wait import Purpose, Wait
 
@@ -32,7 +32,7 @@ def wait_for_change(
     records: Records,
     waits: Waits,
     stepfunctions: SFNClient,
-    looking_for: conditions.LookingFor,
+    poll_for: conditions.PollFor,
 ) -> Event:
     """`status`: what became of the first looks. The answer itself goes to the execution.
 
@@ -45,10 +45,10 @@ def wait_for_change(
         context=event["context"],
     )
     record: Record = records.current(wait.environment, wait.generation)
-    after = wait.first_look_after
-    waits.begin(wait, now, looker="" if after else THE_FIRST)
-    look: Looking = looking_for(wait, record, urgent=False)
-    return {"status": watch(wait, look, waits, stepfunctions, after)}
+    after = wait.first_poll_after
+    waits.begin(wait, now, poller="" if after else THE_FIRST)
+    look: Poll = poll_for(wait, record, urgent=False)
+    return {"status": poll_until_answered(wait, look, waits, stepfunctions, after)}
 
 
 @step
@@ -59,5 +59,5 @@ def handler(event: Event) -> Event:
         records(),
         waits(),
         clients.stepfunctions(),
-        conditions.looking_for,
+        conditions.poll_for,
     )

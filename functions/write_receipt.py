@@ -32,10 +32,10 @@ from bivouac.deletion.receipt import (
 from bivouac.environment import lease
 from bivouac.environment.event import Subject
 from bivouac.environment.record import Status
-from bivouac.environment.schedules import OFFICE_HOURS, Kind, name_of
+from bivouac.environment.schedules import OFFICE_HOURS, ScheduleKind, name_of
 from bivouac.errors import DeletionIncompleteError
 from bivouac.notifications import events
-from bivouac.notifications.telling import Telling
+from bivouac.notifications.notifier import Notifier
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.stack import event_bus, records, schedules
 
@@ -57,7 +57,7 @@ def write_receipt(
         retry_at = lease.expires_at(now, int(TRY_AGAIN_AFTER.total_seconds()))
         schedules.arm_expiry(environment, retry_at, now, "deletion was not complete")
         expires_at = times.timestamp(retry_at)
-        items.append(_retained(Kind.EXPIRY, environment, f"tries again at {expires_at}"))
+        items.append(_retained(ScheduleKind.EXPIRY, environment, f"tries again at {expires_at}"))
     elif event["keepSchedule"] and has_schedule and times.moment(record.expires_at) > now:
         status = Status.SCHEDULED
         items += [_retained(kind, environment, "its next up creates it") for kind in OFFICE_HOURS]
@@ -77,7 +77,7 @@ def write_receipt(
     told = events.deleted(subject, receipt)
     if expires_at is not None:
         told = events.not_deleted(subject, failed, expires_at)
-    Telling(records, bus)(told, event.get("tries", 0))
+    Notifier(records, bus)(told, event.get("tries", 0))
     metrics.add_metric(
         "EnvironmentNotDeleted" if failed else "EnvironmentDeleted", MetricUnit.Count, 1
     )
@@ -86,7 +86,7 @@ def write_receipt(
     return receipt
 
 
-def _retained(kind: Kind, environment: str, reason: str) -> Item:
+def _retained(kind: ScheduleKind, environment: str, reason: str) -> Item:
     return Item(kind, name_of(kind, environment), Outcome.RETAINED, reason)
 
 

@@ -13,7 +13,7 @@ from bivouac.diagnosis.health import Progress
 from bivouac.environment.blueprint import Blueprint, ServiceBlueprint
 from bivouac.environment.record import Record
 from bivouac.proof import mesh
-from bivouac.proof.check import Outcome
+from bivouac.proof.check import CheckOutcome
 from bivouac.proof.mesh import EdgeProof, ProofClient, State
 from bivouac.services import deployments, observation
 from bivouac.services.deployments import Expected, Observed
@@ -135,7 +135,7 @@ def _node(service: ServiceBlueprint, looked: Observed, servers: Mapping[str, Nod
 
 def _missing(judged: Progress) -> str:
     """What a service lacks whose tasks all run: "0 of 1 healthy", mostly."""
-    first = next(entry for entry in judged.checks if entry.outcome is not Outcome.OK)
+    first = next(entry for entry in judged.checks if entry.outcome is not CheckOutcome.OK)
     if first.name.startswith("tasks "):
         return f"running, {first.observed} {first.name.removeprefix('tasks ')}"
     return f"{first.name}: {first.observed}"

@@ -12,7 +12,7 @@ from moto.events.models import EventPattern
 
 from bivouac import errors
 from bivouac.commands import events_in
-from bivouac.environment.intents import LIFE, Intent, Verb
+from bivouac.environment.intents import LIFECYCLE, Intent, Verb
 from bivouac.environment.record import Status, packed
 from localcloud.account import ACCOUNT_ID, REGION
 from tests.functional.account import (
@@ -111,7 +111,7 @@ def ready(account: BivouacAccount, request: dict[str, Any] | None = None, **chan
             "status": Status.READY,
             "request": content,
             "base_request": content,
-            "intents": {LIFE: Intent.from_json({"at": NOON, "id": "created"})},
+            "intents": {LIFECYCLE: Intent.from_json({"at": NOON, "id": "created"})},
             **changes,
         },
     )

@@ -8,9 +8,9 @@ import pytest
 from moto.stepfunctions.models import stepfunctions_backends
 
 from bivouac import errors
-from bivouac.commands.rollback import Failure, Outcome, concluded, not_rolled_back
+from bivouac.commands.rollback import Failure, RollBackOutcome, concluded, not_rolled_back
 from bivouac.diagnosis import report
-from bivouac.environment.intents import LIFE, Intent
+from bivouac.environment.intents import LIFECYCLE, Intent
 from bivouac.environment.record import Record, Status, packed
 from bivouac.environment.service_changes import from_json
 from localcloud.account import ACCOUNT_ID, REGION
@@ -191,7 +191,7 @@ class TestBetweenTwoLives:
             account.planned(environment()),
             status=status,
             execution=execution("deletion"),
-            intents={LIFE: Intent.from_json({"id": "deleted", "at": "2025-06-01T12:00:00Z"})},
+            intents={LIFECYCLE: Intent.from_json({"id": "deleted", "at": "2025-06-01T12:00:00Z"})},
         )
         failed_execution(account, REDEPLOY, "EnvironmentNotFoundError", "it is DELETED")
         services = [{"serviceName": "web", "image": "nginx:2"}]
@@ -254,5 +254,5 @@ class TestConclusions:
     def test_a_roll_back_that_was_superseded(self) -> None:
         second = Failure("b", "StoppedError", "deleted by another")
         concluding = not_rolled_back(Failure("a", "First", "why"), second)
-        assert concluding.outcome is Outcome.SUPERSEDED
+        assert concluding.outcome is RollBackOutcome.SUPERSEDED
         assert "deleted by another" in concluding.cause

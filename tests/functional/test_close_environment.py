@@ -10,7 +10,7 @@ import pytest
 from close_environment import close_environment
 
 from bivouac import errors
-from bivouac.environment.intents import LIFE, REST, Intent
+from bivouac.environment.intents import LIFECYCLE, POWER, Intent
 from bivouac.environment.record import Status
 from tests.functional.account import (
     DELETE_MACHINE,
@@ -298,7 +298,7 @@ def test_why_a_create_failed_is_kept_through_the_deletion(account: BivouacAccoun
 class TestNobodyMeantIt:
     """What follows from a failure or from the end of a lease is nobody's intent."""
 
-    KNOWN: ClassVar = {LIFE: Intent(datetime(2025, 1, 31, tzinfo=UTC), "the create")}
+    KNOWN: ClassVar = {LIFECYCLE: Intent(datetime(2025, 1, 31, tzinfo=UTC), "the create")}
 
     @pytest.mark.parametrize(
         "follow_up", [{"generation": 1}, {"expiresAt": EXPIRES}, {"generation": 1, "reason": "x"}]
@@ -327,7 +327,7 @@ class TestNobodyMeantIt:
         assert closed(account, {"environment": "demo", **meant})["status"] == "CLOSED"
         record = account.records.find("demo")
         assert record is not None
-        assert record.intents[LIFE] > self.KNOWN[LIFE]
+        assert record.intents[LIFECYCLE] > self.KNOWN[LIFECYCLE]
 
 
 class TestAfterAFailure:
@@ -377,13 +377,13 @@ class TestOfficeHours:
         self.down(account, at)
         record = account.records.find("demo")
         assert record is not None
-        assert record.intents == {REST: Intent(at, "down")}
+        assert record.intents == {POWER: Intent(at, "down")}
 
     def test_one_that_was_meant_before_the_last_up_is_outdated(
         self, account: BivouacAccount
     ) -> None:
         """W01: it comes late, and somebody works in what was woken since."""
-        held(account, intents={REST: Intent(account.now(), "up")})
+        held(account, intents={POWER: Intent(account.now(), "up")})
         answer = self.down(account, account.now() - timedelta(minutes=5))
         assert answer["status"] == "OUTDATED"
         assert account.mutating_calls == []
@@ -399,4 +399,4 @@ class TestOfficeHours:
         record = account.records.find("demo")
         assert record is not None
         assert (record.status, record.generation) == (status, 1)
-        assert record.intents == {REST: Intent(at, "down")}
+        assert record.intents == {POWER: Intent(at, "down")}

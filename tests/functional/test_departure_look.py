@@ -22,15 +22,15 @@ from bivouac import errors, times
 from bivouac.aws import cloudmap
 from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS, PATIENCE_SECONDS
 from bivouac.environment.blueprint import Blueprint
-from bivouac.waiting.conditions.deleted import CLEAN_LOOKS_AFTER_A_STOP, ROUNDS, DepartureLook
+from bivouac.waiting.conditions.deleted import CLEAN_POLLS_AFTER_A_STOP, ROUNDS, DeletedPoll
 from bivouac.waiting.wait import (
     POLL_SECONDS,
     STALE_SECONDS,
     Awaited,
-    Look,
+    PollResult,
     Purpose,
-    Sighting,
     Stage,
+    TaskEvent,
     Wait,
 )
 from localcloud.tasks import scripted
@@ -42,10 +42,10 @@ from tests.requests import environment, web
 TWO = environment(web(), web(serviceName="shop", desiredCount=2))
 
 
-def looking(account: BivouacAccount, blueprint: Blueprint) -> DepartureLook:
+def looking(account: BivouacAccount, blueprint: Blueprint) -> DeletedPoll:
     record = account.records.find(blueprint.environment) or account.holds(blueprint)
     account.forget_calls()
-    return DepartureLook(
+    return DeletedPoll(
         record,
         account.client("ecs"),
         lambda: account.client("servicediscovery"),
@@ -90,7 +90,9 @@ def stopping(account: BivouacAccount, blueprint: Blueprint) -> None:
         account.pass_time(0.01)
 
 
-def until(account: BivouacAccount, look: Callable[[Wait], Look], wait: Wait) -> dict[str, Any]:
+def until(
+    account: BivouacAccount, look: Callable[[Wait], PollResult], wait: Wait
+) -> dict[str, Any]:
     """The answer, looked for as the waiting place does when every event is worth a look."""
     for _ in range(1000):
         seen = look(wait)
@@ -124,7 +126,7 @@ class TestServices:
         look = looking(account, blueprint)
         wait = for_services(account, asked(account, blueprint))
         account.forget_calls()
-        assert look(wait) == Look(again_after=POLL_SECONDS)
+        assert look(wait) == PollResult(again_after=POLL_SECONDS)
         assert account.calls == ["ecs:DescribeServices"]
 
     def test_what_is_gone_is_not_described_again(self, account: BivouacAccount) -> None:
@@ -269,8 +271,8 @@ class TestTasks:
         blueprint = account.healthy(environment())
         stopping(account, blueprint)
         (task_id,) = task_ids(account, "web")
-        told = {task_id: Sighting("web", Stage.STOPPED, 99)}
-        seen = looking(account, blueprint)(replace(for_tasks(account), sightings=told))
+        told = {task_id: TaskEvent("web", Stage.STOPPED, 99)}
+        seen = looking(account, blueprint)(replace(for_tasks(account), task_events=told))
         assert (seen.answer, seen.again_after) == (None, STALE_SECONDS)
 
     def test_the_namespaces_operation_is_followed_first(self, account: BivouacAccount) -> None:
@@ -281,7 +283,7 @@ class TestTasks:
         client = account.client("servicediscovery")
         operation_id = delete_namespace(account.deletion(blueprint), None, client)["operationId"]
         look, wait = looking(account, blueprint), for_tasks(account, operation_id)
-        assert look(wait) == Look(again_after=POLL_SECONDS)
+        assert look(wait) == PollResult(again_after=POLL_SECONDS)
         assert account.calls == ["servicediscovery:GetOperation"]
         account.pass_time(10)
         assert look(wait).answer == {"status": "GONE"}
@@ -322,7 +324,7 @@ class TestEverything:
                 "servicediscovery:ListNamespaces",
                 "logs:DescribeLogGroups",
             ]
-            * CLEAN_LOOKS_AFTER_A_STOP
+            * CLEAN_POLLS_AFTER_A_STOP
         )
 
     def test_where_every_create_came_to_its_end_one_look_is_enough(

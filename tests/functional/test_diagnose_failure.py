@@ -14,7 +14,7 @@ from bivouac.diagnosis import report
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.service_verdicts import VERDICTS_LIMIT, Verdict
 from bivouac.environment.record import Status
-from bivouac.notifications.telling import TRIES_TO_TELL
+from bivouac.notifications.notifier import TRIES_TO_TELL
 from bivouac.proof import mesh
 from tests.functional.account import TABLE, BivouacAccount
 from tests.functional.machines import answered

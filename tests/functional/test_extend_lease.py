@@ -13,7 +13,7 @@ from extend_lease import extend_lease
 
 from bivouac import errors, times
 from bivouac.environment import lease
-from bivouac.environment.intents import LIFE, Intent
+from bivouac.environment.intents import LIFECYCLE, Intent
 from bivouac.environment.lease import Extension
 from bivouac.environment.record import Record, Status
 from tests.functional.account import BivouacAccount, bivouac_account, execution, started_at
@@ -246,7 +246,7 @@ def test_what_was_meant_for_an_earlier_life_changes_nothing(
     meant = {"id": "old", "at": started_at(account)}
     account.pass_time(60)
     born = Intent(account.now(), execution("first"))
-    before = living(account, generation=4, intents={LIFE: born})
+    before = living(account, generation=4, intents={LIFECYCLE: born})
     answer = extended(account, ttl="12h", **(asked or {"intent": meant}))
     assert (answer["status"], end(account)) == ("UNCHANGED", before.expires_at)
     assert answer["reason"]

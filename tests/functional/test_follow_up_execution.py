@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from bivouac.environment import naming
-from bivouac.environment.intents import LIFE, REST, Intent, Verb
+from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb
 from bivouac.environment.lease import Extension
 from bivouac.environment.record import Status, packed
 from bivouac.environment.service_changes import Change
@@ -255,7 +255,7 @@ class TestUnanswered:
         assert [kind for kind, _ in held.told] == ["EnvironmentFailed"]
 
     def test_what_was_begun_and_failed_is_told_elsewhere(self, held: BivouacAccount) -> None:
-        self.follows(held, {LIFE: self.LATER})
+        self.follows(held, {LIFECYCLE: self.LATER})
         failed = self.refused("DeploymentFailedError", intent=self.INTENT)
         assert followed(held, failed)["status"] == "NOTHING_LEFT"
 
@@ -271,10 +271,10 @@ class TestUnanswered:
         {"status": "TIMED_OUT"},
     ]
     ASKED: ClassVar[dict[str, tuple[dict[str, Any], str]]] = {
-        "create-environment": ({**NAMED}, LIFE),
-        "delete-environment": ({"environment": "demo", "reason": "CI"}, LIFE),
-        "sleep-environment": ({"environment": "demo"}, REST),
-        "wake-environment": ({"environment": "demo"}, REST),
+        "create-environment": ({**NAMED}, LIFECYCLE),
+        "delete-environment": ({"environment": "demo", "reason": "CI"}, LIFECYCLE),
+        "sleep-environment": ({"environment": "demo"}, POWER),
+        "wake-environment": ({"environment": "demo"}, POWER),
     }
 
     def follows(self, account: BivouacAccount, intents: Any, **changes: Any) -> None:
@@ -340,9 +340,9 @@ class TestUnanswered:
 
     def test_a_down_that_deletes_is_about_rest(self, account: BivouacAccount) -> None:
         content = {"environment": "demo", "keepSchedule": True}
-        self.follows(account, {REST: self.EARLIER})
+        self.follows(account, {POWER: self.EARLIER})
         self.put_again(account, self.broke("delete-environment", content, status="TIMED_OUT"))
-        self.follows(account, {REST: self.LATER})
+        self.follows(account, {POWER: self.LATER})
         event = self.broke("delete-environment", content, status="TIMED_OUT")
         assert followed(account, event)["status"] == "NOTHING_LEFT"
 
@@ -352,22 +352,22 @@ class TestUnanswered:
         content = {"environment": "demo", "services": [{"serviceName": "web", "image": "nginx:2"}]}
         account = machines
         event = self.broke("redeploy-environment", content, status="TIMED_OUT")
-        self.follows(account, {LIFE: self.EARLIER})
+        self.follows(account, {LIFECYCLE: self.EARLIER})
         self.put_again(account, event)
         change = Change("web", self.NOW, "nginx:2")
         for void in (False, True):  # or it was rolled back
             self.follows(
-                account, {LIFE: self.EARLIER}, changes={"web": (replace(change, void=void),)}
+                account, {LIFECYCLE: self.EARLIER}, changes={"web": (replace(change, void=void),)}
             )
             assert followed(account, event)["status"] == "NOTHING_LEFT"
-        self.follows(account, {LIFE: self.LATER})
+        self.follows(account, {LIFECYCLE: self.LATER})
         assert followed(account, event)["status"] == "NOTHING_LEFT", "its environment is another"
 
     def test_an_extension_is_followed_once_the_lease_knows_it(
         self, account: BivouacAccount
     ) -> None:
         event = self.broke("extend-lease", {"environment": "demo", "ttl": "8h"}, status="ABORTED")
-        self.follows(account, {LIFE: self.EARLIER})
+        self.follows(account, {LIFECYCLE: self.EARLIER})
         with pytest.raises(UnansweredRequestError):
             followed(account, event)
         record = account.records.find("demo")

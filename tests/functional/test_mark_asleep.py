@@ -10,8 +10,8 @@ import pytest
 from bivouac import errors, times
 from bivouac.deletion.step import PATIENCE_SECONDS
 from bivouac.environment.record import Status
-from bivouac.waiting.conditions.asleep import RestLook
-from bivouac.waiting.wait import POLL_SECONDS, Look, Purpose, Sighting, Stage, Wait
+from bivouac.waiting.conditions.asleep import AsleepPoll
+from bivouac.waiting.wait import POLL_SECONDS, PollResult, Purpose, Stage, TaskEvent, Wait
 from tests.functional.account import SETTLED_SECONDS, BivouacAccount
 from tests.requests import environment, web
 
@@ -37,13 +37,13 @@ def status(account: BivouacAccount) -> Status:
     return record.status
 
 
-def looked(account: BivouacAccount, waited: float = 0.0, **sightings: Sighting) -> Look:
+def looked(account: BivouacAccount, waited: float = 0.0, **task_events: TaskEvent) -> PollResult:
     suspended_at = account.now() - timedelta(seconds=waited)
     context = {"suspendedAt": times.timestamp(suspended_at), "names": NAMES}
     record = account.records.find("demo")
     assert record is not None
-    wait = Wait("demo", 1, "token", Purpose.ASLEEP, context, sightings)
-    return RestLook(record, account.client("ecs"), account.now)(wait)
+    wait = Wait("demo", 1, "token", Purpose.ASLEEP, context, task_events)
+    return AsleepPoll(record, account.client("ecs"), account.now)(wait)
 
 
 class TestMark:
@@ -75,7 +75,7 @@ class TestLook:
         assert seen.answer is None
         assert seen.again_after is None
         assert seen.awaited.tasks == {"web": 1, "shop": 2}
-        assert seen.awaited.goals == (frozenset(NAMES),)
+        assert seen.awaited.condition_sets == (frozenset(NAMES),)
 
     def test_once_no_task_is_left_that_is_the_answer(self, account: BivouacAccount) -> None:
         falling_asleep(account)
@@ -85,7 +85,7 @@ class TestLook:
     def test_reads_that_are_behind_an_event_are_made_again(self, account: BivouacAccount) -> None:
         """W01."""
         falling_asleep(account)
-        seen = looked(account, task=Sighting("web", Stage.STOPPED, 5))
+        seen = looked(account, task=TaskEvent("web", Stage.STOPPED, 5))
         assert (seen.answer, seen.again_after) == (None, POLL_SECONDS)
 
     def test_a_task_that_begins_to_stop_between_two_lists_is_awaited_once(

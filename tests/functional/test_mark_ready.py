@@ -12,7 +12,7 @@ from mark_ready import mark_ready
 from bivouac import errors
 from bivouac.environment.lease import Extension
 from bivouac.environment.record import Status
-from bivouac.notifications.telling import TRIES_TO_TELL
+from bivouac.notifications.notifier import TRIES_TO_TELL
 from tests.functional.account import TABLE, BivouacAccount
 from tests.functional.machines import answered
 from tests.requests import environment, web

@@ -11,7 +11,7 @@ import pytest
 from open_environment import open_environment
 
 from bivouac import errors, times
-from bivouac.environment.intents import REST, Intent
+from bivouac.environment.intents import POWER, Intent
 from bivouac.environment.record import Status, unpacked
 from bivouac.environment.service_changes import Change, newest, to_json
 from tests.functional.account import (
@@ -474,7 +474,7 @@ class TestRest:
     ) -> None:
         create = account.instruction(environment(owner="b", schedule=OFFICE_HOURS))
         account.pass_time(1)
-        rest = {REST: Intent(account.now(), "down")}
+        rest = {POWER: Intent(account.now(), "down")}
         planned = account.planned(environment(schedule=OFFICE_HOURS))
         account.holds(planned, status=status, intents=rest)
         wanted = environment(owner="b", schedule=OFFICE_HOURS)
@@ -485,7 +485,7 @@ class TestRest:
 
     @pytest.mark.parametrize("status", [Status.ASLEEP, Status.SCHEDULED])
     def test_one_that_was_meant_later_runs(self, account: BivouacAccount, status: Status) -> None:
-        rest = {REST: Intent(account.now() - timedelta(minutes=1), "down")}
+        rest = {POWER: Intent(account.now() - timedelta(minutes=1), "down")}
         planned = account.planned(environment(schedule=OFFICE_HOURS))
         account.holds(planned, status=status, intents=rest)
         assert opened(account, environment(schedule=OFFICE_HOURS), "b")["status"] == "OPEN"
@@ -495,7 +495,7 @@ class TestRest:
     ) -> None:
         create = account.instruction(environment())
         account.pass_time(1)
-        rest = {REST: Intent(account.now(), "down")}
+        rest = {POWER: Intent(account.now(), "down")}
         planned = account.planned(environment(schedule=OFFICE_HOURS))
         account.holds(planned, status=Status.SCHEDULED, intents=rest)
         assert opened(account, who="b", instruction=create)["status"] == "OPEN"

@@ -9,9 +9,9 @@ from unittest import mock
 import pytest
 
 from bivouac import times
-from bivouac.waiting.poll import LONGEST_WATCH, send, watch
+from bivouac.waiting.poll import LONGEST_POLLING, poll_until_answered, send
 from bivouac.waiting.store import LATE_SECONDS, Waits
-from bivouac.waiting.wait import Awaited, Look, Purpose, Signal, Stage, Wait
+from bivouac.waiting.wait import Awaited, PollResult, Purpose, Signal, Stage, Wait
 from localcloud.account import ACCOUNT_ID, REGION
 from tests.functional.account import NOT_OURS, SETTLED_SECONDS, WAITS_TABLE, BivouacAccount
 from tests.requests import environment
@@ -20,7 +20,7 @@ ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}"
 NOON = "2026-01-31T12:00:00Z"
 GOAL = (frozenset({"web"}),)
 ANSWER: dict[str, Any] = {"status": "HEALTHY"}
-Looks = Callable[[Wait], Look]
+Looks = Callable[[Wait], PollResult]
 
 
 def told(task: str = "t1", version: int = 1, status: str = "RUNNING", **more: Any) -> Any:
@@ -55,36 +55,38 @@ def begun(account: BivouacAccount) -> Wait:
     return wait
 
 
-def looking(account: BivouacAccount, wait: Wait, *looks: Look | Callable[[], Look]) -> str:
+def looking(
+    account: BivouacAccount, wait: Wait, *looks: PollResult | Callable[[], PollResult]
+) -> str:
     """Watch with these looks, one after the other; each may do something first."""
     left = list(looks)
 
-    def look(_: Wait) -> Look:
+    def look(_: Wait) -> PollResult:
         following = left.pop(0)
         return following() if callable(following) else following
 
-    became = watch(wait, look, account.waits, account.client("stepfunctions"))
+    became = poll_until_answered(wait, look, account.waits, account.client("stepfunctions"))
     assert not left, f"{len(left)} looks too few"
     return became
 
 
-def resumed(account: BivouacAccount, event: Any, *looks: Look) -> str:
+def resumed(account: BivouacAccount, event: Any, *looks: PollResult) -> str:
     """What the function makes of an event; it looks exactly as often as there are looks."""
     left = list(looks)
-    looking_for = mock.Mock(return_value=lambda _: left.pop(0))
-    with mock.patch("bivouac.waiting.conditions.looking_for", looking_for):
+    poll_for = mock.Mock(return_value=lambda _: left.pop(0))
+    with mock.patch("bivouac.waiting.conditions.poll_for", poll_for):
         status: str = account.invoke("resume_execution", event)["status"]
     assert not left, f"{len(left)} looks too few"
     return status
 
 
-def looks_in_turn(*looks: Callable[[], Look]) -> Callable[[Wait], Look]:
+def looks_in_turn(*looks: Callable[[], PollResult]) -> Callable[[Wait], PollResult]:
     left = list(looks)
     return lambda _: left.pop(0)()
 
 
-def waits_for(count: int, known: frozenset[str] = frozenset()) -> Look:
-    return Look(awaited=Awaited({"web": count}, GOAL, known))
+def waits_for(count: int, known: frozenset[str] = frozenset()) -> PollResult:
+    return PollResult(awaited=Awaited({"web": count}, GOAL, known))
 
 
 # --- the token and the first look ----------------------------------------------------------------
@@ -97,33 +99,33 @@ def test_an_event_before_the_token_is_kept_finds_nobody_and_the_look_sees_it(
     account.holds(account.planned(environment()))
     assert resumed(account, told()) == "NOBODY_WAITS"
     wait = begun(account)
-    assert looking(account, wait, Look(answer=ANSWER)) == "ANSWERED"
+    assert looking(account, wait, PollResult(answer=ANSWER)) == "ANSWERED"
     assert account.tokens[wait.token] == ANSWER
 
 
 def test_an_event_between_token_and_look_is_worth_a_look(account: BivouacAccount) -> None:
     """Nothing is known yet of what is awaited, so both look; the second answer is dropped."""
     wait = begun(account)
-    assert resumed(account, told(), Look(answer=ANSWER)) == "ANSWERED"
-    assert looking(account, wait, Look(answer=ANSWER)) == "TOO_LATE"
+    assert resumed(account, told(), PollResult(answer=ANSWER)) == "ANSWERED"
+    assert looking(account, wait, PollResult(answer=ANSWER)) == "TOO_LATE"
 
 
 def test_an_event_during_the_look_lets_it_look_again(account: BivouacAccount) -> None:
     """The look may have read before the task ran; who noted the event saw nothing to look for."""
     wait = begun(account)
 
-    def meanwhile() -> Look:
+    def meanwhile() -> PollResult:
         account.waits.note("demo", running())
         return waits_for(1)
 
-    assert looking(account, wait, meanwhile, Look(answer=ANSWER)) == "ANSWERED"
+    assert looking(account, wait, meanwhile, PollResult(answer=ANSWER)) == "ANSWERED"
 
 
 def test_an_event_after_the_look_completes_what_it_awaits(account: BivouacAccount) -> None:
     wait = begun(account)
     assert looking(account, wait, waits_for(2)) == "WAITS"
     assert resumed(account, told("t1")) == "NOTED"
-    assert resumed(account, told("t2"), Look(answer=ANSWER)) == "ANSWERED"
+    assert resumed(account, told("t2"), PollResult(answer=ANSWER)) == "ANSWERED"
     assert account.tokens[wait.token] == ANSWER
     assert resumed(account, told("t3")) == "NOBODY_WAITS"
 
@@ -145,7 +147,7 @@ def test_an_older_event_of_a_task_is_dropped(account: BivouacAccount) -> None:
     assert resumed(account, stopped) == "NOBODY_WAITS"
     wait = account.waits.note("demo", running(version=5))
     assert wait is not None
-    assert wait.sightings["t1"].stage is Stage.RUNNING
+    assert wait.task_events["t1"].stage is Stage.RUNNING
 
 
 @pytest.mark.parametrize("cluster", NOT_OURS)
@@ -176,10 +178,10 @@ def test_of_two_stacks_each_hears_of_its_own_environment(
     with mock.patch.dict("os.environ", {"NAME_PREFIX": prefix}):
         for stack in ("bivouac", "bivouac-2"):
             event = told(task=f"of-{stack}", clusterArn=f"{ARN}:cluster/{stack}-demo")
-            resumed(account, event, *([Look()] if stack == prefix else []))
+            resumed(account, event, *([PollResult()] if stack == prefix else []))
     kept = account.waits.note("demo", running("another"))
     assert kept is not None
-    assert set(kept.sightings) == {f"of-{prefix}", "another"}
+    assert set(kept.task_events) == {f"of-{prefix}", "another"}
     assert account.tokens[wait.token] is None
 
 
@@ -203,7 +205,7 @@ class TestEarlierLife:
         assert resumed(account, told() | {"time": "2026-01-31T11:59:59Z"}) == "NOBODY_WAITS"
         kept = account.waits.note("demo", running("another"))
         assert kept is not None
-        assert set(kept.sightings) == {"another"}
+        assert set(kept.task_events) == {"another"}
 
     def test_not_even_what_failed_then(self, account: BivouacAccount) -> None:
         self.waiting(account)
@@ -212,14 +214,14 @@ class TestEarlierLife:
 
     def test_what_happened_in_the_same_second_counts(self, account: BivouacAccount) -> None:
         self.waiting(account)
-        assert resumed(account, told(), Look(answer=ANSWER)) == "ANSWERED"
+        assert resumed(account, told(), PollResult(answer=ANSWER)) == "ANSWERED"
 
 
 def test_what_failed_is_looked_at_whatever_is_awaited(account: BivouacAccount) -> None:
     """H11, H24."""
     looking(account, begun(account), waits_for(3))
     ended = told(status="STOPPED", stoppedReason="Essential container in task exited")
-    assert resumed(account, ended, Look(answer={"status": "FAILED"})) == "ANSWERED"
+    assert resumed(account, ended, PollResult(answer={"status": "FAILED"})) == "ANSWERED"
 
 
 def test_a_failed_deployment_is_looked_at(account: BivouacAccount) -> None:
@@ -237,13 +239,13 @@ def test_a_failed_deployment_is_looked_at(account: BivouacAccount) -> None:
 # --- whoever looks again and again ---------------------------------------------------------------
 
 
-def polls(seconds: float = 2.0) -> Look:
-    return Look(again_after=seconds, awaited=Awaited({}, GOAL))
+def polls(seconds: float = 2.0) -> PollResult:
+    return PollResult(again_after=seconds, awaited=Awaited({}, GOAL))
 
 
 def test_what_no_event_tells_is_looked_at_until_it_is_there(account: BivouacAccount) -> None:
     wait, began = begun(account), account.plane.clock.now()
-    assert looking(account, wait, polls(), polls(), Look(answer=ANSWER)) == "ANSWERED"
+    assert looking(account, wait, polls(), polls(), PollResult(answer=ANSWER)) == "ANSWERED"
     assert account.plane.clock.now() - began == pytest.approx(4)
 
 
@@ -257,7 +259,7 @@ def test_of_two_who_would_poll_only_one_goes_on(account: BivouacAccount) -> None
         second.append(resumed(account, told(), polls()))
 
     account.while_asleep = meanwhile
-    assert looking(account, wait, polls(), Look(answer=ANSWER)) == "ANSWERED"
+    assert looking(account, wait, polls(), PollResult(answer=ANSWER)) == "ANSWERED"
     assert second == ["WAITS"]
 
 
@@ -267,7 +269,7 @@ def test_one_who_would_look_sooner_takes_over(account: BivouacAccount) -> None:
 
     def meanwhile() -> None:
         account.while_asleep = lambda: None
-        second.append(resumed(account, told(), polls(0.5), Look(answer=ANSWER)))
+        second.append(resumed(account, told(), polls(0.5), PollResult(answer=ANSWER)))
 
     account.while_asleep = meanwhile
     assert looking(account, wait, polls(10)) == "OVER"
@@ -279,10 +281,10 @@ def test_one_who_died_is_replaced_by_the_next_event(account: BivouacAccount) -> 
     wait = begun(account)
     dies = mock.patch("bivouac.waiting.poll.time.sleep", side_effect=RuntimeError("killed"))
     with dies, pytest.raises(RuntimeError):
-        looking(account, wait, Look(again_after=2, awaited=Awaited({"web": 3}, GOAL)))
+        looking(account, wait, PollResult(again_after=2, awaited=Awaited({"web": 3}, GOAL)))
     assert resumed(account, told()) == "NOTED"
     account.pass_time(2 + LATE_SECONDS + 0.1)
-    assert resumed(account, told(), polls(), Look(answer=ANSWER)) == "ANSWERED"
+    assert resumed(account, told(), polls(), PollResult(answer=ANSWER)) == "ANSWERED"
 
 
 def test_one_who_has_nothing_to_poll_any_more_is_not_missed(account: BivouacAccount) -> None:
@@ -297,18 +299,20 @@ def test_the_same_event_again_is_looked_at_where_the_first_look_died(
 ) -> None:
     """W01: Lambda calls it once more; the event was noted, and not looked at."""
     looking(account, begun(account), waits_for(1))
-    died = mock.patch("bivouac.waiting.conditions.looking_for", side_effect=RuntimeError("killed"))
+    died = mock.patch("bivouac.waiting.conditions.poll_for", side_effect=RuntimeError("killed"))
     with died, pytest.raises(RuntimeError):
         account.invoke("resume_execution", told())
-    assert resumed(account, told(), Look(answer=ANSWER)) == "ANSWERED"
+    assert resumed(account, told(), PollResult(answer=ANSWER)) == "ANSWERED"
 
 
 def test_nobody_watches_longer_than_his_function_may_run(account: BivouacAccount) -> None:
     """W07: the waiting state's time-out takes over from there."""
     began, wait = account.plane.clock.now(), begun(account)
-    became = watch(wait, lambda _: polls(60), account.waits, account.client("stepfunctions"))
+    became = poll_until_answered(
+        wait, lambda _: polls(60), account.waits, account.client("stepfunctions")
+    )
     assert became == "WATCHED_LONG_ENOUGH"
-    assert account.plane.clock.now() - began <= LONGEST_WATCH.total_seconds()
+    assert account.plane.clock.now() - began <= LONGEST_POLLING.total_seconds()
 
 
 # --- one looks at a time --------------------------------------------------------------------------
@@ -318,14 +322,12 @@ def test_who_comes_while_another_looks_leaves_it_to_him(account: BivouacAccount)
     """Both events complete something; what one look reads would be read twice."""
     wait, others = begun(account), list[str]()
 
-    def meanwhile() -> Look:
+    def meanwhile() -> PollResult:
         others.append(resumed(account, told("t2")))
         return waits_for(3)
 
     looking(account, wait, waits_for(1))
-    with mock.patch(
-        "bivouac.waiting.conditions.looking_for", return_value=looks_in_turn(meanwhile)
-    ):
+    with mock.patch("bivouac.waiting.conditions.poll_for", return_value=looks_in_turn(meanwhile)):
         status = account.invoke("resume_execution", told("t1"))["status"]
     assert (status, others) == ("WAITS", ["LEFT_TO_OTHERS"])
 
@@ -334,12 +336,12 @@ def test_what_comes_while_another_looks_lets_him_look_again(account: BivouacAcco
     """Together with what he read, it completes what is awaited."""
     looking(account, begun(account), waits_for(1))
 
-    def meanwhile() -> Look:
+    def meanwhile() -> PollResult:
         assert resumed(account, told("t2")) == "LEFT_TO_OTHERS"
         return waits_for(1, known=frozenset({"t1"}))
 
-    look = looks_in_turn(meanwhile, lambda: Look(answer=ANSWER))
-    with mock.patch("bivouac.waiting.conditions.looking_for", return_value=look):
+    look = looks_in_turn(meanwhile, lambda: PollResult(answer=ANSWER))
+    with mock.patch("bivouac.waiting.conditions.poll_for", return_value=look):
         assert account.invoke("resume_execution", told("t1"))["status"] == "ANSWERED"
 
 
@@ -353,12 +355,12 @@ def test_a_failure_while_another_looks_is_never_overlooked(account: BivouacAccou
         "detail": {"eventName": "SERVICE_DEPLOYMENT_FAILED"},
     }
 
-    def meanwhile() -> Look:
+    def meanwhile() -> PollResult:
         assert resumed(account, failure) == "LEFT_TO_OTHERS"
         return waits_for(5)
 
-    look = looks_in_turn(meanwhile, lambda: Look(answer={"status": "FAILED"}))
-    with mock.patch("bivouac.waiting.conditions.looking_for", return_value=look):
+    look = looks_in_turn(meanwhile, lambda: PollResult(answer={"status": "FAILED"}))
+    with mock.patch("bivouac.waiting.conditions.poll_for", return_value=look):
         assert account.invoke("resume_execution", told("t1"))["status"] == "ANSWERED"
 
 
@@ -373,7 +375,7 @@ def test_one_who_polls_skips_his_look_while_another_looks(account: BivouacAccoun
 
     account.while_asleep = claimed_by_another
     account.pass_time(0)
-    assert looking(account, wait, polls(), Look(answer=ANSWER)) == "ANSWERED"
+    assert looking(account, wait, polls(), PollResult(answer=ANSWER)) == "ANSWERED"
     assert account.plane.clock.now() - began > 4 + LATE_SECONDS - 2
 
 
@@ -388,13 +390,13 @@ def test_one_who_polls_stays_where_another_looks_in_his_place(account: BivouacAc
         assert account.waits.claim(wait, "another", account.now())[1]
         return now, polls
 
-    def meanwhile() -> Look:
+    def meanwhile() -> PollResult:
         account.waits.note("demo", running())
-        return Look(again_after=2, awaited=Awaited({"web": 1}, GOAL))
+        return PollResult(again_after=2, awaited=Awaited({"web": 1}, GOAL))
 
     held = mock.patch.object(Waits, "keep", kept)
     held.start()
-    assert looking(account, wait, meanwhile, Look(answer=ANSWER)) == "ANSWERED"
+    assert looking(account, wait, meanwhile, PollResult(answer=ANSWER)) == "ANSWERED"
 
 
 def test_a_look_that_died_is_made_by_the_next_event(account: BivouacAccount) -> None:
@@ -403,7 +405,7 @@ def test_a_look_that_died_is_made_by_the_next_event(account: BivouacAccount) -> 
     account.waits.claim(wait, "dies", account.now())
     assert resumed(account, told("t1")) == "LEFT_TO_OTHERS"
     account.pass_time(LATE_SECONDS + 0.1)
-    assert resumed(account, told("t2"), Look(answer=ANSWER)) == "ANSWERED"
+    assert resumed(account, told("t2"), PollResult(answer=ANSWER)) == "ANSWERED"
 
 
 def test_the_event_whose_look_died_is_looked_at_when_it_comes_again(
@@ -413,11 +415,11 @@ def test_the_event_whose_look_died_is_looked_at_when_it_comes_again(
     looking(account, begun(account), waits_for(1))
     look = mock.Mock(side_effect=RuntimeError("killed"))
     with (
-        mock.patch("bivouac.waiting.conditions.looking_for", return_value=look),
+        mock.patch("bivouac.waiting.conditions.poll_for", return_value=look),
         pytest.raises(RuntimeError),
     ):
         account.invoke("resume_execution", told())
-    assert resumed(account, told(), Look(answer=ANSWER)) == "ANSWERED"
+    assert resumed(account, told(), PollResult(answer=ANSWER)) == "ANSWERED"
 
 
 # --- when it is over -----------------------------------------------------------------------------
@@ -428,15 +430,15 @@ def test_a_wait_that_another_has_replaced_is_left(account: BivouacAccount) -> No
     older = begun(account)
     newer = begun(account)
     assert looking(account, older, polls()) == "OVER"
-    assert looking(account, newer, Look(answer=ANSWER)) == "ANSWERED"
+    assert looking(account, newer, PollResult(answer=ANSWER)) == "ANSWERED"
     assert account.tokens[older.token] is None
 
 
 def test_an_old_answer_does_not_end_a_new_wait(account: BivouacAccount) -> None:
     older = begun(account)
     newer = begun(account)
-    looking(account, older, Look(answer=ANSWER))
-    assert resumed(account, told(), Look(answer=ANSWER)) == "ANSWERED"
+    looking(account, older, PollResult(answer=ANSWER))
+    assert resumed(account, told(), PollResult(answer=ANSWER)) == "ANSWERED"
     assert account.tokens[newer.token] == ANSWER
 
 

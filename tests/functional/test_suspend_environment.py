@@ -9,7 +9,7 @@ import pytest
 from suspend_environment import suspend_environment
 
 from bivouac import errors
-from bivouac.environment.intents import LIFE, REST, Intent, Verb
+from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb
 from bivouac.environment.record import Record, Status
 from tests.functional.account import (
     SETTLE_SECONDS,
@@ -118,10 +118,10 @@ def test_where_nothing_runs_the_intent_is_remembered_and_nothing_else(
     assert answer["status"] == "OUTDATED"
     record = found(account)
     assert (record.status, record.generation) == (status, 1)
-    assert record.intents == {REST: Intent(at, "down")}
+    assert record.intents == {POWER: Intent(at, "down")}
 
 
-@pytest.mark.parametrize("matter", [LIFE, REST])
+@pytest.mark.parametrize("matter", [LIFECYCLE, POWER])
 def test_one_that_was_meant_before_what_was_followed_is_outdated(
     account: BivouacAccount, matter: str
 ) -> None:

@@ -17,7 +17,7 @@ from bivouac.aws import cloudmap, ecs
 from bivouac.aws.scheduler import Schedules
 from bivouac.environment import lease, naming
 from bivouac.environment.blueprint import Blueprint
-from bivouac.environment.intents import LIFE, REST, Intent, Verb
+from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb
 from bivouac.environment.record import Record, Status
 from bivouac.errors import InvalidRequestError, SweepIncompleteError, ThrottledError
 from localcloud.account import ACCOUNT_ID, REGION
@@ -280,7 +280,7 @@ class TestUnanswered:
 
     def test_what_was_followed_is_not(self, account: BivouacAccount) -> None:
         self.broke(account)
-        live(account, intents={LIFE: Intent(account.now(), "later")})
+        live(account, intents={LIFECYCLE: Intent(account.now(), "later")})
         account.pass_time(600)
         assert swept(account) == []
 
@@ -415,7 +415,7 @@ class TestClosedPullRequest:
     def test_it_is_deleted(self, account: BivouacAccount, status: Status) -> None:
         closed = Intent(account.now(), "closed")
         account.records.remember_closed("shop", 7, closed, account.now())
-        self.living(account, status=status, intents={LIFE: Intent(account.now(), "a")})
+        self.living(account, status=status, intents={LIFECYCLE: Intent(account.now(), "a")})
         assert swept(account) == [], "it may be on its way"
         account.pass_time(600)
         account.forget_calls()
@@ -427,7 +427,7 @@ class TestClosedPullRequest:
     def test_what_was_created_since_lives(self, account: BivouacAccount) -> None:
         account.records.remember_closed("shop", 7, Intent(account.now(), "x"), account.now())
         account.pass_time(600)
-        self.living(account, intents={LIFE: Intent(account.now(), "a")})
+        self.living(account, intents={LIFECYCLE: Intent(account.now(), "a")})
         assert swept(account) == []
 
 
@@ -491,7 +491,7 @@ class TestDied:
         account.start_execution("of-another", CREATE_MACHINE)
         live(account)
         account.records.finish("demo", 1, Status.READY)
-        up = {REST: Intent(account.now(), "up")}
+        up = {POWER: Intent(account.now(), "up")}
         live(account, generation=2, status=Status.CREATING, verb=Verb.WAKE, intents=up)
         assert kinds(swept(account)) == [("demo", "left by its execution")]
         again = naming.following_execution("demo", 2, known(account).execution, "again")

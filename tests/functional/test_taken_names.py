@@ -14,7 +14,7 @@ import pytest
 from moto.stepfunctions.models import StepFunctionBackend
 
 from bivouac import times
-from bivouac.environment.intents import LIFE, REST, Intent, Verb
+from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb
 from bivouac.environment.record import Status, packed
 from tests.functional.account import (
     CREATE_MACHINE,
@@ -97,7 +97,7 @@ def a_changed_request_failed(account: BivouacAccount) -> dict[str, Any]:
 
 
 def an_up_broke(account: BivouacAccount) -> dict[str, Any]:
-    up = {REST: Intent(account.now(), "up")}
+    up = {POWER: Intent(account.now(), "up")}
     proven_before(account, verb=Verb.WAKE, intents=up)
     account.invoke("follow_up_execution", ended(status="TIMED_OUT"))
     intent = Intent(account.now(), "up again").to_json()
@@ -210,7 +210,7 @@ def test_the_same_input_is_ours_unless_it_began_too_early(
 def test_what_was_started_before_by_the_same_event_is_the_same(account: BivouacAccount) -> None:
     """W05: also where it is over."""
     created_at_noon(
-        account, intents={LIFE: Intent.from_json({"at": "2025-06-01T12:00:00Z", "id": "c"})}
+        account, intents={LIFECYCLE: Intent.from_json({"at": "2025-06-01T12:00:00Z", "id": "c"})}
     )
     given = event("TeardownRequested", {"environment": "demo"})
     (first,) = account.invoke("accept_request", given)["started"]

@@ -13,7 +13,7 @@ import pytest
 
 from bivouac.diagnosis import service_verdicts
 from bivouac.diagnosis.aws_messages import Category
-from bivouac.diagnosis.service_verdicts import Facts, Verdict
+from bivouac.diagnosis.service_verdicts import ServiceFacts, Verdict
 from localcloud.ecs.obstacles import CAPACITY, INTERNAL_ERROR, VCPU_LIMIT
 from localcloud.strict import mock_account
 from localcloud.tasks.scripted import Script as Scripted
@@ -54,9 +54,9 @@ class Watched:
     definition: dict[str, Any]
     deployment_id: str
 
-    def facts(self) -> Facts:
+    def facts(self) -> ServiceFacts:
         containers = tuple(self.definition["containerDefinitions"])
-        return Facts(
+        return ServiceFacts(
             "web",
             self.deployment_id,
             self.definition["taskDefinitionArn"],

@@ -376,7 +376,7 @@ def of_a_wave_that_runs(account: BivouacAccount) -> tuple[Any, Wait]:
     }
     wait = Wait("demo", 1, "token", Purpose.SERVICES, context)
     record = account.records.current("demo", 1)
-    return conditions.looking_for(wait, record, urgent=False), wait
+    return conditions.poll_for(wait, record, urgent=False), wait
 
 
 def test_a_chain_is_made_in_as_many_waits_as_it_is_long(account: BivouacAccount) -> None:

@@ -12,7 +12,7 @@ from bivouac import errors
 from bivouac.environment import wait_times
 from bivouac.environment.record import Record, Status
 from bivouac.sweep.follow_up import AFTER_FAILURE, Ended, aftermath
-from bivouac.waiting.poll import LONGEST_WATCH
+from bivouac.waiting.poll import LONGEST_POLLING
 from tests.template.declared import (
     GLOBAL_FUNCTION,
     MACHINES,
@@ -206,7 +206,7 @@ class TestFaults:
 
     def test_room_is_waited_for_as_long_as_somebody_may_take_it(self, machine: Machine) -> None:
         """Jitter halves the pauses. The machine has time for it."""
-        assert sum(pauses(NO_ROOM)) / 2 > LONGEST_WATCH.total_seconds()
+        assert sum(pauses(NO_ROOM)) / 2 > LONGEST_POLLING.total_seconds()
         if machine.lambda_tasks:
             assert machine.definition["TimeoutSeconds"] > 1.5 * sum(pauses(NO_ROOM))
 
@@ -373,7 +373,7 @@ class TestTimes:
 
     def test_who_looks_stops_looking_before_lambda_ends_it(self) -> None:
         for name in LOOKING:
-            assert LONGEST_WATCH.total_seconds() + 30 <= functions()[name]["Timeout"]
+            assert LONGEST_POLLING.total_seconds() + 30 <= functions()[name]["Timeout"]
 
     def test_a_stopped_execution_is_waited_out_as_long_as_its_last_function_may_run(self) -> None:
         """W13: StopExecution does not stop the function that it called."""

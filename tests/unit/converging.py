@@ -12,8 +12,8 @@ from bivouac.proof import mesh
 from bivouac.proof.mesh import EdgeProof, EdgeReading, ProofClient, State
 from bivouac.services.convergence import (
     Action,
+    ActionKind,
     Decision,
-    Kind,
     Situation,
     Wanted,
     decide,
@@ -106,11 +106,11 @@ class World:
         name = action.service_name
         self.done.append(action)
         self.healthy.discard(name)
-        if action.kind is Kind.DELETE:
+        if action.kind is ActionKind.DELETE:
             self.services[name]["status"] = "DRAINING"
             self.expected.pop(name, None)
             return
-        if action.kind is Kind.CREATE:
+        if action.kind is ActionKind.CREATE:
             assert name not in self.active(), f"{name} exists"
             self._create(name)
         else:

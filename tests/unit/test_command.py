@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bivouac.commands.command import Resolved, asked, resolved
-from bivouac.environment.intents import LIFE, Intent, Verb
+from bivouac.environment.intents import LIFECYCLE, Intent, Verb
 from bivouac.environment.record import Record, Status, packed
 from bivouac.environment.service_changes import Change, Changes, newest, redeployed
 from bivouac.errors import EnvironmentNotFoundError, InvalidRequestError
@@ -45,7 +45,7 @@ def record(*made: Change, good: Changes | None = None, **changes: Any) -> Record
             "changes": known,
             "good_base_request": packed(BASE),
             "good_changes": good or {},
-            "intents": {LIFE: intent(0)},
+            "intents": {LIFECYCLE: intent(0)},
             **changes,
         }
     )

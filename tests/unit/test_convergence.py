@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bivouac import errors
 from bivouac.environment import naming
 from bivouac.environment.blueprint import ecs_tags, from_ecs_tags
-from bivouac.services.convergence import Condition, Kind, Need
+from bivouac.services.convergence import ActionKind, Condition, Need
 from tests.requests import connection, depends, environment, web
 from tests.unit.converging import World, planned_only, told
 from tests.unit.planned import full, planned
@@ -188,7 +188,7 @@ def test_a_changed_request_changes_exactly_what_differs() -> None:
     before = world(web(), web(serviceName="shop")).finish()
     after = before.next_execution(environment(web(), web(serviceName="shop", desiredCount=2)))
     (action,) = [a for a in after.decide().actions if a.service_name == "shop"]
-    assert (action.kind, action.reason) == (Kind.UPDATE, "the request changed")
+    assert (action.kind, action.reason) == (ActionKind.UPDATE, "the request changed")
     assert planned_only(after.converge()) == ["UPDATE shop"]
 
 
@@ -208,7 +208,7 @@ def test_a_service_that_calls_another_than_before_is_deployed_again() -> None:
         environment(*services, connect=calls(("web", "cart"), ("api", "cart")))
     )
     (action,) = [a for a in after.decide().actions if "proof" not in a.service_name]
-    assert (action.kind, action.service_name) == (Kind.UPDATE, "web")
+    assert (action.kind, action.service_name) == (ActionKind.UPDATE, "web")
     assert action.reason == "the endpoints that it calls changed"
 
 
@@ -219,7 +219,7 @@ def test_an_older_revision_that_runs_is_replaced() -> None:
     now.services["web"]["taskDefinition"] = "arn:older"
     now.primary("web")["taskDefinition"] = "arn:older"
     (action,) = [a for a in now.decide().actions if a.service_name == "web"]
-    assert (action.kind, action.reason) == (Kind.UPDATE, "it runs arn:older")
+    assert (action.kind, action.reason) == (ActionKind.UPDATE, "it runs arn:older")
 
 
 def test_a_failed_deployment_is_tried_again_by_a_new_create_only() -> None:
@@ -230,7 +230,7 @@ def test_a_failed_deployment_is_tried_again_by_a_new_create_only() -> None:
     assert planned_only(now.decide().actions) == []
     later = now.next_execution(environment(web()))
     (action,) = [a for a in later.decide().actions if a.service_name == "web"]
-    assert (action.kind, action.reason) == (Kind.UPDATE, "its deployment failed before")
+    assert (action.kind, action.reason) == (ActionKind.UPDATE, "its deployment failed before")
 
 
 def test_a_deployment_that_still_goes_on_is_left_to_go_on() -> None:
@@ -598,7 +598,7 @@ def test_an_environment_is_made_in_as_many_rounds_as_its_longest_chain(
         now.settle()
     assert rounds == longest_chain(request) + 1
     assert len(planned_only(now.done)) == len(request["services"])
-    assert {action.kind for action in now.done} == {Kind.CREATE}
+    assert {action.kind for action in now.done} == {ActionKind.CREATE}
     assert not now.decide().blocked
     now.prove()
     later = now.next_execution(request)
@@ -634,7 +634,7 @@ def test_from_any_environment_to_any_other_it_comes_to_an_end(
     }
     for name in after.active():
         assert tags_of(after, name) == wanted[name].tags
-    updated = {action.service_name for action in after.done if action.kind is Kind.UPDATE}
+    updated = {action.service_name for action in after.done if action.kind is ActionKind.UPDATE}
     assert updated.isdisjoint(
         name for name, tags in then.items() if name in wanted and tags == wanted[name].tags
     )

@@ -9,7 +9,7 @@ import pytest
 from bivouac.proof import mesh
 from bivouac.proof.mesh import EdgeReading, Fault, State
 from bivouac.waiting.conditions import edges
-from bivouac.waiting.conditions.edges import Asked
+from bivouac.waiting.conditions.edges import AskedEdge
 from tests.requests import connection, environment, web
 from tests.unit.described import after, deployment, service, task
 from tests.unit.planned import planned
@@ -78,9 +78,9 @@ def test_whoever_has_asked_a_stale_server_asks_again() -> None:
     assert found == {"api", PROOF}
 
 
-def blind(fault: Fault, number: int) -> Asked:
+def blind(fault: Fault, number: int) -> AskedEdge:
     reading = EdgeReading(SHOP.edges[number], State.NG, "", fault)
-    return Asked(reading, PROOF, "", mesh.container_name(number + 1), None)
+    return AskedEdge(reading, PROOF, "", mesh.container_name(number + 1), None)
 
 
 def test_a_client_of_the_application_that_is_younger_than_the_blind_one_may_see() -> None:

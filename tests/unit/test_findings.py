@@ -18,13 +18,13 @@ from bivouac.sweep import adoption
 from bivouac.sweep.findings import (
     GRACE,
     NEEDS_HOLDER,
-    Action,
-    Facts,
+    AccountFacts,
+    ArmedSchedule,
     Finding,
+    FindingKind,
     Holder,
-    Kind,
+    Repair,
     Resource,
-    Schedule,
     attempt,
     ends_of_adopted,
     findings,
@@ -62,13 +62,13 @@ def holder(name: str = "a", ended_ago: timedelta | None = None) -> Holder:
     return Holder(False, NOW - ended_ago, Ended(arn, "ABORTED"))
 
 
-def armed(found: Record) -> Schedule:
-    return Schedule(times.moment(found.expires_at), found.expires_at, True)
+def armed(found: Record) -> ArmedSchedule:
+    return ArmedSchedule(times.moment(found.expires_at), found.expires_at, True)
 
 
-def facts(*records: Record, **more: Any) -> Facts:
+def facts(*records: Record, **more: Any) -> AccountFacts:
     """All armed as they should be, unless `more` says otherwise."""
-    return Facts(
+    return AccountFacts(
         **{
             "now": NOW,
             "stack": "bivouac",
@@ -84,7 +84,7 @@ def facts(*records: Record, **more: Any) -> Facts:
     )
 
 
-def seen(found: Facts) -> list[tuple[str, Kind, Action]]:
+def seen(found: AccountFacts) -> list[tuple[str, FindingKind, Repair]]:
     return [(each.environment, each.kind, each.action) for each in findings(found)]
 
 
@@ -112,7 +112,7 @@ unreadable = st.builds(
     attributes=st.just(("environment",)),
 )
 schedules = st.builds(
-    Schedule,
+    ArmedSchedule,
     at=st.none() | moments,
     expires_at=moments.map(times.timestamp),
     enabled=st.booleans(),
@@ -128,12 +128,12 @@ resources = st.builds(
 
 
 @st.composite
-def situations(draw: st.DrawFn) -> Facts:
+def situations(draw: st.DrawFn) -> AccountFacts:
     known: dict[str, Record | Unreadable | None] = {}
     for name in NAMES:
         found = draw(st.none() | records | unreadable)
         known[name] = replace(found, environment=name) if found else None
-    return Facts(
+    return AccountFacts(
         now=NOW,
         stack="bivouac",
         orphans_live=timedelta(hours=1),
@@ -158,14 +158,14 @@ def starts_a_deletion(finding: Finding) -> bool:
 
 class TestEverySituation:
     @given(situations())
-    def test_nothing_foreign_is_acted_on(self, found: Facts) -> None:
+    def test_nothing_foreign_is_acted_on(self, found: AccountFacts) -> None:
         """D18."""
         for finding in findings(found):
             if any(not resource.owned for resource in finding.resources):
-                assert finding.action is Action.REPORT
+                assert finding.action is Repair.REPORT
 
     @given(situations())
-    def test_nothing_alive_and_in_its_lease_is_deleted(self, found: Facts) -> None:
+    def test_nothing_alive_and_in_its_lease_is_deleted(self, found: AccountFacts) -> None:
         for finding in findings(found):
             if not starts_a_deletion(finding):
                 continue
@@ -177,7 +177,7 @@ class TestEverySituation:
 
     @given(situations())
     def test_what_outlived_its_lease_is_deleted_whatever_became_of_its_executions(
-        self, found: Facts
+        self, found: AccountFacts
     ) -> None:
         """But for what is being deleted, and what could not be: that is tried at its own pace."""
         ended = {
@@ -191,40 +191,40 @@ class TestEverySituation:
         assert ended <= deleted
 
     @given(situations())
-    def test_what_is_kept_is_not_deleted_before_its_lease_ends(self, found: Facts) -> None:
+    def test_what_is_kept_is_not_deleted_before_its_lease_ends(self, found: AccountFacts) -> None:
         for finding in findings(found):
             about = finding.record
-            if finding.kind is Kind.DIED and isinstance(about, Record):
+            if finding.kind is FindingKind.DIED and isinstance(about, Record):
                 keeps = about.status is not Status.DELETING and "keep" in about.blueprint
                 assert not (keeps and starts_a_deletion(finding))
 
     @given(situations())
-    def test_what_lives_keeps_its_schedules(self, found: Facts) -> None:
+    def test_what_lives_keeps_its_schedules(self, found: AccountFacts) -> None:
         for finding in findings(found):
-            if finding.action is Action.REMOVE:
+            if finding.action is Repair.REMOVE:
                 about = finding.record
                 assert about is None or (
                     isinstance(about, Record) and about.status is Status.DELETED
                 )
 
     @given(situations())
-    def test_an_environment_is_deleted_once_and_adopted_once(self, found: Facts) -> None:
+    def test_an_environment_is_deleted_once_and_adopted_once(self, found: AccountFacts) -> None:
         ends = [
             finding.environment
             for finding in findings(found)
-            if finding.action in (Action.DELETE, Action.FOLLOW_UP, Action.ADOPT, Action.ARM)
+            if finding.action in (Repair.DELETE, Repair.FOLLOW_UP, Repair.ADOPT, Repair.ARM)
         ]
         assert len(ends) == len(set(ends))
 
     @given(situations())
-    def test_what_is_adopted_lives_on_for_the_grace_time(self, found: Facts) -> None:
+    def test_what_is_adopted_lives_on_for_the_grace_time(self, found: AccountFacts) -> None:
         for finding in findings(found):
-            if finding.action is Action.ADOPT:
+            if finding.action is Repair.ADOPT:
                 ends = ends_of_adopted(NOW, found.orphans_live, finding.record)
                 assert ends >= NOW + found.orphans_live
 
     @given(situations())
-    def test_the_same_facts_give_the_same_list(self, found: Facts) -> None:
+    def test_the_same_facts_give_the_same_list(self, found: AccountFacts) -> None:
         backwards = replace(
             found,
             records=dict(reversed(list(found.records.items()))),
@@ -248,16 +248,16 @@ class TestExpiry:
     def test_a_create_that_outlives_its_lease_loses(self) -> None:
         ended = record(status=Status.CREATING, expires_at=times.timestamp(NOW - GRACE))
         found = facts(ended, holders={"a": holder()})
-        assert seen(found) == [("a", Kind.EXPIRED, Action.DELETE)]
+        assert seen(found) == [("a", FindingKind.EXPIRED, Repair.DELETE)]
 
     def test_a_schedule_for_an_earlier_end_would_find_the_lease_extended(self) -> None:
         before = armed(record(expires_at=times.timestamp(NOW + timedelta(hours=7))))
         found = facts(record(), expiries={"a": before})
-        assert seen(found) == [("a", Kind.NOT_ARMED, Action.ARM)]
+        assert seen(found) == [("a", FindingKind.NOT_ARMED, Repair.ARM)]
 
     def test_a_disabled_schedule_ends_nothing(self) -> None:
         found = facts(record(), expiries={"a": replace(armed(record()), enabled=False)})
-        assert seen(found) == [("a", Kind.NOT_ARMED, Action.ARM)]
+        assert seen(found) == [("a", FindingKind.NOT_ARMED, Repair.ARM)]
 
 
 class TestDied:
@@ -265,7 +265,7 @@ class TestDied:
         died = record(status=Status.CREATING)
         assert seen(facts(died, holders={"a": holder(ended_ago=GRACE - SECOND)})) == []
         found = facts(died, holders={"a": holder(ended_ago=GRACE)})
-        assert seen(found) == [("a", Kind.DIED, Action.FOLLOW_UP)]
+        assert seen(found) == [("a", FindingKind.DIED, Repair.FOLLOW_UP)]
 
     @pytest.mark.parametrize("status", [Status.CREATING, Status.FALLING_ASLEEP])
     @pytest.mark.parametrize("verb", Verb)
@@ -292,7 +292,7 @@ class TestSight:
 
     def test_an_orphan_keeps_the_schedule_that_it_gets(self) -> None:
         found = facts(resources=(self.CLUSTER,), records={"a": None}, schedules={"a-expiry": "a"})
-        assert seen(found) == [("a", Kind.ORPHANED, Action.ADOPT)]
+        assert seen(found) == [("a", FindingKind.ORPHANED, Repair.ADOPT)]
 
 
 def test_two_sweeps_of_one_quarter_of_an_hour_start_the_same() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from bivouac.environment import naming
 from bivouac.environment.event import DetailType
-from bivouac.environment.intents import REST, Intent, Verb, is_outdated
+from bivouac.environment.intents import POWER, Intent, Verb, is_outdated
 from bivouac.environment.record import Record, Status, packed
 from bivouac.sweep.follow_up import Aftermath, Ended, Machine, Start, after_redeploy, aftermath
 
@@ -190,7 +190,7 @@ class TestRest:
     UP = Intent(datetime(2026, 1, 31, 7, tzinfo=UTC), "up")
 
     def broke(self, verb: Verb, status: Status = Status.FAILED, **changes: Any) -> Record:
-        known = {"intents": {REST: self.UP}, "request": PROVEN, "good_base_request": PROVEN}
+        known = {"intents": {POWER: self.UP}, "request": PROVEN, "good_base_request": PROVEN}
         return record(status, verb=verb, **{**known, **changes})
 
     FAULTS = (
@@ -220,9 +220,9 @@ class TestRest:
         start = due(self.broke(Verb.WAKE), self.FAULTS[0]).start
         assert start is not None
         again = Intent.from_json(start.content["wake"]["intent"])
-        assert not is_outdated({REST: self.UP}, REST, again)
+        assert not is_outdated({POWER: self.UP}, POWER, again)
         assert is_outdated(
-            {REST: replace(self.UP, at=self.UP.at + timedelta(seconds=1))}, REST, again
+            {POWER: replace(self.UP, at=self.UP.at + timedelta(seconds=1))}, POWER, again
         )
 
     @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ class TestNames:
                 verb=verb,
                 request=OTHER,
                 good_base_request=proven,
-                intents={REST: Intent(datetime(2026, 1, 31, 7, tzinfo=UTC), "up")},
+                intents={POWER: Intent(datetime(2026, 1, 31, 7, tzinfo=UTC), "up")},
             )
             ended = Ended(arn, "TIMED_OUT", content={"intent": {}, "environment": "demo"})
             after = aftermath(held, ended, attempt)

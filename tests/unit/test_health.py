@@ -13,7 +13,7 @@ from bivouac.diagnosis import health
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.health import Progress
 from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
-from bivouac.proof.check import Outcome
+from bivouac.proof.check import CheckOutcome
 from bivouac.request import security_groups
 from bivouac.services import deployments
 from bivouac.services.deployments import Expected, Observed
@@ -121,15 +121,15 @@ def test_we_are_right_where_the_official_stable_waiter_lies(
 # --- READY means OUR deployment, whole -----------------------------------------------------------
 
 
-def named(progress: Progress) -> dict[str, Outcome]:
+def named(progress: Progress) -> dict[str, CheckOutcome]:
     return {entry.name: entry.outcome for entry in progress.checks}
 
 
 def test_a_healthy_service_passes_every_check() -> None:
     assert named(judged(service())) == {
-        "tasks running": Outcome.OK,
-        "only this deployment": Outcome.OK,
-        "proxy attached": Outcome.OK,
+        "tasks running": CheckOutcome.OK,
+        "only this deployment": CheckOutcome.OK,
+        "proxy attached": CheckOutcome.OK,
     }
 
 
@@ -226,7 +226,9 @@ def test_a_service_is_not_healthy_while_something_is_missing(
     progress = judged(described, running, **changes)
     assert progress.failed is None
     assert not progress.healthy
-    assert {name for name, outcome in named(progress).items() if outcome is Outcome.NG} == not_ok
+    assert {
+        name for name, outcome in named(progress).items() if outcome is CheckOutcome.NG
+    } == not_ok
     assert len(progress.missing) == len(not_ok)
 
 
@@ -283,10 +285,10 @@ class TestRebalanced:
         there = instance("172.31.0.4")
         for listed in ([there], [there, instance("172.31.0.5")]):
             found = health.registered("web", ENDPOINT, [task(), coming], listed, rebalanced=True)
-            assert found.outcome is Outcome.OK
+            assert found.outcome is CheckOutcome.OK
         for listed in ([], [there, instance("172.31.0.6")]):
             found = health.registered("web", ENDPOINT, [task(), coming], listed, rebalanced=True)
-            assert found.outcome is Outcome.NG
+            assert found.outcome is CheckOutcome.NG
 
 
 def _at(address: str, proxy: str) -> list[dict[str, Any]]:
@@ -408,19 +410,19 @@ def instance(address: str, port: str = "80") -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("instances", "outcome", "observed"),
     [
-        ([instance("172.31.0.4")], Outcome.OK, "172.31.0.4:80"),
-        ([], Outcome.NG, "172.31.0.4:80 is missing"),
-        ([instance("172.31.0.4", "81")], Outcome.NG, "172.31.0.4:81 runs no task"),
+        ([instance("172.31.0.4")], CheckOutcome.OK, "172.31.0.4:80"),
+        ([], CheckOutcome.NG, "172.31.0.4:80 is missing"),
+        ([instance("172.31.0.4", "81")], CheckOutcome.NG, "172.31.0.4:81 runs no task"),
         (
             [instance("172.31.0.4"), instance("172.31.9.9")],
-            Outcome.NG,
+            CheckOutcome.NG,
             "172.31.9.9:80 runs no task",
         ),
-        ([{"Attributes": {}}], Outcome.NG, "is missing"),
+        ([{"Attributes": {}}], CheckOutcome.NG, "is missing"),
     ],
 )
 def test_running_tasks_and_registered_instances_must_be_the_same(
-    instances: list[dict[str, Any]], outcome: Outcome, observed: str
+    instances: list[dict[str, Any]], outcome: CheckOutcome, observed: str
 ) -> None:
     """P03."""
     found = health.registered("web", ENDPOINT, [task()], instances)

@@ -8,7 +8,7 @@ import pytest
 
 from bivouac.services.deployments import Expected
 from bivouac.waiting.conditions import outstanding
-from bivouac.waiting.wait import Purpose, Sighting, Stage, worth_looking, worth_looking_later
+from bivouac.waiting.wait import Purpose, Stage, TaskEvent, worth_polling, worth_polling_later
 
 EXPECTED = [Expected(name, f"{name}:1", f"ecs-svc/{name}") for name in ("web", "bivouac-proof-1-1")]
 
@@ -31,9 +31,9 @@ def services(**running: int) -> dict[str, dict[str, Any]]:
 def test_a_proof_client_that_asks_for_ever_does_not_keep_the_others_from_being_seen() -> None:
     """An edge that is never answered must come to its verdict, though its task never gets done."""
     awaited = outstanding.awaited(EXPECTED, [], [], services(web=0, proof=0), {}, {})
-    runs = {"t1": Sighting("web", Stage.RUNNING, 4)}
-    assert not worth_looking(Purpose.SERVICES, awaited, runs), "most likely it is told soon"
-    assert worth_looking_later(Purpose.SERVICES, awaited, runs)
+    runs = {"t1": TaskEvent("web", Stage.RUNNING, 4)}
+    assert not worth_polling(Purpose.SERVICES, awaited, runs), "most likely it is told soon"
+    assert worth_polling_later(Purpose.SERVICES, awaited, runs)
 
 
 def test_nothing_is_to_be_seen_while_tasks_start() -> None:
@@ -58,6 +58,8 @@ def test_what_another_service_waits_for_is_a_goal_of_its_own() -> None:
         {"serviceName": "shop", "needs": [{"serviceName": "web", "condition": "HEALTHY"}]},
         {"serviceName": "late", "needs": [{"serviceName": "shop", "condition": "HEALTHY"}]},
     ]
-    goals = outstanding.goals([*EXPECTED, Expected("api", "api:1", "ecs-svc/api")], blocked)
-    assert frozenset({"web"}) in goals
-    assert frozenset({"shop"}) not in goals, "it does not exist yet"
+    condition_sets = outstanding.condition_sets(
+        [*EXPECTED, Expected("api", "api:1", "ecs-svc/api")], blocked
+    )
+    assert frozenset({"web"}) in condition_sets
+    assert frozenset({"shop"}) not in condition_sets, "it does not exist yet"

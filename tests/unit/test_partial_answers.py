@@ -19,7 +19,7 @@ from bivouac.request import security_groups
 from bivouac.services import deployments
 from bivouac.services.deployments import Expected, Observed
 from bivouac.waiting.conditions import edges, outstanding
-from bivouac.waiting.wait import Sighting, Stage
+from bivouac.waiting.wait import Stage, TaskEvent
 from tests.requests import connection, environment, web
 from tests.unit.described import (
     DEPLOYMENT,
@@ -129,7 +129,7 @@ def looked_at(seen: Json, running: list[Json], ended: list[Json]) -> None:
         )
         assert progress.failed is None or progress.failed.next_step
         assert isinstance(progress.missing, list)
-    facts = service_verdicts.Facts(
+    facts = service_verdicts.ServiceFacts(
         "web", DEPLOYMENT, OURS, True, (), seen, tuple(running), tuple(ended)
     )
     for verdict in (service_verdicts.verdict(facts), service_verdicts.hindrance(facts)):
@@ -142,11 +142,11 @@ def looked_at(seen: Json, running: list[Json], ended: list[Json]) -> None:
     for reading in mesh.read_edges(client, (running or ended)[0] if running or ended else None):
         assert edge_verdicts.edges_not_proven([reading], 1.0).next_step
     edges.stale_clients(SHOP, [client], services, tasks, {})
-    sightings = {"1": Sighting("web", Stage.RUNNING, 1)}
-    outstanding.awaited([EXPECTED], [], [client], services, tasks, sightings)
+    task_events = {"1": TaskEvent("web", Stage.RUNNING, 1)}
+    outstanding.awaited([EXPECTED], [], [client], services, tasks, task_events)
     outstanding.can_show_something([EXPECTED], [], services)
-    outstanding.counts_lag_behind(sightings, [EXPECTED], services)
-    outstanding.lags_behind(sightings, tasks)
+    outstanding.counts_lag_behind(task_events, [EXPECTED], services)
+    outstanding.lags_behind(task_events, tasks)
     for each in (*running, *ended):
         assert isinstance(ecs_answers.service_of(each), str)
         for address in (deployments.private_address(each), deployments.interface_id(each)):

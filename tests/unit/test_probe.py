@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import pytest
 
 from bivouac.proof import probe
-from bivouac.proof.check import Check, Outcome
+from bivouac.proof.check import Check, CheckOutcome
 from bivouac.proof.probe import Target
 
 ORIGINAL = {name: getattr(probe, name) for name in ("WINDOW_SECONDS", "ATTEMPT_SECONDS")}
@@ -131,7 +131,7 @@ def test_three_answers_in_a_row_through_the_proxy_prove_an_endpoint() -> None:
     """P06, P07."""
     with http(200) as (port, paths):
         check = asked(port, path="/health")
-    assert check.outcome is Outcome.OK
+    assert check.outcome is CheckOutcome.OK
     assert check.observed == f"127.0.0.1:{port} HTTP 200, server: envoy, 3 times in a row"
     assert (check.service, check.endpoint) == ("web", "web")
     assert paths == ["/health"] * 3
@@ -141,14 +141,14 @@ def test_a_proxy_that_warms_up_is_given_time() -> None:
     """P07, H23: 503s of a new proxy are normal; the three must follow each other."""
     with http(503, 200, 200, 503, 200) as (port, paths):
         check = asked(port)
-    assert check.outcome is Outcome.OK
+    assert check.outcome is CheckOutcome.OK
     assert len(paths) == 7
 
 
 def test_an_endpoint_that_never_answers_well_is_told_with_what_it_answered() -> None:
     with http(503) as (port, _):
         check = asked(port)
-    assert check.outcome is Outcome.NG
+    assert check.outcome is CheckOutcome.NG
     assert check.observed.endswith("HTTP 503, server: envoy: expected 200-399")
 
 
@@ -166,29 +166,29 @@ def test_a_proxy_is_known_by_either_of_its_headers(server: str, headers: dict[st
     """P06: the tutorial shows the first, to callers outside the mesh (2022); Envoy's router adds
     the second to each answer of an upstream, whatever becomes of the first."""
     with http(200, server=server, **headers) as (port, _):
-        assert asked(port).outcome is Outcome.OK
+        assert asked(port).outcome is CheckOutcome.OK
 
 
 def test_an_answer_that_did_not_come_through_the_proxy_is_no_proof() -> None:
     """P06."""
     with http(200, server="nginx") as (port, _):
         check = asked(port)
-    assert check.outcome is Outcome.NG
+    assert check.outcome is CheckOutcome.NG
     assert "did not come through the Service Connect proxy" in check.observed
 
 
 def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
     """P11: an answer must not lead the probe to another address."""
     with http(302) as (port, paths):
-        assert asked(port).outcome is Outcome.OK
+        assert asked(port).outcome is CheckOutcome.OK
     assert len(paths) == 3
     with http(302) as (port, _):
-        assert asked(port, highest_status=299).outcome is Outcome.NG
+        assert asked(port, highest_status=299).outcome is CheckOutcome.NG
 
 
 def test_nobody_listening_is_a_failed_connection() -> None:
     check = asked(unused_port())
-    assert check.outcome is Outcome.NG
+    assert check.outcome is CheckOutcome.NG
     assert "failed: " in check.observed
     assert "refused" in check.observed
 
@@ -197,7 +197,7 @@ def test_a_listener_that_says_nothing_times_out() -> None:
     """P09: what a security group that does not admit looks like."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         check = asked(silent.getsockname()[1])
-    assert check.outcome is Outcome.NG
+    assert check.outcome is CheckOutcome.NG
     assert "timed out after 0.3 s" in check.observed
 
 
@@ -208,7 +208,7 @@ def test_what_is_not_http_is_a_failed_answer() -> None:
 
     with tcp(garbage) as port:
         check = asked(port)
-    assert check.outcome is Outcome.NG
+    assert check.outcome is CheckOutcome.NG
     assert "failed: " in check.observed
 
 
@@ -219,14 +219,14 @@ def test_a_tcp_endpoint_that_stays_open_is_proven() -> None:
 
     with tcp(wait) as port:
         check = asked(port, protocol="tcp")
-    assert check.outcome is Outcome.OK
+    assert check.outcome is CheckOutcome.OK
     assert "stays open, 3 times in a row" in check.observed
 
 
 def test_a_tcp_endpoint_that_speaks_first_is_proven() -> None:
     with tcp(lambda connection: connection.sendall(b"220 hello")) as port:
         check = asked(port, protocol="tcp")
-    assert check.outcome is Outcome.OK
+    assert check.outcome is CheckOutcome.OK
     assert "answers" in check.observed
 
 
@@ -234,20 +234,20 @@ def test_a_tcp_connection_that_the_proxy_closes_at_once_is_no_proof() -> None:
     """Connecting to a proxy succeeds with the application dead."""
     with tcp(lambda connection: None) as port:
         check = asked(port, protocol="tcp")
-    assert check.outcome is Outcome.NG
+    assert check.outcome is CheckOutcome.NG
     assert "was closed by the proxy" in check.observed
 
 
 def test_nobody_listening_on_tcp_is_a_failed_connection() -> None:
     check = asked(unused_port(), protocol="tcp")
-    assert check.outcome is Outcome.NG
+    assert check.outcome is CheckOutcome.NG
     assert "failed: " in check.observed
 
 
 def test_a_task_without_public_address_is_skipped_with_the_reason() -> None:
     """P04."""
     (check,) = probe.prove([target(80)], "public")
-    assert check.outcome is Outcome.SKIP
+    assert check.outcome is CheckOutcome.SKIP
     assert check.observed == "the task has no public address"
     assert check.name == "web answers from outside the VPC"
 
@@ -256,7 +256,7 @@ def test_the_public_side_asks_the_public_address() -> None:
     with http(200) as (port, _):
         private = target(port, private_addresses=["172.31.0.4"], public_addresses=["127.0.0.1"])
         (check,) = probe.prove([private], "public")
-    assert check.outcome is Outcome.OK
+    assert check.outcome is CheckOutcome.OK
 
 
 @pytest.mark.parametrize(("statuses", "proven"), [((200, 200), True), ((200, 503), False)])
@@ -290,7 +290,7 @@ class TestManyTasks:
                 [target(port, tasks=20, private_addresses=self.ADDRESSES)], "private"
             )
         shown = ", ".join(f"{address}:{port}" for address in self.ADDRESSES[:3])
-        assert check.outcome is Outcome.OK
+        assert check.outcome is CheckOutcome.OK
         assert check.observed == (
             f"5 of 20 tasks, {shown} and 2 more: HTTP 200, server: envoy, 3 times in a row"
         )
@@ -300,7 +300,7 @@ class TestManyTasks:
             good, bad = probe.prove(
                 [target(port, tasks=2, private_addresses=["127.0.0.1", "127.0.0.2"])], "private"
             )
-        assert (good.outcome, bad.outcome) == (Outcome.OK, Outcome.NG)
+        assert (good.outcome, bad.outcome) == (CheckOutcome.OK, CheckOutcome.NG)
         assert good.observed.startswith(f"1 of 2 tasks, 127.0.0.1:{port}: HTTP 200")
         assert bad.observed.startswith(f"1 of 2 tasks, 127.0.0.2:{port}: failed: ")
 
@@ -322,7 +322,7 @@ class TestManyTasks:
 def test_a_server_that_signs_at_length_is_quoted_in_bounds() -> None:
     with http(200, server="x" * 5000) as (port, _):
         check = asked(port)
-    assert check.outcome is Outcome.NG
+    assert check.outcome is CheckOutcome.NG
     assert len(check.observed) < 400
 
 

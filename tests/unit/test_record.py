@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bivouac import errors
-from bivouac.environment.intents import LIFE, REST, Intent, Verb
+from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb
 from bivouac.environment.record import (
     Follow,
     Hold,
@@ -184,49 +184,49 @@ class TestIntents:
     """W01: events come late, twice and in any order; the newest intent holds."""
 
     def test_a_create_that_was_meant_before_the_last_deletion_brings_nothing_back(self) -> None:
-        found = open_(record(Status.DELETED, intents={LIFE: LATER}))
+        found = open_(record(Status.DELETED, intents={LIFECYCLE: LATER}))
         assert isinstance(found, Leave)
 
     def test_a_create_that_was_meant_after_it_does(self) -> None:
-        assert open_(record(Status.DELETED, intents={LIFE: EARLIER})) == Take(8)
+        assert open_(record(Status.DELETED, intents={LIFECYCLE: EARLIER})) == Take(8)
 
     def test_a_deletion_that_was_meant_before_the_last_create_deletes_nothing(self) -> None:
-        assert isinstance(close(record(Status.READY, intents={LIFE: LATER})), Leave)
-        assert close(record(Status.READY, intents={LIFE: EARLIER})) == Take(8)
+        assert isinstance(close(record(Status.READY, intents={LIFECYCLE: LATER})), Leave)
+        assert close(record(Status.READY, intents={LIFECYCLE: EARLIER})) == Take(8)
 
     @pytest.mark.parametrize("fence", [{"generation": 7}, {"expires_at": "2026-01-31T18:00:00Z"}])
     def test_a_deletion_that_nobody_meant_holds_as_long_as_its_fence_does(
         self, fence: dict[str, Any]
     ) -> None:
         """No intent is older or newer than a failure or the end of a lease."""
-        found = record(Status.FAILED, intents={LIFE: LATER})
+        found = record(Status.FAILED, intents={LIFECYCLE: LATER})
         assert close(found, intent=None, **fence) == Take(8, settle=True)
         assert isinstance(close(found, **fence), Leave), "somebody means it, and came late"
 
     def test_a_deletion_that_a_later_one_overtook_ends_when_that_does(self) -> None:
         """Whoever asked for it would take its success for the end of the environment."""
-        known = {LIFE: LATER}
+        known = {LIFECYCLE: LATER}
         assert close(record(Status.DELETING, intents=known), runs=True) == Follow()
         assert isinstance(close(record(Status.DELETED, intents=known)), Leave)
 
     def test_the_same_intent_twice_is_one(self) -> None:
-        known = {LIFE: intent()}
+        known = {LIFECYCLE: intent()}
         assert isinstance(open_(record(Status.READY, intents=known)), Leave)
         assert isinstance(close(record(Status.DELETED, intents=known)), Leave)
 
     def test_the_execution_that_holds_it_goes_on_all_the_same(self) -> None:
         """S21: its answer was lost; the record has its intent already."""
-        known = {LIFE: intent()}
+        known = {LIFECYCLE: intent()}
         assert open_(record(Status.CREATING, intents=known), who="holder") == Hold(7)
         assert close(record(Status.DELETING, intents=known), who="holder") == Hold(7)
 
     def test_of_two_in_the_same_moment_the_same_one_holds_whichever_comes_first(self) -> None:
         one, other = intent(), intent(name="theirs")
         assert one < other
-        assert isinstance(open_(record(Status.READY, intents={LIFE: other})), Leave)
+        assert isinstance(open_(record(Status.READY, intents={LIFECYCLE: other})), Leave)
 
     def test_a_wake_that_was_meant_before_the_last_sleep_or_deletion_wakes_nothing(self) -> None:
-        for matter in (REST, LIFE):
+        for matter in (POWER, LIFECYCLE):
             found = open_(record(Status.ASLEEP, intents={matter: LATER}), verb=Verb.WAKE)
             assert isinstance(found, Leave)
 
@@ -281,7 +281,7 @@ def sleep(found: Record | None, runs: bool = False, who: str = "me", **asked: An
 class TestDownThatDeletes:
     def test_one_that_was_meant_before_the_last_up_is_outdated(self) -> None:
         """W01: a deletion is about life, the end of office hours about rest as well."""
-        woken = record(Status.READY, intents={REST: LATER})
+        woken = record(Status.READY, intents={POWER: LATER})
         assert isinstance(down(woken), Leave)
         assert close(woken) == Take(8)
 
@@ -362,7 +362,7 @@ class TestFallingAsleep:
         assert isinstance(left, Leave)
         assert left.remember
 
-    @pytest.mark.parametrize("matter", [LIFE, REST])
+    @pytest.mark.parametrize("matter", [LIFECYCLE, POWER])
     def test_a_later_intent_holds(self, matter: str) -> None:
         """W01, W18."""
         left = sleep(record(Status.READY, intents={matter: LATER}))

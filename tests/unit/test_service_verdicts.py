@@ -17,7 +17,7 @@ from bivouac.diagnosis.service_verdicts import (
     EVIDENCE_LENGTH,
     EVIDENCE_LINES,
     VERDICTS_LIMIT,
-    Facts,
+    ServiceFacts,
     Verdict,
     kept,
 )
@@ -58,11 +58,11 @@ def facts(
     containers: Sequence[Described] = (WEB,),
     service_name: str = "web",
     **changes: Any,
-) -> Facts:
+) -> ServiceFacts:
     described = service(
         **{"deployments": [IN_PROGRESS], "runningCount": 0, "events": list(events), **changes}
     )
-    return Facts(
+    return ServiceFacts(
         service_name,
         DEPLOYMENT,
         OURS,

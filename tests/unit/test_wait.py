@@ -14,13 +14,13 @@ from bivouac.waiting.wait import (
     POLL_SECONDS,
     Awaited,
     Purpose,
-    Sighting,
     Signal,
     Stage,
+    TaskEvent,
     Wait,
     counted,
     signal_of,
-    worth_looking,
+    worth_polling,
 )
 
 ACCOUNT = "arn:aws:ecs:ap-northeast-1:123456789012"
@@ -91,7 +91,7 @@ def test_a_tasks_event_tells_how_far_it_has_come(
     """W01: with the version that orders its events."""
     signal = signal_of(task_event(status, desired, stoppedReason=SCALED_IN))
     assert signal == Signal("bivouac-demo", AT_NOON, False, "web", TASK, stage, 4)
-    assert signal.sighting == Sighting("web", stage, 4)
+    assert signal.task_event == TaskEvent("web", stage, 4)
 
 
 @pytest.mark.parametrize(
@@ -189,47 +189,47 @@ def test_anything_else_is_refused(event: dict[str, Any]) -> None:
 # --- whether it is worth looking -----------------------------------------------------------------
 
 
-def sighted(**services: int) -> dict[str, Sighting]:
+def sighted(**services: int) -> dict[str, TaskEvent]:
     """So many running tasks of each service."""
     return {
-        f"{service}-{number}": Sighting(service, Stage.RUNNING, 1)
+        f"{service}-{number}": TaskEvent(service, Stage.RUNNING, 1)
         for service, count in services.items()
         for number in range(count)
     }
 
 
-def goal(*services: str) -> frozenset[str]:
+def condition_set(*services: str) -> frozenset[str]:
     return frozenset(services)
 
 
 def test_every_event_is_worth_a_look_before_the_first_one() -> None:
-    assert worth_looking(Purpose.SERVICES, None, {})
+    assert worth_polling(Purpose.SERVICES, None, {})
 
 
 def test_it_is_worth_looking_once_every_missing_task_of_a_goal_has_come() -> None:
-    awaited = Awaited({"web": 2, "api": 1}, (goal("web", "api"),))
-    assert not worth_looking(Purpose.SERVICES, awaited, sighted(web=2))
-    assert not worth_looking(Purpose.SERVICES, awaited, sighted(web=1, api=1))
-    assert worth_looking(Purpose.SERVICES, awaited, sighted(web=2, api=1))
+    awaited = Awaited({"web": 2, "api": 1}, (condition_set("web", "api"),))
+    assert not worth_polling(Purpose.SERVICES, awaited, sighted(web=2))
+    assert not worth_polling(Purpose.SERVICES, awaited, sighted(web=1, api=1))
+    assert worth_polling(Purpose.SERVICES, awaited, sighted(web=2, api=1))
 
 
 def test_each_goal_is_worth_a_look_of_its_own() -> None:
     """What waits for api alone is not kept waiting by web."""
-    awaited = Awaited({"web": 1, "api": 1}, (goal("web", "api"), goal("api")))
-    assert worth_looking(Purpose.SERVICES, awaited, sighted(api=1))
-    assert not worth_looking(Purpose.SERVICES, awaited, sighted(web=1))
+    awaited = Awaited({"web": 1, "api": 1}, (condition_set("web", "api"), condition_set("api")))
+    assert worth_polling(Purpose.SERVICES, awaited, sighted(api=1))
+    assert not worth_polling(Purpose.SERVICES, awaited, sighted(web=1))
 
 
 def test_what_the_look_has_counted_is_not_counted_again() -> None:
-    awaited = Awaited({"web": 1}, (goal("web"),), known=frozenset({"web-0"}))
-    assert not worth_looking(Purpose.SERVICES, awaited, sighted(web=1))
-    assert worth_looking(Purpose.SERVICES, awaited, sighted(web=2))
+    awaited = Awaited({"web": 1}, (condition_set("web"),), known=frozenset({"web-0"}))
+    assert not worth_polling(Purpose.SERVICES, awaited, sighted(web=1))
+    assert worth_polling(Purpose.SERVICES, awaited, sighted(web=2))
 
 
 def test_the_tasks_of_services_that_nobody_waits_for_change_nothing() -> None:
-    awaited = Awaited({"web": 1}, (goal("web"),))
-    assert not worth_looking(Purpose.SERVICES, awaited, sighted(other=3))
-    assert not worth_looking(Purpose.SERVICES, Awaited(), sighted(web=3))
+    awaited = Awaited({"web": 1}, (condition_set("web"),))
+    assert not worth_polling(Purpose.SERVICES, awaited, sighted(other=3))
+    assert not worth_polling(Purpose.SERVICES, Awaited(), sighted(web=3))
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_the_tasks_of_services_that_nobody_waits_for_change_nothing() -> None:
 )
 def test_each_purpose_counts_its_own_stages(purpose: Purpose, stages: set[Stage]) -> None:
     """No event tells that a service is INACTIVE (D05); a cluster goes once its tasks stopped."""
-    seen = {str(stage): Sighting("web", stage, 1) for stage in [*Stage, None]}
+    seen = {str(stage): TaskEvent("web", stage, 1) for stage in [*Stage, None]}
     assert counted(purpose, seen) == {str(stage) for stage in stages}
 
 
@@ -274,11 +274,11 @@ def test_no_order_and_no_repetition_of_events_hides_that_a_goal_was_reached(
     """W01: a goal that the look did not see is announced by the event that completes it."""
     wanted, steps = history
     names = sorted(wanted)
-    goals = data.draw(
+    condition_sets = data.draw(
         st.lists(st.frozensets(st.sampled_from(names), min_size=1), min_size=1, unique=True)
     )
     runs: set[str] = set()
-    sightings: dict[str, Sighting] = {}
+    task_events: dict[str, TaskEvent] = {}
     awaited: Awaited | None = None
     looked: list[frozenset[str]] = []
     """The goals that it was worth looking for after an event."""
@@ -287,21 +287,23 @@ def test_no_order_and_no_repetition_of_events_hides_that_a_goal_was_reached(
         if step == "runs":
             runs.add(task)
         elif step == "told":
-            sightings[task] = Sighting(service, Stage.RUNNING, 1)
-            for each in goals if awaited is not None else ():
+            task_events[task] = TaskEvent(service, Stage.RUNNING, 1)
+            for each in condition_sets if awaited is not None else ():
                 assert awaited is not None
                 alone = Awaited(awaited.tasks, (each,), awaited.known)
-                if worth_looking(Purpose.SERVICES, alone, sightings):
+                if worth_polling(Purpose.SERVICES, alone, task_events):
                     looked.append(each)
         else:
             running = {name: sum(t.startswith(f"{name}-") for t in runs) for name in names}
             missing = {n: wanted[n] - running[n] for n in names if wanted[n] > running[n]}
-            awaited = Awaited(missing, tuple(goals), counted(Purpose.SERVICES, sightings))
+            awaited = Awaited(
+                missing, tuple(condition_sets), counted(Purpose.SERVICES, task_events)
+            )
     assert awaited is not None
-    for each in goals:
+    for each in condition_sets:
         if each & awaited.tasks.keys():
             assert each in looked
-            assert worth_looking(Purpose.SERVICES, awaited, sightings)
+            assert worth_polling(Purpose.SERVICES, awaited, task_events)
 
 
 # --- how it is kept ------------------------------------------------------------------------------
@@ -319,16 +321,16 @@ names = st.text("abc-", min_size=1, max_size=4)
 )
 def test_what_is_awaited_survives_being_kept_as_json(awaited: Awaited) -> None:
     kept = Awaited.from_json(json.loads(json.dumps(awaited.to_json())))
-    assert (kept.tasks, set(kept.goals), kept.known) == (
+    assert (kept.tasks, set(kept.condition_sets), kept.known) == (
         awaited.tasks,
-        set(awaited.goals),
+        set(awaited.condition_sets),
         awaited.known,
     )
 
 
-@given(st.builds(Sighting, names, st.sampled_from([*Stage, None]), st.integers(0, 99)))
-def test_a_sighting_survives_being_kept_as_json(sighting: Sighting) -> None:
-    assert Sighting.from_json(json.loads(json.dumps(sighting.to_json()))) == sighting
+@given(st.builds(TaskEvent, names, st.sampled_from([*Stage, None]), st.integers(0, 99)))
+def test_a_sighting_survives_being_kept_as_json(task_event: TaskEvent) -> None:
+    assert TaskEvent.from_json(json.loads(json.dumps(task_event.to_json()))) == task_event
 
 
 @pytest.mark.parametrize(
@@ -344,4 +346,4 @@ def test_only_what_no_event_tells_need_not_be_looked_at_at_once(
     purpose: Purpose, names: list[str], seconds: float
 ) -> None:
     """W02: else something may have happened before the token was kept."""
-    assert Wait("demo", 1, "token", purpose, {"names": names}).first_look_after == seconds
+    assert Wait("demo", 1, "token", purpose, {"names": names}).first_poll_after == seconds

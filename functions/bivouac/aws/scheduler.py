@@ -14,7 +14,7 @@ from bivouac.environment.schedules import (
     LEASE_EXPIRED,
     OFFICE_HOURS,
     Entry,
-    Kind,
+    ScheduleKind,
     expiry,
     name_of,
     timetable,
@@ -42,21 +42,27 @@ class Schedules:
         wanted = timetable(blueprint, ends, now, self.settings)
         found = [self._put(entry) for entry in wanted]
         if any(found) or not fresh:
-            self._remove(blueprint.environment, set(Kind) - {entry.kind for entry in wanted})
+            self._remove(
+                blueprint.environment, set(ScheduleKind) - {entry.kind for entry in wanted}
+            )
 
     def arm_expiry(
         self, environment: str, ends: datetime, now: datetime, reason: str = LEASE_EXPIRED
     ) -> None:
         self._put(expiry(environment, ends, now, self.settings, reason))
 
-    def disarm(self, environment: str, office_hours: bool = True) -> dict[Kind, bool]:
+    def disarm(self, environment: str, office_hours: bool = True) -> dict[ScheduleKind, bool]:
         """Remove all of them. False: it was gone, as a one-time schedule is after it fired.
 
         `office_hours`: whether it may have an up and a down."""
-        return self._remove(environment, Kind if office_hours else set(Kind) - set(OFFICE_HOURS))
+        return self._remove(
+            environment, ScheduleKind if office_hours else set(ScheduleKind) - set(OFFICE_HOURS)
+        )
 
-    def _remove(self, environment: str, kinds: Iterable[Kind]) -> dict[Kind, bool]:
-        return {kind: self._delete(kind, environment) for kind in Kind if kind in set(kinds)}
+    def _remove(self, environment: str, kinds: Iterable[ScheduleKind]) -> dict[ScheduleKind, bool]:
+        return {
+            kind: self._delete(kind, environment) for kind in ScheduleKind if kind in set(kinds)
+        }
 
     def _put(self, entry: Entry) -> bool:
         """Whether it was there before.
@@ -96,7 +102,7 @@ class Schedules:
             },
         }
 
-    def _delete(self, kind: Kind, environment: str) -> bool:
+    def _delete(self, kind: ScheduleKind, environment: str) -> bool:
         name = name_of(kind, environment)
         with translated(f"schedule {name}"):
             try:
@@ -105,12 +111,12 @@ class Schedules:
                 return False
         return True
 
-    def _group(self, kind: Kind) -> str:
+    def _group(self, kind: ScheduleKind) -> str:
         if kind in OFFICE_HOURS:
             return self.settings.office_hours_group
         return self.settings.expiry_group
 
-    def _role(self, kind: Kind) -> str:
+    def _role(self, kind: ScheduleKind) -> str:
         if kind in OFFICE_HOURS:
             return self.settings.office_hours_role_arn
         return self.settings.expiry_role_arn

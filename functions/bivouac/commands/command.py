@@ -26,7 +26,7 @@ _VERBS = {"redeploy": Verb.REDEPLOY, "wake": Verb.WAKE, "rollBack": Verb.ROLL_BA
 
 
 @dataclass(frozen=True)
-class Asked:
+class Command:
     """An input, read as far as it goes without the record."""
 
     verb: Verb
@@ -55,17 +55,17 @@ class Resolved:
     """Why there is nothing to be done; empty where there is."""
 
 
-def asked(content: Any, execution: str, started_at: str, now: datetime) -> Asked:
+def asked(content: Any, execution: str, started_at: str, now: datetime) -> Command:
     """Raises InvalidRequestError; whatever is wrong with a create's request, planning tells."""
     verbs = [name for name in _VERBS if isinstance(content, Mapping) and name in content]
     started = {"at": started_at, "id": execution}
     if not verbs:
         if not isinstance(content, Mapping):
-            return Asked(Verb.CREATE, "", Intent.from_json(started), content)
+            return Command(Verb.CREATE, "", Intent.from_json(started), content)
         request = {name: value for name, value in content.items() if name != "intent"}
         name = request.get("name")
         intent = _intent(content.get("intent"), started, "intent", now)
-        return Asked(Verb.CREATE, name if isinstance(name, str) else "", intent, request)
+        return Command(Verb.CREATE, name if isinstance(name, str) else "", intent, request)
     if len(content) > 1:
         raise InvalidRequestError([f"{verbs[0]}: nothing else may stand beside it"])
     verb, given = _VERBS[verbs[0]], content[verbs[0]]
@@ -78,7 +78,7 @@ def asked(content: Any, execution: str, started_at: str, now: datetime) -> Asked
             Change(each.service_name, intent, each.image, each.container, each.task_definition)
             for each in read.services
         )
-    return Asked(verb, read.environment, intent, dict(given), read.generation, changes)
+    return Command(verb, read.environment, intent, dict(given), read.generation, changes)
 
 
 def _read(model: type[KnownEnvironment], given: Any, path: str) -> Any:
@@ -106,7 +106,7 @@ def given_intent(given: GivenIntent, path: str, now: datetime) -> Intent:
     return intent
 
 
-def resolved(asked: Asked, record: Record | None) -> Resolved:
+def resolved(asked: Command, record: Record | None) -> Resolved:
     """The request to plan. Raises InvalidRequestError, EnvironmentNotFoundError."""
     if asked.verb is Verb.CREATE:
         return _created(asked, record)
@@ -126,7 +126,7 @@ def resolved(asked: Asked, record: Record | None) -> Resolved:
             return _woken(asked, record)
 
 
-def _created(asked: Asked, record: Record | None) -> Resolved:
+def _created(asked: Command, record: Record | None) -> Resolved:
     if record is None or not _has_services(asked.content):
         return Resolved(asked.content, asked.content, record.generation if record else 0)
     changes = service_changes.newest(record.changes, (), asked.intent)
@@ -143,8 +143,8 @@ def _has_services(content: Any) -> bool:
     return isinstance(services, list) and all(isinstance(each, dict) for each in services)
 
 
-def _redeployed(asked: Asked, record: Record) -> Resolved:
-    life = record.intents.get(intents.LIFE)
+def _redeployed(asked: Command, record: Record) -> Resolved:
+    life = record.intents.get(intents.LIFECYCLE)
     if life is not None and asked.intent <= life:
         return _nothing(record, "a later creation or deletion was followed before")
     if record.status in (Status.DELETING, Status.NOT_DELETED, Status.DELETED):
@@ -171,8 +171,8 @@ def _rolled_back(record: Record) -> Resolved:
     return Resolved(back.requested, back.base, record.generation, back.changes)
 
 
-def _woken(asked: Asked, record: Record) -> Resolved:
-    if intents.is_outdated(record.intents, intents.REST, asked.intent):
+def _woken(asked: Command, record: Record) -> Resolved:
+    if intents.is_outdated(record.intents, intents.POWER, asked.intent):
         return _nothing(record, "a later intent about the environment was followed before")
     if record.status is Status.DELETED:
         raise EnvironmentNotFoundError(

@@ -41,7 +41,7 @@ Json = dict[str, Any]
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class Verb(StrEnum):
+class CommandKind(StrEnum):
     """What is started; the word in the execution's name."""
 
     CREATE = "create"
@@ -54,7 +54,7 @@ class Verb(StrEnum):
 class Named:
     """Something that is asked of one environment."""
 
-    verb: Verb
+    verb: CommandKind
     environment: str
     intent: Intent
     content: Json
@@ -146,10 +146,10 @@ class _Envelope(BaseModel):
     detail: Json
 
 
-_NAMED: Mapping[str, tuple[Verb, type[KnownEnvironment]]] = {
-    "RedeployRequested": (Verb.REDEPLOY, Redeploy),
-    "TeardownRequested": (Verb.DELETE, _TeardownRequested),
-    "LeaseExtensionRequested": (Verb.EXTEND, _LeaseExtensionRequested),
+_NAMED: Mapping[str, tuple[CommandKind, type[KnownEnvironment]]] = {
+    "RedeployRequested": (CommandKind.REDEPLOY, Redeploy),
+    "TeardownRequested": (CommandKind.DELETE, _TeardownRequested),
+    "LeaseExtensionRequested": (CommandKind.EXTEND, _LeaseExtensionRequested),
 }
 
 
@@ -163,7 +163,7 @@ def read(event: Any, now: datetime) -> Asked | None:
         case "bivouac.client", "EnvironmentRequested":
             asked = _checked(_EnvironmentRequested, detail, "detail")
             intent = _intent(asked.intent, given, now)
-            return Named(Verb.CREATE, asked.request.name, intent, detail["request"])
+            return Named(CommandKind.CREATE, asked.request.name, intent, detail["request"])
         case "bivouac.client", name if name in _NAMED:
             verb, model = _NAMED[name]
             known = _checked(model, detail, "detail")

@@ -19,7 +19,7 @@ SUPERSEDED = ("SupersededError", "StoppedError")
 _GOING = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
 
 
-class Outcome(StrEnum):
+class RollBackOutcome(StrEnum):
     REFUSED = "REFUSED"
     """Nothing was changed."""
     SUPERSEDED = "SUPERSEDED"
@@ -47,7 +47,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Conclusion:
-    outcome: Outcome
+    outcome: RollBackOutcome
     error: str
     cause: str
     """Unless a roll-back follows and succeeds."""
@@ -61,7 +61,7 @@ def concluded(record: Record | None, failure: Failure, intent: str = "") -> Conc
     The record says who took the environment last: a redeploy that never did has changed nothing."""
     if record is None or record.execution != failure.execution:
         if failure.error in SUPERSEDED:
-            return Conclusion(Outcome.SUPERSEDED, "SupersededError", failure.cause)
+            return Conclusion(RollBackOutcome.SUPERSEDED, "SupersededError", failure.cause)
         if record is not None and _is_void(record, intent or failure.execution):
             text = (
                 "The environment was put to sleep or woken before it could be rolled back. What "
@@ -69,17 +69,19 @@ def concluded(record: Record | None, failure: Failure, intent: str = "") -> Conc
                 "awake."
             )
             together = report.together(failure.cause, text)
-            return Conclusion(Outcome.TAKEN_BACK, failure.error, together)
-        return Conclusion(Outcome.REFUSED, failure.error, failure.cause)
+            return Conclusion(RollBackOutcome.TAKEN_BACK, failure.error, together)
+        return Conclusion(RollBackOutcome.REFUSED, failure.error, failure.cause)
     if record.status in (Status.READY, Status.DEGRADED):
-        return Conclusion(Outcome.PROVEN, failure.error, failure.cause)
+        return Conclusion(RollBackOutcome.PROVEN, failure.error, failure.cause)
     if not record.can_roll_back:
         text = "The environment was not rolled back: no other request of it was ever proven."
-        return Conclusion(Outcome.NEVER_PROVEN, failure.error, report.together(failure.cause, text))
+        return Conclusion(
+            RollBackOutcome.NEVER_PROVEN, failure.error, report.together(failure.cause, text)
+        )
     back = "The environment was rolled back: what was proven before runs, and is proven again."
     taken = "The environment was not rolled back: another execution has taken it since."
     return Conclusion(
-        Outcome.ROLL_BACK,
+        RollBackOutcome.ROLL_BACK,
         failure.error,
         report.together(failure.cause, taken),
         report.together(failure.cause, back),
@@ -101,7 +103,7 @@ def kept(record: Record | None, error: str, redeploy: Any) -> Changes | None:
     `redeploy` is the execution's input, which was found to be in order."""
     if record is None or error != "EnvironmentNotFoundError" or "intent" not in redeploy:
         return None
-    intent, life = Intent.from_json(redeploy["intent"]), record.intents.get(intents.LIFE)
+    intent, life = Intent.from_json(redeploy["intent"]), record.intents.get(intents.LIFECYCLE)
     if record.status not in _GOING or (life is not None and intent <= life):
         return None
     given = [
@@ -122,6 +124,10 @@ def not_rolled_back(first: Failure, second: Failure) -> Conclusion:
     """Both failures in one cause."""
     if second.error in SUPERSEDED:
         text = f"The environment was not rolled back: {second.cause}"
-        return Conclusion(Outcome.SUPERSEDED, first.error, report.together(first.cause, text))
+        return Conclusion(
+            RollBackOutcome.SUPERSEDED, first.error, report.together(first.cause, text)
+        )
     text = f"The roll-back failed as well: {second.error}\n{second.cause}"
-    return Conclusion(Outcome.NOT_ROLLED_BACK, first.error, report.together(first.cause, text))
+    return Conclusion(
+        RollBackOutcome.NOT_ROLLED_BACK, first.error, report.together(first.cause, text)
+    )

@@ -130,13 +130,13 @@ def step_answer(before: Sequence[Item], now: Sequence[Item], unseen: str = "") -
     }
 
 
-def concluded(said: Sequence[Item], last_look: Sequence[Item]) -> list[Item]:
+def concluded(said: Sequence[Item], last_poll: Sequence[Item]) -> list[Item]:
     """What became of everything: the steps' word, and what the last look found, which counts more.
 
     What was asked for and is not found was deleted. What a step failed at and the look does not
     find has gone all the same, unless the look found something else: it may not show it all."""
-    found = {_key(item): item for item in last_look}
-    clean = not failures(last_look)
+    found = {_key(item): item for item in last_poll}
+    clean = not failures(last_poll)
     result = {_key(item): _ended(item, found.get(_key(item)), clean) for item in said}
     return [*result.values(), *(item for key, item in found.items() if key not in result)]
 

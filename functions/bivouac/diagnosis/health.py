@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from bivouac.aws import cloudmap_answers, ecs_answers
 from bivouac.diagnosis import service_verdicts, stopped_tasks
-from bivouac.diagnosis.service_verdicts import Facts, Verdict
+from bivouac.diagnosis.service_verdicts import ServiceFacts, Verdict
 from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
-from bivouac.proof.check import Check, Outcome, check, few
+from bivouac.proof.check import Check, CheckOutcome, check, few
 from bivouac.services.deployments import Described, Expected, Observed, private_address
 
 
@@ -28,14 +28,16 @@ class Progress:
 
     @property
     def healthy(self) -> bool:
-        return self.failed is None and all(entry.outcome is Outcome.OK for entry in self.checks)
+        return self.failed is None and all(
+            entry.outcome is CheckOutcome.OK for entry in self.checks
+        )
 
     @property
     def missing(self) -> list[str]:
         return [
             f"{entry.name}: {entry.observed}"
             for entry in self.checks
-            if entry.outcome is not Outcome.OK
+            if entry.outcome is not CheckOutcome.OK
         ]
 
 
@@ -105,9 +107,9 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
 
 def _facts(
     blueprint: ServiceBlueprint, expected: Expected, observed: Observed, service: Described
-) -> Facts:
+) -> ServiceFacts:
     definition = blueprint.definition or {}
-    return Facts(
+    return ServiceFacts(
         service_name=blueprint.service_name,
         deployment_id=expected.deployment_id,
         task_definition_arn=expected.task_definition_arn,

@@ -100,7 +100,7 @@ def _size(content: Any) -> int:
 
 
 @dataclass(frozen=True)
-class Facts:
+class ServiceFacts:
     """One service as ECS shows it, and the deployment of it that must become healthy."""
 
     service_name: str
@@ -146,7 +146,7 @@ class _Finding:
     task: str = ""
     container: str = ""
 
-    def as_verdict(self, facts: Facts, more: Iterable[str] = ()) -> Verdict:
+    def as_verdict(self, facts: ServiceFacts, more: Iterable[str] = ()) -> Verdict:
         first, *others = self.evidence
         return Verdict.of(
             self.sign.category,
@@ -158,7 +158,7 @@ class _Finding:
         )
 
 
-def verdict(facts: Facts) -> Verdict | None:
+def verdict(facts: ServiceFacts) -> Verdict | None:
     """Why the deployment cannot become healthy; None while it is, or can (H02 to H18, H24).
 
     A cause that never heals needs one stopped task, one that hardly does two in the same words, one
@@ -183,14 +183,14 @@ def verdict(facts: Facts) -> Verdict | None:
     )
 
 
-def hindrance(facts: Facts) -> Verdict | None:
+def hindrance(facts: ServiceFacts) -> Verdict | None:
     """What keeps tasks from running though it may heal: the verdict once the deadline is over."""
     run = [task for task in _ours(facts, facts.running) if ecs_answers.is_running(task)]
     findings = _findings(facts) if len(run) < facts.service.get("desiredCount", 0) else ()
     return findings[0].as_verdict(facts) if findings else None
 
 
-def _runs_as_desired(facts: Facts) -> bool:
+def _runs_as_desired(facts: ServiceFacts) -> bool:
     good = [
         task
         for task in _ours(facts, facts.running)
@@ -201,7 +201,7 @@ def _runs_as_desired(facts: Facts) -> bool:
     return len(good) >= int(facts.service.get("desiredCount", 0))
 
 
-def _ours(facts: Facts, tasks: Sequence[Described]) -> list[Described]:
+def _ours(facts: ServiceFacts, tasks: Sequence[Described]) -> list[Described]:
     """Each once: lists that are read page by page can repeat what changes meanwhile."""
     started = {
         task["taskArn"]: task for task in tasks if task.get("startedBy") == facts.deployment_id
@@ -236,7 +236,7 @@ _TAKEN_OVER = (
 )
 
 
-def _gave_up(facts: Facts) -> _GaveUp:
+def _gave_up(facts: ServiceFacts) -> _GaveUp:
     """H02, H03: for good. H13: it tries ever more rarely, until a task runs again (H05)."""
     primary, ours = _deployments(facts)
     messages = _messages(facts)
@@ -262,7 +262,7 @@ def _gave_up(facts: Facts) -> _GaveUp:
     return _GaveUp(tuple(evidence), for_good, next_step)
 
 
-def _deployments(facts: Facts) -> tuple[Described | None, Described | None]:
+def _deployments(facts: ServiceFacts) -> tuple[Described | None, Described | None]:
     """The primary one, and ours, which ECS lists until its tasks are gone."""
     listed = facts.service.get("deployments", ())
     primary = next((entry for entry in listed if ecs_answers.is_primary(entry)), None)
@@ -270,7 +270,7 @@ def _deployments(facts: Facts) -> tuple[Described | None, Described | None]:
     return primary, ours
 
 
-def _messages(facts: Facts) -> list[str]:
+def _messages(facts: ServiceFacts) -> list[str]:
     """The events since our deployment began, or that name it; their absence says nothing (H25)."""
     _, ours = _deployments(facts)
     return sorted(
@@ -287,7 +287,7 @@ def _messages(facts: Facts) -> list[str]:
     )
 
 
-def _findings(facts: Facts) -> list[_Finding]:
+def _findings(facts: ServiceFacts) -> list[_Finding]:
     """Every cause that shows, the worst first, whatever the order of tasks and events."""
     found = [*_of_stops(facts), *_of_attachments(facts), *_of_events(facts)]
     return sorted(
@@ -305,7 +305,7 @@ def _findings(facts: Facts) -> list[_Finding]:
 # --- stopped tasks -------------------------------------------------------------------------------
 
 
-def _of_stops(facts: Facts) -> Iterator[_Finding]:
+def _of_stops(facts: ServiceFacts) -> Iterator[_Finding]:
     kinds: dict[tuple[Sign, str, str], list[Stop]] = defaultdict(list)
     for stop in _stops(facts):
         kinds[stop.kind].append(stop)
@@ -322,7 +322,7 @@ def _of_stops(facts: Facts) -> Iterator[_Finding]:
         )
 
 
-def _stops(facts: Facts) -> Iterator[Stop]:
+def _stops(facts: ServiceFacts) -> Iterator[Stop]:
     for task in _ours(facts, facts.stopped):
         if not stopped_tasks.on_purpose(task):
             yield stopped_tasks.of_stopped(task, facts.containers)
@@ -345,7 +345,7 @@ _IN_ORDER = (*aws_messages.STOPS, *aws_messages.EVENTS, _NOT_ATTACHED, aws_messa
 LAUNCHES_UNTIL_FAILED = 2
 
 
-def _of_attachments(facts: Facts) -> Iterator[_Finding]:
+def _of_attachments(facts: ServiceFacts) -> Iterator[_Finding]:
     """H21."""
     for task in _ours(facts, facts.running):
         for attachment in task.get("attachments", ()):
@@ -355,7 +355,7 @@ def _of_attachments(facts: Facts) -> Iterator[_Finding]:
                 yield _Finding(_NOT_ATTACHED, (told,), True, 1, task["taskArn"])
 
 
-def _of_events(facts: Facts) -> Iterator[_Finding]:
+def _of_events(facts: ServiceFacts) -> Iterator[_Finding]:
     """ECS does not repeat an event for hours (H25), so its tries count in failedTasks (H18)."""
     _, ours = _deployments(facts)
     launches = (ours or {}).get("failedTasks", 0) - len(_ours(facts, facts.stopped))
@@ -365,7 +365,7 @@ def _of_events(facts: Facts) -> Iterator[_Finding]:
             yield _Finding(sign, (message,), sign.healing is Healing.NEVER or again, 1)
 
 
-def _is_about_others(facts: Facts, message: str) -> bool:
+def _is_about_others(facts: ServiceFacts, message: str) -> bool:
     """Whether it repeats the reason of a task of another deployment, and of none of ours: what ran
     before ours may end after ours began, and such an event names neither task nor deployment."""
     alike = [
@@ -407,7 +407,7 @@ _PROOF_STEP = {
 }
 
 
-def _next_step(facts: Facts, finding: _Finding) -> str:
+def _next_step(facts: ServiceFacts, finding: _Finding) -> str:
     if finding.container.startswith(PROXY_CONTAINER_PREFIX):
         return _PROXY_STEP
     if facts.service_name.startswith(naming.PROOF_PREFIX):

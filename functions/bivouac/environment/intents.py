@@ -15,9 +15,9 @@ from typing import Any, Self
 
 from bivouac import times
 
-LIFE = "life"
+LIFECYCLE = "life"
 """Whether the environment is to be: creating it and deleting it."""
-REST = "rest"
+POWER = "rest"
 """Whether it is to run: waking it and putting it to sleep."""
 
 
@@ -62,7 +62,8 @@ def is_outdated(intents: Intents, matter: str, intent: Intent) -> bool:
     """A newer one was followed, or this one itself. What came before a creation or a deletion is
     over with it, whatever it is about."""
     return any(
-        known is not None and intent <= known for known in (intents.get(matter), intents.get(LIFE))
+        known is not None and intent <= known
+        for known in (intents.get(matter), intents.get(LIFECYCLE))
     )
 
 

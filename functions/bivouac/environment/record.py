@@ -303,7 +303,7 @@ def opening(
     if record is None:
         return Take(1)
     following = record.generation + 1
-    matter = intents.LIFE if verb is Verb.CREATE else intents.REST
+    matter = intents.LIFECYCLE if verb is Verb.CREATE else intents.POWER
     if verb in (Verb.CREATE, Verb.WAKE) and intents.is_outdated(record.intents, matter, intent):
         return Leave("a later intent about the environment was followed before")
     if based_on is not None and based_on != record.generation:
@@ -333,7 +333,7 @@ def opening(
 def matter_of_deletion(keep_schedule: bool) -> str:
     """What ends office hours and keeps the schedule takes nothing back that was asked for: the next
     up creates it."""
-    return intents.REST if keep_schedule else intents.LIFE
+    return intents.POWER if keep_schedule else intents.LIFECYCLE
 
 
 def closing(
@@ -409,7 +409,7 @@ def suspending(
         return Hold(record.generation)
     if generation is not None and generation != record.generation:
         return Leave(f"generation {record.generation} took over from {generation}")
-    if intents.is_outdated(record.intents, intents.REST, intent):
+    if intents.is_outdated(record.intents, intents.POWER, intent):
         return Leave("a later intent about the environment was followed before")
     match record.status:
         case Status.CREATING | Status.FALLING_ASLEEP if holder_runs:

@@ -36,7 +36,7 @@ github.com/localstack/localstack, test_scheduler). Whether it fires for them is 
 call must not come to be late."""
 
 
-class Kind(StrEnum):
+class ScheduleKind(StrEnum):
     """In the order in which they are removed: the last one still starts what removes the rest."""
 
     UP = "up schedule"
@@ -45,17 +45,17 @@ class Kind(StrEnum):
     EXPIRY = "expiry schedule"
 
 
-OFFICE_HOURS = (Kind.UP, Kind.DOWN)
+OFFICE_HOURS = (ScheduleKind.UP, ScheduleKind.DOWN)
 
 _NAMES = {
-    Kind.UP: naming.up_schedule,
-    Kind.DOWN: naming.down_schedule,
-    Kind.WARNING: naming.warning_schedule,
-    Kind.EXPIRY: naming.expiry_schedule,
+    ScheduleKind.UP: naming.up_schedule,
+    ScheduleKind.DOWN: naming.down_schedule,
+    ScheduleKind.WARNING: naming.warning_schedule,
+    ScheduleKind.EXPIRY: naming.expiry_schedule,
 }
 
 
-def name_of(kind: Kind, environment: str) -> str:
+def name_of(kind: ScheduleKind, environment: str) -> str:
     return _NAMES[kind](environment)
 
 
@@ -63,7 +63,7 @@ def name_of(kind: Kind, environment: str) -> str:
 class Entry:
     """One schedule as it is to be."""
 
-    kind: Kind
+    kind: ScheduleKind
     environment: str
     expression: str
     timezone: str
@@ -98,7 +98,7 @@ def expiry(
     """Deletes the environment; at once where its end is past."""
     at = max(ends, lease.expires_at(now + SOONEST, 0))
     return Entry(
-        Kind.EXPIRY,
+        ScheduleKind.EXPIRY,
         environment,
         _at(at),
         "UTC",
@@ -117,7 +117,7 @@ def _warning(
     if at < now + SOONEST:
         return None
     return Entry(
-        Kind.WARNING,
+        ScheduleKind.WARNING,
         blueprint.environment,
         _at(at),
         "UTC",
@@ -154,8 +154,8 @@ def _office_hours(blueprint: Blueprint, settings: ScheduleSettings) -> list[Entr
             OFFICE_HOURS_ARE_LATE_AFTER,
         )
         for kind, name, target, content in (
-            (Kind.UP, "up", settings.wake_machine_arn, up),
-            (Kind.DOWN, "down", machine, down),
+            (ScheduleKind.UP, "up", settings.wake_machine_arn, up),
+            (ScheduleKind.DOWN, "down", machine, down),
         )
     ]
 

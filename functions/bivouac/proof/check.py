@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 
-class Outcome(StrEnum):
+class CheckOutcome(StrEnum):
     OK = "OK"
     NG = "NG"
     SKIP = "SKIP"
@@ -19,7 +19,7 @@ class Check:
 
     service: str
     name: str
-    outcome: Outcome
+    outcome: CheckOutcome
     observed: str
     endpoint: str = ""
     """The port name of the endpoint that the check is about, where it is about one."""
@@ -29,7 +29,7 @@ class Check:
 
 
 def check(service: str, name: str, holds: bool, observed: str) -> Check:
-    return Check(service, name, Outcome.OK if holds else Outcome.NG, observed)
+    return Check(service, name, CheckOutcome.OK if holds else CheckOutcome.NG, observed)
 
 
 SHOWN = 3

@@ -19,7 +19,7 @@ from typing import Any, Literal, Self
 
 from bivouac.aws import ecs_answers
 from bivouac.environment.blueprint import Endpoint
-from bivouac.proof.check import Check, Outcome, few
+from bivouac.proof.check import Check, CheckOutcome, few
 
 IN_A_ROW = 3
 WINDOW_SECONDS = 15.0
@@ -124,7 +124,7 @@ def answer(targets: Sequence[dict[str, Any]], side: Side) -> dict[str, Any]:
     """The checks as JSON, and whether none of them is NG. Where some are, the state has room for as
     many of these; where none is, for all (limits.py)."""
     checks = prove([Target.from_json(target) for target in targets], side)
-    bad = [check for check in checks if check.outcome is Outcome.NG]
+    bad = [check for check in checks if check.outcome is CheckOutcome.NG]
     if bad and sum(map(_bytes, checks)) > BAD_LIMIT:
         checks = list(_bounded(bad))
     return {"proven": not bad, "checks": [check.to_json() for check in checks]}
@@ -136,7 +136,7 @@ def _bounded(bad: Sequence[Check]) -> Iterator[Check]:
         room -= _bytes(check)
         if room < 0:
             more = f"{len(bad) - number} more endpoints do not answer"
-            yield Check(check.service, "and", Outcome.NG, more)
+            yield Check(check.service, "and", CheckOutcome.NG, more)
             return
         yield check
 
@@ -167,9 +167,9 @@ def checked(target: Target, side: Side, answers: Sequence[tuple[str, Answer]]) -
     where = "inside" if side == "private" else "outside"
     name = f"{target.endpoint} answers from {where} the VPC"
     if not answers:
-        yield Check(target.service, name, Outcome.SKIP, target.not_public, target.endpoint)
+        yield Check(target.service, name, CheckOutcome.SKIP, target.not_public, target.endpoint)
         return
-    for outcome, good in ((Outcome.OK, True), (Outcome.NG, False)):
+    for outcome, good in ((CheckOutcome.OK, True), (CheckOutcome.NG, False)):
         alike: dict[str, list[str]] = {}
         for address, answer in answers:
             if answer.good is good:

@@ -14,9 +14,9 @@ from bivouac.diagnosis.failure import reported
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.event import DetailType
 from bivouac.environment.record import Record, Status
-from bivouac.notifications.telling import Telling
+from bivouac.notifications.notifier import Notifier
 from bivouac.observability import MetricUnit, logger, metrics
-from bivouac.recheck.still_ready import Seen
+from bivouac.recheck.still_ready import RecheckResult
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
@@ -28,7 +28,7 @@ class Judgement:
     logs: CloudWatchLogsClient
     bus: EventBus
 
-    def __call__(self, record: Record, seen: Seen, now: datetime) -> Status:
+    def __call__(self, record: Record, seen: RecheckResult, now: datetime) -> Status:
         """READY or DEGRADED. Raises SupersededError where anybody took the record meanwhile."""
         return self._recovered(record) if seen.is_fit else self._degraded(record, seen, now)
 
@@ -39,7 +39,7 @@ class Judgement:
             metrics.add_metric("EnvironmentRecovered", MetricUnit.Count, 1)
         return Status.READY
 
-    def _degraded(self, record: Record, seen: Seen, now: datetime) -> Status:
+    def _degraded(self, record: Record, seen: RecheckResult, now: datetime) -> Status:
         """Told once for each time that it happens, after it is recorded."""
         if record.status is not Status.DEGRADED:
             verdicts = [*seen.failed, *seen.unfit]
@@ -54,5 +54,5 @@ class Judgement:
             )
             metrics.add_metric("EnvironmentDegraded", MetricUnit.Count, 1)
         if record.untold:
-            Telling(self.records, self.bus).again(record, DetailType(record.untold), now)
+            Notifier(self.records, self.bus).again(record, DetailType(record.untold), now)
         return Status.DEGRADED

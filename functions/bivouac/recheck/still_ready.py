@@ -17,7 +17,7 @@ from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Record
 from bivouac.errors import RefusedByAwsError
-from bivouac.proof.check import Check, Outcome
+from bivouac.proof.check import Check, CheckOutcome
 from bivouac.recheck import doubts
 from bivouac.services.deployments import Observed
 from bivouac.services.observation import observed, tasks_by_service
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Seen:
+class RecheckResult:
     failed: tuple[Verdict, ...] = ()
     """What will not heal by itself."""
     unfit: tuple[Verdict, ...] = ()
@@ -43,7 +43,7 @@ class Seen:
         return not (self.failed or self.unfit)
 
 
-class ConditionLook:
+class StillReadyPoll:
     """Called again and again; it remembers what need not be asked twice."""
 
     def __init__(
@@ -72,7 +72,7 @@ class ConditionLook:
                 raise
             return {name: Observed(None, (), ()) for name in names}
 
-    def __call__(self) -> Seen:
+    def __call__(self) -> RecheckResult:
         looked = self._observed()
         self._registrations.look_anew()
         failed: list[Verdict] = []
@@ -86,7 +86,7 @@ class ConditionLook:
             found = list(progress.checks)
             if progress.healthy:
                 found += self._registrations.checks(planned, seen)
-            if wrong := [check for check in found if check.outcome is not Outcome.OK]:
+            if wrong := [check for check in found if check.outcome is not CheckOutcome.OK]:
                 said = (seen.service or {}).get("events", ())
                 messages = [event["message"] for event in said]
                 unfit.append(_unfit(entry.service_name, wrong, messages, progress.hindered))
@@ -96,7 +96,7 @@ class ConditionLook:
             for task in seen.stopped
             if (at := task.get("stoppedAt") or task.get("stoppingAt"))
         ]
-        return Seen(tuple(failed), tuple(unfit), max(ended, default=None))
+        return RecheckResult(tuple(failed), tuple(unfit), max(ended, default=None))
 
 
 def _unfit(

@@ -349,13 +349,13 @@ class Largest:
             entry = len(_TASK_ID) + sum(map(len, values)) + 10
             told += _SEEN_TWICE * max(1, service.arguments["desiredCount"]) * entry
         names = [service.service_name for service in self._made]
-        goals = [
+        condition_sets = [
             frozenset(need["serviceName"] for need in each["needs"])
             for each in self.waiting_state["progress"]["blocked"]
         ]
         tasks = [str(number).zfill(len(_TASK_ID)) for number in range(self.tasks)]
         awaited = Awaited(
-            dict.fromkeys(names, 1000), (frozenset(names), *goals), frozenset(tasks), ()
+            dict.fromkeys(names, 1000), (frozenset(names), *condition_sets), frozenset(tasks), ()
         )
         context = {name: self.waiting_state[name] for name in ("progress", "foundation")}
         return _SMALL + told + size(awaited.to_json()) + len(packed(context))

@@ -55,7 +55,7 @@ class Need:
         return {"serviceName": self.service_name, "condition": self.condition, **since}
 
 
-class Kind(StrEnum):
+class ActionKind(StrEnum):
     CREATE = "CREATE"
     UPDATE = "UPDATE"
     ROLL = "ROLL"
@@ -83,7 +83,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Action:
-    kind: Kind
+    kind: ActionKind
     service_name: str
     reason: str
     depth: int
@@ -239,7 +239,7 @@ class _Deciding:
             if name in self._wanted or not self._now.owns(name, self._blueprint):
                 continue
             if self._now.active(name):
-                self._act(Kind.DELETE, name, "the request no longer names it")
+                self._act(ActionKind.DELETE, name, "the request no longer names it")
                 leaving.add(name)
             elif self._now.draining(name):
                 leaving.add(name)
@@ -256,19 +256,19 @@ class _Deciding:
         if described is None:
             if self._now.draining(name):
                 needs = (Need(name, Condition.GONE), *needs)
-            self._act_unless(needs, Kind.CREATE, name, "it does not exist")
+            self._act_unless(needs, ActionKind.CREATE, name, "it does not exist")
             return
         self._require_owned(name, described)
         reason = self._changed(name, described)
         if reason and (why := self._must_replace(name, described)):
-            self._act(Kind.DELETE, name, why)
+            self._act(ActionKind.DELETE, name, why)
             self._blocked[name] = (Need(name, Condition.GONE),)
         elif reason:
-            self._act_unless(needs, Kind.UPDATE, name, reason)
+            self._act_unless(needs, ActionKind.UPDATE, name, reason)
         elif late := self._late_endpoint(name, described):
-            self._act_unless(needs, Kind.ROLL, name, late)
+            self._act_unless(needs, ActionKind.ROLL, name, late)
         elif name in self._now.roll:
-            self._act_unless(needs, Kind.ROLL, name, _TOO_EARLY)
+            self._act_unless(needs, ActionKind.ROLL, name, _TOO_EARLY)
 
     def _changed(self, name: str, described: Described) -> str:
         """What this execution made is judged by looking at it, not made once more (H03)."""
@@ -300,7 +300,7 @@ class _Deciding:
     def _met(self, name: str, condition: Condition) -> bool:
         acted = {action.service_name: action.kind for action in self._actions}
         if condition is Condition.START:
-            exists = self._now.active(name) is not None or acted.get(name) is Kind.CREATE
+            exists = self._now.active(name) is not None or acted.get(name) is ActionKind.CREATE
             return exists and name not in self._blocked
         return name in self._now.healthy and name not in acted and name not in self._blocked
 
@@ -331,11 +331,11 @@ class _Deciding:
         for client in self._clients:
             name = client.service.service_name
             self._depths[name] = depth
-            kind, reason = Kind.CREATE, "its edges are not proven"
+            kind, reason = ActionKind.CREATE, "its edges are not proven"
             if self._now.active(name):
                 if name not in self._now.roll:
                     continue
-                kind, reason = Kind.ROLL, _TOO_EARLY
+                kind, reason = ActionKind.ROLL, _TOO_EARLY
             elif all(
                 mesh.still_proven(edge, self._now.proofs, deployments) for edge in client.edges
             ):
@@ -344,8 +344,8 @@ class _Deciding:
             needs = tuple(need for server in servers if (need := self._askable(server, acted)))
             self._act_unless(needs, kind, name, reason)
 
-    def _askable(self, server: str, acted: Mapping[str, Kind]) -> Need | None:
-        if acted.get(server) is Kind.CREATE:
+    def _askable(self, server: str, acted: Mapping[str, ActionKind]) -> Need | None:
+        if acted.get(server) is ActionKind.CREATE:
             return None
         described = self._now.active(server)
         if server in self._blocked or described is None:
@@ -363,11 +363,13 @@ class _Deciding:
         stack, environment = self._blueprint.stack, self._blueprint.environment
         require_owned(f"the service {name}", tags, stack, environment)
 
-    def _act(self, kind: Kind, name: str, reason: str) -> None:
-        depth = 0 if kind is Kind.DELETE else self._depths[name]
+    def _act(self, kind: ActionKind, name: str, reason: str) -> None:
+        depth = 0 if kind is ActionKind.DELETE else self._depths[name]
         self._actions.append(Action(kind, name, reason, depth))
 
-    def _act_unless(self, needs: tuple[Need, ...], kind: Kind, name: str, reason: str) -> None:
+    def _act_unless(
+        self, needs: tuple[Need, ...], kind: ActionKind, name: str, reason: str
+    ) -> None:
         if needs:
             self._blocked[name] = needs
         else:

@@ -9,7 +9,7 @@ from bivouac import times
 from bivouac.aws import scheduler_answers
 from bivouac.aws.errors import translated
 from bivouac.environment import naming
-from bivouac.sweep.findings import Schedule
+from bivouac.sweep.findings import ArmedSchedule
 
 if TYPE_CHECKING:
     from types_boto3_scheduler import EventBridgeSchedulerClient
@@ -22,7 +22,9 @@ def names(client: EventBridgeSchedulerClient, group: str) -> list[str]:
         return [schedule["Name"] for page in pages for schedule in page["Schedules"]]
 
 
-def expiry(client: EventBridgeSchedulerClient, group: str, environment: str) -> Schedule | None:
+def expiry(
+    client: EventBridgeSchedulerClient, group: str, environment: str
+) -> ArmedSchedule | None:
     """The schedule that ends the environment's lease; None where there is none."""
     name = naming.expiry_schedule(environment)
     with translated(f"schedule {name}"):
@@ -32,7 +34,7 @@ def expiry(client: EventBridgeSchedulerClient, group: str, environment: str) -> 
             return None
     once = scheduler_answers.once_at(found)
     content = json.loads(found["Target"].get("Input") or "{}")
-    return Schedule(
+    return ArmedSchedule(
         times.moment(f"{once}Z") if once else None,
         content.get("expiresAt", ""),
         scheduler_answers.is_enabled(found),

@@ -14,7 +14,7 @@ from typing import Any
 
 from bivouac import times
 from bivouac.environment import lease, naming
-from bivouac.environment.intents import LIFE, Intent, is_outdated
+from bivouac.environment.intents import LIFECYCLE, Intent, is_outdated
 from bivouac.environment.record import HELD, Record, Status, Unreadable
 from bivouac.recheck.doubts import Doubt
 from bivouac.sweep.follow_up import Aftermath, Ended, Machine, Start, aftermath, name_of_following
@@ -23,7 +23,7 @@ GRACE = timedelta(minutes=5)
 """What ended or should have, is let be for so long: schedules and events may come late."""
 
 
-class Kind(StrEnum):
+class FindingKind(StrEnum):
     EXPIRED = "expired and alive"
     DIED = "left by its execution"
     NOT_ARMED = "without its schedules"
@@ -38,7 +38,7 @@ class Kind(StrEnum):
     NOT_LOOKED_AT = "not looked at"
 
 
-class Action(StrEnum):
+class Repair(StrEnum):
     DELETE = "starts a deletion"
     FOLLOW_UP = "does what its execution could not"
     TELL = "tells it"
@@ -66,7 +66,7 @@ class Resource:
 
 
 @dataclass(frozen=True)
-class Schedule:
+class ArmedSchedule:
     """An expiry schedule as it is armed."""
 
     at: datetime | None
@@ -87,7 +87,7 @@ class Holder:
 
 
 @dataclass(frozen=True)
-class Facts:
+class AccountFacts:
     now: datetime
     stack: str
     orphans_live: timedelta
@@ -99,7 +99,7 @@ class Facts:
     and is gone by now is no orphan."""
     holders: Mapping[str, Holder] = field(default_factory=dict)
     """By environment, where an execution holds it or failed."""
-    expiries: Mapping[str, Schedule] = field(default_factory=dict)
+    expiries: Mapping[str, ArmedSchedule] = field(default_factory=dict)
     """By environment."""
     schedules: Mapping[str, str] = field(default_factory=dict)
     """Name -> environment of every schedule in the stack's groups."""
@@ -118,9 +118,9 @@ class Facts:
 
 @dataclass(frozen=True)
 class Finding:
-    kind: Kind
+    kind: FindingKind
     environment: str
-    action: Action
+    action: Repair
     reason: str
     name: str = ""
     """Of the schedule or resource that it is about."""
@@ -142,7 +142,7 @@ class Finding:
         }
 
 
-def findings(facts: Facts) -> list[Finding]:
+def findings(facts: AccountFacts) -> list[Finding]:
     """Everything that does not fit together, by environment, and what is done about it."""
     found = [
         *_of_records(facts),
@@ -173,11 +173,11 @@ def in_turn(names: Iterable[str], now: datetime) -> list[str]:
 def repairs(found: Iterable[Finding], now: datetime) -> list[Finding]:
     """Those that are acted on, in that order: by turns the most overdue, and the next in turn, so
     that neither kind waits for the other, nor anything for what fails again and again."""
-    acted_on = [each for each in found if each.action is not Action.REPORT]
+    acted_on = [each for each in found if each.action is not Repair.REPORT]
     ends = {
         n: times.moment(each.record.expires_at)
         for n, each in enumerate(acted_on)
-        if each.kind is Kind.EXPIRED and isinstance(each.record, Record)
+        if each.kind is FindingKind.EXPIRED and isinstance(each.record, Record)
     }
     turns = {name: n for n, name in enumerate(in_turn({e.environment for e in acted_on}, now))}
     rest = sorted(range(len(acted_on)), key=lambda n: turns[acted_on[n].environment])
@@ -188,7 +188,7 @@ def repairs(found: Iterable[Finding], now: datetime) -> list[Finding]:
 # --- records -------------------------------------------------------------------------------------
 
 
-def _of_records(facts: Facts) -> Iterator[Finding]:
+def _of_records(facts: AccountFacts) -> Iterator[Finding]:
     for environment, record in facts.records.items():
         if isinstance(record, Unreadable):
             if record.status != Status.DELETED or _owned(facts, environment):
@@ -200,7 +200,7 @@ def _of_records(facts: Facts) -> Iterator[Finding]:
             yield from _of_living(facts, record)
 
 
-def _of_living(facts: Facts, record: Record) -> Iterator[Finding]:
+def _of_living(facts: AccountFacts, record: Record) -> Iterator[Finding]:
     # The end of a lease first: after it there is nothing to be made up for but the deletion
     if due := _expired(facts, record) or _died(facts, record) or _closed(facts, record):
         yield due
@@ -216,12 +216,12 @@ def _of_living(facts: Facts, record: Record) -> Iterator[Finding]:
         yield unarmed
 
 
-def _holder_runs(facts: Facts, environment: str) -> bool:
+def _holder_runs(facts: AccountFacts, environment: str) -> bool:
     holder = facts.holders.get(environment)
     return holder is not None and holder.running
 
 
-def _died(facts: Facts, record: Record) -> Finding | None:
+def _died(facts: AccountFacts, record: Record) -> Finding | None:
     holder = facts.holders.get(record.environment)
     if holder is None or holder.running:
         return None
@@ -232,17 +232,17 @@ def _died(facts: Facts, record: Record) -> Finding | None:
         return None
     told = f"it is {record.status}, and its execution is {holder.ended.status or 'unknown'}"
     return Finding(
-        Kind.DIED, record.environment, Action.FOLLOW_UP, told, holder.ended.name, record, due
+        FindingKind.DIED, record.environment, Repair.FOLLOW_UP, told, holder.ended.name, record, due
     )
 
 
-def _closed(facts: Facts, record: Record) -> Finding | None:
+def _closed(facts: AccountFacts, record: Record) -> Finding | None:
     """Closed in the moment in which it was created: the event found no such environment, and the
     create no such event."""
     closed = facts.closed.get(record.environment)
     if closed is None or facts.now - closed.at < GRACE or record.status is Status.DELETING:
         return None
-    if is_outdated(record.intents, LIFE, closed):
+    if is_outdated(record.intents, LIFECYCLE, closed):
         return None
     named = record.content["triggers"]["pullRequest"]
     start = Start(
@@ -257,7 +257,9 @@ def _closed(facts: Facts, record: Record) -> Finding | None:
     )
     told = f"it is {record.status}, and that was at {times.timestamp(closed.at)}"
     due = Aftermath(None, start)
-    return Finding(Kind.CLOSED, record.environment, Action.DELETE, told, record=record, due=due)
+    return Finding(
+        FindingKind.CLOSED, record.environment, Repair.DELETE, told, record=record, due=due
+    )
 
 
 def _doubtful(record: Record, doubts: tuple[Doubt, ...]) -> Finding:
@@ -265,16 +267,18 @@ def _doubtful(record: Record, doubts: tuple[Doubt, ...]) -> Finding:
     told = "; ".join(doubt.told for doubt in doubts)
     heals = all(doubt.heals for doubt in doubts)
     name = record.environment
-    return Finding(Kind.DOUBTFUL, name, Action.LOOK, told, record=record, heals=heals)
+    return Finding(FindingKind.DOUBTFUL, name, Repair.LOOK, told, record=record, heals=heals)
 
 
 def _untold(record: Record) -> Finding:
     due = Aftermath(None, None)
     told = f"it is {record.status}, and nobody could be told"
-    return Finding(Kind.UNTOLD, record.environment, Action.TELL, told, record.untold, record, due)
+    return Finding(
+        FindingKind.UNTOLD, record.environment, Repair.TELL, told, record.untold, record, due
+    )
 
 
-def _expired(facts: Facts, record: Record) -> Finding | None:
+def _expired(facts: AccountFacts, record: Record) -> Finding | None:
     """Whatever is at work on it loses, as with its schedule; but not a deletion."""
     if not is_overdue(record, facts.now):
         return None
@@ -290,9 +294,9 @@ def _expired(facts: Facts, record: Record) -> Finding | None:
     )
     told = f"it is {record.status}, and its lease ended at {record.expires_at}"
     return Finding(
-        Kind.EXPIRED,
+        FindingKind.EXPIRED,
         record.environment,
-        Action.DELETE,
+        Repair.DELETE,
         told,
         record=record,
         due=Aftermath(None, start),
@@ -304,7 +308,7 @@ def is_overdue(record: Record, now: datetime) -> bool:
     return record.status is not Status.DELETING and late >= GRACE
 
 
-def _not_armed(facts: Facts, record: Record) -> Finding | None:
+def _not_armed(facts: AccountFacts, record: Record) -> Finding | None:
     """What has ended a moment ago has fired, and is not armed for a moment that is past."""
     ends = times.moment(record.expires_at)
     if ends <= facts.now or record.status is Status.DELETING:
@@ -323,35 +327,39 @@ def _not_armed(facts: Facts, record: Record) -> Finding | None:
     else:
         return None
     told = f"{why}; the record says {record.expires_at}"
-    return Finding(Kind.NOT_ARMED, record.environment, Action.ARM, told, record=record)
+    return Finding(FindingKind.NOT_ARMED, record.environment, Repair.ARM, told, record=record)
 
 
-def _lost_office_hours(facts: Facts, record: Record) -> list[str]:
+def _lost_office_hours(facts: AccountFacts, record: Record) -> list[str]:
     if record.status is Status.NOT_DELETED or record.content["schedule"] is None:
         return []
     wanted = (naming.up_schedule(record.environment), naming.down_schedule(record.environment))
     return [name for name in wanted if name not in facts.schedules]
 
 
-def _ends(armed: Schedule, ends: datetime) -> bool:
+def _ends(armed: ArmedSchedule, ends: datetime) -> bool:
     """An earlier one would find that the lease was extended, and a later one comes too late."""
     if armed.at is None or not ends <= armed.at <= ends + GRACE:
         return False
     return times.moment(armed.expires_at) >= ends
 
 
-def _unreadable(facts: Facts, record: Unreadable) -> Finding:
+def _unreadable(facts: AccountFacts, record: Unreadable) -> Finding:
     """Whatever is there of it is found again by its tags, once the lease is over."""
     if record.newer:
         why = f"{record.why}. Until then nothing ends its lease"
-        return Finding(Kind.UNREADABLE, record.environment, Action.REPORT, why, record=record)
+        return Finding(
+            FindingKind.UNREADABLE, record.environment, Repair.REPORT, why, record=record
+        )
     if not record.can_be_rebuilt:
         why = f"{record.why}; without its generation and status it cannot be rebuilt"
-        return Finding(Kind.UNREADABLE, record.environment, Action.REPORT, why, record=record)
+        return Finding(
+            FindingKind.UNREADABLE, record.environment, Repair.REPORT, why, record=record
+        )
     return Finding(
-        Kind.UNREADABLE,
+        FindingKind.UNREADABLE,
         record.environment,
-        Action.ADOPT,
+        Repair.ADOPT,
         record.why,
         record=record,
         resources=_owned(facts, record.environment),
@@ -361,7 +369,7 @@ def _unreadable(facts: Facts, record: Unreadable) -> Finding:
 # --- intents -------------------------------------------------------------------------------------
 
 
-def _unanswered(facts: Facts) -> Iterator[Finding]:
+def _unanswered(facts: AccountFacts) -> Iterator[Finding]:
     """What broke before it took anything, while its end was told to nobody."""
     for ended in facts.unanswered:
         record = facts.records.get(ended.environment or "")
@@ -369,9 +377,9 @@ def _unanswered(facts: Facts) -> Iterator[Finding]:
             continue
         if ended.is_unanswered(record) and (again := ended.once_more()):
             yield Finding(
-                Kind.UNANSWERED,
+                FindingKind.UNANSWERED,
                 ended.environment,
-                Action.AGAIN,
+                Repair.AGAIN,
                 f"its execution ended as {ended.status}: {ended.why}",
                 ended.name,
                 record,
@@ -388,33 +396,35 @@ def _is_gone(record: Record | Unreadable | None) -> bool:
     return record is None or record.status is Status.DELETED
 
 
-def _stray_schedules(facts: Facts) -> Iterator[Finding]:
+def _stray_schedules(facts: AccountFacts) -> Iterator[Finding]:
     for environment in sorted({*facts.schedules.values()} - facts.listed_before - _orphaned(facts)):
         names = ", ".join(sorted(n for n, of in facts.schedules.items() if of == environment))
         record = facts.records.get(environment)
         if not environment:
             why = "they have names that Bivouac does not give"
-            yield Finding(Kind.LOOK_ALIKE, "", Action.REPORT, why, names)
+            yield Finding(FindingKind.LOOK_ALIKE, "", Repair.REPORT, why, names)
         elif _is_gone(record):
             why = "it is DELETED" if record else "it has no record"
-            yield Finding(Kind.STRAY_SCHEDULES, environment, Action.REMOVE, why, names, record)
+            yield Finding(
+                FindingKind.STRAY_SCHEDULES, environment, Repair.REMOVE, why, names, record
+            )
 
 
-def _orphans(facts: Facts) -> Iterator[Finding]:
+def _orphans(facts: AccountFacts) -> Iterator[Finding]:
     for environment in sorted(_orphaned(facts)):
         record = facts.records.get(environment)
         why = "its record says DELETED" if record else "it has no record"
         yield Finding(
-            Kind.ORPHANED,
+            FindingKind.ORPHANED,
             environment,
-            Action.ADOPT,
+            Repair.ADOPT,
             why,
             record=record,
             resources=_owned(facts, environment),
         )
 
 
-def _orphaned(facts: Facts) -> set[str]:
+def _orphaned(facts: AccountFacts) -> set[str]:
     """Environments of which something is there, and that have no record, nor had one just now."""
     return {
         each.environment
@@ -425,32 +435,32 @@ def _orphaned(facts: Facts) -> set[str]:
     }
 
 
-def _owned(facts: Facts, environment: str) -> tuple[Resource, ...]:
+def _owned(facts: AccountFacts, environment: str) -> tuple[Resource, ...]:
     owned = [each for each in facts.resources if each.owned and each.environment == environment]
     return tuple(sorted(owned, key=lambda each: (each.kind, each.name, each.arn)))
 
 
-def _look_alikes(facts: Facts) -> Iterator[Finding]:
+def _look_alikes(facts: AccountFacts) -> Iterator[Finding]:
     """D18."""
     for resource in facts.resources:
         if not (resource.owned or resource.refused):
             yield Finding(
-                Kind.LOOK_ALIKE,
+                FindingKind.LOOK_ALIKE,
                 resource.environment,
-                Action.REPORT,
+                Repair.REPORT,
                 f"a {resource.kind} without the tags of this stack and environment",
                 resource.name,
                 resources=(resource,),
             )
 
 
-def _not_looked_at(facts: Facts) -> Iterator[Finding]:
+def _not_looked_at(facts: AccountFacts) -> Iterator[Finding]:
     for resource in facts.resources:
         if resource.refused:
             yield Finding(
-                Kind.NOT_LOOKED_AT,
+                FindingKind.NOT_LOOKED_AT,
                 resource.environment,
-                Action.REPORT,
+                Repair.REPORT,
                 f"the tags of a {resource.kind} cannot be read: {resource.refused}",
                 resource.name,
                 resources=(resource,),
@@ -461,7 +471,7 @@ def may_hide_a_leak(finding: Finding) -> bool:
     """Whether it could not be looked at, and has a name like ours; or is of a newer stack."""
     if isinstance(finding.record, Unreadable):
         return finding.record.newer
-    return finding.kind is Kind.NOT_LOOKED_AT and bool(finding.environment)
+    return finding.kind is FindingKind.NOT_LOOKED_AT and bool(finding.environment)
 
 
 def ends_of_adopted(now: datetime, live: timedelta, before: Record | Unreadable | None) -> datetime:

@@ -23,7 +23,7 @@ from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment import naming
 from bivouac.environment.event import DetailType
-from bivouac.environment.intents import LIFE, REST, Intent, Verb, is_outdated
+from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb, is_outdated
 from bivouac.environment.record import Record, Status, matter_of_deletion
 from bivouac.errors import REFUSALS, DeletionIncompleteError, is_fault
 
@@ -214,7 +214,7 @@ class Ended:
 def _followed(ended: Ended, record: Record) -> bool:
     """What was asked for was begun, or something newer about the same was."""
     content, intent = ended.content, Intent.from_json(ended.content["intent"])
-    if is_outdated(record.intents, LIFE, intent):
+    if is_outdated(record.intents, LIFECYCLE, intent):
         return True
     match ended.machine:
         case Machine.REDEPLOY:
@@ -227,7 +227,7 @@ def _followed(ended: Ended, record: Record) -> bool:
             newest = record.extension
             return newest is not None and newest.asked_at >= intent.at
         case Machine.WAKE | Machine.SLEEP:
-            return is_outdated(record.intents, REST, intent)
+            return is_outdated(record.intents, POWER, intent)
         case Machine.DELETE:
             matter = matter_of_deletion(content.get("keepSchedule", False))
             return is_outdated(record.intents, matter, intent)
@@ -314,7 +314,7 @@ def _after_failure(record: Record, ended: Ended, attempt: str | None) -> Start |
 def _once_more(record: Record, ended: Ended) -> Start | None:
     """An up and a down that broke: nothing is said against them, and nobody asks for them before
     the next one. What somebody stopped is left so, and what breaks twice is told."""
-    rest = record.intents.get(REST)
+    rest = record.intents.get(POWER)
     if rest is None or record.verb not in (Verb.WAKE, Verb.SLEEP):
         return None
     if ended.was_stopped or not is_fault(ended.error):

@@ -25,18 +25,18 @@ from bivouac.observability import MetricUnit, logger, metrics
 from bivouac.recheck import doubts
 from bivouac.recheck.doubts import Doubt
 from bivouac.recheck.judgement import Judgement
-from bivouac.recheck.still_ready import Seen
+from bivouac.recheck.still_ready import RecheckResult
 from bivouac.settings import SweepSettings
 from bivouac.sweep import adoption, armed_schedules
 from bivouac.sweep.budget import A_CALL, SERVICES, SERVICES_AT_ONCE, Budget, Pace, Share
 from bivouac.sweep.findings import (
     GRACE,
     NEEDS_HOLDER,
-    Action,
-    Facts,
+    AccountFacts,
+    ArmedSchedule,
     Finding,
     Holder,
-    Schedule,
+    Repair,
     ends_of_adopted,
     in_turn,
     is_overdue,
@@ -66,14 +66,14 @@ class Sweep:
     stepfunctions: SFNClient
     follow_up: FollowUp
     bus: EventBus
-    looking_at: Callable[[Record], Callable[[], Seen]]
+    looking_at: Callable[[Record], Callable[[], RecheckResult]]
     judge: Judgement
 
     @property
     def budget(self) -> Budget:
         return Budget(self.now, self.settings.takes)
 
-    def facts(self) -> Facts:
+    def facts(self) -> AccountFacts:
         """What exists is listed before the records are read: they are written first, so whatever
         has none afterwards never had one, or has lost it."""
         before = frozenset(self.records.names())
@@ -97,7 +97,7 @@ class Sweep:
         unanswered = self._unanswered(broken := self.budget.broken())
         named = {*(e.environment for e in resources), *(e.environment or "" for e in unanswered)}
         more = named - records.keys() - {""}
-        return Facts(
+        return AccountFacts(
             now=self.now,
             stack=self.stack,
             orphans_live=self.settings.orphans_live,
@@ -126,7 +126,7 @@ class Sweep:
         records: Mapping[str, Record | Unreadable | None],
         scheduled: Set[str],
         turns: Callable[[Iterable[str]], list[str]],
-    ) -> tuple[dict[str, Holder], dict[str, Schedule], list[str]]:
+    ) -> tuple[dict[str, Holder], dict[str, ArmedSchedule], list[str]]:
         """What can only be asked for one by one: executions that may have ended, and schedules.
 
         Also the environments for which there was no time."""
@@ -139,7 +139,7 @@ class Sweep:
         }
         running = self._running(living.values())
         holders: dict[str, Holder] = {}
-        expiries: dict[str, Schedule] = {}
+        expiries: dict[str, ArmedSchedule] = {}
         unseen = []
         time = self.budget.living()
         for name in turns(living):
@@ -220,7 +220,7 @@ class Sweep:
 
     def act(self, finding: Finding) -> bool:
         """False: it is no longer as it was found, or all that is due was done before."""
-        if finding.action is Action.REPORT:
+        if finding.action is Repair.REPORT:
             logger.warning("sweep found", finding=finding.to_json())
             return True
         if self.records.look(finding.environment) != finding.record:
@@ -231,27 +231,27 @@ class Sweep:
         except _MEANWHILE as error:
             logger.info("left alone", environment=finding.environment, reason=str(error))
             return False
-        if finding.action not in (Action.TELL, Action.LOOK):
+        if finding.action not in (Repair.TELL, Repair.LOOK):
             self._tell(finding)
         return True
 
     def _act(self, finding: Finding) -> bool:
         match finding.action:
-            case Action.DELETE | Action.FOLLOW_UP | Action.TELL:
+            case Repair.DELETE | Repair.FOLLOW_UP | Repair.TELL:
                 if finding.due and isinstance(finding.record, Record):
                     return self.follow_up(finding.due, finding.record, self.now).done
-            case Action.AGAIN:
+            case Repair.AGAIN:
                 if finding.due and finding.due.start:
                     return self.follow_up.start(finding.due.start).anew
-            case Action.LOOK:
+            case Repair.LOOK:
                 if isinstance(finding.record, Record):
                     return self._degraded(finding.record, finding.heals)
-            case Action.ARM:
+            case Repair.ARM:
                 if isinstance(finding.record, Record):
                     self._arm(finding.record)
-            case Action.REMOVE:
+            case Repair.REMOVE:
                 self.schedules.disarm(finding.environment)
-            case Action.ADOPT:
+            case Repair.ADOPT:
                 self._adopt(finding)
         return True
 

@@ -13,7 +13,7 @@ from bivouac.aws.event_bus import EventBus
 from bivouac.aws.executions import Started
 from bivouac.environment.event import DetailType
 from bivouac.environment.record import Record, Status
-from bivouac.notifications.telling import Telling
+from bivouac.notifications.notifier import Notifier
 from bivouac.observability import MetricUnit, metrics
 from bivouac.settings import MachineSettings
 from bivouac.sweep.follow_up import Aftermath, Start
@@ -47,7 +47,7 @@ class FollowUp:
             record = replace(record, status=Status.FAILED, failure=failure, untold=untold)
             metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
         if tells := due.tells or record.untold:
-            done |= Telling(self.records, self.bus).again(record, DetailType(tells), now)
+            done |= Notifier(self.records, self.bus).again(record, DetailType(tells), now)
         if due.start is None:
             return Followed(done, None)
         started = self.start(due.start)

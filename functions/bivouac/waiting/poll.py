@@ -21,35 +21,35 @@ from bivouac.observability import logger
 from bivouac.waiting.store import Waits
 from bivouac.waiting.wait import (
     LATER_SECONDS,
-    Look,
-    Sightings,
+    PollResult,
+    TaskEvents,
     Wait,
-    worth_looking,
-    worth_looking_later,
+    worth_polling,
+    worth_polling_later,
 )
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
-Looking = Callable[[Wait], Look]
+Poll = Callable[[Wait], PollResult]
 
-LONGEST_WATCH = timedelta(seconds=840)
+LONGEST_POLLING = timedelta(seconds=840)
 """Before the function's own time-out of 900; what nothing tells of by then, the waiting state's
 time-out does."""
 
 
-def watch(
-    wait: Wait, look: Looking, waits: Waits, stepfunctions: SFNClient, first_after: float = 0.0
+def poll_until_answered(
+    wait: Wait, look: Poll, waits: Waits, stepfunctions: SFNClient, first_after: float = 0.0
 ) -> str:
     """Look, and look again as long as only looking can tell. What became of it, for the log.
 
     Whoever calls this has seen to it that nobody else looks at the same time. `first_after`:
     seconds until the first look, if nobody else looks before; then it is seen to here."""
-    ends = datetime.now(UTC) + LONGEST_WATCH
-    watcher = _Watcher(waits, wait)
+    ends = datetime.now(UTC) + LONGEST_POLLING
+    poller = _Poller(waits, wait)
     # Seconds until the look that nobody else will make; None: this one is not who polls.
     pause: float | None = first_after or None
-    if pause and not watcher.polls_after(pause):
+    if pause and not poller.polls_after(pause):
         return "LEFT_TO_OTHERS"
     at_once = free = pause is None
     while True:
@@ -57,33 +57,33 @@ def watch(
             if datetime.now(UTC) + timedelta(seconds=pause) > ends:
                 return "WATCHED_LONG_ENOUGH"
             time.sleep(pause)
-        if not free and not watcher.may_look():
+        if not free and not poller.may_poll():
             # Somebody looks at this moment, and sees as much. Whoever polls must stay all the same:
             # the other one leaves it to him.
-            if watcher.wait is not None and pause and watcher.polls_after(pause):
+            if poller.wait is not None and pause and poller.polls_after(pause):
                 at_once = False
                 continue
-            return "OVER" if watcher.wait is None else "LEFT_TO_OTHERS"
-        wait, free = watcher.current(), False
+            return "OVER" if poller.wait is None else "LEFT_TO_OTHERS"
+        wait, free = poller.current(), False
         seen = look(wait)
         if seen.answer is not None:
             sent = send(wait, seen.answer, stepfunctions)
             waits.end(wait)
             return "ANSWERED" if sent else "TOO_LATE"
-        polls = watcher.keeps(seen)
-        if watcher.wait is None:
+        polls = poller.keeps(seen)
+        if poller.wait is None:
             return "OVER"
         pause = seen.again_after if polls else None
-        at_once = _calls_for_another(wait, watcher.wait)
+        at_once = _calls_for_another(wait, poller.wait)
         if at_once:
             continue
-        if seen.again_after is None and _calls_for_a_later_one(wait, watcher.wait):
-            pause = LATER_SECONDS if watcher.polls_after(LATER_SECONDS) else None
+        if seen.again_after is None and _calls_for_a_later_one(wait, poller.wait):
+            pause = LATER_SECONDS if poller.polls_after(LATER_SECONDS) else None
         if pause is None:
             return "WAITS"
 
 
-class _Watcher:
+class _Poller:
     """One of those who look, told apart by its name."""
 
     def __init__(self, waits: Waits, wait: Wait) -> None:
@@ -96,12 +96,12 @@ class _Watcher:
         assert self.wait is not None
         return self.wait
 
-    def may_look(self) -> bool:
+    def may_poll(self) -> bool:
         """Whether nobody else looks at this moment."""
         self.wait, free = self._waits.claim(self.current(), self._name, datetime.now(UTC))
         return free
 
-    def keeps(self, seen: Look) -> bool:
+    def keeps(self, seen: PollResult) -> bool:
         """Write down what is awaited; whether it is this one who is to look next."""
         now = datetime.now(UTC)
         due = now + timedelta(seconds=seen.again_after) if seen.again_after is not None else None
@@ -119,22 +119,22 @@ class _Watcher:
 def _calls_for_another(before: Wait, now: Wait) -> bool:
     """Whether events that a look cannot have known of are worth another one."""
     return now.alarms > before.alarms or (
-        _came_meanwhile(before.sightings, now.sightings)
-        and worth_looking(now.purpose, now.awaited, now.sightings)
+        _came_meanwhile(before.task_events, now.task_events)
+        and worth_polling(now.purpose, now.awaited, now.task_events)
     )
 
 
 def _calls_for_a_later_one(before: Wait, now: Wait) -> bool:
-    return _came_meanwhile(before.sightings, now.sightings) and worth_looking_later(
-        now.purpose, now.awaited, now.sightings
+    return _came_meanwhile(before.task_events, now.task_events) and worth_polling_later(
+        now.purpose, now.awaited, now.task_events
     )
 
 
-def _came_meanwhile(before: Sightings, after: Sightings) -> bool:
+def _came_meanwhile(before: TaskEvents, after: TaskEvents) -> bool:
     """Whether events told of something since a look began."""
     return any(
-        task not in before or sighting.version > before[task].version
-        for task, sighting in after.items()
+        task not in before or task_event.version > before[task].version
+        for task, task_event in after.items()
     )
 
 

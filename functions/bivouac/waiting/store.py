@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bivouac.aws.errors import translated
 from bivouac.environment.record import packed, unpacked
-from bivouac.waiting.wait import Awaited, Purpose, Sighting, Signal, Wait
+from bivouac.waiting.wait import Awaited, Purpose, Signal, TaskEvent, Wait
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -26,10 +26,10 @@ class Waits:
     client: DynamoDBClient
     table_name: str
 
-    def begin(self, wait: Wait, now: datetime, looker: str = "") -> None:
+    def begin(self, wait: Wait, now: datetime, poller: str = "") -> None:
         """Keep a token. Whatever the environment waited for before is over.
 
-        `looker` is about to look for the first time."""
+        `poller` is about to look for the first time."""
         item: dict[str, Any] = {
             "environment": {"S": wait.environment},
             "generation": {"N": str(wait.generation)},
@@ -42,8 +42,8 @@ class Waits:
         }
         if wait.since:
             item["since"] = {"N": str(wait.since.timestamp())}
-        if looker:
-            item |= {"looker": {"S": looker}, "looksUntil": _looks_until(now)}
+        if poller:
+            item |= {"looker": {"S": poller}, "looksUntil": _polls_until(now)}
         with translated(f"wait of {wait.environment}"):
             self.client.put_item(TableName=self.table_name, Item=item)
 
@@ -79,8 +79,8 @@ class Waits:
         noted = self._update(environment, update, condition, names, values)
         return _wait(noted) if noted else None
 
-    def claim(self, wait: Wait, looker: str, now: datetime) -> tuple[Wait | None, bool]:
-        """Whether `looker` is to look now, and the wait as it is; None: it is over.
+    def claim(self, wait: Wait, poller: str, now: datetime) -> tuple[Wait | None, bool]:
+        """Whether `poller` is to look now, and the wait as it is; None: it is over.
 
         One looks at a time. What comes meanwhile is noted, and he looks once more where it calls
         for it. One who looks for too long is taken for dead, as one that was killed is."""
@@ -88,8 +88,8 @@ class Waits:
             wait,
             "SET looker = :looker, looksUntil = :until",
             {
-                ":looker": {"S": looker},
-                ":until": _looks_until(now),
+                ":looker": {"S": poller},
+                ":until": _polls_until(now),
                 ":now": {"N": str(now.timestamp())},
             },
             " AND (attribute_not_exists(looker) OR looker = :looker OR looksUntil < :now)",
@@ -100,7 +100,7 @@ class Waits:
         self,
         wait: Wait,
         awaited: Awaited,
-        next_look_at: datetime | None,
+        next_poll_at: datetime | None,
         poller: str,
         now: datetime,
     ) -> tuple[Wait | None, bool]:
@@ -111,8 +111,8 @@ class Waits:
         is."""
         assignment, over = "awaited = :awaited", " REMOVE looker, looksUntil"
         values = {":awaited": {"S": json.dumps(awaited.to_json())}}
-        if next_look_at is not None:
-            claimed = self._postponed(wait, next_look_at, poller, now, assignment, over, values)
+        if next_poll_at is not None:
+            claimed = self._postponed(wait, next_poll_at, poller, now, assignment, over, values)
             if claimed:
                 return claimed, True
         else:
@@ -120,17 +120,17 @@ class Waits:
         return self._where_token(wait, f"SET {assignment}{over}", values), False
 
     def postpone(
-        self, wait: Wait, next_look_at: datetime, poller: str, now: datetime
+        self, wait: Wait, next_poll_at: datetime, poller: str, now: datetime
     ) -> tuple[Wait | None, bool]:
         """The same without a look: nothing else is written down."""
-        if claimed := self._postponed(wait, next_look_at, poller, now):
+        if claimed := self._postponed(wait, next_poll_at, poller, now):
             return claimed, True
         return self._still(wait), False
 
     def _postponed(
         self,
         wait: Wait,
-        next_look_at: datetime,
+        next_poll_at: datetime,
         poller: str,
         now: datetime,
         assignment: str = "",
@@ -144,7 +144,7 @@ class Waits:
             {
                 **(values or {}),
                 ":poller": {"S": poller},
-                ":next": {"N": str(next_look_at.timestamp())},
+                ":next": {"N": str(next_poll_at.timestamp())},
                 ":late": {"N": str(now.timestamp() - LATE_SECONDS)},
             },
             " AND (attribute_not_exists(poller) OR poller = :poller"
@@ -210,10 +210,10 @@ class Waits:
 
 def poller_died(wait: Wait, now: datetime) -> bool:
     """Whether somebody was to look by now, and did not: whoever sees it takes his place."""
-    return wait.next_look_at is not None and wait.next_look_at < now.timestamp() - LATE_SECONDS
+    return wait.next_poll_at is not None and wait.next_poll_at < now.timestamp() - LATE_SECONDS
 
 
-def _looks_until(now: datetime) -> dict[str, str]:
+def _polls_until(now: datetime) -> dict[str, str]:
     return {"N": str(now.timestamp() + LATE_SECONDS)}
 
 
@@ -224,13 +224,13 @@ def _wait(item: dict[str, Any]) -> Wait:
         token=item["token"]["S"],
         purpose=Purpose(item["purpose"]["S"]),
         context=unpacked(item["context"]["S"]),
-        sightings={
-            task_id: Sighting.from_json(
+        task_events={
+            task_id: TaskEvent.from_json(
                 {name: next(iter(value.values())) for name, value in content["M"].items()}
             )
             for task_id, content in item["sightings"]["M"].items()
         },
         awaited=Awaited.from_json(json.loads(item["awaited"]["S"])) if "awaited" in item else None,
-        next_look_at=float(item["nextLookAt"]["N"]) if "nextLookAt" in item else None,
+        next_poll_at=float(item["nextLookAt"]["N"]) if "nextLookAt" in item else None,
         alarms=int(item["alarms"]["N"]) if "alarms" in item else 0,
     )

@@ -60,7 +60,7 @@ _COUNTS: Mapping[Purpose, frozenset[Stage]] = {
 
 
 @dataclass(frozen=True)
-class Sighting:
+class TaskEvent:
     """The newest that events said of one task."""
 
     service: str
@@ -77,7 +77,7 @@ class Sighting:
         return cls(content["service"], Stage(stage) if stage else None, int(content["version"]))
 
 
-Sightings = Mapping[str, Sighting]
+TaskEvents = Mapping[str, TaskEvent]
 """By task id."""
 
 
@@ -87,18 +87,20 @@ class Awaited:
 
     tasks: Mapping[str, int] = field(default_factory=dict)
     """By service: how many more of its tasks must come so far. A service that is absent: none."""
-    goals: tuple[frozenset[str], ...] = ()
+    condition_sets: tuple[frozenset[str], ...] = ()
     """Services of which all must come so far; each goal is worth a look of its own."""
     known: frozenset[str] = frozenset()
     """Tasks whose events came before the look, which has counted them itself (`counted`)."""
-    patient_goals: tuple[frozenset[str], ...] = ()
+    patient_condition_sets: tuple[frozenset[str], ...] = ()
     """Goals that are worth a look only a while later, if nothing else calls for one before."""
 
     def to_json(self) -> dict[str, Any]:
         return {
             "tasks": dict(self.tasks),
-            "goals": sorted(sorted(goal) for goal in self.goals),
-            "patientGoals": sorted(sorted(goal) for goal in self.patient_goals),
+            "goals": sorted(sorted(condition_set) for condition_set in self.condition_sets),
+            "patientGoals": sorted(
+                sorted(condition_set) for condition_set in self.patient_condition_sets
+            ),
             "known": sorted(self.known),
         }
 
@@ -106,9 +108,9 @@ class Awaited:
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         return cls(
             content["tasks"],
-            tuple(frozenset(goal) for goal in content["goals"]),
+            tuple(frozenset(condition_set) for condition_set in content["goals"]),
             frozenset(content["known"]),
-            tuple(frozenset(goal) for goal in content["patientGoals"]),
+            tuple(frozenset(condition_set) for condition_set in content["patientGoals"]),
         )
 
 
@@ -123,10 +125,10 @@ class Wait:
     purpose: Purpose
     context: dict[str, Any]
     """What the look needs to know, from the waiting state's parameters."""
-    sightings: Sightings = field(default_factory=dict)
+    task_events: TaskEvents = field(default_factory=dict)
     awaited: Awaited | None = None
     """None until it was looked for the first time: then every event is worth a look."""
-    next_look_at: float | None = None
+    next_poll_at: float | None = None
     """Seconds since the epoch, where somebody looks again and again; he may have died since."""
     alarms: int = field(default=0, compare=False)
     """How many urgent events came: a look that began before the last of them does not know it."""
@@ -140,7 +142,7 @@ class Wait:
         return times.moment(taken_at) if taken_at else None
 
     @property
-    def first_look_after(self) -> float:
+    def first_poll_after(self) -> float:
         """Seconds. Services that are told to go are not gone at once, and no event tells when they
         are: there is nothing to miss by looking when it is looked again anyway. Else a look follows
         the token, because what happened before it was kept is told to nobody."""
@@ -149,7 +151,7 @@ class Wait:
 
 
 @dataclass(frozen=True)
-class Look:
+class PollResult:
     """What one look brought."""
 
     answer: dict[str, Any] | None = None
@@ -159,40 +161,44 @@ class Look:
     awaited: Awaited = field(default_factory=Awaited)
 
 
-def counted(purpose: Purpose, sightings: Sightings) -> frozenset[str]:
+def counted(purpose: Purpose, task_events: TaskEvents) -> frozenset[str]:
     """The tasks that a look at this moment counts itself."""
     return frozenset(
-        task_id for task_id, sighting in sightings.items() if sighting.stage in _COUNTS[purpose]
+        task_id
+        for task_id, task_event in task_events.items()
+        if task_event.stage in _COUNTS[purpose]
     )
 
 
-def worth_looking(purpose: Purpose, awaited: Awaited | None, sightings: Sightings) -> bool:
+def worth_polling(purpose: Purpose, awaited: Awaited | None, task_events: TaskEvents) -> bool:
     """Whether the tasks that were sighted since the last look can have completed a goal.
 
     A task may be counted twice, by the look and by its event: then it is looked once too often,
     never too seldom."""
-    return awaited is None or _reached(purpose, awaited, awaited.goals, sightings)
+    return awaited is None or _reached(purpose, awaited, awaited.condition_sets, task_events)
 
 
-def worth_looking_later(purpose: Purpose, awaited: Awaited | None, sightings: Sightings) -> bool:
+def worth_polling_later(purpose: Purpose, awaited: Awaited | None, task_events: TaskEvents) -> bool:
     """The same for the goals that are in no hurry."""
-    return awaited is not None and _reached(purpose, awaited, awaited.patient_goals, sightings)
+    return awaited is not None and _reached(
+        purpose, awaited, awaited.patient_condition_sets, task_events
+    )
 
 
 def _reached(
     purpose: Purpose,
     awaited: Awaited,
-    goals: tuple[frozenset[str], ...],
-    sightings: Sightings,
+    condition_sets: tuple[frozenset[str], ...],
+    task_events: TaskEvents,
 ) -> bool:
     come: dict[str, int] = {}
-    for task_id in counted(purpose, sightings) - awaited.known:
-        service = sightings[task_id].service
+    for task_id in counted(purpose, task_events) - awaited.known:
+        service = task_events[task_id].service
         come[service] = come.get(service, 0) + 1
     return any(
-        all(come.get(service, 0) >= awaited.tasks.get(service, 0) for service in goal)
-        and any(service in come for service in goal)
-        for goal in goals
+        all(come.get(service, 0) >= awaited.tasks.get(service, 0) for service in condition_set)
+        and any(service in come for service in condition_set)
+        for condition_set in condition_sets
     )
 
 
@@ -217,8 +223,8 @@ class Signal:
         return f"{self.service}/{self.task_id}/{self.version}"
 
     @property
-    def sighting(self) -> Sighting:
-        return Sighting(self.service, self.stage, self.version)
+    def task_event(self) -> TaskEvent:
+        return TaskEvent(self.service, self.stage, self.version)
 
 
 def signal_of(event: Described) -> Signal:

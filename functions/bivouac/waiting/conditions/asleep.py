@@ -13,7 +13,7 @@ from bivouac import times
 from bivouac.deletion import remaining
 from bivouac.deletion.step import PATIENCE_SECONDS
 from bivouac.environment.record import Record
-from bivouac.waiting.wait import POLL_SECONDS, Awaited, Look, Wait, counted
+from bivouac.waiting.wait import POLL_SECONDS, Awaited, PollResult, Wait, counted
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
@@ -23,7 +23,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class RestLook:
+class AsleepPoll:
     """Called again and again for one wait."""
 
     def __init__(
@@ -33,22 +33,22 @@ class RestLook:
         self._ecs = ecs_client
         self._now = now
 
-    def __call__(self, wait: Wait) -> Look:
+    def __call__(self, wait: Wait) -> PollResult:
         """The answer is GONE, STARTED where somebody asks for tasks again, or STILL_THERE when
         nobody waits any longer."""
         names = wait.context["names"]
         services = remaining.services(self._ecs, self._cluster, names)
         left = remaining.tasks_left(self._ecs, self._cluster, services)
         if not left:
-            return Look(answer={"status": "GONE"})
+            return PollResult(answer={"status": "GONE"})
         waited = times.seconds_since(wait.context["suspendedAt"], self._now())
         if waited > PATIENCE_SECONDS:
-            return Look(answer={"status": "STILL_THERE"})
+            return PollResult(answer={"status": "STILL_THERE"})
         if any(service["desiredCount"] for service in services.values()):
-            return Look(answer={"status": "STARTED"})
-        known = counted(wait.purpose, wait.sightings)
+            return PollResult(answer={"status": "STARTED"})
+        known = counted(wait.purpose, wait.task_events)
         awaited = Awaited(left.listed, (frozenset(left.listed),), known)
         # After the first events counts and lists may be older than they are, and what is counted
         # and not listed has no event to come.
         certain = left.certain and not known
-        return Look(again_after=None if certain else POLL_SECONDS, awaited=awaited)
+        return PollResult(again_after=None if certain else POLL_SECONDS, awaited=awaited)

@@ -25,10 +25,10 @@ from bivouac.waiting.wait import (
     POLL_SECONDS,
     STALE_SECONDS,
     Awaited,
-    Look,
+    PollResult,
     Purpose,
-    Sightings,
     Stage,
+    TaskEvents,
     Wait,
     counted,
 )
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 ENDPOINTS_GO_AFTER_SECONDS = 3 * POLL_SECONDS
 """Of a service that has just become INACTIVE: ECS deregisters them next, seconds or more (D09), and
 each look before that would be a call for nothing."""
-CLEAN_LOOKS_AFTER_A_STOP = 2
+CLEAN_POLLS_AFTER_A_STOP = 2
 """In a row, where a create ended before its time: a function of it may have had its last call
 answered late, and what was made last is listed last."""
 CLEAN_PAUSE_SECONDS = 1.0
@@ -54,7 +54,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class DepartureLook:
+class DeletedPoll:
     """Called again and again for one wait; it remembers what need not be asked twice."""
 
     def __init__(
@@ -75,10 +75,10 @@ class DepartureLook:
         """The services that were not gone yet; None before the first look."""
         self._inactive_since: datetime | None = None
         self._operation_ended = False
-        self._clean_looks = 0
-        self._clean_looks_needed = CLEAN_LOOKS_AFTER_A_STOP if record.settle else 1
+        self._clean_polls = 0
+        self._clean_polls_needed = CLEAN_POLLS_AFTER_A_STOP if record.settle else 1
 
-    def __call__(self, wait: Wait) -> Look:
+    def __call__(self, wait: Wait) -> PollResult:
         """The answer is GONE, STILL_THERE when nobody waits any longer, or, of the last wait, LEFT
         with what is there to be deleted in another round."""
         waited = times.seconds_since(wait.context["closedAt"], self._now())
@@ -92,25 +92,25 @@ class DepartureLook:
             case Purpose.SERVICES | Purpose.ASLEEP:
                 raise ValueError(f"that nothing is left is not what {wait.purpose} waits for")
         if seen.answer is None and waited > PATIENCE_SECONDS:
-            return Look(answer={"status": "STILL_THERE"})
+            return PollResult(answer={"status": "STILL_THERE"})
         return seen
 
     # --- services ------------------------------------------------------------------------------
 
-    def _services(self, wait: Wait) -> Look:
+    def _services(self, wait: Wait) -> PollResult:
         if self._inactive_since is None:
             names = wait.context["names"] if self._draining is None else self._draining
             left = remaining.services(self._ecs, self._cluster, names) if names else {}
             if left:
                 self._draining = list(left)
-                return Look(again_after=POLL_SECONDS)
+                return PollResult(again_after=POLL_SECONDS)
             self._inactive_since = self._now()
             if wait.context["names"] and wait.context["namespaceId"] and self._planned_endpoints():
-                return Look(again_after=ENDPOINTS_GO_AFTER_SECONDS)
+                return PollResult(again_after=ENDPOINTS_GO_AFTER_SECONDS)
         waited = (self._now() - self._inactive_since).total_seconds()
         if wait.context["names"] and self._endpoints_stay(wait.context["namespaceId"], waited):
-            return Look(again_after=_until_ecs_is_looked_after(waited))
-        return Look(answer={"status": "GONE"})
+            return PollResult(again_after=_until_ecs_is_looked_after(waited))
+        return PollResult(answer={"status": "GONE"})
 
     def _planned_endpoints(self) -> set[str]:
         return {
@@ -130,20 +130,20 @@ class DepartureLook:
 
     # --- tasks and the namespace's operation ---------------------------------------------------
 
-    def _tasks(self, wait: Wait) -> Look:
+    def _tasks(self, wait: Wait) -> PollResult:
         if self._operation_runs(wait.context["operationId"]):
-            return Look(again_after=POLL_SECONDS)
+            return PollResult(again_after=POLL_SECONDS)
         told = remaining.stopping_tasks(self._ecs, self._cluster)
         stopping = {name: tasks for name, tasks in told.items() if self._ours(name, tasks)}
         if not stopping:
-            return Look(answer={"status": "GONE"})
+            return PollResult(answer={"status": "GONE"})
         awaited = Awaited(
             {service: len(tasks) for service, tasks in stopping.items()},
             (frozenset(stopping),),
-            counted(wait.purpose, wait.sightings),
+            counted(wait.purpose, wait.task_events),
         )
-        lags = _lags(wait.sightings, stopping)
-        return Look(again_after=STALE_SECONDS if lags else None, awaited=awaited)
+        lags = _lags(wait.task_events, stopping)
+        return PollResult(again_after=STALE_SECONDS if lags else None, awaited=awaited)
 
     def _ours(self, service: str, tasks: Sequence[ecs.Described]) -> bool:
         """A task carries its service's tags (planning sees to it); one that was just started may
@@ -164,17 +164,17 @@ class DepartureLook:
 
     # --- everything ----------------------------------------------------------------------------
 
-    def _everything(self, wait: Wait, waited: float) -> Look:
+    def _everything(self, wait: Wait, waited: float) -> PollResult:
         found = list(self._found(wait.context["thorough"]))
         left = failures(found)
         if not left:
-            self._clean_looks += 1
-            if self._clean_looks < self._clean_looks_needed:
-                return Look(again_after=CLEAN_PAUSE_SECONDS)
+            self._clean_polls += 1
+            if self._clean_polls < self._clean_polls_needed:
+                return PollResult(again_after=CLEAN_PAUSE_SECONDS)
             return _concluded("GONE", wait, found)
-        self._clean_looks = 0
+        self._clean_polls = 0
         if waited < ECS_REMOVES_WITHIN_SECONDS and self._ecs_still_removes():
-            return Look(again_after=_until_ecs_is_looked_after(waited))
+            return PollResult(again_after=_until_ecs_is_looked_after(waited))
         last = wait.context["rounds"] + 1 >= ROUNDS or waited > PATIENCE_SECONDS
         return _concluded("STILL_THERE" if last else "LEFT", wait, found)
 
@@ -236,18 +236,18 @@ def _until_ecs_is_looked_after(waited: float) -> float:
     return max(POLL_SECONDS, waited / 30)
 
 
-def _lags(sightings: Sightings, stopping: Tasks) -> bool:
+def _lags(task_events: TaskEvents, stopping: Tasks) -> bool:
     """Whether what was read is older than what an event said."""
     return any(
-        sighting.stage is Stage.STOPPED
+        task_event.stage is Stage.STOPPED
         for tasks in stopping.values()
         for task in tasks
-        if (sighting := sightings.get(ecs_answers.id_of(task["taskArn"])))
+        if (task_event := task_events.get(ecs_answers.id_of(task["taskArn"])))
     )
 
 
-def _concluded(status: str, wait: Wait, found: list[Item]) -> Look:
-    return Look(
+def _concluded(status: str, wait: Wait, found: list[Item]) -> PollResult:
+    return PollResult(
         answer={
             "status": status,
             "rounds": wait.context["rounds"] + 1,

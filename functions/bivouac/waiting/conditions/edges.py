@@ -21,7 +21,7 @@ GRACE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedEdge:
     """An edge that a task of a proof client asks, or has asked."""
 
     reading: EdgeReading
@@ -38,13 +38,13 @@ class Asked:
 class Edges:
     """Every edge of the environment, at one moment."""
 
-    asked: tuple[Asked, ...]
+    asked: tuple[AskedEdge, ...]
     kept: tuple[EdgeProof, ...]
     """Proven before, for the very deployments that run now."""
     unasked: bool
     """Some edge is neither asked nor proven."""
 
-    def of_state(self, state: State) -> list[Asked]:
+    def of_state(self, state: State) -> list[AskedEdge]:
         return [each for each in self.asked if each.reading.state is state]
 
     def answered(self, now: datetime) -> dict[str, list[str]]:
@@ -74,7 +74,7 @@ def read(
 ) -> Edges:
     """`proofs` are what the record has kept; `services` hold the proof clients that exist too."""
     deployments = deployment_ids(services)
-    asked: list[Asked] = []
+    asked: list[AskedEdge] = []
     kept: list[EdgeProof] = []
     unasked = False
     for client in clients:
@@ -90,16 +90,16 @@ def read(
     return Edges(tuple(asked), tuple(kept), unasked)
 
 
-def _asked(client: ProofClient, task: Mapping[str, Any] | None) -> list[Asked]:
+def _asked(client: ProofClient, task: Mapping[str, Any] | None) -> list[AskedEdge]:
     arn, since = (task["taskArn"], task.get("startedAt")) if task else ("", None)
     return [
-        Asked(reading, client.service.service_name, arn, mesh.container_name(number), since)
+        AskedEdge(reading, client.service.service_name, arn, mesh.container_name(number), since)
         for number, reading in enumerate(mesh.read_edges(client, task), start=1)
     ]
 
 
 def grace(
-    blueprint: Blueprint, asked: Asked, healthy_since: datetime, now: datetime
+    blueprint: Blueprint, asked: AskedEdge, healthy_since: datetime, now: datetime
 ) -> float | None:
     """Seconds that an unanswered edge has left; None: until the deadline.
 
@@ -110,7 +110,7 @@ def grace(
     return GRACE_SECONDS - (now - since).total_seconds()
 
 
-def not_proven(failed: Sequence[Asked], healthy_seconds: float) -> Verdict:
+def not_proven(failed: Sequence[AskedEdge], healthy_seconds: float) -> Verdict:
     """The verdict on edges that are wrong, or still asked so long after everything was healthy."""
     verdict = edge_verdicts.edges_not_proven([each.reading for each in failed], healthy_seconds)
     first = next(each for each in failed if each.reading.edge.name == verdict.service)
@@ -118,7 +118,7 @@ def not_proven(failed: Sequence[Asked], healthy_seconds: float) -> Verdict:
 
 
 def came_too_early(
-    clients: Iterable[ProofClient], services: Services, wrong: Sequence[Asked]
+    clients: Iterable[ProofClient], services: Services, wrong: Sequence[AskedEdge]
 ) -> frozenset[str]:
     """Who is to be deployed once more, as proof clients could not resolve an endpoint that exists;
     empty where anything else is wrong as well.

@@ -13,7 +13,7 @@ from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.ownership import require_owned
 from bivouac.environment.record import Record
 from bivouac.errors import ClusterFailedError, NamespaceFailedError
-from bivouac.waiting.wait import POLL_SECONDS, Look
+from bivouac.waiting.wait import POLL_SECONDS, PollResult
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
@@ -27,7 +27,7 @@ def look(
     now: datetime,
     ecs_client: ECSClient,
     cloud_map: ServiceDiscoveryClient,
-) -> Look:
+) -> PollResult:
     """CREATE once both are there, FOUNDATION where the namespace must be created once more.
 
     Neither has events, so they are polled. Raises NamespaceFailedError, ClusterFailedError."""
@@ -42,7 +42,7 @@ def look(
         operation = cloudmap.get_operation(cloud_map, operation_id) if operation_id else None
         if operation and cloudmap_answers.has_failed(operation):
             _require_mendable(blueprint, operation, late)
-            return Look(answer=progress | {"status": "FOUNDATION"})
+            return PollResult(answer=progress | {"status": "FOUNDATION"})
         if adopted:
             arn = _owned(blueprint, cloud_map)
         elif operation and cloudmap_answers.has_succeeded(operation):
@@ -55,10 +55,10 @@ def look(
             )
         if operation is None and operation_id and not adopted:
             # Forgotten or not known yet (N05): creating finds out which
-            return Look(answer=progress | {"status": "FOUNDATION"})
+            return PollResult(answer=progress | {"status": "FOUNDATION"})
     if not cluster or arn is None:
-        return Look(again_after=POLL_SECONDS)
-    return Look(answer=progress | {"status": "CREATE", "namespaceArn": arn})
+        return PollResult(again_after=POLL_SECONDS)
+    return PollResult(answer=progress | {"status": "CREATE", "namespaceArn": arn})
 
 
 def _require_mendable(blueprint: Blueprint, operation: Mapping[str, Any], late: bool) -> None:

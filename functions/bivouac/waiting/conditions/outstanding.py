@@ -11,7 +11,7 @@ from bivouac.environment import naming
 from bivouac.proof import mesh
 from bivouac.proof.mesh import ProofClient, State
 from bivouac.services.deployments import Expected, primary_deployment
-from bivouac.waiting.wait import Awaited, Purpose, Sightings, Stage, counted
+from bivouac.waiting.wait import Awaited, Purpose, Stage, TaskEvents, counted
 
 Described = Mapping[str, Any]
 Services = Mapping[str, Described]
@@ -34,7 +34,7 @@ def missing_tasks(expected: Iterable[Expected], services: Services) -> dict[str,
     return missing
 
 
-def goals(expected: Iterable[Expected], blocked: Blocked) -> tuple[frozenset[str], ...]:
+def condition_sets(expected: Iterable[Expected], blocked: Blocked) -> tuple[frozenset[str], ...]:
     """Sets of services of which all must run for an answer: all, or what another one waits for."""
     known = frozenset(entry.service_name for entry in expected)
     needed = [frozenset(need["serviceName"] for need in entry["needs"]) for entry in blocked]
@@ -53,7 +53,7 @@ def awaited(
     clients: Iterable[ProofClient],
     services: Services,
     running: Tasks,
-    sightings: Sightings,
+    task_events: TaskEvents,
 ) -> Awaited:
     """What events must tell. A proof client's task has come so far once it has asked each edge."""
     tasks = missing_tasks(expected, services)
@@ -64,8 +64,8 @@ def awaited(
             tasks[name] = 1
     return Awaited(
         tasks,
-        goals(expected, blocked),
-        counted(Purpose.SERVICES, sightings),
+        condition_sets(expected, blocked),
+        counted(Purpose.SERVICES, task_events),
         (planned(expected),),
     )
 
@@ -75,8 +75,8 @@ def can_show_something(expected: Sequence[Expected], blocked: Blocked, services:
     if went_wrong(expected, services):
         return True
     missing = missing_tasks(expected, services)
-    seen = (*goals(expected, blocked), planned(expected))
-    return any(not goal & missing.keys() for goal in seen)
+    seen = (*condition_sets(expected, blocked), planned(expected))
+    return any(not condition_set & missing.keys() for condition_set in seen)
 
 
 def went_wrong(expected: Iterable[Expected], services: Services) -> bool:
@@ -94,13 +94,15 @@ def went_wrong(expected: Iterable[Expected], services: Services) -> bool:
 
 
 def counts_lag_behind(
-    sightings: Sightings, expected: Iterable[Expected], services: Services
+    task_events: TaskEvents, expected: Iterable[Expected], services: Services
 ) -> bool:
     """Whether ECS counts fewer running tasks of a service than events told of, or does not know
     the service yet (W01, S18).
 
     An event that is known would not be awaited again, so such counts must not be believed."""
-    told = Counter(sightings[task_id].service for task_id in counted(Purpose.SERVICES, sightings))
+    told = Counter(
+        task_events[task_id].service for task_id in counted(Purpose.SERVICES, task_events)
+    )
     missing = missing_tasks(expected, services)
     return any(
         (service["desiredCount"] - short if (service := services.get(name)) else 0) < told[name]
@@ -108,7 +110,7 @@ def counts_lag_behind(
     )
 
 
-def lags_behind(sightings: Sightings, running: Tasks) -> bool:
+def lags_behind(task_events: TaskEvents, running: Tasks) -> bool:
     """Whether what was read is older than what an event said: its `version` is lower (W01)."""
     versions = {
         ecs_answers.id_of(task["taskArn"]): task.get("version", 0)
@@ -116,7 +118,7 @@ def lags_behind(sightings: Sightings, running: Tasks) -> bool:
         for task in tasks
     }
     return any(
-        versions.get(task_id, 0) < sighting.version
-        for task_id, sighting in sightings.items()
-        if sighting.stage is Stage.RUNNING
+        versions.get(task_id, 0) < task_event.version
+        for task_id, task_event in task_events.items()
+        if task_event.stage is Stage.RUNNING
     )

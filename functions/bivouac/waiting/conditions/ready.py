@@ -20,7 +20,7 @@ from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Record
 from bivouac.proof import mesh
-from bivouac.proof.check import Check, Outcome
+from bivouac.proof.check import Check, CheckOutcome
 from bivouac.proof.mesh import EdgeProof, ProofClient, State
 from bivouac.services.convergence import Condition
 from bivouac.services.deployments import Expected, primary_deployment
@@ -28,7 +28,14 @@ from bivouac.services.observation import observed, tasks_by_service
 from bivouac.waiting.conditions import edges, foundation, outstanding
 from bivouac.waiting.conditions.probe_targets import for_each_task, targets
 from bivouac.waiting.conditions.registered import Registrations
-from bivouac.waiting.wait import LATER_SECONDS, POLL_SECONDS, STALE_SECONDS, Awaited, Look, Wait
+from bivouac.waiting.wait import (
+    LATER_SECONDS,
+    POLL_SECONDS,
+    STALE_SECONDS,
+    Awaited,
+    PollResult,
+    Wait,
+)
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
@@ -93,7 +100,7 @@ class _Moment:
         return service is None or ecs_answers.is_gone(service)
 
 
-class ServicesLook:
+class ReadyPoll:
     """Called again and again for one wait."""
 
     def __init__(
@@ -116,14 +123,14 @@ class ServicesLook:
         self._cloud_map = cloud_map
         self._ec2 = ec2
         self._healthy_since: datetime | None = None
-        self._stale_looks = 0
+        self._stale_polls = 0
         self._paused = False
         self._alarms: int | None = None
         self._kept: _Moment | None = None
         """The look before this one, if it found that nothing but Cloud Map is missing."""
         self._registrations = Registrations(cloud_map)
 
-    def __call__(self, wait: Wait) -> Look:
+    def __call__(self, wait: Wait) -> PollResult:
         now = datetime.now(UTC)
         progress = dict(wait.context["progress"])
         if not progress["namespaceArn"]:
@@ -131,7 +138,7 @@ class ServicesLook:
                 wait.context, self._record, self._blueprint, now, self._ecs, self._cloud_map()
             )
         if not (progress["expected"] or progress["going"] or progress["blocked"]):
-            return Look(answer=progress | {"status": "CREATE"})
+            return PollResult(answer=progress | {"status": "CREATE"})
         expected = [Expected.from_json(entry) for entry in progress["expected"]]
         names = [*(entry.service_name for entry in expected), *progress["going"]]
         if self._alarms is None:
@@ -157,10 +164,10 @@ class ServicesLook:
             return None
         return kept.services if (now - kept.now).total_seconds() <= KEPT_SECONDS else None
 
-    def _look(self, moment: _Moment) -> Look:
-        sightings = moment.wait.sightings
-        if outstanding.counts_lag_behind(sightings, moment.expected, moment.services):
-            if self._stale_looks < STALE_LOOKS:
+    def _look(self, moment: _Moment) -> PollResult:
+        task_events = moment.wait.task_events
+        if outstanding.counts_lag_behind(task_events, moment.expected, moment.services):
+            if self._stale_polls < STALE_LOOKS:
                 return self._stale(moment)
             self._urgent = True
         nothing_to_see = not outstanding.can_show_something(
@@ -168,14 +175,14 @@ class ServicesLook:
         )
         if nothing_to_see and not (self._urgent or moment.late or moment.quiet_for_long):
             # What proof clients have asked is not known without their tasks: nobody waits for it.
-            return Look(awaited=self._awaited(moment, ()))
+            return PollResult(awaited=self._awaited(moment, ()))
         if not self._urgent and self._only_registers(moment):
             self._kept = moment if moment.read_now else None
-            return Look(again_after=POLL_SECONDS, awaited=self._awaited(moment, ()))
+            return PollResult(again_after=POLL_SECONDS, awaited=self._awaited(moment, ()))
         moment.running = tasks_by_service(self._ecs, self._cluster, "RUNNING")
-        lags = outstanding.lags_behind(sightings, moment.running)
+        lags = outstanding.lags_behind(task_events, moment.running)
         moment.running = self._of_current_clients(moment)
-        if lags and self._stale_looks < STALE_LOOKS:
+        if lags and self._stale_polls < STALE_LOOKS:
             return self._stale(moment)
         self._urgent = False
         self._judge(moment)
@@ -183,18 +190,23 @@ class ServicesLook:
             return self._failure(moment, "DeploymentFailedError", moment.failed)
         if self._unblocked(moment):
             return self._more_to_do(moment)
-        waiting = [check for check in moment.checks if check.outcome is not Outcome.OK]
+        waiting = [check for check in moment.checks if check.outcome is not CheckOutcome.OK]
         going = [name for name in moment.progress["going"] if not moment.gone(name)]
         if not (waiting or going or moment.progress["blocked"]):
             return self._proven(moment)
         if moment.late:
             return self._out_of_time(moment, waiting, going)
         awaited = self._awaited(moment, self._clients)
-        if any(not goal & awaited.tasks.keys() for goal in awaited.goals):
-            return Look(again_after=POLL_SECONDS, awaited=awaited)
-        if any(not goal & awaited.tasks.keys() for goal in awaited.patient_goals):
-            return Look(again_after=LATER_SECONDS, awaited=awaited)
-        return Look(awaited=awaited)
+        if any(
+            not condition_set & awaited.tasks.keys() for condition_set in awaited.condition_sets
+        ):
+            return PollResult(again_after=POLL_SECONDS, awaited=awaited)
+        if any(
+            not condition_set & awaited.tasks.keys()
+            for condition_set in awaited.patient_condition_sets
+        ):
+            return PollResult(again_after=LATER_SECONDS, awaited=awaited)
+        return PollResult(awaited=awaited)
 
     def _only_registers(self, moment: _Moment) -> bool:
         """Whether nothing can bring an answer before Cloud Map lists what runs by ECS's counts."""
@@ -214,9 +226,9 @@ class ServicesLook:
         ]
         return self._registrations.are_missing(running)
 
-    def _stale(self, moment: _Moment) -> Look:
-        self._stale_looks += 1
-        return Look(again_after=STALE_SECONDS, awaited=self._awaited(moment, ()))
+    def _stale(self, moment: _Moment) -> PollResult:
+        self._stale_polls += 1
+        return PollResult(again_after=STALE_SECONDS, awaited=self._awaited(moment, ()))
 
     def _awaited(self, moment: _Moment, clients: Sequence[ProofClient]) -> Awaited:
         """`clients`: those whose tasks were read."""
@@ -226,7 +238,7 @@ class ServicesLook:
             [each for each in clients if each.service.service_name in moment.services],
             moment.services,
             moment.running,
-            moment.wait.sightings,
+            moment.wait.task_events,
         )
 
     # --- judging -------------------------------------------------------------------------------
@@ -253,7 +265,7 @@ class ServicesLook:
                 moment.checks += found
                 if progress.hindered:
                     moment.hindered[name] = progress.hindered
-                if asked and all(check.outcome is Outcome.OK for check in found):
+                if asked and all(check.outcome is CheckOutcome.OK for check in found):
                     moment.healthy.add(name)
 
     def _unblocked(self, moment: _Moment) -> bool:
@@ -280,7 +292,7 @@ class ServicesLook:
 
     # --- everything is healthy -----------------------------------------------------------------
 
-    def _proven(self, moment: _Moment) -> Look:
+    def _proven(self, moment: _Moment) -> PollResult:
         """Now the edges, and that no client is older than an endpoint that it calls."""
         proofs = [*self._proven_before(moment), *self._proofs]
         found = edges.read(self._clients, proofs, moment.services, moment.running)
@@ -302,7 +314,7 @@ class ServicesLook:
             return self._failure(moment, "ConnectivityError", [verdict])
         if asking:
             awaited = self._awaited(moment, self._clients)
-            return Look(again_after=min(graces, default=None), awaited=awaited)
+            return PollResult(again_after=min(graces, default=None), awaited=awaited)
         if stale := self._stale_clients(moment):
             return self._answer(moment, "CREATE", roll=stale)
         answer = self._answer(moment, "HEALTHY").answer or {}
@@ -314,7 +326,7 @@ class ServicesLook:
         }
         if not moment.wait.context.get("short"):
             answer |= self._in_full(answer, moment)
-        return Look(answer=answer)
+        return PollResult(answer=answer)
 
     def _proven_before(self, moment: _Moment) -> list[EdgeProof]:
         """By this execution, where the probes of the addresses did not hold afterwards."""
@@ -344,7 +356,7 @@ class ServicesLook:
             for name, tasks in moment.running.items()
         }
 
-    def _came_too_early(self, moment: _Moment, wrong: Sequence[edges.Asked]) -> frozenset[str]:
+    def _came_too_early(self, moment: _Moment, wrong: Sequence[edges.AskedEdge]) -> frozenset[str]:
         """Once for each proof client, and not after the deadline."""
         rolled = moment.progress.get("rolled", ())
         if moment.late or any(each.by in rolled for each in wrong):
@@ -366,19 +378,21 @@ class ServicesLook:
 
     # --- answering -----------------------------------------------------------------------------
 
-    def _more_to_do(self, moment: _Moment) -> Look:
+    def _more_to_do(self, moment: _Moment) -> PollResult:
         """Create services found nothing to do a moment ago: what it read lagged behind this."""
         if not moment.progress["changed"] and not self._paused:
             self._paused = True
-            return Look(again_after=POLL_SECONDS, awaited=self._awaited(moment, ()))
+            return PollResult(again_after=POLL_SECONDS, awaited=self._awaited(moment, ()))
         return self._answer(moment, "CREATE")
 
-    def _answer(self, moment: _Moment, status: str, roll: frozenset[str] = frozenset()) -> Look:
+    def _answer(
+        self, moment: _Moment, status: str, roll: frozenset[str] = frozenset()
+    ) -> PollResult:
         """With the registrations, which the next wait need not ask for again.
 
         `roll`: who is to be deployed once more, which each proof client is at most once."""
         rolled = {name for name in roll if name.startswith(naming.PROOF_PREFIX)}
-        return Look(
+        return PollResult(
             answer=moment.progress
             | {
                 "status": status,
@@ -389,8 +403,8 @@ class ServicesLook:
             }
         )
 
-    def _failure(self, moment: _Moment, error: str, verdicts: Sequence[Verdict]) -> Look:
-        return Look(
+    def _failure(self, moment: _Moment, error: str, verdicts: Sequence[Verdict]) -> PollResult:
+        return PollResult(
             answer=moment.progress
             | {
                 "status": "FAILED",
@@ -399,7 +413,9 @@ class ServicesLook:
             }
         )
 
-    def _out_of_time(self, moment: _Moment, waiting: Sequence[Check], going: Sequence[str]) -> Look:
+    def _out_of_time(
+        self, moment: _Moment, waiting: Sequence[Check], going: Sequence[str]
+    ) -> PollResult:
         reasons = [f"{check.service}: {check.name}: {check.observed}" for check in waiting]
         reasons += [f"{name}: still draining" for name in going]
         reasons += [service_verdicts.waits_for(entry) for entry in moment.progress["blocked"]]

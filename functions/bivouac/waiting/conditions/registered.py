@@ -12,7 +12,7 @@ from bivouac.aws import cloudmap, ecs_answers
 from bivouac.diagnosis import health
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
-from bivouac.proof.check import Check, Outcome
+from bivouac.proof.check import Check, CheckOutcome
 from bivouac.services.deployments import Observed, primary_deployment
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Registrations:
         for endpoint in planned.endpoints:
             listed = None if known else self._instances(deployment, endpoint)
             found.append(health.registered(name, endpoint, seen.running, listed, rebalanced))
-        if all(check.outcome is Outcome.OK for check in found):
+        if all(check.outcome is CheckOutcome.OK for check in found):
             self.known[name] = tasks
         return found
 

@@ -26,7 +26,7 @@ is the step's own (statemachine/)."""
 
 
 @dataclass(frozen=True)
-class Telling:
+class Notifier:
     records: Records
     bus: EventBus
 
