@@ -104,12 +104,14 @@ class TestImage:
         image = f"registry.example/{name}:slow"
         slow = f"CannotPullContainerError: ref pull of {image} has been retried: i/o timeout"
         app.runtime.script(image, pull_failed(slow))
-        late = app.variant(app.create_machine, partial(its_deadline_is_soon, seconds=2))
+        enough = 2 * seconds_to_ready(app, [f"{name}-ok"])
+        late = app.variant(app.create_machine, partial(its_deadline_is_soon, seconds=enough))
 
         failed = app.ended(app.start(late, of_image(image, name)))
 
         assert headline(failed).startswith("web: image pull: ")
         assert "Check that the subnets reach the registry" in failed.cause
+        app.delete(f"{name}-ok")
 
 
 class TestContainerThatExits:
