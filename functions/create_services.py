@@ -29,6 +29,7 @@ from bivouac.environment.blueprint import (
     update_service_arguments,
 )
 from bivouac.errors import NotYetConsistentError, RefusedByAwsError, ServiceDrainingError
+from bivouac.json_types import Described
 from bivouac.observability import Event, logger, step
 from bivouac.proof import mesh
 from bivouac.proof.mesh import EdgeProof, ProofClient
@@ -37,7 +38,6 @@ from bivouac.services.convergence import (
     ActionKind,
     Condition,
     Decision,
-    Described,
     Need,
     Situation,
     Wanted,

@@ -15,7 +15,7 @@ from tests.template.declared import PROJECT
 
 FUNCTIONS = PROJECT / "functions"
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "observability", "times"),
+    ("errors", "json_types", "observability", "times"),
     ("aws.*_answers",),
     ("settings",),
     ("environment",),

@@ -11,9 +11,8 @@ documentation alone. What was recorded where:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-Described = Mapping[str, Any]
+from bivouac.json_types import Described
 
 # --- operations ----------------------------------------------------------------------------------
 

@@ -8,10 +8,7 @@ ports but where its protocol is "-1".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-Described = Mapping[str, Any]
+from bivouac.json_types import Described
 
 _ALL_PROTOCOLS, _TCP = "-1", "tcp"
 _EVERYWHERE = "0.0.0.0/0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
@@ -12,11 +12,11 @@ from bivouac.aws import ecs_answers
 from bivouac.aws.batches import batches
 from bivouac.aws.errors import message_of, translated
 from bivouac.errors import BivouacError
+from bivouac.json_types import Json
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
 
-Described = dict[str, Any]
 
 CLUSTERS_A_CALL = 100
 SERVICES_A_CALL = 10
@@ -25,7 +25,7 @@ SERVICES_A_PAGE = 100
 """The most that ListServices gives; it gives 10 where it is not asked for more."""
 
 
-def describe_cluster(client: ECSClient, name: str) -> Described | None:
+def describe_cluster(client: ECSClient, name: str) -> Json | None:
     """The cluster with tags and attachments; None where it is missing or INACTIVE (C05, C06)."""
     with translated(f"cluster {name}"):
         answer = client.describe_clusters(clusters=[name], include=["TAGS", "ATTACHMENTS"])
@@ -40,9 +40,9 @@ def list_clusters(client: ECSClient) -> list[str]:
         return [arn.rpartition("/")[2] for page in pages for arn in page["clusterArns"]]
 
 
-def describe_clusters(client: ECSClient, names: Iterable[str]) -> list[Described]:
+def describe_clusters(client: ECSClient, names: Iterable[str]) -> list[Json]:
     """Those of the clusters that are not INACTIVE, with tags."""
-    found: list[Described] = []
+    found: list[Json] = []
     for batch in batches(names, CLUSTERS_A_CALL):
         with translated(f"clusters {', '.join(batch)}"):
             answer = client.describe_clusters(clusters=batch, include=["TAGS"])
@@ -50,7 +50,7 @@ def describe_clusters(client: ECSClient, names: Iterable[str]) -> list[Described
     return found
 
 
-def cluster_state(cluster: Described) -> str:
+def cluster_state(cluster: Json) -> str:
     return f"{cluster['status']}, attachments {ecs_answers.attachments_of(cluster)}"
 
 
@@ -63,11 +63,9 @@ def list_services(client: ECSClient, cluster: str) -> list[str]:
         return [arn.rpartition("/")[2] for page in pages for arn in page["serviceArns"]]
 
 
-def describe_services(
-    client: ECSClient, cluster: str, names: Iterable[str]
-) -> dict[str, Described]:
+def describe_services(client: ECSClient, cluster: str, names: Iterable[str]) -> dict[str, Json]:
     """Services by name with tags, INACTIVE ones too; those that ECS does not know are absent."""
-    found: dict[str, Described] = {}
+    found: dict[str, Json] = {}
     for batch in batches(dict.fromkeys(names), SERVICES_A_CALL):
         with translated(f"services {', '.join(batch)}"):
             described = _described_services(client, cluster, batch)
@@ -75,7 +73,7 @@ def describe_services(
     return found
 
 
-def _described_services(client: ECSClient, cluster: str, names: list[str]) -> list[Described]:
+def _described_services(client: ECSClient, cluster: str, names: list[str]) -> list[Json]:
     """What was purged is among the failures (hashicorp/terraform, issue 4326), or is an error, as
     the API's text has it: then each is asked for alone, as the error does not say which it is."""
     try:
@@ -102,8 +100,8 @@ def list_tasks(
         return [arn for page in pages for arn in page["taskArns"]]
 
 
-def describe_tasks(client: ECSClient, cluster: str, arns: Sequence[str]) -> list[Described]:
-    tasks: list[Described] = []
+def describe_tasks(client: ECSClient, cluster: str, arns: Sequence[str]) -> list[Json]:
+    tasks: list[Json] = []
     for batch in batches(arns, TASKS_A_CALL):
         with translated(f"tasks of cluster {cluster}"):
             answer = client.describe_tasks(cluster=cluster, tasks=batch, include=["TAGS"])
@@ -134,7 +132,7 @@ def revisions(
         return [arn for page in pages for arn in page["taskDefinitionArns"]]
 
 
-def describe_task_definition(client: ECSClient, name: str) -> tuple[Described, dict[str, str]]:
+def describe_task_definition(client: ECSClient, name: str) -> tuple[Json, dict[str, str]]:
     """A definition and its tags. Raises RefusedByAwsError where there is none (T13)."""
     with translated(f"task definition {name}"):
         answer = client.describe_task_definition(taskDefinition=name, include=["TAGS"])

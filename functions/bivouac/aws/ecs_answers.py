@@ -16,11 +16,9 @@ documentation alone. Where the two differ, both forms are taken. What was record
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from email.message import Message
-from typing import Any
 
-Described = Mapping[str, Any]
+from bivouac.json_types import Described
 
 _ACTIVE, _INACTIVE, _DRAINING, _FAILED = "ACTIVE", "INACTIVE", "DRAINING", "FAILED"
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-Described = Mapping[str, Any]
+from bivouac.json_types import Described
 
 
 def arn_of(group: Described) -> str:

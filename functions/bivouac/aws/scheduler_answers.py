@@ -9,10 +9,8 @@ in error_answers.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-Described = Mapping[str, Any]
+from bivouac.json_types import Described
 
 _ONCE = re.compile(r"at\((.*)\)")
 

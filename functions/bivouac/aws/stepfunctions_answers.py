@@ -15,12 +15,11 @@ tests/template/test_machines.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-Described = Mapping[str, Any]
+from bivouac.json_types import Described
 
 # --- executions ----------------------------------------------------------------------------------
 

@@ -18,9 +18,8 @@ from bivouac.environment.intents import CLOCKS_DIFFER_BY, Intent, Verb
 from bivouac.environment.record import Record, Status
 from bivouac.environment.service_changes import Change, Changes
 from bivouac.errors import EnvironmentNotFoundError, InvalidRequestError
+from bivouac.json_types import Json
 from bivouac.request.models import GivenIntent, KnownEnvironment, Redeploy, described
-
-Json = dict[str, Any]
 
 _VERBS = {"redeploy": Verb.REDEPLOY, "wake": Verb.WAKE, "rollBack": Verb.ROLL_BACK}
 

@@ -27,6 +27,7 @@ from bivouac.aws import events_answers
 from bivouac.commands import command
 from bivouac.environment.intents import Intent
 from bivouac.errors import InvalidRequestError
+from bivouac.json_types import Json
 from bivouac.request.models import (
     Duration,
     EnvironmentRequest,
@@ -37,7 +38,6 @@ from bivouac.request.models import (
     described,
 )
 
-Json = dict[str, Any]
 Model = TypeVar("Model", bound=BaseModel)
 
 

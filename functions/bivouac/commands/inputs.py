@@ -11,8 +11,8 @@ from typing import Any
 from bivouac import times
 from bivouac.environment import naming
 from bivouac.environment.intents import Intent
+from bivouac.json_types import Json
 
-Json = dict[str, Any]
 _KINDS = {int: "a number", str: "a text", bool: "true or false", dict: "an object with id and at"}
 LONGEST_TEXT = 1_000
 """Of a field; an execution's state holds the whole input beside what it goes on with."""

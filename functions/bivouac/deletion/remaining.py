@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bivouac.aws import ecs, ecs_answers
 from bivouac.aws.errors import cluster_is_missing
 from bivouac.errors import RefusedByAwsError
+from bivouac.json_types import Json
 from bivouac.services.observation import Tasks, tasks_by_service
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def listed_services(client: ECSClient, cluster: str) -> list[str]:
         return []
 
 
-def services(client: ECSClient, cluster: str, names: Iterable[str]) -> dict[str, ecs.Described]:
+def services(client: ECSClient, cluster: str, names: Iterable[str]) -> dict[str, Json]:
     """The services that are not gone, by name, with tags: INACTIVE and MISSING are gone (D05)."""
     try:
         with _cluster_may_be_gone():
@@ -71,7 +72,7 @@ class TasksLeft:
         return {name: max(self.listed.get(name, 0), self.counted.get(name, 0)) for name in names}
 
 
-def tasks_left(client: ECSClient, cluster: str, found: Mapping[str, ecs.Described]) -> TasksLeft:
+def tasks_left(client: ECSClient, cluster: str, found: Mapping[str, Json]) -> TasksLeft:
     """Of the services found. A task that begins to stop between the two lists is in both of them,
     and counts once."""
     counted = {

@@ -13,8 +13,9 @@ from bivouac.aws import cloudmap_answers, ecs_answers
 from bivouac.diagnosis import service_verdicts, stopped_tasks
 from bivouac.diagnosis.service_verdicts import ServiceFacts, Verdict
 from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
+from bivouac.json_types import Described
 from bivouac.proof.check import Check, CheckOutcome, check, few
-from bivouac.services.deployments import Described, Expected, Observed, private_address
+from bivouac.services.deployments import Expected, Observed, private_address
 
 
 @dataclass(frozen=True)

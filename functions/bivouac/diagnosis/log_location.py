@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from bivouac.aws.ecs_answers import PROXY_CONTAINER_PREFIX
 from bivouac.diagnosis.service_verdicts import Verdict
-from bivouac.environment.blueprint import Blueprint, Json
+from bivouac.environment.blueprint import Blueprint
+from bivouac.json_types import Json
 from bivouac.proof import mesh
 
 

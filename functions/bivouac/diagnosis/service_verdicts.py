@@ -20,8 +20,7 @@ from bivouac.diagnosis.aws_messages import Category, Healing, Sign
 from bivouac.diagnosis.redaction import redacted
 from bivouac.diagnosis.stopped_tasks import Stop
 from bivouac.environment import naming
-
-Described = Mapping[str, Any]
+from bivouac.json_types import Described
 
 EVIDENCE_LENGTH = 600
 EVIDENCE_LINES = 8

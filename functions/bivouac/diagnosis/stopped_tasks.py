@@ -7,7 +7,7 @@ but no order in time; what failed first is concluded. The ids name failure modes
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,7 @@ from bivouac.aws import ecs_answers
 from bivouac.aws.ecs_answers import PROXY_CONTAINER_PREFIX
 from bivouac.diagnosis import aws_messages
 from bivouac.diagnosis.aws_messages import Category, Sign
-
-Described = Mapping[str, Any]
+from bivouac.json_types import Described
 
 _FAILS_HEALTH_CHECKS = "Task failed container health checks"
 

@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self, TypedDict
 
 from bivouac.environment import naming
-
-Json = dict[str, Any]
+from bivouac.json_types import Json
 
 
 class EcsTag(TypedDict, total=False):

@@ -9,14 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from bivouac import times
 from bivouac.environment import lease, naming
 from bivouac.environment.blueprint import Blueprint
+from bivouac.json_types import Json
 from bivouac.settings import ScheduleSettings
-
-Json = dict[str, Any]
 
 LEASE_EXPIRED = "lease expired"
 

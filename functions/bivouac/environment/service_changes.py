@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from bivouac.environment.intents import Intent
-
-Json = dict[str, Any]
+from bivouac.json_types import Json
 
 VOID_KEPT = 10
 """Of a service: so many changes that were rolled back are known. The rest cannot come again by the

@@ -16,7 +16,8 @@ from typing import Any, Self
 
 from bivouac.aws import ecs_answers
 from bivouac.environment import naming
-from bivouac.environment.blueprint import Blueprint, Edge, Json, ServiceBlueprint
+from bivouac.environment.blueprint import Blueprint, Edge, ServiceBlueprint
+from bivouac.json_types import Json
 from bivouac.proof import edge_client, edge_command
 
 EDGES_PER_TASK = 9

@@ -9,15 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from bivouac.aws import ecs_answers
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Record
+from bivouac.json_types import Described
 from bivouac.services.deployments import Expected, primary_deployment
 from bivouac.waiting.conditions import outstanding
-
-Described = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from bivouac.environment.blueprint import Dependency, Edge, Endpoint, ServiceBlueprint
+from bivouac.json_types import ReadOnlyJson
 from bivouac.request.graph import cycles, in_order, without_cycles
 from bivouac.request.models import Connection, DependsOn
-
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Party:
     service_name: str
     path: str
     depends_on: Sequence[DependsOn] = ()
-    arguments: Json | None = None
+    arguments: ReadOnlyJson | None = None
     """Complete CreateService arguments; None: they cannot be read."""
     built: ServiceBlueprint | None = None
     """None: something is wrong with it, or its existing task definition is not described yet."""
@@ -39,13 +37,13 @@ class Party:
         return int((self.arguments or {}).get("desiredCount", 1))
 
     @property
-    def served(self) -> dict[str, Json]:
+    def served(self) -> dict[str, ReadOnlyJson]:
         """serviceConnectConfiguration.services by port name."""
         return {service["portName"]: service for service in self._connect.get("services", ())}
 
     @property
-    def _connect(self) -> Json:
-        connect: Json = (self.arguments or {}).get("serviceConnectConfiguration", {})
+    def _connect(self) -> ReadOnlyJson:
+        connect: ReadOnlyJson = (self.arguments or {}).get("serviceConnectConfiguration", {})
         return connect
 
     def endpoint(self, port_name: str) -> Endpoint | None:
@@ -232,7 +230,9 @@ def _twice(connections: Sequence[Connection], known: Mapping[str, Party]) -> Ite
             yield f"connect: {edge} is given {count} times; once is enough"
 
 
-def _edge(client: str, server: Party, endpoint: Endpoint, service: Json, namespace: str) -> Edge:
+def _edge(
+    client: str, server: Party, endpoint: Endpoint, service: ReadOnlyJson, namespace: str
+) -> Edge:
     alias = service["clientAliases"][0]
     return Edge(
         client=client,

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-Json = Mapping[str, Any]
+from bivouac.json_types import ReadOnlyJson
 
 PROXY_MEMORY_MIB = 64
 """What AWS asks to leave to the Service Connect proxy, which shares the task's limits (T15)."""
@@ -49,7 +48,7 @@ def _mebibytes(text: str) -> int | None:
     return round(float(match[1]) * 1024) if match else None
 
 
-def task_size_problems(definition: Json, path: str) -> Iterator[str]:
+def task_size_problems(definition: ReadOnlyJson, path: str) -> Iterator[str]:
     """T04, T05, T15: task-level CPU and memory, a pair that Fargate offers, room for the proxy."""
     missing = [key for key in ("cpu", "memory") if not definition.get(key)]
     if missing:
@@ -83,7 +82,7 @@ def task_size_problems(definition: Json, path: str) -> Iterator[str]:
         yield f"{path}.containerDefinitions: they reserve {reserved_cpu} of {cpu} CPU units"
 
 
-def task_problems(definition: Json, path: str) -> Iterator[str]:
+def task_problems(definition: ReadOnlyJson, path: str) -> Iterator[str]:
     """What Fargate with Service Connect cannot run, and what Bivouac does not let in."""
     if definition.get("networkMode") != "awsvpc":
         yield f"{path}.networkMode: Fargate needs awsvpc"
@@ -106,7 +105,7 @@ def task_problems(definition: Json, path: str) -> Iterator[str]:
     )
 
 
-def _container_problems(containers: list[Json], path: str) -> Iterator[str]:
+def _container_problems(containers: list[ReadOnlyJson], path: str) -> Iterator[str]:
     names = [container.get("name") for container in containers]
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         yield f"{path}: two containers are named {name!r}"
@@ -143,7 +142,7 @@ def _container_problems(containers: list[Json], path: str) -> Iterator[str]:
         yield f"{path}: port {port[0]}/{port[1]} is mapped twice in one task"
 
 
-def _environment_problems(container: Json, path: str) -> Iterator[str]:
+def _environment_problems(container: ReadOnlyJson, path: str) -> Iterator[str]:
     for index, entry in enumerate(container.get("environment", [])):
         name = entry.get("name", "")
         if _SECRET_NAME.search(name):
@@ -153,14 +152,17 @@ def _environment_problems(container: Json, path: str) -> Iterator[str]:
             )
 
 
-def _log_problems(configuration: Json | None, path: str) -> Iterator[str]:
+def _log_problems(configuration: ReadOnlyJson | None, path: str) -> Iterator[str]:
     """T07."""
     if configuration and configuration.get("logDriver") not in ("awslogs", "splunk", "awsfirelens"):
         yield f"{path}.logDriver: Fargate has awslogs, splunk and awsfirelens"
 
 
 def role_problems(
-    definition: Json, task_roles: tuple[str, ...], execution_roles: tuple[str, ...], path: str
+    definition: ReadOnlyJson,
+    task_roles: tuple[str, ...],
+    execution_roles: tuple[str, ...],
+    path: str,
 ) -> Iterator[str]:
     """Whoever chooses a role gets its rights, so the stack's parameters list what may be chosen."""
     allowed = {"taskRoleArn": task_roles, "executionRoleArn": execution_roles}
@@ -188,7 +190,7 @@ _REFUSED = {
 }
 
 
-def service_problems(arguments: Json, allow_ecs_exec: bool, path: str) -> Iterator[str]:
+def service_problems(arguments: ReadOnlyJson, allow_ecs_exec: bool, path: str) -> Iterator[str]:
     """Fargate and Fargate Spot, rolling deployments, replicas: the scope of an environment."""
     for field, reason in _REFUSED.items():
         if arguments.get(field):
@@ -233,7 +235,7 @@ def service_problems(arguments: Json, allow_ecs_exec: bool, path: str) -> Iterat
 
 
 def connect_problems(
-    configuration: Json, ports: Mapping[str, Json], namespace: str, path: str
+    configuration: ReadOnlyJson, ports: Mapping[str, ReadOnlyJson], namespace: str, path: str
 ) -> Iterator[str]:
     """S08, S10, S11, P10 and the shape of Service Connect names.
 
@@ -276,7 +278,9 @@ def connect_problems(
         yield f"{path}.accessLogConfiguration: query parameters can hold tokens; leave them out"
 
 
-def _timeout_problems(timeout: Json | None, app_protocol: str | None, path: str) -> Iterator[str]:
+def _timeout_problems(
+    timeout: ReadOnlyJson | None, app_protocol: str | None, path: str
+) -> Iterator[str]:
     if not timeout:
         return
     idle, request = timeout.get("idleTimeoutSeconds"), timeout.get("perRequestTimeoutSeconds")

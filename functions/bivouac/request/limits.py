@@ -19,12 +19,11 @@ from bivouac.diagnosis.service_verdicts import VERDICTS_LIMIT
 from bivouac.environment import service_changes
 from bivouac.environment.blueprint import Blueprint, ServiceBlueprint
 from bivouac.environment.record import DEFINITIONS_KEPT, Record, packed, text_of
+from bivouac.json_types import Json
 from bivouac.proof import check, mesh, probe
 from bivouac.proof.check import Check
 from bivouac.services.deployments import Expected
 from bivouac.waiting.wait import Awaited
-
-Json = dict[str, Any]
 
 STATE = 262_144
 """Bytes of UTF-8 of a state's input or output, of an execution's output and of what comes with a

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from bivouac import times
 from bivouac.environment import naming, wait_times
-from bivouac.environment.blueprint import Blueprint, Json, ProofSettings, ServiceBlueprint
+from bivouac.environment.blueprint import Blueprint, ProofSettings, ServiceBlueprint
+from bivouac.json_types import Json
 from bivouac.request import ecs_schema, limits
 from bivouac.request.dependencies import Party, Relations, relations
 from bivouac.request.models import EnvironmentRequest, Schedule, described, merged

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bivouac.environment.blueprint import Json, Renamed
+from bivouac.environment.blueprint import Renamed
+from bivouac.json_types import Json
 from bivouac.settings import RequestSettings
 
 

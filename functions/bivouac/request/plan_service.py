@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from bivouac.environment import naming
-from bivouac.environment.blueprint import Endpoint, Json, ServiceBlueprint
+from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
+from bivouac.json_types import Json
 from bivouac.request import ecs_schema, fargate_rules
 from bivouac.request.dependencies import Party
 from bivouac.request.models import EnvironmentRequest, Probe, Service, described, merged

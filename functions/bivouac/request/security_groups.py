@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bivouac.aws import ec2_answers
-from bivouac.services.deployments import Described
+from bivouac.json_types import Described
 
 
 def admits_the_world(groups: Sequence[Described], port: int) -> bool:

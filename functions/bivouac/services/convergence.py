@@ -10,25 +10,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from bivouac.aws import ecs_answers
 from bivouac.environment import naming
 from bivouac.environment.blueprint import (
     Blueprint,
-    Json,
     ServiceBlueprint,
     from_ecs_tags,
     service_specification,
     service_tags,
 )
 from bivouac.environment.ownership import require_owned
+from bivouac.json_types import Described, Json
 from bivouac.proof import mesh
 from bivouac.proof.mesh import EdgeProof, ProofClient
 from bivouac.services.deployments import Expected, primary_deployment
 from bivouac.services.replacement import must_replace
-
-Described = Mapping[str, Any]
 
 
 class Condition(StrEnum):

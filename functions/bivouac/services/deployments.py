@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from bivouac.aws import ecs_answers
-
-Described = Mapping[str, Any]
+from bivouac.json_types import Described
 
 
 @dataclass(frozen=True)

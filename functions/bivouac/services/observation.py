@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from bivouac.aws import ecs, ecs_answers
+from bivouac.json_types import Json
 from bivouac.services.deployments import Expected, Observed, primary_deployment
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
 
-Tasks = Mapping[str, Sequence[ecs.Described]]
+Tasks = Mapping[str, Sequence[Json]]
 """By service."""
 
 
@@ -20,7 +21,7 @@ def observed(
     client: ECSClient,
     cluster: str,
     expected: Sequence[Expected],
-    services: Mapping[str, ecs.Described],
+    services: Mapping[str, Json],
     running: Tasks,
 ) -> dict[str, Observed]:
     """Each expected service with its running tasks, and the stopped ones where they can tell why.
@@ -41,9 +42,7 @@ def observed(
     }
 
 
-def _in_trouble(
-    entry: Expected, service: ecs.Described | None, running: Sequence[ecs.Described]
-) -> bool:
+def _in_trouble(entry: Expected, service: Json | None, running: Sequence[Json]) -> bool:
     """Tasks of the deployment are missing, those of the one before it may run as desired; tasks are
     sick; or ECS gave up on the deployment (H02, H03)."""
     if service is None or not ecs_answers.is_active(service):
@@ -62,9 +61,9 @@ def _in_trouble(
 
 def tasks_by_service(
     client: ECSClient, cluster: str, desired_status: Literal["RUNNING", "STOPPED"]
-) -> dict[str, list[ecs.Described]]:
+) -> dict[str, list[Json]]:
     arns = ecs.list_tasks(client, cluster, desired_status)
-    tasks: dict[str, list[ecs.Described]] = defaultdict(list)
+    tasks: dict[str, list[Json]] = defaultdict(list)
     for task in ecs.describe_tasks(client, cluster, arns):
         tasks[ecs_answers.service_of(task)].append(task)
     return tasks

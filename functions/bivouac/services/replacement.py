@@ -7,20 +7,18 @@ nor role); aws/containers-roadmap#2664 (a service with lifecycle hooks does not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from bivouac.aws import ecs_answers
+from bivouac.json_types import ReadOnlyJson
 from bivouac.services.deployments import primary_deployment
-
-Json = Mapping[str, Any]
 
 
 def must_replace(
-    described: Json,
-    old_definition: Json | None,
-    specification: Json,
-    new_definition: Json | None,
+    described: ReadOnlyJson,
+    old_definition: ReadOnlyJson | None,
+    specification: ReadOnlyJson,
+    new_definition: ReadOnlyJson | None,
 ) -> str | None:
     """Why this service cannot become what is specified by an update; None where it can.
 
@@ -42,7 +40,9 @@ def must_replace(
     return None
 
 
-def _changed_ports(described: Json, old_definition: Json, new_definition: Json) -> Iterator[str]:
+def _changed_ports(
+    described: ReadOnlyJson, old_definition: ReadOnlyJson, new_definition: ReadOnlyJson
+) -> Iterator[str]:
     primary = primary_deployment(described) or {}
     connect = primary.get("serviceConnectConfiguration", {})
     served = {service["portName"] for service in connect.get("services", ())}
@@ -52,7 +52,7 @@ def _changed_ports(described: Json, old_definition: Json, new_definition: Json) 
             yield f"its port {name} turns from {before[name]} to {after[name]}"
 
 
-def _protocols(definition: Json) -> dict[str, str]:
+def _protocols(definition: ReadOnlyJson) -> dict[str, str]:
     """Port names to what ECS calls protocol and appProtocol; left out, both mean TCP."""
     return {
         mapping["name"]: _protocol(mapping)
@@ -62,7 +62,7 @@ def _protocols(definition: Json) -> dict[str, str]:
     }
 
 
-def _protocol(mapping: Json) -> str:
+def _protocol(mapping: ReadOnlyJson) -> str:
     transport = mapping.get("protocol", "tcp")
     application = mapping.get("appProtocol")
     return f"{application} over {transport}" if application else str(transport)

@@ -26,8 +26,7 @@ from bivouac.environment.event import DetailType
 from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb, is_outdated
 from bivouac.environment.record import Record, Status, matter_of_deletion
 from bivouac.errors import REFUSALS, DeletionIncompleteError, is_fault
-
-Json = dict[str, Any]
+from bivouac.json_types import Json
 
 AFTER_FAILURE = "failed"
 """Begins the deletion's name, as in the machine's state `Start deletion`: both start one (W05)."""

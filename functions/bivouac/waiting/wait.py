@@ -14,8 +14,7 @@ from typing import Any, Self
 
 from bivouac import times
 from bivouac.aws import ecs_answers
-
-Described = Mapping[str, Any]
+from bivouac.json_types import Described
 
 POLL_SECONDS = 2.0
 """Between two looks at what ECS emits no event for: container health, attachments, Cloud Map,

@@ -20,6 +20,7 @@ from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS, NOT_OURS, PATIENCE
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint, from_ecs_tags
 from bivouac.environment.record import Record
+from bivouac.json_types import Json
 from bivouac.services.observation import Tasks
 from bivouac.waiting.wait import (
     POLL_SECONDS,
@@ -145,7 +146,7 @@ class DeletedPoll:
         lags = _lags(wait.task_events, stopping)
         return PollResult(again_after=STALE_SECONDS if lags else None, awaited=awaited)
 
-    def _ours(self, service: str, tasks: Sequence[ecs.Described]) -> bool:
+    def _ours(self, service: str, tasks: Sequence[Json]) -> bool:
         """A task carries its service's tags (planning sees to it); one that was just started may
         not show them yet."""
         planned = [each.service_name for each in self._blueprint.services]

@@ -8,12 +8,12 @@ from typing import Any
 
 from bivouac.aws import ecs_answers
 from bivouac.environment import naming
+from bivouac.json_types import Described
 from bivouac.proof import mesh
 from bivouac.proof.mesh import ProofClient, State
 from bivouac.services.deployments import Expected, primary_deployment
 from bivouac.waiting.wait import Awaited, Purpose, Stage, TaskEvents, counted
 
-Described = Mapping[str, Any]
 Services = Mapping[str, Described]
 """Described services by name."""
 Tasks = Mapping[str, Sequence[Described]]

@@ -5,20 +5,20 @@ Cloud Map reads one service a call, so each endpoint that is asked for costs one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bivouac.aws import cloudmap, ecs_answers
 from bivouac.diagnosis import health
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
+from bivouac.json_types import Described
 from bivouac.proof.check import Check, CheckOutcome
 from bivouac.services.deployments import Observed, primary_deployment
 
 if TYPE_CHECKING:
     from types_boto3_servicediscovery import ServiceDiscoveryClient
 
-Described = Mapping[str, Any]
 
 LOOKS_ASIDE = 5
 """After so many looks that Cloud Map did not let go on, one goes on all the same."""
