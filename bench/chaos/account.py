@@ -57,6 +57,7 @@ class Account:
             return cloud.workers.processes(name) if name else []
 
         self._seen: set[str] = set()
+        self._undelivered: list[str] = []
         self.accidents = Accidents(cloud.credentials.role_of, processes_of_role)
         cloud.call_faults.of = self.accidents.of_call
         cloud.deliveries.disturbance = self.accidents.of_delivery
@@ -218,17 +219,14 @@ class Account:
         ]
 
     def undelivered(self) -> list[str]:
-        """The bodies of all messages in the queue of what could not be done; they stay there."""
+        """The bodies of all messages that ever came to the queue of what could not be done."""
         sqs = self.client("sqs")
         url = sqs.get_queue_url(QueueName=f"{PREFIX}-undelivered-events")["QueueUrl"]
-        found: dict[str, str] = {}
-        while True:
-            messages = sqs.receive_message(
-                QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=5
-            ).get("Messages", [])
-            if not messages:
-                return list(found.values())
-            found |= {each["MessageId"]: each["Body"] for each in messages}
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                self._undelivered.append(message["Body"])
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return self._undelivered
 
     # --- rest ------------------------------------------------------------------------------------
 

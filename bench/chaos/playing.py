@@ -59,7 +59,6 @@ class Story:
     """Why Bivouac could not be deployed once more."""
     not_at_rest: list[str] = field(default_factory=list)
     """Executions that ran on and on."""
-    undelivered_before: int = 0
 
     def of(self, environment: str) -> list[Ask]:
         """In the order in which they were meant."""
@@ -82,7 +81,6 @@ class Player:
 
     def play(self, scenario: s.Scenario) -> Story:
         story = Story(scenario.seed, self.names)
-        story.undelivered_before = len(self._account.undelivered())
         self._account.accidents.begin(scenario.seed)
         for index, step in enumerate(scenario.steps):
             self._do(step, index, story)

@@ -85,7 +85,7 @@ class Promises:
     def _at_rest(self, story: Story) -> Iterator[Violation]:
         if story.not_at_rest:
             yield Violation("everything comes to an end", f"still runs: {story.not_at_rest}")
-        told = self._account.undelivered()[story.undelivered_before :]
+        told = self._account.undelivered()
         for name in story.names:
             record = self._account.record(name)
             if name in story.record_lost:
@@ -262,7 +262,8 @@ class Promises:
         ended = self._executions_of(ask)
         if any(each["status"] != "SUCCEEDED" for each in ended):
             return True
-        return ask.stopped or any(ask.intent_id in body for body in told)
+        named = re.compile(rf"\b{re.escape(ask.intent_id)}\b")
+        return ask.stopped or any(map(named.search, told))
 
     def _outcome(self, ask: Ask) -> Json:
         outputs = [json.loads(each.get("output") or "{}") for each in self._executions_of(ask)]
