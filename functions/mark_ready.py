@@ -10,6 +10,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+from bivouac import times
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.environment.blueprint import Blueprint
@@ -62,6 +63,7 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
         edges=edges,
         expected=progress["expected"],
         namespaceArn=progress["namespaceArn"],
+        readyAt=times.timestamp(now),
     )
     Notifier(records, bus)(notifier.ready(record, now), event.get("tries", 0))
     metrics.add_metric("EnvironmentReady", MetricUnit.Count, 1)

@@ -124,6 +124,9 @@ def _taken(
         intents=followed(record.intents if record else {}, _MATTERS.get(verb, ()), intent),
         office_hours=blueprint.schedule is not None or _may_have_office_hours(record),
         good_base_request=record.good_base_request if record else "",
+        created_at=times.timestamp(now)
+        if record is None or _is_fresh(record)
+        else record.created_at,
     )
 
 
@@ -246,11 +249,14 @@ def _may_have_office_hours(record: Record | None) -> bool:
     return record is not None and record.status is not Status.DELETED and record.office_hours
 
 
+_OF_ONE_LIFE = ("edges", "expected", "taskDefinitions", "namespaceArn", "readyAt")
+
+
 def _outdated(record: Record | None, verb: Verb) -> tuple[str, ...]:
     """What earlier executions found that does not hold for this one.
 
     Why an environment was rolled back stays to be read."""
-    made = ("edges", "expected", "taskDefinitions", "namespaceArn") if _is_fresh(record) else ()
+    made = _OF_ONE_LIFE if _is_fresh(record) else ()
     failure = () if verb is Verb.ROLL_BACK else ("failure",)
     return (*failure, "proof", "receipt", *made)
 

@@ -30,6 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("request",),
     ("commands",),
     ("sweep",),
+    ("status",),
     ("stack", "stack_guard"),
 )
 """Packages and modules, the lowest first. Each imports from those above it in this list only; two

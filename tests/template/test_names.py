@@ -13,6 +13,7 @@ from tests.template.declared import (
     GLOBAL_FUNCTION,
     MACHINES,
     PROJECT,
+    TEMPLATE,
     State,
     function_of,
     functions,
@@ -96,7 +97,9 @@ class TestFunctions:
         handlers = {properties["Handler"] for properties in functions().values()}
         assert handlers == {f"{module}.handler" for module in MODULES}
 
-    def test_every_function_is_called_by_a_state_machine_by_events_or_by_schedules(self) -> None:
+    def test_every_function_is_called_by_a_machine_by_events_by_schedules_or_by_people(
+        self,
+    ) -> None:
         called = {name for each in MACHINES.values() for name in each.called}
         listening = {name for name, properties in functions().items() if "Events" in properties}
         scheduled = {
@@ -106,7 +109,9 @@ class TestFunctions:
             for resource in statement.resources
         }
         answering = {"GuardStackFunction"}  # CloudFormation, which makes and deletes its resource
-        ways = (called, listening, scheduled, answering)
+        asked = {"DescribeEnvironmentsFunction"}  # people and pipelines, by an output of the stack
+        assert asked <= {each["Value"].get("Ref") for each in TEMPLATE["Outputs"].values()}
+        ways = (called, listening, scheduled, answering, asked)
         assert set().union(*ways) == set(functions())
         assert sum(map(len, ways)) == len(functions())
 

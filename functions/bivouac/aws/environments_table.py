@@ -16,6 +16,7 @@ from bivouac.environment import service_changes
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.intents import Intent, Verb
 from bivouac.environment.lease import Extension
+from bivouac.environment.naming import OWNER_TAG
 from bivouac.environment.record import FORM, Record, Status, Summary, Unreadable, text_of
 from bivouac.environment.service_changes import Changes
 
@@ -27,6 +28,8 @@ CLOSED_KEPT_FOR = timedelta(days=7)
 ITEMS_A_CALL = 100
 """The most that BatchGetItem takes."""
 LISTED_INDEX = "listed"
+SUMMARIES_INDEX = "summaries"
+"""The same environments, with what a list shows people."""
 LISTED = "environment"
 """Of every environment but those that are deleted: the key that puts a record into the index."""
 
@@ -100,20 +103,28 @@ class Records:
                 KeyConditionExpression="listed = :listed",
                 ExpressionAttributeValues={":listed": {"S": LISTED}},
             )
-            items = [item for page in pages for item in page["Items"]]
-        return [
-            Summary(
-                environment=item["environment"]["S"],
-                generation=int(item["generation"]["N"]),
-                status=Status(item["status"]["S"]),
-                execution=item["execution"]["S"],
-                expires_at=item["expiresAt"]["S"],
-                verb=Verb(item["verb"]["S"]),
-                on_failure=item["onFailure"]["S"],
-                triggers=json.loads(item["triggers"]["S"]),
+            return [_summary(item) for page in pages for item in page["Items"]]
+
+    def page(self, limit: int, after: str | None = None) -> tuple[list[Summary], str | None]:
+        """Up to so many environments that are not deleted, from the one behind `after` on, and the
+        last of them where more follow. One Query; the index follows the table after a moment."""
+        begin: Any = {}
+        if after is not None:
+            key = {"environment": {"S": after}, "listed": {"S": LISTED}}
+            begin = {"ExclusiveStartKey": key}
+        with translated("records of environments"):
+            answer = self.client.query(
+                TableName=self.table_name,
+                IndexName=SUMMARIES_INDEX,
+                KeyConditionExpression="listed = :listed",
+                ExpressionAttributeValues={":listed": {"S": LISTED}},
+                Limit=limit,
+                **begin,
             )
-            for item in items
-        ]
+        last = answer.get("LastEvaluatedKey")
+        return [_summary(item) for item in answer["Items"]], last["environment"][
+            "S"
+        ] if last else None
 
     def remember_closed(self, repository: str, number: int, intent: Intent, now: datetime) -> None:
         """That a pull request was closed, for a create that was meant before and is still to come.
@@ -233,7 +244,10 @@ class Records:
             "listed": {"S": LISTED},
             "onFailure": {"S": blueprint["on_failure"]},
             "triggers": {"S": json.dumps(blueprint["triggers"])},
+            "owner": {"S": blueprint["tags"].get(OWNER_TAG, "")},
         }
+        if taken.created_at:
+            content["createdAt"] = {"S": taken.created_at}
         if isinstance(before, Unreadable):
             forget = [name for name in before.attributes if name not in (*content, "environment")]
         forget = list(dict.fromkeys((*forget, "untold")))
@@ -460,6 +474,25 @@ def _record(environment: str, item: Mapping[str, Any]) -> Record:
         if "extension" in item
         else None,
         office_hours=item["officeHours"]["BOOL"] if "officeHours" in item else True,
+        created_at=item["createdAt"]["S"] if "createdAt" in item else "",
+        ready_at=json.loads(item["readyAt"]["S"]) if "readyAt" in item else "",
+    )
+
+
+def _summary(item: Mapping[str, Any]) -> Summary:
+    """Of an item of either index."""
+    return Summary(
+        environment=item["environment"]["S"],
+        generation=int(item["generation"]["N"]),
+        status=Status(item["status"]["S"]),
+        execution=item["execution"]["S"],
+        expires_at=item["expiresAt"]["S"],
+        verb=Verb(item["verb"]["S"]),
+        on_failure=item["onFailure"]["S"],
+        triggers=json.loads(item["triggers"]["S"]),
+        owner=item["owner"]["S"] if "owner" in item else "",
+        created_at=item["createdAt"]["S"] if "createdAt" in item else "",
+        ready_at=json.loads(item["readyAt"]["S"]) if "readyAt" in item else "",
     )
 
 

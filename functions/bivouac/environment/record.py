@@ -92,6 +92,10 @@ class Record:
     office_hours: bool = True
     """Its office hours may be armed: it has or had some since it was last deleted, or nobody knows
     whether it had."""
+    created_at: str = ""
+    """When this life of it began; empty where nobody wrote it down."""
+    ready_at: str = ""
+    """When it was last proven, in this life."""
 
     @property
     def content(self) -> dict[str, Any]:
@@ -203,6 +207,9 @@ class Summary:
     """delete or keep."""
     triggers: Mapping[str, Any]
     """Of the request."""
+    owner: str = ""
+    created_at: str = ""
+    ready_at: str = ""
 
 
 @dataclass(frozen=True)

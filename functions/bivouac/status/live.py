@@ -1,0 +1,61 @@
+"""What AWS says of one environment now, in as few calls as it takes; reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bivouac.aws import ecs, executions, network
+from bivouac.aws.errors import cluster_is_missing
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.record import GONE, Record
+from bivouac.errors import RefusedByAwsError
+from bivouac.json_types import Json
+from bivouac.services import deployments
+from bivouac.services.observation import tasks_by_service
+
+if TYPE_CHECKING:
+    from types_boto3_ec2 import EC2Client
+    from types_boto3_ecs import ECSClient
+    from types_boto3_stepfunctions import SFNClient
+
+
+@dataclass(frozen=True)
+class Live:
+    services: Mapping[str, Json] = field(default_factory=dict)
+    running: Mapping[str, Sequence[Json]] = field(default_factory=dict)
+    """Tasks by service."""
+    public_addresses: Mapping[str, str] = field(default_factory=dict)
+    """By network interface, of tasks that everybody may reach."""
+    execution_status: str | None = None
+    """None where Step Functions knows the execution no more."""
+
+
+def look(
+    record: Record, ecs_client: ECSClient, ec2: Callable[[], EC2Client], stepfunctions: SFNClient
+) -> Live:
+    """EC2's client, the slowest to make, is made where a service is public."""
+    held_by = executions.described(stepfunctions, record.execution)
+    status = held_by.status if held_by else None
+    blueprint = Blueprint.from_json(record.content)
+    cluster = blueprint.cluster["clusterName"]
+    names = [service.service_name for service in blueprint.services]
+    if record.status in GONE:
+        return Live(execution_status=status)
+    try:
+        services = ecs.describe_services(ecs_client, cluster, names)
+        running = tasks_by_service(ecs_client, cluster, "RUNNING")
+    except RefusedByAwsError as error:
+        if not cluster_is_missing(error):
+            raise
+        return Live(execution_status=status)
+    interfaces = [
+        interface
+        for service in blueprint.services
+        if any(endpoint.admits_everybody for endpoint in service.endpoints)
+        for task in running.get(service.service_name, ())
+        if (interface := deployments.interface_id(task))
+    ]
+    public = network.public_addresses(ec2(), interfaces) if interfaces else {}
+    return Live(services, running, public, status)

@@ -1,0 +1,313 @@
+"""Describe environments: one document that says what an environment is, or a page of all."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bivouac import errors, times
+from bivouac.environment.intents import Verb
+from bivouac.environment.record import Status
+from localcloud.account import SECURITY_GROUP_ID
+from localcloud.tasks import scripted
+from tests.functional.account import CREATE_MACHINE, SETTLED_SECONDS, BivouacAccount, execution
+from tests.functional.machines import Machines
+from tests.requests import connection, depends, environment, web
+
+SECRET = "hunter2-and-nobody-else"
+API = web(
+    serviceName="api",
+    primaryContainer={
+        "image": "nginx",
+        "containerPort": 8080,
+        "environment": [{"name": "GREETING", "value": SECRET}],
+    },
+)
+SHOP = environment(
+    API,
+    web(dependsOn=depends("api")),
+    name="shop",
+    owner="team-shop",
+    tags={"costCenter": "482"},
+    connect=[connection("web", "api")],
+    triggers={"pullRequest": {"repository": "acme/shop", "number": 482}},
+)
+
+
+def rule(port: int, addresses: str) -> dict[str, Any]:
+    ranges = [{"CidrIp": addresses}]
+    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": ranges}
+
+
+def only_the_vpc_reaches(account: BivouacAccount, port: int) -> None:
+    account.client("ec2").authorize_security_group_ingress(
+        GroupId=SECURITY_GROUP_ID, IpPermissions=[rule(port, "172.31.0.0/16")]
+    )
+
+
+def described(account: BivouacAccount, name: str = "shop") -> dict[str, Any]:
+    return account.invoke("describe_environments", {"environment": name})
+
+
+def listed(account: BivouacAccount, **question: Any) -> dict[str, Any]:
+    return account.invoke("describe_environments", question)
+
+
+def names(page: dict[str, Any]) -> list[str]:
+    return [each["name"] for each in page["environments"]]
+
+
+class TestReady:
+    @pytest.fixture
+    def shop(self, account: BivouacAccount) -> BivouacAccount:
+        only_the_vpc_reaches(account, 8080)
+        Machines(account).create(SHOP)
+        account.forget_calls()
+        return account
+
+    def test_it_says_who_has_it_until_when_and_that_it_is_proven(
+        self, shop: BivouacAccount
+    ) -> None:
+        told = described(shop)
+        assert (told["name"], told["status"], told["doing"]) == ("shop", "READY", None)
+        assert (told["owner"], told["tags"]) == ("team-shop", {"costCenter": "482"})
+        assert told["triggers"]["pullRequest"]["number"] == 482
+        assert (told["cluster"], told["namespace"]) == ("bivouac-shop", "bivouac-shop")
+        assert told["createdAt"] < told["readyAt"] <= told["observedAt"]
+        left = times.moment(told["expiresAt"]) - times.moment(told["observedAt"])
+        assert told["secondsLeft"] == pytest.approx(left.total_seconds(), abs=1)
+        (edge,) = told["edges"]
+        assert (edge["from"], edge["to"], edge["alias"]) == ("web", "api:api", "api:8080")
+        assert edge["proven"] is True
+        assert times.moment(edge["at"]) <= times.moment(told["readyAt"])
+        assert (told["diagnosis"], told["receipt"]) == (None, None)
+
+    def test_it_says_what_runs(self, shop: BivouacAccount) -> None:
+        (api, _) = described(shop)["services"]
+        assert (api["name"], api["state"], api["because"]) == ("api", "HEALTHY", None)
+        assert (api["desired"], api["running"], api["healthy"]) == (1, 1, 1)
+        assert api["deployment"].startswith("ecs-svc/")
+        assert api["aliases"] == ["api:8080"]
+        (image,) = api["images"]
+        assert (image["container"], image["image"]) == ("api", "nginx")
+        assert image["digest"].startswith("sha256:")
+
+    def test_it_says_where_it_answers(self, shop: BivouacAccount) -> None:
+        """Everybody may reach port 80, and nobody 8080."""
+        told = described(shop)
+        (url,) = told["urls"]
+        assert url["service"] == "web"
+        assert url["url"].startswith("http://203.0.113.")
+        assert url["url"].endswith(":80/")
+        assert url["proven"] is True
+        assert told["noUrlBecause"] is None
+
+    def test_a_task_that_was_deployed_since_is_not_proven(self, shop: BivouacAccount) -> None:
+        shop.client("ecs").update_service(
+            cluster="bivouac-shop", service="web", forceNewDeployment=True
+        )
+        shop.pass_time(SETTLED_SECONDS)
+        told = described(shop)
+        assert {url["proven"] for url in told["urls"]} == {False}
+        assert [edge["proven"] for edge in told["edges"]] == [False]
+
+    def test_it_shows_nothing_secret_and_changes_nothing(self, shop: BivouacAccount) -> None:
+        told = json.dumps(described(shop))
+        assert SECRET not in told
+        assert "GREETING" not in told
+        assert shop.mutating_calls == []
+
+    def test_asked_again_it_is_the_same(self, shop: BivouacAccount) -> None:
+        assert described(shop) == described(shop)
+
+    def test_its_life_began_once_however_often_it_is_created(self, shop: BivouacAccount) -> None:
+        first = described(shop)
+        shop.pass_time(60)
+        Machines(shop).create(SHOP, "again")
+        again = described(shop)
+        assert again["createdAt"] == first["createdAt"]
+        assert again["readyAt"] > first["readyAt"]
+
+    def test_deleted_it_shows_its_receipt_and_created_anew_another_life(
+        self, shop: BivouacAccount
+    ) -> None:
+        first = described(shop)
+        Machines(shop).delete({"environment": "shop"})
+        told = described(shop)
+        assert (told["status"], told["expiresAt"]) == ("DELETED", None)
+        assert {item["name"] for item in told["receipt"]["items"]} >= {"api", "web"}
+        assert [service["state"] for service in told["services"]] == ["MISSING", "MISSING"]
+        assert told["noUrlBecause"] == "no task runs that could answer; the environment is DELETED"
+        Machines(shop).create(SHOP, "anew")
+        assert described(shop)["createdAt"] > first["createdAt"]
+
+    def test_asleep_it_answers_nowhere(self, shop: BivouacAccount) -> None:
+        Machines(shop).sleep({"environment": "shop"})
+        told = described(shop)
+        assert told["status"] == "ASLEEP"
+        assert {service["state"] for service in told["services"]} == {"STOPPED"}
+        assert told["noUrlBecause"] == "no task runs that could answer; the environment is ASLEEP"
+
+
+def test_without_a_public_rule_it_says_how_to_reach_it(account: BivouacAccount) -> None:
+    account.client("ec2").revoke_security_group_ingress(
+        GroupId=SECURITY_GROUP_ID, IpPermissions=[rule(80, "0.0.0.0/0")]
+    )
+    only_the_vpc_reaches(account, 80)
+    Machines(account).create(environment())
+    told = described(account, "demo")
+    assert told["urls"] == []
+    assert "no security group admits 0.0.0.0/0" in told["noUrlBecause"]
+    assert "web:80" in told["noUrlBecause"]
+
+
+def test_without_a_public_address_it_says_so(account: BivouacAccount) -> None:
+    vpc = {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}}
+    Machines(account).create(environment(web(networkConfiguration=vpc)))
+    told = described(account, "demo")
+    assert told["urls"] == []
+    assert told["noUrlBecause"].startswith("its tasks have no public address")
+
+
+def test_while_it_is_created_it_says_by_which_execution(account: BivouacAccount) -> None:
+    arn = account.start_execution("shop-482", CREATE_MACHINE)
+    account.holds(account.planned(SHOP), execution=arn)
+    told = described(account)
+    assert (told["status"], told["doing"]) == ("CREATING", "CREATE")
+    held_by = told["execution"]
+    assert (held_by["machine"], held_by["status"]) == ("create_environment", "RUNNING")
+    assert held_by["consoleUrl"].startswith("https://ap-northeast-1.console.aws.amazon.com/states/")
+    assert held_by["consoleUrl"].endswith(arn)
+    assert [service["state"] for service in told["services"]] == ["MISSING", "MISSING"]
+
+
+def test_a_wake_is_called_waking(account: BivouacAccount) -> None:
+    account.holds(account.planned(SHOP), verb=Verb.WAKE)
+    assert described(account)["status"] == "WAKING"
+    assert names(listed(account, status="WAKING")) == ["shop"]
+    assert names(listed(account, status="CREATING")) == []
+
+
+def test_a_service_that_does_not_start_says_why(account: BivouacAccount) -> None:
+    account.runtime.script("nginx", scripted.never_starts())
+    account.create(environment())
+    account.pass_time(SETTLED_SECONDS)
+    (service,) = described(account, "demo")["services"]
+    assert (service["state"], service["because"]) == ("STARTING", "0 of 1 tasks run")
+
+
+def test_a_failure_is_shown_with_its_next_step(account: BivouacAccount) -> None:
+    verdict = {"service": "web", "category": "container exit", "evidence": ["code 3"]}
+    account.holds(account.planned(environment()))
+    account.records.finish(
+        "demo",
+        1,
+        Status.FAILED,
+        failure={
+            "error": "DeploymentFailedError",
+            "category": "container exit",
+            "cause": "web: container exit: code 3",
+            "verdicts": [{**verdict, "next_step": "Read its log."}],
+        },
+    )
+    told = described(account, "demo")
+    assert told["diagnosis"] == {
+        "error": "DeploymentFailedError",
+        "category": "container exit",
+        "cause": "web: container exit: code 3",
+        "nextStep": "Read its log.",
+    }
+    assert told["services"][0]["because"] == "container exit: code 3"
+
+
+def test_an_environment_that_never_was_is_not_found(account: BivouacAccount) -> None:
+    with pytest.raises(errors.EnvironmentNotFoundError, match="'shop' was ever created"):
+        described(account)
+
+
+class TestList:
+    @pytest.fixture
+    def five(self, account: BivouacAccount) -> BivouacAccount:
+        """pr-1 to pr-5; the first is READY, and the second is another team's."""
+        for number in range(1, 6):
+            pull_request = {"repository": "acme/shop", "number": number}
+            request = environment(
+                name=f"pr-{number}",
+                owner="team-cart" if number == 2 else "team-shop",
+                triggers={"pullRequest": pull_request},
+            )
+            account.holds(account.planned(request), execution=execution(f"pr-{number}"))
+        account.records.finish("pr-1", 1, Status.READY, readyAt=times.timestamp(account.now()))
+        account.forget_calls()
+        return account
+
+    def test_all_are_one_query(self, five: BivouacAccount) -> None:
+        page = listed(five)
+        assert sorted(names(page)) == ["pr-1", "pr-2", "pr-3", "pr-4", "pr-5"]
+        assert (page["nextToken"], page["observedAt"]) == (None, times.timestamp(five.now()))
+        assert five.calls == ["dynamodb:Query"]
+
+    def test_each_says_what_its_record_says(self, five: BivouacAccount) -> None:
+        (ready,) = listed(five, status="READY")["environments"]
+        assert (ready["name"], ready["owner"], ready["doing"]) == ("pr-1", "team-shop", None)
+        assert ready["triggers"]["pullRequest"]["number"] == 1
+        assert ready["readyAt"] == times.timestamp(five.now())
+        assert ready["expiresAt"] == "2030-01-01T00:00:00Z"
+        assert ready["execution"]["arn"] == execution("pr-1")
+
+    @pytest.mark.parametrize(
+        ("question", "wanted"),
+        [
+            ({"status": "CREATING"}, ["pr-2", "pr-3", "pr-4", "pr-5"]),
+            ({"owner": "team-cart"}, ["pr-2"]),
+            ({"pullRequest": {"repository": "acme/shop", "number": 4}}, ["pr-4"]),
+            ({"pullRequest": {"repository": "acme/cart", "number": 4}}, []),
+            ({"owner": "team-cart", "status": "READY"}, []),
+        ],
+    )
+    def test_filters_leave_only_what_is_asked_for(
+        self, five: BivouacAccount, question: dict[str, Any], wanted: list[str]
+    ) -> None:
+        assert sorted(names(listed(five, **question))) == wanted
+
+    def test_pages_follow_each_other_to_the_end(self, five: BivouacAccount) -> None:
+        seen: list[str] = []
+        page = listed(five, limit=2)
+        while True:
+            assert len(page["environments"]) <= 2
+            seen += names(page)
+            if page["nextToken"] is None:
+                break
+            page = listed(five, limit=2, nextToken=page["nextToken"])
+        assert sorted(seen) == ["pr-1", "pr-2", "pr-3", "pr-4", "pr-5"]
+
+    def test_what_is_deleted_is_not_listed(self, five: BivouacAccount) -> None:
+        five.records.finish("pr-3", 1, Status.DELETED)
+        assert "pr-3" not in names(listed(five))
+
+
+@pytest.mark.parametrize(
+    ("question", "problem"),
+    [
+        ({"environmnt": "shop"}, "environmnt: unknown field"),
+        ({"environment": "Shop!"}, "environment: 'Shop!' is not an environment name"),
+        ({"environment": "shop", "owner": "me"}, "owner: of a list, not of one environment"),
+        ({"status": "GREEN"}, "status: must be one of"),
+        ({"status": "DELETED"}, "ask for one by its name"),
+        ({"limit": 0}, "limit: must be 1 to 100"),
+        ({"limit": True}, "limit: must be a number"),
+        ({"nextToken": "bWFkZSB1cA=="}, "nextToken: no page ended with it"),
+        ({"nextToken": "?"}, "nextToken: no page ended with it"),
+        ({"pullRequest": {"number": 4}}, "pullRequest: must have repository and number"),
+        ({"pullRequest": {"repository": "a/b", "number": "4"}}, "number a number"),
+    ],
+)
+def test_a_question_that_nobody_understands_is_refused(
+    account: BivouacAccount, question: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(errors.InvalidRequestError) as refused:
+        listed(account, **question)
+    assert problem in str(refused.value)
+    assert account.calls == []
