@@ -14,7 +14,6 @@ from typing import Any, Protocol, Self
 from guard_stack import guard_stack
 
 from bivouac.aws.environments_table import Records
-from bivouac.settings import GuardSettings
 
 
 class Clients(Protocol):
@@ -74,5 +73,5 @@ def refusal(clients: Clients, stack_name: str) -> str:
     ]
     question = {"RequestType": "Delete", "ResourceProperties": {"SecurityGroups": groups}}
     records = Records(clients.client("dynamodb"), outputs["EnvironmentsTableName"])
-    settings = GuardSettings(outputs["DeleteEnvironmentStateMachineArn"])
-    return guard_stack(question, records, clients.client("ec2"), settings)
+    machine = outputs["DeleteEnvironmentStateMachineArn"]
+    return guard_stack(question, records, clients.client("ec2"), machine)

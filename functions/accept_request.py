@@ -9,7 +9,7 @@ reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Leave, Nothing, Record, Status, closing
 from bivouac.errors import EnvironmentNotFoundError
 from bivouac.observability import Event, logger, step
-from bivouac.settings import RequestedMachineSettings
+from bivouac.settings import machine_arn
 from bivouac.stack import records
 
 if TYPE_CHECKING:
@@ -32,10 +32,19 @@ if TYPE_CHECKING:
 _GOING = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
 
 
+_STARTED = {
+    CommandKind.CREATE: "create_environment",
+    CommandKind.REDEPLOY: "redeploy_environment",
+    CommandKind.DELETE: "delete_environment",
+    CommandKind.EXTEND: "extend_lease",
+}
+
+
 @dataclass(frozen=True)
 class Acceptance:
     now: datetime
-    machines: RequestedMachineSettings
+    machines: Mapping[CommandKind, str]
+    """ARNs of the state machines that they start."""
     records: Records
     stepfunctions: SFNClient
 
@@ -152,12 +161,7 @@ class Acceptance:
     # --- acting --------------------------------------------------------------------------------
 
     def _start(self, named: Named, event_id: str) -> str:
-        machine = {
-            CommandKind.CREATE: self.machines.create,
-            CommandKind.REDEPLOY: self.machines.redeploy,
-            CommandKind.DELETE: self.machines.delete,
-            CommandKind.EXTEND: self.machines.extend_lease,
-        }[named.verb]
+        machine = self.machines[named.verb]
         name = naming.requested_execution(named.environment, named.verb, event_id)
         started = executions.start(self.stepfunctions, machine, name, _with_intent(named))
         logger.info(
@@ -177,7 +181,7 @@ def _with_intent(named: Named) -> Event:
 def handler(event: Event) -> Event:
     return Acceptance(
         datetime.now(UTC),
-        RequestedMachineSettings.from_env(),
+        {kind: machine_arn(machine) for kind, machine in _STARTED.items()},
         records(),
         clients.stepfunctions(),
     ).accept(event)

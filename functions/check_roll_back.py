@@ -15,7 +15,7 @@ from bivouac.aws.environments_table import Records
 from bivouac.commands.rollback import Failure, RollBackOutcome, concluded, kept, not_rolled_back
 from bivouac.environment.record import Record
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
-from bivouac.settings import CreationSettings
+from bivouac.settings import machine_arn
 from bivouac.stack import records
 
 if TYPE_CHECKING:
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 def check_roll_back(
-    event: Event, creation: CreationSettings, records: Records, stepfunctions: SFNClient
+    event: Event, create_machine: str, records: Records, stepfunctions: SFNClient
 ) -> Event:
     """`status` with the `error` and `cause` that the execution fails with, `rolledBackCause` where
     it is rolled back before, and the first `failure` as it was."""
     failed = event["failed"]
-    redeploy = creation.execution_of_create(f"redeploy-{event['digest']}")
+    redeploy = stepfunctions_answers.arn_of(create_machine, f"redeploy-{event['digest']}")
     if "rollBackFailure" in failed:
         first = Failure(redeploy, failed["failure"]["error"], failed["failure"]["cause"])
-        roll_back = creation.execution_of_create(f"roll-back-{event['digest']}")
+        roll_back = stepfunctions_answers.arn_of(create_machine, f"roll-back-{event['digest']}")
         second = _failure(roll_back, failed["rollBackFailure"], stepfunctions)
         concluding, record = not_rolled_back(first, second), None
     else:
@@ -78,4 +78,6 @@ def _failure(execution: str, caught: Event, stepfunctions: SFNClient) -> Failure
 
 @step
 def handler(event: Event) -> Event:
-    return check_roll_back(event, CreationSettings.from_env(), records(), clients.stepfunctions())
+    return check_roll_back(
+        event, machine_arn("create_environment"), records(), clients.stepfunctions()
+    )

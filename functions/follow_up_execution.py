@@ -20,7 +20,7 @@ from bivouac.aws.environments_table import Records
 from bivouac.environment.record import Record, Status
 from bivouac.errors import SupersededError, UnansweredRequestError
 from bivouac.observability import Event, logger, step
-from bivouac.settings import MachineSettings, RedeploySettings
+from bivouac.settings import MACHINES, machine_arn
 from bivouac.stack import event_bus, records
 from bivouac.sweep.follow_up import Aftermath, Ended, after_redeploy, aftermath
 from bivouac.sweep.start_follow_up import FollowUp
@@ -93,7 +93,10 @@ def held_by(ended: Ended, records: Records) -> Record | None:
 @step
 def handler(event: Event) -> Event:
     follow_up = FollowUp(
-        records(), MachineSettings.from_env(), clients.stepfunctions(), event_bus()
+        records(),
+        {name: machine_arn(name) for name in MACHINES},
+        clients.stepfunctions(),
+        event_bus(),
     )
-    machine = RedeploySettings.from_env().machine_arn
+    machine = machine_arn("redeploy_environment")
     return follow_up_execution(event, datetime.now(UTC), machine, records(), follow_up)

@@ -19,7 +19,7 @@ from bivouac.aws.errors import is_missing
 from bivouac.environment.record import Status
 from bivouac.errors import RefusedByAwsError
 from bivouac.observability import Event, logger, step
-from bivouac.settings import AnswerSettings, GuardSettings
+from bivouac.settings import AnswerSettings, machine_arn
 from bivouac.stack import records
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def guard_stack(
     event: Event,
     records: Records,
     ec2: EC2Client,
-    settings: GuardSettings,
+    delete_machine: str,
     is_rolled_back: Callable[[str], bool] = lambda _: False,
 ) -> str:
     """Why the stack must stay as it is; empty where what is asked may be done.
@@ -41,7 +41,7 @@ def guard_stack(
         case cloudformation_answers.DELETE:
             groups = event["ResourceProperties"].get("SecurityGroups", [])
             refusals = (
-                stack_guard.refusal_of_deletion(living(records), settings.delete_state_machine_arn),
+                stack_guard.refusal_of_deletion(living(records), delete_machine),
                 stack_guard.refusal_of_references(network.references(ec2, groups)),
             )
             return " ".join(refusal for refusal in refusals if refusal)
@@ -71,7 +71,7 @@ def handler(event: Event) -> Event:
     try:
         rolled_back = partial(cloudformation.is_rolled_back, clients.cloudformation())
         refusal = guard_stack(
-            event, records(), clients.ec2(), GuardSettings.from_env(), rolled_back
+            event, records(), clients.ec2(), machine_arn("delete_environment"), rolled_back
         )
     except Exception as error:
         logger.exception("not known whether the stack may go")

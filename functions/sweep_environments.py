@@ -18,7 +18,7 @@ from bivouac.errors import BivouacError, InvalidRequestError, SweepIncompleteErr
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
 from bivouac.recheck.judgement import Judgement
 from bivouac.recheck.still_ready import RecheckResult, StillReadyPoll
-from bivouac.settings import MachineSettings, StackSettings, SweepSettings
+from bivouac.settings import MACHINES, StackSettings, SweepSettings, machine_arn
 from bivouac.stack import event_bus, records, schedules
 from bivouac.sweep.budget import A_REPAIR
 from bivouac.sweep.findings import Finding, FindingKind, Repair, findings, may_hide_a_leak, repairs
@@ -93,7 +93,7 @@ def handler(event: Event) -> Event:
             Inventory(stack.name_prefix, clients.ecs(), clients.servicediscovery(), clients.logs()),
             schedules(),
             stepfunctions,
-            FollowUp(table, MachineSettings.from_env(), stepfunctions, bus),
+            FollowUp(table, {name: machine_arn(name) for name in MACHINES}, stepfunctions, bus),
             bus,
             looking_at,
             Judgement(table, clients.logs(), bus),

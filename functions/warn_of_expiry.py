@@ -14,7 +14,7 @@ from bivouac.environment.event import Subject
 from bivouac.environment.record import Status
 from bivouac.notifications import events
 from bivouac.observability import Event, step
-from bivouac.settings import ExtensionSettings
+from bivouac.settings import machine_arn
 from bivouac.stack import event_bus, records
 
 _ENDED = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
@@ -41,5 +41,5 @@ def warn_of_expiry(
 
 @step
 def handler(event: Event) -> Event:
-    machine = ExtensionSettings.from_env().machine_arn
+    machine = machine_arn("extend_lease")
     return warn_of_expiry(event, datetime.now(UTC), records(), event_bus(), machine)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
 
-from bivouac.aws import stepfunctions_answers
 from bivouac.times import duration_seconds
 
 
@@ -30,6 +29,32 @@ def _read(variables: Mapping[str, Any], name: str) -> str:
     if isinstance(value, str):
         return value
     return "" if value is None else str(value).lower()
+
+
+_MACHINES = {
+    "create_environment": "CREATE_STATE_MACHINE_ARN",
+    "delete_environment": "DELETE_STATE_MACHINE_ARN",
+    "sleep_environment": "SLEEP_STATE_MACHINE_ARN",
+    "wake_environment": "WAKE_STATE_MACHINE_ARN",
+    "redeploy_environment": "REDEPLOY_STATE_MACHINE_ARN",
+    "extend_lease": "EXTEND_LEASE_STATE_MACHINE_ARN",
+}
+MACHINES = tuple(_MACHINES)
+
+
+def machine_arn(machine: str, variables: Mapping[str, str] = os.environ) -> str:
+    """Of one of MACHINES; a function knows those that it may start or describe."""
+    return _read(variables, _MACHINES[machine])
+
+
+def waits_table(variables: Mapping[str, str] = os.environ) -> str:
+    """The table of the task tokens of waiting executions."""
+    return _read(variables, "WAITS_TABLE_NAME")
+
+
+def event_bus(variables: Mapping[str, str] = os.environ) -> str:
+    """The bus on which the stack publishes its events."""
+    return _read(variables, "EVENT_BUS_NAME")
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -126,48 +151,6 @@ class ScheduleSettings:
 
 
 @dataclass(frozen=True)
-class MachineSettings:
-    """What a function starts by itself: ARNs of state machines by name."""
-
-    arns: Mapping[str, str]
-
-    @classmethod
-    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
-        return cls(
-            {
-                "create_environment": _read(variables, "CREATE_STATE_MACHINE_ARN"),
-                "delete_environment": _read(variables, "DELETE_STATE_MACHINE_ARN"),
-                "sleep_environment": _read(variables, "SLEEP_STATE_MACHINE_ARN"),
-                "wake_environment": _read(variables, "WAKE_STATE_MACHINE_ARN"),
-                "redeploy_environment": _read(variables, "REDEPLOY_STATE_MACHINE_ARN"),
-                "extend_lease": _read(variables, "EXTEND_LEASE_STATE_MACHINE_ARN"),
-            }
-        )
-
-
-@dataclass(frozen=True)
-class ExtensionSettings:
-    """What extends a lease."""
-
-    machine_arn: str
-
-    @classmethod
-    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
-        return cls(_read(variables, "EXTEND_LEASE_STATE_MACHINE_ARN"))
-
-
-@dataclass(frozen=True)
-class RedeploySettings:
-    """The state machine that redeploys."""
-
-    machine_arn: str
-
-    @classmethod
-    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
-        return cls(_read(variables, "REDEPLOY_STATE_MACHINE_ARN"))
-
-
-@dataclass(frozen=True)
 class SweepSettings:
     """How a sweep treats what it finds."""
 
@@ -182,39 +165,6 @@ class SweepSettings:
             timedelta(seconds=duration_seconds(_read(variables, "ORPHANS_LIVE"))),
             timedelta(seconds=int(_read(variables, "SWEEP_SECONDS"))),
         )
-
-
-@dataclass(frozen=True)
-class WaitSettings:
-    """Where the tokens of waiting executions are kept."""
-
-    table_name: str
-
-    @classmethod
-    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
-        return cls(_read(variables, "WAITS_TABLE_NAME"))
-
-
-@dataclass(frozen=True)
-class EventSettings:
-    """Where others are told what became of their environments."""
-
-    bus_name: str
-
-    @classmethod
-    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
-        return cls(_read(variables, "EVENT_BUS_NAME"))
-
-
-@dataclass(frozen=True)
-class GuardSettings:
-    """What deletes an environment, for whoever may not delete the stack yet."""
-
-    delete_state_machine_arn: str
-
-    @classmethod
-    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
-        return cls(_read(variables, "DELETE_STATE_MACHINE_ARN"))
 
 
 @dataclass(frozen=True)
@@ -233,38 +183,4 @@ class AnswerSettings:
             _read(variables, "URL_SUFFIX"),
             _read(variables, "AWS_REGION"),
             variables.get("AWS_ENDPOINT_URL"),
-        )
-
-
-@dataclass(frozen=True)
-class CreationSettings:
-    """The state machine that creates, and with it redeploys and rolls back."""
-
-    create_state_machine_arn: str
-
-    @classmethod
-    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
-        return cls(_read(variables, "CREATE_STATE_MACHINE_ARN"))
-
-    def execution_of_create(self, name: str) -> str:
-        """The ARN of an execution of it, whether or not it exists."""
-        return stepfunctions_answers.arn_of(self.create_state_machine_arn, name)
-
-
-@dataclass(frozen=True)
-class RequestedMachineSettings:
-    """What events start: ARNs of state machines."""
-
-    create: str
-    redeploy: str
-    delete: str
-    extend_lease: str
-
-    @classmethod
-    def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
-        return cls(
-            _read(variables, "CREATE_STATE_MACHINE_ARN"),
-            _read(variables, "REDEPLOY_STATE_MACHINE_ARN"),
-            _read(variables, "DELETE_STATE_MACHINE_ARN"),
-            _read(variables, "EXTEND_LEASE_STATE_MACHINE_ARN"),
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bivouac import settings
 from bivouac.aws import clients
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.aws.scheduler import Schedules
 from bivouac.environment.blueprint import Blueprint
-from bivouac.settings import EventSettings, ScheduleSettings, StackSettings, WaitSettings
+from bivouac.settings import ScheduleSettings, StackSettings
 from bivouac.waiting.store import Waits
 
 
@@ -21,12 +22,12 @@ def records() -> Records:
 
 def waits() -> Waits:
     """The waits table of this stack."""
-    return Waits(clients.dynamodb(), WaitSettings.from_env().table_name)
+    return Waits(clients.dynamodb(), settings.waits_table())
 
 
 def event_bus() -> EventBus:
     """The event bus of this stack."""
-    return EventBus(clients.events(), EventSettings.from_env().bus_name)
+    return EventBus(clients.events(), settings.event_bus())
 
 
 def schedules() -> Schedules:

@@ -168,7 +168,7 @@ class Sweep:
         """Executions that run, where any record is held by one."""
         if not any(record.status in HELD for record in records):
             return set()
-        machines = [self.follow_up.machines.arns[each] for each in HOLDING]
+        machines = [self.follow_up.machines[each] for each in HOLDING]
         return set().union(*(executions.running(self.stepfunctions, arn) for arn in machines))
 
     def _unanswered(self, time: Share) -> list[Ended]:
@@ -176,7 +176,7 @@ class Sweep:
         event: its end is told once, best effort."""
         found: list[Ended] = []
         since, until = self.now - ENDED_LATELY, self.now - GRACE
-        for machine in self.follow_up.machines.arns.values():
+        for machine in self.follow_up.machines.values():
             try:
                 for arn in executions.broken(self.stepfunctions, machine, since, until):
                     if not time.takes(A_CALL):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,7 +16,6 @@ from bivouac.environment.event import DetailType
 from bivouac.environment.record import Record, Status
 from bivouac.notifications.notifier import Notifier
 from bivouac.observability import MetricUnit, metrics
-from bivouac.settings import MachineSettings
 from bivouac.sweep.follow_up import Aftermath, Start
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class Followed:
 @dataclass(frozen=True)
 class FollowUp:
     records: Records
-    machines: MachineSettings
+    machines: Mapping[str, str]
+    """ARNs of state machines by name."""
     stepfunctions: SFNClient
     bus: EventBus
 
@@ -54,5 +55,5 @@ class FollowUp:
         return Followed(started.anew or done, started.name)
 
     def start(self, start: Start) -> Started:
-        machine = self.machines.arns[start.machine]
+        machine = self.machines[start.machine]
         return executions.start(self.stepfunctions, machine, start.name, start.content, start.since)
