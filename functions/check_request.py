@@ -57,8 +57,10 @@ def check_request(
     if isinstance(content, dict) and content.get("status") == "CHANGED" and "asked" in content:
         content = unpacked(content["asked"])  # this step's own, after a change of the environment
     wanted = asked(content, event["execution"], event["startedAt"], now)
-    if wanted.verb is Verb.CREATE and (wrong := plan(wanted.content, settings, now=now).problems):
-        raise InvalidRequestError(wrong)
+    if wanted.verb is Verb.CREATE:
+        checked = plan(wanted.content, settings, now=now)
+        if wrong := (*wanted.problems, *checked.problems):
+            raise InvalidRequestError(wrong)
     record = records.find(wanted.environment)
     found = resolved(wanted, record)
     if found.outdated:

@@ -29,7 +29,6 @@ from bivouac.environment.record import (
     closing,
     matter_of_deletion,
 )
-from bivouac.errors import InvalidRequestError
 from bivouac.observability import Event, logger, step
 from bivouac.settings import StackSettings
 from bivouac.stack import records, schedules
@@ -47,15 +46,6 @@ _BEGUN_BEFORE = (
 """A deletion was at work: what the record says was registered need not be there any more."""
 _ENDED = (Status.DELETING, Status.DELETED)
 """The receipt removes the expiry, or arms it again."""
-_FIELDS = {
-    "environment": str,
-    "reason": str,
-    "generation": int,
-    "expiresAt": str,
-    "intent": dict,
-    "keepSchedule": bool,
-    "unlessProven": bool,
-}
 
 
 def close_environment(
@@ -72,8 +62,7 @@ def close_environment(
     if isinstance(request, dict) and request.keys() >= {"settled", "recorded", "request"}:
         # This step's own answer, after a wait
         settled, recorded, request = (request[name] for name in ("settled", "recorded", "request"))
-    if found := inputs.problems(request, _FIELDS):
-        raise InvalidRequestError(found)
+    inputs.require(inputs.DELETION, request, now)
     environment, execution = request["environment"], event["execution"]
     intent = _meant(request, event)
     record = records.find(environment)

@@ -8,7 +8,6 @@ intent, and where it is reached already, the schedules are armed all the same.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from bivouac import times
 from bivouac.aws.environments_table import Records
@@ -16,42 +15,14 @@ from bivouac.aws.scheduler import Schedules
 from bivouac.commands import inputs
 from bivouac.environment import intents
 from bivouac.environment.blueprint import Blueprint
-from bivouac.environment.intents import CLOCKS_DIFFER_BY, Intent
+from bivouac.environment.intents import Intent
 from bivouac.environment.lease import Extension
 from bivouac.environment.record import Record, Status
 from bivouac.errors import EnvironmentNotFoundError, InvalidRequestError, LeaseChangedError
 from bivouac.observability import Event, logger, step
 from bivouac.stack import records, schedules
 
-_FIELDS = {
-    "environment": str,
-    "ttl": str,
-    "keep": bool,
-    "expectedExpiresAt": str,
-    "generation": int,
-    "intent": dict,
-    "reason": str,
-}
 _ENDED = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
-
-
-def problems(request: Any, now: datetime) -> list[str]:
-    """Everything that is wrong with the input of extend_lease."""
-    found = inputs.problems(request, _FIELDS)
-    if not isinstance(request, dict):
-        return found
-    if ("ttl" in request) == (request.get("keep") is True):
-        found.append('ttl: give either ttl, such as "8h", or "keep": true')
-    elif isinstance(ttl := request.get("ttl"), str):
-        try:
-            times.duration_seconds(ttl)
-        except ValueError as error:
-            found.append(f"ttl: {error}")
-    if not found and "intent" in request:
-        at = times.moment(request["intent"]["at"])
-        if at > now + CLOCKS_DIFFER_BY:
-            found.append(f"intent.at: {request['intent']['at']} is in the future")
-    return found
 
 
 def extend_lease(event: Event, now: datetime, records: Records, schedules: Schedules) -> Event:
@@ -59,8 +30,7 @@ def extend_lease(event: Event, now: datetime, records: Records, schedules: Sched
 
     Raises InvalidRequestError, EnvironmentNotFoundError, LeaseChangedError."""
     request = event["request"]
-    if found := problems(request, now):
-        raise InvalidRequestError(found)
+    inputs.require(inputs.EXTENSION, request, now)
     intent = inputs.intent_of(request, event)
     record = _living(records, request["environment"])
     if reason := _outdated(record, intent, request.get("generation")):

@@ -18,15 +18,12 @@ from bivouac.deletion.step import LAST_ANSWER_SECONDS
 from bivouac.environment import wait_times
 from bivouac.environment.intents import POWER, Verb, followed
 from bivouac.environment.record import Follow, Leave, Status, Take, suspending
-from bivouac.errors import InvalidRequestError
 from bivouac.observability import Event, logger, step
 from bivouac.settings import StackSettings
 from bivouac.stack import records
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
-
-_FIELDS = {"environment": str, "reason": str, "generation": int, "intent": dict}
 
 
 def suspend_environment(
@@ -42,8 +39,7 @@ def suspend_environment(
     request, settled = event["request"], False
     if isinstance(request, dict) and request.keys() >= {"settled", "request"}:
         settled, request = request["settled"], request["request"]  # this step's own, after a wait
-    if found := inputs.problems(request, _FIELDS):
-        raise InvalidRequestError(found)
+    inputs.require(inputs.SLEEP, request, now)
     environment, execution = request["environment"], event["execution"]
     intent = inputs.intent_of(request, event)
     record = records.find(environment)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
+from bivouac.commands import inputs
 from bivouac.environment.event import Subject
 from bivouac.environment.record import Status
 from bivouac.notifications import events
@@ -24,6 +25,7 @@ def warn_of_expiry(
     event: Event, now: datetime, records: Records, bus: EventBus, extend_machine_arn: str
 ) -> Event:
     """`status` WARNED, or OUTDATED where this end of the lease holds no more."""
+    inputs.require(inputs.WARNING, event, now)
     environment, expires_at = event["environment"], event["expiresAt"]
     record = records.find(environment)
     if record is None or record.status in _ENDED or record.expires_at != expires_at:

@@ -15,7 +15,7 @@ characters, and what is cut is no JSON any more."""
 TEXT_LIMIT = 4_000
 """Characters of any other message: a deletion's state can hold several."""
 PROBLEM_LIMIT = 1_000
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class BivouacError(Exception):
@@ -37,7 +37,7 @@ class InvalidRequestError(BivouacError):
 
 
 def _bounded(texts: Sequence[str]) -> Iterator[str]:
-    """One line for each text, without control characters, as many as a cause can hold."""
+    """One line for each text, of whole and printable characters, as many as a cause can hold."""
     size = 0
     for number, text in enumerate(texts):
         line = "- " + _CONTROL.sub(" ", text)[:PROBLEM_LIMIT]

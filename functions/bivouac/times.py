@@ -6,8 +6,9 @@ import re
 from datetime import UTC, datetime
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
-
-
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 
 
@@ -36,8 +37,16 @@ def seconds_since(text: str, now: datetime) -> float:
 
 
 def moment(text: str) -> datetime:
-    """The moment of an ISO 8601 timestamp with an offset or Z. Raises ValueError otherwise."""
-    parsed = datetime.fromisoformat(text)
-    if parsed.tzinfo is None:
-        raise ValueError(f"{text!r} has no offset: write it as 2026-01-31T18:00:00Z")
-    return parsed.astimezone(UTC)
+    """The moment of a timestamp with an offset or Z, in UTC. Raises ValueError for all else.
+
+    ISO 8601 has more forms, such as week dates; nobody needs them."""
+    if _MOMENT.fullmatch(text) is None:
+        bare = _MOMENT.fullmatch(f"{text}Z")
+        wrong = "has no offset" if bare else "is not a moment"
+        raise ValueError(f"{text!r} {wrong}: write it as 2026-01-31T18:00:00Z")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):  # in UTC before the year 1, or after 9999
+        raise ValueError(
+            f"{text!r} is not in any calendar: check its day, hour and offset"
+        ) from None

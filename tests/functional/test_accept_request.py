@@ -301,8 +301,9 @@ class TestUntaggedImages:
 
     def test_of_a_recorded_push_the_tag_alone_is_something(self, account: BivouacAccount) -> None:
         untagged, tagged = recording("ecr-image-action-push")
-        assert events_in.read(untagged, account.now()) is None
-        read = events_in.read(tagged, account.now())
+        received = datetime.fromisoformat(tagged["time"])
+        assert events_in.read(untagged, received) is None
+        read = events_in.read(tagged, received)
         assert isinstance(read, events_in.ImagePushed)
         assert (read.repository, read.tag) == ("soci-index-test-repo", "v4-soci")
 

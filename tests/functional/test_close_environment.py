@@ -263,6 +263,10 @@ class TestNeverCreated:
         ({"environment": "demo", "expiresAt": "tomorrow"}, "expiresAt: "),
         ({"environment": "demo", "expiresAt": "2030-01-01T00:00:00"}, "has no offset"),
         ({"status": "WAIT"}, "status: unknown field"),
+        (
+            {"environment": "demo", "intent": {"id": "x", "at": "2099-01-01T00:00:00Z"}},
+            "intent.at: 2099-01-01T00:00:00Z is in the future",
+        ),
         ([], "must be an object"),
         ("status", "must be an object"),
         (7, "must be an object"),
@@ -316,8 +320,8 @@ class TestNobodyMeantIt:
         "meant",
         [
             {},
-            {"intent": {"id": "who", "at": "2026-02-01T00:00:00Z"}},
-            {"generation": 1, "intent": {"id": "who", "at": "2026-02-01T00:00:00Z"}},
+            {"intent": {"id": "who", "at": "2025-02-01T00:00:00Z"}},
+            {"generation": 1, "intent": {"id": "who", "at": "2025-02-01T00:00:00Z"}},
         ],
     )
     def test_what_somebody_asked_for_is(

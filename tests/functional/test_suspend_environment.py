@@ -152,9 +152,17 @@ def test_what_was_never_created_is_told(account: BivouacAccount) -> None:
         suspended(account)
 
 
+def test_one_that_is_meant_in_years_holds_against_nothing(account: BivouacAccount) -> None:
+    """It would outdate every wake until then."""
+    held(account, Status.ASLEEP)
+    with pytest.raises(errors.InvalidRequestError, match="is in the future"):
+        suspended(account, intent={"id": "x", "at": "2099-01-01T00:00:00Z"})
+    assert found(account).intents == {}
+
+
 def test_all_problems_are_told_at_once(account: BivouacAccount) -> None:
     held(account)
     with pytest.raises(errors.InvalidRequestError) as caught:
         suspended(account, environment="Not A Name", force=True, intent={"at": "now"})
-    assert len(caught.value.problems) == 3
+    assert len(caught.value.problems) == 4
     assert account.mutating_calls == []

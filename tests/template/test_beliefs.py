@@ -46,9 +46,6 @@ OUR_OWN = {
     ("probe.py", "http"),
     ("dependencies.py", "http"),
     # Words of our own bus and our own programs
-    ("events_in.py", "bivouac.client"),
-    ("events_in.py", "EnvironmentRequested"),
-    ("events_in.py", "PullRequestClosed"),
     ("edge_command.py", "does not resolve"),
     ("service_verdicts.py", "timed out"),
 }

@@ -11,17 +11,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
+from bivouac.commands import inputs
 from bivouac.environment import intents, service_changes
-from bivouac.environment.intents import CLOCKS_DIFFER_BY, Intent, Verb
+from bivouac.environment.intents import Intent, Verb
 from bivouac.environment.record import Record, Status
 from bivouac.environment.service_changes import Change, Changes
 from bivouac.errors import EnvironmentNotFoundError, InvalidRequestError
 from bivouac.json_types import Json
-from bivouac.request.models import GivenIntent, KnownEnvironment, Redeploy, described
 
 _VERBS = {"redeploy": Verb.REDEPLOY, "wake": Verb.WAKE, "rollBack": Verb.ROLL_BACK}
+_RULES = {
+    Verb.REDEPLOY: inputs.REDEPLOY,
+    Verb.WAKE: inputs.KNOWN_ENVIRONMENT,
+    Verb.ROLL_BACK: inputs.KNOWN_ENVIRONMENT,
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Command:
     generation: int | None = None
     """Only while this one holds the environment."""
     changes: tuple[Change, ...] = ()
+    problems: tuple[str, ...] = ()
+    """Of a create, beside those that planning tells of its request."""
 
 
 @dataclass(frozen=True)
@@ -55,54 +60,47 @@ class Resolved:
 
 
 def asked(content: Any, execution: str, started_at: str, now: datetime) -> Command:
-    """Raises InvalidRequestError; whatever is wrong with a create's request, planning tells."""
-    verbs = [name for name in _VERBS if isinstance(content, Mapping) and name in content]
+    """Raises InvalidRequestError, but for a create, all of whose problems are told at once."""
     started = {"at": started_at, "id": execution}
+    verbs = [name for name in _VERBS if isinstance(content, Mapping) and name in content]
     if not verbs:
-        if not isinstance(content, Mapping):
-            return Command(Verb.CREATE, "", Intent.from_json(started), content)
-        request = {name: value for name, value in content.items() if name != "intent"}
-        name = request.get("name")
-        intent = _intent(content.get("intent"), started, "intent", now)
-        return Command(Verb.CREATE, name if isinstance(name, str) else "", intent, request)
+        return _create(content, started, now)
+    name, verb = verbs[0], _VERBS[verbs[0]]
+    given = content[name]
+    found = inputs.problems(_RULES[verb], given, now, name)
     if len(content) > 1:
-        raise InvalidRequestError([f"{verbs[0]}: nothing else may stand beside it"])
-    verb, given = _VERBS[verbs[0]], content[verbs[0]]
-    model = Redeploy if verb is Verb.REDEPLOY else KnownEnvironment
-    read: KnownEnvironment = _read(model, given, verbs[0])
-    intent = _intent(given.get("intent"), started, f"{verbs[0]}.intent", now)
-    changes: tuple[Change, ...] = ()
-    if isinstance(read, Redeploy):
-        changes = tuple(
-            Change(each.service_name, intent, each.image, each.container, each.task_definition)
-            for each in read.services
+        found.append(f"{name}: nothing else may stand beside it")
+    if found:
+        raise InvalidRequestError(found)
+    intent = _intent(given, started)
+    changes = tuple(
+        Change(
+            each["serviceName"],
+            intent,
+            each.get("image"),
+            each.get("container"),
+            each.get("taskDefinition"),
         )
-    return Command(verb, read.environment, intent, dict(given), read.generation, changes)
+        for each in given.get("services", ())
+    )
+    return Command(
+        verb, given["environment"], intent, dict(given), given.get("generation"), changes
+    )
 
 
-def _read(model: type[KnownEnvironment], given: Any, path: str) -> Any:
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        raise InvalidRequestError(list(described(error, path))) from None
+def _create(content: Any, started: Json, now: datetime) -> Command:
+    if not isinstance(content, Mapping):
+        return Command(Verb.CREATE, "", Intent.from_json(started), content)
+    request = {name: value for name, value in content.items() if name != "intent"}
+    found = tuple(inputs.REQUEST("", content, now))
+    intent = _intent({} if found else content, started)
+    name = request.get("name")
+    environment = name if isinstance(name, str) else ""
+    return Command(Verb.CREATE, environment, intent, request, problems=found)
 
 
-def _intent(given: Any, started: Json, path: str, now: datetime) -> Intent:
-    if given is None:
-        return Intent.from_json(started)
-    try:
-        read = GivenIntent.model_validate(given)
-    except ValidationError as error:
-        raise InvalidRequestError(list(described(error, path))) from None
-    return given_intent(read, path, now)
-
-
-def given_intent(given: GivenIntent, path: str, now: datetime) -> Intent:
-    """Raises InvalidRequestError for one of the future."""
-    intent = Intent.from_json(given.model_dump())
-    if intent.at > now + CLOCKS_DIFFER_BY:
-        raise InvalidRequestError([f"{path}.at: {given.at} is in the future"])
-    return intent
+def _intent(given: Mapping[str, Any], started: Json) -> Intent:
+    return Intent.from_json(given.get("intent", started))
 
 
 def resolved(asked: Command, record: Record | None) -> Resolved:

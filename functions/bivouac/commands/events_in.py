@@ -6,39 +6,23 @@ default bus, where nobody else can put them. AWS may add fields to its own, so t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Any
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel, ValidationError
 
 from bivouac.aws import events_answers
-from bivouac.commands import command
+from bivouac.commands import inputs
+from bivouac.commands.inputs import Fields, Rule, list_of, text
 from bivouac.environment.intents import Intent
 from bivouac.errors import InvalidRequestError
 from bivouac.json_types import Json
-from bivouac.request.models import (
-    Duration,
-    EnvironmentRequest,
-    GivenIntent,
-    KnownEnvironment,
-    PullRequest,
-    Redeploy,
-    described,
-)
-
-Model = TypeVar("Model", bound=BaseModel)
+from bivouac.request import nesting
+from bivouac.request.models import EnvironmentRequest, PullRequest, described
 
 
 class CommandKind(StrEnum):
@@ -82,74 +66,79 @@ class PullRequestClosed:
 Asked = Named | ImagePushed | PullRequestClosed
 
 
-class _Detail(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
+def _pull_request_id(given: str) -> None:
+    if re.fullmatch(r"[1-9][0-9]{0,9}", given) is None:
+        raise ValueError(f"{given!r} is not the id of a pull request")
 
 
-class _EnvironmentRequested(_Detail):
-    request: EnvironmentRequest
-    intent: GivenIntent | None = None
-
-
-class _TeardownRequested(KnownEnvironment):
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
-
-
-class _LeaseExtensionRequested(KnownEnvironment):
-    ttl: Duration | None = None
-    keep: Literal[True] | None = None
-    expected_expires_at: str | None = None
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
-
-    @model_validator(mode="after")
-    def _one_end(self) -> Self:
-        if (self.ttl is None) == (self.keep is None):
-            raise ValueError('give either ttl, such as "8h", or "keep": true')
-        return self
-
-
-class _PullRequestClosed(PullRequest):
-    intent: GivenIntent | None = None
-
-
-class _ImageAction(BaseModel):
-    """https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html"""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
-
-    repository_name: Annotated[str, Field(alias="repository-name", min_length=1)]
-    image_tag: Annotated[str | None, Field(alias="image-tag")] = None
+def _tag(path: str, given: Any, now: datetime) -> Iterator[str]:
     """Empty of an untagged manifest (recorded in September 2025: github.com/awslabs/
     cfn-ecr-aws-soci-index-builder, pull request 137); the guide's example has none then."""
+    if given:
+        yield from inputs.text()(path, given, now)
 
 
-class _PullRequestStateChange(BaseModel):
-    """https://docs.aws.amazon.com/codecommit/latest/userguide/monitoring-events.html"""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, alias_generator=to_camel)
-
-    repository_names: Annotated[list[str], Field(min_length=1)]
-    pull_request_id: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,9}$")]
+def _request(path: str, given: Any, now: datetime) -> Iterator[str]:
+    yield from _read_by(EnvironmentRequest, given, path)
 
 
-class _Envelope(BaseModel):
-    """Of every event: https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html"""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
-
-    id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
-    source: str
-    detail_type: Annotated[str, Field(alias="detail-type")]
-    account: str
-    region: str
-    time: Annotated[AwareDatetime, Field(strict=False)]
-    detail: Json
+def _pull_request_closed(path: str, given: Any, now: datetime) -> Iterator[str]:
+    yield from inputs.Fields({"intent": inputs.INTENT}, others=True)(path, given, now)
+    if isinstance(given, dict):
+        named = {name: value for name, value in given.items() if name != "intent"}
+        yield from _read_by(PullRequest, named, path)
 
 
-_NAMED: Mapping[str, tuple[CommandKind, type[KnownEnvironment]]] = {
-    "RedeployRequested": (CommandKind.REDEPLOY, Redeploy),
-    "TeardownRequested": (CommandKind.DELETE, _TeardownRequested),
-    "LeaseExtensionRequested": (CommandKind.EXTEND, _LeaseExtensionRequested),
+def _read_by(model: type[BaseModel], given: Any, path: str) -> Iterator[str]:
+    """As a request is read."""
+    if too_deep := nesting.problems(given, path):
+        yield from too_deep
+        return
+    try:
+        model.model_validate(given)
+    except ValidationError as error:
+        yield from described(error, path)
+
+
+_ENVELOPE = Fields(
+    {
+        "id": text(inputs.LONGEST_ID),
+        "source": text(),
+        "detail-type": text(),
+        "account": text(),
+        "region": text(),
+        "time": inputs.past_moment,
+        "detail": Fields({}, others=True),
+    },
+    ("id", "source", "detail-type", "account", "region", "time", "detail"),
+    others=True,
+)
+"""Of every event: https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html"""
+_CLIENT = "bivouac.client"
+_ENVIRONMENT_REQUESTED = (_CLIENT, "EnvironmentRequested")
+_PULL_REQUEST_CLOSED = (_CLIENT, "PullRequestClosed")
+_NAMED: Mapping[tuple[str, str], tuple[CommandKind, Rule]] = {
+    (_CLIENT, "RedeployRequested"): (CommandKind.REDEPLOY, inputs.REDEPLOY),
+    (_CLIENT, "TeardownRequested"): (CommandKind.DELETE, inputs.TEARDOWN),
+    (_CLIENT, "LeaseExtensionRequested"): (CommandKind.EXTEND, inputs.EXTENSION),
+}
+_DETAILS: Mapping[tuple[str, str], Rule] = {
+    _ENVIRONMENT_REQUESTED: Fields({"request": _request, "intent": inputs.INTENT}, ("request",)),
+    **{kind: rule for kind, (_, rule) in _NAMED.items()},
+    _PULL_REQUEST_CLOSED: _pull_request_closed,
+    # https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
+    events_answers.IMAGE_ACTION: Fields(
+        {"repository-name": text(), "image-tag": _tag}, ("repository-name",), others=True
+    ),
+    # https://docs.aws.amazon.com/codecommit/latest/userguide/monitoring-events.html
+    events_answers.PULL_REQUEST_CHANGE: Fields(
+        {
+            "repositoryNames": list_of(text(), least=1),
+            "pullRequestId": text(read=_pull_request_id),
+        },
+        ("repositoryNames", "pullRequestId"),
+        others=True,
+    ),
 }
 
 
@@ -157,46 +146,44 @@ def read(event: Any, now: datetime) -> Asked | None:
     """None: it is about nothing that anybody can have asked for.
 
     Raises InvalidRequestError with every problem of the event."""
-    envelope = _checked(_Envelope, event, "event")
-    detail, given = envelope.detail, Intent(envelope.time, envelope.id)
-    match envelope.source, envelope.detail_type:
-        case "bivouac.client", "EnvironmentRequested":
-            asked = _checked(_EnvironmentRequested, detail, "detail")
-            intent = _intent(asked.intent, given, now)
-            return Named(CommandKind.CREATE, asked.request.name, intent, detail["request"])
-        case "bivouac.client", name if name in _NAMED:
-            verb, model = _NAMED[name]
-            known = _checked(model, detail, "detail")
-            content = {key: value for key, value in detail.items() if key != "intent"}
-            return Named(verb, known.environment, _intent(known.intent, given, now), content)
-        case "bivouac.client", "PullRequestClosed":
-            closed = _checked(_PullRequestClosed, detail, "detail")
-            intent = _intent(closed.intent, given, now)
-            return PullRequestClosed((closed.repository,), closed.number, intent)
-        case events_answers.IMAGE_ACTION:
-            image = _checked(_ImageAction, detail, "detail")
-            repository, tag = image.repository_name, image.image_tag
-            if not tag:
-                return None
-            return ImagePushed(envelope.account, envelope.region, repository, tag, given)
-        case events_answers.PULL_REQUEST_CHANGE:
-            change = _checked(_PullRequestStateChange, detail, "detail")
-            return PullRequestClosed(
-                tuple(change.repository_names), int(change.pull_request_id), given
-            )
-        case source, name:
-            raise InvalidRequestError([f"event: nothing is done about {name!r} of {source!r}"])
+    found = inputs.problems(_ENVELOPE, event, now, "event")
+    kind = _kind(event)
+    if kind in _DETAILS:
+        found += inputs.problems(_DETAILS[kind], event.get("detail"), now, "detail")
+    elif not found:
+        found.append(f"event: nothing is done about {kind[1]!r} of {kind[0]!r}")
+    if found:
+        raise InvalidRequestError(found)
+    return _from_client(kind, event) if kind[0] == _CLIENT else _from_aws(kind, event)
 
 
-def _checked(model: type[Model], content: Any, path: str) -> Model:
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise InvalidRequestError(list(described(error, path))) from None
+def _from_client(kind: tuple[str, str], event: Json) -> Asked:
+    content = dict(event["detail"])
+    # What the detail says is what counts: so a request that is put again is the same one.
+    intent = Intent.from_json(content.pop("intent", _meant(event)))
+    if kind == _ENVIRONMENT_REQUESTED:
+        request = content["request"]
+        return Named(CommandKind.CREATE, request["name"], intent, request)
+    if kind == _PULL_REQUEST_CLOSED:
+        return PullRequestClosed((content["repository"],), content["number"], intent)
+    return Named(_NAMED[kind][0], content["environment"], intent, content)
 
 
-def _intent(given: GivenIntent | None, default: Intent, now: datetime) -> Intent:
-    """What the detail says is what counts: so a request that is put again is the same one."""
-    if given is None:
-        return default
-    return command.given_intent(given, "detail.intent", now)
+def _from_aws(kind: tuple[str, str], event: Json) -> Asked | None:
+    detail, intent = event["detail"], Intent.from_json(_meant(event))
+    if kind == events_answers.PULL_REQUEST_CHANGE:
+        names, number = detail["repositoryNames"], detail["pullRequestId"]
+        return PullRequestClosed(tuple(names), int(number), intent)
+    if not (tag := detail.get("image-tag")):
+        return None
+    return ImagePushed(event["account"], event["region"], detail["repository-name"], tag, intent)
+
+
+def _kind(event: Any) -> tuple[str, str]:
+    if not isinstance(event, dict):
+        return "", ""
+    return str(event.get("source")), str(event.get("detail-type"))
+
+
+def _meant(event: Json) -> Json:
+    return {"at": event["time"], "id": event["id"]}

@@ -1,66 +1,209 @@
-"""Untrusted inputs of the machines that name a known environment: every problem of one at once.
+"""The rules for every input, event and schedule: all problems of one at once, each with its path.
 
-Pure. A create's own input, which is much larger, is read by `request`.
+Pure, and plain Python, because most functions start without pydantic (docs/decisions/0003). Only
+what a request says of an environment is read elsewhere: by `request`, and also where an event
+carries it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bivouac import times
 from bivouac.environment import naming
-from bivouac.environment.intents import Intent
+from bivouac.environment.intents import CLOCKS_DIFFER_BY, Intent
+from bivouac.errors import InvalidRequestError
 from bivouac.json_types import Json
+from bivouac.request import nesting
 
-_KINDS = {int: "a number", str: "a text", bool: "true or false", dict: "an object with id and at"}
+Rule = Callable[[str, Any, datetime], Iterator[str]]
+"""A path, what stands there, and the present moment, to the problems."""
+
 LONGEST_TEXT = 1_000
 """Of a field; an execution's state holds the whole input beside what it goes on with."""
-_MOMENTS = ("expiresAt", "expectedExpiresAt")
+LONGEST_ID = 256
 
 
-def problems(content: Any, fields: Mapping[str, type]) -> list[str]:
-    """Everything that is wrong with an input; `environment` is required, all else may be absent."""
-    if not isinstance(content, dict):
-        return ["the input must be an object with the field environment"]
-    found = [f"{name}: unknown field" for name in content if name not in fields]
-    for name, kind in fields.items():
-        if name in content and type(content[name]) is not kind:
-            found.append(f"{name}: must be {_KINDS[kind]}")
-    found += [
-        f"{name}: longer than {LONGEST_TEXT:,} characters"
-        for name, text in content.items()
-        if isinstance(text, str) and len(text) > LONGEST_TEXT
-    ]
-    if isinstance(intent := content.get("intent"), dict):
-        found += _intent_problems(intent)
-    environment = content.get("environment")
-    if environment is None:
-        found.append("environment: required, and missing")
-    elif isinstance(environment, str) and not naming.is_environment_name(environment):
-        found.append(f"environment: {environment!r} is not an environment name")
-    for name in _MOMENTS:
-        if name in fields and isinstance(text := content.get(name), str):
-            found += _moment_problems(name, text)
+def require(rule: Rule, content: Any, now: datetime, path: str = "") -> None:
+    """Raises InvalidRequestError with every problem."""
+    if found := problems(rule, content, now, path):
+        raise InvalidRequestError(found)
+
+
+def problems(rule: Rule, content: Any, now: datetime, path: str = "") -> list[str]:
+    too_deep = nesting.problems(content, path or "the input")
+    return too_deep or list(rule(path, content, now))
+
+
+# --- rules ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fields:
+    """An object."""
+
+    rules: Mapping[str, Rule]
+    required: tuple[str, ...] = ()
+    together: Callable[[Json], Iterator[tuple[str, str]]] | None = None
+    """Which of them may stand beside each other: paths and problems."""
+    others: bool = False
+    """Fields without a rule are no problem: AWS may add some to its events."""
+
+    def __call__(self, path: str, given: Any, now: datetime) -> Iterator[str]:
+        if not isinstance(given, dict):
+            names = ", ".join(self.required or self.rules)
+            yield f"{path or 'the input'}: must be an object with the fields {names}"
+            return
+        for name, value in given.items():
+            if name in self.rules:
+                yield from self.rules[name](_inside(path, name), value, now)
+            elif not self.others:
+                known = ", ".join(self.rules)
+                yield f"{_inside(path, name)}: unknown field; there are {known}"
+        for name in self.required:
+            if name not in given:
+                yield f"{_inside(path, name)}: required, and missing"
+        if self.together is not None:
+            for name, problem in self.together(given):
+                yield f"{_inside(path, name)}: {problem}"
+
+
+def _inside(path: str, name: str) -> str:
+    name = name or "''"
+    return f"{path}.{name}" if path else name
+
+
+def list_of(rule: Rule, least: int = 0) -> Rule:
+    def found(path: str, given: Any, now: datetime) -> Iterator[str]:
+        if not isinstance(given, list):
+            yield f"{path}: must be a list"
+            return
+        if len(given) < least:
+            yield f"{path}: must have at least {least}"
+        for index, each in enumerate(given):
+            yield from rule(f"{path}[{index}]", each, now)
+
     return found
 
 
-def _intent_problems(intent: Json) -> list[str]:
-    found = [f"intent.{name}: unknown field" for name in intent if name not in ("id", "at")]
-    found += [
-        f"intent.{name}: required, and a text"
-        for name in ("id", "at")
-        if not isinstance(intent.get(name), str)
-    ]
-    return found or _moment_problems("intent.at", intent["at"])
+def text(longest: int = LONGEST_TEXT, read: Callable[[str], object] | None = None) -> Rule:
+    """`read` raises ValueError for a text of the wrong form."""
+
+    def found(path: str, given: Any, now: datetime) -> Iterator[str]:
+        if not isinstance(given, str):
+            yield f"{path}: must be a text"
+        elif not given:
+            yield f"{path}: must not be empty; leave it out, or write something"
+        elif len(given) > longest:
+            yield f"{path}: longer than {longest:,} characters"
+        elif any("\ud800" <= character <= "\udfff" for character in given):
+            yield f"{path}: has half of a surrogate pair, which is no character"
+        elif read is not None:
+            try:
+                read(given)
+            except ValueError as error:
+                yield f"{path}: {error}"
+
+    return found
 
 
-def _moment_problems(path: str, text: str) -> list[str]:
-    try:
-        times.moment(text)
-    except ValueError as error:
-        return [f"{path}: {error}"]
-    return []
+def number(path: str, given: Any, now: datetime) -> Iterator[str]:
+    if type(given) is not int:
+        yield f"{path}: must be a number"
+
+
+def flag(path: str, given: Any, now: datetime) -> Iterator[str]:
+    if type(given) is not bool:
+        yield f"{path}: must be true or false"
+
+
+moment = text(read=times.moment)
+"""Also one to come: what is only compared with the end of a lease."""
+
+
+def past_moment(path: str, given: Any, now: datetime) -> Iterator[str]:
+    """When something was meant. One to come would hold against whatever is meant until then."""
+    found = list(moment(path, given, now))
+    yield from found
+    if not found and times.moment(given) > now + CLOCKS_DIFFER_BY:
+        yield f"{path}: {given} is in the future; write when it was meant"
+
+
+def text_or_object(path: str, given: Any, now: datetime) -> Iterator[str]:
+    if not isinstance(given, dict):
+        yield from text()(path, given, now)
+
+
+def _one_end(given: Json) -> Iterator[tuple[str, str]]:
+    if ("ttl" in given) == (given.get("keep") is True):
+        yield "ttl", 'give either ttl, such as "8h", or "keep": true'
+
+
+# --- what may be asked ---------------------------------------------------------------------------
+
+INTENT = Fields({"id": text(LONGEST_ID), "at": past_moment}, ("id", "at"))
+_KNOWN: Mapping[str, Rule] = {
+    "environment": text(read=naming.environment_name),
+    "generation": number,
+    "intent": INTENT,
+}
+_REASON: Mapping[str, Rule] = {"reason": text()}
+_REQUIRED = ("environment",)
+
+REQUEST = Fields({"intent": INTENT}, others=True)
+"""A create's; its other fields are planning's to read."""
+KNOWN_ENVIRONMENT = Fields(_KNOWN, _REQUIRED)
+"""A wake, and a roll-back."""
+SLEEP = Fields({**_KNOWN, **_REASON}, _REQUIRED)
+TEARDOWN = SLEEP
+"""What an event may ask; what is based on a lease's end or a failure, only an input says."""
+DELETION = Fields(
+    {
+        **_KNOWN,
+        **_REASON,
+        "expiresAt": moment,
+        "keepSchedule": flag,
+        "unlessProven": flag,
+    },
+    _REQUIRED,
+)
+EXTENSION = Fields(
+    {
+        **_KNOWN,
+        **_REASON,
+        "ttl": text(read=times.duration_seconds),
+        "keep": flag,
+        "expectedExpiresAt": moment,
+    },
+    _REQUIRED,
+    _one_end,
+)
+REDEPLOY = Fields(
+    {
+        **_KNOWN,
+        "services": list_of(
+            Fields(
+                {
+                    "serviceName": text(),
+                    "image": text(),
+                    "container": text(),
+                    "taskDefinition": text_or_object,
+                },
+                ("serviceName",),
+            )
+        ),
+    },
+    _REQUIRED,
+)
+"""What its images and definitions say, planning tells."""
+WARNING = Fields(
+    {"environment": _KNOWN["environment"], "expiresAt": moment, "warningSeconds": number},
+    ("environment", "expiresAt", "warningSeconds"),
+)
+"""What the schedule of a warning gives."""
 
 
 def intent_of(content: Json, event: Json) -> Intent:

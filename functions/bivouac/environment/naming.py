@@ -55,6 +55,17 @@ def is_environment_name(name: str) -> bool:
     return len(name) <= ENVIRONMENT_NAME_LIMIT and bool(ENVIRONMENT_NAME.fullmatch(name))
 
 
+def environment_name(name: str) -> str:
+    """The name itself. Raises ValueError with the rules for what is none."""
+    if not is_environment_name(name):
+        raise ValueError(
+            f"{name!r} is not an environment name: up to {ENVIRONMENT_NAME_LIMIT} lower-case "
+            "letters, digits and single hyphens, starting with a letter and not ending with a "
+            "hyphen"
+        )
+    return name
+
+
 def cluster_name(prefix: str, environment: str) -> str:
     return f"{prefix}-{environment}"
 

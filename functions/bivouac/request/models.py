@@ -18,22 +18,11 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
-    field_validator,
 )
 from pydantic.alias_generators import to_camel
 
 from bivouac import times
 from bivouac.environment import naming
-
-
-def _environment_name(name: str) -> str:
-    if not naming.is_environment_name(name):
-        raise ValueError(
-            f"{name!r} is not an environment name: up to {naming.ENVIRONMENT_NAME_LIMIT} "
-            "lower-case letters, digits and single hyphens, starting with a letter and not ending "
-            "with a hyphen"
-        )
-    return name
 
 
 def _namespace_name(name: str) -> str:
@@ -193,48 +182,12 @@ class PullRequest(_Model):
     """Once it is closed, the environment is deleted."""
 
     repository: Annotated[str, StringConstraints(min_length=1, max_length=256)]
-    number: Annotated[int, Field(ge=1)]
+    number: Annotated[int, Field(ge=1, le=9_999_999_999)]
 
 
 class Triggers(_Model):
     image_push: list[ImagePush] = []
     pull_request: PullRequest | None = None
-
-
-class GivenIntent(_Model):
-    """When an event or a schedule meant something, and its id."""
-
-    id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
-    at: str
-
-    @field_validator("at")
-    @classmethod
-    def _moment(cls, text: str) -> str:
-        times.moment(text)
-        return text
-
-
-class KnownEnvironment(_Model):
-    """What is said of an environment that was created before."""
-
-    environment: Annotated[str, AfterValidator(_environment_name)]
-    generation: int | None = None
-    """Only while this one holds the environment."""
-    intent: GivenIntent | None = None
-
-
-class ServiceChange(_Model):
-    """What a redeploy changes of one service; nothing: the same again, in new tasks."""
-
-    service_name: str
-    image: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
-    container: str | None = None
-    task_definition: dict[str, Any] | str | None = None
-
-
-class Redeploy(KnownEnvironment):
-    services: list[ServiceChange] = []
-    """None: all of them, as they are."""
 
 
 class Timeouts(_Model):
@@ -245,7 +198,7 @@ class Timeouts(_Model):
 class EnvironmentRequest(_Model):
     """The execution input of create_environment."""
 
-    name: Annotated[str, AfterValidator(_environment_name)]
+    name: Annotated[str, AfterValidator(naming.environment_name)]
     owner: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
     tags: Tags = {}
     namespace: Annotated[str, AfterValidator(_namespace_name)] | None = None

@@ -18,7 +18,7 @@ from bivouac import times
 from bivouac.environment import naming, wait_times
 from bivouac.environment.blueprint import Blueprint, ProofSettings, ServiceBlueprint
 from bivouac.json_types import Json
-from bivouac.request import ecs_schema, limits
+from bivouac.request import ecs_schema, limits, nesting
 from bivouac.request.dependencies import Party, Relations, relations
 from bivouac.request.models import EnvironmentRequest, Schedule, described, merged
 from bivouac.request.plan_context import Draft
@@ -26,9 +26,6 @@ from bivouac.request.plan_service import plan_service
 from bivouac.settings import RequestSettings
 
 TASK_LIMIT = 1000
-
-NESTING_LIMIT = 40
-"""No ECS argument comes near it; what copies and compares a request is recursive."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +60,8 @@ def plan(
 
     `definitions` are the described task definitions that the request names; without them (None)
     what depends on them is left unchecked, so that all other problems are found without AWS."""
-    if _nested_deeper(content, NESTING_LIMIT):
-        return Plan(None, (f"request: nested deeper than {NESTING_LIMIT} levels",))
+    if too_deep := nesting.problems(content, "request"):
+        return Plan(None, tuple(too_deep))
     draft = Draft(settings, definitions or {})
     request = _own_fields(draft, content)
     if request is None:
@@ -141,18 +138,6 @@ def _in_order(services: list[ServiceBlueprint], related: Relations) -> list[Serv
         ),
         key=lambda service: place[service.service_name],
     )
-
-
-def _nested_deeper(content: Any, levels: int) -> bool:
-    layer = [content]
-    for _ in range(levels):
-        layer = [
-            inner
-            for outer in layer
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-    return bool(layer)
 
 
 def _own_fields(draft: Draft, content: Any) -> EnvironmentRequest | None:
