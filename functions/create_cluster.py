@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bivouac.aws import clients, ecs, ecs_answers
-from bivouac.aws.errors import translated
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint, create_cluster_arguments, from_ecs_tags
 from bivouac.environment.ownership import require_owned
@@ -31,24 +30,13 @@ def create_cluster(blueprint: Blueprint, client: ECSClient, look: bool = True) -
     name = arguments["clusterName"]
     cluster = ecs.describe_cluster(client, name) if look else None
     if cluster is None:
-        with translated(f"cluster {name}"):
-            cluster = dict(client.create_cluster(**arguments)["cluster"])
+        cluster = ecs.create_cluster(client, arguments)
     tags = from_ecs_tags(cluster.get("tags"))
     require_owned(f"the cluster {name}", tags, blueprint.stack, blueprint.environment)
     wanted = from_ecs_tags(arguments["tags"])[naming.SPECIFICATION_TAG]
     if ecs_answers.is_settled(cluster) and tags.get(naming.SPECIFICATION_TAG) != wanted:
-        cluster = _update(cluster, arguments, client)
+        cluster = ecs.update_cluster(client, cluster["clusterArn"], arguments)
     return _answer(cluster)
-
-
-def _update(
-    cluster: dict[str, Any], arguments: dict[str, Any], client: ECSClient
-) -> dict[str, Any]:
-    name = arguments["clusterName"]
-    with translated(f"cluster {name}"):
-        updated = client.update_cluster(cluster=name, settings=arguments.get("settings", []))
-        client.tag_resource(resourceArn=cluster["clusterArn"], tags=arguments["tags"])
-    return dict(updated["cluster"])
 
 
 def _answer(cluster: dict[str, Any]) -> Event:

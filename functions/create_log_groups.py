@@ -8,11 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bivouac.aws import clients, log_groups
-from bivouac.aws.errors import translated
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.ownership import require_owned
-from bivouac.errors import NotYetConsistentError
 from bivouac.observability import Event, step
 from bivouac.services.create_first import created
 from bivouac.stack import held
@@ -34,23 +32,12 @@ def create_log_groups(
         if group := existing.get(name):
             tags = log_groups.tags_of(client, group.arn)
             require_owned(f"the log group {name}", tags, blueprint.stack, blueprint.environment)
-        with translated(f"log group {name}"):
-            if group is None:
-                _create(blueprint, name, client)
-                made.append(name)
-            if group is None or group.retention_days != retention_days:
-                client.put_retention_policy(logGroupName=name, retentionInDays=retention_days)
+        if group is None:
+            log_groups.create(client, name, blueprint.ownership_tags)
+            made.append(name)
+        if group is None or group.retention_days != retention_days:
+            log_groups.keep_for(client, name, retention_days)
     return {"created": made}
-
-
-def _create(blueprint: Blueprint, name: str, client: CloudWatchLogsClient) -> None:
-    """A group that appeared since the look may be our own call's, whose answer was lost (S21)."""
-    try:
-        client.create_log_group(logGroupName=name, tags=blueprint.ownership_tags)
-    except client.exceptions.ResourceAlreadyExistsException:
-        raise NotYetConsistentError(
-            f"log group {name}: it exists, and was not listed a moment ago"
-        ) from None
 
 
 @step

@@ -9,11 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bivouac.aws import clients, cloudmap
-from bivouac.aws.errors import duplicate_operation, translated
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint, cloud_map_tags
 from bivouac.environment.ownership import require_owned
-from bivouac.errors import NotYetConsistentError
 from bivouac.observability import Event, step
 from bivouac.services.create_first import created
 from bivouac.stack import held
@@ -38,23 +36,14 @@ def create_namespace(
             blueprint.environment,
         )
         return {"arn": found.arn, "operationId": None, "adopted": False}
-    with translated(f"namespace {blueprint.namespace}"):
-        try:
-            answer = client.create_http_namespace(
-                Name=blueprint.namespace,
-                CreatorRequestId=naming.token(
-                    "namespace", blueprint.stack, blueprint.environment, generation
-                ),
-                Description=f"Bivouac environment {blueprint.environment}",
-                Tags=cloud_map_tags(blueprint.ownership_tags),
-            )
-        except client.exceptions.DuplicateRequest as error:
-            return {"arn": None, "operationId": duplicate_operation(error), "adopted": True}
-        except client.exceptions.NamespaceAlreadyExists:
-            raise NotYetConsistentError(
-                f"namespace {blueprint.namespace}: it exists, and Cloud Map does not list it yet"
-            ) from None
-    return {"arn": None, "operationId": answer["OperationId"], "adopted": False}
+    creation = cloudmap.create_namespace(
+        client,
+        blueprint.namespace,
+        naming.token("namespace", blueprint.stack, blueprint.environment, generation),
+        f"Bivouac environment {blueprint.environment}",
+        cloud_map_tags(blueprint.ownership_tags),
+    )
+    return {"arn": None, "operationId": creation.operation_id, "adopted": creation.begun_before}
 
 
 @step

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from bivouac import times
 from bivouac.aws import clients, cloudmap, ecs, ecs_answers
-from bivouac.aws.errors import translated
 from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.environment import naming
 from bivouac.environment.blueprint import (
@@ -292,33 +291,35 @@ class ServiceConvergence:
             change=action.kind,
             reason=action.reason,
         )
-        with translated(f"service {action.service_name}"):
-            match action.kind:
-                case ActionKind.DELETE:
-                    return self._delete(action.service_name)
-                case ActionKind.CREATE:
-                    return self._create(self._wanted[action.service_name])
-                case ActionKind.UPDATE | ActionKind.ROLL:
-                    return self._update(self._wanted[action.service_name])
+        match action.kind:
+            case ActionKind.DELETE:
+                return self._delete(action.service_name)
+            case ActionKind.CREATE:
+                return self._create(self._wanted[action.service_name])
+            case ActionKind.UPDATE | ActionKind.ROLL:
+                return self._update(self._wanted[action.service_name])
 
     def _create(self, wanted: Wanted) -> dict[str, Any]:
         arguments = create_service_arguments(
             self._blueprint, wanted.service, wanted.specification, self._generation
         )
-        return dict(self._ecs.create_service(**arguments)["service"])
+        return ecs.create_service(self._ecs, arguments)
 
     def _update(self, wanted: Wanted) -> dict[str, Any]:
         """The tag follows the change: killed in between, it is changed again, never forgotten."""
-        answer = self._ecs.update_service(**update_service_arguments(wanted.specification))
-        service: dict[str, Any] = dict(answer["service"])
+        service = ecs.update_service(self._ecs, update_service_arguments(wanted.specification))
         begun = primary_deployment(service) or {}
         tags = changed_tags(wanted.tags, begun.get("id", ""))
-        self._ecs.tag_resource(resourceArn=service["serviceArn"], tags=ecs_tags(tags))
+        ecs.tag_service(self._ecs, service, ecs_tags(tags))
         return service
 
     def _delete(self, name: str) -> dict[str, Any]:
-        answer = self._ecs.delete_service(cluster=self._cluster, service=name, force=True)
-        return dict(answer["service"])
+        service = ecs.delete_service(self._ecs, self._cluster, name)
+        if service is None:
+            raise NotYetConsistentError(
+                f"service {name}: it was described a moment ago and is gone"
+            )
+        return service
 
     # --- answering -----------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bivouac.aws import clients, ecs
-from bivouac.aws.errors import translated
+from bivouac.aws.ecs import ClusterDeletion
 from bivouac.deletion.receipt import Outcome
 from bivouac.deletion.step import Deletion
 from bivouac.environment.blueprint import from_ecs_tags
@@ -38,19 +38,17 @@ def delete_cluster(deletion: Deletion, client: ECSClient) -> Event:
 
 
 def _delete(deletion: Deletion, name: str, client: ECSClient) -> None:
-    with translated(f"cluster {name}"):
-        try:
-            client.delete_cluster(cluster=name)
-        except client.exceptions.ClusterContainsServicesException:
+    match ecs.delete_cluster(client, name):
+        case ClusterDeletion.HAS_SERVICES:
             _note_kept(deletion, name, "services are still draining", client)
-        except client.exceptions.ClusterContainsTasksException:
+        case ClusterDeletion.HAS_TASKS:
             if _note_kept(deletion, name, "tasks are still stopping", client):
                 _stop_tasks(deletion, name, client)
-        except client.exceptions.UpdateInProgressException:
+        case ClusterDeletion.CHANGING:
             deletion.note(KIND, name, Outcome.IN_PROGRESS, "its attachments are changing")
-        except client.exceptions.ClusterNotFoundException:
+        case ClusterDeletion.ALREADY_GONE:
             deletion.note(KIND, name, Outcome.ALREADY_GONE)
-        else:
+        case ClusterDeletion.DELETED:
             deletion.note(KIND, name, Outcome.DELETED)
 
 
@@ -68,8 +66,8 @@ def _note_kept(deletion: Deletion, name: str, waits_for: str, client: ECSClient)
 def _stop_tasks(deletion: Deletion, cluster: str, client: ECSClient) -> None:
     """Tasks in our own cluster after its services are gone: nothing starts them again (D07)."""
     for arn in ecs.list_tasks(client, cluster, "RUNNING"):
-        with deletion.attempt(TASK_KIND, arn), translated(f"task {arn}"):
-            client.stop_task(cluster=cluster, task=arn, reason="The environment is deleted")
+        with deletion.attempt(TASK_KIND, arn):
+            ecs.stop_task(client, cluster, arn)
             deletion.note(TASK_KIND, arn, Outcome.IN_PROGRESS, "it is stopping")
 
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bivouac.aws import clients, log_groups
-from bivouac.aws.errors import translated
 from bivouac.deletion.receipt import Outcome
 from bivouac.deletion.step import Deletion
 from bivouac.environment import naming
@@ -46,13 +45,8 @@ def _delete(
     elif not deletion.owned(log_groups.tags_of(client, group.arn)):
         deletion.retain(KIND, name)
     else:
-        with translated(f"log group {name}"):
-            try:
-                client.delete_log_group(logGroupName=name)
-            except client.exceptions.ResourceNotFoundException:
-                deletion.note(KIND, name, Outcome.ALREADY_GONE)
-            else:
-                deletion.note(KIND, name, Outcome.DELETED)
+        was_there = log_groups.delete(client, name)
+        deletion.note(KIND, name, Outcome.DELETED if was_there else Outcome.ALREADY_GONE)
 
 
 @step

@@ -8,10 +8,10 @@ namespace is looked at.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bivouac.aws import clients, cloudmap, cloudmap_answers
-from bivouac.aws.errors import duplicate_operation, translated
+from bivouac.aws.cloudmap import Removal
 from bivouac.deletion.receipt import Outcome
 from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS, Deletion
 from bivouac.environment.blueprint import Blueprint
@@ -60,21 +60,17 @@ def _delete(
 ) -> str | None:
     """The operation that deletes the namespace; None where there is none to follow."""
     name = namespace.name
-    with translated(f"namespace {name}"):
-        try:
-            operation: str | None = client.delete_namespace(Id=namespace.id)["OperationId"]
-        except client.exceptions.NamespaceNotFound:
+    removal, operation_id = cloudmap.delete_namespace(client, namespace)
+    match removal:
+        case Removal.IN_USE:
+            _remove_what_ecs_left(deletion, namespace, client)
+        case Removal.ALREADY_GONE:
             deletion.note(KIND, name, Outcome.ALREADY_GONE)
             _note_removed(deletion)
-            return None
-        except client.exceptions.DuplicateRequest as error:
-            operation = duplicate_operation(error)
-        except client.exceptions.ResourceInUse:
-            _remove_what_ecs_left(deletion, namespace, client)
-            return None
-    deletion.note(KIND, name, Outcome.IN_PROGRESS, "Cloud Map is deleting it")
-    _note_removed(deletion)
-    return operation
+        case Removal.ACCEPTED:
+            deletion.note(KIND, name, Outcome.IN_PROGRESS, "Cloud Map is deleting it")
+            _note_removed(deletion)
+    return operation_id
 
 
 def _remove_what_ecs_left(
@@ -90,7 +86,7 @@ def _remove_what_ecs_left(
             elif ecs_made_it and deletion.waited_seconds < ECS_REMOVES_WITHIN_SECONDS:
                 deletion.note(SERVICE_KIND, name, Outcome.IN_PROGRESS, "ECS removes it")
             else:
-                _delete_service(deletion, service, name, client)
+                _delete_service(deletion, service["Id"], name, client)
     if stuck := _stuck(deletion):
         reason = f"it holds Cloud Map services that stay: {', '.join(stuck)}"
         deletion.note(KIND, namespace.name, Outcome.FAILED, reason)
@@ -108,21 +104,14 @@ def _stuck(deletion: Deletion) -> list[str]:
 
 
 def _delete_service(
-    deletion: Deletion, service: dict[str, Any], name: str, client: ServiceDiscoveryClient
+    deletion: Deletion, service_id: str, name: str, client: ServiceDiscoveryClient
 ) -> None:
-    with translated(f"Cloud Map service {name}"):
-        for instance in cloudmap.list_instances(client, service["Id"]):
-            try:
-                client.deregister_instance(ServiceId=service["Id"], InstanceId=instance["Id"])
-            except (client.exceptions.InstanceNotFound, client.exceptions.DuplicateRequest):
-                continue
-        try:
-            client.delete_service(Id=service["Id"])
-        except client.exceptions.ServiceNotFound:
+    match cloudmap.delete_service(client, service_id, name):
+        case Removal.ALREADY_GONE:
             deletion.note(SERVICE_KIND, name, Outcome.ALREADY_GONE)
-        except client.exceptions.ResourceInUse:
+        case Removal.IN_USE:
             deletion.note(SERVICE_KIND, name, Outcome.IN_PROGRESS, "its instances are going")
-        else:
+        case Removal.ACCEPTED:
             deletion.note(SERVICE_KIND, name, Outcome.DELETED)
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bivouac.aws import clients
-from bivouac.aws.errors import translated
+from bivouac.aws import clients, ecs
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint
 from bivouac.observability import Event, step
@@ -26,11 +25,7 @@ def delete_proof_clients(
     cluster = blueprint.cluster["clusterName"]
     deleted = [name for name in service_names if name.startswith(naming.PROOF_PREFIX)]
     for name in deleted:
-        with translated(f"service {name}"):
-            try:
-                client.delete_service(cluster=cluster, service=name, force=True)
-            except client.exceptions.ServiceNotFoundException:
-                continue
+        ecs.delete_service(client, cluster, name)
     return {"deleted": deleted}
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bivouac.aws import clients, ecs_answers
-from bivouac.aws.errors import translated
+from bivouac.aws import clients, ecs, ecs_answers
 from bivouac.deletion import remaining
 from bivouac.deletion.receipt import Outcome
 from bivouac.deletion.step import Deletion
@@ -70,17 +69,12 @@ def _delete(
     if not deletion.owned(from_ecs_tags(service.get("tags"))):
         deletion.retain(KIND, name)
         return
-    told = "its tasks are stopping"
     if ecs_answers.is_draining(service):
-        told = _draining(service)
+        deletion.note(KIND, name, Outcome.IN_PROGRESS, _draining(service))
+    elif ecs.delete_service(client, cluster, name):
+        deletion.note(KIND, name, Outcome.IN_PROGRESS, "its tasks are stopping")
     else:
-        with translated(f"service {name}"):
-            try:
-                client.delete_service(cluster=cluster, service=name, force=True)
-            except client.exceptions.ServiceNotFoundException:
-                deletion.note(KIND, name, Outcome.ALREADY_GONE)
-                return
-    deletion.note(KIND, name, Outcome.IN_PROGRESS, told)
+        deletion.note(KIND, name, Outcome.ALREADY_GONE)
 
 
 def _draining(service: dict[str, Any]) -> str:
@@ -100,8 +94,8 @@ def _stop_tasks(deletion: Deletion, cluster: str, names: list[str], client: ECSC
             if ecs_answers.is_stopped(task):
                 continue
             arn = task["taskArn"]
-            with deletion.attempt("task", arn), translated(f"task {arn}"):
-                client.stop_task(cluster=cluster, task=arn, reason="The environment is deleted")
+            with deletion.attempt("task", arn):
+                ecs.stop_task(client, cluster, arn)
 
 
 def _namespace_id(services: list[dict[str, Any]]) -> str | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bivouac.aws import clients, ecs
 from bivouac.aws.batches import batches
-from bivouac.aws.errors import translated
+from bivouac.aws.ecs import revision_name
 from bivouac.deletion.receipt import Outcome
 from bivouac.deletion.step import Deletion
 from bivouac.environment import naming
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
 
 KIND = "task definition"
-A_CALL = 10
 
 
 def delete_task_definitions(
@@ -51,8 +50,8 @@ def delete_task_definitions(
 def _deregistered(deletion: Deletion, arns: Sequence[str], client: ECSClient) -> list[str]:
     inactive = []
     for arn in arns:
-        with deletion.attempt(KIND, _name(arn)), translated(f"task definition {arn}"):
-            client.deregister_task_definition(taskDefinition=arn)
+        with deletion.attempt(KIND, revision_name(arn)):
+            ecs.deregister_task_definition(client, arn)
             inactive.append(arn)
     return inactive
 
@@ -64,14 +63,14 @@ def _found_inactive(deletion: Deletion, family: str, client: ECSClient) -> list[
         if _ours(deletion, arn, client):
             active.append(arn)
         else:
-            deletion.retain(KIND, _name(arn))
+            deletion.retain(KIND, revision_name(arn))
     inactive = _deregistered(deletion, active, client)
     for arn in ecs.revisions(client, family, "INACTIVE"):
         if arn not in inactive and _ours(deletion, arn, client):
             inactive.append(arn)
     for arn in ecs.revisions(client, family, "DELETE_IN_PROGRESS"):
         if _ours(deletion, arn, client):
-            deletion.note(KIND, _name(arn), Outcome.DELETING)
+            deletion.note(KIND, revision_name(arn), Outcome.DELETING)
     return inactive
 
 
@@ -81,28 +80,13 @@ def _ours(deletion: Deletion, arn: str, client: ECSClient) -> bool:
 
 
 def _delete(deletion: Deletion, arns: Sequence[str], client: ECSClient) -> None:
-    for batch in batches(arns, A_CALL):
-        names = [_name(arn) for arn in batch]
-        with deletion.attempt(KIND, *names), translated(f"task definitions {', '.join(names)}"):
-            answer = client.delete_task_definitions(taskDefinitions=batch)
-            deleting = {
-                _name(each["taskDefinitionArn"]) for each in answer.get("taskDefinitions", ())
-            }
-            reasons = {
-                _name(each.get("arn", "")): each.get("reason", "no reason")
-                for each in answer.get("failures", ())
-            }
+    for batch in batches(arns, ecs.DEFINITIONS_A_DELETION):
+        names = [revision_name(arn) for arn in batch]
+        with deletion.attempt(KIND, *names):
+            kept = ecs.delete_task_definitions(client, batch)
             for name in names:
-                if name in deleting:
-                    deletion.note(KIND, name, Outcome.DELETING)
-                else:
-                    reason = reasons.get(name, "ECS does not say what becomes of it")
-                    deletion.note(KIND, name, Outcome.FAILED, reason)
-
-
-def _name(arn: str) -> str:
-    """family:revision."""
-    return arn.rpartition("/")[2]
+                outcome = Outcome.FAILED if name in kept else Outcome.DELETING
+                deletion.note(KIND, name, outcome, kept.get(name, ""))
 
 
 @step

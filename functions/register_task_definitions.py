@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from bivouac.aws import clients, ecs, ecs_answers
 from bivouac.aws.environments_table import Records
-from bivouac.aws.errors import translated
 from bivouac.environment import naming
 from bivouac.environment.blueprint import (
     Blueprint,
@@ -51,7 +50,7 @@ def register_task_definitions(
             if family in known:
                 earlier = _earlier(known_arns, family)
                 found = _found(blueprint, arguments, earlier, client)
-            arns[family] = found or _register(arguments, client)
+            arns[family] = found or ecs.register_task_definition(client, arguments)
     finally:
         if arns and record.names_all_definitions:
             records.add_task_definitions(environment, generation, sorted(arns.values()))
@@ -103,12 +102,6 @@ def _found(
 def _usable(described: dict[str, Any], tags: dict[str, str], wanted: str) -> bool:
     """Tasks of revisions that are not ACTIVE do not start (T05)."""
     return ecs_answers.is_active(described) and tags.get(naming.SPECIFICATION_TAG) == wanted
-
-
-def _register(arguments: dict[str, Any], client: ECSClient) -> str:
-    with translated(f"task definition {arguments['family']}"):
-        answer = client.register_task_definition(**arguments)
-    return str(answer["taskDefinition"]["taskDefinitionArn"])
 
 
 @step

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bivouac.aws import clients, ecs_answers
-from bivouac.aws.errors import translated
+from bivouac.aws import clients, ecs, ecs_answers
 from bivouac.deletion import remaining
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint, ecs_tags, from_ecs_tags
@@ -48,12 +47,11 @@ def _is_ours_and_runs(blueprint: Blueprint, service: dict[str, Any]) -> bool:
 
 def _stop(cluster: str, service: dict[str, Any], client: ECSClient) -> None:
     name = service["serviceName"]
-    with translated(f"service {name}"):
-        if not MARK.items() <= from_ecs_tags(service.get("tags")).items():
-            client.tag_resource(resourceArn=service["serviceArn"], tags=ecs_tags(MARK))
-        if service["desiredCount"]:
-            logger.info("service stopped", service=name, tasks=service["desiredCount"])
-            client.update_service(cluster=cluster, service=name, desiredCount=0)
+    if not MARK.items() <= from_ecs_tags(service.get("tags")).items():
+        ecs.tag_service(client, service, ecs_tags(MARK))
+    if service["desiredCount"]:
+        logger.info("service stopped", service=name, tasks=service["desiredCount"])
+        ecs.update_service(client, {"cluster": cluster, "service": name, "desiredCount": 0})
 
 
 @step

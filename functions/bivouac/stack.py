@@ -10,6 +10,7 @@ from bivouac.aws import clients
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.aws.scheduler import Schedules
+from bivouac.aws.waits_table import WaitsTable
 from bivouac.environment.blueprint import Blueprint
 from bivouac.settings import ScheduleSettings, StackSettings
 from bivouac.waiting.store import Waits
@@ -22,7 +23,7 @@ def records() -> Records:
 
 def waits() -> Waits:
     """The waits table of this stack."""
-    return Waits(clients.dynamodb(), settings.waits_table())
+    return Waits(WaitsTable(clients.dynamodb(), settings.waits_table()))
 
 
 def event_bus() -> EventBus:

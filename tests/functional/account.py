@@ -36,6 +36,7 @@ from bivouac.aws import clients, cloudmap
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.aws.scheduler import Schedules
+from bivouac.aws.waits_table import WaitsTable
 from bivouac.deletion.step import Deletion
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.intents import Verb
@@ -229,7 +230,7 @@ class BivouacAccount:
 
     @property
     def waits(self) -> Waits:
-        return Waits(self.client("dynamodb"), WAITS_TABLE)
+        return Waits(WaitsTable(self.client("dynamodb"), WAITS_TABLE))
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.plane.clock.now(), UTC)

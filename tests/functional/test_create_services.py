@@ -536,21 +536,16 @@ def test_a_cluster_that_is_not_visible_yet_is_tried_again(account: BivouacAccoun
     """C08."""
     account.holds(account.planned(environment()))
     convergence = account.convergence(account.planned(environment()))
-    refused = _refusing("ClusterNotFoundException")
+    refused = _refusing(account, "ClusterNotFoundException")
     with refused, pytest.raises(errors.NotYetConsistentError, match="ClusterNotFoundException"):
         converged(convergence)
     assert names(converged(convergence)) == ["web", PROOF]
 
 
-def _refusing(code: str, message: str = "no") -> Any:
+def _refusing(account: BivouacAccount, code: str, message: str = "no") -> Any:
     """CreateService answers with this error."""
-
-    def refuse(self: ServiceConvergence, *_: Any) -> Any:
-        from botocore.exceptions import ClientError
-
-        raise ClientError({"Error": {"Code": code, "Message": message}}, "CreateService")
-
-    return mock.patch.object(ServiceConvergence, "_create", refuse)
+    error = ClientError({"Error": {"Code": code, "Message": message}}, "CreateService")
+    return mock.patch.object(account.client("ecs"), "create_service", side_effect=error)
 
 
 @pytest.mark.parametrize(
@@ -574,7 +569,7 @@ def test_each_refusal_of_ecs_names_the_service_and_what_it_means(
 ) -> None:
     """S01, S02, S03, S20, S22, C08."""
     convergence = account.convergence(account.planned(environment()))
-    with _refusing(code, message), pytest.raises(error, match=f"service web: .*{message}"):
+    with _refusing(account, code, message), pytest.raises(error, match=f"service web: .*{message}"):
         converged(convergence)
 
 
@@ -610,16 +605,17 @@ class TestDraining:
         self, account: BivouacAccount
     ) -> None:
         """Its words are recorded; what DescribeServices shows may lag behind (S18)."""
-        ends, create = account.now() + timedelta(seconds=30), ServiceConvergence._create
+        ends, client = account.now() + timedelta(seconds=30), account.client("ecs")
+        create = client.create_service
 
-        def drains(self: ServiceConvergence, wanted: Any) -> Any:
-            if account.now() < ends and wanted.name == "web":
+        def drains(**arguments: Any) -> Any:
+            if account.now() < ends and arguments["serviceName"] == "web":
                 said = "Unable to Start a service that is still Draining."
                 content = {"Error": {"Code": "InvalidParameterException", "Message": said}}
                 raise ClientError(content, "CreateService")  # type: ignore[arg-type]
-            return create(self, wanted)
+            return create(**arguments)
 
-        with mock.patch.object(ServiceConvergence, "_create", drains):
+        with mock.patch.object(client, "create_service", drains):
             Machines(account).create(environment(web(), web(serviceName="shop")))
         assert described(account).keys() >= {"web", "shop"}
 

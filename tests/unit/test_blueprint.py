@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bivouac.aws import ecs_schema
 from bivouac.environment import naming
 from bivouac.environment.blueprint import (
     Blueprint,
@@ -23,7 +24,6 @@ from bivouac.environment.blueprint import (
     service_tags,
     update_service_arguments,
 )
-from bivouac.request import ecs_schema
 from tests.requests import connection, depends, environment, event, web
 from tests.unit.planned import full, planned
 

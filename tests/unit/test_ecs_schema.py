@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bivouac.request import ecs_schema
+from bivouac.aws import ecs_schema
 
 SERVICE = {"serviceName": "web", "desiredCount": 1}
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bivouac.aws import ecs_schema
 from bivouac.environment import naming
 from bivouac.environment.blueprint import (
     Blueprint,
@@ -34,7 +35,6 @@ from bivouac.proof.mesh import (
     stale,
     still_proven,
 )
-from bivouac.request import ecs_schema
 from tests.requests import called, connection, environment, web
 from tests.unit.planned import planned
 

@@ -1,14 +1,18 @@
-"""What Cloud Map says. Every list is followed to its end: filters can leave pages empty (N08).
+"""Calls of Cloud Map. Every list is followed to its end: filters can leave pages empty (N08).
 
 ListNamespaces shows those that other accounts share, too, which are none of ours."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
-from bivouac.aws.errors import translated
-from bivouac.environment.blueprint import from_cloud_map_tags
+from bivouac.aws.errors import duplicate_operation, translated
+from bivouac.environment.blueprint import CloudMapTag, from_cloud_map_tags
+from bivouac.errors import NotYetConsistentError
 
 if TYPE_CHECKING:
     from types_boto3_servicediscovery import ServiceDiscoveryClient
@@ -27,6 +31,23 @@ class Namespace:
     id: str
     arn: str
     name: str
+
+
+@dataclass(frozen=True)
+class Creation:
+    """A namespace that is being made."""
+
+    operation_id: str | None
+    begun_before: bool
+    """By a call before this one, whose ever it was."""
+
+
+class Removal(Enum):
+    """What Cloud Map answers a request to delete something."""
+
+    ACCEPTED = auto()
+    ALREADY_GONE = auto()
+    IN_USE = auto()
 
 
 def find_namespace(client: ServiceDiscoveryClient, name: str) -> Namespace | None:
@@ -49,6 +70,46 @@ def list_namespaces(client: ServiceDiscoveryClient) -> list[Namespace]:
             for page in pages
             for entry in page["Namespaces"]
         ]
+
+
+def create_namespace(
+    client: ServiceDiscoveryClient,
+    name: str,
+    token: str,
+    description: str,
+    tags: Sequence[CloudMapTag],
+) -> Creation:
+    """`token` makes a call that is sent again answer with the operation that it started (N02).
+
+    Raises NotYetConsistentError where there is one of this name."""
+    with translated(f"namespace {name}"):
+        try:
+            answer = client.create_http_namespace(
+                Name=name, CreatorRequestId=token, Description=description, Tags=tags
+            )
+        except client.exceptions.DuplicateRequest as error:
+            return Creation(duplicate_operation(error), begun_before=True)
+        except client.exceptions.NamespaceAlreadyExists:
+            raise NotYetConsistentError(
+                f"namespace {name}: it exists, and Cloud Map does not list it yet"
+            ) from None
+    return Creation(answer["OperationId"], begun_before=False)
+
+
+def delete_namespace(
+    client: ServiceDiscoveryClient, namespace: Namespace
+) -> tuple[Removal, str | None]:
+    """With the operation that deletes it, where Cloud Map names one."""
+    with translated(f"namespace {namespace.name}"):
+        try:
+            answer = client.delete_namespace(Id=namespace.id)
+        except client.exceptions.NamespaceNotFound:
+            return Removal.ALREADY_GONE, None
+        except client.exceptions.DuplicateRequest as error:
+            return Removal.ACCEPTED, duplicate_operation(error)
+        except client.exceptions.ResourceInUse:
+            return Removal.IN_USE, None
+    return Removal.ACCEPTED, answer["OperationId"]
 
 
 def tags_of(client: ServiceDiscoveryClient, arn: str) -> dict[str, str]:
@@ -80,3 +141,28 @@ def list_instances(client: ServiceDiscoveryClient, service_id: str) -> list[dict
     with translated(f"Cloud Map instances of {service_id}"):
         pages = client.get_paginator("list_instances").paginate(ServiceId=service_id)
         return [dict(instance) for page in pages for instance in page["Instances"]]
+
+
+def delete_service(client: ServiceDiscoveryClient, service_id: str, name: str) -> Removal:
+    """Its instances first; it is in use until they are gone."""
+    for instance in list_instances(client, service_id):
+        _deregister(client, service_id, instance["Id"], name)
+    with translated(f"Cloud Map service {name}"):
+        try:
+            client.delete_service(Id=service_id)
+        except client.exceptions.ServiceNotFound:
+            return Removal.ALREADY_GONE
+        except client.exceptions.ResourceInUse:
+            return Removal.IN_USE
+    return Removal.ACCEPTED
+
+
+def _deregister(
+    client: ServiceDiscoveryClient, service_id: str, instance_id: str, name: str
+) -> None:
+    """One that is gone, or going, is left to go."""
+    with (
+        translated(f"Cloud Map service {name}"),
+        suppress(client.exceptions.InstanceNotFound, client.exceptions.DuplicateRequest),
+    ):
+        client.deregister_instance(ServiceId=service_id, InstanceId=instance_id)

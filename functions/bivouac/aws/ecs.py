@@ -1,16 +1,19 @@
-"""What ECS says, read whole: pages followed, batches cut, "missing" and INACTIVE told apart."""
+"""Calls of ECS. Answers are read whole: pages followed, batches cut, missing and INACTIVE told
+apart."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
 from bivouac.aws import ecs_answers
 from bivouac.aws.batches import batches
 from bivouac.aws.errors import message_of, translated
+from bivouac.environment.blueprint import EcsTag
 from bivouac.errors import BivouacError
 from bivouac.json_types import Json
 
@@ -23,6 +26,17 @@ SERVICES_A_CALL = 10
 TASKS_A_CALL = 100
 SERVICES_A_PAGE = 100
 """The most that ListServices gives; it gives 10 where it is not asked for more."""
+DEFINITIONS_A_DELETION = 10
+
+
+class ClusterDeletion(Enum):
+    """What ECS answers a request to delete a cluster."""
+
+    DELETED = auto()
+    ALREADY_GONE = auto()
+    HAS_SERVICES = auto()
+    HAS_TASKS = auto()
+    CHANGING = auto()
 
 
 def describe_cluster(client: ECSClient, name: str) -> Json | None:
@@ -48,6 +62,36 @@ def describe_clusters(client: ECSClient, names: Iterable[str]) -> list[Json]:
             answer = client.describe_clusters(clusters=batch, include=["TAGS"])
         found += [dict(each) for each in answer["clusters"] if not ecs_answers.is_gone(each)]
     return found
+
+
+def create_cluster(client: ECSClient, arguments: Mapping[str, Any]) -> Json:
+    """The cluster. One that is there is answered as it is, whatever its tags are (C03)."""
+    with translated(f"cluster {arguments['clusterName']}"):
+        return dict(client.create_cluster(**arguments)["cluster"])
+
+
+def update_cluster(client: ECSClient, arn: str, arguments: Mapping[str, Any]) -> Json:
+    """Give a cluster the settings and tags of `arguments`, which are CreateCluster's."""
+    name = arguments["clusterName"]
+    with translated(f"cluster {name}"):
+        answer = client.update_cluster(cluster=name, settings=arguments.get("settings", []))
+        client.tag_resource(resourceArn=arn, tags=arguments["tags"])
+    return dict(answer["cluster"])
+
+
+def delete_cluster(client: ECSClient, name: str) -> ClusterDeletion:
+    with translated(f"cluster {name}"):
+        try:
+            client.delete_cluster(cluster=name)
+        except client.exceptions.ClusterContainsServicesException:
+            return ClusterDeletion.HAS_SERVICES
+        except client.exceptions.ClusterContainsTasksException:
+            return ClusterDeletion.HAS_TASKS
+        except client.exceptions.UpdateInProgressException:
+            return ClusterDeletion.CHANGING
+        except client.exceptions.ClusterNotFoundException:
+            return ClusterDeletion.ALREADY_GONE
+    return ClusterDeletion.DELETED
 
 
 def cluster_state(cluster: Json) -> str:
@@ -90,6 +134,33 @@ def calls_for(services: Sequence[str]) -> int:
     return math.ceil(len(services) / SERVICES_A_CALL)
 
 
+def create_service(client: ECSClient, arguments: Mapping[str, Any]) -> Json:
+    """Raises ServiceDrainingError while a deleted service of this name drains (S02)."""
+    with translated(f"service {arguments['serviceName']}"):
+        return dict(client.create_service(**arguments)["service"])
+
+
+def update_service(client: ECSClient, arguments: Mapping[str, Any]) -> Json:
+    with translated(f"service {arguments['service']}"):
+        return dict(client.update_service(**arguments)["service"])
+
+
+def tag_service(client: ECSClient, service: Mapping[str, Any], tags: Sequence[EcsTag]) -> None:
+    """`service` as ECS describes it."""
+    with translated(f"service {service['serviceName']}"):
+        client.tag_resource(resourceArn=service["serviceArn"], tags=tags)
+
+
+def delete_service(client: ECSClient, cluster: str, name: str) -> Json | None:
+    """The service, which drains now; None where it is gone already."""
+    with translated(f"service {name}"):
+        try:
+            answer = client.delete_service(cluster=cluster, service=name, force=True)
+        except client.exceptions.ServiceNotFoundException:
+            return None
+    return dict(answer["service"])
+
+
 def list_tasks(
     client: ECSClient, cluster: str, desired_status: Literal["RUNNING", "STOPPED"]
 ) -> list[str]:
@@ -107,6 +178,11 @@ def describe_tasks(client: ECSClient, cluster: str, arns: Sequence[str]) -> list
             answer = client.describe_tasks(cluster=cluster, tasks=batch, include=["TAGS"])
         tasks.extend(dict(task) for task in answer["tasks"])
     return tasks
+
+
+def stop_task(client: ECSClient, cluster: str, arn: str) -> None:
+    with translated(f"task {arn}"):
+        client.stop_task(cluster=cluster, task=arn, reason="The environment is deleted")
 
 
 def families(
@@ -138,6 +214,44 @@ def describe_task_definition(client: ECSClient, name: str) -> tuple[Json, dict[s
         answer = client.describe_task_definition(taskDefinition=name, include=["TAGS"])
     tags = {tag["key"]: tag["value"] for tag in answer.get("tags", [])}
     return dict(answer["taskDefinition"]), tags
+
+
+def register_task_definition(client: ECSClient, arguments: Mapping[str, Any]) -> str:
+    """The ARN of the new revision."""
+    with translated(f"task definition {arguments['family']}"):
+        answer = client.register_task_definition(**arguments)
+    return str(answer["taskDefinition"]["taskDefinitionArn"])
+
+
+def deregister_task_definition(client: ECSClient, arn: str) -> None:
+    with translated(f"task definition {arn}"):
+        client.deregister_task_definition(taskDefinition=arn)
+
+
+def delete_task_definitions(client: ECSClient, arns: Sequence[str]) -> dict[str, str]:
+    """Why a revision is not being deleted, by family:revision, for those that are not.
+
+    At most DEFINITIONS_A_DELETION of them."""
+    names = [revision_name(arn) for arn in arns]
+    with translated(f"task definitions {', '.join(names)}"):
+        answer = client.delete_task_definitions(taskDefinitions=list(arns))
+    deleting = {
+        revision_name(each["taskDefinitionArn"]) for each in answer.get("taskDefinitions", ())
+    }
+    reasons = {
+        revision_name(each.get("arn", "")): each.get("reason", "no reason")
+        for each in answer.get("failures", ())
+    }
+    return {
+        name: reasons.get(name, "ECS does not say what becomes of it")
+        for name in names
+        if name not in deleting
+    }
+
+
+def revision_name(arn: str) -> str:
+    """family:revision."""
+    return arn.rpartition("/")[2]
 
 
 def is_missing_task_definition(error: BivouacError) -> bool:

@@ -1,4 +1,4 @@
-"""Whether another execution is still at work, how it ended, stopping it, and starting one."""
+"""Whether another execution is still at work, how it ended; starting, resuming and stopping one."""
 
 from __future__ import annotations
 
@@ -114,6 +114,20 @@ def stop(client: SFNClient, execution_arn: str, cause: str) -> None:
         except ClientError as error:
             if code_of(error) not in stepfunctions_answers.NO_EXECUTION:
                 raise
+
+
+def resume(client: SFNClient, token: str, answer: Mapping[str, Any], subject: str) -> bool:
+    """Answer the task that `token` stands for. False: it was answered before, timed out, or its
+    execution was stopped. `subject`: what errors are said to be about."""
+    with translated(subject):
+        try:
+            client.send_task_success(taskToken=token, output=json.dumps(answer))
+        except ClientError as error:
+            if code_of(error) not in stepfunctions_answers.STALE_TOKEN:
+                raise
+            logger.info("stale token dropped", reason=str(error))
+            return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bivouac.aws import logs_answers
 from bivouac.aws.errors import translated
+from bivouac.errors import NotYetConsistentError
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
@@ -38,6 +39,33 @@ def find(
         )
         for group in groups
     }
+
+
+def create(client: CloudWatchLogsClient, name: str, tags: Mapping[str, str]) -> None:
+    """Raises NotYetConsistentError where it exists: one that was not listed a moment ago may be our
+    own call's, whose answer was lost (S21)."""
+    with translated(f"log group {name}"):
+        try:
+            client.create_log_group(logGroupName=name, tags=tags)
+        except client.exceptions.ResourceAlreadyExistsException:
+            raise NotYetConsistentError(
+                f"log group {name}: it exists, and was not listed a moment ago"
+            ) from None
+
+
+def keep_for(client: CloudWatchLogsClient, name: str, days: int) -> None:
+    with translated(f"log group {name}"):
+        client.put_retention_policy(logGroupName=name, retentionInDays=days)
+
+
+def delete(client: CloudWatchLogsClient, name: str) -> bool:
+    """False: it was gone."""
+    with translated(f"log group {name}"):
+        try:
+            client.delete_log_group(logGroupName=name)
+        except client.exceptions.ResourceNotFoundException:
+            return False
+    return True
 
 
 def tags_of(client: CloudWatchLogsClient, arn: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The schedules of environments in EventBridge Scheduler: armed as the timetable says, removed."""
+"""The schedules of environments in EventBridge Scheduler."""
 
 from __future__ import annotations
 
@@ -32,6 +32,20 @@ MOST_RETRIES = 185
 class Schedules:
     client: EventBridgeSchedulerClient
     settings: ScheduleSettings
+
+    def names(self, group: str) -> list[str]:
+        """Of all schedules of a group."""
+        with translated(f"schedule group {group}"):
+            pages = self.client.get_paginator("list_schedules").paginate(GroupName=group)
+            return [schedule["Name"] for page in pages for schedule in page["Schedules"]]
+
+    def described(self, group: str, name: str) -> dict[str, Any] | None:
+        """None where there is none."""
+        with translated(f"schedule {name}"):
+            try:
+                return dict(self.client.get_schedule(Name=name, GroupName=group))
+            except self.client.exceptions.ResourceNotFoundException:
+                return None
 
     def arm(self, blueprint: Blueprint, ends: datetime, now: datetime, fresh: bool = False) -> None:
         """Make an environment's schedules what its blueprint and the end of its lease say.

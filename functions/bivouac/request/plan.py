@@ -15,10 +15,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from bivouac import times
+from bivouac.aws import ecs_schema
 from bivouac.environment import naming, wait_times
 from bivouac.environment.blueprint import Blueprint, ProofSettings, ServiceBlueprint
 from bivouac.json_types import Json
-from bivouac.request import ecs_schema, limits, nesting
+from bivouac.request import limits, nesting
 from bivouac.request.dependencies import Party, Relations, relations
 from bivouac.request.models import EnvironmentRequest, Schedule, described, merged
 from bivouac.request.plan_context import Draft

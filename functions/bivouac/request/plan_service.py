@@ -11,10 +11,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bivouac.aws import ecs_schema
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
 from bivouac.json_types import Json
-from bivouac.request import ecs_schema, fargate_rules
+from bivouac.request import fargate_rules
 from bivouac.request.dependencies import Party
 from bivouac.request.models import EnvironmentRequest, Probe, Service, described, merged
 from bivouac.request.plan_context import Draft

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bivouac.aws import ecs_schema
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Renamed
 from bivouac.json_types import Json
-from bivouac.request import ecs_schema, fargate_rules
+from bivouac.request import fargate_rules
 from bivouac.request.models import EnvironmentRequest, PrimaryContainer, Service
 from bivouac.request.plan_context import Draft
 

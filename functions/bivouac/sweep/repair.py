@@ -82,7 +82,7 @@ class Sweep:
         scheduled = {
             name: naming.environment_of_schedule(name)
             for group in (groups.expiry_group, groups.office_hours_group)
-            for name in armed_schedules.names(self.schedules.client, group)
+            for name in self.schedules.names(group)
         }
         # Of resources by their names; what a namespace's tags say is read with them
         records = self.records.look_at({*before, *scheduled.values(), *listing.environments} - {""})
@@ -158,7 +158,7 @@ class Sweep:
                     holders[name] = holder(self.stepfunctions, record.execution)
                 if naming.expiry_schedule(name) in scheduled:
                     group = self.schedules.settings.expiry_group
-                    if schedule := armed_schedules.expiry(self.schedules.client, group, name):
+                    if schedule := armed_schedules.expiry(self.schedules, group, name):
                         expiries[name] = schedule
             except ThrottledError:
                 unseen.append(name)

@@ -6,18 +6,13 @@ Whichever finds an answer sends it; that the other one finds it too changes noth
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from bivouac.aws.errors import code_of, translated
-from bivouac.aws.stepfunctions_answers import STALE_TOKEN
-from bivouac.observability import logger
+from bivouac.aws import executions
 from bivouac.waiting.store import Waits
 from bivouac.waiting.wait import (
     LATER_SECONDS,
@@ -140,12 +135,5 @@ def _came_meanwhile(before: TaskEvents, after: TaskEvents) -> bool:
 
 def send(wait: Wait, answer: dict[str, object], stepfunctions: SFNClient) -> bool:
     """Resume the execution. False: it was resumed before, timed out, or was stopped."""
-    with translated(f"execution that creates or deletes {wait.environment}"):
-        try:
-            stepfunctions.send_task_success(taskToken=wait.token, output=json.dumps(answer))
-        except ClientError as error:
-            if code_of(error) not in STALE_TOKEN:
-                raise
-            logger.info("stale token dropped", reason=str(error))
-            return False
-    return True
+    subject = f"execution that creates or deletes {wait.environment}"
+    return executions.resume(stepfunctions, wait.token, answer, subject)

@@ -6,14 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bivouac.aws.errors import translated
+from bivouac.aws.waits_table import WaitsTable
 from bivouac.environment.record import packed, unpacked
 from bivouac.waiting.wait import Awaited, Purpose, Signal, TaskEvent, Wait
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 KEPT_FOR = timedelta(days=1)
 """Until DynamoDB removes an item that its execution left behind. Nothing relies on it (W20)."""
@@ -23,8 +20,7 @@ LATE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Waits:
-    client: DynamoDBClient
-    table_name: str
+    table: WaitsTable
 
     def begin(self, wait: Wait, now: datetime, poller: str = "") -> None:
         """Keep a token. Whatever the environment waited for before is over.
@@ -44,8 +40,7 @@ class Waits:
             item["since"] = {"N": str(wait.since.timestamp())}
         if poller:
             item |= {"looker": {"S": poller}, "looksUntil": _polls_until(now)}
-        with translated(f"wait of {wait.environment}"):
-            self.client.put_item(TableName=self.table_name, Item=item)
+        self.table.put(item)
 
     def note(self, environment: str, signal: Signal) -> Wait | None:
         """Remember what an event said of a task, and get who waits for it.
@@ -76,7 +71,7 @@ class Waits:
         if signal.urgent:
             update += " ADD alarms :one"
             values[":one"] = {"N": "1"}
-        noted = self._update(environment, update, condition, names, values)
+        noted = self.table.update(environment, update, condition, names, values)
         return _wait(noted) if noted else None
 
     def claim(self, wait: Wait, poller: str, now: datetime) -> tuple[Wait | None, bool]:
@@ -159,7 +154,7 @@ class Waits:
         self, wait: Wait, update: str, values: dict[str, Any], more: str = ""
     ) -> Wait | None:
         """The wait afterwards; None where another has replaced it, or the condition fails."""
-        updated = self._update(
+        updated = self.table.update(
             wait.environment,
             update,
             f"#token = :token{more}",
@@ -170,42 +165,7 @@ class Waits:
 
     def end(self, wait: Wait) -> None:
         """Forget the token, unless the next wait has begun."""
-        with translated(f"wait of {wait.environment}"):
-            try:
-                self.client.delete_item(
-                    TableName=self.table_name,
-                    Key={"environment": {"S": wait.environment}},
-                    ConditionExpression="#token = :token",
-                    ExpressionAttributeNames={"#token": "token"},
-                    ExpressionAttributeValues={":token": {"S": wait.token}},
-                )
-            except self.client.exceptions.ConditionalCheckFailedException:
-                return
-
-    def _update(
-        self,
-        environment: str,
-        update: str,
-        condition: str,
-        names: dict[str, str],
-        values: dict[str, Any],
-    ) -> dict[str, Any] | None:
-        """The item as it is afterwards; None where the condition does not hold."""
-        with translated(f"wait of {environment}"):
-            try:
-                return dict(
-                    self.client.update_item(
-                        TableName=self.table_name,
-                        Key={"environment": {"S": environment}},
-                        UpdateExpression=update,
-                        ConditionExpression=condition,
-                        ExpressionAttributeNames=names,
-                        ExpressionAttributeValues=values,
-                        ReturnValues="ALL_NEW",
-                    )["Attributes"]
-                )
-            except self.client.exceptions.ConditionalCheckFailedException:
-                return None
+        self.table.delete(wait.environment, wait.token)
 
 
 def poller_died(wait: Wait, now: datetime) -> bool:

@@ -1,0 +1,63 @@
+"""Calls of the waits table: one item for each environment whose execution waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bivouac.aws.errors import translated
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class WaitsTable:
+    client: DynamoDBClient
+    name: str
+
+    def put(self, item: Item) -> None:
+        with translated(f"wait of {item['environment']['S']}"):
+            self.client.put_item(TableName=self.name, Item=item)
+
+    def update(
+        self,
+        environment: str,
+        update: str,
+        condition: str,
+        names: Mapping[str, str],
+        values: Item,
+    ) -> Item | None:
+        """The item as it is afterwards; None where the condition does not hold."""
+        with translated(f"wait of {environment}"):
+            try:
+                answer = self.client.update_item(
+                    TableName=self.name,
+                    Key={"environment": {"S": environment}},
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues=values,
+                    ReturnValues="ALL_NEW",
+                )
+            except self.client.exceptions.ConditionalCheckFailedException:
+                return None
+        return dict(answer["Attributes"])
+
+    def delete(self, environment: str, token: str) -> None:
+        """Unless another token is there by now."""
+        with (
+            translated(f"wait of {environment}"),
+            suppress(self.client.exceptions.ConditionalCheckFailedException),
+        ):
+            self.client.delete_item(
+                TableName=self.name,
+                Key={"environment": {"S": environment}},
+                ConditionExpression="#token = :token",
+                ExpressionAttributeNames={"#token": "token"},
+                ExpressionAttributeValues={":token": {"S": token}},
+            )
