@@ -1,15 +1,20 @@
-"""What a stranger looks for first: licence, version, changes, a pipeline that runs `.ci/run`."""
+"""What a stranger looks for first: licence, version, changes, an installable program, a pipeline
+that runs `.ci/run`."""
 
 from __future__ import annotations
 
 import re
 import tomllib
+from importlib.metadata import version
 
 import yaml
+from packaging.requirements import Requirement
 
 from docs.state_diagrams import ROOT
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
+BUILD = PYPROJECT["tool"]["hatch"]["build"]
 WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
 STEPS = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
 
@@ -29,6 +34,18 @@ def test_the_newest_changes_are_those_of_the_version() -> None:
         re.MULTILINE,
     )
     assert versions[0] == PROJECT["version"]
+
+
+def test_the_program_is_installed_from_its_folder_with_dependencies_that_the_tests_run_with() -> (
+    None
+):
+    (entry,) = PROJECT["scripts"].items()
+    assert entry == ("bivouac", "bivouac_cli.program:main")
+    wheel = BUILD["targets"]["wheel"]
+    assert wheel == {"packages": ["cli/bivouac_cli"]}
+    assert (ROOT / "cli" / "bivouac_cli" / "program.py").is_file()
+    for dependency in map(Requirement, PROJECT["dependencies"]):
+        assert dependency.specifier.contains(version(dependency.name)), dependency
 
 
 def test_the_pipeline_runs_what_runs_here_on_the_oldest_python() -> None:

@@ -1,0 +1,187 @@
+"""The commands: each starts one execution, or asks one question, and shows the answer."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from bivouac_cli.ending import CommandError, Exit, exit_of
+from bivouac_cli.request_file import request_of
+from bivouac_cli.screen import Screen
+from bivouac_cli.stack import Execution, Json, Stack
+from bivouac_cli.waiting import Wait
+
+WATCH_PAUSE = 5.0
+_PASSING = {"observedAt", "secondsLeft"}
+_READY, _GOING_DOWN = "READY", ("DELETING", "DELETED", "NOT_DELETED")
+
+
+def _lasting(status: Json) -> Json:
+    """Without what is different at every look."""
+    return {name: value for name, value in status.items() if name not in _PASSING}
+
+
+class Commands:
+    """By the name on the command line."""
+
+    def __init__(self, given: argparse.Namespace, stack: Stack, screen: Screen) -> None:
+        self._given = given
+        self._stack = stack
+        self._screen = screen
+
+    def __call__(self) -> Exit:
+        command: Callable[[], Exit] = getattr(self, self._given.command)
+        return command()
+
+    # --- what there is ---------------------------------------------------------------------------
+
+    def ls(self) -> Exit:
+        given = {
+            "owner": self._given.owner,
+            "status": self._given.status,
+            "pullRequest": self._given.pull_request,
+        }
+        filters = {name: value for name, value in given.items() if value is not None}
+        self._screen.environments(list(self._stack.pages(filters)))
+        return Exit.DONE
+
+    def get(self) -> Exit:
+        shown = self._stack.describe(self._given.name)
+        self._screen.status(shown)
+        with suppress(KeyboardInterrupt):
+            while self._given.watch:
+                time.sleep(WATCH_PAUSE)
+                found = self._stack.describe(self._given.name)
+                if _lasting(found) != _lasting(shown):
+                    self._screen.status(found)
+                shown = found
+        return Exit.DONE
+
+    def receipt(self) -> Exit:
+        found = self._stack.describe(self._given.name)
+        if found["receipt"] is None:
+            raise CommandError(
+                Exit.NOT_FOUND, f"{found['name']} has no receipt: it is {found['status']}"
+            )
+        self._screen.receipt(found["receipt"])
+        return Exit.DONE
+
+    def comment(self) -> Exit:
+        self._screen.comment(self._stack.describe(self._given.name))
+        return Exit.DONE
+
+    def wait(self) -> Exit:
+        wanted = self._given.wanted
+        waiting = self._wait(self._given.name, f"bivouac wait {self._given.name} --for {wanted}")
+        return {"ready": self._ready, "deleted": self._deleted, "asleep": self._asleep}[wanted](
+            waiting
+        )
+
+    def _ready(self, waiting: Wait) -> Exit:
+        found = waiting.until(lambda found: found["status"] not in ("CREATING", "WAKING"))
+        if found["status"] == _READY:
+            self._screen.status(found)
+            return Exit.DONE
+        if found["diagnosis"]:
+            return self._failed(found["diagnosis"]["error"], found["diagnosis"]["cause"])
+        self._screen.status(found)
+        return Exit.SUPERSEDED
+
+    def _deleted(self, waiting: Wait) -> Exit:
+        found = waiting.until(lambda found: found["status"] in ("DELETED", "NOT_DELETED"))
+        self._screen.receipt(found["receipt"])
+        return Exit.DONE if found["status"] == "DELETED" else Exit.FAILED
+
+    def _asleep(self, waiting: Wait) -> Exit:
+        found = waiting.until(lambda found: found["status"] in ("ASLEEP", "FAILED", *_GOING_DOWN))
+        self._screen.status(found)
+        if found["status"] == "ASLEEP":
+            return Exit.DONE
+        return Exit.FAILED if found["status"] == "FAILED" else Exit.SUPERSEDED
+
+    # --- what is to be done ----------------------------------------------------------------------
+
+    def up(self) -> Exit:
+        request = request_of(self._given.file, self._given.name, self._given.ttl)
+        return self._started("CreateEnvironment", request, request["name"], "ready")
+
+    def redeploy(self) -> Exit:
+        content = {"environment": self._given.name, "services": self._given.images}
+        return self._started("RedeployEnvironment", content, self._given.name, "ready")
+
+    def rollback(self) -> Exit:
+        content = {"rollBack": {"environment": self._given.name}}
+        return self._started("CreateEnvironment", content, self._given.name, "ready")
+
+    def wake(self) -> Exit:
+        content = {"environment": self._given.name}
+        return self._started("WakeEnvironment", content, self._given.name, "ready")
+
+    def sleep(self) -> Exit:
+        content = {"environment": self._given.name}
+        return self._started("SleepEnvironment", content, self._given.name, "asleep")
+
+    def down(self) -> Exit:
+        content = {"environment": self._given.name, "reason": "bivouac down"}
+        return self._started("DeleteEnvironment", content, self._given.name, "deleted")
+
+    def extend(self) -> Exit:
+        name = self._given.name
+        longer = {"keep": True} if self._given.keep else {"ttl": self._given.ttl}
+        arn = self._stack.start("ExtendLease", {"environment": name, **longer}, f"{name}-extend")
+        over = self._wait(name, f"bivouac get {name}").until_over(arn)
+        if over.status != "SUCCEEDED":
+            return self._failed(over.error, over.cause)
+        if over.output["reason"]:
+            self._screen.note(f"Nothing was changed: {over.output['reason']}")
+        self._screen.status(self._stack.describe(name))
+        return Exit.DONE
+
+    # --- what they have in common ----------------------------------------------------------------
+
+    def _wait(self, name: str, come_back: str) -> Wait:
+        return Wait(self._stack, self._screen, name, self._given.timeout, come_back)
+
+    def _started(self, machine: str, content: Any, name: str, wanted: str) -> Exit:
+        come_back = f"bivouac wait {name}" + ("" if wanted == "ready" else f" --for {wanted}")
+        arn = self._stack.start(machine, content, f"{name}-{self._given.command}")
+        waiting = self._wait(name, come_back)
+        if not self._given.no_wait:
+            return self._concluded(name, waiting.until_over(arn))
+        begun = self._begun(waiting, arn)
+        if begun.is_over:
+            return self._concluded(name, begun)
+        self._screen.note(f"{name} is under way. Wait for it: {come_back}")
+        return Exit.DONE
+
+    def _begun(self, waiting: Wait, arn: str) -> Execution:
+        """A create is asked about until it has the environment: then it was not refused, and
+        `bivouac wait` finds it. What others start goes on inside another execution."""
+        if self._given.command == "up":
+            return waiting.until_taken(arn)
+        return self._stack.execution(arn)
+
+    def _concluded(self, name: str, over: Execution) -> Exit:
+        if over.status != "SUCCEEDED":
+            return self._failed(over.error or over.status, over.cause)
+        output: Json = over.output
+        if "items" in output:
+            self._screen.receipt(output)
+            return Exit.DONE
+        match output.get("status"):
+            case "NOTHING_THERE":
+                raise CommandError(Exit.NOT_FOUND, str(output["reason"]))
+            case "OUTDATED":
+                raise CommandError(Exit.SUPERSEDED, f"Nothing was done: {output['reason']}")
+            case None:  # the plan of a dry run
+                self._screen.value(output)
+            case _:
+                self._screen.status(self._stack.describe(name))
+        return Exit.DONE
+
+    def _failed(self, error: str, cause: str) -> Exit:
+        self._screen.failure(error, cause)
+        return exit_of(error)

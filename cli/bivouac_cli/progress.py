@@ -1,0 +1,37 @@
+"""What has changed between two looks at an environment, in lines for people. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+def changes(before: Json | None, now: Json) -> list[str]:
+    """`before`: None for the first look."""
+    return list(_changes(before or {"status": None, "services": (), "edges": ()}, now))
+
+
+def _changes(before: Json, now: Json) -> Iterator[str]:
+    if before["status"] != now["status"]:
+        yield f"{now['name']}: {now['status']}"
+    known = {service["name"]: service_line(service) for service in before["services"]}
+    for service in now["services"]:
+        line = service_line(service)
+        if line != known.get(service["name"]) and service["deployment"]:
+            yield f"{service['name']}: {line}"
+    proven = {edge_name(edge) for edge in before["edges"] if edge["proven"]}
+    for edge in now["edges"]:
+        if edge["proven"] and edge_name(edge) not in proven:
+            yield f"{edge_name(edge)}: proven"
+
+
+def service_line(service: Json) -> str:
+    count = f"{service['running']} of {service['desired']} tasks run"
+    why = service["because"]
+    return f"{service['state']}, {count}" + (f" ({why})" if why and why != count else "")
+
+
+def edge_name(edge: Json) -> str:
+    return f"{edge['from']} -> {edge['to']}" if edge["from"] else str(edge["to"])

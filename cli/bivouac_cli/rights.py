@@ -1,0 +1,23 @@
+"""What each command may call: its caller needs these rights, and no others."""
+
+from __future__ import annotations
+
+_FIND = frozenset({"cloudformation:DescribeStacks"})
+_READ = _FIND | {"lambda:InvokeFunction"}
+_START = _READ | {"states:StartExecution", "states:DescribeExecution"}
+
+RIGHTS = {
+    "ls": _READ,
+    "get": _READ,
+    "wait": _READ,
+    "receipt": _READ,
+    "comment": _READ,
+    "up": _START,
+    "redeploy": _START,
+    "rollback": _START,
+    "extend": _START,
+    "sleep": _START,
+    "wake": _START,
+    "down": _START,
+}
+"""By command. InvokeFunction: of the stack's describe_environments alone."""

@@ -1,0 +1,179 @@
+"""The deployed stack, as its outputs name it, and the few calls that are made to it."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+from bivouac_cli.ending import CommandError, Exit, exit_of
+
+Json = dict[str, Any]
+_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=40,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    user_agent_extra="bivouac-cli",
+)
+_NO_RIGHTS = ("AccessDenied", "UnrecognizedClient", "InvalidClientTokenId", "ExpiredToken")
+"""Begin the error codes of callers who may not call, or whom AWS does not know."""
+_NO_SUCH_ENVIRONMENT = ("EnvironmentNotFoundError", "InvalidRequestError")
+_DESCRIBE = "DescribeEnvironmentsFunctionName"
+
+
+@dataclass(frozen=True)
+class Execution:
+    status: str
+    error: str = ""
+    cause: str = ""
+    output: Any = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.status not in ("RUNNING", "PENDING_REDRIVE")
+
+
+class Stack:
+    def __init__(self, session: Any, options: Mapping[str, Any], name: str) -> None:
+        """`options`: of each client. Raises CommandError where there is no such stack."""
+        self._session = session
+        self._options = options
+        self._clients: dict[str, Any] = {}
+        self.name = name
+        self._outputs = self._read_outputs()
+
+    @classmethod
+    def found(
+        cls, name: str, region: str | None, profile: str | None, endpoint_url: str | None
+    ) -> Stack:
+        with plain_errors():
+            session = botocore.session.Session(profile=profile)
+            options = {"region_name": region, "endpoint_url": endpoint_url, "config": _CONFIG}
+            return cls(session, options, name)
+
+    def _client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = self._session.create_client(service, **self._options)
+        return self._clients[service]
+
+    def _read_outputs(self) -> dict[str, str]:
+        client = self._client("cloudformation")
+        try:
+            (stack,) = client.describe_stacks(StackName=self.name)["Stacks"]
+        except ClientError as error:
+            if "does not exist" not in str(error):
+                raise
+            region = client.meta.region_name
+            raise CommandError(
+                Exit.NOT_FOUND,
+                f"There is no stack named {self.name} in {region}. Say which with --stack, "
+                "--region or --profile, or deploy it: make deploy",
+            ) from None
+        return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", ())}
+
+    def _output(self, name: str) -> str:
+        if name not in self._outputs:
+            raise CommandError(
+                Exit.NOT_FOUND,
+                f"The stack {self.name} has no output {name}: it is no stack of Bivouac, or of "
+                "another version. Update it: make deploy",
+            )
+        return self._outputs[name]
+
+    # --- what there is ---------------------------------------------------------------------------
+
+    def describe(self, environment: str) -> Json:
+        """Its status document. Raises CommandError where there is none."""
+        return self._asked({"environment": environment})
+
+    def find(self, environment: str) -> Json | None:
+        """The same; None where it was never created, or cannot be by such a name."""
+        try:
+            return self.describe(environment)
+        except FunctionFailedError as error:
+            if error.error in _NO_SUCH_ENVIRONMENT:
+                return None
+            raise
+
+    def pages(self, filters: Json) -> Iterator[Json]:
+        """Every page of the list."""
+        page = self._asked(filters)
+        yield page
+        while page["nextToken"]:
+            page = self._asked({**filters, "nextToken": page["nextToken"]})
+            yield page
+
+    def _asked(self, question: Json) -> Json:
+        with plain_errors():
+            answer = self._client("lambda").invoke(
+                FunctionName=self._output(_DESCRIBE), Payload=json.dumps(question)
+            )
+            content = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            error = content.get("errorType", "")
+            raise FunctionFailedError(error, content.get("errorMessage", "it does not say why"))
+        found: Json = content
+        return found
+
+    # --- what is to be done ----------------------------------------------------------------------
+
+    def start(self, machine: str, content: Any, name: str) -> str:
+        """The ARN of the new execution. Its name makes a call that is sent again start nothing."""
+        words = re.sub(r"[^A-Za-z0-9-]+", "-", name)[:60].strip("-")
+        with plain_errors():
+            answer = self._client("stepfunctions").start_execution(
+                stateMachineArn=self._output(f"{machine}StateMachineArn"),
+                name=f"{words}-{secrets.token_hex(8)}",
+                input=json.dumps(content),
+            )
+        return str(answer["executionArn"])
+
+    def execution(self, arn: str) -> Execution:
+        with plain_errors():
+            try:
+                found = self._client("stepfunctions").describe_execution(executionArn=arn)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
+                    raise
+                return Execution("RUNNING")  # it has just begun
+        return Execution(
+            found["status"],
+            found.get("error", ""),
+            found.get("cause", ""),
+            json.loads(found.get("output", "null")),
+        )
+
+
+class FunctionFailedError(CommandError):
+    """The stack's function refused the question, or broke."""
+
+    def __init__(self, error: str, message: str) -> None:
+        super().__init__(exit_of(error), message)
+        self.error = error
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """What AWS and its SDK say, as one line that says what to do."""
+    try:
+        yield
+    except NoCredentialsError:
+        raise CommandError(
+            Exit.NOT_FOUND, "There are no AWS credentials: log in, or name a profile with --profile"
+        ) from None
+    except NoRegionError:
+        raise CommandError(Exit.NOT_FOUND, "No Region is set: name one with --region") from None
+    except ClientError as error:
+        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+        ending = Exit.NOT_FOUND if code.startswith(_NO_RIGHTS) else Exit.FAILED
+        raise CommandError(ending, f"AWS refused {error.operation_name}: {message}") from None
+    except BotoCoreError as error:
+        raise CommandError(Exit.NOT_FOUND, " ".join(str(error).split())) from None

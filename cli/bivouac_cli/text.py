@@ -1,0 +1,78 @@
+"""Status documents, lists and receipts as plain lines. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from bivouac_cli.durations import words_of
+from bivouac_cli.progress import edge_name, service_line
+
+Json = Mapping[str, Any]
+LIST_COLUMNS = ("NAME", "STATUS", "OWNER", "LEFT")
+
+
+def headline(status: Json) -> str:
+    """READY is said only with proof."""
+    if status["status"] != "READY":
+        return str(status["status"])
+    unproven = [edge_name(edge) for edge in status["edges"] if not edge["proven"]]
+    if unproven:
+        return f"READY, and not proven for what runs now: {', '.join(unproven)}"
+    return "READY, proven"
+
+
+def lease(status: Json) -> str:
+    if status["expiresAt"] is None:
+        return "over"
+    if not status["secondsLeft"]:
+        return f"ended {status['expiresAt']}"
+    return f"{words_of(status['secondsLeft'])} left, ends {status['expiresAt']}"
+
+
+def status_lines(status: Json) -> Iterator[str]:
+    yield f"{status['name']}: {headline(status)}"
+    entries = [("owner", status["owner"]), ("lease", lease(status)), ("cluster", status["cluster"])]
+    entries += [
+        ("url", f"{each['url']} ({each['service']}{', proven' if each['proven'] else ''})")
+        for each in status["urls"]
+    ]
+    entries += [("no url", status["noUrlBecause"])]
+    entries += [(each["name"], service_line(each)) for each in status["services"]]
+    entries += [
+        (edge_name(edge), f"{'proven' if edge['proven'] else 'not proven'} ({edge['alias']})")
+        for edge in status["edges"]
+    ]
+    entries += [("warning", each) for each in status["warnings"]]
+    yield from aligned([(name, text) for name, text in entries if text])
+    if diagnosis := status["diagnosis"]:
+        yield ""
+        yield from str(diagnosis["cause"]).splitlines()
+
+
+def receipt_lines(receipt: Json) -> Iterator[str]:
+    counts = Counter(item["outcome"] for item in receipt["items"])
+    told = ", ".join(f"{count} {outcome.lower()}" for outcome, count in counts.items())
+    yield f"{receipt['environment']}: {receipt['status']} at {receipt['at']}: {told}"
+    for item in receipt["items"]:
+        why = f" ({item['reason']})" if item.get("reason") else ""
+        yield f"  {item['outcome'].lower()}: {item['kind']} {item['name']}{why}"
+
+
+def aligned(entries: Sequence[tuple[str, str]]) -> Iterator[str]:
+    width = min(30, max((len(name) for name, _ in entries), default=0))
+    for name, text in entries:
+        yield f"  {name:<{width}}  {text}"
+
+
+def list_rows(environments: Sequence[Json]) -> list[tuple[str, ...]]:
+    return [
+        (
+            each["name"],
+            each["status"],
+            each["owner"] or "-",
+            words_of(each["secondsLeft"] or 0),
+        )
+        for each in sorted(environments, key=lambda each: str(each["name"]))
+    ]

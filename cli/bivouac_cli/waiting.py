@@ -1,0 +1,98 @@
+"""Waiting for an execution, or for what an environment is to become. Changes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from bivouac_cli.durations import words_of
+from bivouac_cli.ending import CommandError, Exit
+from bivouac_cli.progress import changes
+from bivouac_cli.screen import Screen
+from bivouac_cli.stack import Execution, Json, Stack
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
+"""Seconds between two looks."""
+
+Found = TypeVar("Found")
+
+
+@dataclass
+class Wait:
+    """Of one environment, for so many seconds."""
+
+    stack: Stack
+    screen: Screen
+    name: str
+    seconds: int
+    come_back: str
+    """The command that goes on where this one ended."""
+    _shown: Json | None = field(default=None, init=False)
+
+    def until_over(self, arn: str) -> Execution:
+        """Raises CommandError, STILL_RUNNING."""
+
+        def look() -> Execution | None:
+            execution = self.stack.execution(arn)
+            if not execution.is_over:
+                self._show(self.stack.find(self.name))
+            return execution if execution.is_over else None
+
+        return self._until(look)
+
+    def until_taken(self, arn: str) -> Execution:
+        """Until the environment is the execution's, or the execution is over."""
+
+        def look() -> Execution | None:
+            execution = self.stack.execution(arn)
+            found = None if execution.is_over else self.stack.find(self.name)
+            taken = found is not None and found["execution"]["arn"] == arn
+            return execution if execution.is_over or taken else None
+
+        return self._until(look)
+
+    def until(self, settled: Callable[[Json], bool]) -> Json:
+        """The status document that is."""
+
+        def look() -> Json | None:
+            found = self.stack.describe(self.name)
+            if settled(found):
+                return found
+            self._show(found)
+            return None
+
+        return self._until(look)
+
+    def _show(self, found: Json | None) -> None:
+        """What somebody is doing; before that, it is of no concern here."""
+        if found and found["doing"]:
+            for line in changes(self._shown, found):
+                self.screen.progress(line)
+            self._shown = found
+
+    def _until(self, look: Callable[[], Found | None]) -> Found:
+        ends, pause = time.monotonic() + self.seconds, FIRST_PAUSE
+        with self._interruptible(), self.screen.working(self.name):
+            while (found := look()) is None:
+                left = ends - time.monotonic()
+                if left <= 0:
+                    raise self._still_running(f"after {words_of(self.seconds)}")
+                time.sleep(min(pause, left))
+                pause = min(pause * 1.3, LONGEST_PAUSE)
+            return found
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise self._still_running("and goes on") from None
+
+    def _still_running(self, when: str) -> CommandError:
+        return CommandError(
+            Exit.STILL_RUNNING,
+            f"{self.name} is still under way {when}. Come back: {self.come_back}",
+        )

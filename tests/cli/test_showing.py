@@ -1,0 +1,199 @@
+"""What the program shows of a status document, and that it shows it on any terminal."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from bivouac_cli.durations import seconds_of, words_of
+from bivouac_cli.markdown import failure_markdown, list_markdown, status_markdown
+from bivouac_cli.progress import changes
+from bivouac_cli.screen import Screen
+from bivouac_cli.text import receipt_lines, status_lines
+from tests.template.declared import PROJECT
+
+WEB = {
+    "name": "web",
+    "desired": 1,
+    "running": 1,
+    "healthy": 1,
+    "deployment": "ecs-svc/1",
+    "images": [{"container": "web", "image": "acme/web:482", "digest": "sha256:1"}],
+    "aliases": ["web:80"],
+    "state": "HEALTHY",
+    "because": None,
+}
+EDGE = {"from": "web", "to": "api:http", "alias": "api:8080", "proven": True, "at": "now"}
+SHOP: dict[str, Any] = {
+    "name": "shop",
+    "status": "READY",
+    "doing": None,
+    "owner": "team-shop",
+    "expiresAt": "2026-11-29T16:00:00Z",
+    "secondsLeft": 28_100,
+    "cluster": "bivouac-shop",
+    "urls": [{"service": "web", "url": "http://203.0.113.7:80/", "proven": True}],
+    "noUrlBecause": None,
+    "services": [WEB],
+    "edges": [EDGE],
+    "warnings": [],
+    "diagnosis": None,
+}
+
+
+def shop(**changed: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(SHOP), **changed}
+
+
+class TestText:
+    def test_it_says_all_in_a_few_lines(self) -> None:
+        assert list(status_lines(shop())) == [
+            "shop: READY, proven",
+            "  owner            team-shop",
+            "  lease            7h 48m left, ends 2026-11-29T16:00:00Z",
+            "  cluster          bivouac-shop",
+            "  url              http://203.0.113.7:80/ (web, proven)",
+            "  web              HEALTHY, 1 of 1 tasks run",
+            "  web -> api:http  proven (api:8080)",
+        ]
+
+    def test_ready_without_proof_is_not_called_proven(self) -> None:
+        first, *_ = status_lines(shop(edges=[{**EDGE, "proven": False}]))
+        assert first == "shop: READY, and not proven for what runs now: web -> api:http"
+
+    def test_what_is_deleted_has_no_lease(self) -> None:
+        text = "\n".join(status_lines(shop(status="DELETED", expiresAt=None, secondsLeft=None)))
+        assert "shop: DELETED" in text
+        assert "lease            over" in text
+
+    def test_a_diagnosis_ends_it(self) -> None:
+        diagnosis = {"cause": "web: container exit\n  next step: read"}
+        *_, first, last = status_lines(shop(status="FAILED", diagnosis=diagnosis))
+        assert (first, last) == ("web: container exit", "  next step: read")
+
+    def test_a_receipt_counts_and_names_everything(self) -> None:
+        items = [
+            {"kind": "service", "name": "web", "outcome": "DELETED"},
+            {"kind": "cluster", "name": "shop", "outcome": "FAILED", "reason": "AccessDenied"},
+        ]
+        receipt = {"environment": "shop", "status": "NOT_DELETED", "at": "now", "items": items}
+        assert list(receipt_lines(receipt)) == [
+            "shop: NOT_DELETED at now: 1 deleted, 1 failed",
+            "  deleted: service web",
+            "  failed: cluster shop (AccessDenied)",
+        ]
+
+
+class TestProgress:
+    def test_the_first_look_says_what_there_is(self) -> None:
+        assert changes(None, shop()) == [
+            "shop: READY",
+            "web: HEALTHY, 1 of 1 tasks run",
+            "web -> api:http: proven",
+        ]
+
+    def test_only_what_is_new_is_said(self) -> None:
+        starting = {**WEB, "running": 0, "state": "STARTING", "because": "0 of 1 tasks run"}
+        before = shop(status="CREATING", services=[starting], edges=[{**EDGE, "proven": False}])
+        assert changes(before, before) == []
+        assert changes(None, before)[1] == "web: STARTING, 0 of 1 tasks run"
+        assert changes(before, shop(status="CREATING")) == [
+            "web: HEALTHY, 1 of 1 tasks run",
+            "web -> api:http: proven",
+        ]
+
+
+class TestMarkdown:
+    def test_a_comment_is_a_table_of_services_and_edges(self) -> None:
+        text = "\n".join(status_markdown(shop()))
+        assert text.startswith("### shop: READY, proven\n")
+        assert "- web: <http://203.0.113.7:80/>" in text
+        assert "| web | HEALTHY | 1 of 1 | acme/web:482 |" in text
+        assert "| web -\\> api:http | api:8080 | now |" in text
+
+    def test_nothing_that_others_wrote_becomes_markup(self) -> None:
+        text = "\n".join(list_markdown([{**shop(), "owner": "@everybody |[x](y)<b>"}]))
+        assert "@\u200beverybody \\|\\[x\\](y)\\<b\\>" in text
+
+    def test_a_diagnosis_cannot_leave_its_fence(self) -> None:
+        lines = list(failure_markdown("DeploymentFailedError", "a\n```\n# not a heading"))
+        assert lines[2] == lines[-1] == "````"
+
+
+class TestTerminals:
+    @pytest.fixture(autouse=True)
+    def _terminal(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """rich takes the streams for terminals."""
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+
+    def test_a_dumb_one_gets_plain_lines(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("TERM", "dumb")
+        screen = Screen("table")
+        with screen.working("shop"):
+            screen.progress("web: STARTING")
+        told = capsys.readouterr()
+        assert (told.out, told.err) == ("", "  web: STARTING\n")
+
+    def test_another_one_gets_a_spinner(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("TERM", "xterm")
+        screen = Screen("table")
+        with screen.working("shop"):
+            screen.progress("web: STARTING")
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert "\x1b[" in told.err
+
+    def test_lines_are_not_broken_in_forty_columns(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The terminal folds them; a copied URL stays whole."""
+        monkeypatch.setenv("COLUMNS", "40")
+        url = "http://203.0.113.7:80/" + "a" * 60
+        Screen("table").status(shop(urls=[{"service": "web", "url": url, "proven": True}]))
+        assert url in capsys.readouterr().out
+
+    def test_nothing_that_others_wrote_drives_the_terminal(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Screen("table").note("owner \x1b[2J\u202eteam [bold]x[/bold]")
+        assert "owner [2Jteam [bold]x[/bold]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("20m", 1200), ("2d", 172_800)])
+def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0m", "5", "1w", "-3h", "1h30m"])
+def test_anything_else_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a duration"):
+        seconds_of(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0s"), (59, "59s"), (3600, "1h"), (93_784, "1d 2h")]
+)
+def test_time_left_is_read_in_two_units(seconds: int, words: str) -> None:
+    assert words_of(seconds) == words
+
+
+def test_help_waits_for_no_library() -> None:
+    """Importing the AWS SDK takes most of a second on a small machine."""
+    program = "import sys, bivouac_cli.program; print({'botocore', 'rich'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(PROJECT / "cli")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "set()\n"

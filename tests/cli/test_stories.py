@@ -1,0 +1,160 @@
+"""What people do with `bivouac`, each command with its own rights alone, on the local cloud."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from localcloud.tasks.scripted import exits
+from tests.cli.commanding import Terminal, ran
+from tests.requests import environment, web
+
+pytestmark = pytest.mark.xdist_group("command-line")
+
+
+def written(tmp_path: Path, *services: object, **changes: object) -> str:
+    file = tmp_path / "request.json"
+    file.write_text(json.dumps(environment(*services, **changes)))  # type: ignore[arg-type]
+    return str(file)
+
+
+def test_an_environment_is_made_seen_kept_rested_and_deleted(
+    terminal: Terminal, name: str, tmp_path: Path
+) -> None:
+    file = written(tmp_path, owner="team-shop")
+
+    up = terminal("up", file, "--name", name)
+    assert up.exit_code == 0, up
+    assert f"{name}: READY, proven" in up.answer
+    assert "web:web" in up.answer
+    assert f"{name}: CREATING" in up.notes
+
+    listed = terminal("ls", "--owner", "team-shop")
+    assert name in listed.answer
+    assert "READY" in listed.answer
+
+    got = terminal("get", name, "--output", "json")
+    assert got.json["name"] == name
+    assert got.json["edges"][0]["proven"] is True
+
+    extended = terminal("extend", name, "--ttl", "2d", "--output", "json")
+    assert extended.exit_code == 0, extended
+    assert extended.json["secondsLeft"] > 47 * 3600
+    again = terminal("extend", name, "--ttl", "1h")
+    assert again.exit_code == 0
+    assert "does not shorten" in again.notes
+
+    redeployed = terminal("redeploy", name, "web=httpd")
+    assert redeployed.exit_code == 0, redeployed
+    assert terminal("get", name, "--output", "json").json["services"][0]["images"][0]["image"] == (
+        "httpd"
+    )
+    comment = terminal("comment", name)
+    assert f"### {name}: READY, proven" in comment.answer
+    assert "| web |" in comment.answer
+
+    asleep = terminal("sleep", name)
+    assert asleep.exit_code == 0, asleep
+    assert f"{name}: ASLEEP" in asleep.answer
+    assert terminal("wait", name, "--for", "asleep").exit_code == 0
+    assert terminal("wait", name).exit_code == 4
+    awake = terminal("wake", name)
+    assert awake.exit_code == 0, awake
+    assert f"{name}: READY, proven" in awake.answer
+
+    assert terminal("receipt", name).exit_code == 5
+    down = terminal("down", name)
+    assert down.exit_code == 0, down
+    assert "deleted: service web" in down.answer
+    assert terminal("receipt", name).answer == down.answer
+    assert terminal("wait", name, "--for", "deleted").exit_code == 0
+    assert terminal.app.left(name) == []
+
+
+def test_what_fails_is_diagnosed_the_same_wherever_it_is_waited_for(
+    terminal: Terminal, name: str, tmp_path: Path
+) -> None:
+    image = f"broken-{name}"
+    terminal.app.runtime.script(image, exits(3, after=0.02, output=["no database"]))
+    broken = {"image": image, "containerPort": 80}
+    file = written(tmp_path, web(primaryContainer=broken), name=name, onFailure="keep")
+
+    up = terminal("up", file)
+    assert up.exit_code == 1
+    assert up.answer.startswith("DeploymentFailedError\nweb: container exit")
+    assert "next step: " in up.answer
+    waited = terminal("wait", name)
+    assert (waited.exit_code, waited.answer) == (1, up.answer)
+    rollback = terminal("rollback", name)
+    assert rollback.exit_code == 4
+    assert "no other request that was proven" in rollback.notes
+    assert terminal("down", name).exit_code == 0
+
+
+def test_what_is_not_waited_for_is_waited_for_elsewhere(
+    terminal: Terminal, name: str, tmp_path: Path
+) -> None:
+    up = terminal("up", written(tmp_path), "--name", name, "--no-wait")
+    assert (up.exit_code, up.answer) == (0, "")
+    assert f"bivouac wait {name}" in up.notes
+    assert terminal("wait", name).exit_code == 0
+    assert terminal("down", name, "--no-wait").exit_code == 0
+    assert terminal("wait", name, "--for", "deleted").exit_code == 0
+
+
+def test_a_request_that_is_refused_says_every_problem(
+    terminal: Terminal, name: str, tmp_path: Path
+) -> None:
+    file = written(tmp_path, web(desiredCount=-1), name=name, lease={"ttl": "soon"})
+    for words in ([file], [file, "--no-wait"]):
+        refused = terminal("up", *words)
+        assert refused.exit_code == 2
+        assert refused.answer.startswith("InvalidRequestError\n2 problems in the request:")
+
+
+def test_a_dry_run_prints_the_plan(terminal: Terminal, name: str, tmp_path: Path) -> None:
+    planned = terminal("up", written(tmp_path, name=name, dryRun=True))
+    assert planned.exit_code == 0
+    assert planned.json["environment"] == name
+    assert terminal("get", name).exit_code == 5
+
+
+def test_time_that_is_over_leaves_the_environment_alone(
+    terminal: Terminal, name: str, tmp_path: Path
+) -> None:
+    with terminal.app.calls.hold("ecs:CreateCluster"):
+        late = terminal("up", written(tmp_path), "--name", name, "--timeout", "1s")
+        assert late.exit_code == 3
+        assert f"{name} is still under way after 1s. Come back: bivouac wait {name}" in late.notes
+    assert terminal("wait", name).exit_code == 0
+    assert terminal("down", name).exit_code == 0
+
+
+def test_a_name_that_never_was_is_one_clear_line(terminal: Terminal) -> None:
+    for words in (["get"], ["wait"], ["receipt"], ["comment"], ["down"], ["wake"], ["redeploy"]):
+        ended = terminal(*words, "nobody")
+        assert ended.exit_code == 5, ended
+        assert "no environment named 'nobody' was ever created" in ended.answer + ended.notes
+
+
+def test_a_stack_that_is_not_there_is_one_clear_line(terminal: Terminal) -> None:
+    missing = terminal("ls", "--stack", "elsewhere")
+    assert missing.exit_code == 5
+    assert "There is no stack named elsewhere in ap-northeast-1" in missing.notes
+
+
+@pytest.mark.parametrize(
+    ("lacking", "call"),
+    [("cloudformation:DescribeStacks", "DescribeStacks"), ("lambda:InvokeFunction", "Invoke")],
+)
+def test_a_caller_without_a_right_is_told_which(
+    terminal: Terminal, capsys: pytest.CaptureFixture[str], lacking: str, call: str
+) -> None:
+    rights = frozenset({"cloudformation:DescribeStacks", "lambda:InvokeFunction"}) - {lacking}
+    terminal.use(terminal.keys_with(f"without-{call.lower()}", rights))
+    ended = ran(capsys, "ls")
+    assert ended.exit_code == 5
+    assert f"AWS refused {call}: " in ended.notes
+    assert lacking in ended.notes
