@@ -90,7 +90,7 @@ class Accidents:
             return None
         name = f"{call.service}:{call.operation}"
         with self._lock:
-            armed = self._next(name)
+            armed = self._next(name, _short(role))
         if armed is None:
             return None
         self.struck.append(f"{armed.fault.accident} at {name} of {_short(role)}")
@@ -100,9 +100,12 @@ class Accidents:
                     os.kill(process, signal.SIGKILL)
         return _FAULTS[armed.fault.accident]
 
-    def _next(self, name: str) -> _Armed | None:
+    def _next(self, name: str, role: str) -> _Armed | None:
         for armed in self._armed:
-            if not fnmatchcase(name, armed.fault.call):
+            fault = armed.fault
+            if not fnmatchcase(name, fault.call):
+                continue
+            if fault.function and role != f"{fault.function}FunctionRole":
                 continue
             if armed.skip:
                 armed.skip -= 1

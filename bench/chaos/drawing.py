@@ -65,6 +65,8 @@ FAULTY_CALLS = (
     "logs:*",
     "states:*",
 )
+DECIDING = ("CheckRequest", "OpenEnvironment", "CloseEnvironment")
+"""Functions after which something holds that did not before."""
 TIMES = (1, 1, 1, 2, 4, 12, 40)
 """How many calls in a row are hit: one, or as many as outlast every retry."""
 
@@ -81,7 +83,7 @@ def drawn(seed: int) -> Scenario:
     for _ in range(draw.randint(2, LONGEST)):
         steps += _next(draw, steps)
     trouble = draw.choice(tuple(Trouble)) if draw.random() < 0.3 else None
-    return Scenario(seed, tuple(steps), trouble)
+    return Scenario(seed, tuple(_narrowed(draw, step) for step in steps), trouble)
 
 
 def _overtaken(create: Create, closed: ClosePullRequest) -> Create:
@@ -182,6 +184,15 @@ def _accident(draw: random.Random) -> Fault:
         draw.choice(tuple(Accident)),
         draw.choice((0, 0, 0, 1, 2, 5)),
         draw.choice(TIMES),
+    )
+
+
+def _narrowed(draw: random.Random, step: Step) -> Step:
+    """Some accidents befall one function alone, whatever it calls: once, or until it gives up."""
+    if not isinstance(step, Fault) or draw.random() < 0.5:
+        return step
+    return replace(
+        step, call="*", function=draw.choice(DECIDING), skip=0, times=draw.choice((1, 40))
     )
 
 

@@ -50,7 +50,9 @@ class Story:
     proven: dict[str, int] = field(default_factory=dict)
     """Environment -> how many asks there were when it was last seen READY at rest."""
     touched_by_hand: set[str] = field(default_factory=set)
-    """Environments whose services somebody has changed since they were last created."""
+    """Environments whose services somebody has changed since they were last to be created."""
+    hands_changed: bool = False
+    """Anything; what was to be created after it need not have been."""
     record_lost: set[str] = field(default_factory=set)
     leases_ended: int = 0
     """How many asks there were when leases ended last."""
@@ -134,6 +136,7 @@ class Player:
                 with suppress(ClientError):  # AWS refuses people, too
                     if self._by_hand(step, name):
                         story.touched_by_hand.add(name)
+                        story.hands_changed = True
             case s.DeployAnotherStack():
                 if not account.beside:
                     story.no_other_stack = account.deploy_beside(f"bivouac-{story.names[0]}")

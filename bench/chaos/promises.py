@@ -47,7 +47,7 @@ class Promises:
         self._account.at_rest(30)
         before = {name: self._neighbours.seen(name) for name in names}
         story = self._player.play(scenario)
-        if story.touched_by_hand or any(map(self._died, names)):
+        if story.hands_changed or any(map(self._died, names)):
             self._sweep_twice(story)
         self._ended = self._account.new_executions()
         found = [*self._at_rest(story)]
@@ -132,7 +132,7 @@ class Promises:
                 yield Violation(
                     "the newest intent holds", f"{name}: created last, and it is {status}"
                 )
-        elif status not in (None, "DELETED"):
+        elif status not in (None, "DELETED", "NOT_DELETED"):
             yield Violation(
                 "the newest intent holds",
                 f"{name}: deleted last ({type(newest.step).__name__}), and it is {status}",
@@ -258,9 +258,10 @@ class Promises:
                 yield Violation("causes are for people", f"{name}: {failure[:300]}")
 
     def _was_told(self, ask: Ask, told: list[str]) -> bool:
-        """Whoever asked knows that it was not done: by the execution, or by the queue."""
-        ended = self._executions_of(ask)
-        if any(each["status"] != "SUCCEEDED" for each in ended):
+        """Whoever asked knows that it was not done: by the execution, or by the queue. Nobody looks
+        at the deletion that an event has started."""
+        looks = bool(ask.execution) or isinstance(ask.step, s.Create)
+        if looks and any(each["status"] != "SUCCEEDED" for each in self._executions_of(ask)):
             return True
         named = re.compile(rf"\b{re.escape(ask.intent_id)}\b")
         return ask.stopped or any(map(named.search, told))

@@ -110,8 +110,8 @@ def _leaves_failed(step: s.Step) -> bool:
     )
 
 
-def _breaks_for_long(step: s.Step) -> bool:
-    return isinstance(step, s.Fault) and step.times >= 4
+def _breaks_deletions(step: s.Step) -> bool:
+    return isinstance(step, s.Fault) and step.function == "CloseEnvironment" and step.times > 4
 
 
 def _comes_late(step: s.Step) -> bool:
@@ -216,7 +216,7 @@ MENDS = {
                 "            return self.error in REFUSALS\n        return False",
             ),
         ),
-        _in_order(_breaks_for_long, _asks_to_delete),
+        _in_order(_breaks_deletions, _asks_to_delete),
     ),
     "V8": Mend(
         "READY compares with what was asked for",

@@ -219,6 +219,8 @@ class Fault(Step):
     accident: Accident = Accident.THROTTLED
     skip: int = 0
     times: int = 1
+    function: str = ""
+    """Of this one alone; empty: of any."""
 
 
 @dataclass(frozen=True)
