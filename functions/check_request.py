@@ -18,7 +18,7 @@ from bivouac.commands.command import Command, Resolved, asked, resolved
 from bivouac.environment import service_changes
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.intents import Verb
-from bivouac.environment.record import packed, unpacked
+from bivouac.environment.record import packed
 from bivouac.errors import InvalidRequestError, RefusedByAwsError
 from bivouac.observability import Event, step
 from bivouac.request import limits, preflight
@@ -53,10 +53,7 @@ def check_request(
 
     Raises InvalidRequestError with all problems, EnvironmentNotFoundError, ForeignResourceError for
     names taken by others."""
-    content = event["request"]
-    if isinstance(content, dict) and content.get("status") == "CHANGED" and "asked" in content:
-        content = unpacked(content["asked"])  # this step's own, after a change of the environment
-    wanted = asked(content, event["execution"], event["startedAt"], now)
+    wanted = asked(event["request"], event["execution"], event["startedAt"], now)
     if wanted.verb is Verb.CREATE:
         checked = plan(wanted.content, settings, now=now)
         if wrong := (*wanted.problems, *checked.problems):
@@ -73,7 +70,7 @@ def check_request(
     blueprint, dry_run, there = _planned(
         found.request, now, settings, ecs_client, cloud_map, ec2_client
     )
-    instruction = _instruction(wanted, found, content) | {"there": there}
+    instruction = _instruction(wanted, found) | {"there": there}
     if no_room := limits.record_problems(blueprint, instruction, record):
         raise InvalidRequestError(no_room)
     answer = {
@@ -102,11 +99,10 @@ def _refuse_what_finds_no_room(answer: Event) -> None:
         )
 
 
-def _instruction(wanted: Command, found: Resolved, content: Any) -> Event:
+def _instruction(wanted: Command, found: Resolved) -> Event:
     """What Open environment needs to know and to keep, beside the plan."""
     base = packed(found.base)
     request = base if found.request == found.base else packed(found.request)
-    again = packed(content)
     changes = service_changes.to_json(found.changes)
     if len(json.dumps(changes)) > PACKED_LIMIT:
         raise InvalidRequestError(
@@ -115,7 +111,7 @@ def _instruction(wanted: Command, found: Resolved, content: Any) -> Event:
                 "characters; create the environment again with them in its request"
             ]
         )
-    for text in (base, request, again):
+    for text in (base, request):
         if len(text) > PACKED_LIMIT:
             raise InvalidRequestError(
                 [
@@ -130,7 +126,6 @@ def _instruction(wanted: Command, found: Resolved, content: Any) -> Event:
         "base": base,
         "request": request,
         "changes": changes,
-        "asked": again,
     }
 
 

@@ -56,13 +56,12 @@ def close_environment(
     stepfunctions: SFNClient,
     schedules: Schedules,
 ) -> Event:
-    """`status` CLOSED with the empty receipt, OUTDATED, NOTHING_THERE, or WAIT with the input to
-    try again."""
-    request, settled, recorded = event["request"], False, False
-    if isinstance(request, dict) and request.keys() >= {"settled", "recorded", "request"}:
-        # This step's own answer, after a wait
-        settled, recorded, request = (request[name] for name in ("settled", "recorded", "request"))
+    """`status` CLOSED with the empty receipt, OUTDATED, NOTHING_THERE, or WAIT with what is to be
+    known when it is tried again."""
+    request, state = event["request"], event["state"]
     inputs.require(inputs.DELETION, request, now)
+    # Of the answer before the wait: the state is the input at first, which has no such fields
+    settled, recorded = state.get("settled", False), state.get("recorded", False)
     environment, execution = request["environment"], event["execution"]
     intent = _meant(request, event)
     record = records.find(environment)
@@ -79,7 +78,7 @@ def close_environment(
         unless_proven=request.get("unlessProven", False),
     )
     if isinstance(decision, Follow):
-        return _wait(request, wait_times.ANOTHER_EXECUTION, settled=False, recorded=False)
+        return _wait(wait_times.ANOTHER_EXECUTION, settled=False, recorded=False)
     if isinstance(decision, Nothing):
         if intent is not None and not request.get("keepSchedule", False):
             records.remember_deleted(environment, intent, now)
@@ -105,7 +104,7 @@ def close_environment(
         if decision.stop:
             executions.stop(stepfunctions, decision.stop, f"deleted by {execution}")
     if held.settle and not settled:
-        return _wait(request, settle_seconds, settled=True, recorded=recorded)
+        return _wait(settle_seconds, settled=True, recorded=recorded)
     return _closed(held, request, recorded, now)
 
 
@@ -162,14 +161,8 @@ def _closed(held: Record, request: Event, recorded: bool, now: datetime) -> Even
     }
 
 
-def _wait(request: Event, seconds: int, *, settled: bool, recorded: bool) -> Event:
-    return {
-        "status": "WAIT",
-        "waitSeconds": seconds,
-        "settled": settled,
-        "recorded": recorded,
-        "request": request,
-    }
+def _wait(seconds: int, *, settled: bool, recorded: bool) -> Event:
+    return {"status": "WAIT", "waitSeconds": seconds, "settled": settled, "recorded": recorded}
 
 
 @step

@@ -55,8 +55,9 @@ def open_environment(
     schedules: Schedules,
     stepfunctions: SFNClient,
 ) -> Event:
-    """`status` OPEN with what the next states need, WAIT with the input to try again with,
-    CHANGED with what to check again, OUTDATED, or KEPT and SCHEDULED: nothing is to be made now."""
+    """`status` OPEN with what the next states need, WAIT with the input to try again with, CHANGED
+    where the request is to be checked again, OUTDATED, or KEPT and SCHEDULED: nothing is to be made
+    now."""
     blueprint = Blueprint.from_json(event["plan"])
     execution, instruction = event["execution"], event["instruction"]
     verb, intent = Verb(instruction["verb"]), Intent.from_json(instruction["intent"])
@@ -81,7 +82,7 @@ def open_environment(
             logger.info("outdated", reason=reason)
             return {"status": "OUTDATED", "environment": blueprint.environment, "reason": reason}
         case Replan():
-            return {"status": "CHANGED", "asked": instruction["asked"]}
+            return {"status": "CHANGED", "environment": blueprint.environment}
     held, unknown = record, record is None
     if isinstance(decision, Take):
         _keep_the_namespace(record, blueprint)

@@ -33,13 +33,13 @@ def suspend_environment(
     records: Records,
     stepfunctions: SFNClient,
 ) -> Event:
-    """`status` SUSPENDED, OUTDATED, or WAIT with the input to try again.
+    """`status` SUSPENDED, OUTDATED, or WAIT with what is to be known when it is tried again.
 
     Raises InvalidRequestError, EnvironmentNotFoundError."""
-    request, settled = event["request"], False
-    if isinstance(request, dict) and request.keys() >= {"settled", "request"}:
-        settled, request = request["settled"], request["request"]  # this step's own, after a wait
+    request = event["request"]
     inputs.require(inputs.SLEEP, request, now)
+    # Of the answer before the wait: the state is the input at first, which has no such field
+    settled = event["state"].get("settled", False)
     environment, execution = request["environment"], event["execution"]
     intent = inputs.intent_of(request, event)
     record = records.find(environment)
@@ -53,7 +53,7 @@ def suspend_environment(
         intent=intent,
     )
     if isinstance(decision, Follow):
-        return _wait(request, wait_times.ANOTHER_EXECUTION, settled=False)
+        return _wait(wait_times.ANOTHER_EXECUTION, settled=False)
     if record is None:
         raise ValueError(f"a record of {environment} was decided on and is not there")
     if isinstance(decision, Leave):
@@ -75,7 +75,7 @@ def suspend_environment(
         )
         records.take(taken, record, forget=("failure",))
     if settle and not settled:
-        return _wait(request, settle_seconds, settled=True)
+        return _wait(settle_seconds, settled=True)
     return {
         "status": "SUSPENDED",
         "environment": environment,
@@ -86,8 +86,8 @@ def suspend_environment(
     }
 
 
-def _wait(request: Event, seconds: int, *, settled: bool) -> Event:
-    return {"status": "WAIT", "waitSeconds": seconds, "settled": settled, "request": request}
+def _wait(seconds: int, *, settled: bool) -> Event:
+    return {"status": "WAIT", "waitSeconds": seconds, "settled": settled}
 
 
 @step

@@ -285,6 +285,7 @@ class BivouacAccount:
         arn = who if who.startswith("arn:") else execution(who)
         return {
             "request": content,
+            "state": content,
             "execution": arn,
             "startedAt": started_at(self),
             "settings": SETTINGS,
@@ -299,7 +300,6 @@ class BivouacAccount:
             "base": packed(request),
             "request": packed(request),
             "changes": {},
-            "asked": packed(request),
         }
 
     def planned(self, request: dict[str, Any]) -> Blueprint:

@@ -199,7 +199,7 @@ class Machines:
         event = self.account.asked(request, name)
         while (state := self._step("suspend_environment", event))["status"] == "WAIT":
             self.account.pass_time(state["waitSeconds"])
-            event = {**event, "request": state}
+            event = {**event, "state": state}
         if state["status"] == "OUTDATED":
             return state
         gone: Event | None = None
@@ -220,7 +220,7 @@ class Machines:
         event = self.account.asked(request, name)
         while (state := self._step("close_environment", event))["status"] == "WAIT":
             self.account.pass_time(state["waitSeconds"])
-            event = {**event, "request": state}
+            event = {**event, "state": state}
         if state["status"] in ("OUTDATED", "NOTHING_THERE"):
             return state
         while state["look"].get("status", "LEFT") == "LEFT":

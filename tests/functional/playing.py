@@ -171,7 +171,7 @@ class Player:
         state: Event = content
         started = started_at(self.account)
         while True:
-            asked = {"request": state, "execution": arn, "startedAt": started}
+            asked = {"request": content, "execution": arn, "startedAt": started}
             state = yield from self._step("check_request", {**asked, "settings": SETTINGS})
             if state["status"] == "OUTDATED":
                 return state
@@ -215,7 +215,7 @@ class Player:
         started = started_at(self.account)
         state: Event = content
         while True:
-            asked = {"request": state, "execution": arn, "startedAt": started}
+            asked = {"request": content, "state": state, "execution": arn, "startedAt": started}
             state = yield from self._step("close_environment", asked)
             if state["status"] != "WAIT":
                 break

@@ -13,6 +13,7 @@ from check_request import check_request
 
 from bivouac import errors
 from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.record import Status, packed
 from localcloud.account import SUBNET_IDS
 from tests.functional.account import BivouacAccount, execution, started_at
 from tests.functional.inventory import definition
@@ -69,6 +70,13 @@ def test_a_bad_request_is_refused_with_all_problems_and_no_aws_call(
     problems = refused(account, request)
     assert len(problems) >= 5
     assert account.calls == []
+
+
+def test_what_a_step_says_is_no_request(account: BivouacAccount) -> None:
+    """Nobody hands in a packed request: 39 KB can unpack to 30 MB."""
+    answer = {"status": "CHANGED", "asked": packed({"name": " " * 30_000_000})}
+    problems = refused(account, answer)
+    assert {"status: unknown field", "asked: unknown field"} <= set(problems)
 
 
 def test_the_error_reaches_the_machine_under_its_name(account: BivouacAccount) -> None:
@@ -228,12 +236,27 @@ def large(services: int, told: int, repeated: int) -> dict[str, Any]:
     )
 
 
+def redeployed(account: BivouacAccount, commands: int) -> dict[str, Any]:
+    """A redeploy of a large environment, one of whose services is told so much more."""
+    request = large(services=1, told=46_000, repeated=80_000)
+    request["services"].append(web())
+    content = packed(request)
+    account.holds(
+        account.planned(request), status=Status.READY, request=content, base_request=content
+    )
+    port = {"name": "web", "containerPort": 80, "appProtocol": "http"}
+    container = {"name": "web", "image": "nginx", "command": ["y" * commands]}
+    task = {"containerDefinitions": [{**container, "portMappings": [port]}]}
+    change = {"serviceName": "web", "taskDefinition": {"cpu": "256", "memory": "512", **task}}
+    return {"redeploy": {"environment": "demo", "services": [change]}}
+
+
 def test_what_an_execution_cannot_hold_is_refused_with_the_reason(
     account: BivouacAccount,
 ) -> None:
     """A state holds 262,144 bytes (quotas of Step Functions): the plan, the request it was made of,
-    and what it may have to be made of again, each of which is in order by itself."""
-    (problem,) = refused(account, large(services=10, told=4_900, repeated=7_500))
+    and what redeploys changed of it, each of which is in order by itself."""
+    (problem,) = refused(account, redeployed(account, commands=18_500))
     assert re.match(r"request: an execution would have to hold 2\d\d,\d{3} bytes ", problem)
     assert "of it, of 240,000; the plan takes 14" in problem
     assert "split the environment" in problem
@@ -241,5 +264,5 @@ def test_what_an_execution_cannot_hold_is_refused_with_the_reason(
 
 def test_the_next_step_gets_no_more_than_a_state_holds(account: BivouacAccount) -> None:
     """Open environment answers with all of it again while it waits for another execution."""
-    fits = checked(account, large(services=10, told=4_900, repeated=4_000))
+    fits = checked(account, redeployed(account, commands=10_000))
     assert 200_000 < len(json.dumps(fits)) <= 240_000

@@ -24,9 +24,17 @@ from tests.requests import environment
 EXPIRES = "2030-01-01T00:00:00Z"
 
 
-def closed(account: BivouacAccount, request: Any = None, who: str = "deletion") -> dict[str, Any]:
+def closed(
+    account: BivouacAccount,
+    request: Any = None,
+    who: str = "deletion",
+    after: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """`after`: its answer before a wait."""
+    asked = {"environment": "demo"} if request is None else request
     event = {
-        "request": {"environment": "demo"} if request is None else request,
+        "request": asked,
+        "state": asked if after is None else after,
         "execution": who if who.startswith("arn:") else execution(who),
         "startedAt": started_at(account),
     }
@@ -90,7 +98,7 @@ def test_a_create_that_runs_is_stopped_and_its_last_function_waited_out(
     assert (answer["status"], answer["waitSeconds"]) == ("WAIT", SETTLE_SECONDS)
     described = account.client("stepfunctions").describe_execution(executionArn=running)
     assert described["status"] == "ABORTED"
-    assert closed(account, answer)["status"] == "CLOSED"
+    assert closed(account, after=answer)["status"] == "CLOSED"
 
 
 def test_the_wait_is_not_forgotten_when_the_step_is_killed_before_its_answer(
@@ -109,7 +117,7 @@ def test_a_create_that_somebody_else_stopped_is_waited_out_as_well(
     held(account, Status.CREATING)
     answer = closed(account)
     assert (answer["status"], answer["waitSeconds"]) == ("WAIT", SETTLE_SECONDS)
-    assert closed(account, answer)["status"] == "CLOSED"
+    assert closed(account, after=answer)["status"] == "CLOSED"
 
 
 def test_a_second_delete_waits_for_the_first(account: BivouacAccount) -> None:
@@ -127,7 +135,7 @@ def test_a_delete_may_always_be_started_again(account: BivouacAccount, status: S
     held(account, status)
     answer = closed(account)
     if status is Status.DELETING:
-        answer = closed(account, answer)
+        answer = closed(account, after=answer)
     assert answer["status"] == "CLOSED"
 
 
@@ -198,7 +206,7 @@ def test_what_the_record_says_was_registered_counts_for_the_first_deletion_only(
     held(account, status)
     answer = closed(account)
     if answer["status"] == "WAIT":
-        answer = closed(account, answer)
+        answer = closed(account, after=answer)
     assert answer["recorded"] is relied_on
 
 
@@ -209,7 +217,7 @@ def test_it_counts_after_the_wait_for_running_steps_too(
     held(account, status)
     answer = closed(account)
     assert answer["status"] == "WAIT"
-    assert closed(account, answer)["recorded"] is True
+    assert closed(account, after=answer)["recorded"] is True
 
 
 class TestNeverCreated:
@@ -263,6 +271,12 @@ class TestNeverCreated:
         ({"environment": "demo", "expiresAt": "tomorrow"}, "expiresAt: "),
         ({"environment": "demo", "expiresAt": "2030-01-01T00:00:00"}, "has no offset"),
         ({"status": "WAIT"}, "status: unknown field"),
+        (
+            {"settled": "yes", "recorded": {}, "request": {"environment": "demo"}},
+            "settled: unknown field",
+        ),
+        ({"environment": "demo", "settled": True}, "settled: unknown field"),
+        ({"environment": "demo", "recorded": True}, "recorded: unknown field"),
         (
             {"environment": "demo", "intent": {"id": "x", "at": "2099-01-01T00:00:00Z"}},
             "intent.at: 2099-01-01T00:00:00Z is in the future",
@@ -352,7 +366,7 @@ class TestAfterAFailure:
     def test_what_never_was_goes(self, account: BivouacAccount) -> None:
         held(account, Status.FAILED, generation=2)
         closing = closed(account, self.CLEAN_UP)
-        assert closed(account, closing)["status"] == "CLOSED"
+        assert closed(account, self.CLEAN_UP, after=closing)["status"] == "CLOSED"
 
     def test_what_was_before_it_was_deleted_counts_no_more(self, account: BivouacAccount) -> None:
         held(account)
@@ -360,7 +374,7 @@ class TestAfterAFailure:
         account.records.finish("demo", 1, Status.DELETED)
         held(account, Status.FAILED, generation=2)
         closing = closed(account, self.CLEAN_UP)
-        assert closed(account, closing)["status"] == "CLOSED"
+        assert closed(account, self.CLEAN_UP, after=closing)["status"] == "CLOSED"
 
 
 class TestOfficeHours:

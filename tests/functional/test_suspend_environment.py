@@ -26,11 +26,12 @@ def held(account: BivouacAccount, status: Status = Status.READY, **changes: Any)
 
 
 def suspended(
-    account: BivouacAccount, who: str = "sleep", request: Any = None, **asked: Any
+    account: BivouacAccount, who: str = "sleep", after: dict[str, Any] | None = None, **asked: Any
 ) -> dict[str, Any]:
-    content = {"environment": "demo", **asked} if request is None else request
+    """`after`: its answer before a wait."""
+    event = account.asked({"environment": "demo", **asked}, who)
     return suspend_environment(
-        account.asked(content, who),
+        event if after is None else {**event, "state": after},
         account.now(),
         SETTLE_SECONDS,
         account.records,
@@ -81,7 +82,7 @@ def test_what_is_at_work_comes_to_its_end_first(account: BivouacAccount) -> None
     assert (answer["status"], answer["settled"]) == ("WAIT", False)
     assert found(account).status is Status.CREATING
     account.records.finish("demo", 1, Status.READY)
-    assert suspended(account, request=answer)["status"] == "SUSPENDED"
+    assert suspended(account, after=answer)["status"] == "SUSPENDED"
 
 
 @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED, Status.FALLING_ASLEEP])
@@ -95,7 +96,7 @@ def test_the_last_functions_of_what_died_are_waited_out(
     answer = suspended(account)
     assert (answer["status"], answer["waitSeconds"]) == ("WAIT", SETTLE_SECONDS)
     assert suspended(account)["status"] == "WAIT"  # killed before its answer: it is not forgotten
-    assert suspended(account, request=answer)["status"] == "SUSPENDED"
+    assert suspended(account, after=answer)["status"] == "SUSPENDED"
 
 
 def test_a_sleep_that_runs_is_waited_for(account: BivouacAccount) -> None:
@@ -158,6 +159,16 @@ def test_one_that_is_meant_in_years_holds_against_nothing(account: BivouacAccoun
     with pytest.raises(errors.InvalidRequestError, match="is in the future"):
         suspended(account, intent={"id": "x", "at": "2099-01-01T00:00:00Z"})
     assert found(account).intents == {}
+
+
+@pytest.mark.parametrize("internal", [{"settled": True}, {"settled": True, "request": {}}])
+def test_nobody_says_from_outside_that_the_wait_is_over(
+    account: BivouacAccount, internal: dict[str, Any]
+) -> None:
+    held(account, Status.FAILED)
+    with pytest.raises(errors.InvalidRequestError, match="settled: unknown field"):
+        suspended(account, **internal)
+    assert account.mutating_calls == []
 
 
 def test_all_problems_are_told_at_once(account: BivouacAccount) -> None:

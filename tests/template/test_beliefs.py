@@ -28,7 +28,6 @@ REQUESTS = {"fargate_rules.py", "plan.py", "plan_task_definition.py", "plan_serv
 OUR_OWN = {
     # Members of records, inputs and what one step hands to the next
     ("record.py", "keep"),
-    ("check_request.py", "CHANGED"),
     ("diagnose_failure.py", "FAILED"),
     ("diagnose_failure.py", "HEALTHY"),
     ("foundation.py", "READY"),

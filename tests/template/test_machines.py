@@ -174,6 +174,20 @@ def before_every_step(task: State, last: dict[str, Any] = EVERY_STEP) -> list[di
     return before
 
 
+class TestInputs:
+    """What a step answered, it is given beside the input, where no input comes to stand."""
+
+    @EACH
+    def test_a_request_is_what_the_execution_was_started_with(self, machine: Machine) -> None:
+        given = [task.body.get("Parameters", {}) for task in machine.lambda_tasks]
+        requests = [each for each in given if {"request", "request.$"} & each.keys()]
+        assert all(each["request.$"] == "$$.Execution.Input" for each in requests)
+        assert len(requests) == (1 if machine.definition["StartAt"] in FIRST_STEPS else 0)
+
+
+FIRST_STEPS = ("Check request", "Close environment", "Suspend environment", "Extend lease")
+
+
 def test_refusals_are_what_the_machines_explain_as_such() -> None:
     """By them `follow_up_execution` knows what nobody heard of."""
     explained = {

@@ -376,3 +376,15 @@ class TestFallingAsleep:
     def test_what_never_was_is_told(self) -> None:
         with pytest.raises(errors.EnvironmentNotFoundError):
             sleep(None)
+
+
+class TestPacked:
+    def test_a_request_is_the_same_again(self) -> None:
+        request = {"name": "demo", "tags": {"greeting": "\u00e9 \U0001f600" * 20_000}}
+        assert unpacked(packed(request)) == request
+
+    def test_what_would_take_all_memory_is_not_unpacked(self) -> None:
+        bomb = packed({"name": " " * 30_000_000})
+        assert len(bomb) < 40_000
+        with pytest.raises(ValueError, match="unpacks to more than 2,000,000 bytes"):
+            unpacked(bomb)

@@ -183,13 +183,23 @@ def text_of(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
+UNPACKED_LIMIT = 2_000_000
+"""Bytes. An execution's input has at most 262,144, which JSON's escapes make three times as many,
+and redeploys change a part of it."""
+
+
 def packed(content: Mapping[str, Any]) -> str:
     """As text of about a quarter of its size: state data and items hold only so much (W08)."""
     return base64.b64encode(zlib.compress(json.dumps(content).encode(), 9)).decode()
 
 
 def unpacked(text: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(text)))
+    """Raises ValueError for what unpacks to more than was ever packed: it could take all memory."""
+    unpacking = zlib.decompressobj()
+    content = unpacking.decompress(base64.b64decode(text), UNPACKED_LIMIT)
+    if not unpacking.eof:
+        raise ValueError(f"it unpacks to more than {UNPACKED_LIMIT:,} bytes, or is cut off")
+    found: dict[str, Any] = json.loads(content)
     return found
 
 
