@@ -119,6 +119,25 @@ def parser() -> argparse.ArgumentParser:
     wait.set_defaults(wanted="ready")
     _timeout(wait, "40m")
 
+    logs = of_one("logs", "print what its containers say", "bivouac logs shop web --follow")
+    logs.add_argument("service", nargs="?", metavar="SERVICE", help="all, if none is named")
+    of_service = logs.add_mutually_exclusive_group()
+    of_service.add_argument("--container", metavar="C", help="one container's lines only")
+    of_service.add_argument("--proxy", action="store_true", help="the Service Connect proxy's")
+    logs.add_argument(
+        "--since",
+        type=_duration,
+        default=seconds_of("1h"),
+        metavar="TIME",
+        help="as long ago as this (1h)",
+    )
+    logs.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
+
+    shell = of_one("exec", "run a command in a container", "bivouac exec shop web -- /bin/sh")
+    shell.add_argument("service", metavar="SERVICE")
+    shell.add_argument("--container", metavar="C", help="if the task has several")
+    shell.add_argument("words", nargs="+", metavar="COMMAND", help="after --")
+
     redeploy = of_one(
         "redeploy", "run new images, or the same again", "bivouac redeploy shop web=acme/web:483"
     )

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from bivouac_cli.ending import CommandError, Exit, exit_of
+from bivouac_cli.logs import Line, lines
 from bivouac_cli.request_file import request_of
 from bivouac_cli.screen import Screen
+from bivouac_cli.shell import run, shell_words
 from bivouac_cli.stack import Execution, Json, Stack
 from bivouac_cli.waiting import Wait
 
 WATCH_PAUSE = 5.0
+FOLLOW_PAUSE = 2.0
+COMES_WITHIN = 60.0
+"""Seconds, for a line on its way to CloudWatch."""
 _PASSING = {"observedAt", "secondsLeft"}
 _READY, _GOING_DOWN = "READY", ("DELETING", "DELETED", "NOT_DELETED")
 
@@ -22,6 +28,16 @@ _READY, _GOING_DOWN = "READY", ("DELETING", "DELETED", "NOT_DELETED")
 def _lasting(status: Json) -> Json:
     """Without what is different at every look."""
     return {name: value for name, value in status.items() if name not in _PASSING}
+
+
+def _named(services: Json, environment: str, service: str) -> Json:
+    if service not in services:
+        known = ", ".join(services)
+        raise CommandError(
+            Exit.NOT_FOUND, f"{environment} has no service {service}; it has {known}"
+        )
+    found: Json = services[service]
+    return found
 
 
 class Commands:
@@ -101,6 +117,52 @@ class Commands:
         if found["status"] == "ASLEEP":
             return Exit.DONE
         return Exit.FAILED if found["status"] == "FAILED" else Exit.SUPERSEDED
+
+    def logs(self) -> Exit:
+        groups = self._log_groups(self._given.name, self._given.service)
+        since = int((time.time() - self._given.since) * 1000)
+        shown: set[Line] = set()
+        with suppress(KeyboardInterrupt):
+            while True:
+                for line in sorted(set(self._lines(groups, since)) - shown):
+                    self._screen.line(line)
+                    shown.add(line)
+                if not self._given.follow:
+                    break
+                # A line may come to CloudWatch after one that was written later
+                since = max(since, int((time.time() - COMES_WITHIN) * 1000))
+                shown = {line for line in shown if line.at >= since}
+                time.sleep(FOLLOW_PAUSE)
+        return Exit.DONE
+
+    def _lines(self, groups: Json, since: int) -> Iterator[Line]:
+        given = self._given
+        for service, group in groups.items():
+            events = self._stack.log_events(group, since)
+            yield from lines(service, events, given.container, proxy=given.proxy)
+
+    def _log_groups(self, name: str, service: str | None) -> Json:
+        """By service. Raises CommandError where there is none."""
+        services = {each["name"]: each for each in self._stack.describe(name)["services"]}
+        if service is not None:
+            services = {service: _named(services, name, service)}
+        groups = {each["name"]: each["logGroup"] for each in services.values() if each["logGroup"]}
+        if not groups:
+            raise CommandError(
+                Exit.NOT_FOUND, f"{name}: its containers log where their own definitions say"
+            )
+        return groups
+
+    def exec(self) -> Exit:
+        given = self._given
+        found = self._stack.describe(given.name)
+        _named({each["name"]: each for each in found["services"]}, given.name, given.service)
+        tasks = self._stack.running_tasks(found["cluster"], given.service)
+        if not tasks:
+            raise CommandError(Exit.NOT_FOUND, f"no task of {given.service} runs")
+        words = shell_words(found["cluster"], tasks[0], given)
+        self._screen.note(shlex.join(words))
+        return run(words)
 
     # --- what is to be done ----------------------------------------------------------------------
 

@@ -29,6 +29,8 @@ def _changes(before: Json, now: Json) -> Iterator[str]:
 
 def service_line(service: Json) -> str:
     count = f"{service['running']} of {service['desired']} tasks run"
+    if not service["desired"]:
+        count = f"{service['running'] or 'no'} task{'s' * (service['running'] > 1)} left"
     why = service["because"]
     return f"{service['state']}, {count}" + (f" ({why})" if why and why != count else "")
 

@@ -12,6 +12,8 @@ RIGHTS = {
     "wait": _READ,
     "receipt": _READ,
     "comment": _READ,
+    "logs": _READ | {"logs:FilterLogEvents"},
+    "exec": _READ | {"ecs:ListTasks", "ecs:ExecuteCommand"},
     "up": _START,
     "redeploy": _START,
     "rollback": _START,

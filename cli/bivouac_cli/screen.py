@@ -1,35 +1,33 @@
 """What people and pipelines see: answers on the standard output, everything else on the other.
 
-Where somebody watches, a spinner turns; in a pipe, a dumb terminal or with NO_COLOR there are plain
-lines only.
+Where somebody watches, a spinner turns; in a pipe or a dumb terminal there are plain lines only.
+rich, which draws it, is imported where something is waited for.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from bivouac_cli import markdown, text
+from bivouac_cli.logs import Line
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Json = Mapping[str, Any]
-PIPED_WIDTH = 1000
-"""Columns of a table that nobody sees on a terminal: nothing is folded."""
 
 
 class Screen:
     def __init__(self, output: str) -> None:
         """`output`: table, json or markdown."""
         self._output = output
-        self._answers = _console(sys.stdout.isatty())
-        self._notes = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._spinning: Console | None = None
 
     # --- answers ---------------------------------------------------------------------------------
 
@@ -51,6 +49,11 @@ class Screen:
         else:
             self._print([error, *cause.splitlines()])
 
+    def line(self, line: Line) -> None:
+        """Of a log; as JSON, one object in each line."""
+        as_json = self._output == "json"
+        self._print([json.dumps(line.to_json()) if as_json else line.shown()])
+
     def value(self, value: Any) -> None:
         """As JSON, whatever else is asked for."""
         self._print([json.dumps(value, indent=2, ensure_ascii=False)])
@@ -62,7 +65,7 @@ class Screen:
         elif self._output == "markdown":
             self._print(markdown.list_markdown(found))
         elif found:
-            self._answers.print(_table(found))
+            self._print(text.list_lines(found))
         else:
             self.note("There are no such environments.")
 
@@ -74,12 +77,15 @@ class Screen:
 
     def _print(self, lines: Iterable[str]) -> None:
         for line in lines:
-            self._answers.print(Text(_printable(line)), soft_wrap=True)
+            print(_printable(line), flush=True)
 
     # --- beside them -----------------------------------------------------------------------------
 
     def note(self, line: str) -> None:
-        self._notes.print(Text(_printable(line)), soft_wrap=True)
+        if self._spinning:
+            self._spinning.print(_printable(line), soft_wrap=True)
+        else:
+            print(_printable(line), file=sys.stderr, flush=True)
 
     def progress(self, line: str) -> None:
         self.note(f"  {line}")
@@ -87,25 +93,18 @@ class Screen:
     @contextmanager
     def working(self, name: str) -> Iterator[None]:
         """While something is waited for."""
-        if self._notes.is_terminal and not self._notes.is_dumb_terminal:
-            with self._notes.status(Text(name)):
-                yield
-        else:
+        if not sys.stderr.isatty() or os.environ.get("TERM") in (None, "dumb", "unknown"):
             yield
+            return
+        from rich.console import Console
 
-
-def _console(is_terminal: bool) -> Console:
-    width = None if is_terminal else PIPED_WIDTH
-    return Console(width=width, highlight=False, markup=False, emoji=False)
-
-
-def _table(environments: Sequence[Json]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in text.LIST_COLUMNS:
-        table.add_column(column, overflow="fold")
-    for row in text.list_rows(environments):
-        table.add_row(*(Text(_printable(cell)) for cell in row))
-    return table
+        console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._spinning = console
+        try:
+            with console.status(_printable(name)):
+                yield
+        finally:
+            self._spinning = None
 
 
 def _printable(line: str) -> str:

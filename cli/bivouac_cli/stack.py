@@ -123,6 +123,27 @@ class Stack:
         found: Json = content
         return found
 
+    def log_events(self, group: str, since: int) -> Iterator[Json]:
+        """From this moment on, in milliseconds since 1970; none of a group that is gone."""
+        client = self._client("logs")
+        with plain_errors():
+            try:
+                pages = client.get_paginator("filter_log_events").paginate(
+                    logGroupName=group, startTime=since
+                )
+                for page in pages:
+                    yield from page["events"]
+            except client.exceptions.ResourceNotFoundException:
+                return
+
+    def running_tasks(self, cluster: str, service: str) -> list[str]:
+        """Their ARNs."""
+        with plain_errors():
+            listed = self._client("ecs").list_tasks(
+                cluster=cluster, serviceName=service, desiredStatus="RUNNING"
+            )
+        return list(listed["taskArns"])
+
     # --- what is to be done ----------------------------------------------------------------------
 
     def start(self, machine: str, content: Any, name: str) -> str:

@@ -66,6 +66,15 @@ def aligned(entries: Sequence[tuple[str, str]]) -> Iterator[str]:
         yield f"  {name:<{width}}  {text}"
 
 
+def list_lines(environments: Sequence[Json]) -> Iterator[str]:
+    rows = [LIST_COLUMNS, *list_rows(environments)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(LIST_COLUMNS))]
+    for row in rows:
+        yield "  ".join(
+            f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+
+
 def list_rows(environments: Sequence[Json]) -> list[tuple[str, ...]]:
     return [
         (

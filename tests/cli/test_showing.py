@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import subprocess
 import sys
 from typing import Any
@@ -11,9 +12,9 @@ import pytest
 
 from bivouac_cli.durations import seconds_of, words_of
 from bivouac_cli.markdown import failure_markdown, list_markdown, status_markdown
-from bivouac_cli.progress import changes
+from bivouac_cli.progress import changes, service_line
 from bivouac_cli.screen import Screen
-from bivouac_cli.text import receipt_lines, status_lines
+from bivouac_cli.text import list_lines, receipt_lines, status_lines
 from tests.template.declared import PROJECT
 
 WEB = {
@@ -75,6 +76,19 @@ class TestText:
         *_, first, last = status_lines(shop(status="FAILED", diagnosis=diagnosis))
         assert (first, last) == ("web: container exit", "  next step: read")
 
+    def test_a_list_has_a_column_for_each_thing(self) -> None:
+        listed = [shop(name="shop"), shop(name="a-longer-name", owner=None, secondsLeft=0)]
+        assert list(list_lines(listed)) == [
+            "NAME           STATUS  OWNER      LEFT",
+            "a-longer-name  READY   -          0s",
+            "shop           READY   team-shop  7h 48m",
+        ]
+
+    def test_what_drains_has_tasks_left(self) -> None:
+        going = {**WEB, "desired": 0, "state": "DRAINING", "because": "ECS is deleting it"}
+        assert service_line(going) == "DRAINING, 1 task left (ECS is deleting it)"
+        assert service_line({**going, "running": 0}).startswith("DRAINING, no task left")
+
     def test_a_receipt_counts_and_names_everything(self) -> None:
         items = [
             {"kind": "service", "name": "web", "outcome": "DELETED"},
@@ -124,33 +138,40 @@ class TestMarkdown:
         assert lines[2] == lines[-1] == "````"
 
 
+SPINNING = """
+from bivouac_cli.screen import Screen
+screen = Screen("table")
+with screen.working("shop"):
+    screen.progress("web: STARTING")
+"""
+
+
+def shown_on_a_terminal(**variables: str) -> str:
+    """What the program writes where its standard error is one."""
+    ours, its = os.openpty()
+    subprocess.run(
+        [sys.executable, "-c", SPINNING],
+        env={"PYTHONPATH": str(PROJECT / "cli"), **variables},
+        stderr=its,
+        check=True,
+    )
+    os.close(its)
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        return terminal.read(65_536).decode()
+
+
 class TestTerminals:
-    @pytest.fixture(autouse=True)
-    def _terminal(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """rich takes the streams for terminals."""
-        monkeypatch.setenv("FORCE_COLOR", "1")
-        monkeypatch.delenv("NO_COLOR", raising=False)
+    def test_a_dumb_one_gets_plain_lines(self) -> None:
+        assert shown_on_a_terminal(TERM="dumb") == "  web: STARTING\r\n"
 
-    def test_a_dumb_one_gets_plain_lines(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        monkeypatch.setenv("TERM", "dumb")
-        screen = Screen("table")
-        with screen.working("shop"):
-            screen.progress("web: STARTING")
-        told = capsys.readouterr()
-        assert (told.out, told.err) == ("", "  web: STARTING\n")
+    def test_another_one_gets_a_spinner(self) -> None:
+        shown = shown_on_a_terminal(TERM="xterm", COLUMNS="40")
+        assert "  web: STARTING\r\n" in shown
+        assert "\x1b[" in shown
 
-    def test_another_one_gets_a_spinner(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        monkeypatch.setenv("TERM", "xterm")
-        screen = Screen("table")
-        with screen.working("shop"):
-            screen.progress("web: STARTING")
-        told = capsys.readouterr()
-        assert told.out == ""
-        assert "\x1b[" in told.err
+    def test_it_has_no_colour_where_nobody_wants_any(self) -> None:
+        assert "\x1b[32m" in shown_on_a_terminal(TERM="xterm")
+        assert "\x1b[32m" not in shown_on_a_terminal(TERM="xterm", NO_COLOR="1")
 
     def test_lines_are_not_broken_in_forty_columns(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -188,7 +209,16 @@ def test_time_left_is_read_in_two_units(seconds: int, words: str) -> None:
 
 def test_help_waits_for_no_library() -> None:
     """Importing the AWS SDK takes most of a second on a small machine."""
-    program = "import sys, bivouac_cli.program; print({'botocore', 'rich'} & set(sys.modules))"
+    assert imported_by("bivouac_cli.program") == set()
+
+
+def test_a_list_waits_for_the_aws_sdk_alone() -> None:
+    assert imported_by("bivouac_cli.commands") == {"botocore"}
+
+
+def imported_by(module: str) -> set[str]:
+    """The libraries among what it imports."""
+    program = f"import sys, {module}; print(*{{'botocore', 'boto3', 'rich'}} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={"PYTHONPATH": str(PROJECT / "cli")},
@@ -196,4 +226,4 @@ def test_help_waits_for_no_library() -> None:
         text=True,
         check=True,
     )
-    assert done.stdout == "set()\n"
+    return set(done.stdout.split())

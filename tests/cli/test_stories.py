@@ -9,6 +9,7 @@ import pytest
 
 from localcloud.tasks.scripted import exits
 from tests.cli.commanding import Terminal, ran
+from tests.localcloud.waiting import until_true
 from tests.requests import environment, web
 
 pytestmark = pytest.mark.xdist_group("command-line")
@@ -71,6 +72,41 @@ def test_an_environment_is_made_seen_kept_rested_and_deleted(
     assert terminal("receipt", name).answer == down.answer
     assert terminal("wait", name, "--for", "deleted").exit_code == 0
     assert terminal.app.left(name) == []
+
+
+def test_logs_and_a_shell_are_found_by_service(
+    terminal: Terminal, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = f"talks-{name}"
+    script = exits(0, after=30, output=["listening", "password=hunter2"])
+    terminal.app.runtime.script(image, script)
+    talking = {"name": "web", "image": image}
+    definition = {"cpu": "256", "memory": "512", "containerDefinitions": [talking]}
+    service = {"serviceName": "web", "taskDefinition": definition}
+    assert terminal("up", written(tmp_path, service), "--name", name, "--no-wait").exit_code == 0
+    until_true(lambda: "listening" in terminal("logs", name, "web").answer, 30)
+
+    said = terminal("logs", name, "--output", "json").answer.splitlines()
+    first = json.loads(said[0])
+    assert (first["service"], first["container"], first["text"]) == ("web", "web", "listening")
+    assert terminal("logs", name, "web", "--proxy").answer == ""
+    assert terminal("logs", name, "web", "--container", "other").answer == ""
+    missing = terminal("logs", name, "api")
+    assert (missing.exit_code, missing.notes) == (5, f"{name} has no service api; it has web\n")
+
+    aws = tmp_path / "aws"
+    aws.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/called\n')
+    aws.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    assert terminal("exec", name, "web", "--region", "eu-west-1", "--", "ls", "a b").exit_code == 5
+    opened = terminal("exec", name, "web", "--container", "web", "--", "ls", "a b")
+    assert opened.exit_code == 0, opened
+    called = (tmp_path / "called").read_text().splitlines()
+    assert called[:4] == ["ecs", "execute-command", "--cluster", f"bivouac-{name}"]
+    assert called[-2:] == ["--command", "ls 'a b'"]
+    monkeypatch.setenv("PATH", str(tmp_path / "none"))
+    assert terminal("exec", name, "web", "--", "ls").exit_code == 2
+    assert terminal("down", name).exit_code == 0
 
 
 def test_what_fails_is_diagnosed_the_same_wherever_it_is_waited_for(

@@ -90,6 +90,7 @@ class TestReady:
         assert (api["desired"], api["running"], api["healthy"]) == (1, 1, 1)
         assert api["deployment"].startswith("ecs-svc/")
         assert api["aliases"] == ["api:8080"]
+        assert api["logGroup"] == "/bivouac-shop/api"
         (image,) = api["images"]
         assert (image["container"], image["image"]) == ("api", "nginx")
         assert image["digest"].startswith("sha256:")
@@ -148,6 +149,7 @@ class TestReady:
         told = described(shop)
         assert told["status"] == "ASLEEP"
         assert {service["state"] for service in told["services"]} == {"STOPPED"}
+        assert [edge["proven"] for edge in told["edges"]] == [False]
         assert told["noUrlBecause"] == "no task runs that could answer; the environment is ASLEEP"
 
 

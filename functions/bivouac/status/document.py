@@ -63,6 +63,7 @@ def described(record: Record, live: Live, now: datetime) -> Json:
     primaries = {
         name: (primary_deployment(service) or {}).get("id", "")
         for name, service in live.services.items()
+        if ecs_answers.is_active(service) and live.running.get(name)
     }
     proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
     found, why_none = urls(record, blueprint, live, primaries)
@@ -121,7 +122,7 @@ def _diagnosis(failure: Mapping[str, Any] | None) -> Json | None:
 
 
 def _edge(edge: Edge, proofs: list[EdgeProof], primaries: Mapping[str, str]) -> Json:
-    """Proven: for the deployments that run now."""
+    """Proven: for the deployments that run now. `primaries`: theirs, of services with tasks."""
     proven = mesh.still_proven(edge, proofs, primaries)
     moments = [proof.at for proof in proofs if proof.edge == edge.name]
     return {
@@ -156,6 +157,7 @@ def _service(
         "deployment": (primary_deployment(service or {}) or {}).get("id"),
         "images": _images(running),
         "aliases": list(_aliases(blueprint, planned)),
+        "logGroup": _log_group(blueprint, planned.service_name),
         "state": state,
         "because": _because(planned.service_name, state, len(running), desired, failure, status),
     }
@@ -207,6 +209,12 @@ def _images(running: Sequence[Described]) -> list[Json]:
         for container in containers
         if not container["name"].startswith(ecs_answers.PROXY_CONTAINER_PREFIX)
     ]
+
+
+def _log_group(blueprint: Blueprint, service: str) -> str | None:
+    """None where it runs a definition of others, whose containers log elsewhere."""
+    group = naming.log_group(blueprint.stack, blueprint.environment, service)
+    return group if group in blueprint.log_groups else None
 
 
 def _aliases(blueprint: Blueprint, planned: ServiceBlueprint) -> Iterator[str]:
