@@ -540,3 +540,40 @@ def test_a_secret_value_is_never_repeated_in_a_problem() -> None:
     found = of_service(**{f"{CONTAINER}.environment": [entry]})
     assert found
     assert "hunter2" not in "".join(found)
+
+
+EARLIER_MISTAKES: dict[str, dict[str, Any]] = {
+    "unknown field": {"replicas": 2},
+    "wrong type": {"desiredCount": "two"},
+    "wrong network": {"networkConfiguration": "mine"},
+    "wrong deployment": {"deploymentConfiguration": []},
+    "wrong connect": {CONNECT: {"enabled": "yes"}},
+    "no connect": {CONNECT: "yes"},
+    "wrong tags": {"tags": "team"},
+    "unknown field of the definition": {"taskDefinition.cpus": "256"},
+    "wrong type in the definition": {"taskDefinition.volumes": "v"},
+    "wrong cpu": {"taskDefinition.cpu": 256},
+    "unknown field of a container": {f"{CONTAINER}.imagee": "x"},
+    "wrong type in a container": {f"{CONTAINER}.image": 7},
+    "no such pair": {"taskDefinition.cpu": "256", "taskDefinition.memory": "4096"},
+    "wrong dependsOn": {"dependsOn": "api"},
+    "wrong probe": {"probe": {"port": 80}},
+    "wrong name": {"serviceName": "a b"},
+}
+
+
+@pytest.mark.parametrize("mistake", EARLIER_MISTAKES.values(), ids=EARLIER_MISTAKES.keys())
+def test_no_mistake_hides_a_forbidden_one(mistake: dict[str, Any]) -> None:
+    """Whoever mends it would only then hear that he may not have that role at all."""
+    forbidden = {"taskDefinition.taskRoleArn": ADMIN, f"{CONTAINER}.privileged": True, "role": "x"}
+    found = of_service(**forbidden, **mistake)
+    for told in ("is not in the stack's allow-list", "privileged: refused", "role: refused"):
+        assert any(told in problem for problem in found), (told, found)
+    assert len(found) > len(forbidden)
+
+
+def test_what_is_wrong_is_told_once() -> None:
+    found = of_service(**{"taskDefinition.cpu": 256, "desiredCount": "two"})
+    assert len(found) == 2
+    assert any("cpu" in problem for problem in found)
+    assert any("desiredCount" in problem for problem in found)

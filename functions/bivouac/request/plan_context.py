@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,13 @@ class Draft:
     """Those that the request names, described; absent where nobody looked."""
     problems: list[str] = field(default_factory=list)
     renamed: list[Renamed] = field(default_factory=list)
+
+    def apart_from(self, wrong: Sequence[str], problems: Iterable[str]) -> None:
+        """Adds the problems of what stands elsewhere: a rule misses what was left out as wrong."""
+        for problem in problems:
+            path = problem.partition(": ")[0]
+            if not any(path == each or path.startswith((f"{each}.", f"{each}[")) for each in wrong):
+                self.problems.append(problem)
 
     def rename(self, path: str, given: Any, used: str) -> None:
         if given is None or given == used:

@@ -31,9 +31,32 @@ def plan_service(
         service = Service.model_validate(content)
     except ValidationError as error:
         draft.problems.extend(described(error, path))
+        wrong = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+        _look_at_the_rest(draft, request, namespace, content, wrong, path)
         name = content.get("serviceName")
         return Party(name if isinstance(name, str) else "", path)
     path = f"{path} ({service.service_name})"
+    return _planned(draft, request, namespace, service, path)
+
+
+def _look_at_the_rest(
+    draft: Draft,
+    request: EnvironmentRequest,
+    namespace: str,
+    content: Json,
+    wrong: set[str],
+    path: str,
+) -> None:
+    """What is right is held against the rules, too, so that all problems are told at once."""
+    if not wrong & {"taskDefinition", "primaryContainer"}:
+        rest = {name: value for name, value in content.items() if name not in wrong}
+        service = Service.model_validate({"serviceName": "unnamed", **rest})
+        _planned(draft, request, namespace, service, path)
+
+
+def _planned(
+    draft: Draft, request: EnvironmentRequest, namespace: str, service: Service, path: str
+) -> Party:
     party = Party(service.service_name, path, service.depends_on)
     arguments = service.arguments
     cluster = naming.cluster_name(draft.settings.name_prefix, request.name)
@@ -43,6 +66,10 @@ def plan_service(
     before = len(draft.problems)
     draft.problems.extend(ecs_schema.problems("CreateService", arguments, path))
     if len(draft.problems) > before:
+        rest, wrong = ecs_schema.usable("CreateService", arguments, path)
+        allowed = draft.settings.allow_ecs_exec
+        draft.apart_from(wrong, fargate_rules.service_problems(rest, allowed, path))
+        plan_definition(draft, request, service, path)
         return party
     party = replace(party, arguments=arguments)
     draft.problems.extend(

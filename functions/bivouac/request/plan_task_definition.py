@@ -42,6 +42,9 @@ def plan_definition(
     before = len(draft.problems)
     draft.problems.extend(ecs_schema.problems("RegisterTaskDefinition", definition, here))
     if len(draft.problems) > before:
+        rest, wrong = ecs_schema.usable("RegisterTaskDefinition", definition, here)
+        rest.setdefault("containerDefinitions", [])
+        draft.apart_from(wrong, _definition_problems(draft, rest, here))
         return None
     group = naming.log_group(draft.settings.name_prefix, request.name, service.service_name)
     for index, container in enumerate(definition["containerDefinitions"]):
