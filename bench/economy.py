@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -201,7 +202,7 @@ def planned(request: dict[str, Any], cloud: LocalCloud, stack: Stack) -> Bluepri
     given = states["Check request"]["Parameters"]["settings"]
     region = {"AWS_REGION": "ap-northeast-1"}
     settings = RequestSettings.from_env({**region, **given, "NAME_PREFIX": "minimal"})
-    checked = plan(request, settings)
+    checked = plan(request, settings, datetime.now(UTC))
     if checked.blueprint is None:
         raise BenchError(f"not a request: {checked.problems}")
     return checked.blueprint

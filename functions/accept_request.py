@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bivouac import clock
 from bivouac.aws import clients, executions
 from bivouac.aws.environments_table import Records
 from bivouac.commands import command, events_in, triggers
@@ -180,7 +181,7 @@ def _with_intent(named: Named) -> Event:
 @step
 def handler(event: Event) -> Event:
     return Acceptance(
-        datetime.now(UTC),
+        clock.now(),
         {kind: machine_arn(machine) for kind, machine in _STARTED.items()},
         records(),
         clients.stepfunctions(),

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from bivouac import clock
 from bivouac.aws import clients, cloudmap, ecs
 from bivouac.aws.environments_table import Records
 from bivouac.commands.command import Command, Resolved, asked, resolved
@@ -55,7 +56,7 @@ def check_request(
     names taken by others."""
     wanted = asked(event["request"], event["execution"], event["startedAt"], now)
     if wanted.verb is Verb.CREATE:
-        checked = plan(wanted.content, settings, now=now)
+        checked = plan(wanted.content, settings, now)
         if wrong := (*wanted.problems, *checked.problems):
             raise InvalidRequestError(wrong)
     record = records.find(wanted.environment)
@@ -140,12 +141,12 @@ def _planned(
     """The blueprint, whether it is only asked for, and whether something of it is there, whatever
     the record says: records can be lost."""
     named = existing_definitions(request)
-    checked = plan(request, settings, now=now)
+    checked = plan(request, settings, now)
     if checked.problems:
         raise InvalidRequestError(checked.problems)
     definitions, unknown = _described(ecs_client, named)
     if named:
-        checked = plan(request, settings, definitions, now)
+        checked = plan(request, settings, now, definitions)
     if unknown or checked.blueprint is None:
         raise InvalidRequestError([*unknown, *checked.problems])
     blueprint = checked.blueprint
@@ -173,7 +174,7 @@ def _described(client: ECSClient, names: list[str]) -> tuple[dict[str, Event], l
 def handler(event: Event) -> Event:
     return check_request(
         event,
-        datetime.now(UTC),
+        clock.now(),
         RequestSettings.from_env({**os.environ, **event["settings"]}),
         records(),
         clients.ecs(),

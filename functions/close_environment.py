@@ -8,10 +8,10 @@ expiry which fires before the lease's end arms the one that holds.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bivouac import times
+from bivouac import clock, times
 from bivouac.aws import clients, executions
 from bivouac.aws.environments_table import Records
 from bivouac.aws.scheduler import Schedules
@@ -170,7 +170,7 @@ def handler(event: Event) -> Event:
     stack = StackSettings.from_env()
     return close_environment(
         event,
-        datetime.now(UTC),
+        clock.now(),
         stack.settle_seconds,
         records(),
         clients.stepfunctions(),

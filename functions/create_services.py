@@ -12,11 +12,11 @@ import math
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from bivouac import times
+from bivouac import clock, times
 from bivouac.aws import clients, cloudmap, ecs, ecs_answers
 from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.environment import naming
@@ -359,7 +359,7 @@ def patience_seconds(deadline: datetime, now: datetime) -> int:
 @step
 def handler(event: Event) -> Event:
     record = records().current(event["environment"], event["generation"])
-    deadline, now = times.moment(event["deadline"]), datetime.now(UTC)
+    deadline, now = times.moment(event["deadline"]), clock.now()
     progress: Event = event["progress"]
     if not progress["namespaceArn"]:
         return {**progress, "patienceSeconds": patience_seconds(deadline, now)}

@@ -6,9 +6,9 @@ missing cluster is gone (C06, C13).
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from bivouac import clock
 from bivouac.aws import clients, ecs
 from bivouac.aws.ecs import ClusterDeletion
 from bivouac.deletion.receipt import Outcome
@@ -73,4 +73,4 @@ def _stop_tasks(deletion: Deletion, cluster: str, client: ECSClient) -> None:
 
 @step
 def handler(event: Event) -> Event:
-    return delete_cluster(Deletion.from_event(held(event), event, datetime.now(UTC)), clients.ecs())
+    return delete_cluster(Deletion.from_event(held(event), event, clock.now()), clients.ecs())

@@ -7,9 +7,9 @@ that are gone are in no list any more.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from bivouac import clock
 from bivouac.aws import clients, log_groups
 from bivouac.deletion.receipt import Outcome
 from bivouac.deletion.step import Deletion
@@ -51,5 +51,5 @@ def _delete(
 
 @step
 def handler(event: Event) -> Event:
-    deletion = Deletion.from_event(held(event), event, datetime.now(UTC))
+    deletion = Deletion.from_event(held(event), event, clock.now())
     return delete_log_groups(deletion, clients.logs())

@@ -7,9 +7,9 @@ namespace is looked at.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from bivouac import clock
 from bivouac.aws import clients, cloudmap, cloudmap_answers
 from bivouac.aws.cloudmap import Removal
 from bivouac.deletion.receipt import Outcome
@@ -118,6 +118,6 @@ def _delete_service(
 @step
 def handler(event: Event) -> Event:
     record = records().current(event["environment"], event["generation"])
-    deletion = Deletion.from_event(Blueprint.from_json(record.content), event, datetime.now(UTC))
+    deletion = Deletion.from_event(Blueprint.from_json(record.content), event, clock.now())
     made_arn = record.namespace_arn if event["recorded"] else None
     return delete_namespace(deletion, made_arn, clients.servicediscovery())

@@ -6,9 +6,9 @@ that do not stop although their service was deleted long ago are stopped (D06, D
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from bivouac import clock
 from bivouac.aws import clients, ecs, ecs_answers
 from bivouac.deletion import remaining
 from bivouac.deletion.receipt import Outcome
@@ -110,5 +110,5 @@ def _namespace_id(services: list[dict[str, Any]]) -> str | None:
 
 @step
 def handler(event: Event) -> Event:
-    deletion = Deletion.from_event(held(event), event, datetime.now(UTC))
+    deletion = Deletion.from_event(held(event), event, clock.now())
     return delete_services(deletion, event["namespaceId"], clients.ecs())

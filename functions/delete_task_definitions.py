@@ -9,9 +9,9 @@ request named is not ours and never touched. Repeating it is safe.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from bivouac import clock
 from bivouac.aws import clients, ecs
 from bivouac.aws.batches import batches
 from bivouac.aws.ecs import revision_name
@@ -92,7 +92,7 @@ def _delete(deletion: Deletion, arns: Sequence[str], client: ECSClient) -> None:
 @step
 def handler(event: Event) -> Event:
     record = records().current(event["environment"], event["generation"])
-    deletion = Deletion.from_event(Blueprint.from_json(record.content), event, datetime.now(UTC))
+    deletion = Deletion.from_event(Blueprint.from_json(record.content), event, clock.now())
     reliable = event["recorded"] and record.names_all_definitions
     registered = sorted(record.task_definitions) if reliable else ()
     return delete_task_definitions(deletion, registered, clients.ecs())

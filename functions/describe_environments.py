@@ -7,10 +7,10 @@ again is always safe.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from bivouac import times
+from bivouac import clock, times
 from bivouac.aws import clients
 from bivouac.aws.environments_table import Records
 from bivouac.environment.record import Record
@@ -48,7 +48,7 @@ def listed(question: Question, prefix: str, now: datetime, records: Records) -> 
 @step
 def handler(event: Event) -> Event:
     question = Question.of(event)
-    now = datetime.now(UTC)
+    now = clock.now()
     if question.environment is None:
         return listed(question, StackSettings.from_env().name_prefix, now, records())
     record = found(records(), question.environment)

@@ -7,9 +7,10 @@ stays so: the failure came after the proof, and undoes nothing. Repeating it is 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bivouac import clock
 from bivouac.aws import clients
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
@@ -112,7 +113,7 @@ def _out_of_time(event: Event) -> Verdict:
 def handler(event: Event) -> Event:
     return diagnose_failure(
         {**event["state"], "tries": event["tries"]},
-        datetime.now(UTC),
+        clock.now(),
         records(),
         clients.logs(),
         event_bus(),

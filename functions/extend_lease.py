@@ -7,9 +7,9 @@ intent, and where it is reached already, the schedules are armed all the same.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from bivouac import times
+from bivouac import clock, times
 from bivouac.aws.environments_table import Records
 from bivouac.aws.scheduler import Schedules
 from bivouac.commands import inputs
@@ -103,4 +103,4 @@ def _answer(status: str, record: Record, expires_at: str, reason: str) -> Event:
 
 @step
 def handler(event: Event) -> Event:
-    return extend_lease(event, datetime.now(UTC), records(), schedules())
+    return extend_lease(event, clock.now(), records(), schedules())

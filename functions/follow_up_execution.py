@@ -12,9 +12,10 @@ is raised, so that it lies with the undelivered events, as what no execution was
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bivouac import clock
 from bivouac.aws import clients, executions, stepfunctions_answers
 from bivouac.aws.environments_table import Records
 from bivouac.environment.record import Record, Status
@@ -99,4 +100,4 @@ def handler(event: Event) -> Event:
         event_bus(),
     )
     machine = machine_arn("redeploy_environment")
-    return follow_up_execution(event, datetime.now(UTC), machine, records(), follow_up)
+    return follow_up_execution(event, clock.now(), machine, records(), follow_up)

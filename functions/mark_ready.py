@@ -7,10 +7,10 @@ same event, after the record is written. What cannot be told is READY all the sa
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from bivouac import times
+from bivouac import clock, times
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.environment.blueprint import Blueprint
@@ -82,4 +82,4 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
 
 @step
 def handler(event: Event) -> Event:
-    return mark_ready(event, datetime.now(UTC), records(), event_bus())
+    return mark_ready(event, clock.now(), records(), event_bus())

@@ -12,10 +12,10 @@ the one that holds (close_environment).
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bivouac import times
+from bivouac import clock, times
 from bivouac.aws import clients, executions
 from bivouac.aws.environments_table import Records
 from bivouac.aws.scheduler import Schedules
@@ -285,7 +285,7 @@ def handler(event: Event) -> Event:
     stack = StackSettings.from_env()
     return open_environment(
         event,
-        datetime.now(UTC),
+        clock.now(),
         stack.settle_seconds,
         records(),
         schedules(),

@@ -8,11 +8,11 @@ Repeating it is safe, and several at once are: the record is written only as it 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from bivouac import clock
 from bivouac.aws import clients
 from bivouac.aws.environments_table import Records
 from bivouac.environment import naming
@@ -62,7 +62,7 @@ class Recheck:
             seen = look()
             if seen.is_fit or seen.failed or waited >= patience:
                 return seen
-            time.sleep(PAUSE_SECONDS)
+            clock.sleep(PAUSE_SECONDS)
             waited += PAUSE_SECONDS
 
 
@@ -93,5 +93,5 @@ def handler(event: Event) -> Event:
         return StillReadyPoll(record, clients.ecs(), clients.servicediscovery)
 
     judge = Judgement(records(), clients.logs(), event_bus())
-    recheck = Recheck(lambda: datetime.now(UTC), records(), judge, looking_at)
+    recheck = Recheck(clock.now, records(), judge, looking_at)
     return recheck_environment(event, StackSettings.from_env().name_prefix, recheck)

@@ -7,9 +7,10 @@ late, or after a newer one (W01). Repeating it is safe.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bivouac import clock
 from bivouac.aws import clients
 from bivouac.aws.environments_table import Records
 from bivouac.environment import naming
@@ -82,7 +83,7 @@ def _poll_for(wait: Wait, record: Record, *, urgent: bool) -> Poll:
 def handler(event: Event) -> Event:
     return resume_execution(
         event,
-        datetime.now(UTC),
+        clock.now(),
         StackSettings.from_env().name_prefix,
         records(),
         waits(),

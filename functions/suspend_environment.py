@@ -7,10 +7,10 @@ that it is remembered where it is the newest.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bivouac import times
+from bivouac import clock, times
 from bivouac.aws import clients, executions
 from bivouac.aws.environments_table import Records
 from bivouac.commands import inputs
@@ -94,5 +94,5 @@ def _wait(seconds: int, *, settled: bool) -> Event:
 def handler(event: Event) -> Event:
     stack = StackSettings.from_env()
     return suspend_environment(
-        event, datetime.now(UTC), stack.settle_seconds, records(), clients.stepfunctions()
+        event, clock.now(), stack.settle_seconds, records(), clients.stepfunctions()
     )

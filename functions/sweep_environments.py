@@ -10,8 +10,8 @@ at is left to the next sweep. So is what there is no time for, in an order in wh
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
+from bivouac import clock
 from bivouac.aws import clients
 from bivouac.environment.record import Record
 from bivouac.errors import BivouacError, InvalidRequestError, SweepIncompleteError
@@ -86,7 +86,7 @@ def handler(event: Event) -> Event:
     return sweep_environments(
         event,
         Sweep(
-            datetime.now(UTC),
+            clock.now(),
             stack.name_prefix,
             SweepSettings.from_env(),
             table,

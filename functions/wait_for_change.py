@@ -6,9 +6,10 @@ here. Repeating it is safe: the newest token replaces the one before it.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bivouac import clock
 from bivouac.aws import clients
 from bivouac.aws.environments_table import Records
 from bivouac.environment.record import Record
@@ -55,7 +56,7 @@ def wait_for_change(
 def handler(event: Event) -> Event:
     return wait_for_change(
         event,
-        datetime.now(UTC),
+        clock.now(),
         records(),
         waits(),
         clients.stepfunctions(),

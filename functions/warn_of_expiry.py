@@ -6,8 +6,9 @@ nothing. Repeating it is safe: it tells the same event.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
+from bivouac import clock
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.commands import inputs
@@ -44,4 +45,4 @@ def warn_of_expiry(
 @step
 def handler(event: Event) -> Event:
     machine = machine_arn("extend_lease")
-    return warn_of_expiry(event, datetime.now(UTC), records(), event_bus(), machine)
+    return warn_of_expiry(event, clock.now(), records(), event_bus(), machine)

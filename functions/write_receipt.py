@@ -10,10 +10,10 @@ ended all the same.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from bivouac import times
+from bivouac import clock, times
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.aws.lambda_answers import message_of
@@ -121,7 +121,7 @@ def _lines(failed: list[Item]) -> list[str]:
 def handler(event: Event) -> Event:
     return write_receipt(
         event,
-        datetime.now(UTC),
+        clock.now(),
         records(),
         schedules(),
         event_bus(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from localcloud.account import REGION, SECURITY_GROUP_ID, SUBNET_IDS
 
 EVENTS = Path(__file__).parent.parent / "events"
 EXECUTION_ROLE = "arn:aws:iam::123456789012:role/ecsTaskExecutionRole"
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+"""When they are planned."""
 
 
 def event(name: str) -> dict[str, Any]:

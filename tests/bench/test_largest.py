@@ -7,19 +7,19 @@ import pytest
 from bench.largest import LIMITS, REFUSED, Watching
 from bivouac.request.plan import plan
 from tests.largest import LARGEST
-from tests.requests import settings
+from tests.requests import NOW, settings
 
 
 @pytest.mark.parametrize("kind", REFUSED)
 def test_too_large_is_refused_with_the_reason(kind: str) -> None:
-    checked = plan(REFUSED[kind]("demo"), settings())
+    checked = plan(REFUSED[kind]("demo"), settings(), NOW)
     assert checked.problems
     assert all(problem.startswith("services: ") for problem in checked.problems)
 
 
 @pytest.mark.parametrize("kind", LARGEST)
 def test_the_largest_is_taken(kind: str) -> None:
-    checked = plan(LARGEST[kind]("demo"), settings())
+    checked = plan(LARGEST[kind]("demo"), settings(), NOW)
     assert checked.blueprint is not None, checked.problems
 
 

@@ -10,7 +10,7 @@ import pytest
 from bench import lag, samples
 from bivouac.request.plan import plan
 from localcloud.timings import AWS_LIKE
-from tests.requests import settings
+from tests.requests import NOW, settings
 
 
 @pytest.mark.parametrize(("services", "waves"), [(1, [1]), (5, [1, 2, 2]), (20, [4, 8, 8])])
@@ -22,7 +22,7 @@ def test_services_come_in_waves(services: int, waves: list[int]) -> None:
 def test_each_call_is_proven_and_waited_for(services: int) -> None:
     request = samples.environment("shop", services)
     assert len(request["services"]) == services
-    checked = plan(request, settings())
+    checked = plan(request, settings(), NOW)
     assert checked.blueprint is not None, checked.problems
     called = {(edge.client, edge.server) for edge in checked.blueprint.edges if edge.client}
     waited_for = {
@@ -35,7 +35,7 @@ def test_each_call_is_proven_and_waited_for(services: int) -> None:
 
 @pytest.mark.parametrize("group", ["evented", "polled", "every event lost"])
 def test_each_service_whose_lag_is_measured_has_a_follower(group: lag.Group) -> None:
-    checked = plan(lag.request("lag", group), settings())
+    checked = plan(lag.request("lag", group), settings(), NOW)
     assert checked.blueprint is not None, checked.problems
     followed = {
         needed.service_name

@@ -12,11 +12,10 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from functools import cache
-from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -32,6 +31,7 @@ from moto.stepfunctions.exceptions import InvalidToken
 from moto.stepfunctions.models import StepFunctionBackend
 from register_task_definitions import register_task_definitions
 
+from bivouac import clock
 from bivouac.aws import clients, cloudmap
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
@@ -303,7 +303,7 @@ class BivouacAccount:
         }
 
     def planned(self, request: dict[str, Any]) -> Blueprint:
-        checked = plan(request, settings())
+        checked = plan(request, settings(), self.now())
         assert checked.blueprint is not None, checked.problems
         return checked.blueprint
 
@@ -465,34 +465,13 @@ def rules() -> tuple[EventPattern, ...]:
     return tuple(EventPattern(None, resolved(event["Properties"]["Pattern"])) for event in events)
 
 
-@cache
-def _timed_modules() -> tuple[ModuleType, ...]:
-    """Those of the functions' modules that ask what time it is."""
-    modules = []
-    for path in sorted(declared.FUNCTIONS.rglob("*.py")):
-        if path.stem != "__init__":
-            name = ".".join(path.relative_to(declared.FUNCTIONS).with_suffix("").parts)
-            modules.append(importlib.import_module(name))
-    return tuple(module for module in modules if vars(module).get("datetime") is datetime)
-
-
 @contextmanager
 def _on_the_accounts_clock(account: BivouacAccount) -> Iterator[None]:
     """The functions' time is the test's, also where they sleep; calls come one after another."""
-
-    class Moment(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-            return datetime.fromtimestamp(account.plane.clock.now(), tz)
-
-    with ExitStack() as patches:
-        for module in _timed_modules():
-            patches.enter_context(mock.patch.object(module, "datetime", Moment))
-        paused = SimpleNamespace(sleep=account.sleep)
-        patches.enter_context(mock.patch("bivouac.waiting.poll.time", paused))
-        patches.enter_context(mock.patch("bivouac.sweep.budget.time", paused))
-        patches.enter_context(mock.patch("recheck_environment.time", paused))
-        patches.enter_context(mock.patch("create_services.SIDE_BY_SIDE", 1))
+    with (
+        mock.patch.multiple(clock, now=account.now, sleep=account.sleep),
+        mock.patch("create_services.SIDE_BY_SIDE", 1),
+    ):
         yield
 
 

@@ -64,8 +64,7 @@ def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFormation]:
         taking = CloudFormation(f"http://127.0.0.1:{server.server_port}")
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("AWS_ENDPOINT_URL", taking.endpoint)
-        with mock.patch("bivouac.aws.cloudformation.time.sleep"):
-            yield taking
+        yield taking
         server.shutdown()
 
 

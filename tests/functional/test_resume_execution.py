@@ -279,7 +279,7 @@ def test_one_who_would_look_sooner_takes_over(account: BivouacAccount) -> None:
 def test_one_who_died_is_replaced_by_the_next_event(account: BivouacAccount) -> None:
     """Lambda ended his process; his next look never comes."""
     wait = begun(account)
-    dies = mock.patch("bivouac.waiting.poll.time.sleep", side_effect=RuntimeError("killed"))
+    dies = mock.patch("bivouac.clock.sleep", side_effect=RuntimeError("killed"))
     with dies, pytest.raises(RuntimeError):
         looking(account, wait, PollResult(again_after=2, awaited=Awaited({"web": 3}, GOAL)))
     assert resumed(account, told()) == "NOTED"

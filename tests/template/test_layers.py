@@ -15,7 +15,7 @@ from tests.template.declared import PROJECT
 
 FUNCTIONS = PROJECT / "functions"
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "json_types", "observability", "times"),
+    ("clock", "errors", "json_types", "observability", "times"),
     ("aws.*_answers",),
     ("settings",),
     ("environment",),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from bivouac.commands import events_in
 from bivouac.environment.event import DetailType, EnvironmentEvent
 from bivouac.request.plan import plan
-from tests.requests import EVENTS, settings
+from tests.requests import EVENTS, NOW, settings
 from tests.template.declared import PROJECT, TEMPLATE
 from tests.template.told import TOLD, delivered
 
@@ -24,7 +23,7 @@ DESCRIBED = (PROJECT / "docs" / "events.md").read_text(encoding="utf-8")
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=[path.stem for path in SAMPLES])
 def test_it_can_be_planned(sample: Path) -> None:
-    checked = plan(json.loads(sample.read_text(encoding="utf-8")), settings())
+    checked = plan(json.loads(sample.read_text(encoding="utf-8")), settings(), NOW)
     assert checked.problems == ()
     assert checked.blueprint is not None
 
@@ -36,7 +35,6 @@ class TestEventsIn:
     def test_it_is_read(self, sample: Path) -> None:
         (entry,) = json.loads(sample.read_text(encoding="utf-8"))
         assert (entry["EventBusName"], entry["Source"]) == ("bivouac", "bivouac.client")
-        now = datetime(2026, 1, 31, 12, tzinfo=UTC)
         event = {
             "id": "given",
             "source": entry["Source"],
@@ -46,10 +44,10 @@ class TestEventsIn:
             "time": "2026-01-31T12:00:00Z",
             "detail": json.loads(entry["Detail"]),
         }
-        asked = events_in.read(event, now)
+        asked = events_in.read(event, NOW)
         assert asked is not None
         # Its own moment, not the event's: what a pipeline sends late must not undo what came since.
-        assert asked.intent.at < now
+        assert asked.intent.at < NOW
 
     def test_there_is_one_of_each_request(self) -> None:
         types = [json.loads(sample.read_text())[0]["DetailType"] for sample in IN]

@@ -13,14 +13,14 @@ STACK = requests.settings()
 
 
 def planned(content: Any, **stack: Any) -> Blueprint:
-    checked = plan(content, requests.settings(**stack))
+    checked = plan(content, requests.settings(**stack), requests.NOW)
     assert not checked.problems, checked.problems
     assert checked.blueprint is not None
     return checked.blueprint
 
 
 def problems(content: Any, **stack: Any) -> list[str]:
-    checked = plan(content, requests.settings(**stack))
+    checked = plan(content, requests.settings(**stack), requests.NOW)
     assert (checked.blueprint is None) == bool(checked.problems)
     return list(checked.problems)
 

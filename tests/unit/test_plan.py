@@ -15,6 +15,7 @@ from bivouac.request.limits import BLUEPRINT
 from bivouac.request.plan import existing_definitions, plan
 from tests.requests import (
     EXECUTION_ROLE,
+    NOW,
     called,
     connection,
     depends,
@@ -68,7 +69,7 @@ def test_the_tutorial_keeps_its_words_and_its_renamings_are_told() -> None:
 
 def test_logs_go_to_the_stacks_region_whatever_a_pasted_definition_names() -> None:
     """Its group is made there and nowhere else; in another Region no task would start (H09)."""
-    elsewhere = plan(event("tutorial"), stack_settings(region="eu-west-1"))
+    elsewhere = plan(event("tutorial"), stack_settings(region="eu-west-1"), NOW)
     assert elsewhere.blueprint is not None
     (service,) = elsewhere.blueprint.services
     assert service.definition is not None
@@ -178,8 +179,8 @@ def test_equal_requests_have_one_hash_and_others_another() -> None:
 
 
 def test_a_dry_run_is_told_apart() -> None:
-    assert plan(environment(dryRun=True), STACK).dry_run
-    assert not plan(environment(), STACK).dry_run
+    assert plan(environment(dryRun=True), STACK, NOW).dry_run
+    assert not plan(environment(), STACK, NOW).dry_run
 
 
 # --- who comes first, and who calls whom ---------------------------------------------------------
@@ -356,7 +357,9 @@ def test_the_task_definitions_that_a_request_names_are_found() -> None:
 
 
 def test_an_existing_definition_is_used_as_it_is() -> None:
-    checked = plan(environment(full(taskDefinition="theirs:3")), STACK, {"theirs:3": DESCRIBED})
+    checked = plan(
+        environment(full(taskDefinition="theirs:3")), STACK, NOW, {"theirs:3": DESCRIBED}
+    )
     assert checked.blueprint is not None, checked.problems
     (service,) = checked.blueprint.services
     assert service.definition is None
@@ -371,7 +374,7 @@ def test_an_existing_definition_is_held_to_the_same_rules() -> None:
         "taskRoleArn": "arn:aws:iam::123456789012:role/admin",
         "networkMode": "bridge",
     }
-    checked = plan(environment(full(taskDefinition="theirs:3")), STACK, {"theirs:3": theirs})
+    checked = plan(environment(full(taskDefinition="theirs:3")), STACK, NOW, {"theirs:3": theirs})
     told = "\n".join(checked.problems)
     assert "allow-list" in told
     assert "awsvpc" in told
@@ -382,7 +385,7 @@ def test_a_connection_to_an_existing_definition_is_checked_once_it_is_described(
     services = [web(), full(serviceName="api", taskDefinition="theirs:3")]
 
     def checked(call: dict[str, Any], definitions: Any) -> list[str]:
-        return list(plan(environment(*services, connect=[call]), STACK, definitions).problems)
+        return list(plan(environment(*services, connect=[call]), STACK, NOW, definitions).problems)
 
     good = connection("web", called("api", path="/health"))
     assert checked(good, None) == checked(good, {"theirs:3": DESCRIBED}) == []
@@ -401,7 +404,7 @@ def test_an_existing_definition_with_a_port_range_is_refused() -> None:
         **DESCRIBED,
         "containerDefinitions": [{"name": "web", "image": "nginx", "portMappings": ports}],
     }
-    checked = plan(environment(full(taskDefinition="theirs:3")), STACK, {"theirs:3": theirs})
+    checked = plan(environment(full(taskDefinition="theirs:3")), STACK, NOW, {"theirs:3": theirs})
     assert any("no port range" in problem for problem in checked.problems)
 
 
@@ -463,7 +466,7 @@ anything = st.recursive(
 @given(anything)
 @settings(max_examples=200, deadline=None)
 def test_any_json_is_a_blueprint_or_a_list_of_problems(content: Any) -> None:
-    checked = plan(content, STACK)
+    checked = plan(content, STACK, NOW)
     assert (checked.blueprint is None) == bool(checked.problems)
 
 
@@ -503,7 +506,7 @@ def test_a_hostile_value_anywhere_in_a_request_is_planned_or_refused(
     path: tuple[Any, ...], value: Any
 ) -> None:
     """Layer G: structure-aware, because random JSON hardly ever gets past the first check."""
-    checked = plan(replaced(TUTORIAL, path, value), STACK)
+    checked = plan(replaced(TUTORIAL, path, value), STACK, NOW)
     assert (checked.blueprint is None) == bool(checked.problems)
     if checked.blueprint:
         text = json.dumps(checked.blueprint.to_json())

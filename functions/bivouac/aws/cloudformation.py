@@ -3,12 +3,12 @@ what becomes of a stack."""
 
 from __future__ import annotations
 
-import time
 import urllib.error
 import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
+from bivouac import clock
 from bivouac.aws import cloudformation_answers
 from bivouac.aws.errors import translated
 from bivouac.errors import InvalidRequestError, UnavailableError
@@ -46,7 +46,7 @@ def send(url: str, body: bytes, settings: AnswerSettings) -> None:
         except OSError as error:
             problem = type(error).__name__
         if attempt < ATTEMPTS:
-            time.sleep(PAUSE_SECONDS * attempt)
+            clock.sleep(PAUSE_SECONDS * attempt)
     raise UnavailableError(f"the answer to CloudFormation was not taken: {problem}")
 
 

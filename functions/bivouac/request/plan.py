@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -52,12 +52,12 @@ def existing_definitions(content: Any) -> list[str]:
 def plan(
     content: Any,
     settings: RequestSettings,
+    now: datetime,
     definitions: Mapping[str, Json] | None = None,
-    now: datetime | None = None,
 ) -> Plan:
     """Plan an execution's input.
 
-    `now` is when office hours are looked ahead from: the present moment where it is not given.
+    `now` is when office hours are looked ahead from.
 
     `definitions` are the described task definitions that the request names; without them (None)
     what depends on them is left unchecked, so that all other problems are found without AWS."""
@@ -82,7 +82,7 @@ def plan(
     lease_seconds, longest_lease_seconds = _lease_seconds(draft, request)
     warnings: list[str] = []
     if request.schedule:
-        problems, warnings = _office_hours(request.schedule, now or datetime.now(UTC))
+        problems, warnings = _office_hours(request.schedule, now)
         draft.problems.extend(problems)
     draft.problems.extend(_across(parties, namespace))
     related = relations(parties, request.connect, namespace)

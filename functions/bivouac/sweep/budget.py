@@ -6,9 +6,10 @@ a real one comes. Where AWS is slower than that, the clock ends them.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+
+from bivouac import clock
 
 A_CALL = 0.02
 """Seconds, as all below."""
@@ -42,7 +43,7 @@ class Share:
 
     def takes(self, seconds: float) -> bool:
         """Whether there is time for it, which is then taken."""
-        if not self.has(seconds) or datetime.now(UTC) >= self.until:
+        if not self.has(seconds) or clock.now() >= self.until:
             self.refused += 1
             return False
         self.left -= seconds
@@ -95,8 +96,8 @@ class Pace:
     _due: float = 0.0
 
     def wait(self) -> None:
-        now = datetime.now(UTC).timestamp()
+        now = clock.now().timestamp()
         early = self._due - now - self.seconds * self.burst
         if early > 0:
-            time.sleep(early)
+            clock.sleep(early)
         self._due = max(self._due, now) + self.seconds

@@ -6,12 +6,12 @@ Whichever finds an answer sends it; that the other one finds it too changes noth
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bivouac import clock
 from bivouac.aws import executions
 from bivouac.waiting.store import Waits
 from bivouac.waiting.wait import (
@@ -40,7 +40,7 @@ def poll_until_answered(
 
     Whoever calls this has seen to it that nobody else looks at the same time. `first_after`:
     seconds until the first look, if nobody else looks before; then it is seen to here."""
-    ends = datetime.now(UTC) + LONGEST_POLLING
+    ends = clock.now() + LONGEST_POLLING
     poller = _Poller(waits, wait)
     # Seconds until the look that nobody else will make; None: this one is not who polls.
     pause: float | None = first_after or None
@@ -49,9 +49,9 @@ def poll_until_answered(
     at_once = free = pause is None
     while True:
         if pause and not at_once:
-            if datetime.now(UTC) + timedelta(seconds=pause) > ends:
+            if clock.now() + timedelta(seconds=pause) > ends:
                 return "WATCHED_LONG_ENOUGH"
-            time.sleep(pause)
+            clock.sleep(pause)
         if not free and not poller.may_poll():
             # Somebody looks at this moment, and sees as much. Whoever polls must stay all the same:
             # the other one leaves it to him.
@@ -93,19 +93,19 @@ class _Poller:
 
     def may_poll(self) -> bool:
         """Whether nobody else looks at this moment."""
-        self.wait, free = self._waits.claim(self.current(), self._name, datetime.now(UTC))
+        self.wait, free = self._waits.claim(self.current(), self._name, clock.now())
         return free
 
     def keeps(self, seen: PollResult) -> bool:
         """Write down what is awaited; whether it is this one who is to look next."""
-        now = datetime.now(UTC)
+        now = clock.now()
         due = now + timedelta(seconds=seen.again_after) if seen.again_after is not None else None
         self.wait, polls = self._waits.keep(self.current(), seen.awaited, due, self._name, now)
         return polls
 
     def polls_after(self, pause: float) -> bool:
         """Whether it is this one who is to look next, so much later."""
-        now = datetime.now(UTC)
+        now = clock.now()
         due = now + timedelta(seconds=pause)
         self.wait, polls = self._waits.postpone(self.current(), due, self._name, now)
         return polls

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from bivouac import clock
 from bivouac.aws import clients
 from bivouac.environment.record import Record
 from bivouac.waiting.conditions.asleep import AsleepPoll
@@ -20,7 +21,9 @@ class PollFor(Protocol):
 
 def poll_for(wait: Wait, record: Record, *, urgent: bool) -> Poll:
     if wait.purpose is Purpose.SERVICES:
-        return ReadyPoll(record, urgent, clients.ecs(), clients.servicediscovery, clients.ec2)
+        return ReadyPoll(
+            record, urgent, clients.ecs(), clients.servicediscovery, clients.ec2, clock.now
+        )
     if wait.purpose is Purpose.ASLEEP:
-        return AsleepPoll(record, clients.ecs())
-    return DeletedPoll(record, clients.ecs(), clients.servicediscovery, clients.logs)
+        return AsleepPoll(record, clients.ecs(), clock.now)
+    return DeletedPoll(record, clients.ecs(), clients.servicediscovery, clients.logs, clock.now)

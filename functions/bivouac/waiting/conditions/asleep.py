@@ -6,7 +6,7 @@ Reads only. ECS tells when tasks stop.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bivouac import times
@@ -19,16 +19,10 @@ if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class AsleepPoll:
     """Called again and again for one wait."""
 
-    def __init__(
-        self, record: Record, ecs_client: ECSClient, now: Callable[[], datetime] = _now
-    ) -> None:
+    def __init__(self, record: Record, ecs_client: ECSClient, now: Callable[[], datetime]) -> None:
         self._cluster: str = record.content["cluster"]["clusterName"]
         self._ecs = ecs_client
         self._now = now

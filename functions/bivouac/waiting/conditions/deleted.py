@@ -9,7 +9,7 @@ told that of each task would start a function for each, and still tell nothing o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bivouac import times
@@ -51,10 +51,6 @@ ROUNDS = 3
 """Rounds of deletion before what is left goes into the receipt as failed (D17)."""
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class DeletedPoll:
     """Called again and again for one wait; it remembers what need not be asked twice."""
 
@@ -64,7 +60,7 @@ class DeletedPoll:
         ecs_client: ECSClient,
         cloud_map: Callable[[], ServiceDiscoveryClient],
         logs: Callable[[], CloudWatchLogsClient],
-        now: Callable[[], datetime] = _now,
+        now: Callable[[], datetime],
     ) -> None:
         self._blueprint = Blueprint.from_json(record.content)
         self._cluster: str = self._blueprint.cluster["clusterName"]

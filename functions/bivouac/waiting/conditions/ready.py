@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bivouac import times
@@ -110,6 +110,7 @@ class ReadyPoll:
         ecs_client: ECSClient,
         cloud_map: Callable[[], ServiceDiscoveryClient],
         ec2: Callable[[], EC2Client],
+        now: Callable[[], datetime],
     ) -> None:
         """`urgent`: the first look reads tasks in any case. Clients take long to make: Cloud Map's
         is made where an endpoint is asked for, EC2's, the slowest, once everything is healthy."""
@@ -122,6 +123,7 @@ class ReadyPoll:
         self._ecs = ecs_client
         self._cloud_map = cloud_map
         self._ec2 = ec2
+        self._now = now
         self._healthy_since: datetime | None = None
         self._stale_polls = 0
         self._paused = False
@@ -131,7 +133,7 @@ class ReadyPoll:
         self._registrations = Registrations(cloud_map)
 
     def __call__(self, wait: Wait) -> PollResult:
-        now = datetime.now(UTC)
+        now = self._now()
         progress = dict(wait.context["progress"])
         if not progress["namespaceArn"]:
             return foundation.look(

@@ -1,0 +1,14 @@
+"""What time it is, and waiting. Nothing else reads the clock: tests set it here."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def sleep(seconds: float) -> None:
+    time.sleep(seconds)

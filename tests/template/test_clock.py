@@ -1,0 +1,83 @@
+"""One module reads the clock. The steps read it there and hand the moment on."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.template.declared import FUNCTIONS
+
+CLOCK = FUNCTIONS / "bivouac" / "clock.py"
+MODULES = sorted(FUNCTIONS.rglob("*.py"))
+ON_THEIR_OWN = {
+    # Runs in a container of its own, without the package
+    "bivouac/proof/edge_client.py",
+    # Measures how long sockets take
+    "bivouac/proof/probe.py",
+}
+LASTING = {
+    "bivouac/aws/cloudformation.py",
+    "bivouac/sweep/budget.py",
+    "bivouac/waiting/conditions/__init__.py",
+    "bivouac/waiting/poll.py",
+}
+"""Modules that go on for a while, so that one moment is not enough, and pause between calls."""
+READS = {
+    ("datetime", "now"),
+    ("datetime", "today"),
+    ("datetime", "utcnow"),
+    ("date", "today"),
+    ("time", "monotonic"),
+    ("time", "perf_counter"),
+    ("time", "sleep"),
+    ("time", "time"),
+}
+
+
+def reads_of_the_clock(code: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(code)):
+        match node:
+            case ast.Attribute(value=ast.Name(id=owner), attr=name) if (owner, name) in READS:
+                yield ast.unparse(node)
+            case ast.ImportFrom(module="time", names=names):
+                yield from (each.name for each in names)
+
+
+def name_of(file: Path) -> str:
+    return str(file.relative_to(FUNCTIONS))
+
+
+@pytest.mark.parametrize("file", MODULES, ids=name_of)
+def test_only_the_clock_reads_the_time(file: Path) -> None:
+    found = [*reads_of_the_clock(file.read_text(encoding="utf-8"))]
+    assert bool(found) == (file == CLOCK or name_of(file) in ON_THEIR_OWN), found
+
+
+@pytest.mark.parametrize("file", MODULES, ids=name_of)
+def test_only_steps_and_what_lasts_ask_the_clock(file: Path) -> None:
+    asks = "clock" in {
+        name.name
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "bivouac"
+        for name in node.names
+    }
+    if file.parent == FUNCTIONS:
+        return  # a step
+    assert asks == (name_of(file) in LASTING)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "datetime.now(UTC)",
+        "datetime.utcnow()",
+        "time.sleep(1)",
+        "from time import monotonic",
+        "waiting = field(default_factory=time.monotonic)",
+    ],
+)
+def test_such_a_reading_is_found(line: str) -> None:
+    assert [*reads_of_the_clock(line)]
