@@ -10,8 +10,11 @@ _NEVER = threading.Event()
 
 
 def until_true(condition: Callable[[], object], timeout: float = 20) -> None:
-    """Return as soon as the condition holds; fail the test when it does not in time."""
-    until = time.monotonic() + timeout
+    """Return soon after the condition holds; fail the test when it does not in time.
+
+    It is asked less and less often, because asking takes time from what is waited for."""
+    pause, until = 0.005, time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < until, f"not within {timeout} s"
-        _NEVER.wait(0.005)
+        _NEVER.wait(pause)
+        pause = min(1.2 * pause, 0.05)
