@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from bivouac import clock
 from bivouac.aws import clients, cloudmap, cloudmap_answers
 from bivouac.aws.cloudmap import Removal
+from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.deletion.receipt import Outcome
-from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS, Deletion
+from bivouac.deletion.step import Deletion
 from bivouac.environment.blueprint import Blueprint
 from bivouac.observability import Event, step
 from bivouac.stack import records

@@ -16,7 +16,6 @@ from types import ModuleType
 
 import check_request
 import close_environment
-import create_services
 import open_environment
 
 from bench.chaos import scenario as s
@@ -24,7 +23,7 @@ from bivouac.aws import environments_table
 from bivouac.diagnosis import health
 from bivouac.environment import blueprint, record
 from bivouac.request import limits
-from bivouac.services import convergence
+from bivouac.services import changes, convergence
 from bivouac.sweep import findings, follow_up, repair
 from localcloud.stack import TEMPLATE
 
@@ -181,7 +180,7 @@ MENDS = {
         frozenset({"everything comes to an end", "an unchanged create succeeds", _KEPT}),
         (
             _in(
-                create_services,
+                changes,
                 "not ecs_answers.is_gone(now.services[name]) and now.owns(name, self._blueprint)",
                 "not ecs_answers.is_gone(now.services[name])",
             ),

@@ -24,7 +24,6 @@ from botocore.awsrequest import AWSRequest
 from create_cluster import create_cluster
 from create_log_groups import create_log_groups
 from create_namespace import create_namespace
-from create_services import Patience, ServiceConvergence
 from delete_proof_clients import delete_proof_clients
 from moto.events.models import EventPattern
 from moto.stepfunctions.exceptions import InvalidToken
@@ -43,7 +42,9 @@ from bivouac.environment.intents import Verb
 from bivouac.environment.record import Record, Status, packed
 from bivouac.proof.mesh import EdgeProof
 from bivouac.request.plan import plan
+from bivouac.services.changes import ServiceConvergence
 from bivouac.services.deployments import Expected
+from bivouac.services.patience import Patience
 from bivouac.settings import ScheduleSettings
 from bivouac.waiting.store import Waits
 from localcloud.account import ACCOUNT_ID, REGION, SECURITY_GROUP_ID, SUBNET_IDS
@@ -470,7 +471,7 @@ def _on_the_accounts_clock(account: BivouacAccount) -> Iterator[None]:
     """The functions' time is the test's, also where they sleep; calls come one after another."""
     with (
         mock.patch.multiple(clock, now=account.now, sleep=account.sleep),
-        mock.patch("create_services.SIDE_BY_SIDE", 1),
+        mock.patch("bivouac.services.changes.SIDE_BY_SIDE", 1),
     ):
         yield
 

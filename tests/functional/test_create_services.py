@@ -11,19 +11,19 @@ from unittest import mock
 
 import pytest
 from botocore.exceptions import ClientError
-from create_services import (
-    LONGEST_PATIENCE_SECONDS,
-    SHORTEST_PATIENCE_SECONDS,
-    ServiceConvergence,
-    patience_seconds,
-)
 
 from bivouac import errors, times
 from bivouac.aws import ecs
-from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS
+from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.environment.blueprint import from_ecs_tags
 from bivouac.environment.record import Status
+from bivouac.services.changes import ServiceConvergence
 from bivouac.services.deployments import Expected
+from bivouac.services.patience import (
+    LONGEST_PATIENCE_SECONDS,
+    SHORTEST_PATIENCE_SECONDS,
+    patience_seconds,
+)
 from localcloud.account import SUBNET_IDS
 from localcloud.timings import TEST
 from tests.faults.injection import Fault, Injection, at, injected

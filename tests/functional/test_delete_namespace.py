@@ -8,7 +8,7 @@ from typing import Any
 from delete_namespace import delete_namespace
 
 from bivouac.aws import cloudmap
-from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS
+from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Status
 from tests.faults.injection import Fault, Injection, injected

@@ -10,7 +10,8 @@ from unittest import mock
 import pytest
 
 from bivouac import errors
-from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS, PATIENCE_SECONDS
+from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
+from bivouac.deletion.step import PATIENCE_SECONDS
 from bivouac.waiting.conditions.deleted import ROUNDS
 from localcloud.tasks import scripted
 from localcloud.timings import AWS_LIKE, TEST

@@ -20,7 +20,8 @@ from delete_task_definitions import delete_task_definitions
 
 from bivouac import errors, times
 from bivouac.aws import cloudmap
-from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS, PATIENCE_SECONDS
+from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
+from bivouac.deletion.step import PATIENCE_SECONDS
 from bivouac.environment.blueprint import Blueprint
 from bivouac.waiting.conditions.deleted import CLEAN_POLLS_AFTER_A_STOP, ROUNDS, DeletedPoll
 from bivouac.waiting.wait import (

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from create_services import LONGEST_PATIENCE_SECONDS
-
 from bivouac.environment import wait_times
+from bivouac.services.patience import LONGEST_PATIENCE_SECONDS
 from tests.template.declared import MACHINES
 
 EVENTS_A_LOOK = 9

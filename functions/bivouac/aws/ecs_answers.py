@@ -22,6 +22,10 @@ from bivouac.json_types import Described
 
 _ACTIVE, _INACTIVE, _DRAINING, _FAILED = "ACTIVE", "INACTIVE", "DRAINING", "FAILED"
 
+ECS_REMOVES_WITHIN_SECONDS = 330
+"""How long ECS may take to remove its own Cloud Map services before we do (D09): minutes, as a tool
+met it on AWS in August 2026, which allows so much since."""
+
 # --- clusters ------------------------------------------------------------------------------------
 
 

@@ -20,10 +20,6 @@ LAST_ANSWER_SECONDS = PATIENCE_SECONDS + 2 * 150
 """By then a look has said so, and been waited for twice as long as the machines wait for one: its
 answer was lost."""
 
-ECS_REMOVES_WITHIN_SECONDS = 330
-"""How long ECS may take to remove its own Cloud Map services before we do (D09): minutes, as a tool
-met it on AWS in August 2026, which allows so much since."""
-
 NOT_OURS = "not ours: it carries no tags of this environment"
 
 _PERMANENT = (errors.AccessDeniedError, errors.RefusedByAwsError)

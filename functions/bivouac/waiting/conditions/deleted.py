@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from bivouac import times
 from bivouac.aws import cloudmap, cloudmap_answers, ecs, ecs_answers, log_groups
+from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.deletion import remaining
 from bivouac.deletion.receipt import PART_LIMIT, Item, Outcome, bounded, failures
-from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS, NOT_OURS, PATIENCE_SECONDS
+from bivouac.deletion.step import NOT_OURS, PATIENCE_SECONDS
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint, from_ecs_tags
 from bivouac.environment.record import Record

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bivouac import times
 from bivouac.aws import cloudmap, ecs, ecs_answers
-from bivouac.deletion.step import ECS_REMOVES_WITHIN_SECONDS
+from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.diagnosis import health, service_verdicts
 from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment import naming

@@ -1,0 +1,303 @@
+"""The calls that bring services to what the request says, as far as ECS does them now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from bivouac.aws import cloudmap, ecs, ecs_answers
+from bivouac.environment import naming
+from bivouac.environment.blueprint import (
+    Blueprint,
+    changed_tags,
+    create_service_arguments,
+    ecs_tags,
+    update_service_arguments,
+)
+from bivouac.errors import NotYetConsistentError, RefusedByAwsError, ServiceDrainingError
+from bivouac.json_types import Described
+from bivouac.observability import Event, logger
+from bivouac.proof import mesh
+from bivouac.proof.mesh import EdgeProof, ProofClient
+from bivouac.services.convergence import (
+    Action,
+    ActionKind,
+    Condition,
+    Decision,
+    Need,
+    Situation,
+    Wanted,
+    decide,
+    differs,
+    wanted_services,
+)
+from bivouac.services.deployments import Expected, primary_deployment
+from bivouac.services.patience import Patience
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+    from types_boto3_servicediscovery import ServiceDiscoveryClient
+
+
+SIDE_BY_SIDE = 8
+"""Calls at a time; ECS lets 50 through at once, then 5 a second (request throttling)."""
+PASSES = 3
+"""One pass can unblock another: a client that was made before an endpoint it calls."""
+
+
+class ServiceConvergence:
+    """One environment's services and the calls that change them."""
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        generation: int,
+        namespace_arn: str,
+        task_definitions: Mapping[str, str],
+        ecs_client: ECSClient,
+        cloud_map: ServiceDiscoveryClient,
+        patience: Patience,
+        fresh: bool = False,
+        proven: Mapping[str, str] | None = None,
+        roll: frozenset[str] = frozenset(),
+    ) -> None:
+        """`proven`: by service, the deployment for which it was last proven. `roll`: who is to be
+        deployed once more."""
+        self._roll = roll
+        self._blueprint = blueprint
+        self._patience = patience
+        self._fresh = fresh
+        self._proven = proven or {}
+        self._generation = generation
+        self._namespace_arn = namespace_arn
+        self._ecs = ecs_client
+        self._cloud_map = cloud_map
+        self._cluster: str = blueprint.cluster["clusterName"]
+        self._clients: tuple[ProofClient, ...] = mesh.proof_clients(blueprint, generation)
+        services = [*blueprint.services, *(client.service for client in self._clients)]
+        self._wanted = wanted_services(blueprint, services, namespace_arn, task_definitions)
+
+    def converge(
+        self,
+        before: Mapping[str, Expected],
+        healthy: frozenset[str],
+        proofs: list[EdgeProof],
+        look: bool = True,
+    ) -> Event:
+        """`expected` deployments, what is `blocked` by what, what is `going`, whether anything was
+        `changed`.
+
+        Without a `look` only the services of `before` are taken to be there, as they were made."""
+        remembered = {} if look else self._remembered(before)
+        now = Situation(
+            remembered, before, healthy, proofs=proofs, proven=self._proven, roll=self._roll
+        )
+        if look:
+            now = self._observed(now)
+        expected = dict(before)
+        changed = False
+        for _ in range(PASSES):
+            decision = decide(self._blueprint, self._wanted, self._clients, now)
+            if any(action.service_name in remembered for action in decision.actions):
+                # It may have been done already, by this step before it was killed.
+                remembered, now = {}, self._observed(replace(now, expected=expected))
+                decision = decide(self._blueprint, self._wanted, self._clients, now)
+            if not decision.actions:
+                break
+            now, done = self._after(now, decision, expected)
+            changed |= done
+        for name in self._wanted:
+            if name not in expected and name not in decision.blocked:
+                self._expect(expected, name, now.active(name))
+        return {
+            "expected": [entry.to_json() for entry in expected.values()],
+            "blocked": [
+                {"serviceName": name, "needs": [need.to_json() for need in needs]}
+                for name, needs in decision.blocked.items()
+            ],
+            "going": sorted(self._going(now)),
+            "roll": sorted(now.roll),
+            "changed": changed,
+        }
+
+    # --- observing -----------------------------------------------------------------------------
+
+    def _remembered(self, before: Mapping[str, Expected]) -> dict[str, Described]:
+        """As this execution made them. What has become of them since, the next look sees."""
+        return {
+            name: {
+                "serviceName": name,
+                "status": "ACTIVE",
+                "tags": ecs_tags(self._wanted[name].tags),
+                "deployments": [
+                    {
+                        "id": made.deployment_id,
+                        "status": "PRIMARY",
+                        "taskDefinition": made.task_definition_arn,
+                        "createdAt": datetime.fromisoformat(made.deployed_at),
+                    }
+                ],
+            }
+            for name, made in before.items()
+        }
+
+    def _observed(self, before: Situation) -> Situation:
+        """ListServices hides what drains, and is empty for a new cluster: then nothing is asked.
+
+        In a fresh environment every service is this execution's own, and in order."""
+        listed = [] if self._fresh else ecs.list_services(self._ecs, self._cluster)
+        names = [*self._wanted, *before.expected, *listed] if listed or before.expected else []
+        services = ecs.describe_services(self._ecs, self._cluster, names)
+        situation = replace(before, services=services)
+        if not services or self._fresh:
+            return situation
+        return replace(
+            situation,
+            endpoints_since=self._endpoints_since(),
+            definitions=self._definitions(situation),
+        )
+
+    def _endpoints_since(self) -> dict[str, datetime]:
+        """A name that is used again keeps its id, so the moment of its making counts (D13)."""
+        namespace_id = self._namespace_arn.rpartition("/")[2]
+        listed = cloudmap.list_services(self._cloud_map, namespace_id)
+        return {service["Name"]: service["CreateDate"] for service in listed}
+
+    def _definitions(self, situation: Situation) -> dict[str, dict[str, Any]]:
+        """Of the services that are to change: whether ECS can update them depends on it (T14).
+
+        What is not in the blueprint is described: what runs, and definitions that are not ours."""
+        arns: dict[str, None] = {}
+        for name, wanted in self._wanted.items():
+            described = situation.active(name)
+            if described is None or name in situation.expected:
+                continue
+            if not differs(wanted, described, situation.proven.get(name)):
+                continue
+            if described["taskDefinition"] != wanted.task_definition_arn:
+                arns[described["taskDefinition"]] = None
+                if wanted.service.definition is None:
+                    arns[wanted.task_definition_arn] = None
+        return {arn: ecs.describe_task_definition(self._ecs, arn)[0] for arn in arns}
+
+    # --- acting --------------------------------------------------------------------------------
+
+    def _after(
+        self, before: Situation, decision: Decision, expected: dict[str, Expected]
+    ) -> tuple[Situation, bool]:
+        """Everything of one depth side by side, and nothing that comes after what was refused for
+        now; the situation that the answers show, and whether anything was done."""
+        services = dict(before.services)
+        since = dict(before.endpoints_since)
+        refused, roll = dict(before.refused), before.roll
+        done = False
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            for _, actions in groupby(decision.actions, key=lambda action: action.depth):
+                for action, service in pool.map(self._act, list(actions)):
+                    if isinstance(service, Need):
+                        refused[action.service_name] = service
+                        continue
+                    done = True
+                    roll -= {action.service_name}
+                    services[action.service_name] = service
+                    if action.kind is not ActionKind.DELETE:
+                        self._expect(expected, action.service_name, service)
+                    if action.kind is ActionKind.CREATE:
+                        for endpoint in self._wanted[action.service_name].service.endpoints:
+                            since.setdefault(endpoint.discovery_name, service["createdAt"])
+                if len(refused) > len(before.refused):
+                    break
+        after = replace(
+            before,
+            services=services,
+            expected=dict(expected),
+            endpoints_since=since,
+            refused=refused,
+            roll=roll,
+        )
+        return after, done
+
+    def _act(self, action: Action) -> tuple[Action, dict[str, Any] | Need]:
+        """What became of the service, or what must happen before ECS does it."""
+        name = action.service_name
+        try:
+            return action, self._change(action)
+        except ServiceDrainingError as error:
+            need, reason = Need(name, Condition.GONE), str(error)
+        except RefusedByAwsError as error:
+            reason = str(error)
+            held = ecs_answers.is_held_discovery_name(reason)
+            if not held or not (waited := self._patience.need_endpoints_gone(name)):
+                raise
+            need = waited
+        logger.info("refused for now", service=name, reason=reason)
+        return action, need
+
+    def _change(self, action: Action) -> dict[str, Any]:
+        logger.info(
+            "service changed",
+            service=action.service_name,
+            change=action.kind,
+            reason=action.reason,
+        )
+        match action.kind:
+            case ActionKind.DELETE:
+                return self._delete(action.service_name)
+            case ActionKind.CREATE:
+                return self._create(self._wanted[action.service_name])
+            case ActionKind.UPDATE | ActionKind.ROLL:
+                return self._update(self._wanted[action.service_name])
+
+    def _create(self, wanted: Wanted) -> dict[str, Any]:
+        arguments = create_service_arguments(
+            self._blueprint, wanted.service, wanted.specification, self._generation
+        )
+        return ecs.create_service(self._ecs, arguments)
+
+    def _update(self, wanted: Wanted) -> dict[str, Any]:
+        """The tag follows the change: killed in between, it is changed again, never forgotten."""
+        service = ecs.update_service(self._ecs, update_service_arguments(wanted.specification))
+        begun = primary_deployment(service) or {}
+        tags = changed_tags(wanted.tags, begun.get("id", ""))
+        ecs.tag_service(self._ecs, service, ecs_tags(tags))
+        return service
+
+    def _delete(self, name: str) -> dict[str, Any]:
+        service = ecs.delete_service(self._ecs, self._cluster, name)
+        if service is None:
+            raise NotYetConsistentError(
+                f"service {name}: it was described a moment ago and is gone"
+            )
+        return service
+
+    # --- answering -----------------------------------------------------------------------------
+
+    def _expect(
+        self, expected: dict[str, Expected], name: str, service: Mapping[str, Any] | None
+    ) -> None:
+        """The deployment that must become healthy: ours, whichever is there later (H01, S19)."""
+        if service is None:
+            return
+        primary = primary_deployment(service)
+        if primary is None:
+            raise NotYetConsistentError(f"service {name}: no deployment is visible yet")
+        arn = self._wanted[name].task_definition_arn
+        expected[name] = Expected(name, arn, primary["id"], primary["createdAt"].isoformat())
+
+    def _going(self, now: Situation) -> set[str]:
+        gone = (need for need in now.refused.values() if need.condition is Condition.GONE)
+        going = {name for name in now.services if self._goes(now, name)}
+        return going | {need.service_name for need in gone}
+
+    def _goes(self, now: Situation, name: str) -> bool:
+        """What is wanted and drains must be gone before it is made; what is not must go if it is
+        ours. Proof clients of earlier creates go as well, and nobody waits for them."""
+        if name.startswith(naming.PROOF_PREFIX):
+            return False
+        if name in self._wanted:
+            return now.draining(name)
+        return not ecs_answers.is_gone(now.services[name]) and now.owns(name, self._blueprint)

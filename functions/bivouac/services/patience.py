@@ -1,0 +1,58 @@
+"""How long an execution waits for what ECS refuses for now, and for an event. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bivouac import times
+from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
+from bivouac.observability import Event
+from bivouac.services.convergence import Condition, Need
+
+LONGEST_PATIENCE_SECONDS = 660
+"""Then it polls by itself, in case every event was lost."""
+SHORTEST_PATIENCE_SECONDS = 60
+"""The first poll must have ended before the wait does."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long what ECS refuses for now is waited for."""
+
+    now: datetime
+    deadline: datetime
+    since: Mapping[str, str] = field(default_factory=dict)
+    """By service: when ECS first said that another one has its endpoints' names, ISO 8601."""
+    fresh: bool = False
+    """Nothing of ours can be going: names that are held are somebody else's."""
+
+    @classmethod
+    def of(
+        cls, blocked: Iterable[Event], now: datetime, deadline: datetime, fresh: bool
+    ) -> Patience:
+        """`blocked` as this step answered before."""
+        since = {
+            entry["serviceName"]: need["since"]
+            for entry in blocked
+            for need in entry["needs"]
+            if need["condition"] == Condition.ENDPOINTS_GONE
+        }
+        return cls(now, deadline, since, fresh)
+
+    def need_endpoints_gone(self, name: str) -> Need | None:
+        """None where it has been waited for long enough."""
+        since = self.since.get(name) or times.timestamp(self.now)
+        if self.fresh or self.now >= self.deadline:
+            return None
+        if times.seconds_since(since, self.now) > ECS_REMOVES_WITHIN_SECONDS:
+            return None
+        return Need(name, Condition.ENDPOINTS_GONE, since)
+
+
+def patience_seconds(deadline: datetime, now: datetime) -> int:
+    """How long the execution waits for an event before it looks by itself."""
+    left = math.ceil((deadline - now).total_seconds())
+    return max(SHORTEST_PATIENCE_SECONDS, min(LONGEST_PATIENCE_SECONDS, left))
