@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bivouac.aws import clients, executions, stepfunctions_answers
 from bivouac.aws.environments_table import Records
 from bivouac.commands.rollback import Failure, RollBackOutcome, concluded, kept, not_rolled_back
+from bivouac.environment import naming
 from bivouac.environment.record import Record
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
 from bivouac.settings import machine_arn
@@ -58,7 +59,9 @@ def check_roll_back(
 def _record(redeploy: Any, records: Records) -> Record | None:
     """None where the input names no environment; the redeploy was refused for it."""
     name = redeploy.get("environment") if isinstance(redeploy, dict) else None
-    return records.find(name) if isinstance(name, str) and name else None
+    if isinstance(name, str) and naming.is_environment_name(name):
+        return records.find(name)
+    return None
 
 
 def _intent(redeploy: Any) -> str:

@@ -431,3 +431,27 @@ class TestNamed:
     @pytest.mark.parametrize("content", [{}, {"name": 7}, {"name": "Not A Name"}, {"wake": []}])
     def test_or_it_does_not(self, content: dict[str, Any]) -> None:
         assert Ended(HOLDER.arn, "FAILED", content=content).environment is None
+
+
+class TestWhatNobodyHasLookedAt:
+    """Whoever may start an execution may give it anything, and stop it before its first step."""
+
+    @pytest.mark.parametrize("machine", Machine)
+    @pytest.mark.parametrize(
+        "content",
+        [
+            {"intent": {"id": "down"}},
+            {"intent": {"at": 7, "id": "down"}},
+            {"intent": {"at": "0001-01-01T00:00:00+14:00", "id": "down"}},
+            {"intent": {"at": "2026-01-31T12:00:00Z", "id": "down"}, "services": ["web", 7]},
+            {"intent": {"at": "2026-01-31T12:00:00Z", "id": "down"}, "keepSchedule": "yes"},
+        ],
+    )
+    def test_it_stops_neither_the_follow_up_nor_the_sweep(
+        self, machine: Machine, content: dict[str, Any]
+    ) -> None:
+        arn = MACHINE.replace("create-environment", machine.replace("_", "-"))
+        name = f"{arn}:{naming.requested_execution('demo', 'delete', 'event-1')}"
+        ended = Ended(name, "ABORTED", content={"environment": "demo", **content})
+        assert not ended.is_watched
+        assert ended.is_unanswered(record())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from bivouac import times
@@ -36,6 +36,11 @@ def require(rule: Rule, content: Any, now: datetime, path: str = "") -> None:
 def problems(rule: Rule, content: Any, now: datetime, path: str = "") -> list[str]:
     too_deep = nesting.problems(content, path or "the input")
     return too_deep or list(rule(path, content, now))
+
+
+def is_well_formed(rule: Rule, content: Any) -> bool:
+    """Whenever it was meant."""
+    return not problems(rule, content, datetime.max.replace(tzinfo=UTC) - CLOCKS_DIFFER_BY)
 
 
 # --- rules ---------------------------------------------------------------------------------------

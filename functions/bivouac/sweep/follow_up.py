@@ -18,6 +18,7 @@ from typing import Any, Self
 from bivouac.aws import stepfunctions_answers
 from bivouac.aws.lambda_answers import message_of
 from bivouac.aws.stepfunctions_answers import Execution
+from bivouac.commands import inputs
 from bivouac.diagnosis import report
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.service_verdicts import Verdict
@@ -84,6 +85,17 @@ class Aftermath:
     start: Start | None
     tells: DetailType | None = None
     """What the record says and others may not have been told, as the execution died by then."""
+
+
+_RULES: Mapping[Machine, inputs.Rule] = {
+    Machine.CREATE: inputs.REQUEST,
+    Machine.DELETE: inputs.DELETION,
+    Machine.SLEEP: inputs.SLEEP,
+    Machine.WAKE: inputs.KNOWN_ENVIRONMENT,
+    Machine.REDEPLOY: inputs.REDEPLOY,
+    Machine.EXTEND: inputs.EXTENSION,
+}
+"""An execution may have ended before anybody looked at its input."""
 
 
 def content_of(text: str) -> Json:
@@ -166,7 +178,8 @@ class Ended:
             return False
         if self.error in REFUSALS or record is None:
             return True
-        return not _followed(self, record)
+        well_formed = inputs.is_well_formed(_RULES[self.machine], self.content)
+        return not (well_formed and _followed(self, record))
 
     def once_more(self) -> Start | None:
         """The same again, for an intent that nobody followed because its execution broke.
