@@ -148,6 +148,39 @@ STARTED: dict[str, Callable[[Application], tuple[str, Json]]] = {
 }
 
 
+INTERNAL: dict[str, Json] = {
+    "create": {"status": "CHANGED", "asked": "eJwDAAAAAAE="},
+    "delete": {"settled": True, "recorded": True, "request": {"environment": "fault"}},
+    "sleep": {"settled": True, "request": {"environment": "fault"}},
+    "extend": {"settled": True},
+    "redeploy": {"failure": {"error": "x", "cause": "y"}, "rollBackFailure": {}},
+    "wake": {"settled": True},
+}
+
+
+@pytest.mark.parametrize("started", STARTED)
+class TestInputsOfEveryMachine:
+    def refused(self, app: Application, started: str, **more: Any) -> str:
+        machine, content = STARTED[started](app)
+        before = len(app.calls)
+        ended = app.ended(app.start(machine, {**content, **more}))
+        assert (ended.status, ended.error) == ("FAILED", "InvalidRequestError")
+        assert app.calls.changes(since=before) == []
+        return ended.cause
+
+    def test_what_is_meant_in_years_is_refused(self, app: Application, started: str) -> None:
+        """It would hold against everything until then."""
+        intent = {"id": "x", "at": "2099-01-01T00:00:00Z"}
+        assert "intent.at: 2099-01-01T00:00:00Z is in the future" in self.refused(
+            app, started, intent=intent
+        )
+
+    def test_what_only_a_machine_says_is_refused(self, app: Application, started: str) -> None:
+        cause = self.refused(app, started, **INTERNAL[started])
+        for name in INTERNAL[started]:
+            assert f"{name}: unknown field" in cause
+
+
 @pytest.mark.parametrize("started", STARTED.values(), ids=STARTED.keys())
 class TestFaultsBeforeAnything:
     """Causes are for people: no JSON of Lambda's, no stack trace."""
