@@ -47,8 +47,8 @@ def listed(question: Question, prefix: str, now: datetime, records: Records) -> 
 
 @step
 def handler(event: Event) -> Event:
-    question = Question.of(event)
     now = clock.now()
+    question = Question.of(event, now)
     if question.environment is None:
         return listed(question, StackSettings.from_env().name_prefix, now, records())
     record = found(records(), question.environment)

@@ -302,8 +302,11 @@ class TestList:
         ({"limit": True}, "limit: must be a number"),
         ({"nextToken": "bWFkZSB1cA=="}, "nextToken: no page ended with it"),
         ({"nextToken": "?"}, "nextToken: no page ended with it"),
-        ({"pullRequest": {"number": 4}}, "pullRequest: must have repository and number"),
-        ({"pullRequest": {"repository": "a/b", "number": "4"}}, "number a number"),
+        ({"pullRequest": {"number": 4}}, "pullRequest.repository: required, and missing"),
+        (
+            {"pullRequest": {"repository": "a/b", "number": "4"}},
+            "pullRequest.number: must be a number",
+        ),
     ],
 )
 def test_a_question_that_nobody_understands_is_refused(

@@ -6,23 +6,56 @@ import base64
 import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
+from bivouac.commands import inputs
 from bivouac.environment import naming
 from bivouac.environment.record import Status, Summary
-from bivouac.errors import InvalidRequestError
+from bivouac.json_types import Json
 from bivouac.status.word import STATUS_WORDS, status_word
 
 LARGEST_PAGE = 100
-_FIELDS: Mapping[str, type] = {
-    "environment": str,
-    "status": str,
-    "owner": str,
-    "pullRequest": dict,
-    "limit": int,
-    "nextToken": str,
-}
-_KINDS = {str: "a text", int: "a number", dict: "an object with repository and number"}
+
+
+def _status(word: str) -> None:
+    if word not in STATUS_WORDS:
+        raise ValueError(f"must be one of {', '.join(STATUS_WORDS)}")
+    if word == Status.DELETED:
+        raise ValueError("a list has no DELETED environments; ask for one by its name")
+
+
+def _limit(path: str, given: Any, now: datetime) -> Iterator[str]:
+    found = list(inputs.number(path, given, now))
+    yield from found
+    if not found and not 1 <= given <= LARGEST_PAGE:
+        yield f"{path}: must be 1 to {LARGEST_PAGE}"
+
+
+def _token(token: str) -> None:
+    if _environment_of(token) is None:
+        raise ValueError("no page ended with it; begin again without one")
+
+
+def _one_or_a_list(given: Json) -> Iterator[tuple[str, str]]:
+    if "environment" in given:
+        for name in given.keys() - {"environment"}:
+            yield name, "of a list, not of one environment"
+
+
+_QUESTION = inputs.Fields(
+    {
+        "environment": inputs.text(read=naming.environment_name),
+        "status": inputs.text(read=_status),
+        "owner": inputs.text(),
+        "pullRequest": inputs.Fields(
+            {"repository": inputs.text(), "number": inputs.number}, ("repository", "number")
+        ),
+        "limit": _limit,
+        "nextToken": inputs.text(read=_token),
+    },
+    together=_one_or_a_list,
+)
 
 
 @dataclass(frozen=True)
@@ -37,10 +70,11 @@ class Question:
     """The environment behind which the page begins."""
 
     @classmethod
-    def of(cls, event: Mapping[str, Any]) -> Self:
+    def of(cls, event: Json, now: datetime) -> Self:
         """Raises InvalidRequestError, with every problem at once."""
-        if found := list(_problems(event)):
-            raise InvalidRequestError(found)
+        if event.get("nextToken", "") is None:  # as the last page has it
+            event = {name: value for name, value in event.items() if name != "nextToken"}
+        inputs.require(_QUESTION, event, now)
         token = event.get("nextToken")
         return cls(
             environment=event.get("environment"),
@@ -74,35 +108,3 @@ def _environment_of(token: str) -> str | None:
     except (binascii.Error, ValueError):
         return None
     return name if naming.is_environment_name(name) else None
-
-
-def _problems(event: Mapping[str, Any]) -> Iterator[str]:
-    yield from (f"{name}: unknown field" for name in event if name not in _FIELDS)
-    of_kind = {name: event[name] for name, kind in _FIELDS.items() if type(event.get(name)) is kind}
-    for name, kind in _FIELDS.items():
-        if event.get(name) is not None and name not in of_kind:
-            yield f"{name}: must be {_KINDS[kind]}"
-    if "environment" in of_kind:
-        if not naming.is_environment_name(of_kind["environment"]):
-            yield f"environment: {of_kind['environment']!r} is not an environment name"
-        yield from (
-            f"{name}: of a list, not of one environment"
-            for name in of_kind.keys() - {"environment"}
-        )
-    if of_kind.get("status", Status.READY) not in STATUS_WORDS:
-        yield f"status: must be one of {', '.join(STATUS_WORDS)}"
-    if of_kind.get("status") == Status.DELETED:
-        yield "status: a list has no DELETED environments; ask for one by its name"
-    if not 1 <= of_kind.get("limit", 1) <= LARGEST_PAGE:
-        yield f"limit: must be 1 to {LARGEST_PAGE}"
-    if "nextToken" in of_kind and _environment_of(of_kind["nextToken"]) is None:
-        yield "nextToken: no page ended with it; begin again without one"
-    if "pullRequest" in of_kind:
-        yield from _pull_request_problems(of_kind["pullRequest"])
-
-
-def _pull_request_problems(named: Mapping[str, Any]) -> Iterator[str]:
-    if named.keys() != {"repository", "number"}:
-        yield "pullRequest: must have repository and number, and nothing else"
-    elif type(named["repository"]) is not str or type(named["number"]) is not int:
-        yield "pullRequest: repository must be a text, and number a number"
