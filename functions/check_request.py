@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +17,13 @@ from bivouac.aws.environments_table import Records
 from bivouac.commands.command import Command, Resolved, asked, resolved
 from bivouac.environment import service_changes
 from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.instruction import Instruction
 from bivouac.environment.intents import Verb
 from bivouac.environment.record import packed
 from bivouac.errors import InvalidRequestError, RefusedByAwsError
 from bivouac.observability import Event, step
 from bivouac.request import limits, preflight
-from bivouac.request.plan import existing_definitions, plan
+from bivouac.request.plan import Plan, existing_definitions, plan
 from bivouac.settings import RequestSettings
 from bivouac.stack import records
 
@@ -55,6 +55,7 @@ def check_request(
     Raises InvalidRequestError with all problems, EnvironmentNotFoundError, ForeignResourceError for
     names taken by others."""
     wanted = asked(event["request"], event["execution"], event["startedAt"], now)
+    checked = None
     if wanted.verb is Verb.CREATE:
         checked = plan(wanted.content, settings, now)
         if wrong := (*wanted.problems, *checked.problems):
@@ -68,19 +69,21 @@ def check_request(
             "reason": found.outdated,
             "dryRun": False,
         }
-    blueprint, dry_run, there = _planned(
-        found.request, now, settings, ecs_client, cloud_map, ec2_client
-    )
-    instruction = _instruction(wanted, found) | {"there": there}
+    if checked is None or found.request != wanted.content:
+        checked = plan(found.request, settings, now)
+    if checked.blueprint and (names := existing_definitions(found.request)):
+        checked = _planned_with(names, found.request, now, settings, ecs_client)
+    blueprint, there = _compared(checked, settings, ecs_client, cloud_map, ec2_client)
+    instruction = _instruction(wanted, found, there)
     if no_room := limits.record_problems(blueprint, instruction, record):
         raise InvalidRequestError(no_room)
     answer = {
         "status": "CHECKED",
         "environment": blueprint.environment,
-        "plan": asdict(blueprint),
-        "dryRun": dry_run,
+        "plan": blueprint.to_json(),
+        "dryRun": checked.dry_run,
         "settled": False,
-        "instruction": instruction,
+        "instruction": instruction.to_json(),
     }
     _refuse_what_finds_no_room(answer)
     return answer
@@ -100,12 +103,11 @@ def _refuse_what_finds_no_room(answer: Event) -> None:
         )
 
 
-def _instruction(wanted: Command, found: Resolved) -> Event:
-    """What Open environment needs to know and to keep, beside the plan."""
+def _instruction(wanted: Command, found: Resolved, there: bool) -> Instruction:
+    """Raises InvalidRequestError where it is too large."""
     base = packed(found.base)
     request = base if found.request == found.base else packed(found.request)
-    changes = service_changes.to_json(found.changes)
-    if len(json.dumps(changes)) > PACKED_LIMIT:
+    if len(json.dumps(service_changes.to_json(found.changes))) > PACKED_LIMIT:
         raise InvalidRequestError(
             [
                 f"redeploy: its changes and those before it take more than {PACKED_LIMIT:,} "
@@ -120,35 +122,22 @@ def _instruction(wanted: Command, found: Resolved) -> Event:
                     "the environment, or move long commands and values into the images"
                 ]
             )
-    return {
-        "verb": wanted.verb,
-        "intent": wanted.intent.to_json(),
-        "basedOn": found.based_on,
-        "base": base,
-        "request": request,
-        "changes": changes,
-    }
+    return Instruction(
+        wanted.verb, wanted.intent, found.based_on, base, request, found.changes, there
+    )
 
 
-def _planned(
-    request: Any,
-    now: datetime,
+def _compared(
+    checked: Plan,
     settings: RequestSettings,
     ecs_client: ECSClient,
     cloud_map: ServiceDiscoveryClient,
     ec2_client: EC2Client,
-) -> tuple[Blueprint, bool, bool]:
-    """The blueprint, whether it is only asked for, and whether something of it is there, whatever
-    the record says: records can be lost."""
-    named = existing_definitions(request)
-    checked = plan(request, settings, now)
-    if checked.problems:
+) -> tuple[Blueprint, bool]:
+    """The blueprint, held against what exists, and whether something of it is there, whatever the
+    record says: records can be lost."""
+    if checked.blueprint is None:
         raise InvalidRequestError(checked.problems)
-    definitions, unknown = _described(ecs_client, named)
-    if named:
-        checked = plan(request, settings, now, definitions)
-    if unknown or checked.blueprint is None:
-        raise InvalidRequestError([*unknown, *checked.problems])
     blueprint = checked.blueprint
     namespaces = cloudmap.list_namespaces(cloud_map)
     there = bool(preflight.refuse_foreign(blueprint, namespaces, ecs_client, cloud_map))
@@ -156,10 +145,13 @@ def _planned(
     problems += preflight.quota_problems(blueprint, namespaces, settings.namespace_quota)
     if problems:
         raise InvalidRequestError(problems)
-    return blueprint, checked.dry_run, there
+    return blueprint, there
 
 
-def _described(client: ECSClient, names: list[str]) -> tuple[dict[str, Event], list[str]]:
+def _planned_with(
+    names: list[str], request: Any, now: datetime, settings: RequestSettings, client: ECSClient
+) -> Plan:
+    """Planned with the existing task definitions that it names."""
     definitions: dict[str, Event] = {}
     unknown = []
     for name in names:
@@ -167,7 +159,10 @@ def _described(client: ECSClient, names: list[str]) -> tuple[dict[str, Event], l
             definitions[name], _ = ecs.describe_task_definition(client, name)
         except RefusedByAwsError as error:
             unknown.append(str(error))
-    return definitions, unknown
+    checked = plan(request, settings, now, definitions)
+    if unknown:
+        return Plan(None, (*unknown, *checked.problems), checked.dry_run)
+    return checked
 
 
 @step

@@ -21,6 +21,7 @@ from bivouac.aws.environments_table import Records
 from bivouac.aws.scheduler import Schedules
 from bivouac.environment import lease, service_changes, wait_times
 from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.instruction import Instruction
 from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb, followed
 from bivouac.environment.record import (
     GONE,
@@ -59,8 +60,8 @@ def open_environment(
     where the request is to be checked again, OUTDATED, or KEPT and SCHEDULED: nothing is to be made
     now."""
     blueprint = Blueprint.from_json(event["plan"])
-    execution, instruction = event["execution"], event["instruction"]
-    verb, intent = Verb(instruction["verb"]), Intent.from_json(instruction["intent"])
+    execution, instruction = event["execution"], Instruction.from_json(event["instruction"])
+    verb = instruction.verb
     record = records.find(blueprint.environment)
     runs = executions.another_holds(stepfunctions, record, execution)
     decision = opening(
@@ -68,7 +69,7 @@ def open_environment(
         execution,
         blueprint.request_hash,
         runs,
-        intent,
+        instruction.intent,
         verb,
         _based_on(record, instruction),
         _closed(record, blueprint, verb, records),
@@ -87,7 +88,7 @@ def open_environment(
     if isinstance(decision, Take):
         _keep_the_namespace(record, blueprint)
         unknown = record is None or record.status is Status.DELETED
-        held = _taken(event, blueprint, record, decision, now)
+        held = _taken(execution, instruction, blueprint, record, decision, now)
         records.take(held, record, forget=_outdated(record, verb))
         if decision.stop:
             executions.stop(stepfunctions, decision.stop, f"superseded by {execution}")
@@ -99,29 +100,33 @@ def open_environment(
     if held.status is not Status.CREATING:
         return _nothing_now(held)
     latest = times.moment(event["startedAt"]) + timedelta(seconds=wait_times.LONGEST_CREATE)
-    fresh = isinstance(decision, Take) and _is_fresh(record) and not instruction.get("there")
+    fresh = isinstance(decision, Take) and _is_fresh(record) and not instruction.there
     return _opened(held, blueprint, now, latest, fresh=fresh)
 
 
 def _taken(
-    event: Event, blueprint: Blueprint, record: Record | None, decision: Take, now: datetime
+    execution: str,
+    instruction: Instruction,
+    blueprint: Blueprint,
+    record: Record | None,
+    decision: Take,
+    now: datetime,
 ) -> Record:
     """The record of what begins now, in place of the one that was found."""
-    instruction = event["instruction"]
-    verb, intent = Verb(instruction["verb"]), Intent.from_json(instruction["intent"])
+    verb, intent = instruction.verb, instruction.intent
     return Record(
         environment=blueprint.environment,
         generation=decision.generation,
         status=_status(record, blueprint, verb, intent),
-        execution=event["execution"],
+        execution=execution,
         request_hash=blueprint.request_hash,
-        blueprint=text_of(event["plan"]),
+        blueprint=text_of(blueprint.to_json()),
         expires_at=times.timestamp(_end(record, blueprint, verb, intent, now)),
         settle=decision.settle,
         verb=verb,
-        request=instruction["request"],
-        base_request=instruction["base"],
-        changes=service_changes.from_json(instruction["changes"]),
+        request=instruction.request,
+        base_request=instruction.base,
+        changes=instruction.changes,
         intents=followed(record.intents if record else {}, _MATTERS.get(verb, ()), intent),
         office_hours=blueprint.schedule is not None or _may_have_office_hours(record),
         good_base_request=record.good_base_request if record else "",
@@ -162,15 +167,13 @@ def _opened(
     }
 
 
-def _based_on(record: Record | None, instruction: Event) -> int | None:
+def _based_on(record: Record | None, instruction: Instruction) -> int | None:
     """The generation whose request the plan was made of; None for a create, whose request is its
     own, as long as it was planned with the redeploys that the record knows now."""
-    if instruction["verb"] != Verb.CREATE:
-        return int(instruction["basedOn"])
-    intent = Intent.from_json(instruction["intent"])
-    known = service_changes.newest(record.changes, (), since=intent) if record else {}
-    planned = service_changes.from_json(instruction["changes"])
-    return None if known == planned else NEVER
+    if instruction.verb is not Verb.CREATE:
+        return instruction.based_on
+    known = service_changes.newest(record.changes, (), since=instruction.intent) if record else {}
+    return None if known == instruction.changes else NEVER
 
 
 def _closed(

@@ -297,10 +297,11 @@ class BivouacAccount:
         return {
             "verb": Verb.CREATE,
             "intent": {"id": who, "at": started_at(self)},
-            "basedOn": None,
+            "basedOn": 0,
             "base": packed(request),
             "request": packed(request),
             "changes": {},
+            "there": False,
         }
 
     def planned(self, request: dict[str, Any]) -> Blueprint:

@@ -7,6 +7,8 @@ from typing import Any
 
 from moto.dynamodb.models.dynamo_type import DynamoType
 
+from bivouac.environment.instruction import Instruction
+from bivouac.environment.intents import Intent, Verb
 from bivouac.request.limits import Largest, record_size
 from localcloud.item_sizes import item_size
 from tests.functional.account import TABLE, WAITS_TABLE, BivouacAccount
@@ -69,6 +71,6 @@ def is_proven_and_deleted_within_the_limits(account: BivouacAccount, request: Ev
     receipt = machines.delete({"environment": "demo"})
     assert receipt["status"] == "DELETED"
     assert machines.largest_state < STATE
-    instruction = {"base": "", "request": "", "changes": {}}
+    instruction = Instruction(Verb.CREATE, Intent(account.now(), ""), 0, "", "", {}, there=False)
     assert machines.largest_items[TABLE] <= record_size(blueprint, instruction, None)
     assert record_size(blueprint, instruction, None) < ITEM

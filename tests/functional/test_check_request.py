@@ -7,6 +7,7 @@ import random
 import re
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import pytest
 from check_request import check_request
@@ -14,6 +15,7 @@ from check_request import check_request
 from bivouac import errors
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Status, packed
+from bivouac.request.plan import plan
 from localcloud.account import SUBNET_IDS
 from tests.functional.account import BivouacAccount, execution, started_at
 from tests.functional.inventory import definition
@@ -41,7 +43,7 @@ def refused(account: BivouacAccount, request: Any, **stack: Any) -> tuple[str, .
 @pytest.mark.parametrize("name", ["smallest", "tutorial"])
 def test_a_good_request_is_planned_and_nothing_is_made(account: BivouacAccount, name: str) -> None:
     answer = account.invoke("check_request", account.asked(event(name)))
-    plan = Blueprint.from_json(answer["plan"])
+    blueprint = Blueprint.from_json(answer["plan"])
     open_to_all = [
         replace(
             service,
@@ -49,10 +51,16 @@ def test_a_good_request_is_planned_and_nothing_is_made(account: BivouacAccount, 
         )
         for service in account.planned(event(name)).services
     ]
-    assert plan == replace(account.planned(event(name)), services=tuple(open_to_all))
+    assert blueprint == replace(account.planned(event(name)), services=tuple(open_to_all))
     assert answer["environment"] == event(name)["name"]
     assert answer["dryRun"] is False
     assert account.mutating_calls == []
+
+
+def test_a_request_is_planned_once(account: BivouacAccount) -> None:
+    with mock.patch("check_request.plan", wraps=plan) as planning:
+        checked(account, event("tutorial"))
+    assert planning.call_count == 1
 
 
 def test_a_bad_request_is_refused_with_all_problems_and_no_aws_call(

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from bivouac.environment.instruction import Instruction
+from bivouac.environment.intents import Intent, Verb
 from bivouac.environment.record import packed
+from bivouac.environment.service_changes import Change
 from bivouac.request import limits
 from bivouac.request.limits import Largest, record_problems, record_size
 from tests import largest
 from tests.largest import LARGEST
-from tests.requests import environment
+from tests.requests import NOW, environment
 from tests.unit.planned import planned, problems
 
 STATE, ITEM = 262_144, 409_600
 """Quotas of Step Functions (a state's data) and of DynamoDB (an item), as their pages have them."""
 
 
-def instruction(request: dict[str, Any]) -> dict[str, Any]:
-    return {"base": packed(request), "request": packed(request), "changes": {}}
+def instruction(request: dict[str, Any]) -> Instruction:
+    intent = Intent(NOW, "create")
+    return Instruction(Verb.CREATE, intent, 0, packed(request), packed(request), {}, there=False)
 
 
 @pytest.mark.parametrize("request_of", LARGEST.values(), ids=LARGEST.keys())
@@ -75,7 +80,9 @@ class TestRefused:
         """The good request stays beside the one that is to become good."""
         blueprint = planned(largest.many_edges("demo"))
         text = "x" * 40_000
-        asked = {"base": text, "request": text, "changes": {"web": "y" * 40_000}}
+        change = Change("web", Intent(NOW, "redeploy"), "y" * 40_000)
+        changes = {"web": (change,)}
+        asked = replace(instruction({}), base=text, request=text, changes=changes)
         (told,) = record_problems(blueprint, asked, None)
         assert told.startswith("request: the record would take ")
         assert "240 connections to prove" in told

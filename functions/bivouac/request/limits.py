@@ -8,7 +8,6 @@ is refused before anything is made.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -18,6 +17,7 @@ from bivouac.diagnosis import health, report
 from bivouac.diagnosis.service_verdicts import VERDICTS_LIMIT
 from bivouac.environment import service_changes
 from bivouac.environment.blueprint import Blueprint, ServiceBlueprint
+from bivouac.environment.instruction import Instruction
 from bivouac.environment.record import DEFINITIONS_KEPT, Record, packed, text_of
 from bivouac.json_types import Json
 from bivouac.proof import check, mesh, probe
@@ -90,9 +90,9 @@ def problems(blueprint: Blueprint) -> list[str]:
 
 
 def record_problems(
-    blueprint: Blueprint, instruction: Mapping[str, Any], before: Record | None
+    blueprint: Blueprint, instruction: Instruction, before: Record | None
 ) -> list[str]:
-    """The same of the record; `instruction` as Check request answers it, `before` as it is now."""
+    """The same of the record; `before` as it is now."""
     needed = record_size(blueprint, instruction, before)
     if needed <= ITEM:
         return []
@@ -104,7 +104,7 @@ def record_problems(
     ]
 
 
-def record_size(blueprint: Blueprint, instruction: Mapping[str, Any], before: Record | None) -> int:
+def record_size(blueprint: Blueprint, instruction: Instruction, before: Record | None) -> int:
     """Bytes of the item at its largest: once it was proven, has failed, and is not deleted."""
     largest = Largest(blueprint)
     lists = (
@@ -124,14 +124,14 @@ def record_size(blueprint: Blueprint, instruction: Mapping[str, Any], before: Re
     )
 
 
-def _requests(instruction: Mapping[str, Any], before: Record | None) -> int:
+def _requests(instruction: Instruction, before: Record | None) -> int:
     """Bytes of the request that holds, and of the good one, which may still be an earlier one."""
-    base, changes = len(instruction["base"]), size(instruction["changes"])
+    base, changes = len(instruction.base), size(service_changes.to_json(instruction.changes))
     good_base, good_changes = base, changes
     if before is not None:
         good_base = max(base, len(before.good_base_request))
         good_changes = max(changes, size(service_changes.to_json(before.good_changes)))
-    return len(instruction["request"]) + base + changes + good_base + good_changes
+    return len(instruction.request) + base + changes + good_base + good_changes
 
 
 class Largest:
