@@ -30,7 +30,8 @@ def step(function: Callable[[Event], Event]) -> Handler:
     @functools.wraps(function)
     @logger.inject_lambda_context(clear_state=True)
     def handler(event: Event, context: Any) -> Event:
-        logger.append_keys(**{key: event[key] for key in _BUSINESS_KEYS if key in event})
+        if isinstance(event, dict):  # whoever may invoke a function may send it anything
+            logger.append_keys(**{key: event[key] for key in _BUSINESS_KEYS if key in event})
         try:
             answer = function(event)
         except Exception as error:

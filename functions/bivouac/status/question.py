@@ -70,9 +70,11 @@ class Question:
     """The environment behind which the page begins."""
 
     @classmethod
-    def of(cls, event: Json, now: datetime) -> Self:
+    def of(cls, event: Any, now: datetime) -> Self:
         """Raises InvalidRequestError, with every problem at once."""
-        if event.get("nextToken", "") is None:  # as the last page has it
+        if (
+            isinstance(event, dict) and event.get("nextToken", "") is None
+        ):  # as the last page has it
             event = {name: value for name, value in event.items() if name != "nextToken"}
         inputs.require(_QUESTION, event, now)
         token = event.get("nextToken")
