@@ -11,7 +11,6 @@ the one that holds (close_environment).
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,12 +18,11 @@ from bivouac import clock, times
 from bivouac.aws import clients, executions
 from bivouac.aws.environments_table import Records
 from bivouac.aws.scheduler import Schedules
-from bivouac.environment import lease, service_changes, wait_times
+from bivouac.environment import taking, wait_times
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.instruction import Instruction
-from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb, followed
+from bivouac.environment.intents import Intent, Verb
 from bivouac.environment.record import (
-    GONE,
     Follow,
     Leave,
     Record,
@@ -32,20 +30,13 @@ from bivouac.environment.record import (
     Status,
     Take,
     opening,
-    text_of,
 )
-from bivouac.errors import InvalidRequestError
 from bivouac.observability import Event, logger, step
 from bivouac.settings import StackSettings
 from bivouac.stack import records, schedules
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
-
-NEVER = 0
-"""No record has this generation."""
-_MATTERS = {Verb.CREATE: (LIFECYCLE,), Verb.WAKE: (POWER,)}
-"""What an intent is about; a redeploy's stands with what it changes."""
 
 
 def open_environment(
@@ -71,10 +62,10 @@ def open_environment(
         runs,
         instruction.intent,
         verb,
-        _based_on(record, instruction),
+        taking.based_on(record, instruction),
         _closed(record, blueprint, verb, records),
     )
-    if verb is Verb.WAKE and record and _is_over(record, now) and isinstance(decision, Take):
+    if verb is Verb.WAKE and record and taking.is_over(record, now) and isinstance(decision, Take):
         decision = Leave(f"its lease ended at {record.expires_at}")
     match decision:
         case Follow():
@@ -86,10 +77,10 @@ def open_environment(
             return {"status": "CHANGED", "environment": blueprint.environment}
     held, unknown = record, record is None
     if isinstance(decision, Take):
-        _keep_the_namespace(record, blueprint)
+        taking.keep_the_namespace(record, blueprint)
         unknown = record is None or record.status is Status.DELETED
-        held = _taken(execution, instruction, blueprint, record, decision, now)
-        records.take(held, record, forget=_outdated(record, verb))
+        held = taking.taken(execution, instruction, blueprint, record, decision, now)
+        records.take(held, record, forget=taking.forgotten(record, verb))
         if decision.stop:
             executions.stop(stepfunctions, decision.stop, f"superseded by {execution}")
     if held is None:
@@ -100,40 +91,8 @@ def open_environment(
     if held.status is not Status.CREATING:
         return _nothing_now(held)
     latest = times.moment(event["startedAt"]) + timedelta(seconds=wait_times.LONGEST_CREATE)
-    fresh = isinstance(decision, Take) and _is_fresh(record) and not instruction.there
+    fresh = isinstance(decision, Take) and taking.is_fresh(record) and not instruction.there
     return _opened(held, blueprint, now, latest, fresh=fresh)
-
-
-def _taken(
-    execution: str,
-    instruction: Instruction,
-    blueprint: Blueprint,
-    record: Record | None,
-    decision: Take,
-    now: datetime,
-) -> Record:
-    """The record of what begins now, in place of the one that was found."""
-    verb, intent = instruction.verb, instruction.intent
-    return Record(
-        environment=blueprint.environment,
-        generation=decision.generation,
-        status=_status(record, blueprint, verb, intent),
-        execution=execution,
-        request_hash=blueprint.request_hash,
-        blueprint=text_of(blueprint.to_json()),
-        expires_at=times.timestamp(_end(record, blueprint, verb, intent, now)),
-        settle=decision.settle,
-        verb=verb,
-        request=instruction.request,
-        base_request=instruction.base,
-        changes=instruction.changes,
-        intents=followed(record.intents if record else {}, _MATTERS.get(verb, ()), intent),
-        office_hours=blueprint.schedule is not None or _may_have_office_hours(record),
-        good_base_request=record.good_base_request if record else "",
-        created_at=times.timestamp(now)
-        if record is None or _is_fresh(record)
-        else record.created_at,
-    )
 
 
 def _opened(
@@ -167,15 +126,6 @@ def _opened(
     }
 
 
-def _based_on(record: Record | None, instruction: Instruction) -> int | None:
-    """The generation whose request the plan was made of; None for a create, whose request is its
-    own, as long as it was planned with the redeploys that the record knows now."""
-    if instruction.verb is not Verb.CREATE:
-        return instruction.based_on
-    known = service_changes.newest(record.changes, (), since=instruction.intent) if record else {}
-    return None if known == instruction.changes else NEVER
-
-
 def _closed(
     record: Record | None, blueprint: Blueprint, verb: Verb, records: Records
 ) -> Intent | None:
@@ -190,50 +140,6 @@ def _closed(
     return max((each for each in found if each), default=None)
 
 
-def _status(record: Record | None, blueprint: Blueprint, verb: Verb, intent: Intent) -> Status:
-    """What the environment becomes when it is taken."""
-    if record and _goes_on_resting(record, blueprint, verb, intent):
-        return record.status
-    first_up = blueprint.schedule is not None and blueprint.schedule["begin"] == "up"
-    if verb is Verb.CREATE and first_up and (record is None or record.status in GONE):
-        return Status.SCHEDULED
-    return Status.CREATING
-
-
-def _goes_on_resting(record: Record, blueprint: Blueprint, verb: Verb, intent: Intent) -> bool:
-    """A redeploy wakes nothing, nor does a create that was meant before the environment was put to
-    rest: what it asks for runs after the next up, where there is one."""
-    if record.status not in (Status.ASLEEP, Status.SCHEDULED):
-        return False
-    if verb is not Verb.CREATE:
-        return verb is Verb.REDEPLOY
-    rested = record.intents.get(POWER)
-    if rested is None or rested < intent:
-        return False
-    return record.status is Status.ASLEEP or blueprint.schedule is not None
-
-
-def _end(
-    record: Record | None, blueprint: Blueprint, verb: Verb, intent: Intent, now: datetime
-) -> datetime:
-    """A create begins a lease, which an extension that was meant later has extended already. A
-    redeploy renews it, and never shortens what was extended."""
-    begun = lease.expires_at(now, blueprint.lease_seconds)
-    if record is None:
-        return begun
-    if verb is Verb.CREATE:
-        extension = record.extension
-        if extension is None or extension.asked_at <= intent.at:
-            return begun
-        return max(begun, extension.capped_end(blueprint.longest_lease_seconds))
-    known = times.moment(record.expires_at)
-    return max(known, begun) if verb is Verb.REDEPLOY else known
-
-
-def _is_over(record: Record, now: datetime) -> bool:
-    return times.moment(record.expires_at) <= now
-
-
 def _nothing_now(held: Record) -> Event:
     return {
         "status": "KEPT" if held.status is Status.ASLEEP else "SCHEDULED",
@@ -241,42 +147,6 @@ def _nothing_now(held: Record) -> Event:
         "generation": held.generation,
         "expiresAt": held.expires_at,
     }
-
-
-def _is_fresh(record: Record | None) -> bool:
-    """Nothing of the environment is there: it never was, or a receipt says that it is gone."""
-    return record is None or record.status in GONE
-
-
-def _may_have_office_hours(record: Record | None) -> bool:
-    """What it had is still armed, unless a receipt says that it is gone."""
-    return record is not None and record.status is not Status.DELETED and record.office_hours
-
-
-_OF_ONE_LIFE = ("edges", "expected", "taskDefinitions", "namespaceArn", "readyAt")
-
-
-def _outdated(record: Record | None, verb: Verb) -> tuple[str, ...]:
-    """What earlier executions found that does not hold for this one.
-
-    Why an environment was rolled back stays to be read."""
-    made = _OF_ONE_LIFE if _is_fresh(record) else ()
-    failure = () if verb is Verb.ROLL_BACK else ("failure",)
-    return (*failure, "proof", "receipt", *made)
-
-
-def _keep_the_namespace(record: Record | None, blueprint: Blueprint) -> None:
-    """A deletion looks for the namespace that the record names; another would be left behind."""
-    if _is_fresh(record) or record is None:
-        return
-    namespace = json.loads(record.blueprint)["namespace"]
-    if namespace != blueprint.namespace:
-        raise InvalidRequestError(
-            [
-                f"namespace: the environment {blueprint.environment} has {namespace!r}, and its "
-                f"services cannot move to {blueprint.namespace!r}; delete the environment first"
-            ]
-        )
 
 
 def _wait(event: Event, seconds: int, *, settled: bool) -> Event:

@@ -31,7 +31,7 @@ OUR_OWN = {
     ("diagnose_failure.py", "FAILED"),
     ("diagnose_failure.py", "HEALTHY"),
     ("foundation.py", "READY"),
-    ("open_environment.py", "up"),
+    ("taking.py", "up"),
     ("record.py", "delete"),
     ("schedules.py", "delete"),
     # pydantic's

@@ -1,0 +1,146 @@
+"""What an environment's record becomes when a create, a redeploy or a wake takes it. Pure."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from bivouac import times
+from bivouac.environment import lease, service_changes
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.instruction import Instruction
+from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb, followed
+from bivouac.environment.record import (
+    GONE,
+    Record,
+    Status,
+    Take,
+    text_of,
+)
+from bivouac.errors import InvalidRequestError
+
+NEVER = 0
+"""No record has this generation."""
+_MATTERS = {Verb.CREATE: (LIFECYCLE,), Verb.WAKE: (POWER,)}
+"""What an intent is about; a redeploy's stands with what it changes."""
+
+
+def taken(
+    execution: str,
+    instruction: Instruction,
+    blueprint: Blueprint,
+    record: Record | None,
+    decision: Take,
+    now: datetime,
+) -> Record:
+    """The record of what begins now, in place of the one that was found."""
+    verb, intent = instruction.verb, instruction.intent
+    return Record(
+        environment=blueprint.environment,
+        generation=decision.generation,
+        status=_status(record, blueprint, verb, intent),
+        execution=execution,
+        request_hash=blueprint.request_hash,
+        blueprint=text_of(blueprint.to_json()),
+        expires_at=times.timestamp(_end(record, blueprint, verb, intent, now)),
+        settle=decision.settle,
+        verb=verb,
+        request=instruction.request,
+        base_request=instruction.base,
+        changes=instruction.changes,
+        intents=followed(record.intents if record else {}, _MATTERS.get(verb, ()), intent),
+        office_hours=blueprint.schedule is not None or _may_have_office_hours(record),
+        good_base_request=record.good_base_request if record else "",
+        created_at=times.timestamp(now)
+        if record is None or is_fresh(record)
+        else record.created_at,
+    )
+
+
+def _status(record: Record | None, blueprint: Blueprint, verb: Verb, intent: Intent) -> Status:
+    """What the environment becomes when it is taken."""
+    if record and _goes_on_resting(record, blueprint, verb, intent):
+        return record.status
+    first_up = blueprint.schedule is not None and blueprint.schedule["begin"] == "up"
+    if verb is Verb.CREATE and first_up and (record is None or record.status in GONE):
+        return Status.SCHEDULED
+    return Status.CREATING
+
+
+def _goes_on_resting(record: Record, blueprint: Blueprint, verb: Verb, intent: Intent) -> bool:
+    """A redeploy wakes nothing, nor does a create that was meant before the environment was put to
+    rest: what it asks for runs after the next up, where there is one."""
+    if record.status not in (Status.ASLEEP, Status.SCHEDULED):
+        return False
+    if verb is not Verb.CREATE:
+        return verb is Verb.REDEPLOY
+    rested = record.intents.get(POWER)
+    if rested is None or rested < intent:
+        return False
+    return record.status is Status.ASLEEP or blueprint.schedule is not None
+
+
+def _end(
+    record: Record | None, blueprint: Blueprint, verb: Verb, intent: Intent, now: datetime
+) -> datetime:
+    """A create begins a lease, which an extension that was meant later has extended already. A
+    redeploy renews it, and never shortens what was extended."""
+    begun = lease.expires_at(now, blueprint.lease_seconds)
+    if record is None:
+        return begun
+    if verb is Verb.CREATE:
+        extension = record.extension
+        if extension is None or extension.asked_at <= intent.at:
+            return begun
+        return max(begun, extension.capped_end(blueprint.longest_lease_seconds))
+    known = times.moment(record.expires_at)
+    return max(known, begun) if verb is Verb.REDEPLOY else known
+
+
+def is_over(record: Record, now: datetime) -> bool:
+    return times.moment(record.expires_at) <= now
+
+
+def is_fresh(record: Record | None) -> bool:
+    """Nothing of the environment is there: it never was, or a receipt says that it is gone."""
+    return record is None or record.status in GONE
+
+
+def _may_have_office_hours(record: Record | None) -> bool:
+    """What it had is still armed, unless a receipt says that it is gone."""
+    return record is not None and record.status is not Status.DELETED and record.office_hours
+
+
+def based_on(record: Record | None, instruction: Instruction) -> int | None:
+    """The generation whose request the plan was made of; None for a create, whose request is its
+    own, as long as it was planned with the redeploys that the record knows now."""
+    if instruction.verb is not Verb.CREATE:
+        return instruction.based_on
+    known = service_changes.newest(record.changes, (), since=instruction.intent) if record else {}
+    return None if known == instruction.changes else NEVER
+
+
+_OF_ONE_LIFE = ("edges", "expected", "taskDefinitions", "namespaceArn", "readyAt")
+
+
+def forgotten(record: Record | None, verb: Verb) -> tuple[str, ...]:
+    """What earlier executions found that does not hold for this one.
+
+    Why an environment was rolled back stays to be read."""
+    made = _OF_ONE_LIFE if is_fresh(record) else ()
+    failure = () if verb is Verb.ROLL_BACK else ("failure",)
+    return (*failure, "proof", "receipt", *made)
+
+
+def keep_the_namespace(record: Record | None, blueprint: Blueprint) -> None:
+    """A deletion looks for the namespace that the record names; another would be left behind."""
+    if is_fresh(record) or record is None:
+        return
+    namespace = json.loads(record.blueprint)["namespace"]
+    if namespace != blueprint.namespace:
+        raise InvalidRequestError(
+            [
+                f"namespace: the environment {blueprint.environment} has {namespace!r}, and its "
+                f"services cannot move to {blueprint.namespace!r}; delete the environment first"
+            ]
+        )
