@@ -211,7 +211,9 @@ MENDS = {
         (
             _in(
                 follow_up,
-                "            return True\n        return not _followed(self, record)",
+                "            return True\n"
+                "        well_formed = inputs.is_well_formed(_RULES[self.machine], self.content)\n"
+                "        return not (well_formed and _followed(self, record))",
                 "            return self.error in REFUSALS\n        return False",
             ),
         ),
