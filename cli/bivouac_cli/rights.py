@@ -23,3 +23,12 @@ RIGHTS = {
     "down": _START,
 }
 """By command. InvokeFunction: of the stack's describe_environments alone."""
+
+_SEEING = ("ls", "get", "wait", "receipt", "comment")
+
+JOBS = {
+    "Viewer": (*_SEEING, "logs"),
+    "Pipeline": (*_SEEING, "up", "redeploy", "rollback", "extend", "down"),
+    "Operator": tuple(RIGHTS),
+}
+"""The commands of whoever has the stack's managed policy of this name."""

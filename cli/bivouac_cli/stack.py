@@ -25,6 +25,7 @@ _CONFIG = Config(
 )
 _NO_RIGHTS = ("AccessDenied", "UnrecognizedClient", "InvalidClientTokenId", "ExpiredToken")
 """Begin the error codes of callers who may not call, or whom AWS does not know."""
+_WHICH = "If yours is another, say which with --stack, --region or --profile"
 _NO_SUCH_ENVIRONMENT = ("EnvironmentNotFoundError", "InvalidRequestError")
 _DESCRIBE = "DescribeEnvironmentsFunctionName"
 
@@ -69,13 +70,17 @@ class Stack:
         try:
             (stack,) = client.describe_stacks(StackName=self.name)["Stacks"]
         except ClientError as error:
+            if _has_no_rights(error):
+                message = error.response["Error"]["Message"]
+                raise CommandError(
+                    Exit.NOT_FOUND, f"The stack {self.name} may not be seen: {message}. {_WHICH}"
+                ) from None
             if "does not exist" not in str(error):
                 raise
-            region = client.meta.region_name
             raise CommandError(
                 Exit.NOT_FOUND,
-                f"There is no stack named {self.name} in {region}. Say which with --stack, "
-                "--region or --profile, or deploy it: make deploy",
+                f"There is no stack named {self.name} in {client.meta.region_name}. {_WHICH}, or "
+                "deploy it: make deploy",
             ) from None
         return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", ())}
 
@@ -181,6 +186,10 @@ class FunctionFailedError(CommandError):
         self.error = error
 
 
+def _has_no_rights(error: ClientError) -> bool:
+    return str(error.response["Error"]["Code"]).startswith(_NO_RIGHTS)
+
+
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """What AWS and its SDK say, as one line that says what to do."""
@@ -193,8 +202,8 @@ def plain_errors() -> Iterator[None]:
     except NoRegionError:
         raise CommandError(Exit.NOT_FOUND, "No Region is set: name one with --region") from None
     except ClientError as error:
-        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-        ending = Exit.NOT_FOUND if code.startswith(_NO_RIGHTS) else Exit.FAILED
+        message = error.response["Error"]["Message"]
+        ending = Exit.NOT_FOUND if _has_no_rights(error) else Exit.FAILED
         raise CommandError(ending, f"AWS refused {error.operation_name}: {message}") from None
     except BotoCoreError as error:
         raise CommandError(Exit.NOT_FOUND, " ".join(str(error).split())) from None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from bivouac_cli.program import main
-from bivouac_cli.rights import RIGHTS
+from bivouac_cli.rights import JOBS
 from localcloud.credentials import Keys
 from tests.workflow.application import Application
 
@@ -39,16 +41,29 @@ def ran(capsys: pytest.CaptureFixture[str], *words: str) -> Ran:
 
 @dataclass
 class Terminal:
-    """Of somebody who may call what `bivouac_cli.rights` says of each command, and nothing else."""
+    """Of people with the stack's managed policies, and nothing else.
+
+    Each command is called by all whose policy is for it, in turn."""
 
     app: Application
     capsys: pytest.CaptureFixture[str]
     patch: pytest.MonkeyPatch
-    _keys: dict[str, Keys] = field(default_factory=dict)
+    _turns: dict[str, Iterator[str]] = field(default_factory=dict)
 
     def __call__(self, command: str, *words: str) -> Ran:
-        self.use(self._keys_for(command))
-        return ran(self.capsys, command, *words)
+        jobs = [job for job, commands in JOBS.items() if command in commands]
+        turns = self._turns.setdefault(command, itertools.cycle(jobs))
+        return self.of(next(turns), command, *words)
+
+    def of(self, job: str, *words: str) -> Ran:
+        """Called by somebody with this policy."""
+        policy = self.app.stack.outputs[f"{job}PolicyArn"]
+        role = self._role(job)
+        self.app.client("iam").attach_role_policy(
+            RoleName=role.rpartition("/")[2], PolicyArn=policy
+        )
+        self.use(self.app.cloud.credentials.of_role(role))
+        return ran(self.capsys, *words)
 
     def use(self, keys: Keys) -> None:
         self.patch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
@@ -56,18 +71,19 @@ class Terminal:
         self.patch.setenv("AWS_DEFAULT_REGION", self.app.cloud.account.region)
         self.patch.setenv("AWS_ENDPOINT_URL", self.app.cloud.endpoint_url)
 
-    def _keys_for(self, command: str) -> Keys:
-        if command not in self._keys:
-            self._keys[command] = self.keys_with(f"may-{command}", RIGHTS[command])
-        return self._keys[command]
-
-    def keys_with(self, role: str, actions: frozenset[str]) -> Keys:
+    def _role(self, name: str) -> str:
         iam = self.app.client("iam")
         try:
-            arn = iam.get_role(RoleName=role)["Role"]["Arn"]
+            role = iam.get_role(RoleName=name)["Role"]
         except iam.exceptions.NoSuchEntityException:
-            arn = iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+            role = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]
+        return str(role["Arn"])
+
+    def keys_with(self, role: str, actions: frozenset[str]) -> Keys:
+        arn = self._role(role)
         statement = {"Effect": "Allow", "Action": sorted(actions), "Resource": "*"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        iam.put_role_policy(RoleName=role, PolicyName="rights", PolicyDocument=policy)
+        self.app.client("iam").put_role_policy(
+            RoleName=role, PolicyName="rights", PolicyDocument=policy
+        )
         return self.app.cloud.credentials.of_role(arn)

@@ -1,4 +1,4 @@
-"""What people do with `bivouac`, each command with its own rights alone, on the local cloud."""
+"""What people do with `bivouac`, with the managed policies of their jobs, on the local cloud."""
 
 from __future__ import annotations
 
@@ -175,22 +175,49 @@ def test_a_name_that_never_was_is_one_clear_line(terminal: Terminal) -> None:
         assert "no environment named 'nobody' was ever created" in ended.answer + ended.notes
 
 
-def test_a_stack_that_is_not_there_is_one_clear_line(terminal: Terminal) -> None:
-    missing = terminal("ls", "--stack", "elsewhere")
+def test_a_stack_that_is_not_there_is_one_clear_line(
+    terminal: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever may see one stack only is not told which others there are."""
+    terminal.use(terminal.app.cloud.credentials.user)
+    missing = ran(capsys, "ls", "--stack", "elsewhere")
     assert missing.exit_code == 5
-    assert "There is no stack named elsewhere in ap-northeast-1" in missing.notes
+    assert missing.notes.startswith("There is no stack named elsewhere in ap-northeast-1. If yours")
+    unseen = terminal.of("Viewer", "ls", "--stack", "elsewhere")
+    assert unseen.exit_code == 5
+    assert unseen.notes.startswith("The stack elsewhere may not be seen: ")
+    assert "--stack" in unseen.notes
 
 
 @pytest.mark.parametrize(
-    ("lacking", "call"),
-    [("cloudformation:DescribeStacks", "DescribeStacks"), ("lambda:InvokeFunction", "Invoke")],
+    ("lacking", "line"),
+    [
+        ("cloudformation:DescribeStacks", "The stack bivouac may not be seen: "),
+        ("lambda:InvokeFunction", "AWS refused Invoke: "),
+    ],
 )
 def test_a_caller_without_a_right_is_told_which(
-    terminal: Terminal, capsys: pytest.CaptureFixture[str], lacking: str, call: str
+    terminal: Terminal, capsys: pytest.CaptureFixture[str], lacking: str, line: str
 ) -> None:
     rights = frozenset({"cloudformation:DescribeStacks", "lambda:InvokeFunction"}) - {lacking}
-    terminal.use(terminal.keys_with(f"without-{call.lower()}", rights))
+    terminal.use(terminal.keys_with(f"without-{len(lacking)}", rights))
     ended = ran(capsys, "ls")
     assert ended.exit_code == 5
-    assert f"AWS refused {call}: " in ended.notes
+    assert ended.notes.startswith(line)
     assert lacking in ended.notes
+
+
+def test_a_viewer_sees_everything_and_changes_nothing(
+    terminal: Terminal, name: str, tmp_path: Path
+) -> None:
+    assert terminal.of("Pipeline", "up", written(tmp_path), "--name", name).exit_code == 0
+    for words in (["get"], ["wait"], ["comment"], ["logs"]):
+        assert terminal.of("Viewer", *words, name).exit_code == 0
+    for words in (["down"], ["redeploy"], ["sleep"], ["wake"], ["extend", "--keep"]):
+        refused = terminal.of("Viewer", *words, name)
+        assert refused.exit_code == 5, words
+        assert "states:StartExecution" in refused.notes
+    assert terminal.of("Pipeline", "sleep", name).exit_code == 5
+    assert terminal.of("Viewer", "get", name, "--output", "json").json["status"] == "READY"
+    for job, *words in (("Operator", "redeploy", name), ("Operator", "down", name)):
+        assert terminal.of(job, *words).exit_code == 0

@@ -29,7 +29,20 @@ def all_statements() -> list[Statement]:
     found = [each for name in functions() for each in statements_of_function(name)]
     for role in resources("AWS::IAM::Role"):
         found += statements_of_role(role)
+    for policy in policies_of_people():
+        found += statements_of_policy(policy)
     return found
+
+
+def policies_of_people() -> list[str]:
+    """Those that an output names: no function of the stack has them."""
+    named = {output["Value"].get("Ref") for output in TEMPLATE["Outputs"].values()}
+    return [name for name in resources("AWS::IAM::ManagedPolicy") if name in named]
+
+
+def statements_of_policy(name: str) -> list[Statement]:
+    document = TEMPLATE["Resources"][name]["Properties"]["PolicyDocument"]
+    return list(_statements(name, document["Statement"]))
 
 
 def statements_of_function(name: str) -> list[Statement]:

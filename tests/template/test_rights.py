@@ -9,8 +9,14 @@ import re
 
 import pytest
 
-from tests.template.declared import TEMPLATE_TEXT, functions, resources
-from tests.template.rights import Statement, all_statements
+from bivouac_cli.rights import JOBS, RIGHTS
+from tests.template.declared import TEMPLATE, TEMPLATE_TEXT, functions, resources
+from tests.template.rights import (
+    Statement,
+    all_statements,
+    policies_of_people,
+    statements_of_policy,
+)
 
 STATEMENTS = all_statements()
 
@@ -115,6 +121,21 @@ class TestEveryStatement:
                     continue  # the versions of a function of the stack
                 assert arn.startswith("arn:${AWS::Partition}:"), arn
                 assert ":${AWS::AccountId}:" in arn, arn
+
+
+class TestPeople:
+    def test_a_policy_has_the_rights_of_its_commands_and_no_others(self) -> None:
+        assert policies_of_people() == [f"{job}Policy" for job in JOBS]
+        for job, commands in JOBS.items():
+            granted = {
+                action for each in statements_of_policy(f"{job}Policy") for action in each.actions
+            }
+            assert granted == frozenset().union(*(RIGHTS[command] for command in commands)), job
+
+    def test_none_takes_a_name_that_another_stack_could_have(self) -> None:
+        """And CAPABILITY_IAM is enough to deploy them."""
+        for policy in policies_of_people():
+            assert "ManagedPolicyName" not in TEMPLATE["Resources"][policy]["Properties"]
 
 
 class TestPassingRoles:
