@@ -105,6 +105,7 @@ def tell_all_stories(app: Application, name: str) -> None:
 def changed_and_superseded(app: Application, name: str) -> None:
     service = event("tutorial")["services"][0]
     assert app.create(environment(service, web(), name=name)).status == "SUCCEEDED"
+    seen(app, name)
     service["deploymentConfiguration"]["maximumPercent"] = 150
     service["taskDefinition"]["containerDefinitions"][0]["image"] = "nginx:1.27"
     insights = {"settings": [{"name": "containerInsights", "value": "enabled"}]}
@@ -115,6 +116,12 @@ def changed_and_superseded(app: Application, name: str) -> None:
         app.until_in(second, "Wait for the environment")
     assert app.ended(first).status == "ABORTED"
     assert app.ended(second).status == "SUCCEEDED"
+
+
+def seen(app: Application, name: str) -> None:
+    """By itself, and in a list."""
+    assert app.invoke("DescribeEnvironmentsFunction", {"environment": name})["urls"]
+    assert name in str(app.invoke("DescribeEnvironmentsFunction", {}))
 
 
 def expired(app: Application, name: str) -> None:
@@ -214,8 +221,8 @@ def told_again_when_it_is_over(app: Application, name: str) -> None:
         "id": f"{name}-told",
         "source": "bivouac.client",
         "detail-type": "LeaseExtensionRequested",
-        "account": "",
-        "region": "",
+        "account": app.cloud.account.account_id,
+        "region": app.cloud.account.region,
         "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "detail": {"environment": name, "ttl": "9h"},
     }
