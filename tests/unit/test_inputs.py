@@ -196,6 +196,15 @@ def test_what_is_nested_too_deeply_is_refused(read: Callable[[Any], None], good:
             read(content)
 
 
+@everywhere
+@pytest.mark.parametrize("half", [{"\ud800": 1}, ["\udfff"]])
+def test_half_a_character_is_refused(read: Callable[[Any], None], good: Any, half: Any) -> None:
+    """JSON can write it, and what is to be stored or logged in UTF-8 cannot."""
+    for content in (half, {**good, next(iter(good)): half}):
+        with pytest.raises(InvalidRequestError, match="is no character"):
+            read(content)
+
+
 def with_moment(good: Any, name: str, moment: Any) -> Iterator[Any]:
     """Once for each such field."""
     for number, (where, key) in enumerate(list(places(good))):

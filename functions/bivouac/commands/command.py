@@ -18,6 +18,7 @@ from bivouac.environment.record import Record, Status
 from bivouac.environment.service_changes import Change, Changes
 from bivouac.errors import EnvironmentNotFoundError, InvalidRequestError
 from bivouac.json_types import Json
+from bivouac.request import untrusted
 
 _VERBS = {"redeploy": Verb.REDEPLOY, "wake": Verb.WAKE, "rollBack": Verb.ROLL_BACK}
 _RULES = {
@@ -91,6 +92,8 @@ def asked(content: Any, execution: str, started_at: str, now: datetime) -> Comma
 def _create(content: Any, started: Json, now: datetime) -> Command:
     if not isinstance(content, Mapping):
         return Command(Verb.CREATE, "", Intent.from_json(started), content)
+    if unreadable := untrusted.problems(content, "request"):
+        raise InvalidRequestError(unreadable)
     request = {name: value for name, value in content.items() if name != "intent"}
     found = tuple(inputs.REQUEST("", content, now))
     intent = _intent({} if found else content, started)

@@ -21,7 +21,6 @@ from bivouac.commands.inputs import Fields, Rule, list_of, text
 from bivouac.environment.intents import Intent
 from bivouac.errors import InvalidRequestError
 from bivouac.json_types import Json
-from bivouac.request import nesting
 from bivouac.request.models import EnvironmentRequest, PullRequest, described
 
 
@@ -91,9 +90,6 @@ def _pull_request_closed(path: str, given: Any, now: datetime) -> Iterator[str]:
 
 def _read_by(model: type[BaseModel], given: Any, path: str) -> Iterator[str]:
     """As a request is read."""
-    if too_deep := nesting.problems(given, path):
-        yield from too_deep
-        return
     try:
         model.model_validate(given)
     except ValidationError as error:

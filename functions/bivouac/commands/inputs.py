@@ -17,7 +17,7 @@ from bivouac.environment import naming
 from bivouac.environment.intents import CLOCKS_DIFFER_BY, Intent
 from bivouac.errors import InvalidRequestError
 from bivouac.json_types import Json
-from bivouac.request import nesting
+from bivouac.request import untrusted
 
 Rule = Callable[[str, Any, datetime], Iterator[str]]
 """A path, what stands there, and the present moment, to the problems."""
@@ -34,8 +34,8 @@ def require(rule: Rule, content: Any, now: datetime, path: str = "") -> None:
 
 
 def problems(rule: Rule, content: Any, now: datetime, path: str = "") -> list[str]:
-    too_deep = nesting.problems(content, path or "the input")
-    return too_deep or list(rule(path, content, now))
+    unreadable = untrusted.problems(content, path or "the input")
+    return unreadable or list(rule(path, content, now))
 
 
 def is_well_formed(rule: Rule, content: Any) -> bool:
@@ -104,8 +104,6 @@ def text(longest: int = LONGEST_TEXT, read: Callable[[str], object] | None = Non
             yield f"{path}: must not be empty; leave it out, or write something"
         elif len(given) > longest:
             yield f"{path}: longer than {longest:,} characters"
-        elif any("\ud800" <= character <= "\udfff" for character in given):
-            yield f"{path}: has half of a surrogate pair, which is no character"
         elif read is not None:
             try:
                 read(given)

@@ -19,7 +19,7 @@ from bivouac.aws import ecs_schema
 from bivouac.environment import naming, wait_times
 from bivouac.environment.blueprint import Blueprint, ProofSettings, ServiceBlueprint
 from bivouac.json_types import Json
-from bivouac.request import limits, nesting
+from bivouac.request import limits, untrusted
 from bivouac.request.dependencies import Party, Relations, relations
 from bivouac.request.models import EnvironmentRequest, Schedule, described, merged
 from bivouac.request.plan_context import Draft
@@ -61,8 +61,8 @@ def plan(
 
     `definitions` are the described task definitions that the request names; without them (None)
     what depends on them is left unchecked, so that all other problems are found without AWS."""
-    if too_deep := nesting.problems(content, "request"):
-        return Plan(None, tuple(too_deep))
+    if unreadable := untrusted.problems(content, "request"):
+        return Plan(None, tuple(unreadable))
     draft = Draft(settings, definitions or {})
     request = _own_fields(draft, content)
     if request is None:
