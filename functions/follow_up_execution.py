@@ -1,13 +1,13 @@
-"""Follow up execution: does what an execution could not do on its way out.
+"""Follow up execution: cleans up after an execution that ended without success.
 
-Step Functions tells when one of ours ended without success. Where it still holds its environment,
-the record says so from now on, others are told, and a deletion is started where one is due. Late
-and repeated events change nothing: another execution holds the record by then, or what is started
-has the same name (W01, W05).
+Step Functions emits an event when one of ours does. If it still holds its environment, the record
+becomes FAILED, an event is published, and a deletion is started if one is due. Late and repeated
+events change nothing: by then another execution holds the record, or the deletion has the same
+name (W01, W05).
 
-What an event or a schedule asked for, and no execution followed, is put once more where its
-execution broke before it had taken anything. What was refused, stopped by somebody or broke twice
-is raised, so that it lies with the undelivered events, as what no execution was started for does.
+A request by an event or a schedule is retried if its execution failed before it took the
+environment. If it was refused, stopped by someone, or failed twice, this function raises, so that
+the request ends among the undelivered events, like those for which no execution was started.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 def follow_up_execution(
     event: Event, now: datetime, redeploy_machine: str, records: Records, follow_up: FollowUp
 ) -> Event:
-    """`status` FOLLOWED_UP or PUT_AGAIN with what was `started`, or NOTHING_LEFT: it held nothing
-    any more.
+    """`status` FOLLOWED_UP or RETRIED with what was `started`, or NOTHING_TO_DO: the execution no
+    longer held anything.
 
     Raises UnansweredRequestError."""
     ended = Ended.from_event(event)
     if not ended.content and (whole := executions.described(follow_up.stepfunctions, ended.arn)):
-        ended = Ended.of(whole)  # its input is too large for an event
+        ended = Ended.of(whole)  # its input was too large for the event
     if stepfunctions_answers.execution(event["detail"]).machine_arn == redeploy_machine:
         record, due = redeployed(ended, records, follow_up.stepfunctions)
     else:
@@ -49,15 +49,15 @@ def follow_up_execution(
         known = records.find(ended.environment) if ended.environment else None
         if ended.is_unanswered(known) and (again := ended.once_more()):
             started = follow_up.start(again).name
-            return {"status": "PUT_AGAIN", "execution": ended.arn, "started": started}
+            return {"status": "RETRIED", "execution": ended.arn, "started": started}
         if ended.is_unanswered(known):
             raise UnansweredRequestError(f"{ended.name}: {ended.why}")
-        return {"status": "NOTHING_LEFT", "execution": ended.arn}
+        return {"status": "NOTHING_TO_DO", "execution": ended.arn}
     logger.append_keys(environment=record.environment, generation=record.generation)
     try:
         followed = follow_up(due, record, now)
     except SupersededError as error:
-        return {"status": "NOTHING_LEFT", "execution": ended.arn, "reason": str(error)}
+        return {"status": "NOTHING_TO_DO", "execution": ended.arn, "reason": str(error)}
     return {
         "status": "FOLLOWED_UP",
         "execution": ended.arn,
@@ -69,7 +69,7 @@ def follow_up_execution(
 def redeployed(
     ended: Ended, records: Records, stepfunctions: SFNClient
 ) -> tuple[Record | None, Aftermath | None]:
-    """It holds nothing itself: the create that it started does."""
+    """The record is held by the create that the redeploy started."""
     record = records.find(ended.environment) if ended.environment else None
     if record is None:
         return None, None
@@ -80,7 +80,7 @@ def redeployed(
 
 
 def held_by(ended: Ended, records: Records) -> Record | None:
-    """The record that the execution holds or last held; the input only says where to look first."""
+    """The record that the execution holds or last held; its input only says which to try first."""
     if ended.environment:
         record = records.find(ended.environment)
         if record and record.execution == ended.arn:

@@ -1,9 +1,9 @@
-"""Guard stack: CloudFormation deletes nothing of the stack while environments live in it, and
-nothing while somebody else's rules would keep its security groups.
+"""Guard stack: keeps CloudFormation from deleting the stack while it has environments, or while
+rules of others refer to its security groups.
 
-It is the function of a custom resource that needs everything else, so it is asked first.
-CloudFormation waits for the answer, so there always is one: where it cannot be known, FAILED.
-Repeating it is safe: it reads, and answers the same request again.
+It is the function of a custom resource that depends on everything else, so CloudFormation calls it
+first. CloudFormation waits for the answer, so there always is one: FAILED in case of doubt.
+Repeating it is safe: it only reads, and gives the same answer.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ def guard_stack(
     delete_machine: str,
     is_rolled_back: Callable[[str], bool] = lambda _: False,
 ) -> str:
-    """Why the stack must stay as it is; empty where what is asked may be done.
+    """Why the stack must stay as it is; empty if the request may proceed.
 
-    An update that was refused is asked for once more, the other way round, and must not be refused
-    again: nobody could update the stack any more. `is_rolled_back` tells it of a stack's id."""
+    CloudFormation rolls a refused update back with the opposite update. That must not be refused as
+    well, or the stack could never be updated again. `is_rolled_back` says whether the stack of an
+    id is being rolled back."""
     match event["RequestType"]:
         case cloudformation_answers.DELETE:
             groups = event["ResourceProperties"].get("SecurityGroups", [])
@@ -55,14 +56,14 @@ def guard_stack(
 
 
 def living(records: Records) -> list[str]:
-    """The names of the environments that are not deleted. None where there is no table."""
+    """The names of the environments that are not deleted; empty if there is no table."""
     try:
         listed = records.listed()
     except RefusedByAwsError as error:
         if is_missing(error):
             return []
         raise
-    # What is deleted is listed for as long as nobody could be told of it
+    # A deleted environment stays listed until its event is published
     return [each.environment for each in listed if each.status is not Status.DELETED]
 
 
@@ -74,8 +75,8 @@ def handler(event: Event) -> Event:
             event, records(), clients.ec2(), machine_arn("delete_environment"), rolled_back
         )
     except Exception as error:
-        logger.exception("not known whether the stack may go")
-        refusal = f"It is not known whether the stack may be changed: {error}"
+        logger.exception("could not find out whether the stack may change")
+        refusal = f"Could not find out whether the stack may be changed: {error}"
     body = stack_guard.answer(event, refusal)
     cloudformation.send(event["ResponseURL"], body, AnswerSettings.from_env())
     return {"status": "FAILED" if refusal else "SUCCESS", "reason": refusal}

@@ -1,9 +1,10 @@
-"""Recheck environment: whether what was ready still is, or is so again.
+"""Recheck environment: whether an environment that was READY still is, or is so again.
 
-ECS tells when a task of ours ends that nobody ordered to, and when a deployment fails. A task that
-ECS replaces in time is no news: what counts is how the environment is after a while. What is
-DEGRADED is looked at every quarter of an hour as well, because nobody tells of a recovery.
-Repeating it is safe, and several at once are: the record is written only as it was read.
+ECS emits an event when one of our tasks stops unexpectedly, and when a deployment fails. A task
+that ECS replaces in time does not matter: what counts is the environment's state after a while.
+DEGRADED environments are also rechecked every 15 minutes, because no event reports a recovery.
+Repeating it is safe, also in parallel: the record is written only if it has not changed since it
+was read.
 """
 
 from __future__ import annotations
@@ -34,29 +35,29 @@ class Recheck:
     now: Callable[[], datetime]
     records: Records
     judge: Judgement
-    looking_at: Callable[[Record], Callable[[], RecheckResult]]
+    poll_of: Callable[[Record], Callable[[], RecheckResult]]
 
     def __call__(self, environment: str, patience: float) -> str:
-        """READY, DEGRADED, or what it is otherwise: then it is none of this function's business."""
+        """READY or DEGRADED, or any other status, in which there is nothing to recheck."""
         try:
             record = self.records.find(environment)
         except RecordTooNewError as error:
-            logger.warning("not looked at", environment=environment, reason=str(error))
+            logger.warning("not checked", environment=environment, reason=str(error))
             return "TOO_NEW"
         if record is None:
             return "UNKNOWN"
         if record.status not in (Status.READY, Status.DEGRADED):
             return record.status
         patience = patience if record.status is Status.READY else 0.0
-        seen = self._after_a_while(self.looking_at(record), patience)
+        result = self._poll_until_fit(self.poll_of(record), patience)
         try:
-            return self.judge(record, seen, self.now())
+            return self.judge(record, result, self.now())
         except SupersededError as error:
             logger.info("taken over", reason=str(error))
             return "TAKEN_OVER"
 
-    def _after_a_while(self, look: Callable[[], RecheckResult], patience: float) -> RecheckResult:
-        """Fit, failed for good, or not fit for as long as that."""
+    def _poll_until_fit(self, poll: Callable[[], RecheckResult], patience: float) -> RecheckResult:
+        """Fit, failed for good, or still not fit after `patience` seconds."""
         waited = 0.0
         while True:
             seen = look()
@@ -67,7 +68,8 @@ class Recheck:
 
 
 def recheck_environment(event: Event, name_prefix: str, recheck: Recheck) -> Event:
-    """`status` by environment: of the event's, or, of {"status": "DEGRADED"}, of all that are."""
+    """`status` by environment: the event's environment, or, for {"status": "DEGRADED"}, all that
+    are DEGRADED."""
     if event == {"status": Status.DEGRADED}:
         found = [each for each in recheck.records.listed() if each.status is Status.DEGRADED]
         return {
@@ -89,7 +91,7 @@ def recheck_environment(event: Event, name_prefix: str, recheck: Recheck) -> Eve
 
 @step
 def handler(event: Event) -> Event:
-    def looking_at(record: Record) -> Callable[[], RecheckResult]:
+    def poll_of(record: Record) -> Callable[[], RecheckResult]:
         return StillReadyPoll(record, clients.ecs(), clients.servicediscovery)
 
     judge = Judgement(records(), clients.logs(), event_bus())

@@ -1,7 +1,7 @@
-"""Resume execution: what ECS tells of our clusters' tasks and services, for whoever waits for it.
+"""Resume execution: handles ECS events of our clusters' tasks and services for waiting executions.
 
-An event decides nothing. It is worth a look, or it is not (docs/decisions/0010); it may come twice,
-late, or after a newer one (W01). Repeating it is safe.
+An event decides nothing. It is worth a poll or it is not (docs/decisions/0010); it may arrive
+twice, late, or after a newer one (W01). Repeating it is safe.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def resume_execution(
     stepfunctions: Callable[[], SFNClient],
     poll_for: PollFor,
 ) -> Event:
-    """`status`: NOT_OURS, NOBODY_WAITS, NOTED, LEFT_TO_OTHERS, or what became of the look."""
+    """`status`: NOT_OURS, NO_WAIT, NOTED, POLLED_ELSEWHERE, OVER, or how the poll ended."""
     signal = signal_of(event)
     environment = naming.environment_of_cluster(name_prefix, signal.cluster)
     if environment is None:
         return {"status": "NOT_OURS"}
     wait = waits.note(environment, signal)
     if wait is None:
-        return {"status": "NOBODY_WAITS", "environment": environment}
+        return {"status": "NO_WAIT", "environment": environment}
     urgent = signal.urgent or poller_died(wait, now)
     worth = urgent or worth_polling(wait.purpose, wait.awaited, wait.task_events)
     later = worth_polling_later(wait.purpose, wait.awaited, wait.task_events)
@@ -56,24 +56,24 @@ def resume_execution(
     if worth:
         claimed, free = waits.claim(wait, signal.name, now)
         if claimed is None or not free:
-            # Whoever looks at this moment sees in the end what came meanwhile.
-            return {"status": "LEFT_TO_OTHERS", "environment": environment}
+            # The active poller will see it.
+            return {"status": "POLLED_ELSEWHERE", "environment": environment}
         wait = claimed
     try:
         record = records.current(environment, wait.generation)
     except SupersededError:
         waits.end(wait)
         return {"status": "OVER", "environment": environment}
-    look = poll_for(wait, record, urgent=urgent)
-    became = poll_until_answered(
-        wait, look, waits, stepfunctions(), 0.0 if worth else LATER_SECONDS
+    poll = poll_for(wait, record, urgent=urgent)
+    status = poll_until_answered(
+        wait, poll, waits, stepfunctions(), 0.0 if worth else LATER_SECONDS
     )
-    return {"status": became, "environment": environment}
+    return {"status": status, "environment": environment}
 
 
 def _poll_for(wait: Wait, record: Record, *, urgent: bool) -> Poll:
-    """Most events are only noted, and most functions that note one start cold: what a look needs is
-    imported for those that are worth one."""
+    """Imports what a poll needs only when a poll is due: most events are only noted, and most
+    functions that note one start cold."""
     from bivouac.waiting import conditions
 
     return conditions.poll_for(wait, record, urgent=urgent)

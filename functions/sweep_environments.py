@@ -1,10 +1,10 @@
-"""Sweep environments: what no event and no schedule told of is found here, and repaired.
+"""Sweep environments: finds and repairs what lost events and schedules left behind.
 
-Every 15 minutes, or by hand. It compares records, schedules and executions with what exists, and
-acts on exactly what a dry run answers. Repeating it is safe: what it starts is named after its
-quarter of an hour, what it writes it writes conditionally, and what has changed since it was looked
-at is left to the next sweep. So is what there is no time for, in an order in which all have a turn
-(docs/decisions/0019).
+It runs every 15 minutes, or by hand. It compares records, schedules and executions with what
+exists, and acts on exactly what a dry run lists. Repeating it is safe: what it starts is named
+after its quarter of an hour, it writes conditionally, and it leaves to the next sweep what has
+changed meanwhile. The next sweep also does what there is no time for, in an order that gives every
+environment its turn (docs/decisions/0019).
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from bivouac.sweep.start_follow_up import FollowUp
 
 
 def sweep_environments(event: Event, sweep: Sweep) -> Event:
-    """Every finding, in the order of the repairs, with what became of it: ACTED, LEFT_ALONE, or
-    NEXT_TIME. A dry run says how many of them would be repaired.
+    """Every finding, in the order of the repairs, with its outcome: ACTED, LEFT_ALONE or NEXT_TIME.
+    A dry run says how many of them would be repaired.
 
-    One that fails does not stop the others, nor does what could not be looked at; raises
-    SweepIncompleteError with all of that."""
+    A failed repair or an impossible check does not stop the others; at the end,
+    SweepIncompleteError lists them all."""
     dry_run = event.get("dryRun")
     if not isinstance(dry_run, bool) or len(event) > 1:
-        raise InvalidRequestError(["dryRun: true or false, and nothing beside it"])
+        raise InvalidRequestError(["dryRun: must be true or false, without any other field"])
     facts = sweep.facts()
     found = findings(facts)
     due = repairs(found, facts.now)
@@ -50,7 +50,7 @@ def sweep_environments(event: Event, sweep: Sweep) -> Event:
         listed = [each.to_json() for each in (*due, *reports)]
         return {"status": "DRY_RUN", **answer, "findings": listed}
     swept: list[Event] = []
-    failed = [told(each, each.reason) for each in found if may_hide_a_leak(each)]
+    failed = [described(each, each.reason) for each in found if may_hide_a_leak(each)]
     time = sweep.budget.repairs()
     for finding in (*due, *reports):
         outcome = "NEXT_TIME"
@@ -59,7 +59,7 @@ def sweep_environments(event: Event, sweep: Sweep) -> Event:
                 outcome = "ACTED" if sweep.act(finding) else "LEFT_ALONE"
         except BivouacError as error:
             logger.exception("not repaired", finding=finding.to_json())
-            failed.append(told(finding, str(error)))
+            failed.append(described(finding, str(error)))
         swept.append({**finding.to_json(), "outcome": outcome})
     metrics.add_metric("LeftForTheNextSweep", MetricUnit.Count, time.refused)
     if failed:
@@ -67,7 +67,7 @@ def sweep_environments(event: Event, sweep: Sweep) -> Event:
     return {"status": "SWEPT", **answer, "repaired": len(due) - time.refused, "findings": swept}
 
 
-def told(finding: Finding, why: str) -> str:
+def described(finding: Finding, why: str) -> str:
     return f"{finding.environment}: {finding.kind}: {why}"
 
 
@@ -80,7 +80,7 @@ def handler(event: Event) -> Event:
     stack = StackSettings.from_env()
     stepfunctions, bus, table = clients.stepfunctions(), event_bus(), records()
 
-    def looking_at(record: Record) -> Callable[[], RecheckResult]:
+    def poll_of(record: Record) -> Callable[[], RecheckResult]:
         return StillReadyPoll(record, clients.ecs(), clients.servicediscovery)
 
     return sweep_environments(
@@ -95,7 +95,7 @@ def handler(event: Event) -> Event:
             stepfunctions,
             FollowUp(table, {name: machine_arn(name) for name in MACHINES}, stepfunctions, bus),
             bus,
-            looking_at,
+            poll_of,
             Judgement(table, clients.logs(), bus),
         ),
     )

@@ -1,7 +1,7 @@
-"""Wait for change: keeps the execution's token, then looks, so that no change falls in between.
+"""Wait for change: stores the execution's token, then polls, so that no change is missed.
 
-Whatever changes later, `resume_execution` hears of it; what AWS tells nobody is looked at from
-here. Repeating it is safe: the newest token replaces the one before it.
+Later events invoke `resume_execution`; changes without an event are polled from here. Repeating it
+is safe: the newest token replaces the one before it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from bivouac.waiting.wait import Purpose, Wait
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
-THE_FIRST = "the first"
-"""To look at this wait; others leave it to this one meanwhile."""
+FIRST_POLLER = "the first"
+"""Holds the claim to poll from the start, so that no other poller polls meanwhile."""
 
 
 def wait_for_change(
@@ -35,9 +35,9 @@ def wait_for_change(
     stepfunctions: SFNClient,
     poll_for: conditions.PollFor,
 ) -> Event:
-    """`status`: what became of the first looks. The answer itself goes to the execution.
+    """`status`: how the first polls ended. The answer itself goes to the execution.
 
-    Raises SupersededError where the generation is over, and whatever the look raises."""
+    Raises SupersededError if the generation is over, and whatever the poll raises."""
     wait = Wait(
         environment=event["environment"],
         generation=event["generation"],
@@ -47,9 +47,9 @@ def wait_for_change(
     )
     record: Record = records.current(wait.environment, wait.generation)
     after = wait.first_poll_after
-    waits.begin(wait, now, poller="" if after else THE_FIRST)
-    look: Poll = poll_for(wait, record, urgent=False)
-    return {"status": poll_until_answered(wait, look, waits, stepfunctions, after)}
+    waits.begin(wait, now, poller="" if after else FIRST_POLLER)
+    poll: Poll = poll_for(wait, record, urgent=False)
+    return {"status": poll_until_answered(wait, poll, waits, stepfunctions, after)}
 
 
 @step

@@ -1,4 +1,4 @@
-"""The first thing that every step does: read what is planned, if it may still act on it."""
+"""This stack's tables, event bus and schedules, and the blueprint that a step acts on."""
 
 from __future__ import annotations
 

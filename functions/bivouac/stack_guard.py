@@ -1,7 +1,7 @@
-"""Whether the stack may be changed or deleted, and how CloudFormation is told. Pure.
+"""Whether the stack may be changed or deleted, and the answer to CloudFormation. Pure.
 
-Without the stack nothing would ever delete its environments: the schedules and the executions go
-with it. CloudFormation's user guide, "Custom resource request and response reference".
+Without the stack, nothing would ever delete its environments, because its schedules and executions
+are deleted with it. CloudFormation's user guide, "Custom resource request and response reference".
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 ANSWER_LIMIT = 4096
 """Bytes of the whole answer."""
 _REASON_LIMIT = 2_000
-"""Bytes of the reason as JSON; ids of stack and request take their part of the answer."""
+"""Bytes of the reason as JSON; the ids of stack and request need the rest of the answer."""
 _PART_LIMIT = 950
-"""Of each of the two that a reason consists of."""
+"""Bytes of each of the two parts of a reason."""
 PHYSICAL_ID = "environments-guard"
-"""Always the same: another one would mean that the resource was replaced, and delete the first."""
+"""Always the same: a new id would mean that the resource was replaced, and delete the old one."""
 
 
 def refusal_of_deletion(environments: Sequence[str], delete_state_machine_arn: str) -> str:
-    """Why the stack is not deleted while these environments live; empty where there is none."""
+    """Why the stack cannot be deleted while these environments exist; empty if there are none."""
     if not environments:
         return ""
     first, *_ = named = sorted(environments)
@@ -35,32 +35,35 @@ def refusal_of_deletion(environments: Sequence[str], delete_state_machine_arn: s
 
 
 def refusal_of_references(references: Mapping[str, Iterable[str]]) -> str:
-    """Why the stack is not deleted while rules of these security groups name groups of it; empty
-    where there is none. EC2 keeps a group that is named, and that only shows when most of the stack
-    is gone."""
+    """Why the stack cannot be deleted while rules of these security groups refer to its groups;
+    empty if there are none. EC2 refuses to delete a group that a rule refers to, which would only
+    show when most of the stack is gone."""
     if not references:
         return ""
     return _listing(
         f"{len(references)} security group{'s have' if len(references) > 1 else ' has'} rules that "
-        "name a group of this stack, and EC2 deletes no group that is named. Remove these rules "
-        "first, then delete the stack again. They are: ",
-        [f"{group} (names {', '.join(sorted(references[group]))})" for group in sorted(references)],
+        "refer to a group of this stack, and EC2 deletes no group that a rule refers to. "
+        "Remove these rules first, then delete the stack again. They are: ",
+        [
+            f"{group} (refers to {', '.join(sorted(references[group]))})"
+            for group in sorted(references)
+        ],
     )
 
 
-def _listing(told: str, items: Sequence[str]) -> str:
-    """As many of the items as there is room for."""
+def _listing(text: str, items: Sequence[str]) -> str:
+    """The text with as many of the items as there is room for."""
     for number, item in enumerate(items):
         more = f"{', ' if number else ''}{item}"
         rest = f" and {len(items) - number} more"
-        if len(told) + len(more) + len(rest) > _PART_LIMIT:
-            return told + rest
-        told += more
-    return told
+        if len(text) + len(more) + len(rest) > _PART_LIMIT:
+            return text + rest
+        text += more
+    return text
 
 
 def refusal_of_update(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Why the stack is not updated; empty where it may be. Everything is named after the prefix."""
+    """Why the stack cannot be updated; empty if it can. Everything is named after the prefix."""
     old, new = before.get("NamePrefix"), now.get("NamePrefix")
     if old == new:
         return ""

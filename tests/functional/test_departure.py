@@ -136,7 +136,7 @@ def test_tasks_that_never_stop_are_not_waited_for_for_ever(account: BivouacAccou
             pytest.raises(errors.DeletionIncompleteError) as caught,
         ):
             machines.delete(DELETION)
-        assert "cluster bivouac-demo: still there at the last look: tasks are still" in str(
+        assert "cluster bivouac-demo: still there at the last check: tasks are still" in str(
             caught.value
         )
 

@@ -184,13 +184,13 @@ def test_a_late_event_changes_nothing(held: BivouacAccount) -> None:
     """W01: another execution holds the environment."""
     held.holds(held.planned(environment()), generation=2, execution=execution("second"))
     held.forget_calls()
-    assert followed(held, ended())["status"] == "NOTHING_LEFT"
+    assert followed(held, ended())["status"] == "NOTHING_TO_DO"
     assert held.mutating_calls == []
 
 
 def test_an_execution_that_never_held_anything_leaves_nothing(account: BivouacAccount) -> None:
     account.forget_calls()
-    assert followed(account, ended(status="FAILED"))["status"] == "NOTHING_LEFT"
+    assert followed(account, ended(status="FAILED"))["status"] == "NOTHING_TO_DO"
     assert account.mutating_calls == []
 
 
@@ -220,7 +220,7 @@ class TestUnanswered:
         assert str(raised.value) == f"first: {error}: {self.CAUSE}"
 
     def test_whoever_started_it_himself_has_the_answer(self, account: BivouacAccount) -> None:
-        assert followed(account, self.refused())["status"] == "NOTHING_LEFT"
+        assert followed(account, self.refused())["status"] == "NOTHING_TO_DO"
 
     @pytest.mark.parametrize("how", ["refused", "broken"])
     def test_so_has_a_pipeline_that_says_when_it_meant_it(
@@ -231,7 +231,7 @@ class TestUnanswered:
         if how == "broken":
             given = ended(status="TIMED_OUT", content={**NAMED, "intent": self.OF_CI})
         machines.forget_calls()
-        assert followed(machines, given)["status"] == "NOTHING_LEFT"
+        assert followed(machines, given)["status"] == "NOTHING_TO_DO"
         assert machines.mutating_calls == []
 
     @pytest.mark.parametrize("verb", ["create", "redeploy", "delete", "extend"])
@@ -243,7 +243,7 @@ class TestUnanswered:
         name = naming.another_execution(name) if taken else name
         given = ended(name, "TIMED_OUT", content={**NAMED, "intent": self.OF_CI})
         again = followed(machines, given)
-        assert again["status"] == "PUT_AGAIN"
+        assert again["status"] == "RETRIED"
         given = ended(again["started"], "TIMED_OUT", content={**NAMED, "intent": self.OF_CI})
         with pytest.raises(UnansweredRequestError):
             followed(machines, given)
@@ -257,7 +257,7 @@ class TestUnanswered:
     def test_what_was_begun_and_failed_is_told_elsewhere(self, held: BivouacAccount) -> None:
         self.follows(held, {LIFECYCLE: self.LATER})
         failed = self.refused("DeploymentFailedError", intent=self.INTENT)
-        assert followed(held, failed)["status"] == "NOTHING_LEFT"
+        assert followed(held, failed)["status"] == "NOTHING_TO_DO"
 
     # --- it broke before it had taken anything -------------------------------------------------
 
@@ -294,7 +294,7 @@ class TestUnanswered:
     def put_again(self, account: BivouacAccount, event: dict[str, Any]) -> dict[str, Any]:
         """The input of the execution that it is put with once more."""
         answer = followed(account, event)
-        assert answer["status"] == "PUT_AGAIN"
+        assert answer["status"] == "RETRIED"
         machine = event["detail"]["stateMachineArn"]
         arn = f"{machine.replace(':stateMachine:', ':execution:')}:{answer['started']}"
         described = account.client("stepfunctions").describe_execution(executionArn=arn)
@@ -336,7 +336,7 @@ class TestUnanswered:
         content, matter = self.ASKED[machine]
         self.follows(account, {matter: known})
         event = self.broke(machine, content, status="FAILED", error="Runtime.ExitError")
-        assert followed(account, event)["status"] == "NOTHING_LEFT"
+        assert followed(account, event)["status"] == "NOTHING_TO_DO"
 
     def test_a_down_that_deletes_is_about_rest(self, account: BivouacAccount) -> None:
         content = {"environment": "demo", "keepSchedule": True}
@@ -344,7 +344,7 @@ class TestUnanswered:
         self.put_again(account, self.broke("delete-environment", content, status="TIMED_OUT"))
         self.follows(account, {POWER: self.LATER})
         event = self.broke("delete-environment", content, status="TIMED_OUT")
-        assert followed(account, event)["status"] == "NOTHING_LEFT"
+        assert followed(account, event)["status"] == "NOTHING_TO_DO"
 
     def test_a_redeploy_is_followed_once_its_services_have_its_change(
         self, machines: BivouacAccount
@@ -359,9 +359,9 @@ class TestUnanswered:
             self.follows(
                 account, {LIFECYCLE: self.EARLIER}, changes={"web": (replace(change, void=void),)}
             )
-            assert followed(account, event)["status"] == "NOTHING_LEFT"
+            assert followed(account, event)["status"] == "NOTHING_TO_DO"
         self.follows(account, {LIFECYCLE: self.LATER})
-        assert followed(account, event)["status"] == "NOTHING_LEFT", "its environment is another"
+        assert followed(account, event)["status"] == "NOTHING_TO_DO", "its environment is another"
 
     def test_an_extension_is_followed_once_the_lease_knows_it(
         self, account: BivouacAccount
@@ -373,7 +373,7 @@ class TestUnanswered:
         record = account.records.find("demo")
         assert record is not None
         account.records.extend(record, record.expires_at, Extension(self.NOW.at, 8 * 3600))
-        assert followed(account, event)["status"] == "NOTHING_LEFT"
+        assert followed(account, event)["status"] == "NOTHING_TO_DO"
 
     def test_an_input_that_is_too_large_for_the_event_is_asked_for(
         self, account: BivouacAccount
@@ -395,7 +395,7 @@ def test_one_that_takes_over_meanwhile_is_left_alone(
     before = held.records.find("demo")
     held.holds(held.planned(environment()), generation=2, execution=execution("second"))
     monkeypatch.setattr("follow_up_execution.held_by", lambda *_: before)
-    assert followed(held, ended())["status"] == "NOTHING_LEFT"
+    assert followed(held, ended())["status"] == "NOTHING_TO_DO"
     assert status_of(held) is Status.CREATING
     assert deletions(held) == ["of-another"]
 

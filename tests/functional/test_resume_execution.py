@@ -97,7 +97,7 @@ def test_an_event_before_the_token_is_kept_finds_nobody_and_the_look_sees_it(
 ) -> None:
     """W02: that is why it is looked once the token is kept."""
     account.holds(account.planned(environment()))
-    assert resumed(account, told()) == "NOBODY_WAITS"
+    assert resumed(account, told()) == "NO_WAIT"
     wait = begun(account)
     assert looking(account, wait, PollResult(answer=ANSWER)) == "ANSWERED"
     assert account.tokens[wait.token] == ANSWER
@@ -127,7 +127,7 @@ def test_an_event_after_the_look_completes_what_it_awaits(account: BivouacAccoun
     assert resumed(account, told("t1")) == "NOTED"
     assert resumed(account, told("t2"), PollResult(answer=ANSWER)) == "ANSWERED"
     assert account.tokens[wait.token] == ANSWER
-    assert resumed(account, told("t3")) == "NOBODY_WAITS"
+    assert resumed(account, told("t3")) == "NO_WAIT"
 
 
 def test_a_task_that_was_counted_is_not_counted_twice(account: BivouacAccount) -> None:
@@ -144,7 +144,7 @@ def test_an_older_event_of_a_task_is_dropped(account: BivouacAccount) -> None:
     looking(account, begun(account), waits_for(2))
     assert resumed(account, told(version=5)) == "NOTED"
     stopped = told(version=4, status="STOPPED", stoppedReason="Scaling activity initiated by x")
-    assert resumed(account, stopped) == "NOBODY_WAITS"
+    assert resumed(account, stopped) == "NO_WAIT"
     wait = account.waits.note("demo", running(version=5))
     assert wait is not None
     assert wait.task_events["t1"].stage is Stage.RUNNING
@@ -202,7 +202,7 @@ class TestEarlierLife:
     ) -> None:
         """Reads would be taken to lag behind it: they never show a task of that life."""
         self.waiting(account, taken)
-        assert resumed(account, told() | {"time": "2026-01-31T11:59:59Z"}) == "NOBODY_WAITS"
+        assert resumed(account, told() | {"time": "2026-01-31T11:59:59Z"}) == "NO_WAIT"
         kept = account.waits.note("demo", running("another"))
         assert kept is not None
         assert set(kept.task_events) == {"another"}
@@ -210,7 +210,7 @@ class TestEarlierLife:
     def test_not_even_what_failed_then(self, account: BivouacAccount) -> None:
         self.waiting(account)
         ended = told(status="STOPPED", stoppedReason="Essential container in task exited")
-        assert resumed(account, ended | {"time": "2026-01-31T11:00:00Z"}) == "NOBODY_WAITS"
+        assert resumed(account, ended | {"time": "2026-01-31T11:00:00Z"}) == "NO_WAIT"
 
     def test_what_happened_in_the_same_second_counts(self, account: BivouacAccount) -> None:
         self.waiting(account)
@@ -311,7 +311,7 @@ def test_nobody_watches_longer_than_his_function_may_run(account: BivouacAccount
     became = poll_until_answered(
         wait, lambda _: polls(60), account.waits, account.client("stepfunctions")
     )
-    assert became == "WATCHED_LONG_ENOUGH"
+    assert became == "POLLED_LONG_ENOUGH"
     assert account.plane.clock.now() - began <= LONGEST_POLLING.total_seconds()
 
 
@@ -329,7 +329,7 @@ def test_who_comes_while_another_looks_leaves_it_to_him(account: BivouacAccount)
     looking(account, wait, waits_for(1))
     with mock.patch("bivouac.waiting.conditions.poll_for", return_value=looks_in_turn(meanwhile)):
         status = account.invoke("resume_execution", told("t1"))["status"]
-    assert (status, others) == ("WAITS", ["LEFT_TO_OTHERS"])
+    assert (status, others) == ("WAITS", ["POLLED_ELSEWHERE"])
 
 
 def test_what_comes_while_another_looks_lets_him_look_again(account: BivouacAccount) -> None:
@@ -337,7 +337,7 @@ def test_what_comes_while_another_looks_lets_him_look_again(account: BivouacAcco
     looking(account, begun(account), waits_for(1))
 
     def meanwhile() -> PollResult:
-        assert resumed(account, told("t2")) == "LEFT_TO_OTHERS"
+        assert resumed(account, told("t2")) == "POLLED_ELSEWHERE"
         return waits_for(1, known=frozenset({"t1"}))
 
     look = looks_in_turn(meanwhile, lambda: PollResult(answer=ANSWER))
@@ -356,7 +356,7 @@ def test_a_failure_while_another_looks_is_never_overlooked(account: BivouacAccou
     }
 
     def meanwhile() -> PollResult:
-        assert resumed(account, failure) == "LEFT_TO_OTHERS"
+        assert resumed(account, failure) == "POLLED_ELSEWHERE"
         return waits_for(5)
 
     look = looks_in_turn(meanwhile, lambda: PollResult(answer={"status": "FAILED"}))
@@ -403,7 +403,7 @@ def test_a_look_that_died_is_made_by_the_next_event(account: BivouacAccount) -> 
     wait = begun(account)
     looking(account, wait, waits_for(1))
     account.waits.claim(wait, "dies", account.now())
-    assert resumed(account, told("t1")) == "LEFT_TO_OTHERS"
+    assert resumed(account, told("t1")) == "POLLED_ELSEWHERE"
     account.pass_time(LATE_SECONDS + 0.1)
     assert resumed(account, told("t2"), PollResult(answer=ANSWER)) == "ANSWERED"
 
@@ -481,4 +481,4 @@ def test_every_event_of_a_real_environment_is_understood(account: BivouacAccount
     account.pass_time(SETTLED_SECONDS)
     events = list(account.events)
     assert {event["detail"]["lastStatus"] for event in events} >= {"RUNNING", "STOPPED"}
-    assert {resumed(account, event) for event in events} == {"NOBODY_WAITS"}
+    assert {resumed(account, event) for event in events} == {"NO_WAIT"}

@@ -261,7 +261,7 @@ class TestUnanswered:
         assert swept(account) == [], "its event may be on its way"
         account.pass_time(600)
         account.forget_calls()
-        assert kinds(swept(account)) == [("demo", "asked for in vain")]
+        assert kinds(swept(account)) == [("demo", "request not answered")]
         content = deletions(account)[name]
         assert content["intent"]["id"] == "ci"
 
@@ -269,7 +269,7 @@ class TestUnanswered:
         self.broke(account)
         account.pass_time(600)
         account.forget_calls()
-        assert kinds(swept(account)) == [("demo", "asked for in vain")]
+        assert kinds(swept(account)) == [("demo", "request not answered")]
 
     def test_what_somebody_stopped_is_not(self, account: BivouacAccount) -> None:
         live(account)
@@ -317,7 +317,7 @@ class TestReady:
 
     def degraded(self, account: BivouacAccount) -> str:
         """Why; found by a dry run, and acted on by the sweep after it."""
-        assert kinds(swept(account)) == [("demo", "not as it was proven")]
+        assert kinds(swept(account)) == [("demo", "no longer as proven")]
         assert known(account).status is Status.DEGRADED
         ((kind, detail),) = account.told
         assert kind == "EnvironmentDegraded"
@@ -469,7 +469,7 @@ class TestDied:
     ) -> None:
         """W02, W13."""
         live(account, status=Status.CREATING)
-        assert kinds(swept(account)) == [("demo", "left by its execution")]
+        assert kinds(swept(account)) == [("demo", "abandoned by its execution")]
         assert known(account).status is Status.FAILED
         assert list(deletions(account)) == [
             name for name in deletions(account) if OF_SWEEP.fullmatch(name)
@@ -480,7 +480,7 @@ class TestDied:
         self, account: BivouacAccount
     ) -> None:
         live(account, status=Status.FALLING_ASLEEP, verb=Verb.SLEEP)
-        assert kinds(swept(account)) == [("demo", "left by its execution")]
+        assert kinds(swept(account)) == [("demo", "abandoned by its execution")]
         account.pass_time(900)
         account.forget_calls()
         assert swept(account) == []
@@ -493,7 +493,7 @@ class TestDied:
         account.records.finish("demo", 1, Status.READY)
         up = {POWER: Intent(account.now(), "up")}
         live(account, generation=2, status=Status.CREATING, verb=Verb.WAKE, intents=up)
-        assert kinds(swept(account)) == [("demo", "left by its execution")]
+        assert kinds(swept(account)) == [("demo", "abandoned by its execution")]
         again = naming.following_execution("demo", 2, known(account).execution, "again")
         account.client("stepfunctions").stop_execution(executionArn=execution(again))
         account.pass_time(900)

@@ -15,7 +15,7 @@ from bivouac.environment.blueprint import Blueprint, cloud_map_tags
 from bivouac.services.deployments import Expected
 from bivouac.waiting import conditions
 from bivouac.waiting.conditions.ready import QUIET_SECONDS
-from bivouac.waiting.conditions.registered import LOOKS_ASIDE
+from bivouac.waiting.conditions.registered import MOST_SKIPPED_POLLS
 from bivouac.waiting.wait import POLL_SECONDS, Purpose, Wait
 from localcloud.account import SECURITY_GROUP_ID
 from localcloud.tasks import scripted
@@ -237,7 +237,7 @@ class TestAdopted:
     ) -> None:
         account.holds(account.planned(environment()))
         soon = times.timestamp(account.now() + timedelta(minutes=5))
-        with pytest.raises(errors.NamespaceFailedError, match="not there within"):
+        with pytest.raises(errors.NamespaceFailedError, match="did not exist within"):
             self.waited(account, None, deadline=soon)
 
     def test_an_operation_that_nobody_ever_knows_is_not_begun_for_ever(
@@ -246,7 +246,7 @@ class TestAdopted:
         """N05."""
         account.holds(account.planned(environment()))
         foundation = {"namespace": _OPERATION, "cluster": {"status": "READY"}}
-        with pytest.raises(errors.NamespaceFailedError, match="not there within"):
+        with pytest.raises(errors.NamespaceFailedError, match="did not exist within"):
             waited(account, foundation, deadline=times.timestamp(account.now()))
 
 
@@ -343,7 +343,7 @@ def test_a_registration_that_cloud_map_never_shows_keeps_nobody_for_long(
     """P03: tasks are read all the same, and the check says what is missing."""
     look, wait = of_a_wave_that_runs(account)
     with mock.patch("bivouac.aws.cloudmap.list_instances", return_value=[]):
-        for _ in range(LOOKS_ASIDE):
+        for _ in range(MOST_SKIPPED_POLLS):
             assert look(wait).answer is None
         account.forget_calls()
         look(wait)

@@ -33,7 +33,7 @@ DENIED = item("web", "FAILED", reason="AccessDenied")
 STILL_THERE = {
     **CLEAN,
     "status": "STILL_THERE",
-    "items": [item("web", "FAILED", reason="still there at the last look")],
+    "items": [item("web", "FAILED", reason="still there at the last check")],
 }
 
 
@@ -172,7 +172,7 @@ def test_what_the_last_look_found_is_left(account: BivouacAccount) -> None:
 def test_what_it_waited_for_is_told(account: BivouacAccount) -> None:
     deleting(account)
     going = item("web", "IN_PROGRESS", reason="its tasks are stopping")
-    with pytest.raises(errors.DeletionIncompleteError, match="last look: its tasks are stopping"):
+    with pytest.raises(errors.DeletionIncompleteError, match="last check: its tasks are stopping"):
         tried(account, going, look=STILL_THERE)
 
 

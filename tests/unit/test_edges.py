@@ -90,13 +90,13 @@ def test_a_client_of_the_application_that_is_younger_than_the_blind_one_may_see(
         "store": service(deployments=[_began(8)]),
         PROOF: service(deployments=[_began(10)]),
     }
-    found = edges.came_too_early(CLIENTS, services, [blind(Fault.NAME, 0)])
+    found = edges.blind_clients(CLIENTS, services, [blind(Fault.NAME, 0)])
     assert found == {PROOF}
-    assert edges.came_too_early(CLIENTS, services, [blind(Fault.NAME, 1)]) == {PROOF, "api"}
+    assert edges.blind_clients(CLIENTS, services, [blind(Fault.NAME, 1)]) == {PROOF, "api"}
 
 
 def test_what_is_wrong_otherwise_is_judged_at_once() -> None:
     services = {PROOF: service(deployments=[_began(10)])}
     both = [blind(Fault.NAME, 0), blind(Fault.STATUS, 1)]
-    assert edges.came_too_early(CLIENTS, services, both) == frozenset()
-    assert edges.came_too_early(CLIENTS, services, []) == frozenset()
+    assert edges.blind_clients(CLIENTS, services, both) == frozenset()
+    assert edges.blind_clients(CLIENTS, services, []) == frozenset()

@@ -58,9 +58,9 @@ def test_rules_of_others_that_name_a_group_of_the_stack_are_listed() -> None:
     DeleteSecurityGroup)."""
     assert stack_guard.refusal_of_references({}) == ""
     refusal = stack_guard.refusal_of_references({"sg-2": {"sg-9", "sg-8"}, "sg-1": {"sg-9"}})
-    assert refusal.startswith("2 security groups have rules that name a group of this stack")
+    assert refusal.startswith("2 security groups have rules that refer to a group of this stack")
     assert "Remove these rules first, then delete the stack again" in refusal
-    assert refusal.endswith("They are: sg-1 (names sg-9), sg-2 (names sg-8, sg-9)")
+    assert refusal.endswith("They are: sg-1 (refers to sg-9), sg-2 (refers to sg-8, sg-9)")
     assert stack_guard.refusal_of_references({"sg-1": {"sg-9"}}).startswith("1 security group has")
 
 

@@ -106,7 +106,7 @@ class TestStrangers:
             "detail": {"eventName": "SERVICE_DEPLOYMENT_FAILED"},
         }
         answer = app.invoke("ResumeExecutionFunction", event)
-        assert answer == {"status": "NOBODY_WAITS", "environment": "nobody"}
+        assert answer == {"status": "NO_WAIT", "environment": "nobody"}
 
 
 def _is_of_ecs(delivery: Delivery) -> bool:

@@ -1,1 +1,1 @@
-"""Whether what is READY still is."""
+"""Whether a READY environment is still healthy."""

@@ -1,7 +1,7 @@
-"""Whether what is READY may not be as it was proven, by DescribeServices alone. Pure.
+"""Whether a READY environment may differ from what was proven, by DescribeServices alone. Pure.
 
-It compares with the request and with the proof, not with ECS's own numbers: a service that somebody
-scaled, changed or deleted is steady to ECS.
+It compares with the request and with the proof, not with ECS's own numbers: to ECS, a service that
+someone scaled, changed or deleted is steady.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from bivouac.waiting.conditions import outstanding
 
 @dataclass(frozen=True)
 class Doubt:
-    told: str
+    reason: str
     heals: bool
-    """Tasks are missing, which ECS replaces by itself; everything else somebody did."""
+    """Only tasks are missing, which ECS replaces by itself; anything else is someone's change."""
 
 
 def proven(record: Record) -> list[Expected]:
-    """The deployments of its services that were last proven, without the proof clients'."""
+    """The services' last proven deployments, without those of the proof clients."""
     found = [Expected.from_json(entry) for entry in json.loads(record.expected)]
     services = outstanding.planned(found)
     return [entry for entry in found if entry.service_name in services]
 
 
 def doubts(record: Record, services: Mapping[str, Described]) -> Iterator[Doubt]:
-    """`services` by name, as described now; those that are gone are absent."""
+    """`services`: as described now, by name; deleted ones are absent."""
     blueprint = Blueprint.from_json(record.content)
     for entry in proven(record):
         name = entry.service_name
@@ -43,10 +43,10 @@ def doubts(record: Record, services: Mapping[str, Described]) -> Iterator[Doubt]
             yield Doubt(f"{name} is gone", heals=False)
             continue
         primary = primary_deployment(service) or {}
-        asked, runs = service["desiredCount"], primary.get("runningCount", 0)
-        if asked != wanted:
-            yield Doubt(f"{name} was scaled to {asked}, not {wanted}", heals=False)
+        desired, runs = service["desiredCount"], primary.get("runningCount", 0)
+        if desired != wanted:
+            yield Doubt(f"{name} was scaled to {desired}, not {wanted}", heals=False)
         elif primary.get("id") != entry.deployment_id:
-            yield Doubt(f"{name} runs another deployment than was proven", heals=False)
+            yield Doubt(f"{name} runs another deployment than the proven one", heals=False)
         elif runs < wanted:
             yield Doubt(f"{name} runs {runs} of {wanted} tasks", heals=True)

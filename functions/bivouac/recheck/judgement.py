@@ -1,4 +1,4 @@
-"""What is recorded and told of an environment that was ready, after a closer look at it."""
+"""Records and publishes the result of a recheck."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Judgement:
     logs: CloudWatchLogsClient
     bus: EventBus
 
-    def __call__(self, record: Record, seen: RecheckResult, now: datetime) -> Status:
-        """READY or DEGRADED. Raises SupersededError where anybody took the record meanwhile."""
-        return self._recovered(record) if seen.is_fit else self._degraded(record, seen, now)
+    def __call__(self, record: Record, result: RecheckResult, now: datetime) -> Status:
+        """READY or DEGRADED. Raises SupersededError if the record has changed since it was read."""
+        return self._recovered(record) if result.is_fit else self._degraded(record, result, now)
 
     def _recovered(self, record: Record) -> Status:
         if record.status is Status.DEGRADED:
@@ -39,10 +39,10 @@ class Judgement:
             metrics.add_metric("EnvironmentRecovered", MetricUnit.Count, 1)
         return Status.READY
 
-    def _degraded(self, record: Record, seen: RecheckResult, now: datetime) -> Status:
-        """Told once for each time that it happens, after it is recorded."""
+    def _degraded(self, record: Record, result: RecheckResult, now: datetime) -> Status:
+        """Recorded first, then published, once for each time that it happens."""
         if record.status is not Status.DEGRADED:
-            verdicts = [*seen.failed, *seen.unfit]
+            verdicts = [*result.failed, *result.unfit]
             blueprint = Blueprint.from_json(record.content)
             failure = reported(
                 "ServiceDegraded", verdicts, blueprint, record.generation, self.logs

@@ -1,6 +1,6 @@
-"""One look at an environment that was ready: whether it still is as it was proven.
+"""Checks whether an environment that was READY is still as it was proven.
 
-The same judgement as while it was made; reads only.
+It judges by the same rules as a create; reads only.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class RecheckResult:
     failed: tuple[Verdict, ...] = ()
-    """What will not heal by itself."""
+    """What will not recover by itself."""
     unfit: tuple[Verdict, ...] = ()
-    """What is not as it should be, and may be again in a while: one for each service."""
+    """What is wrong but may recover by itself: one for each service."""
 
     last_ended: datetime | None = None
-    """When the last task of its services ended, as far as ECS still shows it."""
+    """When the last task of its services stopped, as far as ECS still lists it."""
 
     @property
     def is_fit(self) -> bool:
@@ -44,7 +44,7 @@ class RecheckResult:
 
 
 class StillReadyPoll:
-    """Called again and again; it remembers what need not be asked twice."""
+    """Called repeatedly; it remembers what need not be read twice."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class StillReadyPoll:
         self._registrations = Registrations(cloud_map)
 
     def _observed(self) -> dict[str, Observed]:
-        """Nothing of any service where somebody has deleted the cluster."""
+        """Without any service if someone has deleted the cluster."""
         names = [entry.service_name for entry in self._expected]
         if not names:
             return {}
@@ -73,12 +73,12 @@ class StillReadyPoll:
             return {name: Observed(None, (), ()) for name in names}
 
     def __call__(self) -> RecheckResult:
-        looked = self._observed()
-        self._registrations.look_anew()
+        states = self._observed()
+        self._registrations.forget_reads()
         failed: list[Verdict] = []
         unfit: list[Verdict] = []
         for entry in self._expected:
-            planned, seen = self._blueprint.service(entry.service_name), looked[entry.service_name]
+            planned, seen = self._blueprint.service(entry.service_name), states[entry.service_name]
             progress = health.judge(planned, entry, seen)
             if progress.failed:
                 failed.append(progress.failed)
@@ -87,12 +87,12 @@ class StillReadyPoll:
             if progress.healthy:
                 found += self._registrations.checks(planned, seen)
             if wrong := [check for check in found if check.outcome is not CheckOutcome.OK]:
-                said = (seen.service or {}).get("events", ())
-                messages = [event["message"] for event in said]
+                events = (seen.service or {}).get("events", ())
+                messages = [event["message"] for event in events]
                 unfit.append(_unfit(entry.service_name, wrong, messages, progress.hindered))
         ended = [
             at
-            for seen in looked.values()
+            for seen in states.values()
             for task in seen.stopped
             if (at := task.get("stoppedAt") or task.get("stoppingAt"))
         ]

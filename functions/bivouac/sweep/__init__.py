@@ -1,1 +1,1 @@
-"""What is left, lost or overdue in the account, found and repaired."""
+"""Finds and repairs what is orphaned, lost or overdue in the account."""

@@ -1,7 +1,7 @@
-"""Records of what is there and no record knows, made of its tags, so that it can be deleted. Pure.
+"""Builds records for orphans from their tags, so that they can be deleted. Pure.
 
-A deletion needs to know whose resources it looks for and in which namespace; the rest it finds
-(W19). Such a record asks for nothing: no request, so nobody can redeploy or wake it.
+A deletion needs to know the environment and its namespace; it finds the rest (W19). Such a record
+holds no request, so the environment cannot be redeployed or woken.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def adopted(
     generation: int,
     goes_at: datetime,
 ) -> Record:
-    """`before`: a tombstone, whose blueprint knows more than tags do. `namespaces`: those of the
-    environment that were found, by name."""
+    """`before`: a tombstone, whose blueprint holds more than the tags. `namespaces`: the names of
+    the environment's namespaces that were found."""
     record = before or Record(
         environment=environment,
         generation=generation,
@@ -48,7 +48,7 @@ def adopted(
         request_hash="",
         blueprint=json.dumps(planned.to_json()),
         expires_at=times.timestamp(goes_at),
-        # Whoever made it may still be at work.
+        # The execution that created it may still be running.
         settle=True,
         request="",
         base_request="",

@@ -1,4 +1,4 @@
-"""The schedules of environments as they are, whoever armed or forgot them."""
+"""Reads the existing schedules of environments."""
 
 from __future__ import annotations
 

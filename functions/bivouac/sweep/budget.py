@@ -1,7 +1,7 @@
-"""How the time of one sweep is spent, and how fast it may call. What is left is the next one's.
+"""How one sweep spends its time, and how fast it may call AWS. The next sweep does the rest.
 
-Shares are counted in what a thing typically takes, not in what it took: so a dry run knows how far
-a real one comes. Where AWS is slower than that, the clock ends them.
+Shares count what a step typically takes, not what it took, so that a dry run knows how much a real
+one would do. If AWS is slower than that, the clock ends a share.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from bivouac import clock
 
 A_CALL = 0.02
-"""Seconds, as all below."""
+"""Seconds, as everything below."""
 A_REPAIR = 0.1
-"""The record, what is done about it, and the events."""
+"""Reading the record, the repair, and the events."""
 
-# Of AWS's rates for an account, half where they are low: creates and deletions need them, too.
+# Half of AWS's rates for an account where they are low: creates and deletions need them, too.
 LOG_GROUP_TAGS = 0.4
 """ListTagsForResource of Logs: 5 a second ("CloudWatch Logs quotas" in its user guide)."""
 LOG_GROUPS_PAGE = 0.2
@@ -27,19 +27,19 @@ burst of 50 (ECS's API reference, "Request throttling for the Amazon ECS API")."
 SERVICES = 0.05
 """DescribeServices: 20 a second, after a burst of 100 (ECS's API reference, the same)."""
 SERVICES_AT_ONCE = 60
-"""Of that burst; creates and deletions need the rest."""
+"""Part of that burst; creates and deletions need the rest."""
 _ROUNDING = 1e-6
 
 
 @dataclass
 class Share:
-    """Of one sweep's time."""
+    """A share of one sweep's time."""
 
     left: float
-    """Seconds, at what things typically take."""
+    """Seconds, by what steps typically take."""
     until: datetime
     refused: int = 0
-    """How often there was no time left."""
+    """The number of steps for which no time was left."""
 
     def takes(self, seconds: float) -> bool:
         """Whether there is time for it, which is then taken."""
@@ -57,23 +57,23 @@ class Share:
 class Budget:
     began: datetime
     takes: timedelta
-    """So long a sweep looks and repairs. What the shares leave is for the lists, which take a third
-    of it at 1,000 environments."""
+    """How long a sweep reads and repairs. What the shares leave is for the lists, which take a
+    third of it with 1,000 environments."""
 
     def living(self) -> Share:
-        """For looks at what has a record, one by one."""
+        """For reading what belongs to records, one by one."""
         return self._share(0.15, until=0.5)
 
     def proofs(self) -> Share:
-        """For looks at whether what is READY is as it was proven."""
+        """For checking whether READY environments are still as proven."""
         return self._share(0.1, until=0.6)
 
     def broken(self) -> Share:
-        """For executions that ended without success, one by one."""
+        """For reading executions that ended without success, one by one."""
         return self._share(0.03, until=0.5)
 
     def tags(self) -> Share:
-        """For the tags of what has no record."""
+        """For reading the tags of resources without a record."""
         return self._share(0.15, until=0.7)
 
     def repairs(self) -> Share:
@@ -89,7 +89,7 @@ class Budget:
 
 @dataclass
 class Pace:
-    """One call in `seconds`, after a burst."""
+    """One call per `seconds`, after a burst."""
 
     seconds: float
     burst: int = 4

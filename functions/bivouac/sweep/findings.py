@@ -1,6 +1,6 @@
-"""What a sweep finds: records, what exists and executions that do not fit together. Pure.
+"""What a sweep finds: records, resources and executions that do not match. Pure.
 
-Facts in, a list of findings out. A dry run answers with that list, a real one acts on the same.
+Facts in, a list of findings out. A dry run returns that list; a real run acts on the same one.
 """
 
 from __future__ import annotations
@@ -20,59 +20,59 @@ from bivouac.recheck.doubts import Doubt
 from bivouac.sweep.follow_up import Aftermath, Ended, Machine, Start, aftermath, name_of_following
 
 GRACE = timedelta(minutes=5)
-"""What ended or should have, is let be for so long: schedules and events may come late."""
+"""How long to leave alone what has ended or is overdue: schedules and events may come late."""
 
 
 class FindingKind(StrEnum):
     EXPIRED = "expired and alive"
-    DIED = "left by its execution"
+    DIED = "abandoned by its execution"
     NOT_ARMED = "without its schedules"
     CLOSED = "its pull request is closed"
-    UNANSWERED = "asked for in vain"
-    UNTOLD = "told to nobody"
-    DOUBTFUL = "not as it was proven"
+    UNANSWERED = "request not answered"
+    UNTOLD = "event not published"
+    DOUBTFUL = "no longer as proven"
     STRAY_SCHEDULES = "schedules without an environment"
     ORPHANED = "resources without a record"
     UNREADABLE = "unreadable record"
     LOOK_ALIKE = "look-alike"
-    NOT_LOOKED_AT = "not looked at"
+    NOT_CHECKED = "not checked"
 
 
 class Repair(StrEnum):
     DELETE = "starts a deletion"
-    FOLLOW_UP = "does what its execution could not"
-    TELL = "tells it"
-    LOOK = "looks closer"
-    AGAIN = "puts it once more"
+    FOLLOW_UP = "finishes what its execution could not"
+    PUBLISH = "publishes the event"
+    RECHECK = "rechecks it"
+    RETRY = "retries the request"
     ARM = "arms its schedules"
     REMOVE = "removes its schedules"
     ADOPT = "writes a record that expires"
-    REPORT = "touches nothing"
+    REPORT = "only reports it"
 
 
 @dataclass(frozen=True)
 class Resource:
-    """Something that exists, of a name or with tags like ours."""
+    """An existing resource with a name or tags like ours."""
 
     kind: str
     name: str
     arn: str
     environment: str
-    """That it says it belongs to; empty where its name is none of ours."""
+    """The environment that its name or tags say; empty if its name is none of ours."""
     owned: bool
-    """It carries both tags of this stack, and the name that goes with them (D18)."""
+    """It has both tags of this stack, and the matching name (D18)."""
     refused: str = ""
-    """Why its tags could not be read, where AWS refuses to show them."""
+    """Why AWS refused to show its tags."""
 
 
 @dataclass(frozen=True)
 class ArmedSchedule:
-    """An expiry schedule as it is armed."""
+    """An expiry schedule as it exists."""
 
     at: datetime | None
-    """None where it is not one-time."""
+    """None if it is not a one-time schedule."""
     expires_at: str
-    """Of the lease that it ends."""
+    """The end of the lease that it was armed for."""
     enabled: bool
 
 
@@ -82,7 +82,7 @@ class Holder:
 
     running: bool
     ended_at: datetime | None
-    """None: it runs, or Step Functions has forgotten it."""
+    """None: it is running, or Step Functions no longer has it."""
     ended: Ended
 
 
@@ -91,29 +91,29 @@ class AccountFacts:
     now: datetime
     stack: str
     orphans_live: timedelta
-    """How long what has no record is let be."""
+    """Grace period for orphans."""
     records: Mapping[str, Record | Unreadable | None]
-    """By environment, of every name that anything below has."""
+    """By environment, for every name that occurs below."""
     listed_before: frozenset[str] = frozenset()
-    """The environments that had a record before anything was looked at: what of theirs was seen
-    and is gone by now is no orphan."""
+    """The environments that had a record before anything was read: a resource of theirs that was
+    listed is no orphan, even if the record is gone by now."""
     holders: Mapping[str, Holder] = field(default_factory=dict)
-    """By environment, where an execution holds it or failed."""
+    """By environment, if an execution holds it or failed."""
     expiries: Mapping[str, ArmedSchedule] = field(default_factory=dict)
     """By environment."""
     schedules: Mapping[str, str] = field(default_factory=dict)
-    """Name -> environment of every schedule in the stack's groups."""
+    """Environment by name, of every schedule in the stack's groups."""
     resources: tuple[Resource, ...] = ()
     closed: Mapping[str, Intent] = field(default_factory=dict)
-    """By environment: when its pull request was closed, where it was."""
+    """By environment: when its pull request was closed, if it was."""
     unanswered: tuple[Ended, ...] = ()
-    """Executions that ended without success lately, and may have been asked for by an event."""
+    """Executions that recently ended without success, and may have been started by an event."""
     unseen: frozenset[str] = frozenset()
-    """Environments for whose execution and schedule there was no time."""
+    """Environments whose execution and schedule there was no time to read."""
     not_looked_at: int = 0
-    """They, and what else the next sweep looks at."""
+    """How many checks are left for the next sweep, those of `unseen` included."""
     doubts: Mapping[str, tuple[Doubt, ...]] = field(default_factory=dict)
-    """By environment that is READY: what is not as it was proven."""
+    """By READY environment: what is no longer as proven."""
 
 
 @dataclass(frozen=True)
@@ -123,13 +123,13 @@ class Finding:
     action: Repair
     reason: str
     name: str = ""
-    """Of the schedule or resource that it is about."""
+    """The schedule or resource concerned."""
     record: Record | Unreadable | None = None
-    """As it was when this was found: what has changed since is left alone."""
+    """As read for this finding; if it has changed since, nothing is done."""
     due: Aftermath | None = None
     resources: tuple[Resource, ...] = ()
     heals: bool = False
-    """What is not as it was proven may just be on its way to be so again."""
+    """ECS may already be restoring what is no longer as proven."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -143,27 +143,27 @@ class Finding:
 
 
 def findings(facts: AccountFacts) -> list[Finding]:
-    """Everything that does not fit together, by environment, and what is done about it."""
+    """Everything that does not match, by environment, and its repair."""
     found = [
         *_of_records(facts),
         *_unanswered(facts),
         *_stray_schedules(facts),
         *_orphans(facts),
         *_look_alikes(facts),
-        *_not_looked_at(facts),
+        *_not_checked(facts),
     ]
     return sorted(found, key=lambda each: (each.environment, each.kind, each.name, each.reason))
 
 
 def attempt(now: datetime) -> str:
-    """Ends the names of what one sweep starts: the same in a sweep that is tried again."""
+    """The end of the names of what one sweep starts; the same when the sweep is retried."""
     return f"sweep-{now.replace(minute=now.minute // 15 * 15):%Y%m%dT%H%M}"
 
 
 def in_turn(names: Iterable[str], now: datetime) -> list[str]:
-    """Sorted, and begun where no sweep has begun for long: four in a row begin in four places that
+    """Sorted, but each sweep starts at a different place: four sweeps in a row at four places that
     divide the list evenly, the next four between them, and so on (van der Corput's sequence). So
-    nothing waits for ever, and nobody has to remember where the last one ended."""
+    nothing waits for ever, and no sweep has to store where it ended."""
     ordered = sorted(names)
     quarters = int(now.timestamp()) // (15 * 60) % (1 << 16)
     first = int(f"{quarters:016b}"[::-1], 2) * len(ordered) >> 16
@@ -171,8 +171,8 @@ def in_turn(names: Iterable[str], now: datetime) -> list[str]:
 
 
 def repairs(found: Iterable[Finding], now: datetime) -> list[Finding]:
-    """Those that are acted on, in that order: by turns the most overdue, and the next in turn, so
-    that neither kind waits for the other, nor anything for what fails again and again."""
+    """The findings to act on, in order: the most overdue and the next in turn alternate, so that
+    neither waits for the other, and nothing waits for a repair that always fails."""
     acted_on = [each for each in found if each.action is not Repair.REPORT]
     ends = {
         n: times.moment(each.record.expires_at)
@@ -201,7 +201,7 @@ def _of_records(facts: AccountFacts) -> Iterator[Finding]:
 
 
 def _of_living(facts: AccountFacts, record: Record) -> Iterator[Finding]:
-    # The end of a lease first: after it there is nothing to be made up for but the deletion
+    # The end of a lease first: after it, only the deletion matters
     if due := _expired(facts, record) or _died(facts, record) or _closed(facts, record):
         yield due
         return
@@ -230,15 +230,21 @@ def _died(facts: AccountFacts, record: Record) -> Finding | None:
     due = aftermath(record, holder.ended, attempt(facts.now))
     if due is None:
         return None
-    told = f"it is {record.status}, and its execution is {holder.ended.status or 'unknown'}"
+    reason = f"it is {record.status}, and its execution is {holder.ended.status or 'unknown'}"
     return Finding(
-        FindingKind.DIED, record.environment, Repair.FOLLOW_UP, told, holder.ended.name, record, due
+        FindingKind.DIED,
+        record.environment,
+        Repair.FOLLOW_UP,
+        reason,
+        holder.ended.name,
+        record,
+        due,
     )
 
 
 def _closed(facts: AccountFacts, record: Record) -> Finding | None:
-    """Closed in the moment in which it was created: the event found no such environment, and the
-    create no such event."""
+    """The pull request was closed just as the environment was created: the event found no
+    environment, and the create found no event."""
     closed = facts.closed.get(record.environment)
     if closed is None or facts.now - closed.at < GRACE or record.status is Status.DELETING:
         return None
@@ -255,31 +261,32 @@ def _closed(facts: AccountFacts, record: Record) -> Finding | None:
         },
         closed.at,
     )
-    told = f"it is {record.status}, and that was at {times.timestamp(closed.at)}"
+    reason = f"it is {record.status}, but that was at {times.timestamp(closed.at)}"
     due = Aftermath(None, start)
     return Finding(
-        FindingKind.CLOSED, record.environment, Repair.DELETE, told, record=record, due=due
+        FindingKind.CLOSED, record.environment, Repair.DELETE, reason, record=record, due=due
     )
 
 
 def _doubtful(record: Record, doubts: tuple[Doubt, ...]) -> Finding:
-    """What it is found to be is said by a closer look, with the reason."""
-    told = "; ".join(doubt.told for doubt in doubts)
+    """A recheck decides whether it is DEGRADED, and why."""
+    reason = "; ".join(doubt.reason for doubt in doubts)
     heals = all(doubt.heals for doubt in doubts)
     name = record.environment
-    return Finding(FindingKind.DOUBTFUL, name, Repair.LOOK, told, record=record, heals=heals)
+    return Finding(FindingKind.DOUBTFUL, name, Repair.RECHECK, reason, record=record, heals=heals)
 
 
 def _untold(record: Record) -> Finding:
     due = Aftermath(None, None)
-    told = f"it is {record.status}, and nobody could be told"
+    reason = f"it is {record.status}, and its event could not be published"
     return Finding(
-        FindingKind.UNTOLD, record.environment, Repair.TELL, told, record.untold, record, due
+        FindingKind.UNTOLD, record.environment, Repair.PUBLISH, reason, record.untold, record, due
     )
 
 
 def _expired(facts: AccountFacts, record: Record) -> Finding | None:
-    """Whatever is at work on it loses, as with its schedule; but not a deletion."""
+    """The deletion wins over whatever else is running, as when the schedule fires; a deletion that
+    is already running goes on."""
     if not is_overdue(record, facts.now):
         return None
     start = Start(
@@ -292,12 +299,12 @@ def _expired(facts: AccountFacts, record: Record) -> Finding | None:
         },
         times.moment(record.expires_at),
     )
-    told = f"it is {record.status}, and its lease ended at {record.expires_at}"
+    reason = f"it is {record.status}, but its lease ended at {record.expires_at}"
     return Finding(
         FindingKind.EXPIRED,
         record.environment,
         Repair.DELETE,
-        told,
+        reason,
         record=record,
         due=Aftermath(None, start),
     )
@@ -309,7 +316,7 @@ def is_overdue(record: Record, now: datetime) -> bool:
 
 
 def _not_armed(facts: AccountFacts, record: Record) -> Finding | None:
-    """What has ended a moment ago has fired, and is not armed for a moment that is past."""
+    """A schedule whose time has come has fired; none is armed for a time that is past."""
     ends = times.moment(record.expires_at)
     if ends <= facts.now or record.status is Status.DELETING:
         return None
@@ -320,14 +327,14 @@ def _not_armed(facts: AccountFacts, record: Record) -> Finding | None:
     elif not armed.enabled:
         why = "the schedule that ends its lease is disabled"
     elif not _ends(armed, ends):
-        fires = times.timestamp(armed.at) if armed.at else "again and again"
+        fires = f"at {times.timestamp(armed.at)}" if armed.at else "repeatedly"
         why = f"its schedule fires {fires}, for a lease that ends at {armed.expires_at}"
     elif lost:
-        why = f"{' and '.join(lost)} of its office hours are gone"
+        why = f"schedules of its office hours are missing: {' and '.join(lost)}"
     else:
         return None
-    told = f"{why}; the record says {record.expires_at}"
-    return Finding(FindingKind.NOT_ARMED, record.environment, Repair.ARM, told, record=record)
+    reason = f"{why}; the record says {record.expires_at}"
+    return Finding(FindingKind.NOT_ARMED, record.environment, Repair.ARM, reason, record=record)
 
 
 def _lost_office_hours(facts: AccountFacts, record: Record) -> list[str]:
@@ -338,14 +345,14 @@ def _lost_office_hours(facts: AccountFacts, record: Record) -> list[str]:
 
 
 def _ends(armed: ArmedSchedule, ends: datetime) -> bool:
-    """An earlier one would find that the lease was extended, and a later one comes too late."""
+    """An earlier schedule would find the lease extended; a later one fires too late."""
     if armed.at is None or not ends <= armed.at <= ends + GRACE:
         return False
     return times.moment(armed.expires_at) >= ends
 
 
 def _unreadable(facts: AccountFacts, record: Unreadable) -> Finding:
-    """Whatever is there of it is found again by its tags, once the lease is over."""
+    """If the record can be rebuilt, its resources are found by their tags when the lease ends."""
     if record.newer:
         why = f"{record.why}. Until then nothing ends its lease"
         return Finding(
@@ -370,7 +377,8 @@ def _unreadable(facts: AccountFacts, record: Unreadable) -> Finding:
 
 
 def _unanswered(facts: AccountFacts) -> Iterator[Finding]:
-    """What broke before it took anything, while its end was told to nobody."""
+    """Requests whose execution failed before it took the environment, and whose end no event
+    reported."""
     for ended in facts.unanswered:
         record = facts.records.get(ended.environment or "")
         if isinstance(record, Unreadable) or not ended.environment:
@@ -379,7 +387,7 @@ def _unanswered(facts: AccountFacts) -> Iterator[Finding]:
             yield Finding(
                 FindingKind.UNANSWERED,
                 ended.environment,
-                Repair.AGAIN,
+                Repair.RETRY,
                 f"its execution ended as {ended.status}: {ended.why}",
                 ended.name,
                 record,
@@ -401,7 +409,7 @@ def _stray_schedules(facts: AccountFacts) -> Iterator[Finding]:
         names = ", ".join(sorted(n for n, of in facts.schedules.items() if of == environment))
         record = facts.records.get(environment)
         if not environment:
-            why = "they have names that Bivouac does not give"
+            why = "Bivouac never uses such names"
             yield Finding(FindingKind.LOOK_ALIKE, "", Repair.REPORT, why, names)
         elif _is_gone(record):
             why = "it is DELETED" if record else "it has no record"
@@ -425,7 +433,7 @@ def _orphans(facts: AccountFacts) -> Iterator[Finding]:
 
 
 def _orphaned(facts: AccountFacts) -> set[str]:
-    """Environments of which something is there, and that have no record, nor had one just now."""
+    """Environments with resources but without a record, now and when the sweep began."""
     return {
         each.environment
         for each in facts.resources
@@ -454,11 +462,11 @@ def _look_alikes(facts: AccountFacts) -> Iterator[Finding]:
             )
 
 
-def _not_looked_at(facts: AccountFacts) -> Iterator[Finding]:
+def _not_checked(facts: AccountFacts) -> Iterator[Finding]:
     for resource in facts.resources:
         if resource.refused:
             yield Finding(
-                FindingKind.NOT_LOOKED_AT,
+                FindingKind.NOT_CHECKED,
                 resource.environment,
                 Repair.REPORT,
                 f"the tags of a {resource.kind} cannot be read: {resource.refused}",
@@ -468,14 +476,16 @@ def _not_looked_at(facts: AccountFacts) -> Iterator[Finding]:
 
 
 def may_hide_a_leak(finding: Finding) -> bool:
-    """Whether it could not be looked at, and has a name like ours; or is of a newer stack."""
+    """Whether it has a name like ours and could not be checked, or its record is of a newer
+    version."""
     if isinstance(finding.record, Unreadable):
         return finding.record.newer
-    return finding.kind is FindingKind.NOT_LOOKED_AT and bool(finding.environment)
+    return finding.kind is FindingKind.NOT_CHECKED and bool(finding.environment)
 
 
 def ends_of_adopted(now: datetime, live: timedelta, before: Record | Unreadable | None) -> datetime:
-    """When what is adopted goes: after the grace time, or when its lease was to end, if later."""
+    """When an adopted environment expires: after the grace period, or at the end of its lease, if
+    that is later."""
     soonest = lease.expires_at(now, int(live.total_seconds()))
     if not isinstance(before, Unreadable) or before.expires_at is None:
         return soonest
@@ -486,4 +496,4 @@ def ends_of_adopted(now: datetime, live: timedelta, before: Record | Unreadable 
 
 
 NEEDS_HOLDER = (*HELD, Status.FAILED)
-"""Statuses in which it matters what became of the execution."""
+"""Statuses in which the execution's outcome matters."""

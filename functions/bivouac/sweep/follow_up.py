@@ -1,8 +1,8 @@
-"""What is to be done about an environment whose execution ended before its time. Pure.
+"""What to do about an environment whose execution ended early. Pure.
 
-StopExecution and a machine's time-out run no Catch (W13), so what the machine would have done on
-its way out, somebody else must: `follow_up_execution`, once Step Functions tells of the end, and
-`sweep_environments`, where it was not told.
+StopExecution and a machine's timeout run no Catch (W13), so the machine cannot clean up after
+itself. `follow_up_execution` does, when Step Functions emits its event; `sweep_environments` does,
+if the event was lost.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ from bivouac.errors import REFUSALS, DeletionIncompleteError, is_fault
 from bivouac.json_types import Json
 
 AFTER_FAILURE = "failed"
-"""Begins the deletion's name, as in the machine's state `Start deletion`: both start one (W05)."""
+"""Prefix of the deletion's name, as in the machine's state `Start deletion`: both start the same
+one (W05)."""
 BACK = "back"
-"""Ends the name of the create that goes back to what was proven."""
-PUT_AGAIN = "put-again"
-"""Begins the name of the execution with which an intent is put once more."""
+"""Suffix of the name of the create that rolls back to what was proven."""
+RETRY = "put-again"
+"""Prefix of the name of the execution that retries an intent."""
 ONCE_MORE = "again"
-"""Ends the name of the deletion, the wake or the sleep that follows one that died."""
+"""Suffix of the name of the deletion, wake or sleep that retries one that died."""
 
 
 _OF_REDEPLOY = re.compile(r"redeploy-([0-9a-f]{64})")
@@ -44,21 +45,21 @@ _OF_REDEPLOY = re.compile(r"redeploy-([0-9a-f]{64})")
 
 
 _OF_SCHEDULE = re.compile(r"(up|down) ")
-"""Begins the ids of the intents that a schedule gives (timetable.py)."""
+"""Prefix of the ids of intents from a schedule (environment/schedules.py)."""
 
 
 _AFTER_A_STOP = (
-    "Nothing failed by itself if somebody stopped it; otherwise read the execution's "
-    "history in the Step Functions console. Then start it again."
+    "If someone stopped it, nothing else failed. Otherwise read the execution's history in the "
+    "Step Functions console. Then start it again."
 )
 _AFTER_A_TIME_OUT = (
-    "Read in the execution's history in the Step Functions console in which state it waited for so "
-    "long. Then start it again."
+    "Find the state in which it waited that long, in the execution's history in the Step Functions "
+    "console. Then start it again."
 )
 
 
 class Machine(StrEnum):
-    """What is started, by whatever an input asks of an environment."""
+    """The state machines, by what they do with an environment."""
 
     CREATE = "create_environment"
     DELETE = "delete_environment"
@@ -72,19 +73,21 @@ class Machine(StrEnum):
 class Start:
     machine: Machine
     name: str
-    """The same for the same aftermath, so that it is started once (W05)."""
+    """The same for the same aftermath, so that it is started only once (W05)."""
     content: Json
     since: datetime | None = None
-    """Nobody meant it before: an execution of this name that began earlier is another's."""
+    """The earliest time at which it can have been started: an earlier execution of this name is
+    another one."""
 
 
 @dataclass(frozen=True)
 class Aftermath:
     failure: Json | None
-    """To be recorded, and told, as nobody has; None where the execution told it itself."""
+    """To be recorded and published; None if the execution did so itself."""
     start: Start | None
     tells: DetailType | None = None
-    """What the record says and others may not have been told, as the execution died by then."""
+    """The event for the recorded status, which the execution may not have published before it
+    died."""
 
 
 _RULES: Mapping[Machine, inputs.Rule] = {
@@ -99,7 +102,8 @@ _RULES: Mapping[Machine, inputs.Rule] = {
 
 
 def content_of(text: str) -> Json:
-    """An execution's input as an object, which it is for all that ever held a record."""
+    """An execution's input as an object, which it is for every execution that ever held a
+    record."""
     content = json.loads(text or "{}")
     return content if isinstance(content, dict) else {}
 
@@ -114,15 +118,15 @@ class Ended:
     error: str = ""
     cause: str = ""
     content: Json = field(default_factory=dict)
-    """Its input; empty where it is not known."""
+    """Its input; empty if unknown."""
     started_at: datetime | None = None
-    """None where it is not known."""
+    """None if unknown."""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
-        """Of a "Step Functions Execution Status Change". Raises KeyError for anything else.
+        """From a "Step Functions Execution Status Change". Raises KeyError for anything else.
 
-        The event leaves out an input that is too large for it."""
+        The event omits an input that is too large for it."""
         return cls.of(stepfunctions_answers.execution(event["detail"]))
 
     @classmethod
@@ -143,7 +147,7 @@ class Ended:
 
     @property
     def environment(self) -> str | None:
-        """Which one its input names. It is to be looked up, whether it ever held that."""
+        """The environment that its input names. Whether it ever held it, only the record shows."""
         about: list[Any] = [self.content, *self.content.values()]
         for each in about:
             named = each.get("environment", each.get("name")) if isinstance(each, dict) else None
@@ -153,27 +157,27 @@ class Ended:
 
     @property
     def machine(self) -> Machine:
-        """Its state machine, whose name ends so. Raises ValueError for none of ours."""
+        """Its state machine, by the end of the name. Raises ValueError if it is none of ours."""
         name = stepfunctions_answers.machine_of(self.arn).replace("-", "_")
         for machine in Machine:
             if name.endswith(machine):
                 return machine
-        raise ValueError(f"{self.arn} is no execution of a machine of ours")
+        raise ValueError(f"{self.arn} is not an execution of one of our state machines")
 
     @property
     def is_watched(self) -> bool:
-        """Whoever started it sees how it ends, a pipeline that gives an intent, too. Events and
-        schedules do not look."""
+        """Whether the caller sees how it ends, as a person does, or a pipeline that passes an
+        intent. Events and schedules do not."""
         intent = self.content.get("intent")
         if not isinstance(intent, dict):
             return True
         by_schedule = _OF_SCHEDULE.match(str(intent.get("id")))
-        by_event = naming.is_requested_execution(self.name) or self.name.startswith(PUT_AGAIN)
+        by_event = naming.is_requested_execution(self.name) or self.name.startswith(RETRY)
         return not (by_schedule or by_event)
 
     def is_unanswered(self, record: Record | None) -> bool:
-        """Nobody sees how it ended. It was refused, or it broke, and the record knows neither its
-        intent nor a newer one."""
+        """Whether no caller sees how it ended, and it was refused, or failed while the record has
+        neither its intent nor a newer one."""
         if self.is_watched:
             return False
         if self.error in REFUSALS or record is None:
@@ -182,12 +186,12 @@ class Ended:
         return not (well_formed and _followed(self, record))
 
     def once_more(self) -> Start | None:
-        """The same again, for an intent that nobody followed because its execution broke.
+        """A retry, for an intent that was not followed because its execution failed.
 
-        None where it was refused, somebody stopped it, or it was put once more before."""
-        if self.error in REFUSALS or self.was_stopped or self.name.startswith(PUT_AGAIN):
+        None if it was refused, stopped by someone, or is itself a retry."""
+        if self.error in REFUSALS or self.was_stopped or self.name.startswith(RETRY):
             return None
-        name = naming.execution_after(self.arn, PUT_AGAIN)[:50]
+        name = naming.execution_after(self.arn, RETRY)[:50]
         return Start(self.machine, name, self.content, self.started_at)
 
     @property
@@ -200,19 +204,19 @@ class Ended:
 
     @property
     def why(self) -> str:
-        """What it says of its end. One that its machine gave up, and one that was stopped without a
-        reason, say nothing: then what its status means."""
+        """The reason for its end. If it gives none, as after a timeout of its machine or a stop
+        without a reason, the meaning of its status."""
         if self.error or self.cause:
             return ": ".join(filter(None, (self.error, message_of(self.cause))))
         return stepfunctions_answers.without_a_word(self.status)
 
     def failure(self, record: Record) -> Json:
-        """As the record keeps it and events tell it."""
-        told = f"{record.verb} by the execution {self.name} ended as {self.status}"
+        """In the form of the record and of events."""
+        ended = f"{record.verb} by the execution {self.name} ended as {self.status}"
         verdict = Verdict.of(
             Category.UNKNOWN,
             record.environment,
-            [told, self.why],
+            [ended, self.why],
             _AFTER_A_TIME_OUT if self.ran_out_of_time else _AFTER_A_STOP,
         )
         return {
@@ -224,7 +228,7 @@ class Ended:
 
 
 def _followed(ended: Ended, record: Record) -> bool:
-    """What was asked for was begun, or something newer about the same was."""
+    """Whether its intent, or a newer one about the same, was followed."""
     content, intent = ended.content, Intent.from_json(ended.content["intent"])
     if is_outdated(record.intents, LIFECYCLE, intent):
         return True
@@ -248,12 +252,12 @@ def _followed(ended: Ended, record: Record) -> bool:
 
 
 def aftermath(record: Record, ended: Ended, attempt: str | None = None) -> Aftermath | None:
-    """What is to be done after the execution that holds the record; None: nothing, as it had
-    finished, or another one holds it by now.
+    """What to do after the execution that holds the record; None: nothing, because it had finished,
+    or another one holds the record by now.
 
-    A deletion is followed by one more, and that one by none but the sweep's, so that what fails
-    for ever is tried at the sweep's pace. `attempt` ends the names of what the sweep starts: what
-    is tried again needs a name of its own."""
+    A deletion is retried once, and after that only by the sweep, so that one that always fails is
+    retried at the sweep's pace. `attempt`: the suffix of the names of what the sweep starts, since
+    each retry needs its own name."""
     if record.execution != ended.arn:
         return None
     match record.status:
@@ -263,7 +267,7 @@ def aftermath(record: Record, ended: Ended, attempt: str | None = None) -> After
             start = _after_failure(record, ended, attempt)
             return Aftermath(None, start) if start or record.untold else None
         case Status.DELETING if attempt or not ended.name.endswith(f"-{ONCE_MORE}"):
-            why = "the deletion before this one did not come to its end"
+            why = "the previous deletion did not finish"
             kept = {key: ended.content[key] for key in ("keepSchedule",) if key in ended.content}
             name = name_of_following(record, attempt or ONCE_MORE)
             return Aftermath(None, _deletion(record, ended, name, why, kept))
@@ -278,10 +282,10 @@ def aftermath(record: Record, ended: Ended, attempt: str | None = None) -> After
 
 
 def after_redeploy(record: Record, redeploy: Ended, create_runs: bool) -> Aftermath | None:
-    """What is to be done after an execution of redeploy_environment, which would have rolled back
-    what its create left; None: nothing, as it did, or another one holds the record by now.
+    """What to do after an execution of redeploy_environment, which should have rolled back a failed
+    create; None: nothing, because it did, or another one holds the record by now.
 
-    A create that still runs is let run: where it fails, the sweep rolls back."""
+    A create that still runs goes on; if it fails, the sweep rolls back."""
     name = stepfunctions_answers.name_of(record.execution)
     of_redeploy = naming.execution_after(redeploy.arn, "redeploy")
     if name != of_redeploy or create_runs or not record.can_roll_back:
@@ -304,8 +308,8 @@ def name_of_following(record: Record, ending: str) -> str:
 
 
 def _after_failure(record: Record, ended: Ended, attempt: str | None) -> Start | None:
-    """What was proven before is never deleted for a failure: it goes back to that, or stays as it
-    failed. A redeploy's machine rolls back by itself; where it did not, the sweep does, in time."""
+    """A failure never deletes what was proven before: the environment rolls back, or stays FAILED.
+    A redeploy's machine rolls back itself; if it did not, the sweep does."""
     if record.proven and (again := _once_more(record, ended)):
         return again
     if record.goes_when_it_fails and record.verb is not Verb.SLEEP:
@@ -324,8 +328,8 @@ def _after_failure(record: Record, ended: Ended, attempt: str | None) -> Start |
 
 
 def _once_more(record: Record, ended: Ended) -> Start | None:
-    """An up and a down that broke: nothing is said against them, and nobody asks for them before
-    the next one. What somebody stopped is left so, and what breaks twice is told."""
+    """A retry of an up or a down that failed: it was not refused, and nothing else would retry it
+    before the next one is due. There is none if someone stopped it, or if it failed twice."""
     rest = record.intents.get(POWER)
     if rest is None or record.verb not in (Verb.WAKE, Verb.SLEEP):
         return None
@@ -333,7 +337,7 @@ def _once_more(record: Record, ended: Ended) -> Start | None:
         return None
     if ended.name.endswith(f"-{ONCE_MORE}"):
         return None
-    # Of the same moment, and newer than the one that broke.
+    # At the same time, but newer than the one that failed.
     intent = Intent(rest.at, f"{rest.id} {ONCE_MORE}")
     content = {
         "environment": record.environment,

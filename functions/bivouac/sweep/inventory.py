@@ -1,8 +1,8 @@
-"""Everything in the account whose name or tags are like this stack's. Every list is read whole.
+"""Everything in the account whose name or tags are like this stack's. Every list is read in full.
 
-What belongs to environments that live is not asked for its tags: nothing is decided about it. The
-rest is, as far as there is time: one resource that is ours makes an orphan of its environment, so
-what else has its name is asked only when all others were.
+The tags of living environments' resources are not read: nothing depends on them. All other tags
+are, as far as there is time. One owned resource is enough to make its environment an orphan, so
+its other resources are read last.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class _Seen:
-    """Something that a list has just shown."""
+class _Listed:
+    """A resource that has just been listed."""
 
     kind: str
     name: str
@@ -50,8 +50,8 @@ class _Seen:
     refusal: str = ""
 
     def tags(self, read: Callable[[str], dict[str, str]]) -> dict[str, str] | None:
-        """None where it went since, or AWS refuses to show them: one refusal, such as a policy of
-        the organisation's, ends no sweep."""
+        """None if the resource has gone since, or AWS refuses to show the tags: one refusal, such
+        as by a policy of the organisation, must not end the sweep."""
         try:
             return read(self.arn)
         except NotYetConsistentError:
@@ -65,35 +65,35 @@ class _Seen:
         return Resource(self.kind, self.name, self.arn, environment, owned)
 
     def refused(self, environment: str) -> Iterator[Resource]:
-        """Nothing where it went since."""
+        """Nothing if the resource has gone since."""
         if self.refusal:
             yield Resource(
                 self.kind, self.name, self.arn, environment, owned=False, refused=self.refusal
             )
 
 
-Look = Callable[[], Iterator[Resource]]
-"""Asks for the tags of a resource."""
+ReadTags = Callable[[], Iterator[Resource]]
+"""Reads the tags of a resource."""
 InTurn = Callable[[Iterable[str]], list[str]]
 """Names in the order of this sweep."""
 
 
 @dataclass(frozen=True)
 class _Doubtful:
-    """Something whose tags have yet to be read."""
+    """A resource whose tags are still to be read."""
 
     environment: str
-    """That its name names."""
+    """According to its name."""
     seconds: float
-    look: Look
+    read: ReadTags
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What the lists show of environments without a record."""
+    """The listed resources of environments without a record."""
 
     namespaces: Sequence[cloudmap.Namespace]
-    """All of the Region: a request may name its namespace as it likes."""
+    """All in the Region: a request may choose any name for its namespace."""
     clusters: tuple[Resource, ...]
     others: tuple[_Doubtful, ...]
 
@@ -125,39 +125,39 @@ class Inventory:
     def resources(
         self, listing: Listing, known: Set[str], time: Share, in_turn: InTurn
     ) -> list[Resource]:
-        """`known`: the ARNs of namespaces that living environments have."""
+        """`known`: the ARNs of living environments' namespaces."""
         found = list(listing.clusters)
         unknown = {each.name: each for each in listing.namespaces if each.arn not in known}
         for name in in_turn(unknown):
             if time.takes(A_CALL):
-                found += _seen(partial(self._namespace, unknown[name]), time)
+                found += _read(partial(self._namespace, unknown[name]), time)
         owned = {each.environment for each in found if each.owned}
         later = []
         for each in _by_turns(listing.others, in_turn):
             if each.environment in owned:
                 later.append(each)
             elif time.takes(each.seconds):
-                seen = _seen(each.look, time)
-                owned.update(resource.environment for resource in seen if resource.owned)
-                found += seen
+                resources = _read(each.read, time)
+                owned.update(resource.environment for resource in resources if resource.owned)
+                found += resources
         for each in later:
             if time.has(each.seconds) and time.takes(each.seconds):
-                found += _seen(each.look, time)
+                found += _read(each.read, time)
         return found
 
     def _namespace(self, namespace: cloudmap.Namespace) -> Iterator[Resource]:
-        """Only tags tell whose it is."""
-        seen = _Seen("namespace", namespace.name, namespace.arn)
+        """Only its tags show who owns it."""
+        listed = _Listed("namespace", namespace.name, namespace.arn)
         named = self._environment_of(namespace.name)
-        tags = seen.tags(lambda arn: cloudmap.tags_of(self.cloud_map, arn))
+        tags = listed.tags(lambda arn: cloudmap.tags_of(self.cloud_map, arn))
         if tags is None:
-            yield from seen.refused(named or "")
+            yield from listed.refused(named or "")
             return
         tagged = tags.get(naming.ENVIRONMENT_TAG, "")
         if tags.get(naming.STACK_TAG) == self.stack and naming.is_environment_name(tagged):
-            yield seen.resource(tagged, owned=True)
+            yield listed.resource(tagged, owned=True)
         elif named is not None and not _of_another(tags, self.stack):
-            yield seen.resource(named, owned=False)
+            yield listed.resource(named, owned=False)
 
     def _clusters(self, living: Set[str]) -> Iterator[Resource]:
         names = [
@@ -166,9 +166,9 @@ class Inventory:
             if (named := self._environment_of(name)) is not None and named not in living
         ]
         for cluster in ecs.describe_clusters(self.ecs, names):
-            seen = _Seen("cluster", cluster["clusterName"], cluster["clusterArn"])
+            listed = _Listed("cluster", cluster["clusterName"], cluster["clusterArn"])
             tags = from_ecs_tags(cluster.get("tags"))
-            yield from self._of_name(seen, seen.name, tags)
+            yield from self._of_name(listed, listed.name, tags)
 
     def _families(self, living: Set[str]) -> Iterator[_Doubtful]:
         for family in ecs.families(self.ecs, f"{self.stack}-", "ACTIVE"):
@@ -177,13 +177,13 @@ class Inventory:
                 yield _Doubtful(named, 2 * TASK_DEFINITION, partial(self._revisions, family))
 
     def _revisions(self, family: str) -> Iterator[Resource]:
-        """Those that are ACTIVE: what is not any more serves nobody, and costs nothing."""
+        """The ACTIVE ones: the others are unused and cost nothing."""
         self._task_definitions.wait()
         for arn in ecs.revisions(self.ecs, family, "ACTIVE"):
             self._task_definitions.wait()
-            seen = _Seen("task definition", arn.rpartition("/")[2], arn)
-            tags = seen.tags(lambda arn: ecs.describe_task_definition(self.ecs, arn)[1])
-            yield from self._of_name(seen, family.partition("--")[0], tags)
+            listed = _Listed("task definition", arn.rpartition("/")[2], arn)
+            tags = listed.tags(lambda arn: ecs.describe_task_definition(self.ecs, arn)[1])
+            yield from self._of_name(listed, family.partition("--")[0], tags)
 
     def _groups(self, living: Set[str]) -> Iterator[_Doubtful]:
         for group in log_groups.find(self.logs, f"/{self.stack}-", self._log_groups.wait).values():
@@ -193,39 +193,39 @@ class Inventory:
 
     def _log_group(self, group: log_groups.LogGroup) -> Iterator[Resource]:
         self._log_group_tags.wait()
-        seen = _Seen("log group", group.name, group.arn)
-        tags = seen.tags(lambda arn: log_groups.tags_of(self.logs, arn))
-        yield from self._of_name(seen, group.name[1:].partition("/")[0], tags)
+        listed = _Listed("log group", group.name, group.arn)
+        tags = listed.tags(lambda arn: log_groups.tags_of(self.logs, arn))
+        yield from self._of_name(listed, group.name[1:].partition("/")[0], tags)
 
     def _of_name(
-        self, seen: _Seen, part: str, tags: Mapping[str, str] | None
+        self, listed: _Listed, part: str, tags: Mapping[str, str] | None
     ) -> Iterator[Resource]:
-        """`part` of its name names the environment."""
+        """`part` is the part of its name that names the environment."""
         named = self._environment_of(part) or ""
         if tags is None:
-            yield from seen.refused(named)
+            yield from listed.refused(named)
         elif not _of_another(tags, self.stack):
             owned = bool(named) and naming.is_owned(tags, self.stack, named)
-            yield seen.resource(named, owned)
+            yield listed.resource(named, owned)
 
     def _environment_of(self, name: str) -> str | None:
-        """None where the name is not like ours; empty where no environment has such a one."""
+        """None if the name is not like ours; empty if no environment can have such a name."""
         if not name.startswith(f"{self.stack}-"):
             return None
         return naming.environment_of_cluster(self.stack, name) or ""
 
 
-def _seen(look: Look, time: Share) -> list[Resource]:
-    """Nothing where AWS asks to slow down, as if there had been no time."""
+def _read(read: ReadTags, time: Share) -> list[Resource]:
+    """Nothing if AWS throttles the call, as if there had been no time."""
     try:
-        return list(look())
+        return list(read())
     except ThrottledError:
         time.refused += 1
         return []
 
 
 def _by_turns(doubtful: Sequence[_Doubtful], in_turn: InTurn) -> Iterator[_Doubtful]:
-    """One of each environment, then another one of each: the first may tell enough."""
+    """One of each environment, then another of each: the first may be enough."""
     of: dict[str, list[_Doubtful]] = defaultdict(list)
     for each in doubtful:
         of[each.environment].append(each)
@@ -236,7 +236,8 @@ def _by_turns(doubtful: Sequence[_Doubtful], in_turn: InTurn) -> Iterator[_Doubt
 
 
 def _of_another(tags: Mapping[str, str], stack: str) -> bool:
-    """Another stack's, whose prefix begins with this one's: it looks after it itself."""
+    """Whether it belongs to another stack, whose prefix begins with this stack's prefix: its own
+    sweep handles it."""
     return tags.get(naming.STACK_TAG, stack) != stack
 
 
@@ -244,8 +245,8 @@ RUNNING = Holder(running=True, ended_at=None, ended=Ended("", "RUNNING"))
 
 
 def holder(client: SFNClient, execution_arn: str) -> Holder:
-    """What became of an execution that holds a record; it may be forgotten by now (W06), or what
-    the record says may be none."""
+    """The execution that holds a record. Unknown if Step Functions no longer has it (W06), or the
+    record names none."""
     unknown = Holder(running=False, ended_at=None, ended=Ended(execution_arn, ""))
     if not execution_arn:
         return unknown

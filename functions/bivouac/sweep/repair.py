@@ -1,4 +1,4 @@
-"""What a sweep reads, and how it repairs one finding."""
+"""Reads what a sweep compares, and repairs one finding."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
 HOLDING = (Machine.CREATE, Machine.SLEEP, Machine.DELETE)
-"""Whose executions hold records; the others start these."""
+"""The machines whose executions hold records; the others start these."""
 ENDED_LATELY = timedelta(hours=1)
 _MEANWHILE = (NotYetConsistentError, SupersededError)
-"""Somebody else took the environment: it is in good hands."""
+"""Another execution has taken the environment and takes care of it."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Sweep:
     stepfunctions: SFNClient
     follow_up: FollowUp
     bus: EventBus
-    looking_at: Callable[[Record], Callable[[], RecheckResult]]
+    poll_of: Callable[[Record], Callable[[], RecheckResult]]
     judge: Judgement
 
     @property
@@ -74,8 +74,8 @@ class Sweep:
         return Budget(self.now, self.settings.takes)
 
     def facts(self) -> AccountFacts:
-        """What exists is listed before the records are read: they are written first, so whatever
-        has none afterwards never had one, or has lost it."""
+        """Resources are listed before the records are read. A record is written before its
+        resources, so a resource without a record afterwards never had one, or has lost it."""
         before = frozenset(self.records.names())
         listing = self.inventory.listed(before)
         groups = self.schedules.settings
@@ -84,7 +84,7 @@ class Sweep:
             for group in (groups.expiry_group, groups.office_hours_group)
             for name in self.schedules.names(group)
         }
-        # Of resources by their names; what a namespace's tags say is read with them
+        # Resources are grouped by name here; a namespace's tags are read later
         records = self.records.look_at({*before, *scheduled.values(), *listing.environments} - {""})
         turns = partial(in_turn, now=self.now)
         holders, expiries, unseen = self._living(records, scheduled.keys(), turns)
@@ -127,9 +127,8 @@ class Sweep:
         scheduled: Set[str],
         turns: Callable[[Iterable[str]], list[str]],
     ) -> tuple[dict[str, Holder], dict[str, ArmedSchedule], list[str]]:
-        """What can only be asked for one by one: executions that may have ended, and schedules.
-
-        Also the environments for which there was no time."""
+        """What can only be read one by one: executions that may have ended, and schedules; and the
+        environments for which there was no time."""
         living = {
             name: record
             for name, record in records.items()
@@ -165,15 +164,15 @@ class Sweep:
         return holders, expiries, unseen
 
     def _running(self, records: Iterable[Record]) -> set[str]:
-        """Executions that run, where any record is held by one."""
+        """The running executions, if any record is held by one."""
         if not any(record.status in HELD for record in records):
             return set()
         machines = [self.follow_up.machines[each] for each in HOLDING]
         return set().union(*(executions.running(self.stepfunctions, arn) for arn in machines))
 
     def _unanswered(self, time: Share) -> list[Ended]:
-        """What ended without success since a few sweeps ago, and may have been asked for by an
-        event: its end is told once, best effort."""
+        """Executions that ended without success in the last few sweeps, and may have been started
+        by an event: Step Functions reports an end once, best effort."""
         found: list[Ended] = []
         since, until = self.now - ENDED_LATELY, self.now - GRACE
         for machine in self.follow_up.machines.values():
@@ -184,7 +183,7 @@ class Sweep:
                     if whole := executions.described(self.stepfunctions, arn):
                         found.append(Ended.of(whole))
             except BivouacError as error:
-                logger.warning("not looked at", machine=machine, reason=str(error))
+                logger.warning("not checked", machine=machine, reason=str(error))
         return found
 
     def _doubtful(
@@ -193,8 +192,8 @@ class Sweep:
         turns: Callable[[Iterable[str]], list[str]],
         time: Share,
     ) -> dict[str, tuple[Doubt, ...]]:
-        """What is READY and may not be so any more. What cannot be looked at now, and what there is
-        no time for, the next sweep looks at."""
+        """READY environments that may no longer be healthy. The next sweep checks those that cannot
+        be read now, or for which there is no time."""
         ready = {
             name: record
             for name, record in records.items()
@@ -214,12 +213,12 @@ class Sweep:
         try:
             services = remaining.services(self.inventory.ecs, cluster, names)
         except BivouacError as error:
-            logger.warning("not looked at", environment=record.environment, reason=str(error))
+            logger.warning("not checked", environment=record.environment, reason=str(error))
             return ()
         return tuple(doubts.doubts(record, services))
 
     def act(self, finding: Finding) -> bool:
-        """False: it is no longer as it was found, or all that is due was done before."""
+        """False: it has changed since it was found, or there was nothing left to do."""
         if finding.action is Repair.REPORT:
             logger.warning("sweep found", finding=finding.to_json())
             return True
@@ -231,19 +230,19 @@ class Sweep:
         except _MEANWHILE as error:
             logger.info("left alone", environment=finding.environment, reason=str(error))
             return False
-        if finding.action not in (Repair.TELL, Repair.LOOK):
-            self._tell(finding)
+        if finding.action not in (Repair.PUBLISH, Repair.RECHECK):
+            self._publish(finding)
         return True
 
     def _act(self, finding: Finding) -> bool:
         match finding.action:
-            case Repair.DELETE | Repair.FOLLOW_UP | Repair.TELL:
+            case Repair.DELETE | Repair.FOLLOW_UP | Repair.PUBLISH:
                 if finding.due and isinstance(finding.record, Record):
                     return self.follow_up(finding.due, finding.record, self.now).done
-            case Repair.AGAIN:
+            case Repair.RETRY:
                 if finding.due and finding.due.start:
                     return self.follow_up.start(finding.due.start).anew
-            case Repair.LOOK:
+            case Repair.RECHECK:
                 if isinstance(finding.record, Record):
                     return self._degraded(finding.record, finding.heals)
             case Repair.ARM:
@@ -256,15 +255,15 @@ class Sweep:
         return True
 
     def _degraded(self, record: Record, heals: bool) -> bool:
-        """False where it is as it was proven after all, or ECS may just be replacing a task."""
-        seen = self.looking_at(record)()
-        if seen.is_fit:
+        """False if it is as proven after all, or ECS may still be replacing a task."""
+        result = self.poll_of(record)()
+        if result.is_fit:
             return False
-        ended = seen.last_ended
+        ended = result.last_ended
         lately = ended is not None and (self.now - ended).total_seconds() < PATIENCE_SECONDS
-        if heals and lately and not seen.failed:
+        if heals and lately and not result.failed:
             return False
-        return self.judge(record, seen, self.now) is Status.DEGRADED
+        return self.judge(record, result, self.now) is Status.DEGRADED
 
     def _arm(self, record: Record) -> None:
         ends = times.moment(record.expires_at)
@@ -278,7 +277,7 @@ class Sweep:
                 self.schedules.arm(Blueprint.from_json(record.content), ends, self.now)
 
     def _adopt(self, finding: Finding) -> None:
-        """From now on it is an environment that expires, and is deleted with a receipt."""
+        """From now on it is an environment that expires and is deleted with a receipt."""
         before = finding.record
         adopted = adoption.adopted(
             finding.environment,
@@ -288,12 +287,13 @@ class Sweep:
             (before.generation or 0) + 1 if before else 1,
             ends_of_adopted(self.now, self.settings.orphans_live, before),
         )
-        self._tell_of_orphans(finding, adopted)
+        self._publish_orphans(finding, adopted)
         self.records.take(adopted, before)
         self._arm(adopted)
 
-    def _tell_of_orphans(self, finding: Finding, adopted: Record) -> None:
-        """Before they have a record: a try that dies in between finds them again, and tells it."""
+    def _publish_orphans(self, finding: Finding, adopted: Record) -> None:
+        """Before the record is written: if the sweep crashes in between, the next one finds them
+        and publishes again."""
         subject = Subject(adopted.environment, adopted.generation, self.now)
         metrics.add_metric("OrphansFound", MetricUnit.Count, len(finding.resources))
         self.bus.publish(
@@ -310,7 +310,7 @@ class Sweep:
             )
         )
 
-    def _tell(self, finding: Finding) -> None:
+    def _publish(self, finding: Finding) -> None:
         logger.warning("leak repaired", finding=finding.to_json())
         metrics.add_metric("LeaksRepaired", MetricUnit.Count, 1)
         generation = finding.record.generation if finding.record else None

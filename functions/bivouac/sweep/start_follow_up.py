@@ -1,4 +1,4 @@
-"""Doing what an execution could not do on its way out, whoever finds that it is due."""
+"""Cleans up after a dead execution; for both functions that find that it is due."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Followed:
     done: bool
-    """Something that no call before this one had done."""
+    """This call did something that no earlier call had done."""
     started: str | None
-    """The name of the execution that was due."""
+    """The name of the execution that was started."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class FollowUp:
     bus: EventBus
 
     def __call__(self, due: Aftermath, record: Record, now: datetime) -> Followed:
-        """Raises SupersededError where another execution took the record meanwhile."""
+        """Raises SupersededError if another execution has taken the record meanwhile."""
         done = bool(due.failure)
         if due.failure:
             untold = DetailType.FAILED

@@ -1,7 +1,7 @@
-"""Looking for a waiting execution until there is an answer, and sending it.
+"""Poll for a waiting execution until there is an answer, and send it.
 
-Two functions do this: the one that an execution begins to wait with, and the one that events call.
-Whichever finds an answer sends it; that the other one finds it too changes nothing.
+Two functions poll: the one that starts the wait, and the one that events invoke. Whichever finds
+the answer sends it; if the other finds it too, nothing changes.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
 Poll = Callable[[Wait], PollResult]
 
 LONGEST_POLLING = timedelta(seconds=840)
-"""Before the function's own time-out of 900; what nothing tells of by then, the waiting state's
-time-out does."""
+"""Ends before the function's own timeout of 900 seconds. If no event arrives after that, the
+waiting state times out."""
 
 
 def poll_until_answered(
-    wait: Wait, look: Poll, waits: Waits, stepfunctions: SFNClient, first_after: float = 0.0
+    wait: Wait, poll: Poll, waits: Waits, stepfunctions: SFNClient, first_after: float = 0.0
 ) -> str:
-    """Look, and look again as long as only looking can tell. What became of it, for the log.
+    """Poll until there is an answer or an event will call for the next poll. The status, for logs.
 
     Whoever calls this has seen to it that nobody else looks at the same time. `first_after`:
     seconds until the first look, if nobody else looks before; then it is seen to here."""
     ends = clock.now() + LONGEST_POLLING
     poller = _Poller(waits, wait)
-    # Seconds until the look that nobody else will make; None: this one is not who polls.
+    # Seconds until the poll that this poller must make; None: another one makes it.
     pause: float | None = first_after or None
     if pause and not poller.polls_after(pause):
-        return "LEFT_TO_OTHERS"
+        return "POLLED_ELSEWHERE"
     at_once = free = pause is None
     while True:
         if pause and not at_once:
@@ -53,39 +53,39 @@ def poll_until_answered(
                 return "WATCHED_LONG_ENOUGH"
             clock.sleep(pause)
         if not free and not poller.may_poll():
-            # Somebody looks at this moment, and sees as much. Whoever polls must stay all the same:
-            # the other one leaves it to him.
+            # Another poller is polling now and will see the same. If the next poll is this one's,
+            # it must stay all the same: the other poller relies on it.
             if poller.wait is not None and pause and poller.polls_after(pause):
                 at_once = False
                 continue
-            return "OVER" if poller.wait is None else "LEFT_TO_OTHERS"
+            return "OVER" if poller.wait is None else "POLLED_ELSEWHERE"
         wait, free = poller.current(), False
-        seen = look(wait)
-        if seen.answer is not None:
-            sent = send(wait, seen.answer, stepfunctions)
+        result = poll(wait)
+        if result.answer is not None:
+            sent = send(wait, result.answer, stepfunctions)
             waits.end(wait)
             return "ANSWERED" if sent else "TOO_LATE"
-        polls = poller.keeps(seen)
+        polls = poller.keeps(result)
         if poller.wait is None:
             return "OVER"
-        pause = seen.again_after if polls else None
-        at_once = _calls_for_another(wait, poller.wait)
+        pause = result.again_after if polls else None
+        at_once = _is_poll_due(wait, poller.wait)
         if at_once:
             continue
-        if seen.again_after is None and _calls_for_a_later_one(wait, poller.wait):
+        if result.again_after is None and _is_later_poll_due(wait, poller.wait):
             pause = LATER_SECONDS if poller.polls_after(LATER_SECONDS) else None
         if pause is None:
             return "WAITS"
 
 
 class _Poller:
-    """One of those who look, told apart by its name."""
+    """One of possibly several pollers of a wait, with a unique name."""
 
     def __init__(self, waits: Waits, wait: Wait) -> None:
         self._waits = waits
         self._name = str(uuid.uuid4())
         self.wait: Wait | None = wait
-        """As it was last seen; None: it is over."""
+        """As last read; None: it is over."""
 
     def current(self) -> Wait:
         assert self.wait is not None
@@ -111,22 +111,22 @@ class _Poller:
         return polls
 
 
-def _calls_for_another(before: Wait, now: Wait) -> bool:
-    """Whether events that a look cannot have known of are worth another one."""
+def _is_poll_due(before: Wait, now: Wait) -> bool:
+    """Whether events that arrived since the last poll began call for another one."""
     return now.alarms > before.alarms or (
-        _came_meanwhile(before.task_events, now.task_events)
+        _has_newer(before.task_events, now.task_events)
         and worth_polling(now.purpose, now.awaited, now.task_events)
     )
 
 
-def _calls_for_a_later_one(before: Wait, now: Wait) -> bool:
-    return _came_meanwhile(before.task_events, now.task_events) and worth_polling_later(
+def _is_later_poll_due(before: Wait, now: Wait) -> bool:
+    return _has_newer(before.task_events, now.task_events) and worth_polling_later(
         now.purpose, now.awaited, now.task_events
     )
 
 
-def _came_meanwhile(before: TaskEvents, after: TaskEvents) -> bool:
-    """Whether events told of something since a look began."""
+def _has_newer(before: TaskEvents, after: TaskEvents) -> bool:
+    """Whether there are newer task events."""
     return any(
         task not in before or task_event.version > before[task].version
         for task, task_event in after.items()

@@ -1,4 +1,4 @@
-"""The waits table: one item for each execution that waits, with the token that resumes it."""
+"""The waits table: one item for each waiting execution, with the token that resumes it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from bivouac.environment.record import packed, unpacked
 from bivouac.waiting.wait import Awaited, Purpose, Signal, TaskEvent, Wait
 
 KEPT_FOR = timedelta(days=1)
-"""Until DynamoDB removes an item that its execution left behind. Nothing relies on it (W20)."""
+"""After this, DynamoDB removes an item that its execution left behind. Nothing relies on it
+(W20)."""
 LATE_SECONDS = 5.0
-"""A poller that is so late with its next look, or a look that takes so long, is taken for dead."""
+"""A poller this late with its next poll, or a poll that takes this long, counts as crashed."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,9 @@ class Waits:
     table: WaitsTable
 
     def begin(self, wait: Wait, now: datetime, poller: str = "") -> None:
-        """Keep a token. Whatever the environment waited for before is over.
+        """Store a token; it replaces any earlier wait of the environment.
 
-        `poller` is about to look for the first time."""
+        `poller` is about to make the first poll."""
         item: dict[str, Any] = {
             "environment": {"S": wait.environment},
             "generation": {"N": str(wait.generation)},
@@ -43,12 +44,12 @@ class Waits:
         self.table.put(item)
 
     def note(self, environment: str, signal: Signal) -> Wait | None:
-        """Remember what an event said of a task, and get who waits for it.
+        """Record what an event says about a task; the wait that it concerns.
 
-        None: nobody waits, the execution that does took the environment later than that, or a newer
-        event of that task came before (W01). The same event once more is noted again: whoever was
-        told first may have died before it looked. What is urgent is an alarm as well, which whoever
-        is looking must not overlook."""
+        None: no execution waits, the waiting one took the environment after the event, or a newer
+        event of the task is already recorded (W01). A repeated event is recorded again: the first
+        receiver may have crashed before it polled. An urgent event also counts as an alarm, which
+        no poller may overlook."""
         update = ""
         condition = "attribute_exists(#token) AND (attribute_not_exists(#since) OR #since <= :at)"
         names = {"#token": "token", "#since": "since"}
@@ -75,10 +76,10 @@ class Waits:
         return _wait(noted) if noted else None
 
     def claim(self, wait: Wait, poller: str, now: datetime) -> tuple[Wait | None, bool]:
-        """Whether `poller` is to look now, and the wait as it is; None: it is over.
+        """The current wait (None: it is over), and whether `poller` may poll now.
 
-        One looks at a time. What comes meanwhile is noted, and he looks once more where it calls
-        for it. One who looks for too long is taken for dead, as one that was killed is."""
+        One poller polls at a time. Events that arrive meanwhile are recorded, and it polls again
+        if they call for it. A poll that takes too long counts as crashed."""
         claimed = self._where_token(
             wait,
             "SET looker = :looker, looksUntil = :until",
@@ -99,11 +100,10 @@ class Waits:
         poller: str,
         now: datetime,
     ) -> tuple[Wait | None, bool]:
-        """Write down what a look brought; the wait as it is now, and whether `poller` is to look.
+        """Store the result of a poll; the current wait, and whether `poller` makes the next poll.
 
-        The look is over, so that somebody else may. None: the wait is over. Of several pollers,
-        the one whose next look comes first goes on, unless it is late, as one that was killed
-        is."""
+        This ends the poll, so another poller may start. None: the wait is over. Of several pollers,
+        the one with the earliest next poll continues, unless it is late, as a crashed one is."""
         assignment, over = "awaited = :awaited", " REMOVE looker, looksUntil"
         values = {":awaited": {"S": json.dumps(awaited.to_json())}}
         if next_poll_at is not None:
@@ -117,7 +117,7 @@ class Waits:
     def postpone(
         self, wait: Wait, next_poll_at: datetime, poller: str, now: datetime
     ) -> tuple[Wait | None, bool]:
-        """The same without a look: nothing else is written down."""
+        """The same without a poll: only the next poll is stored."""
         if claimed := self._postponed(wait, next_poll_at, poller, now):
             return claimed, True
         return self._still(wait), False
@@ -147,7 +147,8 @@ class Waits:
         )
 
     def _still(self, wait: Wait) -> Wait | None:
-        """As it is now, written as it is: not every function that waits may read the table."""
+        """The current wait, by an update that changes nothing: not every function that polls may
+        read the table."""
         return self._where_token(wait, "SET #token = :token", {})
 
     def _where_token(
@@ -169,7 +170,7 @@ class Waits:
 
 
 def poller_died(wait: Wait, now: datetime) -> bool:
-    """Whether somebody was to look by now, and did not: whoever sees it takes his place."""
+    """Whether the next poll is overdue. Any function that notices takes over."""
     return wait.next_poll_at is not None and wait.next_poll_at < now.timestamp() - LATE_SECONDS
 
 

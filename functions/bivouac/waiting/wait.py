@@ -1,7 +1,7 @@
-"""Waiting for what happens. Pure.
+"""What an execution waits for, and when a poll is worthwhile. Pure.
 
-A waiting execution is resumed by what a look at AWS shows, never by an event alone: events come
-twice, out of order, or not at all (W01, W02). An event only says whether it is worth looking.
+Only what a poll of AWS shows resumes a waiting execution, never an event alone: events arrive
+twice, out of order, or not at all (W01, W02). An event only says whether to poll.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from bivouac.aws import ecs_answers
 from bivouac.json_types import Described
 
 POLL_SECONDS = 2.0
-"""Between two looks at what ECS emits no event for: container health, attachments, Cloud Map,
+"""Between two polls for changes that emit no event: container health, attachments, Cloud Map,
 DRAINING to INACTIVE."""
 
 LATER_SECONDS = 5.0
-"""Before a look that is in no hurry: what it would find is most likely told by an event."""
+"""Before a poll that is not urgent: an event will most likely report the change first."""
 
 STALE_SECONDS = 0.3
-"""Before reads that lag behind an event are made again."""
+"""Before repeating reads that lag behind an event."""
 
 EDGE_CONTAINER_PREFIX = "edge-"
 
@@ -33,16 +33,16 @@ class Purpose(StrEnum):
     """What an execution waits for."""
 
     SERVICES = "services"
-    """Every service healthy and every edge proven, or something to do, or a failure."""
+    """Every service is healthy and every edge proven; or there is something to do, or a failure."""
     SERVICES_GONE = "services gone"
     TASKS_GONE = "tasks gone"
     EVERYTHING_GONE = "everything gone"
     ASLEEP = "asleep"
-    """No task of the services is left, and they are."""
+    """The services exist, and none of their tasks is left."""
 
 
 class Stage(StrEnum):
-    """How far a task has come, as far as somebody waits for it."""
+    """The stages of a task that an execution may wait for."""
 
     RUNNING = "RUNNING"
     STOPPED = "STOPPED"
@@ -55,16 +55,16 @@ _COUNTS: Mapping[Purpose, frozenset[Stage]] = {
     Purpose.EVERYTHING_GONE: frozenset(),
     Purpose.ASLEEP: frozenset({Stage.STOPPED}),
 }
-"""The stages that bring a purpose nearer."""
+"""The stages that count towards a purpose."""
 
 
 @dataclass(frozen=True)
 class TaskEvent:
-    """The newest that events said of one task."""
+    """The newest event of one task."""
 
     service: str
     stage: Stage | None
-    """None: nothing that anybody waits for."""
+    """None: no stage that an execution waits for."""
     version: int
 
     def to_json(self) -> dict[str, Any]:
@@ -82,16 +82,16 @@ TaskEvents = Mapping[str, TaskEvent]
 
 @dataclass(frozen=True)
 class Awaited:
-    """What events must still tell before another look can bring an answer."""
+    """The events that must arrive before another poll can find an answer."""
 
     tasks: Mapping[str, int] = field(default_factory=dict)
-    """By service: how many more of its tasks must come so far. A service that is absent: none."""
+    """By service: how many more of its tasks must reach the stage. None, for a service not here."""
     condition_sets: tuple[frozenset[str], ...] = ()
-    """Services of which all must come so far; each goal is worth a look of its own."""
+    """Sets of services; once all services of one set have reached the stage, a poll is due."""
     known: frozenset[str] = frozenset()
-    """Tasks whose events came before the look, which has counted them itself (`counted`)."""
+    """Tasks whose events came before the poll, which counted them itself (`counted`)."""
     patient_condition_sets: tuple[frozenset[str], ...] = ()
-    """Goals that are worth a look only a while later, if nothing else calls for one before."""
+    """Condition sets for which a later poll is enough, if nothing else calls for an earlier one."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -115,53 +115,53 @@ class Awaited:
 
 @dataclass(frozen=True)
 class Wait:
-    """An execution that waits, as it is kept while it does."""
+    """A waiting execution, as stored."""
 
     environment: str
     generation: int
     token: str
-    """Step Functions' task token: who has it can resume the execution."""
+    """Step Functions' task token, which resumes the execution."""
     purpose: Purpose
     context: dict[str, Any]
-    """What the look needs to know, from the waiting state's parameters."""
+    """What the poll needs to know, from the waiting state's parameters."""
     task_events: TaskEvents = field(default_factory=dict)
     awaited: Awaited | None = None
-    """None until it was looked for the first time: then every event is worth a look."""
+    """None before the first poll: every event is worth a poll until then."""
     next_poll_at: float | None = None
-    """Seconds since the epoch, where somebody looks again and again; he may have died since."""
+    """Seconds since the epoch, while a poller is at work; the poller may have crashed since."""
     alarms: int = field(default=0, compare=False)
-    """How many urgent events came: a look that began before the last of them does not know it."""
+    """The number of urgent events. A poll that began before the last one does not cover it."""
 
     @property
     def since(self) -> datetime | None:
-        """When its execution took the environment. What an event tells of from before is in every
-        read by now, or is about an earlier life of the same name: a delivery that failed is tried
-        again for hours (W15)."""
+        """When the execution took the environment. Every read reflects older events by now, or they
+        concern an earlier environment of the same name: failed deliveries are retried for hours
+        (W15)."""
         taken_at = self.context.get("openedAt") or self.context.get("closedAt")
         return times.moment(taken_at) if taken_at else None
 
     @property
     def first_poll_after(self) -> float:
-        """Seconds. Services that are told to go are not gone at once, and no event tells when they
-        are: there is nothing to miss by looking when it is looked again anyway. Else a look follows
-        the token, because what happened before it was kept is told to nobody."""
-        going = self.purpose is Purpose.SERVICES_GONE and self.context["names"]
-        return POLL_SECONDS if going else 0.0
+        """Seconds. Deleted services take a while to go, and no event says when they are gone:
+        polling covers it. Otherwise poll as soon as the token is stored, because events that came
+        before it reached nobody."""
+        deleting = self.purpose is Purpose.SERVICES_GONE and self.context["names"]
+        return POLL_SECONDS if deleting else 0.0
 
 
 @dataclass(frozen=True)
 class PollResult:
-    """What one look brought."""
+    """What one poll found."""
 
     answer: dict[str, Any] | None = None
-    """What the execution goes on with; None: it waits on."""
+    """What the execution resumes with; None: it keeps waiting."""
     again_after: float | None = None
-    """Seconds until it must be looked again whatever events say; None: an event will tell."""
+    """Seconds until the next poll, whatever events say; None: an event will call for it."""
     awaited: Awaited = field(default_factory=Awaited)
 
 
 def counted(purpose: Purpose, task_events: TaskEvents) -> frozenset[str]:
-    """The tasks that a look at this moment counts itself."""
+    """The tasks that a poll at this moment counts itself."""
     return frozenset(
         task_id
         for task_id, task_event in task_events.items()
@@ -170,15 +170,15 @@ def counted(purpose: Purpose, task_events: TaskEvents) -> frozenset[str]:
 
 
 def worth_polling(purpose: Purpose, awaited: Awaited | None, task_events: TaskEvents) -> bool:
-    """Whether the tasks that were sighted since the last look can have completed a goal.
+    """Whether task events since the last poll can have completed a condition set.
 
-    A task may be counted twice, by the look and by its event: then it is looked once too often,
-    never too seldom."""
+    A task may be counted twice, by the poll and by its event. That costs one unnecessary poll;
+    no poll is ever missed."""
     return awaited is None or _reached(purpose, awaited, awaited.condition_sets, task_events)
 
 
 def worth_polling_later(purpose: Purpose, awaited: Awaited | None, task_events: TaskEvents) -> bool:
-    """The same for the goals that are in no hurry."""
+    """The same for the patient condition sets."""
     return awaited is not None and _reached(
         purpose, awaited, awaited.patient_condition_sets, task_events
     )
@@ -190,26 +190,26 @@ def _reached(
     condition_sets: tuple[frozenset[str], ...],
     task_events: TaskEvents,
 ) -> bool:
-    come: dict[str, int] = {}
+    reached: dict[str, int] = {}
     for task_id in counted(purpose, task_events) - awaited.known:
         service = task_events[task_id].service
-        come[service] = come.get(service, 0) + 1
+        reached[service] = reached.get(service, 0) + 1
     return any(
-        all(come.get(service, 0) >= awaited.tasks.get(service, 0) for service in condition_set)
-        and any(service in come for service in condition_set)
+        all(reached.get(service, 0) >= awaited.tasks.get(service, 0) for service in condition_set)
+        and any(service in reached for service in condition_set)
         for condition_set in condition_sets
     )
 
 
 @dataclass(frozen=True)
 class Signal:
-    """What an event of ECS's says about an environment."""
+    """What an ECS event says about an environment."""
 
     cluster: str
     at: datetime
     """The event's time, in whole seconds."""
     urgent: bool
-    """Worth a look by itself: something failed or ended that should not have."""
+    """Worth a poll by itself: something failed, or stopped unexpectedly."""
     service: str = ""
     task_id: str = ""
     """Empty where the event is about a service."""
@@ -218,7 +218,7 @@ class Signal:
 
     @property
     def name(self) -> str:
-        """The same of an event that comes twice."""
+        """The same for both deliveries of an event that arrives twice."""
         return f"{self.service}/{self.task_id}/{self.version}"
 
     @property
@@ -250,7 +250,7 @@ def _unexpected_end(task: Described) -> bool:
 
 
 def _edge_exits(task: Described) -> list[int]:
-    """Exit codes of the one-shot containers of a proof client."""
+    """The exit codes of a proof client's one-shot containers."""
     codes = (container.get("exitCode") for container in _one_shots(task))
     return [code for code in codes if code is not None]
 
@@ -264,7 +264,7 @@ def _one_shots(task: Described) -> list[Described]:
 
 
 def _stage(task: Described) -> Stage | None:
-    """A proof client has come so far once each of its one-shot containers has ended."""
+    """A proof client counts as RUNNING once each of its one-shot containers has ended."""
     if ecs_answers.is_stopped(task):
         return Stage.STOPPED
     if not ecs_answers.is_running(task) or ecs_answers.is_told_to_stop(task):

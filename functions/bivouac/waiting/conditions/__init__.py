@@ -1,4 +1,4 @@
-"""What a waiting execution's looks are, by what it waits for."""
+"""The poll for each purpose of a wait."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bivouac.waiting.wait import Purpose, Wait
 
 class PollFor(Protocol):
     def __call__(self, wait: Wait, record: Record, *, urgent: bool) -> Poll:
-        """The look for this wait; `urgent`: it must not be content with counts."""
+        """The poll for this wait; `urgent`: counts alone are not enough."""
 
 
 def poll_for(wait: Wait, record: Record, *, urgent: bool) -> Poll:

@@ -1,6 +1,6 @@
-"""One look at an environment that is falling asleep: which of its services' tasks still run.
+"""Polls an environment that is going to sleep: which of its services' tasks still run.
 
-Reads only. ECS tells when tasks stop.
+Reads only. ECS emits an event when a task stops.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class AsleepPoll:
         self._now = now
 
     def __call__(self, wait: Wait) -> PollResult:
-        """The answer is GONE, STARTED where somebody asks for tasks again, or STILL_THERE when
-        nobody waits any longer."""
+        """The answer is GONE, STARTED if tasks are desired again, or STILL_THERE when the patience
+        has run out."""
         names = wait.context["names"]
         services = remaining.services(self._ecs, self._cluster, names)
         left = remaining.tasks_left(self._ecs, self._cluster, services)
@@ -42,7 +42,7 @@ class AsleepPoll:
             return PollResult(answer={"status": "STARTED"})
         known = counted(wait.purpose, wait.task_events)
         awaited = Awaited(left.listed, (frozenset(left.listed),), known)
-        # After the first events counts and lists may be older than they are, and what is counted
-        # and not listed has no event to come.
+        # Once events have arrived, counts and lists may be older than the events; and a task that
+        # is counted but not listed emits no further event.
         certain = left.certain and not known
         return PollResult(again_after=None if certain else POLL_SECONDS, awaited=awaited)

@@ -1,9 +1,9 @@
-"""One look at an environment that is being deleted: what is still there, and what to wait for.
+"""Polls an environment that is being deleted: what still exists, and what to wait for.
 
-Reads only. ECS tells when tasks have stopped; that a service is INACTIVE, that its Cloud Map
-service has gone, and what came of a Cloud Map operation nobody tells, so these are looked at again
-and again. A service is INACTIVE once its tasks are told to stop (D05), which takes seconds: to be
-told that of each task would start a function for each, and still tell nothing of the service.
+Reads only. ECS emits an event when a task has stopped. Nothing is emitted when a service becomes
+INACTIVE, when its Cloud Map service is removed, or when a Cloud Map operation ends, so these are
+polled. A service is INACTIVE once its tasks have been told to stop (D05), which takes seconds: an
+event for each task would start a function for each, and still say nothing about the service.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ if TYPE_CHECKING:
     from types_boto3_servicediscovery import ServiceDiscoveryClient
 
 ENDPOINTS_GO_AFTER_SECONDS = 3 * POLL_SECONDS
-"""Of a service that has just become INACTIVE: ECS deregisters them next, seconds or more (D09), and
-each look before that would be a call for nothing."""
+"""After a service became INACTIVE: ECS then takes seconds or more to remove its endpoints (D09),
+and an earlier poll would be a wasted call."""
 CLEAN_POLLS_AFTER_A_STOP = 2
-"""In a row, where a create ended before its time: a function of it may have had its last call
-answered late, and what was made last is listed last."""
+"""In a row, where a create was cut short: AWS may complete its last call late, and what was made
+last is listed last."""
 CLEAN_PAUSE_SECONDS = 1.0
 """Between them."""
 ROUNDS = 3
-"""Rounds of deletion before what is left goes into the receipt as failed (D17)."""
+"""Rounds of deletion; then the receipt lists what is left as failed (D17)."""
 
 
 class DeletedPoll:
-    """Called again and again for one wait; it remembers what need not be asked twice."""
+    """Called for each poll of one wait; it remembers what need not be read twice."""
 
     def __init__(
         self,
@@ -70,28 +70,28 @@ class DeletedPoll:
         self._logs = logs
         self._now = now
         self._draining: list[str] | None = None
-        """The services that were not gone yet; None before the first look."""
+        """The services that were not gone yet; None before the first poll."""
         self._inactive_since: datetime | None = None
         self._operation_ended = False
         self._clean_polls = 0
         self._clean_polls_needed = CLEAN_POLLS_AFTER_A_STOP if record.settle else 1
 
     def __call__(self, wait: Wait) -> PollResult:
-        """The answer is GONE, STILL_THERE when nobody waits any longer, or, of the last wait, LEFT
-        with what is there to be deleted in another round."""
+        """The answer is GONE, STILL_THERE when the patience has run out, or, in the last wait, LEFT
+        with what another round must delete."""
         waited = times.seconds_since(wait.context["closedAt"], self._now())
         match wait.purpose:
             case Purpose.SERVICES_GONE:
-                seen = self._services(wait)
+                result = self._services(wait)
             case Purpose.TASKS_GONE:
-                seen = self._tasks(wait)
+                result = self._tasks(wait)
             case Purpose.EVERYTHING_GONE:
                 return self._everything(wait, waited)
             case Purpose.SERVICES | Purpose.ASLEEP:
-                raise ValueError(f"that nothing is left is not what {wait.purpose} waits for")
-        if seen.answer is None and waited > PATIENCE_SECONDS:
+                raise ValueError(f"{wait.purpose} does not wait for a deletion")
+        if result.answer is None and waited > PATIENCE_SECONDS:
             return PollResult(answer={"status": "STILL_THERE"})
-        return seen
+        return result
 
     # --- services ------------------------------------------------------------------------------
 
@@ -107,7 +107,7 @@ class DeletedPoll:
                 return PollResult(again_after=ENDPOINTS_GO_AFTER_SECONDS)
         waited = (self._now() - self._inactive_since).total_seconds()
         if wait.context["names"] and self._endpoints_stay(wait.context["namespaceId"], waited):
-            return PollResult(again_after=_until_ecs_is_looked_after(waited))
+            return PollResult(again_after=_poll_interval(waited))
         return PollResult(answer={"status": "GONE"})
 
     def _planned_endpoints(self) -> set[str]:
@@ -118,7 +118,7 @@ class DeletedPoll:
         }
 
     def _endpoints_stay(self, namespace_id: str | None, waited: float) -> bool:
-        """ECS removes the Cloud Map services a while after their services, and until then the
+        """ECS removes the Cloud Map services a while after the ECS services; until then the
         namespace cannot be deleted (D09, N11)."""
         planned = self._planned_endpoints()
         if namespace_id is None or not planned or waited > ECS_REMOVES_WITHIN_SECONDS:
@@ -131,8 +131,8 @@ class DeletedPoll:
     def _tasks(self, wait: Wait) -> PollResult:
         if self._operation_runs(wait.context["operationId"]):
             return PollResult(again_after=POLL_SECONDS)
-        told = remaining.stopping_tasks(self._ecs, self._cluster)
-        stopping = {name: tasks for name, tasks in told.items() if self._ours(name, tasks)}
+        listed = remaining.stopping_tasks(self._ecs, self._cluster)
+        stopping = {name: tasks for name, tasks in listed.items() if self._ours(name, tasks)}
         if not stopping:
             return PollResult(answer={"status": "GONE"})
         awaited = Awaited(
@@ -152,7 +152,8 @@ class DeletedPoll:
         return any(self._owned(from_ecs_tags(task.get("tags"))) for task in tasks)
 
     def _operation_runs(self, operation_id: str | None) -> bool:
-        """What came of it is seen by looking whether the namespace is there (N05, N14)."""
+        """Whether it succeeded shows in whether the namespace exists, which is read later (N05,
+        N14)."""
         if operation_id and not self._operation_ended:
             operation = cloudmap.get_operation(self._cloud_map(), operation_id)
             if operation is not None and not cloudmap_answers.is_over(operation):
@@ -172,7 +173,7 @@ class DeletedPoll:
             return _concluded("GONE", wait, found)
         self._clean_polls = 0
         if waited < ECS_REMOVES_WITHIN_SECONDS and self._ecs_still_removes():
-            return PollResult(again_after=_until_ecs_is_looked_after(waited))
+            return PollResult(again_after=_poll_interval(waited))
         last = wait.context["rounds"] + 1 >= ROUNDS or waited > PATIENCE_SECONDS
         return _concluded("STILL_THERE" if last else "LEFT", wait, found)
 
@@ -182,60 +183,60 @@ class DeletedPoll:
         namespace = cloudmap.find_namespace(self._cloud_map(), self._blueprint.namespace)
         if namespace:
             tags = cloudmap.tags_of(self._cloud_map(), namespace.arn)
-            yield self._seen("namespace", namespace.name, tags)
+            yield self._item("namespace", namespace.name, tags)
         logs = self._logs()
         prefix = naming.log_group_prefix(self._blueprint.stack, self._blueprint.environment)
         for group in log_groups.find(logs, prefix).values():
-            yield self._seen("log group", group.name, log_groups.tags_of(logs, group.arn))
+            yield self._item("log group", group.name, log_groups.tags_of(logs, group.arn))
 
     def _in_cluster(self) -> Iterator[Item]:
         cluster = ecs.describe_cluster(self._ecs, self._cluster)
         if cluster is None:
             return
         tags = from_ecs_tags(cluster.get("tags"))
-        yield self._seen("cluster", self._cluster, tags)
+        yield self._item("cluster", self._cluster, tags)
         planned = [service.service_name for service in self._blueprint.services]
         listed = remaining.listed_services(self._ecs, self._cluster)
         services = remaining.services(self._ecs, self._cluster, [*planned, *listed])
         for name, service in services.items():
-            yield self._seen("service", name, from_ecs_tags(service.get("tags")))
+            yield self._item("service", name, from_ecs_tags(service.get("tags")))
         if self._owned(tags):
             for task in ecs.list_tasks(self._ecs, self._cluster, "RUNNING"):
-                yield self._seen("stray task", task, tags)
+                yield self._item("stray task", task, tags)
 
     def _task_definitions(self, thorough: bool) -> Iterator[Item]:
-        """Without `thorough`, what is INACTIVE is known to be deleted already (T12)."""
+        """Without `thorough`, INACTIVE revisions are known to be deleted already (T12)."""
         prefix = naming.family_prefix(self._blueprint.stack, self._blueprint.environment)
         for family in ecs.families(self._ecs, prefix, "ALL" if thorough else "ACTIVE"):
             for arn in ecs.revisions(self._ecs, family, "ACTIVE"):
                 _, tags = ecs.describe_task_definition(self._ecs, arn)
-                yield self._seen("task definition", arn.rpartition("/")[2], tags)
+                yield self._item("task definition", arn.rpartition("/")[2], tags)
             for arn in ecs.revisions(self._ecs, family, "INACTIVE") if thorough else ():
                 _, tags = ecs.describe_task_definition(self._ecs, arn)
                 if self._owned(tags):
-                    yield self._seen("task definition", arn.rpartition("/")[2], tags)
+                    yield self._item("task definition", arn.rpartition("/")[2], tags)
 
     def _ecs_still_removes(self) -> bool:
         namespace = cloudmap.find_namespace(self._cloud_map(), self._blueprint.namespace)
         return bool(namespace and cloudmap.list_services(self._cloud_map(), namespace.id))
 
-    def _seen(self, kind: str, name: str, tags: Mapping[str, str]) -> Item:
+    def _item(self, kind: str, name: str, tags: Mapping[str, str]) -> Item:
         if self._owned(tags):
-            return Item(kind, name, Outcome.FAILED, "still there at the last look")
+            return Item(kind, name, Outcome.FAILED, "still there at the last check")
         return Item(kind, name, Outcome.RETAINED, NOT_OURS)
 
     def _owned(self, tags: Mapping[str, str]) -> bool:
         return naming.is_owned(tags, self._blueprint.stack, self._blueprint.environment)
 
 
-def _until_ecs_is_looked_after(waited: float) -> float:
-    """ECS takes seconds or minutes to remove its Cloud Map services: the longer it has taken, the
-    less a few more seconds matter."""
+def _poll_interval(waited: float) -> float:
+    """Seconds. ECS takes seconds or minutes to remove its Cloud Map services: the longer it has
+    taken, the less a few more seconds matter."""
     return max(POLL_SECONDS, waited / 30)
 
 
 def _lags(task_events: TaskEvents, stopping: Tasks) -> bool:
-    """Whether what was read is older than what an event said."""
+    """Whether the read tasks are older than an event."""
     return any(
         task_event.stage is Stage.STOPPED
         for tasks in stopping.values()

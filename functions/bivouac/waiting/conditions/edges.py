@@ -1,4 +1,4 @@
-"""What proof clients' tasks say of the edges, and what must be kept of it. Pure."""
+"""What the proof clients' tasks say about the edges, and which edges are proven. Pure."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from bivouac.services.deployments import primary_deployment
 from bivouac.waiting.conditions.outstanding import Services, Tasks
 
 GRACE_SECONDS = 30.0
-"""An application whose health check has held for so long should have answered."""
+"""An application that has been healthy this long should have answered."""
 
 
 @dataclass(frozen=True)
 class AskedEdge:
-    """An edge that a task of a proof client asks, or has asked."""
+    """An edge that a task of a proof client is calling, or has called."""
 
     reading: EdgeReading
     by: str
@@ -40,15 +40,15 @@ class Edges:
 
     asked: tuple[AskedEdge, ...]
     kept: tuple[EdgeProof, ...]
-    """Proven before, for the very deployments that run now."""
+    """Proven earlier, for the deployments that run now."""
     unasked: bool
-    """Some edge is neither asked nor proven."""
+    """Some edge is neither called nor proven."""
 
     def of_state(self, state: State) -> list[AskedEdge]:
         return [each for each in self.asked if each.reading.state is state]
 
     def answered(self, now: datetime) -> dict[str, list[str]]:
-        """The names of all, by the moment when they were proven (mesh.proven)."""
+        """The names of all edges, by the time when they were proven (mesh.proven)."""
         found: dict[str, list[str]] = {}
         for proof in self.kept:
             found.setdefault(proof.at, []).append(proof.edge)
@@ -58,7 +58,7 @@ class Edges:
 
 
 def deployment_ids(services: Services) -> dict[str, str]:
-    """Of the primary deployments, by service."""
+    """The primary deployments' ids by service."""
     return {
         name: primary["id"]
         for name, service in services.items()
@@ -72,7 +72,7 @@ def read(
     services: Services,
     running: Tasks,
 ) -> Edges:
-    """`proofs` are what the record has kept; `services` hold the proof clients that exist too."""
+    """`proofs` come from the record; `services` include the proof clients that exist."""
     deployments = deployment_ids(services)
     asked: list[AskedEdge] = []
     kept: list[EdgeProof] = []
@@ -101,9 +101,9 @@ def _asked(client: ProofClient, task: Mapping[str, Any] | None) -> list[AskedEdg
 def grace(
     blueprint: Blueprint, asked: AskedEdge, healthy_since: datetime, now: datetime
 ) -> float | None:
-    """Seconds that an unanswered edge has left; None: until the deadline.
+    """Seconds that are left for an unanswered edge; None: until the deadline.
 
-    Without a health check a running task may still be starting up, however long it takes (H20)."""
+    Without a health check, a running task may be starting up for any length of time (H20)."""
     if not blueprint.service(asked.reading.edge.server).has_health_check:
         return None
     since = max(asked.since or now, healthy_since)
@@ -111,35 +111,37 @@ def grace(
 
 
 def not_proven(failed: Sequence[AskedEdge], healthy_seconds: float) -> Verdict:
-    """The verdict on edges that are wrong, or still asked so long after everything was healthy."""
+    """The verdict on edges that failed, or are unanswered although all has been healthy for
+    `healthy_seconds`."""
     verdict = edge_verdicts.edges_not_proven([each.reading for each in failed], healthy_seconds)
     first = next(each for each in failed if each.reading.edge.name == verdict.service)
     return replace(verdict, task=first.task, container=first.container)
 
 
-def came_too_early(
+def blind_clients(
     clients: Iterable[ProofClient], services: Services, wrong: Sequence[AskedEdge]
 ) -> frozenset[str]:
-    """Who is to be deployed once more, as proof clients could not resolve an endpoint that exists;
-    empty where anything else is wrong as well.
+    """The services to redeploy because proof clients could not resolve an existing endpoint; empty
+    if anything else is wrong as well.
 
-    ECS may not know a new endpoint everywhere yet. What a deployment did not see when it began its
-    tasks never resolve, so a client of the application that is as old is as blind."""
+    A new endpoint may not be known everywhere in ECS yet. Tasks never resolve an endpoint that
+    their deployment did not know at its start, and nor does an application client of that age."""
     if any(each.reading.fault is not Fault.NAME for each in wrong):
         return frozenset()
     early = {each.by for each in wrong}
     for each in wrong:
-        began = primary_deployment(services[each.by])
+        proof = primary_deployment(services[each.by])
         caller = primary_deployment(services.get(each.reading.edge.client) or {})
-        if began and caller and caller["createdAt"] <= began["createdAt"]:
+        if proof and caller and caller["createdAt"] <= proof["createdAt"]:
             early.add(each.reading.edge.client)
-    return _with_askers(clients, services, early)
+    return _with_proof_clients(clients, services, early)
 
 
-def _with_askers(
+def _with_proof_clients(
     clients: Iterable[ProofClient], services: Services, names: set[str]
 ) -> frozenset[str]:
-    """And the proof clients that have asked one of them: old tasks prove nothing of new ones."""
+    """Plus the proof clients that call one of them: calls to old tasks say nothing about new
+    ones."""
     asking = {
         client.service.service_name
         for client in clients
@@ -155,11 +157,11 @@ def stale_clients(
     running: Tasks,
     endpoints_since: Mapping[str, datetime],
 ) -> frozenset[str]:
-    """Who is to be deployed once more: clients that are older than an endpoint they call (P08).
+    """The services to redeploy: clients that are older than an endpoint they call (P08).
 
-    A fresh proof client resolves what exists now, and so shows nothing of it. How old a deployment
-    is that ECS went back to, reports of 2022 and 2026 say differently; its tasks are as old as they
-    are. `endpoints_since`: by discovery name, when Cloud Map made it."""
+    A new proof client resolves what exists now, so it cannot show this. Reports of 2022 and 2026
+    differ on the age of a deployment that ECS rolled back to, so the tasks' age counts too.
+    `endpoints_since`: when Cloud Map created each endpoint, by discovery name."""
     stale = set()
     for edge in blueprint.edges:
         if not edge.client:
@@ -172,4 +174,4 @@ def stale_clients(
         tasks = [each["createdAt"] for each in running.get(edge.client, ()) if "createdAt" in each]
         if mesh.stale(edge, min([primary["createdAt"], *tasks]), made):
             stale.add(edge.client)
-    return _with_askers(clients, services, stale)
+    return _with_proof_clients(clients, services, stale)

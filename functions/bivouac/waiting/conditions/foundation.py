@@ -1,4 +1,4 @@
-"""One look at what the services need: the namespace's operation, and the cluster."""
+"""Polls what the services need: the namespace's operation, and the cluster."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_servicediscovery import ServiceDiscoveryClient
 
 
-def look(
+def poll(
     context: Mapping[str, Any],
     record: Record,
     blueprint: Blueprint,
@@ -28,14 +28,14 @@ def look(
     ecs_client: ECSClient,
     cloud_map: ServiceDiscoveryClient,
 ) -> PollResult:
-    """CREATE once both are there, FOUNDATION where the namespace must be created once more.
+    """CREATE once both exist, FOUNDATION if the namespace must be created again.
 
-    Neither has events, so they are polled. Raises NamespaceFailedError, ClusterFailedError."""
+    Neither emits events, so they are polled. Raises NamespaceFailedError, ClusterFailedError."""
     progress, made = context["progress"], context["foundation"]
     late = now >= times.moment(context["deadline"])
     cluster = made["cluster"]["status"] == "READY" or _cluster_ready(blueprint, late, ecs_client)
     namespace = made["namespace"]
-    # Executions that began before an update of the stack do not say it.
+    # Missing in executions that began before an update of the stack.
     arn, adopted = namespace["arn"], namespace.get("adopted", False)
     if arn is None:
         operation_id = namespace["operationId"]
@@ -50,11 +50,11 @@ def look(
             arn = naming.namespace_arn(record.execution, namespace_id)
         if arn is None and late:
             raise NamespaceFailedError(
-                f"namespace {blueprint.namespace}: not there within timeouts.ready; the operation "
-                f"was {operation_id or 'not named'}"
+                f"namespace {blueprint.namespace}: did not exist within timeouts.ready; its "
+                f"operation is {operation_id or 'unknown'}"
             )
         if operation is None and operation_id and not adopted:
-            # Forgotten or not known yet (N05): creating finds out which
+            # Expired or not visible yet (N05): creating shows which
             return PollResult(answer=progress | {"status": "FOUNDATION"})
     if not cluster or arn is None:
         return PollResult(again_after=POLL_SECONDS)
@@ -70,8 +70,8 @@ def _require_mendable(blueprint: Blueprint, operation: Mapping[str, Any], late: 
 
 
 def _owned(blueprint: Blueprint, client: ServiceDiscoveryClient) -> str | None:
-    """The ARN of the namespace of that name; None while there is none. Whoever made it, only its
-    tags tell that it is ours. Raises ForeignResourceError."""
+    """The ARN of the namespace with the planned name; None while there is none. Only its tags show
+    that it is ours. Raises ForeignResourceError."""
     found = cloudmap.find_namespace(client, blueprint.namespace)
     if found is None:
         return None

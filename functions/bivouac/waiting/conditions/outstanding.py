@@ -1,4 +1,4 @@
-"""What is still missing, and whether a closer look can show anything yet. Pure."""
+"""What is still missing, and whether reading the tasks can show anything yet. Pure."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Services = Mapping[str, Described]
 Tasks = Mapping[str, Sequence[Described]]
 """Described tasks by service."""
 Blocked = Sequence[Mapping[str, Any]]
-"""`serviceName` and the `needs` that keep it from being created or changed."""
+"""`serviceName` and the unmet `needs` that hold up its creation or change."""
 
 
 def missing_tasks(expected: Iterable[Expected], services: Services) -> dict[str, int]:
-    """By service: tasks of the expected deployment that ECS does not count as running yet."""
+    """By service: how many tasks of the expected deployment ECS does not count as running yet."""
     missing = {}
     for entry in expected:
         service = services.get(entry.service_name)
@@ -35,14 +35,15 @@ def missing_tasks(expected: Iterable[Expected], services: Services) -> dict[str,
 
 
 def condition_sets(expected: Iterable[Expected], blocked: Blocked) -> tuple[frozenset[str], ...]:
-    """Sets of services of which all must run for an answer: all, or what another one waits for."""
+    """Sets of services that must all run before there is an answer: all services, or those that a
+    blocked one needs."""
     known = frozenset(entry.service_name for entry in expected)
     needed = [frozenset(need["serviceName"] for need in entry["needs"]) for entry in blocked]
     return tuple(dict.fromkeys([known, *(names for names in needed if names <= known)]))
 
 
 def planned(expected: Iterable[Expected]) -> frozenset[str]:
-    """The services without the proof clients, which may ask for ever what is never answered."""
+    """The services without the proof clients, which may wait for ever for an answer."""
     names = (entry.service_name for entry in expected)
     return frozenset(name for name in names if not name.startswith(naming.PROOF_PREFIX))
 
@@ -55,12 +56,12 @@ def awaited(
     running: Tasks,
     task_events: TaskEvents,
 ) -> Awaited:
-    """What events must tell. A proof client's task has come so far once it has asked each edge."""
+    """The events to wait for. A proof client's task counts once it has called each edge."""
     tasks = missing_tasks(expected, services)
     for client in clients:
         name = client.service.service_name
-        asking = next(iter(running.get(name, ())), None)
-        if any(each.state is State.PENDING for each in mesh.read_edges(client, asking)):
+        task = next(iter(running.get(name, ())), None)
+        if any(each.state is State.PENDING for each in mesh.read_edges(client, task)):
             tasks[name] = 1
     return Awaited(
         tasks,
@@ -71,16 +72,16 @@ def awaited(
 
 
 def can_show_something(expected: Sequence[Expected], blocked: Blocked, services: Services) -> bool:
-    """Whether tasks are worth reading: a goal runs, or something went wrong."""
+    """Whether tasks are worth reading: a condition set runs, or something went wrong."""
     if went_wrong(expected, services):
         return True
     missing = missing_tasks(expected, services)
-    seen = (*condition_sets(expected, blocked), planned(expected))
-    return any(not condition_set & missing.keys() for condition_set in seen)
+    sets = (*condition_sets(expected, blocked), planned(expected))
+    return any(not condition_set & missing.keys() for condition_set in sets)
 
 
 def went_wrong(expected: Iterable[Expected], services: Services) -> bool:
-    """Whether a service, its deployment or one of its tasks is not as it was made."""
+    """Whether a service is no longer active, has another deployment, or has failed tasks."""
     for entry in expected:
         service = services.get(entry.service_name)
         if service is None:
@@ -96,22 +97,22 @@ def went_wrong(expected: Iterable[Expected], services: Services) -> bool:
 def counts_lag_behind(
     task_events: TaskEvents, expected: Iterable[Expected], services: Services
 ) -> bool:
-    """Whether ECS counts fewer running tasks of a service than events told of, or does not know
+    """Whether ECS counts fewer running tasks of a service than events reported, or does not know
     the service yet (W01, S18).
 
-    An event that is known would not be awaited again, so such counts must not be believed."""
-    told = Counter(
+    Such counts must not be used: events that have already arrived are not awaited again."""
+    reported = Counter(
         task_events[task_id].service for task_id in counted(Purpose.SERVICES, task_events)
     )
     missing = missing_tasks(expected, services)
     return any(
-        (service["desiredCount"] - short if (service := services.get(name)) else 0) < told[name]
+        (service["desiredCount"] - short if (service := services.get(name)) else 0) < reported[name]
         for name, short in missing.items()
     )
 
 
 def lags_behind(task_events: TaskEvents, running: Tasks) -> bool:
-    """Whether what was read is older than what an event said: its `version` is lower (W01)."""
+    """Whether a read task is older than an event: its `version` is lower (W01)."""
     versions = {
         ecs_answers.id_of(task["taskArn"]): task.get("version", 0)
         for tasks in running.values()

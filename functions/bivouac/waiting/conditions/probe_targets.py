@@ -1,4 +1,4 @@
-"""What the probe functions are to ask: endpoints of running tasks, at their observed addresses."""
+"""What the probe functions call: endpoints of running tasks, at their observed addresses."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ Tasks = Mapping[str, Sequence[dict[str, Any]]]
 
 
 def targets(blueprint: Blueprint, running: Tasks, ec2: EC2Client) -> list[dict[str, Any]]:
-    """Each endpoint with its tasks' addresses; of very many tasks, as many of each service as can
-    be asked in time."""
+    """Each endpoint with its tasks' addresses, limited to as many tasks of each service as can be
+    called in time."""
     endpoints = sum(len(service.endpoints) for service in blueprint.services)
     most = max(1, MOST_TARGETS // max(1, endpoints))
-    asked = {
+    chosen = {
         service.service_name: list(running.get(service.service_name, ()))[:most]
         for service in blueprint.services
         if service.endpoints
     }
     interfaces = [
         interface
-        for tasks in asked.values()
+        for tasks in chosen.values()
         for task in tasks
         if (interface := deployments.interface_id(task))
     ]
@@ -48,13 +48,13 @@ def targets(blueprint: Blueprint, running: Tasks, ec2: EC2Client) -> list[dict[s
             len(running[planned.service_name]),
         ).to_json()
         for planned in blueprint.services
-        if (tasks := asked.get(planned.service_name))
+        if (tasks := chosen.get(planned.service_name))
         for endpoint in planned.endpoints
     ]
 
 
 def for_each_task(asked: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The same targets as executions know them that began before an update of the stack."""
+    """The same targets in the form of executions that began before an update of the stack."""
     known = ("service", "endpoint", "protocol", "port", "path", "lowest_status", "highest_status")
     return [
         {

@@ -1,7 +1,7 @@
-"""One look at an environment that is being made: healthy and proven, something to do, or failed.
+"""Polls an environment that is being created: healthy and proven, something to do, or failed.
 
-Reads only, in batches, and no more than the moment calls for: while tasks are still being started
-one call for ten services says that there is nothing to see.
+Reads only, in batches, and no more than necessary: while tasks are still starting, one call for ten
+services shows that there is nothing else to read.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ if TYPE_CHECKING:
     from types_boto3_servicediscovery import ServiceDiscoveryClient
 
 QUIET_SECONDS = 60.0
-"""After so long tasks are looked at even where nothing points at them: events can be lost."""
+"""After this, each poll reads the tasks even if no event calls for it: events can be lost."""
 KEPT_SECONDS = 3.0
-"""What a poll ago was described is as good as described now; what is older is not."""
-STALE_LOOKS = 20
-"""How often reads that lag behind an event are made again before they are believed."""
+"""Descriptions of services may be reused in the next poll, up to this age."""
+MOST_STALE_POLLS = 20
+"""How often reads that lag behind an event are repeated before they are used."""
 
 
 @dataclass
 class _Moment:
-    """What this look reads and finds."""
+    """What one poll reads and finds."""
 
     wait: Wait
     progress: dict[str, Any]
@@ -60,13 +60,13 @@ class _Moment:
     expected: list[Expected]
     services: Mapping[str, dict[str, Any]]
     read_now: bool = True
-    """Whether the services were; else the look before has."""
+    """Whether this poll read the services; otherwise they are from the last one."""
     running: Mapping[str, Sequence[dict[str, Any]]] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
     failed: list[Verdict] = field(default_factory=list)
     healthy: set[str] = field(default_factory=set)
     hindered: dict[str, Verdict] = field(default_factory=dict)
-    """By service: what is in its way and may heal."""
+    """By service: an obstacle that may still resolve itself."""
 
     @property
     def late(self) -> bool:
@@ -79,18 +79,18 @@ class _Moment:
 
     @property
     def counted(self) -> frozenset[str]:
-        """The services whose health can bring an answer: what others wait for, else all."""
+        """The services whose health decides: those that blocked services need, or all."""
         blocked = self.progress["blocked"]
         needed = (need["serviceName"] for entry in blocked for need in entry["needs"])
         return frozenset(needed) if blocked else outstanding.planned(self.expected)
 
     @property
     def deployments(self) -> dict[str, str]:
-        """The ids of the expected ones, by service."""
+        """The expected deployments' ids by service."""
         return {entry.service_name: entry.deployment_id for entry in self.expected}
 
     def runs(self, name: str) -> bool:
-        """As many tasks as are desired, and at least one."""
+        """Whether as many tasks run as are desired, and at least one."""
         service = self.services.get(name) or {}
         primary = primary_deployment(service) or {}
         return bool(0 < service.get("desiredCount", 0) <= primary.get("runningCount", 0))
@@ -101,7 +101,7 @@ class _Moment:
 
 
 class ReadyPoll:
-    """Called again and again for one wait."""
+    """Called for each poll of one wait."""
 
     def __init__(
         self,
@@ -112,8 +112,8 @@ class ReadyPoll:
         ec2: Callable[[], EC2Client],
         now: Callable[[], datetime],
     ) -> None:
-        """`urgent`: the first look reads tasks in any case. Clients take long to make: Cloud Map's
-        is made where an endpoint is asked for, EC2's, the slowest, once everything is healthy."""
+        """`urgent`: the first poll reads tasks in any case. Creating a client is slow: Cloud Map's
+        is created when an endpoint is read, EC2's, the slowest, once everything is healthy."""
         self._record = record
         self._blueprint = Blueprint.from_json(record.content)
         self._proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
@@ -129,14 +129,14 @@ class ReadyPoll:
         self._paused = False
         self._alarms: int | None = None
         self._kept: _Moment | None = None
-        """The look before this one, if it found that nothing but Cloud Map is missing."""
+        """The last poll, if it found that only Cloud Map is missing."""
         self._registrations = Registrations(cloud_map)
 
     def __call__(self, wait: Wait) -> PollResult:
         now = self._now()
         progress = dict(wait.context["progress"])
         if not progress["namespaceArn"]:
-            return foundation.look(
+            return foundation.poll(
                 wait.context, self._record, self._blueprint, now, self._ecs, self._cloud_map()
             )
         if not (progress["expected"] or progress["going"] or progress["blocked"]):
@@ -148,35 +148,36 @@ class ReadyPoll:
             self._registrations.known = dict(progress.get("registered", {}))
         self._urgent |= wait.alarms > self._alarms
         self._alarms = wait.alarms
-        self._registrations.look_anew()
+        self._registrations.forget_reads()
         services = self._kept_services(wait, now)
         self._kept = None
         if services is not None:
-            return self._look(_Moment(wait, progress, now, expected, services, read_now=False))
+            return self._poll(_Moment(wait, progress, now, expected, services, read_now=False))
         services = ecs.describe_services(self._ecs, self._cluster, names)
-        return self._look(_Moment(wait, progress, now, expected, services))
+        return self._poll(_Moment(wait, progress, now, expected, services))
 
     def _kept_services(self, wait: Wait, now: datetime) -> Mapping[str, dict[str, Any]] | None:
-        """As they were described a poll ago, where since then only Cloud Map could have answered.
+        """The services as the last poll described them, if only Cloud Map can have changed since.
 
-        That is enough to let others begin, as tasks are read now and a failure is an alarm; never
-        for READY. Counts that an event has overtaken are read again, as ever."""
+        That is enough to unblock other services, because tasks are read now and a failure raises
+        an alarm; it is never enough for READY. Counts older than an event are read again, as
+        always."""
         kept = self._kept
         if kept is None or self._urgent or not wait.context["progress"]["blocked"]:
             return None
         return kept.services if (now - kept.now).total_seconds() <= KEPT_SECONDS else None
 
-    def _look(self, moment: _Moment) -> PollResult:
+    def _poll(self, moment: _Moment) -> PollResult:
         task_events = moment.wait.task_events
         if outstanding.counts_lag_behind(task_events, moment.expected, moment.services):
-            if self._stale_polls < STALE_LOOKS:
+            if self._stale_polls < MOST_STALE_POLLS:
                 return self._stale(moment)
             self._urgent = True
         nothing_to_see = not outstanding.can_show_something(
             moment.expected, moment.progress["blocked"], moment.services
         )
         if nothing_to_see and not (self._urgent or moment.late or moment.quiet_for_long):
-            # What proof clients have asked is not known without their tasks: nobody waits for it.
+            # Without their tasks, it is unknown which edges proof clients have called: await none.
             return PollResult(awaited=self._awaited(moment, ()))
         if not self._urgent and self._only_registers(moment):
             self._kept = moment if moment.read_now else None
@@ -184,7 +185,7 @@ class ReadyPoll:
         moment.running = tasks_by_service(self._ecs, self._cluster, "RUNNING")
         lags = outstanding.lags_behind(task_events, moment.running)
         moment.running = self._of_current_clients(moment)
-        if lags and self._stale_polls < STALE_LOOKS:
+        if lags and self._stale_polls < MOST_STALE_POLLS:
             return self._stale(moment)
         self._urgent = False
         self._judge(moment)
@@ -211,7 +212,8 @@ class ReadyPoll:
         return PollResult(awaited=awaited)
 
     def _only_registers(self, moment: _Moment) -> bool:
-        """Whether nothing can bring an answer before Cloud Map lists what runs by ECS's counts."""
+        """Whether Cloud Map must list the tasks that ECS counts as running before anything else can
+        bring an answer."""
         if (
             moment.late
             or moment.progress["going"]
@@ -233,7 +235,7 @@ class ReadyPoll:
         return PollResult(again_after=STALE_SECONDS, awaited=self._awaited(moment, ()))
 
     def _awaited(self, moment: _Moment, clients: Sequence[ProofClient]) -> Awaited:
-        """`clients`: those whose tasks were read."""
+        """`clients`: the proof clients whose tasks were read."""
         return outstanding.awaited(
             moment.expected,
             moment.progress["blocked"],
@@ -246,28 +248,28 @@ class ReadyPoll:
     # --- judging -------------------------------------------------------------------------------
 
     def _judge(self, moment: _Moment) -> None:
-        looked = observed(
+        states = observed(
             self._ecs, self._cluster, moment.expected, moment.services, moment.running
         )
         proof_clients = {client.service.service_name: client.service for client in self._clients}
         for entry in moment.expected:
-            name, seen = entry.service_name, looked[entry.service_name]
+            name, seen = entry.service_name, states[entry.service_name]
             proof_client = proof_clients.get(name)
             planned = proof_client or self._blueprint.service(name)
             if proof_client and seen.service and not ecs_answers.is_active(seen.service):
-                continue  # its edges are proven, and it is going
+                continue  # its edges are proven, and it is being deleted
             progress = health.judge(planned, entry, seen)
             if progress.failed:
                 moment.failed.append(progress.failed)
             elif proof_client is None:
                 found = list(progress.checks)
-                asked = progress.healthy and name in moment.counted
-                if asked:
+                decides = progress.healthy and name in moment.counted
+                if decides:
                     found += self._registrations.checks(planned, seen)
                 moment.checks += found
                 if progress.hindered:
                     moment.hindered[name] = progress.hindered
-                if asked and all(check.outcome is CheckOutcome.OK for check in found):
+                if decides and all(check.outcome is CheckOutcome.OK for check in found):
                     moment.healthy.add(name)
 
     def _unblocked(self, moment: _Moment) -> bool:
@@ -288,14 +290,14 @@ class ReadyPoll:
             case Condition.ENDPOINTS_GONE:
                 waited = times.seconds_since(need["since"], moment.now)
                 if moment.late or waited > ECS_REMOVES_WITHIN_SECONDS:
-                    return True  # what ECS says then is the verdict
+                    return True  # ECS's answer to the change is the verdict then
                 names = {each.discovery_name for each in self._blueprint.service(name).endpoints}
                 return not names & self._endpoints_since(moment).keys()
 
     # --- everything is healthy -----------------------------------------------------------------
 
     def _proven(self, moment: _Moment) -> PollResult:
-        """Now the edges, and that no client is older than an endpoint that it calls."""
+        """Checks the edges, and that no client is older than an endpoint that it calls."""
         proofs = [*self._proven_before(moment), *self._proofs]
         found = edges.read(self._clients, proofs, moment.services, moment.running)
         if found.unasked:
@@ -308,7 +310,7 @@ class ReadyPoll:
             if (left := edges.grace(self._blueprint, each, self._healthy_since, moment.now))
             is not None
         ]
-        if early := self._came_too_early(moment, wrong):
+        if early := self._blind_clients(moment, wrong):
             return self._answer(moment, "CREATE", roll=early)
         if wrong or (asking and (moment.late or min(graces, default=1.0) <= 0)):
             healthy_seconds = (moment.now - self._healthy_since).total_seconds()
@@ -321,7 +323,7 @@ class ReadyPoll:
             return self._answer(moment, "CREATE", roll=stale)
         answer = self._answer(moment, "HEALTHY").answer or {}
         answer |= {
-            "registered": {},  # should the probes not be answered, everything is asked anew
+            "registered": {},  # if the probes fail, every registration is read again
             "checks": [check.to_json() for check in moment.checks],
             "targets": targets(self._blueprint, moment.running, self._ec2()),
             "edges": found.answered(moment.now),
@@ -331,14 +333,14 @@ class ReadyPoll:
         return PollResult(answer=answer)
 
     def _proven_before(self, moment: _Moment) -> list[EdgeProof]:
-        """By this execution, where the probes of the addresses did not hold afterwards."""
+        """The edges that this execution proved before the probes of the addresses failed."""
         answered = moment.progress.get("edges", {})
         if isinstance(answered, list):
             return [EdgeProof.from_json(entry) for entry in answered]
         return mesh.proven(self._blueprint, answered, moment.deployments)
 
     def _in_full(self, answer: Mapping[str, Any], moment: _Moment) -> dict[str, Any]:
-        """As an execution goes on with it that began before an update of the stack."""
+        """In the form of executions that began before an update of the stack."""
         edges = mesh.proven(self._blueprint, answer["edges"], moment.deployments)
         return {
             "targets": for_each_task(answer["targets"]),
@@ -346,7 +348,7 @@ class ReadyPoll:
         }
 
     def _of_current_clients(self, moment: _Moment) -> Mapping[str, Sequence[dict[str, Any]]]:
-        """Without tasks of proof clients that are being replaced: they have seen another mesh."""
+        """Without the tasks of proof clients that are being replaced: they saw an older mesh."""
         current = {entry.service_name: entry.deployment_id for entry in moment.expected}
         return {
             name: [
@@ -358,12 +360,12 @@ class ReadyPoll:
             for name, tasks in moment.running.items()
         }
 
-    def _came_too_early(self, moment: _Moment, wrong: Sequence[edges.AskedEdge]) -> frozenset[str]:
-        """Once for each proof client, and not after the deadline."""
+    def _blind_clients(self, moment: _Moment, wrong: Sequence[edges.AskedEdge]) -> frozenset[str]:
+        """The services to redeploy, once for each proof client and never after the deadline."""
         rolled = moment.progress.get("rolled", ())
         if moment.late or any(each.by in rolled for each in wrong):
             return frozenset()
-        return edges.came_too_early(self._clients, moment.services, wrong)
+        return edges.blind_clients(self._clients, moment.services, wrong)
 
     def _stale_clients(self, moment: _Moment) -> frozenset[str]:
         if not any(edge.client for edge in self._blueprint.edges):
@@ -381,7 +383,8 @@ class ReadyPoll:
     # --- answering -----------------------------------------------------------------------------
 
     def _more_to_do(self, moment: _Moment) -> PollResult:
-        """Create services found nothing to do a moment ago: what it read lagged behind this."""
+        """If Create services found nothing to do just now, its reads lagged behind: poll once
+        more first."""
         if not moment.progress["changed"] and not self._paused:
             self._paused = True
             return PollResult(again_after=POLL_SECONDS, awaited=self._awaited(moment, ()))
@@ -390,9 +393,9 @@ class ReadyPoll:
     def _answer(
         self, moment: _Moment, status: str, roll: frozenset[str] = frozenset()
     ) -> PollResult:
-        """With the registrations, which the next wait need not ask for again.
+        """Includes the registrations, so that the next wait need not read them again.
 
-        `roll`: who is to be deployed once more, which each proof client is at most once."""
+        `roll`: the services to redeploy; a proof client is redeployed at most once."""
         rolled = {name for name in roll if name.startswith(naming.PROOF_PREFIX)}
         return PollResult(
             answer=moment.progress
@@ -422,8 +425,8 @@ class ReadyPoll:
         reasons += [f"{name}: still draining" for name in going]
         reasons += [service_verdicts.waits_for(entry) for entry in moment.progress["blocked"]]
         late = waiting[0].service if waiting else self._blueprint.environment
-        told = (moment.services.get(late) or {}).get("events", ())
+        events = (moment.services.get(late) or {}).get("events", ())
         verdict = service_verdicts.out_of_time(
-            late, reasons, [event["message"] for event in told], moment.hindered.get(late)
+            late, reasons, [event["message"] for event in events], moment.hindered.get(late)
         )
         return self._failure(moment, "DeploymentFailedError", [verdict])

@@ -1,6 +1,6 @@
-"""Whether Cloud Map lists the running tasks, asked as seldom as that can be known.
+"""Whether Cloud Map lists the running tasks, with as few calls as possible.
 
-Cloud Map reads one service a call, so each endpoint that is asked for costs one.
+Cloud Map lists the instances of one service per call, so each endpoint costs a call.
 """
 
 from __future__ import annotations
@@ -20,42 +20,42 @@ if TYPE_CHECKING:
     from types_boto3_servicediscovery import ServiceDiscoveryClient
 
 
-LOOKS_ASIDE = 5
-"""After so many looks that Cloud Map did not let go on, one goes on all the same."""
+MOST_SKIPPED_POLLS = 5
+"""After this many polls that only waited for Cloud Map, the tasks are read all the same."""
 
 
 class Registrations:
-    """Of one environment, over all looks of one function at one wait, and over its waits.
+    """The registrations of one environment, for all polls of one wait and for its later waits.
 
-    A registration holds for the very tasks that it was seen for: ECS takes an instance out only
-    together with its task."""
+    A registration holds as long as the same tasks run: ECS removes an instance only together with
+    its task."""
 
     def __init__(self, cloud_map: Callable[[], ServiceDiscoveryClient]) -> None:
         self._cloud_map = cloud_map
         self.known: dict[str, str] = {}
-        """By service: its tasks, as a fingerprint, when Cloud Map listed them all."""
+        """By service: a fingerprint of the tasks that Cloud Map has listed completely."""
         self._missing: dict[str, int] = {}
-        """By service that runs: in how many looks it was not known to be listed."""
+        """By running service: the number of polls in which it was not known to be listed."""
         self._listed: dict[str, list[dict[str, Any]]] = {}
-        """Instances by id of the Cloud Map service, as read in this look."""
+        """Instances by Cloud Map service id, as read in this poll."""
 
-    def look_anew(self) -> None:
-        """What a look before has read is not believed any more, but for what holds."""
+    def forget_reads(self) -> None:
+        """Clears the cache of the last poll; complete registrations stay known."""
         self._listed.clear()
 
     def are_missing(self, running: Sequence[tuple[ServiceBlueprint, Described]]) -> bool:
-        """Whether fewer instances are listed than tasks run, of the service that has run longest:
-        then no other one is worth asking for, and no task worth reading.
+        """Whether Cloud Map lists fewer instances than tasks run, for the service that has run
+        longest: then no other service and no task is worth reading.
 
-        `running`: services with endpoints and without health check (which takes longer), each with
-        its primary deployment, as ECS counts its tasks."""
-        asked = [each for each in running if each[0].service_name not in self.known]
-        looks = {each.service_name: self._missing.get(each.service_name, 0) for each, _ in asked}
-        self._missing = {name: count + 1 for name, count in looks.items()}
-        if not asked:
+        `running`: services with endpoints and without a health check (which takes longer), each
+        with its primary deployment, in which ECS counts the tasks."""
+        unknown = [each for each in running if each[0].service_name not in self.known]
+        polls = {each.service_name: self._missing.get(each.service_name, 0) for each, _ in unknown}
+        self._missing = {name: count + 1 for name, count in polls.items()}
+        if not unknown:
             return False
-        longest, deployment = max(asked, key=lambda each: looks[each[0].service_name])
-        if looks[longest.service_name] >= LOOKS_ASIDE:
+        longest, deployment = max(unknown, key=lambda each: polls[each[0].service_name])
+        if polls[longest.service_name] >= MOST_SKIPPED_POLLS:
             return False
         listed = self._instances(deployment, longest.endpoints[0])
         return bool(len(listed) < deployment["runningCount"])
@@ -75,7 +75,7 @@ class Registrations:
         return found
 
     def _instances(self, deployment: Described, endpoint: Endpoint) -> list[dict[str, Any]]:
-        """Nothing before ECS has made the endpoint."""
+        """Empty until ECS has created the endpoint."""
         for resource in deployment.get("serviceConnectResources", ()):
             if resource["discoveryName"] == endpoint.discovery_name:
                 service_id = resource["discoveryArn"].rpartition("/")[2]
