@@ -1,8 +1,8 @@
-"""Diagnose failure: what failed, the evidence, the last log lines, and the next step to take.
+"""Diagnose failure: what failed, the evidence, the last log lines, and the next step.
 
-The answer is the failed execution's error and cause, and it is kept in the record, because ECS
-forgets stopped tasks after about an hour (H22). Then others are told. What the record says is READY
-stays so: the failure came after the proof, and undoes nothing. Repeating it is safe.
+The answer becomes the failed execution's error and cause. The record keeps it, because ECS drops
+stopped tasks after about an hour (H22); then an event is published. A READY environment stays
+READY: the failure came after the proof and undoes nothing. Repeating it is safe.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 def diagnose_failure(
     event: Event, now: datetime, records: Records, logs: CloudWatchLogsClient, bus: EventBus
 ) -> Event:
-    """`error` and `cause` of the failed execution; `superseded` if a newer execution took over, or
-    the proof that the record has did."""
+    """`error` and `cause` of the failed execution; `superseded` if a newer execution has taken
+    over, or the environment is proven."""
     try:
         record = records.current(event["environment"], event["generation"])
     except SupersededError as error:
@@ -52,7 +52,7 @@ def diagnose_failure(
     else:
         failure = {
             "error": error_name,
-            "cause": report.fitting(_told(event["failure"])),
+            "cause": report.fitting(_message(event["failure"])),
             "category": Category.UNKNOWN,
             "verdicts": [],
         }
@@ -64,23 +64,23 @@ def diagnose_failure(
 
 
 def _ready_all_the_same(event: Event) -> str:
-    failed = _told(event["failure"]) if "failure" in event else ""
-    told = f"The environment {event['environment']} is READY, and its proof is in the record."
-    return report.together(told, f"What came after it failed: {failed}") if failed else told
+    failed = _message(event["failure"]) if "failure" in event else ""
+    ready = f"The environment {event['environment']} is READY, and its proof is in the record."
+    return report.together(ready, f"A step after that failed: {failed}") if failed else ready
 
 
-def _told(failure: Event) -> str:
-    """What a failed step says itself, which is nothing where it ran out of time."""
-    error, said = caught(failure)
-    return message_of(said) or f"A step did not answer within its time: {error}."
+def _message(failure: Event) -> str:
+    """The failed step's own message; a step that timed out has none."""
+    error, cause = caught(failure)
+    return message_of(cause) or f"A step timed out: {error}."
 
 
 def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
     """The error's name, and a verdict on each thing that failed.
 
-    None on a step that failed in words that say enough by themselves. Pure."""
+    No verdict when the step's error explains itself. Pure."""
     if "failure" in event:
-        refused = service_verdicts.of_refusal(event["environment"], _told(event["failure"]))
+        refused = service_verdicts.of_refusal(event["environment"], _message(event["failure"]))
         return caught(event["failure"])[0], [refused] if refused else []
     progress = event["progress"]
     if progress["status"] == "FAILED":
@@ -99,7 +99,7 @@ def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
 
 
 def _out_of_time(event: Event) -> Verdict:
-    """The deadline ended a create that had more to do, or that heard of nothing any more."""
+    """The verdict on a create that still had something to do at the deadline, or got no answer."""
     progress = event["progress"]
     blocked = [service_verdicts.waits_for(entry) for entry in progress["blocked"]]
     if "quiet" in event:

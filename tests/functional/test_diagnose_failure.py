@@ -214,7 +214,7 @@ def test_a_step_that_ran_out_of_time_says_nothing_itself(held: BivouacAccount) -
     (tests/recorded/stepfunctions-task-timeouts.json)."""
     answer = diagnosed(held, failure=recording("stepfunctions-task-timeouts")["caught"])
     assert answer["error"] == "States.Timeout"
-    assert answer["cause"] == "A step did not answer within its time: States.Timeout."
+    assert answer["cause"] == "A step timed out: States.Timeout."
     assert kept(held)["cause"] == answer["cause"]
 
 

@@ -253,7 +253,7 @@ def test_what_counts_is_what_the_request_asks_for(asked: int) -> None:
     progress = judged(service(desiredCount=asked, runningCount=asked), running, desiredCount=2)
     assert not progress.healthy
     assert progress.failed is None
-    assert f"tasks asked for: the service asks for {asked}, the request for 2" in progress.missing
+    assert f"desired tasks: {asked} in the service, 2 in the request" in progress.missing
 
 
 class TestRebalanced:

@@ -686,7 +686,7 @@ EVENTS: list[tuple[str, str, Category | None, str]] = [
         "H17",
         "(service web) operations are being throttled. Will try again later.",
         None,
-        "less is made at once",
+        "fewer environments are created at once",
     ),
     (
         "H19",

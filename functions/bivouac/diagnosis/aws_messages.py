@@ -1,10 +1,9 @@
-"""What AWS's words about a task or a service mean: the category, whether it heals, the next step.
+"""What AWS's messages about a task or a service mean: category, healing, next step. Pure data.
 
-The words are those of the pages "Amazon ECS stopped tasks error messages" (and the pages on each of
+The texts are from the pages "Amazon ECS stopped tasks error messages" (and the pages on each of
 its categories: TaskFailedToStart, ResourceInitializationError, CannotPullContainer,
-OutOfMemoryError, SpotInterruption, CannotCreateVolumeError), "Viewing Amazon ECS service event
-messages", and of the answers that docs/failure-modes.md lists (its ids stand below each table).
-Pure data.
+OutOfMemoryError, SpotInterruption, CannotCreateVolumeError) and "Viewing Amazon ECS service event
+messages", and from the answers that docs/failure-modes.md lists (its ids are below each table).
 """
 
 from __future__ import annotations
@@ -36,31 +35,31 @@ class Category(StrEnum):
 
 
 class Healing(StrEnum):
-    """Whether a cause goes away if one only waits."""
+    """Whether a cause may go away without any change."""
 
     NEVER = "never"
-    """Seen once, it is the verdict."""
+    """Once is enough for a verdict."""
     HARDLY = "hardly"
-    """Seen twice in the same words, it is the verdict: a first start may meet what is still being
-    made, such as a role or a server that the application asks for."""
+    """Twice in the same words is enough for a verdict: a first start may fail because of something
+    that is still being created, such as a role or a server that the application calls."""
     MAYBE = "maybe"
-    """Waited for until the deadline, or until ECS itself gives up."""
+    """A verdict only at the deadline, or when ECS itself gives up."""
 
 
 @dataclass(frozen=True)
 class Sign:
-    """A text of AWS's and what it means."""
+    """A text of AWS's, and its meaning."""
 
     pattern: re.Pattern[str]
     category: Category
     healing: Healing
     next_step: str
     source: str
-    """Where AWS's words are from: `recorded` of real accounts, or `documented` by AWS alone."""
+    """Where the text is from: `recorded` in real accounts, or only `documented` by AWS."""
 
 
 SEARCHED = 2_000
-"""Characters of a text in which signs are looked for."""
+"""Characters of a text that are searched for signs."""
 
 
 def _sign(pattern: str, category: Category, healing: Healing, next_step: str, source: str) -> Sign:
@@ -93,16 +92,16 @@ STOPS: tuple[Sign, ...] = (
         r"no match(?:ing manifest)? for (?:platform|linux)",
         Category.ARCHITECTURE,
         Healing.NEVER,
-        "Build the image for the task's runtimePlatform.cpuArchitecture (X86_64 unless given), or "
-        "set it to what the image is.",
+        "Build the image for the task's runtimePlatform.cpuArchitecture (X86_64 by default), or "
+        "set that to the image's architecture.",
         "recorded: public reports of 2024 to 2026",
     ),
     _sign(
         _CANNOT_PULL + r"(?:toomanyrequests|Too Many Requests|pull rate limit)",
         Category.IMAGE_PULL,
         Healing.MAYBE,
-        "The registry limits how often it may be asked: authenticate with repositoryCredentials, "
-        "or take the image from Amazon ECR.",
+        "The registry limits the rate of pulls: authenticate with repositoryCredentials, or use "
+        "Amazon ECR for the image.",
         "documented: ECS guide, CannotPullContainer errors",
     ),
     _sign(
@@ -127,7 +126,7 @@ STOPS: tuple[Sign, ...] = (
         _CANNOT_PULL + r"no space left",
         Category.IMAGE_PULL,
         Healing.HARDLY,
-        "Give the task more ephemeralStorage than the image takes unpacked.",
+        "Give the task more ephemeralStorage than the unpacked image needs.",
         "documented: ECS guide, CannotPullContainer errors",
     ),
     _sign(
@@ -152,8 +151,8 @@ STOPS: tuple[Sign, ...] = (
         r"failed to validate logger args|failed to initialize logging driver",
         Category.LOG_GROUP,
         Healing.HARDLY,
-        "Start the create again, which makes the log groups; if it names another group, check that "
-        "it exists and that the execution role may write to it.",
+        "Start the create again, which creates the log groups; if the task names another group, "
+        "check that it exists and that the execution role may write to it.",
         "recorded: a public report of 2026",
     ),
     _sign(
@@ -184,7 +183,7 @@ STOPS: tuple[Sign, ...] = (
         r"OutOfMemory",
         Category.OUT_OF_MEMORY,
         Healing.HARDLY,
-        "Give the task more memory, or the container less to do.",
+        "Give the task more memory, or reduce what the container needs.",
         "recorded: public reports of 2026",
     ),
     _sign(
@@ -244,15 +243,15 @@ STOPS: tuple[Sign, ...] = (
         "recorded: many, such as the evidence of a lab of 2026-07-22",
     ),
 )
-"""In a stopped task's reasons (H07 to H11, H14, H18). The first that matches counts."""
+"""For a stopped task's reasons (H07 to H11, H14, H18). The first match counts."""
 
 UNCLEAR = _sign(
     r"", Category.UNKNOWN, Healing.HARDLY, "Look at the stopped tasks of the service.", ""
 )
-"""A stop in words that no sign knows."""
+"""For a stop that matches no sign."""
 
 _BECAUSE = r"\b.{0,40}?(?:Reason:|The reason for failure is) "
-"""Recorded three times in 2025 and 2026; the other wording is one author's of 2026."""
+"""The first wording was recorded three times in 2025 and 2026, the other once in 2026."""
 
 EVENTS: tuple[Sign, ...] = (
     _sign(
@@ -281,8 +280,8 @@ EVENTS: tuple[Sign, ...] = (
         HELD_DISCOVERY_NAME,
         Category.SERVICE_CONNECT_LEFTOVER,
         Healing.NEVER,
-        "Another service, or the remains of one, holds the endpoint's name in the namespace; give "
-        "another discoveryName or delete the leftover Cloud Map service.",
+        "Another service, or what is left of one, uses the endpoint's name in the namespace: "
+        "choose another discoveryName, or delete the leftover Cloud Map service.",
         "recorded: github.com/aws/copilot-cli, issues 4313, 4337 and 4659 (2023)",
     ),
     _sign(
@@ -310,7 +309,7 @@ EVENTS: tuple[Sign, ...] = (
         r"operations are being throttled|OPERATION_THROTTLED|Rate exceeded",
         Category.QUOTA,
         Healing.MAYBE,
-        "AWS limits how often it may be asked; try again when less is made at once.",
+        "AWS throttles its API calls; try again when fewer environments are created at once.",
         "documented: ECS guide, service event messages",
     ),
     _sign(
@@ -322,10 +321,10 @@ EVENTS: tuple[Sign, ...] = (
         "documented: ECS guide, service event messages",
     ),
 )
-"""In a service's events and in what AWS answers to a call (H12 to H19, S07)."""
+"""For a service's events and for refused calls (H12 to H19, S07)."""
 
 _WRAPPED_STOP = re.compile(rf"unable to (?:place|start) a task{_BECAUSE}|failed to launch")
-"""ECS tells in an event, too, why a task did not start, in the words of its stopped reason."""
+"""Events also say why a task did not start, in the words of its stopped reason."""
 
 
 def of_stop(texts: Sequence[str]) -> Sign:
@@ -334,7 +333,7 @@ def of_stop(texts: Sequence[str]) -> Sign:
 
 
 def of_event(message: str) -> Sign | None:
-    """The sign of a service event; None where it says nothing of a cause (H12, H25)."""
+    """The sign of a service event; None if it names no cause (H12, H25)."""
     text = message[:SEARCHED]
     if sign := _first(EVENTS, text):
         return sign
@@ -342,12 +341,13 @@ def of_event(message: str) -> Sign | None:
 
 
 def of_refusal(message: str) -> Sign | None:
-    """The sign of a call that AWS refused; None where its text says enough by itself."""
+    """The sign of a call that AWS refused; None if the error explains itself."""
     return _first(EVENTS, message[:SEARCHED])
 
 
 def of_log(lines: Sequence[str]) -> Sign | None:
-    """The sign of what only a container's output tells: a binary of another architecture."""
+    """The sign of a cause that only a container's output shows: a binary of another
+    architecture."""
     exec_format = next(sign for sign in STOPS if sign.category is Category.ARCHITECTURE)
     return exec_format if any(exec_format.pattern.search(line) for line in lines) else None
 
@@ -357,7 +357,7 @@ def _first(signs: Sequence[Sign], text: str) -> Sign | None:
 
 
 _MEANINGS = {
-    0: "it ended by itself, and the service needs it to run",
+    0: "it ended by itself, but the service needs it to keep running",
     1: "an error of the application",
     125: "the container could not be run",
     126: "its command may not be executed",
@@ -373,7 +373,7 @@ _MEANINGS = {
 
 
 def exit_meaning(code: int, reason: str = "") -> str:
-    """What an exit code says, in words; `reason` is ECS's own word about the container."""
+    """The meaning of an exit code; `reason` is ECS's reason for the container."""
     if "OutOfMemory" in reason:
         return "killed, out of memory"
     if code in _MEANINGS:

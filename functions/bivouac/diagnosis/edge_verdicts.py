@@ -22,23 +22,24 @@ _WORST_FIRST = (
 
 
 def edges_not_proven(readings: Sequence[EdgeReading], healthy_seconds: float) -> Verdict:
-    """Everything is healthy in ECS's eyes, and edges of the mesh do not answer (P01, P07 to P09).
+    """The verdict if everything is healthy to ECS but edges of the mesh do not answer (P01, P07 to
+    P09).
 
-    At least one reading; those without a fault are still asked after `healthy_seconds`."""
+    At least one reading; those without a fault have had no answer for `healthy_seconds`."""
     ordered = sorted(readings, key=lambda r: (_WORST_FIRST.index(r.fault), r.edge.name))
     first = ordered[0]
-    told = [
+    evidence = [
         f"{reading.edge.name}: {reading.observed}"
         + ("" if reading.fault else f", {healthy_seconds:.0f} s after everything was healthy")
         for reading in ordered
     ]
     step = _edge_step(first)
     category = Category.CONNECTIVITY if first.fault in _ANSWERED else Category.NETWORK
-    return Verdict.of(category, first.edge.name, told, step)
+    return Verdict.of(category, first.edge.name, evidence, step)
 
 
 _ANSWERED = (Fault.NAME, Fault.STATUS, Fault.EXIT_CODE, Fault.NEVER_RAN)
-"""Faults that no security group makes."""
+"""Faults that no security group causes."""
 
 
 def _edge_step(reading: EdgeReading) -> str:
@@ -53,7 +54,7 @@ def _edge_step(reading: EdgeReading) -> str:
             )
         case Fault.STATUS:
             return (
-                f"{edge.server} answers, with another status than connect[].expectStatus "
+                f"{edge.server} answers, but not with the status connect[].expectStatus "
                 f"{edge.expected_status}: check connect[].to.path "
                 f"{edge.path} and what the application answers there."
             )
@@ -72,17 +73,17 @@ def _edge_step(reading: EdgeReading) -> str:
 
 
 def with_last_words(found: Verdict, edge: Edge, line: str) -> Verdict:
-    """The verdict on an edge that was still asked, once its client's last line is known."""
+    """The verdict on an unanswered edge, once the last line of its client's log is known."""
     code = edge_command.code_of(line)
     if code is None:
         return found
     reading = EdgeReading(edge, State.NG, line, _FAULTS[code])
-    told = edges_not_proven([reading], 0)
+    known = edges_not_proven([reading], 0)
     return replace(
         found,
-        category=told.category,
-        next_step=told.next_step,
-        evidence=(*told.evidence, *found.evidence),
+        category=known.category,
+        next_step=known.next_step,
+        evidence=(*known.evidence, *found.evidence),
     )
 
 

@@ -1,4 +1,4 @@
-"""A failure as the record keeps it and events tell it, with the log lines that say why."""
+"""Builds a failure for the record and the events, with the log lines that explain it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def reported(
     """`error`, `cause`, `category` and `verdicts`; at least one verdict, the first one in full."""
     first, *others = verdicts
     lines = _last_lines(log_location.of(blueprint, generation, first), logs)
-    told = [_with_log(blueprint, first, lines), *others]
+    shown = [_with_log(blueprint, first, lines), *others]
     return {
         "error": error,
-        "cause": report.report(told, lines),
-        "category": told[0].category,
-        "verdicts": service_verdicts.kept(told),
+        "cause": report.report(shown, lines),
+        "category": shown[0].category,
+        "verdicts": service_verdicts.kept(shown),
     }
 
 

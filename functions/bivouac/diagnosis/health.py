@@ -1,4 +1,4 @@
-"""Described resources become verdicts with reasons. Pure.
+"""Turns described resources into checks and verdicts. Pure.
 
 "Stable" is not enough: READY needs our deployment, every task healthy with its proxy attached, and
 the same addresses in Cloud Map as in ECS. The ids name failure modes.
@@ -20,12 +20,12 @@ from bivouac.services.deployments import Expected, Observed, private_address
 
 @dataclass(frozen=True)
 class Progress:
-    """One service's verdict: failed, or healthy, or neither yet."""
+    """One service's state: failed, healthy, or neither yet."""
 
     checks: tuple[Check, ...]
     failed: Verdict | None = None
     hindered: Verdict | None = None
-    """What is in the way though it may still heal: the verdict once the deadline is over."""
+    """An obstacle that may still heal; at the deadline, the verdict."""
 
     @property
     def healthy(self) -> bool:
@@ -81,24 +81,24 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
         and task.get("startedBy") == expected.deployment_id
     ]
     others = len(observed.running) - len(running)
-    desired, asked = blueprint.arguments["desiredCount"], service["desiredCount"]
+    desired, current = blueprint.arguments["desiredCount"], service["desiredCount"]
     rebalanced = ecs_answers.is_rebalanced(service)
     healthy = sum(_task_healthy(task, blueprint.has_health_check) for task in running)
     what = "healthy" if blueprint.has_health_check else "running"
     sick = {c["name"] for task in running if (c := stopped_tasks.unhealthy_container(task))}
-    told = f"{healthy} of {desired}" + "".join(f", {each} is UNHEALTHY" for each in sorted(sick))
+    count = f"{healthy} of {desired}" + "".join(f", {each} is UNHEALTHY" for each in sorted(sick))
     checks = [
         check(
             name,
             f"tasks {what}",
             healthy >= desired if rebalanced else healthy == desired == len(running),
-            told,
+            count,
         ),
         check(name, "only this deployment", others == 0, f"{others} task(s) of another deployment"),
     ]
-    if asked != desired:
-        scaled = f"the service asks for {asked}, the request for {desired}"
-        checks.append(check(name, "tasks asked for", False, scaled))
+    if current != desired:
+        scaled = f"{current} in the service, {desired} in the request"
+        checks.append(check(name, "desired tasks", False, scaled))
     if blueprint.arguments["serviceConnectConfiguration"]["enabled"]:
         attached = sum(_proxy_ready(task) for task in running)
         enough = attached >= desired if rebalanced else attached == desired
@@ -123,7 +123,7 @@ def _facts(
 
 
 def registered_as(endpoint: Endpoint) -> str:
-    """The name of the check."""
+    """The name of the check of an endpoint's registration."""
     return f"registered in Cloud Map as {endpoint.discovery_name}"
 
 
@@ -134,10 +134,10 @@ def registered(
     instances: Sequence[Described] | None,
     rebalanced: bool = False,
 ) -> Check:
-    """The running tasks are the registered instances, with the same address and port (P03).
+    """Whether the running tasks are the registered instances, with the same address and port (P03).
 
-    `instances` None: they were, when it was asked for these very tasks. `rebalanced`: a task that
-    is not connected yet may be one more than are needed, and need not be registered."""
+    `instances` None: they were, when last read for the same tasks. `rebalanced`: a task that is not
+    connected yet may be one more than needed, and need not be registered."""
     running = {f"{private_address(task)}:{endpoint.port}" for task in tasks}
     expected = running
     if rebalanced:

@@ -1,4 +1,4 @@
-"""Where a container's output is to be found. Pure.
+"""Where to find a container's output. Pure.
 
 The awslogs driver names a stream <prefix>/<container>/<task id> ("Send Amazon ECS logs to
 CloudWatch" in the Amazon ECS Developer Guide).
@@ -23,9 +23,9 @@ class LogStream:
 
 
 def of(blueprint: Blueprint, generation: int, verdict: Verdict) -> LogStream | None:
-    """The stream of the container that a verdict names, or of its task's first one.
+    """The stream of the container that a verdict names, or of its task's first container.
 
-    None where the verdict names no task, or where its containers log elsewhere."""
+    None if the verdict names no task, or its containers log elsewhere."""
     if not verdict.task:
         return None
     task_id = verdict.task.rpartition("/")[2]
@@ -38,9 +38,9 @@ def of(blueprint: Blueprint, generation: int, verdict: Verdict) -> LogStream | N
 
 
 def _logs(blueprint: Blueprint, generation: int, verdict: Verdict) -> Iterator[tuple[str, Json]]:
-    """The log configuration of each container that can be meant, by its name.
+    """The log configuration and the name of each container that the verdict may mean.
 
-    A verdict on an edge names no service of its own: the proof clients all log alike."""
+    A verdict on an edge names no service: all proof clients log in the same way."""
     proof = [client.service for client in mesh.proof_clients(blueprint, generation)]
     services = [
         service

@@ -1,8 +1,8 @@
-"""What may be shown of text that others wrote: bounded, plain, and without likely secrets. Pure.
+"""Makes text that others wrote safe to show: bounded, plain, and without likely secrets. Pure.
 
-Container output and AWS's messages end in causes, records and consoles that more people read than
-the application's log (failure-modes 7.2). A likely secret is cut even where it may be none. Every
-pattern is bounded, so that no line, however made, costs more than time in proportion to its length.
+Container output and AWS's messages appear in causes, records and consoles that more people read
+than the application's log (failure-modes 7.2). A likely secret is cut, even if it may be none.
+Every pattern is bounded, so that the time for any line is proportional to its length.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Iterable
 LOG_LINES = 20
 LINE_LENGTH = 300
 SEARCHED = 1_000
-"""Characters beyond the shown ones that are searched for secrets: a log event may have 262,144."""
+"""Characters searched for secrets beyond those shown: a log event may have 262,144."""
 MARK = "[redacted]"
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]{0,16}[ -/]{0,4}[@-~]|[@-Z\\-_])")
 """Terminal control sequences (ECMA-48)."""
 _INVISIBLE = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
-"""Turn text around or hide in it (Unicode: bidirectional and format characters)."""
+"""Characters that reverse text or are invisible (Unicode: bidirectional and format characters)."""
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 _KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}(?:PRIVATE KEY|KEY BLOCK)")
@@ -30,9 +30,9 @@ _NOT_SECRET = (
     r"(?P<plain>\barn:aws[\w-]{0,12}:[\w-]{1,64}:[\w-]{0,32}:\d{0,12}:[\w/+.@:*!-]{1,512}+(?!=)"
     r"|\b(?:secretsmanager|ssm|kms|sts):[A-Z][A-Za-z]{2,60}\b)"
 )
-"""ARNs and IAM actions, which name the thing that is missing: "secret:name" is no secret."""
+"""ARNs and IAM actions, which say what is missing: "secret:name" is not a secret."""
 _OPEN = r"(?!\[redacted\])"
-"""Not done already: evidence is redacted when it is concluded, and once more when it is told."""
+"""Not redacted already: evidence is redacted when it is collected, and again when it is shown."""
 _VALUE = _OPEN + (
     r"(?:\\{0,4}\"(?:\\.|[^\"\\]){0,2000}+\"?|\\{0,4}'(?:\\.|[^'\\]){0,2000}+'?"
     r"|[^\s\"'][^\s]{0,2000}+)"
@@ -89,8 +89,8 @@ _NAMED_SECRET = re.compile(rf"(?i:{_NOT_SECRET}|{_NAMED})")
 
 def redacted(text: str, length: int = LINE_LENGTH) -> str:
     """One line, at most `length` characters long; what is longer ends in an ellipsis."""
-    looked_at = _INVISIBLE.sub("", _ESCAPES.sub("", text[: length + SEARCHED]))
-    plain = _CONTROL.sub(" ", looked_at)
+    searched = _INVISIBLE.sub("", _ESCAPES.sub("", text[: length + SEARCHED]))
+    plain = _CONTROL.sub(" ", searched)
     for pattern, replacement in _PATTERNS:
         plain = pattern.sub(replacement, plain)
     plain = _NAMED_SECRET.sub(_without_value, plain).rstrip()
@@ -102,9 +102,9 @@ def _without_value(found: re.Match[str]) -> str:
 
 
 def last_lines(messages: Iterable[str]) -> list[str]:
-    """The end of a container's log: few lines, each redacted, and no private key in any of them.
+    """The end of a container's log: a few lines, each redacted, and without any private key.
 
-    A message may hold several lines, and a key may begin in one message and end in another, or
+    A message may hold several lines; a key may begin in one message and end in another, or begin
     before the first."""
     lines = [line for message in messages for line in (message.splitlines() or [""])]
     shown = [redacted(line) for line in _without_keys(lines[-2 * LOG_LINES :])]

@@ -1,4 +1,4 @@
-"""Verdicts as the plain text of an execution's cause, as people read it in the console. Pure."""
+"""Renders verdicts as an execution's cause, the plain text that the console shows. Pure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from bivouac.diagnosis.redaction import redacted
 from bivouac.diagnosis.service_verdicts import EVIDENCE_LENGTH, Verdict
 
 LIMIT = 14_000
-"""Bytes as JSON: the record and an execution's state hold it. Step Functions cuts a cause at 32,768
-characters (W08), also the one that whoever waits for an execution gets: its whole description as
-JSON, in which a character may take two."""
+"""Bytes as JSON, because the record and an execution's state hold it. Step Functions cuts a cause
+at 32,768 characters (W08). A caller that waits for an execution gets the execution's whole
+description as JSON in a cause, in which a character may take two."""
 _REASON = 200
 
 
 def report(verdicts: Sequence[Verdict], log_lines: Sequence[str]) -> str:
-    """The first verdict in full, one line for each other; at least one verdict.
+    """The first verdict in full, and a line for each other one; at least one verdict.
 
-    The first line says what failed and why. `log_lines` are the end of the first one's log, as
-    redaction.last_lines gives them."""
+    The first line says what failed and why. `log_lines` are the end of the first verdict's log, as
+    redaction.last_lines returns it."""
     first, *others = verdicts
     lines = [_headline(first)]
     lines += [f"  evidence: {redacted(entry, EVIDENCE_LENGTH)}" for entry in first.evidence]
@@ -39,14 +39,14 @@ def report(verdicts: Sequence[Verdict], log_lines: Sequence[str]) -> str:
 
 
 def together(first: str, second: str) -> str:
-    """Two causes in the room of one; where it is too small, the longer one is cut."""
+    """Two causes within the limit of one; the longer one is cut if necessary."""
     room = LIMIT - _bytes("\n\n")
     first = fitting(first, max(room // 2, room - _bytes(second)))
     return f"{first}\n\n{fitting(second, room - _bytes(first))}"
 
 
 def fitting(text: str, limit: int = LIMIT) -> str:
-    """As much of the beginning as takes so many bytes as JSON."""
+    """As much of the beginning as fits into `limit` bytes as JSON."""
     if _bytes(text) <= limit:
         return text
     ends = range(len(text) + 1)
@@ -54,7 +54,7 @@ def fitting(text: str, limit: int = LIMIT) -> str:
 
 
 def _bytes(text: str) -> int:
-    """Without its quotation marks."""
+    """The size as JSON, without the quotation marks."""
     return len(json.dumps(text, ensure_ascii=False).encode()) - 2
 
 

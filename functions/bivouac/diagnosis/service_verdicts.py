@@ -1,7 +1,7 @@
-"""Why a service does not become healthy, from what ECS shows of it. Pure.
+"""Why a service does not become healthy, from what ECS shows. Pure.
 
-Facts in, a verdict out: the category, the evidence, and the next step to take. What AWS's words
-mean stands in signs.py; here stands when they are a verdict. The ids name failure modes.
+Facts in, a verdict out: the category, the evidence and the next step. aws_messages.py says what
+AWS's messages mean; this module decides when they make a verdict. The ids name failure modes.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from bivouac.json_types import Described
 EVIDENCE_LENGTH = 600
 EVIDENCE_LINES = 8
 VERDICTS_LIMIT = 30_000
-"""Bytes of all verdicts as JSON: a record's item holds 400 KB, and the plan and requests that can
-stand in it leave about a quarter (DynamoDB's and Step Functions' quotas)."""
+"""Bytes of all verdicts as JSON: a record's item holds 400 KB, of which the plan and the requests
+may leave only a quarter (DynamoDB's and Step Functions' quotas)."""
 BRIEF_LENGTH = 200
 HINTS = 3
-"""Events that a report shows besides what decided."""
+"""The number of events that a report shows besides the deciding evidence."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Verdict:
 
     category: Category
     service: str
-    """Or what else it is about: an edge, or the environment."""
+    """Or an edge, or the environment."""
     evidence: tuple[str, ...]
-    """The most telling first; without likely secrets."""
+    """The most significant first; without likely secrets."""
     next_step: str
     task: str = ""
-    """ARN of the task that shows it, where one does."""
+    """ARN of the task that shows it, if one does."""
     container: str = ""
 
     @classmethod
@@ -56,9 +56,9 @@ class Verdict:
         task: str = "",
         container: str = "",
     ) -> Verdict:
-        """A verdict whose evidence is bounded and without likely secrets."""
-        told = dict.fromkeys(redacted(entry, EVIDENCE_LENGTH) for entry in evidence)
-        shown = tuple(filter(None, told))[:EVIDENCE_LINES]
+        """A verdict with bounded evidence, without likely secrets."""
+        distinct = dict.fromkeys(redacted(entry, EVIDENCE_LENGTH) for entry in evidence)
+        shown = tuple(filter(None, distinct))[:EVIDENCE_LINES]
         return cls(category, service, shown, next_step, task, container)
 
     def to_json(self) -> dict[str, Any]:
@@ -76,8 +76,8 @@ class Verdict:
 
 
 def kept(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
-    """What an execution's state and the record hold of them: as they are where they find room, else
-    the first one, and of the others what failed and why in a line each, as many as find room."""
+    """The verdicts in the form of an execution's state and of the record: unchanged if they fit;
+    otherwise the first one, and one line of evidence each for as many others as fit."""
     entries = [verdict.to_json() for verdict in verdicts]
     if not entries or _size(entries) <= VERDICTS_LIMIT:
         return entries
@@ -100,24 +100,24 @@ def _size(content: Any) -> int:
 
 @dataclass(frozen=True)
 class ServiceFacts:
-    """One service as ECS shows it, and the deployment of it that must become healthy."""
+    """One service as ECS shows it, and its deployment that must become healthy."""
 
     service_name: str
     deployment_id: str
     task_definition_arn: str
     has_health_check: bool
     containers: tuple[Described, ...]
-    """Its container definitions, where the task definition is ours."""
+    """Its container definitions, if the task definition is ours."""
     service: Described
-    """As DescribeServices gives it."""
+    """As DescribeServices returns it."""
     running: tuple[Described, ...]
-    """Its tasks whose desired status is RUNNING, as DescribeTasks gives them."""
+    """Its tasks whose desired status is RUNNING, as DescribeTasks returns them."""
     stopped: tuple[Described, ...]
-    """Those whose desired status is STOPPED."""
+    """Its tasks whose desired status is STOPPED."""
 
     @property
     def visible(self) -> bool:
-        """Whether anything of our deployment shows: reads can lag behind its start (S16, S18)."""
+        """Whether our deployment shows at all: reads can lag behind its start (S16, S18)."""
         return (
             any(entry["id"] == self.deployment_id for entry in self.service.get("deployments", ()))
             or any(
@@ -135,12 +135,12 @@ class ServiceFacts:
 
 @dataclass(frozen=True)
 class _Finding:
-    """A cause, with everything that shows it."""
+    """A cause with its evidence."""
 
     sign: Sign
     evidence: tuple[str, ...]
     decides: bool
-    """It will not heal any more."""
+    """It will not heal."""
     times: int
     task: str = ""
     container: str = ""
@@ -158,11 +158,11 @@ class _Finding:
 
 
 def verdict(facts: ServiceFacts) -> Verdict | None:
-    """Why the deployment cannot become healthy; None while it is, or can (H02 to H18, H24).
+    """Why the deployment cannot become healthy; None while it is, or still can (H02 to H18, H24).
 
-    A cause that never heals needs one stopped task, one that hardly does two in the same words, one
-    after the other. All others are waited for, unless ECS gave up: then whatever shows is the
-    cause."""
+    A cause that never heals needs one stopped task; one that hardly heals needs two in a row, in
+    the same words. Other causes get time until ECS gives up: then any visible cause is the
+    verdict."""
     if not facts.visible:
         return None
     gave_up = _gave_up(facts)
@@ -183,7 +183,7 @@ def verdict(facts: ServiceFacts) -> Verdict | None:
 
 
 def hindrance(facts: ServiceFacts) -> Verdict | None:
-    """What keeps tasks from running though it may heal: the verdict once the deadline is over."""
+    """A cause that keeps tasks from running but may still heal; at the deadline, the verdict."""
     run = [task for task in _ours(facts, facts.running) if ecs_answers.is_running(task)]
     findings = _findings(facts) if len(run) < facts.service.get("desiredCount", 0) else ()
     return findings[0].as_verdict(facts) if findings else None
@@ -201,7 +201,7 @@ def _runs_as_desired(facts: ServiceFacts) -> bool:
 
 
 def _ours(facts: ServiceFacts, tasks: Sequence[Described]) -> list[Described]:
-    """Each once: lists that are read page by page can repeat what changes meanwhile."""
+    """Our deployment's tasks, each once: paged lists can repeat what changes meanwhile."""
     started = {
         task["taskArn"]: task for task in tasks if task.get("startedBy") == facts.deployment_id
     }
@@ -210,15 +210,15 @@ def _ours(facts: ServiceFacts, tasks: Sequence[Described]) -> list[Described]:
 
 @dataclass(frozen=True)
 class _GaveUp:
-    """That ECS starts no task of our deployment any more, or hardly ever."""
+    """Whether ECS has stopped starting tasks of our deployment, or starts them only rarely."""
 
     evidence: tuple[str, ...]
-    """Empty where it goes on."""
+    """Empty while ECS goes on."""
     for_good: bool
     next_step: str
 
     def includes(self, healing: Healing) -> bool:
-        """Whether such a cause, seen once, is now the verdict."""
+        """Whether a cause of this kind is now the verdict, even if seen only once."""
         return self.for_good or bool(self.evidence and healing is not Healing.MAYBE)
 
 
@@ -226,30 +226,31 @@ _ECS_GAVE_UP = re.compile(r"unable to consistently start tasks|deployment failed
 _ROLLS_BACK = re.compile(
     r"circuit breaker|rolling back|rolled back|deployment failed", re.IGNORECASE
 )
-_LOOK_FURTHER = (
+_CAUSE_UNKNOWN = (
     "No stopped task shows the cause any more: read the service's events and the containers' logs, "
     "then start the create again."
 )
 _TAKEN_OVER = (
-    "Something else updated the service: let only Bivouac change it, then start the create again."
+    "Something other than Bivouac updated the service: let only Bivouac change it, then start the "
+    "create again."
 )
 
 
 def _gave_up(facts: ServiceFacts) -> _GaveUp:
-    """H02, H03: for good. H13: it tries ever more rarely, until a task runs again (H05)."""
+    """H02, H03: for good. H13: ECS retries less and less often, until a task runs again (H05)."""
     primary, ours = _deployments(facts)
     messages = _messages(facts)
     evidence = []
     if ours and ecs_answers.rollout_failed(ours):
-        evidence.append(ours.get("rolloutStateReason") or "ECS calls the rollout FAILED")
-    next_step = _LOOK_FURTHER
+        evidence.append(ours.get("rolloutStateReason") or "the rollout state is FAILED")
+    next_step = _CAUSE_UNKNOWN
     if primary and (
         primary["id"] != facts.deployment_id
         or primary["taskDefinition"] != facts.task_definition_arn
     ):
-        said = (primary.get("rolloutStateReason") or "", *evidence, *messages)
+        texts = (primary.get("rolloutStateReason") or "", *evidence, *messages)
         how = "rolled back by the circuit breaker"
-        if not any(_ROLLS_BACK.search(text) for text in said):
+        if not any(_ROLLS_BACK.search(text) for text in texts):
             how, next_step = "another deployment took over", _TAKEN_OVER
         evidence.append(
             f"{how}: the primary deployment is {primary['id']} with {primary['taskDefinition']}, "
@@ -262,7 +263,7 @@ def _gave_up(facts: ServiceFacts) -> _GaveUp:
 
 
 def _deployments(facts: ServiceFacts) -> tuple[Described | None, Described | None]:
-    """The primary one, and ours, which ECS lists until its tasks are gone."""
+    """The primary deployment, and ours, which ECS lists until its tasks are gone."""
     listed = facts.service.get("deployments", ())
     primary = next((entry for entry in listed if ecs_answers.is_primary(entry)), None)
     ours = next((entry for entry in listed if entry["id"] == facts.deployment_id), None)
@@ -270,7 +271,8 @@ def _deployments(facts: ServiceFacts) -> tuple[Described | None, Described | Non
 
 
 def _messages(facts: ServiceFacts) -> list[str]:
-    """The events since our deployment began, or that name it; their absence says nothing (H25)."""
+    """The events since our deployment began, and those that name it. Having none means nothing
+    (H25)."""
     _, ours = _deployments(facts)
     return sorted(
         {
@@ -287,7 +289,7 @@ def _messages(facts: ServiceFacts) -> list[str]:
 
 
 def _findings(facts: ServiceFacts) -> list[_Finding]:
-    """Every cause that shows, the worst first, whatever the order of tasks and events."""
+    """Every visible cause, the worst first, whatever the order of tasks and events."""
     found = [*_of_stops(facts), *_of_attachments(facts), *_of_events(facts)]
     return sorted(
         found,
@@ -336,8 +338,8 @@ _NOT_ATTACHED = Sign(
     re.compile("FAILED"),
     Category.CONNECTIVITY,
     Healing.NEVER,
-    "ECS could not attach the task to Service Connect: start the create again, and look at the AWS "
-    "Health Dashboard.",
+    "ECS could not attach the task to Service Connect: check the AWS Health Dashboard, and start "
+    "the create again.",
     "documented: ECS API, Attachment",
 )
 _IN_ORDER = (*aws_messages.STOPS, *aws_messages.EVENTS, _NOT_ATTACHED, aws_messages.UNCLEAR)
@@ -350,12 +352,12 @@ def _of_attachments(facts: ServiceFacts) -> Iterator[_Finding]:
         for attachment in task.get("attachments", ()):
             failed = ecs_answers.could_not_be_attached(attachment)
             if failed and ecs_answers.is_service_connect(attachment):
-                told = "the task's Service Connect attachment FAILED"
-                yield _Finding(_NOT_ATTACHED, (told,), True, 1, task["taskArn"])
+                evidence = "the task's Service Connect attachment FAILED"
+                yield _Finding(_NOT_ATTACHED, (evidence,), True, 1, task["taskArn"])
 
 
 def _of_events(facts: ServiceFacts) -> Iterator[_Finding]:
-    """ECS does not repeat an event for hours (H25), so its tries count in failedTasks (H18)."""
+    """ECS does not repeat an event for hours (H25), so failedTasks counts the attempts (H18)."""
     _, ours = _deployments(facts)
     launches = (ours or {}).get("failedTasks", 0) - len(_ours(facts, facts.stopped))
     for message in _messages(facts):
@@ -365,8 +367,9 @@ def _of_events(facts: ServiceFacts) -> Iterator[_Finding]:
 
 
 def _is_about_others(facts: ServiceFacts, message: str) -> bool:
-    """Whether it repeats the reason of a task of another deployment, and of none of ours: what ran
-    before ours may end after ours began, and such an event names neither task nor deployment."""
+    """Whether the event repeats the stopped reason of another deployment's task, and of none of
+    ours: an older task may stop after our deployment began, and such an event names neither task
+    nor deployment."""
     alike = [
         task.get("startedBy") == facts.deployment_id
         for task in facts.stopped
@@ -376,7 +379,7 @@ def _is_about_others(facts: ServiceFacts, message: str) -> bool:
 
 
 def hints(messages: Iterable[str]) -> list[str]:
-    """Events worth showing though they decide nothing (H12, H14, H17)."""
+    """Events worth showing although they decide nothing (H12, H14, H17)."""
     return [message for message in messages if _TELLING.search(message)]
 
 
@@ -389,8 +392,8 @@ _TELLING = re.compile(
 # --- next steps ----------------------------------------------------------------------------------
 
 _PROXY_STEP = (
-    "The Service Connect proxy failed, not your container. Leave it 256 CPU units and 64 MiB of "
-    "the task's size, check serviceConnectConfiguration.logConfiguration, and start the "
+    "The Service Connect proxy failed, not your container. Leave 256 CPU units and 64 MiB of the "
+    "task's size to it, check serviceConnectConfiguration.logConfiguration, and start the "
     "create again."
 )
 _PROOF_STEP = {
@@ -429,7 +432,7 @@ def deleted_by_others(service: str, status: str) -> Verdict:
 
 
 def of_refusal(subject: str, message: str) -> Verdict | None:
-    """The verdict on a call that AWS refused; None where its text says enough by itself."""
+    """The verdict on a call that AWS refused; None if the error explains itself."""
     sign = aws_messages.of_refusal(message)
     return Verdict.of(sign.category, subject, [message], sign.next_step) if sign else None
 
@@ -440,11 +443,11 @@ def not_fit(
     messages: Iterable[str],
     hindered: Verdict | None = None,
 ) -> Verdict:
-    """The same once it was ready: then there is no deadline that it could be given."""
+    """The same for an environment that was READY, to which no deadline applies."""
     found = out_of_time(service, reasons, messages, hindered)
     if found.category is not Category.TIME_OUT:
         return found
-    step = "Find out from the containers' logs and the service's events what it waits for."
+    step = "Find out what it waits for from the containers' logs and the service's events."
     return replace(found, category=Category.UNKNOWN, next_step=step)
 
 
@@ -454,10 +457,10 @@ def out_of_time(
     messages: Iterable[str],
     hindered: Verdict | None = None,
 ) -> Verdict:
-    """The verdict once the deadline is over; `messages` are the service's events.
+    """The verdict at the deadline; `messages` are the service's events.
 
-    `hindered` is what was in the way all the time. An event that could have healed and did not is
-    the cause, too, such as capacity (H14, H17)."""
+    `hindered` is the obstacle that did not go away. An event whose cause could have healed but did
+    not, such as capacity, is the cause as well (H14, H17)."""
     if hindered:
         return replace(hindered, evidence=(*hindered.evidence, *reasons)[:EVIDENCE_LINES])
     telling = hints(messages)
@@ -468,33 +471,34 @@ def out_of_time(
         Category.TIME_OUT,
         service,
         (*reasons, *telling[:HINTS]),
-        "Give it more time with timeouts.ready, or find out from the logs what it waits for.",
+        "Give it more time with timeouts.ready, or find out what it waits for from the logs.",
     )
 
 
-MORE_TO_DO = "there was more to be made or changed when the deadline was over"
+MORE_TO_DO = "there was still something to create or change at the deadline"
 
 
 def waits_for(blocked: Mapping[str, Any]) -> str:
-    """A service that cannot be made yet, and what it needs first."""
+    """A service that cannot be created yet, and what it needs first."""
     needs = [f"{need['serviceName']} ({need['condition']})" for need in blocked["needs"]]
     return f"{blocked['serviceName']}: waits for {', '.join(needs)}"
 
 
 def unanswered(environment: str, deadline: str, blocked: Sequence[str]) -> Verdict:
-    """The deadline is over, and the execution heard nothing of what it waited for (W02)."""
+    """The verdict if no answer reached the execution until the deadline (W02)."""
     return Verdict.of(
         Category.TIME_OUT,
         environment,
         (f"no answer reached the execution until its deadline, {deadline}", *blocked),
-        "Whoever looks at the environment answers with a task token, and the answer was lost. Look "
-        "in the logs of the functions wait_for_change and resume_execution for what became of it, "
-        "and at the AWS Health Dashboard for Step Functions; then start the create again.",
+        "The function that polls the environment answers with a task token, and the answer was "
+        "lost. Look for the reason in the logs of the functions wait_for_change and "
+        "resume_execution, and in the AWS Health Dashboard for Step Functions; then start the "
+        "create again.",
     )
 
 
 def not_proven(service: str, failed: Sequence[str]) -> Verdict:
-    """Healthy in ECS's eyes, and an endpoint does not answer (P07, P09)."""
+    """The verdict if the service is healthy to ECS but an endpoint does not answer (P07, P09)."""
     security_group = any("timed out" in line for line in failed)
     return Verdict.of(
         Category.NETWORK if security_group else Category.CONNECTIVITY,
@@ -502,13 +506,13 @@ def not_proven(service: str, failed: Sequence[str]) -> Verdict:
         failed,
         "Admit the stack's probe security group on the endpoint's port."
         if security_group
-        else "Check that the application listens on its containerPort on all addresses and that "
-        "probe.path and probe.expectStatus say what it answers.",
+        else "Check that the application listens on its containerPort on all addresses, and that "
+        "probe.path and probe.expectStatus match what it answers.",
     )
 
 
 def with_log(found: Verdict, lines: Sequence[str]) -> Verdict:
-    """The verdict once the container's output is known: some causes show nowhere else."""
+    """The verdict once the container's output is known: it alone shows some causes."""
     sign = (
         aws_messages.of_log(lines) if found.category in (Category.EXIT, Category.UNKNOWN) else None
     )

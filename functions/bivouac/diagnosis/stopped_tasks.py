@@ -1,7 +1,7 @@
-"""What a stopped task tells: why it stopped, which container failed first, what is alike. Pure.
+"""Why a task stopped, which container failed first, and which stops are alike. Pure.
 
-DescribeTasks keeps of a stopped task its reason, and of each container an exit code or a reason,
-but no order in time; what failed first is concluded. The ids name failure modes.
+DescribeTasks shows a stopped task's reason, and an exit code or a reason of each container, but no
+order in time; what failed first must be inferred. The ids name failure modes.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ class Stop:
     task: Described
     sign: Sign
     container: str
-    """The one that failed first; empty where nothing tells."""
+    """The one that failed first; empty if unknown."""
     evidence: tuple[str, ...]
-    """The most telling first."""
+    """The most significant first."""
     reason: str
-    """What of ECS's words makes two stops alike."""
+    """Normalised reason, for grouping."""
 
     @property
     def kind(self) -> tuple[Sign, str, str]:
-        """Equal for stops of the same cause."""
+        """Equal for stops with the same cause."""
         return self.sign, self.container, self.reason
 
 
 def on_purpose(task: Described) -> bool:
-    """Somebody, or the service's scheduler at its own work, stopped it (H06)."""
+    """Whether someone, or the service scheduler as part of its work, stopped it (H06)."""
     return ecs_answers.is_ordered_stop(task) or ecs_answers.is_stopped_by_user(task)
 
 
 def of_stopped(task: Described, definitions: Sequence[Described]) -> Stop:
-    """What stopped a task. `definitions` are its container definitions, where they are known."""
+    """Why a task stopped. `definitions`: its container definitions, if known."""
     return _stop(task, definitions, _reasons(task))
 
 
 def of_unhealthy(task: Described, definitions: Sequence[Described]) -> Stop | None:
-    """What ECS will stop a running task for; None unless a container fails its health check."""
+    """Why ECS will stop a running task; None unless a container fails its health check."""
     if unhealthy_container(task) is None:
         return None
     return _stop(task, definitions, [_FAILS_HEALTH_CHECKS])
@@ -83,29 +83,29 @@ _VARYING = (
     (re.compile(r"\d+"), "0"),
 )
 _COMPARED = 150
-"""Characters: Fargate cuts long messages, at a place that depends on what varies in them."""
+"""Characters. Fargate cuts long messages, at a length that depends on their variable parts."""
 
 
 def _normalised(reason: str) -> str:
-    """A reason without what differs from task to task: ids, addresses, ARNs, times, counts."""
+    """A reason without what varies from task to task: ids, addresses, ARNs, times, counts."""
     for pattern, instead in _VARYING:
         reason = pattern.sub(instead, reason)
     return reason[:_COMPARED]
 
 
 def one_after_the_other(stops: Sequence[Stop]) -> bool:
-    """Whether a later try failed as an earlier one did (H11, H24).
+    """Whether a later attempt failed like an earlier one (H11, H24).
 
-    Tasks that ECS starts side by side are one try: all of them can have met the same thing that was
-    still being made. A replacement is started once its predecessor ran or stopped, because ECS
-    replaces an unhealthy task before it stops it."""
+    Tasks that ECS starts in parallel are one attempt: something that was still being created may
+    have failed them all. A replacement is started once its predecessor has run or stopped, because
+    ECS replaces an unhealthy task before it stops it."""
     if len(stops) < 2:
         return False
-    made = [stop.task["createdAt"] for stop in stops if stop.task.get("createdAt")]
-    began = [moment for stop in stops if (moment := _ran_or_stopped(stop.task))]
-    if len(made) < len(stops) or len(began) < len(stops):
+    created = [stop.task["createdAt"] for stop in stops if stop.task.get("createdAt")]
+    started = [moment for stop in stops if (moment := _ran_or_stopped(stop.task))]
+    if len(created) < len(stops) or len(started) < len(stops):
         return True
-    return bool(max(made) >= min(began))
+    return bool(max(created) >= min(started))
 
 
 def _ran_or_stopped(task: Described) -> Any:
@@ -119,7 +119,7 @@ def _failing(task: Described, definitions: Sequence[Described], sign: Sign) -> s
     """The container that failed first.
 
     When one essential container ends, ECS stops the others, which end with 143, with 137 after
-    their stop time-out, or with 0. Where none of the application's failed, the proxy did."""
+    their stop timeout, or with 0. If no container of the application failed, the proxy did."""
     if sign.category is Category.HEALTH_CHECK:
         return _failing_its_check(task, definitions)
     suspects = [
@@ -131,7 +131,7 @@ def _failing(task: Described, definitions: Sequence[Described], sign: Sign) -> s
 
 
 def _suspicion(container: Described) -> int | None:
-    """The lower, the likelier it failed first; None where it did not end."""
+    """The lower, the likelier it failed first; None if it did not end."""
     if container.get("reason"):
         return 0
     code = container.get("exitCode")
@@ -141,7 +141,7 @@ def _suspicion(container: Described) -> int | None:
 
 
 def _essential(container: Described, definitions: Sequence[Described]) -> bool:
-    """Unless its definition says otherwise. The proxy, which has none, is."""
+    """Essential unless its definition says otherwise, as the proxy, which has none."""
     return all(
         definition.get("essential", True)
         for definition in definitions
@@ -150,7 +150,7 @@ def _essential(container: Described, definitions: Sequence[Described]) -> bool:
 
 
 def unhealthy_container(task: Described) -> Described | None:
-    """The container of a task that fails its health check now."""
+    """The container of a task that is failing its health check now."""
     unhealthy = [c for c in task.get("containers", ()) if ecs_answers.is_unhealthy(c)]
     return min(unhealthy, key=lambda c: (ecs_answers.is_proxy(c), c["name"]), default=None)
 
@@ -163,7 +163,7 @@ def _failing_its_check(task: Described, definitions: Sequence[Described]) -> str
 
 
 def _health_checks(definitions: Sequence[Described], container: str) -> list[str]:
-    """The checks that can have failed, as they were declared, with ECS's defaults."""
+    """The checks that may have failed, as declared, with ECS's defaults."""
     return [
         f"container {definition['name']}: health check {' '.join(check['command'])} "
         f"(every {check.get('interval', 30)} s, {check.get('retries', 3)} retries, "
@@ -174,7 +174,7 @@ def _health_checks(definitions: Sequence[Described], container: str) -> list[str
 
 
 def _exits(task: Described) -> list[str]:
-    """Every exit code in words, the likeliest cause first; a proxy that just ended is none."""
+    """Every exit code in words, the likeliest cause first; without a proxy that exited with 0."""
     ended = [
         container
         for container in task.get("containers", ())
