@@ -1,8 +1,8 @@
-"""Create services: does to the services what can be done now, and says what that waits for.
+"""Create services: changes the services as far as possible now, and says what blocks the rest.
 
-Created, updated, rolled, replaced or deleted, until they are what the request says; a service that
-is so already is left alone. Repeating it is safe: the clientToken is the same for one generation,
-and what a lost answer left behind is read back and compared by its tags (S01).
+Services are created, updated, rolled, replaced or deleted, until they are what the request says; a
+service in that state is left alone. Repeating it is safe: the clientToken is the same within a
+generation, and what a lost answer left behind is read and compared by its tags (S01).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def handler(event: Event) -> Event:
     if not progress["namespaceArn"]:
         return {**progress, "patienceSeconds": patience_seconds(deadline, now)}
 
-    def convergence(look: bool) -> ServiceConvergence:
-        """Where a look is needed after all, what is there need not be this execution's own."""
+    def convergence(read_first: bool) -> ServiceConvergence:
+        """With `read_first`, existing services may be others'."""
         return ServiceConvergence(
             Blueprint.from_json(record.content),
             event["generation"],
@@ -39,7 +39,7 @@ def handler(event: Event) -> Event:
             clients.ecs(),
             clients.servicediscovery(),
             Patience.of(progress["blocked"], now, deadline, event["fresh"]),
-            event["fresh"] and not look,
+            event["fresh"] and not read_first,
             {entry["serviceName"]: entry["deploymentId"] for entry in json.loads(record.expected)},
             frozenset(progress.get("roll", ())),
         )
@@ -48,7 +48,7 @@ def handler(event: Event) -> Event:
     healthy = frozenset(progress["healthy"])
     proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
     found = created(
-        lambda look: convergence(look).converge(before, healthy, proofs, look),
+        lambda read_first: convergence(read_first).converge(before, healthy, proofs, read_first),
         fresh=event["fresh"] and all(made.deployed_at for made in before.values()),
     )
     return {

@@ -26,7 +26,7 @@ TASK_KIND = "stray task"
 
 def delete_cluster(deletion: Deletion, client: ECSClient) -> Event:
     name = deletion.blueprint.cluster["clusterName"]
-    with deletion.looking(KIND, name):
+    with deletion.listing(KIND, name):
         cluster = ecs.describe_cluster(client, name)
         if cluster is None:
             deletion.note(KIND, name, Outcome.ALREADY_GONE)

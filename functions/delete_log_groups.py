@@ -26,7 +26,7 @@ KIND = "log group"
 def delete_log_groups(deletion: Deletion, client: CloudWatchLogsClient) -> Event:
     blueprint = deletion.blueprint
     prefix = naming.log_group_prefix(blueprint.stack, blueprint.environment)
-    with deletion.looking(KIND, f"{prefix}*"):
+    with deletion.listing(KIND, f"{prefix}*"):
         found = log_groups.find(client, prefix)
         for name in sorted({*blueprint.log_groups, *found}):
             with deletion.attempt(KIND, name):

@@ -35,7 +35,7 @@ def delete_namespace(
     on. It need not be looked for, and no other namespace ever has its id."""
     name = deletion.blueprint.namespace
     operation_id = None
-    with deletion.looking(KIND, name):
+    with deletion.listing(KIND, name):
         if made_arn and not deletion.before:
             made = cloudmap.Namespace(made_arn.rpartition("/")[2], made_arn, name)
             operation_id = _delete(deletion, made, client)

@@ -34,7 +34,7 @@ def delete_services(deletion: Deletion, namespace_id: str | None, client: ECSCli
     earlier = [item.name for item in deletion.before if item.kind == KIND and item.is_one]
     cluster = deletion.blueprint.cluster["clusterName"]
     services: dict[str, dict[str, Any]] = {}
-    with deletion.looking("services of cluster", cluster):
+    with deletion.listing("services of cluster", cluster):
         listed = remaining.listed_services(client, cluster)
         names = [*planned, *listed, *earlier]
         services = remaining.services(client, cluster, names)
@@ -43,7 +43,7 @@ def delete_services(deletion: Deletion, namespace_id: str | None, client: ECSCli
                 _delete(deletion, cluster, name, services.get(name), client)
     going = [item.name for item in deletion.now if item.outcome is Outcome.IN_PROGRESS]
     if going and deletion.waited_seconds > TASKS_STOP_WITHIN_SECONDS:
-        with deletion.looking("tasks of cluster", cluster):
+        with deletion.listing("tasks of cluster", cluster):
             _stop_tasks(deletion, cluster, going, client)
     return deletion.answer() | {
         "names": going,

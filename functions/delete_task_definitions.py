@@ -39,9 +39,9 @@ def delete_task_definitions(
         inactive = _deregistered(deletion, registered, client)
     else:
         prefix = naming.family_prefix(deletion.blueprint.stack, deletion.blueprint.environment)
-        with deletion.looking(KIND, f"{prefix}*"):
+        with deletion.listing(KIND, f"{prefix}*"):
             for family in ecs.families(client, prefix):
-                with deletion.looking(KIND, family):
+                with deletion.listing(KIND, family):
                     inactive += _found_inactive(deletion, family, client)
     _delete(deletion, inactive, client)
     return deletion.answer() | {"thorough": deletion.failed}

@@ -1,7 +1,7 @@
-"""Probe private addresses: every endpoint answers three times in a row, from
-inside the VPC at private addresses.
+"""Probe private addresses: every endpoint answers three times in a row, from inside the VPC.
 
-Makes no AWS calls: it gets addresses that Check services observed. Asking twice changes nothing.
+Makes no AWS calls: the poll that found the services healthy read the addresses. Repeating it is
+safe.
 """
 
 from __future__ import annotations

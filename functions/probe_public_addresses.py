@@ -1,7 +1,7 @@
-"""Probe public addresses: every endpoint answers three times in a row, from
-outside the VPC at public addresses.
+"""Probe public addresses: every endpoint answers three times in a row, from outside the VPC.
 
-Makes no AWS calls: it gets addresses that Check services observed. Asking twice changes nothing.
+Makes no AWS calls: the poll that found the services healthy read the addresses. Repeating it is
+safe.
 """
 
 from __future__ import annotations

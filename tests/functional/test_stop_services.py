@@ -102,7 +102,7 @@ def test_whatever_was_done_of_it_a_wake_finds_every_service_without_tasks_to_be_
             stopped(account)
         for name, service in services(account).items():
             if service["desiredCount"] == 0:
-                assert differs(wanted[name], service) == "it sleeps", (number, name)
+                assert differs(wanted[name], service) == "it is asleep", (number, name)
         if not killed.struck:
             break
     assert marks(account) == CLIENTS_FIRST

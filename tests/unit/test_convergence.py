@@ -230,7 +230,7 @@ def test_a_failed_deployment_is_tried_again_by_a_new_create_only() -> None:
     assert planned_only(now.decide().actions) == []
     later = now.next_execution(environment(web()))
     (action,) = [a for a in later.decide().actions if a.service_name == "web"]
-    assert (action.kind, action.reason) == (ActionKind.UPDATE, "its deployment failed before")
+    assert (action.kind, action.reason) == (ActionKind.UPDATE, "its last deployment failed")
 
 
 def test_a_deployment_that_still_goes_on_is_left_to_go_on() -> None:
@@ -356,7 +356,7 @@ def test_exactly_the_clients_that_cannot_see_an_endpoint_are_rolled() -> None:
     now.endpoints_since["api"] = began + timedelta(hours=1)
     (action,) = now.decide().actions[:1]
     assert told([action]) == ["ROLL web"]
-    assert "api:api exists since after its deployment began" in action.reason
+    assert "api:api was created after its deployment began" in action.reason
     assert planned_only(now.decide().actions) == ["ROLL web"]
 
 

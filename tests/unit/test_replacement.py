@@ -111,19 +111,19 @@ def test_a_launch_type_cannot_take_the_place_of_a_strategy() -> None:
     """UpdateService takes no launchType."""
     spot = full(**{"launchType": ..., "capacityProviderStrategy": STRATEGY})
     found = reason(spot, full())
-    assert found == "its capacity provider strategy gives way to a launch type"
+    assert found == "its capacity provider strategy changes to a launch type"
 
 
 def test_another_scheduling_strategy_needs_a_new_service() -> None:
     found = reason(web(), web(), schedulingStrategy="DAEMON")
-    assert found == "its scheduling strategy becomes REPLICA"
+    assert found == "its scheduling strategy changes to REPLICA"
 
 
 @pytest.mark.parametrize("strategy", ["BLUE_GREEN", "CANARY", "LINEAR"])
 def test_one_that_somebody_gave_deployments_with_hooks_is_made_anew(strategy: str) -> None:
     """ECS does not make it ROLLING again while it has hooks (aws/containers-roadmap#2664)."""
     found = reason(web(), web(), deploymentConfiguration={"strategy": strategy})
-    assert found == f"its deployment strategy {strategy} gives way to ROLLING"
+    assert found == f"its deployment strategy changes from {strategy} to ROLLING"
 
 
 @pytest.mark.parametrize("configuration", [None, {}, {"strategy": "ROLLING"}])

@@ -1,1 +1,1 @@
-"""Deletion, step by step, up to its receipt."""
+"""Deletion, from its first step to its receipt."""

@@ -1,4 +1,4 @@
-"""What became of every resource. Pure."""
+"""The outcome for every resource of a deletion. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Outcome(StrEnum):
     DELETED = "DELETED"
     ALREADY_GONE = "ALREADY_GONE"
     DELETING = "DELETING"
-    """AWS finishes it by itself: task definitions stay in DELETE_IN_PROGRESS (T12)."""
+    """AWS completes it by itself: task definitions stay in DELETE_IN_PROGRESS (T12)."""
     IN_PROGRESS = "IN_PROGRESS"
-    """Asked for; whether it has gone, the last look tells."""
+    """Requested; the last poll shows whether it is gone."""
     RETAINED = "RETAINED"
     """Not ours, or not to be deleted; the reason says which."""
     FAILED = "FAILED"
@@ -36,7 +36,7 @@ class Item:
 
     @property
     def is_one(self) -> bool:
-        """Not several that only were counted (bounded)."""
+        """False if it stands for several items that were only counted (see `bounded`)."""
         return not _COUNTED.fullmatch(self.name)
 
     def to_json(self) -> dict[str, str]:
@@ -45,15 +45,15 @@ class Item:
 
 
 RECEIPT_LIMIT = 45_000
-"""Bytes of a receipt's items as JSON, of which a record has room for one."""
+"""Bytes of a receipt's items as JSON; a record holds one receipt."""
 PART_LIMIT = 28_000
-"""Of what one step of a deletion answers: an execution's state holds six such answers."""
+"""Bytes of one deletion step's answer; an execution's state holds six of them."""
 REASON_LIMIT = 600
 
 
 def bounded(items: Sequence[Item], limit: int) -> list[Item]:
-    """As they are where they find room; else what failed or is going first, one by one, and of the
-    others how many there are of each kind and outcome."""
+    """The items unchanged if they fit; otherwise as many as fit, those that failed or are in
+    progress first, and the number of the others by kind and outcome."""
     if _bytes(items) <= limit:
         return list(items)
     first = (Outcome.FAILED, Outcome.IN_PROGRESS)
@@ -85,10 +85,10 @@ def items_from_json(content: Iterable[Mapping[str, Any]]) -> list[Item]:
 
 
 def merged(before: Sequence[Item], now: Sequence[Item], unseen: str = "") -> list[Item]:
-    """A later look replaces an earlier one, but what this deletion deleted stays "deleted".
+    """Newer items replace older ones, but what this deletion deleted stays DELETED.
 
-    What is absent from the later look has gone: it was deleted if that was in progress. `unseen` is
-    why the later look did not see everything; absence is then no evidence."""
+    An item that is absent from the newer ones is gone: DELETED, if it was in progress. `unseen`:
+    why the newer ones are incomplete; absence then proves nothing."""
     result = {(item.kind, item.name): item for item in before}
     seen = {(item.kind, item.name) for item in now}
     for key, item in result.items():
@@ -110,7 +110,7 @@ def merged(before: Sequence[Item], now: Sequence[Item], unseen: str = "") -> lis
 def _absent(item: Item, unseen: str) -> Item:
     match item.outcome:
         case Outcome.IN_PROGRESS if unseen:
-            reason = f"it was going, and could not be looked at again: {unseen}"
+            reason = f"its deletion had begun, but could not be checked: {unseen}"
             return Item(item.kind, item.name, Outcome.FAILED, reason)
         case Outcome.IN_PROGRESS:
             return Item(item.kind, item.name, Outcome.DELETED)
@@ -121,7 +121,7 @@ def _absent(item: Item, unseen: str) -> Item:
 
 
 def step_answer(before: Sequence[Item], now: Sequence[Item], unseen: str = "") -> dict[str, Any]:
-    """What a deleting step returns: its items so far, and whether something is still going."""
+    """A deleting step's answer: its items so far, and whether any is still in progress."""
     items = merged(before, now, unseen)
     going = any(item.outcome is Outcome.IN_PROGRESS for item in items)
     return {
@@ -131,10 +131,11 @@ def step_answer(before: Sequence[Item], now: Sequence[Item], unseen: str = "") -
 
 
 def concluded(said: Sequence[Item], last_poll: Sequence[Item]) -> list[Item]:
-    """What became of everything: the steps' word, and what the last look found, which counts more.
+    """The final outcomes, from what the steps said and from what the last poll found, which counts
+    more.
 
-    What was asked for and is not found was deleted. What a step failed at and the look does not
-    find has gone all the same, unless the look found something else: it may not show it all."""
+    An item in progress that is not found was deleted. An item that failed but is not found is gone
+    all the same, unless the poll found other failures: then it may not show everything."""
     found = {_key(item): item for item in last_poll}
     clean = not failures(last_poll)
     result = {_key(item): _ended(item, found.get(_key(item)), clean) for item in said}

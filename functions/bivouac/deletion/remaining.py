@@ -1,4 +1,4 @@
-"""What is still there of a cluster that may be gone: then nothing is, and no error is due (C07)."""
+"""Reads what is left in a cluster. If the cluster is gone, that is nothing, and no error (C07)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _ClusterGoneError(Exception):
-    """The cluster is INACTIVE or missing, and with it everything that was in it."""
+    """The cluster is INACTIVE or missing, with everything that was in it."""
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def _cluster_may_be_gone() -> Iterator[None]:
 
 
 def listed_services(client: ECSClient, cluster: str) -> list[str]:
-    """Names of the services that ListServices shows: it hides those that drain (S02)."""
+    """Names of the services that ListServices shows: it hides draining ones (S02)."""
     try:
         with _cluster_may_be_gone():
             return ecs.list_services(client, cluster)
@@ -52,18 +52,19 @@ def services(client: ECSClient, cluster: str, names: Iterable[str]) -> dict[str,
 
 @dataclass(frozen=True)
 class TasksLeft:
-    """By service: tasks that have not come to their end."""
+    """The number of tasks that have not stopped yet, by service."""
 
     listed: Mapping[str, int]
     counted: Mapping[str, int]
-    """As ECS counts them in its services: a moment earlier, so a task may just have ended."""
+    """As ECS counts them in its services: read a moment earlier, so a task may have stopped
+    since."""
 
     def __bool__(self) -> bool:
         return bool(self.listed or self.counted)
 
     @property
     def certain(self) -> bool:
-        """Nothing is counted that is not listed."""
+        """Whether every counted task is listed."""
         return all(count <= self.listed.get(name, 0) for name, count in self.counted.items())
 
     @property
@@ -99,14 +100,14 @@ def _some(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def stopping_tasks(client: ECSClient, cluster: str) -> Tasks:
-    """By service: tasks that were told to stop and have not come to their end."""
+    """By service: tasks that were told to stop and have not stopped yet."""
     try:
         with _cluster_may_be_gone():
-            told = tasks_by_service(client, cluster, "STOPPED")
+            found = tasks_by_service(client, cluster, "STOPPED")
     except _ClusterGoneError:
         return {}
-    going = {
+    stopping = {
         service: [task for task in tasks if not ecs_answers.is_stopped(task)]
-        for service, tasks in told.items()
+        for service, tasks in found.items()
     }
-    return {service: tasks for service, tasks in going.items() if tasks}
+    return {service: tasks for service, tasks in stopping.items() if tasks}

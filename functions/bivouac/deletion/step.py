@@ -1,4 +1,4 @@
-"""What a deleting step works on, and how one resource that cannot go does not stop the others."""
+"""The state of a deleting step; a resource that cannot be deleted does not stop the others."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint
 
 PATIENCE_SECONDS = 1200
-"""After this long nobody waits for what is still going; the receipt says what it waits for."""
+"""After this long, the deletion stops waiting; the receipt says what is left and why."""
 
 LAST_ANSWER_SECONDS = PATIENCE_SECONDS + 2 * 150
-"""By then a look has said so, and been waited for twice as long as the machines wait for one: its
-answer was lost."""
+"""A poll has said so by then, and the execution has waited twice as long as its machine waits for
+one answer: the answer was lost."""
 
 NOT_OURS = "not ours: it carries no tags of this environment"
 
 _PERMANENT = (errors.AccessDeniedError, errors.RefusedByAwsError)
-"""What no repetition mends (D17); everything else ends the step and the machine tries it again."""
+"""Errors that no retry fixes (D17); any other error ends the step, and the machine retries it."""
 
 
 @dataclass
 class Deletion:
-    """One deleting step's view of the environment and of what it found.
+    """One deleting step's environment and items.
 
-    A step asks for deletions and waits for none: what it asked for is IN_PROGRESS until the last
-    look finds it gone."""
+    A step requests deletions and waits for none: its items are IN_PROGRESS until the last poll
+    finds them gone."""
 
     blueprint: Blueprint
     before: list[Item]
-    """What this step said in an earlier round."""
+    """This step's items of an earlier round."""
     waited_seconds: float
     """Since the environment was closed."""
     now: list[Item] = field(default_factory=list)
     unseen: str = ""
-    """Why this round did not see everything."""
+    """Why this round could not list everything."""
 
     @classmethod
     def from_event(cls, blueprint: Blueprint, event: dict[str, Any], now: datetime) -> Deletion:
@@ -58,7 +58,7 @@ class Deletion:
 
     @contextmanager
     def attempt(self, kind: str, *names: str) -> Iterator[None]:
-        """Note a permanent refusal as these resources' failure and go on with the others."""
+        """Note a permanent refusal as these resources' failure, and go on with the others."""
         try:
             yield
         except _PERMANENT as error:
@@ -66,8 +66,8 @@ class Deletion:
                 self.note(kind, name, Outcome.FAILED, str(error))
 
     @contextmanager
-    def looking(self, kind: str, name: str) -> Iterator[None]:
-        """The same around listing: what it did not see is not said to have gone."""
+    def listing(self, kind: str, name: str) -> Iterator[None]:
+        """The same for listing: what could not be listed does not count as gone."""
         try:
             yield
         except _PERMANENT as error:
@@ -76,7 +76,7 @@ class Deletion:
 
     @property
     def failed(self) -> bool:
-        """Whether something of this round could not be asked for."""
+        """Whether this round failed to delete something."""
         return any(item.outcome is Outcome.FAILED for item in self.now)
 
     def answer(self) -> dict[str, Any]:

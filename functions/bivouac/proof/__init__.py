@@ -1,1 +1,1 @@
-"""The proof: endpoints and edges that have answered."""
+"""The proof that endpoints and edges answer."""

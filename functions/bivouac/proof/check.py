@@ -22,7 +22,7 @@ class Check:
     outcome: CheckOutcome
     observed: str
     endpoint: str = ""
-    """The port name of the endpoint that the check is about, where it is about one."""
+    """The port name of the endpoint concerned, if there is one."""
 
     def to_json(self) -> dict[str, str]:
         return asdict(self)
@@ -33,10 +33,11 @@ def check(service: str, name: str, holds: bool, observed: str) -> Check:
 
 
 SHOWN = 3
-"""Addresses that a check tells; the others are counted, so that it is as short for any task."""
+"""The number of addresses that a check shows; the others are counted, so that its length is
+bounded."""
 
 
 def few(texts: Sequence[str], between: str = ", ", shown: int = SHOWN) -> str:
-    """Some of them, and how many more there are."""
+    """The first few texts, and how many more there are."""
     more = len(texts) - shown
     return between.join(texts[:shown]) + (f" and {more} more" if more > 0 else "")

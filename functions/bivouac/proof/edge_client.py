@@ -1,7 +1,7 @@
-"""Asks one endpoint of the mesh by its client alias, until three answers in a row are right.
+"""Calls one endpoint of the mesh by its client alias, until three answers in a row are right.
 
-A program of its own: proof clients run it without Bivouac, see edge_program.py. It prints a line
-for each change of what it sees; it follows no redirect and prints no body.
+A separate program that proof clients run without Bivouac (edge_command.py). It prints a line when
+the result changes; it follows no redirect and prints no body.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class EdgeClient:
         self.ask = self.ask_http if protocol == "http" else self.ask_tcp
         self.path = path
         self.expected = range(int(lowest), int(highest) + 1)
-        self.told = lowest if lowest == highest else f"{lowest}-{highest}"
+        self.statuses = lowest if lowest == highest else f"{lowest}-{highest}"
         self.failure = NO_CONNECTION
         self.printed = ""
 
@@ -41,10 +41,10 @@ class EdgeClient:
             code, words = self.attempt()
             if code != PROVEN:
                 self.failure = code
-            self.tell(words)
+            self.report(words)
             right = right + 1 if code == PROVEN else 0
             if right == IN_A_ROW:
-                self.tell(f"{words}, {IN_A_ROW} times in a row")
+                self.report(f"{words}, {IN_A_ROW} times in a row")
                 return PROVEN
             if code != NO_NAME:
                 name_end = 0.0
@@ -54,7 +54,7 @@ class EdgeClient:
                 return NO_NAME
             time.sleep(0.1 if right else random.uniform(0.3, 0.6))
 
-    def tell(self, words: str) -> None:
+    def report(self, words: str) -> None:
         if words != self.printed:
             print("{}:{}".format(*self.address), words, flush=True)
         self.printed = words
@@ -83,15 +83,15 @@ class EdgeClient:
             connection.close()
         words = f"HTTP {answer.status}"
         if answer.status == 503:
-            # The proxy here adds the header to what it passes on, and the server's proxy may be
-            # what answered.
+            # The client's proxy adds the header to what it passes on; the server's proxy may have
+            # answered.
             if not answer.getheader("x-envoy-upstream-service-time"):
                 return NO_CONNECTION, f"{words} of the proxy: it has no server to pass this on to"
             if body.startswith(OF_SERVERS_PROXY):
                 return NO_CONNECTION, f"{words} of the server's proxy: nothing answers behind it"
         if answer.status in self.expected:
             return PROVEN, words
-        return WRONG_STATUS, f"{words}, expected {self.told}"
+        return WRONG_STATUS, f"{words}, expected {self.statuses}"
 
     def ask_tcp(self) -> tuple[int, str]:
         with socket.create_connection(self.address, ATTEMPT_SECONDS) as stream:
@@ -107,7 +107,7 @@ def main() -> None:
     *edge, patience = sys.argv[1:]
     client = EdgeClient(*edge)
     for ending in (signal.SIGTERM, signal.SIGALRM):
-        # At once: an exception could be lost in the midst of what it interrupts.
+        # Exit at once: an exception could be lost in the code that it interrupts.
         signal.signal(ending, lambda *_: os._exit(client.failure))
     signal.setitimer(signal.ITIMER_REAL, float(patience))
     sys.exit(client.prove())

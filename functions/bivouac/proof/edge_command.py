@@ -1,4 +1,4 @@
-"""What the containers of a proof client run: the commands, and what their exit codes mean."""
+"""The commands of a proof client's containers, and the meaning of their exit codes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from bivouac.environment.blueprint import Edge
 from bivouac.proof import edge_client
 
 SOURCE = Path(edge_client.__file__).read_text("utf-8")
-"""The whole program of one edge, for `python -c`; a task definition holds it up to nine times, and
-may have 64 KB."""
+"""The whole program of one edge, for `python -c`. A task definition holds it up to nine times, and
+is limited to 64 KB."""
 
 EXIT_MEANING: dict[int, str] = {
     edge_client.PROVEN: "proven",
@@ -26,9 +26,9 @@ WRONG_STATUS = edge_client.WRONG_STATUS
 
 
 def code_of(line: str) -> int | None:
-    """The exit code that a line of the program's output would end in; None: it saw what is right.
+    """The exit code that matches a line of the program's output; None if the answer was right.
 
-    For an edge that is still asked, and so has no exit code yet."""
+    For an edge without an answer, whose container has no exit code yet."""
     if "does not resolve" in line:
         return NO_NAME
     if re.search(r" HTTP [0-9]{3}, expected ", line):
@@ -40,14 +40,14 @@ def code_of(line: str) -> int | None:
 IDLE_COMMAND = (
     "python",
     "-c",
-    # The first process of a container hears no SIGTERM that it did not ask for.
+    # The first process of a container gets SIGTERM only if it installs a handler.
     "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit()); signal.pause()",
 )
 """Does nothing until SIGTERM: the essential container, which keeps the task running."""
 
 
 def command(edge: Edge, patience_seconds: int) -> list[str]:
-    """A container's command: it asks until the edge is proven, or its patience ends."""
+    """A container's command: it calls the endpoint until the edge is proven or patience ends."""
     protocol = "http" if edge.app_protocol == "http" else "tcp"
     statuses = (str(edge.lowest_status), str(edge.highest_status))
     return [

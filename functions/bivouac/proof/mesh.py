@@ -1,8 +1,8 @@
-"""The clients that prove the edges from inside the mesh, and what their containers say. Pure.
+"""The clients that prove the edges from inside the mesh, and their results. Pure.
 
-Only a task of a Service Connect service resolves client aliases (P01), so edges are asked by
-short-lived services: one essential container that only waits, and one container for each edge that
-asks until it is answered and exits. The exit code is the proof.
+Only a task of a Service Connect service resolves client aliases (P01), so short-lived services call
+the edges: with one essential container that only waits, and one container for each edge that calls
+until it gets the right answers and exits. The exit code is the proof.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ EDGES_PER_TASK = 9
 
 @dataclass(frozen=True)
 class ProofClient:
-    """A service that asks some edges, from the network of the service that calls."""
+    """A service that calls some edges, in the network of their client."""
 
     service: ServiceBlueprint
     edges: tuple[Edge, ...]
-    """In the order of their containers: the first is asked by `container_name(1)`."""
+    """In the order of their containers: `container_name(1)` calls the first."""
 
 
 class State(StrEnum):
@@ -45,36 +45,36 @@ class Fault(StrEnum):
     NAME = "NAME"
     """The alias does not resolve in the task."""
     CONNECTION = "CONNECTION"
-    """Refused, timed out, reset, or the proxy found nobody behind the alias."""
+    """Refused, timed out, reset, or the proxy found no server behind the alias."""
     STATUS = "STATUS"
-    """Somebody answers, and not with what is expected."""
+    """The answer has an unexpected status."""
     EXIT_CODE = "EXIT_CODE"
     """The program did not end by itself: the image cannot run it, or it was killed."""
     NEVER_RAN = "NEVER_RAN"
-    """The task stopped before the edge was asked."""
+    """The task stopped before the edge was called."""
 
 
 @dataclass(frozen=True)
 class EdgeReading:
-    """What one look at a task says about an edge."""
+    """What a task shows about an edge."""
 
     edge: Edge
     state: State
     observed: str
     fault: Fault | None = None
-    """Set exactly where the state is NG."""
+    """Set if and only if the state is NG."""
 
 
 @dataclass(frozen=True)
 class EdgeProof:
-    """An edge's reading as the record keeps it, with the deployments that it holds for."""
+    """An edge's reading as stored in the record, with the deployments for which it holds."""
 
     edge: str
     """Its name."""
     specification: str
-    """The hash of what was asked: another path or status is another proof."""
+    """The hash of the edge: another path or status needs another proof."""
     client_deployment: str
-    """Empty where the edge names no client."""
+    """Empty if the edge names no client."""
     server_deployment: str
     state: str
     observed: str
@@ -90,14 +90,15 @@ class EdgeProof:
 
 
 def container_name(number: int) -> str:
-    """Of the edge with this number in its task, counted from 1."""
+    """The container of the edge with this number in its task, counted from 1."""
     return f"edge-{number}"
 
 
 def proof_clients(blueprint: Blueprint, generation: int) -> tuple[ProofClient, ...]:
-    """The same edges make the same definitions in each generation; only the services' names differ.
+    """The same edges result in the same definitions in each generation; only the services' names
+    differ.
 
-    Edges share a task where those who call share a network configuration (P09)."""
+    Edges share a task if their clients share a network configuration (P09)."""
     return tuple(
         ProofClient(_service(blueprint, generation, number, network, edges), edges)
         for number, (network, edges) in enumerate(_tasks(blueprint), start=1)
@@ -128,7 +129,7 @@ def _service(
             "enableECSManagedTags": True,
             "propagateTags": "SERVICE",
             "availabilityZoneRebalancing": "DISABLED",
-            # Nobody depends on it, so no rule may keep ECS from stopping or starting it (H19).
+            # Nothing depends on it, so no rule may keep ECS from stopping or starting it (H19).
             "deploymentConfiguration": {"maximumPercent": 200, "minimumHealthyPercent": 0},
             "networkConfiguration": network,
             "serviceConnectConfiguration": {"enabled": True},
@@ -184,7 +185,7 @@ def _container(blueprint: Blueprint, name: str, command: list[str], *, essential
 
 
 def read_edges(client: ProofClient, task: Mapping[str, Any] | None) -> list[EdgeReading]:
-    """One reading for each edge, from a task as DescribeTasks gives it; None: there is none yet."""
+    """One reading for each edge, from a task as DescribeTasks returns it; None: no task yet."""
     if task is None:
         return [EdgeReading(edge, State.PENDING, "no task yet") for edge in client.edges]
     containers = {container["name"]: container for container in task.get("containers", ())}
@@ -214,10 +215,10 @@ def _reading(edge: Edge, container: Mapping[str, Any], task: Mapping[str, Any]) 
         return EdgeReading(edge, State.NG, observed, fault)
     if ecs_answers.is_stopped(container) or ecs_answers.is_stopped(task):
         why = reason or task.get("stoppedReason") or "no reason given"
-        observed = f"the task stopped before it asked: {why}"
+        observed = f"the task stopped before it called: {why}"
         return EdgeReading(edge, State.NG, observed, Fault.NEVER_RAN)
     status = container.get("lastStatus", task.get("lastStatus", "not visible yet"))
-    return EdgeReading(edge, State.PENDING, f"still asking ({status})")
+    return EdgeReading(edge, State.PENDING, f"no right answer yet ({status})")
 
 
 def _answers(edge: Edge) -> str:
@@ -227,7 +228,7 @@ def _answers(edge: Edge) -> str:
 def proof(
     edge: Edge, reading: EdgeReading, deployments: Mapping[str, str], at: datetime
 ) -> EdgeProof:
-    """What the record keeps. `deployments` are ids by service name."""
+    """The proof for the record. `deployments` are ids by service name."""
     return EdgeProof(
         edge=edge.name,
         specification=_specification(edge),
@@ -244,9 +245,9 @@ def proven(
     answered: Mapping[str, Iterable[str]],
     deployments: Mapping[str, str],
 ) -> list[EdgeProof]:
-    """What the record keeps of edges that answered; `answered` names them by the moment, ISO 8601.
+    """The proofs of edges that answered, for the record; `answered`: their names by time, ISO 8601.
 
-    All else is known from the blueprint and from `deployments`, ids by service name, so that an
+    Everything else is in the blueprint and in `deployments`, ids by service name, so that an
     execution's state need not hold it (W08)."""
     at = {name: moment for moment, names in answered.items() for name in names}
     return [
@@ -262,7 +263,7 @@ def proven(
 
 
 def still_proven(edge: Edge, proofs: Iterable[EdgeProof], deployments: Mapping[str, str]) -> bool:
-    """Whether it was proven for the very deployments, ids by service name, that run now."""
+    """Whether it was proven for the deployments that run now, ids by service name."""
     return any(
         known.state == State.OK
         and known.edge == edge.name
@@ -278,7 +279,7 @@ def _specification(edge: Edge) -> str:
 
 
 def stale(edge: Edge, client_deployed_at: datetime, endpoint_created_at: datetime) -> bool:
-    """Whether the client's tasks can never resolve the endpoint, whoever else can (P08).
+    """Whether the client's tasks can never resolve the endpoint, even if others can (P08).
 
-    A fresh proof client does not show it: it sees what exists now."""
+    A new proof client does not show it: it sees what exists now."""
     return bool(edge.client) and client_deployed_at < endpoint_created_at

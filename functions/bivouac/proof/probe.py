@@ -1,8 +1,8 @@
-"""Asks endpoints at addresses that earlier steps observed, and says what answered.
+"""Calls endpoints at addresses that earlier steps read, and checks the answers.
 
 No AWS calls, no URLs, no redirects, no reply bodies: a target is an address that ECS reported and a
-path from the checked request (P11). An endpoint counts after three answers in a row, because the
-first ones of a new proxy may fail (P07, H23).
+path from the checked request (P11). An endpoint passes after three right answers in a row, because
+the first ones of a new proxy may fail (P07, H23).
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ WINDOW_SECONDS = 15.0
 """How long an endpoint may take to answer three times in a row within one probe."""
 ATTEMPT_SECONDS = 3.0
 TCP_OPEN_SECONDS = 1.0
-"""A TCP connection still open after this long counts: a proxy closes it if the app is dead."""
+"""A TCP connection that stays open this long passes: a proxy closes it if the app is dead."""
 PAUSE_SECONDS = 0.3
 READ_LIMIT = 65_536
 CONCURRENCY = 50
-"""Whoever asks waits for most of the time."""
+"""Calls in parallel, which wait most of the time."""
 TEXT_LIMIT = 160
-"""Characters of what a server or the system says."""
-TOLD = 2
-"""Different answers that are told of one endpoint; the others are counted."""
+"""Characters of a text by a server or the system."""
+SHOWN_ANSWERS = 2
+"""The number of different answers that are shown for one endpoint; the others are counted."""
 MOST_TARGETS = 200
-"""Addresses that are asked in one probe: CONCURRENCY side by side, they take four windows even
-where none answers, and then Lambda's time is not over (template.yaml)."""
+"""Addresses called in one probe: CONCURRENCY in parallel, they take four windows if none answers,
+which is less than the function's timeout (template.yaml)."""
 BAD_LIMIT = 15_000
-"""Bytes as JSON of what is told where an endpoint does not answer."""
+"""Bytes as JSON of the checks, if an endpoint does not answer."""
 
 Side = Literal["private", "public"]
 
 
 @dataclass(frozen=True)
 class Target:
-    """One endpoint, and the tasks at which it is asked."""
+    """One endpoint, and the tasks on which to call it."""
 
     service: str
     endpoint: str
@@ -56,16 +56,16 @@ class Target:
     lowest_status: int
     highest_status: int
     tasks: int
-    """How many run; of very many not all are asked."""
+    """How many run; if there are very many, not all are called."""
     private_addresses: Sequence[str]
     public_addresses: Sequence[str]
     not_public: str
-    """Why there is nothing to ask from outside, where there is no public address."""
+    """Why there is nothing to call from outside, if there is no public address."""
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """As looks/targets.py makes it. An execution that began before an update of the stack has
-        one for each task, with an address of its own."""
+        """From the form of probe_targets.py. An execution that began before an update of the stack
+        has one target for each task, with a single address."""
         if "private_address" not in content:
             return cls(**content)
         public = content["public_address"]
@@ -99,7 +99,8 @@ def target(
     addresses: Sequence[tuple[str, str | None]],
     tasks: int,
 ) -> Target:
-    """`addresses`: private and public one of each task that is asked, of so many `tasks`."""
+    """`addresses`: the private and the public address of each task to call. `tasks`: how many
+    run."""
     has_public = any(public for _, public in addresses)
     return Target(
         service=service,
@@ -121,8 +122,8 @@ def target(
 
 
 def answer(targets: Sequence[dict[str, Any]], side: Side) -> dict[str, Any]:
-    """The checks as JSON, and whether none of them is NG. Where some are, the state has room for as
-    many of these; where none is, for all (limits.py)."""
+    """The checks as JSON, and whether none of them is NG. If none is, an execution's state has room
+    for all; otherwise it gets as many of the NG ones as fit (limits.py)."""
     checks = prove([Target.from_json(target) for target in targets], side)
     bad = [check for check in checks if check.outcome is CheckOutcome.NG]
     if bad and sum(map(_bytes, checks)) > BAD_LIMIT:
@@ -146,24 +147,23 @@ def _bytes(check: Check) -> int:
 
 
 def prove(targets: Sequence[Target], side: Side) -> list[Check]:
-    """What each target answers, asked side by side: the checks of one with equal answers are one,
-    so that however many tasks run, an execution's state has room for the proof (W08)."""
-    asked = [(target, address) for target in targets for address in target.addresses(side)]
+    """Calls all targets in parallel. Equal answers of a target become one check, so that an
+    execution's state has room for the proof, however many tasks run (W08)."""
+    calls = [(target, address) for target in targets for address in target.addresses(side)]
     with ThreadPoolExecutor(max_workers=CONCURRENCY) as pool:
-        answers = list(pool.map(lambda each: _asked(*each), asked))
-    told = iter(answers)
+        answers = iter(list(pool.map(lambda each: _called(*each), calls)))
     return [
         check
         for target in targets
         for check in checked(
-            target, side, [(address, next(told)) for address in target.addresses(side)]
+            target, side, [(address, next(answers)) for address in target.addresses(side)]
         )
     ]
 
 
 def checked(target: Target, side: Side, answers: Sequence[tuple[str, Answer]]) -> Iterator[Check]:
-    """One for the good answers and one for the others, where there are any; `answers`: each with
-    the address that gave it."""
+    """One check for the good answers and one for the others, if there are any. `answers`: each with
+    its address."""
     where = "inside" if side == "private" else "outside"
     name = f"{target.endpoint} answers from {where} the VPC"
     if not answers:
@@ -175,8 +175,9 @@ def checked(target: Target, side: Side, answers: Sequence[tuple[str, Answer]]) -
             if answer.good is good:
                 alike.setdefault(answer.observed, []).append(address)
         if alike:
-            told = [f"{_at(target, each)} {observed}" for observed, each in alike.items()]
-            yield Check(target.service, name, outcome, few(told, "; ", TOLD), target.endpoint)
+            texts = [f"{_at(target, each)} {observed}" for observed, each in alike.items()]
+            observed = few(texts, "; ", SHOWN_ANSWERS)
+            yield Check(target.service, name, outcome, observed, target.endpoint)
 
 
 def _at(target: Target, addresses: Sequence[str]) -> str:
@@ -184,13 +185,13 @@ def _at(target: Target, addresses: Sequence[str]) -> str:
     return shown if target.tasks == 1 else f"{len(addresses)} of {target.tasks} tasks, {shown}:"
 
 
-def _asked(target: Target, address: str) -> Answer:
+def _called(target: Target, address: str) -> Answer:
     ask = _ask_http if target.protocol == "http" else _ask_tcp
     return _in_a_row(lambda: ask(target, address))
 
 
 def _in_a_row(ask: Callable[[], Answer]) -> Answer:
-    """The last answer once IN_A_ROW good ones followed each other, or the window has closed."""
+    """The last answer, after IN_A_ROW good ones in a row or at the end of the window."""
     end = time.monotonic() + WINDOW_SECONDS
     good = 0
     while True:
@@ -227,7 +228,7 @@ def _ask_http(target: Target, address: str) -> Answer:
 
 
 def _ask_tcp(target: Target, address: str) -> Answer:
-    """A connection that answers or stays open: connecting alone succeeds with the app dead."""
+    """Good if the connection answers or stays open: connecting succeeds even if the app is dead."""
     try:
         with socket.create_connection((address, target.port), timeout=ATTEMPT_SECONDS) as stream:
             stream.settimeout(TCP_OPEN_SECONDS)

@@ -1,1 +1,1 @@
-"""How services get from what runs to what was requested."""
+"""Changes the services from what runs to what was requested."""

@@ -1,7 +1,7 @@
-"""What must be done to the services now, so that they become what the request says. Pure.
+"""Decides what to do now, so that the services become what the request says. Pure.
 
-Asked again after every change it does the next part; when nothing is left to do it decides nothing.
-The ids name failure modes.
+Called again after every change, it decides the next part; when nothing is left to do, it decides
+nothing. The ids name failure modes.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from bivouac.services.replacement import must_replace
 
 
 class Condition(StrEnum):
-    """What one service waits for in another."""
+    """What one service needs of another."""
 
     START = "START"
     """Its endpoints exist."""
     HEALTHY = "HEALTHY"
     GONE = "GONE"
     ENDPOINTS_GONE = "ENDPOINTS_GONE"
-    """Cloud Map has nothing any more of the name of its own endpoints, which another service had:
-    ECS removes it minutes after that one (D09, S07)."""
+    """The names of its own endpoints, which another service had, are gone from Cloud Map: ECS
+    removes them minutes after that service (D09, S07)."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Need:
     service_name: str
     condition: Condition
     since: str = ""
-    """ISO 8601: when ECS first refused it, where it is waited for because of that."""
+    """ISO 8601: when ECS first refused the service, if that is the reason for the need."""
 
     def to_json(self) -> dict[str, str]:
         since = {"since": self.since} if self.since else {}
@@ -56,17 +56,17 @@ class ActionKind(StrEnum):
     CREATE = "CREATE"
     UPDATE = "UPDATE"
     ROLL = "ROLL"
-    """The same again in a new deployment, whose tasks see the endpoints that exist now (P08)."""
+    """A new deployment of the same, whose tasks see the endpoints that exist now (P08)."""
     DELETE = "DELETE"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A service as it is to be."""
+    """The desired state of a service."""
 
     service: ServiceBlueprint
     specification: Json
-    """CreateService arguments but tags and clientToken."""
+    """CreateService arguments without tags and clientToken."""
     tags: dict[str, str]
 
     @property
@@ -96,24 +96,24 @@ class Decision:
 
 @dataclass(frozen=True)
 class Situation:
-    """What is known of the environment when it is decided."""
+    """What a decision is based on."""
 
     services: Mapping[str, Described]
-    """Described services by name, planned or not; INACTIVE ones are as good as absent."""
+    """Described services by name, planned or not; INACTIVE ones count as absent."""
     expected: Mapping[str, Expected] = field(default_factory=dict)
-    """What this execution made, or found as it should be, before."""
+    """Deployments that this execution started, or found in the desired state."""
     healthy: frozenset[str] = frozenset()
     endpoints_since: Mapping[str, datetime] = field(default_factory=dict)
-    """By discovery name: since when the endpoint exists."""
+    """When each endpoint was created, by discovery name."""
     definitions: Mapping[str, Json] = field(default_factory=dict)
-    """By ARN: task definitions that services run or are to run, where these differ."""
+    """By ARN: the current and the new task definitions of services where these differ."""
     proofs: Sequence[EdgeProof] = ()
     proven: Mapping[str, str] = field(default_factory=dict)
-    """By service: the id of the deployment for which it was last proven."""
+    """By service: the id of its last proven deployment."""
     refused: Mapping[str, Need] = field(default_factory=dict)
-    """By service: what ECS said a moment ago that must happen first."""
+    """By service: what must happen first, according to ECS's latest refusal."""
     roll: frozenset[str] = frozenset()
-    """Services that are to be deployed once more, as their tasks saw too little of the mesh."""
+    """Services to redeploy because their tasks do not see all of the mesh."""
 
     def active(self, name: str) -> Described | None:
         service = self.services.get(name)
@@ -135,7 +135,7 @@ def wanted_services(
     namespace_arn: str,
     task_definitions: Mapping[str, str],
 ) -> dict[str, Wanted]:
-    """By name; `task_definitions` are the registered ARNs by family name of the definition."""
+    """By name; `task_definitions`: the registered ARNs by family."""
     wanted = {}
     for service in services:
         arn = service.existing_definition or task_definitions[family_of(service)]
@@ -152,20 +152,20 @@ def family_of(service: ServiceBlueprint) -> str:
 
 
 def differs(wanted: Wanted, described: Described, proven: str | None = None) -> str:
-    """Why a service is not what is wanted; empty where it is.
+    """Why a service differs from the desired state; empty if it does not.
 
-    A deployment that failed or was rolled back is tried again by a new create (H02, H03). What
-    somebody else changed starts a deployment that is neither the `proven` one nor in our tag, or
-    is the number of tasks (S19)."""
+    A new create retries a deployment that failed or was rolled back (H02, H03). Someone else's
+    change shows in a deployment that is neither the `proven` one nor in our tag, or in the number
+    of tasks (S19)."""
     tags = from_ecs_tags(described.get("tags"))
     if tags.get(naming.SPECIFICATION_TAG) == naming.ASLEEP:
-        return "it sleeps"
+        return "it is asleep"
     if tags.get(naming.SPECIFICATION_TAG) != wanted.tags[naming.SPECIFICATION_TAG]:
         return "the request changed"
-    seen, sees = (
+    current, desired = (
         each.get(naming.ENDPOINTS_TAG, naming.NO_ENDPOINTS) for each in (tags, wanted.tags)
     )
-    if seen != sees:
+    if current != desired:
         return "the endpoints that it calls changed"
     tasks = wanted.specification["desiredCount"]
     if described["desiredCount"] != tasks:
@@ -175,11 +175,11 @@ def differs(wanted: Wanted, described: Described, proven: str | None = None) -> 
         return ""
     ours = {proven, tags.get(naming.DEPLOYMENT_TAG)} - {None}
     if ours and primary["id"] not in ours:
-        return f"something else began the deployment {primary['id']}"
+        return f"Bivouac did not start its deployment {primary['id']}"
     if primary["taskDefinition"] != wanted.task_definition_arn:
         return f"it runs {primary['taskDefinition']}"
     if ecs_answers.rollout_failed(primary):
-        return "its deployment failed before"
+        return "its last deployment failed"
     return ""
 
 
@@ -189,10 +189,10 @@ def decide(
     clients: Sequence[ProofClient],
     situation: Situation,
 ) -> Decision:
-    """The actions that can be taken now, what they wait for otherwise, and what is going.
+    """The actions that are possible now, and what blocks the others.
 
-    `wanted` holds the planned services and those of the proof `clients`.
-    Raises ForeignResourceError for a service of ours by name that does not carry our tags (D18)."""
+    `wanted` includes the services of the proof `clients`.
+    Raises ForeignResourceError for a service with one of our names but without our tags (D18)."""
     return _Deciding(blueprint, wanted, clients, situation).decide()
 
 
@@ -230,7 +230,8 @@ class _Deciding:
     # --- services that the request no longer names -------------------------------------------
 
     def _leaving(self) -> set[str]:
-        """Ours, and in the way: deleted at once, clients first as far as it is known (D14)."""
+        """Our services that the request no longer names: deleted at once, clients first as far as
+        that is known (D14)."""
         leaving = set()
         for name in reversed(list(self._now.services)):
             if name in self._wanted or not self._now.owns(name, self._blueprint):
@@ -268,7 +269,7 @@ class _Deciding:
             self._act_unless(needs, ActionKind.ROLL, name, _TOO_EARLY)
 
     def _changed(self, name: str, described: Described) -> str:
-        """What this execution made is judged by looking at it, not made once more (H03)."""
+        """What this execution deployed is judged by its health, and not deployed again (H03)."""
         if name in self._now.expected:
             return ""
         return differs(self._wanted[name], described, self._now.proven.get(name))
@@ -310,14 +311,14 @@ class _Deciding:
             endpoint = self._blueprint.service(edge.server).endpoint(edge.port_name)
             since = self._now.endpoints_since.get(endpoint.discovery_name)
             if edge.client == name and since and mesh.stale(edge, primary["createdAt"], since):
-                return f"{edge.server}:{edge.port_name} exists since after its deployment began"
+                return f"{edge.server}:{edge.port_name} was created after its deployment began"
         return ""
 
     # --- proof clients -----------------------------------------------------------------------
 
     def _prove(self) -> None:
-        """A proof client starts beside the services whose endpoints it asks, as soon as they exist;
-        where one is being replaced, after that, so that no old task answers for a new one."""
+        """A proof client starts as soon as the endpoints that it calls exist; if one of these
+        services is being replaced, after that, so that no old task answers for a new one."""
         acted = {action.service_name: action.kind for action in self._actions}
         deployments = {
             name: primary["id"]
@@ -374,7 +375,7 @@ class _Deciding:
 
 
 def _has_tasks(deployment: Described) -> bool:
-    """Whether tasks of it may answer. Those of a service that sleeps do not, nor do new ones."""
+    """Whether tasks of it may answer. A sleeping service has none."""
     counts = ("desiredCount", "runningCount", "pendingCount")
     return any(deployment.get(count) for count in counts)
 

@@ -1,4 +1,4 @@
-"""How a step creates where nothing can be there yet: without looking first."""
+"""Creates without reading first in a fresh environment, and reads on conflict."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Answer = TypeVar("Answer")
 
 
 def created(create: Callable[[bool], Answer], *, fresh: bool) -> Answer:
-    """What `create(look)` answers. In a fresh environment it is first asked not to look.
+    """The result of `create(read_first)`. In a fresh environment it is called with False first.
 
-    Where AWS then says that something exists, it is this step's own, made before it was killed or
-    its answer lost (S01, S21), or somebody else's: only a look can tell."""
+    If AWS then answers that something exists, either this step created it before it was killed or
+    its answer was lost (S01, S21), or it belongs to someone else: only reading it shows which."""
     if fresh:
         try:
             return create(False)

@@ -12,13 +12,13 @@ from bivouac.json_types import Described
 
 @dataclass(frozen=True)
 class Expected:
-    """What create_service left behind: the deployment that must become healthy."""
+    """The deployment that must become healthy, as CreateService or UpdateService started it."""
 
     service_name: str
     task_definition_arn: str
     deployment_id: str
     deployed_at: str = ""
-    """When that deployment began, ISO 8601; empty where it is not known."""
+    """When the deployment began, ISO 8601; empty if unknown."""
 
     def to_json(self) -> dict[str, str]:
         return {

@@ -1,4 +1,4 @@
-"""The tasks of an environment's services, in as few calls as the API allows."""
+"""Reads the tasks of an environment's services, in as few calls as the API allows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def observed(
     services: Mapping[str, Json],
     running: Tasks,
 ) -> dict[str, Observed]:
-    """Each expected service with its running tasks, and the stopped ones where they can tell why.
+    """Each expected service with its running tasks, and the stopped ones if they may show a cause.
 
     The cluster is the environment's own, so one list of tasks serves all services."""
     in_trouble = any(

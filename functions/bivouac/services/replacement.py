@@ -1,4 +1,4 @@
-"""What UpdateService cannot do: then a service is deleted and made anew. Pure.
+"""Changes that UpdateService cannot make, so that the service must be replaced. Pure.
 
 Sources: the ECS API reference of PortMapping (protocol and appProtocol are immutable in a Service
 Connect service, T14) and of UpdateService (which takes neither launchType nor schedulingStrategy
@@ -20,23 +20,23 @@ def must_replace(
     specification: ReadOnlyJson,
     new_definition: ReadOnlyJson | None,
 ) -> str | None:
-    """Why this service cannot become what is specified by an update; None where it can.
+    """Why an update cannot turn this service into what is specified; None if it can.
 
-    `described` is as DescribeServices gives it, `specification` CreateService arguments. The
-    definitions are those that the service runs and is to run, as registered or described; where
-    one is not known, the ports are not compared."""
+    `described` is from DescribeServices, `specification` are CreateService arguments. The
+    definitions are the current and the new one, as registered or described; if one is unknown, the
+    ports are not compared."""
     if old_definition is not None and new_definition is not None:
         for changed in _changed_ports(described, old_definition, new_definition):
-            return f"{changed}, and ECS changes no protocol of a Service Connect port"
-    # An empty strategy leads back to the launch type that a service was made with: this one was
-    # made without.
+            return f"{changed}, but ECS cannot change the protocol of a Service Connect port"
+    # An empty strategy returns a service to the launch type that it was created with; this one was
+    # created without any.
     if described.get("capacityProviderStrategy") and specification.get("launchType"):
-        return "its capacity provider strategy gives way to a launch type"
+        return "its capacity provider strategy changes to a launch type"
     scheduling = specification.get("schedulingStrategy", "REPLICA")
     if described.get("schedulingStrategy", "REPLICA") != scheduling:
-        return f"its scheduling strategy becomes {scheduling}"
+        return f"its scheduling strategy changes to {scheduling}"
     if strategy := ecs_answers.strategy_with_hooks(described):
-        return f"its deployment strategy {strategy} gives way to ROLLING"
+        return f"its deployment strategy changes from {strategy} to ROLLING"
     return None
 
 
@@ -49,7 +49,7 @@ def _changed_ports(
     before, after = _protocols(old_definition), _protocols(new_definition)
     for name in sorted(served & before.keys() & after.keys()):
         if before[name] != after[name]:
-            yield f"its port {name} turns from {before[name]} to {after[name]}"
+            yield f"its port {name} changes from {before[name]} to {after[name]}"
 
 
 def _protocols(definition: ReadOnlyJson) -> dict[str, str]:
