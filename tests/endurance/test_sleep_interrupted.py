@@ -124,7 +124,7 @@ def test_a_sleep_that_died_is_repaired_by_starting_again() -> None:
     with awake() as account, copies() as copied:
         dies(account, copied)
         again = Machines(account).sleep(SLEEP, "again")
-        assert again.get("reason", "it is asleep already") == "it is asleep already"
+        assert again.get("reason", "it is already asleep") == "it is already asleep"
         assert running(account)[:-1] == STOPPED
 
 

@@ -360,7 +360,7 @@ class TestAfterAFailure:
         account.records.finish("demo", 1, Status.READY)
         held(account, status, generation=2)
         answer = closed(account, self.CLEAN_UP)
-        assert (answer["status"], answer["reason"]) == ("OUTDATED", "it was proven before")
+        assert (answer["status"], answer["reason"]) == ("OUTDATED", "it was already proven")
         assert found(account) == (2, status, "first")
 
     def test_what_never_was_goes(self, account: BivouacAccount) -> None:

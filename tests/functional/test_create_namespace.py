@@ -61,7 +61,7 @@ def test_sent_again_while_it_is_in_flight_it_is_the_same_operation(
 @pytest.mark.parametrize(
     ("tags", "told"),
     [
-        ([], "does not carry the tags"),
+        ([], "does not have the tags"),
         ([{"Key": "bivouac:stack", "Value": "bivouac"}], "Give the environment another name"),
     ],
 )

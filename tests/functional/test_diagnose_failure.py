@@ -14,7 +14,7 @@ from bivouac.diagnosis import report
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.service_verdicts import VERDICTS_LIMIT, Verdict
 from bivouac.environment.record import Status
-from bivouac.notifications.notifier import TRIES_TO_TELL
+from bivouac.notifications.notifier import MOST_TRIES
 from bivouac.proof import mesh
 from tests.functional.account import TABLE, BivouacAccount
 from tests.functional.machines import answered
@@ -286,7 +286,7 @@ def test_a_diagnosis_that_cannot_be_told_to_others_is_kept_until_it_can(
     refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": code}]}
     with Stubber(held.client("events")) as stubber:
         stubber.add_response("put_events", refused)
-        answer = diagnosed(held, progress=failed(EXITED), tries=TRIES_TO_TELL)
+        answer = diagnosed(held, progress=failed(EXITED), tries=MOST_TRIES)
     assert answer["cause"].startswith("web: container exit: container web exited with code 3")
     record = held.records.find("demo")
     assert record is not None

@@ -118,7 +118,7 @@ class TestSecurityGroups:
         admit(account, direction, database, probe)
         answer = asked(account, cloudformation, "Delete")
         assert answer["Status"] == "FAILED"
-        assert answer["Reason"].endswith(f"They are: {database} (names {probe})")
+        assert answer["Reason"].endswith(f"They are: {database} (refers to {probe})")
 
     def test_the_stacks_own_rules_go_with_it(
         self, account: BivouacAccount, cloudformation: CloudFormation

@@ -12,7 +12,7 @@ from mark_ready import mark_ready
 from bivouac import errors
 from bivouac.environment.lease import Extension
 from bivouac.environment.record import Status
-from bivouac.notifications.notifier import TRIES_TO_TELL
+from bivouac.notifications.notifier import MOST_TRIES
 from tests.functional.account import TABLE, BivouacAccount
 from tests.functional.machines import answered
 from tests.requests import environment, web
@@ -224,9 +224,7 @@ def test_a_readiness_that_nobody_could_be_told_of_is_tried_again(account: Bivoua
     assert untold(account) == ""
 
 
-@pytest.mark.parametrize(
-    ("code", "tries"), [("InternalFailure", TRIES_TO_TELL), ("AccessDenied", 0)]
-)
+@pytest.mark.parametrize(("code", "tries"), [("InternalFailure", MOST_TRIES), ("AccessDenied", 0)])
 def test_what_cannot_be_told_is_ready_all_the_same_and_the_sweep_tells_it(
     account: BivouacAccount, code: str, tries: int
 ) -> None:

@@ -647,7 +647,7 @@ class TestNotLookedAt:
         self, hidden: BivouacAccount
     ) -> None:
         found = hidden.invoke("sweep_environments", {"dryRun": True})["findings"]
-        refused = [each for each in found if each["kind"] == "not looked at"]
+        refused = [each for each in found if each["kind"] == "not checked"]
         assert [each["resources"] for each in refused] == [
             ["namespace hidden"],
             ["log group /bivouac-hidden/web"],
@@ -692,7 +692,7 @@ class TestUnreadable:
         live(account)
         garble(account, "generation", {"S": "seven"})
         (found,) = swept(account)
-        assert found["action"] == "touches nothing"
+        assert found["action"] == "only reports it"
         assert account.mutating_calls == []
 
     def test_it_does_not_stop_the_others(self, account: BivouacAccount) -> None:

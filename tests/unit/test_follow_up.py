@@ -88,7 +88,7 @@ class TestCreate:
         assert stopped is not None
         evidence = late["verdicts"][0]["evidence"]
         assert evidence[1].startswith("it took longer than its state machine allows")
-        assert "in which state it waited" in late["cause"]
+        assert "the state in which it waited" in late["cause"]
         assert "somebody stopped it, and gave no reason" in stopped["cause"]
         assert late["cause"] != stopped["cause"]
 

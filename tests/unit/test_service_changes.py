@@ -88,9 +88,15 @@ def test_another_definition_takes_the_place_of_the_short_form() -> None:
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        (change(1, "wbe"), "no service 'wbe'; there are api"),
-        (change(1, "api", image="x"), "say whose image it is with container, one of app, sidecar"),
-        (change(1, "api", image="x", container="ap"), "no container 'ap'; there are app, sidecar"),
+        (change(1, "wbe"), "no service is named 'wbe' (services: api)"),
+        (
+            change(1, "api", image="x"),
+            "say with container which image to replace, one of app, sidecar",
+        ),
+        (
+            change(1, "api", image="x", container="ap"),
+            "no container is named 'ap' (containers: app, sidecar)",
+        ),
         (change(1, "api", image="x", task_definition="y"), "either image or taskDefinition"),
     ],
 )

@@ -214,7 +214,7 @@ class TestRefused:
         )
 
         assert failed.error == "InvalidRequestError"
-        assert "no service 'wbe'; there are web" in failed.cause
+        assert "no service is named 'wbe' (services: web)" in failed.cause
         assert "web" in failed.cause
         assert "not rolled back" not in failed.cause
         assert app.calls.changes(since=before) == []

@@ -1,1 +1,1 @@
-"""What an environment is: its record, its blueprint, its names, its lease."""
+"""An environment's record, blueprint, names and lease."""

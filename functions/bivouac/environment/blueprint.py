@@ -1,6 +1,6 @@
-"""What an environment consists of, as it is planned, recorded and built.
+"""What an environment consists of, as planned, recorded and built.
 
-A blueprint is made once by `planning.py`, kept in the record as JSON, and read by every step. The
+`request/plan.py` makes a blueprint once, the record stores it as JSON, and every step reads it. The
 functions here turn it into the arguments of AWS calls. Pure; nothing here needs pydantic or boto3.
 """
 
@@ -31,20 +31,20 @@ class Endpoint:
     port_name: str
     discovery_name: str
     port: int
-    """The port of a task's address that leads to the proxy: the override or the container's."""
+    """The port on a task's address that reaches the proxy: the override or the container's."""
     app_protocol: str | None
     """http, http2, grpc; None is plain TCP."""
     path: str
-    """Asked for where app_protocol is http."""
+    """Called if app_protocol is http."""
     lowest_status: int
     highest_status: int
     admits_everybody: bool = False
-    """A security group lets 0.0.0.0/0 reach the port, as the request's check saw it."""
+    """A security group admitted 0.0.0.0/0 on the port when the request was checked."""
 
 
 @dataclass(frozen=True)
 class Dependency:
-    """Another service that must be there before this one is created."""
+    """Another service that this one needs before it is created."""
 
     service_name: str
     condition: str
@@ -56,7 +56,7 @@ class Edge:
     """A connection that must be proven from inside the mesh, through its client alias."""
 
     client: str
-    """The service that calls; empty where the request names none: then the endpoint counts."""
+    """The service that calls; empty if the request names none: then only the endpoint counts."""
     server: str
     port_name: str
     dns_name: str
@@ -66,7 +66,7 @@ class Edge:
     app_protocol: str | None
     """http, http2, grpc; None is plain TCP."""
     path: str
-    """Asked for where app_protocol is http."""
+    """Called if app_protocol is http."""
     lowest_status: int
     highest_status: int
 
@@ -78,14 +78,14 @@ class Edge:
 
     @property
     def name(self) -> str:
-        """web -> api:http, or api:http where no client is named."""
+        """web -> api:http, or api:http without a client."""
         target = f"{self.server}:{self.port_name}"
         return f"{self.client} -> {target}" if self.client else target
 
 
 @dataclass(frozen=True)
 class ProofSettings:
-    """What the short-lived clients run that prove the edges."""
+    """How to run the short-lived clients that prove the edges."""
 
     image: str
     execution_role_arn: str
@@ -97,23 +97,23 @@ class ProofSettings:
 class ServiceBlueprint:
     service_name: str
     arguments: Json
-    """CreateService arguments but cluster, taskDefinition, tags, clientToken and the namespace."""
+    """CreateService arguments without cluster, taskDefinition, tags, clientToken and namespace."""
     definition: Json | None
-    """RegisterTaskDefinition arguments but tags; None where an existing definition is used."""
+    """RegisterTaskDefinition arguments without tags; None if an existing definition is used."""
     existing_definition: str | None
-    """The ARN of a definition that is not ours: used as it is, never deregistered."""
+    """The ARN of a definition that is not ours: used unchanged, never deregistered."""
     has_health_check: bool
     """An essential container declares one, so tasks must become HEALTHY (H20)."""
     endpoints: tuple[Endpoint, ...]
     tags: dict[str, str]
     depends_on: tuple[Dependency, ...]
-    """Without a cycle: as given, and START for each edge's server where that closes none."""
+    """Without a cycle: those given, and START for each edge's server unless it closes one."""
     redeployed_for: str = ""
-    """Another text is another deployment, though all else is the same."""
+    """Another text causes another deployment, even if all else is the same."""
 
     @property
     def security_groups(self) -> list[str]:
-        """Of its tasks."""
+        """Its tasks' security groups."""
         groups: list[str] = self.arguments["networkConfiguration"]["awsvpcConfiguration"][
             "securityGroups"
         ]
@@ -128,7 +128,7 @@ class ServiceBlueprint:
 
 @dataclass(frozen=True)
 class Renamed:
-    """Something that the request named and that Bivouac names otherwise."""
+    """A name in the request that Bivouac replaces."""
 
     path: str
     given: str
@@ -139,12 +139,12 @@ class Renamed:
 class Blueprint:
     environment: str
     stack: str
-    """The stack's name prefix; with the environment's name it makes the ownership tags."""
+    """The stack's name prefix; with the environment's name, it forms the ownership tags."""
     request_hash: str
-    """Equal for equal requests: a second create with it attaches instead of superseding."""
+    """Equal for equal requests: a second create then follows the first instead of superseding."""
     namespace: str
     cluster: Json
-    """CreateCluster arguments but tags and serviceConnectDefaults."""
+    """CreateCluster arguments without tags and serviceConnectDefaults."""
     services: tuple[ServiceBlueprint, ...]
     """Servers before their clients, as far as the edges have no cycle."""
     edges: tuple[Edge, ...]
@@ -153,20 +153,20 @@ class Blueprint:
     tags: dict[str, str]
     lease_seconds: int
     longest_lease_seconds: int
-    """From the moment of an extension."""
+    """From the time of an extension."""
     warn_before_seconds: int
     schedule: Json | None
-    """As the request has it, with its defaults."""
+    """From the request, with defaults."""
     triggers: Json
-    """As the request has them, with their defaults."""
+    """From the request, with defaults."""
     ready_seconds: int
-    """How long the services may take from the opening until the proof."""
+    """How long the services may take, from the opening of the environment to the proof."""
     on_failure: str
     """delete or keep."""
     probe_security_group_id: str
     renamed: tuple[Renamed, ...]
     warnings: tuple[str, ...] = ()
-    """What is as it was asked for, and may not be what was meant."""
+    """What the request says, but may not mean."""
 
     @property
     def ownership_tags(self) -> dict[str, str]:
@@ -207,12 +207,12 @@ class Blueprint:
 
 
 def ecs_tags(tags: Mapping[str, str]) -> list[EcsTag]:
-    """ECS's form of tags, sorted, so that equal tags are equal arguments."""
+    """Tags in ECS's form, sorted so that equal tags are equal arguments."""
     return [{"key": key, "value": tags[key]} for key in sorted(tags)]
 
 
 def cloud_map_tags(tags: Mapping[str, str]) -> list[CloudMapTag]:
-    """Cloud Map's form of tags."""
+    """Tags in Cloud Map's form."""
     return [{"Key": key, "Value": tags[key]} for key in sorted(tags)]
 
 
@@ -251,7 +251,7 @@ def register_task_definition_arguments(blueprint: Blueprint, service: ServiceBlu
 def service_specification(
     blueprint: Blueprint, service: ServiceBlueprint, namespace_arn: str, task_definition_arn: str
 ) -> Json:
-    """What makes a service this service: CreateService arguments but tags and clientToken."""
+    """What defines a service: CreateService arguments without tags and clientToken."""
     connect = service.arguments["serviceConnectConfiguration"]
     if connect["enabled"]:
         connect = {**connect, "namespace": namespace_arn}
@@ -264,10 +264,10 @@ def service_specification(
 
 
 def seen_by(blueprint: Blueprint, service_name: str) -> str | None:
-    """The hash of the endpoints that a service's edges lead to; None where it has no edges.
+    """The hash of the endpoints that a service's edges lead to; None if it has no edges.
 
-    Tasks resolve only what existed when their service's latest deployment began, so a service whose
-    tag says otherwise must be deployed again (P08)."""
+    Tasks resolve only what existed when their service's latest deployment began, so a service with
+    another hash in its tag must be redeployed (P08)."""
     endpoints = []
     for edge in blueprint.edges:
         if edge.client != service_name:
@@ -291,8 +291,8 @@ def service_tags(
 
 
 def changed_tags(tags: Mapping[str, str], deployment_id: str) -> dict[str, str]:
-    """What a service that exists is tagged with, so that nothing of an earlier request stays on it
-    that is compared; `deployment_id`: of the deployment that the change began."""
+    """The tags of a changed service, which overwrite every compared tag of an earlier request.
+    `deployment_id`: of the deployment that the change started."""
     return {
         naming.ENDPOINTS_TAG: naming.NO_ENDPOINTS,
         naming.DEPLOYMENT_TAG: deployment_id,
@@ -303,7 +303,7 @@ def changed_tags(tags: Mapping[str, str], deployment_id: str) -> dict[str, str]:
 def create_service_arguments(
     blueprint: Blueprint, service: ServiceBlueprint, specification: Json, generation: int
 ) -> Json:
-    """The clientToken makes a call that is sent again answer with the same service (S01)."""
+    """With the clientToken, a repeated call returns the same service (S01)."""
     tags = service_tags(blueprint, service, specification)
     return {
         **specification,
@@ -317,17 +317,17 @@ def create_service_arguments(
 _NOT_UPDATABLE = frozenset(
     {"serviceName", "launchType", "schedulingStrategy", "deploymentController"}
 )
-"""CreateService arguments that UpdateService does not take."""
+"""CreateService arguments that UpdateService does not accept."""
 
 
 def update_service_arguments(specification: Json) -> Json:
-    """Always a new deployment: most arguments start none by themselves (S19).
+    """Always a new deployment, because most arguments do not start one by themselves (S19).
 
-    Equal arguments make the same service's tasks anew, so that they see new endpoints (P08)."""
+    With equal arguments the service gets new tasks, which see new endpoints (P08)."""
     return {
         "service": specification["serviceName"],
         "forceNewDeployment": True,
-        # Left out, ECS would keep what an earlier request switched on.
+        # Otherwise ECS would keep what an earlier request switched on.
         "enableExecuteCommand": False,
         **{key: value for key, value in specification.items() if key not in _NOT_UPDATABLE},
     }

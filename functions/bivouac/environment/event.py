@@ -1,4 +1,4 @@
-"""What others hear of an environment on the stack's bus. Pure."""
+"""The events about environments on the stack's bus. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DetailType(StrEnum):
 
 @dataclass(frozen=True)
 class Subject:
-    """The environment that an event is about, in one of its lives, and when it was seen so."""
+    """The environment and generation that an event is about, and the time of the event."""
 
     environment: str
     generation: int

@@ -13,14 +13,14 @@ from bivouac.times import duration, moment
 def expires_at(now: datetime, ttl_seconds: int) -> datetime:
     """The end of a lease that begins now, in UTC and whole seconds.
 
-    Rounded up, so that a lease is never shorter than what was asked for."""
+    Rounded up, so that a lease is never shorter than requested."""
     end = now.astimezone(UTC) + timedelta(seconds=ttl_seconds)
     return end if end.microsecond == 0 else end.replace(microsecond=0) + timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
 class Extension:
-    """What somebody asks of a lease, from the moment in which it was meant."""
+    """A request to extend a lease, counted from the time at which it was meant."""
 
     asked_at: datetime
     ttl_seconds: int | None
@@ -34,7 +34,7 @@ class Extension:
         return cls(moment(content["askedAt"]), content["ttlSeconds"])
 
     def end(self, longest_seconds: int) -> datetime:
-        """The end that is asked for; `longest_seconds` from the moment of asking is the cap.
+        """The requested end; the cap is `longest_seconds` after the time of the request.
 
         Raises ValueError beyond it."""
         seconds = longest_seconds if self.ttl_seconds is None else self.ttl_seconds
@@ -46,6 +46,6 @@ class Extension:
         return expires_at(self.asked_at, seconds)
 
     def capped_end(self, longest_seconds: int) -> datetime:
-        """The same, and the cap where it asks for more."""
+        """The requested end, or the cap if that is earlier."""
         seconds = min(self.ttl_seconds or longest_seconds, longest_seconds)
         return expires_at(self.asked_at, seconds)

@@ -18,8 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 ENVIRONMENT_NAME_LIMIT = 40
-"""What `following_execution` makes of it must fit an execution name of 80, and a schedule name of
-64."""
+"""Names made by `following_execution` must fit an execution name of 80, and schedule names 64."""
 
 ENVIRONMENT_NAME = re.compile(r"[a-z](?:[a-z0-9]|-(?!-|$))*")
 
@@ -31,24 +30,24 @@ ENVIRONMENT_TAG = "bivouac:environment"
 OWNER_TAG = "bivouac:owner"
 SPECIFICATION_TAG = "bivouac:specification"
 ASLEEP = "asleep"
-"""A service's specification tag while it sleeps: no specification has it, so that whatever wakes
-the environment finds that every service differs (docs/decisions/0018)."""
+"""A service's specification tag while it sleeps: it is no hash of a specification, so that a wake
+finds every service different (docs/decisions/0018)."""
 ENDPOINTS_TAG = "bivouac:endpoints"
-"""On a service that calls others: the hash of the endpoints that it was deployed to see."""
+"""On a service that calls others: the hash of the endpoints that its deployment sees."""
 NO_ENDPOINTS = "none"
-"""The same of a service that calls nobody any more: TagResource takes no tag away."""
+"""The same for a service that no longer calls any: TagResource cannot remove a tag."""
 DEPLOYMENT_TAG = "bivouac:deployment"
-"""On a service that was changed: the id of the deployment that Bivouac began with it."""
+"""On a changed service: the id of the deployment that Bivouac started."""
 RESERVED_TAG_PREFIXES = ("aws:", "bivouac:")
 
 RESERVED_SERVICE_PREFIX = "bivouac-"
-"""Begins the names of services that Bivouac makes for itself; no request may use it."""
+"""Prefix of the names of Bivouac's own services; no request may use it."""
 
 PROOF = "bivouac-proof"
-"""What proves the edges: its ECS services, families and log group are named after it."""
+"""The proof clients' ECS services, families and log group are named after it."""
 
 PROOF_PREFIX = f"{PROOF}-"
-"""Begins the names of the proof clients' ECS services."""
+"""Prefix of the names of the proof clients' ECS services."""
 
 
 def is_environment_name(name: str) -> bool:
@@ -71,7 +70,7 @@ def cluster_name(prefix: str, environment: str) -> str:
 
 
 def namespace_arn(execution_arn: str, namespace_id: str) -> str:
-    """Of a namespace in the account and Region of one of our executions."""
+    """The ARN of a namespace in the account and Region of one of our executions."""
     _, partition, _, region, account, _ = execution_arn.split(":", 5)
     return f"arn:{partition}:servicediscovery:{region}:{account}:namespace/{namespace_id}"
 
@@ -79,7 +78,7 @@ def namespace_arn(execution_arn: str, namespace_id: str) -> str:
 def environment_of_cluster(prefix: str, cluster: str) -> str | None:
     """The inverse of `cluster_name`; None for a cluster that is not of this stack.
 
-    Others may begin as ours do: of a stack whose prefix begins with this one, or anybody's."""
+    Other names may begin like ours: those of a stack whose prefix begins with this one, or any."""
     environment = cluster.removeprefix(f"{prefix}-")
     return environment if environment != cluster and is_environment_name(environment) else None
 
@@ -101,7 +100,7 @@ def log_group(prefix: str, environment: str, service: str) -> str:
 
 
 def proof_service(generation: int, number: int) -> str:
-    """A new one in each generation, so that it never meets the draining one before it (S02)."""
+    """New in each generation, so that it never conflicts with its draining predecessor (S02)."""
     return f"{PROOF_PREFIX}{generation}-{number}"
 
 
@@ -115,28 +114,30 @@ def proof_log_group(prefix: str, environment: str) -> str:
 
 
 def following_execution(environment: str, generation: int, held_by: str, ending: str) -> str:
-    """Of what is started because of something that befell this life of an environment.
+    """The name of an execution that follows up on this generation of an environment.
 
-    A name is taken for 90 days by whoever uses it first, so nobody may know it beforehand: part of
-    it is made of the ARN of the execution that held the environment, which ends in a random id.
-    40 + 1 + 10 + 1 + 8 + 1 leave 19 characters of 80 to the ending."""
+    The first user of a name holds it for 90 days, so it must not be predictable: part of it derives
+    from the ARN of the execution that held the environment, which ends in a random id.
+    40 + 1 + 10 + 1 + 8 + 1 leave 19 characters of 80 for the ending."""
     return f"{environment}-{generation}-{token(held_by)[:8].lower()}-{ending}"
 
 
 def execution_after(execution_arn: str, prefix: str) -> str:
-    """Of what follows one execution, as the state machines make it with States.Hash."""
+    """The name of an execution after another one, as the state machines build it with
+    States.Hash."""
     return f"{prefix}-{hashlib.sha256(execution_arn.encode()).hexdigest()}"
 
 
 def another_execution(name: str) -> str:
-    """A name that nobody can know, for what is to be started while somebody has `name`."""
+    """An unpredictable name, for an execution to start when `name` is already taken."""
     return f"{name[:71]}-{secrets.token_hex(4)}"
 
 
 def requested_execution(environment: str, verb: str, event_id: str) -> str:
-    """Of what an event asks for: the same one starts one execution, however often it comes (W05).
+    """The name of an execution that an event requests: however often the event is delivered, it
+    starts one execution (W05).
 
-    The bus gives the id, a random one, so nobody knows the name beforehand.
+    The bus assigns a random id, so the name is not predictable.
     40 + 1 + 8 (redeploy) + 1 + 26 leave 4 characters of 80."""
     return f"{environment}-{verb}-{token(event_id)[:26].lower()}"
 
@@ -145,7 +146,7 @@ _REQUESTED = re.compile(r".+-(create|redeploy|delete|extend)-[a-z2-7]{21,26}(-[0
 
 
 def is_requested_execution(name: str) -> bool:
-    """Whether an event asked for it, under its own name or another one."""
+    """Whether an event requested it, under its own name or under another one."""
     return bool(_REQUESTED.fullmatch(name))
 
 
@@ -169,7 +170,7 @@ _SCHEDULES = re.compile(r"(?P<environment>.+)-(expiry|warning|up|down)")
 
 
 def environment_of_schedule(name: str) -> str:
-    """Empty where Bivouac gives no schedule such a name."""
+    """Empty if it is not a name of Bivouac's schedules."""
     match = _SCHEDULES.fullmatch(name)
     environment = match["environment"] if match else ""
     return environment if is_environment_name(environment) else ""
@@ -187,7 +188,7 @@ def is_owned(tags: Mapping[str, str], prefix: str, environment: str) -> bool:
 def token(*parts: object) -> str:
     """A deterministic token of 32 characters for clientToken (36) and CreatorRequestId (64).
 
-    The same parts give the same token, so that a call sent again makes nothing twice."""
+    The same parts give the same token, so that a repeated call creates nothing twice."""
     digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
     return base64.b32encode(digest[:20]).decode()
 

@@ -9,10 +9,10 @@ from bivouac.environment import naming
 
 
 def require_owned(what: str, tags: Mapping[str, str], stack: str, environment: str) -> None:
-    """Raise ForeignResourceError where a resource that we need carries other tags (D18)."""
+    """Raise ForeignResourceError if a resource that we need has other tags (D18)."""
     if not naming.is_owned(tags, stack, environment):
         raise errors.ForeignResourceError(
-            f"{what} exists and does not carry the tags of this environment "
-            f"({naming.STACK_TAG}={stack}, {naming.ENVIRONMENT_TAG}={environment}); it is left as "
-            "it is. Give the environment another name, or delete that resource yourself"
+            f"{what} exists but does not have the tags of this environment "
+            f"({naming.STACK_TAG}={stack}, {naming.ENVIRONMENT_TAG}={environment}); it is left "
+            "alone. Give the environment another name, or delete that resource yourself"
         )

@@ -1,7 +1,7 @@
-"""The record of an environment and the rules of who may open, hold and close it. Pure.
+"""The record of an environment, and the rules by which executions take and hold it. Pure.
 
-The generation only grows: whoever takes the environment raises it, and every step checks that its
-own is still the current one before it changes anything (W17, W18).
+The generation only grows: an execution that takes the environment raises it, and every step checks
+that its generation is still the current one before it changes anything (W17, W18).
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from bivouac.environment.lease import Extension
 from bivouac.environment.service_changes import Changes
 
 FORM = 1
-"""Of what a record says, and of the first records, which do not say it. When it must be raised:
+"""The version of a record's form; the first records do not contain it. When to raise it:
 docs/decisions/0023."""
 
 
 class Status(StrEnum):
     SCHEDULED = "SCHEDULED"
-    """Nothing of it is there; its next up creates it."""
+    """Nothing of it exists; its next up creates it."""
     CREATING = "CREATING"
     """Being created, redeployed, rolled back or woken: the record's verb says which."""
     READY = "READY"
     DEGRADED = "DEGRADED"
-    """It was ready, and something of it has failed since."""
+    """It was READY, and something has failed since."""
     FAILED = "FAILED"
     FALLING_ASLEEP = "FALLING_ASLEEP"
     ASLEEP = "ASLEEP"
-    """Everything is there, and no task runs."""
+    """Everything exists, but no task runs."""
     DELETING = "DELETING"
     NOT_DELETED = "NOT_DELETED"
     """A deletion ended with something left; its receipt says what."""
     ORPHANED = "ORPHANED"
-    """Found without a record; it goes when its lease ends, as everything does."""
+    """Found without a record; deleted when its lease ends, like any environment."""
     DELETED = "DELETED"
     """A tombstone: it keeps the generation."""
 
@@ -58,37 +58,37 @@ class Record:
     """Blueprint as JSON."""
     expires_at: str
     settle: bool
-    """An execution before this one was stopped or timed out: its last functions may still run."""
+    """An earlier execution was stopped or timed out: its last functions may still run."""
     edges: str = "[]"
-    """The edges that were proven, with the deployments that they were proven for, as JSON."""
+    """The proven edges, with the deployments for which they are proven, as JSON."""
     expected: str = "[]"
-    """The deployments that were proven, as JSON."""
+    """The proven deployments, as JSON."""
     namespace_arn: str = ""
-    """Of its namespace, once it was ready."""
+    """Known once it was READY."""
     task_definitions: tuple[str, ...] = ()
-    """ARNs of the revisions that were registered for it; DEFINITIONS_KEPT or more: not all."""
+    """ARNs of its registered revisions; if DEFINITIONS_KEPT or more, not all of them."""
     verb: Verb = Verb.CREATE
     """What `execution` does or did."""
     request: str = ""
-    """The request that the blueprint was made of, packed."""
+    """The request that the blueprint was planned from, packed."""
     base_request: str = ""
-    """The same without what redeploys changed, packed."""
+    """The request without the changes of redeploys, packed."""
     changes: Changes = field(default_factory=dict)
-    """What redeploys changed."""
+    """The changes of redeploys."""
     good_base_request: str = ""
-    """The base request when the environment was last proven, packed; empty where it never was."""
+    """The last proven base request, packed; empty if there is none."""
     good_changes: Changes = field(default_factory=dict)
-    """The changes then."""
+    """The changes of the last proven request."""
     intents: Mapping[str, Intent] = field(default_factory=dict)
-    """The newest that was followed, by matter."""
+    """The newest followed intent, by matter."""
     failure: str = ""
     """Why it is FAILED or DEGRADED, as JSON."""
     untold: str = ""
-    """The detail type of an event that says what the record says, and that nobody was told yet."""
+    """The detail type of the record's event, if it is not published yet."""
     receipt: Mapping[str, Any] = field(default_factory=dict)
-    """Of the last deletion, where there was one."""
+    """Of the last deletion, if there was one."""
     extension: Extension | None = None
-    """The newest that was followed: a create that was meant before it may yet come."""
+    """The newest followed one: a create that was meant earlier may still arrive."""
     office_hours: bool = True
     """Its office hours may be armed: it has or had some since it was last deleted, or nobody knows
     whether it had."""
@@ -99,13 +99,13 @@ class Record:
 
     @property
     def content(self) -> dict[str, Any]:
-        """The blueprint as it was planned."""
+        """The blueprint as planned."""
         found: dict[str, Any] = json.loads(self.blueprint)
         return found
 
     @property
     def requested(self) -> dict[str, Any]:
-        """The request that holds, redeploys included."""
+        """The current request, redeploys included."""
         return unpacked(self.request)
 
     @property
@@ -118,38 +118,39 @@ class Record:
 
     @property
     def good(self) -> dict[str, Any]:
-        """The last request that was proven, redeploys included."""
+        """The last proven request, redeploys included."""
         return service_changes.redeployed(self.good_base, self.good_changes)
 
     @property
     def proven(self) -> bool:
-        """It was READY before, since it was last deleted: no failure deletes it any more."""
+        """Whether it has been READY since its last deletion: then no failure deletes it."""
         return bool(self.good_base_request)
 
     @property
     def goes_when_it_fails(self) -> bool:
-        """`onFailure` governs until the first READY, whoever took over since."""
+        """Whether a failure deletes it: `onFailure` applies until the first READY, whichever
+        execution has taken over since."""
         return not self.proven and bool(self.content["on_failure"] == "delete")
 
     @property
     def can_roll_back(self) -> bool:
-        """Another request than the one that holds was proven."""
+        """Whether the last proven request differs from the current one."""
         return self.proven and self.good != self.requested
 
     @property
     def goes_back(self) -> bool:
-        """A failure of what is under way leads back to what was proven."""
+        """Whether a failure of the current execution rolls back to what was proven."""
         if self.verb is Verb.CREATE and self.content["on_failure"] == "keep":
             return False
         return self.can_roll_back and self.verb in (Verb.CREATE, Verb.REDEPLOY)
 
     @property
     def gone_back(self) -> Record:
-        """With the request that was proven as the one that holds; the blueprint is still the one of
-        what was made last.
+        """With the last proven request as the current one; the blueprint stays that of the last
+        plan.
 
-        What failed is void; what was proven before it stays a change, so that a create that comes
-        late, and was meant earlier, keeps it."""
+        Failed changes become void. Proven changes stay changes, so that a late create that was
+        meant earlier keeps them."""
         return replace(
             self,
             request=packed(self.good),
@@ -159,12 +160,12 @@ class Record:
 
     @property
     def expected_definitions(self) -> list[str]:
-        """ARNs of what the proven deployments run."""
+        """The task definition ARNs of the proven deployments."""
         return [each["taskDefinitionArn"] for each in json.loads(self.expected)]
 
     @property
     def names_all_definitions(self) -> bool:
-        """Whether no revision was registered that it has no room for."""
+        """Whether it lists every registered revision."""
         return len(self.task_definitions) < DEFINITIONS_KEPT
 
     @property
@@ -174,12 +175,12 @@ class Record:
 
 
 DEFINITIONS_KEPT = 120
-"""Revisions that the record names; months of redeploys make more than its item has room for (400
-KB). A deletion then finds them by looking."""
+"""Revisions that the record lists; months of redeploys make more than fit into its item (400 KB).
+A deletion then lists them in ECS."""
 
 
 def text_of(content: Any) -> str:
-    """As JSON, in as few bytes of an item as it takes."""
+    """Compact JSON, in as few bytes as possible."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -189,7 +190,7 @@ and redeploys change a part of it."""
 
 
 def packed(content: Mapping[str, Any]) -> str:
-    """As text of about a quarter of its size: state data and items hold only so much (W08)."""
+    """As text of about a quarter of its size, because states and items are limited (W08)."""
     return base64.b64encode(zlib.compress(json.dumps(content).encode(), 9)).decode()
 
 
@@ -205,7 +206,7 @@ def unpacked(text: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a list of all environments tells of one, as it was a moment ago."""
+    """One environment in the list of all; it may be slightly out of date."""
 
     environment: str
     generation: int
@@ -224,7 +225,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A record that cannot be understood (W19), and what of it can."""
+    """A record that cannot be read (W19), with those parts that can."""
 
     environment: str
     why: str
@@ -233,11 +234,11 @@ class Unreadable:
     expires_at: str | None
     attributes: tuple[str, ...]
     newer: bool = False
-    """A newer stack wrote it: it is well, and not understood here."""
+    """A newer version wrote it: it is valid, but this one cannot read it."""
 
     @property
     def can_be_rebuilt(self) -> bool:
-        """A new record must have a generation above this one's, and replace no other."""
+        """A new record needs a higher generation than this one, and must replace no other."""
         return not self.newer and self.generation is not None and self.status is not None
 
 
@@ -249,49 +250,49 @@ class Take:
     stop: str | None = None
     """The running execution to stop first."""
     settle: bool = False
-    """A create ended before its time: its last functions may still run, and are waited out."""
+    """A create was cut short: wait until its last functions must have ended."""
     back: bool = False
-    """What failed gives way to what was proven before it."""
+    """Roll the record back from what failed to what was proven before."""
 
 
 @dataclass(frozen=True)
 class Hold:
-    """This execution took it already: go on."""
+    """This execution has already taken it: go on."""
 
     generation: int
 
 
 @dataclass(frozen=True)
 class Follow:
-    """Another execution is at work on it: wait and look again."""
+    """Another execution is working on it: wait, and read the record again."""
 
 
 @dataclass(frozen=True)
 class Leave:
-    """The intent is outdated, or what it wants is so already."""
+    """Nothing to do: the intent is outdated, or already fulfilled."""
 
     reason: str
     remember: bool = False
-    """It is the newest all the same: whatever was meant before it is outdated from now on."""
+    """Store the intent all the same, as the newest: it outdates whatever was meant before it."""
 
 
 @dataclass(frozen=True)
 class Replan:
-    """The environment has changed since the plan was made: make another one."""
+    """The environment has changed since the plan was made: plan again."""
 
 
 @dataclass(frozen=True)
 class Nothing:
-    """There is no record: nothing of it is there, as far as anybody knows. That it was not to be
-    there is remembered, for a create that was meant before and is still to come."""
+    """There is no record, so as far as is known nothing exists. The deletion is stored all the
+    same, against a late create that was meant earlier."""
 
     reason: str
 
 
 GONE = (Status.DELETED, Status.SCHEDULED)
-"""Nothing of it is there, and a receipt says so."""
+"""Nothing of it exists, and a receipt says so."""
 HELD = (Status.CREATING, Status.FALLING_ASLEEP, Status.DELETING)
-"""An execution is at work on it, or died."""
+"""An execution is working on it, or has died."""
 
 
 def opening(
@@ -306,17 +307,16 @@ def opening(
 ) -> Take | Hold | Follow | Leave | Replan:
     """What a create, redeploy or wake does with the record that it finds.
 
-    The same request follows the execution that runs; another one supersedes it. A deletion is
-    always waited for, so a new environment never meets the remains of an old one (S02), and only a
-    create ever brings back what was deleted: whatever else waited for that is planned again, and
-    refused. `based_on`: the generation whose request the plan was made of, where it was. `closed`:
-    when a create was last taken back before it had a record, by a deletion or with its pull
-    request.
-    Raises NotDeletedError where a deletion did not come to its end."""
+    An equal request follows the running execution; another one supersedes it. Every request waits
+    for a running deletion, so that a new environment never meets the remains of an old one (S02).
+    Only a create recreates what was deleted: anything else that waited is planned again, and
+    refused. `based_on`: the generation whose request the plan is based on, if any. `closed`: when a
+    deletion or the end of a pull request last revoked a create that had no record yet.
+    Raises NotDeletedError if a deletion did not finish."""
     if record is not None and record.status in HELD and record.execution == execution:
         return Hold(record.generation)
     if closed is not None and intent <= closed:
-        return Leave("its deletion, or the end of its pull request, was meant later")
+        return Leave("a later intent deleted it, or closed its pull request")
     if record is None:
         return Take(1)
     following = record.generation + 1
@@ -348,8 +348,8 @@ def opening(
 
 
 def matter_of_deletion(keep_schedule: bool) -> str:
-    """What ends office hours and keeps the schedule takes nothing back that was asked for: the next
-    up creates it."""
+    """A deletion that ends office hours and keeps the schedule revokes no request: the next up
+    creates the environment again."""
     return intents.POWER if keep_schedule else intents.LIFECYCLE
 
 
@@ -365,15 +365,15 @@ def closing(
     keep_schedule: bool = False,
     unless_proven: bool = False,
 ) -> Take | Hold | Follow | Leave | Nothing:
-    """What a delete does with the record that it finds. Delete during create wins.
+    """What a delete does with the record that it finds. A delete during a create wins.
 
-    One that was meant before the last creation is outdated; one that ends office hours and keeps
-    the schedule also if it was meant before the last up. `generation` and `expires_at` are what it
-    is based on, where it names them: a deletion after a failed create is outdated once a newer
-    create took over, and one by an expiry schedule once the lease was extended. A schedule that
-    fires later than the record's end never is: it may be the last one, armed by a step that then
-    died. Where nobody meant it, `intent` is None, and what it is based on decides alone.
-    `unless_proven`: it takes away what a create made that failed."""
+    A deletion that was meant before the last creation is outdated; one that ends office hours and
+    keeps the schedule also if it was meant before the last up. `generation` and `expires_at`: what
+    it is based on, if it says so. A deletion after a failed create is outdated once a newer create
+    has taken over, and one by an expiry schedule once the lease was extended. A schedule that fires
+    after the record's end is never outdated: it may be the last one, armed by a step that then
+    died. `intent` is None for a deletion without one; then only what it is based on counts.
+    `unless_proven`: it deletes what a failed create left, unless the environment was proven."""
     if record is None:
         return Nothing(f"no environment named {environment!r} was ever created by this stack")
     following = record.generation + 1
@@ -384,21 +384,21 @@ def closing(
     if expires_at is not None and times.moment(expires_at) < times.moment(record.expires_at):
         return Leave(f"the lease now ends at {record.expires_at}, not at {expires_at}")
     if record.status is Status.DELETING and holder_runs:
-        # Even if it is outdated by that: whoever asked is told once everything is gone.
+        # Even if that outdates it: the caller gets an answer once everything is gone.
         return Follow()
     if unless_proven and record.proven:
-        return Leave("it was proven before")
+        return Leave("it was already proven")
     matter = matter_of_deletion(keep_schedule)
     if intent is not None and intents.is_outdated(record.intents, matter, intent):
         return Leave("a later intent about the environment was followed before")
     match record.status:
         case Status.SCHEDULED | Status.DELETED if keep_schedule:
-            return Leave("nothing of it is there", remember=True)
+            return Leave("it does not exist at the moment", remember=True)
         case Status.CREATING | Status.FALLING_ASLEEP:
             return Take(following, stop=record.execution if holder_runs else None, settle=True)
         case Status.FAILED | Status.DELETING:
-            # Steps side by side: where one failed, the others' functions may still run. So may
-            # those of a deletion that died, and delete what is created after this one.
+            # Steps run in parallel: when one failed, the others' functions may still run. So may
+            # those of a dead deletion, and they would delete what is created later.
             return Take(following, settle=True)
         case _:
             return Take(following)
@@ -415,8 +415,8 @@ def suspending(
 ) -> Take | Hold | Follow | Leave:
     """What a sleep does with the record that it finds.
 
-    Whatever is at work comes to its end first: a sleep is in no hurry, and a redeploy that is cut
-    off has to be made again. Raises EnvironmentNotFoundError."""
+    It waits for a running execution: a sleep is not urgent, and a redeploy that is cut short must
+    be repeated. Raises EnvironmentNotFoundError."""
     if record is None:
         raise errors.EnvironmentNotFoundError(
             f"no environment named {environment!r} was ever created by this stack"
@@ -432,14 +432,14 @@ def suspending(
         case Status.CREATING | Status.FALLING_ASLEEP if holder_runs:
             return Follow()
         case Status.CREATING | Status.FAILED if record.goes_when_it_fails:
-            return Leave("it failed before it was ever proven, and goes", remember=True)
+            return Leave("it failed before it was ever proven, and is deleted", remember=True)
         case Status.CREATING | Status.FALLING_ASLEEP | Status.FAILED:
-            # Its last functions may still run, and would start what is stopped here. Nobody else
-            # goes back any more from what this takes over.
+            # Its last functions may still run, and would start what is stopped here. After this
+            # takes over, nothing else rolls back.
             return Take(following, settle=True, back=record.goes_back)
         case Status.READY | Status.DEGRADED:
             return Take(following)
         case Status.ASLEEP:
-            return Leave("it is asleep already", remember=True)
+            return Leave("it is already asleep", remember=True)
         case _:
-            return Leave(f"nothing of it runs: it is {record.status}", remember=True)
+            return Leave(f"it is not running: it is {record.status}", remember=True)

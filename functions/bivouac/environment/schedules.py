@@ -1,7 +1,7 @@
 """The schedules of an environment: when they fire, and what they start. Pure.
 
-Nothing ends an up or a down but the receipt of the deletion that the expiry starts, so there is no
-environment with office hours and without an end.
+Only the receipt of a deletion ends an up or a down, and the expiry starts that deletion, so no
+environment has office hours without an end.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from bivouac.settings import ScheduleSettings
 LEASE_EXPIRED = "lease expired"
 
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
-"""Scheduler puts in the moment for which it fires, as 2026-01-31T18:00:00Z
+"""Scheduler inserts the time for which it fires, as 2026-01-31T18:00:00Z
 (https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html)."""
 
 ALL_DAY = 86_400
-"""Seconds, Scheduler's own limit (W03): a lost expiry is a leak, so it is tried all day."""
+"""Seconds, Scheduler's own limit (W03): a lost expiry is a leak, so it is retried all day."""
 OFFICE_HOURS_ARE_LATE_AFTER = 3_600
-"""Seconds: an up that is later than that has missed its morning."""
+"""Seconds: a later up has missed its morning."""
 SHORTEST_AGE = 60
 """Seconds, Scheduler's own limit."""
 SOONEST = timedelta(minutes=2)
-"""Scheduler promises the minute, and takes moments that are past (recorded in February 2025:
-github.com/localstack/localstack, test_scheduler). Whether it fires for them is not known, so a slow
-call must not come to be late."""
+"""Scheduler is precise to the minute, and accepts past times (recorded in February 2025:
+github.com/localstack/localstack, test_scheduler). Whether it fires for them is unknown, so even a
+slow call must be in time."""
 
 
 class ScheduleKind(StrEnum):
-    """In the order in which they are removed: the last one still starts what removes the rest."""
+    """In the order of their removal: the last one still starts the deletion that removes the
+    rest."""
 
     UP = "up schedule"
     DOWN = "down schedule"
@@ -59,25 +60,25 @@ def name_of(kind: ScheduleKind, environment: str) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """One schedule as it is to be."""
+    """The desired state of one schedule."""
 
     kind: ScheduleKind
     environment: str
     expression: str
     timezone: str
     once: bool
-    """It deletes itself after it fired."""
+    """It deletes itself after it has fired."""
     target_arn: str
     content: Json
-    """What the target is given."""
+    """The target's input."""
     longest_age: int
-    """Seconds after which a delivery that failed is not tried again."""
+    """Seconds after which a failed delivery is not retried."""
 
 
 def timetable(
     blueprint: Blueprint, ends: datetime, now: datetime, settings: ScheduleSettings
 ) -> list[Entry]:
-    """All schedules that an environment is to have, from now until the end of its lease."""
+    """All schedules that an environment needs, from now until the end of its lease."""
     warning = _warning(blueprint, ends, now, settings)
     return [
         expiry(blueprint.environment, ends, now, settings),
@@ -93,7 +94,7 @@ def expiry(
     settings: ScheduleSettings,
     reason: str = LEASE_EXPIRED,
 ) -> Entry:
-    """Deletes the environment; at once where its end is past."""
+    """Deletes the environment; at once if its end is past."""
     at = max(ends, lease.expires_at(now + SOONEST, 0))
     return Entry(
         ScheduleKind.EXPIRY,
@@ -110,7 +111,7 @@ def expiry(
 def _warning(
     blueprint: Blueprint, ends: datetime, now: datetime, settings: ScheduleSettings
 ) -> Entry | None:
-    """None where the end is nearer than the warning would be."""
+    """None if it is too late for the warning."""
     at = ends - timedelta(seconds=blueprint.warn_before_seconds)
     if at < now + SOONEST:
         return None
@@ -133,10 +134,10 @@ def _warning(
 def _office_hours(blueprint: Blueprint, settings: ScheduleSettings) -> list[Entry]:
     if blueprint.schedule is None:
         return []
-    environment, asked = blueprint.environment, blueprint.schedule
+    environment, schedule = blueprint.environment, blueprint.schedule
     down: Json = {"environment": environment, "reason": "office hours", "intent": _intent("down")}
     machine = settings.sleep_machine_arn
-    if asked["downAction"] == "delete":
+    if schedule["downAction"] == "delete":
         down |= {"keepSchedule": True}
         machine = settings.delete_machine_arn
     up = {"environment": environment, "intent": _intent("up")}
@@ -144,8 +145,8 @@ def _office_hours(blueprint: Blueprint, settings: ScheduleSettings) -> list[Entr
         Entry(
             kind,
             environment,
-            asked[name],
-            asked["timezone"],
+            schedule[name],
+            schedule["timezone"],
             False,
             target,
             content,
@@ -159,8 +160,8 @@ def _office_hours(blueprint: Blueprint, settings: ScheduleSettings) -> list[Entr
 
 
 def _intent(verb: str) -> Json:
-    """The moment that the schedule names, however late and often it is delivered: made of nothing
-    else, two deliveries of one firing are one intent."""
+    """The time for which the schedule fires, however late and often it is delivered. Nothing else
+    is in it, so that two deliveries of one firing are one intent."""
     return {"id": f"{verb} {SCHEDULED_TIME}", "at": SCHEDULED_TIME}
 
 

@@ -1,6 +1,6 @@
-"""What redeploys change of a request, and that the newest change of each thing holds. Pure.
+"""The changes of a request by redeploys; the newest change of each part holds. Pure.
 
-A request with changes is a request again: planning knows nothing of redeploys.
+A request with changes is a request again, so planning needs to know nothing about redeploys.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from bivouac.environment.intents import Intent
 from bivouac.json_types import Json
 
 VOID_KEPT = 10
-"""Of a service: so many changes that were rolled back are known. The rest cannot come again by the
-same event, after which an execution was named; only somebody who puts one again can mean it."""
+"""The number of rolled back changes of a service that are stored. The same event cannot repeat an
+older one, because its execution's name is taken; only a deliberate new request can."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """Of one service; without an image or a definition it is the same again, in new tasks.
+    """A change of one service; without an image or a definition, a redeploy of the same.
 
-    ECS pins a tag to the digest that it had when the deployment began, so only a new deployment
-    runs what was pushed under the same tag since."""
+    ECS pins a tag to its digest at the start of a deployment, so only a new deployment runs what
+    was pushed under the same tag since."""
 
     service_name: str
     intent: Intent
     image: str | None = None
     container: str | None = None
-    """Whose image; may be left out where the service has one container."""
+    """The container of the image; optional if the service has only one."""
     task_definition: Json | str | None = None
     void: bool = False
-    """It was rolled back: it is over, and is known so that it does not come again."""
+    """It was rolled back, and is stored so that it is not applied again."""
 
     def makes_up_for(self, other: Change) -> bool:
-        """Nothing is left of an earlier change of the same service once this one is made, too."""
+        """Whether this change completely replaces an earlier one of the same service."""
         if self.void:
             return False
         if self.task_definition is not None:
@@ -47,7 +47,7 @@ class Change:
 
     @property
     def place(self) -> tuple[Intent, bool, str]:
-        """When it is made: of one intent, a definition comes before the images in it."""
+        """Its order: within one intent, a definition comes before the images in it."""
         return self.intent, self.task_definition is None, self.container or ""
 
     @property
@@ -77,8 +77,8 @@ class Change:
 
 
 Changes = Mapping[str, tuple[Change, ...]]
-"""By service: what counts, in the order in which it was meant. An image that was set and the same
-again that was asked for after it both do."""
+"""By service: the changes that count, in the order in which they were meant. A set image and a
+later redeploy of the same both count."""
 
 
 def to_json(changes: Changes) -> Json:
@@ -92,9 +92,9 @@ def from_json(content: Mapping[str, Any]) -> dict[str, tuple[Change, ...]]:
 def newest(
     known: Changes, given: Iterable[Change], since: Intent | None = None
 ) -> dict[str, tuple[Change, ...]]:
-    """What counts of the known changes and the given ones, each later than `since`.
+    """The changes that count, of the known and the given ones, each later than `since`.
 
-    The same whatever the order in which changes are seen, and however often (W01)."""
+    The result does not depend on the order in which changes arrive, or how often (W01)."""
     found: dict[str, dict[tuple[Intent, bool, str], Change]] = {}
     for change in (*(change for each in known.values() for change in each), *given):
         if since is None or change.intent > since:
@@ -106,7 +106,7 @@ def newest(
 def _counting(changes: Iterable[Change]) -> tuple[Change, ...]:
     kept: list[Change] = []
     for change in sorted(changes, key=lambda change: change.place, reverse=True):
-        # What makes up for a void one may become void itself, and then it would come again.
+        # A change that replaces a void one may become void itself; then the old one would return.
         if change.void or not any(later.makes_up_for(change) for later in kept):
             kept.append(change)
     void = [change for change in kept if change.void][VOID_KEPT:]
@@ -114,7 +114,7 @@ def _counting(changes: Iterable[Change]) -> tuple[Change, ...]:
 
 
 def rolled_back(changes: Changes, good: Changes) -> dict[str, tuple[Change, ...]]:
-    """The changes of the last proven request; those that are not among them are void."""
+    """The changes of the last proven request, and all others as void."""
     proven = {change.intent for each in good.values() for change in each}
     failed = [
         replace(change, void=True)
@@ -126,7 +126,7 @@ def rolled_back(changes: Changes, good: Changes) -> dict[str, tuple[Change, ...]
 
 
 def redeployed(request: Mapping[str, Any], changes: Changes) -> Json:
-    """The request with the changes of the services that it has."""
+    """The request with the changes of its services."""
     changed = copy.deepcopy(dict(request))
     defaults = changed.get("defaults", {})
     for service in changed["services"]:
@@ -137,15 +137,15 @@ def redeployed(request: Mapping[str, Any], changes: Changes) -> Json:
 
 
 def problems(request: Mapping[str, Any], known: Changes, given: Iterable[Change]) -> list[str]:
-    """Why changes cannot be made to a request with the known ones that were meant before them.
+    """Why changes cannot be applied to a request with the known changes that were meant earlier.
 
-    What ECS refuses of them, planning tells."""
+    Planning checks what ECS would refuse."""
     found: list[str] = []
     seen: set[tuple[str, str | None]] = set()
     for change in given:
         found += _problems(request, known, change)
         if (change.service_name, change.container) in seen:
-            found.append(f"redeploy ({change.service_name}): it is named twice")
+            found.append(f"redeploy ({change.service_name}): given twice")
         seen.add((change.service_name, change.container))
     return found
 
@@ -157,25 +157,25 @@ def _problems(request: Mapping[str, Any], known: Changes, change: Change) -> Ite
     service = services.get(change.service_name)
     if service is None:
         names = ", ".join(sorted(services))
-        yield f"redeploy: no service {change.service_name!r}; there are {names}"
+        yield f"redeploy: no service is named {change.service_name!r} (services: {names})"
         return
     where = f"redeploy ({change.service_name})"
     defaults = request.get("defaults", {})
     if change.image is not None and change.task_definition is not None:
         yield f"{where}: give either image or taskDefinition"
     elif change.task_definition is not None and "primaryContainer" in defaults:
-        yield f"{where}: defaults.primaryContainer would stand beside its taskDefinition"
+        yield f"{where}: defaults.primaryContainer would conflict with its taskDefinition"
     elif change.image is not None:
         yield from _image_problems(where, change, _definition(service, defaults))
     elif change.container is not None:
-        yield f"{where}: container without image; give both, or neither for the same again"
+        yield f"{where}: container without image; give both, or neither to redeploy the same"
 
 
 def _image_problems(where: str, change: Change, definition: Json | str | None) -> Iterator[str]:
     if isinstance(definition, str):
         yield (
-            f"{where}: it runs the existing task definition {definition}; give taskDefinition, "
-            "another one"
+            f"{where}: it runs the existing task definition {definition}; give another one as "
+            "taskDefinition"
         )
     elif definition is None:
         if change.container is not None:
@@ -183,14 +183,14 @@ def _image_problems(where: str, change: Change, definition: Json | str | None) -
     elif not _meant(definition, change):
         names = ", ".join(str(each.get("name")) for each in definition["containerDefinitions"])
         yield (
-            f"{where}: say whose image it is with container, one of {names}"
+            f"{where}: say with container which image to replace, one of {names}"
             if change.container is None
-            else f"{where}: no container {change.container!r}; there are {names}"
+            else f"{where}: no container is named {change.container!r} (containers: {names})"
         )
 
 
 def _definition(service: Json, defaults: Json) -> Json | str | None:
-    """The service's own over the defaults; None where the short form is used."""
+    """The service's own definition merged over the defaults; None if the short form is used."""
     if "primaryContainer" in service:
         return None
     beneath = defaults.get("taskDefinition")
@@ -201,7 +201,7 @@ def _definition(service: Json, defaults: Json) -> Json | str | None:
 
 
 def _meant(definition: Json, change: Change) -> list[Json]:
-    """The container whose image a change sets; empty where it does not say which."""
+    """The container whose image a change sets; empty if that is not clear."""
     containers: list[Json] = definition.get("containerDefinitions", [])
     if change.container is None:
         return containers if len(containers) == 1 else []
@@ -222,7 +222,7 @@ def _apply(change: Change, service: Json, defaults: Json) -> None:
 
 
 def _with_image(service: Json, definition: Json, change: Change) -> Json:
-    """The service's own part of its definition, with the containers of the whole."""
+    """The service's own part of its definition, with the containers of the merged one."""
     meant = _meant(definition, change)
     containers = [
         {**container, "image": change.image} if container in meant else container

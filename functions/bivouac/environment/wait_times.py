@@ -1,12 +1,12 @@
-"""How long executions wait, and how long for. Pure; all seconds."""
+"""How long executions wait, and for what. Pure; all in seconds."""
 
 ANOTHER_EXECUTION = 5
-"""Until it is seen whether the execution that holds the environment is still at work."""
+"""Before checking again whether the execution that holds the environment still runs."""
 LAST_ANSWER = 60
-"""After a deadline: whoever waits then looks once more, and says what is missing."""
+"""After a deadline: time for the poller's last poll, which says what is missing."""
 LONGEST_CREATE = 6600
-"""From the start of a create until its deadline at the latest: its machine gives up after 7,200,
-and then nobody says why (W13)."""
+"""From the start of a create to its deadline at the latest: its machine times out after 7,200, and
+then nothing says why (W13)."""
 
 PATIENCE_SECONDS = 120.0
-"""ECS replaces a task within about a minute; a task that ends again meanwhile is a verdict."""
+"""ECS replaces a task within about a minute; a task that stops again meanwhile is a verdict."""

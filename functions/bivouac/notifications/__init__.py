@@ -1,1 +1,1 @@
-"""The events that others receive."""
+"""The events that Bivouac publishes."""

@@ -1,8 +1,8 @@
-"""What Bivouac tells others: one constructor for each event, and with it the event's schema. Pure.
+"""The published events: one constructor for each, which is also its schema. Pure.
 
-EventBridge delivers at least once and in any order. An event's `id` is made of what it is about, so
-a step that runs twice tells the same event twice, and `generation` orders an environment's lives.
-docs/events.md describes the fields; events/out has a sample of each.
+EventBridge delivers at least once and in any order. An event's `id` is derived from what it is
+about, so a step that runs twice publishes the same event twice; `generation` orders an
+environment's lives. docs/events.md describes the fields; events/out has a sample of each.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def ready(
     services: Sequence[str],
     edges: Sequence[str],
 ) -> EnvironmentEvent:
-    """Everything that was asked for is proven. `edges` are the proven ones, by name."""
+    """Everything requested is proven. `edges`: the names of the proven ones."""
     event = _event(
         DetailType.READY,
         subject,
@@ -46,12 +46,13 @@ def ready(
 
 
 def failed(subject: Subject, failure: Mapping[str, Any]) -> EnvironmentEvent:
-    """A create ended in failure, which `failure` describes as the record keeps it."""
+    """A create failed. `failure`: in the form of the record."""
     return _bounded(_event(DetailType.FAILED, subject, **_diagnosis(failure)), "verdicts")
 
 
 def degraded(subject: Subject, failure: Mapping[str, Any], since: str) -> EnvironmentEvent:
-    """What was ready is so no longer. `since`: when that was first seen; one event for each."""
+    """A READY environment no longer is. `since`: when that was first seen; each time is an event of
+    its own."""
     event = _event(DetailType.DEGRADED, subject, since, since=since, **_diagnosis(failure))
     return _bounded(event, "verdicts")
 
@@ -59,9 +60,9 @@ def degraded(subject: Subject, failure: Mapping[str, Any], since: str) -> Enviro
 def expiring(
     subject: Subject, expires_at: str, warning_seconds: int, extend_machine_arn: str
 ) -> EnvironmentEvent:
-    """The lease ends soon. `warning_seconds`: how long before its end this warning was due.
+    """The lease ends soon. `warning_seconds`: how long before its end the warning was due.
 
-    The command that comes with it extends the lease, unless somebody has extended it before."""
+    `extendWith` is a command that extends the lease, unless it has been extended since."""
     content = {
         "environment": subject.environment,
         "keep": True,
@@ -83,13 +84,13 @@ def expiring(
 
 
 def deleted(subject: Subject, receipt: Mapping[str, Any]) -> EnvironmentEvent:
-    """Nothing is left, and the receipt says what became of each resource."""
+    """Nothing is left; the receipt lists the outcome for each resource."""
     event = _event(DetailType.DELETED, subject, items=list(receipt["items"]))
     return _bounded(event, "items")
 
 
 def not_deleted(subject: Subject, left: Sequence[Item], tries_again_at: str) -> EnvironmentEvent:
-    """A deletion ended with something left, which it tries again."""
+    """A deletion ended with something left; it will be retried."""
     event = _event(
         DetailType.NOT_DELETED,
         subject,
@@ -102,7 +103,7 @@ def not_deleted(subject: Subject, left: Sequence[Item], tries_again_at: str) -> 
 def orphan_found(
     subject: Subject, *, kind: str, name: str, arn: str, reason: str, goes_at: str
 ) -> EnvironmentEvent:
-    """Something of ours without a record. `goes_at`: when it will be deleted."""
+    """A resource of ours without a record. `goes_at`: when it will be deleted."""
     return _event(
         DetailType.ORPHAN_FOUND,
         subject,
@@ -119,10 +120,10 @@ def orphan_found(
 def leak_repaired(
     subject: Subject, *, leak: str, name: str, repair: str, found_at: str
 ) -> EnvironmentEvent:
-    """What would have lived on for ever is taken away now.
+    """A sweep repaired something that nothing else would have.
 
-    `leak` and `repair` say what was wrong and what is done about it; `found_at` is when it was
-    first seen, so the repair of another leak of the same name is another event."""
+    `leak` and `repair` say what was wrong and what was done. `found_at` is when it was first seen,
+    so that the repair of another leak with the same name is another event."""
     return _event(
         DetailType.LEAK_REPAIRED,
         subject,
@@ -137,10 +138,10 @@ def leak_repaired(
 
 
 def _event(
-    detail_type: DetailType, subject: Subject, *told_apart_by: object, **content: Any
+    detail_type: DetailType, subject: Subject, *distinguished_by: object, **content: Any
 ) -> EnvironmentEvent:
-    """`told_apart_by`: what else two events of one type and one generation differ in."""
-    named = (detail_type, subject.environment, subject.generation, *told_apart_by)
+    """`distinguished_by`: what else tells apart two events of one type and one generation."""
+    named = (detail_type, subject.environment, subject.generation, *distinguished_by)
     return EnvironmentEvent(
         detail_type,
         {
@@ -163,15 +164,16 @@ def _diagnosis(failure: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _verdict(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what it does not know, in the words of all other fields."""
-    named = {"nextStep" if name == "next_step" else name: told for name, told in entry.items()}
-    return {name: told for name, told in named.items() if told}
+    """Without empty fields, and named like all other fields."""
+    named = {"nextStep" if name == "next_step" else name: value for name, value in entry.items()}
+    return {name: value for name, value in named.items() if value}
 
 
 def _bounded(event: EnvironmentEvent, listed: str) -> EnvironmentEvent:
-    """As many entries of a list as find room; `omitted` says how many do not. The record has all.
+    """With as many entries of a list as fit; `omitted` is the number of the others. The record has
+    all.
 
-    What is beside the list is bounded already: a cause has 14,000 characters at most."""
+    The other fields are already bounded: a cause has at most 14,000 characters."""
     rest = {**event.detail, listed: [], "omitted": 0}
     room = LIMIT - _bytes(rest)
     kept: list[Any] = []

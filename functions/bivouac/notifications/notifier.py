@@ -1,7 +1,7 @@
-"""Telling others what a record says, which undoes nothing and is not forgotten.
+"""Publishes a record's status; a failure to do so undoes nothing and is made up for later.
 
-The record is written first. An event that cannot be put on the bus is tried again with its step;
-after that the record notes that nobody was told, and the sweep tells it.
+The record is written first. If its event cannot be put on the bus, the step is retried; after that
+the record notes the unpublished event, and the sweep publishes it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from bivouac.errors import RETRIED, BivouacError
 from bivouac.notifications import events
 from bivouac.observability import MetricUnit, logger, metrics
 
-TRIES_TO_TELL = 3
-"""So often a step is repeated for the event alone; its retriers allow more, so that the last word
-is the step's own (statemachine/)."""
+MOST_TRIES = 3
+"""How often a step is retried for its event alone; its retriers allow more, so that the step itself
+decides when to give up (statemachine/)."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +30,16 @@ class Notifier:
     records: Records
     bus: EventBus
 
-    def __call__(self, event: EnvironmentEvent, tries: int = TRIES_TO_TELL) -> bool:
-        """Whether others were told. `tries`: how often the step was repeated before.
+    def __call__(self, event: EnvironmentEvent, tries: int = MOST_TRIES) -> bool:
+        """Whether the event was published. `tries`: how often the step was retried before.
 
-        Raises where another try may do better, and makes a note where none is left."""
+        Raises if a retry may help; otherwise notes the event in the record."""
         try:
             self.bus.publish(event)
         except BivouacError as error:
-            if tries < TRIES_TO_TELL and isinstance(error, RETRIED):
+            if tries < MOST_TRIES and isinstance(error, RETRIED):
                 raise
-            logger.warning("nobody was told", detailType=event.detail_type, reason=str(error))
+            logger.warning("event not published", detailType=event.detail_type, reason=str(error))
             metrics.add_metric("EventNotTold", MetricUnit.Count, 1)
             detail = event.detail
             self.records.note_untold(detail["environment"], detail["generation"], event.detail_type)
@@ -47,15 +47,15 @@ class Notifier:
         return True
 
     def again(self, record: Record, detail_type: DetailType, now: datetime) -> bool:
-        """Tell what the record says; where it notes that nobody was told, the note goes."""
-        told = self(told_of(record, detail_type, now))
-        if told and record.untold:
+        """Publish the record's status, and clear its note of an unpublished event."""
+        published = self(event_of(record, detail_type, now))
+        if published and record.untold:
             self.records.forget_untold(record)
-        return told
+        return published
 
 
-def told_of(record: Record, detail_type: DetailType, now: datetime) -> EnvironmentEvent:
-    """The event as the step would have told it that wrote the record."""
+def event_of(record: Record, detail_type: DetailType, now: datetime) -> EnvironmentEvent:
+    """The event that the step that wrote the record would have published."""
     subject = Subject(record.environment, record.generation, now)
     match detail_type:
         case DetailType.READY:
@@ -71,7 +71,7 @@ def told_of(record: Record, detail_type: DetailType, now: datetime) -> Environme
             left = failures(items_from_json(record.receipt["items"]))
             return events.not_deleted(subject, left, record.expires_at)
         case _:
-            raise ValueError(f"a record does not say {detail_type}")
+            raise ValueError(f"no record has an event {detail_type}")
 
 
 def ready(record: Record, now: datetime) -> EnvironmentEvent:
