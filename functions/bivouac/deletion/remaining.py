@@ -41,7 +41,7 @@ def listed_services(client: ECSClient, cluster: str) -> list[str]:
 
 
 def services(client: ECSClient, cluster: str, names: Iterable[str]) -> dict[str, Json]:
-    """The services that are not gone, by name, with tags: INACTIVE and MISSING are gone (D05)."""
+    """The services that are not gone, by name, with tags. INACTIVE and MISSING mean gone (D05)."""
     try:
         with _cluster_may_be_gone():
             found = ecs.describe_services(client, cluster, names)
@@ -74,8 +74,8 @@ class TasksLeft:
 
 
 def tasks_left(client: ECSClient, cluster: str, found: Mapping[str, Json]) -> TasksLeft:
-    """Of the services found. A task that begins to stop between the two lists is in both of them,
-    and counts once."""
+    """For the services found. A task that begins to stop between the two lists is in both, but
+    counts once."""
     counted = {
         name: each.get("runningCount", 0) + each.get("pendingCount", 0)
         for name, each in found.items()

@@ -43,8 +43,8 @@ def observed(
 
 
 def _in_trouble(entry: Expected, service: Json | None, running: Sequence[Json]) -> bool:
-    """Tasks of the deployment are missing, those of the one before it may run as desired; tasks are
-    sick; or ECS gave up on the deployment (H02, H03)."""
+    """Whether tasks of the deployment are missing (those of the previous one may still run), tasks
+    are unhealthy, or ECS gave up on the deployment (H02, H03)."""
     if service is None or not ecs_answers.is_active(service):
         return False
     primary = primary_deployment(service) or {}

@@ -53,7 +53,7 @@ def _changed_ports(
 
 
 def _protocols(definition: ReadOnlyJson) -> dict[str, str]:
-    """Port names to what ECS calls protocol and appProtocol; left out, both mean TCP."""
+    """Protocol and appProtocol by port name; both default to TCP."""
     return {
         mapping["name"]: _protocol(mapping)
         for container in definition["containerDefinitions"]

@@ -12,7 +12,7 @@ from bivouac.sweep.findings import ArmedSchedule
 
 
 def expiry(schedules: Schedules, group: str, environment: str) -> ArmedSchedule | None:
-    """The schedule that ends the environment's lease; None where there is none."""
+    """The schedule that ends the environment's lease; None if there is none."""
     found = schedules.described(group, naming.expiry_schedule(environment))
     if found is None:
         return None

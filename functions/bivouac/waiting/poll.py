@@ -134,6 +134,6 @@ def _has_newer(before: TaskEvents, after: TaskEvents) -> bool:
 
 
 def send(wait: Wait, answer: dict[str, object], stepfunctions: SFNClient) -> bool:
-    """Resume the execution. False: it was resumed before, timed out, or was stopped."""
+    """Resume the execution. False: it was already resumed, has timed out, or was stopped."""
     subject = f"execution that creates or deletes {wait.environment}"
     return executions.resume(stepfunctions, wait.token, answer, subject)

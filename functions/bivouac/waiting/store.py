@@ -154,7 +154,7 @@ class Waits:
     def _where_token(
         self, wait: Wait, update: str, values: dict[str, Any], more: str = ""
     ) -> Wait | None:
-        """The wait afterwards; None where another has replaced it, or the condition fails."""
+        """The updated wait; None if another one has replaced it, or the condition fails."""
         updated = self.table.update(
             wait.environment,
             update,
@@ -165,7 +165,7 @@ class Waits:
         return _wait(updated) if updated else None
 
     def end(self, wait: Wait) -> None:
-        """Forget the token, unless the next wait has begun."""
+        """Delete the token, unless the next wait has begun."""
         self.table.delete(wait.environment, wait.token)
 
 

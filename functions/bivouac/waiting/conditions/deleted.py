@@ -144,7 +144,7 @@ class DeletedPoll:
         return PollResult(again_after=STALE_SECONDS if lags else None, awaited=awaited)
 
     def _ours(self, service: str, tasks: Sequence[Json]) -> bool:
-        """A task carries its service's tags (planning sees to it); one that was just started may
+        """A task carries its service's tags (the plan requires it); one that has just started may
         not show them yet."""
         planned = [each.service_name for each in self._blueprint.services]
         if service in planned or service.startswith(naming.PROOF_PREFIX):
