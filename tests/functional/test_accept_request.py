@@ -539,7 +539,7 @@ class TestRefused:
     def test_what_no_rule_sends(self, account: BivouacAccount) -> None:
         with pytest.raises(errors.InvalidRequestError, match="nothing is done about 'Else'"):
             accepted(account, event("Else", {}))
-        with pytest.raises(errors.InvalidRequestError, match="required, and missing"):
+        with pytest.raises(errors.InvalidRequestError, match="required, but missing"):
             account.invoke("accept_request", {"detail": {}})
 
 

@@ -261,7 +261,7 @@ class TestNeverCreated:
 @pytest.mark.parametrize(
     ("request_", "told"),
     [
-        ({}, "environment: required, and missing"),
+        ({}, "environment: required, but missing"),
         ({"environment": 5}, "environment: must be a text"),
         ({"environment": "Not A Name"}, "is not an environment name"),
         ({"environment": "demo", "force": True}, "force: unknown field"),

@@ -297,7 +297,7 @@ def _killed_before_the_schedule(account: BivouacAccount) -> tuple[str, dict[str,
         ({"ttl": "8h", "expectedExpiresAt": "tomorrow"}, "expectedExpiresAt: "),
         ({"ttl": "8h", "expectedExpiresAt": "2030-01-01T00:00:00"}, "has no offset"),
         ({"ttl": "8h", "until": "2030"}, "until: unknown field"),
-        ({"ttl": "8h", "intent": {"id": "e"}}, "intent.at: required, and missing"),
+        ({"ttl": "8h", "intent": {"id": "e"}}, "intent.at: required, but missing"),
         ({"ttl": "8h", "intent": {"id": "e", "at": "2999-01-01T00:00:00Z"}}, "is in the future"),
     ],
 )

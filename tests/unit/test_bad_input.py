@@ -99,7 +99,7 @@ WRONG_SERVICES: list[tuple[str, dict[str, Any], str]] = [
     (
         "S10 two aliases",
         {f"{CONNECT}.services.0.clientAliases": [{"port": 80}, {"port": 81}]},
-        "ECS wants exactly one",
+        "ECS needs exactly one",
     ),
     (
         "S11 alias in capitals",
@@ -116,12 +116,12 @@ WRONG_SERVICES: list[tuple[str, dict[str, Any], str]] = [
     (
         "P10 idle below request",
         {f"{CONNECT}.services.0.timeout": {"idleTimeoutSeconds": 5, "perRequestTimeoutSeconds": 9}},
-        "closes a connection before a request's 9 are over",
+        "closes a connection before perRequestTimeoutSeconds, 9, is over",
     ),
     ("S14 no subnets", {"networkConfiguration.awsvpcConfiguration": {"subnets": "all"}}, "subnets"),
     ("S23 both", {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}, "not both"),
     ("not Fargate", {"launchType": "EC2"}, "only FARGATE"),
-    ("not of the enumeration", {"launchType": "fargate"}, "none of"),
+    ("not of the enumeration", {"launchType": "fargate"}, "not one of"),
     (
         "own capacity provider",
         {"launchType": ..., "capacityProviderStrategy": [{"capacityProvider": "mine"}]},
@@ -141,7 +141,7 @@ WRONG_SERVICES: list[tuple[str, dict[str, Any], str]] = [
     (
         "H19 can never roll",
         {"deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 100}},
-        "with one task a deployment can never roll",
+        "with one task, no deployment could ever replace it",
     ),
     (
         "rebalancing without room for one more task",
@@ -152,7 +152,7 @@ WRONG_SERVICES: list[tuple[str, dict[str, Any], str]] = [
         },
         'write "availabilityZoneRebalancing": "DISABLED", or a maximumPercent above 100',
     ),
-    ("rebalancing of another kind", {"availabilityZoneRebalancing": "on"}, "none of"),
+    ("rebalancing of another kind", {"availabilityZoneRebalancing": "on"}, "not one of"),
     ("reserved tag", {"tags": [{"key": "bivouac:stack", "value": "other"}]}, "reserved"),
     ("reserved tag of AWS", {"tags": [{"key": "aws:x", "value": "y"}]}, "reserved"),
     ("tags of another shape", {"tags": {"team": "blue"}}, "a list of key and value"),
@@ -172,7 +172,7 @@ WRONG_SERVICES: list[tuple[str, dict[str, Any], str]] = [
     ("both forms", {"primaryContainer": {"image": "x", "containerPort": 80}}, "either"),
     ("neither form", {"taskDefinition": ...}, "either"),
     ("name with a slash", {"serviceName": "a/b"}, "serviceName"),
-    ("no name", {"serviceName": ...}, "required, and missing"),
+    ("no name", {"serviceName": ...}, "required, but missing"),
     ("name that is reserved", {"serviceName": "bivouac-proof-1-1"}, "reserved for"),
     ("dependsOn without a name", {"dependsOn": [{"condition": "START"}]}, "dependsOn[0]"),
     (
@@ -298,7 +298,7 @@ def test_another_namespace_inside_a_service_is_refused_with_what_to_write() -> N
     [
         (web(), "2 are named 'web'"),
         (web(serviceName="Web"), "2 client aliases are web:80"),
-        (web(serviceName="Web"), "2 endpoints are discovered as 'web'"),
+        (web(serviceName="Web"), "2 endpoints have the name 'web'"),
     ],
 )
 def test_two_services_may_share_no_name_no_alias_and_no_discovery_name(

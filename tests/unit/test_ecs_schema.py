@@ -17,7 +17,7 @@ SERVICE = {"serviceName": "web", "desiredCount": 1}
         ({}, "serviceName"),
         ({**SERVICE, "desiredCount": "1"}, "desiredCount"),
         ({**SERVICE, "desired": 1}, "desired"),
-        ({**SERVICE, "launchType": "LAMBDA"}, "demo.launchType: 'LAMBDA' is none of"),
+        ({**SERVICE, "launchType": "LAMBDA"}, "demo.launchType: 'LAMBDA' is not one of"),
         ({**SERVICE, "networkConfiguration": {"awsvpcConfiguration": {}}}, "subnets"),
         (
             {

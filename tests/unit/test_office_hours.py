@@ -58,8 +58,8 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("expression", "told"),
         [
-            ("rate(1 day)", "rate(...) counts from no known hour"),
-            ("at(2026-02-01T08:00:00)", "at(...) fires once, and office hours recur"),
+            ("rate(1 day)", "rate(...) has no fixed time of day"),
+            ("at(2026-02-01T08:00:00)", "at(...) fires only once, but office hours recur"),
             ("0 8 * * ? *", "is not cron(minutes hours day-of-month month day-of-week year)"),
             ("cron(0 8 * * *)", "is not cron(minutes"),
             ("cron(0 8  * * ? *)", "is not cron(minutes"),
@@ -69,9 +69,9 @@ class TestRefused:
             ("cron(0 8 * * * *)", "One must be a question mark"),
             ("cron(0 8 ? * ? *)", "One must be a question mark"),
             ("cron(0 8 ? * MON#6 *)", "Invalid day-of-week value"),
-            ("cron(0 8 ? * FRI-MON *)", "a range ends after it begins"),
-            ("cron(0 8 ? * L-3 *)", "EventBridge Scheduler takes no such expression"),
-            ("cron(0 8 LW * ? *)", "EventBridge Scheduler takes no such expression"),
+            ("cron(0 8 ? * FRI-MON *)", "a range must not end before it begins"),
+            ("cron(0 8 ? * L-3 *)", "not an expression of EventBridge Scheduler"),
+            ("cron(0 8 LW * ? *)", "not an expression of EventBridge Scheduler"),
             ("cron(0 8 30 2 ? *)", "it never fires again"),
             ("cron(0 8 * * ? 2025)", "it never fires again"),
         ],

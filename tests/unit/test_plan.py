@@ -394,7 +394,7 @@ def test_a_connection_to_an_existing_definition_is_checked_once_it_is_described(
     port = {"name": "nginx", "containerPort": 80}
     container = {"name": "web", "image": "nginx", "portMappings": [port]}
     plain = {**DESCRIBED, "containerDefinitions": [container]}
-    assert "only connected to" in checked(good, {"theirs:3": plain})[0]
+    assert "the proof only opens a connection" in checked(good, {"theirs:3": plain})[0]
 
 
 def test_an_existing_definition_with_a_port_range_is_refused() -> None:

@@ -50,7 +50,7 @@ def test_a_port_that_speaks_another_protocol_needs_a_new_service(
     """T14."""
     found = reason(full(**{f"{PORT}.appProtocol": before}), full(**{f"{PORT}.appProtocol": after}))
     assert found is not None
-    assert f"its port nginx turns {told}" in found
+    assert f"its port nginx changes {told}" in found
 
 
 def test_a_protocol_that_is_left_out_is_tcp() -> None:

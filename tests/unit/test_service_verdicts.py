@@ -262,7 +262,7 @@ CAUSES = [
         "specified log group does not exist.",
         Category.LOG_GROUP,
         TWICE,
-        "makes the log groups",
+        "creates the log groups",
     ),
     Cause(
         "H09 no right to the log group",

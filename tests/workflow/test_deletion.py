@@ -137,7 +137,7 @@ class TestRefused:
         ("content", "said"),
         [
             ([], "must be an object"),
-            ({}, "environment: required, and missing"),
+            ({}, "environment: required, but missing"),
             ({"environment": "Demo"}, "'Demo' is not an environment name"),
             ({"environment": "demo", "force": True}, "force: unknown field"),
         ],

@@ -40,7 +40,7 @@ def test_a_refused_request_lists_its_problems(stage: Stage) -> None:
         told(stage),
         "InvalidRequestError",
         "colour: unknown field",
-        "services[0].serviceName: required, and missing",
+        "services[0].serviceName: required, but missing",
     )
     assert "'Not A Name' is not an environment name" in "\n".join(told(stage))
 

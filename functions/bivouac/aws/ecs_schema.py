@@ -1,4 +1,4 @@
-"""Checks ECS arguments against botocore's own service model, so that no second schema is kept."""
+"""Checks ECS arguments against botocore's service model, so that there is no second schema."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def _input_shape(operation: str) -> StructureShape:
 
 
 def problems(operation: str, arguments: Mapping[str, Any], path: str) -> Iterator[str]:
-    """Every disagreement of `arguments` with the operation's input, each with its path.
+    """Every problem of `arguments` as the operation's input, each with its path.
 
-    Types, required and unknown members come from botocore's validator; values of enumerations,
-    which it leaves to the service, are looked up in the same model."""
+    botocore's validator checks types, required and unknown members. It leaves the values of
+    enumerations to the service, so they are checked here against the same model."""
     shape = _input_shape(operation)
     report = ParamValidator().validate(arguments, shape)
     if report.has_errors():
@@ -88,4 +88,4 @@ def _wrong_enumerations(value: Any, shape: Shape, path: str) -> Iterator[str]:
         and shape.enum
         and value not in shape.enum
     ):
-        yield f"{path}: {value!r} is none of {', '.join(shape.enum)}"
+        yield f"{path}: {value!r} is not one of {', '.join(shape.enum)}"

@@ -70,7 +70,7 @@ class Fields:
                 yield f"{_inside(path, name)}: unknown field; there are {known}"
         for name in self.required:
             if name not in given:
-                yield f"{_inside(path, name)}: required, and missing"
+                yield f"{_inside(path, name)}: required, but missing"
         if self.together is not None:
             for name, problem in self.together(given):
                 yield f"{_inside(path, name)}: {problem}"

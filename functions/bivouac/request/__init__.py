@@ -1,1 +1,1 @@
-"""A request, checked and planned before anything is made."""
+"""Checks and plans a request before anything is created."""

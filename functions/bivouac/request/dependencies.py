@@ -1,7 +1,7 @@
-"""How the services of a request hang together: its dependsOn and connect, checked and completed.
+"""Checks and completes the relations of a request's services: dependsOn and connect. Pure.
 
-Pure. Only planning uses it. A service may be known in part only: what is wrong inside it is told
-elsewhere, and nothing here is told a second time because of it.
+Only planning uses it. A service may be known only in part, because its own problems are reported
+elsewhere; they cause no second report here.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Party:
     path: str
     depends_on: Sequence[DependsOn] = ()
     arguments: ReadOnlyJson | None = None
-    """Complete CreateService arguments; None: they cannot be read."""
+    """Complete CreateService arguments; None if they are not readable."""
     built: ServiceBlueprint | None = None
-    """None: something is wrong with it, or its existing task definition is not described yet."""
+    """None: it has problems, or its existing task definition is not read yet."""
 
     @property
     def connects(self) -> bool:
@@ -55,10 +55,10 @@ class Party:
 
 @dataclass
 class Relations:
-    """What comes before what, and which connections are to be proven."""
+    """The order of the services, and the connections to prove."""
 
     dependencies: dict[str, tuple[Dependency, ...]] = field(default_factory=dict)
-    """By service, in the order in which the services are to be made: servers first."""
+    """By service, in the order of their creation: servers first."""
     edges: tuple[Edge, ...] = ()
     problems: list[str] = field(default_factory=list)
 
@@ -66,7 +66,7 @@ class Relations:
 def relations(
     parties: Sequence[Party], connections: Sequence[Connection] | None, namespace: str
 ) -> Relations:
-    """Everything that is wrong, or the order and the edges."""
+    """All problems, or the order and the edges."""
     known: dict[str, Party] = {}
     for party in parties:
         known.setdefault(party.service_name, party)
@@ -75,12 +75,12 @@ def relations(
     if connections is None:
         found.edges = tuple(_every_endpoint(known, namespace))
     else:
-        drawn = [
-            _drawn(connection, known, namespace, f"connect[{index}]")
+        results = [
+            _edge_and_problems(connection, known, namespace, f"connect[{index}]")
             for index, connection in enumerate(connections)
         ]
-        found.edges = tuple(edge for edge, _ in drawn if edge)
-        for _, problems in drawn:
+        found.edges = tuple(edge for edge, _ in results if edge)
+        for _, problems in results:
             found.problems += problems
         found.problems += _twice(connections, known)
     if not found.problems:
@@ -102,7 +102,7 @@ def _dependency_problems(known: Mapping[str, Party]) -> Iterator[str]:
                 yield f"{party.path}.dependsOn: {name} is named {count} times; once is enough"
     for cycle in cycles(_explicit(known)):
         circle = " -> ".join((*cycle, cycle[0]))
-        yield f"services: dependsOn goes in a circle, so none could be first: {circle}"
+        yield f"services: dependsOn has a cycle, so none could be first: {circle}"
 
 
 def _unknown(name: str, known: Mapping[str, Party]) -> str:
@@ -124,21 +124,21 @@ def _explicit(known: Mapping[str, Party]) -> dict[str, tuple[str, ...]]:
 def _dependencies(
     known: Mapping[str, Party], edges: Sequence[Edge]
 ) -> dict[str, tuple[Dependency, ...]]:
-    """What the request says, and START for each edge's server where that closes no cycle."""
+    """The given dependencies, and START for each edge's server unless that closes a cycle."""
     calls = [(edge.client, edge.server) for edge in edges if edge.client]
     graph = without_cycles(_explicit(known), calls)
-    said = {
+    given = {
         name: {entry.service_name: entry.condition for entry in party.depends_on}
         for name, party in known.items()
     }
     return {
-        name: tuple(Dependency(other, said[name].get(other, "START")) for other in graph[name])
+        name: tuple(Dependency(other, given[name].get(other, "START")) for other in graph[name])
         for name in in_order(graph)
     }
 
 
 def _every_endpoint(known: Mapping[str, Party], namespace: str) -> Iterator[Edge]:
-    """One edge for each that anybody could answer at."""
+    """One edge for each endpoint that can answer."""
     for party in known.values():
         for port_name, service in party.served.items():
             endpoint = party.endpoint(port_name)
@@ -146,10 +146,10 @@ def _every_endpoint(known: Mapping[str, Party], namespace: str) -> Iterator[Edge
                 yield _edge("", party, endpoint, service, namespace)
 
 
-def _drawn(
+def _edge_and_problems(
     connection: Connection, known: Mapping[str, Party], namespace: str, path: str
 ) -> tuple[Edge | None, list[str]]:
-    """The edge, where the server is known well enough, and what is wrong with it."""
+    """The edge, if enough of the server is known, and its problems."""
     client, server = known.get(connection.client), known.get(connection.to.service)
     problems = []
     if client is None:
@@ -175,16 +175,16 @@ def _drawn(
         return None, problems
     endpoint, service = server.endpoint(port_name), server.served[port_name]
     if endpoint is None or not service.get("clientAliases"):
-        return None, problems  # told with the service, or once its definition is known
-    asked = {
+        return None, problems  # reported with the service, or once its definition is known
+    options = {
         f"{path}.to.path": connection.to.path,
         f"{path}.expectStatus": connection.expect_status,
     }
     if endpoint.app_protocol != "http":
         problems += [
             f"{where}: {server.service_name}:{port_name} has the appProtocol "
-            f"{endpoint.app_protocol or 'TCP'}, so it is only connected to; leave it out"
-            for where, value in asked.items()
+            f"{endpoint.app_protocol or 'TCP'}, so the proof only opens a connection; leave it out"
+            for where, value in options.items()
             if value is not None
         ]
     edge = _edge(connection.client, server, endpoint, service, namespace)
@@ -201,7 +201,7 @@ def _drawn(
 
 
 def _port_name(connection: Connection, server: Party) -> str | None:
-    """The one that is meant; None: it does not exist, or it could be several."""
+    """The connection's port name; None if it does not exist or is not unique."""
     if connection.to.port_name is None:
         return next(iter(server.served)) if len(server.served) == 1 else None
     return connection.to.port_name if connection.to.port_name in server.served else None

@@ -1,6 +1,6 @@
-"""What Fargate and Service Connect demand of a task definition and of a service. Pure.
+"""The rules of Fargate and Service Connect for task definitions and services. Pure.
 
-Each rule yields the problems that it finds, each with its path. The ids name failure modes.
+Each rule yields its problems, with their paths. The ids name failure modes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from bivouac.json_types import ReadOnlyJson
 
 PROXY_MEMORY_MIB = 64
-"""What AWS asks to leave to the Service Connect proxy, which shares the task's limits (T15)."""
+"""Recommended by AWS for the Service Connect proxy, which shares the task's limits (T15)."""
 
 _GIB = 1024
 _MEMORY_OF_CPU: dict[int, list[int]] = {
@@ -33,7 +33,7 @@ _DNS_NAME = re.compile(r"[a-z0-9_.][a-z0-9_.-]{0,126}")
 
 
 def _cpu_units(text: str) -> int | None:
-    """CPU units of "256" or ".25 vCPU"; None where it is neither."""
+    """CPU units of "256" or ".25 vCPU"; None if it is neither."""
     if re.fullmatch(r"[0-9]{1,6}", text):
         return int(text)
     match = re.fullmatch(r"([0-9]{0,3}\.?[0-9]{1,6})\s*vcpu", text, re.IGNORECASE)
@@ -41,7 +41,7 @@ def _cpu_units(text: str) -> int | None:
 
 
 def _mebibytes(text: str) -> int | None:
-    """MiB of "512" or "0.5 GB"; None where it is neither."""
+    """MiB of "512" or "0.5 GB"; None if it is neither."""
     if re.fullmatch(r"[0-9]{1,6}", text):
         return int(text)
     match = re.fullmatch(r"([0-9]{0,3}\.?[0-9]{1,6})\s*gb", text, re.IGNORECASE)
@@ -49,7 +49,7 @@ def _mebibytes(text: str) -> int | None:
 
 
 def task_size_problems(definition: ReadOnlyJson, path: str) -> Iterator[str]:
-    """T04, T05, T15: task-level CPU and memory, a pair that Fargate offers, room for the proxy."""
+    """T04, T05, T15: task-level CPU and memory in a size of Fargate's, with room for the proxy."""
     missing = [key for key in ("cpu", "memory") if not definition.get(key)]
     if missing:
         for key in missing:
@@ -83,7 +83,7 @@ def task_size_problems(definition: ReadOnlyJson, path: str) -> Iterator[str]:
 
 
 def task_problems(definition: ReadOnlyJson, path: str) -> Iterator[str]:
-    """What Fargate with Service Connect cannot run, and what Bivouac does not let in."""
+    """What Fargate with Service Connect cannot run, and what Bivouac does not allow."""
     if definition.get("networkMode") != "awsvpc":
         yield f"{path}.networkMode: Fargate needs awsvpc"
     family = definition.get("runtimePlatform", {}).get("operatingSystemFamily", "LINUX")
@@ -147,15 +147,15 @@ def _environment_problems(container: ReadOnlyJson, path: str) -> Iterator[str]:
         name = entry.get("name", "")
         if _SECRET_NAME.search(name):
             yield (
-                f"{path}.environment[{index}]: {name} looks like a secret, and plain values can be "
-                "read by whoever may describe a task definition; use secrets with valueFrom"
+                f"{path}.environment[{index}]: {name} looks like a secret, but anyone who may "
+                "describe task definitions can read plain values; use secrets with valueFrom"
             )
 
 
 def _log_problems(configuration: ReadOnlyJson | None, path: str) -> Iterator[str]:
     """T07."""
     if configuration and configuration.get("logDriver") not in ("awslogs", "splunk", "awsfirelens"):
-        yield f"{path}.logDriver: Fargate has awslogs, splunk and awsfirelens"
+        yield f"{path}.logDriver: Fargate supports awslogs, splunk and awsfirelens"
 
 
 def role_problems(
@@ -164,7 +164,7 @@ def role_problems(
     execution_roles: tuple[str, ...],
     path: str,
 ) -> Iterator[str]:
-    """Whoever chooses a role gets its rights, so the stack's parameters list what may be chosen."""
+    """Choosing a role grants its rights, so the stack's parameters list the allowed roles."""
     allowed = {"taskRoleArn": task_roles, "executionRoleArn": execution_roles}
     for field, arns in allowed.items():
         if (arn := definition.get(field)) and arn not in arns:
@@ -184,21 +184,21 @@ _REFUSED = {
     "serviceRegistries": "environments are reached through Service Connect",
     "vpcLatticeConfigurations": "environments are reached through Service Connect",
     "volumeConfigurations": "it would need a role of its own",
-    "placementConstraints": "Fargate places by itself",
-    "placementStrategy": "Fargate places by itself",
-    "clientToken": "Bivouac makes it, so that a repeated step makes nothing twice",
+    "placementConstraints": "Fargate decides on the placement of tasks",
+    "placementStrategy": "Fargate decides on the placement of tasks",
+    "clientToken": "Bivouac sets it, so that a repeated step creates nothing twice",
 }
 
 
 def service_problems(arguments: ReadOnlyJson, allow_ecs_exec: bool, path: str) -> Iterator[str]:
-    """Fargate and Fargate Spot, rolling deployments, replicas: the scope of an environment."""
+    """What environments support: Fargate and Fargate Spot, rolling deployments, replicas."""
     for field, reason in _REFUSED.items():
         if arguments.get(field):
             yield f"{path}.{field}: refused; {reason}"
     if arguments.get("schedulingStrategy", "REPLICA") != "REPLICA":
         yield f"{path}.schedulingStrategy: only REPLICA runs on Fargate"
     if arguments.get("deploymentController", {}).get("type", "ECS") != "ECS":
-        yield f"{path}.deploymentController: only ECS (rolling) deployments have Service Connect"
+        yield f"{path}.deploymentController: only ECS (rolling) deployments support Service Connect"
     if arguments.get("launchType") and arguments.get("capacityProviderStrategy"):
         yield f"{path}: give launchType or capacityProviderStrategy, not both"
     if arguments.get("launchType", "FARGATE") != "FARGATE":
@@ -220,14 +220,14 @@ def service_problems(arguments: ReadOnlyJson, allow_ecs_exec: bool, path: str) -
         and deployment.get("minimumHealthyPercent", 100) > 0
     ):
         yield (
-            f"{path}.deploymentConfiguration: with one task a deployment can never roll; "
-            "maximumPercent 200 or minimumHealthyPercent 0 lets it"
+            f"{path}.deploymentConfiguration: with one task, no deployment could ever replace it; "
+            "set maximumPercent to 200 or minimumHealthyPercent to 0"
         )
     rebalancing = arguments.get("availabilityZoneRebalancing")
     if rebalancing == "ENABLED" and deployment.get("maximumPercent", 200) <= 100:
         yield (
             f"{path}.availabilityZoneRebalancing: ECS starts a task in another zone before it "
-            "stops one, for which maximumPercent 100 leaves no room; write "
+            "stops one, but maximumPercent 100 leaves no room for it; write "
             '"availabilityZoneRebalancing": "DISABLED", or a maximumPercent above 100'
         )
     if deployment.get("strategy", "ROLLING") != "ROLLING":
@@ -241,11 +241,11 @@ def connect_problems(
 
     `ports` are the named port mappings of the task definition."""
     if not isinstance(configuration.get("enabled"), bool):
-        yield f"{path}.enabled: true or false"
+        yield f"{path}.enabled: must be true or false"
         return
     services = configuration.get("services", [])
     if services and not configuration["enabled"]:
-        yield f"{path}: services are listed, and enabled is false"
+        yield f"{path}: services are listed, but enabled is false"
     for index, service in enumerate(services):
         where = f"{path}.services[{index}]"
         port_name = service.get("portName", "")
@@ -259,7 +259,7 @@ def connect_problems(
         if len(aliases) != 1:
             port = ports.get(port_name, {}).get("containerPort", 80)
             yield (
-                f"{where}.clientAliases: {len(aliases)} given, and ECS wants exactly one, such as "
+                f"{where}.clientAliases: {len(aliases)} given, but ECS needs exactly one, such as "
                 f'[{{"port": {port}}}]'
             )
         for number, alias in enumerate(aliases):
@@ -288,6 +288,6 @@ def _timeout_problems(
         yield f"{path}.perRequestTimeoutSeconds: a TCP endpoint has no requests"
     elif request and idle and idle < request:
         yield (
-            f"{path}.idleTimeoutSeconds: {idle} closes a connection before a request's "
-            f"{request} are over"
+            f"{path}.idleTimeoutSeconds: {idle} closes a connection before "
+            f"perRequestTimeoutSeconds, {request}, is over"
         )

@@ -1,7 +1,7 @@
-"""Who comes before whom. Pure.
+"""Orders names by their dependencies. Pure.
 
-A graph maps each name to the names that it depends on. Whatever is in it, the answer is the same
-for the same graph: names and dependencies count in the order in which they are given.
+A graph maps each name to the names that it depends on. Results are deterministic: names and
+dependencies count in the order in which they are given.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ Graph = Mapping[str, Collection[str]]
 
 
 def in_order(graph: Graph) -> list[str]:
-    """Every name after all that it depends on, else as given. Raises CycleError, a ValueError."""
+    """Every name after those that it depends on, otherwise in the given order. Raises CycleError, a
+    ValueError."""
     sorter: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(graph, ()))
     for name, needed in graph.items():
         sorter.add(name, *needed)
@@ -22,43 +23,44 @@ def in_order(graph: Graph) -> list[str]:
 
 
 def cycles(graph: Graph) -> list[tuple[str, ...]]:
-    """The cycles of a graph, each once, beginning with the name that is given first.
+    """The cycles of a graph, each once, starting with the name that is given first.
 
-    For each dependency that lies on a cycle, the shortest one through it. All cycles can be more
-    than could ever be told; these name every dependency that has a part in any."""
+    For each dependency on a cycle, the shortest cycle through it. There can be too many cycles to
+    list them all; these contain every dependency that is part of any."""
     place = {name: number for number, name in enumerate(graph)}
     found: dict[tuple[str, ...], None] = {}
     for name, needed in graph.items():
         for other in needed:
-            way_back = _shortest_way(graph, other, name)
-            if way_back is None:
+            path = _shortest_path(graph, other, name)
+            if path is None:
                 continue
-            first = min(range(len(way_back)), key=lambda step: place[way_back[step]])
-            found[(*way_back[first:], *way_back[:first])] = None
+            first = min(range(len(path)), key=lambda step: place[path[step]])
+            found[(*path[first:], *path[:first])] = None
     return list(found)
 
 
 def without_cycles(
     graph: Graph, candidates: Iterable[tuple[str, str]]
 ) -> dict[str, tuple[str, ...]]:
-    """`graph` and those candidates (name, what it depends on) that close no cycle, earlier first.
+    """`graph` with those candidates (name, what it depends on) that close no cycle; earlier
+    candidates take precedence.
 
-    A candidate that the graph holds already changes nothing."""
+    A candidate that is already in the graph changes nothing."""
     grown = {name: list(needed) for name, needed in graph.items()}
     for name, other in candidates:
-        if other not in grown[name] and _shortest_way(grown, other, name) is None:
+        if other not in grown[name] and _shortest_path(grown, other, name) is None:
             grown[name].append(other)
     return {name: tuple(needed) for name, needed in grown.items()}
 
 
-def _shortest_way(graph: Graph, start: str, end: str) -> list[str] | None:
-    """The names from start to end, both included; None where no way leads there."""
+def _shortest_path(graph: Graph, start: str, end: str) -> list[str] | None:
+    """The names from start to end, both included; None if there is no path."""
     came_from: dict[str, str | None] = {start: None}
     waiting = deque([start])
     while waiting:
         name = waiting.popleft()
         if name == end:
-            return _way(came_from, end)
+            return _path(came_from, end)
         for other in graph.get(name, ()):
             if other not in came_from:
                 came_from[other] = name
@@ -66,8 +68,8 @@ def _shortest_way(graph: Graph, start: str, end: str) -> list[str] | None:
     return None
 
 
-def _way(came_from: Mapping[str, str | None], end: str) -> list[str]:
-    way = [end]
-    while (name := came_from[way[-1]]) is not None:
-        way.append(name)
-    return way[::-1]
+def _path(came_from: Mapping[str, str | None], end: str) -> list[str]:
+    path = [end]
+    while (name := came_from[path[-1]]) is not None:
+        path.append(name)
+    return path[::-1]

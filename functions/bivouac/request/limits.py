@@ -1,8 +1,8 @@
-"""What AWS lets an execution and an item hold, and whether a plan finds room in it. Pure.
+"""Checks that a plan fits into AWS's limits for executions and items. Pure.
 
-The largest states, outputs and items of a plan are made up with what makes the real ones, of the
-longest that AWS may answer, and counted when the request is planned: what would find no room later
-is refused before anything is made.
+When a request is planned, its largest possible states, outputs and items are built by the same code
+as the real ones, from the longest values that AWS may answer, and measured. What would not fit
+later is refused before anything is created.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from bivouac.services.deployments import Expected
 from bivouac.waiting.wait import Awaited
 
 STATE = 262_144
-"""Bytes of UTF-8 of a state's input or output, of an execution's output and of what comes with a
+"""Bytes of UTF-8 of a state's input or output, of an execution's output, and of what is sent with a
 task token (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html)."""
 ITEM = 409_600
 """Bytes of a DynamoDB item, names included (400 KB: DynamoDB's constraints, "Items")."""
 BLUEPRINT = 150_000
-"""Bytes of a blueprint as the record has it. An execution's state holds it once, too, beside the
-request (check_request.ANSWER_LIMIT)."""
+"""Bytes of a blueprint in the record. An execution's state also holds it once, with the request
+(check_request.ANSWER_LIMIT)."""
 MOST_ENDPOINTS = probe.MOST_TARGETS
 
 _FAILURE = max(35_000, VERDICTS_LIMIT) + report.LIMIT
-"""Bytes that a failure adds to a state: what a Catch gets (32,768 characters at the most) or the
+"""Bytes that a failure adds to a state: what a Catch gets (at most 32,768 characters) or the
 verdicts, and the diagnosis."""
 _PARENT = 45_000
-"""What redeploy_environment's own state holds beside a create's output: its input."""
+"""The input of redeploy_environment, whose state also holds a create's output."""
 _SMALL = 3_000
-"""Names, moments and numbers beside the lists."""
+"""Names, times and numbers outside the lists."""
 
 _GENERATION = 999_999
 _ACCOUNT = "123456789012"
@@ -51,17 +51,17 @@ _HASH = "0" * 32
 _TASK_ID = "0" * 32
 _DEPLOYMENT = "ecs-svc/1234567890123456789"
 _SEEN_TWICE = 2
-"""Tasks of a deployment and of the one that takes its place."""
+"""Tasks of a deployment and of its replacement."""
 
 
 def size(content: Any) -> int:
-    """Bytes of content as JSON in UTF-8, as functions answer (Lambda's Python since 3.12:
+    """Bytes of content as JSON in UTF-8, as in functions' answers (Lambda's Python since 3.12:
     github.com/aws/aws-lambda-python-runtime-interface-client, commit 80eefef)."""
     return len(json.dumps(content, ensure_ascii=False).encode())
 
 
 def problems(blueprint: Blueprint) -> list[str]:
-    """Why a plan finds no room in its execution, with what to write instead."""
+    """Why a plan does not fit into its execution, with what to write instead."""
     plan = len(text_of(blueprint.to_json()).encode())
     if plan > BLUEPRINT:
         return [
@@ -72,13 +72,13 @@ def problems(blueprint: Blueprint) -> list[str]:
     if largest.endpoints > MOST_ENDPOINTS:
         return [
             f"services: {largest.endpoints} endpoints in all; an environment has at most "
-            f"{MOST_ENDPOINTS}, as many as can be asked in time"
+            f"{MOST_ENDPOINTS}, as many as can be probed in time"
         ]
     rooms = {
         "while services wait for others": (size(largest.waiting_state) + _FAILURE, STATE),
         "with the proof": (size(largest.proven_state) + _FAILURE, STATE),
         "as its output": (size(largest.output) + _PARENT, STATE),
-        "of what events tell of its tasks": (largest.wait_item, ITEM),
+        "about its tasks' events": (largest.wait_item, ITEM),
     }
     return [
         f"services: an execution would hold {needed:,} bytes {what}, of {room:,}: "
@@ -99,7 +99,7 @@ def record_problems(
     return [
         f"request: the record would take {needed:,} bytes of {ITEM:,}: "
         f"{Largest(blueprint).counts}, and {_requests(instruction, before):,} bytes of requests, "
-        "packed, and what redeploys changed of them; split the environment, prove fewer "
+        "packed, with the changes of redeploys; split the environment, prove fewer "
         "connections, or move long commands and values into the images"
     ]
 
@@ -135,7 +135,7 @@ def _requests(instruction: Instruction, before: Record | None) -> int:
 
 
 class Largest:
-    """The most that is ever held of an environment, made up of its blueprint."""
+    """The largest data that an environment can ever have, built from its blueprint."""
 
     def __init__(self, blueprint: Blueprint) -> None:
         self._blueprint = blueprint
@@ -157,7 +157,7 @@ class Largest:
 
     @cached_property
     def waiting_state(self) -> Json:
-        """Of a create whose services wait for each other."""
+        """The state of a create whose services wait for each other."""
         needs = [
             {
                 "serviceName": service.service_name,
@@ -182,7 +182,7 @@ class Largest:
 
     @cached_property
     def proven_state(self) -> Json:
-        """Of a create whose endpoints have answered, before it is called ready."""
+        """The state of a create whose endpoints have answered, before it is READY."""
         private, public = self._probed
         healthy = {
             "blocked": [],
@@ -199,7 +199,7 @@ class Largest:
 
     @cached_property
     def output(self) -> Json:
-        """Of a create."""
+        """The output of a create."""
         return {
             **self._names,
             "warnings": list(self._blueprint.warnings),
@@ -231,7 +231,7 @@ class Largest:
 
     @property
     def _names(self) -> Json:
-        """About as much as a state holds of these."""
+        """About as many names and times as a state holds."""
         blueprint = self._blueprint
         return {
             "environment": blueprint.environment,
@@ -244,7 +244,7 @@ class Largest:
 
     @cached_property
     def definitions(self) -> dict[str, str]:
-        """Task definition ARNs by family, or by service where the definition is not ours."""
+        """Task definition ARNs by family, or by service if the definition is not ours."""
         return {
             (service.definition or {}).get("family", service.service_name): self._definition(
                 service
@@ -274,7 +274,7 @@ class Largest:
 
     @cached_property
     def _seen(self) -> list[Json]:
-        """What the look finds of each service and endpoint."""
+        """The checks of each service and endpoint."""
         found: list[Check] = []
         for service in self._services:
             name, tasks = service.service_name, service.arguments["desiredCount"]
@@ -292,13 +292,13 @@ class Largest:
 
     @cached_property
     def _targets(self) -> list[probe.Target]:
-        """Each asked from outside, too: who admits everybody is seen after this."""
-        asked = max(1, probe.MOST_TARGETS // max(1, self.endpoints))
+        """All public as well, because security groups are read only after this."""
+        most = max(1, probe.MOST_TARGETS // max(1, self.endpoints))
         return [
             probe.target(
                 service.service_name,
                 replace(endpoint, admits_everybody=True),
-                [(_ADDRESS, _ADDRESS)] * min(tasks, asked),
+                [(_ADDRESS, _ADDRESS)] * min(tasks, most),
                 tasks,
             )
             for service in self._services
@@ -308,11 +308,11 @@ class Largest:
 
     @cached_property
     def _probed(self) -> tuple[list[Json], list[Json]]:
-        """What the endpoints answer from inside and from outside."""
+        """The checks of the endpoints' answers from inside and from outside."""
         answer = probe.Answer(True, f"HTTP 200, server: envoy, {probe.IN_A_ROW} times in a row")
         other = probe.Answer(True, f"HTTP 302, server: envoy, {probe.IN_A_ROW} times in a row")
 
-        def told(side: probe.Side) -> list[Json]:
+        def checks(side: probe.Side) -> list[Json]:
             found: list[Json] = []
             for target in self._targets:
                 answers = [(address, answer) for address in target.addresses(side)]
@@ -321,11 +321,11 @@ class Largest:
                 found += [check.to_json() for check in probe.checked(target, side, answers)]
             return found
 
-        return told("private"), told("public")
+        return checks("private"), checks("public")
 
     @cached_property
     def proof(self) -> list[Json]:
-        """As the record and the output have it."""
+        """The proof in the record and in the output."""
         private, public = self._probed
         return [*self._seen, *private, *public]
 
@@ -339,14 +339,14 @@ class Largest:
 
     @cached_property
     def wait_item(self) -> int:
-        """Bytes of the item that keeps a wait: what events told of each task, and what is awaited.
+        """Bytes of a wait's item: the newest event of each task, and what is awaited.
 
         A task's entry is a map of three in a map (DynamoDB's "Item sizes and formats")."""
-        told = 0
+        task_events = 0
         for service in self._made:
             values = ("service", service.service_name, "stage", "STOPPED", "version", _HASH[:8])
             entry = len(_TASK_ID) + sum(map(len, values)) + 10
-            told += _SEEN_TWICE * max(1, service.arguments["desiredCount"]) * entry
+            task_events += _SEEN_TWICE * max(1, service.arguments["desiredCount"]) * entry
         names = [service.service_name for service in self._made]
         condition_sets = [
             frozenset(need["serviceName"] for need in each["needs"])
@@ -357,7 +357,7 @@ class Largest:
             dict.fromkeys(names, 1000), (frozenset(names), *condition_sets), frozenset(tasks), ()
         )
         context = {name: self.waiting_state[name] for name in ("progress", "foundation")}
-        return _SMALL + told + size(awaited.to_json()) + len(packed(context))
+        return _SMALL + task_events + size(awaited.to_json()) + len(packed(context))
 
 
 def _arn(service: str, resource: str) -> str:

@@ -1,6 +1,6 @@
 """Bivouac's own fields of a request: untrusted JSON in, frozen models out.
 
-The ECS parts stay plain JSON in ECS's own words; `planning.py` checks and completes them.
+The ECS parts stay plain JSON in ECS's own terms; `plan_service.py` checks and completes them.
 Only the request check imports this module, because pydantic costs as much start-up time as boto3.
 """
 
@@ -38,7 +38,7 @@ def _service_name(name: str) -> str:
     if name.lower().startswith(naming.RESERVED_SERVICE_PREFIX):
         raise ValueError(
             f"{name!r}: names that begin with {naming.RESERVED_SERVICE_PREFIX} are reserved for "
-            "services that Bivouac makes itself"
+            "Bivouac's own services"
         )
     return name
 
@@ -82,7 +82,7 @@ StatusRange = Annotated[tuple[int, int], BeforeValidator(_status_range)]
 
 
 class Probe(_Model):
-    """How one endpoint is asked. Never a URL: the address is what ECS reports (P11)."""
+    """How to call one endpoint. Never a URL: ECS reports the address (P11)."""
 
     port_name: str
     path: ProbePath = "/"
@@ -90,7 +90,7 @@ class Probe(_Model):
 
 
 class DependsOn(_Model):
-    """Another service that must be there first."""
+    """Another service that this one needs first."""
 
     service_name: str
     condition: Literal["HEALTHY", "START"] = "HEALTHY"
@@ -102,18 +102,18 @@ class Destination(_Model):
 
     service: str
     port_name: str | None = None
-    """May be left out where the service has exactly one endpoint."""
+    """Optional if the service has exactly one endpoint."""
     path: ProbePath | None = None
-    """As the endpoint's probe has it, where left out."""
+    """Default: that of the endpoint's probe."""
 
 
 class Connection(_Model):
-    """One edge of `connect`: who calls whom, through the client alias."""
+    """One edge of `connect`: which service calls which, through the client alias."""
 
     client: Annotated[str, Field(alias="from")]
     to: Destination
     expect_status: StatusRange | None = None
-    """As the endpoint's probe has it, where left out."""
+    """Default: that of the endpoint's probe."""
 
 
 class PrimaryContainer(_Model):
@@ -128,7 +128,7 @@ class PrimaryContainer(_Model):
 
 
 class Service(BaseModel):
-    """One entry of `services`: our fields; everything else is CreateService's."""
+    """One entry of `services`: our fields; all others are CreateService's."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True, alias_generator=to_camel)
 
@@ -144,7 +144,7 @@ class Service(BaseModel):
     probe: Annotated[list[Probe], BeforeValidator(_one_or_many)] = []
     depends_on: list[DependsOn] = []
     redeployed_for: Annotated[str, StringConstraints(max_length=256)] = ""
-    """Any text: another one is another deployment of the same. Redeploys write their id here."""
+    """Any text; a change causes a new deployment of the same. Redeploys write their id here."""
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -155,31 +155,31 @@ class Service(BaseModel):
 class Lease(_Model):
     ttl: Duration | None = None
     max_ttl: Duration | None = None
-    """From the moment of an extension until its end; at most the stack's maximum."""
+    """The longest time from an extension to the new end; at most the stack's maximum."""
     warn_before: Duration = "30m"
-    """Before the end an event warns of it, where the lease is longer than this."""
+    """How long before its end an event warns of it, if the lease is longer than this."""
 
 
 class Schedule(_Model):
-    """Office hours: when the environment is to run, in expressions of EventBridge Scheduler."""
+    """Office hours: when the environment runs, in expressions of EventBridge Scheduler."""
 
     timezone: str = "UTC"
     up: str
     down: str
     down_action: Literal["sleep", "delete"] = "sleep"
     begin: Literal["now", "up"] = "now"
-    """up: a create makes nothing yet, the first up does."""
+    """up: not the create but the first up creates everything."""
 
 
 class ImagePush(_Model):
-    """A push to this repository of ECR redeploys the services that use it."""
+    """A push to this ECR repository redeploys the services that use it."""
 
     repository: Annotated[str, StringConstraints(min_length=2, max_length=256)]
     tag: Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 
 class PullRequest(_Model):
-    """Once it is closed, the environment is deleted."""
+    """The environment is deleted once this pull request is closed."""
 
     repository: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     number: Annotated[int, Field(ge=1, le=9_999_999_999)]
@@ -192,7 +192,7 @@ class Triggers(_Model):
 
 class Timeouts(_Model):
     ready: Duration = "15m"
-    """From the opening until every endpoint is proven."""
+    """From the opening of the environment until every endpoint is proven."""
 
 
 class EnvironmentRequest(_Model):
@@ -206,7 +206,7 @@ class EnvironmentRequest(_Model):
     defaults: dict[str, Any] = {}
     services: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=50)]
     connect: Annotated[list[Connection], Field(min_length=1)] | None = None
-    """The connections to prove; where left out, every endpoint is proven once."""
+    """The connections to prove; by default, every endpoint is proven once."""
     lease: Lease = Lease()
     schedule: Schedule | None = None
     triggers: Triggers = Triggers()
@@ -225,7 +225,7 @@ def described(error: ValidationError, path: str) -> Iterator[str]:
         if problem["type"] == "extra_forbidden":
             message = "unknown field"
         elif problem["type"] == "missing":
-            message = "required, and missing"
+            message = "required, but missing"
         yield f"{where or 'request'}: {message}"
 
 

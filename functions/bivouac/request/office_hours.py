@@ -1,8 +1,8 @@
-"""What is wrong with the office hours of a request, and what they do not do. Pure.
+"""Problems and warnings about the office hours of a request. Pure.
 
 The expressions are those of EventBridge Scheduler
-(https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html); a library reads them.
-Up and down are in one time zone, so they meet where their wall clocks do.
+(https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html); a library parses them.
+Up and down share one time zone, so they coincide when their wall clock times do.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from aws_croniter import AwsCroniter
 from aws_croniter.exceptions import AwsCroniterExpressionError
 
 LOOKED_AHEAD = timedelta(days=400)
-"""A year and more: the library takes about a millisecond for a day."""
+"""A little more than a year: the library takes about a millisecond per day."""
 
 YEARS_AHEAD = timedelta(days=10 * 365)
 TEN_MONTHS = timedelta(days=270)
-"""At the least; one of them may go to the turn of a year."""
+"""At least; one of them may be lost at the turn of the year."""
 
 _KINDS = {
-    "at": "fires once, and office hours recur; write cron(...)",
-    "rate": "counts from no known hour; write cron(...)",
+    "at": "fires only once, but office hours recur; write cron(...)",
+    "rate": "has no fixed time of day; write cron(...)",
 }
 _NUMBERS = {"SUN": 1, "MON": 2, "TUE": 3, "WED": 4, "THU": 5, "FRI": 6, "SAT": 7} | {
     name: number
@@ -40,7 +40,7 @@ _NUMBERS = {"SUN": 1, "MON": 2, "TUE": 3, "WED": 4, "THU": 5, "FRI": 6, "SAT": 7
 
 
 class Expression:
-    """A cron expression, read. Raises ValueError that says what is wrong with it."""
+    """A parsed cron expression. Raises ValueError with the reason if it is invalid."""
 
     def __init__(self, text: str) -> None:
         if (kind := text.partition("(")[0]) in _KINDS:
@@ -61,10 +61,10 @@ class Expression:
         self._days = _read(["0", "0", *fields[2:]])
 
     def next_day(self, after: datetime) -> datetime | None:
-        """The next day on which it fires, at midnight; None: not within YEARS_AHEAD.
+        """Midnight of the next day on which it fires; None: not within YEARS_AHEAD.
 
-        The library knows no time zone but UTC, so a wall clock is given to it as one. It gives up
-        after ten months in which there is no such day, as with the fifth Sunday of February."""
+        The library knows only UTC, so it gets wall clock times as UTC. It gives up after ten months
+        without such a day, as with the fifth Sunday of February."""
         for _ in range(0, YEARS_AHEAD.days, TEN_MONTHS.days):
             found: datetime | None = self._days.get_next(after)[0]
             if found is not None:
@@ -73,7 +73,7 @@ class Expression:
         return None
 
     def fires_on(self, day: date) -> bool:
-        """Whether it fires on that day, at whatever minute."""
+        """Whether it fires on that day, at any time."""
         midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
         return self.next_day(midnight - timedelta(minutes=1)) == midnight
 
@@ -92,14 +92,14 @@ def _read(fields: list[str]) -> Any:
 
 
 def _refuse_undocumented(fields: list[str]) -> None:
-    """What the library takes and no page of AWS's names. Raises ValueError."""
+    """Refuse what the library accepts but AWS does not document. Raises ValueError."""
     if any(re.search("L-|LW", field) for field in fields):
         raise _not_taken(fields)
     for field in fields:
         for part in field.split(","):
             first, dash, last = part.partition("/")[0].partition("-")
             if dash and _number(first) > _number(last):
-                raise ValueError(f"{part}: a range ends after it begins; list the values")
+                raise ValueError(f"{part}: a range must not end before it begins; list the values")
 
 
 def _number(text: str) -> int:
@@ -107,11 +107,11 @@ def _number(text: str) -> int:
 
 
 def _not_taken(fields: list[str]) -> ValueError:
-    return ValueError(f"cron({' '.join(fields)}): EventBridge Scheduler takes no such expression")
+    return ValueError(f"cron({' '.join(fields)}): not an expression of EventBridge Scheduler")
 
 
 def problems(schedule: Mapping[str, str], now: datetime) -> list[str]:
-    """Each with its path; `schedule` has `timezone`, `up` and `down` as the request has them."""
+    """Each with its path. `schedule`: `timezone`, `up` and `down` from the request."""
     found: list[str] = []
     zone = schedule["timezone"]
     if zone not in _zones():
@@ -140,12 +140,12 @@ def problems(schedule: Mapping[str, str], now: datetime) -> list[str]:
 
 @dataclass(frozen=True)
 class Gap:
-    """What a wall clock leaves out once, as spring does with an hour."""
+    """The time that a wall clock skips once, such as an hour in spring."""
 
     first: datetime
-    """The first minute that is not there; naive, as the clock would show it."""
+    """The first skipped minute; naive, as the clock would show it."""
     end: datetime
-    """The first one that is there again."""
+    """The first minute after the gap."""
 
     @property
     def minutes(self) -> Iterator[datetime]:
@@ -154,10 +154,10 @@ class Gap:
 
 
 def warnings(schedule: Mapping[str, str], now: datetime) -> list[str]:
-    """Where an up or a down is skipped, each with its path, its date and what to write instead.
+    """Every skipped up or down, with its path, its date and what to write instead.
 
-    "Daylight savings time" in Scheduler's user guide (schedule-types.html): a moment that does not
-    exist is skipped, and one that comes twice fires once. `schedule` has no problems."""
+    "Daylight savings time" in Scheduler's user guide (schedule-types.html): a time that does not
+    exist is skipped, and one that occurs twice fires once. `schedule` has no problems."""
     zone = ZoneInfo(schedule["timezone"])
     return [
         _skipped(name, Expression(schedule[name]), gap, zone)
@@ -168,7 +168,7 @@ def warnings(schedule: Mapping[str, str], now: datetime) -> list[str]:
 
 
 def _gaps(zone: ZoneInfo, now: datetime) -> Iterator[Gap]:
-    """Within LOOKED_AHEAD."""
+    """The gaps within LOOKED_AHEAD."""
     day = now.astimezone(UTC).replace(second=0, microsecond=0)
     for _ in range(LOOKED_AHEAD.days):
         after = day + timedelta(days=1)
@@ -213,7 +213,7 @@ def _skipped(name: str, expression: Expression, gap: Gap, zone: ZoneInfo) -> str
 
 
 def _next_after(expression: Expression, missed: datetime, zone: ZoneInfo) -> datetime | None:
-    """On a wall clock that may leave out some of it."""
+    """The next time at which it fires, without those that the wall clock skips."""
     day = expression.next_day((missed - timedelta(days=1)).replace(tzinfo=UTC))
     while day is not None and day.replace(tzinfo=None) - missed < LOOKED_AHEAD:
         for hour in sorted(expression.hours):
@@ -233,7 +233,7 @@ def _exists(moment: datetime, zone: ZoneInfo) -> bool:
 def _first_shared(
     up: Expression, down: Expression, local: datetime, zone: ZoneInfo
 ) -> datetime | None:
-    """The first minute in which both fire; those that spring leaves out do not."""
+    """The first minute in which both fire, without those that the wall clock skips."""
     hours, minutes = sorted(up.hours & down.hours), sorted(up.minutes & down.minutes)
     if not (hours and minutes):
         return None
@@ -247,7 +247,7 @@ def _first_shared(
 
 
 def _shared_days(up: Expression, down: Expression, local: datetime) -> Iterator[datetime]:
-    """From today on."""
+    """The days on which both fire, from today on."""
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
     day, waiting, other = up.next_day(midnight - timedelta(minutes=1)), down, up
     while day is not None and day - local < LOOKED_AHEAD:
@@ -260,5 +260,5 @@ def _shared_days(up: Expression, down: Expression, local: datetime) -> Iterator[
 
 @cache
 def _zones() -> frozenset[str]:
-    """Of the locked tzdata: what Lambda's image brings is not known."""
+    """The zones of the locked tzdata, because the contents of Lambda's image are unknown."""
     return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())

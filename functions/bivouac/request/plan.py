@@ -1,7 +1,7 @@
-"""A request becomes a blueprint, or the list of everything that is wrong with it. Pure.
+"""Turns a request into a blueprint, or into the list of all its problems. Pure.
 
-ECS's words are kept; what a request leaves out comes from the stack; what Bivouac must name itself
-(cluster, families, log groups) is renamed, and each renaming is told.
+The request is in ECS's own terms; the stack provides what it leaves out. Bivouac renames what it
+must name itself (cluster, families, log groups), and reports each renaming.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ TASK_LIMIT = 1000
 @dataclass(frozen=True)
 class Plan:
     blueprint: Blueprint | None
-    """None exactly where there are problems."""
+    """None if and only if there are problems."""
     problems: tuple[str, ...]
     dry_run: bool = False
 
 
 def existing_definitions(content: Any) -> list[str]:
-    """The task definitions that a request names instead of giving."""
+    """The existing task definitions that a request names."""
     try:
         request = EnvironmentRequest.model_validate(content)
     except ValidationError:
@@ -142,9 +142,8 @@ def _in_order(services: list[ServiceBlueprint], related: Relations) -> list[Serv
 
 
 def _own_fields(draft: Draft, content: Any) -> EnvironmentRequest | None:
-    """The request's own fields; where some are wrong, the others are still read.
-
-    So the services are looked at as well, and all problems are told at once."""
+    """The request's own fields. If some are wrong, the others are still read, so that the services
+    are checked as well and all problems are reported at once."""
     try:
         return EnvironmentRequest.model_validate(content)
     except ValidationError as error:
@@ -157,7 +156,7 @@ def _own_fields(draft: Draft, content: Any) -> EnvironmentRequest | None:
 
 
 def _lease_seconds(draft: Draft, request: EnvironmentRequest) -> tuple[int, int]:
-    """The lease that a create gives, and the longest that an extension may give."""
+    """The lease of a create, and the longest lease of an extension."""
     stack = draft.settings.maximum_lease_seconds
     longest = stack
     if request.lease.max_ttl is not None:
@@ -168,7 +167,7 @@ def _lease_seconds(draft: Draft, request: EnvironmentRequest) -> tuple[int, int]
                 f"{times.duration(stack)}"
             )
     if request.lease.ttl is None:
-        # Office hours are kept for as long as the lease lasts, so for more than a day.
+        # Office hours last as long as the lease, so they need more than a day.
         default = draft.settings.default_lease_seconds
         return longest if request.schedule else min(default, longest), longest
     seconds = times.duration_seconds(request.lease.ttl)
@@ -185,9 +184,9 @@ def _lease_seconds(draft: Draft, request: EnvironmentRequest) -> tuple[int, int]
 
 
 def _office_hours(schedule: Schedule, now: datetime) -> tuple[list[str], list[str]]:
-    """Problems, and where there are none, warnings.
+    """Problems; if there are none, warnings.
 
-    Few requests have them, and what reads them is slow to import."""
+    Imported only here: few requests have office hours, and their parser is slow to import."""
     from bivouac.request import office_hours
 
     hours = schedule.model_dump()
@@ -215,7 +214,7 @@ def _cluster(draft: Draft, request: EnvironmentRequest) -> Json:
 
 
 def _across(parties: list[Party], namespace: str) -> Iterator[str]:
-    """What must be unique in an environment, and what is limited (S12, S24, W08)."""
+    """Problems with what must be unique or is limited within an environment (S12, S24, W08)."""
     names = Counter(party.service_name for party in parties if party.service_name)
     discoveries: Counter[str] = Counter()
     aliases: Counter[tuple[str, int]] = Counter()
@@ -230,7 +229,7 @@ def _across(parties: list[Party], namespace: str) -> Iterator[str]:
             yield f"services: {count} are named {name!r}"
     for name, count in discoveries.items():
         if count > 1:
-            yield f"services: {count} endpoints are discovered as {name!r}; give a discoveryName"
+            yield f"services: {count} endpoints have the name {name!r}; give each a discoveryName"
     for (name, port), count in aliases.items():
         if count > 1:
             yield f"services: {count} client aliases are {name}:{port}; they must be unique"

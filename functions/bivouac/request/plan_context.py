@@ -1,4 +1,4 @@
-"""What is found while a request is planned."""
+"""Collects problems and renamings while a request is planned."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bivouac.settings import RequestSettings
 class Draft:
     settings: RequestSettings
     definitions: Mapping[str, Json]
-    """Those that the request names, described; absent where nobody looked."""
+    """The definitions that the request names, as described; absent if not read yet."""
     problems: list[str] = field(default_factory=list)
     renamed: list[Renamed] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""One service of a request: CreateService's arguments, completed, and all that is wrong. Pure."""
+"""Plans one service of a request: completes CreateService's arguments, finds problems. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bivouac.request.plan_task_definition import name_proxy_log, named_ports, pl
 def plan_service(
     draft: Draft, request: EnvironmentRequest, namespace: str, given: Json, path: str
 ) -> Party:
-    """One service, built as far as its problems let it."""
+    """One service, planned as far as its problems allow."""
     content = copy.deepcopy(merged(request.defaults, given))
     try:
         service = Service.model_validate(content)
@@ -121,7 +121,7 @@ def _service_tags(draft: Draft, given: Any, path: str) -> dict[str, str]:
 def _complete_service(
     draft: Draft, arguments: Json, service: Service, namespace: str, path: str
 ) -> None:
-    """What CreateService arguments leave out, filled in; what they must not say, told."""
+    """Fills in what the CreateService arguments leave out, and reports what they must not say."""
     settings = draft.settings
     arguments.setdefault("desiredCount", 1)
     if "capacityProviderStrategy" not in arguments:
@@ -129,7 +129,7 @@ def _complete_service(
     arguments.setdefault("platformVersion", "LATEST")
     arguments.setdefault("enableECSManagedTags", True)
     arguments["propagateTags"] = "SERVICE"
-    # Left out, ECS would rebalance: tasks would start and stop that nobody ordered.
+    # Otherwise ECS would rebalance, and start and stop tasks by itself.
     arguments.setdefault("availabilityZoneRebalancing", "DISABLED")
     arguments.setdefault(
         "deploymentConfiguration", {"maximumPercent": 200, "minimumHealthyPercent": 100}

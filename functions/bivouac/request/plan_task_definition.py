@@ -1,4 +1,4 @@
-"""The task definition of one service: RegisterTaskDefinition's arguments, completed. Pure."""
+"""Plans one service's task definition: completes RegisterTaskDefinition's arguments. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bivouac.request.plan_context import Draft
 def plan_definition(
     draft: Draft, request: EnvironmentRequest, service: Service, path: str
 ) -> Json | None:
-    """The task definition's arguments, or the described existing one; None: neither is usable."""
+    """The task definition's arguments, or the existing one as described; None if not usable."""
     given = service.task_definition
     if (given is None) == (service.primary_container is None):
         draft.problems.append(f"{path}: give either taskDefinition or primaryContainer")
@@ -95,8 +95,8 @@ def _short_form(service: Service) -> Json:
 def _log_configuration(
     draft: Draft, given: Json | None, group: str, stream_prefix: str, path: str
 ) -> Json:
-    """awslogs into the environment's own group, which is in this Region (H09); another driver stays
-    as it is."""
+    """awslogs into the environment's own group in this Region (H09); another driver is kept
+    unchanged."""
     if given is not None and given.get("logDriver") != "awslogs":
         return given
     options = dict((given or {}).get("options", {}))
@@ -105,7 +105,7 @@ def _log_configuration(
     draft.rename(f"{path}.options.awslogs-region", options.get("awslogs-region"), region)
     if options.pop("awslogs-create-group", None) is not None:
         draft.renamed.append(
-            Renamed(f"{path}.options.awslogs-create-group", "true", "the group is made beforehand")
+            Renamed(f"{path}.options.awslogs-create-group", "true", "Bivouac creates the group")
         )
     return {
         **(given or {}),

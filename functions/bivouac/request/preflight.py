@@ -45,7 +45,7 @@ def refuse_foreign(
 def quota_problems(
     blueprint: Blueprint, namespaces: Sequence[Namespace], quota: int
 ) -> Iterator[str]:
-    """N06: fail with the count before anything is made, not in the middle."""
+    """N06: refuse with the count before anything is created, rather than fail half-way."""
     if any(namespace.name == blueprint.namespace for namespace in namespaces):
         return
     if len(namespaces) >= quota:
@@ -56,8 +56,8 @@ def quota_problems(
 
 
 def look_at_network(blueprint: Blueprint, ec2: EC2Client) -> tuple[list[str], Blueprint]:
-    """Subnets and security groups that do not exist (S15), ports that nobody lets in (P09); and the
-    blueprint with what the security groups let everybody reach."""
+    """Missing subnets and security groups (S15) and ports that no group admits (P09); and the
+    blueprint with the endpoints that the security groups open to everyone."""
     configurations = {
         service.service_name: service.arguments["networkConfiguration"]["awsvpcConfiguration"]
         for service in blueprint.services
@@ -106,7 +106,8 @@ def _with_public_endpoints(
 
 
 def _closed_edges(blueprint: Blueprint, groups: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Edges on which no security group lets the client in, who asks as `from` does (P09)."""
+    """Edges whose client no security group of the server admits (P09). The proof client uses the
+    network configuration of `from`."""
     for edge in blueprint.edges:
         server = blueprint.service(edge.server)
         client = blueprint.service(edge.client or edge.server)
