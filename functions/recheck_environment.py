@@ -60,9 +60,9 @@ class Recheck:
         """Fit, failed for good, or still not fit after `patience` seconds."""
         waited = 0.0
         while True:
-            seen = look()
-            if seen.is_fit or seen.failed or waited >= patience:
-                return seen
+            result = poll()
+            if result.is_fit or result.failed or waited >= patience:
+                return result
             clock.sleep(PAUSE_SECONDS)
             waited += PAUSE_SECONDS
 
@@ -95,5 +95,5 @@ def handler(event: Event) -> Event:
         return StillReadyPoll(record, clients.ecs(), clients.servicediscovery)
 
     judge = Judgement(records(), clients.logs(), event_bus())
-    recheck = Recheck(clock.now, records(), judge, looking_at)
+    recheck = Recheck(clock.now, records(), judge, poll_of)
     return recheck_environment(event, StackSettings.from_env().name_prefix, recheck)

@@ -42,7 +42,7 @@ class Share:
     """The number of steps for which no time was left."""
 
     def takes(self, seconds: float) -> bool:
-        """Whether there is time for it, which is then taken."""
+        """Whether there is enough time; if so, it is taken."""
         if not self.has(seconds) or clock.now() >= self.until:
             self.refused += 1
             return False

@@ -50,7 +50,7 @@ def poll_until_answered(
     while True:
         if pause and not at_once:
             if clock.now() + timedelta(seconds=pause) > ends:
-                return "WATCHED_LONG_ENOUGH"
+                return "POLLED_LONG_ENOUGH"
             clock.sleep(pause)
         if not free and not poller.may_poll():
             # Another poller is polling now and will see the same. If the next poll is this one's,
@@ -92,19 +92,19 @@ class _Poller:
         return self.wait
 
     def may_poll(self) -> bool:
-        """Whether nobody else looks at this moment."""
+        """Whether no other poller is polling now."""
         self.wait, free = self._waits.claim(self.current(), self._name, clock.now())
         return free
 
     def keeps(self, seen: PollResult) -> bool:
-        """Write down what is awaited; whether it is this one who is to look next."""
+        """Store what is awaited; whether this poller makes the next poll."""
         now = clock.now()
         due = now + timedelta(seconds=seen.again_after) if seen.again_after is not None else None
         self.wait, polls = self._waits.keep(self.current(), seen.awaited, due, self._name, now)
         return polls
 
     def polls_after(self, pause: float) -> bool:
-        """Whether it is this one who is to look next, so much later."""
+        """Whether this poller makes the next poll, in `pause` seconds."""
         now = clock.now()
         due = now + timedelta(seconds=pause)
         self.wait, polls = self._waits.postpone(self.current(), due, self._name, now)
