@@ -105,7 +105,7 @@ def record_problems(
 
 
 def record_size(blueprint: Blueprint, instruction: Instruction, before: Record | None) -> int:
-    """Bytes of the item at its largest: once it was proven, has failed, and is not deleted."""
+    """Bytes of the item at its largest: proven once, then failed, and not completely deleted."""
     largest = Largest(blueprint)
     lists = (
         blueprint.to_json(),
@@ -125,7 +125,7 @@ def record_size(blueprint: Blueprint, instruction: Instruction, before: Record |
 
 
 def _requests(instruction: Instruction, before: Record | None) -> int:
-    """Bytes of the request that holds, and of the good one, which may still be an earlier one."""
+    """Bytes of the current request and of the last proven one, which may be an earlier one."""
     base, changes = len(instruction.base), size(service_changes.to_json(instruction.changes))
     good_base, good_changes = base, changes
     if before is not None:
