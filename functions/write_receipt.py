@@ -31,7 +31,7 @@ from bivouac.deletion.receipt import (
 )
 from bivouac.environment import lease
 from bivouac.environment.event import Subject
-from bivouac.environment.record import Status
+from bivouac.environment.record import Record, Status
 from bivouac.environment.schedules import OFFICE_HOURS, ScheduleKind, name_of
 from bivouac.errors import DeletionIncompleteError
 from bivouac.notifications import events
@@ -72,7 +72,8 @@ def write_receipt(
         "at": times.timestamp(now),
         "items": [item.to_json() for item in bounded(items, RECEIPT_LIMIT)],
     }
-    records.finish(environment, generation, status, expires_at=expires_at, receipt=receipt)
+    found = {} if _is_known(record, items) else {"receipt": receipt}
+    records.finish(environment, generation, status, expires_at=expires_at, **found)
     subject = Subject(environment, generation, now)
     told = events.deleted(subject, receipt)
     if expires_at is not None:
@@ -84,6 +85,15 @@ def write_receipt(
     if failed:
         raise DeletionIncompleteError(environment, _lines(failed))
     return receipt
+
+
+def _is_known(record: Record, items: list[Item]) -> bool:
+    """A deletion of this life came to its end before, and this one deleted nothing more: the
+    receipt that names what was deleted is worth keeping."""
+    complete = record.receipt.get("status") == Status.DELETED
+    return complete and all(
+        item.outcome in (Outcome.ALREADY_GONE, Outcome.DELETING) for item in items
+    )
 
 
 def _retained(kind: ScheduleKind, environment: str, reason: str) -> Item:

@@ -13,7 +13,7 @@ from bivouac.environment.record import Status
 from localcloud.account import SECURITY_GROUP_ID
 from localcloud.tasks import scripted
 from tests.functional.account import CREATE_MACHINE, SETTLED_SECONDS, BivouacAccount, execution
-from tests.functional.machines import Machines
+from tests.functional.machines import Machines, outcomes
 from tests.requests import connection, depends, environment, web
 
 SECRET = "hunter2-and-nobody-else"
@@ -143,6 +143,17 @@ class TestReady:
         assert told["noUrlBecause"] == "no task runs that could answer; the environment is DELETED"
         Machines(shop).create(SHOP, "anew")
         assert described(shop)["createdAt"] > first["createdAt"]
+
+    def test_deleted_twice_it_still_shows_what_was_deleted(self, shop: BivouacAccount) -> None:
+        Machines(shop).delete({"environment": "shop"})
+        first = described(shop)["receipt"]
+        shop.pass_time(60)
+        again = Machines(shop).delete({"environment": "shop"}, "again")
+        assert outcomes(again)["service", "web"] == "ALREADY_GONE"
+        assert described(shop)["receipt"] == first
+        assert outcomes(first)["service", "web"] == "DELETED"
+        Machines(shop).create(SHOP, "anew")
+        assert described(shop)["receipt"] is None
 
     def test_asleep_it_answers_nowhere(self, shop: BivouacAccount) -> None:
         Machines(shop).sleep({"environment": "shop"})
