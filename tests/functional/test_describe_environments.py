@@ -313,7 +313,7 @@ class TestList:
         ({"limit": True}, "limit: must be a number"),
         ({"nextToken": "bWFkZSB1cA=="}, "nextToken: no page ended with it"),
         ({"nextToken": "?"}, "nextToken: no page ended with it"),
-        ({"pullRequest": {"number": 4}}, "pullRequest.repository: required, and missing"),
+        ({"pullRequest": {"number": 4}}, "pullRequest.repository: required, but missing"),
         (
             {"pullRequest": {"repository": "a/b", "number": "4"}},
             "pullRequest.number: must be a number",
