@@ -1,10 +1,9 @@
-"""Accept request: an event becomes the executions that it asks for, and nothing else.
+"""Accept request: starts the executions that an event requests, and nothing else.
 
-What holds is decided by the record, so an intent that came late or twice starts nothing, or an
-execution that changes nothing. An execution's name is made of the event's id: repeating is safe,
-also where the function died half-way, and what was refused can be put again. What raises is tried
-again by Lambda a minute and two minutes later, and then lies with the undelivered events, with its
-reason.
+The record decides what holds, so a late or repeated intent starts nothing, or an execution that
+changes nothing. Execution names derive from the event's id: repeating it is safe, even after a
+crash half-way, and a refused request can be put again. If this function raises, Lambda retries
+after one and two more minutes; then the event is among the undelivered ones, with the reason.
 """
 
 from __future__ import annotations
@@ -45,12 +44,13 @@ _STARTED = {
 class Acceptance:
     now: datetime
     machines: Mapping[CommandKind, str]
-    """ARNs of the state machines that they start."""
+    """ARNs of the state machines to start."""
     records: Records
     stepfunctions: SFNClient
 
     def accept(self, event: Event) -> Event:
-        """`started`: the names of the executions, those that the same event started before too.
+        """`started`: the names of the executions, including those that the same event has already
+        started.
 
         Raises InvalidRequestError with all problems, EnvironmentNotFoundError."""
         asked = events_in.read(event, self.now)
@@ -61,7 +61,7 @@ class Acceptance:
             else:
                 started.append(self._start(named, event["id"]))
         if not started:
-            logger.info("nothing to be done", asked=type(asked).__name__ if asked else "nothing")
+            logger.info("nothing to do", asked=type(asked).__name__ if asked else "nothing")
         return {"status": "STARTED" if started else "NOTHING", "started": started}
 
     def _named(self, asked: events_in.Asked | None) -> Iterator[Named]:
@@ -78,7 +78,7 @@ class Acceptance:
     def _redeploys(self, pushed: ImagePushed) -> Iterator[Named]:
         for record in self._with_triggers():
             if record.status in (*_GOING, Status.SCHEDULED):
-                continue  # its next up begins with what the tag is then
+                continue  # its next up uses the image that the tag refers to then
             if not triggers.redeployed_by(record.content["triggers"], pushed):
                 continue
             services = triggers.services_that_run(Blueprint.from_json(record.content), pushed)
@@ -96,8 +96,8 @@ class Acceptance:
             yield Named(CommandKind.REDEPLOY, record.environment, pushed.intent, content)
 
     def _deletions(self, closed: PullRequestClosed) -> Iterator[Named]:
-        """Remembered first: what is created since then sees it, and what was before is listed, or
-        the sweep finds it."""
+        """Stored first: later creates see it, and earlier ones are listed, or the sweep finds
+        them."""
         for repository in closed.repositories:
             self.records.remember_closed(repository, closed.number, closed.intent, self.now)
         for record in self._with_triggers():
@@ -111,7 +111,7 @@ class Acceptance:
                 yield Named(CommandKind.DELETE, record.environment, closed.intent, content)
 
     def _with_triggers(self) -> Iterator[Record]:
-        """The index may be behind, so each is found before anything is done about it."""
+        """The index may lag behind, so each record is read from the table."""
         for summary in self.records.listed():
             if any(summary.triggers.values()):
                 record = self.records.find(summary.environment)
@@ -121,7 +121,7 @@ class Acceptance:
     # --- what holds ----------------------------------------------------------------------------
 
     def _outdated(self, named: Named) -> str:
-        """Why nothing is started; empty where something is. Raises where that is an error."""
+        """Why nothing is started; empty if something is. Raises if that is an error."""
         record = self.records.find(named.environment)
         match named.verb:
             case CommandKind.CREATE:

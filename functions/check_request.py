@@ -1,6 +1,6 @@
-"""Check request: every problem of the request at once, then the plan. Creates nothing.
+"""Check request: reports every problem of the request at once, or plans it. Creates nothing.
 
-First what needs no AWS call; only a request without such problems is held against what exists. A
+Checks without AWS calls come first; only a request that passes them is compared with what exists. A
 redeploy, a wake and a roll-back become the request that they mean, and are checked in the same way.
 """
 
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 
 PACKED_LIMIT = 40_000
-"""Characters of a packed request: three of them must find room in a record beside the plan."""
+"""Characters of a packed request: three of them must fit into a record with the plan."""
 ANSWER_LIMIT = 240_000
 """Bytes of the whole answer as JSON: a state holds 262,144 (quotas of Step Functions), and Open
-environment adds to it what it waits for."""
+environment adds its own data."""
 
 
 def check_request(
@@ -49,11 +49,11 @@ def check_request(
     cloud_map: ServiceDiscoveryClient,
     ec2_client: EC2Client,
 ) -> Event:
-    """`status` CHECKED with the environment's name, its blueprint as JSON and what it was made of,
-    or OUTDATED.
+    """`status` CHECKED with the environment's name, its blueprint as JSON and the instruction, or
+    OUTDATED.
 
-    Raises InvalidRequestError with all problems, EnvironmentNotFoundError, ForeignResourceError for
-    names taken by others."""
+    Raises InvalidRequestError with all problems, EnvironmentNotFoundError, ForeignResourceError if
+    others use the names."""
     wanted = asked(event["request"], event["execution"], event["startedAt"], now)
     checked = None
     if wanted.verb is Verb.CREATE:
@@ -97,7 +97,7 @@ def _refuse_what_finds_no_room(answer: Event) -> None:
             [
                 f"request: an execution would have to hold {size:,} bytes of it, of "
                 f"{ANSWER_LIMIT:,}; the plan takes {plan_size:,}, the rest are the request and "
-                "what redeploys changed of it, packed; split the environment, or move long "
+                "the changes of redeploys, packed; split the environment, or move long "
                 "commands and values into the images"
             ]
         )

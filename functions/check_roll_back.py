@@ -1,9 +1,8 @@
-"""Check roll back: a redeploy has failed; whether what was proven before is to come back.
+"""Check roll back: decides whether a failed redeploy is rolled back to what was proven before.
 
-Asked again after a roll-back that failed as well, it puts both failures into one cause. The failed
-execution is described, because Step Functions cuts the cause that it hands on at 32,768 characters.
-It changes nothing but that a redeploy which came between two lives is kept for the next one, so it
-can be repeated.
+Called again after a failed roll-back, it puts both failures into one cause. It describes the failed
+execution, because Step Functions cuts the cause that it passes on at 32,768 characters. Repeating
+it is safe: it only stores a redeploy that came after a deletion for the next creation.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 def check_roll_back(
     event: Event, create_machine: str, records: Records, stepfunctions: SFNClient
 ) -> Event:
-    """`status` with the `error` and `cause` that the execution fails with, `rolledBackCause` where
-    it is rolled back before, and the first `failure` as it was."""
+    """`status` with the `error` and `cause` with which the execution fails, `rolledBackCause` if it
+    is rolled back first, and the first `failure` unchanged."""
     failed = event["failed"]
     redeploy = stepfunctions_answers.arn_of(create_machine, f"redeploy-{event['digest']}")
     if "rollBackFailure" in failed:
@@ -57,7 +56,7 @@ def check_roll_back(
 
 
 def _record(redeploy: Any, records: Records) -> Record | None:
-    """None where the input names no environment; the redeploy was refused for it."""
+    """None if the input names no environment; the redeploy was refused for that."""
     name = redeploy.get("environment") if isinstance(redeploy, dict) else None
     if isinstance(name, str) and naming.is_environment_name(name):
         return records.find(name)
@@ -65,14 +64,14 @@ def _record(redeploy: Any, records: Records) -> Record | None:
 
 
 def _intent(redeploy: Any) -> str:
-    """Its id; empty where it has none, or none that a create would take."""
+    """The intent's id; empty if there is none, or none that a create would accept."""
     given = redeploy.get("intent") if isinstance(redeploy, dict) else None
     found = given.get("id") if isinstance(given, dict) else None
     return found if isinstance(found, str) else ""
 
 
 def _failure(execution: str, caught: Event, stepfunctions: SFNClient) -> Failure:
-    """What was caught itself, where the execution never began."""
+    """The execution's failure; if it never began, the caught one."""
     ended = executions.ending(stepfunctions, execution)
     if ended is None:
         return Failure(execution, *stepfunctions_answers.caught(caught))

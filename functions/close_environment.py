@@ -1,8 +1,8 @@
-"""Close environment: raises the generation, so that no running create makes anything any more.
+"""Close environment: raises the generation, so that a running create can create nothing more.
 
-A fence check and the AWS call after it are not one step, so a running create is stopped as well and
-its last function waited out. Repeating it is safe; an outdated intent changes nothing, but that an
-expiry which fires before the lease's end arms the one that holds.
+The check of the generation and the AWS call after it are not atomic, so a running create is also
+stopped, and its last function waited for. Repeating it is safe. An outdated intent changes nothing,
+except that an expiry that fires before the lease's end arms the right one.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _BEGUN_BEFORE = (
     Status.DELETED,
     Status.SCHEDULED,
 )
-"""A deletion was at work: what the record says was registered need not be there any more."""
+"""A deletion has run: the revisions listed in the record may no longer exist."""
 _ENDED = (Status.DELETING, Status.DELETED)
 """The receipt removes the expiry, or arms it again."""
 
@@ -84,7 +84,7 @@ def close_environment(
             records.remember_deleted(environment, intent, now)
         return {"status": "NOTHING_THERE", "environment": environment, "reason": decision.reason}
     if record is None:
-        raise ValueError(f"a record of {environment} was decided on and is not there")
+        raise ValueError(f"{environment} has no record, although there was a decision about it")
     if isinstance(decision, Leave):
         _leave(record, decision, intent, request, now, records, schedules)
         return {"status": "OUTDATED", "environment": environment, "reason": decision.reason}
@@ -109,9 +109,9 @@ def close_environment(
 
 
 def _meant(request: Event, event: Event) -> Intent | None:
-    """None of what follows from a failure or from the end of a lease: it names what it is based on,
-    and nobody meant it in the moment in which it started. As an intent it would outdate a create
-    that was asked for before it, and has nothing to do with it."""
+    """None if the deletion follows a failure or the end of a lease: it says what it is based on,
+    and was not meant at the time when it started. An intent would outdate an unrelated create that
+    was requested before that time."""
     if "intent" not in request and request.keys() & {"generation", "expiresAt"}:
         return None
     return inputs.intent_of(request, event)
@@ -135,8 +135,8 @@ def _leave(
     if decision.remember:
         records.remember(record, _followed(record, intent, request))
     if "expiresAt" in request and record.status not in _ENDED:
-        # The schedule is gone with its firing. Whoever gave the lease its present end may have
-        # died before he armed another one.
+        # The schedule deleted itself when it fired. The step that set the lease's current end may
+        # have died before it armed a new one.
         schedules.arm_expiry(record.environment, times.moment(record.expires_at), now)
 
 

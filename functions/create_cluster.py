@@ -1,7 +1,7 @@
 """Create cluster: named by Bivouac, without a default namespace (docs/decisions/0009).
 
-Repeating it is safe: an existing cluster of ours is described and, where the request changed,
-updated; CreateCluster with other arguments is never sent to it (C03).
+Repeating it is safe: an existing cluster of ours is described and, if the request has changed,
+updated; CreateCluster is never called for it with other arguments (C03).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
 
 
-def create_cluster(blueprint: Blueprint, client: ECSClient, look: bool = True) -> Event:
-    """`status` READY or IN_PROGRESS; whoever waits for it looks until it is ACTIVE (C02).
+def create_cluster(blueprint: Blueprint, client: ECSClient, read_first: bool = True) -> Event:
+    """`status` READY or IN_PROGRESS; the wait polls until it is ACTIVE (C02).
 
-    Without a `look` it is taken not to be there; CreateCluster answers with the one that is (C03),
-    which is held to its tags all the same. Raises ForeignResourceError."""
+    Without `read_first` it is assumed not to exist; if it does, CreateCluster returns it (C03), and
+    its tags are checked all the same. Raises ForeignResourceError."""
     arguments = create_cluster_arguments(blueprint)
     name = arguments["clusterName"]
-    cluster = ecs.describe_cluster(client, name) if look else None
+    cluster = ecs.describe_cluster(client, name) if read_first else None
     if cluster is None:
         cluster = ecs.create_cluster(client, arguments)
     tags = from_ecs_tags(cluster.get("tags"))
@@ -49,5 +49,6 @@ def _answer(cluster: dict[str, Any]) -> Event:
 def handler(event: Event) -> Event:
     blueprint = held(event)
     return created(
-        lambda look: create_cluster(blueprint, clients.ecs(), look), fresh=event["fresh"]
+        lambda read_first: create_cluster(blueprint, clients.ecs(), read_first),
+        fresh=event["fresh"],
     )

@@ -1,6 +1,6 @@
-"""Create log groups: before any task, because one whose log group is missing does not start (H09).
+"""Create log groups: before any task, because a task without its log group does not start (H09).
 
-Repeating it is safe: groups that exist and are ours are left as they are.
+Repeating it is safe: existing groups of ours are left unchanged.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def create_log_groups(
-    blueprint: Blueprint, retention_days: int, client: CloudWatchLogsClient, look: bool = True
+    blueprint: Blueprint, retention_days: int, client: CloudWatchLogsClient, read_first: bool = True
 ) -> Event:
-    """The groups that were created now. Without a `look` nothing is taken to be there.
+    """The newly created groups. Without `read_first`, none is assumed to exist.
 
-    Retention is set again on groups that were made by a step which then died."""
+    Sets the retention of a group again if the step that created it died before it did."""
     prefix = naming.log_group_prefix(blueprint.stack, blueprint.environment)
-    existing = log_groups.find(client, prefix) if look else {}
+    existing = log_groups.find(client, prefix) if read_first else {}
     made = []
     for name in blueprint.log_groups:
         if group := existing.get(name):
@@ -44,6 +44,6 @@ def create_log_groups(
 def handler(event: Event) -> Event:
     blueprint, days = held(event), int(event["retentionDays"])
     return created(
-        lambda look: create_log_groups(blueprint, days, clients.logs(), look),
+        lambda read_first: create_log_groups(blueprint, days, clients.logs(), read_first),
         fresh=event["fresh"],
     )

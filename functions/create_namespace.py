@@ -1,7 +1,7 @@
-"""Create namespace: the Cloud Map HTTP namespace; who waits follows its operation (N03, N04).
+"""Create namespace: the Cloud Map HTTP namespace; the wait polls its operation (N03, N04).
 
-Repeating it is safe: an existing namespace of ours is used, and CreatorRequestId makes a call that
-is sent again answer with the operation that it started (N01, N02).
+Repeating it is safe: an existing namespace of ours is used, and with CreatorRequestId a repeated
+call returns the operation that it started (N01, N02).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 def create_namespace(
-    blueprint: Blueprint, generation: int, client: ServiceDiscoveryClient, look: bool = True
+    blueprint: Blueprint, generation: int, client: ServiceDiscoveryClient, read_first: bool = True
 ) -> Event:
-    """`arn` of the namespace where it is there, else the `operationId` that makes it.
+    """`arn` of the namespace if it exists, otherwise the `operationId` that creates it.
 
-    `adopted`: somebody began to make it before, whose it is shows once it is there. Without a
-    `look` it is taken not to be there."""
-    found = cloudmap.find_namespace(client, blueprint.namespace) if look else None
+    `adopted`: an earlier call began to create it; who owns it shows once it exists. Without
+    `read_first` it is assumed not to exist."""
+    found = cloudmap.find_namespace(client, blueprint.namespace) if read_first else None
     if found:
         require_owned(
             f"the namespace {found.name} ({found.id})",
@@ -50,8 +50,8 @@ def create_namespace(
 def handler(event: Event) -> Event:
     blueprint = held(event)
     return created(
-        lambda look: create_namespace(
-            blueprint, event["generation"], clients.servicediscovery(), look
+        lambda read_first: create_namespace(
+            blueprint, event["generation"], clients.servicediscovery(), read_first
         ),
         fresh=event["fresh"],
     )

@@ -1,6 +1,6 @@
 """Delete cluster: once its services are gone; stray tasks are stopped (C10, C11, D07).
 
-It is asked for first and looked into only where ECS refuses. Repeating it is safe: an INACTIVE or
+Tries to delete it, and inspects it only if ECS refuses. Repeating it is safe: an INACTIVE or
 missing cluster is gone (C06, C13).
 """
 
@@ -53,7 +53,7 @@ def _delete(deletion: Deletion, name: str, client: ECSClient) -> None:
 
 
 def _note_kept(deletion: Deletion, name: str, waits_for: str, client: ECSClient) -> bool:
-    """Whether waiting mends it: a service that is not deleted is not ours, or may not be deleted,
+    """Whether waiting helps: a service that is not being deleted is not ours or cannot be deleted,
     and its tasks are left alone."""
     if standing := ecs.list_services(client, name):
         reason = f"it has services that are not being deleted: {', '.join(standing)}"
@@ -64,7 +64,7 @@ def _note_kept(deletion: Deletion, name: str, waits_for: str, client: ECSClient)
 
 
 def _stop_tasks(deletion: Deletion, cluster: str, client: ECSClient) -> None:
-    """Tasks in our own cluster after its services are gone: nothing starts them again (D07)."""
+    """Stops tasks in our own cluster once its services are gone: nothing restarts them (D07)."""
     for arn in ecs.list_tasks(client, cluster, "RUNNING"):
         with deletion.attempt(TASK_KIND, arn):
             ecs.stop_task(client, cluster, arn)

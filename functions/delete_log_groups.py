@@ -1,8 +1,8 @@
-"""Delete log groups: once the services are gone, beside the namespace.
+"""Delete log groups: once the services are gone, in parallel with the namespace.
 
-No late line brings a group back (D15), because planning takes awslogs-create-group out of every
-definition; should one be back all the same, the last look finds it. Repeating it is safe: groups
-that are gone are in no list any more.
+No late log line recreates a group (D15), because planning removes awslogs-create-group from every
+definition; if one reappears all the same, the last poll finds it. Repeating it is safe: deleted
+groups are no longer listed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Delete namespace: ECS removes its Cloud Map services but never the namespace.
 
-It is asked for first and looked into only where Cloud Map refuses: what ECS left is removed after a
-while, instances first (D09 to D12, N11 to N14). Repeating it is safe; nothing outside our own
-namespace is looked at.
+Tries to delete it, and inspects it only if Cloud Map refuses: what ECS has left is removed after a
+while, instances first (D09 to D12, N11 to N14). Repeating it is safe; only our own namespace is
+touched.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ SERVICE_KIND = "Cloud Map service"
 def delete_namespace(
     deletion: Deletion, made_arn: str | None, client: ServiceDiscoveryClient
 ) -> Event:
-    """The step's answer, with the operation that is to be followed to its end, if there is one.
+    """The step's answer, with the operation to poll, if there is one.
 
-    `made_arn`: of the namespace that the record says we made, None where it is not to be relied
-    on. It need not be looked for, and no other namespace ever has its id."""
+    `made_arn`: of our namespace according to the record, None if that is not reliable. It need not
+    be searched for, because its id is never reused."""
     name = deletion.blueprint.namespace
     operation_id = None
     with deletion.listing(KIND, name):
@@ -50,7 +50,7 @@ def delete_namespace(
 
 
 def _note_removed(deletion: Deletion) -> None:
-    """ECS removed the Cloud Map services of the deleted services by itself."""
+    """Notes the Cloud Map services that ECS removed together with its services."""
     for service in deletion.blueprint.services:
         for endpoint in service.endpoints:
             deletion.note(SERVICE_KIND, endpoint.discovery_name, Outcome.ALREADY_GONE)
@@ -59,7 +59,7 @@ def _note_removed(deletion: Deletion) -> None:
 def _delete(
     deletion: Deletion, namespace: cloudmap.Namespace, client: ServiceDiscoveryClient
 ) -> str | None:
-    """The operation that deletes the namespace; None where there is none to follow."""
+    """The operation that deletes the namespace; None if there is none to poll."""
     name = namespace.name
     removal, operation_id = cloudmap.delete_namespace(client, namespace)
     match removal:
@@ -89,14 +89,14 @@ def _remove_what_ecs_left(
             else:
                 _delete_service(deletion, service["Id"], name, client)
     if stuck := _stuck(deletion):
-        reason = f"it holds Cloud Map services that stay: {', '.join(stuck)}"
+        reason = f"it has Cloud Map services that are not deleted: {', '.join(stuck)}"
         deletion.note(KIND, namespace.name, Outcome.FAILED, reason)
     else:
         deletion.note(KIND, namespace.name, Outcome.IN_PROGRESS, "it still has Cloud Map services")
 
 
 def _stuck(deletion: Deletion) -> list[str]:
-    """Cloud Map services that no waiting removes."""
+    """Cloud Map services that waiting does not remove."""
     return [
         item.name
         for item in deletion.now
@@ -111,7 +111,9 @@ def _delete_service(
         case Removal.ALREADY_GONE:
             deletion.note(SERVICE_KIND, name, Outcome.ALREADY_GONE)
         case Removal.IN_USE:
-            deletion.note(SERVICE_KIND, name, Outcome.IN_PROGRESS, "its instances are going")
+            deletion.note(
+                SERVICE_KIND, name, Outcome.IN_PROGRESS, "its instances are being removed"
+            )
         case Removal.ACCEPTED:
             deletion.note(SERVICE_KIND, name, Outcome.DELETED)
 

@@ -1,6 +1,6 @@
-"""Delete proof clients: the edges are proven, so nobody needs them any more.
+"""Delete proof clients: the edges are proven, so they are no longer needed.
 
-Their tasks stop by themselves; nobody waits for it. Repeating it is safe.
+Their tasks stop by themselves, and nothing waits for that. Repeating it is safe.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Delete services: all deletions issued, clients first; nothing is waited for here.
+"""Delete services: requests all deletions, clients first, and waits for none.
 
-Repeating it is safe: what drains is left to drain, what is gone is noted as such (D04, D05). Tasks
-that do not stop although their service was deleted long ago are stopped (D06, D07).
+Repeating it is safe: draining services are left to drain, and deleted ones noted as gone (D04,
+D05). Tasks that still run long after their service's deletion are stopped (D06, D07).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 KIND = "service"
 TASKS_STOP_WITHIN_SECONDS = 240
-"""ECS stops a deleted service's tasks by itself within their stop time-out, at most 120 s."""
+"""ECS stops a deleted service's tasks by itself within their stop timeout, at most 120 s."""
 
 
 def delete_services(deletion: Deletion, namespace_id: str | None, client: ECSClient) -> Event:
@@ -78,15 +78,15 @@ def _delete(
 
 
 def _draining(service: dict[str, Any]) -> str:
-    """By hearsay it can take days (aws/aws-cli#1334)."""
+    """Reportedly, it can take days (aws/aws-cli#1334)."""
     left = service["runningCount"] + service["pendingCount"]
     if left:
         return f"it is DRAINING, and {left} of its tasks have not stopped yet"
-    return "it is DRAINING, though no task of it is left: ECS has not ended it yet"
+    return "it is DRAINING without any tasks: ECS has not removed it yet"
 
 
 def _stop_tasks(deletion: Deletion, cluster: str, names: list[str], client: ECSClient) -> None:
-    """Nothing starts them again: their services are deleted, and they are ours (D07)."""
+    """Nothing restarts them, because their services, which are ours, are deleted (D07)."""
     running = tasks_by_service(client, cluster, "RUNNING")
     stopping = tasks_by_service(client, cluster, "STOPPED")
     for name in names:
@@ -99,7 +99,7 @@ def _stop_tasks(deletion: Deletion, cluster: str, names: list[str], client: ECSC
 
 
 def _namespace_id(services: list[dict[str, Any]]) -> str | None:
-    """ECS returns where a service is connected to only with its deployments."""
+    """ECS shows a service's namespace only in its deployments."""
     for service in services:
         for deployment in service.get("deployments", ()):
             namespace = deployment.get("serviceConnectConfiguration", {}).get("namespace")

@@ -1,9 +1,9 @@
 """Delete task definitions: every revision that was registered for the environment.
 
-The record names them. Where it does not, or not reliably, they are looked for by the prefix of
-their families, and their tags decide. ECS keeps a deleted revision in DELETE_IN_PROGRESS until
-nothing refers to it, so "deleting" is the honest outcome (T12). An existing definition that a
-request named is not ours and never touched. Repeating it is safe.
+The record lists them. If it does not, or not reliably, they are found by the prefix of their
+families, and their tags decide. ECS keeps a deleted revision in DELETE_IN_PROGRESS until nothing
+refers to it, so "deleting" is the honest outcome (T12). An existing definition in a request is not
+ours and never touched. Repeating it is safe.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ KIND = "task definition"
 def delete_task_definitions(
     deletion: Deletion, registered: Sequence[str], client: ECSClient
 ) -> Event:
-    """The step's answer; `thorough`: whether the last look must look at each revision.
+    """The step's answer; `thorough`: whether the last poll must read each revision.
 
-    `registered`: the ARNs that the record names, none where it is not to be relied on."""
+    `registered`: the ARNs in the record, none if it is not reliable."""
     inactive: list[str] = []
     if registered and not deletion.before:
         inactive = _deregistered(deletion, registered, client)
@@ -57,7 +57,7 @@ def _deregistered(deletion: Deletion, arns: Sequence[str], client: ECSClient) ->
 
 
 def _found_inactive(deletion: Deletion, family: str, client: ECSClient) -> list[str]:
-    """The family's revisions that are ours and can be deleted now."""
+    """The family's revisions that are ours and can now be deleted."""
     active = []
     for arn in ecs.revisions(client, family, "ACTIVE"):
         if _ours(deletion, arn, client):

@@ -1,8 +1,8 @@
 """Extend lease: gives an environment a later end, up to its cap; never an earlier one.
 
-The record first, then the schedules: killed in between, the old expiry fires, is outdated, and arms
-the one that holds (close_environment). Repeating it is safe: the end counts from the moment of the
-intent, and where it is reached already, the schedules are armed all the same.
+The record is written first, then the schedules: if the step is killed in between, the old expiry
+fires, is outdated, and arms the right one (close_environment). Repeating it is safe: the end counts
+from the time of the intent, and the schedules are armed even if the lease already has that end.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def extend_lease(event: Event, now: datetime, records: Records, schedules: Sched
     if end > present:
         logger.info("lease extended", environment=record.environment, until=times.timestamp(end))
         return _answer("EXTENDED", record, times.timestamp(end), "")
-    reason = "it ends no earlier already, and an extension does not shorten it"
+    reason = "it already ends at that time or later, and an extension does not shorten it"
     return _answer("UNCHANGED", record, record.expires_at, reason)
 
 
@@ -64,13 +64,14 @@ def _living(records: Records, environment: str) -> Record:
         )
     if record.status in _ENDED:
         raise EnvironmentNotFoundError(
-            f"the environment {environment} is {record.status}: its lease is over; create it anew"
+            f"the environment {environment} is {record.status}: its lease is over; create it again"
         )
     return record
 
 
 def _outdated(record: Record, intent: Intent, generation: int | None) -> str:
-    """Leases have no matter of their own: in whatever order they come, the latest end holds."""
+    """Leases have no matter of their own: in whatever order extensions arrive, the latest end
+    holds."""
     life = record.intents.get(intents.LIFECYCLE)
     if life is not None and intent <= life:
         return "a later creation or deletion was followed before"
@@ -87,7 +88,7 @@ def _require_expected(record: Record, expected: str | None) -> None:
     if expected is not None and times.moment(expected) != times.moment(record.expires_at):
         raise LeaseChangedError(
             f"the lease of {record.environment} ends at {record.expires_at}, not at {expected} as "
-            "expected: somebody changed it since; look at it, then ask again"
+            "expected: someone has changed it since; check it, then try again"
         )
 
 

@@ -1,4 +1,4 @@
-"""Mark asleep: the only place that calls an environment asleep, after it has seen no task left.
+"""Mark asleep: the only step that sets ASLEEP, after it has seen that no task is left.
 
 Repeating it is safe: it writes the same status under the same generation.
 """
@@ -26,11 +26,11 @@ def mark_asleep(event: Event, records: Records, client: ECSClient) -> Event:
     cluster = record.content["cluster"]["clusterName"]
     services = remaining.services(client, cluster, event["names"])
     if left := remaining.tasks_left(client, cluster, services):
-        told = ", ".join(f"{name} ({count})" for name, count in sorted(left.most.items()))
+        running = ", ".join(f"{name} ({count})" for name, count in sorted(left.most.items()))
         raise NotAsleepError(
-            f"tasks of {environment} still run: {told}. Look at the services' events in the "
+            f"tasks of {environment} still run: {running}. Look at the services' events in the "
             f"cluster {cluster}, then start sleep_environment again, or create_environment to "
-            "have it run"
+            "run it"
         )
     records.finish(environment, generation, Status.ASLEEP)
     metrics.add_metric("EnvironmentAsleep", MetricUnit.Count, 1)

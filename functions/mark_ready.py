@@ -1,7 +1,7 @@
-"""Mark ready: the only place that calls an environment ready, and only with the whole proof.
+"""Mark ready: the only step that sets READY, and only with the whole proof.
 
-Repeating it is safe: it writes the same status and proof under the same generation, and tells the
-same event, after the record is written. What cannot be told is READY all the same.
+Repeating it is safe: it writes the same status and proof under the same generation, and then
+publishes the same event. If the event cannot be published, the environment is READY all the same.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bivouac.stack import event_bus, records
 def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> Event:
     """The execution's output: the environment, when it expires, and every check.
 
-    Raises NotProvenError where a declared endpoint has no check that is OK, or any check is NG."""
+    Raises NotProvenError if a declared endpoint has no check that is OK, or any check is NG."""
     record = records.current(event["environment"], event["generation"])
     blueprint = Blueprint.from_json(record.content)
     progress = event["progress"]

@@ -1,12 +1,12 @@
-"""Open environment: the record and its schedules exist before the first resource.
+"""Open environment: writes the record and the schedules before the first resource is created.
 
-Where nothing is to be made now, it is the end: what is asleep keeps what it will wake as, and what
-begins with its schedule waits for it.
+If there is nothing to create now, the execution ends here: a sleeping environment stores the
+request that its next wake will use, and one that begins with its schedule waits for its first up.
 
-Repeating it is safe: the record is taken by a conditional write, and whoever finds it taken by
-itself goes on. A create that is superseded is stopped, and its last function is waited out. Killed
-between the record and the schedules of what exists already, the old expiry still fires, and arms
-the one that holds (close_environment).
+Repeating it is safe: the record is taken by a conditional write, and an execution that already
+holds it goes on. A superseded create is stopped, and its last function is waited for. If the step
+is killed between the record and the schedules of an existing environment, the old expiry still
+fires and arms the right one (close_environment).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def open_environment(
     schedules: Schedules,
     stepfunctions: SFNClient,
 ) -> Event:
-    """`status` OPEN with what the next states need, WAIT with the input to try again with, CHANGED
+    """`status` OPEN with what the next states need, WAIT with the input for a retry, CHANGED
     where the request is to be checked again, OUTDATED, or KEPT and SCHEDULED: nothing is to be made
     now."""
     blueprint = Blueprint.from_json(event["plan"])
@@ -84,7 +84,7 @@ def open_environment(
         if decision.stop:
             executions.stop(stepfunctions, decision.stop, f"superseded by {execution}")
     if held is None:
-        raise ValueError(f"{blueprint.environment} is held and has no record")
+        raise ValueError(f"{blueprint.environment} is held but has no record")
     schedules.arm(blueprint, times.moment(held.expires_at), now, fresh=unknown)
     if held.settle and not event["settled"]:
         return _wait(event, settle_seconds, settled=True)
@@ -98,7 +98,7 @@ def open_environment(
 def _opened(
     held: Record, blueprint: Blueprint, now: datetime, latest: datetime, *, fresh: bool
 ) -> Event:
-    """`latest`: the deadline is no later, however long it waited for another execution."""
+    """`latest`: the deadline is never later, however long the step waited for another execution."""
     deadline = min(now + timedelta(seconds=blueprint.ready_seconds), latest)
     return {
         "status": "OPEN",
@@ -115,9 +115,9 @@ def _opened(
             "changed": True,
             "patienceSeconds": blueprint.ready_seconds,
         },
-        # What was proven before is worth more than the room that it takes.
+        # What was proven before is worth more than what it costs to keep.
         "onFailure": "keep" if held.proven else blueprint.on_failure,
-        # What failed at its up is created anew by the next one.
+        # If an up fails, the next one creates the environment again.
         "keepSchedule": held.verb is Verb.WAKE,
         "openedAt": times.timestamp(now),
         "deadline": times.timestamp(deadline),
@@ -129,7 +129,7 @@ def _opened(
 def _closed(
     record: Record | None, blueprint: Blueprint, verb: Verb, records: Records
 ) -> Intent | None:
-    """When it was deleted, or its pull request closed, which may have been told before this."""
+    """When it was deleted or its pull request closed, if that arrived before this create."""
     if verb is not Verb.CREATE:
         return None
     named = blueprint.triggers.get("pullRequest")

@@ -1,8 +1,8 @@
-"""Register task definitions: of every service and proof client, a revision only where one differs.
+"""Register task definitions: for every service and proof client, but only if something changed.
 
-RegisterTaskDefinition has no idempotency token, so a content hash in a tag takes its place: a call
-whose answer was lost is found here when the step runs again, and never sent again before (T03).
-A roll-back finds the revision again that ran before, so that its services run what was proven.
+RegisterTaskDefinition has no idempotency token, so a content hash in a tag takes its place: if an
+answer is lost, the repeated step finds the revision and does not register it again (T03).
+A roll-back finds the revision that ran before, so that its services run what was proven.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ from bivouac.stack import records
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
 
-LOOKED_AT = 10
-"""Earlier revisions of a family whose latest one differs: one call for each."""
+MOST_EARLIER = 10
+"""The number of earlier revisions that are compared if a family's latest one differs: one call
+each."""
 
 
 def register_task_definitions(
     environment: str, generation: int, records: Records, client: ECSClient
 ) -> Event:
-    """The ARN with revision by family, which is what services run; never read back (T09).
+    """The ARN with revision by family, as services use it; never read back (T09).
 
-    What was registered is in the record, also where the step fails half-way."""
+    The record lists what was registered, even if the step fails half-way."""
     record = records.current(environment, generation)
     blueprint = Blueprint.from_json(record.content)
     prefix = naming.family_prefix(blueprint.stack, blueprint.environment)
@@ -70,15 +71,17 @@ def _definitions(blueprint: Blueprint, generation: int) -> list[dict[str, Any]]:
 
 
 def _earlier(recorded: Iterable[str], family: str) -> list[str]:
-    """The family's revisions that were registered before, the newest first."""
+    """The family's earlier revisions, the newest first."""
     of_family = [arn for arn in recorded if arn.rpartition(":")[0].endswith(f"/{family}")]
-    return sorted(of_family, key=lambda arn: int(arn.rpartition(":")[2]), reverse=True)[:LOOKED_AT]
+    return sorted(of_family, key=lambda arn: int(arn.rpartition(":")[2]), reverse=True)[
+        :MOST_EARLIER
+    ]
 
 
 def _found(
     blueprint: Blueprint, arguments: dict[str, Any], earlier: list[str], client: ECSClient
 ) -> str | None:
-    """The family's latest revision or an earlier one of ours, where it is what is wanted."""
+    """The family's latest revision, or an earlier one of ours, if it is the wanted one."""
     family = arguments["family"]
     latest, tags = ecs.describe_task_definition(client, family)
     require_owned(
@@ -93,14 +96,14 @@ def _found(
         try:
             described, tags = ecs.describe_task_definition(client, arn)
         except RefusedByAwsError:
-            continue  # somebody has deleted it (T13)
+            continue  # someone has deleted it (T13)
         if _usable(described, tags, wanted):
             return arn
     return None
 
 
 def _usable(described: dict[str, Any], tags: dict[str, str], wanted: str) -> bool:
-    """Tasks of revisions that are not ACTIVE do not start (T05)."""
+    """Whether it is the wanted one and ACTIVE: tasks of other revisions do not start (T05)."""
     return ecs_answers.is_active(described) and tags.get(naming.SPECIFICATION_TAG) == wanted
 
 

@@ -1,8 +1,8 @@
-"""Stop services: no task for any service of the environment, clients first.
+"""Stop services: sets every service of the environment to zero tasks, clients first.
 
-Each service is marked before its tasks are taken away: killed in between, whatever wakes the
-environment deploys it once too often, and never finds it as it should be without a task
-(docs/decisions/0018). Repeating it is safe: what is marked and has no tasks is left alone.
+Each service is tagged before its tasks are stopped: if the step is killed in between, a wake makes
+one deployment too many, but never mistakes a service without tasks for a good one
+(docs/decisions/0018). Repeating it is safe: tagged services without tasks are left alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MARK = {naming.SPECIFICATION_TAG: naming.ASLEEP}
 
 
 def stop_services(blueprint: Blueprint, client: ECSClient) -> Event:
-    """`names` of the services that are to run no task: ours, proof clients left over too."""
+    """`names` of the stopped services: all of ours, including left-over proof clients."""
     cluster = blueprint.cluster["clusterName"]
     planned = [service.service_name for service in blueprint.services]
     listed = remaining.listed_services(client, cluster)

@@ -1,7 +1,7 @@
 """Suspend environment: raises the generation, so that nothing starts tasks while they are stopped.
 
-What is at work comes to its end first. Repeating it is safe; an outdated intent changes nothing but
-that it is remembered where it is the newest.
+It waits for running executions. Repeating it is safe; an outdated intent changes nothing, except
+that it is stored if it is the newest.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def suspend_environment(
     if isinstance(decision, Follow):
         return _wait(wait_times.ANOTHER_EXECUTION, settled=False)
     if record is None:
-        raise ValueError(f"a record of {environment} was decided on and is not there")
+        raise ValueError(f"{environment} has no record, although there was a decision about it")
     if isinstance(decision, Leave):
         logger.info("sleep outdated", reason=decision.reason)
         if decision.remember:

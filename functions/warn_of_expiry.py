@@ -1,7 +1,7 @@
-"""Warn of expiry: tells others that a lease ends soon, and with which command it goes on.
+"""Warn of expiry: publishes that a lease ends soon, with the command that extends it.
 
-Called by the warning schedule. One that the lease has outlived, or the environment has not, tells
-nothing. Repeating it is safe: it tells the same event.
+The warning schedule calls it. It publishes nothing if the lease has been extended or the
+environment has been deleted. Repeating it is safe: it publishes the same event.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ENDED = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
 def warn_of_expiry(
     event: Event, now: datetime, records: Records, bus: EventBus, extend_machine_arn: str
 ) -> Event:
-    """`status` WARNED, or OUTDATED where this end of the lease holds no more."""
+    """`status` WARNED, or OUTDATED if the lease no longer has this end."""
     inputs.require(inputs.WARNING, event, now)
     environment, expires_at = event["environment"], event["expiresAt"]
     record = records.find(environment)

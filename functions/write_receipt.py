@@ -1,10 +1,10 @@
-"""Write receipt: what became of every resource, in the record and as the execution's output.
+"""Write receipt: lists the outcome for every resource, in the record and as the execution's output.
 
-Only a complete deletion removes the schedules and leaves a tombstone; otherwise the expiry is armed
-again, so that what is left is tried later, and the execution fails with what is left. A deletion
-that ends office hours keeps the schedules: the next up creates the environment anew.
-Repeating it is safe, and tells the same event, after the record is written; what cannot be told has
-ended all the same.
+Only a complete deletion removes the schedules and leaves a tombstone. Otherwise the expiry is armed
+again for a later retry, and the execution fails with what is left. A deletion that ends office
+hours keeps the schedules: the next up creates the environment again.
+Repeating it is safe: it writes the same record, and then publishes the same event. If the event
+cannot be published, the deletion has ended all the same.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ TRY_AGAIN_AFTER = timedelta(minutes=15)
 def write_receipt(
     event: Event, now: datetime, records: Records, schedules: Schedules, bus: EventBus
 ) -> Event:
-    """The receipt. Raises DeletionIncompleteError where something of ours is left."""
+    """The receipt. Raises DeletionIncompleteError if something of ours is left."""
     environment, generation = event["environment"], event["generation"]
     record = records.current(environment, generation)
     has_schedule = record.content["schedule"] is not None
@@ -75,10 +75,10 @@ def write_receipt(
     found = {} if _is_known(record, items) else {"receipt": receipt}
     records.finish(environment, generation, status, expires_at=expires_at, **found)
     subject = Subject(environment, generation, now)
-    told = events.deleted(subject, receipt)
+    published = events.deleted(subject, receipt)
     if expires_at is not None:
-        told = events.not_deleted(subject, failed, expires_at)
-    Notifier(records, bus)(told, event.get("tries", 0))
+        published = events.not_deleted(subject, failed, expires_at)
+    Notifier(records, bus)(published, event.get("tries", 0))
     metrics.add_metric(
         "EnvironmentNotDeleted" if failed else "EnvironmentDeleted", MetricUnit.Count, 1
     )
@@ -105,21 +105,21 @@ def _items(event: Event) -> list[Item]:
     for part in (event["services"], *event["used"].values(), event["cluster"]):
         said += [replace(item, reason=_reason(item)) for item in items_from_json(part["items"])]
     look: dict[str, Any] = event["look"]
-    unanswered = "quiet" in look  # whatever is beside it, an earlier round found
+    unanswered = "quiet" in look  # its other fields are from an earlier round
     if "items" in look and not unanswered:
         return concluded(said, items_from_json(look["items"]))
     error, cause = caught(look)
-    reason = f"the last look failed: {error}: {message_of(cause)}"
+    reason = f"the last check failed: {error}: {message_of(cause)}"
     if unanswered:
-        reason = "no answer of the last look reached the execution"
+        reason = "no answer of the last check reached the execution"
     unseen = Item("look", event["environment"], Outcome.FAILED, reason)
     return [*merged(said, [unseen], unseen=reason)]
 
 
 def _reason(item: Item) -> str:
-    """A step that failed without a cause ran out of time (stepfunctions_answers.caught)."""
+    """A step that failed without a cause timed out (stepfunctions_answers.caught)."""
     if item.outcome is Outcome.FAILED and not item.reason:
-        return "the step did not answer within its time"
+        return "the step timed out"
     return message_of(item.reason)
 
 

@@ -1,6 +1,6 @@
-"""The errors that end a step. The class name is the error name that the state machines catch.
+"""The errors that end a step. The state machines catch them by their class names.
 
-"Not yet" is never an error: a step returns it as a status and the machine waits.
+"Not yet" is never an error: a step returns it as a status, and the machine waits.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 MESSAGE_LIMIT = 20_000
-"""As JSON. Step Functions cuts a cause, in which Lambda puts a stack trace as well, at 32,768
-characters, and what is cut is no JSON any more."""
+"""As JSON. Step Functions cuts a cause at 32,768 characters, after which it is no longer JSON, and
+Lambda also puts a stack trace into it."""
 TEXT_LIMIT = 4_000
-"""Characters of any other message: a deletion's state can hold several."""
+"""Characters of any other message: a deletion's state may hold several."""
 PROBLEM_LIMIT = 1_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -26,14 +26,14 @@ class BivouacError(Exception):
 
 
 class InvalidRequestError(BivouacError):
-    """The execution's input cannot be used. Raised before anything is created; nobody retries."""
+    """The execution's input is invalid. Raised before anything is created; not retried."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
         listed = "\n".join(_bounded(self.problems))
-        said = f"{count} problem{'s' if count != 1 else ''} in the request:\n{listed}"
-        super().__init__(said, limit=len(said))
+        message = f"{count} problem{'s' if count != 1 else ''} in the request:\n{listed}"
+        super().__init__(message, limit=len(message))
 
 
 def _bounded(texts: Sequence[str]) -> Iterator[str]:
@@ -49,15 +49,15 @@ def _bounded(texts: Sequence[str]) -> Iterator[str]:
 
 
 class ForeignResourceError(BivouacError):
-    """A resource has a name that we need and does not carry our tags (D18). Nothing is touched."""
+    """A resource has a name that we need, but not our tags (D18). Nothing is touched."""
 
 
 class SupersededError(BivouacError):
-    """A newer execution owns the environment: this one must not change anything any more (W17)."""
+    """A newer execution owns the environment: this one must no longer change anything (W17)."""
 
 
 class EnvironmentNotFoundError(BivouacError):
-    """No record of that environment: it was never created by this stack."""
+    """There is no record of that environment: this stack never created it."""
 
 
 class NotDeletedError(BivouacError):
@@ -65,47 +65,48 @@ class NotDeletedError(BivouacError):
 
 
 class RecordTooNewError(BivouacError):
-    """A newer stack wrote the record, and this code may not understand it. Nothing is changed."""
+    """A newer version wrote the record, and this one may not be able to read it. Nothing is
+    changed."""
 
 
 class LeaseChangedError(BivouacError):
-    """The lease ends at another moment than whoever asks to extend it knows. Nothing is changed."""
+    """The lease does not end when the request to extend it expects. Nothing is changed."""
 
 
 class NotAsleepError(BivouacError):
-    """Tasks of an environment that is falling asleep still run. Nobody retries."""
+    """Tasks of an environment that is going to sleep still run. Not retried."""
 
 
 class UnansweredRequestError(BivouacError):
-    """What an event or a schedule asked for was refused, and nobody waits for the answer.
+    """A request by an event or a schedule was refused or failed, and no caller sees it.
 
-    Lambda tries again, then it is among the undelivered events, with the reason."""
+    Lambda retries; then it is among the undelivered events, with the reason."""
 
 
 class DeletionIncompleteError(BivouacError):
-    """Something of the environment is left; the receipt is written and the schedule tries again.
+    """Something of the environment is left; the receipt is written, and the schedule will retry.
 
-    Nobody retries: the execution fails with it."""
+    Not retried by the machine: the execution fails with it."""
 
     def __init__(self, environment: str, left: Sequence[str]) -> None:
         listed = "\n".join(_bounded(left))
-        said = f"{len(left)} resource(s) of {environment} are left:\n{listed}"
-        super().__init__(said, limit=len(said))
+        message = f"{len(left)} resource(s) of {environment} are left:\n{listed}"
+        super().__init__(message, limit=len(message))
 
 
 class SweepIncompleteError(BivouacError):
-    """Some of what a sweep found could not be repaired; everything else was.
+    """Some of a sweep's findings could not be repaired; all others were.
 
-    Lambda tries again, then the event is among the undelivered ones."""
+    Lambda retries; then the event is among the undelivered ones."""
 
     def __init__(self, failed: Sequence[str]) -> None:
         listed = "\n".join(_bounded(failed))
-        said = f"{len(failed)} finding(s) could not be repaired:\n{listed}"
-        super().__init__(said, limit=len(said))
+        message = f"{len(failed)} finding(s) could not be repaired:\n{listed}"
+        super().__init__(message, limit=len(message))
 
 
 class NamespaceFailedError(BivouacError):
-    """Cloud Map accepted the namespace and failed afterwards (N04)."""
+    """Cloud Map accepted the namespace but failed to create it (N04)."""
 
 
 class ClusterFailedError(BivouacError):
@@ -113,31 +114,31 @@ class ClusterFailedError(BivouacError):
 
 
 class NotProvenError(BivouacError):
-    """An endpoint has no check that is OK. The environment is not called ready."""
+    """An endpoint has no check that is OK. The environment does not become READY."""
 
 
 class ServiceDrainingError(BivouacError):
-    """A deleted service of the same name still drains (S02). It is looked at until it is gone."""
+    """A deleted service of the same name still drains (S02). It is polled until it is gone."""
 
 
 class ThrottledError(BivouacError):
-    """AWS asks to slow down, also where it says so inside another error (S03, S20). Retried."""
+    """AWS throttles the call, even if it says so in another error (S03, S20). Retried."""
 
 
 class UnavailableError(BivouacError):
-    """AWS failed or did not answer; the outcome is unknown and is read back (S21). Retried."""
+    """AWS failed or did not answer; the outcome is unknown and will be read (S21). Retried."""
 
 
 class NotYetConsistentError(BivouacError):
-    """Something that we just made is not visible yet (C01, C04, C08, S04, S05, S16). Retried."""
+    """Something just created is not visible yet (C01, C04, C08, S04, S05, S16). Retried."""
 
 
 class AccessDeniedError(BivouacError):
-    """The function's role may not do this. Nobody retries (S22)."""
+    """The function's role lacks the right. Not retried (S22)."""
 
 
 class RefusedByAwsError(BivouacError):
-    """AWS refuses the call for good; the message is AWS's own. Nobody retries."""
+    """AWS refuses the call for good; the message is AWS's own. Not retried."""
 
 
 REFUSALS = frozenset(
@@ -151,19 +152,19 @@ REFUSALS = frozenset(
         RecordTooNewError,
     )
 )
-"""What the state machines explain as a refusal: the execution has changed nothing."""
+"""The errors that the state machines report as a refusal: the execution has changed nothing."""
 
 RETRIED = (ThrottledError, UnavailableError, NotYetConsistentError)
-"""What every Task of the state machines retries, besides Lambda's own transient errors."""
+"""The errors that every Task retries, besides Lambda's own transient errors."""
 
 ANSWERS = frozenset(("DeploymentFailedError", "ConnectivityError"))
-"""The names that looks give to a failure of what runs in an environment."""
+"""The error names that polls give to a failure of what runs in an environment."""
 
 
 def is_fault(name: str) -> bool:
-    """Whether an execution that failed so says nothing of what it was about: it broke.
+    """Whether the error says nothing about the request: the execution itself broke.
 
-    Lambda's and Step Functions' own errors, none at all (a time-out), and AWS's that were tried
-    again in vain."""
+    That is Lambda's and Step Functions' own errors, none at all (a timeout), and AWS's errors that
+    were retried in vain."""
     ours = {each.__name__ for each in BivouacError.__subclasses__()}
     return name not in (ours - {each.__name__ for each in RETRIED}) | ANSWERS

@@ -1,7 +1,7 @@
-"""The one Logger and the one Metrics of all functions, and what every handler has in common.
+"""The Logger and the Metrics of all functions, and what all handlers have in common.
 
-Tracing is Lambda's active mode. Powertools' Tracer is not imported: it costs as much start-up time
-as boto3, and no step here is worth a subsegment of its own.
+Tracing is Lambda's active mode. Powertools' Tracer is not imported: it takes as much start-up time
+as boto3, and no step here needs a subsegment of its own.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ metrics = Metrics()
 
 
 def step(function: Callable[[Event], Event]) -> Handler:
-    """A Lambda handler of one step: binds the business keys to each log line, logs how it ended.
+    """A Lambda handler of one step: adds the business keys to each log line, and logs the result.
 
-    Errors pass through: their class name is the error name that the state machine sees."""
+    Errors pass through: the state machine sees their class names as error names."""
 
     @functools.wraps(function)
     @logger.inject_lambda_context(clear_state=True)
@@ -38,7 +38,7 @@ def step(function: Callable[[Event], Event]) -> Handler:
             logger.warning("step failed", error=type(error).__name__, reason=str(error))
             raise
         finally:
-            if metrics.metric_set:  # most steps have none, and Powertools warns of each such flush
+            if metrics.metric_set:  # most steps have none, and Powertools warns of empty flushes
                 metrics.flush_metrics()
         logger.info("step done", status=answer.get("status"))
         return answer

@@ -1,7 +1,7 @@
-"""What the stack tells a function: frozen settings read from its environment variables.
+"""The stack's settings for a function, read from its environment variables.
 
-What may change from one update of the stack to the next comes with the execution instead, because a
-changed parameter publishes no new version of a function (docs/decisions/0016)."""
+Settings that an update of the stack may change come with the execution instead, because a changed
+parameter publishes no new version of a function (docs/decisions/0016)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bivouac.times import duration_seconds
 
 
 class MissingSettingError(Exception):
-    """An environment variable that the template should set is not there."""
+    """An environment variable that the template should set is missing."""
 
 
 def _read(variables: Mapping[str, Any], name: str) -> str:
-    """As text. What comes with an execution went through a definition, in which CloudFormation
-    makes null of nothing, and booleans and numbers of what looks like them, where no quotes stand
-    around (its handler of AWS::StepFunctions::StateMachine, 2024)."""
+    """As text. Settings that come with an execution passed through a definition, in which
+    CloudFormation turns empty values into null, and unquoted text into booleans and numbers if it
+    looks like them (its handler of AWS::StepFunctions::StateMachine, 2024)."""
     try:
         value = variables[name]
     except KeyError:
@@ -43,7 +43,7 @@ MACHINES = tuple(_MACHINES)
 
 
 def machine_arn(machine: str, variables: Mapping[str, str] = os.environ) -> str:
-    """Of one of MACHINES; a function knows those that it may start or describe."""
+    """The ARN of a state machine; a function knows those that it may start or describe."""
     return _read(variables, _MACHINES[machine])
 
 
@@ -68,7 +68,7 @@ class StackSettings:
     name_prefix: str
     table_name: str
     settle_seconds: int
-    """The longest time-out of a function that changes anything: it may outlive a stop."""
+    """The longest timeout of a function that changes anything: it may still run after a stop."""
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
@@ -95,11 +95,11 @@ class RequestSettings:
     """Roles that a request may name as executionRoleArn; the first is the default."""
     allow_ecs_exec: bool
     namespace_quota: int
-    """Cloud Map namespaces that this Region may have (N06)."""
+    """The quota of Cloud Map namespaces in this Region (N06)."""
     default_lease_seconds: int
     maximum_lease_seconds: int
     proof_image: str
-    """Has Python; the short-lived clients run it that prove the edges."""
+    """An image with Python for the short-lived clients that prove the edges."""
 
     @classmethod
     def from_env(cls, variables: Mapping[str, Any] = os.environ) -> Self:
@@ -123,7 +123,7 @@ class RequestSettings:
 
 @dataclass(frozen=True)
 class ScheduleSettings:
-    """Where the schedules of environments live and what they start."""
+    """The groups of the environments' schedules, and what these start."""
 
     expiry_group: str
     expiry_role_arn: str
@@ -152,12 +152,12 @@ class ScheduleSettings:
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """How a sweep treats what it finds."""
+    """The periods of a sweep."""
 
     orphans_live: timedelta
-    """So long what has no record is let be."""
+    """Grace period for orphans."""
     takes: timedelta
-    """So long one sweep looks and repairs; what is left is the next one's."""
+    """How long one sweep reads and repairs; the next one does the rest."""
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:
@@ -169,13 +169,13 @@ class SweepSettings:
 
 @dataclass(frozen=True)
 class AnswerSettings:
-    """Where CloudFormation takes answers."""
+    """Where CloudFormation accepts answers."""
 
     url_suffix: str
     """Of the partition's hosts, such as amazonaws.com."""
     region: str
     endpoint: str | None = None
-    """One endpoint for all of AWS, as the SDKs read it; without it AWS's own."""
+    """One endpoint for all of AWS, as for the SDKs; None: AWS's own endpoints."""
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> Self:

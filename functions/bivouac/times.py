@@ -1,4 +1,4 @@
-"""Durations and moments, as requests, records and events write them. Pure."""
+"""Durations and times in the form of requests, records and events. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def duration(seconds: int) -> str:
 
 
 def timestamp(moment: datetime) -> str:
-    """UTC, as Step Functions compares it: 2026-01-31T18:00:00Z."""
+    """UTC, in the form that Step Functions can compare: 2026-01-31T18:00:00Z."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -125,7 +125,7 @@ def test_what_fails_is_diagnosed_the_same_wherever_it_is_waited_for(
     assert (waited.exit_code, waited.answer) == (1, up.answer)
     rollback = terminal("rollback", name)
     assert rollback.exit_code == 4
-    assert "no other request that was proven" in rollback.notes
+    assert "no other request was ever proven" in rollback.notes
     assert terminal("down", name).exit_code == 0
 
 

@@ -230,7 +230,7 @@ def test_an_answer_that_nobody_takes_is_tried_again_by_lambda(
 def test_no_other_url_is_ever_asked(
     account: BivouacAccount, cloudformation: CloudFormation
 ) -> None:
-    with pytest.raises(errors.InvalidRequestError, match=r"example\.com is no place"):
+    with pytest.raises(errors.InvalidRequestError, match=r"example\.com is not a host"):
         account.invoke(
             "guard_stack", cloudformation.request("Delete", ResponseURL="https://example.com/x")
         )

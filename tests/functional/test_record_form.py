@@ -67,7 +67,7 @@ def test_a_newer_one_is_refused_and_stays_as_it_is(
     newer: BivouacAccount, function: str, asked: dict[str, Any]
 ) -> None:
     before = item(newer)
-    told = f"demo was written by a newer Bivouac.*form {FORM + 1}.*{FORM}.*Update the stack"
+    told = f"wrote the record of demo.*form {FORM + 1}.*{FORM}.*Update the stack"
     with pytest.raises(errors.RecordTooNewError, match=told):
         newer.invoke(function, newer.asked(asked))
     assert newer.mutating_calls == []
@@ -103,7 +103,7 @@ class TestSweep:
         """Nothing ends its lease until the stack is updated, so nobody may overlook it."""
         before = item(newer)
         (found,) = newer.invoke("sweep_environments", {"dryRun": True})["findings"]
-        assert (found["kind"], found["action"]) == ("unreadable record", "touches nothing")
+        assert (found["kind"], found["action"]) == ("unreadable record", "only reports it")
         assert "newer Bivouac" in found["reason"]
         with pytest.raises(errors.SweepIncompleteError, match=r"demo: unreadable record: .*newer"):
             newer.invoke("sweep_environments", {"dryRun": False})

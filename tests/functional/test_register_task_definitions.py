@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from register_task_definitions import LOOKED_AT, register_task_definitions
+from register_task_definitions import MOST_EARLIER, register_task_definitions
 
 from bivouac import errors
 from bivouac.aws import ecs
@@ -199,12 +199,12 @@ class TestRollBack:
         assert step(account)[FAMILY] == f"{FAMILY}:4"
 
     def test_so_many_are_looked_at_and_no_more(self, account: BivouacAccount) -> None:
-        for number in range(LOOKED_AT + 3):
+        for number in range(MOST_EARLIER + 3):
             image = f"nginx:{number}"
             step(account, web(primaryContainer={"image": image, "containerPort": 80}))
         account.forget_calls()
         step(account, web(primaryContainer={"image": "nginx:new", "containerPort": 80}))
-        assert account.calls.count("ecs:DescribeTaskDefinition") <= LOOKED_AT + 2
+        assert account.calls.count("ecs:DescribeTaskDefinition") <= MOST_EARLIER + 2
 
 
 def test_the_record_names_as_many_as_it_has_room_for(

@@ -147,7 +147,7 @@ class TestDrainingForDays:
         with pytest.raises(errors.DeletionIncompleteError) as left:
             stuck.delete({"environment": "demo"})
         assert "service web" in str(left.value)
-        assert "DRAINING, though no task of it is left" in str(left.value)
+        assert "DRAINING without any tasks" in str(left.value)
         record = account.records.find("demo")
         assert record is not None
         assert record.status is Status.NOT_DELETED

@@ -201,8 +201,8 @@ def test_a_step_that_ran_out_of_time_is_told_as_such(account: BivouacAccount) ->
     timed_out = recording("stepfunctions-task-timeouts")["caught"]
     with pytest.raises(errors.DeletionIncompleteError) as caught:
         tried(account, item("web", "FAILED", reason=timed_out["Cause"]), look=timed_out)
-    assert "service web: the step did not answer within its time" in str(caught.value)
-    assert "the last look failed: States.Timeout" in str(caught.value)
+    assert "service web: the step timed out" in str(caught.value)
+    assert "the last check failed: States.Timeout" in str(caught.value)
 
 
 def test_a_failed_function_is_told_by_its_message_and_not_by_its_stack_trace(
@@ -218,7 +218,7 @@ def test_a_failed_function_is_told_by_its_message_and_not_by_its_stack_trace(
     with pytest.raises(errors.DeletionIncompleteError) as caught:
         tried(account, item("web", "FAILED", reason=cause("not now")), look=failed)
     assert "service web: not now" in str(caught.value)
-    assert "the last look failed: ThrottledError: too many" in str(caught.value)
+    assert "the last check failed: ThrottledError: too many" in str(caught.value)
     assert "stackTrace" not in str(caught.value)
 
 

@@ -171,7 +171,7 @@ class TestInputs:
         ("content", "told"),
         [
             ({"redeploy": "web"}, "redeploy: "),
-            ({"redeploy": {"environment": "demo"}, "more": 1}, "nothing else may stand beside it"),
+            ({"redeploy": {"environment": "demo"}, "more": 1}, "no other field is allowed with it"),
             ({"redeploy": {"environment": "demo", "serivces": []}}, "redeploy.serivces: unknown"),
             (redeploy(intent={"id": "x"}), "redeploy.intent.at: required"),
             ({"rollBack": {}}, "rollBack.environment: required"),

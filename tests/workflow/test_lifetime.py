@@ -108,7 +108,7 @@ class TestLease:
         assert shorter.output["expiresAt"] == created["expiresAt"]
         for asked, told in (
             ({"ttl": "30d"}, "30d is longer than the 7d"),
-            ({"ttl": "3h", "expectedExpiresAt": "2030-01-01T00:00:00Z"}, "somebody changed it"),
+            ({"ttl": "3h", "expectedExpiresAt": "2030-01-01T00:00:00Z"}, "someone has changed it"),
             ({"ttl": "soon", "until": "noon"}, "2 problems in the request"),
         ):
             refused = app.extend(name, **asked)

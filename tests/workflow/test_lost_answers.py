@@ -99,7 +99,7 @@ def test_a_deletion_deletes_and_tells_that_nobody_could_look(app: Application, n
     assert (failed.status, failed.error) == ("FAILED", "DeletionIncompleteError")
     for what in ("the services are", "the tasks are", "everything is"):
         assert failed.states.count(f"Wait until {what} gone") == 1
-    assert "no answer of the last look" in failed.cause
+    assert "no answer of the last check" in failed.cause
     assert app.schedule(name) is not None
     assert app.delete(name).status == "SUCCEEDED"
     assert app.left(name) == []

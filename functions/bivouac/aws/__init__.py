@@ -1,1 +1,1 @@
-"""The only place that talks to AWS: clients, their errors, and what they answer in our words."""
+"""The only package that calls AWS: clients, calls, errors, and the meaning of answers."""

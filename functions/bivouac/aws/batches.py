@@ -1,4 +1,4 @@
-"""AWS calls take so many names at once and no more."""
+"""Splits lists for AWS calls that accept a limited number of names."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The only place that makes AWS clients.
+"""The only module that creates AWS clients.
 
-They are botocore's, which is what `boto3.client` hands out. Importing boto3 as well would lengthen
+They are botocore's, the same that `boto3.client` returns. Importing boto3 as well would lengthen
 every cold start by the S3 transfer manager and the resource layer, which nothing here uses
 (docs/decisions/0003).
 """
@@ -33,10 +33,10 @@ BOUNDED = Config(
     },
     user_agent_extra="bivouac",
 )
-"""Two attempts of eleven seconds end before a function's time-out of 30; the machine retries.
+"""Two attempts of eleven seconds end before a function's timeout of 30 s; the machine retries.
 
-More attempts inside would hide throttling from it, and re-send calls whose outcome is unknown. What
-no machine calls and has more time says so in the SDKs' own variable."""
+More attempts here would hide throttling from it, and repeat calls whose outcome is unknown. A
+function that no machine calls and that has more time sets the SDKs' own variable."""
 
 
 SENT_ONCE = BOUNDED.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))

@@ -1,5 +1,5 @@
-"""Answering CloudFormation, by a PUT to the URL that the request of a custom resource names; and
-what becomes of a stack."""
+"""Answers CloudFormation by a PUT to the URL in a custom resource's request; reads a stack's
+status."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from bivouac.settings import AnswerSettings
 ATTEMPTS = 3
 PAUSE_SECONDS = 1.0
 TIMEOUT_SECONDS = 5.0
-"""Three attempts and their pauses end well before the function's time-out of 30."""
+"""Three attempts and their pauses end well before the function's timeout of 30 seconds."""
 
 
 def send(url: str, body: bytes, settings: AnswerSettings) -> None:
-    """Put the answer where CloudFormation waits for it.
+    """Send the answer to CloudFormation.
 
-    The URL comes with the event, so it is held against where CloudFormation takes answers first.
-    Raises InvalidRequestError where it is another place, UnavailableError where nobody takes it."""
+    The URL comes with the event, so it is first checked to be CloudFormation's.
+    Raises InvalidRequestError if it is not, UnavailableError if the answer is not accepted."""
     if not is_cloudformations(url, settings):
         host = urlsplit(url).hostname
-        raise InvalidRequestError([f"ResponseURL: {host} is no place where CloudFormation listens"])
+        raise InvalidRequestError([f"ResponseURL: {host} is not a host of CloudFormation"])
     request = urllib.request.Request(
         url,
         body,
-        # Signed for none: S3 refuses the one that urllib would add
+        # The signature covers none: S3 refuses the one that urllib would add
         {"Content-Type": ""},
         method="PUT",
     )
@@ -47,19 +47,19 @@ def send(url: str, body: bytes, settings: AnswerSettings) -> None:
             problem = type(error).__name__
         if attempt < ATTEMPTS:
             clock.sleep(PAUSE_SECONDS * attempt)
-    raise UnavailableError(f"the answer to CloudFormation was not taken: {problem}")
+    raise UnavailableError(f"CloudFormation did not accept the answer: {problem}")
 
 
 def is_rolled_back(client: Any, stack_id: str) -> bool:
-    """Whether an update of the stack has failed, and everything becomes as it was."""
+    """Whether an update of the stack has failed and is being rolled back."""
     with translated(f"stack {stack_id}"):
         (stack,) = client.describe_stacks(StackName=stack_id)["Stacks"]
     return bool(stack["StackStatus"] == cloudformation_answers.ROLLS_BACK)
 
 
 def is_cloudformations(url: str, settings: AnswerSettings) -> bool:
-    """Whether it is CloudFormation's bucket of this Region, whose name has the Region without its
-    hyphens, or the endpoint that stands for all of AWS
+    """Whether it is CloudFormation's bucket of this Region, whose name contains the Region without
+    hyphens, or the endpoint that replaces all of AWS's
     (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-vpce-bucketnames.html)."""
     if settings.endpoint and url.startswith(f"{settings.endpoint}/"):
         return urlsplit(url).hostname == "127.0.0.1"

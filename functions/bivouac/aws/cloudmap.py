@@ -1,6 +1,6 @@
-"""Calls of Cloud Map. Every list is followed to its end: filters can leave pages empty (N08).
+"""Calls of Cloud Map. Every list is read to its end: filters can leave pages empty (N08).
 
-ListNamespaces shows those that other accounts share, too, which are none of ours."""
+ListNamespaces would also show namespaces shared by other accounts, which are not ours."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Namespace:
 
 @dataclass(frozen=True)
 class Creation:
-    """A namespace that is being made."""
+    """A namespace that is being created."""
 
     operation_id: str | None
     begun_before: bool
-    """By a call before this one, whose ever it was."""
+    """An earlier call began it, possibly someone else's."""
 
 
 class Removal(Enum):
-    """What Cloud Map answers a request to delete something."""
+    """Cloud Map's answer to a deletion."""
 
     ACCEPTED = auto()
     ALREADY_GONE = auto()
@@ -79,9 +79,9 @@ def create_namespace(
     description: str,
     tags: Sequence[CloudMapTag],
 ) -> Creation:
-    """`token` makes a call that is sent again answer with the operation that it started (N02).
+    """With `token`, a repeated call returns the operation that it started (N02).
 
-    Raises NotYetConsistentError where there is one of this name."""
+    Raises NotYetConsistentError if a namespace with this name exists."""
     with translated(f"namespace {name}"):
         try:
             answer = client.create_http_namespace(
@@ -91,7 +91,7 @@ def create_namespace(
             return Creation(duplicate_operation(error), begun_before=True)
         except client.exceptions.NamespaceAlreadyExists:
             raise NotYetConsistentError(
-                f"namespace {name}: it exists, and Cloud Map does not list it yet"
+                f"namespace {name}: it exists, but Cloud Map does not list it yet"
             ) from None
     return Creation(answer["OperationId"], begun_before=False)
 
@@ -99,7 +99,7 @@ def create_namespace(
 def delete_namespace(
     client: ServiceDiscoveryClient, namespace: Namespace
 ) -> tuple[Removal, str | None]:
-    """With the operation that deletes it, where Cloud Map names one."""
+    """The answer, and the operation that deletes it, if Cloud Map names one."""
     with translated(f"namespace {namespace.name}"):
         try:
             answer = client.delete_namespace(Id=namespace.id)
@@ -121,7 +121,7 @@ def tags_of(client: ServiceDiscoveryClient, arn: str) -> dict[str, str]:
 def get_operation(client: ServiceDiscoveryClient, operation_id: str) -> dict[str, Any] | None:
     """Status SUBMITTED, PENDING, SUCCESS or FAIL with ErrorCode and ErrorMessage (N04).
 
-    None where Cloud Map does not know the operation, or no longer (N05)."""
+    None if Cloud Map does not know the operation, or not any more (N05)."""
     with translated(f"Cloud Map operation {operation_id}"):
         try:
             return dict(client.get_operation(OperationId=operation_id)["Operation"])
@@ -144,7 +144,7 @@ def list_instances(client: ServiceDiscoveryClient, service_id: str) -> list[dict
 
 
 def delete_service(client: ServiceDiscoveryClient, service_id: str, name: str) -> Removal:
-    """Its instances first; it is in use until they are gone."""
+    """Deregisters its instances first; it is in use until they are gone."""
     for instance in list_instances(client, service_id):
         _deregister(client, service_id, instance["Id"], name)
     with translated(f"Cloud Map service {name}"):
@@ -160,7 +160,7 @@ def delete_service(client: ServiceDiscoveryClient, service_id: str, name: str) -
 def _deregister(
     client: ServiceDiscoveryClient, service_id: str, instance_id: str, name: str
 ) -> None:
-    """One that is gone, or going, is left to go."""
+    """An instance that is gone or being removed is no error."""
     with (
         translated(f"Cloud Map service {name}"),
         suppress(client.exceptions.InstanceNotFound, client.exceptions.DuplicateRequest),

@@ -1,5 +1,5 @@
-"""Calls of ECS. Answers are read whole: pages followed, batches cut, missing and INACTIVE told
-apart."""
+"""Calls of ECS. Answers are complete: all pages and batches are read, and what is missing is
+distinguished from what is INACTIVE."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ CLUSTERS_A_CALL = 100
 SERVICES_A_CALL = 10
 TASKS_A_CALL = 100
 SERVICES_A_PAGE = 100
-"""The most that ListServices gives; it gives 10 where it is not asked for more."""
+"""The maximum of ListServices; its default is 10."""
 DEFINITIONS_A_DELETION = 10
 
 
 class ClusterDeletion(Enum):
-    """What ECS answers a request to delete a cluster."""
+    """ECS's answer to the deletion of a cluster."""
 
     DELETED = auto()
     ALREADY_GONE = auto()
@@ -40,7 +40,7 @@ class ClusterDeletion(Enum):
 
 
 def describe_cluster(client: ECSClient, name: str) -> Json | None:
-    """The cluster with tags and attachments; None where it is missing or INACTIVE (C05, C06)."""
+    """The cluster with tags and attachments; None if it is missing or INACTIVE (C05, C06)."""
     with translated(f"cluster {name}"):
         answer = client.describe_clusters(clusters=[name], include=["TAGS", "ATTACHMENTS"])
     found = [cluster for cluster in answer["clusters"] if not ecs_answers.is_gone(cluster)]
@@ -48,14 +48,14 @@ def describe_cluster(client: ECSClient, name: str) -> Json | None:
 
 
 def list_clusters(client: ECSClient) -> list[str]:
-    """Names of all clusters of the Region; ECS cannot list by prefix."""
+    """Names of all clusters in the Region; ECS cannot list by prefix."""
     with translated("clusters of this Region"):
         pages = client.get_paginator("list_clusters").paginate()
         return [arn.rpartition("/")[2] for page in pages for arn in page["clusterArns"]]
 
 
 def describe_clusters(client: ECSClient, names: Iterable[str]) -> list[Json]:
-    """Those of the clusters that are not INACTIVE, with tags."""
+    """The clusters that are not INACTIVE, with tags."""
     found: list[Json] = []
     for batch in batches(names, CLUSTERS_A_CALL):
         with translated(f"clusters {', '.join(batch)}"):
@@ -65,7 +65,7 @@ def describe_clusters(client: ECSClient, names: Iterable[str]) -> list[Json]:
 
 
 def create_cluster(client: ECSClient, arguments: Mapping[str, Any]) -> Json:
-    """The cluster. One that is there is answered as it is, whatever its tags are (C03)."""
+    """The cluster. ECS returns an existing one unchanged, whatever its tags are (C03)."""
     with translated(f"cluster {arguments['clusterName']}"):
         return dict(client.create_cluster(**arguments)["cluster"])
 
@@ -99,7 +99,7 @@ def cluster_state(cluster: Json) -> str:
 
 
 def list_services(client: ECSClient, cluster: str) -> list[str]:
-    """Names of the services that ListServices shows: it hides those that drain (S02)."""
+    """Names of the services that ListServices shows: it hides draining ones (S02)."""
     with translated(f"cluster {cluster}"):
         pages = client.get_paginator("list_services").paginate(
             cluster=cluster, PaginationConfig={"PageSize": SERVICES_A_PAGE}
@@ -108,7 +108,7 @@ def list_services(client: ECSClient, cluster: str) -> list[str]:
 
 
 def describe_services(client: ECSClient, cluster: str, names: Iterable[str]) -> dict[str, Json]:
-    """Services by name with tags, INACTIVE ones too; those that ECS does not know are absent."""
+    """Services by name with tags, including INACTIVE ones; unknown ones are absent."""
     found: dict[str, Json] = {}
     for batch in batches(dict.fromkeys(names), SERVICES_A_CALL):
         with translated(f"services {', '.join(batch)}"):
@@ -118,8 +118,8 @@ def describe_services(client: ECSClient, cluster: str, names: Iterable[str]) -> 
 
 
 def _described_services(client: ECSClient, cluster: str, names: list[str]) -> list[Json]:
-    """What was purged is among the failures (hashicorp/terraform, issue 4326), or is an error, as
-    the API's text has it: then each is asked for alone, as the error does not say which it is."""
+    """A purged service is among the failures (hashicorp/terraform, issue 4326), or an error, as the
+    API reference says: then each is read by itself, because the error does not say which it is."""
     try:
         answer = client.describe_services(cluster=cluster, services=names, include=["TAGS"])
     except client.exceptions.ServiceNotFoundException:
@@ -130,7 +130,7 @@ def _described_services(client: ECSClient, cluster: str, names: list[str]) -> li
 
 
 def calls_for(services: Sequence[str]) -> int:
-    """How many calls `describe_services` makes for so many."""
+    """How many calls `describe_services` makes for these services."""
     return math.ceil(len(services) / SERVICES_A_CALL)
 
 
@@ -146,13 +146,13 @@ def update_service(client: ECSClient, arguments: Mapping[str, Any]) -> Json:
 
 
 def tag_service(client: ECSClient, service: Mapping[str, Any], tags: Sequence[EcsTag]) -> None:
-    """`service` as ECS describes it."""
+    """`service`: as described by ECS."""
     with translated(f"service {service['serviceName']}"):
         client.tag_resource(resourceArn=service["serviceArn"], tags=tags)
 
 
 def delete_service(client: ECSClient, cluster: str, name: str) -> Json | None:
-    """The service, which drains now; None where it is gone already."""
+    """The service, which now drains; None if it is already gone."""
     with translated(f"service {name}"):
         try:
             answer = client.delete_service(cluster=cluster, service=name, force=True)
@@ -188,7 +188,7 @@ def stop_task(client: ECSClient, cluster: str, arn: str) -> None:
 def families(
     client: ECSClient, prefix: str, status: Literal["ACTIVE", "ALL"] = "ALL"
 ) -> Iterator[str]:
-    """Every family that begins with `prefix`; ALL: also those with INACTIVE revisions only."""
+    """Every family that begins with `prefix`; ALL includes those with only INACTIVE revisions."""
     with translated(f"task definition families {prefix}*"):
         pages = client.get_paginator("list_task_definition_families").paginate(
             familyPrefix=prefix, status=status
@@ -209,7 +209,7 @@ def revisions(
 
 
 def describe_task_definition(client: ECSClient, name: str) -> tuple[Json, dict[str, str]]:
-    """A definition and its tags. Raises RefusedByAwsError where there is none (T13)."""
+    """A definition and its tags. Raises RefusedByAwsError if there is none (T13)."""
     with translated(f"task definition {name}"):
         answer = client.describe_task_definition(taskDefinition=name, include=["TAGS"])
     tags = {tag["key"]: tag["value"] for tag in answer.get("tags", [])}
@@ -229,9 +229,9 @@ def deregister_task_definition(client: ECSClient, arn: str) -> None:
 
 
 def delete_task_definitions(client: ECSClient, arns: Sequence[str]) -> dict[str, str]:
-    """Why a revision is not being deleted, by family:revision, for those that are not.
+    """The reasons why revisions are not being deleted, by family:revision.
 
-    At most DEFINITIONS_A_DELETION of them."""
+    For at most DEFINITIONS_A_DELETION revisions."""
     names = [revision_name(arn) for arn in arns]
     with translated(f"task definitions {', '.join(names)}"):
         answer = client.delete_task_definitions(taskDefinitions=list(arns))
@@ -243,7 +243,7 @@ def delete_task_definitions(client: ECSClient, arns: Sequence[str]) -> dict[str,
         for each in answer.get("failures", ())
     }
     return {
-        name: reasons.get(name, "ECS does not say what becomes of it")
+        name: reasons.get(name, "ECS's answer does not mention it")
         for name in names
         if name not in deleting
     }

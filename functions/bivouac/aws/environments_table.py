@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 CLOSED_KEPT_FOR = timedelta(days=7)
-"""EventBridge and Lambda deliver for a day and a quarter at most."""
+"""EventBridge and Lambda deliver for at most a day and a quarter."""
 ITEMS_A_CALL = 100
-"""The most that BatchGetItem takes."""
+"""The maximum of BatchGetItem."""
 LISTED_INDEX = "listed"
 SUMMARIES_INDEX = "summaries"
 """The same environments, with what a list shows people."""
 LISTED = "environment"
-"""Of every environment but those that are deleted: the key that puts a record into the index."""
+"""Index key of environments that are not deleted."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Records:
     table_name: str
 
     def find(self, environment: str) -> Record | None:
-        """The record as it is now; None where there never was one.
+        """The current record; None if there never was one.
 
         Raises RecordTooNewError."""
         with translated(f"record of {environment}"):
@@ -52,7 +52,7 @@ class Records:
         return None if item is None else _record(environment, item)
 
     def look(self, environment: str) -> Record | Unreadable | None:
-        """The record as it is now, or why it cannot be understood (W19)."""
+        """The current record, or why it cannot be read (W19)."""
         return self.look_at([environment])[environment]
 
     def look_at(self, environments: Iterable[str]) -> dict[str, Record | Unreadable | None]:
@@ -62,7 +62,7 @@ class Records:
         return {name: _understood(name, items[name]) if name in items else None for name in listed}
 
     def _items(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Those that there are."""
+        """The existing items by key."""
         found: dict[str, dict[str, Any]] = {}
         for batch in batches(dict.fromkeys(keys), ITEMS_A_CALL):
             wanted: Any = [{"environment": {"S": key}} for key in batch]
@@ -73,15 +73,15 @@ class Records:
                     )
                 items = answer["Responses"].get(self.table_name, [])
                 found.update((item["environment"]["S"], dict(item)) for item in items)
-                # Above 16 MB, and where the table is busy, some are left for another call
+                # Above 16 MB, or when the table is busy, some are left for another call
                 left = answer.get("UnprocessedKeys", {}).get(self.table_name)
                 wanted = left["Keys"] if left else []
         return found
 
     def names(self) -> list[str]:
-        """Of every environment that is not deleted, whatever else its record says.
+        """The names of all environments that are not deleted, whatever else their records say.
 
-        The index follows the table after a moment."""
+        The index lags slightly behind the table."""
         with translated("records of environments"):
             pages = self.client.get_paginator("query").paginate(
                 TableName=self.table_name,
@@ -95,7 +95,7 @@ class Records:
     def listed(self) -> list[Summary]:
         """Every environment that is not deleted.
 
-        The index follows the table after a moment: whoever acts on one of them finds it first."""
+        The index lags slightly behind the table: `find` the record before acting on it."""
         with translated("records of environments"):
             pages = self.client.get_paginator("query").paginate(
                 TableName=self.table_name,
@@ -106,8 +106,8 @@ class Records:
             return [_summary(item) for page in pages for item in page["Items"]]
 
     def page(self, limit: int, after: str | None = None) -> tuple[list[Summary], str | None]:
-        """Up to so many environments that are not deleted, from the one behind `after` on, and the
-        last of them where more follow. One Query; the index follows the table after a moment."""
+        """Up to `limit` environments that are not deleted, after the one named `after`; and the
+        last one's name, if more follow. One Query; the index lags slightly behind the table."""
         begin: Any = {}
         if after is not None:
             key = {"environment": {"S": after}, "listed": {"S": LISTED}}
@@ -127,20 +127,20 @@ class Records:
         ] if last else None
 
     def remember_closed(self, repository: str, number: int, intent: Intent, now: datetime) -> None:
-        """That a pull request was closed, for a create that was meant before and is still to come.
+        """Store that a pull request was closed, against a late create that was meant earlier.
 
-        Raises NotYetConsistentError where another closing came at the same time."""
+        Raises NotYetConsistentError if another closing came at the same time."""
         self._remember_closed(_pull_request(repository, number), intent, now)
 
     def remember_deleted(self, environment: str, intent: Intent, now: datetime) -> None:
-        """That an environment without a record was deleted, for such a create.
+        """Store that an environment without a record was deleted, against such a create.
 
-        Raises NotYetConsistentError where that create came at the same time, so that its
-        environment is deleted."""
+        Raises NotYetConsistentError if that create came at the same time, so that its environment
+        is deleted."""
         self._remember_closed(_deletion(environment), intent, now)
         if self.find(environment) is not None:
             raise errors.NotYetConsistentError(
-                f"environment {environment}: it was created just now"
+                f"environment {environment}: it has just been created"
             )
 
     def _remember_closed(self, name: str, intent: Intent, now: datetime) -> None:
@@ -160,15 +160,15 @@ class Records:
             before,
             ("closed", "removeAt"),
             values,
-            refusal=errors.NotYetConsistentError(f"{name}: told twice at the same time"),
+            refusal=errors.NotYetConsistentError(f"{name}: stored twice at the same time"),
         )
 
     def closed(self, repository: str, number: int) -> Intent | None:
-        """When a pull request was last closed, as far as it is remembered."""
+        """When a pull request was last closed, if that is still stored."""
         return self._closed(_pull_request(repository, number))
 
     def deleted(self, environment: str) -> Intent | None:
-        """When an environment was last deleted that had no record, as far as it is remembered."""
+        """When an environment without a record was last deleted, if that is still stored."""
         return self._closed(_deletion(environment))
 
     def _closed(self, name: str) -> Intent | None:
@@ -179,7 +179,7 @@ class Records:
         return _closing(item) if item else None
 
     def closings(self, pull_requests: Mapping[str, tuple[str, int]]) -> dict[str, Intent]:
-        """The same of many: by environment, of those whose pull request was closed."""
+        """The same for many: by environment, for those whose pull request was closed."""
         keys = {name: _pull_request(*named) for name, named in pull_requests.items()}
         items = self._items(keys.values())
         return {name: _closing(items[key]) for name, key in keys.items() if key in items}
@@ -187,8 +187,8 @@ class Records:
     def current(self, environment: str, generation: int) -> Record:
         """The record, if `generation` is still the current one.
 
-        Every step asks this before it changes anything. Raises SupersededError, also where the
-        record is too new: only who takes an environment writes the form."""
+        Every step checks this before it changes anything. Raises SupersededError, also if the
+        record is too new: only an execution that takes an environment writes a newer form."""
         try:
             record = self.find(environment)
         except errors.RecordTooNewError as error:
@@ -205,9 +205,9 @@ class Records:
         return Blueprint.from_json(self.current(environment, generation).content)
 
     def add_task_definitions(self, environment: str, generation: int, arns: Sequence[str]) -> None:
-        """Remember revisions that were registered, so that the deletion need not look for them.
+        """Store registered revisions, so that the deletion need not search for them.
 
-        Raises SupersededError where `generation` is no longer the current one."""
+        Raises SupersededError if `generation` is no longer the current one."""
         self._update(
             environment,
             "ADD taskDefinitions :arns",
@@ -222,9 +222,9 @@ class Records:
     ) -> None:
         """Write `taken` unless another execution came first.
 
-        What earlier executions found stays (H22), but for the details named in `forget`; of what
-        cannot be read nothing stays.
-        Raises NotYetConsistentError if another came first, so that the machine looks again."""
+        Details of earlier executions stay (H22), except for those in `forget`; nothing stays of an
+        unreadable record.
+        Raises NotYetConsistentError if another came first, so that the machine retries."""
         blueprint = taken.content
         content: dict[str, Any] = {
             "form": {"N": str(FORM)},
@@ -266,19 +266,19 @@ class Records:
         )
 
     def extend(self, before: Record, expires_at: str, newest: Extension) -> None:
-        """Give the lease this end, unless somebody wrote the record since it was read.
+        """Give the lease this end, unless the record has changed since it was read.
 
-        Raises NotYetConsistentError if somebody did, so that the machine looks again."""
+        Raises NotYetConsistentError if it has, so that the machine retries."""
         self._change(before, expiresAt=expires_at, extension=_extension_text(newest))
 
     def remember(self, before: Record, intents: Mapping[str, Intent]) -> None:
-        """Keep the newest intents of a record that nothing else changes of.
+        """Store a record's newest intents, and change nothing else.
 
         Raises NotYetConsistentError as `extend` does."""
         self._change(before, intents=_intents_text(intents))
 
     def keep_changes(self, before: Record, changes: Changes) -> None:
-        """Keep redeploys for a creation that is to come; nothing else changes.
+        """Store redeploys for a later creation, and change nothing else.
 
         Raises NotYetConsistentError as `extend` does."""
         self._change(before, changes=json.dumps(service_changes.to_json(changes)))
@@ -309,10 +309,10 @@ class Records:
         expires_at: str | None = None,
         **details: Any,
     ) -> None:
-        """Set the status that an execution ends with and what it found, as JSON.
+        """Set the status with which an execution ends, and its details, as JSON.
 
-        What is READY makes its request the good one; what is DELETED is not listed any more.
-        Raises SupersededError where `generation` is no longer the current one."""
+        READY saves the request as last known good; DELETED removes the record from the index.
+        Raises SupersededError if `generation` is no longer the current one."""
         texts = {"status": str(status)} | {name: text_of(value) for name, value in details.items()}
         if expires_at is not None:
             texts["expiresAt"] = expires_at
@@ -337,9 +337,9 @@ class Records:
     def end(
         self, record: Record, status: Status, *, settle: bool | None = None, **details: Any
     ) -> None:
-        """Set another status in an execution's stead, and what was found, as JSON.
+        """Set another status on behalf of an execution, and details, as JSON.
 
-        Raises SupersededError where anybody took or ended it since `record` was read."""
+        Raises SupersededError if it was taken or ended since `record` was read."""
         values: dict[str, Any] = {"status": {"S": status}} | {
             name: {"S": text_of(value)} for name, value in details.items()
         }
@@ -353,15 +353,15 @@ class Records:
             (*values, "generation", "status"),
             {**{f":{name}": value for name, value in values.items()}, **before},
             refusal=errors.SupersededError(
-                f"environment {record.environment}: generation {record.generation} is over, or is "
-                f"{record.status} no longer"
+                f"environment {record.environment}: generation {record.generation} is over, or no "
+                f"longer {record.status}"
             ),
         )
 
     def note_untold(self, environment: str, generation: int, detail_type: str) -> None:
-        """Remember that nobody was told what the record says; listed, so that the sweep tells it.
+        """Note that the record's event is not published; listed, so that the sweep publishes it.
 
-        Raises SupersededError where `generation` is no longer the current one."""
+        Raises SupersededError if `generation` is no longer the current one."""
         self._update(
             environment,
             "SET untold = :untold, listed = :listed",
@@ -376,7 +376,7 @@ class Records:
         )
 
     def forget_untold(self, record: Record) -> None:
-        """It was told. Raises SupersededError where anybody took or ended it since."""
+        """Clear the note. Raises SupersededError if the record was taken or ended since."""
         condition, values = _held_as(record)
         gone = "untold, listed" if record.status is Status.DELETED else "untold"
         self._update(
@@ -398,8 +398,8 @@ class Records:
         *,
         refusal: errors.BivouacError,
     ) -> None:
-        """Raises `refusal` where the condition does not hold. `names`: of every attribute that the
-        expressions call #so."""
+        """Raises `refusal` if the condition does not hold. `names`: every attribute to which the
+        expressions refer as #name."""
         with translated(f"record of {environment}"):
             try:
                 self.client.update_item(
@@ -420,18 +420,18 @@ def _see_form(item: Mapping[str, Any]) -> None:
     if form > FORM:
         environment = item["environment"]["S"]
         raise errors.RecordTooNewError(
-            f"the record of {environment} was written by a newer Bivouac: it has the form {form}, "
-            f"and this one knows {FORM}. Update the stack, then try again"
+            f"a newer version of Bivouac wrote the record of {environment}: it has form {form}, "
+            f"but this version knows only {FORM}. Update the stack, then try again"
         )
 
 
 def _pull_request(repository: str, number: int) -> str:
-    """The key of what is remembered of a pull request: no environment has such a name."""
+    """The key of a closed pull request: no environment can have such a name."""
     return f"pull request {repository}#{number}"
 
 
 def _deletion(environment: str) -> str:
-    """The key of what is remembered of an environment that was deleted and had no record."""
+    """The key of a deleted environment that had no record."""
     return f"deletion of {environment}"
 
 
@@ -480,7 +480,7 @@ def _record(environment: str, item: Mapping[str, Any]) -> Record:
 
 
 def _summary(item: Mapping[str, Any]) -> Summary:
-    """Of an item of either index."""
+    """From an item of either index."""
     return Summary(
         environment=item["environment"]["S"],
         generation=int(item["generation"]["N"]),
@@ -539,7 +539,7 @@ def _extension_text(extension: Extension) -> str:
 def _unchanged_since(
     before: Record | Unreadable | None,
 ) -> tuple[str, tuple[str, ...], dict[str, Any]]:
-    """The condition that nobody wrote the record after `before` was read, the attributes that it
+    """The condition that the record has not changed since `before` was read, the attributes that it
     names, and its values."""
     if before is None:
         return "attribute_not_exists(#generation)", ("generation",), {}
@@ -557,7 +557,7 @@ def _unchanged_since(
 
 
 def _held_as(before: Record | Unreadable) -> tuple[str, dict[str, Any]]:
-    """The condition that nobody took the environment, or ended with it, since."""
+    """The condition that the environment was neither taken nor ended since."""
     return "#generation = :generationBefore AND #status = :statusBefore", {
         ":generationBefore": {"N": str(before.generation)},
         ":statusBefore": {"S": str(before.status)},

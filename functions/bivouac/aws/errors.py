@@ -1,7 +1,7 @@
-"""AWS's error codes become our errors here, and nowhere else.
+"""The only module that translates AWS's error codes into our errors.
 
-The code decides first; then the text, because ECS hides throttling and propagation delays inside
-InvalidParameterException (failure-mode S03: the trailing ErrorCode decides).
+The code decides first; then the text, because ECS hides throttling and propagation delays in
+InvalidParameterException (failure mode S03: the trailing ErrorCode decides).
 """
 
 from __future__ import annotations
@@ -50,26 +50,26 @@ def message_of(error: ClientError) -> str:
 
 
 def is_missing(error: errors.RefusedByAwsError) -> bool:
-    """Whether AWS refused because what the call named does not exist."""
+    """Whether AWS refused because the named resource does not exist."""
     cause = error.__cause__
     return isinstance(cause, ClientError) and code_of(cause) == error_answers.RESOURCE_MISSING
 
 
 def cluster_is_missing(error: errors.RefusedByAwsError) -> bool:
-    """Whether ECS refused because the cluster is INACTIVE or was never there."""
+    """Whether ECS refused because the cluster is INACTIVE or never existed."""
     cause = error.__cause__
     return isinstance(cause, ClientError) and code_of(cause) == error_answers.CLUSTER_MISSING
 
 
 def duplicate_operation(error: ClientError) -> str | None:
-    """The operation that Cloud Map's DuplicateRequest says is in progress already (N02, N13)."""
+    """The operation that is already in progress, from Cloud Map's DuplicateRequest (N02, N13)."""
     members: Mapping[str, Any] = error.response
     return members.get("DuplicateOperationId")
 
 
 @contextmanager
 def translated(subject: str) -> Iterator[None]:
-    """Raise our error in place of botocore's; `subject` names the resource the calls are about."""
+    """Raise our error in place of botocore's; `subject` names the resource of the calls."""
     try:
         yield
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""The stack's event bus, on which others hear what became of their environments."""
+"""The stack's event bus, on which Bivouac publishes events about environments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 EVENTS_A_CALL = 10
-"""The most that PutEvents takes."""
+"""The maximum of PutEvents."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,17 @@ class EventBus:
     name: str
 
     def publish(self, *events: EnvironmentEvent) -> None:
-        """Put events on the bus; whoever repeats one, repeats its id."""
+        """Put events on the bus; a repeated event has the same id."""
         for batch in batches(events, EVENTS_A_CALL):
             self._publish(batch)
 
     def _publish(self, events: Sequence[EnvironmentEvent]) -> None:
-        """PutEvents answers 200 also for an entry that it did not take (W04), so that is looked at.
-        Raises ThrottledError and UnavailableError, which are worth another try, and others."""
-        told = ", ".join(
+        """PutEvents answers 200 even if it rejects an entry (W04), so each entry is checked.
+        Raises ThrottledError and UnavailableError, which a retry may solve, and others."""
+        subject = ", ".join(
             f"{event.detail_type} of {event.detail['environment']}" for event in events
         )
-        with translated(f"event {told}"):
+        with translated(f"event {subject}"):
             answer = self.client.put_events(
                 Entries=[
                     {
@@ -50,4 +50,4 @@ class EventBus:
             entry = next(each for each in answer["Entries"] if each.get("ErrorCode"))
             code, message = entry.get("ErrorCode", ""), entry.get("ErrorMessage", "")
             error = classify("PutEvents", code, message, 200)
-            raise error(f"event {told}: PutEvents did not take it: {code}: {message}")
+            raise error(f"event {subject}: PutEvents rejected it: {code}: {message}")

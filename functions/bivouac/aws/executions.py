@@ -1,4 +1,4 @@
-"""Whether another execution is still at work, how it ended; starting, resuming and stopping one."""
+"""Reads, starts, resumes and stops executions."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 
 EXECUTIONS_A_PAGE = 1000
-"""The most that ListExecutions gives; it gives 100 where it is not asked for more."""
+"""The maximum of ListExecutions; its default is 100."""
 
 
 def described(client: SFNClient, execution_arn: str) -> Execution | None:
-    """None where there is no such execution: it never began, was forgotten, or its ARN is none."""
+    """None if there is no such execution: it never began, is no longer kept, or the ARN is
+    invalid."""
     with translated(f"execution {execution_arn}"):
         try:
             answer = client.describe_execution(executionArn=execution_arn)
@@ -40,7 +41,7 @@ def described(client: SFNClient, execution_arn: str) -> Execution | None:
 
 
 def running(client: SFNClient, machine_arn: str) -> set[str]:
-    """ARNs of all executions of a machine that run. What has just begun may be missing (W06)."""
+    """ARNs of a machine's running executions. New ones may be missing (W06)."""
     with translated(f"executions of {machine_arn}"):
         pages = client.get_paginator("list_executions").paginate(
             stateMachineArn=machine_arn,
@@ -51,7 +52,7 @@ def running(client: SFNClient, machine_arn: str) -> set[str]:
 
 
 def broken(client: SFNClient, machine_arn: str, since: datetime, until: datetime) -> Iterator[str]:
-    """ARNs of the executions that failed or ran out of time in between, the newest first."""
+    """ARNs of the executions that failed or timed out in this period, the newest first."""
     for status in stepfunctions_answers.BROKEN:
         with translated(f"executions of {machine_arn}"):
             pages = client.get_paginator("list_executions").paginate(
@@ -67,13 +68,13 @@ def broken(client: SFNClient, machine_arn: str, since: datetime, until: datetime
 
 
 def is_running(client: SFNClient, execution_arn: str) -> bool:
-    """Eventually consistent, so it only decides whether to wait, never who may act (W06)."""
+    """Eventually consistent, so it only decides whether to wait, never whether to act (W06)."""
     found = described(client, execution_arn)
     return found is not None and found.is_at_work
 
 
 def another_holds(client: SFNClient, record: Record | None, execution_arn: str) -> bool:
-    """Whether an execution other than this one is at work on the environment."""
+    """Whether another execution is working on the environment."""
     if record is None or record.status not in HELD or record.execution == execution_arn:
         return False
     return is_running(client, record.execution)
@@ -85,17 +86,16 @@ LONGEST_EXECUTION = timedelta(hours=5)
 
 @dataclass(frozen=True)
 class Ending:
-    """How an execution ended that did not succeed."""
+    """How an execution ended without success."""
 
     error: str
     cause: str
 
 
 def ending(client: SFNClient, execution_arn: str) -> Ending | None:
-    """None where there is no such execution: it never began.
+    """None if there is no such execution: it never began.
 
-    Raises NotYetConsistentError while it runs, which an answer may say for a moment longer than it
-    does (W06)."""
+    Raises NotYetConsistentError while it runs; an answer may say so for a moment too long (W06)."""
     found = described(client, execution_arn)
     if found is None:
         return None
@@ -107,7 +107,7 @@ def ending(client: SFNClient, execution_arn: str) -> Ending | None:
 
 
 def stop(client: SFNClient, execution_arn: str, cause: str) -> None:
-    """End an execution. It skips every Catch, and a function that it called goes on (W13)."""
+    """End an execution. That skips every Catch, and a function that it called goes on (W13)."""
     with translated(f"execution {execution_arn}"):
         try:
             client.stop_execution(executionArn=execution_arn, error="StoppedError", cause=cause)
@@ -117,8 +117,8 @@ def stop(client: SFNClient, execution_arn: str, cause: str) -> None:
 
 
 def resume(client: SFNClient, token: str, answer: Mapping[str, Any], subject: str) -> bool:
-    """Answer the task that `token` stands for. False: it was answered before, timed out, or its
-    execution was stopped. `subject`: what errors are said to be about."""
+    """Answer the task of `token`. False: it was already answered, has timed out, or its execution
+    was stopped. `subject`: what errors are about."""
     with translated(subject):
         try:
             client.send_task_success(taskToken=token, output=json.dumps(answer))
@@ -134,7 +134,7 @@ def resume(client: SFNClient, token: str, answer: Mapping[str, Any], subject: st
 class Started:
     name: str
     anew: bool
-    """No call before this one had started it, or it still runs
+    """No earlier call had started it, or it still runs
     (tests/recorded/stepfunctions-start-again.json)."""
 
 
@@ -147,15 +147,15 @@ def start(
 ) -> Started:
     """Start an execution once.
 
-    What has its name already is ours only with the same input, and not where it began before
-    `since`: then it did nothing, as what it names was not there yet. Anybody who may start
-    executions can take a name for 90 days, so ours gets another one then. Starting it twice is no
-    harm: what an execution may do is decided by the record."""
+    An execution with its name is ours only with the same input, and only if it did not begin before
+    `since`: an earlier one did nothing, because what it names did not exist yet. Anyone who may
+    start executions can take a name for 90 days; ours then gets another one. Starting it twice does
+    no harm: the record decides what an execution may do."""
     if _start(client, machine_arn, name, content):
         return Started(name, anew=True)
     before = described(client, stepfunctions_answers.arn_of(machine_arn, name))
     if before is None:
-        raise errors.NotYetConsistentError(f"execution {name}: it exists and is not found")
+        raise errors.NotYetConsistentError(f"execution {name}: it exists but is not found")
     if _is_ours(before, content, since):
         return Started(name, anew=False)
     other = naming.another_execution(name)
@@ -171,7 +171,7 @@ def _is_ours(before: Execution, content: Mapping[str, Any], since: datetime | No
 
 
 def _start(client: SFNClient, machine_arn: str, name: str, content: Mapping[str, Any]) -> bool:
-    """False where one of this name ran before, or runs with another input."""
+    """False if one with this name has ended, or runs with another input."""
     with translated(f"execution {name}"):
         try:
             client.start_execution(

@@ -1,4 +1,4 @@
-"""The environment's CloudWatch log groups."""
+"""Calls of CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def find(
 
 
 def create(client: CloudWatchLogsClient, name: str, tags: Mapping[str, str]) -> None:
-    """Raises NotYetConsistentError where it exists: one that was not listed a moment ago may be our
-    own call's, whose answer was lost (S21)."""
+    """Raises NotYetConsistentError if it exists: our own call may have created it and lost the
+    answer (S21)."""
     with translated(f"log group {name}"):
         try:
             client.create_log_group(logGroupName=name, tags=tags)
         except client.exceptions.ResourceAlreadyExistsException:
             raise NotYetConsistentError(
-                f"log group {name}: it exists, and was not listed a moment ago"
+                f"log group {name}: it exists, but was not listed just before"
             ) from None
 
 
@@ -59,7 +59,7 @@ def keep_for(client: CloudWatchLogsClient, name: str, days: int) -> None:
 
 
 def delete(client: CloudWatchLogsClient, name: str) -> bool:
-    """False: it was gone."""
+    """False: it was already gone."""
     with translated(f"log group {name}"):
         try:
             client.delete_log_group(logGroupName=name)
@@ -74,11 +74,11 @@ def tags_of(client: CloudWatchLogsClient, arn: str) -> dict[str, str]:
 
 
 PAGES = 3
-"""An answer of GetLogEvents can be empty though earlier pages are not."""
+"""An answer of GetLogEvents can be empty although earlier pages are not."""
 
 
 def last_messages(client: CloudWatchLogsClient, group: str, stream: str, limit: int) -> list[str]:
-    """The end of a stream, oldest first, as it was written; empty where it does not exist."""
+    """The end of a stream, oldest first, as written; empty if it does not exist."""
     arguments: GetLogEventsRequestTypeDef = {
         "logGroupName": group,
         "logStreamName": stream,

@@ -1,4 +1,4 @@
-"""What EC2 knows of tasks' addresses and of who may reach them."""
+"""Calls of EC2: the tasks' addresses, and what may reach them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ INTERFACES_A_CALL = 200
 
 
 def public_addresses(client: EC2Client, interface_ids: Sequence[str]) -> dict[str, str]:
-    """Network interface to public address, for those that have one.
+    """Public addresses by network interface, for those that have one.
 
-    Asked with a filter, not by id: EC2 is eventually consistent, and an id that it does not know
-    yet must not fail the others (P04, P05)."""
+    With a filter, not by id: EC2 is eventually consistent, and an id that it does not know yet must
+    not fail the others (P04, P05)."""
     found: dict[str, str] = {}
     for batch in batches(interface_ids, INTERFACES_A_CALL):
         with translated("network interfaces of the tasks"):
@@ -34,7 +34,7 @@ def public_addresses(client: EC2Client, interface_ids: Sequence[str]) -> dict[st
 
 
 def security_groups(client: EC2Client, group_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The groups that exist, by id, with their rules. Filtered, so that a missing one is absent."""
+    """The existing groups with their rules, by id. Filtered, so that a missing one is absent."""
     with translated(f"security groups {', '.join(group_ids)}"):
         pages = client.get_paginator("describe_security_groups").paginate(
             Filters=[{"Name": "group-id", "Values": list(group_ids)}]
@@ -43,7 +43,7 @@ def security_groups(client: EC2Client, group_ids: Sequence[str]) -> dict[str, di
 
 
 def references(client: EC2Client, group_ids: Collection[str]) -> dict[str, set[str]]:
-    """The other security groups of the account with a rule that names one of these -> which."""
+    """By security group: which of the given groups its rules refer to. Without the given ones."""
     found: dict[str, set[str]] = {}
     for direction in ("ip-permission", "egress.ip-permission") if group_ids else ():
         with translated(f"security groups whose rules name {', '.join(group_ids)}"):

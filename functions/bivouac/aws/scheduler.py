@@ -1,4 +1,4 @@
-"""The schedules of environments in EventBridge Scheduler."""
+"""Calls of EventBridge Scheduler."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Schedules:
     settings: ScheduleSettings
 
     def names(self, group: str) -> list[str]:
-        """Of all schedules of a group."""
+        """The names of all schedules of a group."""
         with translated(f"schedule group {group}"):
             pages = self.client.get_paginator("list_schedules").paginate(GroupName=group)
             return [schedule["Name"] for page in pages for schedule in page["Schedules"]]
 
     def described(self, group: str, name: str) -> dict[str, Any] | None:
-        """None where there is none."""
+        """None if there is none."""
         with translated(f"schedule {name}"):
             try:
                 return dict(self.client.get_schedule(Name=name, GroupName=group))

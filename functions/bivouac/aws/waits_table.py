@@ -1,4 +1,4 @@
-"""Calls of the waits table: one item for each environment whose execution waits."""
+"""Calls of the waits table: one item for each environment with a waiting execution."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class WaitsTable:
         names: Mapping[str, str],
         values: Item,
     ) -> Item | None:
-        """The item as it is afterwards; None where the condition does not hold."""
+        """The updated item; None if the condition does not hold."""
         with translated(f"wait of {environment}"):
             try:
                 answer = self.client.update_item(
@@ -49,7 +49,7 @@ class WaitsTable:
         return dict(answer["Attributes"])
 
     def delete(self, environment: str, token: str) -> None:
-        """Unless another token is there by now."""
+        """Delete the item, unless it has another token by now."""
         with (
             translated(f"wait of {environment}"),
             suppress(self.client.exceptions.ConditionalCheckFailedException),

@@ -1,1 +1,1 @@
-"""What events and executions ask for, parsed once."""
+"""Parses the inputs of executions and the events that request something."""

@@ -1,7 +1,7 @@
-"""What the input of create_environment asks for: a create, a redeploy, a wake or a roll-back.
+"""Parses the input of create_environment: a create, a redeploy, a wake or a roll-back.
 
-Redeploying and waking are creates of a request that the record knows; so everything that a create
-checks, converges and proves holds for them as well.
+Redeploying and waking are creates of a request in the record, so everything that a create checks,
+converges and proves applies to them as well.
 """
 
 from __future__ import annotations
@@ -30,38 +30,38 @@ _RULES = {
 
 @dataclass(frozen=True)
 class Command:
-    """An input, read as far as it goes without the record."""
+    """An input, parsed as far as possible without the record."""
 
     verb: Verb
     environment: str
-    """Empty where a request does not name one: planning tells."""
+    """Empty if a request names none, which planning reports."""
     intent: Intent
     content: Json
-    """The request of a create; what is said of the environment otherwise."""
+    """The request of a create, or the input about an existing environment."""
     generation: int | None = None
     """Only while this one holds the environment."""
     changes: tuple[Change, ...] = ()
     problems: tuple[str, ...] = ()
-    """Of a create, beside those that planning tells of its request."""
+    """A create's problems besides those that planning finds in its request."""
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """What is to be planned, with the record as it is now."""
+    """The request to plan, given the current record."""
 
     request: Json
     """Changes included."""
     base: Json
-    """Without them."""
+    """Without changes."""
     based_on: int
-    """The record's generation; 0 where there was none."""
+    """The record's generation; 0 if there was none."""
     changes: Changes = field(default_factory=dict)
     outdated: str = ""
-    """Why there is nothing to be done; empty where there is."""
+    """Why there is nothing to do; empty if there is something."""
 
 
 def asked(content: Any, execution: str, started_at: str, now: datetime) -> Command:
-    """Raises InvalidRequestError, but for a create, all of whose problems are told at once."""
+    """Raises InvalidRequestError, except for a create, whose problems are all reported at once."""
     started = {"at": started_at, "id": execution}
     verbs = [name for name in _VERBS if isinstance(content, Mapping) and name in content]
     if not verbs:
@@ -70,7 +70,7 @@ def asked(content: Any, execution: str, started_at: str, now: datetime) -> Comma
     given = content[name]
     found = inputs.problems(_RULES[verb], given, now, name)
     if len(content) > 1:
-        found.append(f"{name}: nothing else may stand beside it")
+        found.append(f"{name}: no other field is allowed with it")
     if found:
         raise InvalidRequestError(found)
     intent = _intent(given, started)
@@ -149,7 +149,7 @@ def _redeployed(asked: Command, record: Record) -> Resolved:
         return _nothing(record, "a later creation or deletion was followed before")
     if record.status in (Status.DELETING, Status.NOT_DELETED, Status.DELETED):
         raise EnvironmentNotFoundError(
-            f"the environment {record.environment} is {record.status}: a redeploy brings nothing "
+            f"the environment {record.environment} is {record.status}: a redeploy cannot bring it "
             "back; create it"
         )
     base = record.base
@@ -166,7 +166,7 @@ def _redeployed(asked: Command, record: Record) -> Resolved:
 
 def _rolled_back(record: Record) -> Resolved:
     if not record.can_roll_back:
-        return _nothing(record, "there is no other request that was proven before")
+        return _nothing(record, "no other request was ever proven")
     back = record.gone_back
     return Resolved(back.requested, back.base, record.generation, back.changes)
 
@@ -176,9 +176,9 @@ def _woken(asked: Command, record: Record) -> Resolved:
         return _nothing(record, "a later intent about the environment was followed before")
     if record.status is Status.DELETED:
         raise EnvironmentNotFoundError(
-            f"the environment {record.environment} is deleted, and has no schedule; create it"
+            f"the environment {record.environment} is deleted and has no schedule; create it"
         )
-    # It comes before the roll-back, which then finds that another execution has the environment.
+    # The wake comes before the roll-back, which then finds another execution in its place.
     known = record.gone_back if record.status is Status.FAILED and record.goes_back else record
     return Resolved(known.requested, known.base, known.generation, known.changes)
 

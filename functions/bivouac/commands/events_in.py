@@ -1,7 +1,7 @@
-"""What an event asks for: untrusted details in, intents out. The only parser of events to us.
+"""Parses events that request something: untrusted details in, intents out.
 
-Ours come on our own bus, where anybody may put what he likes into a detail; AWS's come on the
-default bus, where nobody else can put them. AWS may add fields to its own, so those are let be.
+Our events arrive on our own bus, where details are untrusted. AWS's arrive on the default bus,
+where only AWS can put them; AWS may add fields, so unknown ones are ignored.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bivouac.request.models import EnvironmentRequest, PullRequest, described
 
 
 class CommandKind(StrEnum):
-    """What is started; the word in the execution's name."""
+    """What to start; also the word in the execution's name."""
 
     CREATE = "create"
     REDEPLOY = "redeploy"
@@ -35,18 +35,18 @@ class CommandKind(StrEnum):
 
 @dataclass(frozen=True)
 class Named:
-    """Something that is asked of one environment."""
+    """A request about one environment."""
 
     verb: CommandKind
     environment: str
     intent: Intent
     content: Json
-    """The input of the execution, but for the intent."""
+    """The execution's input without the intent."""
 
 
 @dataclass(frozen=True)
 class ImagePushed:
-    """A tag of a repository of ECR is another image now."""
+    """A tag of an ECR repository now refers to another image."""
 
     account: str
     region: str
@@ -139,7 +139,7 @@ _DETAILS: Mapping[tuple[str, str], Rule] = {
 
 
 def read(event: Any, now: datetime) -> Asked | None:
-    """None: it is about nothing that anybody can have asked for.
+    """None: nothing can depend on it.
 
     Raises InvalidRequestError with every problem of the event."""
     found = inputs.problems(_ENVELOPE, event, now, "event")
@@ -147,7 +147,7 @@ def read(event: Any, now: datetime) -> Asked | None:
     if kind in _DETAILS:
         found += inputs.problems(_DETAILS[kind], event.get("detail"), now, "detail")
     elif not found:
-        found.append(f"event: nothing is done about {kind[1]!r} of {kind[0]!r}")
+        found.append(f"event: {kind[1]!r} of {kind[0]!r} is not supported")
     if found:
         raise InvalidRequestError(found)
     return _from_client(kind, event) if kind[0] == _CLIENT else _from_aws(kind, event)
@@ -155,7 +155,7 @@ def read(event: Any, now: datetime) -> Asked | None:
 
 def _from_client(kind: tuple[str, str], event: Json) -> Asked:
     content = dict(event["detail"])
-    # What the detail says is what counts: so a request that is put again is the same one.
+    # The detail's intent takes precedence, so that a repeated request counts as the same one.
     intent = Intent.from_json(content.pop("intent", _meant(event)))
     if kind == _ENVIRONMENT_REQUESTED:
         request = content["request"]

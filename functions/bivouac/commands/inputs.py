@@ -1,8 +1,7 @@
-"""The rules for every input, event and schedule: all problems of one at once, each with its path.
+"""The rules for every input, event and schedule: all problems at once, each with its path.
 
 Pure, and plain Python, because most functions start without pydantic (docs/decisions/0003). Only
-what a request says of an environment is read elsewhere: by `request`, and also where an event
-carries it.
+the request itself, from an input or an event, is checked elsewhere, by `request`.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from bivouac.json_types import Json
 from bivouac.request import untrusted
 
 Rule = Callable[[str, Any, datetime], Iterator[str]]
-"""A path, what stands there, and the present moment, to the problems."""
+"""From a path, the value there and the current time to the problems."""
 
 LONGEST_TEXT = 1_000
-"""Of a field; an execution's state holds the whole input beside what it goes on with."""
+"""Of a field; an execution's state holds the whole input besides its own data."""
 LONGEST_ID = 256
 
 
@@ -53,9 +52,9 @@ class Fields:
     rules: Mapping[str, Rule]
     required: tuple[str, ...] = ()
     together: Callable[[Json], Iterator[tuple[str, str]]] | None = None
-    """Which of them may stand beside each other: paths and problems."""
+    """The paths and problems of fields that do not fit together."""
     others: bool = False
-    """Fields without a rule are no problem: AWS may add some to its events."""
+    """Whether fields without a rule are allowed: AWS may add some to its events."""
 
     def __call__(self, path: str, given: Any, now: datetime) -> Iterator[str]:
         if not isinstance(given, dict):
@@ -124,11 +123,11 @@ def flag(path: str, given: Any, now: datetime) -> Iterator[str]:
 
 
 moment = text(read=times.moment)
-"""Also one to come: what is only compared with the end of a lease."""
+"""May be in the future: it is only compared with the end of a lease."""
 
 
 def past_moment(path: str, given: Any, now: datetime) -> Iterator[str]:
-    """When something was meant. One to come would hold against whatever is meant until then."""
+    """When something was meant. A future time would win against everything meant until then."""
     found = list(moment(path, given, now))
     yield from found
     if not found and times.moment(given) > now + CLOCKS_DIFFER_BY:
@@ -157,12 +156,12 @@ _REASON: Mapping[str, Rule] = {"reason": text()}
 _REQUIRED = ("environment",)
 
 REQUEST = Fields({"intent": INTENT}, others=True)
-"""A create's; its other fields are planning's to read."""
+"""A create's own field; planning checks the others."""
 KNOWN_ENVIRONMENT = Fields(_KNOWN, _REQUIRED)
-"""A wake, and a roll-back."""
+"""Of a wake or a roll-back."""
 SLEEP = Fields({**_KNOWN, **_REASON}, _REQUIRED)
 TEARDOWN = SLEEP
-"""What an event may ask; what is based on a lease's end or a failure, only an input says."""
+"""What an event may request; only inputs may refer to a lease's end or a failure."""
 DELETION = Fields(
     {
         **_KNOWN,
@@ -201,15 +200,15 @@ REDEPLOY = Fields(
     },
     _REQUIRED,
 )
-"""What its images and definitions say, planning tells."""
+"""Planning checks its images and definitions."""
 WARNING = Fields(
     {"environment": _KNOWN["environment"], "expiresAt": moment, "warningSeconds": number},
     ("environment", "expiresAt", "warningSeconds"),
 )
-"""What the schedule of a warning gives."""
+"""The input of a warning's schedule."""
 
 
 def intent_of(content: Json, event: Json) -> Intent:
-    """The intent that an input names; started by hand, it is meant when the execution starts."""
+    """The input's intent; without one, it is meant when the execution starts."""
     started = {"id": event["execution"], "at": event["startedAt"]}
     return Intent.from_json(content.get("intent", started))

@@ -1,4 +1,4 @@
-"""What is done after a redeploy that failed. Pure."""
+"""What to do after a failed redeploy. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bivouac.environment.record import Record, Status
 from bivouac.environment.service_changes import Change, Changes, newest
 
 SUPERSEDED = ("SupersededError", "StoppedError")
-"""How an execution fails when a newer one takes its environment."""
+"""The errors of an execution whose environment a newer one has taken."""
 
 
 _GOING = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
@@ -23,14 +23,14 @@ class RollBackOutcome(StrEnum):
     REFUSED = "REFUSED"
     """Nothing was changed."""
     SUPERSEDED = "SUPERSEDED"
-    """A newer execution has the environment; what comes of it is told there."""
+    """A newer execution has the environment, and reports its own result."""
     PROVEN = "PROVEN"
-    """It failed after it was proven and recorded: what was redeployed is READY."""
+    """It failed after its proof was recorded: the redeployed environment is READY."""
     NEVER_PROVEN = "NEVER_PROVEN"
-    """There is nothing to go back to."""
+    """There is nothing to roll back to."""
     ROLL_BACK = "ROLL_BACK"
     TAKEN_BACK = "TAKEN_BACK"
-    """A sleep or a wake came before the roll-back, and goes on with what was proven before."""
+    """A sleep or a wake came before the roll-back, and continues with what was proven before."""
     NOT_ROLLED_BACK = "NOT_ROLLED_BACK"
     """The roll-back has failed as well."""
 
@@ -52,21 +52,21 @@ class Conclusion:
     cause: str
     """Unless a roll-back follows and succeeds."""
     rolled_back_cause: str = ""
-    """Where one does."""
+    """If a roll-back follows and succeeds."""
 
 
 def concluded(record: Record | None, failure: Failure, intent: str = "") -> Conclusion:
-    """What follows from a redeploy's failure; `intent` is the id of the one that it has, if any.
+    """What follows from a redeploy's failure; `intent` is the id of its intent, if it has one.
 
-    The record says who took the environment last: a redeploy that never did has changed nothing."""
+    The record names the last execution that took the environment: a redeploy that never did has
+    changed nothing."""
     if record is None or record.execution != failure.execution:
         if failure.error in SUPERSEDED:
             return Conclusion(RollBackOutcome.SUPERSEDED, "SupersededError", failure.cause)
         if record is not None and _is_void(record, intent or failure.execution):
             text = (
-                "The environment was put to sleep or woken before it could be rolled back. What "
-                "was redeployed is over: what was proven before it runs once the environment is "
-                "awake."
+                "The environment was put to sleep or woken before it could be rolled back. The "
+                "redeploy is void: once the environment is awake, it runs what was proven before."
             )
             together = report.together(failure.cause, text)
             return Conclusion(RollBackOutcome.TAKEN_BACK, failure.error, together)
@@ -74,11 +74,11 @@ def concluded(record: Record | None, failure: Failure, intent: str = "") -> Conc
     if record.status in (Status.READY, Status.DEGRADED):
         return Conclusion(RollBackOutcome.PROVEN, failure.error, failure.cause)
     if not record.can_roll_back:
-        text = "The environment was not rolled back: no other request of it was ever proven."
+        text = "The environment was not rolled back: no other request was ever proven."
         return Conclusion(
             RollBackOutcome.NEVER_PROVEN, failure.error, report.together(failure.cause, text)
         )
-    back = "The environment was rolled back: what was proven before runs, and is proven again."
+    back = "The environment was rolled back: it runs what was proven before, and is proven again."
     taken = "The environment was not rolled back: another execution has taken it since."
     return Conclusion(
         RollBackOutcome.ROLL_BACK,
@@ -89,18 +89,18 @@ def concluded(record: Record | None, failure: Failure, intent: str = "") -> Conc
 
 
 def _is_void(record: Record, intent: str) -> bool:
-    """Whether somebody took back what was meant so. What has no intent of its own has the ARN of
-    its create for one."""
+    """Whether the change with this intent was rolled back. A redeploy without its own intent uses
+    the ARN of its create."""
     changes = (change for each in record.changes.values() for change in each)
     return any(change.void and change.intent.id == intent for change in changes)
 
 
 def kept(record: Record | None, error: str, redeploy: Any) -> Changes | None:
-    """The changes to be kept of a redeploy that came too late for one life of an environment.
+    """The changes to keep of a redeploy that came after an environment's deletion.
 
-    Whoever meant it may have meant the next life, whose creation is still on the way: it was
-    accepted, and the environment went before it was made. None where there is nothing to keep.
-    `redeploy` is the execution's input, which was found to be in order."""
+    It may be meant for the next creation, which is still to come: the redeploy was accepted, but
+    the environment was deleted before it ran. None if there is nothing to keep. `redeploy` is the
+    execution's input, which was found valid."""
     if record is None or error != "EnvironmentNotFoundError" or "intent" not in redeploy:
         return None
     intent, life = Intent.from_json(redeploy["intent"]), record.intents.get(intents.LIFECYCLE)

@@ -1,4 +1,4 @@
-"""Which environments an event is about that names none. Pure."""
+"""Finds the environments that an event without a name is about. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bivouac.environment.blueprint import Blueprint
 
 
 def redeployed_by(triggers: Mapping[str, Any], pushed: ImagePushed) -> bool:
-    """Whether `triggers`, a request's, name the repository and the tag."""
+    """Whether the `triggers` of a request name the repository and the tag."""
     named = {"repository": pushed.repository, "tag": pushed.tag}
     return named in triggers["imagePush"]
 
@@ -28,7 +28,7 @@ def deleted_by(triggers: Mapping[str, Any], closed: PullRequestClosed) -> bool:
 def services_that_run(blueprint: Blueprint, pushed: ImagePushed) -> list[str]:
     """The services with a container of the pushed image, by tag.
 
-    A definition that is not ours is used as it is, and its images are not known here."""
+    The images of definitions that are not ours are unknown here."""
     return [
         service.service_name
         for service in blueprint.services
@@ -42,8 +42,8 @@ def _runs(containers: Iterable[Mapping[str, Any]], pushed: ImagePushed) -> bool:
 
 
 def is_the_pushed(image: str, pushed: ImagePushed) -> bool:
-    """<account>.dkr.ecr.<region>.amazonaws.com/<repository>[:<tag>]; no tag is latest, and a digest
-    stays what it is (https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html)."""
+    """<account>.dkr.ecr.<region>.amazonaws.com/<repository>[:<tag>]; no tag means latest, and a
+    digest never matches (https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html)."""
     registry = f"{pushed.account}.dkr.ecr.{pushed.region}.amazonaws.com"
     match = re.fullmatch(rf"{re.escape(registry)}(?:\.cn)?/([^:@]+)(?::([^:@]+))?", image)
     return match is not None and (match[1], match[2] or "latest") == (

@@ -22,7 +22,7 @@ from bivouac.errors import InvalidRequestError
 NEVER = 0
 """No record has this generation."""
 _MATTERS = {Verb.CREATE: (LIFECYCLE,), Verb.WAKE: (POWER,)}
-"""What an intent is about; a redeploy's stands with what it changes."""
+"""What an intent is about; a redeploy's intent is stored with its changes."""
 
 
 def taken(
@@ -33,7 +33,7 @@ def taken(
     decision: Take,
     now: datetime,
 ) -> Record:
-    """The record of what begins now, in place of the one that was found."""
+    """The new record, which replaces the one that was found."""
     verb, intent = instruction.verb, instruction.intent
     return Record(
         environment=blueprint.environment,
@@ -68,8 +68,9 @@ def _status(record: Record | None, blueprint: Blueprint, verb: Verb, intent: Int
 
 
 def _goes_on_resting(record: Record, blueprint: Blueprint, verb: Verb, intent: Intent) -> bool:
-    """A redeploy wakes nothing, nor does a create that was meant before the environment was put to
-    rest: what it asks for runs after the next up, where there is one."""
+    """Whether it stays asleep or scheduled: a redeploy wakes nothing, and nor does a create that
+    was meant before the environment was put to rest. Its request runs after the next up, if there
+    is one."""
     if record.status not in (Status.ASLEEP, Status.SCHEDULED):
         return False
     if verb is not Verb.CREATE:
@@ -83,8 +84,8 @@ def _goes_on_resting(record: Record, blueprint: Blueprint, verb: Verb, intent: I
 def _end(
     record: Record | None, blueprint: Blueprint, verb: Verb, intent: Intent, now: datetime
 ) -> datetime:
-    """A create begins a lease, which an extension that was meant later has extended already. A
-    redeploy renews it, and never shortens what was extended."""
+    """The end of the lease. A create begins one, which an extension that was meant later may
+    already have extended. A redeploy renews it, but never shortens it."""
     begun = lease.expires_at(now, blueprint.lease_seconds)
     if record is None:
         return begun
@@ -102,18 +103,19 @@ def is_over(record: Record, now: datetime) -> bool:
 
 
 def is_fresh(record: Record | None) -> bool:
-    """Nothing of the environment is there: it never was, or a receipt says that it is gone."""
+    """Whether nothing of the environment exists: it never did, or a receipt says that it is
+    gone."""
     return record is None or record.status in GONE
 
 
 def _may_have_office_hours(record: Record | None) -> bool:
-    """What it had is still armed, unless a receipt says that it is gone."""
+    """Earlier office hours are still armed, unless a receipt says that they are gone."""
     return record is not None and record.status is not Status.DELETED and record.office_hours
 
 
 def based_on(record: Record | None, instruction: Instruction) -> int | None:
-    """The generation whose request the plan was made of; None for a create, whose request is its
-    own, as long as it was planned with the redeploys that the record knows now."""
+    """The generation whose request the plan is based on. None for a create, which has its own
+    request, if it was planned with all redeploys that are in the record now."""
     if instruction.verb is not Verb.CREATE:
         return instruction.based_on
     known = service_changes.newest(record.changes, (), since=instruction.intent) if record else {}
@@ -124,16 +126,16 @@ _OF_ONE_LIFE = ("edges", "expected", "taskDefinitions", "namespaceArn", "readyAt
 
 
 def forgotten(record: Record | None, verb: Verb) -> tuple[str, ...]:
-    """What earlier executions found that does not hold for this one.
+    """Details of earlier executions that do not apply to this one.
 
-    Why an environment was rolled back stays to be read."""
+    The reason for a roll-back stays readable."""
     made = _OF_ONE_LIFE if is_fresh(record) else ()
     failure = () if verb is Verb.ROLL_BACK else ("failure",)
     return (*failure, "proof", "receipt", *made)
 
 
 def keep_the_namespace(record: Record | None, blueprint: Blueprint) -> None:
-    """A deletion looks for the namespace that the record names; another would be left behind."""
+    """A deletion finds only the namespace in the record; another one would be left behind."""
     if is_fresh(record) or record is None:
         return
     namespace = json.loads(record.blueprint)["namespace"]

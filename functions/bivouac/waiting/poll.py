@@ -38,8 +38,8 @@ def poll_until_answered(
 ) -> str:
     """Poll until there is an answer or an event will call for the next poll. The status, for logs.
 
-    Whoever calls this has seen to it that nobody else looks at the same time. `first_after`:
-    seconds until the first look, if nobody else looks before; then it is seen to here."""
+    The caller holds the claim to poll, unless `first_after` is given: the seconds until the first
+    poll, which is claimed here and left out if another poller comes first."""
     ends = clock.now() + LONGEST_POLLING
     poller = _Poller(waits, wait)
     # Seconds until the poll that this poller must make; None: another one makes it.
