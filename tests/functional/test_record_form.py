@@ -104,7 +104,7 @@ class TestSweep:
         before = item(newer)
         (found,) = newer.invoke("sweep_environments", {"dryRun": True})["findings"]
         assert (found["kind"], found["action"]) == ("unreadable record", "only reports it")
-        assert "newer Bivouac" in found["reason"]
+        assert "newer version of Bivouac" in found["reason"]
         with pytest.raises(errors.SweepIncompleteError, match=r"demo: unreadable record: .*newer"):
             newer.invoke("sweep_environments", {"dryRun": False})
         assert newer.mutating_calls == []
