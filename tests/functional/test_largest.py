@@ -9,14 +9,12 @@ import pytest
 from tests.functional.account import BivouacAccount
 from tests.functional.machines import Event
 from tests.functional.measured import is_proven_and_deleted_within_the_limits
-from tests.largest import chain, longest_names, longest_values, services
-from tests.requests import environment
+from tests.largest import chain, longest_names, longest_values
 
 REQUESTS = {
     "longest names": longest_names,
     "longest values": longest_values,
     "8 in a chain": lambda name: chain(name, 8),
-    "60 tasks": lambda name: environment(*services(3, desiredCount=20), name=name),
 }
 """Smaller than the largest, which the benchmark has (bench/largest.py)."""
 

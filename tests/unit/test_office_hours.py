@@ -171,7 +171,7 @@ class TestTwoReadersAgree:
     @given(expressions())
     @example("* * ? FEB-APR 1#5 *")
     @example("0 8 29 2 ? *")
-    @settings(deadline=None)
+    @settings(deadline=None, max_examples=40)
     def test_on_when_an_expression_fires(self, text: str) -> None:
         ours, cloud = Expression(f"cron({text})"), parse(f"cron({text})", "UTC", NOW)
         assert isinstance(cloud, Cron)
