@@ -107,7 +107,7 @@ def test_it_is_refused_while_rules_of_others_name_its_groups(
     )["GroupId"]
     everything = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": probe}]}
     ec2.authorize_security_group_ingress(GroupId=database, IpPermissions=[everything])
-    assert refusal(cloud, "bivouac").endswith(f"They are: {database} (names {probe})")
+    assert refusal(cloud, "bivouac").endswith(f"They are: {database} (refers to {probe})")
 
 
 def test_both_can_be_done_twice(cloud: LocalCloud, stack: Stack) -> None:
