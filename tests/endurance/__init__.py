@@ -1,1 +1,1 @@
-"""What takes long: every call interrupted, the largest requests, scenarios full of accidents, long waits."""
+"""What takes long: every call interrupted, the largest requests, accidents, long waits."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import example, given
+from hypothesis import example, strategies as st
 
 from bivouac import errors
 from bivouac.aws.errors import classify, duplicate_operation, translated
@@ -280,6 +280,7 @@ def test_each_answer_of_aws_is_what_it_means(
 
 
 @given(st.text(), st.text(max_size=40), st.integers(500, 599))
+@example("still Draining", "", 500)
 def test_a_fault_of_awss_own_is_always_tried_again(
     message: str, operation: str, status: int
 ) -> None:

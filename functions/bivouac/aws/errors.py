@@ -24,7 +24,7 @@ def classify(
         text in message for text in error_answers.THROTTLING_TEXTS
     ):
         return errors.ThrottledError
-    if error_answers.DRAINING_TEXT in message:
+    if error_answers.DRAINING_TEXT in message and http_status < 500:
         return errors.ServiceDrainingError
     if code in error_answers.PROPAGATING_CODES.get(operation, ()) or any(
         text in message for text in error_answers.PROPAGATING_TEXTS
