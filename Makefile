@@ -53,7 +53,7 @@ test: setup ## Run the tests
 	.venv/bin/python -m pytest -n auto --dist loadgroup
 
 endure: .venv/installed ## Run the long tests: whole stacks, every call interrupted, the largest requests, accidents
-	.venv/bin/python -m pytest -n auto --dist loadgroup tests/endurance tests/stack
+	.venv/bin/python -m pytest -n auto --dist loadgroup tests/endurance tests/stack tests/workflow_long
 
 emulate: .venv/installed .venv-ministack/installed ## Deploy the template twice to another emulator, MiniStack
 	.venv/bin/python -m pytest tests/emulator

@@ -45,7 +45,9 @@ def test_it_is_refused_until_the_environment_is_deleted() -> None:
         )["GroupId"]
         rule = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": probe}]}
         ec2.authorize_security_group_ingress(GroupId=database, IpPermissions=[rule])
-        with pytest.raises(StackDeletionError, match=rf"They are: {database} \(names {probe}\)"):
+        with pytest.raises(
+            StackDeletionError, match=rf"They are: {database} \(refers to {probe}\)"
+        ):
             app.cloud.delete_stack(app.stack)
         assert app.stack.deployed.keys() >= {"ProbeSecurityGroup", "DeleteEnvironmentStateMachine"}
         ec2.revoke_security_group_ingress(GroupId=database, IpPermissions=[rule])

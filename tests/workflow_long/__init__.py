@@ -1,0 +1,1 @@
+"""Stories of tests/workflow that take long."""
