@@ -23,8 +23,18 @@ from localcloud.stack import TEMPLATE, endpoint_port, parameters, timings
 INTERRUPTED = 130
 
 
+class InterruptedDemo(BaseException):
+    """By SIGINT or SIGTERM.
+
+    Not KeyboardInterrupt: where that passes through `exec`, as it does while a dataclass is made,
+    Python 3.11 ends by SIGINT whatever the exit code is (unhandled_keyboard_interrupt in
+    Python/pythonrun.c)."""
+
+
 def main(arguments: list[str], screen: Screen) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
+        signal.signal(signal.SIGINT, _interrupt)
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("request", help="a file with a request")
     parser.add_argument("scenario", nargs="?", default="cycle", help=", ".join(SCENARIOS))
@@ -53,7 +63,7 @@ def main(arguments: list[str], screen: Screen) -> int:
     except (CannotStartError, TimeoutError) as error:
         screen.line(f"{error}. Nothing is left running.", "red")
         return 1
-    except KeyboardInterrupt:
+    except InterruptedDemo:
         screen.line("Interrupted. Nothing is left running.", "yellow")
         return INTERRUPTED
     seconds = time.monotonic() - began
@@ -63,7 +73,7 @@ def main(arguments: list[str], screen: Screen) -> int:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    raise InterruptedDemo
 
 
 if __name__ == "__main__":
