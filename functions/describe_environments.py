@@ -19,7 +19,7 @@ from bivouac.observability import Event, step
 from bivouac.settings import StackSettings
 from bivouac.stack import records
 from bivouac.status import document
-from bivouac.status.live import look
+from bivouac.status.live import read_live
 from bivouac.status.question import Question, token_after
 
 
@@ -52,5 +52,5 @@ def handler(event: Event) -> Event:
     if question.environment is None:
         return listed(question, StackSettings.from_env().name_prefix, now, records())
     record = found(records(), question.environment)
-    live = look(record, clients.ecs(), clients.ec2, clients.stepfunctions())
+    live = read_live(record, clients.ecs(), clients.ec2, clients.stepfunctions())
     return document.described(record, live, now)

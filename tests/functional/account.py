@@ -472,7 +472,7 @@ def _on_the_accounts_clock(account: BivouacAccount) -> Iterator[None]:
     """The functions' time is the test's, also where they sleep; calls come one after another."""
     with (
         mock.patch.multiple(clock, now=account.now, sleep=account.sleep),
-        mock.patch("bivouac.services.changes.SIDE_BY_SIDE", 1),
+        mock.patch("bivouac.services.changes.CONCURRENT_CALLS", 1),
     ):
         yield
 

@@ -55,10 +55,10 @@ def converged(
     convergence: ServiceConvergence,
     before: list[dict[str, str]] | None = None,
     *healthy: str,
-    look: bool = True,
+    read_first: bool = True,
 ) -> dict[str, Any]:
     expected = {entry["serviceName"]: Expected.from_json(entry) for entry in before or []}
-    return convergence.converge(expected, frozenset(healthy), [], look)
+    return convergence.converge(expected, frozenset(healthy), [], read_first)
 
 
 def names(answer: dict[str, Any], part: str = "expected") -> list[str]:
@@ -246,9 +246,9 @@ def test_what_a_fresh_environments_earlier_wave_made_is_not_read_again(
 ) -> None:
     """The look that lets the next wave go on has just read it."""
     convergence = fresh(account, CHAIN)
-    first = converged(convergence, look=False)
+    first = converged(convergence, read_first=False)
     account.forget_calls()
-    second = converged(convergence, first["expected"], "api", look=False)
+    second = converged(convergence, first["expected"], "api", read_first=False)
     assert sorted(names(second)) == ["api", PROOF, "web"]
     assert account.calls == ["ecs:CreateService"] * 2
     assert second["expected"][0] == first["expected"][0]
@@ -260,15 +260,15 @@ def test_what_an_earlier_wave_made_is_read_before_it_is_changed(account: Bivouac
         web(dependsOn=depends("api")), web(serviceName="api"), connect=[connection("api", "web")]
     )
     convergence = fresh(account, request)
-    first = converged(convergence, look=False)
+    first = converged(convergence, read_first=False)
     account.pass_time(SETTLED_SECONDS)
     account.forget_calls()
     with slow_calls(account):
-        done = converged(convergence, first["expected"], "api", look=False)
+        done = converged(convergence, first["expected"], "api", read_first=False)
         assert account.calls.count("ecs:UpdateService") == 1
         assert "ecs:DescribeServices" in account.calls
         account.forget_calls()
-        again = converged(convergence, first["expected"], "api", look=False)
+        again = converged(convergence, first["expected"], "api", read_first=False)
     assert "ecs:UpdateService" not in account.calls
     assert deployments(again)["web"] == deployments(done)["web"]
     assert len(described(account)) == 3

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from types_boto3_servicediscovery import ServiceDiscoveryClient
 
 
-SIDE_BY_SIDE = 8
-"""Calls at a time; ECS lets 50 through at once, then 5 a second (request throttling)."""
+CONCURRENT_CALLS = 8
+"""Concurrent calls; ECS allows 50 at once, then 5 a second (request throttling)."""
 PASSES = 3
 """One pass can unblock another: a client that was made before an endpoint it calls."""
 
@@ -65,8 +65,8 @@ class ServiceConvergence:
         proven: Mapping[str, str] | None = None,
         roll: frozenset[str] = frozenset(),
     ) -> None:
-        """`proven`: by service, the deployment for which it was last proven. `roll`: who is to be
-        deployed once more."""
+        """`proven`: by service, the deployment for which it was last proven. `roll`: the services
+        that need a new deployment."""
         self._roll = roll
         self._blueprint = blueprint
         self._patience = patience
@@ -86,17 +86,17 @@ class ServiceConvergence:
         before: Mapping[str, Expected],
         healthy: frozenset[str],
         proofs: list[EdgeProof],
-        look: bool = True,
+        read_first: bool = True,
     ) -> Event:
-        """`expected` deployments, what is `blocked` by what, what is `going`, whether anything was
-        `changed`.
+        """The `expected` deployments, which services are `blocked` by what, which are `going`, and
+        whether anything `changed`.
 
-        Without a `look` only the services of `before` are taken to be there, as they were made."""
-        remembered = {} if look else self._remembered(before)
+        Without `read_first`, exactly the services of `before` exist, as they were created."""
+        remembered = {} if read_first else self._remembered(before)
         now = Situation(
             remembered, before, healthy, proofs=proofs, proven=self._proven, roll=self._roll
         )
-        if look:
+        if read_first:
             now = self._observed(now)
         expected = dict(before)
         changed = False
@@ -127,7 +127,7 @@ class ServiceConvergence:
     # --- observing -----------------------------------------------------------------------------
 
     def _remembered(self, before: Mapping[str, Expected]) -> dict[str, Described]:
-        """As this execution made them. What has become of them since, the next look sees."""
+        """As this execution created them; the next poll reads what has become of them."""
         return {
             name: {
                 "serviceName": name,
@@ -146,9 +146,10 @@ class ServiceConvergence:
         }
 
     def _observed(self, before: Situation) -> Situation:
-        """ListServices hides what drains, and is empty for a new cluster: then nothing is asked.
+        """ListServices hides draining services. Where it is empty and nothing was created before,
+        nothing is described.
 
-        In a fresh environment every service is this execution's own, and in order."""
+        In a fresh environment this execution created every service."""
         listed = [] if self._fresh else ecs.list_services(self._ecs, self._cluster)
         names = [*self._wanted, *before.expected, *listed] if listed or before.expected else []
         services = ecs.describe_services(self._ecs, self._cluster, names)
@@ -162,15 +163,15 @@ class ServiceConvergence:
         )
 
     def _endpoints_since(self) -> dict[str, datetime]:
-        """A name that is used again keeps its id, so the moment of its making counts (D13)."""
+        """When each was created: a name that is used again keeps its id (D13)."""
         namespace_id = self._namespace_arn.rpartition("/")[2]
         listed = cloudmap.list_services(self._cloud_map, namespace_id)
         return {service["Name"]: service["CreateDate"] for service in listed}
 
     def _definitions(self, situation: Situation) -> dict[str, dict[str, Any]]:
-        """Of the services that are to change: whether ECS can update them depends on it (T14).
+        """Of the services that will change: they decide whether ECS can update them (T14).
 
-        What is not in the blueprint is described: what runs, and definitions that are not ours."""
+        Definitions that the blueprint does not hold are described: those that run, and others'."""
         arns: dict[str, None] = {}
         for name, wanted in self._wanted.items():
             described = situation.active(name)
@@ -189,13 +190,14 @@ class ServiceConvergence:
     def _after(
         self, before: Situation, decision: Decision, expected: dict[str, Expected]
     ) -> tuple[Situation, bool]:
-        """Everything of one depth side by side, and nothing that comes after what was refused for
-        now; the situation that the answers show, and whether anything was done."""
+        """Carries out the actions, those of one depth concurrently, and stops after a depth in which
+        ECS refused one for now. Returns the situation that the answers show, and whether anything
+        was done."""
         services = dict(before.services)
         since = dict(before.endpoints_since)
         refused, roll = dict(before.refused), before.roll
         done = False
-        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        with ThreadPoolExecutor(CONCURRENT_CALLS) as pool:
             for _, actions in groupby(decision.actions, key=lambda action: action.depth):
                 for action, service in pool.map(self._act, list(actions)):
                     if isinstance(service, Need):
@@ -222,7 +224,7 @@ class ServiceConvergence:
         return after, done
 
     def _act(self, action: Action) -> tuple[Action, dict[str, Any] | Need]:
-        """What became of the service, or what must happen before ECS does it."""
+        """The service as changed, or what must happen before ECS changes it."""
         name = action.service_name
         try:
             return action, self._change(action)
@@ -259,7 +261,7 @@ class ServiceConvergence:
         return ecs.create_service(self._ecs, arguments)
 
     def _update(self, wanted: Wanted) -> dict[str, Any]:
-        """The tag follows the change: killed in between, it is changed again, never forgotten."""
+        """The tag follows the change: killed in between, the step changes the service again."""
         service = ecs.update_service(self._ecs, update_service_arguments(wanted.specification))
         begun = primary_deployment(service) or {}
         tags = changed_tags(wanted.tags, begun.get("id", ""))
@@ -294,8 +296,8 @@ class ServiceConvergence:
         return going | {need.service_name for need in gone}
 
     def _goes(self, now: Situation, name: str) -> bool:
-        """What is wanted and drains must be gone before it is made; what is not must go if it is
-        ours. Proof clients of earlier creates go as well, and nobody waits for them."""
+        """A wanted service that drains must be gone before it is created again; an unwanted one must
+        go if it is ours. Proof clients of earlier creates go too, and nothing waits for them."""
         if name.startswith(naming.PROOF_PREFIX):
             return False
         if name in self._wanted:

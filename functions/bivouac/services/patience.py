@@ -20,14 +20,15 @@ SHORTEST_PATIENCE_SECONDS = 60
 
 @dataclass(frozen=True)
 class Patience:
-    """How long what ECS refuses for now is waited for."""
+    """How long to wait for what ECS refuses for now."""
 
     now: datetime
     deadline: datetime
     since: Mapping[str, str] = field(default_factory=dict)
-    """By service: when ECS first said that another one has its endpoints' names, ISO 8601."""
+    """By service: when ECS first refused because another service holds its endpoints' names,
+    ISO 8601."""
     fresh: bool = False
-    """Nothing of ours can be going: names that are held are somebody else's."""
+    """None of our services can be draining, so a name that is held is somebody else's."""
 
     @classmethod
     def of(
@@ -43,7 +44,7 @@ class Patience:
         return cls(now, deadline, since, fresh)
 
     def need_endpoints_gone(self, name: str) -> Need | None:
-        """None where it has been waited for long enough."""
+        """None once the wait has lasted long enough."""
         since = self.since.get(name) or times.timestamp(self.now)
         if self.fresh or self.now >= self.deadline:
             return None
@@ -53,6 +54,6 @@ class Patience:
 
 
 def patience_seconds(deadline: datetime, now: datetime) -> int:
-    """How long the execution waits for an event before it looks by itself."""
+    """How long the execution waits for an event before it polls by itself."""
     left = math.ceil((deadline - now).total_seconds())
     return max(SHORTEST_PATIENCE_SECONDS, min(LONGEST_PATIENCE_SECONDS, left))

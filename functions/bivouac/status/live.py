@@ -1,4 +1,4 @@
-"""What AWS says of one environment now, in as few calls as it takes; reads only."""
+"""Reads one environment from AWS, in as few calls as possible."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Live:
     public_addresses: Mapping[str, str] = field(default_factory=dict)
     """By network interface, of tasks that everybody may reach."""
     execution_status: str | None = None
-    """None where Step Functions knows the execution no more."""
+    """None where Step Functions no longer knows the execution."""
 
 
-def look(
+def read_live(
     record: Record, ecs_client: ECSClient, ec2: Callable[[], EC2Client], stepfunctions: SFNClient
 ) -> Live:
-    """EC2's client, the slowest to make, is made where a service is public."""
+    """Creates EC2's client, the slowest to create, only where a service is public."""
     held_by = executions.described(stepfunctions, record.execution)
     status = held_by.status if held_by else None
     blueprint = Blueprint.from_json(record.content)

@@ -6,7 +6,7 @@ from bivouac.environment.intents import Verb
 from bivouac.environment.record import Status
 
 WAKING = "WAKING"
-"""CREATING by a wake: people know that it was there before."""
+"""CREATING by a wake of an environment that was READY before."""
 STATUS_WORDS = (*Status, WAKING)
 
 
