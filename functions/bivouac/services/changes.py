@@ -190,9 +190,9 @@ class ServiceConvergence:
     def _after(
         self, before: Situation, decision: Decision, expected: dict[str, Expected]
     ) -> tuple[Situation, bool]:
-        """Carries out the actions, those of one depth concurrently, and stops after a depth in which
-        ECS refused one for now. Returns the situation that the answers show, and whether anything
-        was done."""
+        """Carries out the actions, those of one depth concurrently, and stops after a depth in
+        which ECS refused one for now. Returns the situation that the answers show, and whether
+        anything was done."""
         services = dict(before.services)
         since = dict(before.endpoints_since)
         refused, roll = dict(before.refused), before.roll
@@ -296,8 +296,9 @@ class ServiceConvergence:
         return going | {need.service_name for need in gone}
 
     def _goes(self, now: Situation, name: str) -> bool:
-        """A wanted service that drains must be gone before it is created again; an unwanted one must
-        go if it is ours. Proof clients of earlier creates go too, and nothing waits for them."""
+        """A wanted service that drains must be gone before it is created again; an unwanted one
+        must go if it is ours. Proof clients of earlier creates go too, and nothing waits for
+        them."""
         if name.startswith(naming.PROOF_PREFIX):
             return False
         if name in self._wanted:
