@@ -12,17 +12,14 @@ import math
 import secrets
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
-from multiprocessing import get_context
 from typing import Any
 
 from rich.console import Console
 
 from bench.chaos.drawing import drawn
 from bench.chaos.reverted import MENDS, without
-from bench.chaos.running import SCENARIOS_OF_AN_ACCOUNT, Played, play_all
+from bench.chaos.running import Played, play_all, play_in_processes
 from bench.figures import Target
 from bench.running import Measurement, run
 from bench.waiting import Stop
@@ -33,11 +30,12 @@ PROCESSES = 2
 
 def measure(console: Console, scenarios: int, seed: int, processes: int) -> Measurement:
     console.print(f"{scenarios} scenarios, seeds {seed} to {seed + scenarios - 1}")
+    drawn_ = [drawn(seed + number) for number in range(scenarios)]
     broken: list[Played] = []
     accidents: Counter[str] = Counter()
     steps: Counter[str] = Counter()
     seconds = 0.0
-    for number, played in enumerate(_played(scenarios, seed, processes), 1):
+    for number, played in enumerate(play_in_processes(drawn_, processes), 1):
         seconds += played.seconds
         accidents.update(hit.partition(" at ")[0] for hit in played.struck)
         steps.update(type(step).__name__ for step in played.scenario.steps)
@@ -96,22 +94,6 @@ def find(console: Console, name: str, scenarios: int, seed: int) -> Measurement:
     return Measurement(
         [Target("scenarios until it is found", found or math.inf, scenarios)], content
     )
-
-
-def _played(scenarios: int, seed: int, processes: int) -> Iterator[Played]:
-    drawn_ = [drawn(seed + number) for number in range(scenarios)]
-    if processes == 1:
-        yield from play_all(drawn_)
-        return
-    size = min(SCENARIOS_OF_AN_ACCOUNT, -(-scenarios // processes))
-    parts = [drawn_[first : first + size] for first in range(0, scenarios, size)]
-    with ProcessPoolExecutor(processes, get_context("spawn"), max_tasks_per_child=1) as pool:
-        for done in as_completed([pool.submit(_part, part) for part in parts]):
-            yield from done.result()
-
-
-def _part(scenarios: list) -> list[Played]:  # type: ignore[type-arg]
-    return list(play_all(scenarios))
 
 
 def _show(console: Console, played: Played) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 
 from bench.chaos.account import Account, opened
@@ -63,6 +65,22 @@ def play_all(
                 if played.violations and shrink:
                     played.smallest = smallest(stage, played)
                 yield played
+
+
+def play_in_processes(scenarios: list[Scenario], processes: int) -> Iterator[Played]:
+    """In parts, each in a new process; in the order in which the parts end.
+
+    What a process is handed must not come from a `__main__`: spawned ones do not import it.
+    """
+    size = max(1, min(SCENARIOS_OF_AN_ACCOUNT, -(-len(scenarios) // processes)))
+    parts = [scenarios[first : first + size] for first in range(0, len(scenarios), size)]
+    with ProcessPoolExecutor(processes, get_context("spawn"), max_tasks_per_child=1) as pool:
+        for done in as_completed([pool.submit(_play_part, part) for part in parts]):
+            yield from done.result()
+
+
+def _play_part(scenarios: list[Scenario]) -> list[Played]:
+    return list(play_all(scenarios))
 
 
 def smallest(stage: Stage, played: Played) -> Scenario:

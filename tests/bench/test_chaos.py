@@ -6,7 +6,7 @@ import pytest
 
 from bench.chaos.drawing import drawn
 from bench.chaos.reverted import MENDS, PROJECT, taken_back
-from bench.chaos.running import play_all
+from bench.chaos.running import play_in_processes
 from bench.chaos.scenario import AddServiceByHand, Create, Fault, LeaseEnds, ScaleByHand, Step
 
 SEEDS = range(300)
@@ -57,5 +57,5 @@ def test_what_a_mend_is_about_is_drawn(name: str) -> None:
 
 
 def test_every_promise_holds_in_a_short_scenario() -> None:
-    (played,) = play_all([drawn(SHORT)], shrink=False)
+    (played,) = play_in_processes([drawn(SHORT)], processes=2)
     assert played.violations == [], played.scenario.told()
