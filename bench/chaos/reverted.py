@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-import check_request
 import close_environment
 import open_environment
 
@@ -250,7 +249,7 @@ MENDS = {
         (
             _in(limits, "    plan = len(text_of(", "    return []\n    plan = len(text_of("),
             _in(limits, "if needed <= ITEM:", "if True:"),
-            _in(check_request, "if size > ANSWER_LIMIT:", "if False:"),
+            _in(limits, "if needed <= ANSWER_LIMIT:", "if True:"),
         ),
         _in_order(_with_text),
     ),

@@ -13,8 +13,9 @@ from typing import Any
 
 from bivouac.commands import inputs
 from bivouac.environment import intents, service_changes
+from bivouac.environment.instruction import Instruction
 from bivouac.environment.intents import Intent, Verb
-from bivouac.environment.record import Record, Status
+from bivouac.environment.record import Record, Status, packed
 from bivouac.environment.service_changes import Change, Changes
 from bivouac.errors import EnvironmentNotFoundError, InvalidRequestError
 from bivouac.json_types import Json
@@ -58,6 +59,14 @@ class Resolved:
     changes: Changes = field(default_factory=dict)
     outdated: str = ""
     """Why there is nothing to do; empty if there is something."""
+
+    def instruction(self, command: Command, there: bool) -> Instruction:
+        """`there`: whether something of the environment exists."""
+        base = packed(self.base)
+        request = base if self.request == self.base else packed(self.request)
+        return Instruction(
+            command.verb, command.intent, self.based_on, base, request, self.changes, there
+        )
 
 
 def asked(content: Any, execution: str, started_at: str, now: datetime) -> Command:

@@ -30,9 +30,12 @@ STATE = 262_144
 task token (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html)."""
 ITEM = 409_600
 """Bytes of a DynamoDB item, names included (400 KB: DynamoDB's constraints, "Items")."""
+ANSWER_LIMIT = 240_000
+"""Bytes of Check request's whole answer: Open environment adds its own data to it."""
+CHANGES_LIMIT = 40_000
+"""Bytes of the changes of redeploys, and so about of a redeploy's input (_PARENT)."""
 BLUEPRINT = 150_000
-"""Bytes of a blueprint in the record. An execution's state also holds it once, with the request
-(check_request.ANSWER_LIMIT)."""
+"""Bytes of a blueprint in the record."""
 MOST_ENDPOINTS = probe.MOST_TARGETS
 
 _FAILURE = max(35_000, VERDICTS_LIMIT) + report.LIMIT
@@ -101,6 +104,24 @@ def record_problems(
         f"{Largest(blueprint).counts}, and {_requests(instruction, before):,} bytes of requests, "
         "packed, with the changes of redeploys; split the environment, prove fewer "
         "connections, or move long commands and values into the images"
+    ]
+
+
+def answer_problems(answer: Json) -> list[str]:
+    """The same of Check request's answer, with the instruction."""
+    needed, changes = size(answer), size(answer["instruction"]["changes"])
+    if changes > CHANGES_LIMIT:
+        return [
+            f"redeploy: its changes and those before it take {changes:,} bytes of "
+            f"{CHANGES_LIMIT:,}; create the environment again with them in its request"
+        ]
+    if needed <= ANSWER_LIMIT:
+        return []
+    return [
+        f"request: an execution would have to hold {needed:,} bytes of it, of {ANSWER_LIMIT:,}; "
+        f"the plan takes {size(answer['plan']):,}, the rest are the request and the changes of "
+        "redeploys, packed; split the environment, or move long commands and values into the "
+        "images"
     ]
 
 

@@ -1,4 +1,4 @@
-"""What can be held against AWS before the first resource is made."""
+"""Compares a plan with what exists in the account. Creates nothing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,48 @@ from bivouac.aws import cloudmap, ecs, network
 from bivouac.aws.cloudmap import Namespace
 from bivouac.environment.blueprint import Blueprint, from_ecs_tags
 from bivouac.environment.ownership import require_owned
+from bivouac.errors import InvalidRequestError, RefusedByAwsError
+from bivouac.json_types import Json
 from bivouac.request import security_groups
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
     from types_boto3_ecs import ECSClient
     from types_boto3_servicediscovery import ServiceDiscoveryClient
+
+
+def compared(
+    blueprint: Blueprint,
+    namespace_quota: int,
+    ecs_client: ECSClient,
+    cloud_map: ServiceDiscoveryClient,
+    ec2: EC2Client,
+) -> tuple[Blueprint, bool]:
+    """The blueprint with what its network admits, and whether something of it exists, whatever the
+    record says: records can be lost.
+
+    Raises InvalidRequestError, ForeignResourceError."""
+    namespaces = cloudmap.list_namespaces(cloud_map)
+    there = refuse_foreign(blueprint, namespaces, ecs_client, cloud_map)
+    problems, blueprint = network_problems(blueprint, ec2)
+    problems += quota_problems(blueprint, namespaces, namespace_quota)
+    if problems:
+        raise InvalidRequestError(problems)
+    return blueprint, there
+
+
+def existing_definitions(
+    names: Sequence[str], client: ECSClient
+) -> tuple[dict[str, Json], list[str]]:
+    """The existing task definitions that a request names, and why others cannot be described."""
+    definitions: dict[str, Json] = {}
+    problems = []
+    for name in names:
+        try:
+            definitions[name], _ = ecs.describe_task_definition(client, name)
+        except RefusedByAwsError as error:
+            problems.append(str(error))
+    return definitions, problems
 
 
 def refuse_foreign(
@@ -55,7 +91,7 @@ def quota_problems(
         )
 
 
-def look_at_network(blueprint: Blueprint, ec2: EC2Client) -> tuple[list[str], Blueprint]:
+def network_problems(blueprint: Blueprint, ec2: EC2Client) -> tuple[list[str], Blueprint]:
     """Missing subnets and security groups (S15) and ports that no group admits (P09); and the
     blueprint with the endpoints that the security groups open to everyone."""
     configurations = {
