@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from delete_proof_clients import delete_proof_clients
 
 from bivouac import errors, times
+from bivouac.environment import naming
 from bivouac.environment.intents import Verb
 from bivouac.environment.record import Status
 from localcloud.account import SECURITY_GROUP_ID
@@ -55,6 +57,14 @@ def listed(account: BivouacAccount, **question: Any) -> dict[str, Any]:
     return account.invoke("describe_environments", question)
 
 
+def edge_states(told: dict[str, Any]) -> list[str]:
+    return [edge["state"] for edge in told["edges"]]
+
+
+def states(told: dict[str, Any]) -> list[tuple[str, str | None]]:
+    return [(service["state"], service["because"]) for service in told["services"]]
+
+
 def names(page: dict[str, Any]) -> list[str]:
     return [each["name"] for each in page["environments"]]
 
@@ -80,7 +90,7 @@ class TestReady:
         assert told["secondsLeft"] == pytest.approx(left.total_seconds(), abs=1)
         (edge,) = told["edges"]
         assert (edge["from"], edge["to"], edge["alias"]) == ("web", "api:api", "api:8080")
-        assert edge["proven"] is True
+        assert (edge["state"], edge["because"], edge["proven"]) == ("PROVEN", None, True)
         assert times.moment(edge["at"]) <= times.moment(told["readyAt"])
         assert (told["diagnosis"], told["receipt"]) == (None, None)
 
@@ -160,6 +170,7 @@ class TestReady:
         told = described(shop)
         assert told["status"] == "ASLEEP"
         assert {service["state"] for service in told["services"]} == {"STOPPED"}
+        assert edge_states(told) == ["NOT_CALLED"]
         assert [edge["proven"] for edge in told["edges"]] == [False]
         assert told["noUrlBecause"] == "no task runs that could answer; the environment is ASLEEP"
 
@@ -193,7 +204,91 @@ def test_while_it_is_created_it_says_by_which_execution(account: BivouacAccount)
     assert (held_by["machine"], held_by["status"]) == ("create_environment", "RUNNING")
     assert held_by["consoleUrl"].startswith("https://ap-northeast-1.console.aws.amazon.com/states/")
     assert held_by["consoleUrl"].endswith(arn)
-    assert [service["state"] for service in told["services"]] == ["MISSING", "MISSING"]
+    assert states(told) == [
+        ("MISSING", "it is not created yet"),
+        ("MISSING", "it waits for api (HEALTHY)"),
+    ]
+    assert edge_states(told) == ["NOT_CALLED"]
+
+
+class TestEdgesWhileItIsCreated:
+    """P01: what a proof client's containers say, before the record holds a proof."""
+
+    def test_an_edge_is_called_answers_and_stays_answered_without_its_client(
+        self, account: BivouacAccount
+    ) -> None:
+        account.runtime.script("nginx", scripted.runs(after=20))
+        expected = account.create(SHOP)
+        account.holds(account.planned(SHOP))
+        seen: list[str] = []
+        while "ANSWERED" not in seen[-1:]:
+            seen += edge_states(described(account))
+            account.pass_time(1)
+        assert list(dict.fromkeys(seen)) == ["CALLED", "ANSWERED"]
+        assert [edge["proven"] for edge in described(account)["edges"]] == [False]
+
+        clients = [entry.service_name for entry in expected]
+        delete_proof_clients(account.planned(SHOP), clients, account.client("ecs"))
+        for _ in range(3):
+            assert edge_states(described(account)) == ["ANSWERED"]
+            account.pass_time(SETTLED_SECONDS)
+
+    def test_one_whose_client_gave_up_says_why(self, account: BivouacAccount) -> None:
+        account.plane.endpoint_lag = 1e6
+        account.create(SHOP)
+        account.holds(account.planned(SHOP))
+        account.pass_time(3600)
+        (edge,) = described(account)["edges"]
+        assert edge["state"] == "FAILED"
+        assert edge["because"] == "api:8080: the name does not resolve"
+
+    def test_a_client_that_is_replaced_says_nothing(self, account: BivouacAccount) -> None:
+        """Its task saw an older mesh."""
+        account.create(SHOP)
+        account.holds(account.planned(SHOP))
+        account.pass_time(SETTLED_SECONDS)
+        assert edge_states(described(account)) == ["ANSWERED"]
+        account.client("ecs").update_service(
+            cluster="bivouac-shop", service=naming.proof_service(1, 1), forceNewDeployment=True
+        )
+        assert edge_states(described(account)) == ["NOT_CALLED"]
+
+    def test_the_stopped_tasks_are_read_only_once_the_client_is_deleted(
+        self, account: BivouacAccount
+    ) -> None:
+        account.create(SHOP)
+        account.holds(account.planned(SHOP))
+        account.pass_time(SETTLED_SECONDS)
+        account.forget_calls()
+        described(account)
+        assert account.calls.count("ecs:ListTasks") == account.calls.count("ecs:DescribeTasks") == 1
+        assert account.calls.count("ecs:DescribeServices") == 1
+
+
+def test_an_edge_that_a_diagnosis_names_says_why(account: BivouacAccount) -> None:
+    evidence = ["web -> api:api: api:8080: the connection failed"]
+    verdict = {"service": "web -> api:api", "category": "network", "evidence": evidence}
+    account.holds(account.planned(SHOP))
+    account.records.finish(
+        "shop", 1, Status.FAILED, failure={"verdicts": [{**verdict, "next_step": "Look."}]}
+    )
+    (edge,) = described(account)["edges"]
+    assert (edge["state"], edge["because"]) == ("FAILED", "api:8080: the connection failed")
+
+
+def test_a_health_check_that_has_not_passed_yet_is_no_failure(account: BivouacAccount) -> None:
+    """H20: its health is UNKNOWN until then."""
+    check = {"command": ["CMD-SHELL", "true"]}
+    container = {"name": "web", "image": "nginx", "healthCheck": check}
+    definition = {"cpu": "256", "memory": "512", "containerDefinitions": [container]}
+    account.runtime.script("nginx", scripted.healthy(after=300))
+    account.create(environment({"serviceName": "web", "taskDefinition": definition}))
+    account.pass_time(SETTLED_SECONDS)
+    assert states(described(account, "demo")) == [
+        ("STARTING", "its health check has not passed yet")
+    ]
+    account.pass_time(600)
+    assert states(described(account, "demo")) == [("HEALTHY", None)]
 
 
 def test_a_wake_is_called_waking(account: BivouacAccount) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bivouac.aws import ecs, executions, network
+from bivouac.aws import ecs, ecs_answers, executions, network
 from bivouac.aws.errors import cluster_is_missing
 from bivouac.environment.blueprint import Blueprint
-from bivouac.environment.record import GONE, Record
+from bivouac.environment.record import GONE, Record, Status
 from bivouac.errors import RefusedByAwsError
 from bivouac.json_types import Json
+from bivouac.proof import mesh
 from bivouac.services import deployments
 from bivouac.services.observation import tasks_by_service
 
@@ -26,6 +27,8 @@ class Live:
     services: Mapping[str, Json] = field(default_factory=dict)
     running: Mapping[str, Sequence[Json]] = field(default_factory=dict)
     """Tasks by service."""
+    stopped: Mapping[str, Sequence[Json]] = field(default_factory=dict)
+    """Of proof clients that are being deleted, and whatever else has stopped meanwhile."""
     public_addresses: Mapping[str, str] = field(default_factory=dict)
     """By network interface, of tasks that everybody may reach."""
     execution_status: str | None = None
@@ -41,11 +44,22 @@ def read_live(
     blueprint = Blueprint.from_json(record.content)
     cluster = blueprint.cluster["clusterName"]
     names = [service.service_name for service in blueprint.services]
+    provers = [
+        client.service.service_name
+        for client in mesh.proof_clients(blueprint, record.generation)
+        if record.status in (Status.CREATING, Status.FAILED)
+    ]
     if record.status in GONE:
         return Live(execution_status=status)
     try:
-        services = ecs.describe_services(ecs_client, cluster, names)
+        services = ecs.describe_services(ecs_client, cluster, [*names, *provers])
         running = tasks_by_service(ecs_client, cluster, "RUNNING")
+        deleted = [
+            name
+            for name in provers
+            if name in services and not ecs_answers.is_active(services[name])
+        ]
+        stopped = tasks_by_service(ecs_client, cluster, "STOPPED") if deleted else {}
     except RefusedByAwsError as error:
         if not cluster_is_missing(error):
             raise
@@ -58,4 +72,4 @@ def read_live(
         if (interface := deployments.interface_id(task))
     ]
     public = network.public_addresses(ec2(), interfaces) if interfaces else {}
-    return Live(services, running, public, status)
+    return Live(services, running, stopped, public, status)

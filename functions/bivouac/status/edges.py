@@ -1,0 +1,109 @@
+"""What is known of each edge now, also while it is being proven. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any
+
+from bivouac import times
+from bivouac.aws import ecs_answers
+from bivouac.environment.blueprint import Blueprint, Edge
+from bivouac.environment.record import Record
+from bivouac.json_types import Json
+from bivouac.proof import mesh
+from bivouac.proof.mesh import EdgeProof, ProofClient
+from bivouac.services.deployments import primary_deployment
+from bivouac.status.live import Live
+
+
+class EdgeState(StrEnum):
+    NOT_CALLED = "NOT_CALLED"
+    CALLED = "CALLED"
+    """A proof client calls it, and has no right answer yet."""
+    ANSWERED = "ANSWERED"
+    """To its proof client, just now. The record has the proof once the environment is READY."""
+    PROVEN = "PROVEN"
+    """For the deployments that run now."""
+    FAILED = "FAILED"
+
+
+def described(
+    record: Record,
+    blueprint: Blueprint,
+    live: Live,
+    primaries: Mapping[str, str],
+    failure: Mapping[str, Any],
+) -> list[Json]:
+    """`primaries`: the deployments of services with tasks."""
+    proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
+    called = {
+        edge: found
+        for client in mesh.proof_clients(blueprint, record.generation)
+        for edge, found in _called(client, live)
+    }
+    return [_described(edge, proofs, primaries, called, failure) for edge in blueprint.edges]
+
+
+def _described(
+    edge: Edge,
+    proofs: list[EdgeProof],
+    primaries: Mapping[str, str],
+    called: Mapping[str, tuple[EdgeState, str | None]],
+    failure: Mapping[str, Any],
+) -> Json:
+    proven = mesh.still_proven(edge, proofs, primaries)
+    moments = [proof.at for proof in proofs if proof.edge == edge.name]
+    state, because = called.get(edge.name, (EdgeState.NOT_CALLED, None))
+    if proven:
+        state, because = EdgeState.PROVEN, None
+    elif diagnosed := _diagnosed(edge, failure):
+        state, because = EdgeState.FAILED, diagnosed
+    return {
+        "from": edge.client or None,
+        "to": f"{edge.server}:{edge.port_name}",
+        "alias": f"{edge.dns_name}:{edge.port}",
+        "state": state,
+        "because": because,
+        "proven": proven,
+        "at": times.timestamp(times.moment(moments[0])) if proven else None,
+    }
+
+
+def _called(client: ProofClient, live: Live) -> Iterator[tuple[str, tuple[EdgeState, str | None]]]:
+    """What a proof client's task says of its edges, by their names.
+
+    A client is deleted once all its edges have answered: its tasks still say so, also stopped."""
+    name = client.service.service_name
+    service = live.services.get(name)
+    if service is None:
+        return
+    if not ecs_answers.is_active(service):
+        for task in (*live.running.get(name, ()), *live.stopped.get(name, ())):
+            for reading in mesh.read_edges(client, task):
+                if reading.state is mesh.State.OK:
+                    yield reading.edge.name, (EdgeState.ANSWERED, None)
+        return
+    current = (primary_deployment(service) or {}).get("id")
+    # A task of an earlier deployment saw an older mesh
+    tasks = [each for each in live.running.get(name, ()) if each.get("startedBy") == current]
+    for task in tasks:
+        for reading in mesh.read_edges(client, task):
+            match reading.state:
+                case mesh.State.OK:
+                    yield reading.edge.name, (EdgeState.ANSWERED, None)
+                case mesh.State.NG:
+                    yield reading.edge.name, (EdgeState.FAILED, reading.observed)
+                case mesh.State.PENDING if ecs_answers.is_running(task):
+                    yield reading.edge.name, (EdgeState.CALLED, None)
+
+
+def _diagnosed(edge: Edge, failure: Mapping[str, Any]) -> str | None:
+    """What a diagnosis says of it; it names the edge at the beginning of the evidence."""
+    told = (
+        line.removeprefix(f"{edge.name}: ")
+        for verdict in failure.get("verdicts") or ()
+        for line in verdict["evidence"]
+        if line.startswith(f"{edge.name}: ")
+    )
+    return next(told, None)
