@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bivouac import clock
 from bivouac.aws import clients, executions
+from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
 from bivouac.commands import command, events_in, triggers
 from bivouac.commands.events_in import CommandKind, ImagePushed, Named, PullRequestClosed
@@ -25,9 +25,6 @@ from bivouac.errors import EnvironmentNotFoundError
 from bivouac.observability import Event, logger, step
 from bivouac.settings import machine_arn
 from bivouac.stack import records
-
-if TYPE_CHECKING:
-    from types_boto3_stepfunctions import SFNClient
 
 _GOING = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
 

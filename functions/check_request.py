@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bivouac import clock
 from bivouac.aws import clients
+from bivouac.aws.client_types import EC2Client, ECSClient, ServiceDiscoveryClient
 from bivouac.aws.environments_table import Records
 from bivouac.commands.command import asked, resolved
 from bivouac.environment.intents import Verb
@@ -21,11 +21,6 @@ from bivouac.request import limits, preflight
 from bivouac.request.plan import existing_definitions, plan
 from bivouac.settings import RequestSettings
 from bivouac.stack import records
-
-if TYPE_CHECKING:
-    from types_boto3_ec2 import EC2Client
-    from types_boto3_ecs import ECSClient
-    from types_boto3_servicediscovery import ServiceDiscoveryClient
 
 
 def check_request(

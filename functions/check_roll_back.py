@@ -7,9 +7,10 @@ it is safe: it only stores a redeploy that came after a deletion for the next cr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bivouac.aws import clients, executions, stepfunctions_answers
+from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
 from bivouac.commands.rollback import Failure, RollBackOutcome, concluded, kept, not_rolled_back
 from bivouac.environment import naming
@@ -17,9 +18,6 @@ from bivouac.environment.record import Record
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
 from bivouac.settings import machine_arn
 from bivouac.stack import records
-
-if TYPE_CHECKING:
-    from types_boto3_stepfunctions import SFNClient
 
 
 def check_roll_back(

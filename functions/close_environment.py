@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from bivouac import clock, times
 from bivouac.aws import clients, executions
+from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
 from bivouac.aws.scheduler import Schedules
 from bivouac.commands import inputs
@@ -32,9 +32,6 @@ from bivouac.environment.record import (
 from bivouac.observability import Event, logger, step
 from bivouac.settings import StackSettings
 from bivouac.stack import records, schedules
-
-if TYPE_CHECKING:
-    from types_boto3_stepfunctions import SFNClient
 
 _BEGUN_BEFORE = (
     Status.DELETING,

@@ -6,9 +6,10 @@ updated; CreateCluster is never called for it with other arguments (C03).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bivouac.aws import clients, ecs, ecs_answers
+from bivouac.aws.client_types import ECSClient
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint, create_cluster_arguments, from_ecs_tags
 from bivouac.environment.ownership import require_owned
@@ -16,9 +17,6 @@ from bivouac.errors import ClusterFailedError
 from bivouac.observability import Event, step
 from bivouac.services.create_first import created
 from bivouac.stack import held
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
 
 
 def create_cluster(blueprint: Blueprint, client: ECSClient, read_first: bool = True) -> Event:

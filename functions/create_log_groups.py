@@ -5,18 +5,14 @@ Repeating it is safe: existing groups of ours are left unchanged.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bivouac.aws import clients, log_groups
+from bivouac.aws.client_types import CloudWatchLogsClient
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.ownership import require_owned
 from bivouac.observability import Event, step
 from bivouac.services.create_first import created
 from bivouac.stack import held
-
-if TYPE_CHECKING:
-    from types_boto3_logs import CloudWatchLogsClient
 
 
 def create_log_groups(

@@ -6,18 +6,14 @@ call returns the operation that it started (N01, N02).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bivouac.aws import clients, cloudmap
+from bivouac.aws.client_types import ServiceDiscoveryClient
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint, cloud_map_tags
 from bivouac.environment.ownership import require_owned
 from bivouac.observability import Event, step
 from bivouac.services.create_first import created
 from bivouac.stack import held
-
-if TYPE_CHECKING:
-    from types_boto3_servicediscovery import ServiceDiscoveryClient
 
 
 def create_namespace(

@@ -6,19 +6,15 @@ missing cluster is gone (C06, C13).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bivouac import clock
 from bivouac.aws import clients, ecs
+from bivouac.aws.client_types import ECSClient
 from bivouac.aws.ecs import ClusterDeletion
 from bivouac.deletion.receipt import Outcome
 from bivouac.deletion.step import Deletion
 from bivouac.environment.blueprint import from_ecs_tags
 from bivouac.observability import Event, step
 from bivouac.stack import held
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
 
 KIND = "cluster"
 TASK_KIND = "stray task"

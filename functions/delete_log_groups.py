@@ -7,18 +7,14 @@ groups are no longer listed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bivouac import clock
 from bivouac.aws import clients, log_groups
+from bivouac.aws.client_types import CloudWatchLogsClient
 from bivouac.deletion.receipt import Outcome
 from bivouac.deletion.step import Deletion
 from bivouac.environment import naming
 from bivouac.observability import Event, step
 from bivouac.stack import held
-
-if TYPE_CHECKING:
-    from types_boto3_logs import CloudWatchLogsClient
 
 KIND = "log group"
 

@@ -7,10 +7,9 @@ touched.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bivouac import clock
 from bivouac.aws import clients, cloudmap, cloudmap_answers
+from bivouac.aws.client_types import ServiceDiscoveryClient
 from bivouac.aws.cloudmap import Removal
 from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.deletion.receipt import Outcome
@@ -18,9 +17,6 @@ from bivouac.deletion.step import Deletion
 from bivouac.environment.blueprint import Blueprint
 from bivouac.observability import Event, step
 from bivouac.stack import records
-
-if TYPE_CHECKING:
-    from types_boto3_servicediscovery import ServiceDiscoveryClient
 
 KIND = "namespace"
 SERVICE_KIND = "Cloud Map service"

@@ -6,16 +6,13 @@ Their tasks stop by themselves, and nothing waits for that. Repeating it is safe
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from bivouac.aws import clients, ecs
+from bivouac.aws.client_types import ECSClient
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint
 from bivouac.observability import Event, step
 from bivouac.stack import held
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
 
 
 def delete_proof_clients(

@@ -6,10 +6,11 @@ D05). Tasks that still run long after their service's deletion are stopped (D06,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bivouac import clock
 from bivouac.aws import clients, ecs, ecs_answers
+from bivouac.aws.client_types import ECSClient
 from bivouac.deletion import remaining
 from bivouac.deletion.receipt import Outcome
 from bivouac.deletion.step import Deletion
@@ -17,9 +18,6 @@ from bivouac.environment.blueprint import from_ecs_tags
 from bivouac.observability import Event, step
 from bivouac.services.observation import tasks_by_service
 from bivouac.stack import held
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
 
 KIND = "service"
 TASKS_STOP_WITHIN_SECONDS = 240

@@ -9,11 +9,11 @@ ours and never touched. Repeating it is safe.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from bivouac import clock
 from bivouac.aws import clients, ecs
 from bivouac.aws.batches import batches
+from bivouac.aws.client_types import ECSClient
 from bivouac.aws.ecs import revision_name
 from bivouac.deletion.receipt import Outcome
 from bivouac.deletion.step import Deletion
@@ -21,9 +21,6 @@ from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint
 from bivouac.observability import Event, step
 from bivouac.stack import records
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
 
 KIND = "task definition"
 

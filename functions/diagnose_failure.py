@@ -8,10 +8,10 @@ READY: the failure came after the proof and undoes nothing. Repeating it is safe
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bivouac import clock
 from bivouac.aws import clients
+from bivouac.aws.client_types import CloudWatchLogsClient
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.aws.lambda_answers import message_of
@@ -29,9 +29,6 @@ from bivouac.notifications.notifier import Notifier
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.proof.check import CheckOutcome
 from bivouac.stack import event_bus, records
-
-if TYPE_CHECKING:
-    from types_boto3_logs import CloudWatchLogsClient
 
 
 def diagnose_failure(

@@ -13,10 +13,10 @@ the request ends among the undelivered events, like those for which no execution
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bivouac import clock
 from bivouac.aws import clients, executions, stepfunctions_answers
+from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
 from bivouac.environment.record import Record, Status
 from bivouac.errors import SupersededError, UnansweredRequestError
@@ -25,9 +25,6 @@ from bivouac.settings import MACHINES, machine_arn
 from bivouac.stack import event_bus, records
 from bivouac.sweep.follow_up import Aftermath, Ended, after_redeploy, aftermath
 from bivouac.sweep.start_follow_up import FollowUp
-
-if TYPE_CHECKING:
-    from types_boto3_stepfunctions import SFNClient
 
 
 def follow_up_execution(

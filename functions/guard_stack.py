@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from bivouac import stack_guard
 from bivouac.aws import clients, cloudformation, cloudformation_answers, network
+from bivouac.aws.client_types import EC2Client
 from bivouac.aws.environments_table import Records
 from bivouac.aws.errors import is_missing
 from bivouac.environment.record import Status
@@ -21,9 +21,6 @@ from bivouac.errors import RefusedByAwsError
 from bivouac.observability import Event, logger, step
 from bivouac.settings import AnswerSettings, machine_arn
 from bivouac.stack import records
-
-if TYPE_CHECKING:
-    from types_boto3_ec2 import EC2Client
 
 
 def guard_stack(

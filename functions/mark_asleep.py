@@ -5,18 +5,14 @@ Repeating it is safe: it writes the same status under the same generation.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bivouac.aws import clients
+from bivouac.aws.client_types import ECSClient
 from bivouac.aws.environments_table import Records
 from bivouac.deletion import remaining
 from bivouac.environment.record import Status
 from bivouac.errors import NotAsleepError
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.stack import records
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
 
 
 def mark_asleep(event: Event, records: Records, client: ECSClient) -> Event:

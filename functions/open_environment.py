@@ -12,10 +12,10 @@ fires and arms the right one (close_environment).
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from bivouac import clock, times
 from bivouac.aws import clients, executions
+from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
 from bivouac.aws.scheduler import Schedules
 from bivouac.environment import taking, wait_times
@@ -34,9 +34,6 @@ from bivouac.environment.record import (
 from bivouac.observability import Event, logger, step
 from bivouac.settings import StackSettings
 from bivouac.stack import records, schedules
-
-if TYPE_CHECKING:
-    from types_boto3_stepfunctions import SFNClient
 
 
 def open_environment(

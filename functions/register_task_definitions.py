@@ -8,9 +8,10 @@ A roll-back finds the revision that ran before, so that its services run what wa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bivouac.aws import clients, ecs, ecs_answers
+from bivouac.aws.client_types import ECSClient
 from bivouac.aws.environments_table import Records
 from bivouac.environment import naming
 from bivouac.environment.blueprint import (
@@ -23,9 +24,6 @@ from bivouac.errors import RefusedByAwsError
 from bivouac.observability import Event, step
 from bivouac.proof import mesh
 from bivouac.stack import records
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
 
 MOST_EARLIER = 10
 """The number of earlier revisions that are compared if a family's latest one differs: one call

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bivouac import clock
 from bivouac.aws import clients
+from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
 from bivouac.environment import naming
 from bivouac.errors import SupersededError
@@ -23,8 +24,6 @@ from bivouac.waiting.store import Waits, poller_died
 from bivouac.waiting.wait import LATER_SECONDS, signal_of, worth_polling, worth_polling_later
 
 if TYPE_CHECKING:
-    from types_boto3_stepfunctions import SFNClient
-
     from bivouac.environment.record import Record
     from bivouac.waiting.conditions import PollFor
     from bivouac.waiting.poll import Poll

@@ -7,17 +7,15 @@ one deployment too many, but never mistakes a service without tasks for a good o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bivouac.aws import clients, ecs, ecs_answers
+from bivouac.aws.client_types import ECSClient
 from bivouac.deletion import remaining
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint, ecs_tags, from_ecs_tags
 from bivouac.observability import Event, logger, step
 from bivouac.stack import held
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
 
 MARK = {naming.SPECIFICATION_TAG: naming.ASLEEP}
 

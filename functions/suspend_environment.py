@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from bivouac import clock, times
 from bivouac.aws import clients, executions
+from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
 from bivouac.commands import inputs
 from bivouac.deletion.step import LAST_ANSWER_SECONDS
@@ -21,9 +21,6 @@ from bivouac.environment.record import Follow, Leave, Status, Take, suspending
 from bivouac.observability import Event, logger, step
 from bivouac.settings import StackSettings
 from bivouac.stack import records
-
-if TYPE_CHECKING:
-    from types_boto3_stepfunctions import SFNClient
 
 
 def suspend_environment(

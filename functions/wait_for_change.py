@@ -7,10 +7,10 @@ is safe: the newest token replaces the one before it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bivouac import clock
 from bivouac.aws import clients
+from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
 from bivouac.environment.record import Record
 from bivouac.observability import Event, step
@@ -19,9 +19,6 @@ from bivouac.waiting import conditions
 from bivouac.waiting.poll import Poll, poll_until_answered
 from bivouac.waiting.store import Waits
 from bivouac.waiting.wait import Purpose, Wait
-
-if TYPE_CHECKING:
-    from types_boto3_stepfunctions import SFNClient
 
 FIRST_POLLER = "the first"
 """Holds the claim to poll from the start, so that no other poller polls meanwhile."""

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from botocore.config import Config
 from botocore.session import Session
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_ec2 import EC2Client
-    from types_boto3_ecs import ECSClient
-    from types_boto3_events import EventBridgeClient
-    from types_boto3_logs import CloudWatchLogsClient
-    from types_boto3_scheduler import EventBridgeSchedulerClient
-    from types_boto3_servicediscovery import ServiceDiscoveryClient
-    from types_boto3_stepfunctions import SFNClient
+from bivouac.aws.client_types import (
+    CloudWatchLogsClient,
+    DynamoDBClient,
+    EC2Client,
+    ECSClient,
+    EventBridgeClient,
+    EventBridgeSchedulerClient,
+    ServiceDiscoveryClient,
+    SFNClient,
+)
 
 BOUNDED = Config(
     connect_timeout=3,

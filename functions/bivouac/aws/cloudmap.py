@@ -8,18 +8,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from bivouac.aws.client_types import ServiceDiscoveryClient
 from bivouac.aws.errors import duplicate_operation, translated
 from bivouac.environment.blueprint import CloudMapTag, from_cloud_map_tags
 from bivouac.errors import NotYetConsistentError
 
-if TYPE_CHECKING:
-    from types_boto3_servicediscovery import ServiceDiscoveryClient
-    from types_boto3_servicediscovery.type_defs import NamespaceFilterTypeDef
-
-
-_OWN: NamespaceFilterTypeDef = {
+_OWN: Any = {
     "Name": "RESOURCE_OWNER",
     "Values": ["SELF"],
     "Condition": "EQ",

@@ -6,20 +6,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
 from bivouac.aws import ecs_answers
 from bivouac.aws.batches import batches
+from bivouac.aws.client_types import ECSClient
 from bivouac.aws.errors import message_of, translated
 from bivouac.environment.blueprint import EcsTag
 from bivouac.errors import BivouacError
 from bivouac.json_types import Json
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
-
 
 CLUSTERS_A_CALL = 100
 SERVICES_A_CALL = 10

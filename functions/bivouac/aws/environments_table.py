@@ -7,10 +7,11 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bivouac import errors, times
 from bivouac.aws.batches import batches
+from bivouac.aws.client_types import DynamoDBClient
 from bivouac.aws.errors import translated
 from bivouac.environment import service_changes
 from bivouac.environment.blueprint import Blueprint
@@ -19,9 +20,6 @@ from bivouac.environment.lease import Extension
 from bivouac.environment.naming import OWNER_TAG
 from bivouac.environment.record import FORM, Record, Status, Summary, Unreadable, text_of
 from bivouac.environment.service_changes import Changes
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 CLOSED_KEPT_FOR = timedelta(days=7)
 """EventBridge and Lambda deliver for at most a day and a quarter."""

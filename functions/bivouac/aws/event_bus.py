@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bivouac.aws.batches import batches
+from bivouac.aws.client_types import EventBridgeClient
 from bivouac.aws.errors import classify, translated
 from bivouac.environment.event import SOURCE, EnvironmentEvent
-
-if TYPE_CHECKING:
-    from types_boto3_events import EventBridgeClient
-
 
 EVENTS_A_CALL = 10
 """The maximum of PutEvents."""

@@ -7,21 +7,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from bivouac import errors
 from bivouac.aws import stepfunctions_answers
+from bivouac.aws.client_types import SFNClient
 from bivouac.aws.errors import code_of, translated
 from bivouac.aws.stepfunctions_answers import Execution
 from bivouac.environment import naming
 from bivouac.environment.record import HELD, Record
 from bivouac.observability import logger
-
-if TYPE_CHECKING:
-    from types_boto3_stepfunctions import SFNClient
-
 
 EXECUTIONS_A_PAGE = 1000
 """The maximum of ListExecutions; its default is 100."""

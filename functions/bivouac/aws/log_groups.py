@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from bivouac.aws import logs_answers
+from bivouac.aws.client_types import CloudWatchLogsClient
 from bivouac.aws.errors import translated
 from bivouac.errors import NotYetConsistentError
-
-if TYPE_CHECKING:
-    from types_boto3_logs import CloudWatchLogsClient
-    from types_boto3_logs.type_defs import GetLogEventsRequestTypeDef
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ PAGES = 3
 
 def last_messages(client: CloudWatchLogsClient, group: str, stream: str, limit: int) -> list[str]:
     """The end of a stream, oldest first, as written; empty if it does not exist."""
-    arguments: GetLogEventsRequestTypeDef = {
+    arguments: Any = {
         "logGroupName": group,
         "logStreamName": stream,
         "limit": limit,

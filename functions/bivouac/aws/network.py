@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bivouac.aws import ec2_answers
 from bivouac.aws.batches import batches
+from bivouac.aws.client_types import EC2Client
 from bivouac.aws.errors import translated
-
-if TYPE_CHECKING:
-    from types_boto3_ec2 import EC2Client
 
 INTERFACES_A_CALL = 200
 

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from bivouac.aws.client_types import EventBridgeSchedulerClient
 from bivouac.aws.errors import translated
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.schedules import (
@@ -20,9 +21,6 @@ from bivouac.environment.schedules import (
     timetable,
 )
 from bivouac.settings import ScheduleSettings
-
-if TYPE_CHECKING:
-    from types_boto3_scheduler import EventBridgeSchedulerClient
 
 MOST_RETRIES = 185
 """EventBridge Scheduler's own limit (W03)."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from bivouac.aws.client_types import DynamoDBClient
 from bivouac.aws.errors import translated
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bivouac.aws import ecs, ecs_answers
+from bivouac.aws.client_types import ECSClient
 from bivouac.aws.errors import cluster_is_missing
 from bivouac.errors import RefusedByAwsError
 from bivouac.json_types import Json
 from bivouac.services.observation import Tasks, tasks_by_service
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
 
 
 class _ClusterGoneError(Exception):

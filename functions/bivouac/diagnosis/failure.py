@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bivouac.aws import log_groups
+from bivouac.aws.client_types import CloudWatchLogsClient
 from bivouac.diagnosis import edge_verdicts, log_location, redaction, report, service_verdicts
 from bivouac.diagnosis.log_location import LogStream
 from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.blueprint import Blueprint
 from bivouac.errors import BivouacError
 from bivouac.observability import logger
-
-if TYPE_CHECKING:
-    from types_boto3_logs import CloudWatchLogsClient
 
 
 def reported(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bivouac import times
+from bivouac.aws.client_types import CloudWatchLogsClient
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.diagnosis.failure import reported
@@ -17,9 +17,6 @@ from bivouac.environment.record import Record, Status
 from bivouac.notifications.notifier import Notifier
 from bivouac.observability import MetricUnit, logger, metrics
 from bivouac.recheck.still_ready import RecheckResult
-
-if TYPE_CHECKING:
-    from types_boto3_logs import CloudWatchLogsClient
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bivouac.aws import ecs
+from bivouac.aws.client_types import ECSClient, ServiceDiscoveryClient
 from bivouac.aws.errors import cluster_is_missing
 from bivouac.diagnosis import health, service_verdicts
 from bivouac.diagnosis.service_verdicts import Verdict
@@ -22,10 +22,6 @@ from bivouac.recheck import doubts
 from bivouac.services.deployments import Observed
 from bivouac.services.observation import observed, tasks_by_service
 from bivouac.waiting.conditions.registered import Registrations
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
-    from types_boto3_servicediscovery import ServiceDiscoveryClient
 
 
 @dataclass(frozen=True)

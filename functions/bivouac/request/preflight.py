@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bivouac.aws import cloudmap, ecs, network
+from bivouac.aws.client_types import EC2Client, ECSClient, ServiceDiscoveryClient
 from bivouac.aws.cloudmap import Namespace
 from bivouac.environment.blueprint import Blueprint, from_ecs_tags
 from bivouac.environment.ownership import require_owned
 from bivouac.errors import InvalidRequestError, RefusedByAwsError
 from bivouac.json_types import Json
 from bivouac.request import security_groups
-
-if TYPE_CHECKING:
-    from types_boto3_ec2 import EC2Client
-    from types_boto3_ecs import ECSClient
-    from types_boto3_servicediscovery import ServiceDiscoveryClient
 
 
 def compared(

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bivouac.aws import cloudmap, ecs, ecs_answers
+from bivouac.aws.client_types import ECSClient, ServiceDiscoveryClient
 from bivouac.environment import naming
 from bivouac.environment.blueprint import (
     Blueprint,
@@ -37,11 +38,6 @@ from bivouac.services.convergence import (
 )
 from bivouac.services.deployments import Expected, primary_deployment
 from bivouac.services.patience import Patience
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
-    from types_boto3_servicediscovery import ServiceDiscoveryClient
-
 
 CONCURRENT_CALLS = 8
 """Concurrent calls; ECS allows 50 at once, then 5 a second (request throttling)."""

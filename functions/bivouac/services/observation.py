@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from bivouac.aws import ecs, ecs_answers
+from bivouac.aws.client_types import ECSClient
 from bivouac.json_types import Json
 from bivouac.services.deployments import Expected, Observed, primary_deployment
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
 
 Tasks = Mapping[str, Sequence[Json]]
 """By service."""

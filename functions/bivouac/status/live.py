@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from bivouac.aws import ecs, ecs_answers, executions, network
+from bivouac.aws.client_types import EC2Client, ECSClient, SFNClient
 from bivouac.aws.errors import cluster_is_missing
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import GONE, Record, Status
@@ -15,11 +15,6 @@ from bivouac.json_types import Json
 from bivouac.proof import mesh
 from bivouac.services import deployments
 from bivouac.services.observation import tasks_by_service
-
-if TYPE_CHECKING:
-    from types_boto3_ec2 import EC2Client
-    from types_boto3_ecs import ECSClient
-    from types_boto3_stepfunctions import SFNClient
 
 
 @dataclass(frozen=True)

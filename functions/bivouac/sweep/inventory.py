@@ -11,9 +11,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
 
 from bivouac.aws import cloudmap, ecs, executions, log_groups
+from bivouac.aws.client_types import (
+    CloudWatchLogsClient,
+    ECSClient,
+    ServiceDiscoveryClient,
+    SFNClient,
+)
 from bivouac.environment import naming
 from bivouac.environment.blueprint import from_ecs_tags
 from bivouac.errors import (
@@ -32,12 +37,6 @@ from bivouac.sweep.budget import (
 )
 from bivouac.sweep.findings import Holder, Resource
 from bivouac.sweep.follow_up import Ended
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
-    from types_boto3_logs import CloudWatchLogsClient
-    from types_boto3_servicediscovery import ServiceDiscoveryClient
-    from types_boto3_stepfunctions import SFNClient
 
 
 @dataclass

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 from bivouac import times
 from bivouac.aws import ecs, executions
+from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.aws.scheduler import Schedules
@@ -44,9 +44,6 @@ from bivouac.sweep.findings import (
 from bivouac.sweep.follow_up import Ended, Machine
 from bivouac.sweep.inventory import RUNNING, Inventory, holder
 from bivouac.sweep.start_follow_up import FollowUp
-
-if TYPE_CHECKING:
-    from types_boto3_stepfunctions import SFNClient
 
 HOLDING = (Machine.CREATE, Machine.SLEEP, Machine.DELETE)
 """The machines whose executions hold records; the others start these."""

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bivouac.aws import executions
+from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.aws.executions import Started
@@ -17,9 +17,6 @@ from bivouac.environment.record import Record, Status
 from bivouac.notifications.notifier import Notifier
 from bivouac.observability import MetricUnit, metrics
 from bivouac.sweep.follow_up import Aftermath, Start
-
-if TYPE_CHECKING:
-    from types_boto3_stepfunctions import SFNClient
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from bivouac import clock
 from bivouac.aws import executions
+from bivouac.aws.client_types import SFNClient
 from bivouac.waiting.store import Waits
 from bivouac.waiting.wait import (
     LATER_SECONDS,
@@ -22,9 +22,6 @@ from bivouac.waiting.wait import (
     worth_polling,
     worth_polling_later,
 )
-
-if TYPE_CHECKING:
-    from types_boto3_stepfunctions import SFNClient
 
 Poll = Callable[[Wait], PollResult]
 

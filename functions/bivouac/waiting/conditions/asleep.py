@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bivouac import times
+from bivouac.aws.client_types import ECSClient
 from bivouac.deletion import remaining
 from bivouac.deletion.step import PATIENCE_SECONDS
 from bivouac.environment.record import Record
 from bivouac.waiting.wait import POLL_SECONDS, Awaited, PollResult, Wait, counted
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
 
 
 class AsleepPoll:

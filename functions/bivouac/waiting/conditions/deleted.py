@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bivouac import times
 from bivouac.aws import cloudmap, cloudmap_answers, ecs, ecs_answers, log_groups
+from bivouac.aws.client_types import CloudWatchLogsClient, ECSClient, ServiceDiscoveryClient
 from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.deletion import remaining
 from bivouac.deletion.receipt import PART_LIMIT, Item, Outcome, bounded, failures
@@ -34,11 +34,6 @@ from bivouac.waiting.wait import (
     Wait,
     counted,
 )
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
-    from types_boto3_logs import CloudWatchLogsClient
-    from types_boto3_servicediscovery import ServiceDiscoveryClient
 
 ENDPOINTS_GO_AFTER_SECONDS = 3 * POLL_SECONDS
 """After a service became INACTIVE: ECS then takes seconds or more to remove its endpoints (D09),

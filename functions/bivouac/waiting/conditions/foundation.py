@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bivouac import times
 from bivouac.aws import cloudmap, cloudmap_answers, ecs, ecs_answers
+from bivouac.aws.client_types import ECSClient, ServiceDiscoveryClient
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.ownership import require_owned
 from bivouac.environment.record import Record
 from bivouac.errors import ClusterFailedError, NamespaceFailedError
 from bivouac.waiting.wait import POLL_SECONDS, PollResult
-
-if TYPE_CHECKING:
-    from types_boto3_ecs import ECSClient
-    from types_boto3_servicediscovery import ServiceDiscoveryClient
 
 
 def poll(

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bivouac.aws import network
+from bivouac.aws.client_types import EC2Client
 from bivouac.environment.blueprint import Blueprint
 from bivouac.proof import probe
 from bivouac.proof.probe import MOST_TARGETS
 from bivouac.services import deployments
-
-if TYPE_CHECKING:
-    from types_boto3_ec2 import EC2Client
 
 Tasks = Mapping[str, Sequence[dict[str, Any]]]
 """Running tasks by service."""

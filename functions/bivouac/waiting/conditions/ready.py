@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bivouac import times
 from bivouac.aws import cloudmap, ecs, ecs_answers
+from bivouac.aws.client_types import EC2Client, ECSClient, ServiceDiscoveryClient
 from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.diagnosis import health, service_verdicts
 from bivouac.diagnosis.service_verdicts import Verdict
@@ -36,11 +37,6 @@ from bivouac.waiting.wait import (
     PollResult,
     Wait,
 )
-
-if TYPE_CHECKING:
-    from types_boto3_ec2 import EC2Client
-    from types_boto3_ecs import ECSClient
-    from types_boto3_servicediscovery import ServiceDiscoveryClient
 
 QUIET_SECONDS = 60.0
 """After this, each poll reads the tasks even if no event calls for it: events can be lost."""

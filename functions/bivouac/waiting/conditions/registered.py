@@ -6,19 +6,16 @@ Cloud Map lists the instances of one service per call, so each endpoint costs a 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bivouac.aws import cloudmap, ecs_answers
+from bivouac.aws.client_types import ServiceDiscoveryClient
 from bivouac.diagnosis import health
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
 from bivouac.json_types import Described
 from bivouac.proof.check import Check, CheckOutcome
 from bivouac.services.deployments import Observed, primary_deployment
-
-if TYPE_CHECKING:
-    from types_boto3_servicediscovery import ServiceDiscoveryClient
-
 
 MOST_SKIPPED_POLLS = 5
 """After this many polls that only waited for Cloud Map, the tasks are read all the same."""
