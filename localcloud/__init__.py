@@ -4,7 +4,7 @@ import gc
 
 from localcloud.botocore_lookups import keep_lookups
 
-# What is imported from now on are many objects that stay: to look through them time and again
+# The imports that follow make many long-lived objects. Scanning them in every garbage collection
 # would take a fifth of the start.
 gc.set_threshold(100_000, 50, 1000)
-keep_lookups()  # before moto is imported, which reads some of them then
+keep_lookups()  # before moto is imported, which reads some of them at import

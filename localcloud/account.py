@@ -1,4 +1,4 @@
-"""The AWS account as it is found, before Bivouac does anything: network, roles, their ids."""
+"""The AWS account before Bivouac does anything: network, roles and their ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from moto.iam.models import iam_backends
 ACCOUNT_ID = "123456789012"
 REGION = "ap-northeast-1"
 SUBNET_IDS = ("subnet-725e9559", "subnet-9a4c8cd2", "subnet-f9bb89a2")
-"""The subnets of the Service Connect tutorial, each in an Availability Zone of its own."""
+"""The subnets of the Service Connect tutorial, each in a different Availability Zone."""
 SECURITY_GROUP_ID = "sg-34692f46"
 EXECUTION_ROLE_NAME = "ecsTaskExecutionRole"
 SERVICE_LINKED_ROLE_NAME = "AWSServiceRoleForECS"
@@ -33,7 +33,7 @@ class Account:
     execution_role_arn: str
 
     def arn(self, service: str, resource: str) -> str:
-        """The ARN of a resource of this account and Region."""
+        """The ARN of a resource in this account and Region."""
         return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
 
     @property
@@ -43,12 +43,12 @@ class Account:
 
     @property
     def caller_arn(self) -> str:
-        """Who every request to the local cloud is said to come from."""
+        """The identity that every request to the local cloud has."""
         return f"arn:aws:iam::{self.account_id}:root"
 
 
 def seed() -> Account:
-    """Make the account in moto's backends. Called once, after any reset of theirs."""
+    """Creates the account in moto's backends. Call it once, after any reset of them."""
     vpc_id, vpc_cidr = _seed_network(ec2_backends[ACCOUNT_ID][REGION])
     return Account(
         account_id=ACCOUNT_ID,
@@ -62,14 +62,14 @@ def seed() -> Account:
 
 
 def random_id(length: int) -> str:
-    """Lower-case letters and digits, as in the ids of Cloud Map."""
+    """Lower-case letters and digits, as in Cloud Map's ids."""
     return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(length))
 
 
 def _seed_network(ec2: Any) -> tuple[str, ipaddress.IPv4Network]:
-    """Give moto's default subnets and a new security group the ids of the tutorial.
+    """Gives moto's default subnets and a new security group the tutorial's ids.
 
-    EC2 lets nobody choose an id, so its records are renamed.
+    EC2 lets nobody choose an id, so moto's records are renamed.
     """
     by_zone = [subnets for subnets in ec2.subnets.values() if subnets]
     for subnets, new_id in zip(by_zone, SUBNET_IDS, strict=True):
@@ -103,7 +103,8 @@ def _seed_network(ec2: Any) -> tuple[str, ipaddress.IPv4Network]:
 
 
 def create_service_linked_role() -> None:
-    """The role by which ECS acts for the account; moto would get the case of its name wrong."""
+    """Creates the role with which ECS acts for the account; moto would spell its name in the wrong
+    case."""
     iam_backends[ACCOUNT_ID]["aws"].create_role(
         SERVICE_LINKED_ROLE_NAME,
         _trust("ecs.amazonaws.com"),

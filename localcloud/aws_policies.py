@@ -1,4 +1,4 @@
-"""The policies that AWS itself keeps in every account."""
+"""AWS managed policies."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ PREFIX = "arn:aws:iam::aws:policy/"
 
 
 class NoSuchPolicyError(Exception):
-    """AWS keeps no policy of this ARN."""
+    """AWS has no managed policy with this ARN."""
 
 
 def provide(account_id: str, region: str, arn: str) -> None:
-    """Let moto know one of them. All together they are 1,500, and a quarter of a second."""
+    """Loads one of them into moto. All 1,500 together would take a quarter of a second."""
     name = arn.rpartition("/")[2]
     if name not in _documents():
         raise NoSuchPolicyError(f"AWS has no managed policy {arn}")

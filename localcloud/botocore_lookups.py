@@ -1,9 +1,8 @@
-"""What botocore reads and works out anew each time, although it is always the same.
+"""Caches what botocore computes again each time although it never changes.
 
-Every session, every loader and moto for itself would read the same files about services again,
-which takes longer than all else that a client needs; nobody changes what was read. And each call
-names the program that makes it in words that are looked through letter by letter, four times.
-Stands alone: `worker_fork.py` knows nothing of the local cloud.
+Every session, every loader and moto read the same service models, which takes longer than anything
+else that a client needs. Every call also builds its User-Agent and checks it letter by letter, four
+times. This module imports nothing of the local cloud: `worker_fork.py` loads it alone.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from botocore.loaders import JSONFileLoader, Loader
 
 @cache
 def keep_lookups() -> None:
-    """Let all clients of this process share what one of them has found, from now on."""
+    """Shares these caches among all clients of this process from now on."""
     _share(JSONFileLoader, "load_file")
     _share(Loader, "list_available_services")
     name = "sanitize_user_agent_string_component"

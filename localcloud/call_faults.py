@@ -1,4 +1,4 @@
-"""What may go wrong with one call on its way to AWS and back. A test says which calls it hits."""
+"""Faults of single calls on their way to AWS and back. A test says which calls they hit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from localcloud.calls import Call
 
 @dataclass(frozen=True)
 class Refused:
-    """AWS answers with an error, and does nothing."""
+    """AWS answers with an error and does nothing."""
 
     status: int
     code: str
@@ -24,7 +24,7 @@ class Cut(Enum):
     BEFORE = auto()
     """Nothing has happened."""
     AFTER = auto()
-    """What was asked for has happened."""
+    """AWS has carried out the call."""
 
 
 Fault = Refused | Cut
@@ -34,13 +34,13 @@ BUSY_SCHEDULE = Refused(
     "ConflictException",
     "Updating or deleting the resource can cause an inconsistent state.",
 )
-"""What Scheduler answers now and then while it is at work on a schedule (seen in May 2026:
+"""What Scheduler sometimes answers while it is changing a schedule (seen in May 2026:
 github.com/alchemy-run/distilled, pull request 248; the text is the API model's)."""
 UNAVAILABLE = Refused(503, "ServiceUnavailable", "Service Unavailable")
 
 
 class CallFaults:
-    """Asked for every call; without `of`, nothing goes wrong."""
+    """Decides for every call whether it fails; without `of`, none does."""
 
     def __init__(self) -> None:
         self.of: Callable[[Call], Fault | None] = lambda call: None

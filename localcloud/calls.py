@@ -1,4 +1,4 @@
-"""What an HTTP request to the endpoint asks of AWS: service, operation, parameters, caller."""
+"""What an HTTP request to the endpoint calls: service, operation, parameters, caller."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from botocore.model import ServiceModel
 
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/aws4_request")
 _MODEL_NAMES = {"states": "stepfunctions", "monitoring": "cloudwatch"}
-"""Botocore's name of a service where requests are signed for another."""
+"""Botocore's name of a service whose requests are signed under another name."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Call:
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
-        """The operation's input, by the names of the service's API."""
+        """The operation's input, under the names of the service's API."""
         if self.is_xml:
             return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
         parameters: dict[str, Any] = {}
@@ -45,13 +45,13 @@ class Call:
 
 
 def service_of(environ: WSGIEnvironment) -> str | None:
-    """The name that a request is signed for; None: it is not signed."""
+    """The name that a request is signed for; None if it is not signed."""
     credential = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     return credential[2] if credential else None
 
 
 def call_of(environ: WSGIEnvironment, body: bytes) -> Call | None:
-    """None when the request is not one to an AWS API."""
+    """None if the request does not call an AWS API."""
     credential = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     if credential is None:
         return None
@@ -79,7 +79,7 @@ def _rest_operation(service: str, method: str, path: str) -> str:
 
 @cache
 def model_of(service: str) -> ServiceModel:
-    """Botocore's model of the service that requests are signed for by this name."""
+    """Botocore's model of the service that requests are signed for under this name."""
     return botocore.session.Session().get_service_model(_MODEL_NAMES.get(service, service))
 
 

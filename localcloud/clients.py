@@ -1,4 +1,4 @@
-"""boto3 clients at the local cloud's endpoint, one for each service and caller."""
+"""boto3 clients of the local cloud's endpoint, one for each service and caller."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from localcloud.credentials import Credentials, Keys
 
 _CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 2},
-    # A synchronous Invoke answers when the function does: at most 15 minutes.
+    # A synchronous Invoke answers when the function ends: after at most 15 minutes.
     read_timeout=900,
     max_pool_connections=50,
 )
@@ -25,12 +25,12 @@ _lock = threading.Lock()
 
 @cache
 def _session() -> boto3.Session:
-    """One for the process: it keeps the service models that it has read."""
+    """One for the process, because it caches the service models."""
     return boto3.Session()
 
 
 class Clients:
-    """Makes a client once: it takes a tenth of a second."""
+    """Creates each client once, which takes a tenth of a second."""
 
     def __init__(self, endpoint_url: str, region: str, credentials: Credentials) -> None:
         self._endpoint_url = endpoint_url
@@ -43,12 +43,12 @@ class Clients:
         return self._client(service, self._credentials.user)
 
     def of_role(self, role_arn: str | None, service: str) -> Any:
-        """With the rights of a role; without one, those of an AWS service itself."""
+        """With a role's rights; without a role, those of an AWS service."""
         keys = self._credentials.of_role(role_arn) if role_arn else self._credentials.user
         return self._client(service, keys)
 
     def close(self) -> None:
-        """Close the connections that are kept open."""
+        """Closes the connections that are kept open."""
         for client in self._clients.values():
             client.close()
 

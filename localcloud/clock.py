@@ -1,4 +1,4 @@
-"""The one source of time of the local cloud: what happens when, and what "now" is.
+"""The local cloud's one source of time: what happens when, and what "now" is.
 
 Everything that takes time on AWS (a namespace operation, a task's start, a drain, a lease) is an
 action that a clock runs later. A server runs on the `SystemClock`; a test steps a `ManualClock`.
@@ -40,7 +40,7 @@ class Clock(Protocol):
         ...
 
     def call_later(self, delay: float, action: Action) -> Timer:
-        """Run `action` once, `delay` seconds from now. Actions run one at a time, in order."""
+        """Runs `action` once, `delay` seconds from now. Actions run one at a time, in order."""
         ...
 
 
@@ -49,7 +49,7 @@ def as_datetime(seconds: float) -> datetime:
 
 
 class ManualClock:
-    """Time stands still until a test moves it; due actions run in the test's own thread."""
+    """Time stands still until a test advances it; due actions run in the test's own thread."""
 
     def __init__(self, start: float = 1_750_000_000.0) -> None:
         self._now = start
@@ -65,7 +65,7 @@ class ManualClock:
         return timer
 
     def advance(self, seconds: float) -> None:
-        """Move time on, running every action that falls due on the way, in order."""
+        """Advances the time and runs every action that falls due, in order."""
         end = self._now + seconds
         while self._due and self._due[0].when <= end:
             timer = heapq.heappop(self._due)
@@ -97,12 +97,12 @@ class SystemClock:
         return timer
 
     def moved(self) -> None:
-        """Look again at what is due: the wall clock was moved."""
+        """Checks again what is due, because the wall clock has changed."""
         with self._changed:
             self._changed.notify()
 
     def close(self) -> None:
-        """Drop what is still due and end the thread."""
+        """Drops the actions that are still due and ends the thread."""
         with self._changed:
             self._stopped = True
             self._changed.notify()

@@ -1,4 +1,4 @@
-"""The local cloud: all its parts put together behind one endpoint on 127.0.0.1."""
+"""The local cloud: all its parts behind one endpoint on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -65,18 +65,18 @@ from localcloud.template import (
 from localcloud.timings import DEMO, Timings
 
 Runtime = Literal["processes", "scripted"] | TaskRuntime
-"""Real processes, tasks that play scripts (and answer nothing), or one's own."""
+"""Real processes, scripted tasks (which answer nothing), or a runtime that the caller brings."""
 
 _one_at_a_time = threading.Lock()
-"""moto keeps its state in the process, so a process has one local cloud."""
+"""moto keeps its state in the process, so a process can have only one local cloud."""
 
 
 class LocalCloud:
     """AWS on this machine, from construction until `close`; also a context manager.
 
-    `port` 0 is any free one. `observe` is told of every AWS call, in the thread that answers it.
-    Without a `clock` it is the system's; a test gives one that it moves. `rate_limits`: calls that
-    come faster than AWS takes them are refused. Raises PortTakenError."""
+    `port` 0 means any free port. `observe` is called for every AWS call, in the thread that answers
+    it. The default `clock` is the system's; a test passes one that it moves. `rate_limits`: refuse
+    calls that exceed AWS's request rates. Raises PortTakenError."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class LocalCloud:
         on_close(self._passing_time.close)
         self.clock: Clock = clock or SystemClock()
         self.runtime = _made(runtime, self.clock, timings)
-        # The clock ends first: it would start tasks anew while they are being stopped.
+        # The clock ends first: otherwise it would start new tasks while tasks are being stopped.
         on_close(self.runtime.close)
         if isinstance(self.clock, SystemClock):
             on_close(self.clock.close)
@@ -157,8 +157,8 @@ class LocalCloud:
         changed = ExecutionEvents(self.account, self.clock, locks)
         machines = enter(machines_run(integrations, changed, timings.wait_scale))
         self._machines = machines
-        # Closed from below: executions are stopped, then what they and deliveries wait for, then
-        # both are joined.
+        # Closed from the bottom up: executions are stopped, then everything they and deliveries
+        # wait for, then both are joined.
         on_close(machines.join)
         on_close(self.deliveries.close)
         on_close(self.workers.close)
@@ -188,17 +188,17 @@ class LocalCloud:
 
     @property
     def isolation(self) -> str:
-        """Says to people how tasks are kept apart."""
+        """How tasks are isolated from each other, in a sentence for people."""
         if isinstance(self.runtime, ProcessRuntime):
             return self.runtime.isolation_sentence
         return "Tasks play scripts; no process runs for them."
 
     def client(self, service: str) -> Any:
-        """A boto3 client at the endpoint, with the rights of the account's user."""
+        """A boto3 client of the endpoint, with the rights of the account's user."""
         return self._clients.of_user(service)
 
     def deploy(self, template: Path, parameters: Mapping[str, str], name: str = "bivouac") -> Stack:
-        """Make everything that a SAM template declares. Raises TemplateError."""
+        """Creates everything that a SAM template declares. Raises TemplateError."""
         stack = self._deployer.deploy(template, parameters, name)
         self._stacks.deployed(stack, as_datetime(self.clock.now()))
         return stack
@@ -206,11 +206,11 @@ class LocalCloud:
     def update_stack(
         self, stack: Stack, template: Path, parameters: Mapping[str, str] | None = None
     ) -> Stack:
-        """Let a stack be what a template declares, as CloudFormation updates it; the stack as it is
-        afterwards. Parameters that are not given keep their value.
+        """Updates a stack to what a template declares, as CloudFormation does. Returns the stack as
+        it is afterwards. Parameters that are not given keep their values.
 
-        Raises StackUpdateError where it came to nothing and was rolled back; a TemplateError that
-        is none: nothing was touched."""
+        Raises StackUpdateError if the update failed and was rolled back, and TemplateError if it
+        was refused and nothing was touched."""
         self._stacks.see_updatable(stack)
         report = partial(self._stacks.report, stack)
         try:
@@ -222,10 +222,10 @@ class LocalCloud:
         return updated
 
     def delete_stack(self, stack: Stack) -> None:
-        """Delete everything of it that is not retained, in CloudFormation's order.
+        """Deletes every resource that is not retained, in CloudFormation's order.
 
-        Raises StackDeletionError where something cannot be deleted, such as a custom resource whose
-        function refuses; it can be called again then. StackProtectedError: nothing was touched."""
+        Raises StackDeletionError if something cannot be deleted, such as a custom resource whose
+        function refuses; call it again then. Raises StackProtectedError if nothing was touched."""
         self._stacks.see_unprotected(stack)
         try:
             self._deployer.delete(stack)
@@ -235,11 +235,11 @@ class LocalCloud:
         self._stacks.deleted(stack)
 
     def push_image(self, repository: str, tag: str, digest: str | None = None) -> str:
-        """Let a tag of the account's registry stand for a digest, by default a new one, and tell
-        EventBridge as ECR does. Returns the digest.
+        """Points a tag of the account's registry to a digest, by default a new one, and publishes
+        ECR's event. Returns the digest.
 
-        Tasks of deployments that begin from now on run it; those of earlier ones do not. The
-        image is <account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>."""
+        Deployments that begin from now on run it; earlier ones do not. The image is
+        <account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>."""
         pushed = self.control_plane.ecs.images.push(repository, tag, digest)
         for event in image_pushed(self.account, repository, tag, pushed, self.clock.now()):
             self._publish(event)
@@ -251,7 +251,7 @@ class LocalCloud:
         pull_request_id: str,
         source_reference: str = "refs/heads/pull-request",
     ) -> None:
-        """Tell EventBridge what CodeCommit tells when a pull request is closed without a merge."""
+        """Publishes CodeCommit's event for a pull request that is closed without a merge."""
         now = self.clock.now()
         self._publish(
             pull_request_closed(self.account, repository, pull_request_id, source_reference, now)
@@ -262,11 +262,12 @@ class LocalCloud:
             publish(event)
 
     def execution(self, arn: str) -> Execution:
-        """The execution itself, with what no API tells: its billed state transitions."""
+        """The execution object, which also has what no API returns: its billed state
+        transitions."""
         return execution_of(self.account.account_id, self.account.region, arn)
 
     def fire_schedule(self, name: str) -> None:
-        """Let a schedule be due in the next whole second, instead of waiting for its moment.
+        """Fires a schedule in the next whole second instead of at its time.
 
         Raises LookupError."""
         self._alarms.fire(self.account.account_id, self.account.region, name)
@@ -276,16 +277,16 @@ class LocalCloud:
         return self._machines.running
 
     def pass_time(self, seconds: float) -> None:
-        """Let so much time be over at once, here and in functions that are invoked from now on:
-        leases end, and what was to happen meanwhile happens now.
+        """Lets this much time pass at once, here and in functions that are invoked from now on:
+        leases end, and everything that was due meanwhile happens now.
 
-        Only on the system's clock; another one is moved by whoever made it."""
+        Works only on the system's clock; move another clock yourself."""
         assert isinstance(self.clock, SystemClock)
         self._passing_time.let_pass(seconds)
         self.clock.moved()
 
     def close(self) -> None:
-        """End everything; no thread, process or port is left."""
+        """Ends everything. No thread, process or port is left."""
         self._parts.close()
 
     def __enter__(self) -> LocalCloud:
@@ -308,7 +309,8 @@ class LocalCloud:
 
 
 def _forget_everything() -> None:
-    """What an earlier local cloud of this process has left. moto's reset would make it all anew."""
+    """Removes what an earlier local cloud of this process left. moto's reset would rebuild
+    everything."""
     for backends in BackendDict._instances:
         backends.clear()
     BackendDict._instances.clear()
@@ -325,7 +327,7 @@ def _made(runtime: Runtime, clock: Clock, timings: Timings) -> TaskRuntime:
 
 
 class _Account:
-    """What the template's makers need of the local cloud."""
+    """What the template's makers need from the local cloud."""
 
     def __init__(self, cloud: LocalCloud) -> None:
         self.account_id = cloud.account.account_id

@@ -1,7 +1,8 @@
-"""Who calls: access keys of the account's user and of the roles that functions and machines assume.
+"""Who calls: access keys of the account's user, and of the roles that functions and machines
+assume.
 
-Signatures are not checked: whoever knows an access key id is its owner. So ids are made anew at
-each start, and cannot be guessed from those of another one.
+Signatures are not checked: whoever knows an access key id counts as its owner. So ids are new at
+each start, and one cannot be guessed from another.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ class Keys:
 
 
 def user_keys() -> Keys:
-    """Keys of a user that nobody has had before."""
+    """New keys of a user."""
     return Keys(_access_key_id("AKIA", secrets.token_bytes(10)), secrets.token_urlsafe(30))
 
 
 class Credentials:
-    """Those of one local cloud: its user's keys, and the temporary ones of roles."""
+    """The credentials of one local cloud: its user's keys, and the temporary ones of roles."""
 
     def __init__(self) -> None:
         self.user = user_keys()
@@ -35,18 +36,18 @@ class Credentials:
         self._roles: dict[str, str] = {}
 
     def admit(self, keys: Keys) -> None:
-        """Let these call as the account's user, too, so that calls can be told apart."""
+        """Accepts these as keys of the account's user too, so that calls can be told apart."""
         self._users.add(keys.access_key_id)
 
     def of_role(self, role_arn: str) -> Keys:
-        """The same role always has the same keys."""
+        """The same role always gets the same keys."""
         digest = hmac.digest(self._salt, role_arn.encode(), hashlib.sha256)
         access_key_id = _access_key_id("ASIA", digest[:10])
         self._roles[access_key_id] = role_arn
         return Keys(access_key_id, "local-cloud", "local-cloud")
 
     def role_of(self, access_key_id: str) -> str | None:
-        """The role's ARN; None is the account's own user, who may do everything."""
+        """The role's ARN; None means the account's own user, who may do everything."""
         return self._roles.get(access_key_id)
 
     def knows(self, access_key_id: str) -> bool:
@@ -54,6 +55,6 @@ class Credentials:
 
 
 def _access_key_id(prefix: str, random: bytes) -> str:
-    """Four letters and sixteen of base 32, as AWS's are
+    """Four letters and sixteen base-32 characters, like AWS's
     (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html)."""
     return prefix + base64.b32encode(random).decode()

@@ -1,7 +1,7 @@
-"""Custom resources: CloudFormation asks a function, which answers with a PUT to a URL.
+"""Custom resources: CloudFormation invokes a function, which answers with a PUT to a URL.
 
 CloudFormation's user guide, "CloudFormation custom resource request and response reference". What
-the function returns counts for nothing.
+the function returns is ignored.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from localcloud.awslambda.workers import FunctionNotFoundError, Workers
 
 PATH = "/cloudformation-custom-resource-response/"
 MAX_ANSWER = 4096
-"""Bytes of an answer's body."""
+"""Bytes of a response body."""
 MAX_ID = 1024
 """Bytes of a PhysicalResourceId."""
 ATTEMPTS = 3
-"""The function is invoked asynchronously: Lambda tries an event that fails twice more (W15)."""
+"""Lambda invokes the function asynchronously, so it retries a failed event twice (W15)."""
 
 RequestType = Literal["Create", "Update", "Delete"]
 
 
 class CustomResourceError(Exception):
-    """The resource could not be made or deleted. The text is the function's reason, or says what
-    is wrong with its answer."""
+    """The resource could not be created or deleted. The text is the function's reason, or says what
+    is wrong with its response."""
 
 
 @dataclass(frozen=True)
 class CustomResource:
-    """One that a template declares."""
+    """A custom resource that a template declares."""
 
     stack_id: str
     logical_id: str
     type: str
     properties: Mapping[str, Any]
-    """Resolved; ServiceToken is the ARN of a function."""
+    """Resolved; ServiceToken is a function's ARN."""
 
     def event(
         self,
@@ -75,7 +75,7 @@ class Answer:
 
 
 class CustomResources:
-    """Sends requests to functions, and takes their answers at the endpoint."""
+    """Sends requests to functions and receives their responses at the endpoint."""
 
     def __init__(self, endpoint_url: str, workers: Workers) -> None:
         self._endpoint_url = endpoint_url
@@ -91,12 +91,12 @@ class CustomResources:
         physical_id: str | None = None,
         old_properties: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """`old_properties`: of an Update, which may answer with another physical id.
+        """`old_properties`: those before an Update, whose response may have another physical id.
 
-        Raises CustomResourceError, with the function's Reason where it has FAILED.
+        Raises CustomResourceError, with the function's Reason if its Status is FAILED.
 
-        CloudFormation waits for an hour; here a function that has ended without an answer will
-        never give one."""
+        CloudFormation waits an hour for a response. This does not wait once the function has ended
+        without one."""
         path = PATH + secrets.token_urlsafe(24)
         event = resource.event(request, self._endpoint_url + path, physical_id, old_properties)
         with self._lock:
@@ -129,8 +129,8 @@ class CustomResources:
         )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The ResponseURL, as a WSGI application. It is a presigned one of S3, which takes no
-        other content type than the one that it was signed for: none."""
+        """The ResponseURL as a WSGI application. On AWS it is a presigned S3 URL, which accepts
+        only the content type that it was signed for: none."""
         path = environ["PATH_INFO"]
         with self._lock:
             known = path in self._awaited and environ["REQUEST_METHOD"] == "PUT"
@@ -178,7 +178,7 @@ def _checked(body: bytes, event: Mapping[str, Any]) -> Answer:
 
 
 def _texts(value: Any) -> Any:
-    """CloudFormation hands every number and boolean over as text."""
+    """CloudFormation passes every number and boolean as text."""
     if isinstance(value, dict):
         return {key: _texts(item) for key, item in value.items()}
     if isinstance(value, list):

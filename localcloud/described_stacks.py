@@ -1,4 +1,4 @@
-"""What CloudFormation tells of stacks that were deployed here, and whether they may be deleted."""
+"""What CloudFormation says about the stacks deployed here, and whether they may be deleted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from localcloud.template import Stack, StackProtectedError, TemplateError
 
 @dataclass
 class DescribedStack:
-    """moto makes the answer of these names: StackName of `stack_name`."""
+    """moto builds its response from these attributes: StackName from `stack_name`."""
 
     stack_id: str
     stack_name: str
@@ -34,7 +34,7 @@ class DescribedStack:
 
 
 class DescribedStacks:
-    """The stacks of the account that are not deleted, by name."""
+    """The account's stacks that are not deleted, by name."""
 
     def __init__(self) -> None:
         self._stacks: dict[str, DescribedStack] = {}
@@ -61,7 +61,7 @@ class DescribedStacks:
         described.stack_status, described.stack_status_reason = status, reason
 
     def see_updatable(self, stack: Stack) -> None:
-        """Raises TemplateError, with UpdateStack's words."""
+        """Raises TemplateError with UpdateStack's message."""
         status = self._stacks[stack.name].stack_status
         if not status.endswith("_COMPLETE"):
             raise TemplateError(f"Stack:{stack.id} is in {status} state and can not be updated.")
@@ -98,7 +98,7 @@ class DescribedStacks:
 
     @contextmanager
     def answer(self) -> Iterator[None]:
-        """While entered, they are what moto's CloudFormation knows."""
+        """While entered, moto's CloudFormation answers from these stacks."""
 
         def describe_stacks(_: CloudFormationBackend, name_or_id: str) -> list[DescribedStack]:
             return [self._find(name_or_id)] if name_or_id else list(self._stacks.values())
@@ -108,7 +108,7 @@ class DescribedStacks:
             return ActionResult({"StackResources": self._resources(stack)})
 
         def update_termination_protection(request: CloudFormationResponse) -> ActionResult:
-            """moto has none."""
+            """moto does not have this operation."""
             stack = self._find(request._get_param("StackName"))
             wanted = request._get_param("EnableTerminationProtection")
             stack.enable_termination_protection = str(wanted).lower() == "true"

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class CannotStartError(Exception):
-    """Something of this machine or of the template is in the way. The text says what to do."""
+    """Something on this machine or in the template prevents the start. The text says what to do."""

@@ -1,4 +1,4 @@
-"""An execution as it runs: which states it is in, how often it was there, what each has said."""
+"""Follows an execution: which states it entered, how often, and what each returned."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 PROOF_PREFIX = "bivouac-proof-"
-"""Begins the names of the short-lived services that ask the edges."""
+"""The prefix of the short-lived services that prove the edges."""
 POLL_SECONDS = 0.15
 OVER = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 
@@ -29,7 +29,7 @@ class StateVisits:
     seconds: float = 0.0
     failed: bool = False
     awaits_token: bool = False
-    """It waits for what happens elsewhere, and is entered again each time that something did."""
+    """The state waits for events elsewhere, and is entered again after each."""
     said: str = ""
 
     @property
@@ -39,17 +39,17 @@ class StateVisits:
 
 @dataclass
 class Timeline:
-    """What an execution's history tells so far. Pure: events in, states out."""
+    """What an execution's history shows so far. Pure: events in, states out."""
 
     began: datetime | None = None
     states: dict[str, StateVisits] = field(default_factory=dict)
     story: list[str] = field(default_factory=list)
-    """A line for each state that was entered, and for what it said when it was left, in order."""
+    """A line for each state entered, and one for its result when it was left, in order."""
     _entered_at: dict[str, list[datetime]] = field(default_factory=dict)
     _seen: int = 0
 
     def add(self, events: list[dict[str, Any]]) -> None:
-        """Take in a history from its beginning; what was taken in before is passed over."""
+        """Reads a history from its beginning; skips events that it has read before."""
         for event in events[self._seen :]:
             self._add(event)
         self._seen = len(events)

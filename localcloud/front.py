@@ -1,7 +1,7 @@
 """Running services by name: `curl http://<service>.<cluster>.localhost:<port>/`.
 
-What a load balancer would be in front of the cluster: it carries one request to a running task of
-the service, through the Unix socket that stands for the task's address, and streams the answer.
+Acts as a load balancer in front of the cluster: it forwards each request to a running task of the
+service, through the Unix socket that stands for the task's address, and streams the response.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 _log = logging.getLogger(__name__)
 
 Resolver = Callable[[str, str], tuple[str, int] | None]
-"""(service name, cluster name) -> the address of a running task of it, or None.
+"""(service name, cluster name) -> the address of a running task, or None.
 
 The names come as the client wrote them; browsers write host names in lower case."""
 
@@ -25,7 +25,7 @@ SocketOf = Callable[[str, int], Path | None]
 """`TaskRuntime.socket_of`."""
 
 _TIMEOUT = 30.0
-"""Seconds. Service Connect's proxy gives up a request after 15 by itself."""
+"""Seconds. Service Connect's proxy ends a request after 15 seconds itself."""
 _CHUNK = 65536
 _HOP_BY_HOP = {
     "connection",

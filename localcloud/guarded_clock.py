@@ -1,4 +1,4 @@
-"""The clock as the control plane uses it: what it runs later holds the control plane's lock."""
+"""The control plane's clock: its actions run with the control plane's lock held."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ class GuardedClock:
         return made[0]
 
     def run(self, action: Action) -> None:
-        """Now, for callers from threads of their own."""
+        """Runs an action now, for callers on threads of their own."""
         with self.lock:
             action()
             for listener in self._listeners:
                 listener()
 
     def listen(self, listener: Action) -> None:
-        """Call it after each action, with the lock held: something may have changed."""
+        """Adds a listener that is called after each action, with the lock held: state may have
+        changed."""
         self._listeners.append(listener)

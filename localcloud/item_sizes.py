@@ -1,7 +1,7 @@
-"""DynamoDB's items as large as DynamoDB lets them be.
+"""Enforces DynamoDB's item size limit exactly.
 
-moto counts an attribute that is replaced twice, stops 4,600 bytes too early, and has written a part
-of an update when it refuses it.
+moto counts a replaced attribute twice, stops 4,600 bytes too early, and has already written part of
+an update when it refuses it.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from localcloud.patching import all_patched
 
 MAX_ITEM = 409_600
-"""Bytes: 400 KB with the names of the attributes (developer guide, "Constraints in Amazon
+"""Bytes: 400 KB, including the names of the attributes (developer guide, "Constraints in Amazon
 DynamoDB")."""
 _CONTAINER = 3
-"""Of a list or map, whatever is in it; each element takes one more (developer guide, "DynamoDB item
+"""Of a list or map, whatever it contains; each element adds one (developer guide, "DynamoDB item
 sizes and formats", which also has the other sizes)."""
 
 
 @contextmanager
 def item_sizes_hold() -> Iterator[None]:
-    """While entered, items are refused where DynamoDB refuses them, and then stay as they were."""
+    """While entered, too large items are refused as by DynamoDB, and stay unchanged."""
     with all_patched(
         [
             (LimitedSizeDict, "__setitem__", dict.__setitem__),
@@ -62,7 +62,7 @@ def _size(kind: str, value: Any) -> int:
 
 
 def _as_typed(value: Any) -> tuple[str, Any]:
-    """moto keeps what is in a list or map as its own type or as it came."""
+    """moto stores the elements of a list or map either as its own type or as they came."""
     if isinstance(value, DynamoType):
         return value.type, value.value
     ((kind, inner),) = value.items()
@@ -70,7 +70,7 @@ def _as_typed(value: Any) -> tuple[str, Any]:
 
 
 def _number(text: Any) -> int:
-    """One byte for two significant digits, and one more; about, as the guide says."""
+    """One byte for two significant digits, plus one; an approximation, as the guide says."""
     digits = re.sub(r"[^0-9]|[eE].*", "", str(text)).strip("0")
     return 1 + (len(digits) + 1) // 2
 
@@ -109,7 +109,7 @@ def _update_item_of(original: Callable[..., Item]) -> Callable[..., Item]:
             _size(*_as_typed(value)) * str(update_expression).count(name)
             for name, value in (expression_attribute_values or {}).items()
         )
-        # An expression can copy each attribute once, too.
+        # An expression can also copy each attribute once.
         may_be_too_large = 2 * (item_size(item.attrs) if item else 0) + added > MAX_ITEM
         before = copy.deepcopy(item) if may_be_too_large else None
         updated = original(

@@ -1,4 +1,4 @@
-"""One lock per service: moto's backends are not thread-safe."""
+"""One lock per service, because moto's backends are not thread-safe."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections import defaultdict
 
 
 class ServiceLocks:
-    """Held around a service's handlers; never across a Lambda call or a state machine's."""
+    """Held while a service's handlers run; never during a Lambda invocation or a state machine's
+    call."""
 
     def __init__(self) -> None:
         self._locks: dict[str, threading.RLock] = defaultdict(threading.RLock)
@@ -17,6 +18,6 @@ class ServiceLocks:
         return self._locks[service]
 
     def share(self, lock: threading.RLock, *services: str) -> None:
-        """Services that touch each other's records directly have one lock."""
+        """Gives services that access each other's records directly one lock."""
         for service in services:
             self._locks[service] = lock

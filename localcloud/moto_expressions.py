@@ -1,5 +1,5 @@
-"""DynamoDB's expressions, each read once: moto reads an update three times, and copies what it has
-read by going through every object of it."""
+"""Caches parsed DynamoDB expressions: moto parses an update three times, and deep-copies the result
+object by object."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 from localcloud.patching import all_patched
 
 _KEPT = 1000
-"""Expressions. A program has a few; what is in them are names of values, not values."""
+"""Number of expressions. A program has few: they hold names of values, not values."""
 _make = lru_cache(_KEPT)(UpdateExpressionParser.make)
 _lex = ConditionExpressionParser._lex_condition_expression
 
 
 @contextmanager
 def expressions_are_kept() -> Iterator[None]:
-    """While entered, moto reads an expression that it has read before no more."""
+    """While entered, moto parses each expression once."""
     with all_patched(
         [
             (UpdateExpressionParser, "make", _make),
@@ -48,12 +48,12 @@ def _lexed(expression: str) -> tuple[Any, ...]:
 
 
 def _copied(tree: Any) -> Any:
-    """A deep copy, made outside of Python."""
+    """A deep copy, done in C."""
     return pickle.loads(pickle.dumps(tree, pickle.HIGHEST_PROTOCOL))
 
 
 def _traversed(traverser: Any, node: Any, child_id: int = -1) -> Any:
-    """moto's own way through a tree, but that it finds out once what a class of nodes is."""
+    """moto's own traversal, except that it determines the kind of each node class once."""
     processors = traverser._processing_map()
     processed = tuple(processors)
 
@@ -74,11 +74,11 @@ def _traversed(traverser: Any, node: Any, child_id: int = -1) -> Any:
 
 
 def _counted(validator: Any, root: Any) -> Any:
-    """No part of a tree has more clauses of a kind than the whole."""
+    """No subtree has more clauses of a kind than the whole tree."""
     return validator.verify_action_counts(root)
 
 
 @cache
 def _is(kind: Any, classes: tuple[type, ...]) -> Any:
-    """The first of the classes that a class is."""
+    """The first of these classes that is a base of the class."""
     return next((each for each in classes if issubclass(kind, each)), None)

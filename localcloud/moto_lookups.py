@@ -1,4 +1,4 @@
-"""What moto looks for anew in each request, although it is always in the same place."""
+"""Caches what moto looks up again for each request although it never changes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ _names = cache(method_names_from_class)
 
 @contextmanager
 def lookups_are_kept() -> Iterator[None]:
-    """While entered, moto knows which operations a service has, does not look for the values of
-    DynamoDB's items under other names than the service's model has, and reads an expression
-    once."""
+    """While entered, moto caches each service's operations and parsed expressions, and looks for
+    the values of DynamoDB's items only under the names of the service's model."""
     with (
         patched(moto.core.responses, "method_names_from_class", _names),
         patched(DynamoHandler, "serialized", _serialized_of(DynamoHandler.serialized)),
@@ -44,8 +43,8 @@ def _serialized_of(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Services(DomainDispatcherApplication):
-    """moto's services behind one endpoint. moto goes through its own directory and 200 patterns to
-    find out for which of them a request is."""
+    """moto's services behind one endpoint. moto itself searches its directory and 200 patterns to
+    find the service of a request."""
 
     def __init__(self) -> None:
         super().__init__(create_backend_app)
@@ -63,4 +62,4 @@ class Services(DomainDispatcherApplication):
 
 
 _BY_SIGNATURE = {"ec2", "iam", "lambda", "monitoring", "scheduler", "sqs", "states", "sts"}
-"""Services without X-Amz-Target that no path divides further."""
+"""Services without X-Amz-Target that the signature alone identifies, whatever the path."""

@@ -1,8 +1,8 @@
 """Network interfaces of tasks, and who may reach them.
 
 The addresses are not bound on this machine. A task's interface is a record in moto's EC2, so that
-DescribeNetworkInterfaces shows it; `Network.route` says what a connection to an address would
-meet on AWS.
+DescribeNetworkInterfaces shows it; `Network.route` says what a connection to an address would meet
+on AWS.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ PUBLIC_ADDRESSES = (
     ipaddress.IPv4Network("203.0.113.0/24"),
     ipaddress.IPv4Network("198.18.0.0/15"),
 )
-"""Addresses that no network on the Internet has (RFC 5737, and RFC 2544 for those of many tasks);
-the first are given first."""
+"""Addresses that no network on the Internet has (RFC 5737, and RFC 2544 once those are used up)."""
 _RESERVED_IN_A_SUBNET = 4
-"""AWS keeps a subnet's first four addresses (and the last) for itself."""
+"""AWS reserves a subnet's first four addresses (and the last)."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Interface:
 
 @dataclass(frozen=True)
 class InVpc:
-    """A connection that begins in a subnet of the VPC."""
+    """A connection from a subnet of the VPC."""
 
     subnet_id: str
     security_group_ids: frozenset[str]
@@ -48,7 +47,7 @@ class InVpc:
 
 @dataclass(frozen=True)
 class Internet:
-    """A connection that begins outside of the VPC."""
+    """A connection from outside the VPC."""
 
 
 Source = InVpc | Internet
@@ -64,7 +63,7 @@ class Reached:
 
 @dataclass(frozen=True)
 class TimedOut:
-    """Nothing ever answers: no route, no such host, or a security group that does not admit it."""
+    """Nothing answers: no route, no such host, or no security group that admits it."""
 
     reason: str
 
@@ -76,7 +75,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Unreachable:
-    """Not an address of this cloud; it says nothing about what is there."""
+    """The address is not of this cloud; what would be there is unknown."""
 
 
 Route = Reached | TimedOut | Refused | Unreachable
@@ -92,7 +91,7 @@ class IngressRule:
     source_group_id: str | None
 
     def admits(self, port: int, network: ipaddress.IPv4Network, group_ids: frozenset[str]) -> bool:
-        """Whether it lets TCP from `network` (and a source with these groups) in to `port`."""
+        """Whether it admits TCP from `network` (and a source with these groups) to `port`."""
         if self.protocol not in ("tcp", "-1"):
             return False
         if self.ports is not None and not self.ports[0] <= port <= self.ports[1]:
@@ -113,12 +112,12 @@ class Network:
         self._by_private_ip: dict[str, Interface] = {}
         self._by_public_ip: dict[str, Interface] = {}
         self._last_address: dict[ipaddress.IPv4Network, int] = {}
-        """Offset of the address that was given last: one that was released rests a while."""
+        """Offset of the last address assigned, so that a released address is not reused at once."""
 
     def attach(
         self, subnet_id: str, security_group_ids: Iterable[str], *, public: bool, attachment_id: str
     ) -> Interface:
-        """Make a task's interface, described by EC2 until it is released."""
+        """Creates a task's interface, which EC2 describes until it is released."""
         subnet = self._ec2.get_subnet(subnet_id)
         public_ip = self._free_public_ip() if public else None
         private_ip = self._free_private_ip(subnet.cidr)
@@ -150,7 +149,7 @@ class Network:
         return interface
 
     def release(self, interface: Interface) -> None:
-        """Delete it; its addresses are free again."""
+        """Deletes it; its addresses are free again."""
         del self._by_private_ip[interface.private_ip]
         if interface.public_ip is not None:
             del self._by_public_ip[interface.public_ip]
@@ -173,13 +172,13 @@ class Network:
         return group_id
 
     def interface_at(self, ip: str) -> Interface | None:
-        """The interface that has this private or public address."""
+        """The interface with this private or public address."""
         return self._by_private_ip.get(ip) or self._by_public_ip.get(ip)
 
     def route(self, source: Source, ip: str, port: int) -> Reached | TimedOut | Unreachable:
         """How far a TCP connection from `source` to `ip` and `port` comes.
 
-        Whether anything listens there is known to the task runtime: `ControlPlane.route`.
+        Whether anything listens there, only the task runtime knows: `ControlPlane.route`.
         """
         address = ipaddress.IPv4Address(ip)
         public = any(address in network for network in PUBLIC_ADDRESSES)
@@ -233,7 +232,7 @@ class Network:
 
 
 def _ingress_rule(rule: Any) -> IngressRule:
-    """moto's record of a rule in this module's words."""
+    """Converts moto's record of a rule to this module's type."""
     ports = None if rule.ip_protocol == "-1" else (int(rule.from_port), int(rule.to_port))
     return IngressRule(
         protocol=rule.ip_protocol,

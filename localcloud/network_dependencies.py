@@ -1,4 +1,5 @@
-"""What EC2 does not delete: subnets and security groups that functions or rules need. moto does."""
+"""EC2 refuses to delete subnets and security groups that functions or rules use; moto deletes
+them."""
 
 from __future__ import annotations
 
@@ -16,9 +17,9 @@ from localcloud.patching import all_patched
 
 @contextmanager
 def dependencies_hold(of_functions: Callable[[], Iterable[VpcConfig]]) -> Iterator[None]:
-    """`of_functions`: where functions and their published versions are. Lambda keeps a network
-    interface there for as long as any of them is (its guide, "Giving Lambda functions access to
-    resources in an Amazon VPC"); on AWS it goes some minutes after the last."""
+    """`of_functions`: the VPC settings of functions and their published versions. Lambda keeps a
+    network interface there while any of them exists (its guide, "Giving Lambda functions access to
+    resources in an Amazon VPC"); on AWS the interface goes some minutes after the last one."""
     delete_subnet = EC2Backend.delete_subnet
     delete_security_group = EC2Backend.delete_security_group
 

@@ -1,7 +1,7 @@
 """Pages of a listing, as AWS cuts them: in a stable order, continued by an opaque token.
 
-A token names the last item that was returned, not a position, so that what is created or deleted
-between two pages neither hides nor repeats anything else.
+A token names the last item returned, not a position, so that a creation or deletion between two
+pages neither hides nor repeats other items.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 
 
 class InvalidTokenError(ValueError):
-    """A next token that no page has returned. The service answers with its own error."""
+    """A next token that no page has returned. Each service answers with its own error."""
 
 
 def page(
@@ -26,7 +26,7 @@ def page(
     *,
     descending: bool = False,
 ) -> tuple[list[Item], str | None]:
-    """At most `size` items after the one that `token` names, and the token of the next page."""
+    """At most `size` items after the one that `token` names, and the next page's token."""
     ordered = sorted(items, key=key, reverse=descending)
     if token is not None:
         last = _decoded(token)

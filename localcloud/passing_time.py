@@ -1,7 +1,7 @@
-"""Lets days pass at once: leases end, schedules are due, records are old.
+"""Lets days pass at once: leases end, schedules fall due, records age.
 
-What this process and the functions' processes take for the time moves together. What waits for a
-number of seconds goes on waiting: only moments move.
+This process's and the functions' time moves together. A wait for a number of seconds goes on: only
+points in time move.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time_machine
 
 
 class PassingTime:
-    """Seconds that this process is ahead of the machine's clock."""
+    """Seconds by which this process is ahead of the machine's clock."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -28,7 +28,7 @@ class PassingTime:
         self.ahead += seconds
 
     def close(self) -> None:
-        """It is now again."""
+        """Ends the offset."""
         if self._travel is not None:
             with suppress(RuntimeError):
                 self._travel.stop()

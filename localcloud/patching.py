@@ -1,4 +1,4 @@
-"""Replaces parts of moto for as long as a local cloud is up."""
+"""Replaces parts of moto while a local cloud runs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 _ABSENT = object()
 
 Patch = tuple[Any, str, Any]
-"""Owner, name and value, as `patched` takes them."""
+"""Owner, name and value, as for `patched`."""
 
 
 @contextmanager
 def patched(owner: Any, name: str, value: Any) -> Iterator[Any]:
-    """Set an attribute (of a module or class) or a dictionary's entry; yields what it was before.
+    """Sets an attribute (of a module or class) or a dictionary's entry; yields its previous value.
 
-    An attribute that is not there means that moto has changed: it is an error, not an addition."""
+    A missing attribute means that moto has changed: that is an error, nothing is added."""
     if isinstance(owner, dict) and not hasattr(owner, name):
         before = owner.get(name, _ABSENT)
         owner[name] = value
@@ -42,7 +42,7 @@ def patched(owner: Any, name: str, value: Any) -> Iterator[Any]:
 
 @contextmanager
 def all_patched(patches: Iterable[Patch]) -> Iterator[None]:
-    """Several at once."""
+    """Applies several patches at once."""
     with ExitStack() as entered:
         for owner, name, value in patches:
             entered.enter_context(patched(owner, name, value))

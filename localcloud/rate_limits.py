@@ -1,8 +1,9 @@
-"""AWS's request rates: token buckets for each account and Region, some of several operations.
+"""AWS's request rates: token buckets for each account and Region, some shared by several
+operations.
 
-The Amazon ECS API reference's page "Request throttling for the Amazon ECS API" has all of ECS's;
-Step Functions', Cloud Map's and CloudWatch Logs' are those of their quota pages, outside of the
-three largest Regions.
+ECS's are all on the Amazon ECS API reference's page "Request throttling for the Amazon ECS API";
+Step Functions', Cloud Map's and CloudWatch Logs' are those of their quota pages, outside the three
+largest Regions.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Limit:
     burst: float
     """Requests at once: the bucket's capacity."""
     rate: float
-    """Requests per second in the long run: its refill."""
+    """Sustained requests per second: the bucket's refill rate."""
 
 
 def _limit(service: str, operations: str, burst: float, rate: float) -> Limit:
@@ -56,7 +57,7 @@ LIMITS = (
     _limit("servicediscovery", "DiscoverInstances", 2000, 1000),
     _limit("states", "StartExecution", 800, 150),
 )
-"""Of the operations that Bivouac uses or could; AWS publishes none for the rest of Cloud Map."""
+"""The operations that Bivouac uses or could use; AWS publishes none for the rest of Cloud Map."""
 
 _CODES = {"servicediscovery": "RequestLimitExceeded"}
 
@@ -68,7 +69,7 @@ class _Bucket:
         self._since = now
 
     def take(self, now: float) -> bool:
-        """False: it is empty."""
+        """False if the bucket is empty."""
         grown = self._tokens + (now - self._since) * self._limit.rate
         self._tokens, self._since = min(self._limit.burst, grown), now
         if self._tokens < 1:
@@ -78,7 +79,7 @@ class _Bucket:
 
 
 class RateLimits:
-    """Refuses what comes too fast. Times are the clock's, as scaled as everything that waits."""
+    """Refuses calls that come too fast. Uses the clock's time, which is scaled like every wait."""
 
     def __init__(self, clock: Clock, wait_scale: float = 1.0) -> None:
         self._clock = clock
@@ -86,13 +87,13 @@ class RateLimits:
         self._lock = threading.Lock()
         self._buckets: dict[tuple[str, str], _Bucket] = {}
         self.refused: Counter[str] = Counter()
-        """How often, by operation."""
+        """Number of refusals, by operation."""
         for limit in LIMITS:
             bucket = _Bucket(limit, self._now())
             self._buckets |= {(limit.service, name): bucket for name in limit.operations}
 
     def refusal_of(self, call: Call) -> tuple[str, str] | None:
-        """Error code and message; None: it may pass, which costs a token (S20)."""
+        """Error code and message; None if it may pass, which costs a token (S20)."""
         with self._lock:
             bucket = self._buckets.get((call.service, call.operation))
             if bucket is None or bucket.take(self._now()):

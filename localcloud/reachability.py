@@ -21,7 +21,7 @@ class FunctionRoutes:
         try:
             ipaddress.IPv4Address(host)
         except ValueError:
-            # Only tasks in the namespace resolve what Service Connect names (P01).
+            # Service Connect names resolve only in tasks of the namespace (P01).
             return Route("unknown_host")
         with self._plane.lock:
             met = self._plane.network.route(_source(function), host, port)
@@ -68,7 +68,7 @@ class RunningServices:
 
 
 def _port(task: Task) -> int | None:
-    """The first endpoint's, by way of its proxy; else the first port of the containers."""
+    """The first endpoint's port, through its proxy; else the containers' first port."""
     connect = task.deployment.connect
     if connect and connect.endpoints:
         return connect.endpoints[0].ingress.port

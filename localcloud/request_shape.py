@@ -1,7 +1,7 @@
-"""Is a request of the shape that the service's own model describes? (types, members, limits)
+"""Checks a request against the service's own model: types, members, limits.
 
-AWS SDKs check part of this before they send; a service checks all of it. botocore carries the
-services' models, so nothing is written down twice here.
+AWS SDKs check part of this before they send; a service checks all of it. The models are botocore's,
+so no rule is written down twice.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One way in which a request is not what the model says."""
+    """One deviation of a request from the model."""
 
     kind: Literal["type", "unknown", "missing", "value"]
     path: str
@@ -49,7 +49,7 @@ def operation_model(service: str, operation: str) -> OperationModel:
 
 
 def problems(service: str, operation: str, request: Mapping[str, Any]) -> list[Problem]:
-    """Every problem of `request`, in the order of its members; none: the shape is right."""
+    """Every problem of `request`, in the order of its members; empty if there is none."""
     shape = operation_model(service, operation).input_shape
     return list(_check(shape, request, "")) if shape is not None else []
 
@@ -102,7 +102,7 @@ def _check_string(shape: Shape, value: str, path: str) -> Iterator[Problem]:
         yield Problem("value", path, f"Member must satisfy enum value set: [{listed}]")
     yield from _check_size(shape, len(value), value, path, "length")
     pattern = shape.metadata.get("pattern")
-    # Python's re knows no \p{..} classes; tag keys are the only ones that use them here.
+    # Python's re has no \p{..} classes; only tag keys use them here.
     if pattern and "\\p{" not in pattern and not re.search(f"^(?:{pattern})$", value):
         yield Problem("value", path, f"Member must satisfy regular expression pattern: {pattern}")
 

@@ -1,7 +1,7 @@
 """The one endpoint: AWS APIs on 127.0.0.1, and running services by their host names.
 
-moto's own server logs every request, closes every connection, lets threads into a backend side by
-side, and answers an action that it does not know with a page of HTML. This one does not.
+moto's own server logs every request, closes every connection, lets threads run in a backend at the
+same time, and answers an unknown action with an HTML page. This one does not.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from localcloud.front import service_of_host
 from localcloud.locks import ServiceLocks
 
 _log = logging.getLogger(__name__)
-# A request that waits for a thread is answered all the same: nobody need be told.
+# Requests that wait for a thread are still answered, so waitress need not warn.
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 THREADS = 48
-"""Requests side by side. A synchronous Invoke occupies one while its function makes others."""
+"""Concurrent requests. A synchronous Invoke occupies one while its function makes others."""
 
 _UNGUARDED = {
     ("lambda", "Invoke"),
@@ -42,21 +42,21 @@ _UNGUARDED = {
     ("states", "StartSyncExecution"),
     ("states", "GetActivityTask"),
 }
-"""Calls that wait for something else to happen, which needs the same service meanwhile."""
+"""Calls that wait for something else, which may itself call the same service."""
 
 Throttle = Callable[[Call], tuple[str, str] | None]
 """Error code and message of a call that comes too fast, or None."""
 
 Authorizer = Callable[[Call], str | None]
-"""Why a call is denied (AWS's words), or None."""
+"""Why a call is denied, in AWS's words, or None."""
 
 
 class PortTakenError(CannotStartError):
-    """The endpoint's port is in use by another process."""
+    """Another process uses the endpoint's port."""
 
 
 class Endpoint:
-    """The WSGI application: finds out what is called and by whom, and hands it to moto."""
+    """The WSGI application: finds out what is called and by whom, and passes it to moto."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class Endpoint:
         try:
             guarded = (call.service, call.operation) not in _UNGUARDED
             with self._locks.of(call.service) if guarded else nullcontext():
-                # The list is made inside the lock: moto may answer piece by piece.
+                # The list is made inside the lock because moto may produce the body lazily.
                 return list(self._moto(environ, start_response))
         except NotImplementedError as error:
             text = f"the local cloud does not know {call.service}:{call.operation} ({error})"
@@ -151,10 +151,10 @@ def _read_body(environ: WSGIEnvironment) -> bytes:
 
 
 def _comes_from_elsewhere(environ: WSGIEnvironment) -> str | None:
-    """Why a request is not one of a program on this machine that means the local cloud.
+    """Why a request does not come from a program on this machine that means the local cloud.
 
-    It runs programs as the user who started it, so no web page may reach it: those send an Origin,
-    or come under a host name that they have pointed here."""
+    The local cloud runs programs as the user who started it, so no web page may reach it. Web pages
+    send an Origin, or use a host name that they pointed here."""
     host = environ.get("HTTP_HOST", "").rpartition(":")[0] or environ.get("HTTP_HOST", "")
     if host not in ("127.0.0.1", "localhost") and not host.endswith(".localhost"):
         return f"The local cloud answers as 127.0.0.1 and localhost only, not as {host!r}."
@@ -164,7 +164,7 @@ def _comes_from_elsewhere(environ: WSGIEnvironment) -> str | None:
 
 
 def _refuse_key(start_response: StartResponse, call: Call) -> Iterable[bytes]:
-    """With the code of the service's kind; what follows AWS's sentence is the local cloud's own."""
+    """Uses the error code of the service's kind; the local cloud adds a sentence to AWS's."""
     hint = "The local cloud makes its keys at each start: use those that it printed."
     if call.service == "ec2":
         text = f"AWS was not able to validate the provided access credentials. {hint}"
@@ -184,7 +184,7 @@ def _deny(start_response: StartResponse, call: Call, reason: str) -> Iterable[by
 def _fail(
     start_response: StartResponse, call: Call, status: int, code: str, text: str
 ) -> Iterable[bytes]:
-    """An error in the shape that the call's protocol has."""
+    """An error in the shape of the call's protocol."""
     if call.is_xml:
         error = f"<Error><Code>{code}</Code><Message>{escape(text)}</Message></Error>"
         body = f"<Response><Errors>{error}</Errors><RequestID>0</RequestID></Response>"
@@ -202,7 +202,7 @@ def _fail(
 class Server:
     """Takes a port on 127.0.0.1 at once, and serves from `start` until `close`.
 
-    Port 0 is any free one. Raises PortTakenError."""
+    Port 0 means any free port. Raises PortTakenError."""
 
     def __init__(self, port: int) -> None:
         self._map: dict[int, Any] = {}
@@ -236,11 +236,11 @@ class Server:
 
     def _serve(self) -> None:
         while not self._closing:
-            # select() has no room for more than 1024 descriptors.
+            # select() cannot handle more than 1024 descriptors.
             wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
 
     def close(self) -> None:
-        """Stop listening, cut open connections, end every thread."""
+        """Stops listening, cuts open connections, ends every thread."""
         self._closing = True
         if self._thread.is_alive():
             self._server.trigger.pull_trigger()  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Bivouac's own stack on the local cloud: where its template is and which parameters it gets."""
+"""Bivouac's own stack on the local cloud: its template and its parameters."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class NoTimingsError(CannotStartError):
 
 
 def timings() -> Timings:
-    """The profile of LOCALCLOUD_TIMINGS, else the demo's. Raises NoTimingsError."""
+    """The profile that LOCALCLOUD_TIMINGS names, else the demo's. Raises NoTimingsError."""
     name = os.environ.get("LOCALCLOUD_TIMINGS", DEMO.name)
     if name not in PROFILES:
         raise NoTimingsError(f"LOCALCLOUD_TIMINGS={name} is none of {', '.join(PROFILES)}")

@@ -1,15 +1,15 @@
 """The strict control plane: ECS and Cloud Map by AWS's rules, in place of moto's.
 
-Two ways to have it:
+Two ways to use it:
 
-* `mock_account()` for tests in one process: moto's `mock_aws`, the account as found, a clock that
-  the test moves, and tasks that play scripts. No server, no thread.
+* `mock_account()` for tests in one process: moto's `mock_aws`, the seeded account, a clock that
+  the test moves, and scripted tasks. No server, no thread.
 * `install()` for a server, entered before the moto server starts.
 
 What it changes in moto: the request handlers of ECS and Cloud Map are replaced, and those of the
 services whose records it reads and writes (EC2, Logs, IAM) hold its lock, because moto's backends
-are not safe under threads. The state of ECS and Cloud Map lives in the `ControlPlane`, not in
-moto's backends, so that moto's reset does not end it.
+are not thread-safe. The state of ECS and Cloud Map lives in the `ControlPlane`, not in moto's
+backends, so moto's reset does not clear it.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ _SERVICES = {
     *("secretsmanager", "servicediscovery", "sqs", "ssm", "stepfunctions", "sts"),
 }
 _PATTERNS = [each for each in backend_index.backend_url_patterns if each[0] in _SERVICES]
-"""moto tries for each request one address after the other, and would take on all its 180 services
-anew for each account."""
+"""For each request, moto tries one address after the other, and would register its 180 services
+again for each account."""
 
 
 class ControlPlane:
@@ -92,19 +92,19 @@ class ControlPlane:
 
     @property
     def announcements(self) -> Announcements:
-        """What ECS tells EventBridge; `listen` to it."""
+        """What ECS sends to EventBridge; `listen` to it."""
         return self.ecs.announcements
 
     @property
     def obstacles(self) -> Obstacles:
-        """What a test puts in the way of services: no capacity, a quota, a lost clean-up..."""
+        """Obstacles that a test sets for services: no capacity, a quota, a lost clean-up..."""
         return self.ecs.obstacles
 
     @property
     def read_lag(self) -> float:
-        """Seconds by which DescribeTasks, ListTasks, DescribeServices and ListServices are behind.
+        """Seconds by which DescribeTasks, ListTasks, DescribeServices and ListServices lag behind.
 
-        A test sets it; 0 ends it.
+        Set by a test; 0 ends it.
         """
         return self.ecs.read_lag.seconds
 
@@ -114,10 +114,10 @@ class ControlPlane:
 
     @property
     def endpoint_lag(self) -> float:
-        """Seconds for which a new Service Connect endpoint is not there for other services that
-        are created or deployed meanwhile: their tasks never resolve it, until another deployment.
+        """Seconds during which services that are created or deployed do not see a new Service
+        Connect endpoint: their tasks never resolve it until they are deployed again.
 
-        A test sets it; 0 ends it.
+        Set by a test; 0 ends it.
         """
         return self.ecs.connect.endpoint_lag
 
@@ -128,10 +128,11 @@ class ControlPlane:
 
     @property
     def rolls_back_anew(self) -> bool:
-        """Whether ECS rolls back by starting tasks of the last completed deployment, which is then
-        created anew; otherwise that has its running tasks at once. Public reports have both.
+        """Whether ECS rolls back by creating the last completed deployment again, which starts new
+        tasks; otherwise that deployment takes over its running tasks at once. Public reports have
+        both.
 
-        A test sets it.
+        Set by a test.
         """
         return self.ecs.scheduler.failures.rolls_back_anew
 
@@ -144,7 +145,7 @@ class ControlPlane:
     def ready_moments(self) -> dict[str, list[tuple[str, float]]]:
         """By service ARN: (deployment id, epoch seconds) for each deployment that became ready.
 
-        Ready: every desired task runs, is healthy where it declares a check, has its proxy, and is
+        Ready: every desired task runs, is healthy if it declares a check, has its proxy, and is
         registered in Cloud Map.
         """
         return self.ecs.scheduler.ready_moments
@@ -159,7 +160,7 @@ class ControlPlane:
 def install(
     clock: Clock, timings: Timings, runtime: TaskRuntime, account: Account
 ) -> Iterator[ControlPlane]:
-    """Put the strict control plane of a seeded account in moto's place until the block ends.
+    """Puts the strict control plane of a seeded account in moto's place until the block ends.
 
     Enter it before the moto server starts, and after any reset of moto.
     """
@@ -188,11 +189,11 @@ def mock_account(
     clock: Clock | None = None,
     runtime: TaskRuntime | None = None,
 ) -> Iterator[ControlPlane]:
-    """boto3 in this process talks to an account of its own, strict, until the block ends.
+    """Points boto3 in this process to a strict account of its own until the block ends.
 
     Without arguments the clock is a `ManualClock` (`plane.clock.advance(seconds)` lets time pass)
-    and the runtime a `ScriptedRuntime` on it (`plane.runtime.script(image, ...)`). Other services
-    than those of a stack answer nothing (404).
+    and the runtime a `ScriptedRuntime` on it (`plane.runtime.script(image, ...)`). Services that no
+    stack needs answer with 404.
     """
     clock = clock if clock is not None else ManualClock()
     runtime = runtime if runtime is not None else ScriptedRuntime(clock)
@@ -216,7 +217,7 @@ def mock_account(
 
 
 def _check_patch_point(urls: ModuleType, response: type) -> None:
-    """moto is pinned; should it be another version all the same, say so at once."""
+    """moto is pinned; says at once if another version is installed."""
     handler = getattr(urls, "url_paths", {}).get(_PATH)
     if getattr(handler, "__self__", None) is not response:
         raise RuntimeError(

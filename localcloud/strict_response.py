@@ -1,8 +1,8 @@
-"""Answers one AWS JSON request by this local cloud's own rules, inside moto's request handling.
+"""Answers an AWS JSON request by the local cloud's own rules, inside moto's request handling.
 
-moto drops arguments that it does not know before its backends see them. Here a request is parsed
-whole, held against the service's own model, and handed to the operation of that name; an
-operation that the local cloud does not play is refused, never half-answered by moto.
+moto drops unknown arguments before its backends see them. Here a request is parsed whole, checked
+against the service's own model, and passed to the operation of that name. An operation that the
+local cloud does not have is refused, never half-answered by moto.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Operation = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class ProtocolError(Exception):
-    """An error of AWS's front door, which no service's model describes."""
+    """An error of AWS's front end, which no service's model describes."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -34,10 +34,10 @@ class ProtocolError(Exception):
 
 
 class ExactAnswer(ActionResult):
-    """An answer in AWS JSON whose members have the model's own names.
+    """A response in AWS JSON whose members have the model's own names.
 
-    moto looks for each member that an answer could have, under up to ten names, which takes longer
-    than finding the answer."""
+    moto looks for each possible member under up to ten names, which takes longer than computing the
+    response."""
 
     def execute_result(self, context: ActionContext) -> Any:
         operation = context.operation_model
@@ -48,7 +48,7 @@ class ExactAnswer(ActionResult):
 
 
 def _written(value: Any, shape: Shape) -> Any:
-    """What JSON can hold of a value. The model's names are also those of AWS JSON."""
+    """What JSON can hold of a value. AWS JSON uses the model's member names."""
     match shape:
         case StructureShape(members=members):
             return {
@@ -74,7 +74,7 @@ _TIMES = TimestampSerializer(TimestampSerializer.TIMESTAMP_FORMAT_UNIX)
 
 
 class StrictResponse(BaseResponse):
-    """Subclassed for each installation with the operations and the lock of its state."""
+    """Subclassed for each installation with its operations and its lock."""
 
     service: ClassVar[str]
     operations: ClassVar[Mapping[str, Operation]]
@@ -85,7 +85,7 @@ class StrictResponse(BaseResponse):
         super().__init__(service_name=self.service)
 
     def invalid(self, found: Sequence[Problem]) -> ServiceException:
-        """The service's error for a request that its model's limits do not allow."""
+        """The service's error for a request that exceeds its model's limits."""
         raise NotImplementedError
 
     def call_action(self) -> Any:
@@ -127,7 +127,8 @@ class StrictResponse(BaseResponse):
             return operation(request)
 
     def taking_part(self, name: str, request: dict[str, Any]) -> AbstractContextManager[None]:
-        """Entered before the lock: the place for what AWS refuses of simultaneous requests."""
+        """Entered before the lock: this is where AWS's refusals of concurrent requests are
+        simulated."""
         return nullcontext()
 
     def _request(self) -> dict[str, Any]:

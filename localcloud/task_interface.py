@@ -1,5 +1,5 @@
 """The network interface of a task as EC2 describes it (recorded in October 2023: cloud-custodian's
-tests/data/placebo/test_ecs_task_sg_filter): attached by ECS, to a host that is not the account's.
+tests/data/placebo/test_ecs_task_sg_filter): attached by ECS, to a host outside the account.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 
 _HOSTS_OWNER = "111122223333"
-"""Fargate's hosts belong to an account of AWS's own."""
+"""Fargate's hosts belong to an account of AWS."""
 
 
 class TaskInterface(NetworkInterface):

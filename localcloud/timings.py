@@ -1,4 +1,4 @@
-"""How long AWS takes, as the local cloud plays it. One profile for every client of a run."""
+"""How long AWS takes, as the local cloud simulates it. One profile for every client of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Timings:
     cluster_attachment: float
     """CreateCluster, PROVISIONING to ACTIVE with attachments UPDATE_COMPLETE (C02)."""
     cluster_visible: float
-    """CreateCluster until CreateService in it stops answering ClusterNotFoundException (C08)."""
+    """CreateCluster until CreateService in it no longer answers ClusterNotFoundException (C08)."""
     placement: float
     """CreateService until its first task exists."""
     provisioning: float
@@ -33,21 +33,21 @@ class Timings:
     inactive_visible: float
     """A deleted service is INACTIVE this long, then MISSING (D05)."""
     restart_delay: float
-    """A task stopped until its service starts the next one."""
+    """From a task's stop until its service starts the next one."""
     longest_restart_delay: float
-    """The same where tasks keep failing to start: it grows up to this (H13)."""
+    """The same while tasks keep failing to start: it grows up to this (H13)."""
     zone_rebalancing: float
     """An uneven spread over Availability Zones until ECS begins to even it out. Assumed: AWS
     publishes no figure."""
     stop_timeout: float
     """SIGTERM until SIGKILL where the container definition names none (AWS: 30 s)."""
     event_delivery: float
-    """An event accepted by EventBridge until a rule's target has it. ECS's own delay in telling
-    EventBridge is published nowhere and is not played."""
+    """An event accepted by EventBridge until a rule's target has it. ECS's own delay in publishing
+    events is published nowhere and is not simulated."""
     health_scale: float = 1.0
     """Container health check intervals, time-outs and start periods are multiplied by this."""
     wait_scale: float = 1.0
-    """Wait states, retries, pauses in functions and time-outs of what waits for a token are
+    """Wait states, retries, pauses in functions and time-outs of tasks that wait for a token are
     multiplied by this."""
 
 

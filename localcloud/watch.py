@@ -1,4 +1,4 @@
-"""Tells what becomes of services and tasks, a line for each change."""
+"""Lists what becomes of services and tasks, a line for each change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from localcloud.strict import ControlPlane
 
 @dataclass(frozen=True)
 class Change:
-    """What is different from the look before; `state` is what people read."""
+    """A difference from the previous call; `state` is for people."""
 
     subject: str
     state: str
@@ -22,7 +22,7 @@ class Watch:
         self._seen: dict[str, str] = {}
 
     def changes(self) -> list[Change]:
-        """Since the last call, or since the beginning."""
+        """Changes since the last call, or since the beginning."""
         with self._plane.lock:
             now = dict(self._states())
         found = [
