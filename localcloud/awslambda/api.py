@@ -33,9 +33,9 @@ from localcloud.patching import all_patched
 
 class AsyncInvoker(Protocol):
     def __call__(self, function_arn: str, payload: str) -> None:
-        """Take an event for later: it is retried, and may end on a failure destination.
+        """Accepts an event for later. It is retried, and may end at a failure destination.
 
-        The ARN's version or alias is the one whose settings hold."""
+        The settings of the ARN's version or alias apply."""
 
 
 class RequestTooLargeError(JsonRESTError):
@@ -46,7 +46,7 @@ class RequestTooLargeError(JsonRESTError):
 
 
 class RefusedError(JsonRESTError):
-    """What Lambda says itself instead of running the function."""
+    """Lambda itself answers with an error and does not run the function."""
 
     def __init__(self, refused: InvocationRefusedError) -> None:
         super().__init__(refused.code, str(refused))
@@ -54,7 +54,7 @@ class RefusedError(JsonRESTError):
 
 
 class Backend(LambdaSimpleBackend):
-    """moto's Lambda, whose functions the workers run."""
+    """moto's Lambda, with functions that run in the workers."""
 
     workers: Workers
     invoke_later: AsyncInvoker
@@ -101,7 +101,8 @@ class Backend(LambdaSimpleBackend):
         return outcome.payload.encode()
 
     def publish_version(self, function_name: str, description: str = "") -> LambdaFunction | None:
-        """Nothing new where nothing has changed (Lambda's API reference, PublishVersion)."""
+        """Returns the latest version if nothing has changed (Lambda's API reference,
+        PublishVersion)."""
         name = FunctionName.of(function_name).name
         published = [str(known.version) for known in self.list_versions_by_function(name)][1:]
         if published and self.workers.has_new_code(name, published[-1]):
@@ -129,7 +130,7 @@ class Backend(LambdaSimpleBackend):
     def update_function_configuration(
         self, function_name: str, qualifier: str, body: dict[str, Any]
     ) -> dict[str, Any] | None:
-        """Of $LATEST: published versions stay as they are."""
+        """Updates $LATEST; published versions do not change."""
         answer = super().update_function_configuration(function_name, qualifier, body)
         function = self.get_function(function_name)
         vpc = body.get("VpcConfig")
@@ -162,13 +163,13 @@ class Backend(LambdaSimpleBackend):
             del self.event_invoke_configs[configured]
 
     def add_permission(self, function_name: str, qualifier: str, raw: str) -> dict[str, Any]:
-        """Of the version or alias that the name says; moto reads only the Qualifier."""
+        """Applies to the version or alias in the name; moto reads only the Qualifier."""
         name = FunctionName.of(function_name, qualifier)
         statement: dict[str, Any] = super().add_permission(name.name, name.qualifier, raw)
         return statement
 
     def get_policy(self, function_name: str, qualifier: str | None = None) -> str:
-        """Each version and alias has a policy of its own; moto has one for all."""
+        """Each version and alias has its own policy; moto has one for all."""
         name = FunctionName.of(function_name, qualifier)
         everything = self.get_function(name.name, name.qualifier).policy
         own = Policy(everything.parent)
@@ -224,8 +225,8 @@ def _vpc_of(config: Mapping[str, Any]) -> VpcConfig | None:
     return VpcConfig(tuple(config["SubnetIds"]), tuple(config["SecurityGroupIds"]))
 
 
-# How a function is invoked asynchronously is set for each of its versions and aliases; moto knows
-# only the function.
+# Asynchronous invocation is configured for each version and alias; moto has one configuration for
+# the whole function.
 
 
 def _put_event_invoke_config(self: LambdaResponse) -> ActionResult:
@@ -264,7 +265,8 @@ def _event_invoke_config(self: LambdaResponse) -> EventInvokeConfig:
 
 
 def _configured(self: LambdaResponse) -> FunctionName:
-    """Without a qualifier, $LATEST's (Lambda's API reference, PutFunctionEventInvokeConfig)."""
+    """Without a qualifier, that of $LATEST (Lambda's API reference,
+    PutFunctionEventInvokeConfig)."""
     text = unquote(self.path.rsplit("/", 2)[1])
     name = FunctionName.of(text, self.querystring.get("Qualifier", [None])[0])
     return name if name.qualifier else replace(name, qualifier=LATEST)

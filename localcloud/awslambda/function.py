@@ -1,4 +1,4 @@
-"""A Lambda function as the local cloud knows it."""
+"""A Lambda function as the local cloud stores it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ class VpcConfig:
 
 @dataclass(frozen=True)
 class Function:
-    """A Lambda function as the template declares it, or a version of it as it was published."""
+    """A Lambda function as the template declares it, or one of its published versions."""
 
     name: str
     arn: str
     """Without a version."""
     code: Path
-    """The directory that is on `sys.path`, as Lambda has it in LAMBDA_TASK_ROOT."""
+    """The directory on `sys.path`, which Lambda gives as LAMBDA_TASK_ROOT."""
     handler: str
     role_arn: str
     timeout: float = 3.0
     """Seconds."""
     memory: int = 128
-    """MB; told to the function, not enforced."""
+    """MB; passed to the function, not enforced."""
     environment: Mapping[str, str] = field(default_factory=dict)
     log_group: str = ""
     """Empty: /aws/lambda/<name>."""

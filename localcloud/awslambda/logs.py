@@ -1,4 +1,4 @@
-"""What functions print, in CloudWatch Logs."""
+"""Writes what functions print to CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FunctionLogs:
         self._guard = guard
 
     def __call__(self, function: Function, stream: str, events: list[tuple[int, str]]) -> None:
-        """What the function's role may not write is lost, as on AWS."""
+        """As on AWS, lines that the function's role may not write are lost."""
         group = function.log_group_name
         with self._lock:
             missing = group not in self._logs.groups

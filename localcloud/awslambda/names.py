@@ -1,4 +1,4 @@
-"""The names that Lambda takes for a function: a name or an ARN, with or without a qualifier."""
+"""The forms in which Lambda accepts a function's name: name or ARN, with or without a qualifier."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _FORM = re.compile(
     r"(?:arn:aws[a-zA-Z-]*:lambda:)?(?:[a-z]{2}(?:-[a-z]+)+-\d:)?(?:\d{12}:)?(?:function:)?"
     r"(?P<name>[a-zA-Z0-9-_.]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?"
 )
-"""As the API's model has it (botocore, lambda, NamespacedFunctionName)."""
+"""From the API's model (botocore, lambda, NamespacedFunctionName)."""
 
 
 @dataclass(frozen=True)
 class FunctionName:
     name: str
     qualifier: str | None = None
-    """A version or an alias; None: the request says none, and means $LATEST."""
+    """A version or an alias; None if the request has none, which means $LATEST."""
 
     @classmethod
     def of(cls, text: str, qualifier: str | None = None) -> FunctionName:
-        """A request's FunctionName, and its Qualifier where that is a member of its own."""
+        """Parses a request's FunctionName, and its Qualifier if that is a separate member."""
         match = _FORM.fullmatch(text)
         if match is None:
             return cls(text, qualifier or None)
@@ -30,7 +30,7 @@ class FunctionName:
 
     @property
     def resource(self) -> str:
-        """As it ends an ARN, in Lambda's answers and in policies."""
+        """The end of the ARN in Lambda's answers and in policies."""
         qualifier = f":{self.qualifier}" if self.qualifier else ""
         return f"function:{self.name}{qualifier}"
 

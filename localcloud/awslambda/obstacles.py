@@ -1,7 +1,7 @@
-"""What Lambda itself may put in the way of an invocation, set by a test, in AWS's words.
+"""Lambda's own reasons to refuse an invocation, set by a test, in AWS's words.
 
 The codes and their statuses are those of Lambda's model of Invoke (botocore). Only synchronous
-invocations meet them: of an asynchronous one Lambda keeps the event and tries again by itself.
+invocations meet them: Lambda queues an asynchronous one and retries it itself.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ class InvocationRefusedError(Exception):
 
 
 _RATE_EXCEEDED = ("TooManyRequestsException", 429, "Rate Exceeded.")
-"""As failed executions showed it (aws-samples/aws-secure-environment-accelerator#1062, 2022)."""
+"""The text is from failed executions (aws-samples/aws-secure-environment-accelerator#1062,
+2022)."""
 _INACTIVE = (
     "ResourceNotReadyException",
     502,
     "The function is inactive and its VPC connection is no longer available. Wait for the VPC "
     "connection to reestablish and try again.",
 )
-"""In the model's words: no answer was found recorded."""
+"""The text is the model's: no recorded answer was found."""
 _PENDING = (
     "ResourceConflictException",
     409,
@@ -42,31 +43,32 @@ _INITIALISING = (
     409,
     "Lambda is initializing your function. It will be ready to invoke shortly.",
 )
-"""Of a function that nobody called for long (aws-cdk#20123, 2022-04)."""
+"""Of a function that was idle for long (aws-cdk#20123, 2022-04)."""
 
 
 class Obstacles:
-    """Set and met from any thread. A function is meant by its name; its versions are meant too."""
+    """Set and met from any thread. A function's name stands for its versions too."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._refusals: dict[str, deque[tuple[str, int, str]]] = {}
 
     def leave_idle(self, function: Function, refusals: int = 7) -> None:
-        """Nobody called it for weeks: the next invocations fail, the first of which wakes it.
+        """Makes a function idle for weeks: the next invocations fail, and the first of them wakes
+        it.
 
-        One of a VPC is Inactive, then Pending until it has its network interfaces, about a minute
-        (Lambda's guide, "Lambda function states")."""
+        A function in a VPC is Inactive, then Pending until it has its network interfaces, about a
+        minute (Lambda's guide, "Lambda function states")."""
         in_a_vpc = function.vpc is not None
         states = [_INACTIVE, *[_PENDING] * (refusals - 1)] if in_a_vpc else [_INITIALISING]
         self._put(function, states)
 
     def throttle(self, function: Function, refusals: int) -> None:
-        """So many of the next invocations find the account's concurrency used up."""
+        """This many of the next invocations exceed the account's concurrency."""
         self._put(function, [_RATE_EXCEEDED] * refusals)
 
     def clear(self) -> None:
-        """All is well again."""
+        """Removes every obstacle."""
         with self._lock:
             self._refusals.clear()
 

@@ -23,7 +23,8 @@ class Pool:
 
     @contextmanager
     def worker(self, start: Callable[[], Worker]) -> Iterator[Worker]:
-        """A worker for one invocation. It is kept when that ends well, ended when it raises."""
+        """A worker for one invocation. It is kept if the invocation ends well, and ended if it
+        raises."""
         worker = self._take() or self._start(start)
         try:
             yield worker
@@ -79,7 +80,7 @@ class Pool:
             return [worker.process_id for worker in (*self._idle, *self._busy)]
 
     def retire(self) -> None:
-        """Keep no worker any more: each ends when it has nothing to do."""
+        """Keeps no more workers: each ends as soon as it is idle."""
         with self._changed:
             self._retired = True
             idle, self._idle = self._idle, []

@@ -1,4 +1,4 @@
-"""The code of published Lambda versions: it stays as it was, whatever becomes of its directory."""
+"""The code of published Lambda versions: a copy, so it stays when its directory changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class PublishedCode:
         self._lock = threading.Lock()
 
     def copy_of(self, code: Path) -> Path:
-        """The directory's copy as it is now."""
+        """A copy of the directory's present content."""
         with self._lock:
             if self._directory is None:
                 self._directory = tempfile.TemporaryDirectory(prefix="localcloud-versions-")

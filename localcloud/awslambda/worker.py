@@ -1,4 +1,4 @@
-"""One warm worker process, from this side of its channel."""
+"""The parent's side of one warm worker process."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class WorkerEndedError(Exception):
 
 
 class WorkerTimedOutError(Exception):
-    """There was no answer within the function's time-out."""
+    """No answer came within the function's time-out."""
 
 
 class Worker:
-    """One process. Used by one invocation at a time, in the invoker's thread."""
+    """One process, used by one invocation at a time, in the invoker's thread."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Worker:
         self.output: list[tuple[int, str]] = []
         self.used = False
         self.exit_code = 0
-        """Once it has ended, its own where it ended by itself; a signal's number is negative."""
+        """The exit code of an ended process that ended by itself; a signal's number is negative."""
         ours, theirs = socket.socketpair()
         their_lifeline, self._lifeline = os.pipe()
         printed, output = os.pipe()
@@ -63,7 +63,7 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """The channel is the process's only one, and ends with it."""
+        """The channel is the process's only one and closes with it."""
         try:
             return self._channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
         except BlockingIOError:
@@ -82,11 +82,11 @@ class Worker:
         return self._next_message(timeout)
 
     def interrupt(self) -> None:
-        """End the process from another thread; its invoker notices, and clears up."""
+        """Ends the process from another thread; its invoker notices and cleans up."""
         self._processes.end(self.process_id)
 
     def kill(self) -> None:
-        """End the process at once; what it printed until then is in `output`."""
+        """Ends the process at once; what it has printed is in `output`."""
         self.exit_code = self._processes.end(self.process_id)
         self._read_output()
         self._selector.close()
@@ -101,14 +101,15 @@ class Worker:
             raise WorkerEndedError from error
 
     def _next_message(self, timeout: float) -> dict[str, object]:
-        """The reply, after all output before it; questions are answered on the way."""
+        """The reply, after all output that precedes it. Answers the function's questions on the
+        way."""
         deadline = time.monotonic() + timeout
         while True:
             while b"\n" in self._received:
                 line, self._received = self._received.split(b"\n", 1)
                 message: dict[str, object] = json.loads(line)
                 if "question" not in message:
-                    # The mark was written before the reply was sent: it is there to be read.
+                    # The mark was written before the reply was sent, so it is already readable.
                     self._read_output()
                     return message
                 route = self._answer_route(str(message["host"]), int(str(message["port"])))
@@ -120,7 +121,7 @@ class Worker:
                 if key.fileobj is self._channel:
                     try:
                         chunk = self._channel.recv(1 << 16)
-                    except ConnectionResetError as error:  # it ended before it read what was sent
+                    except ConnectionResetError as error:  # it ended before it read the message
                         raise WorkerEndedError from error
                     if not chunk:
                         raise WorkerEndedError

@@ -1,12 +1,12 @@
-"""The process that all workers are copies of: what most functions import is imported once.
+"""The process that workers are forked from: it imports once what most functions import.
 
-Runs as a script in a process of its own that knows nothing of this machine and nothing of the local
-cloud. It speaks JSON lines over a Unix socket (`worker_processes.py` is the other end):
+Runs as a script in a process that knows nothing of this machine or of the local cloud. It speaks
+JSON lines over a Unix socket (`worker_processes.py` is the other end):
 
     to this process  {"start": {"environment", "directory", "settings"}}, with the descriptors of
                      the worker's channel, its lifeline and its output
                      {"end": <process id>}
-    to the parent    the process id, once it is there or gone
+    to the parent    the process id, once the worker has started or ended
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ COMMON = (
     "botocore.config",
     "botocore.session",
 )
-"""What costs the start of a worker most, and nothing of the functions' own modules."""
+"""The slowest imports of a worker; none is a module of the functions themselves."""
 SERVICES = (
     "dynamodb",
     "ec2",
@@ -40,14 +40,14 @@ SERVICES = (
     "servicediscovery",
     "stepfunctions",
 )
-"""Whose models are read once, and not by each worker again."""
+"""Services whose models are read once instead of by each worker."""
 REQUIREMENTS = "requirements.txt"
-"""Functions beside which this file lies bring packages with them."""
+"""Functions that bring their own packages have this file beside them."""
 DESCRIPTORS = 3
 
 
 def _request(parent: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    """None when the parent has hung up."""
+    """None when the parent has closed the connection."""
     line, descriptors, _, _ = socket.recv_fds(parent, 1 << 16, DESCRIPTORS)
     while line and not line.endswith(b"\n"):
         line += parent.recv(1 << 16)
@@ -58,7 +58,7 @@ _HERE = Path(__file__).parent
 
 
 def _module(directory: Path, name: str) -> Any:
-    """A module of the local cloud, which functions do not see on their path."""
+    """A module of the local cloud, which is not on the functions' path."""
     sys.path.insert(0, str(directory))
     try:
         return importlib.import_module(name)
@@ -76,13 +76,13 @@ def _import_common() -> None:
         session.create_client(
             service, "us-east-1", aws_access_key_id="-", aws_secret_access_key="-"
         )
-    gc.freeze()  # what is never freed need not be copied to be looked through
+    gc.freeze()  # a collection would touch, and so copy, pages that the workers share
 
 
 def _end(process: int) -> int:
-    """Nobody else has waited for it, so its id cannot be another's by now.
+    """Ends a worker. Only this process waits for it, so its id cannot have been reused.
 
-    Answers with its exit code, its own where it was ending already; a signal's number is negative.
+    Returns its exit code, its own if it was ending already; a signal's number is negative.
     """
     os.kill(process, signal.SIGKILL)
     _, status = os.waitpid(process, 0)
@@ -90,7 +90,8 @@ def _end(process: int) -> int:
 
 
 def serve(parent: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    """Make and end copies. Returns in a copy, with what it is to be; None: no more is asked for."""
+    """Starts and ends workers. In a new worker returns what it will run; returns None when the
+    parent is done."""
     running: set[int] = set()
     while (asked := _request(parent)) is not None:
         request, descriptors = asked
@@ -117,7 +118,7 @@ def serve(parent: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent handles Ctrl-C
     parent = socket.socket(fileno=int(sys.argv[1]))
     worker_main = _module(_HERE, "worker_main")
     if (made := serve(parent)) is None:

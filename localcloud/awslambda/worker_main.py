@@ -1,15 +1,15 @@
 """One Lambda execution environment: imports a handler, then answers invocations until told to end.
 
-Runs in a process of its own (a copy that `worker_fork.py` makes), with nothing but the function's
-environment and code on its path; it must not import anything of the local cloud. It speaks JSON
-lines over a Unix socket (`worker.py` is the other end):
+Runs in a process of its own (forked by `worker_fork.py`), with only the function's environment and
+code on its path; it must not import the local cloud. It speaks JSON lines over a Unix socket
+(`worker.py` is the other end):
 
     to the worker    {"invoke": {...}} | {"route": {...}, "question": n}
     to the parent    {"ready": true} | {"init_error": {...}}
                      {"result": "<json>"} | {"error": {...}} | {"question": n, "host", "port"}
 
-What the function prints goes to its standard output, which ends each invocation with a mark that
-tells the parent that the output of that invocation is complete.
+What the function prints goes to its standard output. Each invocation's output ends with a mark that
+tells the parent that it is complete.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from typing import Any
 
 END_OF_OUTPUT = "\x00end of output\x00"
 TCP_CONNECT_TIMEOUT = 130.0
-"""Seconds until Linux gives up a connection when the caller sets no time-out."""
+"""Seconds until Linux gives up a connection if the caller sets no time-out."""
 
 Handler = Callable[[Any, Any], Any]
 
@@ -75,7 +75,7 @@ class TaskConnection(socket.socket):
     peer: tuple[str, int]
 
     def setsockopt(self, *args: Any) -> None:
-        # http.client sets TCP_NODELAY, which a Unix socket does not know and does not need.
+        # http.client sets TCP_NODELAY, which a Unix socket does not support or need.
         if args[0] != socket.IPPROTO_TCP:
             super().setsockopt(*args)
 
@@ -84,7 +84,7 @@ class TaskConnection(socket.socket):
 
 
 class Network:
-    """What this function can reach, as the local cloud's security groups and addresses have it."""
+    """What this function can reach, by the local cloud's security groups and addresses."""
 
     def __init__(self, channel: Channel, endpoint: tuple[str, int]) -> None:
         self._channel = channel
@@ -221,7 +221,7 @@ def answer_to(handler: Handler, invocation: dict[str, Any]) -> dict[str, Any]:
 
 
 def end_with_parent(lifeline: int) -> None:
-    """The parent holds the other end of this pipe: it closes when the parent ends, however."""
+    """Exits when the parent ends, however it ends: the parent holds the other end of this pipe."""
 
     def watch() -> None:
         os.read(lifeline, 1)
@@ -237,7 +237,8 @@ def end_output() -> None:
 
 
 def receive_invocations(channel: Channel, invoked: Callable[[dict[str, Any]], None]) -> None:
-    """Pass answers to the threads that asked, and invocations on; return when the parent hangs up.
+    """Passes answers to the threads that asked, and invocations on. Returns when the parent closes
+    the channel.
 
     The handler must run in the main thread, as on Lambda (signals, asyncio), so this does not."""
     while (message := channel.receive()) is not None:
@@ -248,7 +249,7 @@ def receive_invocations(channel: Channel, invoked: Callable[[dict[str, Any]], No
 
 
 def scale_sleeping(wait_scale: float) -> None:
-    """A function that waits between two looks waits as long as a Wait state would."""
+    """A function that sleeps between two polls waits as long as a Wait state would."""
     sleep_for_real = time.sleep
 
     def sleep(seconds: float) -> None:
@@ -258,7 +259,7 @@ def scale_sleeping(wait_scale: float) -> None:
 
 
 class Time:
-    """What the function takes for the time; a local cloud can let days pass at once."""
+    """The time that the function sees; the local cloud can let days pass at once."""
 
     def __init__(self) -> None:
         self._ahead = 0.0
@@ -276,11 +277,12 @@ class Time:
 
 
 def run(connection: int, lifeline: int, options: dict[str, Any]) -> None:
-    """Answer until the parent hangs up. Both are descriptors; `options` are `worker.py`'s."""
+    """Answers until the parent closes the channel. Both are descriptors; `options` are
+    `worker.py`'s."""
     end_with_parent(lifeline)
     # Ctrl-C in the terminal goes to the whole process group; the parent decides who ends when.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Both outputs are one log: lines stay in the order in which they were written.
+    # Both outputs are one log: lines keep the order in which they were written.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     channel = Channel(socket.socket(fileno=connection))
     Network(channel, tuple(options["endpoint"])).install()

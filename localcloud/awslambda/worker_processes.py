@@ -1,4 +1,4 @@
-"""Starts and ends the workers' processes: copies of one that has what they all import."""
+"""Starts and ends the workers' processes, as forks of one that has imported what they share."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ENVIRONMENT = {
     "PATH": os.defpath,
     "TZ": ":UTC",
 }
-"""What Lambda tells every function alike."""
+"""Environment variables that Lambda sets for every function alike."""
 
 
 class WorkerProcesses:
-    """Where functions need the AWS SDK, a worker starts in a tenth of the time that it takes alone.
+    """Where functions need the AWS SDK, a forked worker starts in a tenth of the time.
 
-    The process that is copied starts with the first worker."""
+    The process that is forked starts with the first worker."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -52,15 +52,15 @@ class WorkerProcesses:
             return self._original.ask({"start": worker}, descriptors)
 
     def end(self, process: int) -> int:
-        """End a worker at once. Ending it again changes nothing.
+        """Ends a worker at once. Ending it again changes nothing.
 
-        Answers with its exit code, its own where it had ended by itself; a signal's number is
-        negative. 0 where it was ended before."""
+        Returns its exit code, its own if it had ended by itself (a signal's number is negative), or
+        0 if it was ended before."""
         with self._lock:
             return self._original.ask({"end": process}) if self._original is not None else 0
 
     def close(self) -> None:
-        """End all of them; none is left when this returns."""
+        """Ends all of them; none is left when this returns."""
         with self._lock:
             self._closed = True
             if self._original is not None:
@@ -69,7 +69,7 @@ class WorkerProcesses:
 
 
 class _Original:
-    """The process that is copied."""
+    """The process that is forked."""
 
     def __init__(self) -> None:
         self._channel, theirs = socket.socketpair()
@@ -83,7 +83,7 @@ class _Original:
         theirs.close()
 
     def ask(self, request: dict[str, Any], descriptors: Sequence[int] = ()) -> int:
-        """The id of the process that is there now; the exit code of one that was to end."""
+        """The id of the new process, or the exit code of the ended one."""
         line = json.dumps(request).encode() + b"\n"
         sent = socket.send_fds(self._channel, [line], descriptors)
         self._channel.sendall(line[sent:])

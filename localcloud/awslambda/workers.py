@@ -1,8 +1,8 @@
 """Lambda functions as warm worker processes.
 
-A worker is one execution environment: `worker_main.py` in a process with an empty environment plus
-the function's own variables and those that Lambda sets. It starts at the first invocation, is kept
-for the next one, and is killed and replaced when the function runs out of time.
+A worker is one execution environment: `worker_main.py` in a process whose environment has only the
+function's own variables and those that Lambda sets. It starts at the first invocation, is kept for
+the next one, and is killed and replaced when the function runs out of time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MAX_ASYNC_PAYLOAD = 1024 * 1024
 
 @dataclass(frozen=True)
 class Route:
-    """What becomes of a function's TCP connection to an address that is not AWS's."""
+    """Where a function's TCP connection to an address outside AWS leads."""
 
     outcome: Literal["connected", "refused", "timed_out", "unreachable", "unknown_host"]
     path: Path | None = None
@@ -56,12 +56,12 @@ class FunctionNotFoundError(Exception):
 
 
 class PayloadTooLargeError(Exception):
-    """A request is larger than Lambda takes."""
+    """A request is larger than Lambda accepts."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What Lambda's Invoke answers: a payload, and whether it is an error."""
+    """The answer to Invoke: a payload, and whether it is an error."""
 
     payload: str
     error: str | None = None
@@ -102,33 +102,33 @@ class Workers:
         """Name and alias -> version."""
         self._pools: dict[tuple[str, str], Pool] = {}
         self._retired: list[Pool] = []
-        """Of functions that were replaced or deleted; something of them may still run."""
+        """Pools of replaced or deleted functions, which may still be running something."""
 
     def register(self, function: Function) -> None:
-        """Make it invocable; one of this name and version is replaced, and its processes end."""
+        """Makes it invocable; replaces one of this name and version and ends its processes."""
         key = (function.name, function.version)
         self._retire(key)
         self._functions[key] = function
         self._pools[key] = Pool(self._limit)
 
     def publish(self, name: str, version: str) -> None:
-        """Keep $LATEST as it is now, its code too, as this version."""
+        """Keeps the present $LATEST, including its code, as this version."""
         latest = self.find(name)
         self.register(replace(latest, version=version, code=self._published.copy_of(latest.code)))
 
     def has_new_code(self, name: str, version: str) -> bool:
-        """Whether $LATEST's code is another than this version's."""
+        """Whether $LATEST's code differs from this version's."""
         return self._published.copy_of(self.find(name).code) != self.find(name, version).code
 
     def point(self, name: str, alias: str, version: str | None) -> None:
-        """Let an alias stand for a version from now on; None: there is no such alias any more."""
+        """Points an alias to a version from now on; None deletes the alias."""
         if version is None:
             self._aliases.pop((name, alias), None)
         else:
             self._aliases[name, alias] = version
 
     def forget(self, name: str) -> None:
-        """Delete a function with its versions and aliases. What runs of it goes on to its end."""
+        """Deletes a function with its versions and aliases. What is running finishes."""
         for key in [key for key in self._functions if key[0] == name]:
             del self._functions[key]
             self._retire(key)
@@ -141,9 +141,9 @@ class Workers:
             pool.retire()
 
     def find(self, name_or_arn: str, qualifier: str | None = None) -> Function:
-        """By name, ARN, or partial ARN, with or without a version or alias.
+        """Finds one by name, ARN, or partial ARN, with or without a version or alias.
 
-        Raises FunctionNotFoundError, also where the function has no such version or alias."""
+        Raises FunctionNotFoundError, also if the function has no such version or alias."""
         name = FunctionName.of(name_or_arn, qualifier)
         wanted = name.qualifier or LATEST
         version = self._aliases.get((name.name, wanted), wanted)
@@ -163,7 +163,7 @@ class Workers:
         trace_id: str = "",
         qualifier: str | None = None,
     ) -> Outcome:
-        """Run a function and wait for its answer.
+        """Runs a function and waits for its answer.
 
         Raises FunctionNotFoundError and PayloadTooLargeError; whatever goes wrong in the function
         itself is an Outcome with an error."""
@@ -210,12 +210,12 @@ class Workers:
         return replace(outcome, version=function.version)
 
     def processes(self, name: str) -> list[int]:
-        """The ids of a function's worker processes, those of its versions too."""
+        """The ids of a function's worker processes, including its versions'."""
         pools = [pool for key, pool in self._pools.items() if key[0] == name]
         return [process for pool in pools for process in pool.processes()]
 
     def close(self) -> None:
-        """End every worker; none is left when this returns."""
+        """Ends every worker; none is left when this returns."""
         for pool in (*self._pools.values(), *self._retired):
             pool.close()
         self._processes.close()
@@ -253,7 +253,7 @@ class Workers:
             "LAMBDA_TASK_ROOT": str(function.code),
             "PYTHONPATH": str(function.code),
             "_HANDLER": function.handler,
-            # Lambda has no home directory; the profile of whoever runs this must not shine through.
+            # Lambda has no home directory, and the user's AWS profile must not be visible.
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
@@ -292,16 +292,16 @@ def _failed(error: Mapping[str, object]) -> Outcome:
 
 
 def _crashed(error_type: str, request_id: str, words: str) -> Outcome:
-    """Of a function that cannot say itself what became of it (localstack/localstack@8b9a79f,
+    """Of a function that could not report its own end (localstack/localstack@8b9a79f,
     tests/aws/services/lambda_/test_lambda.snapshot.json, recorded on AWS 2025-11-24)."""
     message = f"RequestId: {request_id} Error: {words}"
     return _failed({"errorType": error_type, "errorMessage": message})
 
 
 def _end_of_runtime(request_id: str, exit_code: int) -> tuple[str, str, str]:
-    """What the system killed, it killed for its memory."""
+    """A process that the system killed was out of memory."""
     if exit_code == -signal.SIGKILL:
-        # The type of 2026's REPORT lines; earlier ones have Runtime.ExitError with these words.
+        # The type in REPORT lines of 2026; earlier ones have Runtime.ExitError with this text.
         return "Runtime.OutOfMemory", request_id, "Runtime exited with error: signal: killed"
     if exit_code > 0:
         words = f"Runtime exited with error: exit status {exit_code}"

@@ -1,1 +1,1 @@
-"""Strict AWS Cloud Map: what AWS refuses is refused, what takes time takes time."""
+"""Strict AWS Cloud Map: it refuses what AWS refuses, and its operations take time."""

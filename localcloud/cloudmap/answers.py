@@ -1,4 +1,4 @@
-"""Cloud Map's records in the words of its API."""
+"""Cloud Map's records as its API describes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The errors of Cloud Map, each with the members that its model gives it."""
+"""Cloud Map's errors, each with the members that its model defines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from localcloud.request_shape import Problem
 
 
 class CloudMapError(ServiceException):
-    """An error answer; `members` are the error's own fields beside its message."""
+    """An error response; `members` are the error's own fields beside its message."""
 
     def __init__(self, code: str, message: str, **members: str) -> None:
         super().__init__(code, message)

@@ -1,4 +1,4 @@
-"""What Cloud Map remembers. Times are seconds since the epoch."""
+"""Cloud Map's records. Times are seconds since the epoch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Namespace:
     id: str
     arn: str
     owner: str
-    """The account that made it, which may have shared it with this one."""
+    """The owner's account, which may have shared it with this one."""
     name: str
     http_name: str
     creator_request_id: str
@@ -67,7 +67,7 @@ class Service:
     description: str | None
     created: float
     order: int
-    """When it was created, against others: D13 gives an old id to a new service."""
+    """Creation order: D13 gives an old id to a new service."""
     tags: dict[str, str]
     instances: dict[str, Instance] = field(default_factory=dict)
     revision: int = 1

@@ -20,7 +20,7 @@ class AsynchronousOperations:
         self._failures: dict[OperationType, deque[tuple[str, str]]] = defaultdict(deque)
 
     def fail_next(self, kind: OperationType, code: str, message: str) -> None:
-        """Let the next one of this type FAIL with this error code."""
+        """Makes the next operation of this type FAIL with this error code."""
         self._failures[kind].append((code, message or code))
 
     def operation(self, operation_id: str) -> Operation:
@@ -35,7 +35,7 @@ class AsynchronousOperations:
         return operation
 
     def run(self, operation: Operation, seconds: float, finished: Callable[[], None]) -> None:
-        """PENDING half-way; `finished` is called when it has succeeded or failed."""
+        """PENDING half-way; `finished` is called when the operation has succeeded or failed."""
 
         def pending() -> None:
             operation.status, operation.updated = "PENDING", self._clock.now()

@@ -1,4 +1,4 @@
-"""Namespaces, services and instances of Cloud Map, and the rules that AWS puts on them.
+"""Cloud Map's namespaces, services and instances, and AWS's rules for them.
 
 The ids in the docstrings are those of the failure-mode catalogue. Every public method is called
 with the control plane's lock held.
@@ -21,12 +21,13 @@ from localcloud.timings import Timings
 NAMESPACES_PER_REGION = 50
 """The default quota (N06)."""
 MANAGED_BY_ECS = "AmazonECSManaged"
-"""The tag that ECS's service-linked role must put on what it creates, and may delete by."""
+"""The tag that ECS's service-linked role must set on what it creates, and by which it may
+delete."""
 
 CompletedCreations = Literal["EXISTS", "DUPLICATE", "DUPLICATE_WITHOUT_ID"]
-"""The documentation has NamespaceAlreadyExists for a namespace that is there. Told of by
-CloudFormation (September 2026) is another operation that has completed, as DuplicateRequest has it;
-whether its id is told, too, nobody has recorded."""
+"""The documentation has NamespaceAlreadyExists for an existing namespace. CloudFormation reported
+(September 2026) another operation that has completed, as with DuplicateRequest; whether AWS also
+returns its id, nobody has recorded."""
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
@@ -42,22 +43,22 @@ class CloudMap:
         self._order = itertools.count(1)
         self._namespaces: dict[str, Namespace] = {}
         self._shared: dict[str, Namespace] = {}
-        """Those of other accounts, by ARN."""
+        """Namespaces of other accounts, by ARN."""
         self._services: dict[str, Service] = {}
         self._asynchronous = AsynchronousOperations(clock)
         self.completed_creations: CompletedCreations = "EXISTS"
-        """What a test wants CreateHttpNamespace to answer where the name is taken."""
+        """What CreateHttpNamespace answers if the name is taken; set by a test."""
         self._names_ever_used: set[str] = set()
         self._service_ids: dict[tuple[str, str], str] = {}
 
     # --- for tests and for ECS ---------------------------------------------------------------
 
     def fail_next(self, operation: OperationType, code: str, message: str = "") -> None:
-        """Let the next operation of this type be accepted and then FAIL (N04, N14, D12)."""
+        """Accepts the next operation of this type and then lets it FAIL (N04, N14, D12)."""
         self._asynchronous.fail_next(operation, code, message)
 
     def share(self, name: str, owner: str) -> None:
-        """Let another account share a namespace of its own with this one.
+        """Lets another account share one of its namespaces with this one.
 
         It is listed, and nothing else: that its tags cannot be read here is assumed."""
         namespace_id = f"ns-{random_id(16)}"
@@ -78,19 +79,19 @@ class CloudMap:
         )
 
     def namespace_called(self, name: str) -> Namespace | None:
-        """A namespace by name, also one that is still being created."""
+        """A namespace by name, including one that is still being created."""
         for namespace in self._namespaces.values():
             if namespace.name == name and namespace.creating.status != "FAIL":
                 return namespace
         return None
 
     def namespace(self, identifier: str) -> Namespace | None:
-        """A namespace that exists, by id or ARN."""
+        """An existing namespace, by id or ARN."""
         found = self._namespaces.get(identifier.rsplit("/", 1)[-1])
         return found if found is not None and found.exists else None
 
     def namespace_being_made(self, identifier: str) -> Namespace | None:
-        """By id or ARN, also one that is still being created."""
+        """A namespace by id or ARN, including one that is still being created."""
         return self._namespaces.get(identifier.rsplit("/", 1)[-1])
 
     def create_namespace(
@@ -142,7 +143,7 @@ class CloudMap:
             raise errors.service_already_exists(
                 existing.id, existing.arn, existing.creator_request_id
             )
-        # D13: deleted and made again under the same name, a service has its old id.
+        # D13: a service that is deleted and created again under the same name keeps its old id.
         service_id = self._service_ids.setdefault((namespace.id, name), f"srv-{random_id(16)}")
         service = Service(
             id=service_id,
@@ -170,17 +171,17 @@ class CloudMap:
     def put_instance(
         self, service: Service, instance_id: str, attributes: Mapping[str, str]
     ) -> None:
-        """Register at once, as ECS's own registration is seen from outside."""
+        """Registers an instance at once, which is how ECS's own registration looks from outside."""
         service.instances[instance_id] = Instance(instance_id, dict(attributes), random_id(32))
         service.revision += 1
 
     def drop_instance(self, service: Service, instance_id: str) -> None:
-        """Deregister at once; one that is not there is gone already."""
+        """Deregisters an instance at once; a missing one counts as deregistered."""
         if service.instances.pop(instance_id, None) is not None:
             service.revision += 1
 
     def drop_service(self, service: Service) -> None:
-        """Delete as ECS does with its own: only what carries its tag, only when it is empty."""
+        """Deletes a service as ECS does: only with ECS's tag, and only when it is empty."""
         if MANAGED_BY_ECS in service.tags and not service.instances:
             self._services.pop(service.id, None)
 
@@ -243,7 +244,7 @@ class CloudMap:
         return {"Namespace": answers.namespace_detail(namespace, count)}
 
     def list_namespaces(self, request: Request) -> Answer:
-        """Cut into pages first, filtered afterwards: an empty page can have more to come (N08)."""
+        """Cut into pages first, filtered afterwards: more can follow an empty page (N08)."""
         existing = [namespace for namespace in self._namespaces.values() if namespace.exists]
         existing += self._shared.values()
         found, token = self._page(existing, lambda namespace: namespace.id, request)
@@ -272,7 +273,7 @@ class CloudMap:
         return {"Service": answers.service_detail(self._existing_service(request["Id"]))}
 
     def list_services(self, request: Request) -> Answer:
-        """Cut into pages first and filtered afterwards, as ListNamespaces is (N08)."""
+        """Cut into pages first and filtered afterwards, like ListNamespaces (N08)."""
         found, token = self._page(
             self._services.values(), lambda service: f"{service.order:012}", request
         )
@@ -291,7 +292,7 @@ class CloudMap:
         return {}
 
     def register_instance(self, request: Request) -> Answer:
-        """Accepted for any service that exists now; FAILs when it is gone by then (D12)."""
+        """Accepted for any service that exists now; FAILs if it is gone by then (D12)."""
         service = self._existing_service(request["ServiceId"])
         instance_id: str = request["InstanceId"]
         operation = self._asynchronous.begin(
@@ -339,7 +340,7 @@ class CloudMap:
         return _with_token({"Instances": [answers.instance_summary(i) for i in found]}, token)
 
     def discover_instances(self, request: Request) -> Answer:
-        """Goes by HttpName, which is another than Name where that was used before (N10)."""
+        """Looks for HttpName, which differs from Name if the name was used before (N10)."""
         namespace = next(
             (
                 item
@@ -390,7 +391,7 @@ class CloudMap:
     # --- within ------------------------------------------------------------------------------
 
     def _refuse_taken_name(self, name: str, creator_request_id: str) -> None:
-        """N01 for a namespace that is there, N02 and N03 for one that is being made."""
+        """N01 for an existing namespace, N02 and N03 for one that is being created."""
         taken = self.namespace_called(name)
         if taken is None:
             return

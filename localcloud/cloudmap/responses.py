@@ -1,4 +1,4 @@
-"""Cloud Map's requests, as moto hands them over."""
+"""Cloud Map's requests as they come from moto."""
 
 from __future__ import annotations
 

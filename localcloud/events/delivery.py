@@ -1,7 +1,7 @@
 """One queue for whatever AWS delivers later: events, schedules, asynchronous invocations.
 
-Each delivery is tried, tried again, and given up, on the local cloud's clock. A test can ask for
-what AWS does not promise against: a delivery that is late, arrives twice, or is lost.
+Each delivery is tried, retried and given up on the local cloud's clock. A test can ask for what AWS
+does not rule out: a delivery that is late, arrives twice, or is lost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ THREADS = 16
 
 
 class NotDeliveredError(Exception):
-    """A target did not take a delivery; `final`: it would not take it later either."""
+    """A target did not accept a delivery; `final`: a retry would not help."""
 
     def __init__(self, code: str, message: str, *, final: bool) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class NotDeliveredError(Exception):
 
 @dataclass(frozen=True)
 class Retry:
-    """How long a delivery is tried again. Times in seconds."""
+    """How long a delivery is retried. Times in seconds."""
 
     attempts: int
     """After the first one."""
@@ -58,18 +58,19 @@ class GivenUp:
 class Delivery:
     target_arn: str
     attempt: Callable[[], None]
-    """Hand it over; raises NotDeliveredError."""
+    """Hands it over; raises NotDeliveredError."""
     retry: Retry
     give_up: Callable[[GivenUp], None]
     event: Mapping[str, Any] | None = None
-    """What a rule delivers, whole, before the target's input is made of it; None for others."""
+    """The whole event that a rule delivers, before the target's input is made from it; None for
+    others."""
     after: float = 0.0
-    """Seconds until it would be there, were nothing wrong."""
+    """Seconds until it normally arrives."""
 
 
 Disturbance = Callable[[Delivery], Sequence[float]]
-"""The delays in seconds, beyond the usual, of a delivery's copies: (0,) as it should be, () lost,
-(0, 0) twice. Its `event` tells which one it is."""
+"""The extra delay in seconds of each copy of a delivery: (0,) is normal, () lost, (0, 0) twice. Its
+`event` identifies it."""
 
 
 def undisturbed(_: Delivery) -> Sequence[float]:
@@ -77,7 +78,7 @@ def undisturbed(_: Delivery) -> Sequence[float]:
 
 
 class DeliveryQueue:
-    """Delivers side by side, in no promised order."""
+    """Delivers concurrently, in no promised order."""
 
     def __init__(self, clock: Clock, wait_scale: float = 1.0) -> None:
         self._clock = clock
@@ -103,11 +104,11 @@ class DeliveryQueue:
             return self._changed.wait_for(lambda: self._open == 0, timeout)
 
     def stop(self) -> None:
-        """Begin no delivery any more."""
+        """Begins no more deliveries."""
         self._closed = True
 
     def close(self) -> None:
-        """Drop what waits, and wait for what is being delivered."""
+        """Drops waiting deliveries, and waits for those in progress."""
         self.stop()
         self._threads.shutdown(wait=True, cancel_futures=True)
 

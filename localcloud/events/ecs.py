@@ -1,4 +1,4 @@
-"""ECS's own events reach the default bus, whose rules deliver them."""
+"""Publishes ECS's events on the default bus, whose rules deliver them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class EcsEvents:
         self._lock = locks.of("events")
 
     def __call__(self, announcement: Announcement) -> None:
-        # From the clock: ECS tells with its own lock held, under which no other is to be taken.
+        # From the clock, because ECS announces with its own lock held, and no other lock may be
+        # taken under it.
         self._clock.call_later(0, lambda: self._publish(announcement))
 
     def _publish(self, announcement: Announcement) -> None:
@@ -29,7 +30,7 @@ class EcsEvents:
 
 
 def delivered(announcement: Announcement, account: Account) -> dict[str, Any]:
-    """The event as a rule's target gets it: for tests that have no server."""
+    """The event as a rule's target gets it, for tests that have no server."""
     return as_delivered(_event(announcement, account))
 
 

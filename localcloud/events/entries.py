@@ -1,4 +1,4 @@
-"""What PutEvents takes: entries, checked one by one, and the events that become of them."""
+"""The entries of PutEvents, checked one by one, and the events made from them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TIME_SIZE = 14
 
 
 class RefusedRequestError(ValueError):
-    """The whole request is refused: nothing of it is published."""
+    """The whole request is refused; none of it is published."""
 
 
 def check(entries: Sequence[Mapping[str, Any]]) -> None:
@@ -28,7 +28,7 @@ def check(entries: Sequence[Mapping[str, Any]]) -> None:
     if sum(size_of(entry) for entry in entries) >= MAX_SIZE:
         raise RefusedRequestError("Total size of the entries in the request is over the limit.")
     if not any(all(entry.get(member) for member in _REQUIRED) for entry in entries):
-        # botocore's model, PutEventsRequestEntry: then the entire request fails.
+        # botocore's model, PutEventsRequestEntry: this fails the entire request.
         raise RefusedRequestError(f"no entry has {', '.join(_REQUIRED)}")
 
 
@@ -65,7 +65,7 @@ def refusal_of(entry: Mapping[str, Any]) -> dict[str, str] | None:
 
 
 def event_of(entry: Mapping[str, Any], account_id: str, region: str, now: float) -> dict[str, Any]:
-    """The event as moto's rules take it."""
+    """The event in the form that moto's rules take."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),

@@ -1,4 +1,4 @@
-"""Schedule expressions: at(...), rate(...), cron(...), and when they are due."""
+"""Schedule expressions, at(...), rate(...) and cron(...), and when they are due."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LAST_YEAR = 2199
 
 
 class ExpressionError(ValueError):
-    """Not a schedule expression or time zone that AWS takes."""
+    """Not a schedule expression or time zone that AWS accepts."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Cron:
             for hour in sorted(self.hours):
                 for minute in sorted(self.minutes):
                     due = datetime(day.year, day.month, day.day, hour, minute, tzinfo=self.zone)
-                    # Scheduler's user guide, "Daylight savings time": what spring leaves out does
-                    # not fire; what autumn repeats fires once (`fold` 0: the first time).
+                    # Scheduler's user guide, "Daylight savings time": a time that spring skips does
+                    # not fire; one that autumn repeats fires once (`fold` 0: the first time).
                     there = due.astimezone(UTC).astimezone(self.zone)
                     exists = (there.hour, there.minute) == (hour, minute)
                     if exists and due.astimezone(UTC) > moment:
@@ -83,7 +83,7 @@ Expression = At | Rate | Cron
 
 
 def parse(expression: str, time_zone: str | None, start: datetime) -> Expression:
-    """`start` is the moment that a rate counts from. Raises ExpressionError."""
+    """`start` is the time that a rate counts from. Raises ExpressionError."""
     zone = _zone(time_zone)
     if match := re.fullmatch(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)", expression):
         try:

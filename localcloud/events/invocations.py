@@ -1,4 +1,5 @@
-"""Lambda's asynchronous Invoke: an event is tried three times, then goes where failures go."""
+"""Lambda's asynchronous Invoke: an event is tried three times, then goes to the failure
+destination."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ FIRST_RETRY_AFTER = 60.0
 
 
 class AsynchronousInvocations:
-    """Takes events for functions; see `localcloud.awslambda.api.AsyncInvoker`."""
+    """Accepts events for functions; see `localcloud.awslambda.api.AsyncInvoker`."""
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ _CONDITIONS = {"MaximumEventAgeInSeconds": "EventAgeExceeded"}
 
 
 def _record_of(function_arn: str, payload: str, outcome: Outcome, given_up: GivenUp) -> str:
-    """What a failure destination gets."""
+    """The message that a failure destination gets."""
     return json.dumps(
         {
             "version": "1.0",

@@ -1,4 +1,4 @@
-"""EventBridge rules: an event that matches one is delivered to each of its targets."""
+"""EventBridge rules: a matching event is delivered to each of the rule's targets."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ DAY = 86_400.0
 def rules_deliver(
     clock: Clock, queue: DeliveryQueue, targets: Targets, latency: float = 0.0
 ) -> Iterator[None]:
-    """While entered, events that moto's EventBridge takes go to the targets of matching rules.
+    """While entered, events that moto's EventBridge accepts go to the targets of matching rules.
 
-    `latency`: seconds until an event is with its targets.
+    `latency`: seconds until an event reaches its targets.
     """
 
     def send_to_targets(self: Rule, original_event: dict[str, Any], _: bool = True) -> None:
@@ -63,7 +63,7 @@ def rules_deliver(
         try:
             bus = self.describe_event_bus(entry.get("EventBusName") or "default")
         except ResourceNotFoundException:
-            # Taken, and nobody hears of it (localstack/localstack@8b9a79f, recorded on AWS 2025-01:
+            # Accepted and dropped (localstack/localstack@8b9a79f, recorded on AWS 2025-01:
             # test_events.snapshot.json::test_put_events_nonexistent_event_bus).
             return {"EventId": event["id"]}
         for rule in list(bus.rules.values()):
@@ -91,7 +91,7 @@ def rules_deliver(
 
 
 def _add_policy(self: EventBus, policy: Mapping[str, Any]) -> None:
-    """moto takes an earlier statement away when a new one is about the same principal."""
+    """moto removes an earlier statement if a new one is about the same principal."""
     for statement in policy["Statement"]:
         self._statements[statement["Sid"]] = EventBusPolicyStatement.from_dict(statement)
 
@@ -107,7 +107,7 @@ def service_event(
     time: float,
     event_id: str | None = None,
 ) -> dict[str, Any]:
-    """An event of an AWS service itself, as moto keeps it. Without an id it gets a new one."""
+    """An event of an AWS service as moto keeps it. Without an id it gets a new one."""
     return {
         "version": "0",
         "id": event_id or str(uuid.uuid4()),
@@ -122,7 +122,7 @@ def service_event(
 
 
 def publish(event: dict[str, Any]) -> None:
-    """Put a service's event on the default bus. PutEvents refuses such sources."""
+    """Publishes a service's event on the default bus. PutEvents refuses such sources."""
     bus = events_backends[event["account"]][event["region"]].describe_event_bus("default")
     for rule in list(bus.rules.values()):
         rule.send_to_targets(event)
@@ -136,7 +136,7 @@ def _delivery(
     latency: float,
 ) -> Delivery:
     policy = target.get("RetryPolicy", {})
-    # W01: EventBridge tries for a day, 185 times, then drops.
+    # W01: EventBridge retries for a day, 185 times, then drops the event.
     retry = Retry(
         attempts=policy.get("MaximumRetryAttempts", 185),
         max_age=policy.get("MaximumEventAgeInSeconds", DAY),

@@ -1,4 +1,4 @@
-"""What EventBridge Scheduler refuses: requests that are no schedule, or never would be one."""
+"""EventBridge Scheduler's checks of a schedule request."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from localcloud.events.expressions import At, Expression, ExpressionError, parse
 from localcloud.events.targets import delivery_problem
 
 LATEST_START = 300.0
-"""Seconds that a StartDate may be past (API reference, CreateSchedule)."""
+"""Seconds by which a StartDate may be in the past (API reference, CreateSchedule)."""
 MAX_INPUT = 262_144
 """Bytes of Target.Input (Scheduler user guide, "Quotas for EventBridge Scheduler")."""
 
 
 def problem_of(operation: str, request: Mapping[str, Any], now: float) -> str | None:
-    """Why CreateSchedule or UpdateSchedule refuses a request: everything at once; None: nothing.
+    """Why CreateSchedule or UpdateSchedule refuses a request, all reasons at once; None if it
+    accepts.
 
     `now` is in seconds since the epoch."""
     given = {key: value for key, value in request.items() if value is not None}

@@ -1,4 +1,4 @@
-"""EventBridge Scheduler: schedules that are checked when made, and fire when due."""
+"""EventBridge Scheduler: schedules are checked when created, and fire when due."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ from localcloud.locks import ServiceLocks
 from localcloud.patching import all_patched
 
 PRECISION = 60.0
-"""Seconds: Scheduler promises the minute, so a moment of this minute is not yet past. What is past
-is taken (recorded in February 2025: github.com/localstack/localstack, test_scheduler); that it
-never fires is assumed."""
+"""Seconds: Scheduler is precise to the minute, so a time within this minute is not yet past. It
+accepts past times (recorded in February 2025: github.com/localstack/localstack, test_scheduler);
+that those never fire is assumed."""
 _MOMENT_BEFORE = timedelta(microseconds=1)
 MAX_RESULTS = 100
-"""Of a page of ListSchedules, where the request does not say (botocore's model has it as most)."""
+"""Schedules on a page of ListSchedules if the request does not say (botocore's model has it as the
+maximum)."""
 
 
 @contextmanager
@@ -63,7 +64,7 @@ def schedules_fire(
             return schedule
 
         def update_schedule(self, **arguments: Any) -> Schedule:
-            """Whatever is not given goes back to its default (W03), as on AWS."""
+            """Members that the request omits get their defaults again (W03), as on AWS."""
             del arguments["client_token"]
             after = arguments.pop("action_after_completion")
             schedule = super().update_schedule(**arguments)
@@ -85,8 +86,8 @@ def schedules_fire(
             return super().create_schedule_group(name, tags)
 
         def delete_schedule_group(self, name: str | None) -> None:
-            """With its schedules (user guide, "Deleting a schedule group"); on AWS they go later,
-            and may fire until then."""
+            """Also deletes its schedules (user guide, "Deleting a schedule group"); on AWS they go
+            later, and may fire until then."""
             group = self.get_schedule_group(name)
             if group.name == "default":
                 raise ValidationException("The default schedule group cannot be deleted.")
@@ -97,7 +98,7 @@ def schedules_fire(
     Backend.__module__ = EventBridgeSchedulerBackend.__module__
 
     def create_schedule(self: EventBridgeSchedulerResponse) -> str:
-        """A request sent again makes nothing twice: moto does not know ClientToken (W03)."""
+        """A repeated request creates nothing more: moto ignores ClientToken (W03)."""
         arguments = _checked(self, "CreateSchedule", clock)
         return json.dumps({"ScheduleArn": self.scheduler_backend.create_schedule(**arguments).arn})
 
@@ -109,7 +110,7 @@ def schedules_fire(
     with all_patched(
         (
             (scheduler_backends, "backend", Backend),
-            # It looks at the machine's clock; `_checked` has looked at the local cloud's.
+            # moto uses the machine's clock; `_checked` has used the local cloud's.
             (Schedule, "_validate_start_date", lambda _, start_date: start_date),
             (EventBridgeSchedulerResponse, "create_schedule", create_schedule),
             (EventBridgeSchedulerResponse, "update_schedule", update_schedule),
@@ -137,7 +138,8 @@ _MEMBERS = {
 
 
 def _checked(request: EventBridgeSchedulerResponse, operation: str, clock: Clock) -> dict[str, Any]:
-    """moto's argument names for the request's members. Raises moto's ValidationException."""
+    """Converts the request's members to moto's argument names. Raises moto's
+    ValidationException."""
     name = unquote(request.uri.split("?")[0].split("/")[-1])
     members = {"Name": name, **json.loads(request.body or "{}")}
     if problem := problem_of(operation, members, clock.now()):
@@ -146,8 +148,8 @@ def _checked(request: EventBridgeSchedulerResponse, operation: str, clock: Clock
 
 
 def _list_schedules(self: EventBridgeSchedulerResponse) -> str:
-    """moto knows no limit, has the whole schedules, and finds no group that is not there."""
-    # Without a query moto has the headers there.
+    """moto ignores the limit, returns whole schedules, and does not miss an unknown group."""
+    # moto passes the headers here if there is no query.
     asked = {name: values[0] for name, values in self.querystring.items() if name in _LISTING}
     group = asked.pop("ScheduleGroup", None)
     size = int(asked.get("MaxResults", MAX_RESULTS))
@@ -188,7 +190,7 @@ def _summary(schedule: Schedule) -> dict[str, Any]:
 
 
 def _list_tags_for_resource(self: EventBridgeSchedulerResponse) -> str:
-    """Only groups have tags, and only those that are there."""
+    """Only groups have tags, and only existing ones."""
     arn = unquote(self.uri.split("/tags/")[-1])
     given = {"ResourceArn": arn}
     if problems := request_shape.problems("scheduler", "ListTagsForResource", given):
@@ -200,7 +202,7 @@ def _list_tags_for_resource(self: EventBridgeSchedulerResponse) -> str:
 
 
 class Alarms:
-    """The next moment of each schedule, on the clock."""
+    """The next time of each schedule, on the clock."""
 
     def __init__(
         self, clock: Clock, queue: DeliveryQueue, targets: Targets, locks: ServiceLocks
@@ -221,8 +223,8 @@ class Alarms:
             expression = parse(
                 schedule.schedule_expression, schedule.schedule_expression_timezone, start or now
             )
-            # On the StartDate itself or after it; without one a rate begins at once (user guide,
-            # "Schedule types", and the API reference).
+            # On the StartDate or after it; without one a rate begins at once (user guide, "Schedule
+            # types", and the API reference).
             begin = max(now, start) if start else now
             self._arm(backend, schedule, expression, begin - _MOMENT_BEFORE)
 
@@ -231,7 +233,8 @@ class Alarms:
             timer.cancel()
 
     def fire(self, account_id: str, region: str, name: str) -> None:
-        """Let the next whole second be a schedule's moment, whatever it is. Raises LookupError."""
+        """Makes a schedule due in the next whole second, whatever its expression. Raises
+        LookupError."""
         backend = scheduler_backends[account_id][region]
         with self._lock:
             found = [

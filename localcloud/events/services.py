@@ -1,4 +1,4 @@
-"""Events of other AWS services that Bivouac's triggers wait for, as their guides show them."""
+"""Events of other AWS services that Bivouac's triggers react to, as AWS's guides show them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _INDEX = "application/vnd.oci.image.index.v1+json"
 def image_pushed(
     account: Account, repository: str, tag: str, digest: str, now: float
 ) -> list[dict[str, Any]]:
-    """Of an image's index: first its manifest, which has no tag, then itself (recorded in September
-    2025: github.com/awslabs/cfn-ecr-aws-soci-index-builder, pull request 137)."""
+    """For an image index: first its manifest, which has no tag, then the index (recorded in
+    September 2025: github.com/awslabs/cfn-ecr-aws-soci-index-builder, pull request 137)."""
     manifest = f"sha256:{hashlib.sha256(f'manifest of {digest}'.encode()).hexdigest()}"
     config = {"artifact-media-type": "application/vnd.oci.image.config.v1+json"}
     untagged = {"image-digest": manifest, "image-tag": "", "manifest-media-type": _MANIFEST}

@@ -1,4 +1,4 @@
-"""What events and schedules are delivered to: state machines, functions, queues."""
+"""Delivers events and schedules to their targets: state machines, functions, queues."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FINAL_CODES = {
     "ResourceNotFoundException",
     "StateMachineDoesNotExist",
 }
-"""A target that is not there, or that refuses, does so again."""
+"""A missing target, or one that refuses, will do so again."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Targets:
     """`Guard.service_refusal`: why a service without a role may not."""
 
     def deliver(self, target: Mapping[str, Any], body: str, rule_arn: str | None = None) -> None:
-        """Hand a JSON text to a target of a rule or a schedule. Raises NotDeliveredError.
+        """Delivers a JSON text to a target of a rule or a schedule. Raises NotDeliveredError.
 
-        `rule_arn` says that a rule delivers: without a role the target's own policy must admit it
+        `rule_arn` is set if a rule delivers: without a role, the target's own policy must admit it
         (EventBridge user guide, "Using resource-based policies for Amazon EventBridge")."""
         arn: str = target["Arn"]
         service = arn.split(":")[2]
@@ -80,7 +80,7 @@ class Targets:
         role: str | None = None,
         rule_arn: str | None = None,
     ) -> None:
-        """Put what could not be delivered on its dead-letter queue, if it has one.
+        """Sends an undeliverable event to its dead-letter queue, if it has one.
 
         A rule needs the queue's own policy, a schedule its role. Raises NotDeliveredError: the
         event is lost."""
@@ -135,7 +135,7 @@ class Targets:
 
 
 def delivery_problem(target: Mapping[str, Any]) -> str | None:
-    """What is wrong with the retry policy or dead-letter queue of a target; None: nothing.
+    """What is wrong with a target's retry policy or dead-letter queue; None if nothing is.
 
     Limits are those of the API references' RetryPolicy and DeadLetterConfig (W03)."""
     policy = target.get("RetryPolicy") or {}

@@ -1,4 +1,4 @@
-"""What a rule's target gets of an event: all of it, a part, a constant, or a template filled in."""
+"""A rule's input for its target: the whole event, a part, a constant, or a filled template."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def input_for(target: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str
 
 
 def _filled(transformer: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str) -> str:
-    """Values inside of a JSON string are put in as text, elsewhere as JSON."""
+    """Inside a JSON string a value is inserted as text, elsewhere as JSON."""
     template: str = transformer["InputTemplate"]
     paths: Mapping[str, str] = transformer.get("InputPathsMap", {})
     values: dict[str, Any] = {name: _at(event, path) for name, path in paths.items()}
@@ -53,7 +53,7 @@ def _inside_string(before: str) -> bool:
 
 
 def _at(event: Mapping[str, Any], path: str) -> Any:
-    """The value at `$.a.b[0]`; None where there is none."""
+    """The value at `$.a.b[0]`; None if there is none."""
     value: Any = event
     for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path.removeprefix("$")):
         if name and isinstance(value, Mapping):

@@ -1,7 +1,7 @@
-"""Who may do what: the calls of roles are held against the roles' policies.
+"""Who may do what: every call of a role is checked against the role's policies.
 
 Calls with the account's own keys (a person's) are not checked. Every decision is kept, so that a
-test can say that every call of the application is allowed and every grant of it is used.
+test can show that every call of the application is allowed and every grant is used.
 """
 
 from localcloud.iam.guard import Decision, Guard

@@ -1,7 +1,7 @@
-"""What a call needs to be allowed: actions on resources, with the condition keys of the request.
+"""The permissions that a call needs: actions on resources, with the request's condition keys.
 
-Resources and keys are those of the service authorization reference, for the operations that
-Bivouac calls; any other operation is an action on "*".
+Resources and keys are those of the service authorization reference, for the operations that Bivouac
+calls; any other operation is an action on "*".
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Tags = Mapping[str, str]
 Parameters = Mapping[str, Any]
 
 _PREFIXES = {"monitoring": "cloudwatch"}
-"""The prefix of a service's actions where it is not the name that requests are signed for."""
+"""The prefix of a service's actions if it differs from the name that requests are signed for."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Access:
     action: str
     resource: str
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Condition keys of the request, but those of the resource's tags."""
+    """The request's condition keys, without those of the resource's tags."""
 
 
 class Accesses:
-    """Finds out what a call needs. `passed_roles`: the roles that CreateService or UpdateService
+    """Works out what a call needs. `passed_roles`: the roles that CreateService or UpdateService
     gives to tasks."""
 
     def __init__(self, account: Account, passed_roles: Callable[[Parameters], list[str]]) -> None:
@@ -56,7 +56,7 @@ class Accesses:
         return [Access(f"{_PREFIXES.get(call.service, call.service)}:{call.operation}", "*")]
 
     def _arn(self, service: str, kind: str, name: str) -> str:
-        """Of something that a request names, by its name or its ARN already."""
+        """The ARN of something that a request names by name or ARN."""
         return name if name.startswith("arn:") else self._account.arn(service, f"{kind}{name}")
 
     # --- ECS ---------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ class Accesses:
     def _created(
         self, action: str, resource: str, given: Parameters, keys: Mapping[str, tuple[str, ...]]
     ) -> Iterator[Access]:
-        """Tags at creation need the right to tag as well."""
+        """Tags at creation also need the right to tag."""
         keys = {**keys, **_tag_keys(given.get("tags"))}
         yield Access(action, resource, keys)
         if given.get("tags"):
@@ -182,7 +182,7 @@ class Accesses:
             case "DescribeLogGroups":
                 yield Access(action, "*")
             case _:
-                # As AWS names it in its refusals, where there is no stream either.
+                # AWS's refusals name it this way, even if there is no stream.
                 group = given.get("logGroupName") or given.get("logGroupIdentifier", "")
                 group = group.rpartition("log-group:")[2].removesuffix(":*")
                 yield Access(action, self._log_stream(group, given.get("logStreamName", "")))

@@ -1,4 +1,4 @@
-"""Decides about every access of a role, and remembers what it has decided."""
+"""Decides about every access of a role, and remembers its decisions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Decision:
     action: str
     resource: str
     grants: tuple[Grant, ...]
-    """What allows it; empty: it was denied."""
+    """What allows it; empty if it was denied."""
 
     @property
     def allowed(self) -> bool:
@@ -42,7 +42,7 @@ class Decision:
 
 
 class Guard:
-    """Holds accesses against the roles' policies as moto's IAM has them now."""
+    """Checks accesses against the roles' policies as moto's IAM has them now."""
 
     def __init__(
         self, plane: ControlPlane, credentials: Credentials, policies: ResourcePolicies
@@ -58,7 +58,7 @@ class Guard:
 
     @property
     def decisions(self) -> list[Decision]:
-        """Each once, in the order of their first time."""
+        """Each once, in the order in which they were first made."""
         with self._lock:
             return list(self._decisions)
 
@@ -77,7 +77,7 @@ class Guard:
         }
 
     def refusal_of(self, call: Call) -> str | None:
-        """Why a call is denied, in AWS's words; None: it is allowed.
+        """Why a call is denied, in AWS's words; None if it is allowed.
 
         A person may do everything that no resource's policy denies."""
         role_arn = self._credentials.role_of(call.access_key_id)
@@ -104,7 +104,7 @@ class Guard:
         )
 
     def refusal(self, role_arn: str, access: Access) -> str | None:
-        """Why an access of a role is denied, in AWS's words; None: it is allowed."""
+        """Why an access of a role is denied, in AWS's words; None if it is allowed."""
         caller = Caller(self._account.account_id, role_arn)
         context = _Context(access, self._plane, caller)
         own = self._own_statements(access, context, caller)
@@ -163,7 +163,7 @@ class Guard:
         )
 
     def _own_statements(self, access: Access, context: _Context, caller: Caller) -> list[Statement]:
-        """Those of the resource's own policy that speak of this access."""
+        """The statements of the resource's own policy that cover this access."""
         text = self._policies.of(access.resource)
         if text is None:
             return []
@@ -198,7 +198,7 @@ class Guard:
         return [found for name, text in documents for found in statements_of(name, text)]
 
     def _role(self, role_arn: str) -> Any:
-        """moto has roles by their ids, and looks through all of them for a name."""
+        """moto keys roles by their ids, and searches all of them for a name."""
         name, roles = role_arn.rpartition("/")[2], self._iam.roles
         known = roles.get(self._role_ids.get(name, ""))
         if known is None or known.name != name:
@@ -219,7 +219,7 @@ def _text_of(policy: Any) -> str:
 
 
 class _Context:
-    """The request's condition keys; the resource's tags are looked up when they are asked for."""
+    """The request's condition keys; the resource's tags are read only when needed."""
 
     def __init__(self, access: Access, plane: ControlPlane, caller: Caller) -> None:
         self._access = access
@@ -228,7 +228,7 @@ class _Context:
         if caller.service is None:
             keys["aws:PrincipalAccount"] = (caller.account_id,)
             keys["aws:PrincipalArn"] = (caller.role_arn or plane.account.caller_arn,)
-        # The names of keys, unlike those of tags, are the same in upper and lower case.
+        # Condition key names, unlike those of tags, are case-insensitive.
         self._keys = {_folded(key): values for key, values in keys.items()}
 
     def values(self, key: str) -> tuple[str, ...] | None:
@@ -244,7 +244,7 @@ def _folded(key: str) -> str:
 
 
 def _tags_of(plane: ControlPlane, arn: str) -> Mapping[str, str]:
-    """The tags of an existing resource; none where there is no such resource."""
+    """The tags of an existing resource; none if it does not exist."""
     service = arn.split(":")[2] if arn.startswith("arn:") else ""
     with plane.lock:
         match service:

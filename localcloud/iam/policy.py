@@ -14,18 +14,18 @@ class Context(Protocol):
     """The condition keys of one access."""
 
     def values(self, key: str) -> tuple[str, ...] | None:
-        """None: the request has no such key."""
+        """None if the request does not have the key."""
         ...
 
 
 @dataclass(frozen=True)
 class Grant:
-    """One action of one Allow statement of a role: what a template test wants to see used."""
+    """One action of one Allow statement of a role; a template test checks that each is used."""
 
     role_arn: str
     policy: str
     statement: int
-    """Which of the policy's statements, from 0."""
+    """The statement's index in the policy, from 0."""
     action: str
     """As written, so it may have wildcards."""
 
@@ -59,15 +59,15 @@ class Statement:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, as a resource's policy may name it."""
+    """Who calls, as a resource's policy may name it."""
 
     account_id: str
     role_arn: str | None = None
     service: str | None = None
-    """An AWS service that acts by itself, such as events.amazonaws.com."""
+    """An AWS service that acts on its own, such as events.amazonaws.com."""
 
     def is_named_by(self, principals: Mapping[str, tuple[str, ...]]) -> bool:
-        """By itself, by its account, or by everybody."""
+        """By name, by its account, or by everybody."""
         if self.service:
             return self.service in principals.get("Service", ())
         return self.is_granted_by(principals) or bool(
@@ -76,15 +76,16 @@ class Caller:
         )
 
     def is_granted_by(self, principals: Mapping[str, tuple[str, ...]]) -> bool:
-        """An account as principal leaves the decision to the policies of its identities (IAM User
-        Guide, "AWS JSON policy elements: Principal"); all others grant by themselves."""
+        """Whether a statement grants access by itself. An account as principal leaves the decision
+        to its identities' policies (IAM User Guide, "AWS JSON policy elements: Principal"); others
+        grant."""
         if self.service:
             return self.service in principals.get("Service", ())
         return bool({"*", self.role_arn} & set(principals.get("AWS", ())))
 
 
 class UnknownPolicyElementError(Exception):
-    """The local cloud does not know an element of a policy: it decides nothing by guessing."""
+    """A policy has an element that the local cloud does not know, and it does not guess."""
 
 
 @lru_cache(maxsize=1024)
@@ -183,7 +184,7 @@ def _operator_of(operator: str) -> tuple[str, str, bool, bool]:
 
 
 def _holds(operator: str, wanted: tuple[str, ...], given: tuple[str, ...] | None) -> bool:
-    """A key that the request does not have fails its condition, unless the operator says other."""
+    """A missing key fails its condition unless the operator says otherwise."""
     prefix, name, negated, if_exists = _operator_of(operator)
     if name == "Null":
         return any(_TESTS["Null"](item, str(given is None).lower()) for item in wanted)

@@ -1,4 +1,4 @@
-"""The policies that resources themselves have: event buses, queues, functions."""
+"""Policies attached to resources: event buses, queues, functions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ResourcePolicies:
         self._locks = locks
 
     def of(self, arn: str) -> str | None:
-        """The policy's JSON; None where the resource has none, or cannot have one here."""
+        """The policy's JSON; None if the resource has none, or cannot have one here."""
         service = arn.split(":")[2] if arn.startswith("arn:") else ""
         if service not in POLICED:
             return None

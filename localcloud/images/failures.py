@@ -26,7 +26,8 @@ def out_of_memory() -> NoReturn:
 
 
 def wrong_architecture() -> NoReturn:
-    """As the container runtime says it for the image's first program, in the container's log."""
+    """What the container runtime writes to the container's log if the first program has the wrong
+    architecture."""
     print("exec /app: exec format error", flush=True)
     sys.exit(1)
 

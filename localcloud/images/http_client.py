@@ -2,7 +2,7 @@
 
     http_client.py curl|wget [options] <url>
 
-Knows the options that health checks use; any other one is an error, as with the real programs.
+Supports the options that health checks use; any other is an error, as with the real programs.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _with_scheme(url: str) -> str:
 
 
 def _fetch(request: urllib.request.Request, timeout: float | None) -> bytes:
-    """The body. Raises URLError, whose reason is an OSError, for everything but an answer."""
+    """The body. A failed connection raises URLError, whose reason is the original error."""
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             body: bytes = answer.read()

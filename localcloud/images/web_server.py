@@ -38,9 +38,9 @@ class Answer:
 @dataclass(frozen=True)
 class Behaviour:
     server: str
-    """The `server` header. Service Connect's proxy replaces it by its own."""
+    """The `server` header, which Service Connect's proxy replaces with its own."""
     answer: Callable[[http.server.BaseHTTPRequestHandler], Answer | None]
-    """None: the connection is closed without one."""
+    """None: the connection is closed without a response."""
 
 
 def _welcome(image: str) -> Callable[[http.server.BaseHTTPRequestHandler], Answer]:
@@ -79,7 +79,7 @@ def _closes(request: http.server.BaseHTTPRequestHandler) -> None:
 
 
 def _fake_service(request: http.server.BaseHTTPRequestHandler) -> Answer:
-    """As https://github.com/nicholasjackson/fake-service: what its upstreams answered is in it."""
+    """Like https://github.com/nicholasjackson/fake-service: includes its upstreams' responses."""
     if request.path in ("/health", "/ready"):
         return Answer(http.HTTPStatus.OK, "text/plain", b"OK")
     upstreams = [uri for uri in os.environ.get("UPSTREAM_URIS", "").split(",") if uri]
@@ -99,7 +99,7 @@ def _fake_service(request: http.server.BaseHTTPRequestHandler) -> Answer:
 
 
 def _call(uri: str) -> dict[str, Any]:
-    # Here, because the other stand-ins start faster without it.
+    # Imported here, because the other stand-ins start faster without it.
     import urllib.error
     import urllib.request
 
@@ -152,7 +152,7 @@ def handler_of(behaviour: Behaviour) -> type[http.server.BaseHTTPRequestHandler]
                 self.wfile.write(answer.body)
 
         def __getattr__(self, name: str) -> Callable[[], None]:
-            # The base class looks for do_GET, do_POST, ...: every method gets the same answer.
+            # The base class looks for do_GET, do_POST, ...: every method gets the same response.
             if name.startswith("do_"):
                 return self.answer
             raise AttributeError(name)
@@ -188,7 +188,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         else:
             host, _, port = where.rpartition(":")
             super().__init__((host, int(port)), handler, bind_and_activate=False)
-            # The proxy listens at the same port of the aliases' loopback addresses. On ECS packets
+            # The proxy listens on the same port of the aliases' loopback addresses. On ECS packets
             # are redirected to it; here the two share the port.
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             self.server_bind()

@@ -1,5 +1,5 @@
-"""moto's Step Functions, mended where it differs from AWS in what Bivouac relies on.
+"""moto's Step Functions, corrected where it differs from AWS in what Bivouac relies on.
 
-Each difference is one function or class of a module here; `tests/localcloud/test_stepfunctions.py`
-has a test for each, and for what moto does right that Bivouac needs as well.
+Each correction is one function or class of a module here; `tests/localcloud/test_stepfunctions.py`
+has a test for each, and for what moto does right that Bivouac also needs.
 """

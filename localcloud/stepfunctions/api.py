@@ -1,4 +1,4 @@
-"""moto's API of Step Functions, with the rules of names, input, tokens and stopping."""
+"""moto's Step Functions API, with AWS's rules for names, input, tokens and stopping."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def patches() -> Iterator[Patch]:
     list_executions = _list_executions_of(StepFunctionResponse.list_executions)
     yield StepFunctionResponse, "list_executions", list_executions
     for error in vars(parser_api).values():
-        # The interpreter's errors have a code that moto does not put into the answer.
+        # The interpreter's errors have a code that moto leaves out of the response.
         if isinstance(code := vars(error).get("code") if _is_error(error) else None, str):
             yield error, "TYPE", code
 
@@ -54,7 +54,7 @@ class ExecutionInputTooLongError(ValidationException):
 
 
 class Backend(parser_models.StepFunctionsParserBackend):
-    """moto's executing backend with the rules of names, input, tokens and stopping."""
+    """moto's executing backend with AWS's rules for names, input, tokens and stopping."""
 
     def start_execution(
         self,
@@ -96,7 +96,7 @@ class Backend(parser_models.StepFunctionsParserBackend):
         self._waiting(task_token).notify(outcome=outcome)
 
     def _waiting(self, task_token: str) -> callback.CallbackEndpoint:
-        """The task that waits for this token. Where none does, AWS tells two cases apart."""
+        """The task that waits for this token. If none does, AWS distinguishes two cases."""
         for execution in self._get_executions():
             environment = execution.exec_worker.env
             if environment is None:
@@ -129,7 +129,7 @@ def _describe_execution(self: StepFunctionResponse) -> ActionResult:
 
 def _list_executions_of(original: Callable[..., ActionResult]) -> Callable[..., ActionResult]:
     def list_executions(self: StepFunctionResponse) -> ActionResult:
-        """moto leaves the stop date of executions that were out of time out."""
+        """moto omits the stop date of executions that timed out."""
         listed = original(self)
         for item in listed.result["executions"]:
             execution = self.stepfunction_backend.describe_execution(item["executionArn"])

@@ -1,4 +1,4 @@
-"""An execution that can be stopped at any moment, and everything that runs."""
+"""An execution that can be stopped at any time, and the list of those that run."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ BEGUN_WITHIN = 10.0
 
 
 class Execution(moto_execution.Execution):
-    """An execution that can be stopped at any moment, and says when it begins and ends."""
+    """An execution that can be stopped at any time, and reports when it begins and ends."""
 
     changed: Callable[[Execution], None]
     exec_status: ExecutionStatus
 
     def start(self) -> None:
-        # Told before its thread begins, which may have ended a moment later.
+        # Reported before its thread starts, because that may end a moment later.
         self.exec_status = ExecutionStatus.RUNNING
         self.changed(self)
         super().start()
 
     def stop(self, stop_date: datetime, error: str | None, cause: str | None) -> None:
-        """ABORTED from this moment; what runs in the meantime has no effect on the execution."""
+        """ABORTED from now on; what still runs has no effect on the execution."""
         environment = self._begun()
         if not self._end(ExecutionStatus.ABORTED, error, cause):
             return
         details = {"error": error, "cause": cause}
-        # It follows none (localstack/localstack@8b9a79f, test_sfn_api.snapshot.json, 2024-05).
+        # It follows no state (localstack/localstack@8b9a79f, test_sfn_api.snapshot.json, 2024-05).
         environment.event_history_context.source_event_id = 0
         add_last_event(
             environment,
@@ -52,7 +52,8 @@ class Execution(moto_execution.Execution):
         self.changed(self)
 
     def _begun(self) -> Environment:
-        """The interpreter reads the definition first, some milliseconds; it cannot stop then."""
+        """The interpreter reads the definition first, which takes some milliseconds; it cannot stop
+        then."""
         until = time.monotonic() + BEGUN_WITHIN
         while time.monotonic() < until:
             environment = self.exec_worker.env
@@ -62,7 +63,7 @@ class Execution(moto_execution.Execution):
         raise RuntimeError(f"{self.exec_arn} has not begun within {BEGUN_WITHIN} s")
 
     def _end(self, status: ExecutionStatus, error: str | None, cause: str | None) -> bool:
-        """False when it has ended before."""
+        """False if it has ended before."""
         with self.exec_worker.env._state_mutex:
             if self.exec_status != ExecutionStatus.RUNNING:
                 return False
@@ -74,14 +75,14 @@ class Execution(moto_execution.Execution):
         return _Ended(self)
 
     def get_start_execution_details(self) -> Any:
-        """The context object has texts, not moments, which no answer can carry."""
+        """The context object has times as text; a response needs none of it as datetime objects."""
         details = super().get_start_execution_details()
         details.start_time = iso_text(self.start_date)
         return details
 
     @property
     def state_transitions(self) -> int:
-        """Billed ones so far: every state entered, every retry of one."""
+        """Billed transitions so far: every state entered, every retry of one."""
         events = self.exec_worker.env.event_manager.get_event_history()
         kinds = [str(event["type"].value) for event in events]
         entered = sum(kind.endswith("StateEntered") for kind in kinds)
@@ -119,7 +120,7 @@ def add_last_event(environment: Environment, kind: HistoryEventType, **details: 
 
 def redriving(execution: Execution) -> dict[str, Any]:
     """Whether it could be redriven: members of DescribeExecution and of its events (recorded, see
-    tests/recorded/stepfunctions-status-events.json; which endings can be is the API reference's,
+    tests/recorded/stepfunctions-status-events.json; which endings can be is in the API reference,
     RedriveExecution)."""
     status = execution.exec_status.value
     can_be = status in ("FAILED", "TIMED_OUT", "ABORTED")
@@ -138,7 +139,7 @@ def execution_of(account_id: str, region: str, arn: str) -> Execution:
 
 
 class Machines:
-    """Every execution that runs: to end them when the local cloud ends."""
+    """Every running execution, so that all can be stopped with the local cloud."""
 
     def __init__(self) -> None:
         self.closing = threading.Event()
@@ -155,13 +156,13 @@ class Machines:
         return len(self._running)
 
     def stop(self) -> None:
-        """Abort what runs; a Lambda invocation goes on until its worker ends."""
+        """Aborts what runs; a Lambda invocation goes on until its worker ends."""
         self.closing.set()
         for execution in list(self._running):
             execution.stop(datetime.now(UTC), error=None, cause="the local cloud ends")
 
     def join(self) -> None:
-        """Wait for the interpreter's threads."""
+        """Waits for the interpreter's threads."""
         for thread in TMP_THREADS:
             thread.join(timeout=5)
         TMP_THREADS.clear()

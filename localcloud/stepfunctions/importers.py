@@ -1,4 +1,4 @@
-"""Where the interpreter's modules have imported something."""
+"""Which of the interpreter's modules have imported a function."""
 
 from __future__ import annotations
 

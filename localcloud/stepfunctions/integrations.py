@@ -1,4 +1,4 @@
-"""What a state machine's tasks call, with the role that it runs as."""
+"""What a state machine's tasks call, with the machine's role."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ from localcloud.stepfunctions.moments import iso_text
 
 @dataclass(frozen=True)
 class Integrations:
-    """What state machines call, with the role that they run as."""
+    """What state machines call, with their roles."""
 
     invoke: Callable[[str, str, str], Outcome]
-    """(role ARN, function ARN, payload) -> what the function answered."""
+    """(role ARN, function ARN, payload) -> the function's answer."""
     client: Callable[[str, str], Any]
     """(role ARN, service) -> a boto3 client with that role's credentials."""
 
@@ -71,7 +71,7 @@ def patches(integrations: Integrations) -> Iterator[Patch]:
 def _client(
     integrations: Integrations, region: str, service: str, state_credentials: Any = None
 ) -> Any:
-    """moto makes a new client, of nobody in particular, for each call."""
+    """moto makes a new client, without credentials of its own, for each call."""
     return integrations.client(state_credentials.role_arn, service)
 
 
@@ -100,7 +100,7 @@ def _normalise_response(
     boto_service_name: str | None = None,
     service_action_name: str | None = None,
 ) -> None:
-    """And the answer's members."""
+    """Likewise for the members of a response."""
     if not isinstance(response, dict):
         return
     for name, value in list(response.items()):
@@ -109,7 +109,7 @@ def _normalise_response(
 
 
 def _as_answered(name: str, value: Any) -> Any:
-    """What a child got and gave is its own; only AWS's own members are spelt in PascalCase."""
+    """A child's input and output are its own; only AWS's members are spelt in PascalCase."""
     if isinstance(value, datetime):
         return iso_text(value)
     if name in ("inputDetails", "outputDetails"):
@@ -131,7 +131,7 @@ class _LambdaError(Exception):
 
 
 def _refused(code: str, status: int, message: str) -> _LambdaError:
-    """As executions show what Lambda itself answers (localstack/localstack@8b9a79f,
+    """Formats Lambda's own errors as executions show them (localstack/localstack@8b9a79f,
     test_task_service_lambda.snapshot.json, recorded on AWS 2025-11-25)."""
     cause = f"{message} ({_answered_by('AWSLambda', status, code, str(uuid.uuid4()))})"
     return _LambdaError(f"Lambda.{code}", cause)
@@ -169,7 +169,7 @@ def _invoke(
         raise _LambdaError("Lambda.AWSLambdaException", str(error)) from error
     if outcome.error:
         if "errorType" not in json.loads(outcome.payload):
-            # As functions that ran out of time answered until 2024.
+            # The answer of functions that timed out, until 2024.
             cause = (
                 "The cause could not be determined because Lambda did not return an error type. "
                 f"Returned payload: {outcome.payload}"
@@ -214,8 +214,8 @@ def _from_invoke_error_of(
 
 def _from_start_error_of(original: Callable[..., FailureEvent]) -> Callable[..., FailureEvent]:
     def _from_error(self: StateTaskServiceSfn, env: Environment, ex: Exception) -> FailureEvent:
-        """Named after the SDK's class: <code>Exception, or the service's own for what has none,
-        such as throttling (assumed: no such failure was found recorded)."""
+        """Named after the SDK's class: <code>Exception, or the service's own class for an error
+        without one, such as throttling (assumed: no recording of such a failure was found)."""
         if not isinstance(ex, ClientError):
             return original(self, env, ex)
         code, answer = ex.response["Error"]["Code"], ex.response["ResponseMetadata"]

@@ -1,4 +1,4 @@
-"""moto's interpreter, mended where it does otherwise than AWS."""
+"""moto's interpreter, corrected where it differs from AWS."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _LAST_EVENTS = {
 }
 _UNCAUGHT = StatesErrorName(StatesErrorNameType.StatesRuntime)
 MAX_CAUSE = 32_768
-"""Characters of a cause (the API's model, SensitiveCause): a longer one is cut (assumed)."""
+"""Characters of a cause (the API's model, SensitiveCause); a longer one is cut (assumed)."""
 
 
 def patches() -> Iterator[Patch]:
@@ -71,7 +71,7 @@ def patches() -> Iterator[Patch]:
     yield EventManager, "add_event", _add_event_of(EventManager.add_event)
     yield ErrorEqualsDecl, "_eval_body", _is_caught_of(ErrorEqualsDecl._eval_body)
     yield ComparisonVariable, "_eval_body", _compare_of(ComparisonVariable._eval_body)
-    # moto refuses a Fail that hands on what a Catch got where that is Step Functions' own error.
+    # moto refuses a Fail that passes on what a Catch got if that is Step Functions' own error.
     yield CustomErrorName, "__init__", ErrorName.__init__
     yield FailureEvent, "__init__", _failure_of(FailureEvent.__init__)
     yield moto_state, "datetime", IsoTexts
@@ -83,7 +83,7 @@ def patches() -> Iterator[Patch]:
 
 
 MAX_STATE = 262_144
-"""Bytes of UTF-8 (Step Functions' quotas). moto counts what JSON escapes, which AWS does not."""
+"""Bytes of UTF-8 (Step Functions' quotas). moto counts JSON's escapes, which AWS does not."""
 
 
 def _finds_room(value: Any) -> bool:
@@ -92,7 +92,7 @@ def _finds_room(value: Any) -> bool:
 
 
 _INDEFINITE = re.compile(r"\.\.|\[\s*(?:\*|\?|[^\]'\"]*[:,])|\.\*")
-"""What makes a path one to any number of values, which are a list even when there is one."""
+"""What lets a path match any number of values; the result is a list even if there is one."""
 
 _parsed_path = lru_cache(maxsize=1024)(json_path.parse)
 """Parsing takes longer than everything else that a state does."""
@@ -117,8 +117,8 @@ def _tree_of(definition: str) -> Any:
 
 
 def _parse(definition: str) -> tuple[Any, Any]:
-    """moto reads the text anew for each execution, which takes longer than most of them. What is
-    executed is made anew: it may keep what one execution did."""
+    """moto parses the definition again for each execution, which takes longer than most of them.
+    The evaluated objects are new each time: they may keep state of an execution."""
     tree = _tree_of(definition)
     return Preprocessor().visit(tree), tree
 
@@ -176,8 +176,9 @@ def _is_caught_of(original: Callable[..., None]) -> Callable[..., None]:
 
 def _compare_of(original: Callable[..., None]) -> Callable[..., None]:
     def _eval_body(self: ComparisonVariable, env: Environment) -> None:
-        """moto goes on to Default where what a rule names is not there. AWS fails, unless the rule
-        asks for just that (expected values of tests that TestState was held against, 2026)."""
+        """If the path that a rule names does not exist, moto goes on to Default. AWS fails, unless
+        the rule tests just that (expected values of tests that were compared with TestState, 2026).
+        """
         comparison = self.comparison_function
         if comparison.operator_type == ComparisonOperatorType.IsPresent:
             original(self, env)

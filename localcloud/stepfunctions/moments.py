@@ -1,4 +1,4 @@
-"""Moments as Step Functions writes and compares them."""
+"""Times as Step Functions writes and compares them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def iso_text(moment: datetime) -> str:
 
 
 class IsoTexts:
-    """In place of the datetime module where moto takes a state's EnteredTime from: ends in Z."""
+    """Replaces the datetime module where moto makes a state's EnteredTime, which ends in Z."""
 
     timezone = timezone
 
@@ -27,7 +27,8 @@ _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)
 
 
 def timestamp(text: object) -> datetime | None:
-    """A Choice compares what the context object has, too: moto knows no fractions of a second."""
+    """A Choice also compares times of the context object: moto does not parse fractions of a
+    second."""
     if not isinstance(text, str) or not _RFC_3339.fullmatch(text):
         return None
     try:

@@ -1,4 +1,4 @@
-"""How long states wait: as much shorter as the timings say, and over at once when stopped."""
+"""How long states wait: scaled by the timings, and ended at once by a stop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ END_OF_CHILD_NOTICED_WITHIN = 0.05
 
 def patches(wait_scale: float, closing: threading.Event) -> Iterator[Patch]:
     """Wait states, retries and the time-outs of tasks that wait for a token last `wait_scale` times
-    as long; a retry is over when the local cloud is `closing`."""
+    as long; a retry ends when the local cloud is `closing`."""
 
     def sleep(seconds: float) -> None:
         closing.wait(seconds * wait_scale)
@@ -61,7 +61,7 @@ def _wait_interval_of(wait_scale: float) -> Callable[..., None]:
 
 
 class _ScaledTimeout(Timeout):
-    """Of a task that waits for its token: nothing runs meanwhile that would need its real time."""
+    """For a task that waits for its token: it runs nothing that would need the real time."""
 
     def __init__(self, timeout: Timeout, scale: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""State machines that are executed, for as long as a local cloud is up."""
+"""Runs state machines while a local cloud is up."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from localcloud.stepfunctions.integrations import Integrations
 def machines_run(
     integrations: Integrations, changed: Callable[[Execution], None], wait_scale: float
 ) -> Iterator[Machines]:
-    """While entered, moto executes state machines. `changed` is told of each execution that has
-    begun or ended; what waits lasts `wait_scale` times as long (pace.py)."""
+    """While entered, moto executes state machines. `changed` is called for each execution that has
+    begun or ended; waits last `wait_scale` times as long (pace.py)."""
     machines = Machines()
 
     def note_change(execution: Execution) -> None:
         machines.note(execution)
-        if not machines.closing.is_set():  # then nobody is left to hear of it
+        if not machines.closing.is_set():  # nobody is left to be notified
             changed(execution)
 
     class RunningExecution(Execution):

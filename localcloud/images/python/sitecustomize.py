@@ -1,7 +1,7 @@
-"""Names and ports of a task for its Python programs, where the task has no network of its own.
+"""A task's names and ports for its Python programs, if the task has no network namespace.
 
-Loaded by Python at its start. socket.create_connection, which http.client and urllib use, then
-knows what the file LOCALCLOUD_CONNECTIONS says, "<name>:<port>" -> Unix socket, and nothing else.
+Python loads this at its start. socket.create_connection, which http.client and urllib use, then
+resolves only the names in the file LOCALCLOUD_CONNECTIONS, "<name>:<port>" -> Unix socket.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NAMES = {connection.rpartition(":")[0] for connection in _CONNECTIONS} | {"loca
 
 
 class _Connection(socket.socket):
-    """A Unix socket that takes the options of TCP, which http.client sets."""
+    """A Unix socket that accepts the TCP options that http.client sets."""
 
     def setsockopt(self, level: int, *option: Any) -> None:
         if level != socket.IPPROTO_TCP:
