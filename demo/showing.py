@@ -231,4 +231,4 @@ def _row(visits: StateVisits) -> tuple[Text, Text, Text]:
     quiet = "dim" if visits.kind in ("Choice", "Wait") else ""
     times = f"x{visits.visits}" if visits.visits > 1 else ""
     seconds = f"{visits.seconds:5.1f} s {times}" if visits.seconds >= 0.05 else f"        {times}"
-    return Text(visits.name, style=quiet), Text(seconds, style="dim"), Text(visits.said, "dim")
+    return Text(visits.name, style=quiet), Text(seconds, style="dim"), Text(visits.line, "dim")

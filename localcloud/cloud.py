@@ -191,7 +191,7 @@ class LocalCloud:
         """How tasks are isolated from each other, in a sentence for people."""
         if isinstance(self.runtime, ProcessRuntime):
             return self.runtime.isolation_sentence
-        return "Tasks play scripts; no process runs for them."
+        return "Tasks follow scripts; no process runs for them."
 
     def client(self, service: str) -> Any:
         """A boto3 client of the endpoint, with the rights of the account's user."""
@@ -211,7 +211,7 @@ class LocalCloud:
 
         Raises StackUpdateError if the update failed and was rolled back, and TemplateError if it
         was refused and nothing was touched."""
-        self._stacks.see_updatable(stack)
+        self._stacks.require_updatable(stack)
         report = partial(self._stacks.report, stack)
         try:
             updated = self._deployer.update(stack, template, parameters or {}, report)
@@ -226,7 +226,7 @@ class LocalCloud:
 
         Raises StackDeletionError if something cannot be deleted, such as a custom resource whose
         function refuses; call it again then. Raises StackProtectedError if nothing was touched."""
-        self._stacks.see_unprotected(stack)
+        self._stacks.require_unprotected(stack)
         try:
             self._deployer.delete(stack)
         except StackDeletionError as error:

@@ -60,13 +60,13 @@ class DescribedStacks:
         described = self._stacks[stack.name]
         described.stack_status, described.stack_status_reason = status, reason
 
-    def see_updatable(self, stack: Stack) -> None:
+    def require_updatable(self, stack: Stack) -> None:
         """Raises TemplateError with UpdateStack's message."""
         status = self._stacks[stack.name].stack_status
         if not status.endswith("_COMPLETE"):
             raise TemplateError(f"Stack:{stack.id} is in {status} state and can not be updated.")
 
-    def see_unprotected(self, stack: Stack) -> None:
+    def require_unprotected(self, stack: Stack) -> None:
         """Raises StackProtectedError."""
         if self._stacks[stack.name].enable_termination_protection:
             raise StackProtectedError(

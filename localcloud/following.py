@@ -30,7 +30,7 @@ class StateVisits:
     failed: bool = False
     awaits_token: bool = False
     """The state waits for events elsewhere, and is entered again after each."""
-    said: str = ""
+    line: str = ""
 
     @property
     def running(self) -> bool:
@@ -66,7 +66,7 @@ class Timeline:
         elif event["type"] in ("LambdaFunctionFailed", "TaskFailed", "LambdaFunctionTimedOut"):
             for visits in self.states.values():
                 if visits.running and visits.kind == "Task":
-                    visits.said = "failed, and is tried again or caught"
+                    visits.line = "failed, and is tried again or caught"
 
     def _enter(self, event: dict[str, Any]) -> None:
         name = event["stateEnteredEventDetails"]["name"]
@@ -95,13 +95,13 @@ class Timeline:
         visits.open_visits -= 1
         entered = self._entered_at[details["name"]].pop(0)
         visits.seconds += (event["timestamp"] - entered).total_seconds()
-        said = _said(details["name"], details.get("output", ""))
-        if said and said != visits.said:
-            self.story.append(f"  {said}")
-        visits.said = said
+        line = _result_line(details["name"], details.get("output", ""))
+        if line and line != visits.line:
+            self.story.append(f"  {line}")
+        visits.line = line
 
 
-def _said(state: str, output: str) -> str:
+def _result_line(state: str, output: str) -> str:
     """The part of a state's output that a person waits for."""
     try:
         content = json.loads(output)
@@ -110,7 +110,7 @@ def _said(state: str, output: str) -> str:
     if not isinstance(content, dict):
         return ""
     if state == "Create services":
-        return _there(content.get("progress", {}))
+        return _existing_services(content.get("progress", {}))
     if state.startswith("Probe ") and state.endswith("addresses"):
         return "; ".join(f"{entry['outcome']} {entry['observed']}" for entry in content["checks"])
     if state == "Open environment" and content.get("status") == "OPEN":
@@ -118,11 +118,11 @@ def _said(state: str, output: str) -> str:
     return ""
 
 
-def _there(progress: dict[str, Any]) -> str:
+def _existing_services(progress: dict[str, Any]) -> str:
     """Which of the request's services exist by now."""
     names = [entry["serviceName"] for entry in progress.get("expected", ())]
-    there = [name for name in names if not name.startswith(PROOF_PREFIX)]
-    return f"there by now: {', '.join(there)}" if there else ""
+    created = [name for name in names if not name.startswith(PROOF_PREFIX)]
+    return f"created so far: {', '.join(created)}" if created else ""
 
 
 @dataclass(frozen=True)

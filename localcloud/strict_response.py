@@ -106,8 +106,8 @@ class StrictResponse(BaseResponse):
         if operation is None:
             raise ProtocolError(
                 "UnknownOperationException",
-                f"{self.service}:{name} is not played by the local cloud. "
-                f"It knows: {', '.join(sorted(self.operations))}.",
+                f"{self.service}:{name} is not supported by the local cloud. "
+                f"It supports: {', '.join(sorted(self.operations))}.",
             )
         if self.region != self.region_served:
             raise ProtocolError(

@@ -1,13 +1,13 @@
-"""What ECS tells EventBridge: the three kinds of events that it documents for services on Fargate.
+"""The events that ECS sends to EventBridge: the three kinds that it documents for Fargate services.
 
 The developer guide's pages "Amazon ECS task state change events" (ecs_task_events), "Amazon ECS
 service deployment state change events" (ecs_service_deployment_events) and "Amazon ECS service
-action events" (ecs_service_events). ECS has no event for the health of a container, the
-attachment of a Service Connect proxy, Cloud Map, or a service that becomes INACTIVE.
+action events" (ecs_service_events). ECS has no event for the health of a container, the attachment
+of a Service Connect proxy, Cloud Map, or a service that becomes INACTIVE.
 
-Of the service actions, only those with an example on their page are told, and those that "Track
+Of the service actions, only those with an example on their page are sent, and those that "Track
 Amazon ECS Availability Zone rebalancing" names. The page also lists TASKS_STOPPED without saying
-when else it is told, and SERVICE_DEPLOYMENT_*.
+when else it is sent, and SERVICE_DEPLOYMENT_*.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EventType = Literal["INFO", "WARN", "ERROR"]
 
 @dataclass(frozen=True)
 class Announcement:
-    """An event of ECS. `detail` is JSON: times are ISO 8601 texts."""
+    """An ECS event. `detail` is JSON: times are ISO 8601 texts."""
 
     detail_type: str
     resource: str
@@ -39,12 +39,12 @@ class Announcement:
 
 
 Listener = Callable[[Announcement], None]
-"""Called with the control plane's lock held, so it must not wait for anything."""
+"""Called with the control plane's lock held, so it must not block."""
 
 
 @dataclass(frozen=True)
 class ServiceAction:
-    """An "ECS Service Action": its type, its name, and the cause where ECS tells one."""
+    """An "ECS Service Action": its type, its name, and the cause if ECS gives one."""
 
     event_type: EventType
     event_name: str
@@ -73,7 +73,7 @@ def configuration_failure(reason: str) -> ServiceAction:
 
 
 class Announcements:
-    """Tells every listener. Called with the control plane's lock held."""
+    """Sends events to every listener. Called with the control plane's lock held."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -83,11 +83,11 @@ class Announcements:
         self._listeners.append(listener)
 
     def task_changed(self, task: Task) -> None:
-        """The status, the desired status or a container of the task is another than before."""
-        self._tell("ECS Task State Change", task.arn, _task_detail(task, self._clock.now()))
+        """The status or desired status of the task, or of a container, has changed."""
+        self._send("ECS Task State Change", task.arn, _task_detail(task, self._clock.now()))
 
     def deployment_changed(self, service: Service, deployment: Deployment) -> None:
-        """The deployment has begun, was completed or has failed."""
+        """The deployment has begun, completed or failed."""
         state = deployment.rollout_state
         detail = {
             "eventType": "ERROR" if state == "FAILED" else "INFO",
@@ -97,7 +97,7 @@ class Announcements:
             "updatedAt": _text(as_datetime(deployment.updated_at)),
             "reason": deployment.rollout_reason,
         }
-        self._tell("ECS Deployment State Change", service.arn, detail)
+        self._send("ECS Deployment State Change", service.arn, detail)
 
     def service_acted(self, service: Service, action: ServiceAction) -> None:
         detail: dict[str, Any] = {
@@ -111,23 +111,23 @@ class Announcements:
             detail |= {"capacityProviderArns": providers} if providers else {}
         if action.reason is not None:
             detail["reason"] = action.reason
-        self._tell("ECS Service Action", service.arn, detail)
+        self._send("ECS Service Action", service.arn, detail)
 
-    def _tell(self, detail_type: str, resource: str, detail: Mapping[str, Any]) -> None:
+    def _send(self, detail_type: str, resource: str, detail: Mapping[str, Any]) -> None:
         announcement = Announcement(detail_type, resource, detail, self._clock.now())
         for listener in self._listeners:
             listener(announcement)
 
 
 _ONLY_DESCRIBED = ("fargateEphemeralStorage", "healthStatus", "platformFamily", "tags")
-"""Members of DescribeTasks' answer that events were not seen to have."""
+"""Members of DescribeTasks' answer that no published event has."""
 
 
 def _task_detail(task: Task, now: float) -> dict[str, Any]:
     """The task much as DescribeTasks shows it.
 
-    What is different is as in the page's example and in events that people have published: an
-    interface's attachment is an "eni", health is not there, an agent's lastStatus is its status.
+    The differences follow the page's example and events that people have published: an interface's
+    attachment is an "eni", health is absent, an agent's lastStatus is its status.
     """
     described = answers.task(task, with_tags=False)
     detail = {name: value for name, value in described.items() if name not in _ONLY_DESCRIBED}

@@ -1,4 +1,4 @@
-"""ECS's records in the words of its API, with the fields and defaults of recorded answers."""
+"""ECS's records as its API describes them, with the fields and defaults of recorded answers."""
 
 from __future__ import annotations
 
@@ -194,7 +194,8 @@ def task(record: Task, *, with_tags: bool) -> Answer:
 
 
 def _shown_deployments(record: Service) -> list[Deployment]:
-    """One of each id: what was rolled back to anew still has the tasks of its first life."""
+    """One per id: a deployment that was rolled back to and created again still has its first
+    tasks."""
     shown: dict[str, Deployment] = {}
     for deployment in record.deployments if record.status != "INACTIVE" else ():
         shown.setdefault(deployment.id, deployment)
@@ -202,7 +203,7 @@ def _shown_deployments(record: Service) -> list[Deployment]:
 
 
 def _revision(owner: Service, record: Deployment) -> Answer:
-    """Each deployment is of a revision of its service, which has the same digits in its ARN."""
+    """Each deployment has a revision of its service, with the same digits in its ARN."""
     tasks = owner.tasks_of(record)
     revision = f"{owner.arn.replace(':service/', ':service-revision/')}/{record.id.split('/')[-1]}"
     return {
@@ -214,8 +215,8 @@ def _revision(owner: Service, record: Deployment) -> Answer:
 
 
 def _deployment_status(owner: Service, record: Deployment) -> str:
-    """A failed one that was rolled back is DRAINING, as recorded in July 2026, though the API's
-    documentation does not know the word."""
+    """A failed deployment that was rolled back is DRAINING, as recorded in July 2026, although the
+    API's documentation does not have the word."""
     if record is owner.primary:
         return "PRIMARY"
     return "DRAINING" if record.rollout_state == "FAILED" else "ACTIVE"
@@ -328,8 +329,8 @@ def _container(owner: Task, record: ContainerState) -> Answer:
 
 
 def _digest(record: ContainerState) -> str | None:
-    """What the image was resolved to when it was pulled. Only tags of the account's own registry
-    move; that of any other image is made of its name."""
+    """What the image was resolved to when it was pulled. Only tags in the account's own registry
+    move; any other image's digest is made from its name."""
     if not _has_run(record) or not record.image:
         return None
     if record.digest:
@@ -350,8 +351,8 @@ def _has_run(record: ContainerState) -> bool:
 
 
 def _override(owner: Task, record: ContainerState) -> Answer:
-    """ECS overrides nothing of a service's containers; its proxy is set up by its environment
-    (recorded in July 2024: github.com/apptality/aws-ecs-cloudmap-prometheus-sd)."""
+    """ECS overrides nothing in a service's containers; it configures its proxy through the
+    environment (recorded in July 2024: github.com/apptality/aws-ecs-cloudmap-prometheus-sd)."""
     if record is not owner.proxy:
         return {"name": record.name}
     environment = {**_PROXY_ENVIRONMENT, "APPMESH_RESOURCE_ARN": owner.task_set_arn}

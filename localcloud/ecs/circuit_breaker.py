@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 FEWEST_FAILURES, MOST_FAILURES = 3, 200
-"""The bounds of BOUNDED_PERCENT, which is the default with a value of 50."""
+"""The bounds of BOUNDED_PERCENT, the default, with a value of 50."""
 FAILURES_UNTIL_THROTTLED = 3
-"""Tasks in a row that failed to start until ECS says so and pauses longer (H13)."""
+"""Consecutive tasks that fail to start before ECS reports it and pauses longer (H13)."""
 
 
 def threshold(breaker: Mapping[str, Any], desired_count: int) -> int:
@@ -34,7 +34,7 @@ def resets_on_healthy_task(breaker: Mapping[str, Any]) -> bool:
 
 
 def pause(failures: int, usual: float, longest: float) -> float:
-    """Seconds until the next start after so many tasks in a row never reached RUNNING.
+    """Seconds until the next start after this many consecutive tasks never reached RUNNING.
 
     That it doubles is assumed: the guide says only that it grows, up to 27 minutes.
     """

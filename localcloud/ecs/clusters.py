@@ -38,7 +38,7 @@ class Clusters:
         self._timings = timings
         self._connect = connect
         self.by_name: dict[str, Cluster] = {}
-        """An INACTIVE one until it is purged."""
+        """An INACTIVE one stays until it is purged."""
 
     def operations(self) -> dict[str, Callable[[Request], Answer]]:
         return {
@@ -51,7 +51,7 @@ class Clusters:
 
     @contextmanager
     def seen_as(self, by_name: dict[str, Cluster]) -> Iterator[None]:
-        """While entered, the clusters and all in them are these."""
+        """While entered, requests see these clusters and their content."""
         present, self.by_name = self.by_name, by_name
         try:
             yield
@@ -62,14 +62,14 @@ class Clusters:
         return self.by_name.values()
 
     def active(self, identifier: str | None) -> Cluster:
-        """The cluster that a request means; an INACTIVE one cannot be used any more (C07)."""
+        """The cluster that a request names; an INACTIVE one cannot be used any more (C07)."""
         found = self.known(identifier)
         if found.status == "INACTIVE":
             raise errors.cluster_inactive()
         return found
 
     def known(self, identifier: str | None) -> Cluster:
-        """Also one that is INACTIVE."""
+        """Also finds an INACTIVE one."""
         found = self._find(identifier or "default")
         if found is None:
             raise errors.cluster_not_found()
@@ -92,7 +92,7 @@ class Clusters:
         unknown = [item for item in providers if item not in service_rules.FARGATE_PROVIDERS]
         if unknown:
             raise errors.unsupported(
-                f"The local cloud plays FARGATE and FARGATE_SPOT only, not {', '.join(unknown)}."
+                f"The local cloud supports only FARGATE and FARGATE_SPOT, not {', '.join(unknown)}."
             )
         cluster = self._new(name, request, providers)
         self.by_name[name] = cluster
@@ -108,7 +108,7 @@ class Clusters:
         if "serviceConnectDefaults" in request:
             identifier = request["serviceConnectDefaults"]["namespace"]
             if not identifier:
-                raise errors.invalid_parameter(  # C14: documented, and refused by AWS all the same
+                raise errors.invalid_parameter(  # C14: documented, yet AWS refuses it
                     "The namespace of serviceConnectDefaults cannot be empty."
                 )
             cluster.namespace_arn = self._connect.namespace(identifier).arn
@@ -139,7 +139,7 @@ class Clusters:
         return {"cluster": answers.cluster(cluster, ALL_PARTS)}
 
     def describe(self, request: Request) -> Answer:
-        """INACTIVE clusters are still described for a while (C06); others are MISSING (C05)."""
+        """INACTIVE clusters are described for a while longer (C06); others are MISSING (C05)."""
         identifiers = request.get("clusters", ["default"])
         if len(identifiers) > MOST_DESCRIBED:
             raise errors.invalid_parameter(
@@ -189,7 +189,7 @@ class Clusters:
         )
 
     def _attached(self, cluster: Cluster) -> None:
-        """Attached once the namespace exists, failed when its creation failed (C02)."""
+        """Attached once the namespace exists, failed if its creation failed (C02)."""
         assert cluster.attachment is not None, "only an attachment is ever waited for"
         namespace = self._connect.namespace_state(cluster.namespace_arn or "")
         if namespace == "CREATING":

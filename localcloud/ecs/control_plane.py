@@ -1,4 +1,4 @@
-"""ECS put together: its parts, and the operations that they answer."""
+"""Assembles ECS from its parts, and maps operations to them."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class Ecs:
         connect = self.connect = ServiceConnectPlane(clock.clock, cloudmap, calls, self.obstacles)
         logs = LogDelivery(account)
         self.secrets = SecretDelivery(account)
-        told, obstacles = self.announcements, self.obstacles
+        announcements, obstacles = self.announcements, self.obstacles
         lives = TaskLives(
-            clock, timings, network, connect, logs, self.secrets, calls, told, obstacles
+            clock, timings, network, connect, logs, self.secrets, calls, announcements, obstacles
         )
         self.images = ImageRegistry(account)
         self.scheduler = ServiceScheduler(
-            account, clock, timings, connect, lives, told, obstacles, self.images, network
+            account, clock, timings, connect, lives, announcements, obstacles, self.images, network
         )
         self.clusters = Clusters(account, clock, timings, connect)
         self.task_definitions = TaskDefinitions(
@@ -75,4 +75,4 @@ class Ecs:
             **self.tasks.operations(),
             **self.resource_tags.operations(),
         }
-        return {name: self.read_lag.over(name, made) for name, made in operations.items()}
+        return {name: self.read_lag.wrapped(name, made) for name, made in operations.items()}

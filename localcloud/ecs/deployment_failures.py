@@ -1,4 +1,4 @@
-"""What fails of a deployment: it is counted, starts are paused, and the circuit breaker trips.
+"""Failures of a deployment: counts them, pauses starts, and trips the circuit breaker.
 
 "How the Amazon ECS deployment circuit breaker detects failures" and "Amazon ECS service throttle
 logic" in the developer guide; Deployment.failedTasks in the API reference (H02, H03, H05, H24).
@@ -35,10 +35,10 @@ class DeploymentFailures:
         self._log = log
         self._announcements = announcements
         self.rolls_back_anew = False
-        """Whether a roll-back starts tasks of its own: see `_roll_back`."""
+        """Whether a roll-back starts new tasks: see `_roll_back`."""
 
     def task_changed(self, service: Service, task: Task) -> None:
-        """Judge what a task's change says about its deployment."""
+        """Applies a task's change to its deployment's failure count."""
         if task.status == "RUNNING":
             task.deployment.start_failures = 0
         elif task.status in ("DEACTIVATING", "STOPPING"):
@@ -46,20 +46,20 @@ class DeploymentFailures:
         elif task.status == "STOPPED":
             self._task_ended(service, task)
 
-    def not_placed(self, service: Service) -> None:
+    def placement_failed(self, service: Service) -> None:
         """The scheduler could not launch a task of the primary deployment."""
         self._pause(service.primary, failed_to_start=True)
         self._count(service, service.primary)
 
     def task_serves(self, service: Service, deployment: Deployment) -> None:
-        """Its first task does: failures are not counted any more, unless asked to (H05)."""
+        """Its first task serves: failures are no longer counted, unless asked to (H05)."""
         deployment.proven = True
         if resets_on_healthy_task(_breaker(service)):
             deployment.failed_tasks = 0
 
     def _pause_after(self, task: Task) -> None:
-        """ECS waits a little before it replaces a task that ended by itself; what never reached
-        RUNNING is tried at growing intervals."""
+        """ECS waits a little before it replaces a task that ended by itself, and longer each time
+        if tasks never reach RUNNING."""
         if task.stop_code == "ServiceSchedulerInitiated" and not _unhealthy(task):
             return
         never_ran = task.started_at is None and task.stop_code != "UserInitiated"
@@ -80,7 +80,7 @@ class DeploymentFailures:
     def _task_ended(self, service: Service, task: Task) -> None:
         if task.stop_code == "TaskFailedToStart":
             reason = task.stopped_reason or ""
-            self._log.tell(service, events.unable_to_place(service.name, reason))
+            self._log.add(service, events.unable_to_place(service.name, reason))
         if _unhealthy(task) or (
             task.started_at is None
             and task.stop_code not in ("UserInitiated", "ServiceSchedulerInitiated")
@@ -95,7 +95,7 @@ class DeploymentFailures:
         deployment.failed_tasks += 1
         deployment.updated_at = self._clock.now()
         if deployment.start_failures >= FAILURES_UNTIL_THROTTLED:
-            self._log.tell_once(
+            self._log.add_once(
                 service, events.cannot_start_consistently(service.name), TASK_START_IMPAIRED
             )
         tripped = deployment.failed_tasks >= threshold(breaker, service.desired_count)
@@ -107,18 +107,18 @@ class DeploymentFailures:
             return
         deployment.rollout_state = "FAILED"
         deployment.rollout_reason = "ECS deployment circuit breaker: tasks failed to start."
-        self._log.tell(service, events.deployment_failed(service.name, deployment.id))
+        self._log.add(service, events.deployment_failed(service.name, deployment.id))
         self._announcements.deployment_changed(service, deployment)
         good = service.last_completed
         if _breaker(service)["rollback"] and good is not None and good is not deployment:
             self._roll_back(service, good)
 
     def _roll_back(self, service: Service, good: Deployment) -> None:
-        """The last completed deployment is PRIMARY again, with its own id.
+        """Makes the last completed deployment PRIMARY again, with its own id.
 
-        A report of July 2026 has it with its running tasks at once. An answer of October 2022 has
-        it created anew at that moment, with no task of its own yet. The guide says only that
-        `reason` has the id of the deployment that is rolled back to, so both are played.
+        In a report of July 2026 it takes over its running tasks at once. In an answer of October
+        2022 it is created again at that moment, without tasks yet. The guide says only that
+        `reason` has the id of the deployment that is rolled back to, so both are simulated.
         """
         now = self._clock.now()
         before = [item for item in service.deployments if item is not good]
@@ -137,7 +137,7 @@ class DeploymentFailures:
         )
         good.updated_at = now
         good.failed_tasks, good.proven, good.ready_at = 0, False, None
-        self._log.tell(service, events.rolling_back(service.name, good.id))
+        self._log.add(service, events.rolling_back(service.name, good.id))
         self._announcements.deployment_changed(service, good)
 
 

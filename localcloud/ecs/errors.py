@@ -1,4 +1,4 @@
-"""The errors of ECS, with the texts that AWS is known to use (failure-mode ids in the callers)."""
+"""ECS's errors, with AWS's known texts (failure-mode ids in the callers)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from localcloud.request_shape import Problem
 
 
 class EcsError(ServiceException):
-    """An error answer of ECS: code and message."""
+    """An error response of ECS: code and message."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
 
 
 def invalid_request(found: Sequence[Problem]) -> EcsError:
-    """The members that are missing, unknown, or outside of the model's limits, all of them."""
+    """Names every member that is missing, unknown, or outside the model's limits."""
     listed = "; ".join(f"{problem.path}: {problem.message}" for problem in found)
     return EcsError("InvalidParameterException", listed)
 
@@ -39,7 +39,7 @@ def cluster_inactive() -> EcsError:
 
 
 def service_not_found(message: str = "Service not found.") -> EcsError:
-    """`message` is empty where UpdateService says it (output of the AWS CLI, 2025)."""
+    """UpdateService's `message` is empty (output of the AWS CLI, 2025)."""
     return EcsError("ServiceNotFoundException", message)
 
 

@@ -15,7 +15,7 @@ def started(service: str, task_ids: list[str]) -> str:
 
 
 def replaced_unhealthy(service: str, task_ids: list[str]) -> str:
-    """Told as the replacements start, before the tasks that they replace are stopped."""
+    """Sent as the replacements start, before the tasks that they replace are stopped."""
     return (
         f"{started(service, task_ids)} Amazon ECS replaced {len(task_ids)} tasks due to an "
         "unhealthy status."
@@ -23,7 +23,7 @@ def replaced_unhealthy(service: str, task_ids: list[str]) -> str:
 
 
 def stopped_pending(service: str, count: int) -> str:
-    """Tasks that had not come as far as RUNNING."""
+    """For tasks that had not reached RUNNING."""
     return f"(service {service}) stopped {count} pending tasks."
 
 
@@ -87,7 +87,7 @@ def rolling_back(service: str, deployment_id: str) -> str:
 
 
 def unable_to_place(service: str, reason: str) -> str:
-    """A task that did not reach RUNNING; `reason` is the task's stopped reason."""
+    """For a task that did not reach RUNNING; `reason` is the task's stopped reason."""
     return f"(service {service}) was unable to place a task. Reason: {reason.rstrip('.')}."
 
 

@@ -1,4 +1,4 @@
-"""The account's private registry: which digest each tag of an image stands for now."""
+"""The account's private registry: the digest of each image tag."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from localcloud.account import Account
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*(?:/[a-z0-9]+(?:[._-][a-z0-9]+)*)*")
-"""As the API's model has it (botocore, ecr, RepositoryName)."""
+"""From the API's model (botocore, ecr, RepositoryName)."""
 
 
 class ImageRegistry:
@@ -22,7 +22,7 @@ class ImageRegistry:
         self._lock = threading.Lock()
 
     def push(self, repository: str, tag: str, digest: str | None = None) -> str:
-        """Let a tag stand for a digest, without one for a new one. Returns the digest."""
+        """Points a tag to a digest, by default a new one. Returns the digest."""
         if not _REPOSITORY.fullmatch(repository):
             raise ValueError(f"{repository!r} is no name of a repository, such as shop/web")
         if digest is not None and not _DIGEST.fullmatch(digest):
@@ -36,7 +36,8 @@ class ImageRegistry:
             return digest
 
     def digest_of(self, image: str) -> str | None:
-        """Of an image as a container definition names it; None: nothing was pushed by this name."""
+        """Of an image as a container definition names it; None if nothing was pushed under this
+        name."""
         name, at, digest = image.partition("@")
         repository, colon, tag = name.rpartition(":")
         if at:

@@ -18,7 +18,7 @@ def one_page(
     key: Callable[[str], str] = str,
     descending: bool = False,
 ) -> dict[str, Any]:
-    """The answer of a List operation: `member` with one page of `items`, and the nextToken."""
+    """A List operation's answer: `member` with one page of `items`, and the nextToken."""
     size = request.get("maxResults", default)
     if not 1 <= size <= 100:
         raise errors.invalid_parameter("maxResults must be between 1 and 100.")

@@ -1,4 +1,4 @@
-"""The awslogs driver: what containers print goes to log streams, if their group exists."""
+"""The awslogs driver: writes container output to log streams, if their group exists."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def missing_group() -> str:
 def log_target(
     configuration: Mapping[str, Any] | None, container: str, task_id: str
 ) -> LogTarget | None:
-    """Where the awslogs driver writes: <stream prefix>/<container>/<task id>."""
+    """The awslogs driver's stream: <stream prefix>/<container>/<task id>."""
     if configuration is None or configuration["logDriver"] != "awslogs":
         return None
     options = configuration.get("options", {})
@@ -41,7 +41,7 @@ class LogDelivery:
         self._account = account
 
     def open(self, target: LogTarget, configuration: Mapping[str, Any]) -> bool:
-        """Make the stream; False: its group does not exist and may not be made."""
+        """Creates the stream. False if its group does not exist and may not be created."""
         if target.group not in self._logs.groups:
             if configuration.get("options", {}).get("awslogs-create-group") != "true":
                 return False
@@ -50,11 +50,11 @@ class LogDelivery:
         return True
 
     def put(self, target: LogTarget, timestamp_ms: int, line: str) -> None:
-        """One line; lost, as on AWS, when the group was deleted meanwhile."""
+        """Writes one line, which is lost, as on AWS, if the group was deleted meanwhile."""
         group = self._logs.groups.get(target.group)
         if group is None or target.stream not in group.streams:
             return
-        # The stream's own method: the backend's would reject a test clock's "old" timestamps.
+        # Uses the stream's own method: the backend's would reject a test clock's "old" timestamps.
         group.streams[target.stream].put_log_events([{"timestamp": timestamp_ms, "message": line}])
 
     @property

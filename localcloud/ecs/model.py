@@ -1,4 +1,4 @@
-"""What ECS remembers. Times are seconds since the epoch; tags are by key."""
+"""ECS's records. Times are seconds since the epoch; tags are by key."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TaskDefinition:
     family: str
     revision: int
     definition: dict[str, Any]
-    """RegisterTaskDefinition's arguments with AWS's defaults filled in, without tags."""
+    """RegisterTaskDefinition's arguments with AWS's defaults, without tags."""
     requires_attributes: list[str]
     compatibilities: list[str]
     registered_at: float
@@ -68,7 +68,7 @@ class TaskDefinition:
 
 @dataclass
 class ClusterAttachment:
-    """What ties a cluster to its default Service Connect namespace."""
+    """The attachment of a cluster's default Service Connect namespace."""
 
     id: str
     status: AttachmentStatus = "ATTACHING"
@@ -79,7 +79,7 @@ class Cluster:
     name: str
     arn: str
     request: dict[str, Any]
-    """CreateCluster's arguments, by which a repeated one is judged (C03)."""
+    """CreateCluster's arguments, with which a repeated call is compared (C03)."""
     settings: list[dict[str, str]]
     configuration: dict[str, Any] | None
     capacity_providers: list[str]
@@ -88,10 +88,10 @@ class Cluster:
     namespace_arn: str | None
     attachment: ClusterAttachment | None
     visible_at: float
-    """From when services can be created in it (C08)."""
+    """When services can be created in it (C08)."""
     status: ClusterStatus = "ACTIVE"
     services: dict[str, Service] = field(default_factory=dict)
-    """By name; an INACTIVE one until it is purged."""
+    """By name; an INACTIVE one stays until it is purged."""
     tasks: dict[str, Task] = field(default_factory=dict)
     """By task id."""
 
@@ -117,7 +117,7 @@ class ServiceConnect:
     """A deployment's resolved Service Connect configuration."""
 
     configuration: dict[str, Any]
-    """As DescribeServices returns it, namespace as ARN and defaults filled in."""
+    """As DescribeServices returns it: namespace as ARN, with defaults."""
     namespace_id: str
     endpoints: tuple[Endpoint, ...]
     log: dict[str, Any] | None
@@ -134,25 +134,25 @@ class Deployment:
     platform_version: str | None
     network_configuration: dict[str, Any] | None
     connect_configuration: dict[str, Any] | None
-    """As given and completed, also where Service Connect is not enabled."""
+    """As given, with defaults, even if Service Connect is not enabled."""
     connect: ServiceConnect | None
     visible_aliases: tuple[ClientAlias, ...]
-    """The endpoints of the namespace when this deployment began: all that its tasks resolve."""
+    """The namespace's endpoints when this deployment began: all that its tasks resolve."""
     desired_count: int = 0
-    """Given by the scheduler: while it is being replaced, the tasks that it still keeps."""
+    """Set by the scheduler: while the deployment is being replaced, how many tasks it keeps."""
     rollout_state: RolloutState = "IN_PROGRESS"
     rollout_reason: str = ""
     failed_tasks: int = 0
     start_failures: int = 0
-    """Starts in a row that did not reach RUNNING: the next one waits the longer (H13)."""
+    """Consecutive starts that did not reach RUNNING: each makes the next one wait longer (H13)."""
     starts_not_before: float = 0.0
-    """Seconds since the epoch until which no task of it is started."""
+    """Seconds since the epoch until which none of its tasks is started."""
     proven: bool = False
-    """A task of it has served: from then on failures are not counted any more (H05)."""
+    """One of its tasks has served: failures are no longer counted (H05)."""
     ready_at: float | None = None
     image_digests: dict[str, str] = field(default_factory=dict)
-    """By container: what its image's tag stood for when the first task was placed. All tasks of the
-    deployment run that (developer guide, "Container image resolution")."""
+    """By container: the digest of its image's tag when the first task was placed. All tasks of the
+    deployment run it (developer guide, "Container image resolution")."""
 
 
 @dataclass
@@ -165,12 +165,12 @@ class ServiceEvent:
 @dataclass
 class Service:
     id: str
-    """Unlike its ARN never that of another service: names are used again (C15)."""
+    """Unique, unlike its ARN: names are used again (C15)."""
     name: str
     arn: str
     cluster: Cluster
     request: dict[str, Any]
-    """CreateService's arguments, by which a repeated clientToken is judged (S01)."""
+    """CreateService's arguments, with which a repeated clientToken is compared (S01)."""
     desired_count: int
     launch_type: str | None
     capacity_provider_strategy: list[dict[str, Any]]
@@ -186,15 +186,15 @@ class Service:
     propagate_tags: str
     execute_command: bool
     deployments: list[Deployment]
-    """The first is PRIMARY, the others still have tasks to stop."""
+    """The first is PRIMARY; the others still have tasks to stop."""
     status: ServiceStatus = "ACTIVE"
     events: deque[ServiceEvent] = field(default_factory=lambda: deque(maxlen=MOST_EVENTS))
     """Newest first."""
     last_completed: Deployment | None = None
-    """What a failed deployment is rolled back to."""
+    """The deployment that a failed one is rolled back to."""
     inactive_at: float | None = None
     steady: bool = False
-    """Whether the last event about it said that it reached a steady state."""
+    """Whether its last event said that it reached a steady state."""
 
     @property
     def primary(self) -> Deployment:
@@ -211,7 +211,7 @@ class Service:
     def tasks_of(self, deployment: Deployment) -> list[Task]:
         return [task for task in self.tasks if task.deployment is deployment]
 
-    def tell(self, event: ServiceEvent) -> None:
+    def add_event(self, event: ServiceEvent) -> None:
         self.events.appendleft(event)
 
 
@@ -231,7 +231,7 @@ class ContainerState:
     """Values by the name of their environment variable."""
     log: LogTarget | None = None
     digest: str | None = None
-    """Of an image of the account's registry: what its tag stood for."""
+    """For an image of the account's registry: the digest of its tag."""
 
 
 @dataclass
@@ -257,7 +257,7 @@ class Task:
     version: int = 1
     handed_to_runtime: bool = False
     registered: bool = False
-    """Its endpoints are in Cloud Map; true at once where it serves none."""
+    """Its endpoints are in Cloud Map; true at once if it has none."""
     connectivity_at: float | None = None
     pull_started_at: float | None = None
     pull_stopped_at: float | None = None
@@ -278,14 +278,14 @@ class Task:
 
     @property
     def task_set_arn(self) -> str:
-        """What the proxy and Cloud Map call the task's deployment."""
+        """The id of the task's deployment in the proxy and in Cloud Map."""
         prefix = self.arn.split(":task/")[0]
         service = self.group.removeprefix("service:")
         return f"{prefix}:task-set/{self.cluster.name}/{service}/{self.deployment.id}"
 
     @property
     def health(self) -> Health:
-        """Of the essential containers that declare a check; UNKNOWN where none does (H20)."""
+        """Of the essential containers that declare a check; UNKNOWN if none does (H20)."""
         checked = [
             container.health
             for container in self.containers
@@ -301,7 +301,7 @@ class Task:
 
     @property
     def serving(self) -> bool:
-        """Runs, is healthy where it declares a check, and can be discovered where it should be."""
+        """Runs, is healthy if it declares a check, and is registered if it has endpoints."""
         return (
             self.status == "RUNNING"
             and self.desired_status == "RUNNING"

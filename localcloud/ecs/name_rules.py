@@ -43,7 +43,7 @@ def check_tags(tags: Sequence[Mapping[str, str]]) -> None:
 
 
 def check_namespace_name(name: str) -> None:
-    """What ECS takes as a namespace name is narrower than what Cloud Map takes (N07)."""
+    """ECS accepts fewer namespace names than Cloud Map (N07)."""
     if not name or len(name) > 1024 or set(name) & _NOT_IN_A_NAMESPACE_NAME:
         raise errors.invalid_parameter(
             f"The namespace name {name!r} is invalid: 1 to 1024 characters, "

@@ -1,7 +1,7 @@
-"""What AWS may put in a service's way, set and taken away by a test, in AWS's words.
+"""What AWS may put in a service's way, set and removed by a test, in AWS's words.
 
 The texts are those of "Amazon ECS service event messages" and of "Amazon ECS stopped task error
-messages"; a service is meant by its name, in which * stands for anything.
+messages". Services are given by name; * stands for any text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ INTERFACE_TIMEOUT = "Timeout waiting for network interface provisioning to compl
 
 
 class Obstacles:
-    """Set from any thread; asked with the control plane's lock held."""
+    """Set from any thread; read with the control plane's lock held."""
 
     def __init__(self, lock: threading.RLock) -> None:
         self._lock = lock
@@ -34,27 +34,27 @@ class Obstacles:
         """By kind, then by the pattern of a service's name, or a zone: the reason."""
 
     def refuse_placement(self, services: str, reason: str) -> None:
-        """No task of these services can be placed; `reason` as above, without its full stop."""
+        """Lets no task of these services be placed; `reason` as above, without its full stop."""
         self._put("placement", services, reason)
 
     def exhaust_capacity_in(self, zone: str) -> None:
-        """No task can be placed in this Availability Zone: they go to the others."""
+        """Lets no task be placed in this Availability Zone: they go to the others."""
         self._put("zone", zone, "")
 
     def throttle_operations(self, services: str) -> None:
-        """ECS's own calls for these services are throttled: it waits, and counts nothing (H17)."""
+        """Throttles ECS's own calls for these services: it waits, and counts no failures (H17)."""
         self._put("throttling", services, "")
 
     def fail_provisioning(self, services: str, reason: str = INTERFACE_TIMEOUT) -> None:
-        """Their tasks stop when they should have got a network interface."""
+        """Stops their tasks when they should get a network interface."""
         self._put("provisioning", services, reason)
 
     def leave_discovery_services(self, services: str) -> None:
-        """ECS forgets to remove their Cloud Map services, so the names stay taken (S07)."""
+        """Lets ECS leave their Cloud Map services behind, so the names stay taken (S07)."""
         self._put("discovery", services, "")
 
     def clear(self) -> None:
-        """All is well again; what failed is tried when its time has come."""
+        """Removes every obstacle; what failed is retried when it is due."""
         with self._lock:
             self._set.clear()
 

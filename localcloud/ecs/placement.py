@@ -1,4 +1,4 @@
-"""A task of a service, as it is when it has just been placed."""
+"""Creates a service's task as it is just after its placement."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def on_fargate(deployment: Deployment) -> bool:
 def _digest(
     images: ImageRegistry, deployment: Deployment, definition: dict[str, Any]
 ) -> str | None:
-    """The same for all tasks of a deployment, unless the container is not to be consistent."""
+    """The same for all tasks of a deployment, unless the container disables version consistency."""
     name: str = definition["name"]
     digest = images.digest_of(definition["image"])
     if digest is None or definition.get("versionConsistency") == "disabled":
@@ -70,7 +70,7 @@ def _container(task_arn: str, definition: dict[str, Any], digest: str | None) ->
 
 
 def _proxy(task_arn: str) -> ContainerState:
-    """The container that ECS adds; its name ends in five characters of chance."""
+    """The container that ECS adds; its name ends in five random characters."""
     suffix = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(5))
     return ContainerState(
         name=f"ecs-service-connect-{suffix}",

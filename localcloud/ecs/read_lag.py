@@ -1,7 +1,7 @@
-"""Reads that are behind: ECS is eventually consistent, so an answer may be older than an event.
+"""Delayed reads: ECS is eventually consistent, so an answer may be older than an event.
 
-"Task" in the API reference: compare the version that the API shows with the version of an event.
-A test says how far behind the reads are; what they answer is then the state of that long ago.
+"Task" in the API reference: compare the version that the API shows with the version of an event. A
+test sets the delay; reads then return the state of that long ago.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ State = dict[str, Cluster]
 
 
 class ReadLag:
-    """Keeps the states that are still to be read while it lags, and nothing while it does not."""
+    """Keeps past states while reads lag, and nothing otherwise."""
 
     def __init__(self, clock: GuardedClock, clusters: Clusters) -> None:
         self._clock = clock
         self._clusters = clusters
         self._seconds = 0.0
         self._states: deque[tuple[float, State]] = deque()
-        """What was so from when on, oldest first."""
+        """States and the times from which they held, oldest first."""
         clock.listen(self._remember)
 
     @property
@@ -40,20 +40,20 @@ class ReadLag:
 
     @seconds.setter
     def seconds(self, seconds: float) -> None:
-        """Reads never go back before the moment in which they began to lag."""
+        """Reads never go back to before the lag began."""
         with self._clock.lock:
             self._seconds = seconds
             self._states.clear()
             if seconds:
                 self._states.append((-math.inf, self._state()))
 
-    def over(self, name: str, operation: Operation) -> Operation:
-        """The operation as it is answered: a read of the past, or a change that is remembered."""
+    def wrapped(self, name: str, operation: Operation) -> Operation:
+        """Wraps an operation: a read returns a past state, a change records one."""
 
         def read(request: dict[str, Any]) -> dict[str, Any]:
             if not self._seconds:
                 return operation(request)
-            with self._clusters.seen_as(self._then()):
+            with self._clusters.seen_as(self._past_state()):
                 return operation(request)
 
         def change(request: dict[str, Any]) -> dict[str, Any]:
@@ -77,8 +77,8 @@ class ReadLag:
     def _state(self) -> State:
         return copy.deepcopy(self._clusters.by_name)
 
-    def _then(self) -> State:
-        """A cluster that is newer than the state is known, with nothing in it yet."""
+    def _past_state(self) -> State:
+        """A cluster that is newer than that state exists in it, empty."""
         moment = self._clock.now() - self._seconds
         state = [state for since, state in self._states if since <= moment][-1]
         return {

@@ -1,4 +1,4 @@
-"""ECS's requests, as moto hands them over."""
+"""ECS's requests as they come from moto."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from localcloud.strict_response import StrictResponse
 
 _changing_families = threading.Lock()
 _registering: set[str] = set()
-"""Families of which a revision is being registered at this moment."""
+"""Families of which a revision is being registered."""
 
 
 class EcsResponse(StrictResponse):
@@ -30,7 +30,7 @@ class EcsResponse(StrictResponse):
 
 @contextmanager
 def _alone_in(family: str) -> Iterator[None]:
-    """A family takes one new revision at a time (T01)."""
+    """A family accepts one registration at a time (T01)."""
     with _changing_families:
         if family in _registering:
             raise client_error(

@@ -1,4 +1,4 @@
-"""What ECS asks of IAM: its own service-linked role, and roles that tasks can assume."""
+"""ECS's checks of roles: its own service-linked role, and roles that tasks can assume."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from localcloud.ecs.model import TaskDefinition
 
 
 def require_service_linked_role(account: Account) -> None:
-    """ECS makes it at its first use in an account, and fails until it is there (C01, S04)."""
+    """ECS creates it at its first use in an account, and fails until it exists (C01, S04)."""
     if all(role.arn != account.service_linked_role_arn for role in _roles(account)):
         create_service_linked_role()
         raise errors.invalid_parameter(
@@ -23,7 +23,7 @@ def require_service_linked_role(account: Account) -> None:
 
 
 def role_not_assumable(account: Account, definition: TaskDefinition) -> str | None:
-    """The ARN of a role that is missing or does not trust ECS tasks (H18); None: all are fine."""
+    """The ARN of a role that is missing or does not trust ECS tasks (H18); None if all are fine."""
     trusting = {r.arn for r in _roles(account) if _trusts_tasks(r.assume_role_policy_document)}
     for member in ("executionRoleArn", "taskRoleArn"):
         arn = definition.definition.get(member)

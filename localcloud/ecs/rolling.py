@@ -1,7 +1,7 @@
-"""The decision of a rolling deployment: how many tasks to start now, and which ones to stop. Pure.
+"""A rolling deployment's decision: how many tasks to start now, and which ones to stop. Pure.
 
-"Deploy Amazon ECS services by replacing tasks": the maximum percent bounds the tasks that live at
-a time (rounded down), the minimum healthy percent those that serve (rounded up).
+"Deploy Amazon ECS services by replacing tasks": the maximum percent bounds the tasks that live at a
+time (rounded down), the minimum healthy percent those that serve (rounded up).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 
 class Replaceable(Protocol):
-    """A live task, as far as a deployment looks at it."""
+    """What a deployment needs to know of a live task."""
 
     @property
     def serving(self) -> bool: ...
@@ -35,7 +35,7 @@ class Plan(Generic[SomeTask]):
     start: int
     stop: tuple[SomeTask, ...]
     blocked: bool
-    """Nothing can be started, nothing stopped, and there is nothing to wait for (H19)."""
+    """Nothing can be started or stopped, and there is nothing to wait for (H19)."""
 
 
 def bounds(desired: int, configuration: Mapping[str, Any]) -> Bounds:
@@ -53,10 +53,10 @@ def plan(
     *,
     launching: bool = True,
 ) -> Plan[SomeTask]:
-    """What to do about the live tasks of the primary deployment and of those before it.
+    """Decides about the live tasks of the primary deployment and of earlier ones.
 
-    `launching`: false where the primary one has failed and starts no more tasks, so that nothing
-    makes room for them (H02).
+    `launching`: false if the primary deployment has failed and starts no more tasks, so that
+    nothing makes room for them (H02).
     """
     surplus = _idle_first(new)[: max(0, len(new) - desired)]
     missing = max(0, desired - len(new)) if launching else 0
@@ -79,7 +79,7 @@ def _leaving(
     *,
     make_room: int,
 ) -> list[SomeTask]:
-    """Old tasks go when new ones have taken over for them, or where the first needs room."""
+    """Old tasks go when new ones have replaced them, or when the first new one needs room."""
     taken_over = sum(task.serving for task in new)
     unneeded = max(0, len(old) - max(0, desired - taken_over))
     wanted = max(unneeded, min(make_room, len(old)))

@@ -1,7 +1,7 @@
 """Calls into the task runtime, made from the clock, in order, without the control plane's lock.
 
-A runtime has locks of its own and calls back from its own threads: a call made with our lock held
-could wait for a thread of the runtime that waits for us.
+A runtime has its own locks and calls back from its own threads: a call made with our lock held
+could deadlock with a thread of the runtime that waits for us.
 """
 
 from __future__ import annotations

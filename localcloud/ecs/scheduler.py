@@ -1,6 +1,6 @@
-"""The service scheduler: as many tasks as desired, of the right deployment, replaced when they end.
+"""The service scheduler: keeps the desired number of tasks of the right deployment running.
 
-One decision, `_reconcile`, is taken again after every change; it starts and stops tasks within the
+One decision, `_reconcile`, is made again after every change; it starts and stops tasks within the
 deployment configuration's limits ("Deploy Amazon ECS services by replacing tasks").
 """
 
@@ -63,15 +63,15 @@ class ServiceScheduler:
             clock, timings, network, self._log, lives, obstacles, self._placed
         )
         self._settling: dict[str, Timer] = {}
-        """By service id: when its present steadiness will have lasted long enough."""
+        """By service id: when its present steady state will have lasted long enough."""
         self._undecided: set[str] = set()
-        """Ids of the services about which a decision is already due."""
+        """Ids of the services for which a decision is already due."""
         self._waking: dict[str, Timer] = {}
-        """By deployment id: when its pause before the next start is over."""
+        """By deployment id: when its pause before the next start ends."""
         self.ready_moments: dict[str, list[tuple[str, float]]] = {}
-        """By service ARN: (deployment id, when it was truly ready), in order."""
+        """By service ARN: (deployment id, when it became ready), in order."""
         self.gone_moments: dict[str, float] = {}
-        """By service ARN: when the last of a deleted service (task, endpoint) was gone."""
+        """By service ARN: when the last remnant of a deleted service (task, endpoint) was gone."""
         lives.listen(self)
 
     def begin_deployment(self, service: Service) -> None:
@@ -80,16 +80,16 @@ class ServiceScheduler:
         self.begin(service)
 
     def begin(self, service: Service) -> None:
-        """A service was changed: act after the time that placement takes."""
+        """A service was changed: acts after the time that placement takes."""
         self.gone_moments.pop(service.arn, None)
         self._clock.call_later(self._timings.placement, lambda: self._reconcile(service))
 
     def drain(self, service: Service) -> None:
-        """A service was deleted: stop its tasks, then let it become INACTIVE."""
+        """A service was deleted: stops its tasks, then makes it INACTIVE."""
         self._clock.call_later(self._timings.placement, lambda: self._drain(service))
 
     def task_changed(self, task: Task) -> None:
-        """From TaskLives: every change of a task can change what its service should do."""
+        """From TaskLives: any change of a task can change what its service should do."""
         service = task.service
         if service is None:
             return
@@ -105,7 +105,7 @@ class ServiceScheduler:
     # --- deciding ----------------------------------------------------------------------------
 
     def _decide_soon(self, service: Service) -> None:
-        """Decide when the change at hand is complete: stopping one task is a change as well."""
+        """Decides once the current change is complete: stopping one task is a change too."""
         if service.id in self._undecided:
             return
         self._undecided.add(service.id)
@@ -130,54 +130,54 @@ class ServiceScheduler:
             old=zones.fullest_first(by_subnet, old),
             launching=service.primary.rollout_state != "FAILED",
         )
-        _desire(service, leaving=decided.stop)
+        _set_desired_counts(service, leaving=decided.stop)
         if decided.stop:
             self._stop(service, decided.stop)
         if decided.start:
             self._start(service, decided.start)
         if decided.blocked:
-            self._log.tell_once(service, events.blocked_by_configuration(service.name))
+            self._log.add_once(service, events.blocked_by_configuration(service.name))
         self._retire(service)
-        self._judge(service)
+        self._record_ready(service)
         self._zones.proceed(service)
 
     def _replace_unhealthy(self, service: Service, task: Task) -> None:
-        """The replacement starts first where there is room for it (DeploymentConfiguration's
-        maximumPercent in the API reference; so recorded in July 2026)."""
+        """The replacement starts first if there is room for it (DeploymentConfiguration's
+        maximumPercent in the API reference; recorded in July 2026)."""
         live = [item for item in service.tasks if item.live and item is not task]
         room = bounds(service.desired_count, service.deployment_configuration).most - len(live) - 1
         good = [item for item in live if item.deployment is service.primary]
         missing = service.desired_count - len(good)
         if min(room, missing) > 0 and service.primary.rollout_state != "FAILED":
             self._start(service, 1, unhealthy=True)
-        self._log.tell(service, events.failed_health_checks(service.name, task.id))
-        self._log.tell(service, events.stopped(service.name, [task.id]))
+        self._log.add(service, events.failed_health_checks(service.name, task.id))
+        self._log.add(service, events.stopped(service.name, [task.id]))
         self._lives.stop(task, "ServiceSchedulerInitiated", FAILED_HEALTH_CHECKS)
 
     def _start(self, service: Service, count: int, *, unhealthy: bool = False) -> None:
-        """`unhealthy`: in place of tasks that are."""
+        """`unhealthy`: the unhealthy tasks that the new ones replace."""
         deployment = service.primary
         wait = deployment.starts_not_before - self._clock.now()
         if wait > 0:
             self._wake(service, deployment, wait)
             return
         if not on_fargate(deployment):
-            self._log.tell_once(
+            self._log.add_once(
                 service, events.no_container_instances(service.name), placement_failure()
             )
             return
         if self._obstacles.throttled(service.name):
-            self._log.tell_once(service, events.throttled(service.name), OPERATION_THROTTLED)
+            self._log.add_once(service, events.throttled(service.name), OPERATION_THROTTLED)
             self._wake(service, deployment, self._timings.restart_delay)
             return
         if self._refused(service, deployment):
-            self.failures.not_placed(service)
+            self.failures.placement_failed(service)
             self._decide_soon(service)
             return
         tasks = [self._placed(service, self._next_subnet(service)) for _ in range(count)]
         service.steady = False
-        told = events.replaced_unhealthy if unhealthy else events.started
-        self._log.tell(service, told(service.name, [task.id for task in tasks]))
+        text_of = events.replaced_unhealthy if unhealthy else events.started
+        self._log.add(service, text_of(service.name, [task.id for task in tasks]))
         for task in tasks:
             self._lives.begin(task)
 
@@ -187,7 +187,7 @@ class ServiceScheduler:
         return task
 
     def _next_subnet(self, service: Service) -> str:
-        """Of the zone with the fewest tasks of the primary deployment, if it has capacity."""
+        """In the zone with capacity and the fewest tasks of the primary deployment."""
         tasks = [task for task in service.tasks_of(service.primary) if task.live]
         return zones.emptiest_subnet(self._open_zones(service), tasks, len(service.tasks))
 
@@ -199,12 +199,12 @@ class ServiceScheduler:
         }
 
     def _refused(self, service: Service, deployment: Deployment) -> bool:
-        """Whether its tasks cannot be placed now; it is told why."""
+        """Whether its tasks cannot be placed now; the service's events say why."""
         reason = self._obstacles.placement_refusal(service.name)
         if reason is None and not self._open_zones(service):
             reason = CAPACITY
         if reason is not None:
-            self._log.tell_once(
+            self._log.add_once(
                 service,
                 events.placement_refused(service.name, reason),
                 placement_failure("RESOURCE:FARGATE" if reason == CAPACITY else reason),
@@ -213,11 +213,11 @@ class ServiceScheduler:
         role = role_not_assumable(self._account, deployment.task_definition)
         if role is not None:
             message = events.role_not_assumable(service.name, role)
-            self._log.tell_once(service, message, configuration_failure(message))
+            self._log.add_once(service, message, configuration_failure(message))
         return role is not None
 
     def _wake(self, service: Service, deployment: Deployment, delay: float) -> None:
-        """Decide again then, and no more at the moment that was meant before."""
+        """Schedules the next decision; replaces an earlier schedule."""
         if (before := self._waking.pop(deployment.id, None)) is not None:
             before.cancel()
 
@@ -231,9 +231,9 @@ class ServiceScheduler:
         service.steady = False
         running = [task.id for task in tasks if task.started_at is not None]
         if pending := len(tasks) - len(running):
-            self._log.tell(service, events.stopped_pending(service.name, pending))
+            self._log.add(service, events.stopped_pending(service.name, pending))
         if running:
-            self._log.tell(service, events.stopped(service.name, running))
+            self._log.add(service, events.stopped(service.name, running))
         for task in tasks:
             self._lives.stop(
                 task,
@@ -242,9 +242,9 @@ class ServiceScheduler:
             )
 
     def _retire(self, service: Service) -> None:
-        """Forget old deployments whose tasks have stopped, and the endpoints that were theirs.
+        """Forgets old deployments whose tasks have stopped, and their endpoints.
 
-        One that failed is seen for a while, beside the one that it was rolled back to.
+        A failed one is shown for a while, beside the one that it was rolled back to.
         """
         for deployment in service.deployments[1:]:
             if any(task.status != "STOPPED" for task in service.tasks_of(deployment)):
@@ -257,12 +257,12 @@ class ServiceScheduler:
             self._keep_endpoints(service)
 
     def _keep_endpoints(self, service: Service) -> None:
-        """Only those of its deployments, and of the one that may be rolled back to."""
+        """Keeps those of its deployments, and of the one that it may be rolled back to."""
         kept = [*service.deployments, *([service.last_completed] if service.last_completed else [])]
         self._connect.keep(service, [e for deployment in kept for e in _endpoints(deployment)])
 
-    def _judge(self, service: Service) -> None:
-        """Stamp the moment in which a deployment is ready; completed is what ECS says later."""
+    def _record_ready(self, service: Service) -> None:
+        """Records when a deployment becomes ready; ECS reports it as completed later."""
         primary = service.primary
         serving = [task for task in service.tasks_of(primary) if task.serving]
         if serving and not primary.proven:
@@ -277,10 +277,10 @@ class ServiceScheduler:
                 unsettled.cancel()
         elif not service.steady and service.id not in self._settling:
             self._settling[service.id] = self._clock.call_later(
-                self._timings.steady, lambda: self._settle(service, primary)
+                self._timings.steady, lambda: self._reach_steady_state(service, primary)
             )
 
-    def _settle(self, service: Service, deployment: Deployment) -> None:
+    def _reach_steady_state(self, service: Service, deployment: Deployment) -> None:
         """The steady state has lasted until now."""
         del self._settling[service.id]
         if service.status != "ACTIVE" or service.deployments != [deployment]:
@@ -292,9 +292,9 @@ class ServiceScheduler:
             deployment.updated_at = self._clock.now()
             service.last_completed = deployment
             self._keep_endpoints(service)
-            self._log.tell(service, events.deployment_completed(service.name, deployment.id))
+            self._log.add(service, events.deployment_completed(service.name, deployment.id))
             self._announcements.deployment_changed(service, deployment)
-        self._log.tell(service, events.steady(service.name), STEADY_STATE)
+        self._log.add(service, events.steady(service.name), STEADY_STATE)
         self._zones.proceed(service)
 
     # --- deleting ----------------------------------------------------------------------------
@@ -334,8 +334,9 @@ class ServiceScheduler:
             del service.cluster.services[service.name]
 
 
-def _desire(service: Service, leaving: Sequence[Task]) -> None:
-    """The primary deployment is to have all tasks, those before it what is not yet replaced."""
+def _set_desired_counts(service: Service, leaving: Sequence[Task]) -> None:
+    """The primary deployment should have all tasks, earlier ones those that are not yet
+    replaced."""
     for deployment in service.deployments:
         tasks = service.tasks_of(deployment)
         deployment.desired_count = sum(task.live and task not in leaving for task in tasks)

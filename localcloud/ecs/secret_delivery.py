@@ -1,6 +1,6 @@
-"""Secrets of a task's containers, fetched before anything of it starts.
+"""Fetches the secrets of a task's containers before any of them starts.
 
-Texts: stopped reasons of 2026 as people have published them; RequestID differs each time (H08).
+Texts: stopped reasons that people published in 2026; RequestID differs each time (H08).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FROM_SECRETS_MANAGER = _RETRIED.format(failed="unable to retrieve secret from a
 _FROM_PARAMETER_STORE = _RETRIED.format(failed="unable to retrieve secrets from ssm")
 
 Refusal = Callable[[str, str, str], str | None]
-"""(role ARN, action, resource) -> why the role may not, in AWS's words; None: it may."""
+"""(role ARN, action, resource) -> why the role may not, in AWS's words; None if it may."""
 
 
 class SecretError(Exception):
@@ -37,10 +37,10 @@ class SecretDelivery:
     def __init__(self, account: Account) -> None:
         self._account = account
         self.refusal: Refusal = lambda role_arn, action, resource: None
-        """Replaced where roles are held to their policies."""
+        """Replaced where roles are checked against their policies."""
 
     def deliver(self, task: Task) -> None:
-        """Give the containers their secrets. Raises SecretError."""
+        """Gives the containers their secrets. Raises SecretError."""
         for container in task.containers:
             container.secrets = {
                 item["name"]: self._value(task, item["valueFrom"])
@@ -91,7 +91,7 @@ class SecretDelivery:
                 f"api error AccessDeniedException: {denied}"
             )
         store = ssm_backends[self._account.account_id][self._account.region]
-        # A name may be given with or without its first slash in an ARN.
+        # A name may appear in an ARN with or without its first slash.
         names = {name, name.lstrip("/")}
         found = [parameter for item in names if (parameter := store.get_parameter(item))]
         if not found:

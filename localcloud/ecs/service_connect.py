@@ -1,4 +1,5 @@
-"""Service Connect: namespaces, endpoints and who resolves them; Cloud Map follows the tasks."""
+"""Service Connect: namespaces, endpoints and who resolves them; updates Cloud Map as tasks
+change."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ class ServiceConnectPlane:
         """By endpoint key, then by task id."""
 
     def namespace(self, identifier: str) -> Namespace:
-        """By ARN it must exist (C04); a name that Cloud Map does not know is created (N03, N09)."""
+        """An ARN must exist (C04); a name that Cloud Map does not have is created (N03, N09)."""
         if identifier.startswith("arn:"):
             found = self._cloudmap.namespace(identifier)
             if found is None:
@@ -49,7 +50,7 @@ class ServiceConnectPlane:
         )
 
     def existing_namespace(self, identifier: str) -> Namespace:
-        """By name or ARN; nothing is created."""
+        """By name or ARN; creates nothing."""
         found = self._cloudmap.namespace(identifier) or self._cloudmap.namespace_called(identifier)
         if found is None:
             raise errors.namespace_not_found(identifier)
@@ -64,7 +65,7 @@ class ServiceConnectPlane:
     def completed(
         self, configuration: Mapping[str, Any], default_namespace: str | None
     ) -> dict[str, Any]:
-        """The configuration as ECS returns it: namespace as ARN, names and aliases filled in."""
+        """The configuration as ECS returns it: namespace as ARN, with names and aliases."""
         completed = dict(configuration)
         if "logConfiguration" in completed:
             completed["logConfiguration"] = {"secretOptions": [], **completed["logConfiguration"]}
@@ -82,7 +83,8 @@ class ServiceConnectPlane:
         return completed
 
     def check_free(self, completed: Mapping[str, Any], owner_id: str | None) -> None:
-        """No other service has these discovery names (S07) and aliases (S12) in the namespace."""
+        """Refuses discovery names (S07) and aliases (S12) that another service of the namespace
+        has."""
         namespace = self._namespace_of(completed)
         for item in completed.get("services", []):
             key = f"{namespace.id}/{item['discoveryName']}"
@@ -102,7 +104,7 @@ class ServiceConnectPlane:
     def connect(
         self, completed: Mapping[str, Any], definition: TaskDefinition, owner: Service
     ) -> ServiceConnect:
-        """Make the endpoints: a Cloud Map service each, unless this service has it already."""
+        """Creates the endpoints: a Cloud Map service each, unless this service has it already."""
         namespace = self._namespace_of(completed)
         endpoints = []
         for item in completed.get("services", []):
@@ -120,7 +122,7 @@ class ServiceConnectPlane:
         )
 
     def visible_aliases(self, namespace_id: str, owner_id: str) -> tuple[ClientAlias, ...]:
-        """What a deployment of this service that begins now will ever resolve (P08)."""
+        """All that a deployment of this service that begins now will ever resolve (P08)."""
         old_enough = self._clock.now() - self.endpoint_lag
         return tuple(
             alias
@@ -130,7 +132,7 @@ class ServiceConnectPlane:
         )
 
     def register(self, task: Task) -> None:
-        """List a running task as an instance of each endpoint that it serves."""
+        """Lists a running task as an instance of each endpoint that it serves."""
         connect, interface = task.deployment.connect, task.interface
         if connect is None or interface is None:
             return
@@ -150,7 +152,7 @@ class ServiceConnectPlane:
                 },
             )
             self._addresses[endpoint.key][task.id] = (interface.private_ip, endpoint.ingress.port)
-            self._tell_runtime(endpoint.key)
+            self._update_runtime(endpoint.key)
 
     def deregister(self, task: Task) -> None:
         connect = task.deployment.connect
@@ -159,10 +161,10 @@ class ServiceConnectPlane:
             if record is not None:
                 self._cloudmap.drop_instance(record, task.id)
             if self._addresses.get(endpoint.key, {}).pop(task.id, None) is not None:
-                self._tell_runtime(endpoint.key)
+                self._update_runtime(endpoint.key)
 
     def keep(self, service: Service, endpoints: Iterable[Endpoint]) -> None:
-        """Remove the service's endpoints but these, and their Cloud Map services."""
+        """Removes the service's other endpoints and their Cloud Map services."""
         kept = {endpoint.key for endpoint in endpoints}
         for key in [key for key, owner in self._owners.items() if owner == service.id]:
             if key in kept:
@@ -210,7 +212,7 @@ class ServiceConnectPlane:
         return Endpoint(key, name, record.arn, ingress, aliases)
 
     def _namespace_of(self, completed: Mapping[str, Any]) -> Namespace:
-        """Of a completed configuration; a namespace that ECS is just creating counts."""
+        """Of a completed configuration; includes a namespace that ECS is still creating."""
         identifier = completed["namespace"]
         found = self._cloudmap.namespace_being_made(identifier)
         if found is None:
@@ -221,12 +223,12 @@ class ServiceConnectPlane:
         prefix = f"{namespace_id}/"
         return [item for key, item in self._endpoints.items() if key.startswith(prefix)]
 
-    def _tell_runtime(self, key: str) -> None:
+    def _update_runtime(self, key: str) -> None:
         self._runtime.set_endpoint(key, list(self._addresses[key].values()))
 
 
 def _timeout_attributes(timeouts: Timeouts) -> dict[str, str]:
-    """0 where none was given (recorded in July 2024); what is given is assumed to stand there."""
+    """0 if none was given (recorded in July 2024); a given one is assumed to appear as it is."""
     return {
         "IdleTimeoutInSeconds": str(timeouts.idle or 0),
         "PerRequestTimeoutInSeconds": str(timeouts.per_request or 0),

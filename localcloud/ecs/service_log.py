@@ -1,4 +1,4 @@
-"""What ECS says about a service: its events in DescribeServices, some of them to EventBridge."""
+"""A service's events: in DescribeServices, and some of them in EventBridge."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ class ServiceLog:
         self._clock = clock
         self._announcements = announcements
 
-    def tell(self, service: Service, message: str, action: ServiceAction | None = None) -> None:
-        service.tell(ServiceEvent(str(uuid.uuid4()), self._clock.now(), message))
+    def add(self, service: Service, message: str, action: ServiceAction | None = None) -> None:
+        service.add_event(ServiceEvent(str(uuid.uuid4()), self._clock.now(), message))
         if action is not None:
             self._announcements.service_acted(service, action)
 
-    def tell_once(
-        self, service: Service, message: str, action: ServiceAction | None = None
-    ) -> None:
-        """What ECS does not repeat while it lasts (H25)."""
+    def add_once(self, service: Service, message: str, action: ServiceAction | None = None) -> None:
+        """Logs what ECS does not repeat while it lasts (H25)."""
         since = self._clock.now() - DUPLICATE_EVENTS_SUPPRESSED
         if all(e.message != message or e.created_at < since for e in service.events):
-            self.tell(service, message, action)
+            self.add(service, message, action)

@@ -1,4 +1,4 @@
-"""What ECS refuses of a new or changed service beyond the shape of its model. Pure.
+"""ECS's rules for a new or changed service beyond its model's shape. Pure.
 
 The ids are those of the failure-mode catalogue; texts marked there as unknown are our own words.
 """
@@ -25,7 +25,7 @@ MOST_CONNECT_TASKS = 1000
 _DNS_NAME = re.compile(r"[a-z0-9_.][a-z0-9_.-]{0,126}")
 _DISCOVERY_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}")
 
-_NOT_PLAYED = (
+_UNSUPPORTED = (
     "loadBalancers",
     "serviceRegistries",
     "volumeConfigurations",
@@ -36,17 +36,17 @@ _NOT_PLAYED = (
 )
 
 
-def check_what_is_played(request: Request) -> None:
-    """Refuse what the local cloud would otherwise silently leave out."""
-    asked = [member for member in _NOT_PLAYED if request.get(member)]
-    if asked:
-        raise errors.unsupported(f"The local cloud does not play: {', '.join(asked)}.")
+def check_supported(request: Request) -> None:
+    """Refuses what the local cloud would otherwise silently ignore."""
+    unsupported = [member for member in _UNSUPPORTED if request.get(member)]
+    if unsupported:
+        raise errors.unsupported(f"The local cloud does not support: {', '.join(unsupported)}.")
     controller = request.get("deploymentController", {}).get("type", "ECS")
     strategy = request.get("deploymentConfiguration", {}).get("strategy", "ROLLING")
     scheduling = request.get("schedulingStrategy", "REPLICA")
     if (controller, strategy, scheduling) != ("ECS", "ROLLING", "REPLICA"):
         raise errors.unsupported(
-            "The local cloud plays rolling deployments (ECS) of REPLICA services only, "
+            "The local cloud supports only rolling deployments (ECS) of REPLICA services, "
             f"not {controller}, {strategy}, {scheduling}."
         )
 
@@ -74,7 +74,7 @@ def check_launch(request: Request, cluster_providers: Sequence[str]) -> None:
 
 
 def check_compatibility(request: Request, definition: TaskDefinition, *, fargate: bool) -> None:
-    """The task definition can be launched where the service asks for it."""
+    """The task definition can be launched as the service asks."""
     if fargate and "FARGATE" not in definition.compatibilities:
         raise errors.invalid_parameter("Task definition does not support launch_type FARGATE.")
     awsvpc = definition.definition.get("networkMode") == "awsvpc"
@@ -105,11 +105,11 @@ def check_deployment_configuration(configuration: Request) -> None:
 
 
 def zone_rebalancing(request: Request, configuration: Request) -> ZoneRebalancing:
-    """Of a new service: ENABLED where the request says nothing and the deployment configuration
+    """For a new service: ENABLED if the request says nothing and the deployment configuration
     allows it.
 
-    "availabilityZoneRebalancing" in the API reference; that CreateService settles on DISABLED where
-    it cannot be, as public reports of 2026 and Terraform's documentation have it.
+    "availabilityZoneRebalancing" in the API reference. That CreateService chooses DISABLED
+    otherwise is in public reports of 2026 and Terraform's documentation.
     """
     asked: ZoneRebalancing | None = request.get("availabilityZoneRebalancing")
     if asked is None:
@@ -121,7 +121,7 @@ def zone_rebalancing(request: Request, configuration: Request) -> ZoneRebalancin
 def check_zone_rebalancing(
     rebalancing: ZoneRebalancing, configuration: Request, doing: Literal["created", "updated"]
 ) -> None:
-    """A task is started before another one is stopped, which needs room (guide, "Balancing an
+    """Rebalancing starts a task before it stops another, which needs room (guide, "Balancing an
     Amazon ECS service across Availability Zones"); the text is from public reports of 2026."""
     if rebalancing == "ENABLED" and configuration["maximumPercent"] <= 100:
         raise errors.invalid_parameter(
@@ -133,7 +133,7 @@ def check_zone_rebalancing(
 def check_service_connect(
     configuration: Request, definition: TaskDefinition, request: Request
 ) -> None:
-    """S08, S10, S11, S12 within one service, S13, S24 and T15; the namespace is not looked at."""
+    """S08, S10, S11, S12 within one service, S13, S24 and T15; without the namespace."""
     if not configuration["enabled"]:
         return
     if definition.definition.get("networkMode") not in ("awsvpc", "bridge"):
@@ -170,9 +170,9 @@ def check_service_connect(
 def check_ports_unchanged(
     service_arn: str, old: TaskDefinition, new: TaskDefinition, port_names: Sequence[str]
 ) -> None:
-    """The protocol of a Service Connect port cannot change while its service lives (T14).
+    """The protocol of a Service Connect port cannot change while its service exists (T14).
 
-    The text is the one quoted in aws/containers-roadmap#2378; the error's code is assumed.
+    The text is quoted in aws/containers-roadmap#2378; the error's code is assumed.
     """
     for port_name in port_names:
         before, after = old.port_mapping(port_name), new.port_mapping(port_name)

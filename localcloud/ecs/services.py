@@ -1,4 +1,4 @@
-"""Services: create, change, describe and delete them; what their tasks do is the scheduler's."""
+"""Creates, changes, describes and deletes services; the scheduler handles their tasks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STARTS_A_DEPLOYMENT = (
     "platformVersion",
     "capacityProviderStrategy",
 )
-"""UpdateService members that do; desiredCount alone does not (S19)."""
+"""UpdateService members that start a deployment; desiredCount alone does not (S19)."""
 
 
 class Services:
@@ -68,7 +68,7 @@ class Services:
         name_rules.check_name("Service name", request["serviceName"])
         name_rules.check_client_token(request.get("clientToken", "-"))
         name_rules.check_tags(request.get("tags", []))
-        service_rules.check_what_is_played(request)
+        service_rules.check_supported(request)
         cluster = self._clusters.active(request.get("cluster"))
         if self._clock.now() < cluster.visible_at:
             raise errors.cluster_not_found()  # C08
@@ -86,7 +86,7 @@ class Services:
         return {"service": answers.service(service, with_tags=True)}
 
     def update(self, request: Request) -> Answer:
-        service_rules.check_what_is_played(request)
+        service_rules.check_supported(request)
         cluster = self._clusters.active(request.get("cluster"))
         service = self._existing(cluster, request["service"], refusal="")
         if service.status != "ACTIVE":
@@ -161,7 +161,7 @@ class Services:
         return {"services": found, "failures": failures}
 
     def list_page(self, request: Request) -> Answer:
-        """Without those that are DRAINING or INACTIVE (S02)."""
+        """Omits services that are DRAINING or INACTIVE (S02)."""
         cluster = self._clusters.active(request.get("cluster"))
         arns = [
             service.arn
@@ -185,11 +185,11 @@ class Services:
         return one_page("serviceArns", arns, request, default=10)
 
     def passed_roles(self, request: Request) -> list[str]:
-        """The roles that a CreateService or UpdateService gives to tasks: of the definition that it
-        names, or else of the one that runs; none where there is no such definition.
+        """The roles that a CreateService or UpdateService gives to tasks: those of the definition
+        that it names, or else of the running one; none if there is no such definition.
 
-        The Service Authorization Reference has iam:PassRole for both. An update of nothing but the
-        count was seen to pass without (https://github.com/keidarcy/e1s/issues/429, 2026)."""
+        The Service Authorization Reference has iam:PassRole for both. An update of only the count
+        was seen to pass without (https://github.com/keidarcy/e1s/issues/429, 2026)."""
         if "service" in request and request.keys() <= {"cluster", "service", "desiredCount"}:
             return []
         try:
@@ -199,7 +199,7 @@ class Services:
                 cluster = self._clusters.active(request.get("cluster"))
                 definition = self._existing(cluster, request["service"]).primary.task_definition
         except errors.EcsError:
-            return []  # the operation says what is wrong
+            return []  # the operation reports the problem
         members = definition.definition if definition else {}
         named = (members.get("taskRoleArn"), members.get("executionRoleArn"))
         return [role for role in named if role]
@@ -255,7 +255,7 @@ class Services:
         definition: TaskDefinition,
         owner: Service | None = None,
     ) -> dict[str, Any] | None:
-        """Checked in full before anything is made; `owner` keeps the names that it has."""
+        """Checked in full before anything is created; `owner` keeps its own names."""
         configuration = request.get("serviceConnectConfiguration")
         if configuration is None:
             return None
@@ -306,7 +306,7 @@ class Services:
     def _deployment(
         self, service: Service, definition: TaskDefinition, connect: dict[str, Any] | None
     ) -> Deployment:
-        """A deployment that begins now: it fixes what its tasks will resolve."""
+        """A deployment that begins now, which fixes what its tasks will resolve."""
         now = self._clock.now()
         deployment_id = f"ecs-svc/{secrets.randbelow(9 * 10**18) + 10**18}"
         made: ServiceConnect | None = None
@@ -354,7 +354,7 @@ def _find(cluster: Cluster, identifier: str) -> Service | None:
 
 
 def _repeated(existing: Service | None, request: Request) -> Service | None:
-    """The service that a repeated request means; None: the name is free.
+    """The service that a repeated request names; None if the name is free.
 
     S01: only an equal clientToken with equal arguments is a repetition. S02: a name is not free
     while its last service is DRAINING.
@@ -369,7 +369,7 @@ def _repeated(existing: Service | None, request: Request) -> Service | None:
 
 
 def _strategy(request: Request, cluster: Cluster) -> list[dict[str, Any]]:
-    """The cluster's default strategy where the request says nothing about where to run."""
+    """The cluster's default strategy if the request does not say where to run."""
     if "launchType" in request:
         return []
     strategy = request.get("capacityProviderStrategy", cluster.default_strategy)
@@ -377,7 +377,7 @@ def _strategy(request: Request, cluster: Cluster) -> list[dict[str, Any]]:
 
 
 def _effective(service: Service, request: Request) -> Request:
-    """UpdateService's arguments on top of what the service has, to be judged as one request."""
+    """UpdateService's arguments merged into the service's, to be checked as one request."""
     effective: Request = {
         "desiredCount": service.desired_count,
         "enableExecuteCommand": service.execute_command,

@@ -1,4 +1,4 @@
-"""What ECS refuses of a new task definition beyond the shape of its model. Pure.
+"""ECS's rules for a new task definition beyond its model's shape. Pure.
 
 The ids are those of the failure-mode catalogue.
 """
@@ -25,7 +25,7 @@ FARGATE_MEMORY_MIB: Mapping[int, Sequence[int]] = {
     16384: tuple(range(32768, 122880 + 1, 8192)),
     32768: (*range(61440, 249856, 16384), 249856),
 }
-"""The memory that each size of CPU (units) may have (T04; documentation of the API)."""
+"""The memory that each CPU size (units) may have (T04; documentation of the API)."""
 
 
 def check_task_definition(request: Request) -> None:
@@ -45,7 +45,7 @@ def check_task_definition(request: Request) -> None:
 
 
 def fargate_size(cpu: str | None, memory: str | None) -> str | None:
-    """Why Fargate has no task of this size; None: it has one (T04, T05)."""
+    """Why Fargate has no task of this size; None if it has one (T04, T05)."""
     if cpu is None:
         return "Fargate requires that 'cpu' be defined at the task level."
     if memory is None:
@@ -131,7 +131,7 @@ def _check_container(request: Request, container: Request) -> None:
 
 
 def check_log_configuration(configuration: Request, *, fargate: bool) -> None:
-    """T07; Fargate needs the stream prefix as well."""
+    """T07; Fargate needs the stream prefix too."""
     if configuration["logDriver"] != "awslogs":
         return
     needed = ["awslogs-group", "awslogs-region", *(["awslogs-stream-prefix"] if fargate else [])]
@@ -142,7 +142,7 @@ def check_log_configuration(configuration: Request, *, fargate: bool) -> None:
 
 
 def _check_health_check(name: str, check: Request) -> None:
-    """The ranges that the documentation of HealthCheck gives."""
+    """The ranges in the documentation of HealthCheck."""
     if not check["command"] or check["command"][0] not in ("CMD", "CMD-SHELL", "NONE"):
         raise errors.client_error(
             f"Container '{name}': the health check command must start with CMD or CMD-SHELL."

@@ -47,7 +47,7 @@ class TaskDefinitions:
         }
 
     def usable(self, identifier: str) -> TaskDefinition:
-        """For a service: the newest ACTIVE revision of a family, or the one that is named."""
+        """For a service: the newest ACTIVE revision of a family, or the named one."""
         found = self.find(identifier)
         if found is None:
             raise errors.client_error("TaskDefinition not found.")
@@ -99,7 +99,7 @@ class TaskDefinitions:
         return {"taskDefinition": answers.task_definition(record)}
 
     def delete(self, request: Request) -> Answer:
-        """Only what is INACTIVE, and it stays DELETE_IN_PROGRESS while anything uses it (T12)."""
+        """Only INACTIVE ones; each stays DELETE_IN_PROGRESS while anything uses it (T12)."""
         identifiers = request["taskDefinitions"]
         if len(identifiers) > MOST_DELETED:
             raise errors.invalid_parameter(
@@ -188,7 +188,7 @@ def _uses(cluster: Cluster, record: TaskDefinition) -> bool:
 
 
 def _completed(request: Request) -> dict[str, Any]:
-    """The arguments with what AWS fills in, as in its answer to RegisterTaskDefinition."""
+    """The arguments with AWS's defaults, as in RegisterTaskDefinition's answer."""
     given = {name: value for name, value in request.items() if name != "tags"}
     network_mode = given.get("networkMode", "bridge")
     containers = [_completed_container(c, network_mode) for c in given["containerDefinitions"]]
@@ -229,7 +229,7 @@ def _completed_port(mapping: Mapping[str, Any], network_mode: str) -> dict[str, 
 
 
 def _compatibilities(definition: Mapping[str, Any]) -> list[str]:
-    """What the definition could run on, asked for or not."""
+    """Everything the definition could run on, whether or not the request asks for it."""
     awsvpc = definition["networkMode"] == "awsvpc"
     size = task_definition_rules.fargate_size(definition.get("cpu"), definition.get("memory"))
     privileged = any(c.get("privileged") for c in definition["containerDefinitions"])
@@ -239,7 +239,7 @@ def _compatibilities(definition: Mapping[str, Any]) -> list[str]:
 
 
 def _required_attributes(definition: Mapping[str, Any]) -> list[str]:
-    """What a container instance must be able to do; the order is that of a recorded answer."""
+    """What a container instance must support; the order is that of a recorded answer."""
     containers = definition["containerDefinitions"]
     awslogs = any(c.get("logConfiguration", {}).get("logDriver") == "awslogs" for c in containers)
     executed = "executionRoleArn" in definition

@@ -1,7 +1,7 @@
 """The life of one task: PROVISIONING, PENDING, ACTIVATING, RUNNING, DEACTIVATING ... STOPPED.
 
-Time comes from the clock, facts come from the runtime; whoever placed the task (a service's
-scheduler) hears of every change. State names: "Amazon ECS task lifecycle" in the developer guide.
+Time comes from the clock, facts from the runtime. Every change is reported to whoever placed the
+task (a service's scheduler). State names: "Amazon ECS task lifecycle" in the developer guide.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ _log = logging.getLogger(__name__)
 STOPPED_VISIBLE = 3600.0
 """Seconds for which a stopped task is described (H22)."""
 _KILL_GRACE = 10.0
-"""Seconds after SIGKILL was due until a container counts as dead without word of the runtime."""
+"""Seconds after SIGKILL was due until a container counts as dead even if the runtime has not
+reported."""
 
 
 class TaskListener(Protocol):
     def task_changed(self, task: Task) -> None:
-        """A task's status, health or registration is another than before."""
+        """A task's status, health or registration has changed."""
 
 
 class TaskLives:
@@ -70,13 +71,13 @@ class TaskLives:
         self._listener = listener
 
     def begin(self, task: Task) -> None:
-        """A task was placed: provision it, pull its images, start it."""
+        """A task was placed: provisions it, pulls its images, starts it."""
         self._tasks[task.id] = task
         self._announcements.task_changed(task)
         self._clock.call_later(self._timings.provisioning, lambda: self._provisioned(task))
 
     def stop(self, task: Task, code: StopCode, reason: str) -> None:
-        """Take a task out of service and end it. One that is already stopping is left alone."""
+        """Takes a task out of service and ends it. Does nothing if it is already stopping."""
         if not task.live:
             return
         task.desired_status = "STOPPED"
@@ -150,7 +151,7 @@ class TaskLives:
             before: Health = task.health
             state.health = status
             if task.health != before:
-                self._tell_listener(task)
+                self._notify_listener(task)
 
         self._observed(task_id, checked)
 
@@ -207,8 +208,8 @@ class TaskLives:
         self._runtime.start(_for_runtime(task, self._timings), self)
 
     def _activate(self, task: Task) -> None:
-        """Its endpoints are made known before it is RUNNING and, here, some time after that: ECS
-        does not say when Cloud Map lists a task. Each takes half of the time."""
+        """Registers its endpoints before it is RUNNING; here half of the registration time passes
+        before and half after. ECS does not say when Cloud Map lists a task."""
 
         def activated() -> None:
             if task.live and task.status == "ACTIVATING":
@@ -225,7 +226,7 @@ class TaskLives:
             return
         self._connect.register(task)
         task.registered = True
-        self._tell_listener(task)
+        self._notify_listener(task)
 
     def _deactivated(self, task: Task) -> None:
         self._connect.deregister(task)
@@ -244,7 +245,7 @@ class TaskLives:
         self._finish_when_ended(task)
 
     def _give_up_waiting(self, task: Task) -> None:
-        """SIGKILL is final on AWS, so it is here, whatever the runtime has said."""
+        """SIGKILL is final on AWS, so it is here, whatever the runtime has reported."""
         silent = [item for item in task.containers if item.status != "STOPPED"]
         for container in silent:
             _log.warning("task %s: no word of the end of %s", task.id, container.name)
@@ -280,13 +281,13 @@ class TaskLives:
         self._state_changed(task)
 
     def _state_changed(self, task: Task) -> None:
-        """Its version counts the changes of which ECS makes an event, and no others (Task's
+        """Its version counts the changes for which ECS sends an event, and no others (Task's
         documentation)."""
         task.version += 1
         self._announcements.task_changed(task)
-        self._tell_listener(task)
+        self._notify_listener(task)
 
-    def _tell_listener(self, task: Task) -> None:
+    def _notify_listener(self, task: Task) -> None:
         if self._listener is not None:
             self._listener.task_changed(task)
 

@@ -48,7 +48,7 @@ class Tasks:
         return {"tasks": found, "failures": failures}
 
     def list_page(self, request: Request) -> Answer:
-        """By desired status, RUNNING where none is given, whatever a task's last status is."""
+        """By desired status, RUNNING by default, whatever a task's last status is."""
         cluster = self._clusters.active(request.get("cluster"))
         service = request.get("serviceName")
         if service is not None and service.rsplit("/", 1)[-1] not in cluster.services:

@@ -1,8 +1,8 @@
 """Availability Zone rebalancing: a service in a steady state whose tasks are spread unevenly.
 
-A task is started in the emptiest zone; once it serves, one of the fullest zone is stopped; until
-the numbers differ by one at most. "Track Amazon ECS Availability Zone rebalancing" in the developer
-guide has the events and the stopped reason; their words are also recorded (September 2026).
+A task is started in the emptiest zone; once it serves, one in the fullest zone is stopped; this
+repeats until the numbers differ by at most one. The events and the stopped reason are in "Track
+Amazon ECS Availability Zone rebalancing" in the developer guide, and recorded (September 2026).
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ Launch = Callable[[Service, str], Task]
 @dataclass
 class _Operation:
     extra: Task | None = None
-    """The task that was started in the emptiest zone, until one of the fullest zone is stopped."""
-    making_up: bool = False
-    """It serves, and one of the fullest zone is about to be stopped."""
+    """The task that was started in the emptiest zone, until one in the fullest zone is stopped."""
+    exchanging: bool = False
+    """It serves, and one in the fullest zone is about to be stopped."""
 
 
 class ZoneRebalancing:
@@ -63,11 +63,11 @@ class ZoneRebalancing:
         self._operations: dict[str, _Operation] = {}
         """By service id."""
         self._due: dict[str, Timer] = {}
-        """By service id: when an uneven service is looked at again."""
+        """By service id: when an uneven service is checked again."""
 
     def extra(self, service: Service) -> int:
-        """How many tasks it has for now beyond the desired ones; none any more as soon as something
-        else is done about it."""
+        """How many tasks it has beyond the desired ones; none as soon as something else changes
+        it."""
         operation = self._operations.get(service.id)
         if operation is None or operation.extra is None:
             return 0
@@ -83,16 +83,16 @@ class ZoneRebalancing:
         return {subnet: self._network.availability_zone(subnet) for subnet in subnets}
 
     def proceed(self, service: Service) -> None:
-        """Take the next step, after anything about the service has changed."""
+        """Takes the next step, after any change of the service."""
         operation = self._operations.get(service.id)
         if not _possible(service):
             return
         live = [task for task in service.tasks if task.live]
         if operation is not None and operation.extra is not None:
-            if operation.extra.serving and not operation.making_up:
-                operation.making_up = True
+            if operation.extra.serving and not operation.exchanging:
+                operation.exchanging = True
                 self._clock.call_later(
-                    self._timings.placement, lambda: self._make_up(service, operation)
+                    self._timings.placement, lambda: self._stop_in_exchange(service, operation)
                 )
             return
         if len(live) != service.desired_count or not all(task.serving for task in live):
@@ -104,8 +104,8 @@ class ZoneRebalancing:
             self._start_one(service, operation, live)
         elif operation is not None:
             del self._operations[service.id]
-            told = events.zones_balanced(service.name, zones.counts(self.zones(service), live))
-            self._log.tell(service, told, REBALANCING_COMPLETED)
+            message = events.zones_balanced(service.name, zones.counts(self.zones(service), live))
+            self._log.add(service, message, REBALANCING_COMPLETED)
 
     def _begin_later(self, service: Service) -> None:
         if service.id not in self._due:
@@ -119,8 +119,8 @@ class ZoneRebalancing:
         found = zones.counts(self.zones(service), live)
         if not _possible(service) or zones.balanced(found):
             return
-        told = events.zones_not_balanced(service.name, found)
-        self._log.tell_once(service, told, REBALANCING_STARTED)
+        message = events.zones_not_balanced(service.name, found)
+        self._log.add_once(service, message, REBALANCING_STARTED)
         self._operations[service.id] = _Operation()
         self.proceed(service)
 
@@ -129,27 +129,27 @@ class ZoneRebalancing:
         subnet = zones.emptiest_subnet(by_subnet, live, len(service.tasks))
         zone = by_subnet[subnet]
         if self._obstacles.short_of_capacity(zone):
-            told = events.zone_without_capacity(service.name, zone)
-            self._log.tell_once(service, told, placement_failure("RESOURCE:FARGATE"))
+            message = events.zone_without_capacity(service.name, zone)
+            self._log.add_once(service, message, placement_failure("RESOURCE:FARGATE"))
             self._end(service)
             self._begin_later(service)
             return
         operation.extra = self._launch(service, subnet)
-        told = events.started_to_rebalance(service.name, zone, operation.extra.id)
-        self._log.tell(service, told, TASKS_STARTED)
+        message = events.started_to_rebalance(service.name, zone, operation.extra.id)
+        self._log.add(service, message, TASKS_STARTED)
         self._lives.begin(operation.extra)
 
-    def _make_up(self, service: Service, operation: _Operation) -> None:
-        """Stop a task of the fullest zone for the one that was started."""
-        operation.making_up = False
+    def _stop_in_exchange(self, service: Service, operation: _Operation) -> None:
+        """Stops a task of the fullest zone in exchange for the started one."""
+        operation.exchanging = False
         if self._operations.get(service.id) is not operation or not self.extra(service):
             return
         by_subnet = self.zones(service)
         old = [task for task in service.tasks if task.live and task is not operation.extra]
         task = zones.fullest_first(by_subnet, old)[0]
         operation.extra = None
-        told = events.stopped_to_rebalance(service.name, by_subnet[task.subnet_id], task.id)
-        self._log.tell(service, told, TASKS_STOPPED)
+        message = events.stopped_to_rebalance(service.name, by_subnet[task.subnet_id], task.id)
+        self._log.add(service, message, TASKS_STOPPED)
         self._lives.stop(
             task,
             "ServiceSchedulerInitiated",
@@ -157,13 +157,13 @@ class ZoneRebalancing:
         )
 
     def _end(self, service: Service) -> None:
-        """Given up, for now; a task that was started for it is one too many."""
+        """Gives up for now; a task that was started for it is one too many."""
         del self._operations[service.id]
-        self._log.tell_once(service, events.stopped_rebalancing(service.name), REBALANCING_STOPPED)
+        self._log.add_once(service, events.stopped_rebalancing(service.name), REBALANCING_STOPPED)
 
 
 def _possible(service: Service) -> bool:
-    """A service in a steady state, and nobody changes it."""
+    """The service is in a steady state and nobody is changing it."""
     return (
         service.status == "ACTIVE"
         and service.zone_rebalancing == "ENABLED"

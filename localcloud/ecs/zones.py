@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 
 class Located(Protocol):
-    """A task, as far as its zone is concerned."""
+    """What zone decisions need to know of a task."""
 
     @property
     def subnet_id(self) -> str: ...
@@ -24,7 +24,7 @@ Zones = Mapping[str, str]
 
 
 def counts(zones: Zones, tasks: Sequence[Located]) -> dict[str, int]:
-    """Tasks by zone, also of those that have none; the fullest first."""
+    """Tasks by zone, including zones without any; the fullest first."""
     found = dict.fromkeys(zones.values(), 0)
     for task in tasks:
         if task.subnet_id in zones:
@@ -37,7 +37,7 @@ def balanced(found: Mapping[str, int]) -> bool:
 
 
 def emptiest_subnet(zones: Zones, tasks: Sequence[Located], turn: int) -> str:
-    """Of the zone with the fewest of these tasks; equal ones take turns."""
+    """In the zone with the fewest of these tasks; ties take turns."""
     found = counts(zones, tasks)
     subnets = list(zones)
     start = turn % len(subnets)
@@ -45,7 +45,7 @@ def emptiest_subnet(zones: Zones, tasks: Sequence[Located], turn: int) -> str:
 
 
 def fullest_first(zones: Zones, tasks: Sequence[SomeTask]) -> list[SomeTask]:
-    """In the order in which they can be stopped and leave the zones as even as they can be."""
+    """The order of stopping that keeps the zones as even as possible."""
     seen: dict[str, int] = {}
     ranks = []
     for task in tasks:

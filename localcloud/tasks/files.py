@@ -1,4 +1,5 @@
-"""The runtime's files: one private directory that holds every socket and goes with the runtime."""
+"""The runtime's files: one private directory that holds every socket and is removed with the
+runtime."""
 
 from __future__ import annotations
 
@@ -22,13 +23,13 @@ _REMOVE_AT_END_OF_INPUT = (
 
 
 class RuntimeFiles:
-    """Made with mode 0700. A small process of its own removes it, even when the server is killed.
+    """Created with mode 0700. A small separate process removes it, even if the server is killed.
 
     Paths stay under 100 characters: a Unix socket's path may have 103 on macOS, 107 on Linux.
     """
 
     def __init__(self) -> None:
-        # Not tempfile's own choice: on macOS that is a long path.
+        # Not tempfile's default: on macOS that is a long path.
         self.root = Path(tempfile.mkdtemp(prefix="bivouac-", dir="/tmp"))
         self._janitor = subprocess.Popen(
             ["/bin/sh", "-c", _REMOVE_AT_END_OF_INPUT, "bivouac-janitor", str(self.root)],
@@ -45,7 +46,7 @@ class RuntimeFiles:
         self._make_tools()
 
     def address(self, private_ip: str) -> Path:
-        """The directory of the task that has this address."""
+        """The directory of the task with this address."""
         return self.root / "addresses" / private_ip
 
     def socket(self, private_ip: str, port: int) -> Path:
@@ -53,19 +54,20 @@ class RuntimeFiles:
         return self.address(private_ip) / str(port)
 
     def write_endpoint(self, endpoint: str, addresses: Sequence[tuple[str, int]]) -> None:
-        """Tell every Envoy where an endpoint leads; they see it within milliseconds."""
+        """Writes where an endpoint leads; every Envoy sees it within milliseconds."""
         with self._endpoints_lock:
             self._write_endpoint(endpoint, [self.socket(ip, port) for ip, port in addresses])
 
     def ensure_endpoint(self, endpoint: str) -> None:
-        """Have a file for an endpoint: Envoy waits at its start for those that it asks for."""
+        """Creates an endpoint's file: at its start Envoy waits for the files that its configuration
+        names."""
         with self._endpoints_lock:
             if not envoy.endpoint_file(self.endpoints, endpoint).exists():
                 self._write_endpoint(endpoint, [])
 
     def _write_endpoint(self, endpoint: str, sockets: Sequence[Path]) -> None:
         file = envoy.endpoint_file(self.endpoints, endpoint)
-        # Envoy reads a file when it is moved into the directory, and must never see half of one.
+        # Envoy reads a file when it is moved into the directory, so it never sees half of one.
         staged = self._staging / file.name
         staged.write_text(json.dumps(envoy.endpoint_assignment(endpoint, sockets)))
         staged.replace(file)
@@ -77,7 +79,7 @@ class RuntimeFiles:
         self._janitor.communicate(timeout=10)
 
     def _make_tools(self) -> None:
-        """curl and wget for health checks, found only where this machine has none of its own."""
+        """curl and wget for health checks, used only if this machine has none."""
         self.tools.mkdir()
         for name in ("curl", "wget"):
             tool = self.tools / name

@@ -52,7 +52,7 @@ _WEB_SERVER = _PROGRAMS / "web_server.py"
 _FAILURES = _PROGRAMS / "failures.py"
 
 PYTHON = (sys.executable, "-I", "-S")
-"""Stand-ins run on the standard library alone: they start in a few hundredths of a second."""
+"""Stand-ins use only the standard library: they start in a few hundredths of a second."""
 
 _DOCKER_HUB = "docker.io"
 _OFFICIAL = ("docker.io/library", "public.ecr.aws/docker/library")
@@ -63,22 +63,22 @@ _PULL_FAILED = "CannotPullContainerError: pull image manifest has been retried 1
 
 
 class CannotPullError(Exception):
-    """The image cannot be had. The text is AWS's stopped reason (H07)."""
+    """The image cannot be pulled. The text is AWS's stopped reason (H07)."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """What a stand-in is started with."""
+    """The arguments with which a stand-in is started."""
 
     container: Container
     tag: str
     directory: Path
     """The container's own directory on this machine, for files that the program needs."""
     sockets: Mapping[int, Path] | None
-    """Where a program listens instead of a port, by port; None: it can have the port itself."""
+    """Where a program listens instead of a port, by port; None: it can bind the port itself."""
 
     def address(self, port: int) -> str:
-        """ "tcp:0.0.0.0:<port>", or "unix:<path>" where ports cannot be had."""
+        """Where it listens: "tcp:0.0.0.0:<port>", or "unix:<path>" if ports cannot be bound."""
         if self.sockets is None:
             return f"tcp:0.0.0.0:{port}"
         return f"unix:{self.sockets.get(port, self.directory / str(port))}"
@@ -95,18 +95,18 @@ class Image:
     program: Callable[[Launch], Sequence[str]]
     """The process to run: program and arguments."""
     obeys_command: bool = False
-    """Whether a container's own `command` and `entryPoint` are what runs."""
+    """Whether a container's own `command` and `entryPoint` run."""
     exit_reasons: Mapping[int, str] = field(default_factory=dict)
     """AWS's reason why a container ended by itself, by exit code."""
     pull_failure: str | None = None
-    """Why it cannot be pulled though it is there, in AWS's words."""
+    """Why it cannot be pulled although it exists, in AWS's words."""
     has_python: bool = False
     """Whether `python` is a program of the image."""
 
 
 @dataclass(frozen=True)
 class Pulled:
-    """An image as the runtime has it after the pull."""
+    """An image after the pull."""
 
     image: Image
     tag: str
@@ -115,7 +115,7 @@ class Pulled:
 
 
 def pull(reference: str, pushed: str = "") -> Pulled:
-    """Look a reference up as a container runtime does. Raises CannotPullError.
+    """Looks up a reference as a container runtime does. Raises CannotPullError.
 
     `pushed` is the digest of an image of the account's own registry."""
     repository, tag = _split(reference)
@@ -169,7 +169,7 @@ def _nginx(launch: Launch) -> Sequence[str]:
     configuration = launch.directory / "nginx.conf"
     listen = launch.address(80).replace("tcp:0.0.0.0:80", "80 reuseport")
     configuration.write_text(
-        # The only user that a namespace has; and no master, which would want another one.
+        # The namespace has only this user; and a master process would want a second one.
         "user root; daemon off; master_process off; error_log stderr notice;\n"
         f"pid {launch.directory}/nginx.pid;\n"
         "events {}\n"
@@ -236,7 +236,7 @@ def _exits(launch: Launch) -> Sequence[str]:
 
 
 def _as_given(default: str) -> Callable[[Launch], Sequence[str]]:
-    """As Docker joins them. Without input the image's own command, `default`, ends at once."""
+    """Joins them as Docker does. Without input the image's own command, `default`, ends at once."""
 
     def program(launch: Launch) -> Sequence[str]:
         container = launch.container

@@ -23,23 +23,23 @@ SANDBOX = (
     f"import sys; sys.path.append({str(Path(__file__).parent)!r}); "
     "from sandbox.main import main; main()",
 )
-"""The sandbox program; its argument is the file with the plan. It needs the standard library only
-and must not load the rest of the local cloud."""
+"""The sandbox program; its argument is the plan's file. It uses only the standard library and must
+not load the rest of the local cloud."""
 
 
 class CannotIsolateError(CannotStartError):
-    """Namespaces were asked for and the system refuses them. The text says how."""
+    """Namespaces were requested and the system refuses them. The text says how."""
 
 
 @dataclass(frozen=True)
 class Isolation:
     kind: Kind
     sentence: str
-    """For people: what is active, and why not the better one where it is not."""
+    """For people: which isolation is active, and why it is not the better one."""
 
 
 def choose_isolation(files: RuntimeFiles, wanted: Kind | None) -> Isolation:
-    """Try namespaces once. Raises CannotIsolateError where they are wanted and refused."""
+    """Tries namespaces once. Raises CannotIsolateError if they were requested and are refused."""
     if wanted == "proxy":
         return Isolation("proxy", f"Namespaces were not asked for. {_PROXY_SENTENCE}")
     problem = _try_namespaces(files)
@@ -63,7 +63,7 @@ _PROXY_SENTENCE = (
 
 
 def _try_namespaces(files: RuntimeFiles) -> str | None:
-    """None when it works, else what the system said."""
+    """None if it works, else the system's error."""
     if sys.platform != "linux":
         return f"{sys.platform} has none"
     plan: Plan = {

@@ -1,4 +1,5 @@
-"""A task, as ECS describes it, becomes a plan for its sandbox and a configuration of its proxy."""
+"""Turns a task, as ECS describes it, into a plan for its sandbox and a configuration for its
+proxy."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ _PROXY_STOP_TIMEOUT = 1.0
 _STARTS_WITHIN = 1.0
 """Seconds, on a busy machine."""
 _SHORTEST_CHECK = 1.0
-"""Seconds. A scaled time-out below this would fail checks for the machine's own slowness."""
+"""Seconds. With a shorter scaled time-out, checks would fail because this machine is slow."""
 
 _LOOPBACK_PROXY = Proxy(container_name="", ingress=(), client_aliases=())
 
@@ -36,10 +37,10 @@ class Host:
 def prepare(
     task: Task, pulled: Mapping[str, Pulled], host: Host, http_proxy: tuple[int, int] | None
 ) -> Path:
-    """Write the task's files; the path of its plan.
+    """Writes the task's files. Returns the path of its plan.
 
-    `pulled` is by container name. `http_proxy` is the descriptor and the port of a listening
-    socket that programs reach the outside through; needed where tasks are not isolated.
+    `pulled` is by container name. `http_proxy` is the descriptor and the port of a listening socket
+    through which programs reach the outside; needed if tasks are not isolated.
     """
     directory = host.files.address(task.private_ip)
     directory.mkdir(parents=True)
@@ -57,13 +58,13 @@ def hostname(private_ip: str) -> str:
 
 
 def alias_addresses(proxy: Proxy) -> dict[str, str]:
-    """DNS name -> loopback address. ECS hands out 127.255.0.0/16 in the same way."""
+    """DNS name -> loopback address. ECS also assigns 127.255.0.0/16."""
     names = dict.fromkeys(alias.dns_name for alias in proxy.client_aliases)
     return {name: f"127.255.{n // 254}.{n % 254 + 1}" for n, name in enumerate(names)}
 
 
 def _own_directory(directory: Path, index: int) -> Path:
-    # Not by the container's name: that may be longer than a socket's path.
+    # Not the container's name: that may be longer than a socket's path allows.
     return directory / f"container-{index}"
 
 
@@ -101,7 +102,7 @@ class _Planner:
         return self.directory / "outbound"
 
     def _proxy(self) -> Proxy | None:
-        """Without isolation every task has one: its localhost is reached through it as well."""
+        """Without isolation every task has one: its localhost is also reached through it."""
         if self.task.proxy is None and not self.host.isolated:
             return _LOOPBACK_PROXY
         return self.task.proxy
@@ -147,7 +148,7 @@ class _Planner:
             "interval": check.interval * scale,
             "timeout": max(check.timeout * scale, _SHORTEST_CHECK),
             "retries": check.retries,
-            # A process needs its real time to start, whatever the scale.
+            # A process needs real time to start, whatever the scale.
             "start_period": check.start_period * scale + (1 - scale) * _STARTS_WITHIN,
         }
 
@@ -210,9 +211,9 @@ class _Planner:
         }
 
     def _application_socket(self, index: int, port: int) -> Path:
-        """Where a program listens that cannot have the port itself.
+        """Where a program listens that cannot bind the port itself.
 
-        A port that no proxy stands before is the task's address itself."""
+        A port without a proxy in front is the task's address itself."""
         if port in directly_reached(self.task):
             return self.host.files.socket(self.task.private_ip, port)
         return _own_directory(self.directory, index) / str(port)
@@ -237,7 +238,7 @@ class _Planner:
         contents = {
             "/etc/hosts": "\n".join(lines) + "\n",
             "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
-            # Whoever asks a name server anyway is refused at once instead of waiting for one.
+            # A query to a name server is refused at once instead of timing out.
             "/etc/resolv.conf": "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n",
         }
         replaced = {}
@@ -249,7 +250,7 @@ class _Planner:
 
 
 def directly_reached(task: Task) -> tuple[int, ...]:
-    """The container ports that no ingress proxy stands before."""
+    """The container ports without an ingress proxy in front."""
     proxied = {each.port for each in task.proxy.ingress} if task.proxy else set()
     declared = dict.fromkeys(port for each in task.containers for port in each.ports)
     return tuple(port for port in declared if port not in proxied)

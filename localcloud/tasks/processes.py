@@ -26,14 +26,14 @@ _log = logging.getLogger(__name__)
 _KILLED = 137
 _END_TIMEOUT = 5.0
 _TCP_LISTEN = "0A"
-"""As /proc/net/tcp writes it."""
+"""As in /proc/net/tcp."""
 
 
 class ProcessRuntime:
-    """A TaskRuntime in which everything is real, on this machine alone.
+    """A TaskRuntime in which everything is real, on this machine only.
 
-    Raises NoEnvoyError where there is no Envoy, and CannotIsolateError where `isolation` is
-    "namespace" and the system refuses; without a wish it takes the best that the system allows.
+    Raises NoEnvoyError if there is no Envoy, and CannotIsolateError if `isolation` is "namespace"
+    and the system refuses it. The default is the best isolation that the system allows.
     `health_scale` multiplies the times of container health checks.
     """
 
@@ -47,7 +47,7 @@ class ProcessRuntime:
             raise
         self.isolation: Kind = chosen.kind
         self.isolation_sentence = chosen.sentence
-        """Says to people which isolation is active, and why."""
+        """For people: which isolation is active, and why."""
         self.directory = self._files.root
         """Holds every socket and file of the tasks, until `close`."""
         self._host = Host(self._files, program, chosen.kind == "namespace", health_scale)
@@ -94,7 +94,7 @@ class ProcessRuntime:
 
 
 class _RunningTask:
-    """One task: a sandbox process, and the thread that hears it."""
+    """One task: a sandbox process, and the thread that reads its events."""
 
     def __init__(
         self,
@@ -126,10 +126,10 @@ class _RunningTask:
     def stop(self) -> None:
         with self._lock:
             self._stopping = True
-            self._tell_stop()
+            self._send_stop()
 
     def abandon(self) -> None:
-        """End everything at once; nobody is told of it."""
+        """Ends everything at once and reports nothing."""
         with self._lock:
             self._abandoned = True
             if self._sandbox is not None:
@@ -164,7 +164,7 @@ class _RunningTask:
             self._host.files.remove_address(self.task.private_ip)
 
     def _pull(self) -> bool:
-        """Whether every image can be had."""
+        """Whether every image can be pulled."""
         for container in self.task.containers:
             try:
                 self._pulled[container.name] = pull(container.image, container.digest)
@@ -192,7 +192,7 @@ class _RunningTask:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 cwd="/",
-                # Ctrl-C goes to the server, which ends its tasks in good order.
+                # Ctrl-C goes to the server, which ends its tasks in order.
                 start_new_session=True,
                 pass_fds=() if outside is None else (outside.fileno(),),
             )
@@ -207,15 +207,15 @@ class _RunningTask:
             if self._abandoned:
                 _end_input(sandbox)
             elif self._stopping:
-                self._tell_stop()
+                self._send_stop()
         with sandbox:
             assert sandbox.stdout is not None
             for line in sandbox.stdout:
-                self._hear(json.loads(line))
-        # The sandbox reports every end itself, unless it was ended from outside.
+                self._handle(json.loads(line))
+        # The sandbox reports every end itself, unless something else ended it.
         self._report_all_ended(_KILLED, None)
 
-    def _hear(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         if self._abandoned:
             return
         task_id = self.task.task_id
@@ -246,7 +246,7 @@ class _RunningTask:
             if not self._abandoned:
                 self._observer.container_exited(self.task.task_id, name, code, reason)
 
-    def _tell_stop(self) -> None:
+    def _send_stop(self) -> None:
         if self._sandbox is None or self._sandbox.stdin is None:
             return
         try:
@@ -264,7 +264,7 @@ def _end_input(sandbox: subprocess.Popen[bytes]) -> None:
 
 
 def _listening_socket() -> socket.socket:
-    """On a port that the system chose; handed over as it is, so that nobody else can take it."""
+    """On a port that the system chose; passed on open, so that nobody else can take the port."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
@@ -281,7 +281,7 @@ def _accepts(path: Path) -> bool:
 
 
 def _listens_in_namespace_of(pid: int, port: int) -> bool:
-    """Whether any process in the network namespace of `pid` listens at a TCP port."""
+    """Whether any process in the network namespace of `pid` listens on a TCP port."""
     for table in ("tcp", "tcp6"):
         try:
             lines = Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]

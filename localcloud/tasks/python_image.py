@@ -1,6 +1,6 @@
-"""The stand-in of the official Python image: this machine's Python, under the image's names.
+"""The stand-in for the official Python image: this machine's Python, under the image's names.
 
-Not that of the virtual environment of the local cloud, whose packages are not in the image.
+It does not use the local cloud's virtual environment, whose packages the image does not have.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _HOOK = Path(__file__).parent.parent / "images" / "python"
 
 
 def install(directory: Path, connections: Path | None) -> None:
-    """Make the programs in `directory`, to be found first on the container's PATH.
+    """Creates the programs in `directory`, which comes first on the container's PATH.
 
-    `connections` is the file of sitecustomize.py, for tasks without a network of their own.
+    `connections` is the file of sitecustomize.py, for tasks without a network namespace.
     """
     directory.mkdir()
     environment = ""

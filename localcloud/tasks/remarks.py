@@ -1,4 +1,4 @@
-"""What a person must know who reads a task's logs: where the task is not as it would be on ECS."""
+"""Lines in a task's log that say how the task differs from one on ECS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Remark = tuple[LogTarget, str]
 
 
 def remarks(task: Task, pulled: Mapping[str, Pulled], *, isolated: bool) -> list[Remark]:
-    """`pulled` is by container name. What has no log is not remarked upon."""
+    """`pulled` is by container name. A container without a log gets no remarks."""
     said: list[Remark] = []
     for container in task.containers:
         if container.log is not None:

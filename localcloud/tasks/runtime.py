@@ -1,7 +1,7 @@
-"""What the ECS control plane asks of whatever runs containers, and what it hears back.
+"""The interface between the ECS control plane and whatever runs containers.
 
-Two runtimes speak this protocol: real processes with a real Envoy (`processes.py`), and a script
-for tests in which nothing runs (`scripted.py`).
+Two runtimes implement it: real processes with a real Envoy (`processes.py`), and a script for tests
+in which nothing runs (`scripted.py`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class LogTarget:
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """A container health check; times in seconds as the task definition gives them."""
+    """A container health check; times in seconds as in the task definition."""
 
     command: tuple[str, ...]
     """ECS's form: ("CMD", ...) or ("CMD-SHELL", one string)."""
@@ -50,15 +50,15 @@ class Container:
     log: LogTarget | None = None
     health_check: HealthCheck | None = None
     digest: str = ""
-    """Of an image of the account's registry; empty: nothing was pushed there by this name."""
+    """For an image of the account's registry; empty if nothing was pushed under this name."""
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """An endpoint's `timeout`, in seconds; 0 is for ever, None is Service Connect's default."""
+    """An endpoint's `timeout`, in seconds; 0 means none, None means Service Connect's default."""
 
     per_request: int | None = None
-    """Until the whole answer; never for plain TCP (P10)."""
+    """Until the whole response; never for plain TCP (P10)."""
     idle: int | None = None
 
 
@@ -110,7 +110,8 @@ class TaskObserver(Protocol):
     """Called from the runtime's own threads, never while the caller of `start` or `stop` waits."""
 
     def pull_failed(self, task_id: str, container: str, reason: str) -> None:
-        """An image cannot be had; `reason` is AWS's text, from "CannotPullContainerError: ..."."""
+        """An image cannot be pulled; `reason` is AWS's text, from "CannotPullContainerError:
+        ..."."""
 
     def started(self, task_id: str) -> None:
         """Every container runs and the proxy, if any, is ready."""
@@ -118,7 +119,7 @@ class TaskObserver(Protocol):
     def container_exited(
         self, task_id: str, container: str, exit_code: int, reason: str | None
     ) -> None:
-        """`reason` is AWS's text where there is one ("OutOfMemoryError: ..."); 137 is SIGKILL."""
+        """`reason` is AWS's text if there is one ("OutOfMemoryError: ..."); 137 is SIGKILL."""
 
     def container_health(self, task_id: str, container: str, status: HealthStatus) -> None: ...
 
@@ -128,22 +129,24 @@ class TaskObserver(Protocol):
 
 class TaskRuntime(Protocol):
     def start(self, task: Task, observer: TaskObserver) -> None:
-        """Pull, start the proxy and, when it is ready, every container.
+        """Pulls, starts the proxy and, when it is ready, every container.
 
-        Returns at once; progress is observed."""
+        Returns at once; the observer is called as it proceeds."""
 
     def stop(self, task_id: str) -> None:
-        """SIGTERM, later SIGKILL, to what still runs. Returns at once; each end is observed.
+        """SIGTERM, later SIGKILL, to what still runs. Returns at once; the observer is called for
+        each end.
 
-        A task that is not known is already gone: nothing happens."""
+        An unknown task is already gone: nothing happens."""
 
     def set_endpoint(self, endpoint: str, addresses: Sequence[tuple[str, int]]) -> None:
         """The (private ip, port) pairs that an endpoint's client aliases now lead to."""
 
     def socket_of(self, private_ip: str, port: int) -> Path | None:
-        """The Unix socket that stands for a task's address on this machine; None: nothing listens.
+        """The Unix socket that stands for a task's address on this machine; None if nothing
+        listens.
 
         Behind it is the ingress proxy of a declared endpoint, else the container itself."""
 
     def close(self) -> None:
-        """End every process. Nothing is left behind when this returns."""
+        """Ends every process. Nothing is left when this returns."""

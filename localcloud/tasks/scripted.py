@@ -1,14 +1,14 @@
-"""A task runtime in which nothing runs: each image plays a script, driven by the clock.
+"""A task runtime in which nothing runs: each image follows a script, driven by the clock.
 
-An image without a script is pulled and started at once, is healthy where it declares a check, and
-stays until it is stopped:
+An image without a script is pulled and started at once, is healthy if it declares a check, and runs
+until it is stopped:
 
     runtime.script("registry/app:broken", pull_failed("CannotPullContainerError: ..."))
     runtime.script("registry/app:crashes", exits(1, after=0.1, output=["no database"]))
     runtime.script("registry/app:flaky", in_turn(exits(1, after=1), runs()))
     runtime.script("registry/python", proof_client)
 
-Seconds count from the moment in which the control plane hands the task over.
+Seconds count from the moment the control plane hands over the task.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ THE_PROXY_ANSWERS = HttpAnswer(200, "envoy")
 
 @dataclass(frozen=True)
 class Script:
-    """What becomes of one container. Made by the functions of this module."""
+    """What becomes of one container. Created by the functions of this module."""
 
     pull_failure: str | None = None
     """AWS's text; the container is not started then."""
@@ -38,22 +38,22 @@ class Script:
     output: tuple[str, ...] = ()
     """Lines that are printed when it has started."""
     health: tuple[tuple[float, HealthStatus], ...] = ((0.0, "HEALTHY"),)
-    """What its health check says, seconds after the start; only where a check is declared."""
+    """What its health check reports, seconds after the start; only if it declares a check."""
     exit: tuple[float, int, str | None] | None = None
-    """Seconds after the start, exit code, AWS's reason where there is one."""
+    """Seconds after the start, exit code, AWS's reason if there is one."""
     heeds_sigterm: bool = True
     answer: HttpAnswer | None = THE_PROXY_ANSWERS
-    """What its ports answer while it runs; None: nothing listens."""
+    """What its ports answer while it runs; None if nothing listens."""
     edge: EdgeScript | None = None
     """The edge that it proves; it ends when that is proven."""
 
 
 ScriptOf = Callable[[Container], Script]
-"""Tells the containers of one image apart."""
+"""Distinguishes the containers of one image."""
 
 
 class ScriptsInTurn:
-    """Another script for each task that is started; the last one for all that follow."""
+    """One script for each task that is started; the last one for all that follow."""
 
     def __init__(self, scripts: Sequence[Script]) -> None:
         self._scripts = list(scripts)
@@ -63,22 +63,22 @@ class ScriptsInTurn:
 
 
 def runs(after: float = 0.0, output: Sequence[str] = ()) -> Script:
-    """Starts and stays."""
+    """Starts and keeps running."""
     return Script(start_after=after, output=tuple(output))
 
 
 def answers(status: int = 200, server: str = "envoy") -> Script:
-    """Starts and stays, and gives this answer to every HTTP request."""
+    """Starts, keeps running, and gives this answer to every HTTP request."""
     return Script(answer=HttpAnswer(status, server))
 
 
 def answers_nothing() -> Script:
-    """Starts and stays, and refuses every connection."""
+    """Starts, keeps running, and refuses every connection."""
     return Script(answer=None)
 
 
 def pull_failed(reason: str, after: float = 0.0) -> Script:
-    """Its image cannot be had; `reason` as AWS words it ("CannotPullContainerError: ...")."""
+    """Its image cannot be pulled; `reason` as AWS words it ("CannotPullContainerError: ...")."""
     return Script(pull_failure=reason, start_after=after)
 
 
@@ -95,17 +95,17 @@ def exits(
 
 
 def healthy(after: float) -> Script:
-    """Its health check says HEALTHY only then."""
+    """Its health check reports HEALTHY after that time."""
     return Script(health=((after, "HEALTHY"),))
 
 
 def never_healthy() -> Script:
-    """Its health check says nothing for ever: UNKNOWN."""
+    """Its health check never reports: UNKNOWN."""
     return Script(health=())
 
 
 def unhealthy(after: float = 0.0, healthy_before: bool = False) -> Script:
-    """Its health check says UNHEALTHY then."""
+    """Its health check reports UNHEALTHY after that time."""
     before: tuple[tuple[float, HealthStatus], ...] = ((0.0, "HEALTHY"),) if healthy_before else ()
     return Script(health=(*before, (after, "UNHEALTHY")))
 
@@ -116,7 +116,7 @@ def ignores_sigterm() -> Script:
 
 
 def proof_client(container: Container) -> Script:
-    """Of the image that proof clients run: one container idles, the others prove an edge each."""
+    """For the image of proof clients: one container idles, the others prove an edge each."""
     return (
         Script() if container.essential else Script(edge=EdgeScript.of_command(container.command))
     )
@@ -134,11 +134,11 @@ class _Play:
     running: set[str] = field(default_factory=set)
     stopping: bool = False
     seen: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """What a container that proves an edge saw last: its exit code so far, and words."""
+    """The last result of a container that proves an edge: its exit code so far, and text."""
 
 
 class ScriptedRuntime:
-    """A `localcloud.tasks.runtime.TaskRuntime`; also says what it was asked to run."""
+    """A `localcloud.tasks.runtime.TaskRuntime`; also records what it was asked to run."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -146,18 +146,18 @@ class ScriptedRuntime:
         self._plays: dict[str, _Play] = {}
         self._lock = threading.RLock()
         self.handed_over: list[Task] = []
-        """Every task that was ever to be started, in order."""
+        """Every task that was ever started, in order."""
         self.endpoints: dict[str, tuple[tuple[str, int], ...]] = {}
         """Where each endpoint's aliases lead now."""
         self._sockets = AnsweringSockets()
 
     def script(self, image: str, script: Script | ScriptsInTurn | ScriptOf) -> None:
-        """Containers of this image that start from now on play this script."""
+        """Containers of this image that start from now on follow this script."""
         with self._lock:
             self._scripts[image] = script
 
     def unscript(self, image: str) -> None:
-        """They start at once and stay again."""
+        """Containers of this image start at once and keep running again."""
         with self._lock:
             self._scripts.pop(image, None)
 
@@ -167,11 +167,11 @@ class ScriptedRuntime:
             return [play.task for play in self._plays.values() if play.running]
 
     def exit(self, task_id: str, container: str, code: int, reason: str | None = None) -> None:
-        """Let a running container end now, whatever its script says."""
+        """Ends a running container now, whatever its script says."""
         self._end(task_id, container, code, reason)
 
     def report_health(self, task_id: str, container: str, status: HealthStatus) -> None:
-        """Let a container's health check say this now, whatever its script says."""
+        """Sets a container's health now, whatever its script says."""
         self._report(task_id, container, status)
 
     # --- TaskRuntime -------------------------------------------------------------------------
@@ -209,7 +209,7 @@ class ScriptedRuntime:
     def set_endpoint(self, endpoint: str, addresses: Sequence[tuple[str, int]]) -> None:
         with self._lock:
             self.endpoints[endpoint] = tuple(addresses)
-        self._look_at_edges()
+        self._check_edges_soon()
 
     def socket_of(self, private_ip: str, port: int) -> Path | None:
         with self._lock:
@@ -244,7 +244,7 @@ class ScriptedRuntime:
         play.observer.started(task_id)
         for container in play.task.containers:
             self._play(play, container, play.scripts[container.name])
-        self._look_at_edges()
+        self._check_edges_soon()
 
     def _play(self, play: _Play, container: Container, script: Script) -> None:
         task_id, name = play.task.task_id, container.name
@@ -276,15 +276,15 @@ class ScriptedRuntime:
                 del self._plays[task_id]
         if was_running or play.stopping:
             play.observer.container_exited(task_id, container, code, reason)
-        self._look_at_edges()
+        self._check_edges_soon()
 
     # --- edges -------------------------------------------------------------------------------
 
-    def _look_at_edges(self) -> None:
-        # Later: whoever tells of a change may hold a lock that an observer needs.
-        self._clock.call_later(0.0, self._look)
+    def _check_edges_soon(self) -> None:
+        # Later: the caller that reports a change may hold a lock that an observer needs.
+        self._clock.call_later(0.0, self._check_edges)
 
-    def _look(self) -> None:
+    def _check_edges(self) -> None:
         with self._lock:
             changes = [
                 (play, container, *play.seen[container.name])
@@ -305,7 +305,7 @@ class ScriptedRuntime:
         if edge is None or container.name not in play.running or before in (PROVEN, NO_NAME):
             return False
         addresses = self.endpoints.get(edge.endpoint(play.task) or "", ())
-        seen = edge.look(play.task, [self._answer(address) for address in addresses])
+        seen = edge.result(play.task, [self._answer(address) for address in addresses])
         play.seen[container.name] = seen
         return seen[0] != before
 
@@ -318,7 +318,8 @@ class ScriptedRuntime:
 
 
 def _answer_at(play: _Play, port: int) -> HttpAnswer | None:
-    """Of the container that has the port, or that the ingress proxy at the port leads to."""
+    """The answer of the container that has the port, or to which the ingress proxy at the port
+    leads."""
     ingress = play.task.proxy.ingress if play.task.proxy is not None else ()
     behind = next((item.container_port for item in ingress if item.port == port), port)
     for container in play.task.containers:

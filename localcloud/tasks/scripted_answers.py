@@ -14,14 +14,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What every GET gets. `server` is "envoy" where the proxy answers (P06)."""
+    """The answer to every GET. `server` is "envoy" if the proxy answers (P06)."""
 
     status: int
     server: str
 
 
 class AnsweringSockets:
-    """Unix sockets that each give one HTTP answer, made when first asked for, until `close`."""
+    """Unix sockets that each give one HTTP answer, created on first use, until `close`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,7 +34,7 @@ class AnsweringSockets:
         with self._lock:
             server = self._servers.get(address)
             if server is None:
-                # Unix socket paths are short by nature: no test directory, however deep.
+                # Unix socket paths must be short, however deep the test's directory is.
                 self._directory = self._directory or Path(tempfile.mkdtemp(prefix="scripted-"))
                 server = _Server(self._directory / str(next(self._names)), answer)
                 self._servers[address] = server
@@ -79,4 +79,4 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.answer.server
 
     def log_message(self, format: str, *args: object) -> None:
-        """A request of a test is no news."""
+        """Does not log: a test's requests are of no interest."""

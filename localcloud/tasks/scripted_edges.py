@@ -1,8 +1,8 @@
-"""Scripted containers that prove an edge, as the program of bivouac.edge_program does.
+"""Scripted containers that prove an edge, like the program of bivouac.proof.edge_command.
 
     runtime.script(proof_image, proof_client)
 
-Nothing is sent: an edge is right when the script of each container that its alias leads to is.
+Nothing is sent: an edge works if the script of each container behind its alias answers rightly.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ PROVEN, NO_NAME, NO_CONNECTION, WRONG_STATUS = 0, 10, 11, 12
 
 NAME_SECONDS = 5.0
 PROOF_SECONDS = 0.3
-"""What a name that does not resolve, and three answers in a row, take."""
+"""The time that a name that does not resolve, or three answers in a row, take."""
 
 
 @dataclass(frozen=True)
 class EdgeScript:
-    """Which client alias is asked, and which HTTP status is right."""
+    """The client alias to call, and the HTTP status to expect."""
 
     dns_name: str
     port: int
@@ -33,18 +33,19 @@ class EdgeScript:
 
     @classmethod
     def of_command(cls, command: tuple[str, ...]) -> EdgeScript:
-        """Of a container's command: python -c SOURCE <the edge> <patience>."""
+        """Parses a container's command: python -c SOURCE <the edge> <patience>."""
         _, _, _, dns_name, port, protocol, _, lowest, highest, _ = command
         return cls(dns_name, int(port), protocol, int(lowest), int(highest))
 
     def endpoint(self, task: Task) -> str | None:
-        """What the alias leads to in this task; None: it does not resolve there (P08)."""
+        """The endpoint behind the alias in this task; None if the alias does not resolve there
+        (P08)."""
         aliases = task.proxy.client_aliases if task.proxy is not None else ()
         asked = (self.dns_name, self.port)
         return next((a.endpoint for a in aliases if (a.dns_name, a.port) == asked), None)
 
-    def look(self, task: Task, answers: Iterable[HttpAnswer | None]) -> tuple[int, str]:
-        """(exit code, line of output); an answer is None where nothing listens."""
+    def result(self, task: Task, answers: Iterable[HttpAnswer | None]) -> tuple[int, str]:
+        """(exit code, line of output); an answer is None if nothing listens."""
         code, words = self._verdict(task, [answer for answer in answers if answer is not None])
         return code, f"{self.dns_name}:{self.port} {words}"
 
@@ -52,7 +53,7 @@ class EdgeScript:
         if self.endpoint(task) is None:
             return NO_NAME, "does not resolve"
         if not answers:
-            # A server that cannot be connected to is passed over where there is another one.
+            # A server that refuses connections is skipped if there is another one.
             return NO_CONNECTION, "HTTP 503 of the proxy: it has no server to pass this on to"
         if self.protocol != "http":
             return PROVEN, "stays open, 3 times in a row"

@@ -1,4 +1,4 @@
-"""template.yaml -> the resources of the local cloud. The template is their only source."""
+"""Turns template.yaml into resources of the local cloud. The template is their only source."""
 
 from localcloud.template.deletion import StackDeletionError, StackProtectedError
 from localcloud.template.errors import StackUpdateError, TemplateError

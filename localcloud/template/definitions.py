@@ -1,7 +1,7 @@
-"""State machine definitions, as CloudFormation's handler of AWS::StepFunctions::StateMachine makes
-them: the substitutions go into the text of the file, and only then is it read, as JSON or else as
-YAML with the types that Jackson gives to what no quotes stand around. So `Key: ${Value}` is null
-where the value is empty, and a boolean where it is `true`. (The handler's source is public:
+"""State machine definitions, read as CloudFormation's handler of AWS::StepFunctions::StateMachine
+does: it substitutes in the text of the file first and then parses it, as JSON or else as YAML with
+Jackson's types for unquoted scalars. So `Key: ${Value}` is null if the value is empty, and a
+boolean if it is `true`. (The handler's source is public:
 aws-cloudformation/aws-cloudformation-resource-providers-stepfunctions, DefinitionProcessor, 2024.)
 """
 
@@ -19,9 +19,9 @@ from localcloud.template.errors import TemplateError
 
 
 def substituted(text: str, values: Mapping[str, Any]) -> str:
-    """The text with every `${Name}` replaced, also those that values bring with them.
+    """The text with every `${Name}` replaced, including those inside substituted values.
 
-    Raises TemplateError where values name each other in a circle."""
+    Raises TemplateError if values refer to each other in a circle."""
     written = {"${" + name + "}": _written(value) for name, value in values.items()}
     for _ in range(len(written) + 1):
         if not any(placeholder in text for placeholder in written):
@@ -32,7 +32,7 @@ def substituted(text: str, values: Mapping[str, Any]) -> str:
 
 
 def read(text: str) -> Any:
-    """What a definition says. Raises TemplateError."""
+    """Parses a definition. Raises TemplateError."""
     try:
         return json.loads(text)
     except ValueError:
@@ -50,7 +50,7 @@ def _written(value: Any) -> str:
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Where PyYAML decides otherwise: scalars without quotes, keys and merging."""
+    """Differs from PyYAML in unquoted scalars, keys and merging."""
 
     yaml_implicit_resolvers: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
@@ -68,11 +68,11 @@ _FRACTION = re.compile(
     rf"|\.{_DIGITS}(?:{_EXPONENT})?|[-+]?{_DIGITS}(?::[0-5]?[0-9])+\.[0-9_]*"
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
-"""As SnakeYAML's Resolver has them; Jackson then leaves whole numbers in sixties (12:30) texts."""
+"""From SnakeYAML's Resolver; Jackson also keeps base-60 integers (12:30) as text."""
 
 
 def _plain(_: Any, node: yaml.ScalarNode) -> Any:
-    """Raises ValueError for a number that JSON has not."""
+    """Raises ValueError for a number that JSON does not have."""
     text: str = node.value
     if _BOOLEAN.fullmatch(text):
         return text.lower() in ("yes", "true", "on")

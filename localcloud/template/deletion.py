@@ -1,8 +1,8 @@
-"""Deletes a stack in CloudFormation's order: nothing before what needs it.
+"""Deletes a stack in CloudFormation's order: nothing before the resources that need it.
 
-CloudFormation deletes side by side whatever nothing needs any more. Here custom resources come
-last of those: one that refuses its deletion protects only what it needs (DependsOn, Ref, GetAtt),
-and a template that relies on more is found out.
+CloudFormation deletes concurrently everything that nothing needs any more. Here custom resources
+come last of those. One that refuses its deletion then protects only what it needs (DependsOn, Ref,
+GetAtt), so a template that relies on more fails.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from localcloud.template.makers import Cloud, Deployed, deleter_of, is_custom
 
 
 class StackDeletionError(Exception):
-    """DELETE_FAILED: the stack and the rest of its resources are still there."""
+    """DELETE_FAILED: the stack and its remaining resources still exist."""
 
     def __init__(self, failures: Mapping[str, str], left: Iterable[str]) -> None:
         told = "; ".join(f"{logical_id}: {reason}" for logical_id, reason in failures.items())
@@ -26,13 +26,14 @@ class StackDeletionError(Exception):
 
 
 class StackProtectedError(Exception):
-    """ValidationError of DeleteStack: nothing was touched, the stack's status is what it was."""
+    """ValidationError of DeleteStack: nothing was touched, and the stack's status has not
+    changed."""
 
 
 def delete(cloud: Cloud, deployed: dict[str, Deployed], *, created: bool = True) -> None:
-    """Delete every resource and take it out of `deployed`; those that are retained stay in the
-    account. Can be called again after a failure. Not `created`: the stack is rolled back.
-    Raises StackDeletionError."""
+    """Deletes every resource and removes it from `deployed`; retained ones stay in the account. Can
+    be called again after a failure. `created` is false while a new stack is rolled back. Raises
+    StackDeletionError."""
     failures: dict[str, str] = {}
     unknown = {
         logical_id: f"the local cloud does not delete {one.type}"
@@ -56,7 +57,7 @@ def delete(cloud: Cloud, deployed: dict[str, Deployed], *, created: bool = True)
 
 
 def _free(deployed: Mapping[str, Deployed], failures: Mapping[str, str]) -> list[Deployed]:
-    """What nothing needs any more, the latest made first."""
+    """What nothing needs any more, the latest created first."""
     needed = {need for one in deployed.values() for need in one.needs}
     return [
         one

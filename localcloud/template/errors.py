@@ -4,13 +4,13 @@ from localcloud.errors import CannotStartError
 
 
 class TemplateError(CannotStartError):
-    """The template, or the parameters it is deployed with, cannot be made into resources.
+    """The template or its parameters cannot be deployed.
 
     The message says where in the template, what is wrong, and what would be right."""
 
 
 class StackUpdateError(TemplateError):
-    """An update came to nothing, and was rolled back."""
+    """An update failed and was rolled back."""
 
     def __init__(self, reason: str, status: str) -> None:
         super().__init__(reason)

@@ -10,21 +10,21 @@ from typing import Any, Protocol
 from localcloud.template.errors import TemplateError
 
 NO_VALUE = object()
-"""What `AWS::NoValue` stands for: the property is not there."""
+"""The value of `AWS::NoValue`: the property is absent."""
 
 
 class Names(Protocol):
     """What a template can refer to."""
 
     def ref(self, name: str) -> Any:
-        """A parameter's, pseudo parameter's or resource's value."""
+        """The value of a parameter, pseudo parameter or resource."""
         ...
 
     def attribute(self, logical_id: str, attribute: str) -> Any: ...
 
 
 class Intrinsics:
-    """Evaluates what stands in a template. Resources come into being as they are referred to."""
+    """Evaluates a template's values. Resources are created when something refers to them."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Intrinsics:
         }
 
     def value(self, written: Any) -> Any:
-        """The value of whatever is written in a template; absent properties are left out."""
+        """Evaluates any value of a template; absent properties are left out."""
         if isinstance(written, list):
             items = [self.value(item) for item in written]
             return [item for item in items if item is not NO_VALUE]
@@ -133,7 +133,7 @@ class Intrinsics:
 
 
 def _text(value: Any) -> str:
-    """As CloudFormation writes values into strings; booleans are lower case."""
+    """Values as CloudFormation inserts them into strings: booleans are lower case."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):

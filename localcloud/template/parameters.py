@@ -1,4 +1,4 @@
-"""The values that a stack's parameters have, checked as CloudFormation checks them."""
+"""The values of a stack's parameters, checked as CloudFormation checks them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LISTS = ("CommaDelimitedList", "List<")
 def checked_parameters(
     declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]
 ) -> dict[str, str]:
-    """Every declared parameter's value as text. All problems are reported at once."""
+    """Every declared parameter's value as text. Reports all problems at once."""
     problems = [f"there is no parameter {name}" for name in given if name not in declared]
     values: dict[str, str] = {}
     for name, declaration in declared.items():
@@ -32,7 +32,7 @@ def checked_parameters(
 
 
 def value_of(declaration: Mapping[str, Any], text: str) -> str | list[str]:
-    """What `Ref` gives: lists are split."""
+    """The value of `Ref`: lists are split."""
     if str(declaration["Type"]).startswith(_LISTS):
         return [item.strip() for item in text.split(",")] if text else []
     return text

@@ -1,4 +1,4 @@
-"""What CloudFormation's registry says of resource types: its schemas, as cfn-lint carries them."""
+"""CloudFormation's resource type schemas, from cfn-lint."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import Any
 def replaced_by(
     region: str, resource_type: str, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> list[str]:
-    """The properties whose change makes CloudFormation replace a resource; empty: none of them has
-    changed, and it is updated in place.
+    """The changed properties that make CloudFormation replace a resource; if empty, it is updated
+    in place.
 
-    Where the registry says that it depends (conditionalCreateOnlyProperties), it is replaced."""
+    A property that may require replacement (conditionalCreateOnlyProperties) counts as one that
+    does."""
     return [
         ".".join(path)
         for path in _create_only(region, resource_type)
@@ -42,7 +43,7 @@ def _files(region: str) -> dict[str, str]:
 
 
 def _data() -> Path:
-    """Without importing cfn-lint, which takes longer than everything here."""
+    """Read without importing cfn-lint, which takes longer than everything here."""
     package = find_spec("cfnlint")
     assert package
     assert package.submodule_search_locations

@@ -1,4 +1,4 @@
-"""Reads a SAM template from its file, together with the files that it names."""
+"""Reads a SAM template and the files that it names."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from samtranslator.yaml_helper import intrinsics_multi_constructor
 from localcloud.template.errors import TemplateError
 
 _PACKAGED = "s3://packaged"
-"""The translator wants packaged code and definitions; here both are taken from their files. What
-`sam package` puts into S3 is named after what is in it, so other code is another property."""
+"""The translator expects packaged code and definitions; here both come from their files. `sam
+package` names its S3 objects after their content, so changed code is a changed property."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """libyaml's, with the constructors of short forms such as !Sub: SAM's own reads in Python."""
+    """libyaml's loader, with constructors for short forms such as !Sub; SAM's own loader is pure
+    Python."""
 
 
 _Loader.add_multi_constructor("!", intrinsics_multi_constructor)
@@ -59,7 +60,7 @@ class Source:
             causes = "; ".join(cause.message for cause in error.causes)
             raise TemplateError(f"SAM cannot translate the template: {causes}") from error
         finally:
-            translator.metrics.publish()  # to nobody; else it warns of metrics that it has kept
+            translator.metrics.publish()  # discarded; unpublished ones cause a warning
         return translated
 
 
@@ -87,7 +88,7 @@ def read_template(path: Path) -> Source:
 
 
 def _digest(directory: Path) -> str:
-    """Of what its files say, wherever it is."""
+    """Of its files' content, wherever it is."""
     digest = hashlib.sha256()
     for file in sorted(path for path in directory.rglob("*") if path.is_file()):
         if file.suffix != ".pyc":

@@ -1,4 +1,4 @@
-"""Deploys templates: every resource that one declares, each after those that it needs."""
+"""Deploys templates: creates every resource after those that it needs."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from localcloud.template.makers import NOT_MADE, Cloud, Deployed, Made, Request,
 from localcloud.template.parameters import checked_parameters, value_of
 from localcloud.template.physical_ids import PhysicalId, physical_id
 from localcloud.template.source import Source, read_template
-from localcloud.template.updating import Transition, see_types_kept
+from localcloud.template.updating import Transition, require_same_types
 
 
 @dataclass(frozen=True)
 class Stack:
-    """What a deployment has made."""
+    """The result of a deployment."""
 
     id: str
     """Its ARN."""
     name: str
     parameters: Mapping[str, str]
     resources: Mapping[str, str]
-    """Logical id -> physical id (what `Ref` gives)."""
+    """Logical id -> physical id (the value of `Ref`)."""
     types: Mapping[str, str]
     """Logical id -> CloudFormation type."""
     outputs: Mapping[str, str]
@@ -36,27 +36,27 @@ class Stack:
     """Logical id -> function."""
 
     def arn(self, logical_id: str) -> str:
-        """The ARN of a resource whose `Ref` is a name or already an ARN."""
+        """The ARN of a resource whose `Ref` is a name or an ARN."""
         return self.arns[logical_id]
 
     arns: Mapping[str, str] = field(default_factory=dict)
     deployed: dict[str, Deployed] = field(default_factory=dict)
-    """Logical id -> resource, in the order in which they were made: what a deletion has to delete,
-    and takes out one by one."""
+    """Logical id -> resource, in order of creation. A deletion deletes these, and removes them one
+    by one."""
     left_behind: Mapping[str, str] = field(default_factory=dict)
-    """Logical id -> why the clean-up of the update that led here could not delete it: it stays in
-    the account, and CloudFormation forgets it."""
+    """Logical id -> why the clean-up of the last update could not delete it: it stays in the
+    account, and CloudFormation forgets it."""
 
 
 class Deployer:
-    """Deploys templates to one account and Region, and knows the stacks that are there."""
+    """Deploys templates to one account and Region, and keeps its stacks."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._stacks: dict[str, Stack] = {}
 
     def deploy(self, path: Path, parameters: Mapping[str, str], name: str) -> Stack:
-        """Raises TemplateError; whatever was made until then is deleted again."""
+        """Raises TemplateError after deleting whatever was created until then."""
         if name in self._stacks:
             raise TemplateError(f"Stack [{name}] already exists")
         deployment = self._prepared(path, parameters, name, {})
@@ -76,9 +76,9 @@ class Deployer:
         parameters: Mapping[str, str],
         report: Callable[[str], None],
     ) -> Stack:
-        """`report` is told each status of the stack on the way. Parameters that are not given keep
-        their value. Raises StackUpdateError, after which the stack is as it was if it could be
-        rolled back; a TemplateError that is none: nothing was touched."""
+        """`report` is called with each status of the stack. Parameters that are not given keep
+        their values. Raises StackUpdateError after the roll-back, or a plain TemplateError if
+        nothing was touched."""
         before = dict(stack.deployed)
         deployment = self._prepared(path, parameters, stack.name, before, stack.parameters)
         report("UPDATE_IN_PROGRESS")
@@ -114,7 +114,7 @@ class Deployer:
         values = checked_parameters(declared, {**kept, **parameters})
         document = source.translated(values, self._cloud.region)
         types = {key: one["Type"] for key, one in document["Resources"].items()}
-        see_types_kept(before, types)
+        require_same_types(before, types)
         return _Deployment(
             self._cloud, name, document, values, source, before, self._physical_ids()
         )
@@ -125,7 +125,7 @@ class Deployer:
         del self._stacks[stack.name]
 
     def _physical_ids(self) -> dict[PhysicalId, str]:
-        """Those that stacks hold -> the id of the stack."""
+        """Physical ids of all stacks -> the id of the stack."""
         return {
             found: stack.id
             for stack in self._stacks.values()
@@ -135,7 +135,7 @@ class Deployer:
 
 
 class _Deployment:
-    """One run. It is also the names that the template's functions refer to."""
+    """One run. Also resolves the names that the template's functions refer to."""
 
     def __init__(
         self,
@@ -262,7 +262,7 @@ class _Deployment:
             code=self._source.code.get(logical_id),
             definition=self._source.definitions.get(logical_id),
         )
-        made = self.transition.realise(
+        made = self.transition.apply(
             Wanted(
                 request=request,
                 needs=frozenset(self._needs[logical_id] - {logical_id}),

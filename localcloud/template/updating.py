@@ -1,10 +1,10 @@
-"""Takes a stack from the resources that it has to those of a template, as CloudFormation does.
+"""Changes a stack's resources to those of a template, as CloudFormation does.
 
-What is new is made and what has changed is updated, each after what it needs. Where a property has
-changed that cannot be updated, another resource is made first. What is no longer wanted goes in the
-clean-up, when everything else is done, so whoever uses it is never without. If anything fails,
-everything becomes as it was. (CloudFormation user guide, "Update behaviors of stack resources",
-"UpdateReplacePolicy attribute", "How CloudFormation creates, updates and deletes".)
+New resources are created and changed ones updated, each after what it needs. If a changed property
+cannot be updated, a replacement is created first. Unwanted resources are deleted in the clean-up,
+at the very end, so their users never miss them. If anything fails, everything is rolled back.
+(CloudFormation user guide, "Update behaviors of stack resources", "UpdateReplacePolicy attribute",
+"How CloudFormation creates, updates and deletes".)
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from localcloud.template.schemas import replaced_by
 
 
 class Transition:
-    """One run. Of a new stack there is nothing before."""
+    """One run. A new stack has no previous resources."""
 
     def __init__(
         self, cloud: Cloud, before: dict[str, Deployed], taken: dict[PhysicalId, str], stack_id: str
@@ -43,14 +43,14 @@ class Transition:
         self._stack_id = stack_id
         self._created: dict[str, Deployed] = {}
         self._touched: dict[str, Request] = {}
-        """What was to be updated in place, in this order."""
+        """Updates in place that were attempted, in this order."""
         self._outdated: dict[str, Deployed] = {}
-        """What another resource has taken the place of."""
+        """Resources that were replaced."""
         self.deployed: dict[str, Deployed] = {}
-        """What the stack has so far, in the order in which it came."""
+        """The stack's resources so far, in order of creation."""
 
-    def realise(self, wanted: Wanted) -> Made:
-        """Let a resource be as it is wanted. Raises TemplateError."""
+    def apply(self, wanted: Wanted) -> Made:
+        """Creates, updates or keeps a resource as wanted. Raises TemplateError."""
         request = wanted.request
         before = self._before.get(request.logical_id)
         if before is None:
@@ -71,8 +71,8 @@ class Transition:
         return made
 
     def clean_up(self) -> dict[str, str]:
-        """Delete what is no longer wanted and not retained. Logical id -> why it could not be
-        deleted: CloudFormation leaves that where it is, and the update is complete all the same."""
+        """Deletes what is neither wanted nor retained. Logical id -> why it could not be deleted:
+        CloudFormation leaves that in place, and the update completes anyway."""
         unwanted = {
             logical_id: one
             for logical_id, one in self._before.items()
@@ -85,9 +85,9 @@ class Transition:
         return {}
 
     def roll_back(self) -> dict[str, str]:
-        """Make everything as it was, then delete what was made; answers as `clean_up` does.
+        """Restores everything, then deletes what was created; returns the same as `clean_up`.
 
-        Raises TemplateError where something cannot be as it was."""
+        Raises TemplateError if something cannot be restored."""
         for logical_id, request in reversed(self._touched.items()):
             before = self._before[logical_id]
             now = replace(self.deployed.get(logical_id, before), request=request)
@@ -102,7 +102,7 @@ class Transition:
         return {}
 
     def _must_be_replaced(self, before: Request, now: Request) -> bool:
-        """Raises TemplateError where the new one could not have its name
+        """Raises TemplateError if the replacement would need the same name
         (https://repost.aws/knowledge-center/cloudformation-custom-name)."""
         if not replaced_by(self._cloud.region, now.type, before.properties, now.properties):
             return False
@@ -154,7 +154,7 @@ class Transition:
         self._outdated[before.request.logical_id] = replace(before, deletion_policy=policy)
 
 
-def see_types_kept(before: Mapping[str, Deployed], types: Mapping[str, str]) -> None:
+def require_same_types(before: Mapping[str, Deployed], types: Mapping[str, str]) -> None:
     """Raises TemplateError; CloudFormation refuses it before it does anything."""
     found = [
         logical_id

@@ -75,7 +75,7 @@ def test_it_is_told_which_services_exist_by_now_and_not_bivouacs_own() -> None:
         ' {"serviceName": "bivouac-proof-1-1"}]}}'
     )
     timeline = History().enter("Create services").leave("Create services", output).timeline
-    assert timeline.story == ["Create services", "  there by now: api, web"]
+    assert timeline.story == ["Create services", "  created so far: api, web"]
 
 
 def test_states_that_are_over_share_a_row_where_there_is_no_room_for_all() -> None:

@@ -261,7 +261,7 @@ class TestRequestShape:
     def test_an_operation_that_is_not_played_is_refused(self, cloud: Cloud) -> None:
         with refused("UnknownOperationException") as error:
             cloud.ecs.list_container_instances()
-        assert "not played by the local cloud" in error.message
+        assert "not supported by the local cloud" in error.message
 
     def test_another_region_is_refused(self, cloud: Cloud) -> None:
         with refused("UnrecognizedClientException") as error:

@@ -1,4 +1,4 @@
-"""Run a container's health check, again and again, inside its sandbox."""
+"""Runs a container's health check repeatedly inside its sandbox."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Carry connections from one socket address to another, byte for byte.
+"""Forwards connections from one socket address to another, byte for byte.
 
-With namespaces this is how a task's own address is reached from outside (Unix socket -> port of
-the task); without them it is how programs that only know TCP reach the task's proxy.
+With namespaces this is how a task's own address is reached from outside (Unix socket -> port of the
+task); without them it is how programs that only know TCP reach the task's proxy.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _CHUNK = 65536
 class Forwarder:
     """Joins each connection to `listener` with a new one to `to` ("unix:..." or "tcp:...").
 
-    Where `to` refuses, the caller's connection is closed: it sees what a task's address shows when
-    the process behind it is gone.
+    If `to` refuses, the caller's connection is closed, just as at a task's address whose process is
+    gone.
     """
 
     def __init__(self, loop: Loop, listener: socket.socket, to: str) -> None:
@@ -58,7 +58,7 @@ def listen_at(address: str) -> socket.socket:
 
 
 def parse_address(address: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
-    """ "unix:<path>" or "tcp:<host>:<port>" as the socket module takes it."""
+    """Converts "unix:<path>" or "tcp:<host>:<port>" for the socket module."""
     kind, _, rest = address.partition(":")
     if kind == "unix":
         return socket.AF_UNIX, rest
@@ -83,7 +83,7 @@ class _Direction:
 
 
 class _Joined:
-    """Two connected sockets; what one sends the other gets, no faster than it reads."""
+    """Two connected sockets; each gets what the other sends, no faster than it reads."""
 
     def __init__(self, loop: Loop, one: socket.socket, other: socket.socket) -> None:
         self._loop = loop

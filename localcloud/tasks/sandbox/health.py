@@ -1,4 +1,4 @@
-"""When a container counts as HEALTHY or UNHEALTHY, given what its health checks answered. Pure."""
+"""When a container is HEALTHY or UNHEALTHY, given the results of its health checks. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class HealthJudge:
     _succeeded: bool = False
 
     def judge(self, passed: bool, age: float) -> Status | None:
-        """The new status where this answer changes it; `age` is the container's, in seconds."""
+        """The new status if this result changes it; `age` is the container's, in seconds."""
         if passed:
             self._failures = 0
             self._succeeded = True

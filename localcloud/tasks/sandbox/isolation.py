@@ -1,4 +1,4 @@
-"""Give the calling process Linux namespaces of its own, as root or as an ordinary user.
+"""Moves the calling process into its own Linux namespaces, as root or as an ordinary user.
 
 A task gets one network namespace for all its containers, as on Fargate: they share 127.0.0.1 and
 their ports collide with nobody else's. A PID namespace makes the end certain: when its first
@@ -42,10 +42,10 @@ _MOUNT_ATTR_RDONLY = 0x1
 
 
 def enter_namespaces() -> None:
-    """Move into new user, mount, network, UTS and PID namespaces; return as their first process.
+    """Moves into new user, mount, network, UTS and PID namespaces; returns as their first process.
 
-    The calling process stays behind, waits and ends with the same exit status.
-    Raises OSError where the system refuses.
+    The calling process stays behind, waits and ends with the same exit status. Raises OSError if
+    the system refuses.
     """
     uid, gid = os.geteuid(), os.getegid()
     spaces = _CLONE_NEWNS | _CLONE_NEWNET | _CLONE_NEWUTS | _CLONE_NEWPID
@@ -74,7 +74,7 @@ def raise_loopback() -> None:
 
 
 def replace_files(replacements: Mapping[str, str]) -> None:
-    """Let each key show the content of the file at its value, for this mount namespace only.
+    """Shows the content of each value's file at its key, in this mount namespace only.
 
     A path that the machine does not have is left out: nothing reads it then.
     """
@@ -85,9 +85,9 @@ def replace_files(replacements: Mapping[str, str]) -> None:
 
 
 def protect_files(writable: Iterable[str]) -> None:
-    """Make every file read-only for this mount namespace but those under `writable`.
+    """Makes every file read-only in this mount namespace, except those under `writable`.
 
-    Kernels before 5.12 cannot: there the user's own permissions are all that protects.
+    Kernels before 5.12 cannot: there only the user's own permissions protect files.
     """
     for directory in writable:
         if Path(directory).exists():
@@ -100,12 +100,13 @@ def protect_files(writable: Iterable[str]) -> None:
 
 
 def die_with_parent() -> None:
-    """Be killed when the thread that made this process ends. Linux only; elsewhere nothing."""
+    """Is killed when the thread that made this process ends. Linux only; does nothing elsewhere."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def adopt_orphans() -> None:
-    """Become the parent of what a container leaves behind. Linux only; elsewhere nothing."""
+    """Becomes the parent of processes that a container leaves behind. Linux only; does nothing
+    elsewhere."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -116,7 +117,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _wait_in_place_of(child: int) -> None:
-    # The server reads the end of its pipes as the end of the task: only the child may hold them.
+    # The server takes the end of its pipes as the end of the task: only the child may hold them.
     os.close(0)
     os.close(1)
     _, status = os.waitpid(child, 0)

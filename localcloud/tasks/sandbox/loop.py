@@ -1,7 +1,7 @@
 """One thread, many things to wait for: descriptors, timers and ended children.
 
-The sandbox has a single thread on purpose: a child that is told to die with its parent dies with
-the thread that made it.
+The sandbox has a single thread on purpose: a child that is to die with its parent dies with the
+thread that made it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Loop:
     def watch(
         self, descriptor: int, *, read: Callback | None = None, write: Callback | None = None
     ) -> None:
-        """Call back while the descriptor can be read or written; with neither, forget it."""
+        """Calls back while the descriptor can be read or written; with neither, forgets it."""
         events = (selectors.EVENT_READ if read else 0) | (selectors.EVENT_WRITE if write else 0)
         known = descriptor in self._selector.get_map()
         if not events:
@@ -59,7 +59,7 @@ class Loop:
         while self._running:
             for key, ready in self._selector.select(self._patience()):
                 for event, callback in zip(_EVENTS, key.data, strict=True):
-                    # An earlier callback of this round may have lost interest.
+                    # An earlier callback of this round may have stopped watching.
                     current = self._selector.get_map().get(key.fd)
                     if ready & event and current is not None and current.events & event:
                         callback()
@@ -84,6 +84,7 @@ class Loop:
             if pid == 0:
                 return
             code = os.waitstatus_to_exitcode(status)
-            # Orphans come here as well: in a PID namespace this process is everybody's last parent.
+            # Orphans arrive here too: in a PID namespace this process becomes the parent of all
+            # orphans.
             if pid in self._children:
                 self._children.pop(pid)(code if code >= 0 else 128 - code)

@@ -1,4 +1,4 @@
-"""Set up the sandbox of one task and hold the task until it ends."""
+"""Sets up the sandbox of one task and holds the task until it ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .task import HeldTask, tell
 
 
 def main() -> None:
-    """`sys.argv[1]` is the file with the plan."""
+    """`sys.argv[1]` is the plan's file."""
     plan: Plan = json.loads(Path(sys.argv[1]).read_text())
     # The end of the server is read from the input, not taken from a signal.
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)

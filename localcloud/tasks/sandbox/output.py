@@ -1,4 +1,4 @@
-"""What a process prints, line by line."""
+"""Reads what a process prints, line by line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LineReader:
         loop.watch(descriptor, read=self._readable)
 
     def drain(self) -> None:
-        """Take what is already in the pipe and close it: the process has ended."""
+        """Reads what is left in the pipe and closes it: the process has ended."""
         while self._open and self._read():
             pass
         self._close()

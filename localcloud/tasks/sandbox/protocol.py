@@ -1,4 +1,4 @@
-"""What the server and a task's sandbox say to each other, as JSON.
+"""The JSON messages between the server and a task's sandbox.
 
 Times are seconds, unless a name ends in `_ms`.
 """
@@ -33,19 +33,19 @@ class ProxyPlan(TypedDict):
 
 
 class ForwardPlan(TypedDict):
-    """Connections to `listen` are carried to `to`; addresses as in `forward.py`."""
+    """Connections to `listen` are forwarded to `to`; addresses as in `forward.py`."""
 
     listen: str
     to: str
 
 
 class Plan(TypedDict):
-    """The file that the sandbox is started with."""
+    """The file with which the sandbox is started."""
 
     isolated: bool
     hostname: str
     replaced_files: dict[str, str]
-    """Path inside the task -> file of the server that stands there. Isolated only."""
+    """Path inside the task -> file of the server that is shown there. Isolated only."""
     writable: list[str]
     """Directories that stay writable. Isolated only: everything else is read-only."""
     proxy: NotRequired[ProxyPlan]
@@ -55,7 +55,7 @@ class Plan(TypedDict):
 
 
 STOP = b"stop\n"
-"""The only line of the sandbox's input: end every process in good order."""
+"""The only line of the sandbox's input: end every process in order."""
 
 
 class Started(TypedDict):
@@ -75,7 +75,7 @@ class Exited(TypedDict):
     event: Literal["exited"]
     name: str
     code: int
-    """As a container runtime gives it: 128 + the signal that ended it."""
+    """As a container runtime reports it: 128 + the signal that ended it."""
     reason: str | None
 
 

@@ -1,4 +1,4 @@
-"""Wait until the proxy says that it is ready, on its admin socket."""
+"""Waits until the proxy's admin socket says that it is ready."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PACE = 0.01
 
 
 class ReadyProbe:
-    """GET /ready on a Unix socket, again and again, until the answer is 200; then `on_ready`."""
+    """Repeats GET /ready on a Unix socket until the answer is 200; then calls `on_ready`."""
 
     def __init__(self, loop: Loop, path: str, on_ready: Callback) -> None:
         self._loop = loop

@@ -1,4 +1,4 @@
-"""Start a process of the task, and end it with everything that it started."""
+"""Starts a process of the task, and ends it with everything that it started."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CannotStartError(Exception):
 def spawn(
     argv: Sequence[str], environment: Mapping[str, str], output: int, *, in_namespace: bool
 ) -> int:
-    """The id of a new process, leader of a group of its own; it prints to `output`.
+    """The id of a new process, which leads its own group and prints to `output`.
 
     Raises CannotStartError.
     """
@@ -40,27 +40,28 @@ def spawn(
         env=dict(environment),
         cwd="/",
         start_new_session=True,
-        # A PID namespace ends its processes by itself; without one each has to be told.
+        # A PID namespace ends its processes by itself; without one each must be signalled.
         preexec_fn=None if in_namespace else die_with_parent,
     )
-    # The loop reaps every child; Popen must not try as well.
+    # The loop reaps every child; Popen must not try to.
     child.returncode = 0
     return child.pid
 
 
 def signal_group(leader: int, number: signal.Signals) -> None:
-    """Send a signal to a process and all that it started; nothing happens when they are gone."""
+    """Signals a process and everything in its group; does nothing if they are gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, number)
 
 
 def kill_strays() -> None:
-    """Kill adopted orphans that had left their container's group. Linux only; elsewhere nothing.
+    """Kills adopted orphans that had left their container's group. Linux only; does nothing
+    elsewhere.
 
-    A PID namespace does the same by its end."""
+    The end of a PID namespace does the same."""
     children = Path(f"/proc/self/task/{os.getpid()}/children")
     while children.exists() and (strays := children.read_text().split()):
         for stray in strays:
             os.kill(int(stray), signal.SIGKILL)
-        # A killed child stays ours until we have waited for it; its own children come to us then.
+        # A killed child stays ours until we have waited for it; its own children then become ours.
         os.waitpid(-1, 0)

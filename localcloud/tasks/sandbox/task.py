@@ -23,7 +23,7 @@ class _Process:
     pid: int
     output: LineReader
     checks: HealthChecks | None
-    told_to_stop: bool = False
+    stopping: bool = False
 
 
 class HeldTask:
@@ -41,7 +41,7 @@ class HeldTask:
 
         https://github.com/aws/amazon-ecs-agent/pull/3200
         """
-        self._loop.watch(0, read=self._hear_server)
+        self._loop.watch(0, read=self._read_input)
         for forward in self._plan["forwards"]:
             Forwarder(self._loop, listen_at(forward["listen"]), forward["to"])
         proxy = self._plan.get("proxy")
@@ -96,7 +96,7 @@ class HeldTask:
         self._running.remove(process)
         if process.checks:
             process.checks.end()
-        # A container ends with its first process, whatever else that one left behind.
+        # A container ends with its first process, whatever processes that one left behind.
         signal_group(process.pid, signal.SIGKILL)
         process.output.drain()
         tell({"event": "exited", "name": process.plan["name"], "code": code, "reason": None})
@@ -105,7 +105,7 @@ class HeldTask:
         if not self._running:
             self._loop.stop()
 
-    def _hear_server(self) -> None:
+    def _read_input(self) -> None:
         heard = os.read(0, 4096)
         if not heard:
             self._abandon()
@@ -114,11 +114,11 @@ class HeldTask:
             self._stop_those_due()
 
     def _stop_those_due(self) -> None:
-        """The proxy is due when nothing else runs, so that the last requests are still answered."""
+        """The proxy stops when nothing else runs, so that the last requests are still answered."""
         containers = [each for each in self._running if each is not self._proxy]
         for process in containers or self._running:
-            if not process.told_to_stop:
-                process.told_to_stop = True
+            if not process.stopping:
+                process.stopping = True
                 signal_group(process.pid, signal.SIGTERM)
                 self._loop.call_later(process.plan["stop_timeout"], partial(self._kill, process))
 
@@ -127,15 +127,15 @@ class HeldTask:
             signal_group(process.pid, signal.SIGKILL)
 
     def _abandon(self) -> None:
-        """Nobody listens any more: kill, and go only when everything is reaped."""
+        """The server is gone: kills everything, and exits only when everything is reaped."""
         self._loop.watch(0)
         for process in self._running:
             signal_group(process.pid, signal.SIGKILL)
 
 
 def tell(event: Event) -> None:
-    """Send the server one event. Nobody hears it when the server is gone: then the task ends too,
-    because the input ends with it."""
+    """Sends the server one event. If the server is gone the event is lost, and the task ends too,
+    because its input has ended."""
     data = json.dumps(event).encode() + b"\n"
     try:
         while data:

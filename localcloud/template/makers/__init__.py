@@ -58,19 +58,19 @@ _UPDATERS: dict[str, Updater] = {
 
 
 def maker_of(resource_type: str) -> Maker | None:
-    """None: the local cloud does not know the type."""
+    """None if the local cloud does not know the type."""
     return custom.custom_resource if is_custom(resource_type) else _MAKERS.get(resource_type)
 
 
 def deleter_of(resource_type: str) -> Deleter | None:
-    """None: nobody needs the type to be deleted yet."""
+    """None if the type cannot be deleted yet, because nothing needs it."""
     if is_custom(resource_type):
         return custom.delete_custom_resource
     return _DELETERS.get(resource_type)
 
 
 def updater_of(resource_type: str) -> Updater | None:
-    """None: nobody needs the type to be updated yet."""
+    """None if the type cannot be updated yet, because nothing needs it."""
     if is_custom(resource_type):
         return custom.update_custom_resource
     return _UPDATERS.get(resource_type)
@@ -79,7 +79,7 @@ def updater_of(resource_type: str) -> Updater | None:
 NOT_MADE: dict[str, str] = {
     "AWS::CloudWatch::Dashboard": "nothing of the local cloud draws it",
 }
-"""Types that a template may declare and the local cloud leaves out, with the reason."""
+"""Types that a template may declare and the local cloud ignores, with the reason."""
 
 __all__ = [
     "NOT_MADE",

@@ -1,4 +1,4 @@
-"""What every maker gets and gives."""
+"""What every maker takes and returns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from localcloud.template.errors import TemplateError
 
 
 class Cloud(Protocol):
-    """The account that resources are made in."""
+    """The account in which resources are created."""
 
     @property
     def account_id(self) -> str: ...
@@ -30,15 +30,15 @@ class Cloud(Protocol):
         ...
 
     def register_function(self, function: Function) -> None:
-        """Make a function invocable; CreateFunction has no way to say where its code is."""
+        """Makes a function invocable; CreateFunction cannot say where its code is."""
         ...
 
     def require(self, role_arn: str, actions: Sequence[str], purpose: str) -> None:
-        """See that a role allows what AWS's own services do with it. Raises TemplateError."""
+        """Checks that a role allows what AWS's own services do with it. Raises TemplateError."""
         ...
 
     def provide_aws_policy(self, arn: str) -> None:
-        """See that a policy of AWS itself is there to be attached."""
+        """Makes an AWS managed policy available for attaching."""
         ...
 
     @property
@@ -56,10 +56,10 @@ class Request:
     definition: str | None = None
     """The text of its DefinitionS3Location."""
     replacements: int = 0
-    """How often another one has taken the place of the first: each has a name of its own."""
+    """How often it was replaced: each replacement has a different name."""
 
     def generated_name(self, longest: int = 255) -> str:
-        """As CloudFormation names what the template leaves unnamed; the same on every run."""
+        """As CloudFormation names unnamed resources, but the same on every run."""
         once_more = f"/{self.replacements}" if self.replacements else ""
         text = f"{self.stack_name}/{self.logical_id}{once_more}"
         end = f"-{hashlib.sha256(text.encode()).hexdigest()[:12].upper()}"
@@ -80,11 +80,11 @@ Maker = Callable[[Cloud, Request], Made]
 
 @dataclass(frozen=True)
 class Wanted:
-    """A resource as a template declares it for a stack."""
+    """A resource that a template declares for a stack."""
 
     request: Request
     needs: frozenset[str]
-    """Logical ids of the resources that must not be deleted before it."""
+    """Logical ids of the resources that must outlive it."""
     deletion_policy: str = "Delete"
     update_replace_policy: str = "Delete"
 
@@ -99,7 +99,7 @@ class Deployed:
     request: Request
     made: Made
     needs: frozenset[str]
-    """Logical ids of the resources that must not be deleted before it."""
+    """Logical ids of the resources that must outlive it."""
     deletion_policy: str = "Delete"
 
     @property
@@ -107,7 +107,7 @@ class Deployed:
         return self.request.type
 
     def is_retained(self, *, created: bool) -> bool:
-        """Whether it stays when its stack is deleted, or, not `created` yet, rolled back
+        """Whether it stays when its stack is deleted or, if not `created` yet, rolled back
         (CloudFormation user guide, "DeletionPolicy attribute")."""
         retains = ("Retain", "RetainExceptOnCreate") if created else ("Retain",)
         return self.deletion_policy in retains
@@ -117,8 +117,8 @@ Deleter = Callable[[Cloud, Deployed], None]
 """Raises ClientError."""
 
 Updater = Callable[[Cloud, Deployed, Request], Made]
-"""Makes a resource what the request says, without replacing it. Called again with the two changed
-round it takes that back, also after it has failed. Raises as makers do."""
+"""Updates a resource in place to what the request says. Called again with the two swapped, it
+undoes the update, even one that failed. Raises as makers do."""
 
 
 def changed(before: Deployed, request: Request, *known: str) -> set[str]:
@@ -134,7 +134,8 @@ def changed(before: Deployed, request: Request, *known: str) -> set[str]:
 
 
 def call(cloud: Cloud, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
-    """An API call with template values: text becomes a number or boolean where the API has one."""
+    """Calls an API with template values: converts text to a number or boolean if the API has
+    one."""
     client = cloud.client(service)
     name = client.meta.method_to_api_mapping[operation]
     shape = client.meta.service_model.operation_model(name).input_shape
@@ -144,7 +145,7 @@ def call(cloud: Cloud, service: str, operation: str, /, **parameters: Any) -> di
 
 
 def camel_case(value: Any) -> Any:
-    """Property names of the template as APIs with camelCase members spell them."""
+    """The template's property names as APIs with camelCase members spell them."""
     if isinstance(value, list):
         return [camel_case(item) for item in value]
     if isinstance(value, dict):
@@ -163,13 +164,13 @@ def tags_map(properties: Mapping[str, Any]) -> dict[str, str] | None:
 
 
 def retagged(before: Deployed, request: Request) -> tuple[dict[str, str], list[str]]:
-    """The tags to set, and the keys of those to take away."""
+    """The tags to set, and the keys of those to remove."""
     old, new = tags_map(before.request.properties) or {}, tags_map(request.properties) or {}
     return new, sorted(old.keys() - new.keys())
 
 
 def document(policy: dict[str, Any]) -> str:
-    # AWS takes a policy without a version (SAM writes such), moto does not.
+    # AWS accepts a policy without a version (SAM writes such), moto does not.
     return json.dumps({"Version": "2012-10-17", **policy})
 
 

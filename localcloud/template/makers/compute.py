@@ -1,4 +1,4 @@
-"""Lambda: functions and what belongs to them."""
+"""Lambda: functions, their versions, aliases and permissions."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def function(cloud: Cloud, request: Request) -> Made:
         LoggingConfig=properties.get("LoggingConfig"),
         Tags=tags_map(properties),
     )
-    _see_what_lambda_may(cloud, name, request)
+    _check_lambda_rights(cloud, name, request)
     registered = _registered(cloud, name, made["FunctionArn"], request)
     return Made(name, {"Arn": made["FunctionArn"]}, registered)
 
@@ -65,7 +65,7 @@ def _variables(request: Request) -> dict[str, str]:
     return {key: str(value) for key, value in environment.get("Variables", {}).items()}
 
 
-def _see_what_lambda_may(cloud: Cloud, name: str, request: Request) -> None:
+def _check_lambda_rights(cloud: Cloud, name: str, request: Request) -> None:
     properties = request.properties
     if properties.get("VpcConfig"):
         cloud.require(properties["Role"], _NETWORK_INTERFACES, f"{name} in a VPC")
@@ -107,13 +107,13 @@ _CONFIGURATION: dict[str, Any] = {
     "TracingConfig": {"Mode": "PassThrough"},
     "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []},
 }
-"""What UpdateFunctionConfiguration takes -> what a function has that declares nothing."""
+"""UpdateFunctionConfiguration's members -> their values for a function that declares none."""
 
 
 def update_function(cloud: Cloud, before: Deployed, request: Request) -> Made:
     name, arn = before.made.ref, before.made.attributes["Arn"]
     differs = changed(before, request, *_CONFIGURATION, "Architectures", "Code", "Tags")
-    _see_what_lambda_may(cloud, name, request)
+    _check_lambda_rights(cloud, name, request)
     configuration = {
         key: request.properties.get(key, default)
         for key, default in _CONFIGURATION.items()
@@ -156,13 +156,13 @@ def version(cloud: Cloud, request: Request) -> Made:
         Description=request.properties.get("Description"),
     )
     if made["Version"] in [known["Version"] for known in published]:
-        # Lambda publishes nothing where nothing has changed, and CloudFormation takes that for a
-        # failure (https://github.com/aws/aws-cdk/issues/28252).
+        # Lambda publishes nothing if nothing has changed, which CloudFormation treats as a failure
+        # (https://github.com/aws/aws-cdk/issues/28252).
         raise TemplateError(
             f"{request.logical_id}: Version already exists: [{made['FunctionArn']}]. Please modify "
             "the function to create a new version."
         )
-    # PublishVersion answers with the version's own ARN.
+    # PublishVersion returns the version's own ARN.
     return Made(
         made["FunctionArn"], {"FunctionArn": made["FunctionArn"], "Version": made["Version"]}
     )
@@ -181,7 +181,7 @@ def update_alias(cloud: Cloud, before: Deployed, request: Request) -> Made:
 
 def event_invoke_config(cloud: Cloud, request: Request) -> Made:
     properties = dict(request.properties)
-    # The $LATEST that the template spells out is what the API takes for granted.
+    # The template names $LATEST; in the API that is the default.
     if properties.get("Qualifier") == "$LATEST":
         del properties["Qualifier"]
     call(cloud, "lambda", "put_function_event_invoke_config", **properties)
@@ -189,12 +189,12 @@ def event_invoke_config(cloud: Cloud, request: Request) -> Made:
 
 
 def update_event_invoke_config(cloud: Cloud, _: Deployed, request: Request) -> Made:
-    """Put overwrites what it is not given, too."""
+    """Put also resets what it is not given."""
     return event_invoke_config(cloud, request)
 
 
 def delete_function(cloud: Cloud, deployed: Deployed) -> None:
-    """With its versions; their DeletionPolicy (SAM writes Retain) saves nothing then."""
+    """Also deletes its versions; their DeletionPolicy (SAM writes Retain) does not keep them."""
     call(cloud, "lambda", "delete_function", FunctionName=deployed.made.ref)
 
 
@@ -228,7 +228,7 @@ def _empty_zip() -> bytes:
 
 
 _PLACEHOLDER = _empty_zip()
-"""CreateFunction insists on code; workers take it from the CodeUri directory."""
+"""CreateFunction requires code; workers take it from the CodeUri directory."""
 
 MAKERS: dict[str, Maker] = {
     "AWS::Lambda::Function": function,

@@ -1,4 +1,4 @@
-"""Custom resources: a function of the stack makes and deletes them."""
+"""Custom resources: a function of the stack creates and deletes them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def custom_resource(cloud: Cloud, request: Request) -> Made:
 
 
 def update_custom_resource(cloud: Cloud, before: Deployed, request: Request) -> Made:
-    """Another physical id says that it is another resource now: the old one is deleted later."""
+    """A new physical id means a new resource: the old one is deleted later."""
     old = before.request.properties
     try:
         answer = cloud.custom_resources.ask(_of(request), "Update", before.made.ref, old)

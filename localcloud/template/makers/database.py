@@ -94,9 +94,9 @@ def update_table(cloud: Cloud, before: Deployed, request: Request) -> Made:
 
 
 def _index_update(before: Deployed, request: Request) -> dict[str, Any]:
-    """The one index that is added or taken away. In an update CloudFormation neither does more nor
-    changes one (reference, AWS::DynamoDB::Table, GlobalSecondaryIndexes); its words are those of
-    https://github.com/aws/aws-cdk/issues/14920 and
+    """The one index that is added or removed. CloudFormation neither does more in one update nor
+    changes an index (reference, AWS::DynamoDB::Table, GlobalSecondaryIndexes); its messages are
+    those of https://github.com/aws/aws-cdk/issues/14920 and
     https://github.com/aws-amplify/amplify-category-api/issues/988. Raises TemplateError."""
     old, new = (
         {index["IndexName"]: index for index in properties.get("GlobalSecondaryIndexes", [])}
@@ -119,7 +119,7 @@ def _index_update(before: Deployed, request: Request) -> dict[str, Any]:
 
 
 def _stream(specification: dict[str, str] | None) -> dict[str, object] | None:
-    # The template's form has no StreamEnabled: being there says it.
+    # The template's form has no StreamEnabled: a StreamSpecification enables the stream.
     return {"StreamEnabled": True, **specification} if specification else None
 
 

@@ -24,7 +24,7 @@ def rule(cloud: Cloud, request: Request) -> Made:
 
 
 def _put_rule(cloud: Cloud, request: Request, name: str) -> Made:
-    """PutRule overwrites what it is not given, too."""
+    """PutRule also resets what it is not given."""
     properties = request.properties
     bus = properties.get("EventBusName")
     pattern = properties.get("EventPattern")

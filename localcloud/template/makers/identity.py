@@ -29,7 +29,7 @@ space (IAM user guide, "IAM and AWS STS quotas"). moto has no limit."""
 def role(cloud: Cloud, request: Request) -> Made:
     properties = request.properties
     name = properties.get("RoleName", request.generated_name(64))
-    _see_inline_policies_fit(request, name)
+    _check_inline_policy_size(request, name)
     made = call(
         cloud,
         "iam",
@@ -49,7 +49,7 @@ def role(cloud: Cloud, request: Request) -> Made:
     return Made(name, {"Arn": made["Arn"], "RoleId": made["RoleId"]})
 
 
-def _see_inline_policies_fit(request: Request, name: str) -> None:
+def _check_inline_policy_size(request: Request, name: str) -> None:
     sizes = (_size(policy["PolicyDocument"]) for policy in request.properties.get("Policies", []))
     if sum(sizes) > INLINE_POLICIES_QUOTA:
         raise TemplateError(
@@ -65,7 +65,7 @@ def _attach(cloud: Cloud, role_name: str, arn: str) -> None:
 
 
 def update_role(cloud: Cloud, before: Deployed, request: Request) -> Made:
-    """What is new comes first: whoever has the role is never without what both allow."""
+    """Adds before it removes: a session of the role never lacks what both versions allow."""
     name, old, new = before.made.ref, before.request.properties, request.properties
     differs = changed(
         before,
@@ -76,7 +76,7 @@ def update_role(cloud: Cloud, before: Deployed, request: Request) -> Made:
         "Policies",
         "Tags",
     )
-    _see_inline_policies_fit(request, name)
+    _check_inline_policy_size(request, name)
     if "AssumeRolePolicyDocument" in differs:
         trust = document(new["AssumeRolePolicyDocument"])
         call(cloud, "iam", "update_assume_role_policy", RoleName=name, PolicyDocument=trust)
@@ -107,7 +107,7 @@ def _inline(properties: dict[str, Any]) -> set[str]:
 
 
 def policy(cloud: Cloud, request: Request) -> Made:
-    """An inline policy that is declared beside its roles."""
+    """An inline policy declared as a resource of its own."""
     for role_name in request.properties["Roles"]:
         _put_inline(cloud, role_name, request.properties)
     return Made(request.properties["PolicyName"])
@@ -115,7 +115,7 @@ def policy(cloud: Cloud, request: Request) -> Made:
 
 def managed_policy(cloud: Cloud, request: Request) -> Made:
     properties = request.properties
-    _see_managed_policy_fits(request)
+    _check_managed_policy_size(request)
     made = call(
         cloud,
         "iam",
@@ -132,7 +132,7 @@ def managed_policy(cloud: Cloud, request: Request) -> Made:
 
 def update_managed_policy(cloud: Cloud, before: Deployed, request: Request) -> Made:
     changed(before, request, "PolicyDocument")
-    _see_managed_policy_fits(request)
+    _check_managed_policy_size(request)
     arn = before.made.ref
     known = call(cloud, "iam", "get_policy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
     call(
@@ -147,7 +147,7 @@ def update_managed_policy(cloud: Cloud, before: Deployed, request: Request) -> M
     return before.made
 
 
-def _see_managed_policy_fits(request: Request) -> None:
+def _check_managed_policy_size(request: Request) -> None:
     if _size(request.properties["PolicyDocument"]) > MANAGED_POLICY_QUOTA:
         raise TemplateError(
             f"{request.logical_id}: LimitExceeded: Cannot exceed quota for PolicySize: "
@@ -178,7 +178,7 @@ MAKERS: dict[str, Maker] = {
 
 
 def delete_role(cloud: Cloud, deployed: Deployed) -> None:
-    """With what it has inline and what its own properties attach."""
+    """Also deletes its inline policies and detaches those that its own properties attach."""
     name, properties = deployed.made.ref, deployed.request.properties
     _take_away(cloud, name, _inline(properties), {*properties.get("ManagedPolicyArns", [])})
     call(cloud, "iam", "delete_role", RoleName=name)

@@ -51,7 +51,7 @@ _ATTRIBUTES = (
 
 
 def update_queue(cloud: Cloud, before: Deployed, request: Request) -> Made:
-    """Raises TemplateError for an attribute that goes back to its default."""
+    """Raises TemplateError for an attribute that returns to its default."""
     differs = changed(
         before, request, *(name for name in _ATTRIBUTES if name in request.properties)
     )

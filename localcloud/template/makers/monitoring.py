@@ -56,7 +56,7 @@ def alarm(cloud: Cloud, request: Request) -> Made:
 
 
 def update_alarm(cloud: Cloud, before: Deployed, request: Request) -> Made:
-    """PutMetricAlarm overwrites what it is not given, too."""
+    """PutMetricAlarm also resets what it is not given."""
     return _put_alarm(cloud, request, before.made.ref)
 
 

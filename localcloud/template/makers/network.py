@@ -35,7 +35,7 @@ def security_group(cloud: Cloud, request: Request) -> Made:
     for rule in properties.get("SecurityGroupIngress", []):
         _admit(cloud, "ingress", group_id, rule)
     if egress := properties.get("SecurityGroupEgress"):
-        # A new group lets everything out; a template that names its egress means only that.
+        # A new group allows all egress; a template that declares egress rules wants only those.
         call(
             cloud,
             "ec2",

@@ -53,14 +53,14 @@ def state_machine(cloud: Cloud, request: Request) -> Made:
         tracingConfiguration=camel_case(properties.get("TracingConfiguration")),
         tags=camel_case(properties.get("Tags")),
     )
-    _see_what_step_functions_may(cloud, name, request)
+    _check_step_functions_rights(cloud, name, request)
     arn = made["stateMachineArn"]
     return Made(arn, {"Arn": arn, "Name": name})
 
 
 def update_state_machine(cloud: Cloud, before: Deployed, request: Request) -> Made:
-    """Executions that run go on with the definition that they began with (Step Functions' API
-    reference, UpdateStateMachine)."""
+    """Running executions keep the definition with which they began (Step Functions' API reference,
+    UpdateStateMachine)."""
     properties = request.properties
     changed(
         before,
@@ -83,11 +83,11 @@ def update_state_machine(cloud: Cloud, before: Deployed, request: Request) -> Ma
         loggingConfiguration=camel_case(properties.get("LoggingConfiguration", {"Level": "OFF"})),
         tracingConfiguration=camel_case(properties.get("TracingConfiguration", {"Enabled": False})),
     )
-    _see_what_step_functions_may(cloud, before.made.attributes["Name"], request)
+    _check_step_functions_rights(cloud, before.made.attributes["Name"], request)
     return before.made
 
 
-def _see_what_step_functions_may(cloud: Cloud, name: str, request: Request) -> None:
+def _check_step_functions_rights(cloud: Cloud, name: str, request: Request) -> None:
     properties = request.properties
     if properties.get("LoggingConfiguration", {}).get("Level", "OFF") != "OFF":
         cloud.require(properties["RoleArn"], _LOG_DELIVERY, f"the execution logs of {name}")
@@ -106,7 +106,7 @@ def _definition(request: Request) -> str:
 
 
 def _substituted(request: Request, text: str) -> str:
-    """Stricter than CloudFormation, which leaves what it does not know as it is."""
+    """Stricter than CloudFormation, which leaves unknown names as they are."""
     values = request.properties.get("DefinitionSubstitutions", {})
     used = set(re.findall(r"\$\{([A-Za-z0-9_]+)\}", text))
     if unknown := sorted(used - set(values)):
@@ -125,7 +125,7 @@ MAKERS: dict[str, Maker] = {"AWS::StepFunctions::StateMachine": state_machine}
 
 
 def delete_state_machine(cloud: Cloud, deployed: Deployed) -> None:
-    """Its executions end with it."""
+    """Its executions end too."""
     call(cloud, "stepfunctions", "delete_state_machine", stateMachineArn=deployed.made.ref)
 
 
