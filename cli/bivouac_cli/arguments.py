@@ -158,6 +158,18 @@ def parser() -> argparse.ArgumentParser:
     waits(of_one("down", "delete an environment", "bivouac down shop"), "40m")
     of_one("receipt", "print what a deletion deleted", "bivouac receipt shop")
     of_one("comment", "print Markdown for a pull request", "bivouac comment shop")
+
+    init = command(
+        "init",
+        "print a request for services that run on ECS today",
+        "bivouac init --cluster prod --service web --service api > request.json",
+    )
+    init.add_argument("files", nargs="*", metavar="FILE", help="definitions as JSON, instead")
+    init.add_argument("--cluster", metavar="C", help="the services of this cluster")
+    init.add_argument(
+        "--service", action="append", default=[], metavar="S", help="only this one; repeat it"
+    )
+    init.add_argument("--name", help="the environment's name (the cluster's, or the service's)")
     return top
 
 

@@ -16,14 +16,18 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     # What the AWS SDK and rich take to import, --help need not wait for
+    from bivouac_cli.clients import Clients
     from bivouac_cli.commands import Commands
+    from bivouac_cli.init import init
     from bivouac_cli.screen import Screen
     from bivouac_cli.stack import Stack
 
     screen = Screen(given.output)
     try:
-        stack = Stack.found(given.stack, given.region, given.profile, given.endpoint_url)
-        return Commands(given, stack, screen)()
+        clients = Clients(given.region, given.profile, given.endpoint_url)
+        if given.command == "init":
+            return init(given, clients, screen)
+        return Commands(given, Stack(clients, given.stack), screen)()
     except CommandError as error:
         screen.note(str(error))
         return error.exit_code

@@ -21,14 +21,18 @@ RIGHTS = {
     "sleep": _START,
     "wake": _START,
     "down": _START,
+    "init": frozenset({"ecs:ListServices", "ecs:DescribeServices", "ecs:DescribeTaskDefinition"}),
 }
-"""By command. InvokeFunction: of the stack's describe_environments alone."""
+"""By command. InvokeFunction: of the stack's describe_environments alone. init: of files, none."""
 
 _SEEING = ("ls", "get", "wait", "receipt", "comment")
+_SETTING_UP = ("init",)
+"""They read what is not the stack's, so nobody has these rights who only uses environments."""
 
 JOBS = {
     "Viewer": (*_SEEING, "logs"),
     "Pipeline": (*_SEEING, "up", "redeploy", "rollback", "extend", "down"),
-    "Operator": tuple(RIGHTS),
+    "Operator": tuple(command for command in RIGHTS if command not in _SETTING_UP),
+    "Setup": _SETTING_UP,
 }
 """The commands of whoever has the stack's managed policy of this name."""

@@ -5,26 +5,16 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import ClientError
 
+from bivouac_cli.clients import Clients, has_no_rights, plain_errors
 from bivouac_cli.ending import CommandError, Exit, exit_of
 
 Json = dict[str, Any]
-_CONFIG = Config(
-    connect_timeout=5,
-    read_timeout=40,
-    retries={"mode": "standard", "total_max_attempts": 4},
-    user_agent_extra="bivouac-cli",
-)
-_NO_RIGHTS = ("AccessDenied", "UnrecognizedClient", "InvalidClientTokenId", "ExpiredToken")
-"""Begin the error codes of callers who may not call, or whom AWS does not know."""
 _WHICH = "If yours is another, say which with --stack, --region or --profile"
 _NO_SUCH_ENVIRONMENT = ("EnvironmentNotFoundError", "InvalidRequestError")
 _DESCRIBE = "DescribeEnvironmentsFunctionName"
@@ -43,34 +33,19 @@ class Execution:
 
 
 class Stack:
-    def __init__(self, session: Any, options: Mapping[str, Any], name: str) -> None:
-        """`options`: of each client. Raises CommandError where there is no such stack."""
-        self._session = session
-        self._options = options
-        self._clients: dict[str, Any] = {}
+    def __init__(self, clients: Clients, name: str) -> None:
+        """Raises CommandError where there is no such stack."""
+        self._client = clients
         self.name = name
-        self._outputs = self._read_outputs()
-
-    @classmethod
-    def found(
-        cls, name: str, region: str | None, profile: str | None, endpoint_url: str | None
-    ) -> Stack:
         with plain_errors():
-            session = botocore.session.Session(profile=profile)
-            options = {"region_name": region, "endpoint_url": endpoint_url, "config": _CONFIG}
-            return cls(session, options, name)
-
-    def _client(self, service: str) -> Any:
-        if service not in self._clients:
-            self._clients[service] = self._session.create_client(service, **self._options)
-        return self._clients[service]
+            self._outputs = self._read_outputs()
 
     def _read_outputs(self) -> dict[str, str]:
         client = self._client("cloudformation")
         try:
             (stack,) = client.describe_stacks(StackName=self.name)["Stacks"]
         except ClientError as error:
-            if _has_no_rights(error):
+            if has_no_rights(error):
                 message = error.response["Error"]["Message"]
                 raise CommandError(
                     Exit.NOT_FOUND, f"The stack {self.name} may not be seen: {message}. {_WHICH}"
@@ -184,26 +159,3 @@ class FunctionFailedError(CommandError):
     def __init__(self, error: str, message: str) -> None:
         super().__init__(exit_of(error), message)
         self.error = error
-
-
-def _has_no_rights(error: ClientError) -> bool:
-    return str(error.response["Error"]["Code"]).startswith(_NO_RIGHTS)
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """What AWS and its SDK say, as one line that says what to do."""
-    try:
-        yield
-    except NoCredentialsError:
-        raise CommandError(
-            Exit.NOT_FOUND, "There are no AWS credentials: log in, or name a profile with --profile"
-        ) from None
-    except NoRegionError:
-        raise CommandError(Exit.NOT_FOUND, "No Region is set: name one with --region") from None
-    except ClientError as error:
-        message = error.response["Error"]["Message"]
-        ending = Exit.NOT_FOUND if _has_no_rights(error) else Exit.FAILED
-        raise CommandError(ending, f"AWS refused {error.operation_name}: {message}") from None
-    except BotoCoreError as error:
-        raise CommandError(Exit.NOT_FOUND, " ".join(str(error).split())) from None

@@ -21,7 +21,7 @@ from bivouac_cli.stack import Execution, Stack
 from bivouac_cli.waiting import Wait
 from tests.cli.commanding import ran
 
-COMMANDS = [name for name in vars(Commands) if not name.startswith("_")]
+COMMANDS = [*(name for name in vars(Commands) if not name.startswith("_")), "init"]
 
 
 class TestArguments:
@@ -133,7 +133,7 @@ class TestSurroundings:
     ) -> None:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        monkeypatch.setattr("bivouac_cli.stack._CONFIG", None)
+        monkeypatch.setattr("bivouac_cli.clients._CONFIG", None)
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
         words = ("ls", "--region", "eu-west-1", "--endpoint-url", "http://127.0.0.1:1")
         ended = ran(capsys, *words)

@@ -1,0 +1,462 @@
+"""`bivouac init`: a request from services that run, or from the files that describe them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bivouac.request.fargate_rules import _REFUSED
+from bivouac_cli.init.request import LEFT_OUT, drafted
+from tests.cli.commanding import Ran, Terminal, ran
+from tests.localcloud.waiting import until_true
+from tests.workflow.application import Application
+
+ROLE = "arn:aws:iam::123456789012:role/ecsTaskExecutionRole"
+DEFINITION: dict[str, Any] = {
+    "family": "prod-web",
+    "networkMode": "awsvpc",
+    "requiresCompatibilities": ["FARGATE"],
+    "cpu": "256",
+    "memory": "512",
+    "executionRoleArn": ROLE,
+    "containerDefinitions": [
+        {
+            "name": "web",
+            "image": "acme/web:481",
+            "essential": True,
+            "portMappings": [{"containerPort": 8080, "protocol": "tcp"}],
+            "environment": [{"name": "API_URL", "value": "http://api:8080/v1"}],
+        }
+    ],
+}
+SERVICE: dict[str, Any] = {
+    "serviceName": "web",
+    "cluster": "prod",
+    "taskDefinition": "prod-web:7",
+    "desiredCount": 2,
+    "launchType": "FARGATE",
+    "loadBalancers": [{"targetGroupArn": "arn:tg", "containerName": "web", "containerPort": 8080}],
+}
+API: dict[str, Any] = {
+    "serviceName": "api",
+    "taskDefinition": "prod-api",
+    "serviceConnectConfiguration": {
+        "enabled": True,
+        "namespace": "prod",
+        "services": [
+            {"portName": "http", "clientAliases": [{"port": 8080, "dnsName": "api"}]},
+            {"portName": "admin", "clientAliases": [{"port": 9090}]},
+        ],
+    },
+}
+
+
+@pytest.fixture
+def files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Any:
+    """Runs init of files with these contents, with no AWS at all."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*contents: Any) -> Ran:
+        names = []
+        for number, content in enumerate(contents):
+            file = tmp_path / f"{number}.json"
+            file.write_text(content if isinstance(content, str) else json.dumps(content))
+            names.append(str(file))
+        return ran(capsys, "init", *names)
+
+    return run
+
+
+class TestFiles:
+    def test_a_service_is_joined_with_its_definition(self, files: Any) -> None:
+        done = files(SERVICE, DEFINITION)
+        assert done.exit_code == 0
+        assert done.json["name"] == "web"
+        (web,) = done.json["services"]
+        assert (web["serviceName"], web["desiredCount"]) == ("web", 2)
+        assert web["taskDefinition"]["cpu"] == "256"
+        assert "family" not in web["taskDefinition"]
+
+    @pytest.mark.parametrize(
+        ("service", "definition"),
+        [
+            ({"services": [SERVICE], "failures": []}, {"taskDefinition": DEFINITION, "tags": []}),
+            ({"service": SERVICE}, {"taskDefinition": {**DEFINITION, "revision": 7}}),
+            ([SERVICE], [DEFINITION]),
+            ({**SERVICE, "taskDefinition": None}, DEFINITION),
+            (
+                {**SERVICE, "taskDefinition": "arn:aws:ecs:x:1:task-definition/prod-web:7"},
+                DEFINITION,
+            ),
+        ],
+    )
+    def test_answers_of_ecs_are_taken_as_they_are(
+        self, files: Any, service: Any, definition: Any
+    ) -> None:
+        assert files(service, definition).json == files(SERVICE, DEFINITION).json
+
+    def test_what_only_ecs_writes_is_dropped_and_a_wrong_word_is_named(self, files: Any) -> None:
+        described = {
+            **SERVICE,
+            "status": "ACTIVE",
+            "events": [{"message": "steady"}],
+            "desiredcount": 3,
+        }
+        done = files(described, {**DEFINITION, "revision": 7, "status": "ACTIVE"})
+        assert done.json == files(SERVICE, DEFINITION).json
+        told = files(described, DEFINITION).notes
+        assert "web: desiredcount is left out: CreateService does not take it" in told
+        assert "status" not in told
+
+    def test_a_load_balancer_goes_and_its_port_stays_as_an_endpoint(self, files: Any) -> None:
+        done = files(SERVICE, DEFINITION)
+        (web,) = done.json["services"]
+        assert "loadBalancers" not in web
+        assert web["serviceConnectConfiguration"] == {
+            "enabled": True,
+            "services": [
+                {"portName": "web-8080", "clientAliases": [{"port": 8080, "dnsName": "web"}]}
+            ],
+        }
+        (port,) = web["taskDefinition"]["containerDefinitions"][0]["portMappings"]
+        assert port["name"] == "web-8080"
+        assert "web: loadBalancers is left out: the environment is reached through" in done.notes
+        assert "web: web:8080 is the endpoint web:8080" in done.notes
+
+    @pytest.mark.parametrize("field", LEFT_OUT)
+    def test_everything_that_is_left_out_is_said(self, field: str) -> None:
+        value: Any = {
+            "cluster": "prod",
+            "role": "r",
+            "clientToken": "t",
+            "propagateTags": "TASK_DEFINITION",
+            "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+            "serviceRegistries": [{"registryArn": "arn"}],
+        }.get(field, [{}])
+        if field == "vpcLatticeConfigurations":
+            value = [{"roleArn": "r", "targetGroupArn": "t", "portName": "p"}]
+        if field == "gatewayConnectors":
+            value = [{"portName": "p"}]
+        if field == "volumeConfigurations":
+            value = [{"name": "data"}]
+        draft = drafted("demo", [{**SERVICE, "loadBalancers": [], field: value}], [DEFINITION])
+        assert field not in draft.request["services"][0]
+        assert f"web: {field} is left out: {LEFT_OUT[field]}" in draft.notes
+
+    def test_what_the_stack_refuses_of_a_service_is_left_out_already(self) -> None:
+        assert set(_REFUSED) <= set(LEFT_OUT)
+
+    def test_deployments_roll_and_are_watched_by_no_alarm_of_another_service(self) -> None:
+        configuration = {
+            "maximumPercent": 200,
+            "strategy": "BLUE_GREEN",
+            "bakeTimeInMinutes": 5,
+            "alarms": {"alarmNames": ["prod-5xx"], "rollback": True, "enable": True},
+        }
+        service = {
+            **SERVICE,
+            "deploymentConfiguration": configuration,
+            "deploymentController": {"type": "CODE_DEPLOY"},
+        }
+        draft = drafted("demo", [service], [DEFINITION])
+        (web,) = draft.request["services"]
+        assert web["deploymentConfiguration"] == {"maximumPercent": 200}
+        assert "deploymentController" not in web
+        told = "\n".join(draft.notes)
+        assert "BLUE_GREEN is left out" in told
+        assert "alarms is left out" in told
+        assert "deploymentController is left out" in told
+
+    def test_roles_are_kept_where_they_are_needed_and_said(self) -> None:
+        plain = drafted("demo", [SERVICE], [{**DEFINITION, "taskRoleArn": ROLE}])
+        definition = plain.request["services"][0]["taskDefinition"]
+        assert definition["taskRoleArn"] == ROLE
+        assert "executionRoleArn" not in definition
+        told = "\n".join(plain.notes)
+        assert f"web: the stack must list {ROLE} in AllowedTaskRoleArns" in told
+        assert "executionRoleArn is left out" in told
+        container = {**DEFINITION["containerDefinitions"][0], "secrets": [{"name": "P"}]}
+        container["secrets"] = [{"name": "PASSWORD", "valueFrom": "arn:secret"}]
+        secret = drafted("demo", [SERVICE], [{**DEFINITION, "containerDefinitions": [container]}])
+        assert secret.request["services"][0]["taskDefinition"]["executionRoleArn"] == ROLE
+        assert f"web: the stack must list {ROLE} in AllowedExecutionRoleArns" in secret.notes
+
+    def test_edges_are_guessed_from_variables_and_left_to_the_reader(self, files: Any) -> None:
+        done = files(SERVICE, DEFINITION, API)
+        assert "connect" not in done.json
+        assert '"connect": [{"from": "web", "to": {"service": "api"}}]' in done.notes
+        silent = {**DEFINITION, "containerDefinitions": [{"name": "web", "image": "nginx"}]}
+        assert 'write "connect" by hand' in files(SERVICE, silent, API).notes
+
+    def test_a_namespace_goes_and_names_in_it_are_said_to_be_missed(self, files: Any) -> None:
+        done = files(API)
+        (api,) = done.json["services"]
+        assert "namespace" not in api["serviceConnectConfiguration"]
+        assert api["taskDefinition"] == "prod-api"
+        assert "prod-api is used as it is on ECS" in done.notes
+        assert 'add "dnsName" to the alias of admin' in done.notes
+        assert "alias of http" not in done.notes
+
+    def test_a_definition_alone_becomes_the_simplest_service(self, files: Any) -> None:
+        done = files(DEFINITION)
+        (service,) = done.json["services"]
+        assert (done.json["name"], service["serviceName"]) == ("prod-web", "prod-web")
+        (endpoint,) = service["serviceConnectConfiguration"]["services"]
+        assert endpoint["clientAliases"] == [{"port": 8080, "dnsName": "prod-web"}]
+
+    def test_nothing_that_was_given_is_changed(self) -> None:
+        before = json.dumps([SERVICE, DEFINITION, API])
+        drafted("demo", [SERVICE, API], [DEFINITION])
+        assert json.dumps([SERVICE, DEFINITION, API]) == before
+
+
+class TestBadFiles:
+    @pytest.mark.parametrize(
+        ("content", "problem"),
+        [
+            ("{", "is not JSON: "),
+            ("[]", "holds neither a service"),
+            ('"web"', "holds neither a service"),
+            ({"Resources": {}}, "holds neither a service"),
+            ({"services": [{"name": "web"}]}, "services[0] holds neither a service"),
+            (
+                {"taskDefinition": {**DEFINITION, "containerDefinitions": ["web"]}},
+                "Invalid type for parameter containerDefinitions[0]",
+            ),
+            ({**SERVICE, "desiredCount": "two"}, "Invalid type for parameter desiredCount"),
+            ({"serviceName": "web"}, "web names no taskDefinition"),
+        ],
+    )
+    def test_they_are_refused_with_the_place(self, files: Any, content: Any, problem: str) -> None:
+        refused = files(content)
+        assert (refused.exit_code, refused.answer) == (2, "")
+        assert problem in refused.notes
+
+    def test_every_problem_of_every_file_is_told(
+        self, files: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert files("{", "[]").notes.count("\n") == 2
+        missing = ran(capsys, "init", str(tmp_path / "none.json"))
+        assert missing.exit_code == 2
+        assert "cannot be read: No such file" in missing.notes
+
+    @pytest.mark.parametrize(
+        "words",
+        [[], ["web.json", "--cluster", "prod"], ["web.json", "--service", "web"]],
+    )
+    def test_a_source_must_be_one(
+        self, words: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        refused = ran(capsys, "init", *words)
+        assert refused.exit_code == 2
+        assert "--cluster" in refused.notes
+
+
+class ByHand:
+    """Two services that somebody has made with ECS alone, one of which calls the other."""
+
+    def __init__(self, app: Application, name: str) -> None:
+        self.app, self.cluster = app, f"prod-{name}"
+        self._ecs = app.client("ecs")
+        self._cloudmap = app.client("servicediscovery")
+
+    def create(self) -> None:
+        account = self.app.cloud.account
+        self._cloudmap.create_http_namespace(Name=self.cluster)
+        until_true(lambda: self.namespace is not None, 30)
+        self._ecs.create_cluster(clusterName=self.cluster)
+        logs = {
+            "awslogs-group": f"/ecs/{self.cluster}",
+            "awslogs-region": account.region,
+            "awslogs-stream-prefix": "prod",
+        }
+        self.app.client("logs").create_log_group(logGroupName=logs["awslogs-group"])
+        for name in ("backend", "web"):
+            definition = {
+                "family": f"{self.cluster}-{name}",
+                "networkMode": "awsvpc",
+                "requiresCompatibilities": ["FARGATE"],
+                "cpu": "512",
+                "memory": "1024",
+                "runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"},
+                "executionRoleArn": account.execution_role_arn,
+                "taskRoleArn": account.execution_role_arn,
+                "containerDefinitions": [
+                    {
+                        "name": name,
+                        "image": "nginx",
+                        "cpu": 100,
+                        "essential": True,
+                        "stopTimeout": 5,
+                        "portMappings": [
+                            {"name": name, "containerPort": 80, "appProtocol": "http"}
+                        ],
+                        "environment": [{"name": "BACKEND", "value": "http://backend:80"}],
+                        "logConfiguration": {"logDriver": "awslogs", "options": logs},
+                    }
+                ],
+            }
+            self._ecs.register_task_definition(**definition)
+            self._ecs.create_service(
+                cluster=self.cluster,
+                serviceName=name,
+                taskDefinition=f"{self.cluster}-{name}",
+                desiredCount=1,
+                launchType="FARGATE",
+                platformVersion="1.4.0",
+                enableECSManagedTags=True,
+                enableExecuteCommand=True,
+                propagateTags="SERVICE",
+                availabilityZoneRebalancing="DISABLED",
+                deploymentConfiguration={
+                    "maximumPercent": 150,
+                    "minimumHealthyPercent": 0,
+                    "deploymentCircuitBreaker": {"enable": True, "rollback": False},
+                },
+                networkConfiguration={
+                    "awsvpcConfiguration": {
+                        "subnets": list(account.subnet_ids),
+                        "securityGroups": [account.security_group_id],
+                        "assignPublicIp": "ENABLED",
+                    }
+                },
+                serviceConnectConfiguration={
+                    "enabled": True,
+                    "namespace": self.cluster,
+                    "services": [
+                        {
+                            "portName": name,
+                            "discoveryName": f"{name}-http",
+                            "clientAliases": [{"port": 80, "dnsName": name}],
+                        }
+                    ],
+                },
+            )
+
+    @property
+    def namespace(self) -> str | None:
+        found = self._cloudmap.list_namespaces()["Namespaces"]
+        return next((each["Id"] for each in found if each["Name"] == self.cluster), None)
+
+    def delete(self) -> None:
+        for arn in self._ecs.list_services(cluster=self.cluster)["serviceArns"]:
+            self._ecs.delete_service(cluster=self.cluster, service=arn, force=True)
+        until_true(self._cluster_is_gone, 60)
+        if namespace := self.namespace:
+            until_true(lambda: not self._endpoints(namespace), 60)
+            self._cloudmap.delete_namespace(Id=namespace)
+        self.app.client("logs").delete_log_group(logGroupName=f"/ecs/{self.cluster}")
+
+    def _cluster_is_gone(self) -> bool:
+        """Not before the last of its tasks is."""
+        errors = self._ecs.exceptions
+        try:
+            self._ecs.delete_cluster(cluster=self.cluster)
+        except (errors.ClusterContainsServicesException, errors.ClusterContainsTasksException):
+            return False
+        return True
+
+    def _endpoints(self, namespace: str) -> list[Any]:
+        filters = [{"Name": "NAMESPACE_ID", "Values": [namespace], "Condition": "EQ"}]
+        return list(self._cloudmap.list_services(Filters=filters)["Services"])
+
+
+@pytest.fixture
+def by_hand(deployed: Application, name: str) -> Iterator[ByHand]:
+    made = ByHand(deployed, name)
+    try:
+        made.create()
+        yield made
+    finally:
+        made.delete()
+
+
+NAMES = {
+    *("serviceArn", "clusterArn", "taskDefinition", "createdAt", "createdBy", "events", "tags"),
+    *("deployments", "currentServiceDeployment", "currentServiceRevisions"),
+    # Said to be left out, or to be the environment's
+    "networkConfiguration",
+}
+"""Of a described service: what names this very one, or tells its story."""
+NAMES_OF_DEFINITIONS = {"taskDefinitionArn", "family", "revision", "registeredAt", "registeredBy"}
+
+
+def described(app: Application, cluster: str) -> dict[str, Any]:
+    """Services and definitions as ECS describes them, but for names."""
+    ecs = app.client("ecs")
+    arns = ecs.list_services(cluster=cluster)["serviceArns"]
+    found = {}
+    for service in ecs.describe_services(cluster=cluster, services=arns)["services"]:
+        definition = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])
+        connect = service["deployments"][0]["serviceConnectConfiguration"]
+        for one_of_its_own in ("namespace", "logConfiguration"):
+            connect.pop(one_of_its_own, None)
+        found[service["serviceName"]] = {
+            "service": {key: value for key, value in service.items() if key not in NAMES},
+            "connect": connect,
+            "definition": {
+                key: value
+                for key, value in definition["taskDefinition"].items()
+                if key not in NAMES_OF_DEFINITIONS
+            },
+        }
+    for each in found.values():
+        each["definition"].pop("executionRoleArn")  # said to be the stack's
+        for container in each["definition"]["containerDefinitions"]:
+            # The environment has log groups of its own
+            del container["logConfiguration"]["options"]["awslogs-group"]
+    return found
+
+
+@pytest.mark.xdist_group("command-line")
+def test_an_environment_describes_the_same_as_the_services_it_was_made_from(
+    terminal: Terminal, by_hand: ByHand, name: str, tmp_path: Path
+) -> None:
+    written = terminal("init", "--cluster", by_hand.cluster, "--name", name)
+    assert written.exit_code == 0, written
+    assert '"connect": [{"from": "web", "to": {"service": "backend"}}]' in written.notes
+    assert "networkConfiguration is left out" in written.notes
+    assert "executionRoleArn is left out" in written.notes
+
+    file = tmp_path / "request.json"
+    file.write_text(written.answer)
+    up = terminal("up", str(file))
+    assert up.exit_code == 0, up
+    until_true(lambda: _all_run(terminal.app, by_hand.cluster), 60)
+    assert described(terminal.app, f"bivouac-{name}") == described(terminal.app, by_hand.cluster)
+
+    one = terminal("init", "--cluster", by_hand.cluster, "--service", "web")
+    assert [each["serviceName"] for each in one.json["services"]] == ["web"]
+    assert one.json["name"] == by_hand.cluster
+    missing = terminal("init", "--cluster", by_hand.cluster, "--service", "nobody")
+    assert (missing.exit_code, missing.answer) == (5, "")
+    assert "has no active service named nobody" in missing.notes
+    assert terminal("down", name).exit_code == 0
+
+
+def _all_run(app: Application, cluster: str) -> bool:
+    ecs = app.client("ecs")
+    arns = ecs.list_services(cluster=cluster)["serviceArns"]
+    services = ecs.describe_services(cluster=cluster, services=arns)["services"]
+    return all(each["runningCount"] == each["desiredCount"] for each in services)
+
+
+@pytest.mark.xdist_group("command-line")
+def test_a_cluster_that_is_not_there_is_one_clear_line(terminal: Terminal) -> None:
+    missing = terminal("init", "--cluster", "nowhere")
+    assert (missing.exit_code, missing.answer) == (5, "")
+    assert missing.notes.startswith("There is no cluster named nowhere in ap-northeast-1")
+
+
+@pytest.mark.xdist_group("command-line")
+def test_whoever_may_not_read_services_is_told_so(terminal: Terminal) -> None:
+    refused = terminal.of("Operator", "init", "--cluster", "prod")
+    assert (refused.exit_code, refused.answer) == (5, "")
+    assert "ecs:ListServices" in refused.notes
