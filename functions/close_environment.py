@@ -16,6 +16,7 @@ from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
 from bivouac.aws.scheduler import Schedules
 from bivouac.commands import inputs
+from bivouac.deletion import receipt
 from bivouac.deletion.step import LAST_ANSWER_SECONDS
 from bivouac.environment import wait_times
 from bivouac.environment.intents import Intent, Verb, followed
@@ -138,7 +139,6 @@ def _leave(
 
 
 def _closed(held: Record, request: Event, recorded: bool, now: datetime) -> Event:
-    nothing: list[Event] = []
     return {
         "status": "CLOSED",
         "environment": held.environment,
@@ -147,14 +147,7 @@ def _closed(held: Record, request: Event, recorded: bool, now: datetime) -> Even
         "deadline": times.timestamp(now + timedelta(seconds=LAST_ANSWER_SECONDS)),
         "recorded": recorded,
         "keepSchedule": request.get("keepSchedule", False),
-        "services": {"items": nothing, "names": [], "namespaceId": None},
-        "used": {
-            "namespace": {"items": nothing, "operationId": None},
-            "taskDefinitions": {"items": nothing, "thorough": True},
-            "logGroups": {"items": nothing},
-        },
-        "cluster": {"items": nothing},
-        "look": {"rounds": 0},
+        **receipt.begun(),
     }
 
 

@@ -10,22 +10,20 @@ from __future__ import annotations
 from bivouac import clock
 from bivouac.aws import clients, log_groups
 from bivouac.aws.client_types import CloudWatchLogsClient
-from bivouac.deletion.receipt import Outcome
+from bivouac.deletion.receipt import ItemKind, Outcome
 from bivouac.deletion.step import Deletion
 from bivouac.environment import naming
 from bivouac.observability import Event, step
 from bivouac.stack import held
 
-KIND = "log group"
-
 
 def delete_log_groups(deletion: Deletion, client: CloudWatchLogsClient) -> Event:
     blueprint = deletion.blueprint
     prefix = naming.log_group_prefix(blueprint.stack, blueprint.environment)
-    with deletion.listing(KIND, f"{prefix}*"):
+    with deletion.listing(ItemKind.LOG_GROUP, f"{prefix}*"):
         found = log_groups.find(client, prefix)
         for name in sorted({*blueprint.log_groups, *found}):
-            with deletion.attempt(KIND, name):
+            with deletion.attempt(ItemKind.LOG_GROUP, name):
                 _delete(deletion, name, found.get(name), client)
     return deletion.answer()
 
@@ -37,12 +35,14 @@ def _delete(
     client: CloudWatchLogsClient,
 ) -> None:
     if group is None:
-        deletion.note(KIND, name, Outcome.ALREADY_GONE)
+        deletion.note(ItemKind.LOG_GROUP, name, Outcome.ALREADY_GONE)
     elif not deletion.owned(log_groups.tags_of(client, group.arn)):
-        deletion.retain(KIND, name)
+        deletion.retain(ItemKind.LOG_GROUP, name)
     else:
         was_there = log_groups.delete(client, name)
-        deletion.note(KIND, name, Outcome.DELETED if was_there else Outcome.ALREADY_GONE)
+        deletion.note(
+            ItemKind.LOG_GROUP, name, Outcome.DELETED if was_there else Outcome.ALREADY_GONE
+        )
 
 
 @step

@@ -12,14 +12,19 @@ from bivouac.aws import clients, cloudmap, cloudmap_answers
 from bivouac.aws.client_types import ServiceDiscoveryClient
 from bivouac.aws.cloudmap import Removal
 from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
-from bivouac.deletion.receipt import Outcome
+from bivouac.deletion.receipt import ItemKind, Outcome
 from bivouac.deletion.step import Deletion
 from bivouac.environment.blueprint import Blueprint
 from bivouac.observability import Event, step
 from bivouac.stack import records
 
-KIND = "namespace"
-SERVICE_KIND = "Cloud Map service"
+NAMESPACE, SERVICE = ItemKind.NAMESPACE, ItemKind.CLOUD_MAP_SERVICE
+_NOTED = {
+    Removal.ALREADY_GONE: (Outcome.ALREADY_GONE, ""),
+    Removal.IN_USE: (Outcome.IN_PROGRESS, "its instances are being removed"),
+    Removal.ACCEPTED: (Outcome.DELETED, ""),
+}
+"""What an answer to the deletion of a Cloud Map service means for it."""
 
 
 def delete_namespace(
@@ -31,15 +36,15 @@ def delete_namespace(
     be searched for, because its id is never reused."""
     name = deletion.blueprint.namespace
     operation_id = None
-    with deletion.listing(KIND, name):
+    with deletion.listing(NAMESPACE, name):
         if made_arn and not deletion.before:
             made = cloudmap.Namespace(made_arn.rpartition("/")[2], made_arn, name)
             operation_id = _delete(deletion, made, client)
         elif (found := cloudmap.find_namespace(client, name)) is None:
-            deletion.note(KIND, name, Outcome.ALREADY_GONE)
+            deletion.note(NAMESPACE, name, Outcome.ALREADY_GONE)
             _note_removed(deletion)
         elif not deletion.owned(cloudmap.tags_of(client, found.arn)):
-            deletion.retain(KIND, name)
+            deletion.retain(NAMESPACE, name)
         else:
             operation_id = _delete(deletion, found, client)
     return deletion.answer() | {"operationId": operation_id}
@@ -49,24 +54,22 @@ def _note_removed(deletion: Deletion) -> None:
     """Notes the Cloud Map services that ECS removed together with its services."""
     for service in deletion.blueprint.services:
         for endpoint in service.endpoints:
-            deletion.note(SERVICE_KIND, endpoint.discovery_name, Outcome.ALREADY_GONE)
+            deletion.note(SERVICE, endpoint.discovery_name, Outcome.ALREADY_GONE)
 
 
 def _delete(
     deletion: Deletion, namespace: cloudmap.Namespace, client: ServiceDiscoveryClient
 ) -> str | None:
     """The operation that deletes the namespace; None if there is none to poll."""
-    name = namespace.name
     removal, operation_id = cloudmap.delete_namespace(client, namespace)
-    match removal:
-        case Removal.IN_USE:
-            _remove_what_ecs_left(deletion, namespace, client)
-        case Removal.ALREADY_GONE:
-            deletion.note(KIND, name, Outcome.ALREADY_GONE)
-            _note_removed(deletion)
-        case Removal.ACCEPTED:
-            deletion.note(KIND, name, Outcome.IN_PROGRESS, "Cloud Map is deleting it")
-            _note_removed(deletion)
+    if removal is Removal.IN_USE:
+        _remove_what_ecs_left(deletion, namespace, client)
+    elif removal is Removal.ALREADY_GONE:
+        deletion.note(NAMESPACE, namespace.name, Outcome.ALREADY_GONE)
+        _note_removed(deletion)
+    else:
+        deletion.note(NAMESPACE, namespace.name, Outcome.IN_PROGRESS, "Cloud Map is deleting it")
+        _note_removed(deletion)
     return operation_id
 
 
@@ -75,43 +78,24 @@ def _remove_what_ecs_left(
 ) -> None:
     for service in cloudmap.list_services(client, namespace.id):
         name = service["Name"]
-        with deletion.attempt(SERVICE_KIND, name):
+        with deletion.attempt(SERVICE, name):
             tags = cloudmap.tags_of(client, service["Arn"])
             ecs_made_it = cloudmap_answers.is_made_by_ecs(tags)
             if not ecs_made_it and not deletion.owned(tags):
-                deletion.retain(SERVICE_KIND, name)
+                deletion.retain(SERVICE, name)
             elif ecs_made_it and deletion.waited_seconds < ECS_REMOVES_WITHIN_SECONDS:
-                deletion.note(SERVICE_KIND, name, Outcome.IN_PROGRESS, "ECS removes it")
+                deletion.note(SERVICE, name, Outcome.IN_PROGRESS, "ECS removes it")
             else:
-                _delete_service(deletion, service["Id"], name, client)
-    if stuck := _stuck(deletion):
+                outcome, reason = _NOTED[cloudmap.delete_service(client, service["Id"], name)]
+                deletion.note(SERVICE, name, outcome, reason)
+    kept = (Outcome.RETAINED, Outcome.FAILED)
+    stuck = [item.name for item in deletion.now if item.kind == SERVICE and item.outcome in kept]
+    if stuck:
         reason = f"it has Cloud Map services that are not deleted: {', '.join(stuck)}"
-        deletion.note(KIND, namespace.name, Outcome.FAILED, reason)
+        deletion.note(NAMESPACE, namespace.name, Outcome.FAILED, reason)
     else:
-        deletion.note(KIND, namespace.name, Outcome.IN_PROGRESS, "it still has Cloud Map services")
-
-
-def _stuck(deletion: Deletion) -> list[str]:
-    """Cloud Map services that waiting does not remove."""
-    return [
-        item.name
-        for item in deletion.now
-        if item.kind == SERVICE_KIND and item.outcome in (Outcome.RETAINED, Outcome.FAILED)
-    ]
-
-
-def _delete_service(
-    deletion: Deletion, service_id: str, name: str, client: ServiceDiscoveryClient
-) -> None:
-    match cloudmap.delete_service(client, service_id, name):
-        case Removal.ALREADY_GONE:
-            deletion.note(SERVICE_KIND, name, Outcome.ALREADY_GONE)
-        case Removal.IN_USE:
-            deletion.note(
-                SERVICE_KIND, name, Outcome.IN_PROGRESS, "its instances are being removed"
-            )
-        case Removal.ACCEPTED:
-            deletion.note(SERVICE_KIND, name, Outcome.DELETED)
+        reason = "it still has Cloud Map services"
+        deletion.note(NAMESPACE, namespace.name, Outcome.IN_PROGRESS, reason)
 
 
 @step

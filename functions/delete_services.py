@@ -12,14 +12,13 @@ from bivouac import clock
 from bivouac.aws import clients, ecs, ecs_answers
 from bivouac.aws.client_types import ECSClient
 from bivouac.deletion import remaining
-from bivouac.deletion.receipt import Outcome
+from bivouac.deletion.receipt import ItemKind, Outcome
 from bivouac.deletion.step import Deletion
 from bivouac.environment.blueprint import from_ecs_tags
 from bivouac.observability import Event, step
 from bivouac.services.observation import tasks_by_service
 from bivouac.stack import held
 
-KIND = "service"
 TASKS_STOP_WITHIN_SECONDS = 240
 """ECS stops a deleted service's tasks by itself within their stop timeout, at most 120 s."""
 
@@ -29,29 +28,28 @@ def delete_services(deletion: Deletion, namespace_id: str | None, client: ECSCli
 
     ListServices hides DRAINING services, so those known by name are described too (S02)."""
     planned = [service.service_name for service in deletion.blueprint.services]
-    earlier = [item.name for item in deletion.before if item.kind == KIND and item.is_one]
+    earlier = [
+        item.name for item in deletion.before if item.kind == ItemKind.SERVICE and item.is_one
+    ]
     cluster = deletion.blueprint.cluster["clusterName"]
     services: dict[str, dict[str, Any]] = {}
-    with deletion.listing("services of cluster", cluster):
+    with deletion.listing(ItemKind.SERVICE, f"all of {cluster}"):
         listed = remaining.listed_services(client, cluster)
         names = [*planned, *listed, *earlier]
         services = remaining.services(client, cluster, names)
-        for name in _clients_first(names):
-            with deletion.attempt(KIND, name):
+        # The blueprint lists servers before their clients, and clients go first (D14)
+        for name in reversed(dict.fromkeys(names)):
+            with deletion.attempt(ItemKind.SERVICE, name):
                 _delete(deletion, cluster, name, services.get(name), client)
     going = [item.name for item in deletion.now if item.outcome is Outcome.IN_PROGRESS]
     if going and deletion.waited_seconds > TASKS_STOP_WITHIN_SECONDS:
-        with deletion.listing("tasks of cluster", cluster):
+        with deletion.listing(ItemKind.TASK, f"all of {cluster}"):
             _stop_tasks(deletion, cluster, going, client)
+    found = (ecs_answers.namespace_id(services[name]) for name in going)
     return deletion.answer() | {
         "names": going,
-        "namespaceId": _namespace_id([services[name] for name in going]) or namespace_id,
+        "namespaceId": next(filter(None, found), namespace_id),
     }
-
-
-def _clients_first(names: list[str]) -> list[str]:
-    """The blueprint lists servers before their clients, so the reverse order is safe (D14)."""
-    return list(reversed(dict.fromkeys(names)))
 
 
 def _delete(
@@ -62,17 +60,17 @@ def _delete(
     client: ECSClient,
 ) -> None:
     if service is None:
-        deletion.note(KIND, name, Outcome.ALREADY_GONE)
+        deletion.note(ItemKind.SERVICE, name, Outcome.ALREADY_GONE)
         return
     if not deletion.owned(from_ecs_tags(service.get("tags"))):
-        deletion.retain(KIND, name)
+        deletion.retain(ItemKind.SERVICE, name)
         return
     if ecs_answers.is_draining(service):
-        deletion.note(KIND, name, Outcome.IN_PROGRESS, _draining(service))
+        deletion.note(ItemKind.SERVICE, name, Outcome.IN_PROGRESS, _draining(service))
     elif ecs.delete_service(client, cluster, name):
-        deletion.note(KIND, name, Outcome.IN_PROGRESS, "its tasks are stopping")
+        deletion.note(ItemKind.SERVICE, name, Outcome.IN_PROGRESS, "its tasks are stopping")
     else:
-        deletion.note(KIND, name, Outcome.ALREADY_GONE)
+        deletion.note(ItemKind.SERVICE, name, Outcome.ALREADY_GONE)
 
 
 def _draining(service: dict[str, Any]) -> str:
@@ -92,18 +90,8 @@ def _stop_tasks(deletion: Deletion, cluster: str, names: list[str], client: ECSC
             if ecs_answers.is_stopped(task):
                 continue
             arn = task["taskArn"]
-            with deletion.attempt("task", arn):
+            with deletion.attempt(ItemKind.TASK, arn):
                 ecs.stop_task(client, cluster, arn)
-
-
-def _namespace_id(services: list[dict[str, Any]]) -> str | None:
-    """ECS shows a service's namespace only in its deployments."""
-    for service in services:
-        for deployment in service.get("deployments", ()):
-            namespace = deployment.get("serviceConnectConfiguration", {}).get("namespace")
-            if namespace:
-                return str(namespace.rpartition("/")[2])
-    return None
 
 
 @step

@@ -15,14 +15,12 @@ from bivouac.aws import clients, ecs
 from bivouac.aws.batches import batches
 from bivouac.aws.client_types import ECSClient
 from bivouac.aws.ecs import revision_name
-from bivouac.deletion.receipt import Outcome
+from bivouac.deletion.receipt import ItemKind, Outcome
 from bivouac.deletion.step import Deletion
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint
 from bivouac.observability import Event, step
 from bivouac.stack import records
-
-KIND = "task definition"
 
 
 def delete_task_definitions(
@@ -36,9 +34,9 @@ def delete_task_definitions(
         inactive = _deregistered(deletion, registered, client)
     else:
         prefix = naming.family_prefix(deletion.blueprint.stack, deletion.blueprint.environment)
-        with deletion.listing(KIND, f"{prefix}*"):
+        with deletion.listing(ItemKind.TASK_DEFINITION, f"{prefix}*"):
             for family in ecs.families(client, prefix):
-                with deletion.listing(KIND, family):
+                with deletion.listing(ItemKind.TASK_DEFINITION, family):
                     inactive += _found_inactive(deletion, family, client)
     _delete(deletion, inactive, client)
     return deletion.answer() | {"thorough": deletion.failed}
@@ -47,7 +45,7 @@ def delete_task_definitions(
 def _deregistered(deletion: Deletion, arns: Sequence[str], client: ECSClient) -> list[str]:
     inactive = []
     for arn in arns:
-        with deletion.attempt(KIND, revision_name(arn)):
+        with deletion.attempt(ItemKind.TASK_DEFINITION, revision_name(arn)):
             ecs.deregister_task_definition(client, arn)
             inactive.append(arn)
     return inactive
@@ -60,14 +58,14 @@ def _found_inactive(deletion: Deletion, family: str, client: ECSClient) -> list[
         if _ours(deletion, arn, client):
             active.append(arn)
         else:
-            deletion.retain(KIND, revision_name(arn))
+            deletion.retain(ItemKind.TASK_DEFINITION, revision_name(arn))
     inactive = _deregistered(deletion, active, client)
     for arn in ecs.revisions(client, family, "INACTIVE"):
         if arn not in inactive and _ours(deletion, arn, client):
             inactive.append(arn)
     for arn in ecs.revisions(client, family, "DELETE_IN_PROGRESS"):
         if _ours(deletion, arn, client):
-            deletion.note(KIND, revision_name(arn), Outcome.DELETING)
+            deletion.note(ItemKind.TASK_DEFINITION, revision_name(arn), Outcome.DELETING)
     return inactive
 
 
@@ -79,11 +77,11 @@ def _ours(deletion: Deletion, arn: str, client: ECSClient) -> bool:
 def _delete(deletion: Deletion, arns: Sequence[str], client: ECSClient) -> None:
     for batch in batches(arns, ecs.DEFINITIONS_A_DELETION):
         names = [revision_name(arn) for arn in batch]
-        with deletion.attempt(KIND, *names):
+        with deletion.attempt(ItemKind.TASK_DEFINITION, *names):
             kept = ecs.delete_task_definitions(client, batch)
             for name in names:
                 outcome = Outcome.FAILED if name in kept else Outcome.DELETING
-                deletion.note(KIND, name, outcome, kept.get(name, ""))
+                deletion.note(ItemKind.TASK_DEFINITION, name, outcome, kept.get(name, ""))
 
 
 @step

@@ -9,29 +9,24 @@ cannot be published, the deletion has ended all the same.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from bivouac import clock, times
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
-from bivouac.aws.lambda_answers import message_of
 from bivouac.aws.scheduler import Schedules
-from bivouac.aws.stepfunctions_answers import caught
 from bivouac.deletion.receipt import (
     RECEIPT_LIMIT,
     Item,
     Outcome,
     bounded,
-    concluded,
     failures,
-    items_from_json,
-    merged,
+    final_items,
+    nothing_was_deleted,
 )
 from bivouac.environment import lease
 from bivouac.environment.event import Subject
-from bivouac.environment.record import Record, Status
+from bivouac.environment.record import Status
 from bivouac.environment.schedules import OFFICE_HOURS, ScheduleKind, name_of
 from bivouac.errors import DeletionIncompleteError
 from bivouac.notifications import events
@@ -49,7 +44,7 @@ def write_receipt(
     environment, generation = event["environment"], event["generation"]
     record = records.current(environment, generation)
     has_schedule = record.content["schedule"] is not None
-    items = _items(event)
+    items = final_items(event)
     failed = failures(items)
     status, expires_at = Status.DELETED, None
     if failed:
@@ -72,7 +67,9 @@ def write_receipt(
         "at": times.timestamp(now),
         "items": [item.to_json() for item in bounded(items, RECEIPT_LIMIT)],
     }
-    found = {} if _is_known(record, items) else {"receipt": receipt}
+    # The receipt of an earlier deletion that names what it deleted is worth keeping
+    known = record.receipt.get("status") == Status.DELETED and nothing_was_deleted(items)
+    found = {} if known else {"receipt": receipt}
     records.finish(environment, generation, status, expires_at=expires_at, **found)
     subject = Subject(environment, generation, now)
     published = events.deleted(subject, receipt)
@@ -83,48 +80,13 @@ def write_receipt(
         "EnvironmentNotDeleted" if failed else "EnvironmentDeleted", MetricUnit.Count, 1
     )
     if failed:
-        raise DeletionIncompleteError(environment, _lines(failed))
+        lines = [f"{item.kind} {item.name}: {item.reason}" for item in failed]
+        raise DeletionIncompleteError(environment, lines)
     return receipt
-
-
-def _is_known(record: Record, items: list[Item]) -> bool:
-    """A deletion of this life came to its end before, and this one deleted nothing more: the
-    receipt that names what was deleted is worth keeping."""
-    complete = record.receipt.get("status") == Status.DELETED
-    return complete and all(
-        item.outcome in (Outcome.ALREADY_GONE, Outcome.DELETING) for item in items
-    )
 
 
 def _retained(kind: ScheduleKind, environment: str, reason: str) -> Item:
     return Item(kind, name_of(kind, environment), Outcome.RETAINED, reason)
-
-
-def _items(event: Event) -> list[Item]:
-    said: list[Item] = []
-    for part in (event["services"], *event["used"].values(), event["cluster"]):
-        said += [replace(item, reason=_reason(item)) for item in items_from_json(part["items"])]
-    look: dict[str, Any] = event["look"]
-    unanswered = "quiet" in look  # its other fields are from an earlier round
-    if "items" in look and not unanswered:
-        return concluded(said, items_from_json(look["items"]))
-    error, cause = caught(look)
-    reason = f"the last check failed: {error}: {message_of(cause)}"
-    if unanswered:
-        reason = "no answer of the last check reached the execution"
-    unseen = Item("look", event["environment"], Outcome.FAILED, reason)
-    return [*merged(said, [unseen], unseen=reason)]
-
-
-def _reason(item: Item) -> str:
-    """A step that failed without a cause timed out (stepfunctions_answers.caught)."""
-    if item.outcome is Outcome.FAILED and not item.reason:
-        return "the step timed out"
-    return message_of(item.reason)
-
-
-def _lines(failed: list[Item]) -> list[str]:
-    return [f"{item.kind} {item.name}: {item.reason}" for item in failed]
 
 
 @step

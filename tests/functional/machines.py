@@ -223,9 +223,9 @@ class Machines:
             event = {**event, "state": state}
         if state["status"] in ("OUTDATED", "NOTHING_THERE"):
             return state
-        while state["look"].get("status", "LEFT") == "LEFT":
+        while state["lastCheck"].get("status", "LEFT") == "LEFT":
             self._round(state)
-        parts = ("services", "used", "cluster", "look", "keepSchedule")
+        parts = ("services", "used", "cluster", "lastCheck", "keepSchedule")
         return self._step(
             "write_receipt", {**_held(state), **{name: state[name] for name in parts}}
         )
@@ -247,11 +247,11 @@ class Machines:
             items = _only(state["cluster"], "items")
             state["cluster"] = self._deleted("delete_cluster", state, items)
             going = {
-                "rounds": state["look"]["rounds"],
+                "rounds": state["lastCheck"]["rounds"],
                 "thorough": state["used"]["taskDefinitions"]["thorough"],
             }
             if look := self._departed("everything gone", state, going):
-                state["look"] = look
+                state["lastCheck"] = look
                 return
 
     def _used(self, used: Event, state: Event) -> None:

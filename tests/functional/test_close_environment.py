@@ -67,7 +67,7 @@ def test_closing_raises_the_generation_and_begins_an_empty_receipt(
     answer = closed(account)
     assert (answer["status"], answer["generation"]) == ("CLOSED", 2)
     assert answer["services"]["items"] == []
-    assert answer["look"] == {"rounds": 0}
+    assert answer["lastCheck"] == {"rounds": 0}
     assert found(account) == (2, Status.DELETING, "deletion")
     with pytest.raises(errors.SupersededError):
         account.records.held("demo", 1)

@@ -68,7 +68,7 @@ def deleted(account: BivouacAccount) -> list[str]:
         "services": NOTHING_LEFT,
         "used": {"namespace": NOTHING_LEFT},
         "cluster": NOTHING_LEFT,
-        "look": NOTHING_LEFT,
+        "lastCheck": NOTHING_LEFT,
         "keepSchedule": False,
     }
     account.forget_calls()

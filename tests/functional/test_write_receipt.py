@@ -65,7 +65,7 @@ def tried(
             "logGroups": {"items": []},
         },
         "cluster": {"items": []},
-        "look": CLEAN if look is None else look,
+        "lastCheck": CLEAN if look is None else look,
         "keepSchedule": False,
         **more,
     }
@@ -262,7 +262,7 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
         "services": {"items": []},
         "used": {},
         "cluster": {"items": []},
-        "look": CLEAN,
+        "lastCheck": CLEAN,
         "keepSchedule": False,
     }
     assert account.invoke("write_receipt", event)["status"] == "DELETED"

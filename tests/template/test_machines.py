@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bivouac import errors
+from bivouac.deletion.receipt import Item, ItemKind, Outcome
 from bivouac.environment import wait_times
 from bivouac.environment.record import Record, Status
 from bivouac.sweep.follow_up import AFTER_FAILURE, Ended, aftermath
@@ -313,6 +314,26 @@ class TestFailureStaysFailure:
         unwritten = {name: state for name, state in states.items() if name != receipt.name}
         deleting = reachable(["Delete services"], unwritten)
         assert "Succeed" not in {states[name].kind for name in deleting}
+
+    def test_a_failed_deletion_is_of_a_kind_that_receipts_have(self) -> None:
+        """And its item stands for all of that kind, or for the only one."""
+        items = [
+            item
+            for state in MACHINES["delete_environment"].states
+            for item in state.body.get("Parameters", {}).get("items", ())
+        ]
+        assert {item["kind"] for item in items} == {
+            ItemKind.SERVICE,
+            ItemKind.NAMESPACE,
+            ItemKind.TASK_DEFINITION,
+            ItemKind.LOG_GROUP,
+            ItemKind.CLUSTER,
+        }
+        for item in items:
+            one = item["kind"] in (ItemKind.NAMESPACE, ItemKind.CLUSTER)
+            name = "$.environment" if one else "States.Format('all of {}', $.environment)"
+            assert item["name.$"] == name
+        assert not Item(ItemKind.SERVICE, "all of demo", Outcome.FAILED).is_one
 
     @EACH
     def test_every_failure_says_what_and_why(self, machine: Machine) -> None:

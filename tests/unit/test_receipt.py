@@ -71,12 +71,12 @@ def test_a_later_look_says_what_became_of_a_service(
 def test_what_a_look_could_not_see_is_never_called_deleted() -> None:
     """D17: a denied list is no evidence that what was listed before has gone."""
     before = [web(Outcome.IN_PROGRESS, "draining"), Item("service", "shop", Outcome.DELETED)]
-    denied = Item("services of cluster", "demo", Outcome.FAILED, "AccessDenied")
+    denied = Item("service", "all of demo", Outcome.FAILED, "AccessDenied")
     said = {item.name: item for item in merged(before, [denied], unseen="AccessDenied")}
     assert said["web"].outcome is Outcome.FAILED
     assert "AccessDenied" in said["web"].reason
     assert said["shop"].outcome is Outcome.DELETED
-    assert said["demo"].outcome is Outcome.FAILED
+    assert said["all of demo"].outcome is Outcome.FAILED
 
 
 @given(items, items)

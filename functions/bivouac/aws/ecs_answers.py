@@ -268,3 +268,11 @@ def cluster_and_name_of(event: Described) -> tuple[str, str]:
     if len(parts) < 3:
         raise ValueError(f"the event names no cluster: {about!r}")
     return parts[-2], parts[-1]
+
+
+def namespace_id(service: Described) -> str | None:
+    """Of its Service Connect namespace, which ECS shows only in its deployments."""
+    for deployment in service.get("deployments", ()):
+        if namespace := deployment.get("serviceConnectConfiguration", {}).get("namespace"):
+            return str(namespace.rpartition("/")[2])
+    return None

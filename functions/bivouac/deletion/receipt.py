@@ -1,4 +1,4 @@
-"""The outcome for every resource of a deletion. Pure."""
+"""The outcome for every resource of a deletion, as its execution's state holds it. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
+
+from bivouac.aws.lambda_answers import message_of
+from bivouac.aws.stepfunctions_answers import caught
+from bivouac.json_types import Json
 
 
 class Outcome(StrEnum):
@@ -23,21 +27,38 @@ class Outcome(StrEnum):
     FAILED = "FAILED"
 
 
-_COUNTED = re.compile(r"and [0-9]+ more")
+class ItemKind(StrEnum):
+    """The kinds of resources in a receipt, besides the schedules (ScheduleKind)."""
+
+    SERVICE = "service"
+    TASK = "task"
+    STRAY_TASK = "stray task"
+    """A task in our cluster that belongs to no service of it."""
+    NAMESPACE = "namespace"
+    CLOUD_MAP_SERVICE = "Cloud Map service"
+    CLUSTER = "cluster"
+    TASK_DEFINITION = "task definition"
+    LOG_GROUP = "log group"
+    LAST_CHECK = "last check"
+    """Not a resource: nobody knows what is left."""
+
+
+_SEVERAL = re.compile(r"and [0-9]+ more|all of .+")
 
 
 @dataclass(frozen=True)
 class Item:
     kind: str
-    """Service, namespace, cluster, task definition, log group, ..."""
+    """An ItemKind or a ScheduleKind."""
     name: str
     outcome: Outcome
     reason: str = ""
 
     @property
     def is_one(self) -> bool:
-        """False if it stands for several items that were only counted (see `bounded`)."""
-        return not _COUNTED.fullmatch(self.name)
+        """False if it stands for several: those that were only counted (see `bounded`), or all that
+        a failed step did not list."""
+        return not _SEVERAL.fullmatch(self.name)
 
     def to_json(self) -> dict[str, str]:
         content = {**asdict(self), "reason": self.reason[:REASON_LIMIT]}
@@ -82,6 +103,49 @@ def items_from_json(content: Iterable[Mapping[str, Any]]) -> list[Item]:
         Item(entry["kind"], entry["name"], Outcome(entry["outcome"]), entry.get("reason", ""))
         for entry in content
     ]
+
+
+def begun() -> Json:
+    """The receipt's part of an execution's state before the first step."""
+    nothing: list[Json] = []
+    return {
+        "services": {"items": nothing, "names": [], "namespaceId": None},
+        "used": {
+            "namespace": {"items": nothing, "operationId": None},
+            "taskDefinitions": {"items": nothing, "thorough": True},
+            "logGroups": {"items": nothing},
+        },
+        "cluster": {"items": nothing},
+        "lastCheck": {"rounds": 0},
+    }
+
+
+def final_items(state: Json) -> list[Item]:
+    """The items of the steps, after the last check."""
+    said: list[Item] = []
+    for part in (state["services"], *state["used"].values(), state["cluster"]):
+        said += [replace(item, reason=_reason(item)) for item in items_from_json(part["items"])]
+    check = state["lastCheck"]
+    unanswered = "quiet" in check  # its other fields are from an earlier round
+    if "items" in check and not unanswered:
+        return concluded(said, items_from_json(check["items"]))
+    error, cause = caught(check)
+    reason = f"the last check failed: {error}: {message_of(cause)}"
+    if unanswered:
+        reason = "no answer of the last check reached the execution"
+    unseen = Item(ItemKind.LAST_CHECK, state["environment"], Outcome.FAILED, reason)
+    return merged(said, [unseen], unseen=reason)
+
+
+def _reason(item: Item) -> str:
+    """A step that failed without a cause timed out (stepfunctions_answers.caught)."""
+    if item.outcome is Outcome.FAILED and not item.reason:
+        return "the step timed out"
+    return message_of(item.reason)
+
+
+def nothing_was_deleted(items: Iterable[Item]) -> bool:
+    return all(item.outcome in (Outcome.ALREADY_GONE, Outcome.DELETING) for item in items)
 
 
 def merged(before: Sequence[Item], now: Sequence[Item], unseen: str = "") -> list[Item]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from bivouac import errors, times
-from bivouac.deletion.receipt import Item, Outcome, items_from_json, step_answer
+from bivouac.deletion.receipt import Item, ItemKind, Outcome, items_from_json, step_answer
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint
 
@@ -50,14 +50,14 @@ class Deletion:
     def owned(self, tags: dict[str, str]) -> bool:
         return naming.is_owned(tags, self.blueprint.stack, self.blueprint.environment)
 
-    def note(self, kind: str, name: str, outcome: Outcome, reason: str = "") -> None:
+    def note(self, kind: ItemKind, name: str, outcome: Outcome, reason: str = "") -> None:
         self.now.append(Item(kind, name, outcome, reason))
 
-    def retain(self, kind: str, name: str) -> None:
+    def retain(self, kind: ItemKind, name: str) -> None:
         self.note(kind, name, Outcome.RETAINED, NOT_OURS)
 
     @contextmanager
-    def attempt(self, kind: str, *names: str) -> Iterator[None]:
+    def attempt(self, kind: ItemKind, *names: str) -> Iterator[None]:
         """Note a permanent refusal as these resources' failure, and go on with the others."""
         try:
             yield
@@ -66,7 +66,7 @@ class Deletion:
                 self.note(kind, name, Outcome.FAILED, str(error))
 
     @contextmanager
-    def listing(self, kind: str, name: str) -> Iterator[None]:
+    def listing(self, kind: ItemKind, name: str) -> Iterator[None]:
         """The same for listing: what could not be listed does not count as gone."""
         try:
             yield

@@ -16,7 +16,7 @@ from bivouac.aws import cloudmap, cloudmap_answers, ecs, ecs_answers, log_groups
 from bivouac.aws.client_types import CloudWatchLogsClient, ECSClient, ServiceDiscoveryClient
 from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.deletion import remaining
-from bivouac.deletion.receipt import PART_LIMIT, Item, Outcome, bounded, failures
+from bivouac.deletion.receipt import PART_LIMIT, Item, ItemKind, Outcome, bounded, failures
 from bivouac.deletion.step import NOT_OURS, PATIENCE_SECONDS
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint, from_ecs_tags
@@ -178,26 +178,26 @@ class DeletedPoll:
         namespace = cloudmap.find_namespace(self._cloud_map(), self._blueprint.namespace)
         if namespace:
             tags = cloudmap.tags_of(self._cloud_map(), namespace.arn)
-            yield self._item("namespace", namespace.name, tags)
+            yield self._item(ItemKind.NAMESPACE, namespace.name, tags)
         logs = self._logs()
         prefix = naming.log_group_prefix(self._blueprint.stack, self._blueprint.environment)
         for group in log_groups.find(logs, prefix).values():
-            yield self._item("log group", group.name, log_groups.tags_of(logs, group.arn))
+            yield self._item(ItemKind.LOG_GROUP, group.name, log_groups.tags_of(logs, group.arn))
 
     def _in_cluster(self) -> Iterator[Item]:
         cluster = ecs.describe_cluster(self._ecs, self._cluster)
         if cluster is None:
             return
         tags = from_ecs_tags(cluster.get("tags"))
-        yield self._item("cluster", self._cluster, tags)
+        yield self._item(ItemKind.CLUSTER, self._cluster, tags)
         planned = [service.service_name for service in self._blueprint.services]
         listed = remaining.listed_services(self._ecs, self._cluster)
         services = remaining.services(self._ecs, self._cluster, [*planned, *listed])
         for name, service in services.items():
-            yield self._item("service", name, from_ecs_tags(service.get("tags")))
+            yield self._item(ItemKind.SERVICE, name, from_ecs_tags(service.get("tags")))
         if self._owned(tags):
             for task in ecs.list_tasks(self._ecs, self._cluster, "RUNNING"):
-                yield self._item("stray task", task, tags)
+                yield self._item(ItemKind.STRAY_TASK, task, tags)
 
     def _task_definitions(self, thorough: bool) -> Iterator[Item]:
         """Without `thorough`, INACTIVE revisions are known to be deleted already (T12)."""
@@ -205,17 +205,17 @@ class DeletedPoll:
         for family in ecs.families(self._ecs, prefix, "ALL" if thorough else "ACTIVE"):
             for arn in ecs.revisions(self._ecs, family, "ACTIVE"):
                 _, tags = ecs.describe_task_definition(self._ecs, arn)
-                yield self._item("task definition", arn.rpartition("/")[2], tags)
+                yield self._item(ItemKind.TASK_DEFINITION, arn.rpartition("/")[2], tags)
             for arn in ecs.revisions(self._ecs, family, "INACTIVE") if thorough else ():
                 _, tags = ecs.describe_task_definition(self._ecs, arn)
                 if self._owned(tags):
-                    yield self._item("task definition", arn.rpartition("/")[2], tags)
+                    yield self._item(ItemKind.TASK_DEFINITION, arn.rpartition("/")[2], tags)
 
     def _ecs_still_removes(self) -> bool:
         namespace = cloudmap.find_namespace(self._cloud_map(), self._blueprint.namespace)
         return bool(namespace and cloudmap.list_services(self._cloud_map(), namespace.id))
 
-    def _item(self, kind: str, name: str, tags: Mapping[str, str]) -> Item:
+    def _item(self, kind: ItemKind, name: str, tags: Mapping[str, str]) -> Item:
         if self._owned(tags):
             return Item(kind, name, Outcome.FAILED, "still there at the last check")
         return Item(kind, name, Outcome.RETAINED, NOT_OURS)
