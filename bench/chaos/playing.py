@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from bench.chaos import scenario as s
 from bench.chaos.account import Account
-from bench.chaos.neighbours import Neighbours
+from bench.chaos.neighbours import FOREIGN_SERVICE, Neighbours
 
 Json = dict[str, Any]
 
@@ -248,8 +248,10 @@ class Player:
         """Whether anything of ours was changed."""
         services = [
             service
-            for service in self._account.services(name).values()
-            if service["status"] == "ACTIVE" and not service["serviceName"].startswith("bivouac-")
+            for service_name, service in self._account.services(name).items()
+            if service["status"] == "ACTIVE"
+            and service_name != FOREIGN_SERVICE
+            and not service_name.startswith("bivouac-")
         ]
         if not services:
             return False
