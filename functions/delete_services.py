@@ -68,9 +68,15 @@ def _delete(
     if ecs_answers.is_draining(service):
         deletion.note(ItemKind.SERVICE, name, Outcome.IN_PROGRESS, _draining(service))
     elif ecs.delete_service(client, cluster, name):
-        deletion.note(ItemKind.SERVICE, name, Outcome.IN_PROGRESS, "its tasks are stopping")
+        deletion.note(ItemKind.SERVICE, name, Outcome.IN_PROGRESS, _stopping(service))
     else:
         deletion.note(ItemKind.SERVICE, name, Outcome.ALREADY_GONE)
+
+
+def _stopping(service: dict[str, Any]) -> str:
+    """Just deleted; the counts are from before."""
+    left = service["runningCount"] + service["pendingCount"]
+    return f"its {left} tasks are stopping" if left else "it had no tasks; ECS is removing it"
 
 
 def _draining(service: dict[str, Any]) -> str:

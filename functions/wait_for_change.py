@@ -44,7 +44,7 @@ def wait_for_change(
     )
     record: Record = records.current(wait.environment, wait.generation)
     after = wait.first_poll_after
-    waits.begin(wait, now, poller="" if after else FIRST_POLLER)
+    wait = waits.begin(wait, now, poller="" if after else FIRST_POLLER)
     poll: Poll = poll_for(wait, record, urgent=False)
     return {"status": poll_until_answered(wait, poll, waits, stepfunctions, after)}
 

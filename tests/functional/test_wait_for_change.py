@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -544,7 +545,11 @@ def test_a_wrong_answer_is_told_as_an_edge_that_is_not_proven(account: BivouacAc
     account.runtime.script("nginx", scripted.answers(status=500))
     progress, _ = failed(account, environment(timeouts={"ready": "3m"}))
     assert progress["error"] == "ConnectivityError"
-    assert "web:web" in str(progress["verdicts"][0])
+    first = progress["verdicts"][0]["evidence"][0]
+    assert first.startswith("web:web: ")
+    seconds = re.search(r"(\d+) s after everything was healthy", first)
+    assert seconds is not None
+    assert int(seconds[1]) > 100, "counted over polls, functions and waits"
 
 
 def test_out_of_time_tells_what_was_still_missing(account: BivouacAccount) -> None:

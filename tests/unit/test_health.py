@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import WaiterError
 from botocore.stub import Stubber
 
-from bivouac.diagnosis import health
+from bivouac.diagnosis import health, service_verdicts
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.health import Progress
 from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
@@ -492,3 +492,50 @@ def test_a_security_group_admits_whom_its_rules_say(rule: Any, world: bool, prob
 def test_no_group_admits_nobody() -> None:
     assert not security_groups.admits_the_world([], 80)
     assert not security_groups.admits_group([{"GroupId": "sg-tasks"}], "sg-probe", 80)
+
+
+# --- what is told while it waits -----------------------------------------------------------------
+
+
+def test_a_task_that_stays_pending_is_told_as_such() -> None:
+    """K10: "0 of 1" alone does not say whether ECS even began."""
+    progress = judged(
+        service(runningCount=0, deployments=[deployment(rolloutState="IN_PROGRESS")]),
+        [task(lastStatus="PENDING", containers=[], attachments=[])],
+    )
+    assert "tasks running: 0 of 1, 1 PENDING" in progress.missing
+    late = service_verdicts.out_of_time("web", progress.missing, [])
+    assert "stays PENDING" in late.next_step
+
+
+def test_a_crashed_sidecar_is_told_and_not_waited_for() -> None:
+    sidecar = {"name": "sidecar", "essential": False, "image": "x"}
+    definition = {
+        "cpu": "256",
+        "memory": "512",
+        "containerDefinitions": [{"name": "web", "image": "nginx"}, sidecar],
+    }
+    crashed = {"name": "sidecar", "lastStatus": "STOPPED", "exitCode": 2}
+    running = task()
+    running["containers"].append(crashed)
+    progress = judged(
+        service(),
+        [running],
+        primaryContainer=None,
+        taskDefinition=definition,
+        serviceConnectConfiguration={"enabled": True},
+    )
+    assert progress.healthy
+    told = [entry for entry in progress.checks if entry.name == "containers"]
+    assert [entry.outcome for entry in told] == [CheckOutcome.SKIP]
+    assert told[0].observed.startswith("container sidecar, which is not essential, exited with")
+
+
+@pytest.mark.parametrize("health", ["UNKNOWN", "UNHEALTHY"])
+def test_a_proxy_must_be_healthy_where_it_has_a_health(health: str) -> None:
+    proxy = {"name": PROXY, "lastStatus": "RUNNING", "healthStatus": health}
+    running = task(containers=[proxy, {"name": "web", "lastStatus": "RUNNING"}])
+    progress = judged(service(), [running])
+    assert not progress.healthy
+    assert progress.hindered is not None
+    assert progress.hindered.category is Category.PROXY

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import pytest
 
+from bivouac.aws import ecs_answers
 from bivouac.diagnosis import aws_messages
+from bivouac.diagnosis.aws_messages import Category
 from tests.localcloud.member_by_member import recorded
 
 TEXTS = recorded("ecs-texts")
@@ -26,3 +28,66 @@ def test_a_service_event_is_understood(said: dict[str, str | None]) -> None:
 def test_every_sign_says_where_its_words_are_from() -> None:
     for sign in (*aws_messages.STOPS, *aws_messages.EVENTS):
         assert sign.source.startswith(("recorded: ", "documented: ")), sign.pattern.pattern
+
+
+NEIGHBOURS = [
+    ("Task failed ALB health checks in target group web", Category.HEALTH_CHECK),
+    ("container web failed its health check", Category.HEALTH_CHECK),
+    ("Health checks failed with these codes: [502]", Category.HEALTH_CHECK),
+    ("container web was OOM killed", Category.OUT_OF_MEMORY),
+    ("the container ran out of memory", Category.OUT_OF_MEMORY),
+    ("Your Fargate Spot task was interrupted by EC2", Category.CAPACITY),
+    ("Stopped for task retirement by AWS", Category.CAPACITY),
+    ("ECS is performing scheduled maintenance on the underlying infrastructure", Category.CAPACITY),
+    ("You've reached the limit on the number of vCPUs you can run concurrently", Category.QUOTA),
+    ("ResourceInitializationError: failed to download env files: AccessDenied", "secret or role"),
+    ("CannotPullContainerError: pull command failed: panic", Category.IMAGE_PULL),
+    ("CannotPullImageManifestError: manifest unknown", Category.IMAGE_PULL),
+    ("standard_init_linux.go:228: exec user process caused: exec format error", "wrong CPU arc"),
+]
+"""Not recorded: what a person would say of them, and what another version of ECS may write."""
+
+
+@pytest.mark.parametrize(("text", "category"), NEIGHBOURS, ids=lambda text: str(text)[:60])
+def test_other_words_for_the_same_are_understood(text: str, category: str) -> None:
+    assert str(aws_messages.of_stop([text]).category).startswith(category)
+
+
+ORDERED = [
+    "Scaling activity initiated by (deployment ecs-svc/1234567890123456789)",
+    "Availability-zone rebalancing initiated by (deployment ecs-svc/1234567890123456789)",
+    "Availability Zone rebalancing initiated by (deployment ecs-svc/1)",
+    "Amazon ECS rebalances tasks across Availability Zones",
+    "Service deleted",
+]
+
+
+@pytest.mark.parametrize("reason", ORDERED)
+def test_what_the_scheduler_stops_at_its_own_work_is_no_failure(reason: str) -> None:
+    """Whatever its words: its code, and that no health check failed, say so."""
+    assert ecs_answers.is_ordered_stop(
+        {"stopCode": "ServiceSchedulerInitiated", "stoppedReason": reason}
+    )
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["Task failed container health checks", "Task failed ELB health checks in (target-group x)"],
+)
+def test_what_the_scheduler_stops_for_its_health_is_one(reason: str) -> None:
+    assert not ecs_answers.is_ordered_stop(
+        {"stopCode": "ServiceSchedulerInitiated", "stoppedReason": reason}
+    )
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [
+        {"stoppedReason": "Task stopped by user"},
+        {"stoppedReason": "Task stopped by the user"},
+        {"stoppedReason": "Stopped by user jane"},
+        {"stoppedReason": "phase4 availability test", "stopCode": "UserInitiated"},
+    ],
+)
+def test_what_a_person_stops_is_no_failure(stop: dict[str, str]) -> None:
+    assert ecs_answers.is_stopped_by_user(stop)

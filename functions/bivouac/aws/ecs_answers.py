@@ -16,6 +16,7 @@ documentation alone. Where the two differ, both forms are taken. What was record
 
 from __future__ import annotations
 
+import re
 from email.message import Message
 
 from bivouac.json_types import Described
@@ -187,6 +188,13 @@ def could_not_be_attached(attachment: Described) -> bool:
 
 # --- containers ----------------------------------------------------------------------------------
 
+
+def waits_for_success(dependency: Described, container: str) -> bool:
+    """Whether an entry of a container's dependsOn waits until this one has exited with 0.
+    Documented: ECS API, ContainerDependency.condition."""
+    return (dependency["containerName"], dependency["condition"]) == (container, "SUCCESS")
+
+
 PROXY_CONTAINER_PREFIX = "ecs-service-connect-"
 """Begins the name of the proxy's container. Recorded: "ecs-service-connect-oRK9o" [apptality]."""
 
@@ -207,12 +215,19 @@ def came_through_proxy(headers: Message) -> bool:
 
 # --- stopped tasks -------------------------------------------------------------------------------
 
+_BY_SCHEDULER = "ServiceSchedulerInitiated"
+"""stopCode. Recorded [scale-in], and with failed health checks in reports of 2026."""
+
+_FAILED_CHECKS = re.compile(r"health ?check|unhealthy", re.IGNORECASE)
+"""Why the scheduler stops a task that is not well. Recorded: "Task failed container health checks",
+"Task failed ELB health checks in (target-group ...)"."""
+
 ORDERED_STOPS = ("Scaling activity initiated by", "Availability-zone rebalancing initiated by")
 """Begin the reasons for which the service's own scheduler stops a task that is well: scaling and
 deployments (recorded [scale-in]), and rebalancing over Availability Zones (documented: ECS guide,
 "Track Amazon ECS Availability Zone rebalancing"). The rules of template.yaml name them too."""
 
-_STOPPED_BY_USER = "Task stopped by user"
+_STOPPED_BY_USER = re.compile(r"(?:Task )?stopped by (?:the )?user\b", re.IGNORECASE)
 """Documented: ECS guide, stopped tasks error messages."""
 
 _USER_INITIATED = "UserInitiated"
@@ -221,12 +236,21 @@ _USER_INITIATED = "UserInitiated"
 
 
 def is_ordered_stop(task: Described) -> bool:
-    """Whether the service's scheduler stopped it at its own work."""
-    return _reason(task).startswith(ORDERED_STOPS)
+    """Whether the service's scheduler stopped it at its own work, whatever its words: it stops what
+    is well to scale, deploy, rebalance or delete, and what is not for its health."""
+    if _FAILED_CHECKS.search(_reason(task)):
+        return False
+    return task.get("stopCode") == _BY_SCHEDULER or _reason(task).startswith(ORDERED_STOPS)
+
+
+def ended_by_itself(task: Described) -> bool:
+    """Whether the end of a container stopped it, or it never started; otherwise ECS or a person
+    stopped it, and its containers ended for that. Recorded: both codes, many times."""
+    return task.get("stopCode") in ("EssentialContainerExited", "TaskFailedToStart", None, "")
 
 
 def is_stopped_by_user(task: Described) -> bool:
-    return task.get("stopCode") == _USER_INITIATED or _reason(task).startswith(_STOPPED_BY_USER)
+    return task.get("stopCode") == _USER_INITIATED or bool(_STOPPED_BY_USER.match(_reason(task)))
 
 
 def _reason(task: Described) -> str:

@@ -18,9 +18,11 @@ class WaitsTable:
     client: DynamoDBClient
     name: str
 
-    def put(self, item: Item) -> None:
+    def put(self, item: Item) -> Item:
+        """The item that it replaces; empty if there was none."""
         with translated(f"wait of {item['environment']['S']}"):
-            self.client.put_item(TableName=self.name, Item=item)
+            answer = self.client.put_item(TableName=self.name, Item=item, ReturnValues="ALL_OLD")
+        return dict(answer.get("Attributes", {}))
 
     def update(
         self,

@@ -28,6 +28,7 @@ class Category(StrEnum):
     QUOTA = "quota"
     NETWORK = "network or security group"
     SERVICE_CONNECT_LEFTOVER = "Service Connect leftover"
+    PROXY = "Service Connect proxy"
     ROLLBACK = "rollback"
     CONNECTIVITY = "connectivity"
     TIME_OUT = "out of time"
@@ -72,20 +73,32 @@ _UNREACHABLE = (
     r"connection (?:reset|refused)|TLS handshake timeout|RequestError: send request failed|"
     r"network configuration"
 )
+_DENIED = r"AccessDenied|not authorized to perform"
 _ASSUME_ROLE = "Check that the role exists and that its trust policy names ecs-tasks.amazonaws.com."
 _REACH = (
     "Check that the task's subnets reach that service: a public address with a route to an "
     "internet gateway, a NAT gateway, or VPC endpoints whose security group admits port 443."
 )
 
+_OTHER_CAPACITY = "Try again, in more subnets, or with FARGATE instead of FARGATE_SPOT."
+
 STOPS: tuple[Sign, ...] = (
     _sign(
-        r"SpotInterruption|Spot Task was interrupted|TerminationNotice|Capacity is unavailable|"
-        r"maintenance on the underlying infrastructure",
+        r"maintenance on the underlying infrastructure|\b(?:task|infrastructure) retirement\b|"
+        r"PATCHING_RETIREMENT",
         Category.CAPACITY,
         Healing.MAYBE,
-        "Try again, in more subnets, or with FARGATE instead of FARGATE_SPOT.",
-        "recorded: interruption and maintenance, in public reports; documented: SpotInterruption",
+        "AWS moved the task to other hardware, and ECS replaces it: nothing is wrong with your "
+        "service. If no replacement runs, start the create again.",
+        "recorded: maintenance, in public reports; documented: ECS guide, task retirement",
+    ),
+    _sign(
+        r"SpotInterruption|Spot (?:Task|capacity).{0,40}interrupt|TerminationNotice|"
+        r"Capacity is unavailable",
+        Category.CAPACITY,
+        Healing.MAYBE,
+        _OTHER_CAPACITY,
+        "recorded: interruption, in public reports; documented: SpotInterruption",
     ),
     _sign(
         r"exec format error|does not contain descriptor matching platform|"
@@ -147,6 +160,16 @@ STOPS: tuple[Sign, ...] = (
         "recorded: the connection issue with Amazon CloudWatch, in public reports",
     ),
     _sign(
+        r"(?:failed to validate logger args|Cloudwatch log|logging driver).{0,1500}?(?:"
+        + _DENIED
+        + r")",
+        Category.LOG_GROUP,
+        Healing.HARDLY,
+        "Check that the execution role may write to the log group: logs:CreateLogStream and "
+        "logs:PutLogEvents, and logs:CreateLogGroup with awslogs-create-group.",
+        "documented: ECS guide, ResourceInitializationError; the words are those of IAM",
+    ),
+    _sign(
         r"specified log group does not exist|failed to create Cloudwatch log (?:stream|group)|"
         r"failed to validate logger args|failed to initialize logging driver",
         Category.LOG_GROUP,
@@ -165,6 +188,16 @@ STOPS: tuple[Sign, ...] = (
         "recorded: the connection issue with Secrets Manager and Systems Manager, 2025",
     ),
     _sign(
+        r"(?:unable to pull secrets|unable to retrieve|failed to download env files).{0,1500}?(?:"
+        + _DENIED
+        + r")",
+        Category.SECRET_OR_ROLE,
+        Healing.HARDLY,
+        "Allow the execution role what the evidence says that it may not do. If it is a secret, "
+        "check that the execution role may read it and decrypt it.",
+        "recorded: public reports of 2024 and 2025",
+    ),
+    _sign(
         r"unable to pull secrets|unable to retrieve secret|secretsmanager|ssm:GetParameters|"
         r"Secrets Manager can.t find|ResourceNotFoundException: .{0,200}secret",
         Category.SECRET_OR_ROLE,
@@ -180,14 +213,15 @@ STOPS: tuple[Sign, ...] = (
         "documented: ECS guide, stopped tasks error messages",
     ),
     _sign(
-        r"OutOfMemory",
+        r"OutOfMemory|\bOOM ?Kill|killed due to memory|\bout of memory\b",
         Category.OUT_OF_MEMORY,
         Healing.HARDLY,
         "Give the task more memory, or reduce what the container needs.",
         "recorded: public reports of 2026",
     ),
     _sign(
-        r"failed (?:container |ELB )?health checks|is unhealthy in",
+        r"failed (?:[\w-]{1,20} ){0,3}health ?checks?|health ?checks? (?:has |have )?failed|"
+        r"is unhealthy in|failed to become healthy",
         Category.HEALTH_CHECK,
         Healing.HARDLY,
         "Run the health check's command in the image by hand; give it a longer startPeriod if the "
@@ -244,6 +278,17 @@ STOPS: tuple[Sign, ...] = (
     ),
 )
 """For a stopped task's reasons (H07 to H11, H14, H18). The first match counts."""
+
+PROXY_FAILED = _sign(
+    r"",
+    Category.PROXY,
+    Healing.HARDLY,
+    "The Service Connect proxy failed, not your container. Leave 256 CPU units and 64 MiB of the "
+    "task's size to it, check serviceConnectConfiguration.logConfiguration, read the proxy's log "
+    "if it has one, and start the create again.",
+    "recorded: github.com/aws/amazon-ecs-service-connect-agent, issues 127 and 155",
+)
+"""For a stop or a failed health check of the proxy's own container, whatever its words."""
 
 UNCLEAR = _sign(
     r"", Category.UNKNOWN, Healing.HARDLY, "Look at the stopped tasks of the service.", ""
@@ -302,7 +347,7 @@ EVENTS: tuple[Sign, ...] = (
         r"Capacity is unavailable|could not launch \d{1,6} tasks?|provisioning capacity limit",
         Category.CAPACITY,
         Healing.MAYBE,
-        "Try again, in more subnets, or with FARGATE instead of FARGATE_SPOT.",
+        _OTHER_CAPACITY,
         'recorded: "Capacity is unavailable", 2026; documented: the others',
     ),
     _sign(
@@ -329,7 +374,8 @@ _WRAPPED_STOP = re.compile(rf"unable to (?:place|start) a task{_BECAUSE}|failed 
 
 def of_stop(texts: Sequence[str]) -> Sign:
     """The sign of a stopped task, from its reasons and those of its containers."""
-    return _first(STOPS, " | ".join(texts)[:SEARCHED]) or UNCLEAR
+    text = " | ".join(texts)[:SEARCHED]
+    return _first(STOPS, text) or _first(EVENTS, text) or UNCLEAR
 
 
 def of_event(message: str) -> Sign | None:

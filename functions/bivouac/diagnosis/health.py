@@ -6,11 +6,12 @@ the same addresses in Cloud Map as in ECS. The ids name failure modes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bivouac.aws import cloudmap_answers, ecs_answers
-from bivouac.diagnosis import service_verdicts, stopped_tasks
+from bivouac.diagnosis import proxies, service_verdicts, stopped_tasks
 from bivouac.diagnosis.service_verdicts import ServiceFacts, Verdict
 from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
 from bivouac.json_types import Described
@@ -30,7 +31,7 @@ class Progress:
     @property
     def healthy(self) -> bool:
         return self.failed is None and all(
-            entry.outcome is CheckOutcome.OK for entry in self.checks
+            entry.outcome is not CheckOutcome.NG for entry in self.checks
         )
 
     @property
@@ -38,20 +39,8 @@ class Progress:
         return [
             f"{entry.name}: {entry.observed}"
             for entry in self.checks
-            if entry.outcome is not CheckOutcome.OK
+            if entry.outcome is CheckOutcome.NG
         ]
-
-
-def _proxy_ready(task: Described) -> bool:
-    """H21: the Service Connect attachment is ATTACHED, its container runs and is not unhealthy."""
-    attached = any(
-        ecs_answers.is_service_connect(attachment) and ecs_answers.is_attached(attachment)
-        for attachment in task.get("attachments", ())
-    )
-    proxies = filter(ecs_answers.is_proxy, task.get("containers", ()))
-    return attached and all(
-        ecs_answers.is_running(proxy) and not ecs_answers.is_unhealthy(proxy) for proxy in proxies
-    )
 
 
 def _task_healthy(task: Described, has_health_check: bool) -> bool:
@@ -86,7 +75,10 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
     healthy = sum(_task_healthy(task, blueprint.has_health_check) for task in running)
     what = "healthy" if blueprint.has_health_check else "running"
     sick = {c["name"] for task in running if (c := stopped_tasks.unhealthy_container(task))}
-    count = f"{healthy} of {desired}" + "".join(f", {each} is UNHEALTHY" for each in sorted(sick))
+    count = f"{healthy} of {desired}" + "".join(
+        [f", {number} {status}" for status, number in sorted(_starting(running).items())]
+        + [f", {each} is UNHEALTHY" for each in sorted(sick)]
+    )
     checks = [
         check(
             name,
@@ -100,10 +92,24 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
         scaled = f"{current} in the service, {desired} in the request"
         checks.append(check(name, "desired tasks", False, scaled))
     if blueprint.arguments["serviceConnectConfiguration"]["enabled"]:
-        attached = sum(_proxy_ready(task) for task in running)
+        attached = sum(proxies.is_ready(task) for task in running)
         enough = attached >= desired if rebalanced else attached == desired
         checks.append(check(name, "proxy attached", enough, f"{attached} of {desired}"))
+    checks += _crashed_sidecars(name, running, facts.containers)
     return Progress(tuple(checks), hindered=service_verdicts.hindrance(facts))
+
+
+def _starting(running: Sequence[Described]) -> Counter[str]:
+    """How many tasks are in each state before RUNNING."""
+    return Counter(task["lastStatus"] for task in running if not ecs_answers.is_running(task))
+
+
+def _crashed_sidecars(
+    service: str, running: Sequence[Described], definitions: Sequence[Described]
+) -> list[Check]:
+    """Worth knowing, but no reason to wait: the tasks run on without them."""
+    texts = (text for task in running for text in stopped_tasks.crashed_sidecars(task, definitions))
+    return [Check(service, "containers", CheckOutcome.SKIP, text) for text in dict.fromkeys(texts)]
 
 
 def _facts(
@@ -141,7 +147,7 @@ def registered(
     running = {f"{private_address(task)}:{endpoint.port}" for task in tasks}
     expected = running
     if rebalanced:
-        connected = [task for task in tasks if _proxy_ready(task)]
+        connected = [task for task in tasks if proxies.is_ready(task)]
         expected = {f"{private_address(task)}:{endpoint.port}" for task in connected}
     listed = expected
     if instances is not None:

@@ -6,7 +6,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from bivouac.diagnosis.redaction import redacted
+from bivouac.diagnosis import excerpt
 from bivouac.diagnosis.service_verdicts import EVIDENCE_LENGTH, Verdict
 
 LIMIT = 14_000
@@ -23,7 +23,9 @@ def report(verdicts: Sequence[Verdict], log_lines: Sequence[str]) -> str:
     redaction.last_lines returns it."""
     first, *others = verdicts
     lines = [_headline(first)]
-    lines += [f"  evidence: {redacted(entry, EVIDENCE_LENGTH)}" for entry in first.evidence]
+    lines += [
+        f"  evidence: {excerpt.shortened(entry, EVIDENCE_LENGTH)}" for entry in first.evidence
+    ]
     if log_lines:
         lines.append(f"  last lines of {first.container or 'the container'}:")
         lines += [f"    {line}" for line in log_lines]
@@ -59,5 +61,5 @@ def _bytes(text: str) -> int:
 
 
 def _headline(verdict: Verdict) -> str:
-    reason = redacted(next(iter(verdict.evidence), ""), _REASON)
+    reason = excerpt.shortened(next(iter(verdict.evidence), ""), _REASON)
     return f"{verdict.service}: {verdict.category}" + (f": {reason}" if reason else "")

@@ -14,10 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bivouac.aws import ecs_answers
-from bivouac.aws.ecs_answers import PROXY_CONTAINER_PREFIX
-from bivouac.diagnosis import aws_messages, stopped_tasks
+from bivouac.diagnosis import aws_messages, excerpt, proxies, stopped_tasks
 from bivouac.diagnosis.aws_messages import Category, Healing, Sign
-from bivouac.diagnosis.redaction import redacted
 from bivouac.diagnosis.stopped_tasks import Stop
 from bivouac.environment import naming
 from bivouac.json_types import Described
@@ -56,8 +54,13 @@ class Verdict:
         task: str = "",
         container: str = "",
     ) -> Verdict:
-        """A verdict with bounded evidence, without likely secrets."""
-        distinct = dict.fromkeys(redacted(entry, EVIDENCE_LENGTH) for entry in evidence)
+        """A verdict with bounded evidence, without likely secrets; who may not do what comes
+        first."""
+        entries = list(evidence)
+        denials = [denied for entry in entries if (denied := excerpt.denial(entry))]
+        distinct = dict.fromkeys(
+            excerpt.shortened(entry, EVIDENCE_LENGTH) for entry in (*denials, *entries)
+        )
         shown = tuple(filter(None, distinct))[:EVIDENCE_LINES]
         return cls(category, service, shown, next_step, task, container)
 
@@ -150,7 +153,7 @@ class _Finding:
         return Verdict.of(
             self.sign.category,
             facts.service_name,
-            [first, *more, *others],
+            [first, *more, *others, *_crashed_sidecars(facts)],
             _next_step(facts, self),
             self.task,
             self.container,
@@ -183,10 +186,16 @@ def verdict(facts: ServiceFacts) -> Verdict | None:
 
 
 def hindrance(facts: ServiceFacts) -> Verdict | None:
-    """A cause that keeps tasks from running but may still heal; at the deadline, the verdict."""
+    """A cause that keeps tasks from running, or their proxies from serving them, but may still
+    heal; at the deadline, the verdict."""
     run = [task for task in _ours(facts, facts.running) if ecs_answers.is_running(task)]
-    findings = _findings(facts) if len(run) < facts.service.get("desiredCount", 0) else ()
-    return findings[0].as_verdict(facts) if findings else None
+    if len(run) < facts.service.get("desiredCount", 0) and (findings := _findings(facts)):
+        return findings[0].as_verdict(facts)
+    for task in run:
+        if trouble := proxies.trouble(task):
+            finding = _Finding(aws_messages.PROXY_FAILED, (trouble,), False, 1, task["taskArn"])
+            return finding.as_verdict(facts)
+    return None
 
 
 def _runs_as_desired(facts: ServiceFacts) -> bool:
@@ -303,6 +312,11 @@ def _findings(facts: ServiceFacts) -> list[_Finding]:
     )
 
 
+def _crashed_sidecars(facts: ServiceFacts) -> Iterator[str]:
+    for task in _ours(facts, (*facts.running, *facts.stopped)):
+        yield from stopped_tasks.crashed_sidecars(task, facts.containers)
+
+
 # --- stopped tasks -------------------------------------------------------------------------------
 
 
@@ -310,7 +324,7 @@ def _of_stops(facts: ServiceFacts) -> Iterator[_Finding]:
     kinds: dict[tuple[Sign, str, str], list[Stop]] = defaultdict(list)
     for stop in _stops(facts):
         kinds[stop.kind].append(stop)
-    for (sign, container, _), alike in kinds.items():
+    for (sign, *_), alike in kinds.items():
         shown = min(alike, key=lambda s: (not ecs_answers.is_stopped(s.task), s.task["taskArn"]))
         again = sign.healing is Healing.HARDLY and stopped_tasks.one_after_the_other(alike)
         yield _Finding(
@@ -319,7 +333,7 @@ def _of_stops(facts: ServiceFacts) -> Iterator[_Finding]:
             sign.healing is Healing.NEVER or again,
             len(alike),
             shown.task["taskArn"],
-            container,
+            shown.container,
         )
 
 
@@ -342,7 +356,13 @@ _NOT_ATTACHED = Sign(
     "the create again.",
     "documented: ECS API, Attachment",
 )
-_IN_ORDER = (*aws_messages.STOPS, *aws_messages.EVENTS, _NOT_ATTACHED, aws_messages.UNCLEAR)
+_IN_ORDER = (
+    *aws_messages.STOPS,
+    *aws_messages.EVENTS,
+    _NOT_ATTACHED,
+    aws_messages.PROXY_FAILED,
+    aws_messages.UNCLEAR,
+)
 LAUNCHES_UNTIL_FAILED = 2
 
 
@@ -391,11 +411,6 @@ _TELLING = re.compile(
 
 # --- next steps ----------------------------------------------------------------------------------
 
-_PROXY_STEP = (
-    "The Service Connect proxy failed, not your container. Leave 256 CPU units and 64 MiB of the "
-    "task's size to it, check serviceConnectConfiguration.logConfiguration, and start the "
-    "create again."
-)
 _PROOF_STEP = {
     Category.IMAGE_PULL: "Check that the stack parameter ProofImage names an image that exists, "
     "and that the subnets of the services that call reach its registry.",
@@ -410,8 +425,8 @@ _PROOF_STEP = {
 
 
 def _next_step(facts: ServiceFacts, finding: _Finding) -> str:
-    if finding.container.startswith(PROXY_CONTAINER_PREFIX):
-        return _PROXY_STEP
+    if finding.sign is aws_messages.PROXY_FAILED:
+        return finding.sign.next_step
     if facts.service_name.startswith(naming.PROOF_PREFIX):
         step = _PROOF_STEP.get(finding.sign.category, finding.sign.next_step)
         return f"Bivouac's own short-lived client failed, not your service. {step}"
@@ -471,8 +486,19 @@ def out_of_time(
         Category.TIME_OUT,
         service,
         (*reasons, *telling[:HINTS]),
-        "Give it more time with timeouts.ready, or find out what it waits for from the logs.",
+        _PENDING_STEP
+        if any(_PENDING in reason for reason in reasons)
+        else "Give it more time with timeouts.ready, or find out what it waits for from the logs.",
     )
+
+
+_PENDING = " PENDING"
+_PENDING_STEP = (
+    "A task stays PENDING while its images are pulled, and while a container waits for another one "
+    "(dependsOn) or for the Service Connect proxy. Check that the image is not too large for "
+    "timeouts.ready, and that what each container waits for can come; otherwise start the create "
+    "again."
+)
 
 
 MORE_TO_DO = "there was still something to create or change at the deadline"

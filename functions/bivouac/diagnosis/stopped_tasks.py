@@ -35,8 +35,9 @@ class Stop:
 
     @property
     def kind(self) -> tuple[Sign, str, str]:
-        """Equal for stops with the same cause."""
-        return self.sign, self.container, self.reason
+        """Equal for stops with the same cause. Each task's proxy has a name of its own."""
+        proxy = self.container.startswith(PROXY_CONTAINER_PREFIX)
+        return self.sign, PROXY_CONTAINER_PREFIX if proxy else self.container, self.reason
 
 
 def on_purpose(task: Described) -> bool:
@@ -60,14 +61,21 @@ def _stop(task: Described, definitions: Sequence[Described], reasons: Sequence[s
     sign = aws_messages.of_stop([*reasons, task.get("stopCode") or ""])
     container = _failing(task, definitions, sign)
     telling = sorted(reasons, key=lambda reason: not sign.pattern.search(reason))
-    evidence = [*telling, *_exits(task)]
-    if sign.category is Category.EXIT:
-        evidence.sort(key=lambda entry: not entry.startswith(f"container {container} exited"))
+    evidence = list(telling)
     if sign.category is Category.HEALTH_CHECK:
         evidence += _health_checks(definitions, container)
+    evidence += _exits(task, by_itself=sign.category not in _ENDED_BY_ECS)
+    if sign.category is Category.EXIT:
+        evidence.sort(key=lambda entry: not entry.startswith(f"container {container} exited"))
+        evidence += _waiting_for(definitions, container)
     if container.startswith(PROXY_CONTAINER_PREFIX):
+        sign = aws_messages.PROXY_FAILED
         evidence.append(f"{container} is the Service Connect proxy, which ECS adds to the task")
     return Stop(task, sign, container, tuple(evidence), _normalised(telling[0]))
+
+
+_ENDED_BY_ECS = (Category.HEALTH_CHECK, Category.CAPACITY)
+"""Of stops in which ECS ends containers that would have gone on."""
 
 
 def _reasons(task: Described) -> list[str]:
@@ -119,15 +127,37 @@ def _failing(task: Described, definitions: Sequence[Described], sign: Sign) -> s
     """The container that failed first.
 
     When one essential container ends, ECS stops the others, which end with 143, with 137 after
-    their stop timeout, or with 0. If no container of the application failed, the proxy did."""
+    their stop timeout, or with 0. If no container of the application failed, the proxy did, unless
+    it ended with 0, as it does with its task (recorded in 2026). A container that another one needs
+    to succeed counts as well, essential or not."""
     if sign.category is Category.HEALTH_CHECK:
         return _failing_its_check(task, definitions)
+    for container in task.get("containers", ()):
+        if container.get("exitCode") and _waiting_for(definitions, container["name"]):
+            return str(container["name"])
     suspects = [
         (rank, ecs_answers.is_proxy(container), str(container["name"]))
         for container in task.get("containers", ())
-        if _essential(container, definitions) and (rank := _suspicion(container)) is not None
+        if _essential(container, definitions)
+        and (rank := _suspicion(container)) is not None
+        and not _ended_with_its_task(container)
     ]
     return min(suspects)[-1] if suspects else ""
+
+
+def _ended_with_its_task(container: Described) -> bool:
+    code, reason = container.get("exitCode"), container.get("reason")
+    return ecs_answers.is_proxy(container) and code == 0 and not reason
+
+
+def _waiting_for(definitions: Sequence[Described], container: str) -> list[str]:
+    """The containers that start only once this one has succeeded."""
+    return [
+        f"container {definition['name']} starts only after {container} has ended with SUCCESS"
+        for definition in definitions
+        for needed in definition.get("dependsOn", ())
+        if ecs_answers.waits_for_success(needed, container)
+    ]
 
 
 def _suspicion(container: Described) -> int | None:
@@ -173,16 +203,30 @@ def _health_checks(definitions: Sequence[Described], container: str) -> list[str
     ]
 
 
-def _exits(task: Described) -> list[str]:
-    """Every exit code in words, the likeliest cause first; without a proxy that exited with 0."""
+def _exits(task: Described, *, by_itself: bool) -> list[str]:
+    """Every exit code in words, the likeliest cause first; without a proxy that ended with its
+    task."""
     ended = [
         container
         for container in task.get("containers", ())
-        if container.get("exitCode") is not None
-        and not (ecs_answers.is_proxy(container) and container["exitCode"] == 0)
+        if container.get("exitCode") is not None and not _ended_with_its_task(container)
     ]
     return [
-        f"container {container['name']} exited with code {container['exitCode']}: "
-        + aws_messages.exit_meaning(container["exitCode"], container.get("reason") or "")
+        f"container {container['name']} exited with code {container['exitCode']}"
+        + (
+            f": {aws_messages.exit_meaning(container['exitCode'], container.get('reason') or '')}"
+            if by_itself
+            else " when ECS stopped the task"
+        )
         for container in sorted(ended, key=lambda c: (_suspicion(c) or 0, c["name"]))
+    ]
+
+
+def crashed_sidecars(task: Described, definitions: Sequence[Described]) -> list[str]:
+    """Containers that are not essential and have failed: the task runs on without them."""
+    return [
+        f"container {container['name']}, which is not essential, exited with code {code}: "
+        + aws_messages.exit_meaning(code, container.get("reason") or "")
+        for container in task.get("containers", ())
+        if (code := container.get("exitCode")) and not _essential(container, definitions)
     ]

@@ -10,9 +10,20 @@ from bivouac.environment import naming
 
 def require_owned(what: str, tags: Mapping[str, str], stack: str, environment: str) -> None:
     """Raise ForeignResourceError if a resource that we need has other tags (D18)."""
-    if not naming.is_owned(tags, stack, environment):
-        raise errors.ForeignResourceError(
-            f"{what} exists but does not have the tags of this environment "
-            f"({naming.STACK_TAG}={stack}, {naming.ENVIRONMENT_TAG}={environment}); it is left "
-            "alone. Give the environment another name, or delete that resource yourself"
+    if naming.is_owned(tags, stack, environment):
+        return
+    owner = tags.get(naming.ENVIRONMENT_TAG)
+    if owner and naming.STACK_TAG in tags:
+        of_stack = (
+            "" if tags[naming.STACK_TAG] == stack else f" of the stack {tags[naming.STACK_TAG]}"
         )
+        raise errors.ForeignResourceError(
+            f"{what} belongs to another environment, {owner}{of_stack}, and is left alone. Two "
+            "environments cannot share it: give this one another name, or another `namespace` and "
+            f"`cluster` where its request names them; or delete {owner} with `bivouac down {owner}`"
+        )
+    raise errors.ForeignResourceError(
+        f"{what} exists but does not have the tags of this environment "
+        f"({naming.STACK_TAG}={stack}, {naming.ENVIRONMENT_TAG}={environment}); it is left "
+        "alone. Give the environment another name, or delete that resource yourself"
+    )

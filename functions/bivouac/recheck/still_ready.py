@@ -82,7 +82,7 @@ class StillReadyPoll:
             found = list(progress.checks)
             if progress.healthy:
                 found += self._registrations.checks(planned, seen)
-            if wrong := [check for check in found if check.outcome is not CheckOutcome.OK]:
+            if wrong := [check for check in found if check.outcome is CheckOutcome.NG]:
                 events = (seen.service or {}).get("events", ())
                 messages = [event["message"] for event in events]
                 unfit.append(_unfit(entry.service_name, wrong, messages, progress.hindered))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,10 +23,11 @@ LATE_SECONDS = 5.0
 class Waits:
     table: WaitsTable
 
-    def begin(self, wait: Wait, now: datetime, poller: str = "") -> None:
+    def begin(self, wait: Wait, now: datetime, poller: str = "") -> Wait:
         """Store a token; it replaces any earlier wait of the environment.
 
-        `poller` is about to make the first poll."""
+        `poller` is about to make the first poll. The answer is the wait with what its context must
+        have of the replaced one, which got no answer: since when only proofs were missing."""
         item: dict[str, Any] = {
             "environment": {"S": wait.environment},
             "generation": {"N": str(wait.generation)},
@@ -41,7 +42,12 @@ class Waits:
             item["since"] = {"N": str(wait.since.timestamp())}
         if poller:
             item |= {"looker": {"S": poller}, "looksUntil": _polls_until(now)}
-        self.table.put(item)
+        replaced = self.table.put(item)
+        earlier = _wait(replaced) if replaced else None
+        if earlier is None or not earlier.awaited or earlier.generation != wait.generation:
+            return wait
+        since = earlier.awaited.healthy_since
+        return replace(wait, context={**wait.context, "healthySince": since})
 
     def note(self, environment: str, signal: Signal) -> Wait | None:
         """Record what an event says about a task; the wait that it concerns.

@@ -92,6 +92,9 @@ class Awaited:
     """Tasks whose events came before the poll, which counted them itself (`counted`)."""
     patient_condition_sets: tuple[frozenset[str], ...] = ()
     """Condition sets for which a later poll is enough, if nothing else calls for an earlier one."""
+    healthy_since: str = ""
+    """ISO 8601, since when only proofs are missing; empty: something else is. Stored, because the
+    next poll may be another function's."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -101,6 +104,7 @@ class Awaited:
                 sorted(condition_set) for condition_set in self.patient_condition_sets
             ),
             "known": sorted(self.known),
+            "healthySince": self.healthy_since,
         }
 
     @classmethod
@@ -110,6 +114,7 @@ class Awaited:
             tuple(frozenset(condition_set) for condition_set in content["goals"]),
             frozenset(content["known"]),
             tuple(frozenset(condition_set) for condition_set in content["patientGoals"]),
+            content.get("healthySince", ""),
         )
 
 

@@ -7,7 +7,7 @@ services shows that there is nothing else to read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -120,7 +120,6 @@ class ReadyPoll:
         self._cloud_map = cloud_map
         self._ec2 = ec2
         self._now = now
-        self._healthy_since: datetime | None = None
         self._stale_polls = 0
         self._paused = False
         self._alarms: int | None = None
@@ -189,7 +188,7 @@ class ReadyPoll:
             return self._failure(moment, "DeploymentFailedError", moment.failed)
         if self._unblocked(moment):
             return self._more_to_do(moment)
-        waiting = [check for check in moment.checks if check.outcome is not CheckOutcome.OK]
+        waiting = [check for check in moment.checks if check.outcome is CheckOutcome.NG]
         going = [name for name in moment.progress["going"] if not moment.gone(name)]
         if not (waiting or going or moment.progress["blocked"]):
             return self._proven(moment)
@@ -228,7 +227,11 @@ class ReadyPoll:
 
     def _stale(self, moment: _Moment) -> PollResult:
         self._stale_polls += 1
-        return PollResult(again_after=STALE_SECONDS, awaited=self._awaited(moment, ()))
+        before = moment.wait.awaited
+        awaited = replace(
+            self._awaited(moment, ()), healthy_since=before.healthy_since if before else ""
+        )
+        return PollResult(again_after=STALE_SECONDS, awaited=awaited)
 
     def _awaited(self, moment: _Moment, clients: Sequence[ProofClient]) -> Awaited:
         """`clients`: the proof clients whose tasks were read."""
@@ -265,7 +268,7 @@ class ReadyPoll:
                 moment.checks += found
                 if progress.hindered:
                     moment.hindered[name] = progress.hindered
-                if decides and all(check.outcome is CheckOutcome.OK for check in found):
+                if decides and all(check.outcome is not CheckOutcome.NG for check in found):
                     moment.healthy.add(name)
 
     def _unblocked(self, moment: _Moment) -> bool:
@@ -298,22 +301,23 @@ class ReadyPoll:
         found = edges.read(self._clients, proofs, moment.services, moment.running)
         if found.unasked:
             return self._more_to_do(moment)
-        self._healthy_since = self._healthy_since or moment.now
+        since = _healthy_since(moment)
         wrong, asking = found.of_state(State.NG), found.of_state(State.PENDING)
         graces = [
             left
             for each in asking
-            if (left := edges.grace(self._blueprint, each, self._healthy_since, moment.now))
-            is not None
+            if (left := edges.grace(self._blueprint, each, since, moment.now)) is not None
         ]
         if early := self._blind_clients(moment, wrong):
             return self._answer(moment, "CREATE", roll=early)
         if wrong or (asking and (moment.late or min(graces, default=1.0) <= 0)):
-            healthy_seconds = (moment.now - self._healthy_since).total_seconds()
+            healthy_seconds = (moment.now - since).total_seconds()
             verdict = edges.not_proven([*wrong, *asking], healthy_seconds)
             return self._failure(moment, "ConnectivityError", [verdict])
         if asking:
-            awaited = self._awaited(moment, self._clients)
+            awaited = replace(
+                self._awaited(moment, self._clients), healthy_since=times.timestamp(since)
+            )
             return PollResult(again_after=min(graces, default=None), awaited=awaited)
         if stale := self._stale_clients(moment):
             return self._answer(moment, "CREATE", roll=stale)
@@ -421,8 +425,21 @@ class ReadyPoll:
         reasons += [f"{name}: still draining" for name in going]
         reasons += [service_verdicts.waits_for(entry) for entry in moment.progress["blocked"]]
         late = waiting[0].service if waiting else self._blueprint.environment
+        reasons += [
+            check.observed
+            for check in moment.checks
+            if check.service == late and check.outcome is CheckOutcome.SKIP
+        ]
         events = (moment.services.get(late) or {}).get("events", ())
         verdict = service_verdicts.out_of_time(
             late, reasons, [event["message"] for event in events], moment.hindered.get(late)
         )
         return self._failure(moment, "DeploymentFailedError", [verdict])
+
+
+def _healthy_since(moment: _Moment) -> datetime:
+    """Since when only proofs are missing; an earlier poll may have found it, perhaps of a wait that
+    got no answer."""
+    wait = moment.wait
+    known = wait.awaited.healthy_since if wait.awaited else wait.context.get("healthySince")
+    return times.moment(known) if known else moment.now
