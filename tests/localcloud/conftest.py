@@ -1,4 +1,4 @@
-"""The strict cloud that the tests of its rules talk to."""
+"""The strict cloud whose rules the tests check."""
 
 from __future__ import annotations
 

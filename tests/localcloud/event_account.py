@@ -1,4 +1,4 @@
-"""A local cloud whose time a test moves, in the words of events and schedules."""
+"""A local cloud whose time a test moves, with helpers for events and schedules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OF_RULES = {"ArnLike": {"aws:SourceArn": "arn:aws:events:*:123456789012:rule/*"}
 
 
 class Account:
-    """A local cloud whose time a test moves, in the words of events."""
+    """A local cloud whose time a test moves, with helpers for events."""
 
     def __init__(self, cloud: LocalCloud, clock: ManualClock) -> None:
         self.cloud = cloud
@@ -37,7 +37,7 @@ class Account:
     def queue(
         self, *, admits_rules: bool = True, where: dict[str, Any] | None = None
     ) -> tuple[str, str]:
-        """URL and ARN of a new queue. `where`: the condition of its policy."""
+        """URL and ARN of a new queue. `where`: the condition in its policy."""
         name = f"q-{uuid.uuid4().hex[:8]}"
         url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = f"arn:aws:sqs:ap-northeast-1:123456789012:{name}"
@@ -47,7 +47,7 @@ class Account:
         return url, arn
 
     def machine(self, **definition: Any) -> str:
-        """The ARN of a machine that answers with its input."""
+        """The ARN of a state machine that returns its input."""
         default = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
         arn: str = self.stepfunctions.create_state_machine(
             name=f"m-{uuid.uuid4().hex}",
@@ -78,7 +78,7 @@ class Account:
         return name
 
     def put(self, **detail: Any) -> None:
-        """An event, and time for its first delivery."""
+        """Publishes an event, and waits for its first delivery."""
         entry = {"Source": "ci", "DetailType": "Branch pushed", "Detail": json.dumps(detail)}
         assert self.events.put_events(Entries=[entry])["FailedEntryCount"] == 0
         self.clock.advance(0)
@@ -95,7 +95,7 @@ class Account:
         return str(arguments["Name"])
 
     def role(self, *statements: dict[str, Any]) -> str:
-        """The ARN of a role that may do this, and nothing else."""
+        """The ARN of a role with only this right."""
         name = f"r-{uuid.uuid4().hex[:8]}"
         iam = self.cloud.client("iam")
         arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
@@ -105,7 +105,7 @@ class Account:
         return arn
 
     def settle(self) -> None:
-        """Every delivery is made or given up, however often it is tried."""
+        """Waits until every delivery is made or given up, however often it is retried."""
         for _ in range(20):
             if self.cloud.deliveries.wait_until_idle(0.2):
                 return

@@ -1,8 +1,8 @@
-"""Holds what the local cloud says against what real AWS has said, member by member.
+"""Compares the local cloud's answers with AWS's recorded ones, member by member.
 
 A record is a file of tests/recorded: `source`, `recorded` (the date), and `answer`, in which
-`<kind>` stands for what belongs to one account or one moment; anything else is literal. `<more>` in
-a list stands for any number of elements.
+`<kind>` stands for a value that differs between accounts or over time; anything else is literal.
+`<more>` in a list stands for any number of elements.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _KINDS = {
     "discovery service": r"srv-[0-9a-z]{16}",
     "operation": r"[0-9a-z]{32}-[0-9a-z]{8}",
 }
-"""Regular expressions by what may stand between < and > in a text of a record."""
+"""Regular expressions for the placeholders between < and > in a record."""
 _MORE = "<more>"
 _ISO_8601 = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?Z")
 
@@ -55,13 +55,13 @@ def recorded(name: str) -> Any:
 
 
 def assert_as_recorded(name: str, given: Any) -> None:
-    """The local cloud's answer or event has all that the record of this name has."""
+    """The local cloud's answer or event has everything in the record of this name."""
     found = differences(recorded(name), given)
     assert not found, f"not as in {name}.json:\n" + "\n".join(found)
 
 
 def differences(record: Any, given: Any) -> list[str]:
-    """What of the record is not so in what was given; more members than it has are no matter."""
+    """What differs from the record; members that the record does not have are ignored."""
     return list(_differences(record, given, ""))
 
 

@@ -1,4 +1,4 @@
-"""The containers of a proof client, as Bivouac makes them."""
+"""The containers of a proof client, as Bivouac creates them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def edge(dns_name: str, **changes: Any) -> Edge:
 
 
 def asks(dns_name: str, patience: int, called: str = "", **changes: Any) -> Container:
-    """An edge's container, named as the alias that it asks, or as it is called."""
+    """An edge's container, named after the alias that it calls, or as given."""
     command = edge_command.command(edge(dns_name, **changes), patience)
     return python(called or dns_name, *command)
 

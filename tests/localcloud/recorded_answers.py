@@ -1,6 +1,6 @@
-"""Answers that real AWS gave to the Service Connect tutorial, and what "the same answer" means.
+"""AWS's recorded answers to the Service Connect tutorial, and what "the same answer" means.
 
-Two answers are the same when they have the same fields with the same values, but for what belongs
+Two answers are the same if they have the same fields with the same values, except for what belongs
 to one run (ids, times), to the author's identity, or to the author's account settings. The same
 comparison serves answers of boto3 and of the AWS CLI.
 """
@@ -42,7 +42,7 @@ def recorded(name: str) -> dict[str, Any]:
 
 
 def arguments(name: str) -> dict[str, Any]:
-    """A definition file of the tutorial, its mistake corrected: the namespace is a name."""
+    """A definition file of the tutorial with its mistake corrected: the namespace is a name."""
     given: dict[str, Any] = json.loads((TUTORIAL / f"{name}.json").read_text())
     if "serviceConnectConfiguration" in given:
         given["serviceConnectConfiguration"]["namespace"] = NAMESPACE
@@ -50,7 +50,7 @@ def arguments(name: str) -> dict[str, Any]:
 
 
 def comparable(answer: Any) -> Any:
-    """An answer without what differs from run to run and from account to account."""
+    """An answer without what differs between runs and accounts."""
     if isinstance(answer, dict):
         return {
             member: _comparable_member(member, value)

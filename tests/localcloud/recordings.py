@@ -1,4 +1,4 @@
-"""The project's own small copies of what AWS answered, each with its source: tests/recorded."""
+"""Small copies of AWS's answers, each with its source: tests/recorded."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _PLACEHOLDER = re.compile(r"<[^<>]+>")
 
 
 def as_recorded(recorded: Any, answer: Any) -> Any:
-    """The answer, with a recording's placeholders (`<id>`) where something stands in their place.
+    """The answer with a recording's placeholders (`<id>`) wherever it has any value there.
 
-    It equals the recording where both have the same members with the same values."""
+    It equals the recording if both have the same members with the same values."""
     if isinstance(recorded, dict) and isinstance(answer, dict):
         return {
             name: as_recorded(recorded[name], value) if name in recorded else value
@@ -40,8 +40,8 @@ def as_recorded(recorded: Any, answer: Any) -> Any:
 
 
 def event_as_recorded(recorded: Any, event: dict[str, Any]) -> Any:
-    """A history's event, but for its moment and for whether its data were cut, which every one has
-    (API reference, HistoryEvent)."""
+    """A history's event without its time and without whether its data were cut, which every event
+    has (API reference, HistoryEvent)."""
     told = {name: value for name, value in event.items() if name != "timestamp"}
     for name, details in told.items():
         if isinstance(details, dict):

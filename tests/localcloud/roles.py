@@ -1,4 +1,4 @@
-"""Clients with the rights of a role, as a function of that role has them."""
+"""Clients with the rights of a role, like those of a function with that role."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State machines and functions of tests, on a local cloud with one role that may do everything."""
+"""Test state machines and functions on a local cloud, with one role that may do everything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the task runtime share: short words for tasks, and a witness of events."""
+"""Helpers for the tests of the task runtime: short ways to write tasks, and an observer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from localcloud.tasks.runtime import (
 )
 
 PATIENCE = 5.0
-"""Seconds until a test gives up on something that takes a tenth of one."""
+"""Seconds until a test gives up on something that takes a tenth of a second."""
 
 APP_LOG = LogTarget("/ecs/app", "app/1")
 PROXY_LOG = LogTarget("/ecs/service-connect-proxy", "proxy/1")
@@ -60,7 +60,7 @@ class Seen:
 
 
 class Witness:
-    """A TaskObserver that remembers what it heard, in order."""
+    """A TaskObserver that remembers its calls, in order."""
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
@@ -179,7 +179,7 @@ def task(
 
 
 def started(runtime: ProcessRuntime, a_task: Task) -> Witness:
-    """Start a task and wait until it has started."""
+    """Starts a task and waits until it has started."""
     witness = Witness()
     runtime.start(a_task, witness)
     witness.sees_start_of(a_task)
@@ -231,7 +231,7 @@ def answers(runtime: ProcessRuntime, a_task: Task, port: int = 80) -> Path:
 
 
 def until(held: Callable[[], bool], what: str) -> None:
-    """Wait for something that nobody announces."""
+    """Waits for something that no event reports."""
     deadline = time.monotonic() + PATIENCE
     waiting = threading.Event()
     while not held():
@@ -240,8 +240,8 @@ def until(held: Callable[[], bool], what: str) -> None:
 
 
 def processes_of(directory: Path, mark: str = "") -> list[int]:
-    """The processes that a runtime with this directory has; all, or those with `mark` in their
-    command line or environment."""
+    """The processes of a runtime with this directory; all, or those with `mark` in their command
+    line or environment."""
     found = []
     for each in Path("/proc").iterdir():
         if not each.name.isdigit() or int(each.name) == os.getpid():
@@ -257,6 +257,6 @@ def processes_of(directory: Path, mark: str = "") -> list[int]:
 
 
 def kill(runtime: ProcessRuntime, mark: str) -> None:
-    """SIGKILL to the one process of the runtime that has this mark."""
+    """Sends SIGKILL to the one process of the runtime that has this mark."""
     [victim] = processes_of(runtime.directory, mark)
     os.kill(victim, signal.SIGKILL)

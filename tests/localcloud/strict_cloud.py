@@ -1,4 +1,4 @@
-"""A small vocabulary for the tests of the strict control plane."""
+"""Helpers for the tests of the strict control plane."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from localcloud.strict import ControlPlane
 from localcloud.tasks.scripted import ScriptedRuntime
 
 LONG_ENOUGH = 5.0
-"""Seconds of the test's clock in which anything settles."""
+"""Seconds of the test's clock after which everything has settled."""
 
 
 @cache
 def _client(service: str) -> Any:
-    """One for all tests of a process: it has no state, and making it costs more than a test."""
+    """One for all tests of a process: it has no state, and creating it costs more than a test."""
     session: Any = boto3.Session(region_name=REGION)
     return session.client(service)
 
 
 @dataclass
 class Cloud:
-    """The strict cloud and its clients, with the steps that most stories begin with."""
+    """The strict cloud and its clients, with the first steps of most stories."""
 
     plane: ControlPlane
 
@@ -67,7 +67,7 @@ class Cloud:
         self.clock.advance(seconds)
 
     def namespace(self, name: str = "shop") -> str:
-        """A namespace that exists; its ARN."""
+        """Creates a namespace; returns its ARN."""
         operation = self.cloudmap.create_http_namespace(Name=name)["OperationId"]
         self.wait()
         targets = self.cloudmap.get_operation(OperationId=operation)["Operation"]["Targets"]
@@ -75,18 +75,18 @@ class Cloud:
         return str(found)
 
     def cluster(self, name: str = "shop", **arguments: Any) -> str:
-        """A cluster in which services can be created; its ARN."""
+        """Creates a cluster in which services can be created; returns its ARN."""
         made = self.ecs.create_cluster(clusterName=name, **arguments)["cluster"]
         self.wait()
         return str(made["clusterArn"])
 
     def task_definition(self, family: str = "web", **arguments: Any) -> str:
-        """An ACTIVE revision for Fargate; its ARN."""
+        """Registers a revision for Fargate; returns its ARN."""
         made = self.ecs.register_task_definition(**fargate_task(family, **arguments))
         return str(made["taskDefinition"]["taskDefinitionArn"])
 
     def service(self, name: str = "web", **arguments: Any) -> dict[str, Any]:
-        """A service as CreateService answers."""
+        """Creates a service; returns CreateService's answer."""
         made = self.ecs.create_service(**{**fargate_service(name), **arguments})
         return cast(dict[str, Any], made["service"])
 
@@ -106,7 +106,7 @@ class Cloud:
         return sorted(found, key=lambda task: task["createdAt"])
 
     def running_web(self, **arguments: Any) -> dict[str, Any]:
-        """A cluster with the one service "web", grown to its desired count; as described."""
+        """A cluster with one service "web" at its desired count, as described."""
         self.cluster()
         self.task_definition()
         self.service(**arguments)
@@ -157,7 +157,7 @@ def fargate_service(name: str = "web", **changes: Any) -> dict[str, Any]:
 
 
 def connected(namespace: str, **endpoint: Any) -> dict[str, Any]:
-    """A Service Connect configuration that serves the port "http" as web:80."""
+    """A Service Connect configuration with the port "http" as web:80."""
     return {
         "enabled": True,
         "namespace": namespace,
@@ -177,7 +177,7 @@ def health_check(**changes: Any) -> dict[str, Any]:
 
 
 class Refused:
-    """What a refused call was told; filled in when the block of `refused` ends."""
+    """The error of a refused call; filled in when the block of `refused` ends."""
 
     code = ""
     message = ""
@@ -185,7 +185,7 @@ class Refused:
 
 
 class refused:  # noqa: N801 - reads as a word: with refused("ClientException") as error
-    """The calls of this block are refused with this error code."""
+    """The calls in this block are refused with this error code."""
 
     def __init__(self, code: str) -> None:
         self._code = code

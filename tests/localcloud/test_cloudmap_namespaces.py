@@ -1,4 +1,4 @@
-"""Namespaces: made and deleted by operations that take time and can fail afterwards."""
+"""Namespaces: created and deleted by operations that take time and can fail afterwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def names(cloud: Cloud) -> list[str]:
     return [item["Name"] for item in cloud.cloudmap.list_namespaces()["Namespaces"]]
 
 
-def test_a_namespace_is_there_only_when_its_operation_has_succeeded(cloud: Cloud) -> None:
+def test_a_namespace_exists_only_after_its_operation_has_succeeded(cloud: Cloud) -> None:
     """N04: SUBMITTED, PENDING, SUCCESS."""
     made = cloud.cloudmap.create_http_namespace(Name="shop")["OperationId"]
     assert (operation(cloud, made)["Status"], names(cloud)) == ("SUBMITTED", [])
@@ -41,7 +41,7 @@ def test_an_accepted_creation_can_fail_afterwards(cloud: Cloud) -> None:
     cloud.namespace("shop")
 
 
-def test_a_taken_name_is_refused_and_says_by_whom(cloud: Cloud) -> None:
+def test_a_taken_name_is_refused_with_the_owners_id(cloud: Cloud) -> None:
     """N01."""
     first = cloud.cloudmap.create_http_namespace(Name="shop", CreatorRequestId="me")
     cloud.wait()
@@ -73,7 +73,7 @@ def test_an_unknown_operation_is_not_found(cloud: Cloud) -> None:
         operation(cloud, "nothing-like-it")
 
 
-def test_a_region_has_room_for_fifty_namespaces(cloud: Cloud) -> None:
+def test_a_region_holds_fifty_namespaces(cloud: Cloud) -> None:
     """N06."""
     for number in range(50):
         cloud.cloudmap.create_http_namespace(Name=f"shop-{number}")
@@ -88,7 +88,7 @@ def test_names_that_break_the_pattern_are_refused(cloud: Cloud, name: str) -> No
         cloud.cloudmap.create_http_namespace(Name=name)
 
 
-def test_a_filtered_listing_has_empty_pages_with_more_to_come(cloud: Cloud) -> None:
+def test_a_filtered_listing_can_have_an_empty_page_before_a_full_one(cloud: Cloud) -> None:
     """N08: paged first, filtered afterwards."""
     for number in range(8):
         cloud.namespace(f"shop-{number}")
@@ -104,7 +104,7 @@ def test_a_filtered_listing_has_empty_pages_with_more_to_come(cloud: Cloud) -> N
     assert all("NextToken" in page for page in pages[:-1])
 
 
-def test_namespaces_are_filtered_by_type_and_by_how_names_begin(cloud: Cloud) -> None:
+def test_namespaces_are_filtered_by_type_and_name_prefix(cloud: Cloud) -> None:
     for name in ("shop-a", "shop-b", "bank"):
         cloud.namespace(name)
 
@@ -119,13 +119,13 @@ def test_namespaces_are_filtered_by_type_and_by_how_names_begin(cloud: Cloud) ->
         found(Name="NAME", Values=["a", "b"], Condition="EQ")
 
 
-def test_a_token_that_no_page_gave_is_refused(cloud: Cloud) -> None:
+def test_an_unknown_next_token_is_refused(cloud: Cloud) -> None:
     with refused("InvalidInput"):
         cloud.cloudmap.list_namespaces(NextToken="?")
 
 
 def test_a_name_used_again_has_another_http_name(cloud: Cloud) -> None:
-    """N10: DiscoverInstances goes by HttpName."""
+    """N10: DiscoverInstances uses HttpName."""
     first = cloud.namespace("shop")
     assert http_name(cloud, first) == "shop"
     cloud.cloudmap.delete_namespace(Id=first)
@@ -155,7 +155,7 @@ def test_a_namespace_with_services_cannot_be_deleted(cloud: Cloud) -> None:
 
 
 def test_a_deleted_namespace_is_not_found(cloud: Cloud) -> None:
-    """N12, N13: deleting it twice at a time is a duplicate."""
+    """N12, N13: a second deletion at the same time is a duplicate."""
     namespace = cloud.namespace()
     first = cloud.cloudmap.delete_namespace(Id=namespace)["OperationId"]
     with refused("DuplicateRequest") as error:
@@ -167,7 +167,7 @@ def test_a_deleted_namespace_is_not_found(cloud: Cloud) -> None:
 
 
 def test_an_accepted_deletion_can_fail_afterwards(cloud: Cloud) -> None:
-    """N14: the namespace is still there, and can be deleted again."""
+    """N14: the namespace still exists, and can be deleted again."""
     namespace = cloud.namespace()
     cloud.plane.cloudmap.fail_next("DELETE_NAMESPACE", "INTERNAL_FAILURE")
     failing = cloud.cloudmap.delete_namespace(Id=namespace)["OperationId"]
@@ -179,7 +179,7 @@ def test_an_accepted_deletion_can_fail_afterwards(cloud: Cloud) -> None:
     assert names(cloud) == []
 
 
-def test_a_namespace_tells_its_creator_its_services_and_its_tags(cloud: Cloud) -> None:
+def test_a_namespace_has_creator_request_id_service_count_and_tags(cloud: Cloud) -> None:
     cloud.cloudmap.create_http_namespace(
         Name="shop", CreatorRequestId="me", Tags=[{"Key": "owner", "Value": "me"}]
     )
@@ -222,7 +222,7 @@ class TestShared:
         assert all(f":{owner}:namespace/" in arn for owner, arn in owners.items())
 
     @pytest.mark.parametrize(("owner", "ours"), [("SELF", True), ("OTHER_ACCOUNTS", False)])
-    def test_a_filter_tells_them_apart(self, cloud: Cloud, owner: str, ours: bool) -> None:
+    def test_a_filter_separates_own_and_shared(self, cloud: Cloud, owner: str, ours: bool) -> None:
         cloud.namespace("shop")
         cloud.plane.cloudmap.share("shop", owner="210987654321")
         filters: list[Any] = [
@@ -232,13 +232,13 @@ class TestShared:
         (found,) = cloud.cloudmap.list_namespaces(Filters=filters)["Namespaces"]
         assert (f":{ACCOUNT_ID}:" in found["Arn"]) is ours
 
-    def test_their_tags_are_their_owners_affair(self, cloud: Cloud) -> None:
+    def test_their_tags_cannot_be_read(self, cloud: Cloud) -> None:
         cloud.plane.cloudmap.share("shop", owner="210987654321")
         (found,) = cloud.cloudmap.list_namespaces()["Namespaces"]
         with refused("ResourceNotFoundException"):
             cloud.cloudmap.list_tags_for_resource(ResourceARN=found["Arn"])
 
-    def test_they_take_neither_a_name_nor_a_place(self, cloud: Cloud) -> None:
+    def test_they_block_no_name_and_count_against_no_quota(self, cloud: Cloud) -> None:
         for number in range(50):
             cloud.plane.cloudmap.share(f"shop-{number}", owner="210987654321")
         cloud.namespace("shop-1")

@@ -54,7 +54,7 @@ def test_an_instance_is_deregistered_once_and_then_not_found(cloud: Cloud) -> No
         cloud.cloudmap.deregister_instance(ServiceId=service, InstanceId="one")
 
 
-def test_a_registration_fails_when_its_service_is_gone_by_then(cloud: Cloud) -> None:
+def test_a_registration_fails_if_its_service_is_deleted_meanwhile(cloud: Cloud) -> None:
     """D12."""
     service = web(cloud, cloud.namespace())
     accepted = register(cloud, service, "one")
@@ -64,7 +64,7 @@ def test_a_registration_fails_when_its_service_is_gone_by_then(cloud: Cloud) -> 
     assert found["Status"] == "FAIL"
 
 
-def test_a_service_made_again_under_its_name_has_its_old_id(cloud: Cloud) -> None:
+def test_a_service_created_again_under_its_name_has_its_old_id(cloud: Cloud) -> None:
     """D13: only the time of creation tells them apart."""
     namespace = cloud.namespace()
     service = web(cloud, namespace)
@@ -75,7 +75,7 @@ def test_a_service_made_again_under_its_name_has_its_old_id(cloud: Cloud) -> Non
     assert cloud.cloudmap.get_service(Id=service)["Service"]["CreateDate"] > before
 
 
-def test_a_name_is_used_once_in_a_namespace(cloud: Cloud) -> None:
+def test_service_names_are_unique_in_a_namespace(cloud: Cloud) -> None:
     namespace = cloud.namespace()
     service = web(cloud, namespace)
     with refused("ServiceAlreadyExists") as error:
@@ -85,7 +85,7 @@ def test_a_name_is_used_once_in_a_namespace(cloud: Cloud) -> None:
 
 
 def test_services_are_paged_first_and_filtered_afterwards(cloud: Cloud) -> None:
-    """N08, D16: three and more pages, some of them empty, none of them the last by looks."""
+    """N08, D16: three and more pages, some of them empty, none of them recognisable as the last."""
     full, sparse = cloud.namespace("full"), cloud.namespace("sparse")
     first = cloud.cloudmap.create_service(Name="first", NamespaceId=sparse)["Service"]["Id"]
     for number in range(6):
@@ -113,7 +113,7 @@ def test_instances_are_paged(cloud: Cloud) -> None:
     assert {name for page in found for name in page} == {f"i-{number}" for number in range(7)}
 
 
-def test_an_instance_tells_its_attributes(cloud: Cloud) -> None:
+def test_an_instance_has_its_attributes(cloud: Cloud) -> None:
     service = web(cloud, cloud.namespace())
     register(cloud, service, "one")
     cloud.wait()

@@ -1,4 +1,4 @@
-"""DescribeStacks tells of what was deployed, as CloudFormation does.
+"""DescribeStacks describes deployed stacks as CloudFormation does.
 
 Members and errors: botocore's model of CloudFormation, and its API reference, DescribeStacks."""
 
@@ -31,7 +31,7 @@ def described(cloud: LocalCloud, **named: str) -> list[dict[str, Any]]:
     return stacks
 
 
-def test_its_parameters_and_outputs(cloud: LocalCloud) -> None:
+def test_a_stack_has_its_parameters_and_outputs(cloud: LocalCloud) -> None:
     deployed = cloud.deploy(HELLO, {"Greeting": "hi"}, name="hello")
 
     (stack,) = described(cloud, StackName="hello")
@@ -48,8 +48,8 @@ def test_its_parameters_and_outputs(cloud: LocalCloud) -> None:
     assert described(cloud, StackName=stack["StackId"]) == [stack]
 
 
-def test_all_of_them_and_a_parameter_that_nobody_gave(cloud: LocalCloud) -> None:
-    """The default is told like any other value."""
+def test_without_a_name_all_stacks_are_described_with_parameter_defaults(cloud: LocalCloud) -> None:
+    """A default is shown like any other value."""
     assert described(cloud) == []
     cloud.deploy(HELLO, {}, name="hello")
     cloud.deploy(GUARDED, {}, name="guarded")
@@ -62,8 +62,8 @@ def test_all_of_them_and_a_parameter_that_nobody_gave(cloud: LocalCloud) -> None
     ]
 
 
-def test_one_that_is_not_there(cloud: LocalCloud) -> None:
-    """The words: AWS CLI against CloudFormation, many public reports, such as
+def test_an_unknown_stack_is_an_error(cloud: LocalCloud) -> None:
+    """The text: AWS CLI against CloudFormation, in many public reports, such as
     https://github.com/aws/aws-cli/issues/2887."""
     with pytest.raises(ClientError) as refused:
         described(cloud, StackName="nobody")
@@ -71,8 +71,8 @@ def test_one_that_is_not_there(cloud: LocalCloud) -> None:
     assert refused.value.response["Error"]["Message"] == "Stack with id nobody does not exist"
 
 
-def test_a_deletion_that_was_refused_and_one_that_was_not(cloud: LocalCloud) -> None:
-    """The stack stays, in DELETE_FAILED with the reason; deleted, nobody finds it by its name."""
+def test_a_refused_deletion_leaves_the_stack_in_delete_failed(cloud: LocalCloud) -> None:
+    """Once the deletion succeeds, the stack's name is no longer found."""
     stack = cloud.deploy(GUARDED, {}, name="guarded")
     item = {"environment": {"S": "shop"}}
     cloud.client("dynamodb").put_item(TableName="environments", Item=item)
@@ -90,7 +90,7 @@ def test_a_deletion_that_was_refused_and_one_that_was_not(cloud: LocalCloud) -> 
     assert described(cloud) == []
 
 
-def test_its_resources(cloud: LocalCloud) -> None:
+def test_a_stack_has_its_resources(cloud: LocalCloud) -> None:
     """API reference, DescribeStackResources."""
     deployed = cloud.deploy(HELLO, {}, name="hello")
     client = cloud.client("cloudformation")
@@ -108,7 +108,7 @@ def test_its_resources(cloud: LocalCloud) -> None:
         client.describe_stack_resources(StackName="nobody")
 
 
-def test_a_protected_stack_is_not_deleted_and_nothing_of_it_changes(cloud: LocalCloud) -> None:
+def test_a_protected_stack_is_not_deleted_and_does_not_change(cloud: LocalCloud) -> None:
     """CloudFormation's user guide, "Protect CloudFormation stacks from being deleted": if a user
     tries to delete it, the deletion fails and the stack, its status included, does not change."""
     stack, client = cloud.deploy(HELLO, {}, name="hello"), cloud.client("cloudformation")
@@ -134,7 +134,7 @@ def test_a_protected_stack_is_not_deleted_and_nothing_of_it_changes(cloud: Local
     assert described(cloud) == []
 
 
-def test_one_that_is_not_there_cannot_be_protected(cloud: LocalCloud) -> None:
+def test_an_unknown_stack_cannot_be_protected(cloud: LocalCloud) -> None:
     with pytest.raises(ClientError, match=r"nobody.* does not exist"):
         cloud.client("cloudformation").update_termination_protection(
             StackName="nobody", EnableTerminationProtection=True

@@ -1,4 +1,5 @@
-"""What ECS tells EventBridge of tasks, deployments and services, and what it does not tell."""
+"""Which events ECS sends to EventBridge about tasks, deployments and services, and which it does
+not."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ TASK, DEPLOYMENT, SERVICE = (
 
 
 class Heard:
-    """Everything that ECS has told since the test began to listen."""
+    """Everything that ECS has sent since the test began to listen."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._all: list[Announcement] = []
@@ -52,7 +53,7 @@ def statuses(details: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 class TestTasks:
-    def test_each_status_of_a_life_is_told_once_with_growing_versions(
+    def test_each_task_status_is_sent_once_with_growing_versions(
         self, cloud: Cloud, heard: Heard
     ) -> None:
         """W01: events are ordered by detail.version."""
@@ -72,9 +73,7 @@ class TestTasks:
         versions = [detail["version"] for detail in life]
         assert versions == list(range(1, len(life) + 1))
 
-    def test_the_latest_event_is_the_task_as_it_is_described(
-        self, cloud: Cloud, heard: Heard
-    ) -> None:
+    def test_the_latest_event_equals_describe_tasks(self, cloud: Cloud, heard: Heard) -> None:
         cloud.running_web()
         (task,) = cloud.tasks()
         last = heard.of(TASK)[-1]
@@ -87,7 +86,7 @@ class TestTasks:
         (attachment,) = last.detail["attachments"]
         assert (attachment["type"], attachment["status"]) == ("eni", "ATTACHED")
 
-    def test_a_stopped_task_says_why(self, cloud: Cloud, heard: Heard) -> None:
+    def test_a_stopped_tasks_event_has_the_reason(self, cloud: Cloud, heard: Heard) -> None:
         """H06, H07."""
         cloud.runtime.script(IMAGE, pull_failed(NOT_FOUND))
         cloud.running_web()
@@ -96,10 +95,10 @@ class TestTasks:
         assert stopped["containers"][0]["reason"] == NOT_FOUND
         assert stopped["stoppingAt"] <= stopped["stoppedAt"]
 
-    def test_a_container_that_stops_within_a_running_task_is_told(
+    def test_a_container_that_stops_in_a_running_task_sends_an_event(
         self, cloud: Cloud, heard: Heard
     ) -> None:
-        """A one-shot container that is not essential: its exit code comes with the event."""
+        """A container that is not essential ends: the event has its exit code."""
         cloud.runtime.script("registry/migrate:1", exits(7, after=1))
         helper = {"name": "migrate", "image": "registry/migrate:1", "essential": False}
         cloud.cluster()
@@ -114,8 +113,10 @@ class TestTasks:
         assert ended == {"app": ("RUNNING", None), "migrate": ("STOPPED", 7)}
         assert cloud.tasks()[0]["version"] == detail["version"]
 
-    def test_neither_health_nor_registration_is_told(self, cloud: Cloud, heard: Heard) -> None:
-        """They are seen by asking only; a task's version does not count them."""
+    def test_neither_health_nor_registration_sends_an_event(
+        self, cloud: Cloud, heard: Heard
+    ) -> None:
+        """Only describing shows them; a task's version does not count them."""
         cloud.runtime.script(IMAGE, healthy(after=10))
         arn = cloud.namespace()
         cloud.cluster()
@@ -135,7 +136,7 @@ class TestTasks:
 
 
 class TestDeployments:
-    def test_begin_and_completion_carry_the_service_in_resources_and_its_cluster(
+    def test_deployment_events_name_the_service_and_its_cluster(
         self, cloud: Cloud, heard: Heard
     ) -> None:
         service = cloud.running_web()
@@ -154,10 +155,10 @@ class TestDeployments:
         assert completed.detail["reason"] == f"ECS deployment {deployment['id']} completed."
         assert completed.detail["updatedAt"] > begun.detail["updatedAt"]
 
-    def test_failure_is_told_where_the_circuit_breaker_is_on(
+    def test_a_failed_deployment_is_sent_if_the_circuit_breaker_is_on(
         self, cloud: Cloud, heard: Heard
     ) -> None:
-        """H02; without the breaker ECS never says that a deployment failed (H13)."""
+        """H02; without the breaker no event says that a deployment failed (H13)."""
         cloud.runtime.script(IMAGE, pull_failed(NOT_FOUND))
         cloud.running_web()
         assert heard.names(DEPLOYMENT) == ["SERVICE_DEPLOYMENT_IN_PROGRESS"]
@@ -169,9 +170,7 @@ class TestDeployments:
         assert (failed["eventType"], failed["eventName"]) == ("ERROR", "SERVICE_DEPLOYMENT_FAILED")
         assert failed["reason"] == "ECS deployment circuit breaker: tasks failed to start."
 
-    def test_a_change_of_the_desired_count_is_no_deployment(
-        self, cloud: Cloud, heard: Heard
-    ) -> None:
+    def test_a_new_desired_count_is_no_deployment(self, cloud: Cloud, heard: Heard) -> None:
         """S19."""
         cloud.running_web()
         heard.clear()
@@ -182,7 +181,7 @@ class TestDeployments:
 
 
 class TestServices:
-    def test_a_steady_state_is_told(self, cloud: Cloud, heard: Heard) -> None:
+    def test_a_steady_state_is_sent(self, cloud: Cloud, heard: Heard) -> None:
         service = cloud.running_web()
         (steady,) = heard.of(SERVICE)
         assert steady.resource == service["serviceArn"]
@@ -193,7 +192,7 @@ class TestServices:
             "createdAt": steady.detail["createdAt"],
         }
 
-    def test_tasks_that_keep_failing_are_told_once(self, cloud: Cloud, heard: Heard) -> None:
+    def test_repeatedly_failing_tasks_are_reported_once(self, cloud: Cloud, heard: Heard) -> None:
         """H13, H25."""
         cloud.runtime.script(IMAGE, pull_failed(NOT_FOUND))
         cloud.running_web()
@@ -201,7 +200,7 @@ class TestServices:
         assert impaired["eventType"] == "WARN"
         assert impaired["eventName"] == "SERVICE_TASK_START_IMPAIRED"
 
-    def test_a_task_that_is_replaced_ends_in_another_steady_state(
+    def test_a_replaced_task_leads_to_another_steady_state(
         self, cloud: Cloud, heard: Heard
     ) -> None:
         cloud.runtime.script(IMAGE, in_turn(exits(1, after=2), runs()))
@@ -209,10 +208,10 @@ class TestServices:
         cloud.wait()
         assert heard.names(SERVICE) == ["SERVICE_STEADY_STATE", "SERVICE_STEADY_STATE"]
 
-    def test_a_deleted_service_is_silent_but_for_its_tasks(
+    def test_a_deleted_service_sends_only_its_tasks_events(
         self, cloud: Cloud, heard: Heard
     ) -> None:
-        """D05: ACTIVE, DRAINING, INACTIVE is not told; the end of its tasks is."""
+        """D05: ACTIVE, DRAINING and INACTIVE send no event; the end of its tasks does."""
         cloud.running_web()
         heard.clear()
         cloud.ecs.delete_service(cluster="shop", service="web", force=True)
@@ -222,9 +221,7 @@ class TestServices:
         assert statuses(heard.details(TASK))[-1] == ("STOPPED", "STOPPED")
 
 
-def test_a_test_without_a_server_gets_the_event_as_a_target_would(
-    cloud: Cloud, heard: Heard
-) -> None:
+def test_the_event_has_the_form_that_a_rules_target_gets(cloud: Cloud, heard: Heard) -> None:
     service = cloud.running_web()
     event = delivered(heard.of(DEPLOYMENT)[0], cloud.plane.account)
     assert event == {

@@ -1,4 +1,5 @@
-"""Deployments that fail: when the circuit breaker trips, what it rolls back to, what ECS says."""
+"""Deployments that fail: when the circuit breaker trips, what it rolls back to, which events
+follow."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ def breaker(rollback: bool = True, **more: Any) -> dict[str, Any]:
 
 
 def deploy_broken(cloud: Cloud, **changes: Any) -> dict[str, Any]:
-    """Update the service to an image that cannot be pulled; the new deployment."""
+    """Updates the service to an image that cannot be pulled; returns the new deployment."""
     cloud.runtime.script(BROKEN, pull_failed(NOT_FOUND))
     cloud.task_definition(containerDefinitions=[web_container(image=BROKEN)])
     answer = cloud.ecs.update_service(
@@ -54,7 +55,9 @@ class TestThreshold:
     @pytest.mark.parametrize(
         ("desired", "expected"), [(0, 3), (1, 3), (6, 3), (7, 4), (25, 13), (400, 200), (800, 200)]
     )
-    def test_by_default_half_of_the_desired_tasks(self, desired: int, expected: int) -> None:
+    def test_the_default_threshold_is_half_of_the_desired_tasks(
+        self, desired: int, expected: int
+    ) -> None:
         """H24: at least 3, at most 200; the guide's own table."""
         assert threshold({"enable": True, "rollback": True}, desired) == expected
 
@@ -62,7 +65,7 @@ class TestThreshold:
         ("kind", "value", "expected"),
         [("COUNT", 2, 2), ("UNBOUNDED_PERCENT", 10, 1), ("BOUNDED_PERCENT", 10, 3)],
     )
-    def test_as_configured(self, kind: str, value: int, expected: int) -> None:
+    def test_a_configured_threshold(self, kind: str, value: int, expected: int) -> None:
         configured = {"thresholdConfiguration": {"type": kind, "value": value}}
         assert threshold(configured, 10) == expected
 
@@ -72,7 +75,7 @@ class TestThreshold:
 
 
 class TestWithoutRollback:
-    def test_the_deployment_fails_and_stays_and_starts_no_more(self, cloud: Cloud) -> None:
+    def test_a_failed_deployment_stays_and_starts_no_more_tasks(self, cloud: Cloud) -> None:
         """H02."""
         cloud.runtime.script("registry/web:1", pull_failed(NOT_FOUND))
         service = cloud.running_web(deploymentConfiguration=breaker(rollback=False))
@@ -87,7 +90,7 @@ class TestWithoutRollback:
         assert len(cloud.tasks("STOPPED")) == started == 3
         assert rollouts(cloud) == [("PRIMARY", "web:1", "FAILED")]
 
-    def test_the_tasks_of_the_deployment_before_go_on(self, cloud: Cloud) -> None:
+    def test_the_previous_deployments_tasks_keep_running(self, cloud: Cloud) -> None:
         cloud.running_web(deploymentConfiguration=breaker(rollback=False))
         deploy_broken(cloud)
         cloud.wait(LONG)
@@ -97,14 +100,14 @@ class TestWithoutRollback:
         ]
         assert [task["lastStatus"] for task in cloud.tasks()] == ["RUNNING"]
 
-    def test_a_first_deployment_has_nothing_to_be_rolled_back_to(self, cloud: Cloud) -> None:
+    def test_a_first_deployment_cannot_be_rolled_back(self, cloud: Cloud) -> None:
         """H02: a rollback needs a deployment that was COMPLETED."""
         cloud.runtime.script("registry/web:1", pull_failed(NOT_FOUND))
         cloud.running_web(deploymentConfiguration=breaker(rollback=True))
         cloud.wait(LONG)
         assert rollouts(cloud) == [("PRIMARY", "web:1", "FAILED")]
 
-    def test_a_later_deployment_is_not_held_up(self, cloud: Cloud) -> None:
+    def test_a_new_deployment_is_not_delayed_by_a_failed_one(self, cloud: Cloud) -> None:
         """H13: an update returns a throttled service to normal at once."""
         cloud.runtime.script("registry/web:1", pull_failed(NOT_FOUND))
         cloud.running_web()
@@ -117,7 +120,7 @@ class TestWithoutRollback:
 
 class TestRollback:
     def test_the_last_completed_deployment_becomes_primary_again(self, cloud: Cloud) -> None:
-        """H03: what is steady then is not what was asked for."""
+        """H03: what is then steady is not what the update asked for."""
         (good,) = cloud.running_web(deploymentConfiguration=breaker())["deployments"]
         (task,) = cloud.tasks()
         failed = deploy_broken(cloud)
@@ -135,7 +138,9 @@ class TestRollback:
         assert rollouts(cloud) == [("PRIMARY", "web:1", "COMPLETED")]
         assert [item["taskArn"] for item in cloud.tasks()] == [task["taskArn"]]
 
-    def test_the_events_tell_of_failure_rollback_and_steady_state(self, cloud: Cloud) -> None:
+    def test_the_service_events_report_failure_rollback_and_steady_state(
+        self, cloud: Cloud
+    ) -> None:
         """H12: "rolling back"."""
         (good,) = cloud.running_web(deploymentConfiguration=breaker())["deployments"]
         failed = deploy_broken(cloud)
@@ -150,7 +155,7 @@ class TestRollback:
         ]
         assert list(reversed(events[: len(story)])) == story
 
-    def test_eventbridge_hears_of_both_deployments(self, cloud: Cloud) -> None:
+    def test_eventbridge_gets_the_events_of_both_deployments(self, cloud: Cloud) -> None:
         (good,) = cloud.running_web(deploymentConfiguration=breaker())["deployments"]
         told: list[Announcement] = []
         cloud.plane.announcements.listen(told.append)
@@ -166,8 +171,9 @@ class TestRollback:
         assert changes[1]["eventType"] == "ERROR"
         assert "rolling back to deploymentId" in changes[2]["reason"]
 
-    def test_tasks_that_had_to_go_are_started_again(self, cloud: Cloud) -> None:
-        """At 0 percent healthy nothing of the good deployment is left when the new one fails."""
+    def test_stopped_tasks_of_the_good_deployment_are_started_again(self, cloud: Cloud) -> None:
+        """At 0 percent healthy, none of the good deployment's tasks is left when the new one
+        fails."""
         percents = {"minimumHealthyPercent": 0, "maximumPercent": 100}
         cloud.running_web(deploymentConfiguration={**breaker(), **percents})
         (before,) = cloud.tasks()
@@ -181,7 +187,7 @@ class TestRollback:
         assert after["taskArn"] != before["taskArn"]
         assert after["startedBy"] == before["startedBy"]
 
-    def test_failed_health_checks_trip_it_too(self, cloud: Cloud) -> None:
+    def test_failed_health_checks_trip_the_breaker(self, cloud: Cloud) -> None:
         """H05: such tasks have run, and have never been healthy."""
         check = health_check()
         cloud.cluster()
@@ -197,7 +203,7 @@ class TestRollback:
         assert any("rolling back" in text for text in cloud.events())
 
     @pytest.mark.parametrize(("resets", "outcome"), [(True, "web:2"), (False, "web:1")])
-    def test_a_healthy_task_resets_the_count_unless_told_not_to(
+    def test_a_healthy_task_resets_the_count_unless_configured_otherwise(
         self, cloud: Cloud, resets: bool, outcome: str
     ) -> None:
         configuration = breaker(resetOnHealthyTask=resets)
@@ -216,7 +222,7 @@ class TestRollback:
         assert [state[1] for state in rollouts(cloud)] == [outcome]
 
     def test_a_task_that_ran_before_it_ended_does_not_count(self, cloud: Cloud) -> None:
-        """H11, H24: so a crash loop after RUNNING needs another judge."""
+        """H11, H24: so Bivouac must recognise a crash loop after RUNNING itself."""
         cloud.running_web(deploymentConfiguration=breaker())
         cloud.runtime.script(BROKEN, exits(1, after=0.02))
         cloud.task_definition(containerDefinitions=[web_container(image=BROKEN)])
@@ -226,8 +232,8 @@ class TestRollback:
         assert primary["taskDefinition"].endswith("web:2")
         assert primary["failedTasks"] == 0
 
-    def test_the_endpoints_of_the_failed_deployment_go(self, cloud: Cloud) -> None:
-        """S07, without the fault: nothing is left behind by a rollback."""
+    def test_the_failed_deployments_endpoints_are_removed(self, cloud: Cloud) -> None:
+        """S07, without that fault: a rollback leaves nothing behind."""
         namespace = cloud.namespace()
         cloud.running_web(
             serviceConnectConfiguration=connected(namespace), deploymentConfiguration=breaker()
@@ -240,9 +246,7 @@ class TestRollback:
         cloud.wait(LONG)
         assert discovery_names(cloud) == {"web"}
 
-    def test_a_service_deleted_while_it_is_rolled_back_leaves_no_endpoint(
-        self, cloud: Cloud
-    ) -> None:
+    def test_a_service_deleted_during_a_rollback_leaves_no_endpoint(self, cloud: Cloud) -> None:
         """S07, N11."""
         namespace = cloud.namespace()
         cloud.running_web(
@@ -260,7 +264,7 @@ class TestRollback:
 
 
 class TestThrottling:
-    def test_starts_that_fail_are_tried_at_growing_intervals(self, cloud: Cloud) -> None:
+    def test_failing_starts_are_retried_at_growing_intervals(self, cloud: Cloud) -> None:
         """H13."""
         cloud.runtime.script("registry/web:1", pull_failed(NOT_FOUND))
         cloud.running_web()
@@ -271,8 +275,8 @@ class TestThrottling:
         assert intervals[-1] > TEST.longest_restart_delay > 5 * intervals[0]
         assert [round(i, 3) for i in intervals] == sorted(round(i, 3) for i in intervals)
 
-    def test_each_failure_to_start_is_said_with_its_reason(self, cloud: Cloud) -> None:
-        """H07, H12: the scheduler repeats what the task's stopped reason says."""
+    def test_each_failed_start_is_an_event_with_its_reason(self, cloud: Cloud) -> None:
+        """H07, H12: the scheduler repeats the task's stopped reason."""
         cloud.runtime.script("registry/web:1", pull_failed(NOT_FOUND))
         cloud.running_web()
         assert f"(service web) was unable to place a task. Reason: {NOT_FOUND}." in cloud.events()

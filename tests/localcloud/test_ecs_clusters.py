@@ -1,4 +1,4 @@
-"""Clusters, as AWS makes, refuses and deletes them."""
+"""How AWS creates, refuses and deletes clusters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.localcloud.strict_cloud import Cloud, connected, fargate_service, ref
 
 
 def test_a_cluster_with_a_namespace_is_provisioning_until_it_is_attached(cloud: Cloud) -> None:
-    """C02: attachments are described only where they are asked for."""
+    """C02: attachments are described only on request."""
     arn = cloud.namespace()
     made = cloud.ecs.create_cluster(clusterName="shop", serviceConnectDefaults={"namespace": arn})
     assert made["cluster"]["status"] == "PROVISIONING"
@@ -30,7 +30,7 @@ def test_a_cluster_without_a_namespace_is_active_at_once(cloud: Cloud) -> None:
     assert made["cluster"]["tags"] == [{"key": "owner", "value": "me"}]
 
 
-def test_a_cluster_whose_namespace_could_not_be_made_says_so(cloud: Cloud) -> None:
+def test_a_failed_namespace_creation_shows_in_the_clusters_attachment(cloud: Cloud) -> None:
     """N04, C02: the attachment is UPDATE_FAILED."""
     cloud.plane.cloudmap.fail_next("CREATE_NAMESPACE", "INTERNAL_FAILURE")
     cloud.cluster(serviceConnectDefaults={"namespace": "shop"})
@@ -39,7 +39,7 @@ def test_a_cluster_whose_namespace_could_not_be_made_says_so(cloud: Cloud) -> No
     assert cluster["attachmentsStatus"] == "UPDATE_FAILED"
 
 
-def test_the_same_cluster_can_be_created_again_but_not_another_one(cloud: Cloud) -> None:
+def test_a_cluster_can_be_created_again_only_with_the_same_arguments(cloud: Cloud) -> None:
     """C03."""
     cloud.cluster(tags=[{"key": "owner", "value": "me"}])
     cloud.cluster(tags=[{"key": "owner", "value": "me"}])
@@ -57,7 +57,7 @@ def test_a_namespace_arn_that_does_not_exist_is_refused(cloud: Cloud) -> None:
 
 
 def test_a_namespace_name_makes_ecs_create_the_namespace(cloud: Cloud) -> None:
-    """N03, N09: our own creation meanwhile is told that ECS's is in progress."""
+    """N03, N09: a creation of our own meanwhile is refused, because ECS's is in progress."""
     cloud.ecs.create_cluster(clusterName="shop", serviceConnectDefaults={"namespace": "shop"})
 
     with refused("DuplicateRequest") as error:
@@ -66,13 +66,13 @@ def test_a_namespace_name_makes_ecs_create_the_namespace(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("name", ["a/b", "<a>", 'a"b'])
-def test_ecs_takes_fewer_namespace_names_than_cloud_map(cloud: Cloud, name: str) -> None:
+def test_ecs_accepts_fewer_namespace_names_than_cloud_map(cloud: Cloud, name: str) -> None:
     """N07."""
     with refused("InvalidParameterException"):
         cloud.cluster(serviceConnectDefaults={"namespace": name})
 
 
-def test_a_cluster_that_does_not_exist_is_missing_not_an_error(cloud: Cloud) -> None:
+def test_an_unknown_cluster_is_missing_and_not_an_error(cloud: Cloud) -> None:
     """C05."""
     answer = cloud.ecs.describe_clusters(clusters=["nowhere"])
     assert answer["clusters"] == []
@@ -100,7 +100,7 @@ def test_a_deleted_cluster_is_inactive_for_a_while_and_cannot_be_used(cloud: Clo
     assert error.message == "Cluster not found."
 
 
-def test_services_cannot_be_created_in_the_first_moment_of_a_cluster(cloud: Cloud) -> None:
+def test_services_cannot_be_created_in_a_cluster_just_created(cloud: Cloud) -> None:
     """C08."""
     cloud.task_definition()
     cloud.ecs.create_cluster(clusterName="shop")
@@ -152,7 +152,7 @@ def test_the_default_namespace_cannot_be_unset(cloud: Cloud) -> None:
         cloud.ecs.update_cluster(cluster="shop", serviceConnectDefaults={"namespace": ""})
 
 
-def test_a_new_cluster_of_an_old_name_has_none_of_its_tasks(cloud: Cloud) -> None:
+def test_a_cluster_created_again_has_none_of_the_old_tasks(cloud: Cloud) -> None:
     """C15."""
     cloud.running_web()
     (task,) = cloud.tasks()
@@ -167,7 +167,7 @@ def test_a_new_cluster_of_an_old_name_has_none_of_its_tasks(cloud: Cloud) -> Non
 
 
 def test_deleting_a_cluster_leaves_its_namespace(cloud: Cloud) -> None:
-    """ECS never deletes a namespace, not even the one that it made."""
+    """ECS never deletes a namespace, not even one that it created."""
     cloud.cluster(serviceConnectDefaults={"namespace": "shop"})
     cloud.ecs.delete_cluster(cluster="shop")
     cloud.wait()

@@ -1,4 +1,4 @@
-"""Requests at the same time, and the clock of a server beside them."""
+"""Concurrent requests, beside a server's clock."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from localcloud.tasks.scripted import ScriptedRuntime
 from tests.localcloud.strict_cloud import Cloud, fargate_task, refused
 
 PATIENCE = 20.0
-"""Seconds until something that should have happened counts as not happening."""
+"""Seconds after which something that should have happened counts as missing."""
 
 
-def test_a_family_takes_one_revision_at_a_time(
+def test_a_family_accepts_one_registration_at_a_time(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """T01: another family is not in the way."""
+    """T01: another family is not affected."""
     registering, go_on = threading.Event(), threading.Event()
     now = cloud.clock.now
 
@@ -47,7 +47,7 @@ def test_a_family_takes_one_revision_at_a_time(
     assert cloud.task_definition().endswith("web:2")
 
 
-def test_what_is_cancelled_while_it_waits_for_the_lock_does_not_happen() -> None:
+def test_an_action_cancelled_while_it_waits_for_the_lock_does_not_run() -> None:
     clock, lock, happened = ManualClock(), threading.RLock(), threading.Event()
     with lock:
         timer = GuardedClock(clock, lock).call_later(1, happened.set)
@@ -82,7 +82,7 @@ def test_many_requests_at_once_lose_nothing() -> None:
 
 
 def _create(cloud: Cloud, name: str) -> None:
-    """A cluster is not visible in its first moment (C08): try again until it is."""
+    """A cluster is not visible at first (C08): retries until it is."""
     while True:
         try:
             cloud.service(name, desiredCount=3)

@@ -1,4 +1,4 @@
-"""Deleting services: DRAINING, INACTIVE, MISSING, and what is in the way."""
+"""Deleting services: DRAINING, INACTIVE, MISSING, and what prevents it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_without_force_its_tasks_must_have_ended(cloud: Cloud) -> None:
 
 
 def test_a_deleted_service_drains_is_inactive_and_then_missing(cloud: Cloud) -> None:
-    """D05: each in its time."""
+    """D05: each in turn."""
     cloud.running_web()
     assert delete(cloud) == "DRAINING"
     assert delete(cloud) == "DRAINING"
@@ -44,7 +44,7 @@ def test_a_deleted_service_drains_is_inactive_and_then_missing(cloud: Cloud) -> 
     assert [failure["reason"] for failure in answer["failures"]] == ["MISSING"]
 
 
-def test_deleting_what_is_gone_is_not_found(cloud: Cloud) -> None:
+def test_deleting_a_gone_service_is_not_found(cloud: Cloud) -> None:
     """D04."""
     cloud.running_web()
     delete(cloud)
@@ -77,8 +77,8 @@ def test_no_task_is_replaced_while_its_service_drains(cloud: Cloud) -> None:
     assert cloud.described()["status"] == "INACTIVE"
 
 
-def test_the_moment_when_nothing_is_left_is_stamped(cloud: Cloud) -> None:
-    """Tasks stopped and endpoint removed: what a deletion's waiting is measured against."""
+def test_the_time_when_nothing_is_left_is_recorded(cloud: Cloud) -> None:
+    """Tasks stopped and endpoint removed: the reference for measuring how long deletions wait."""
     arn = cloud.namespace()
     service = cloud.running_web(serviceConnectConfiguration=connected(arn))
     assert cloud.plane.gone_moments == {}
@@ -91,7 +91,7 @@ def test_the_moment_when_nothing_is_left_is_stamped(cloud: Cloud) -> None:
     assert cloud.cloudmap.list_services()["Services"] == []
 
 
-def test_a_service_of_the_same_name_can_follow_at_once(cloud: Cloud) -> None:
+def test_a_service_of_the_same_name_can_be_created_at_once(cloud: Cloud) -> None:
     """D13, S07: the new one takes over neither the old one's tasks nor its end."""
     arn = cloud.namespace()
     old = cloud.running_web(serviceConnectConfiguration=connected(arn))
@@ -108,7 +108,7 @@ def test_a_service_of_the_same_name_can_follow_at_once(cloud: Cloud) -> None:
     assert (cloud.described()["status"], cloud.described()["runningCount"]) == ("ACTIVE", 1)
 
 
-def test_its_network_interface_goes_with_the_task(cloud: Cloud) -> None:
+def test_a_stopped_tasks_network_interface_is_deleted(cloud: Cloud) -> None:
     """D03, D08."""
     cloud.running_web()
     assert len(cloud.ec2.describe_network_interfaces()["NetworkInterfaces"]) == 1

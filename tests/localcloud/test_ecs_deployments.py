@@ -1,4 +1,4 @@
-"""Deployments: which changes begin one, how it rolls, when it counts as done."""
+"""Deployments: which changes begin one, how it rolls, when it is complete."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def deployments(cloud: Cloud) -> list[tuple[str, int]]:
 
 
 def test_completed_comes_later_than_ready(cloud: Cloud) -> None:
-    """H01: the simulator's own stamp is the truth that waiting is measured against."""
+    """H01: the simulator's own time is the reference for measuring waits."""
     cloud.cluster()
     cloud.task_definition()
     service = cloud.service()
@@ -50,7 +50,7 @@ def test_a_connected_deployment_is_ready_only_when_it_is_registered(cloud: Cloud
     assert list(cloud.plane.ready_moments) == [service["serviceArn"]]
 
 
-def test_the_desired_count_alone_begins_no_deployment(cloud: Cloud) -> None:
+def test_a_new_desired_count_alone_starts_no_deployment(cloud: Cloud) -> None:
     """S19."""
     (before,) = cloud.running_web()["deployments"]
     update(cloud, desiredCount=3)
@@ -73,7 +73,7 @@ def test_the_desired_count_alone_begins_no_deployment(cloud: Cloud) -> None:
         pytest.param({"serviceConnectConfiguration": {"enabled": False}}, id="Service Connect"),
     ],
 )
-def test_other_changes_begin_one(cloud: Cloud, changes: dict[str, Any]) -> None:
+def test_other_changes_start_a_deployment(cloud: Cloud, changes: dict[str, Any]) -> None:
     """S19."""
     (before,) = cloud.running_web()["deployments"]
     primary, old = update(cloud, **changes)["deployments"]
@@ -84,7 +84,7 @@ def test_other_changes_begin_one(cloud: Cloud, changes: dict[str, Any]) -> None:
     assert (after["id"], after["rolloutState"]) == (primary["id"], "COMPLETED")
 
 
-def test_old_tasks_go_only_when_new_ones_have_taken_over(cloud: Cloud) -> None:
+def test_old_tasks_stop_only_when_new_ones_have_replaced_them(cloud: Cloud) -> None:
     cloud.running_web(desiredCount=2)
     cloud.runtime.script("registry/web:2", runs(after=1))
     cloud.task_definition(containerDefinitions=[web_container(image="registry/web:2")])
@@ -113,9 +113,9 @@ def test_a_deployment_makes_room_within_its_percentages(cloud: Cloud) -> None:
 
 
 class TestUpdateDuringUpdate:
-    """Only the newest deployment starts tasks, whatever those before it have come to."""
+    """Only the newest deployment starts tasks, whatever state the earlier ones are in."""
 
-    def test_what_the_one_between_has_not_brought_up_is_stopped(self, cloud: Cloud) -> None:
+    def test_the_unfinished_tasks_of_the_middle_deployment_are_stopped(self, cloud: Cloud) -> None:
         cloud.running_web(desiredCount=2)
         cloud.runtime.script("registry/web:2", never_starts())
         cloud.task_definition(containerDefinitions=[web_container(image="registry/web:2")])
@@ -130,7 +130,7 @@ class TestUpdateDuringUpdate:
         started = [task.containers[0].image for task in cloud.runtime.handed_over]
         assert started == [f"registry/web:{n}" for n in (1, 1, 2, 2, 3, 3)]
 
-    def test_none_of_the_replaced_ones_starts_a_task_again(self, cloud: Cloud) -> None:
+    def test_no_replaced_deployment_starts_a_task(self, cloud: Cloud) -> None:
         """D07: a task of an old deployment that ends is replaced by one of the newest."""
         cloud.running_web(desiredCount=2)
         old = cloud.tasks()[0]["taskArn"]
@@ -146,9 +146,7 @@ class TestUpdateDuringUpdate:
     @pytest.mark.parametrize(
         ("most", "least"), [(200, 100), (150, 50), (100, 50), (200, 0)], ids=str
     )
-    def test_the_percentages_hold_through_all_of_it(
-        self, cloud: Cloud, most: int, least: int
-    ) -> None:
+    def test_the_percentages_hold_throughout(self, cloud: Cloud, most: int, least: int) -> None:
         percents = {"minimumHealthyPercent": least, "maximumPercent": most}
         cloud.running_web(desiredCount=4, deploymentConfiguration=percents)
         for step in range(120):
@@ -162,7 +160,7 @@ class TestUpdateDuringUpdate:
         assert deployments(cloud) == [("PRIMARY", 4)]
 
 
-def test_percentages_that_leave_no_room_are_said_so(cloud: Cloud) -> None:
+def test_percentages_that_leave_no_room_are_reported(cloud: Cloud) -> None:
     """H19: one task, which must not stop, and no second one allowed."""
     cloud.running_web(deploymentConfiguration={"minimumHealthyPercent": 100, "maximumPercent": 150})
     update(cloud, forceNewDeployment=True)
@@ -172,7 +170,7 @@ def test_percentages_that_leave_no_room_are_said_so(cloud: Cloud) -> None:
     assert len(blocked) == 1
 
 
-def test_a_new_image_that_cannot_be_pulled_leaves_the_old_tasks(cloud: Cloud) -> None:
+def test_a_new_image_that_cannot_be_pulled_leaves_the_old_tasks_running(cloud: Cloud) -> None:
     cloud.running_web()
     cloud.runtime.script("registry/web:2", pull_failed("CannotPullContainerError: not found"))
     cloud.task_definition(containerDefinitions=[web_container(image="registry/web:2")])
@@ -181,13 +179,13 @@ def test_a_new_image_that_cannot_be_pulled_leaves_the_old_tasks(cloud: Cloud) ->
     assert deployments(cloud) == [("PRIMARY", 0), ("ACTIVE", 1)]
 
 
-def test_a_service_of_no_tasks_is_ready_at_once(cloud: Cloud) -> None:
+def test_a_service_without_tasks_is_ready_at_once(cloud: Cloud) -> None:
     service = cloud.running_web(desiredCount=0)
     assert service["deployments"][0]["rolloutState"] == "COMPLETED"
     assert service["serviceArn"] in cloud.plane.ready_moments
 
 
-def test_the_events_tell_the_story_newest_first(cloud: Cloud) -> None:
+def test_the_events_are_listed_newest_first(cloud: Cloud) -> None:
     """H12."""
     service = cloud.running_web()
     (task,) = cloud.tasks()
@@ -208,7 +206,7 @@ def test_at_most_a_hundred_events_are_shown(cloud: Cloud) -> None:
     assert len(cloud.events()) == 100
 
 
-def test_connecting_under_another_name_removes_the_old_endpoint(cloud: Cloud) -> None:
+def test_a_new_endpoint_name_removes_the_old_endpoint(cloud: Cloud) -> None:
     arn = cloud.namespace()
     cloud.running_web(serviceConnectConfiguration=connected(arn))
     update(

@@ -1,4 +1,4 @@
-"""Tags of the account's registry move; what a deployment runs does not.
+"""Tags of the account's registry move; a deployment keeps its digest.
 
 ECS developer guide, "Container image resolution".
 """
@@ -32,12 +32,12 @@ def service(cloud: Cloud, **container: Any) -> None:
 
 
 def digests(cloud: Cloud) -> list[str]:
-    """Of the tasks that are to run."""
+    """Digests of the tasks that should run."""
     return [task["containers"][0]["imageDigest"] for task in cloud.tasks()]
 
 
 class TestConsistency:
-    def test_a_replacement_runs_what_its_deployment_began_with(
+    def test_a_replacement_task_runs_its_deployments_digest(
         self, cloud: Cloud, images: ImageRegistry
     ) -> None:
         first = images.push("shop/web", "latest")
@@ -48,7 +48,7 @@ class TestConsistency:
         cloud.wait()
         assert digests(cloud) == [first, first]
 
-    def test_a_forced_new_deployment_runs_what_the_tag_stands_for_now(
+    def test_a_forced_new_deployment_runs_the_tags_present_digest(
         self, cloud: Cloud, images: ImageRegistry
     ) -> None:
         first = images.push("shop/web", "latest")
@@ -58,7 +58,9 @@ class TestConsistency:
         cloud.wait()
         assert digests(cloud) == [second] != [first]
 
-    def test_a_container_may_be_exempt(self, cloud: Cloud, images: ImageRegistry) -> None:
+    def test_a_container_can_disable_version_consistency(
+        self, cloud: Cloud, images: ImageRegistry
+    ) -> None:
         """API reference, ContainerDefinition, versionConsistency."""
         images.push("shop/web", "latest")
         service(cloud, versionConsistency="disabled")
@@ -67,7 +69,7 @@ class TestConsistency:
         cloud.wait()
         assert digests(cloud) == [second]
 
-    def test_what_is_named_by_its_digest_never_moves(
+    def test_an_image_named_by_digest_never_changes(
         self, cloud: Cloud, images: ImageRegistry
     ) -> None:
         first = images.push("shop/web", "latest")
@@ -81,9 +83,7 @@ class TestConsistency:
 
 
 class TestRegistry:
-    def test_a_push_gives_a_digest_of_its_own_or_the_one_that_it_is_told(
-        self, images: ImageRegistry
-    ) -> None:
+    def test_a_push_returns_a_new_digest_or_the_given_one(self, images: ImageRegistry) -> None:
         told = "sha256:" + "a" * 64
         assert images.push("web", "1") != images.push("web", "1")
         assert images.push("web", "1", told) == told
@@ -95,14 +95,14 @@ class TestRegistry:
     @pytest.mark.parametrize(
         ("repository", "digest"), [("Shop", None), ("shop/", None), ("shop", "sha256:1")]
     )
-    def test_nonsense_is_refused(
+    def test_invalid_repositories_and_digests_are_refused(
         self, images: ImageRegistry, repository: str, digest: str | None
     ) -> None:
         with pytest.raises(ValueError, match="is no"):
             images.push(repository, "latest", digest)
 
 
-def test_a_pushed_image_shows_which_one_it_is() -> None:
+def test_a_pushed_image_answers_with_its_digest() -> None:
     digest = "sha256:" + "b" * 64
     with process_runtime() as runtime:
         pushed = container_of(image=IMAGE, digest=digest)

@@ -1,4 +1,4 @@
-"""Where the strict control plane takes the place of moto's handlers, and gives it back."""
+"""The strict control plane replaces moto's handlers, and restores them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from localcloud.tasks.scripted import ScriptedRuntime
 from localcloud.timings import TEST
 
 
-def test_motos_own_handlers_are_back_afterwards() -> None:
+def test_motos_handlers_are_restored() -> None:
     before = dict(moto.ecs.urls.url_paths), dict(moto.servicediscovery.urls.url_paths)
     with mock_account():
         assert before != (moto.ecs.urls.url_paths, moto.servicediscovery.urls.url_paths)
@@ -22,7 +22,7 @@ def test_motos_own_handlers_are_back_afterwards() -> None:
     assert handler.__self__ is EC2ContainerServiceResponse
 
 
-def test_another_moto_than_the_pinned_one_is_noticed_at_once(
+def test_another_version_of_moto_is_an_error_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(moto.ecs.urls, "url_paths", {"{0}/ecs$": print})

@@ -97,7 +97,7 @@ def test_tasks_are_spread_over_the_subnets(cloud: Cloud) -> None:
     assert len({task["availabilityZone"] for task in cloud.tasks()}) == 3
 
 
-def test_addresses_are_not_used_again_at_once(cloud: Cloud, task: dict[str, Any]) -> None:
+def test_addresses_are_not_reused_at_once(cloud: Cloud, task: dict[str, Any]) -> None:
     before = interface(cloud, task)
     cloud.ecs.update_service(cluster="shop", service="web", desiredCount=0)
     cloud.wait()
@@ -157,21 +157,19 @@ def test_rules_by_address_admit_the_subnets_that_they_cover(
         assert isinstance(cloud.plane.route(stranger, private, 8080), expected)
 
 
-def test_from_within_the_vpc_there_is_no_way_to_public_addresses(
+def test_public_addresses_cannot_be_reached_from_within_the_vpc(
     cloud: Cloud, task: dict[str, Any]
 ) -> None:
     public = interface(cloud, task)["Association"]["PublicIp"]
     assert isinstance(cloud.plane.route(inside(SECURITY_GROUP_ID), public, 80), TimedOut)
 
 
-def test_addresses_of_nobody_time_out_and_others_are_not_ours_to_judge(cloud: Cloud) -> None:
+def test_unused_addresses_time_out_and_foreign_ones_are_unreachable(cloud: Cloud) -> None:
     assert isinstance(cloud.plane.route(OUTSIDE, "203.0.113.99", 80), TimedOut)
     assert cloud.plane.route(OUTSIDE, "192.0.2.1", 80) == Unreachable()
 
 
-def test_an_address_is_nobodys_when_its_task_has_stopped(
-    cloud: Cloud, task: dict[str, Any]
-) -> None:
+def test_a_stopped_tasks_address_belongs_to_nobody(cloud: Cloud, task: dict[str, Any]) -> None:
     """P05."""
     public = interface(cloud, task)["Association"]["PublicIp"]
     cloud.ecs.delete_service(cluster="shop", service="web", force=True)
@@ -188,8 +186,8 @@ def test_the_account_has_the_network_of_the_tutorial(cloud: Cloud) -> None:
     assert cloud.iam.get_role(RoleName="ecsTaskExecutionRole")["Role"]["Arn"] == cloud.role_arn
 
 
-def test_there_are_public_addresses_for_more_tasks_than_a_network_of_256_has(cloud: Cloud) -> None:
-    """As on AWS, where they are the Region's and not a subnet's."""
+def test_more_than_256_tasks_get_public_addresses(cloud: Cloud) -> None:
+    """As on AWS, where public addresses are the Region's and not a subnet's."""
     with cloud.plane.lock:
         made = [
             cloud.plane.network.attach(SUBNET_IDS[0], [], public=True, attachment_id=str(number))

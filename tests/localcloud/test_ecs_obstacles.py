@@ -1,4 +1,5 @@
-"""What AWS puts in a service's way: no capacity, quotas, throttling, interfaces, secrets."""
+"""What AWS puts in a service's way: no capacity, quotas, throttling, network interfaces,
+secrets."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ MORE = "For more information, see the Troubleshooting section of the Amazon ECS 
 
 
 def asked_for(cloud: Cloud, **arguments: Any) -> dict[str, Any]:
-    """A new service, given time to grow as far as it can; its deployment."""
+    """Creates a service and lets it grow as far as it can; returns its deployment."""
     cloud.cluster()
     cloud.task_definition()
     cloud.service(**arguments)
@@ -40,7 +41,7 @@ def actions(told: list[Announcement]) -> list[dict[str, Any]]:
 
 class TestPlacement:
     @pytest.mark.parametrize("reason", [CAPACITY, VCPU_LIMIT, TASK_LIMIT, INTERNAL_ERROR])
-    def test_a_refusal_is_an_event_in_aws_s_words_and_no_task(
+    def test_a_refused_placement_is_an_event_in_awss_words_and_no_task(
         self, cloud: Cloud, reason: str
     ) -> None:
         """H14, H15, H16."""
@@ -53,7 +54,7 @@ class TestPlacement:
         assert deployment["failedTasks"] >= 3
         assert deployment["rolloutState"] == "IN_PROGRESS"
 
-    def test_the_same_refusal_is_said_once(self, cloud: Cloud) -> None:
+    def test_the_same_refusal_is_reported_once(self, cloud: Cloud) -> None:
         """H25."""
         told: list[Announcement] = []
         cloud.plane.announcements.listen(told.append)
@@ -65,8 +66,8 @@ class TestPlacement:
         assert failure["eventName"] == "SERVICE_TASK_PLACEMENT_FAILURE"
         assert failure["reason"] == "RESOURCE:FARGATE"
 
-    def test_capacity_comes_back(self, cloud: Cloud) -> None:
-        """H14: what can heal is waited for."""
+    def test_tasks_are_placed_when_capacity_returns(self, cloud: Cloud) -> None:
+        """H14: Bivouac waits for what can heal."""
         cloud.plane.obstacles.refuse_placement("web", CAPACITY)
         asked_for(cloud)
         cloud.plane.obstacles.clear()
@@ -75,14 +76,14 @@ class TestPlacement:
         assert (deployment["runningCount"], deployment["failedTasks"]) == (1, 0)
         assert deployment["rolloutState"] == "COMPLETED"
 
-    def test_it_trips_the_circuit_breaker(self, cloud: Cloud) -> None:
-        """H02: a task that cannot be launched is a failed one."""
+    def test_refused_placements_trip_the_circuit_breaker(self, cloud: Cloud) -> None:
+        """H02: a task that cannot be launched is a failed task."""
         cloud.plane.obstacles.refuse_placement("web", VCPU_LIMIT)
         breaker = {"enable": True, "rollback": True}
         deployment = asked_for(cloud, deploymentConfiguration={"deploymentCircuitBreaker": breaker})
         assert (deployment["rolloutState"], deployment["failedTasks"]) == ("FAILED", 3)
 
-    def test_other_services_are_placed(self, cloud: Cloud) -> None:
+    def test_other_services_are_not_affected(self, cloud: Cloud) -> None:
         cloud.plane.obstacles.refuse_placement("api-*", CAPACITY)
         cloud.cluster()
         cloud.task_definition()
@@ -91,7 +92,7 @@ class TestPlacement:
         cloud.wait()
         assert [task["group"] for task in cloud.tasks()] == ["service:web"]
 
-    def test_throttled_operations_are_waited_out_and_not_counted(self, cloud: Cloud) -> None:
+    def test_throttled_operations_are_retried_and_not_counted(self, cloud: Cloud) -> None:
         """H17."""
         told: list[Announcement] = []
         cloud.plane.announcements.listen(told.append)
@@ -149,7 +150,7 @@ class TestSecrets:
         self.with_secret(cloud, self.secret())
         assert self.password(cloud) == "s3cret"
 
-    def test_one_key_of_a_secret_too(self, cloud: Cloud) -> None:
+    def test_one_key_of_a_secret_is_an_environment_variable(self, cloud: Cloud) -> None:
         self.with_secret(cloud, f"{self.secret(password='k3y')}:password::")
         assert self.password(cloud) == "k3y"
 
@@ -162,7 +163,7 @@ class TestSecrets:
         self.with_secret(cloud, value_from)
         assert self.password(cloud) == "p4ram"
 
-    def test_one_that_does_not_exist_stops_the_task(self, cloud: Cloud) -> None:
+    def test_a_missing_secret_stops_the_task(self, cloud: Cloud) -> None:
         arn = "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:nothing-AbCdEf"
         self.with_secret(cloud, arn)
         reason = self.stopped_reason(cloud)
@@ -173,11 +174,11 @@ class TestSecrets:
         assert reason.endswith("Secrets Manager can't find the specified secret.")
         assert any(reason in text for text in cloud.events())
 
-    def test_a_missing_parameter_too(self, cloud: Cloud) -> None:
+    def test_a_missing_parameter_stops_the_task(self, cloud: Cloud) -> None:
         self.with_secret(cloud, "/shop/nothing")
         assert self.stopped_reason(cloud).endswith("invalid ssm parameters: /shop/nothing")
 
-    def test_a_missing_key_too(self, cloud: Cloud) -> None:
+    def test_a_missing_key_stops_the_task(self, cloud: Cloud) -> None:
         self.with_secret(cloud, f"{self.secret(user='me')}:password::")
         assert "did not contain json key password" in self.stopped_reason(cloud)
 
@@ -206,7 +207,8 @@ class TestLeftovers:
         return found
 
     def orphaned(self, cloud: Cloud) -> str:
-        """A service with an endpoint was deleted, and its Cloud Map service is left; namespace."""
+        """A service with an endpoint was deleted and its Cloud Map service is left; returns the
+        namespace."""
         namespace = cloud.namespace()
         cloud.plane.obstacles.leave_discovery_services("web")
         cloud.running_web(serviceConnectConfiguration=connected(namespace))
@@ -214,7 +216,7 @@ class TestLeftovers:
         cloud.wait()
         return namespace
 
-    def test_its_name_is_refused_until_it_is_removed(self, cloud: Cloud) -> None:
+    def test_its_name_stays_taken_until_it_is_removed(self, cloud: Cloud) -> None:
         namespace = self.orphaned(cloud)
         (left,) = self.services(cloud)
         tags = cloud.cloudmap.list_tags_for_resource(ResourceARN=left["Arn"])["Tags"]
@@ -259,7 +261,7 @@ class TestLeftovers:
         assert "SC service is already used by" in error.message
 
 
-def test_an_obstacle_lasts_no_longer_than_it_is_there(cloud: Cloud) -> None:
+def test_a_removed_obstacle_has_no_effect(cloud: Cloud) -> None:
     cloud.plane.obstacles.refuse_placement("web", CAPACITY)
     cloud.plane.obstacles.clear()
     asked_for(cloud)

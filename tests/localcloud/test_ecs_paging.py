@@ -82,7 +82,7 @@ def test_families(cloud: Cloud) -> None:
     assert found == [["web-1", "web-2"], ["web-3", "web-4"]]
 
 
-def test_what_is_deleted_between_two_pages_hides_nothing_else(cloud: Cloud) -> None:
+def test_a_deletion_between_two_pages_hides_no_other_item(cloud: Cloud) -> None:
     for name in "abcd":
         cloud.ecs.create_cluster(clusterName=name)
     first = cloud.ecs.list_clusters(maxResults=2)
@@ -95,7 +95,7 @@ def test_what_is_deleted_between_two_pages_hides_nothing_else(cloud: Cloud) -> N
 @pytest.mark.parametrize(
     "arguments", [{"nextToken": "nonsense"}, {"maxResults": 101}, {"maxResults": 0}]
 )
-def test_nonsense_is_refused(cloud: Cloud, arguments: dict[str, Any]) -> None:
+def test_invalid_tokens_and_page_sizes_are_refused(cloud: Cloud, arguments: dict[str, Any]) -> None:
     with refused("InvalidParameterException"):
         cloud.ecs.list_clusters(**arguments)
 

@@ -1,4 +1,4 @@
-"""Reads that are behind what has happened, as on AWS."""
+"""Reads that lag behind, as on AWS."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tests.localcloud.strict_cloud import Cloud
 LAG = 2.0
 
 
-def test_a_task_is_read_as_it_was_and_its_version_says_so(cloud: Cloud) -> None:
-    """W01: an event's version above that of the answer means: look again."""
+def test_a_lagging_read_returns_an_earlier_version_of_the_task(cloud: Cloud) -> None:
+    """W01: if an event's version is above that of the answer, poll again."""
     cloud.running_web()
     told: list[Announcement] = []
     cloud.plane.announcements.listen(told.append)
@@ -26,8 +26,8 @@ def test_a_task_is_read_as_it_was_and_its_version_says_so(cloud: Cloud) -> None:
     assert stopped["lastStatus"] == "STOPPED"
 
 
-def test_a_new_service_is_missing_until_reads_have_caught_up(cloud: Cloud) -> None:
-    """S18: MISSING right after CreateService does not mean that it is not there."""
+def test_a_new_service_is_missing_until_reads_catch_up(cloud: Cloud) -> None:
+    """S18: MISSING right after CreateService does not mean that it does not exist."""
     cloud.cluster()
     cloud.task_definition()
     cloud.plane.read_lag = LAG
@@ -39,7 +39,7 @@ def test_a_new_service_is_missing_until_reads_have_caught_up(cloud: Cloud) -> No
     assert cloud.described()["status"] == "ACTIVE"
 
 
-def test_a_new_cluster_is_known_and_empty(cloud: Cloud) -> None:
+def test_a_new_cluster_exists_and_is_empty(cloud: Cloud) -> None:
     cloud.plane.read_lag = LAG
     cloud.running_web()
     cloud.wait()
@@ -48,7 +48,7 @@ def test_a_new_cluster_is_known_and_empty(cloud: Cloud) -> None:
     assert len(cloud.tasks(cluster="shop")) == 1
 
 
-def test_each_state_is_read_in_its_turn(cloud: Cloud) -> None:
+def test_states_are_read_in_order(cloud: Cloud) -> None:
     cloud.cluster()
     cloud.task_definition()
     cloud.plane.read_lag = LAG
@@ -61,8 +61,8 @@ def test_each_state_is_read_in_its_turn(cloud: Cloud) -> None:
     assert seen == ["PROVISIONING", "PENDING", "RUNNING"]
 
 
-def test_changes_are_made_to_what_is_there_now(cloud: Cloud) -> None:
-    """Only reads lag: UpdateService works on the service that reads do not show yet."""
+def test_changes_apply_to_the_present_state(cloud: Cloud) -> None:
+    """Only reads lag: UpdateService works on a service that reads do not show yet."""
     cloud.cluster()
     cloud.task_definition()
     cloud.plane.read_lag = LAG
@@ -71,7 +71,7 @@ def test_changes_are_made_to_what_is_there_now(cloud: Cloud) -> None:
     assert updated["service"]["desiredCount"] == 2
 
 
-def test_without_a_lag_reads_are_of_now_again(cloud: Cloud) -> None:
+def test_without_a_lag_reads_return_the_present_state(cloud: Cloud) -> None:
     cloud.running_web()
     cloud.plane.read_lag = LAG
     cloud.ecs.update_service(cluster="shop", service="web", desiredCount=3)

@@ -38,7 +38,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("desired", "percents", "new", "old", "start", "stop", "blocked"), CASES)
-def test_what_is_started_and_stopped(
+def test_how_many_tasks_start_and_which_ones_stop(
     desired: int,
     percents: tuple[int, int],
     new: list[FakeTask],
@@ -77,7 +77,7 @@ task_lists = st.lists(st.builds(FakeTask, st.booleans()), max_size=6)
 def test_the_bounds_hold_whatever_the_situation(
     desired: int, most: int, least: int, new: list[FakeTask], old: list[FakeTask]
 ) -> None:
-    """Never more than the most that may live, never fewer than the least that must serve."""
+    """Never more than the maximum alive, never fewer than the minimum serving."""
     limits = bounds(desired, {"maximumPercent": most, "minimumHealthyPercent": least})
     decided = plan(desired, limits, new[:desired], old)
     live = len(new[:desired]) + len(old)

@@ -1,4 +1,4 @@
-"""Scripted tasks answer probes, so that whole workflows can be played without a process."""
+"""Scripted tasks answer probes, so that whole workflows run without a process."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def test_a_running_task_gives_the_answer_of_its_script(
     assert get(admitted.runtime, met) == expected
 
 
-def test_where_nothing_listens_connections_are_refused(admitted: Cloud) -> None:
+def test_connections_to_a_silent_port_are_refused(admitted: Cloud) -> None:
     admitted.runtime.script(IMAGE, answers_nothing())
     admitted.running_web()
     assert admitted.plane.route(Internet(), public_ip(admitted), 8080) == Refused()
 
 
-def test_what_is_not_admitted_times_out_though_it_would_answer(cloud: Cloud) -> None:
+def test_a_port_that_no_group_admits_times_out_although_the_task_would_answer(cloud: Cloud) -> None:
     """P09."""
     cloud.running_web()
     assert isinstance(cloud.plane.route(Internet(), public_ip(cloud), 8080), TimedOut)

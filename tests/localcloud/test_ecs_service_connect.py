@@ -29,7 +29,7 @@ REGION_AND_PREFIX = {"awslogs-region": "ap-northeast-1", "awslogs-stream-prefix"
 
 
 def aliases(cloud: Cloud, number: int) -> list[tuple[str, int]]:
-    """What the task that was started as the number-th resolves."""
+    """The aliases that the task with this index resolves."""
     proxy = cloud.runtime.handed_over[number].proxy
     assert proxy is not None
     return [(alias.dns_name, alias.port) for alias in proxy.client_aliases]
@@ -79,13 +79,13 @@ def test_service_connect_needs_a_namespace(cloud: Cloud, namespace: str) -> None
     assert error.message == "Namespace is missing"
 
 
-def test_a_namespace_that_is_not_there_is_refused_by_arn(cloud: Cloud, namespace: str) -> None:
+def test_an_unknown_namespace_arn_is_refused(cloud: Cloud, namespace: str) -> None:
     """C04."""
     with refused("NamespaceNotFoundException"):
         cloud.service(serviceConnectConfiguration=connected(namespace + "x"))
 
 
-def test_a_name_that_is_not_there_silently_makes_another_namespace(
+def test_an_unknown_namespace_name_silently_creates_a_namespace(
     cloud: Cloud, namespace: str
 ) -> None:
     """N09: by name, and names are case-sensitive."""
@@ -120,7 +120,7 @@ def test_a_service_has_at_most_a_thousand_connected_tasks(cloud: Cloud, namespac
     assert "1000" in error.message
 
 
-def test_the_proxies_on_both_sides_hear_of_time_outs(cloud: Cloud, namespace: str) -> None:
+def test_the_proxies_on_both_sides_get_the_time_outs(cloud: Cloud, namespace: str) -> None:
     """P10."""
     given = {"perRequestTimeoutSeconds": 7, "idleTimeoutSeconds": 30}
     cloud.service(serviceConnectConfiguration=connected(namespace, timeout=given))
@@ -131,7 +131,7 @@ def test_the_proxies_on_both_sides_hear_of_time_outs(cloud: Cloud, namespace: st
     assert [alias.timeouts for alias in proxy.client_aliases] == [Timeouts(7, 30)]
 
 
-def test_a_discovery_name_is_taken_by_one_service_of_the_namespace(
+def test_a_discovery_name_belongs_to_one_service_of_the_namespace(
     cloud: Cloud, namespace: str
 ) -> None:
     """S07."""
@@ -141,8 +141,10 @@ def test_a_discovery_name_is_taken_by_one_service_of_the_namespace(
     assert error.message == f"SC service is already used by {namespace}"
 
 
-def test_an_orphan_takes_the_name_as_well_until_it_is_deleted(cloud: Cloud, namespace: str) -> None:
-    """S07: the Cloud Map service that a rolled back deployment has left."""
+def test_an_orphaned_cloud_map_service_keeps_the_name_until_it_is_deleted(
+    cloud: Cloud, namespace: str
+) -> None:
+    """S07: the Cloud Map service that a rolled-back deployment has left."""
     orphan = cloud.cloudmap.create_service(
         Name="web", NamespaceId=namespace, Tags=[{"Key": "AmazonECSManaged", "Value": "true"}]
     )
@@ -166,7 +168,7 @@ def test_an_alias_is_unique_in_a_namespace(cloud: Cloud, namespace: str) -> None
     )
 
 
-def test_the_endpoints_of_a_task_need_ports_of_their_own(cloud: Cloud, namespace: str) -> None:
+def test_a_tasks_endpoints_need_different_ports(cloud: Cloud, namespace: str) -> None:
     """S12."""
     configuration = connected(namespace)
     configuration["services"].append(
@@ -237,8 +239,8 @@ def test_running_tasks_are_registered_a_little_later_and_deregistered_at_the_end
 
 
 def test_the_proxy_is_described_as_attachment_and_container(cloud: Cloud, namespace: str) -> None:
-    """H21. The type as AWS writes it, which its documentation writes with a space (recorded in
-    July 2024: github.com/apptality/aws-ecs-cloudmap-prometheus-sd, EcsDiscovery.cs)."""
+    """H21. The type as AWS returns it; its documentation has a space in it (recorded in July 2024:
+    github.com/apptality/aws-ecs-cloudmap-prometheus-sd, EcsDiscovery.cs)."""
     cloud.service(serviceConnectConfiguration=connected(namespace))
     cloud.wait(TEST.placement + TEST.provisioning)
     assert attachments(cloud.tasks()[0])["ServiceConnect"]["status"] == "PRECREATED"
@@ -255,7 +257,7 @@ def test_the_proxy_is_described_as_attachment_and_container(cloud: Cloud, namesp
 def test_a_client_resolves_only_what_existed_when_its_deployment_began(
     cloud: Cloud, namespace: str
 ) -> None:
-    """P08: a replacement task does not either; a new deployment does."""
+    """P08: not even a replacement task does; a new deployment does."""
     client = {"serviceConnectConfiguration": {"enabled": True, "namespace": namespace}}
     cloud.service("client", **client)
     cloud.service("web", serviceConnectConfiguration=connected(namespace))
@@ -273,11 +275,11 @@ def test_a_client_resolves_only_what_existed_when_its_deployment_began(
     assert web in {task.task_id for task in cloud.runtime.running()}
 
 
-def test_a_client_that_begins_soon_after_its_server_may_not_see_it(
+def test_a_client_deployed_soon_after_its_server_may_not_resolve_it(
     cloud: Cloud, namespace: str
 ) -> None:
-    """Services that are made together are reported not to find each other now and then (2024:
-    ben-foster.dev; github.com/aws/containers-roadmap/issues/2692). What helps is a deployment."""
+    """Services created together are reported not to find each other now and then (2024:
+    ben-foster.dev; github.com/aws/containers-roadmap/issues/2692). A deployment helps."""
     client = {"serviceConnectConfiguration": {"enabled": True, "namespace": namespace}}
     cloud.plane.endpoint_lag = 1.0
     cloud.service("web", serviceConnectConfiguration=connected(namespace))
@@ -301,10 +303,11 @@ def test_a_client_that_begins_soon_after_its_server_may_not_see_it(
 
 
 @pytest.mark.parametrize("forced", [True, False], ids=["forced", "configuration changed"])
-def test_a_deployment_sees_what_exists_when_it_begins_and_no_more(
+def test_a_deployment_resolves_only_what_exists_when_it_begins(
     cloud: Cloud, namespace: str, forced: bool
 ) -> None:
-    """P08, S19: desiredCount begins none, so its new tasks see no more than the old ones."""
+    """P08, S19: desiredCount starts no deployment, so new tasks resolve no more than the old
+    ones."""
     configuration: dict[str, Any] = {"enabled": True, "namespace": namespace}
     cloud.service("client", serviceConnectConfiguration=configuration)
     cloud.service("web", serviceConnectConfiguration=connected(namespace))
@@ -326,7 +329,7 @@ def test_a_deployment_sees_what_exists_when_it_begins_and_no_more(
     assert [aliases(cloud, number) for number in clients[2:]] == [[("web", 80)]] * 2
 
 
-def test_a_port_keeps_its_protocol_while_its_service_lives(cloud: Cloud, namespace: str) -> None:
+def test_the_protocol_of_a_port_cannot_change(cloud: Cloud, namespace: str) -> None:
     """T14."""
     arn = cloud.service(serviceConnectConfiguration=connected(namespace))["serviceArn"]
     grpc = web_container(
@@ -344,8 +347,8 @@ def test_a_port_keeps_its_protocol_while_its_service_lives(cloud: Cloud, namespa
     )
 
 
-def test_another_port_number_keeps_the_protocol(cloud: Cloud, namespace: str) -> None:
-    """T14: only the protocols are held."""
+def test_the_number_of_a_port_can_change(cloud: Cloud, namespace: str) -> None:
+    """T14: only the protocols must stay."""
     cloud.service(serviceConnectConfiguration=connected(namespace))
     moved = web_container(
         portMappings=[{"name": "http", "containerPort": 9090, "appProtocol": "http"}]
@@ -366,7 +369,7 @@ def test_services_are_found_by_their_namespace(cloud: Cloud, namespace: str) -> 
         cloud.ecs.list_services_by_namespace(namespace="nothing")
 
 
-def test_the_endpoint_goes_some_time_after_its_service(cloud: Cloud, namespace: str) -> None:
+def test_the_endpoint_is_removed_some_time_after_its_service(cloud: Cloud, namespace: str) -> None:
     """N11, D09: until then the namespace cannot be deleted."""
     cloud.service(serviceConnectConfiguration=connected(namespace))
     cloud.wait()
@@ -382,7 +385,7 @@ def test_the_endpoint_goes_some_time_after_its_service(cloud: Cloud, namespace: 
 def test_ecs_leaves_its_cloud_map_service_when_somebody_else_uses_it(
     cloud: Cloud, namespace: str
 ) -> None:
-    """S07, D09: what a stranger has registered there is an orphan's beginning."""
+    """S07, D09: a stranger's registration there makes it an orphan."""
     made = cloud.service(serviceConnectConfiguration=connected(namespace))
     discovery_arn = made["deployments"][0]["serviceConnectResources"][0]["discoveryArn"]
     cloud.cloudmap.register_instance(

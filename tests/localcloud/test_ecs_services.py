@@ -1,4 +1,4 @@
-"""Services: what CreateService, UpdateService and their kin refuse, repeat and remember."""
+"""Services: what CreateService, UpdateService and the like refuse, repeat and remember."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_service_that_breaks_a_rule_is_refused(
         ("1.3.0", "PlatformTaskDefinitionIncompatibilityException"),
     ],
 )
-def test_service_connect_needs_a_platform_that_has_it(
+def test_service_connect_needs_platform_version_1_4_0(
     cloud: Cloud, version: str, code: str
 ) -> None:
     """S13."""
@@ -97,7 +97,7 @@ def test_service_connect_needs_a_platform_that_has_it(
         create(cloud, platformVersion=version, serviceConnectConfiguration=connected(arn))
 
 
-def test_what_the_local_cloud_does_not_play_is_refused_not_left_out(cloud: Cloud) -> None:
+def test_unsupported_members_are_refused_and_not_ignored(cloud: Cloud) -> None:
     cloud.cluster()
     cloud.task_definition()
     with refused("UnsupportedFeatureException") as error:
@@ -107,7 +107,7 @@ def test_what_the_local_cloud_does_not_play_is_refused_not_left_out(cloud: Cloud
         create(cloud, schedulingStrategy="DAEMON")
 
 
-def test_a_definition_without_fargate_starts_no_fargate_service(cloud: Cloud) -> None:
+def test_a_definition_that_does_not_allow_fargate_is_refused(cloud: Cloud) -> None:
     cloud.cluster()
     arguments = fargate_task(containerDefinitions=[web_container(memory=128)])
     del arguments["requiresCompatibilities"], arguments["cpu"], arguments["memory"]
@@ -152,12 +152,12 @@ class TestRepeating:
             pytest.param({"clientToken": "first", "desiredCount": 2}, id="other arguments"),
         ],
     )
-    def test_anything_else_is_not_idempotent(self, cloud: Cloud, changes: dict[str, Any]) -> None:
+    def test_any_other_repetition_is_refused(self, cloud: Cloud, changes: dict[str, Any]) -> None:
         with refused("InvalidParameterException") as error:
             cloud.service(**changes)
         assert error.message == "Creation of service was not idempotent."
 
-    def test_a_draining_service_still_has_its_name(self, cloud: Cloud) -> None:
+    def test_a_draining_service_keeps_its_name(self, cloud: Cloud) -> None:
         """S02."""
         cloud.wait()
         cloud.ecs.delete_service(cluster="shop", service="web", force=True)
@@ -168,7 +168,7 @@ class TestRepeating:
         assert cloud.service(clientToken="second")["status"] == "ACTIVE"
 
 
-def test_listing_hides_draining_services_that_are_described_all_the_same(cloud: Cloud) -> None:
+def test_draining_services_are_described_but_not_listed(cloud: Cloud) -> None:
     """S02."""
     cloud.running_web()
     cloud.ecs.delete_service(cluster="shop", service="web", force=True)
@@ -176,7 +176,7 @@ def test_listing_hides_draining_services_that_are_described_all_the_same(cloud: 
     assert cloud.described()["status"] == "DRAINING"
 
 
-def test_a_service_that_drains_or_is_inactive_cannot_be_changed(cloud: Cloud) -> None:
+def test_a_draining_or_inactive_service_cannot_be_changed(cloud: Cloud) -> None:
     """S17."""
     cloud.running_web()
     cloud.ecs.delete_service(cluster="shop", service="web", force=True)
@@ -186,8 +186,8 @@ def test_a_service_that_drains_or_is_inactive_cannot_be_changed(cloud: Cloud) ->
         cloud.wait()
 
 
-def test_a_service_that_is_not_there_is_missing(cloud: Cloud) -> None:
-    """S18, H22: a failure beside the others, not an error."""
+def test_an_unknown_service_is_missing(cloud: Cloud) -> None:
+    """S18, H22: a failure beside the results, not an error."""
     cloud.running_web()
     answer = cloud.ecs.describe_services(cluster="shop", services=["web", "other"])
     assert [item["serviceName"] for item in answer["services"]] == ["web"]
@@ -196,7 +196,7 @@ def test_a_service_that_is_not_there_is_missing(cloud: Cloud) -> None:
     assert failure["reason"] == "MISSING"
 
 
-def test_tags_reach_the_tasks_when_they_are_to_be_propagated(cloud: Cloud) -> None:
+def test_tags_are_propagated_to_tasks_on_request(cloud: Cloud) -> None:
     cloud.running_web(
         tags=[{"key": "owner", "value": "me"}],
         propagateTags="SERVICE",
@@ -228,13 +228,13 @@ def test_every_kind_of_resource_can_be_tagged(cloud: Cloud) -> None:
 
 
 class TestRequestShape:
-    """The server holds a request against the service's model, whatever the client let pass."""
+    """The server checks a request against the service's model, whatever the client let pass."""
 
     @pytest.fixture
     def careless(self, cloud: Cloud) -> Any:
         return boto3.client("ecs", config=Config(parameter_validation=False))
 
-    def test_a_namespace_that_is_no_string_is_refused(self, cloud: Cloud, careless: Any) -> None:
+    def test_a_namespace_that_is_not_a_string_is_refused(self, cloud: Cloud, careless: Any) -> None:
         """The mistake in the tutorial's own file: "namespace": true."""
         cloud.cluster()
         configuration = {"enabled": True, "namespace": True}
@@ -250,7 +250,7 @@ class TestRequestShape:
             pytest.param({"tags": [{"key": "k" * 129, "value": ""}]}, "tags[0].key", id="too long"),
         ],
     )
-    def test_limits_of_the_model_are_kept(
+    def test_the_models_limits_are_enforced(
         self, careless: Any, changes: dict[str, Any], where: str
     ) -> None:
         arguments = {n: v for n, v in fargate_service(**changes).items() if v is not None}
@@ -258,7 +258,7 @@ class TestRequestShape:
             careless.create_service(**arguments)
         assert where in error.message
 
-    def test_an_operation_that_is_not_played_is_refused(self, cloud: Cloud) -> None:
+    def test_an_unsupported_operation_is_refused(self, cloud: Cloud) -> None:
         with refused("UnknownOperationException") as error:
             cloud.ecs.list_container_instances()
         assert "not supported by the local cloud" in error.message
@@ -270,6 +270,6 @@ class TestRequestShape:
 
 
 def create(cloud: Cloud, **changes: Any) -> Any:
-    """Create the service "web"; a change of None leaves the argument out."""
+    """Creates the service "web"; a change of None omits the argument."""
     arguments = fargate_service(**changes)
     return cloud.ecs.create_service(**{n: v for n, v in arguments.items() if v is not None})

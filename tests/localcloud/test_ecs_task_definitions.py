@@ -1,4 +1,4 @@
-"""Task definitions: what registration refuses and fills in, and the life of a revision."""
+"""Task definitions: what registration refuses and completes, and the life of a revision."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_definition_that_breaks_a_rule_is_refused(
     ("cpu", "memory"),
     [("256", "512"), (".25 vCPU", "0.5 GB"), ("1024", "8192"), ("16 vCPU", "120GB")],
 )
-def test_sizes_that_fargate_has_are_accepted(cloud: Cloud, cpu: str, memory: str) -> None:
+def test_fargate_sizes_are_accepted(cloud: Cloud, cpu: str, memory: str) -> None:
     """T04."""
     cloud.task_definition(cpu=cpu, memory=memory)
 
@@ -143,8 +143,8 @@ def test_a_health_check_gets_the_defaults_of_the_documentation(cloud: Cloud) -> 
     }
 
 
-def test_revisions_count_on_and_are_never_used_again(cloud: Cloud) -> None:
-    """T03, T09: registering twice makes two revisions, equal or not."""
+def test_revision_numbers_grow_and_are_never_reused(cloud: Cloud) -> None:
+    """T03, T09: registering twice makes two revisions, whether or not they are equal."""
     first, second = cloud.task_definition(), cloud.task_definition()
     assert (first.rsplit("/", 1)[-1], second.rsplit("/", 1)[-1]) == ("web:1", "web:2")
     for arn in (first, second):
@@ -154,8 +154,8 @@ def test_revisions_count_on_and_are_never_used_again(cloud: Cloud) -> None:
     assert cloud.task_definition().endswith("web:3")
 
 
-def test_a_family_means_its_newest_active_revision(cloud: Cloud) -> None:
-    """T13: and when there is none, the error is no not-found code."""
+def test_a_family_name_means_its_newest_active_revision(cloud: Cloud) -> None:
+    """T13: without one, the error code is not a not-found code."""
     first, second = cloud.task_definition(), cloud.task_definition()
     assert described(cloud, "web")["taskDefinitionArn"] == second
     cloud.ecs.deregister_task_definition(taskDefinition=second)
@@ -166,7 +166,7 @@ def test_a_family_means_its_newest_active_revision(cloud: Cloud) -> None:
     assert error.message == "Unable to describe task definition."
 
 
-def test_an_inactive_revision_starts_no_service(cloud: Cloud) -> None:
+def test_an_inactive_revision_cannot_start_a_service(cloud: Cloud) -> None:
     """T10, T09."""
     cloud.cluster()
     arn = cloud.task_definition()
@@ -179,7 +179,7 @@ def test_an_inactive_revision_starts_no_service(cloud: Cloud) -> None:
     assert "Invalid revision number" in error.message
 
 
-def test_only_an_inactive_revision_is_deleted_and_it_takes_a_while(cloud: Cloud) -> None:
+def test_only_an_inactive_revision_is_deleted_after_a_while(cloud: Cloud) -> None:
     """T12."""
     arn = cloud.task_definition()
     answer = cloud.ecs.delete_task_definitions(taskDefinitions=[arn])
@@ -206,14 +206,14 @@ def test_a_revision_in_use_stays_delete_in_progress(cloud: Cloud) -> None:
     assert described(cloud, arn)["status"] == "DELETE_IN_PROGRESS"
 
 
-def test_ten_revisions_are_deleted_in_a_call_not_more(cloud: Cloud) -> None:
+def test_a_call_deletes_at_most_ten_revisions(cloud: Cloud) -> None:
     """T12."""
     arns = [cloud.task_definition() for _ in range(11)]
     with refused("InvalidParameterException"):
         cloud.ecs.delete_task_definitions(taskDefinitions=arns)
 
 
-def test_tags_come_only_where_they_are_asked_for(cloud: Cloud) -> None:
+def test_tags_are_returned_only_on_request(cloud: Cloud) -> None:
     arn = cloud.task_definition(tags=[{"key": "owner", "value": "me"}])
     assert "tags" not in cloud.ecs.describe_task_definition(taskDefinition=arn)
     answer = cloud.ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])

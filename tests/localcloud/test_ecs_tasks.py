@@ -85,8 +85,8 @@ def test_a_task_with_endpoints_is_activating_before_it_runs(cloud: Cloud) -> Non
     assert cloud.tasks()[0]["lastStatus"] == "RUNNING"
 
 
-def test_what_ends_while_it_is_activating_has_failed(cloud: Cloud) -> None:
-    """H05, H11: it did not fail to start, and yet never reached RUNNING."""
+def test_a_task_that_ends_while_activating_has_failed(cloud: Cloud) -> None:
+    """H05, H11: it did not fail to start, yet never reached RUNNING."""
     cloud.runtime.script(IMAGE, exits(1))
     arn = cloud.namespace()
     cloud.cluster()
@@ -99,7 +99,7 @@ def test_what_ends_while_it_is_activating_has_failed(cloud: Cloud) -> None:
     assert cloud.described()["deployments"][0]["failedTasks"] >= 3
 
 
-def test_containers_say_which_image_they_run_once_it_is_pulled(cloud: Cloud) -> None:
+def test_containers_show_their_images_digest_once_it_is_pulled(cloud: Cloud) -> None:
     cloud.cluster()
     cloud.task_definition()
     cloud.service()
@@ -109,7 +109,7 @@ def test_containers_say_which_image_they_run_once_it_is_pulled(cloud: Cloud) -> 
     assert cloud.tasks()[0]["containers"][0]["imageDigest"].startswith("sha256:")
 
 
-def test_every_change_raises_the_version_of_a_task(cloud: Cloud) -> None:
+def test_every_change_increases_the_tasks_version(cloud: Cloud) -> None:
     """W01: events about a task are ordered by it."""
     cloud.cluster()
     cloud.task_definition()
@@ -122,7 +122,7 @@ def test_every_change_raises_the_version_of_a_task(cloud: Cloud) -> None:
     assert len(set(versions)) > 2
 
 
-def test_a_stopped_task_is_replaced_while_its_service_lives(cloud: Cloud) -> None:
+def test_a_stopped_task_of_an_active_service_is_replaced(cloud: Cloud) -> None:
     """D07."""
     cloud.running_web()
     (first,) = cloud.tasks()
@@ -147,7 +147,7 @@ def test_an_image_that_cannot_be_pulled_fails_the_task_before_it_starts(cloud: C
     assert "exitCode" not in stopped["containers"][0]
 
 
-def test_tasks_that_keep_failing_are_said_so_once_and_never_given_up(cloud: Cloud) -> None:
+def test_repeatedly_failing_tasks_are_reported_once_and_retried_forever(cloud: Cloud) -> None:
     """H13, H25."""
     cloud.runtime.script(IMAGE, pull_failed(NOT_FOUND))
     cloud.running_web()
@@ -177,7 +177,7 @@ def test_a_container_that_exits_stops_its_task_and_the_task_is_replaced(cloud: C
     assert service["deployments"][0]["failedTasks"] == 0
 
 
-def test_the_end_of_a_container_that_is_not_essential_is_borne(cloud: Cloud) -> None:
+def test_a_task_survives_the_end_of_a_container_that_is_not_essential(cloud: Cloud) -> None:
     cloud.runtime.script("registry/migrate:1", exits(0))
     helper = {"name": "migrate", "image": "registry/migrate:1", "essential": False}
     cloud.cluster()
@@ -192,7 +192,7 @@ def test_the_end_of_a_container_that_is_not_essential_is_borne(cloud: Cloud) -> 
     }
 
 
-def test_a_container_that_heeds_no_sigterm_is_killed(cloud: Cloud) -> None:
+def test_a_container_that_ignores_sigterm_is_killed(cloud: Cloud) -> None:
     """137 is SIGKILL, after the stop time-out of its definition."""
     cloud.runtime.script(IMAGE, ignores_sigterm())
     cloud.cluster()
@@ -208,13 +208,15 @@ def test_a_container_that_heeds_no_sigterm_is_killed(cloud: Cloud) -> None:
 
 
 class TestHealth:
-    def test_without_a_check_health_is_unknown_and_that_is_well(self, cloud: Cloud) -> None:
+    def test_without_a_check_health_is_unknown_and_the_service_is_steady(
+        self, cloud: Cloud
+    ) -> None:
         """H20."""
         cloud.running_web()
         assert cloud.tasks()[0]["healthStatus"] == "UNKNOWN"
         assert cloud.described()["deployments"][0]["rolloutState"] == "COMPLETED"
 
-    def test_with_a_check_a_deployment_waits_for_healthy(self, cloud: Cloud) -> None:
+    def test_a_deployment_waits_until_checked_tasks_are_healthy(self, cloud: Cloud) -> None:
         """H01, H20: running == desired is not ready."""
         cloud.runtime.script(IMAGE, healthy(after=10))
         cloud.cluster()
@@ -228,9 +230,7 @@ class TestHealth:
         assert cloud.tasks()[0]["healthStatus"] == "HEALTHY"
         assert cloud.described()["deployments"][0]["rolloutState"] == "COMPLETED"
 
-    def test_a_check_that_never_answers_leaves_the_deployment_in_progress(
-        self, cloud: Cloud
-    ) -> None:
+    def test_a_check_without_result_leaves_the_deployment_in_progress(self, cloud: Cloud) -> None:
         cloud.runtime.script(IMAGE, never_healthy())
         cloud.cluster()
         cloud.task_definition(**checked())
@@ -252,7 +252,7 @@ class TestHealth:
         assert any("failed container health checks" in text for text in cloud.events())
         assert cloud.tasks()[0]["healthStatus"] == "HEALTHY"
 
-    def test_a_task_that_turns_unhealthy_later_is_replaced_as_well(self, cloud: Cloud) -> None:
+    def test_a_task_that_becomes_unhealthy_later_is_replaced(self, cloud: Cloud) -> None:
         cloud.cluster()
         cloud.task_definition(**checked())
         cloud.service()
@@ -277,7 +277,7 @@ class TestLogs:
         assert "The specified log group does not exist" in stopped["stoppedReason"]
         assert cloud.runtime.handed_over == []
 
-    def test_the_driver_makes_the_group_when_it_is_told_to(self, cloud: Cloud) -> None:
+    def test_the_driver_creates_the_group_on_request(self, cloud: Cloud) -> None:
         """H09."""
         options = {**AWSLOGS["options"], "awslogs-create-group": "true"}
         configuration = {**AWSLOGS, "options": options}
@@ -287,7 +287,7 @@ class TestLogs:
         cloud.wait()
         assert cloud.tasks()[0]["lastStatus"] == "RUNNING"
 
-    def test_what_a_container_prints_is_found_under_its_task_id(self, cloud: Cloud) -> None:
+    def test_a_containers_log_stream_ends_in_its_task_id(self, cloud: Cloud) -> None:
         cloud.logs.create_log_group(logGroupName="/ecs/web")
         cloud.runtime.script(IMAGE, runs(output=["listening", "ready"]))
         cloud.cluster()
@@ -302,7 +302,7 @@ class TestLogs:
 
 
 class TestRoles:
-    def test_a_role_that_does_not_exist_starts_no_task(self, cloud: Cloud) -> None:
+    def test_a_missing_role_prevents_tasks(self, cloud: Cloud) -> None:
         """H18."""
         cloud.cluster()
         cloud.task_definition(taskRoleArn="arn:aws:iam::123456789012:role/nobody")
@@ -325,7 +325,7 @@ class TestRoles:
         assert len(cloud.tasks()) == 1
 
 
-def test_without_fargate_there_is_no_container_instance_to_place_a_task_on(cloud: Cloud) -> None:
+def test_without_a_launch_type_no_container_instance_is_found(cloud: Cloud) -> None:
     """The default launch type is EC2."""
     cloud.cluster()
     cloud.task_definition()
@@ -395,7 +395,7 @@ def test_unknown_tasks_are_missing_or_refused(cloud: Cloud) -> None:
         ({"desiredStatus": "STOPPED"}, 0),
     ],
 )
-def test_tasks_are_listed_by_what_they_belong_to(
+def test_tasks_are_listed_by_cluster_service_or_family(
     cloud: Cloud, condition: dict[str, str], count: int
 ) -> None:
     cloud.running_web(desiredCount=2)

@@ -37,14 +37,14 @@ def update(cloud: Cloud, **changes: Any) -> str:
     ],
     ids=["nothing said", "not wanted", "nothing said and no room", "not wanted and no room"],
 )
-def test_a_new_service_has_it_unless_told_otherwise(
+def test_a_new_service_rebalances_unless_disabled(
     cloud: Cloud, arguments: dict[str, Any], becomes: str
 ) -> None:
-    """CreateService in the API reference; without room, as public reports of 2026 have it."""
+    """CreateService in the API reference; without room, as in public reports of 2026."""
     assert cloud.running_web(**arguments)["availabilityZoneRebalancing"] == becomes
 
 
-def test_it_needs_room_for_one_more_task(cloud: Cloud) -> None:
+def test_rebalancing_needs_room_for_one_more_task(cloud: Cloud) -> None:
     """The text is quoted in public reports of 2026."""
     cloud.cluster()
     cloud.task_definition()
@@ -60,7 +60,7 @@ def test_it_needs_room_for_one_more_task(cloud: Cloud) -> None:
         update(cloud, availabilityZoneRebalancing="ENABLED")
 
 
-def test_an_update_keeps_it_and_changing_it_begins_no_deployment(cloud: Cloud) -> None:
+def test_an_update_keeps_the_setting_and_changing_it_starts_no_deployment(cloud: Cloud) -> None:
     """UpdateService in the API reference."""
     cloud.running_web(availabilityZoneRebalancing="DISABLED")
     assert update(cloud, desiredCount=2) == "DISABLED"
@@ -85,7 +85,7 @@ class TestAServiceThatIsSpreadUnevenly:
     def test_a_task_is_started_elsewhere_before_another_one_is_stopped(
         self, cloud: Cloud, zones: list[str]
     ) -> None:
-        """The words of events and stops: the guide; most of them recorded (September 2026)."""
+        """The texts of events and stops: the guide; most of them recorded (September 2026)."""
         full, half, empty = zones
         (deployment,) = cloud.described()["deployments"]
         cloud.plane.obstacles.clear()
@@ -116,7 +116,7 @@ class TestAServiceThatIsSpreadUnevenly:
         assert any(is_like(shapes["not balanced"], text) for text in cloud.events())
         assert actions(heard) == ["TASKS_STARTED", "TASKS_STOPPED", "SERVICE_REBALANCING_COMPLETED"]
 
-    def test_a_zone_that_still_has_no_capacity_is_told(
+    def test_a_zone_that_still_has_no_capacity_is_reported(
         self, cloud: Cloud, zones: list[str]
     ) -> None:
         full, half, empty = zones
@@ -130,9 +130,7 @@ class TestAServiceThatIsSpreadUnevenly:
         ]
         assert len(cloud.tasks("STOPPED")) == 0
 
-    def test_a_deployment_that_begins_meanwhile_ends_it(
-        self, cloud: Cloud, zones: list[str]
-    ) -> None:
+    def test_a_deployment_ends_the_rebalancing(self, cloud: Cloud, zones: list[str]) -> None:
         cloud.plane.obstacles.clear()
         while len(cloud.tasks()) < 4:
             cloud.wait(0.01)
@@ -142,7 +140,7 @@ class TestAServiceThatIsSpreadUnevenly:
         assert all("Scaling activity" in task["stoppedReason"] for task in cloud.tasks("STOPPED"))
         assert "(service web) stopped AZ Rebalancing." in cloud.events()
 
-    def test_it_stays_as_it_is_where_rebalancing_is_disabled(
+    def test_tasks_stay_where_they_are_if_rebalancing_is_disabled(
         self, cloud: Cloud, zones: list[str]
     ) -> None:
         update(cloud, availabilityZoneRebalancing="DISABLED")
@@ -152,7 +150,7 @@ class TestAServiceThatIsSpreadUnevenly:
         assert cloud.tasks("STOPPED") == []
 
 
-def test_where_no_zone_has_capacity_nothing_is_placed(cloud: Cloud) -> None:
+def test_nothing_is_placed_if_no_zone_has_capacity(cloud: Cloud) -> None:
     """H14."""
     for subnet in SUBNET_IDS:
         zone = cloud.plane.network.availability_zone(subnet)
@@ -162,7 +160,7 @@ def test_where_no_zone_has_capacity_nothing_is_placed(cloud: Cloud) -> None:
     assert "Capacity is unavailable at this time" in cloud.events()[-1]
 
 
-def test_tasks_that_are_not_needed_go_from_the_fullest_zone(cloud: Cloud) -> None:
+def test_scaling_in_stops_tasks_of_the_fullest_zone(cloud: Cloud) -> None:
     """ "Service scheduler concepts" in the developer guide."""
     cloud.running_web(desiredCount=5)
     update(cloud, desiredCount=3)

@@ -1,4 +1,4 @@
-"""An event bus of one's own: who may put what on it, and what becomes of it."""
+"""A custom event bus: who may publish on it, and what becomes of the events."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def entry(**members: Any) -> dict[str, Any]:
 
 
 class Bus:
-    """A bus of one test, with a queue behind a rule that takes everything."""
+    """A bus of one test, with a queue behind a rule that matches everything."""
 
     def __init__(self, cloud: LocalCloud, clock: ManualClock) -> None:
         self.cloud = cloud
@@ -67,7 +67,7 @@ class Bus:
         self.events.put_permission(EventBusName=self.name, Policy=document)
 
     def role(self, *statements: dict[str, Any]) -> str:
-        """The ARN of a role that may do this, and nothing else."""
+        """The ARN of a role with only this right."""
         name = f"r-{uuid.uuid4().hex[:8]}"
         iam = self.cloud.client("iam")
         arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
@@ -105,7 +105,7 @@ def bus(running: tuple[LocalCloud, ManualClock]) -> Bus:
 
 
 class TestEvents:
-    def test_an_event_reaches_the_rules_of_its_bus_alone(self, bus: Bus) -> None:
+    def test_an_event_reaches_only_the_rules_of_its_bus(self, bus: Bus) -> None:
         answer = bus.put(entry(), entry(EventBusName="default"))
         assert answer["FailedEntryCount"] == 0
         (event,) = bus.delivered()
@@ -113,23 +113,23 @@ class TestEvents:
         assert event["detail"] == {"name": "demo"}
         assert event["account"] == ACCOUNT
 
-    def test_a_bus_has_an_arn_too(self, bus: Bus) -> None:
+    def test_a_bus_can_be_named_by_its_arn(self, bus: Bus) -> None:
         bus.put(entry(EventBusName=bus.arn))
         assert len(bus.delivered()) == 1
 
-    def test_its_time_is_the_entrys_in_whole_seconds(self, bus: Bus) -> None:
+    def test_the_events_time_is_the_entrys_in_whole_seconds(self, bus: Bus) -> None:
         """EventBridge user guide, "AWS service event metadata": time is of RFC 3339's seconds."""
         bus.put(entry(Time=datetime(2026, 11, 25, 12, 0, 1, 900_000, tzinfo=UTC)))
         (event,) = bus.delivered()
         assert event["time"] == "2026-11-25T12:00:01Z"
 
-    def test_without_one_it_is_the_moment_of_the_call(self, bus: Bus) -> None:
+    def test_without_a_time_the_event_has_the_time_of_the_call(self, bus: Bus) -> None:
         now = datetime.fromtimestamp(bus.clock.now(), UTC)
         bus.put(entry())
         (event,) = bus.delivered()
         assert event["time"] == f"{now:%Y-%m-%dT%H:%M:%SZ}"
 
-    def test_for_a_bus_that_is_not_there_it_is_taken_and_nobody_hears_of_it(self, bus: Bus) -> None:
+    def test_an_event_for_an_unknown_bus_is_accepted_and_dropped(self, bus: Bus) -> None:
         """Recorded: tests/recorded/events-put-events.json."""
         bus.put(entry(EventBusName="nobody"))
         assert bus.delivered() == []
@@ -150,8 +150,10 @@ class TestRefused:
             ({"Detail": '["a", "list"]'}, "MalformedDetail"),
         ],
     )
-    def test_one_entry(self, bus: Bus, members: dict[str, Any], code: str) -> None:
-        """W04: the others are published all the same."""
+    def test_a_refused_entry_does_not_stop_the_others(
+        self, bus: Bus, members: dict[str, Any], code: str
+    ) -> None:
+        """W04: the others are published."""
         answer = bus.put(entry(**members), entry())
         assert answer["FailedEntryCount"] == 1
         refused, taken = answer["Entries"]
@@ -168,7 +170,9 @@ class TestRefused:
         ],
         ids=["too many", "too large", "none is complete"],
     )
-    def test_the_whole_request(self, bus: Bus, entries: list[dict[str, Any]]) -> None:
+    def test_a_refused_request_publishes_nothing(
+        self, bus: Bus, entries: list[dict[str, Any]]
+    ) -> None:
         with pytest.raises(ClientError, match="ValidationException"):
             bus.put(*entries)
         assert bus.delivered() == []
@@ -195,7 +199,7 @@ class TestRights:
             ({"StringEquals": {"events:detail-type": "TeardownRequested"}}, {}, False),
         ],
     )
-    def test_a_roles_policy_says_which_events(
+    def test_a_roles_policy_limits_the_events(
         self, bus: Bus, condition: dict[str, Any], members: dict[str, Any], allowed: bool
     ) -> None:
         role = bus.role({"Condition": condition})
@@ -206,12 +210,13 @@ class TestRights:
                 bus.put(entry(**members), role=role)
         assert len(bus.delivered()) == allowed
 
-    def test_without_any_policy_a_role_may_not(self, bus: Bus) -> None:
+    def test_a_role_without_a_policy_is_refused(self, bus: Bus) -> None:
         with pytest.raises(ClientError, match="no identity-based policy allows"):
             bus.put(entry(), role=bus.role())
 
-    def test_the_buss_own_policy_may_allow_a_role(self, bus: Bus) -> None:
-        """One of the two is enough in an account (IAM User Guide, "Policy evaluation logic")."""
+    def test_the_buss_policy_can_allow_a_role(self, bus: Bus) -> None:
+        """One of the two is enough within an account (IAM User Guide, "Policy evaluation
+        logic")."""
         role = bus.role()
         bus.policy(Principal={"AWS": role}, Condition=CI_ONLY)
         bus.put(entry(), role=role)
@@ -220,7 +225,7 @@ class TestRights:
                 bus.put(entry(**members), role=by)
         assert len(bus.delivered()) == 1
 
-    def test_an_account_as_principal_leaves_it_to_the_roles(self, bus: Bus) -> None:
+    def test_an_account_as_principal_leaves_the_decision_to_the_roles(self, bus: Bus) -> None:
         """IAM User Guide, "AWS JSON policy elements: Principal"."""
         bus.policy(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"})
         with pytest.raises(ClientError, match="AccessDenied"):

@@ -1,4 +1,4 @@
-"""Rules and schedules reach their targets, on the clock, and are given up as AWS does."""
+"""Rules and schedules reach their targets, on the clock, and give up as AWS does."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class TestRules:
         logged = account.logs.filter_log_events(logGroupName=function.log_group_name)
         assert "said hello" in [event["message"] for event in logged["events"]]
 
-    def test_a_function_that_does_not_admit_the_rule_is_a_dead_letter(
+    def test_an_event_for_a_function_that_does_not_admit_the_rule_is_a_dead_letter(
         self, account: Account
     ) -> None:
         """EventBridge user guide, "Using resource-based policies for Amazon EventBridge"."""
@@ -132,7 +132,7 @@ class TestRules:
 
     def test_a_queue_admits_rules_by_their_arn(self, account: Account) -> None:
         """AWS's examples have aws:SourceArn (user guide, "Using dead-letter queues to process
-        undelivered events"). Whether EventBridge also says aws:SourceAccount is not known."""
+        undelivered events"). Whether EventBridge also sends aws:SourceAccount is not known."""
         of_account = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
         by_account, by_rule = account.queue(where=of_account), account.queue(where=OF_RULES)
         account.rule({"Arn": by_account[1]}, {"Arn": by_rule[1]}, source=["ci"])
@@ -148,14 +148,12 @@ class TestRules:
             {"DeadLetterConfig": {"Arn": "arn:aws:sqs:ap-northeast-1:123456789012:q.fifo"}},
         ],
     )
-    def test_a_target_that_cannot_be_is_refused(
-        self, account: Account, options: dict[str, Any]
-    ) -> None:
+    def test_an_invalid_target_is_refused(self, account: Account, options: dict[str, Any]) -> None:
         """API reference, RetryPolicy and DeadLetterConfig."""
         with pytest.raises(ClientError, match=r"ValidationException|Invalid valid"):
             account.rule({"Arn": account.queue()[1], **options}, source=["ci"])
 
-    def test_a_target_that_is_not_there_is_a_dead_letter_at_once(self, account: Account) -> None:
+    def test_an_event_for_a_missing_target_is_a_dead_letter_at_once(self, account: Account) -> None:
         """W01."""
         url, dead_letters = account.queue()
         missing = account.machine().rpartition(":")[0] + ":nobody"
@@ -209,7 +207,7 @@ class TestExecutionEvents:
         account.rule({"Arn": arn}, **{"source": ["aws.states"], "detail-type": [kind]})
         return url
 
-    def test_begin_and_end_of_an_execution_are_events(self, account: Account) -> None:
+    def test_start_and_end_of_an_execution_are_events(self, account: Account) -> None:
         url, machine = self.watched(account), account.machine()
         arn = account.stepfunctions.start_execution(stateMachineArn=machine, input='{"a": 1}')[
             "executionArn"
@@ -228,8 +226,8 @@ class TestExecutionEvents:
         assert details["RUNNING"]["stopDate"] is None
         assert events[0]["resources"] == [arn]
 
-    def test_failed_and_stopped_executions_too(self, account: Account) -> None:
-        """StopExecution skips Catch: only such an event tells of it (W13)."""
+    def test_failed_and_stopped_executions_are_events(self, account: Account) -> None:
+        """StopExecution skips Catch: only this event reports it (W13)."""
         url = self.watched(account)
         fails = account.machine(States={"Done": {"Type": "Fail", "Error": "E", "Cause": "c"}})
         waits = account.machine(States={"Done": {"Type": "Wait", "Seconds": 10**6, "End": True}})
@@ -244,7 +242,7 @@ class TestExecutionEvents:
 
 
 class TestEcsEvents:
-    """What ECS tells reaches the rules' targets as any other event does."""
+    """ECS's events reach the rules' targets like any other."""
 
     KINDS = ("ECS Task State Change", "ECS Deployment State Change", "ECS Service Action")
 
@@ -254,7 +252,7 @@ class TestEcsEvents:
         return url
 
     def service(self, account: Account) -> str:
-        """A service that has just been asked for; its ARN."""
+        """Creates a service; returns its ARN."""
         ecs = account.cloud.client("ecs")
         name = f"shop-{uuid.uuid4().hex[:8]}"
         ecs.create_cluster(clusterName=name)
@@ -293,7 +291,7 @@ class TestEcsEvents:
         statuses = [event["detail"]["lastStatus"] for event in events]
         assert statuses == ["PROVISIONING", "PENDING", "RUNNING"]
 
-    def test_a_test_can_lose_repeat_and_reorder_them_one_by_one(self, account: Account) -> None:
+    def test_a_test_can_lose_repeat_and_reorder_single_events(self, account: Account) -> None:
         """W01: the disturbance sees each event; a repeated one keeps its id."""
         url = self.watched(account, **{"detail-type": [self.KINDS[0]]})
 
@@ -319,7 +317,7 @@ class TestEcsEvents:
         (late,) = self.bodies(account, url)
         assert late["detail"]["lastStatus"] == "PROVISIONING"
 
-    def test_they_take_the_time_that_eventbridge_takes(self) -> None:
+    def test_events_arrive_after_eventbridges_delay(self) -> None:
         clock, sent = ManualClock(), threading.Event()
         queue = DeliveryQueue(clock)
         delivery = Delivery("arn", sent.set, Retry(0, 60), lambda _: None, after=0.08)
@@ -350,7 +348,7 @@ class TestEventsOfOtherServices:
         """Member by member as recorded: its untagged manifest, and the index by its tag."""
         url = self.watched(account, "aws.ecr")
         digest = account.cloud.push_image("soci-index-test-repo", "v4-soci")
-        # Delivered side by side, in no promised order.
+        # Delivered concurrently, in no promised order.
         told = sorted(self.told(account, url), key=lambda event: event["detail"]["image-tag"])
         expected = recording("ecr-image-action-push")
         for event, recorded in zip(told, expected, strict=True):
@@ -379,10 +377,10 @@ class TestEventsOfOtherServices:
 
 
 class TestAsynchronousInvocations:
-    def test_a_failing_function_is_tried_three_times_then_tells_its_destination(
+    def test_a_failing_function_is_tried_three_times_then_its_destination_gets_the_event(
         self, account: Account
     ) -> None:
-        """What it is told, member by member: tests/recorded/lambda-on-failure.json."""
+        """What it gets, member by member: tests/recorded/lambda-on-failure.json."""
         template = Path(__file__).parent / "data" / "asynchronous" / "template.yaml"
         stack = account.cloud.deploy(template, {}, name="asynchronous")
         function = stack.functions["FailingFunction"]
@@ -401,7 +399,7 @@ class TestAsynchronousInvocations:
 
 
 class TestRetries:
-    """Of the queue alone: which errors are tried again, and for how long."""
+    """The queue alone: which errors are retried, and for how long."""
 
     def test_a_delivery_that_is_too_old_is_given_up(self, account: Account) -> None:
         from localcloud.events.delivery import GivenUp, NotDeliveredError, Retry

@@ -45,7 +45,7 @@ def due_after(expression: str, moment: datetime = NOON, zone: str | None = None)
         ("cron(0 9 * * ? *)", "Europe/Berlin", "2026-03-29 07:00"),
     ],
 )
-def test_the_next_moment(expression: str, zone: str | None, due: str | None) -> None:
+def test_the_next_time(expression: str, zone: str | None, due: str | None) -> None:
     """Scheduler user guide, "Schedule types" and its "Daylight savings time"."""
     assert due_after(expression, zone=zone) == due
 
@@ -57,7 +57,7 @@ def test_the_next_moment(expression: str, zone: str | None, due: str | None) -> 
         ("cron(30 2 * * ? *)", "Europe/Berlin", "2026-10-24T12:00", "2026-10-25 00:30"),
         ("cron(30 2 * * ? *)", "Europe/Berlin", "2026-10-25T00:30", "2026-10-26 01:30"),
         ("cron(0 9 * * ? *)", "Europe/Berlin", "2026-10-25T00:30", "2026-10-25 08:00"),
-        # Lord Howe goes forward by half an hour on 4 October: 02:15 is not there, 02:45 is.
+        # Lord Howe goes forward by half an hour on 4 October: 02:15 does not exist, 02:45 does.
         ("cron(15 2 * * ? *)", "Australia/Lord_Howe", "2026-10-03T12:00", "2026-10-04 15:15"),
         ("cron(45 2 * * ? *)", "Australia/Lord_Howe", "2026-10-03T12:00", "2026-10-03 15:45"),
     ],
@@ -65,7 +65,8 @@ def test_the_next_moment(expression: str, zone: str | None, due: str | None) -> 
 def test_a_time_that_clocks_leave_out_or_repeat(
     expression: str, zone: str, after: str, due: str
 ) -> None:
-    """Scheduler user guide, "Daylight savings time on EventBridge Scheduler": not at all, once."""
+    """Scheduler user guide, "Daylight savings time on EventBridge Scheduler": a skipped time does
+    not fire, a repeated one fires once."""
     assert due_after(expression, datetime.fromisoformat(after + "+00:00"), zone) == due
 
 
@@ -93,6 +94,6 @@ def test_a_rate_counts_from_its_start() -> None:
         ("rate(1 minute)", "Mars/X"),
     ],
 )
-def test_what_is_no_schedule_is_refused(expression: str, zone: str | None) -> None:
+def test_invalid_expressions_are_refused(expression: str, zone: str | None) -> None:
     with pytest.raises(ExpressionError):
         parse(expression, zone, NOON)

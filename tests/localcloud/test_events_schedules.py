@@ -1,4 +1,4 @@
-"""Schedules are checked when made, fire when due, and end as they say."""
+"""Schedules are checked when created, fire when due, and end as configured."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ class TestSchedules:
         moment = as_datetime(account.clock.now() + seconds)
         return f"at({moment:%Y-%m-%dT%H:%M:%S})"
 
-    def test_a_one_time_schedule_starts_a_state_machine_and_is_gone(self, account: Account) -> None:
+    def test_a_one_time_schedule_starts_a_state_machine_and_is_deleted(
+        self, account: Account
+    ) -> None:
         machine = account.machine()
         name = account.schedule(
             self.at(account, 8 * 3600),
@@ -62,8 +64,8 @@ class TestSchedules:
         account.clock.advance(7200)
         assert len(account.inputs(machine)) == 4
 
-    def test_one_can_be_fired_before_its_moment(self, account: Account) -> None:
-        """Nobody waits for the evening in a demo: then now is its moment."""
+    def test_a_schedule_can_be_fired_early(self, account: Account) -> None:
+        """A demo does not wait for the evening."""
         machine = account.machine()
         target = {"Arn": machine, "Input": '{"at": "<aws.scheduler.scheduled-time>"}'}
         once = account.schedule(self.at(account, 8 * 3600), target, ActionAfterCompletion="DELETE")
@@ -76,7 +78,7 @@ class TestSchedules:
         with pytest.raises(LookupError, match="still to come"):
             account.cloud.fire_schedule(once)
 
-    def test_one_that_recurs_goes_on_after_that(self, account: Account) -> None:
+    def test_a_recurring_schedule_goes_on_after_being_fired_early(self, account: Account) -> None:
         machine = account.machine()
         evening = account.schedule("cron(0 19 * * ? *)", {"Arn": machine})
         account.cloud.fire_schedule(evening)
@@ -85,7 +87,7 @@ class TestSchedules:
         account.scheduler.delete_schedule(Name=evening)
 
     def test_updating_replaces_everything(self, account: Account) -> None:
-        """W03: what is not given goes back to its default."""
+        """W03: omitted members get their defaults."""
         machine = account.machine()
         name = account.schedule(
             self.at(account, 600), {"Arn": machine}, ActionAfterCompletion="DELETE", Description="x"
@@ -161,7 +163,9 @@ class TestSchedules:
             },
         ],
     )
-    def test_nonsense_is_refused(self, account: Account, arguments: dict[str, Any]) -> None:
+    def test_invalid_schedules_are_refused(
+        self, account: Account, arguments: dict[str, Any]
+    ) -> None:
         """W03; botocore's model of CreateSchedule has the limits."""
         arguments = dict(arguments)
         target = {"Arn": account.machine(), **arguments.pop("target", {})}
@@ -177,12 +181,14 @@ class TestSchedules:
         assert refused.value.response["Error"]["Code"] == EXPRESSIONS["code"]
 
     @pytest.mark.parametrize("expression", EXPRESSIONS["taken"])
-    def test_expressions_that_aws_took_are_taken(self, account: Account, expression: str) -> None:
+    def test_expressions_that_aws_accepted_are_accepted(
+        self, account: Account, expression: str
+    ) -> None:
         name = account.schedule(expression, {"Arn": account.machine()})
         account.scheduler.delete_schedule(Name=name)
 
-    def test_a_moment_that_is_past_is_taken_and_nothing_comes_of_it(self, account: Account) -> None:
-        """Recorded in February 2025 of one of 2022; that it never fires is assumed."""
+    def test_a_past_time_is_accepted_and_never_fires(self, account: Account) -> None:
+        """Recorded in February 2025 with a time in 2022; that it never fires is assumed."""
         machine = account.machine()
         name = account.schedule("at(2022-12-31T23:59:59)", {"Arn": machine})
         assert as_datetime(account.clock.now()).year > 2022
@@ -191,7 +197,7 @@ class TestSchedules:
         account.scheduler.delete_schedule(Name=name)
 
     @pytest.mark.parametrize("operation", ["CreateSchedule", "UpdateSchedule", "DeleteSchedule"])
-    def test_it_can_be_busy_with_a_schedule(self, account: Account, operation: str) -> None:
+    def test_a_busy_schedule_is_a_conflict(self, account: Account, operation: str) -> None:
         recorded = recording("scheduler-conflict")
         name = account.schedule("rate(1 day)", {"Arn": account.machine()})
         given = account.scheduler.get_schedule(Name=name)
@@ -224,7 +230,7 @@ class TestSchedules:
         with pytest.raises(account.scheduler.exceptions.ResourceNotFoundException):
             account.schedule("rate(1 day)", {"Arn": account.machine()}, GroupName="nobody")
 
-    def test_a_missing_target_is_a_dead_letter(self, account: Account) -> None:
+    def test_an_event_for_a_missing_target_is_a_dead_letter(self, account: Account) -> None:
         """W03."""
         url, dead_letters = account.queue()
         missing = account.machine().rpartition(":")[0] + ":nobody"
@@ -237,7 +243,7 @@ class TestSchedules:
         assert json.loads(letter["Body"]) == {"a": 1}
         assert "SCHEDULE_ARN" in letter["MessageAttributes"]
 
-    def test_a_target_that_does_not_answer_is_asked_again(self, account: Account) -> None:
+    def test_a_failing_target_is_retried(self, account: Account) -> None:
         machine = account.machine()
         account.schedule(self.at(account, 60), {"Arn": machine, "Input": '{"a": 1}'})
         cuts = [Cut.BEFORE] * 5
@@ -250,7 +256,7 @@ class TestSchedules:
         finally:
             account.cloud.call_faults.of = lambda _: None
 
-    def test_all_problems_are_told_at_once(self, account: Account) -> None:
+    def test_all_problems_are_reported_at_once(self, account: Account) -> None:
         with pytest.raises(account.scheduler.exceptions.ValidationException) as refused:
             account.schedule(
                 "cron(nonsense)",
@@ -286,13 +292,13 @@ class TestRecurring:
     """Scheduler user guide, "Schedule types"; API reference, CreateSchedule."""
 
     def fired(self, account: Account, machine: str, seconds: float) -> int:
-        """How often, in that time; minute by minute."""
+        """How often it fired in that time, minute by minute."""
         before = len(account.inputs(machine))
         for _ in range(int(seconds // 60)):
             account.clock.advance(60)
         return len(account.inputs(machine)) - before
 
-    def test_it_begins_at_its_start_date_and_stops_at_its_end_date(self, account: Account) -> None:
+    def test_a_rate_runs_from_its_start_date_to_its_end_date(self, account: Account) -> None:
         machine, now = account.machine(), as_datetime(account.clock.now())
         name = account.schedule(
             "rate(15 minutes)",
@@ -306,7 +312,7 @@ class TestRecurring:
         assert account.scheduler.get_schedule(Name=name)["State"] == "ENABLED"
         account.scheduler.delete_schedule(Name=name)
 
-    def test_after_its_last_time_it_is_deleted_if_it_says_so(self, account: Account) -> None:
+    def test_a_completed_schedule_is_deleted_on_request(self, account: Account) -> None:
         machine, now = account.machine(), as_datetime(account.clock.now())
         name = account.schedule(
             "rate(15 minutes)",
@@ -344,7 +350,7 @@ class TestRecurring:
         assert sorted(moment.weekday() for moment in moments) == [0, 1, 2, 3, 4]
         account.scheduler.delete_schedule(Name=name)
 
-    def test_an_update_to_disabled_rests_it(self, account: Account) -> None:
+    def test_a_schedule_updated_to_disabled_does_not_fire(self, account: Account) -> None:
         machine = account.machine()
         name = account.schedule("cron(* * * * ? *)", {"Arn": machine})
         assert self.fired(account, machine, 120) == 2
@@ -384,7 +390,7 @@ class TestGroups:
         account.scheduler.create_schedule_group(Name=name, Tags=listed)
         return name
 
-    def test_its_tags_are_listed(self, account: Account) -> None:
+    def test_a_groups_tags_are_listed(self, account: Account) -> None:
         name = self.group(account, stack="bivouac")
         described = account.scheduler.get_schedule_group(Name=name)
         tags = account.scheduler.list_tags_for_resource(ResourceArn=described["Arn"])["Tags"]
@@ -398,7 +404,7 @@ class TestGroups:
         with pytest.raises(account.scheduler.exceptions.ValidationException):
             account.scheduler.list_tags_for_resource(ResourceArn=schedule)
 
-    def test_a_name_is_taken_once(self, account: Account) -> None:
+    def test_schedule_names_are_unique_in_a_group(self, account: Account) -> None:
         name = self.group(account)
         for taken in (name, "default"):
             with pytest.raises(account.scheduler.exceptions.ConflictException):
@@ -428,13 +434,13 @@ class TestGroups:
         ]
         assert one["Name"] == min(names)
 
-    def test_a_group_that_is_not_there_has_no_list(self, account: Account) -> None:
+    def test_an_unknown_groups_schedules_cannot_be_listed(self, account: Account) -> None:
         with pytest.raises(account.scheduler.exceptions.ResourceNotFoundException):
             account.scheduler.list_schedules(GroupName="nobody")
         with pytest.raises(account.scheduler.exceptions.ResourceNotFoundException):
             account.scheduler.delete_schedule_group(Name="nobody")
 
-    def test_its_schedules_end_with_it(self, account: Account) -> None:
+    def test_deleting_a_group_deletes_its_schedules(self, account: Account) -> None:
         """Scheduler user guide, "Deleting a schedule group"."""
         group, machine = self.group(account), account.machine()
         account.schedule("cron(* * * * ? *)", {"Arn": machine}, GroupName=group)
@@ -442,6 +448,6 @@ class TestGroups:
         account.clock.advance(600)
         assert account.inputs(machine) == []
 
-    def test_the_default_group_stays(self, account: Account) -> None:
+    def test_the_default_group_cannot_be_deleted(self, account: Account) -> None:
         with pytest.raises(account.scheduler.exceptions.ValidationException):
             account.scheduler.delete_schedule_group(Name="default")

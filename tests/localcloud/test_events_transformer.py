@@ -1,4 +1,4 @@
-"""What the target of a rule gets of an event."""
+"""A rule's input for its target."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_constant() -> None:
     ],
 )
 def test_a_template(template: str, value: Any) -> None:
-    """Values in a JSON text stay JSON: moto puts them in without quotes."""
+    """Values in a JSON text stay JSON; moto inserts them without quotes."""
     paths = {
         "status": "$.detail.status",
         "cause": "$.detail.cause",

@@ -48,7 +48,7 @@ class TestStatements:
             (["ecs:ListTasks", "ecs:StopTask"], "ecs:StopTask", True),
         ],
     )
-    def test_actions(self, written: Any, action: str, covered: bool) -> None:
+    def test_which_actions_a_pattern_covers(self, written: Any, action: str, covered: bool) -> None:
         assert covers({"Action": written}, action, "*", Context()) is covered
 
     @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ class TestStatements:
             (["a", f"{ECS}:cluster/bivouac-demo"], True),
         ],
     )
-    def test_resources(self, written: Any, covered: bool) -> None:
+    def test_which_resources_a_pattern_covers(self, written: Any, covered: bool) -> None:
         arn = f"{ECS}:cluster/bivouac-demo"
         assert covers({"Resource": written}, "ecs:CreateCluster", arn, Context()) is covered
 
@@ -89,7 +89,7 @@ class TestStatements:
             ({"StringEquals": {"ecs:cluster": "a"}, "Null": {"ecs:keys": "true"}}, False),
         ],
     )
-    def test_conditions(self, condition: dict[str, Any], covered: bool) -> None:
+    def test_which_conditions_hold(self, condition: dict[str, Any], covered: bool) -> None:
         context = Context(ecs__cluster=("a",), ecs__public=("false",), ecs__keys=("x", "y"))
         assert covers({"Condition": condition}, "ecs:ListTasks", "*", context) is covered
 
@@ -97,7 +97,7 @@ class TestStatements:
         "unknown",
         [{"NotAction": "ecs:*"}, {"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}],
     )
-    def test_what_is_not_known_is_not_guessed(self, unknown: dict[str, Any]) -> None:
+    def test_an_unknown_policy_element_is_an_error(self, unknown: dict[str, Any]) -> None:
         with pytest.raises(UnknownPolicyElementError):
             covers(unknown, "ecs:ListTasks", "*", Context())
 
@@ -109,7 +109,7 @@ def cloud() -> Iterator[LocalCloud]:
 
 
 class Role:
-    """A role of one test, and what it may do."""
+    """A role of one test, with its rights."""
 
     def __init__(self, cloud: LocalCloud, *statements: dict[str, Any], **more: Any) -> None:
         self._cloud = cloud
@@ -122,7 +122,7 @@ class Role:
         iam.put_role_policy(RoleName=self.name, PolicyName="own", PolicyDocument=document)
 
     def client(self, service: str) -> Any:
-        """As a function of this role has it."""
+        """A client with this role's rights, like one in its function."""
         return client_of(self._cloud, self.arn, service)
 
 
@@ -189,14 +189,14 @@ class TestCalls:
             scoped._make_api_call(operation, arguments)
         assert denied(error, action, "*")
 
-    def test_services_word_refusals_in_their_own_protocol(self, cloud: LocalCloud) -> None:
+    def test_each_service_refuses_in_its_own_protocol(self, cloud: LocalCloud) -> None:
         role = Role(cloud, {"Action": "ecs:ListTasks"})
         with pytest.raises(ClientError, match="UnauthorizedOperation"):
             role.client("ec2").describe_subnets()
         with pytest.raises(ClientError, match="AccessDenied"):
             role.client("iam").list_roles()
 
-    def test_names_and_tags_bind_a_creation(self, cloud: LocalCloud) -> None:
+    def test_a_creation_can_be_limited_to_names_and_tags(self, cloud: LocalCloud) -> None:
         condition = {"StringEquals": {"aws:RequestTag/stack": "bivouac"}}
         create = {"Action": "ecs:CreateCluster", "Resource": f"{ECS}:cluster/bivouac-*"}
         tag = {
@@ -222,7 +222,7 @@ class TestCalls:
             ecs.create_cluster(clusterName="tagged", tags=[{"key": "a", "value": "b"}])
         assert denied(error, "ecs:TagResource", f"{ECS}:cluster/tagged")
 
-    def test_the_tags_of_a_resource_bind_its_deletion(self, cloud: LocalCloud) -> None:
+    def test_a_deletion_can_be_limited_to_tagged_resources(self, cloud: LocalCloud) -> None:
         mine, foreign = (f"c-{uuid.uuid4().hex[:8]}" for _ in range(2))
         create = cloud.client("ecs").create_cluster
         create(clusterName=mine, tags=[{"key": "stack", "value": "bivouac"}])
@@ -234,7 +234,7 @@ class TestCalls:
             ecs.delete_cluster(cluster=foreign)
         assert denied(error, "ecs:DeleteCluster", f"{ECS}:cluster/{foreign}")
 
-    def test_the_cluster_binds_what_has_no_resource(self, cloud: LocalCloud) -> None:
+    def test_listing_can_be_limited_to_a_cluster(self, cloud: LocalCloud) -> None:
         name = f"bivouac-{uuid.uuid4().hex[:8]}"
         cloud.client("ecs").create_cluster(clusterName=name)
         condition = {"ArnLike": {"ecs:cluster": f"{ECS}:cluster/bivouac-*"}}
@@ -244,8 +244,8 @@ class TestCalls:
             ecs.list_tasks(cluster="other")
         assert denied(error, "ecs:ListTasks", "*")
 
-    def test_a_role_is_passed_only_where_it_may_be(self, cloud: LocalCloud) -> None:
-        """Else whoever registers a task definition has every role of the account."""
+    def test_passing_a_role_needs_a_right(self, cloud: LocalCloud) -> None:
+        """Otherwise whoever registers a task definition could use every role of the account."""
         allowed = cloud.account.execution_role_arn
         pass_role = {
             "Action": "iam:PassRole",
@@ -265,7 +265,7 @@ class TestCalls:
             ({"taskDefinition": "passed"}, True),
             ({"taskDefinition": "passed", "desiredCount": 1}, True),
             ({"forceNewDeployment": True}, True),
-            # keidarcy/e1s#429 of 2026: refused where the definition is named, and not without it
+            # keidarcy/e1s#429 of 2026: refused if the definition is named, and not otherwise
             ({"desiredCount": 1}, False),
         ],
         ids=str,
@@ -273,8 +273,8 @@ class TestCalls:
     def test_a_service_passes_the_roles_of_its_definition(
         self, cloud: LocalCloud, change: dict[str, Any], passes: bool
     ) -> None:
-        """Service Authorization Reference of 2026: CreateService and UpdateService authorise
-        iam:PassRole, too."""
+        """Service Authorization Reference of 2026: CreateService and UpdateService also authorise
+        iam:PassRole."""
         passed, name = cloud.account.execution_role_arn, f"s-{uuid.uuid4().hex[:8]}"
         ecs = cloud.client("ecs")
         ecs.create_cluster(clusterName="passing")
@@ -291,7 +291,7 @@ class TestCalls:
         other = Role(cloud, {"Action": "ecs:*"}).client("ecs")
 
         def made() -> bool:
-            """A cluster takes services a moment after it was made."""
+            """A cluster accepts services a moment after its creation."""
             first = f"{name}-0"
             with suppress(other.exceptions.ClusterNotFoundException):
                 other.create_service(
@@ -320,7 +320,7 @@ class TestCalls:
         admitted = Role(cloud, {"Action": "ecs:*"}, pass_role).client("ecs")
         admitted.update_service(cluster="passing", service=name, **change)
 
-    def test_a_schedules_role_is_passed_too(self, cloud: LocalCloud) -> None:
+    def test_passing_a_schedules_role_needs_a_right(self, cloud: LocalCloud) -> None:
         scheduler = Role(cloud, {"Action": "scheduler:*"}).client("scheduler")
         target = {
             "Arn": f"arn:aws:sqs:ap-northeast-1:{ACCOUNT}:q",
@@ -341,7 +341,7 @@ class TestCalls:
         with pytest.raises(ClientError, match="explicit deny"):
             ecs.list_clusters()
 
-    def test_a_boundary_bounds(self, cloud: LocalCloud) -> None:
+    def test_a_permissions_boundary_limits_a_role(self, cloud: LocalCloud) -> None:
         document = {"Effect": "Allow", "Action": "ecs:ListClusters", "Resource": "*"}
         boundary = cloud.client("iam").create_policy(
             PolicyName=f"b-{uuid.uuid4().hex[:8]}",

@@ -1,5 +1,5 @@
-"""How large an item may be: 400 KB with its names (DynamoDB's developer guide, "Constraints in
-Amazon DynamoDB"), and what is refused changes nothing."""
+"""An item has at most 400 KB, including its names (DynamoDB's developer guide, "Constraints in
+Amazon DynamoDB"), and a refused change changes nothing."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def test_an_item_may_be_as_large_as_the_limit(table: Any) -> None:
         put(table, LIMIT - OF_KEY - len(NAME) + 1)
 
 
-def test_an_attribute_that_is_replaced_counts_once(table: Any) -> None:
+def test_a_replaced_attribute_counts_once(table: Any) -> None:
     put(table, 300_000)
     update(table, "SET #text = :new", new="y" * 400_000)
     assert item(table)[NAME]["S"][0] == "y"
 
 
-def test_an_update_that_is_refused_changes_nothing(table: Any) -> None:
+def test_a_refused_update_changes_nothing(table: Any) -> None:
     put(table, 300_000, beside={"S": "before"})
     refused = pytest.raises(table.exceptions.ClientError, match="Item size to update has exceeded")
     with refused:
@@ -72,7 +72,7 @@ def test_an_update_that_is_refused_changes_nothing(table: Any) -> None:
     assert item(table)[NAME]["S"][0] == "x"
 
 
-def test_a_copy_within_the_item_counts_too(table: Any) -> None:
+def test_a_copy_within_the_item_counts(table: Any) -> None:
     put(table, 300_000)
     with pytest.raises(table.exceptions.ClientError, match="Item size to update has exceeded"):
         table.update_item(
@@ -84,7 +84,7 @@ def test_a_copy_within_the_item_counts_too(table: Any) -> None:
     assert "again" not in item(table)
 
 
-def test_what_would_be_created_too_large_is_not_created(table: Any) -> None:
+def test_an_update_cannot_create_too_large_an_item(table: Any) -> None:
     with pytest.raises(table.exceptions.ClientError, match="Item size to update has exceeded"):
         table.update_item(
             TableName="things",

@@ -28,13 +28,13 @@ def test_a_function_has_many_names(text: str) -> None:
     assert FunctionName.of(text) == FunctionName("greet", "live")
 
 
-def test_a_name_without_a_qualifier_takes_the_requests_own() -> None:
+def test_a_name_without_a_qualifier_uses_the_requests_qualifier() -> None:
     assert FunctionName.of(ARN) == FunctionName("greet")
     assert FunctionName.of("greet", "1") == FunctionName("greet", "1")
 
 
 class Account:
-    """A local cloud with the template of this test, from a directory that a test may change."""
+    """A local cloud with this test's template, in a directory that the test can change."""
 
     def __init__(self, cloud: LocalCloud, clock: ManualClock, directory: Path) -> None:
         self.cloud = cloud
@@ -110,8 +110,8 @@ class TestVersions:
         assert account.greet(f"{name}:live")["said"] == "goodbye YOU"
         assert account.greet(f"{name}:1")["said"] == "hello you"
 
-    def test_nothing_new_is_published_where_nothing_has_changed(self, account: Account) -> None:
-        """Lambda's API reference, PublishVersion; but new code is something new."""
+    def test_no_version_is_published_if_nothing_has_changed(self, account: Account) -> None:
+        """Lambda's API reference, PublishVersion; new code is a change."""
         stack = account.deploy()
         name = stack.functions["GreetFunction"].name
         assert account.functions.publish_version(FunctionName=name)["Version"] == "1"
@@ -120,7 +120,7 @@ class TestVersions:
         assert account.functions.publish_version(FunctionName=name)["Version"] == "2"
         assert account.functions.publish_version(FunctionName=name)["Version"] == "2"
 
-    def test_a_version_or_alias_that_is_not_there_is_not_found(self, account: Account) -> None:
+    def test_an_unknown_version_or_alias_is_not_found(self, account: Account) -> None:
         stack = account.deploy()
         name = stack.functions["GreetFunction"].name
         for qualifier in ("2", "beta"):
@@ -160,7 +160,7 @@ class TestRights:
 
 
 class TestAsynchronously:
-    """W15, and Lambda's pages on asynchronous invocation: settings are an alias's own."""
+    """W15, and Lambda's pages on asynchronous invocation: an alias has its own settings."""
 
     def test_a_failure_of_the_alias_goes_to_its_destination(self, account: Account) -> None:
         stack = account.deploy()
@@ -175,7 +175,7 @@ class TestAsynchronously:
         assert record["responseContext"]["executedVersion"] == "1"
         assert record["responsePayload"]["errorMessage"] == "version 1 cannot greet"
 
-    def test_it_is_told_with_the_functions_own_role(self, account: Account) -> None:
+    def test_the_destination_is_called_with_the_functions_role(self, account: Account) -> None:
         """Lambda's page "Capturing records of Lambda asynchronous invocations"."""
         stack = account.deploy()
         iam, role = account.cloud.client("iam"), stack.resources["FailingFunctionRole"]
@@ -186,7 +186,9 @@ class TestAsynchronously:
         account.clock.advance(0)
         assert account.failures(stack) == []
 
-    def test_the_function_itself_has_no_such_destination(self, account: Account) -> None:
+    def test_the_functions_own_failures_do_not_go_to_the_aliass_destination(
+        self, account: Account
+    ) -> None:
         stack = account.deploy()
         function = stack.functions["FailingFunction"]
         account.functions.invoke(

@@ -1,4 +1,4 @@
-"""The comparison with records finds what differs, and nothing else."""
+"""The comparison with records finds every difference, and nothing else."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOMENT = datetime(2026, 1, 31, tzinfo=UTC)
         (["<more>"], []),
     ],
 )
-def test_as_recorded(record: Any, given: Any) -> None:
+def test_equal_answers_have_no_differences(record: Any, given: Any) -> None:
     assert differences({"member": record}, {"member": given}) == []
 
 
@@ -49,11 +49,11 @@ def test_as_recorded(record: Any, given: Any) -> None:
         (["a"], "a", ".member: 'a' is no list"),
     ],
 )
-def test_not_as_recorded(record: Any, given: Any, found: str) -> None:
+def test_each_difference_is_found(record: Any, given: Any, found: str) -> None:
     assert differences({"member": record}, {"member": given}) == [found]
 
 
-def test_members_that_the_model_lacks() -> None:
+def test_members_outside_the_model_are_found() -> None:
     shape = operation_model("ecs", "DescribeTasks").output_shape
     answer = {"tasks": [{"version": 1, "mood": "good"}], "failures": []}
     assert unknown_members(shape, answer) == [".tasks[0].mood"]

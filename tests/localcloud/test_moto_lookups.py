@@ -1,4 +1,4 @@
-"""What is kept is what moto would find: no answer differs, only how long it takes."""
+"""Cached lookups change how long an answer takes, not the answer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ITEM: dict[str, Any] = {
 
 
 def answers() -> list[Any]:
-    """Of DynamoDB, to what people ask of a table; without what is another each time."""
+    """DynamoDB's answers about a table, without what differs each time."""
     client: Any = boto3.client("dynamodb")
     key, table = {"id": ITEM["id"]}, "things"
     given: list[Any] = [
@@ -99,7 +99,7 @@ UPDATES: list[dict[str, Any]] = [
 
 
 def updated() -> list[Any]:
-    """What becomes of an item, or the error, with each of the updates in turn, done twice."""
+    """An item after each update in turn, or the error; each update is made twice."""
     client: Any = boto3.client("dynamodb")
     client.create_table(**TABLE)
     item = {"id": {"S": "one"}, "n": {"N": "5"}, "list": {"L": [{"S": "a"}]}, "gone": {"S": "-"}}
@@ -116,7 +116,7 @@ def updated() -> list[Any]:
     return found
 
 
-def test_an_expression_that_was_read_before_does_the_same() -> None:
+def test_a_cached_expression_has_the_same_effect() -> None:
     with mock_aws():
         of_moto = updated()
     with mock_aws(), lookups_are_kept():
@@ -171,7 +171,7 @@ def test_a_request_goes_where_moto_sends_it(service: str, target: str) -> None:
 DEFINITION = '{"StartAt": "Go", "States": {"Go": {"Type": "Succeed"}}}'
 
 
-def test_a_definition_is_read_once_and_what_runs_is_made_for_each_execution() -> None:
+def test_a_definition_is_parsed_once_and_each_execution_gets_its_own_states() -> None:
     (first, tree), (second, same_tree) = _parse(DEFINITION), _parse(DEFINITION)
     assert tree is same_tree
     assert first is not second
@@ -184,6 +184,6 @@ def test_botocores_files_are_read_once() -> None:
     assert first.list_available_services("service-2") is second.list_available_services("service-2")
 
 
-def test_boto3_asks_for_them_by_name() -> None:
-    """Session.get_available_resources, which Session.resource and so moto's EC2 begin with."""
+def test_boto3_reads_them_by_keyword_too() -> None:
+    """Session.get_available_resources, with which Session.resource and so moto's EC2 begin."""
     assert "ec2" in boto3.Session().get_available_resources()

@@ -1,4 +1,4 @@
-"""EC2 deletes no subnet and no security group that something needs."""
+"""EC2 deletes no subnet or security group in use."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def function_in_vpc(cloud: LocalCloud, directory: Path, group: str, *, published
 
 
 def moved(cloud: LocalCloud, stack: Stack, group: str) -> None:
-    """Into the second subnet, as an update of the stack does it."""
+    """Moves it into the second subnet by an update of the stack."""
     cloud.client("lambda").update_function_configuration(
         FunctionName=stack.resources["Greet"],
         VpcConfig={"SubnetIds": [cloud.account.subnet_ids[1]], "SecurityGroupIds": [group]},
@@ -79,9 +79,9 @@ def refused(deletion: Callable[..., Any], **what: str) -> bool:
 
 class TestSubnets:
     """Lambda's guide, "Giving Lambda functions access to resources in an Amazon VPC": Lambda keeps
-    a network interface for as long as a function or a published version of it uses it."""
+    a network interface while a function or a published version of it uses it."""
 
-    def test_one_that_a_function_is_in_stays_until_it_moves(
+    def test_a_functions_subnet_cannot_be_deleted_until_the_function_moves(
         self, cloud: LocalCloud, tmp_path: Path, group: str
     ) -> None:
         stack = function_in_vpc(cloud, tmp_path, group, published=False)
@@ -90,7 +90,7 @@ class TestSubnets:
         moved(cloud, stack, group)
         assert not refused(delete, SubnetId=first)
 
-    def test_one_that_a_published_version_is_in_stays_as_long_as_the_version(
+    def test_a_published_versions_subnet_cannot_be_deleted_before_the_version(
         self, cloud: LocalCloud, tmp_path: Path, group: str
     ) -> None:
         stack = function_in_vpc(cloud, tmp_path, group, published=True)
@@ -102,11 +102,11 @@ class TestSubnets:
 
 
 class TestSecurityGroups:
-    """EC2's API reference, DeleteSecurityGroup: not one that is associated with an interface, and
-    not one that a rule of another group in the VPC references."""
+    """EC2's API reference, DeleteSecurityGroup: it refuses a group that is associated with an
+    interface, or that a rule of another group in the VPC references."""
 
     @pytest.mark.parametrize("direction", ["ingress", "egress"])
-    def test_one_that_a_rule_of_another_names_stays_until_the_rule_goes(
+    def test_a_group_that_another_groups_rule_names_cannot_be_deleted_before_the_rule(
         self, cloud: LocalCloud, group: str, direction: str
     ) -> None:
         ec2, database = cloud.client("ec2"), new_group(cloud, "database")
@@ -117,13 +117,15 @@ class TestSecurityGroups:
         getattr(ec2, f"revoke_security_group_{direction}")(**rule)
         assert not refused(ec2.delete_security_group, GroupId=group)
 
-    def test_its_own_rules_do_not_hold_it(self, cloud: LocalCloud, group: str) -> None:
+    def test_a_groups_own_rules_do_not_prevent_its_deletion(
+        self, cloud: LocalCloud, group: str
+    ) -> None:
         ec2 = cloud.client("ec2")
         everything = {"IpProtocol": "-1", "UserIdGroupPairs": [pair(group)]}
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[everything])
         assert not refused(ec2.delete_security_group, GroupId=group)
 
-    def test_one_that_a_function_has_stays_with_the_function(
+    def test_a_functions_group_cannot_be_deleted_before_the_function(
         self, cloud: LocalCloud, tmp_path: Path, group: str
     ) -> None:
         stack = function_in_vpc(cloud, tmp_path, group, published=False)

@@ -42,8 +42,8 @@ def asked(cloud: LocalCloud, stack: Stack) -> datetime:
     return datetime.fromisoformat(json.loads(outcome.payload))
 
 
-def test_functions_live_at_the_same_time(cloud: LocalCloud, tmp_path: Path) -> None:
-    """A warm process, too; it is now again once the local cloud is closed."""
+def test_functions_see_the_same_time(cloud: LocalCloud, tmp_path: Path) -> None:
+    """Also in a warm process; the offset ends when the local cloud is closed."""
     (tmp_path / "ask.py").write_text(ASK)
     (tmp_path / "template.yaml").write_text(TEMPLATE)
     stack = cloud.deploy(tmp_path / "template.yaml", {}, name="asks")

@@ -1,4 +1,4 @@
-"""AWS's token buckets, where a test asks for them (S20).
+"""AWS's token buckets, if a test turns them on (S20).
 
 Amazon ECS API reference, "Request throttling for the Amazon ECS API".
 """
@@ -34,7 +34,7 @@ class TestBuckets:
         return RateLimits(clock)
 
     def passed(self, limits: RateLimits, *operations: str, service: str = "ecs") -> int:
-        """How many of these calls pass, in turn, until one does not."""
+        """How many of these calls pass, in turn, until one is throttled."""
         count = 0
         while limits.refusal_of(call(operations[count % len(operations)], service)) is None:
             count += 1
@@ -66,7 +66,9 @@ class TestBuckets:
         clock.advance(3600)
         assert self.passed(limits, *operations) == burst
 
-    def test_start_execution_has_its_own(self, limits: RateLimits, clock: ManualClock) -> None:
+    def test_start_execution_has_its_own_bucket(
+        self, limits: RateLimits, clock: ManualClock
+    ) -> None:
         """Step Functions developer guide, "Step Functions service quotas"."""
         assert self.passed(limits, "StartExecution", service="states") == 800
         clock.advance(1)
@@ -87,23 +89,23 @@ class TestBuckets:
         self.passed(limits, "CreateCluster")
         assert self.passed(limits, "RegisterTaskDefinition") == 20
 
-    def test_cloud_map_words_it_otherwise(self, limits: RateLimits) -> None:
+    def test_cloud_map_has_its_own_error_text(self, limits: RateLimits) -> None:
         """P02."""
         self.passed(limits, "DiscoverInstances", service="servicediscovery")
         refused = limits.refusal_of(call("DiscoverInstances", "servicediscovery"))
         assert refused == ("RequestLimitExceeded", "Rate exceeded")
 
-    def test_what_aws_publishes_no_rate_for_passes(self, limits: RateLimits) -> None:
+    def test_operations_without_a_published_rate_are_not_limited(self, limits: RateLimits) -> None:
         many = (call("CreateHttpNamespace", "servicediscovery") for _ in range(10_000))
         assert not any(limits.refusal_of(one) for one in many)
 
-    def test_they_fill_as_fast_as_waits_are_short(self, clock: ManualClock) -> None:
+    def test_buckets_fill_faster_where_waits_are_shorter(self, clock: ManualClock) -> None:
         limits = RateLimits(clock, wait_scale=0.1)
         self.passed(limits, "CreateCluster")
         clock.advance(1)
         assert self.passed(limits, "CreateCluster") == 10
 
-    def test_no_operation_is_in_two(self) -> None:
+    def test_no_operation_is_in_two_buckets(self) -> None:
         names = [(limit.service, name) for limit in LIMITS for name in limit.operations]
         assert len(names) == len(set(names))
 
@@ -121,7 +123,7 @@ class TestEndpoint:
             yield cloud
 
     def ecs(self, cloud: LocalCloud) -> Any:
-        """A client that tries nothing again."""
+        """A client that does not retry."""
         keys = cloud.credentials.user
         session: Any = boto3.Session()
         return session.client(
@@ -133,7 +135,7 @@ class TestEndpoint:
             config=Config(retries={"total_max_attempts": 1}),
         )
 
-    def test_a_client_is_told_so_and_can_come_again(
+    def test_a_client_is_throttled_and_can_retry(
         self, cloud: LocalCloud, clock: ManualClock
     ) -> None:
         ecs = self.ecs(cloud)

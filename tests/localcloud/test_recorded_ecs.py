@@ -1,4 +1,4 @@
-"""ECS, Cloud Map and EC2 answer as real AWS has answered: the records are in tests/recorded."""
+"""ECS, Cloud Map and EC2 answer as AWS did: the records are in tests/recorded."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SIDECAR = {"name": "exporter", "image": "registry/exporter:1", "essential": Fals
 
 @pytest.fixture(autouse=True)
 def no_member_is_invented(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever the local cloud answers in these tests has members of botocore's model only: on the
-    wire the others would be lost, and nobody would notice."""
+    """Every answer in these tests has only members of botocore's model: on the wire any others
+    would be lost unnoticed."""
     answer = StrictResponse._answer
     unknown: list[str] = []
 
@@ -67,7 +67,7 @@ def connected_task(cloud: Cloud) -> None:
 
 
 class TestDescribeTasks:
-    def test_a_task_that_runs_with_service_connect(self, cloud: Cloud) -> None:
+    def test_a_running_task_with_service_connect(self, cloud: Cloud) -> None:
         cloud.cluster()
         connected_task(cloud)
         cloud.wait()
@@ -75,7 +75,7 @@ class TestDescribeTasks:
         answer = cloud.ecs.describe_tasks(cluster="shop", tasks=[arn])
         assert_as_recorded("ecs-describe-tasks-service-connect", answer)
 
-    def test_a_task_that_was_just_placed(self, cloud: Cloud) -> None:
+    def test_a_task_just_placed(self, cloud: Cloud) -> None:
         cloud.cluster()
         cloud.task_definition()
         cloud.service()
@@ -92,7 +92,7 @@ class TestDescribeTasks:
 
 
 class TestServices:
-    def test_a_service_that_was_just_created(self, cloud: Cloud) -> None:
+    def test_a_service_just_created(self, cloud: Cloud) -> None:
         cloud.cluster()
         cloud.task_definition()
         assert_as_recorded("ecs-create-service", {"service": cloud.service(desiredCount=2)})
@@ -104,7 +104,7 @@ class TestServices:
         answer = cloud.ecs.describe_services(cluster="shop", services=["web"], include=["TAGS"])
         assert_as_recorded("ecs-describe-services-service-connect", answer)
 
-    def test_a_new_deployment_takes_over_only_after_update_service_has_answered(
+    def test_update_service_answers_before_the_new_deployment_takes_over(
         self, cloud: Cloud
     ) -> None:
         two_tasks(cloud, assignPublicIp="DISABLED")
@@ -126,8 +126,8 @@ class TestServices:
         roll_back(cloud)
         assert_as_recorded("ecs-deployments-rolled-back-2026", cloud.described()["deployments"])
 
-    def test_a_roll_back_that_starts_tasks_anew(self, cloud: Cloud) -> None:
-        """Created at that moment, without a task at first, and complete in the end."""
+    def test_a_rollback_that_starts_new_tasks(self, cloud: Cloud) -> None:
+        """Created at that moment, without tasks at first, and completed in the end."""
         breaker = {"enable": True, "rollback": True}
         cloud.plane.rolls_back_anew = True
         cloud.running_web(deploymentConfiguration={"deploymentCircuitBreaker": breaker})
@@ -153,7 +153,7 @@ class TestClusters:
         )
         assert_as_recorded("ecs-create-cluster-service-connect-defaults", answer["cluster"])
 
-    def test_what_is_not_asked_for_is_empty(self, cloud: Cloud) -> None:
+    def test_members_not_included_are_empty(self, cloud: Cloud) -> None:
         cloud.cluster(serviceConnectDefaults={"namespace": cloud.namespace()})
         cloud.task_definition()
         cloud.service()
@@ -180,8 +180,8 @@ class TestCloudMap:
         for instance in answer["Instances"]:
             assert instance["Attributes"]["DeploymentId"].endswith(f"/shop/web/{deployment['id']}")
 
-    def test_timeouts_stand_among_the_attributes(self, cloud: Cloud) -> None:
-        """Assumed: recorded is only the 0 of an endpoint that has none."""
+    def test_timeouts_are_instance_attributes(self, cloud: Cloud) -> None:
+        """Assumed: the only record is the 0 of an endpoint that has none."""
         arn = cloud.namespace()
         cloud.cluster()
         cloud.task_definition()
@@ -194,13 +194,13 @@ class TestCloudMap:
         assert attributes["IdleTimeoutInSeconds"] == "60"
         assert attributes["PerRequestTimeoutInSeconds"] == "15"
 
-    def test_a_service_says_whose_it_is(self, cloud: Cloud) -> None:
+    def test_a_service_names_its_creator(self, cloud: Cloud) -> None:
         self.discovered(cloud)
         answer = cloud.cloudmap.list_services()
         assert_as_recorded("cloudmap-list-services-service-connect", answer)
         assert answer["Services"][0]["Description"].endswith(cloud.described()["serviceArn"])
 
-    def test_what_ecs_made_carries_its_tag(self, cloud: Cloud) -> None:
+    def test_what_ecs_created_has_its_tag(self, cloud: Cloud) -> None:
         service = self.discovered(cloud)
         answer = cloud.cloudmap.list_tags_for_resource(ResourceARN=service["Arn"])
         assert_as_recorded("cloudmap-list-tags-service-connect", answer)
@@ -232,7 +232,7 @@ class TestNetwork:
 
 
 class TestServiceEvents:
-    """What DescribeServices shows of a service's story, in ECS's words and order."""
+    """A service's events in DescribeServices, in ECS's words and order."""
 
     def test_unhealthy_tasks_are_replaced_before_they_are_stopped(self, cloud: Cloud) -> None:
         cloud.runtime.script("registry/web:1", unhealthy())
@@ -247,16 +247,14 @@ class TestServiceEvents:
             f"(service web) (task {first['taskArn'][-32:]}) failed"
         )
 
-    def test_a_roll_back(self, cloud: Cloud) -> None:
+    def test_a_rollback(self, cloud: Cloud) -> None:
         cloud.plane.rolls_back_anew = True
         told = self.of_a_roll_back(cloud)
         failed = told.index("failed")
         assert told[failed : failed + 3] == recorded("ecs-service-events")["rolled back"]
         assert told[-2:] == recorded("ecs-service-events")["completed"]
 
-    def test_tasks_that_are_stopped_before_they_run_are_told_by_their_number(
-        self, cloud: Cloud
-    ) -> None:
+    def test_the_number_of_tasks_stopped_before_they_run_is_reported(self, cloud: Cloud) -> None:
         cloud.runtime.script("registry/web:1", never_starts())
         cloud.cluster()
         cloud.task_definition()
@@ -268,7 +266,7 @@ class TestServiceEvents:
         assert self.shapes(cloud) == ["started", "stopped while pending"]
 
     def of_a_roll_back(self, cloud: Cloud) -> list[str]:
-        """The shapes of what is told while a deployment fails its health checks."""
+        """The shapes of the events while a deployment fails its health checks."""
         breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
         cloud.cluster()
         cloud.task_definition(containerDefinitions=[web_container(healthCheck=health_check())])
@@ -282,7 +280,7 @@ class TestServiceEvents:
         return self.shapes(cloud)
 
     def shapes(self, cloud: Cloud) -> list[str]:
-        """Of all events, oldest first; one that was never recorded is an error."""
+        """The shapes of all events, oldest first; an unrecorded shape is an error."""
         shapes = recorded("ecs-service-events")["shapes"]
         return [
             next(name for name, shape in shapes.items() if is_like(shape, text))
@@ -291,7 +289,7 @@ class TestServiceEvents:
 
 
 def two_tasks(cloud: Cloud, *, assignPublicIp: str, **arguments: Any) -> None:  # noqa: N803
-    """A service "web" of two tasks in a steady state, as its records have it."""
+    """A service "web" with two tasks in a steady state, as in its records."""
     network = {
         "subnets": list(SUBNET_IDS[:2]),
         "securityGroups": [SECURITY_GROUP_ID],
@@ -309,7 +307,7 @@ def two_tasks(cloud: Cloud, *, assignPublicIp: str, **arguments: Any) -> None:  
 
 
 def roll_back(cloud: Cloud) -> None:
-    """Let a new deployment of "web" fail, until ECS has just rolled back."""
+    """Lets a new deployment of "web" fail until ECS has just rolled back."""
     cloud.runtime.script("registry/web:2", pull_failed("CannotPullContainerError: not found"))
     cloud.task_definition(containerDefinitions=[web_container(image="registry/web:2")])
     cloud.ecs.update_service(cluster="shop", service="web", taskDefinition="web")

@@ -1,4 +1,4 @@
-"""What ECS tells EventBridge is as real AWS has told it: the records are in tests/recorded."""
+"""ECS's events equal AWS's recorded ones: the records are in tests/recorded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.localcloud.strict_cloud import Cloud, web_container
 
 
 class Told:
-    """The events of one account, as the target of a rule gets them."""
+    """The events of one account, as a rule's target gets them."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -53,14 +53,14 @@ def test_a_task_that_was_scaled_in(cloud: Cloud, told: Told) -> None:
     assert_as_recorded("ecs-event-task-stopped-scaling", told.first(lastStatus="STOPPED"))
 
 
-def test_a_task_that_begins(cloud: Cloud, told: Told) -> None:
+def test_a_task_that_starts(cloud: Cloud, told: Told) -> None:
     a_life(cloud)
     assert_as_recorded("ecs-event-task-provisioning", told.first(lastStatus="PROVISIONING"))
 
 
 def test_a_tasks_event_has_members_of_its_description_only(cloud: Cloud, told: Told) -> None:
-    """The API's model knows none of events; recorded ones have the members of a task, the moment of
-    the event, and the status of agents under another name. None has a health status."""
+    """The API's model has no events. Recorded ones have the members of a task, the event's time,
+    and the status of agents under another name. None has a health status."""
     a_life(cloud)
     task = service_model("ecs").shape_for("Task")
     for event in told.all():
@@ -83,7 +83,7 @@ def test_a_steady_state(cloud: Cloud, told: Told) -> None:
     assert_as_recorded("ecs-event-service-steady-state", steady)
 
 
-def test_tasks_that_keep_failing(cloud: Cloud, told: Told) -> None:
+def test_repeatedly_failing_tasks(cloud: Cloud, told: Told) -> None:
     cloud.runtime.script("registry/web:1", pull_failed("CannotPullContainerError: not found"))
     cloud.running_web()
     impaired = told.first(eventName="SERVICE_TASK_START_IMPAIRED")

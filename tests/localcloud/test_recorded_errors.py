@@ -1,4 +1,4 @@
-"""ECS and Cloud Map refuse in the words that real AWS has used: tests/recorded/ecs-errors.json."""
+"""ECS and Cloud Map refuse with AWS's recorded texts: tests/recorded/ecs-errors.json."""
 
 from __future__ import annotations
 
@@ -120,12 +120,12 @@ REFUSED: dict[str, Callable[[Cloud], Any]] = {
 }
 
 
-def test_every_recorded_error_is_played() -> None:
+def test_every_recorded_error_is_tested() -> None:
     assert REFUSED.keys() == ERRORS.keys()
 
 
 @pytest.mark.parametrize("operation", ERRORS)
-def test_refused_in_aws_words(cloud: Cloud, operation: str) -> None:
+def test_errors_have_awss_text(cloud: Cloud, operation: str) -> None:
     with pytest.raises(ClientError) as refused:
         REFUSED[operation](cloud)
     told = refused.value.response["Error"]
@@ -136,10 +136,10 @@ def test_refused_in_aws_words(cloud: Cloud, operation: str) -> None:
 @pytest.mark.parametrize(
     ("how", "members"), [("DUPLICATE", {"DuplicateOperationId"}), ("DUPLICATE_WITHOUT_ID", set())]
 )
-def test_the_operation_of_a_completed_creation_may_be_told(
+def test_the_error_can_name_the_completed_operation(
     cloud: Cloud, how: Any, members: set[str]
 ) -> None:
-    """Which of the two AWS does, nobody has recorded."""
+    """Nobody has recorded which of the two AWS does."""
     with pytest.raises(ClientError) as refused:
         namespace_that_is_there(cloud, how)
     found: dict[str, Any] = refused.value.response  # type: ignore[assignment]

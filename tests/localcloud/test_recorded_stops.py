@@ -1,4 +1,4 @@
-"""Tasks stop with the codes and in the words that real AWS has used: ecs-stopped-tasks.json."""
+"""Tasks stop with AWS's recorded codes and texts: ecs-stopped-tasks.json."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ WAYS: dict[str, Callable[[Cloud], None]] = {
 }
 
 
-def test_every_recorded_stop_is_played() -> None:
+def test_every_recorded_stop_is_tested() -> None:
     assert WAYS.keys() == STOPS.keys()
 
 
 @pytest.mark.parametrize("way", STOPS)
-def test_stops_in_aws_words(cloud: Cloud, way: str) -> None:
+def test_stopped_tasks_have_awss_codes_and_reasons(cloud: Cloud, way: str) -> None:
     WAYS[way](cloud)
     cloud.wait()
     stopped = cloud.tasks("STOPPED")[0]
@@ -95,7 +95,8 @@ def test_stops_in_aws_words(cloud: Cloud, way: str) -> None:
 
 
 def test_a_connected_task_is_deactivated_before_it_stops(cloud: Cloud) -> None:
-    """StopTask answered so for a service with Service Connect (a lab of 2026-07-22, devops-g3)."""
+    """StopTask answered this for a service with Service Connect (a lab of 2026-07-22,
+    devops-g3)."""
     cloud.running_web(serviceConnectConfiguration=connected(cloud.namespace()))
     task = cloud.tasks()[0]["taskArn"]
     assert cloud.ecs.stop_task(cluster="shop", task=task)["task"]["lastStatus"] == "DEACTIVATING"

@@ -1,4 +1,4 @@
-"""What DynamoDB and CloudWatch Logs answered on real AWS, and the local cloud answers as well."""
+"""DynamoDB and CloudWatch Logs answer as AWS did."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _account() -> Iterator[None]:
         yield
 
 
-def test_a_condition_that_does_not_hold() -> None:
+def test_a_failed_condition() -> None:
     tables: Any = boto3.client("dynamodb", region_name=REGION)
     tables.create_table(
         TableName="environments",
@@ -55,20 +55,20 @@ class TestLogGroups:
         client.create_log_group(logGroupName="bivouac-demo", tags={"env": "testing"})
         return client
 
-    def test_they_have_two_arns(self, logs: Any) -> None:
+    def test_a_log_group_has_two_arns(self, logs: Any) -> None:
         expected = recorded("logs-groups")["describe-log-groups"]
         answer = logs.describe_log_groups(logGroupNamePrefix="bivouac-")
         missing = {f".logGroups[0].{each} is missing" for each in NOT_PLAYED}
         assert set(differences(expected, answer)) == missing
 
-    def test_tags_are_read_by_the_one_without_a_star(self, logs: Any) -> None:
+    def test_tags_are_read_by_the_arn_without_a_star(self, logs: Any) -> None:
         (group,) = log_groups.find(logs, "bivouac-").values()
         (seen,) = logs.describe_log_groups()["logGroups"]
         assert group.arn == seen["logGroupArn"]
         answer = logs.list_tags_for_resource(resourceArn=group.arn)
         assert differences(recorded("logs-groups")["list-tags-for-resource"], answer) == []
 
-    def test_a_wrong_token(self, logs: Any) -> None:
+    def test_a_wrong_task_token(self, logs: Any) -> None:
         logs.create_log_stream(logGroupName="bivouac-demo", logStreamName="web")
         with pytest.raises(ClientError) as refused:
             logs.get_log_events(

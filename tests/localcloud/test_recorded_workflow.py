@@ -1,6 +1,6 @@
-"""Step Functions, Lambda and EventBridge here against what AWS answered: tests/recorded.
+"""Step Functions, Lambda and EventBridge compared with AWS's recorded answers: tests/recorded.
 
-Member by member: what AWS had and the local cloud lacks is found as what it has too much.
+Member by member: a missing member is found as well as an extra one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def sfn(cloud: LocalCloud) -> Any:
 
 
 def event_of(sfn: Any, execution: Json, recorded: Json) -> Any:
-    """The execution's event with the recorded one's id."""
+    """The execution's event with the recorded event's id."""
     found = {event["id"]: event for event in events(sfn, execution["executionArn"])}
     return event_as_recorded(recorded, found[recorded["id"]])
 
@@ -55,7 +55,7 @@ def failure(execution: Json, recorded: Json) -> Any:
 
 
 def caught(body: Json) -> dict[str, Any]:
-    """The states of a machine whose output is what a Catch gets of a failing task."""
+    """The states of a machine that outputs what a Catch gets from a failing task."""
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
     return {"Fail": {**body, "Catch": catch}, "Caught": {"Type": "Succeed"}}
 
@@ -72,7 +72,7 @@ class TestLambda:
             ("out of memory", "faults.is_killed", {}),
         ],
     )
-    def test_a_function_that_cannot_say_what_became_of_it(
+    def test_a_function_that_crashes(
         self, cloud: LocalCloud, crash: str, handler: str, payload: Json
     ) -> None:
         timeout = 0.3 if crash == "out of time" else 10
@@ -87,7 +87,7 @@ class TestLambda:
         assert as_recorded(self.CRASHES[crash], answer) == self.CRASHES[crash]
 
     @pytest.mark.parametrize("crash", CRASHES)
-    def test_what_an_execution_makes_of_it(
+    def test_what_an_execution_reports_of_it(
         self, cloud: LocalCloud, sfn: Any, monkeypatch: pytest.MonkeyPatch, crash: str
     ) -> None:
         """Its errorType is the error's name; without one, it is Lambda.Unknown."""
@@ -99,7 +99,7 @@ class TestLambda:
 
 
 class TestErrors:
-    def test_an_exception_is_its_class_and_its_cause_is_json(
+    def test_an_exceptions_class_is_the_error_and_the_cause_is_json(
         self, cloud: LocalCloud, sfn: Any
     ) -> None:
         recorded = recording("stepfunctions-lambda-exception")
@@ -108,13 +108,13 @@ class TestErrors:
         told = {"Error": output["Error"], "Cause": json.loads(output["Cause"])}
         assert as_recorded(recorded, told) == recorded
 
-    def test_a_function_without_room(self, cloud: LocalCloud, sfn: Any) -> None:
+    def test_a_throttled_function(self, cloud: LocalCloud, sfn: Any) -> None:
         recorded = recording("stepfunctions-lambda-throttled")
         echo = function(cloud, "surroundings.echo")
         cloud.workers.obstacles.throttle(cloud.workers.find(echo), refusals=1)
         assert failure(run(sfn, {"Echo": task(echo)}), recorded) == recorded
 
-    def test_a_function_that_is_not_there(self, sfn: Any) -> None:
+    def test_an_unknown_function(self, sfn: Any) -> None:
         recorded = recording("stepfunctions-missing-function")
         parameters = {"FunctionName": ANYBODY, "Payload": {}}
         call = task("arn:aws:states:::lambda:invoke", Parameters=parameters)
@@ -147,7 +147,7 @@ class TestErrors:
         done = run(sfn, {"Pick": pick, "Caught": {"Type": "Succeed"}})
         assert (done["status"], done["error"]) == ("FAILED", recorded["error"])
 
-    def test_a_choice_whose_variable_is_not_there(self, sfn: Any) -> None:
+    def test_a_choice_whose_variable_is_missing(self, sfn: Any) -> None:
         recorded = recording("stepfunctions-choice-without-variable")
         rule = {"Variable": "$.missing", "StringEquals": "a", "Next": "Done"}
         choose = {"Type": "Choice", "Choices": [rule], "Default": "Done"}
@@ -170,16 +170,14 @@ class TestErrors:
 class TestTimeOuts:
     TIMED_OUT: Json = recording("stepfunctions-task-timeouts")
 
-    def test_of_a_function(self, cloud: LocalCloud, sfn: Any) -> None:
+    def test_the_history_of_a_function_task(self, cloud: LocalCloud, sfn: Any) -> None:
         slow = task(function(cloud, "faults.never_ends", timeout=3), TimeoutSeconds=1)
         done = run(sfn, {"Slow": slow})
         for recorded in (self.TIMED_OUT["function"], self.TIMED_OUT["execution"]):
             assert event_of(sfn, done, recorded) == recorded
         assert "cause" not in done
 
-    def test_of_an_invocation_and_what_a_catch_gets_of_it(
-        self, cloud: LocalCloud, sfn: Any
-    ) -> None:
+    def test_the_history_of_an_invoke_task_and_its_catch(self, cloud: LocalCloud, sfn: Any) -> None:
         parameters = {"FunctionName": function(cloud, "faults.never_ends", timeout=3)}
         resource = "arn:aws:states:::lambda:invoke"
         slow = task(resource, Parameters={**parameters, "Payload": {}}, TimeoutSeconds=1)
@@ -187,7 +185,9 @@ class TestTimeOuts:
         assert event_of(sfn, done, self.TIMED_OUT["invoke"]) == self.TIMED_OUT["invoke"]
         assert json.loads(done["output"]) == self.TIMED_OUT["caught"]
 
-    def test_of_a_task_that_waits_for_its_token(self, cloud: LocalCloud, sfn: Any) -> None:
+    def test_the_history_of_a_task_that_waits_for_its_token(
+        self, cloud: LocalCloud, sfn: Any
+    ) -> None:
         execution, token = waiting_for_token(cloud)
         done = ended(sfn, execution)
         assert event_of(sfn, done, self.TIMED_OUT["token"]) == self.TIMED_OUT["token"]
@@ -196,7 +196,7 @@ class TestTimeOuts:
             sfn.send_task_success(taskToken=token, output="{}")
         assert refused.value.response["Error"] == late
 
-    def test_of_a_machine(self, sfn: Any) -> None:
+    def test_the_description_of_a_timed_out_execution(self, sfn: Any) -> None:
         recorded = recording("stepfunctions-machine-timeout")
         done = run(sfn, {"Wait": FOREVER}, TimeoutSeconds=1)
         del done["ResponseMetadata"]
@@ -204,8 +204,7 @@ class TestTimeOuts:
 
 
 def waiting_for_token(cloud: LocalCloud) -> tuple[str, str]:
-    """The ARN of an execution that waits for a token, for as long as a test can wait, and the
-    token."""
+    """The ARN of an execution that waits for a token as long as a test can wait, and the token."""
     sfn, sqs = cloud.client("stepfunctions"), cloud.client("sqs")
     url = sqs.create_queue(QueueName=f"q-{uuid.uuid4().hex}")["QueueUrl"]
     parameters = {"QueueUrl": url, "MessageBody": {"token.$": "$$.Task.Token"}}
@@ -217,7 +216,7 @@ def waiting_for_token(cloud: LocalCloud) -> tuple[str, str]:
 
 
 class TestExecutions:
-    def test_one_that_was_stopped(self, sfn: Any) -> None:
+    def test_a_stopped_execution(self, sfn: Any) -> None:
         recorded = recording("stepfunctions-stop")
         execution = start(sfn, machine(sfn, {"Wait": FOREVER}))
         until_waiting(sfn, execution)
@@ -234,7 +233,7 @@ class TestExecutions:
         described = sfn.describe_execution(executionArn=another)
         assert {name: described[name] for name in recorded["described"]} == recorded["described"]
 
-    def test_one_that_is_started_again(self, sfn: Any) -> None:
+    def test_a_repeated_start(self, sfn: Any) -> None:
         recorded = recording("stepfunctions-start-again")
         given = {"stateMachineArn": machine(sfn, {"Wait": FOREVER}), "name": "once", "input": "{}"}
         answers = [sfn.start_execution(**given) for _ in range(2)]
@@ -256,8 +255,8 @@ class TestExecutions:
         assert event_of(sfn, run(sfn, {"Start": begin}), recorded) == recorded
 
     LATER = ("RedriveCount", "RedriveStatus", "RedriveStatusReason")
-    """Members that DescribeExecution has since the end of 2023: whether they are handed on is not
-    recorded."""
+    """Members that DescribeExecution has had since the end of 2023: whether they are passed on is
+    not recorded."""
 
     @pytest.mark.parametrize(
         ("ending", "child"),
@@ -267,7 +266,7 @@ class TestExecutions:
             ("timed out", {"Type": "Fail", "Error": "States.Timeout"}),
         ],
     )
-    def test_what_a_child_hands_on(self, sfn: Any, ending: str, child: Json) -> None:
+    def test_what_a_child_execution_returns(self, sfn: Any, ending: str, child: Json) -> None:
         recorded = recording("stepfunctions-children")[ending]
         parameters = {"StateMachineArn": machine(sfn, {"Child": child}), "Input.$": "$"}
         begin = task("arn:aws:states:::states:startExecution.sync:2", Parameters=parameters)
@@ -283,7 +282,7 @@ class TestExecutions:
 
 @pytest.fixture(scope="module")
 def heard(cloud: LocalCloud) -> Any:
-    """Answers with the events about one execution, of which there are two."""
+    """Returns the two events about one execution."""
     sqs, rules = cloud.client("sqs"), cloud.client("events")
     arn = cloud.account.arn("sqs", "status-events")
     admitted = {
@@ -319,10 +318,10 @@ class TestStatusEvents:
             ("timed out", FOREVER, {"TimeoutSeconds": 1}),
         ],
     )
-    def test_they_have_every_member(
+    def test_status_events_have_every_member(
         self, sfn: Any, heard: Any, ending: str, state: Json, top: Json
     ) -> None:
-        """Null where there is nothing to say."""
+        """Null if there is no value."""
         recorded = recording("stepfunctions-status-events")
         done = run(sfn, {"Only": state}, **top)
         began, over = heard(done["executionArn"])

@@ -1,4 +1,4 @@
-"""The endpoint: AWS clients work against it, and nothing of it is left when it is closed."""
+"""The endpoint works with AWS clients, and leaves nothing when it is closed."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class TestCalls:
             ("lambda", "list_versions_by_function", {"FunctionName": "greet"}),
         ],
     )
-    def test_calls_are_known_by_service_operation_and_parameters(
+    def test_calls_are_identified_by_service_operation_and_parameters(
         self,
         cloud: LocalCloud,
         calls: list[Call],
@@ -105,7 +105,7 @@ class TestCalls:
     def test_an_unknown_action_is_a_plain_error_at_once(
         self, cloud: LocalCloud, service: str
     ) -> None:
-        """Not a page of HTML that clients retry for seconds."""
+        """Not an HTML page that clients retry for seconds."""
         operation, arguments = {
             "ecs": ("list_attributes", {"targetType": "container-instance"}),
             "servicediscovery": ("get_instances_health_status", {"ServiceId": "srv-1"}),
@@ -137,7 +137,7 @@ class TestCalls:
         finally:
             connection.close()
 
-    def test_one_winner_of_a_conditional_put(self, cloud: LocalCloud) -> None:
+    def test_a_conditional_put_has_one_winner(self, cloud: LocalCloud) -> None:
         """moto's tables are not atomic under threads by themselves."""
         dynamodb = cloud.client("dynamodb")
         dynamodb.create_table(
@@ -167,8 +167,8 @@ class TestCalls:
             sys.setswitchinterval(interval)
         assert sum(wins) == 20
 
-    def test_an_invocation_may_call_the_endpoint(self, cloud: LocalCloud) -> None:
-        """No lock is held meanwhile."""
+    def test_an_invoked_function_can_call_the_endpoint(self, cloud: LocalCloud) -> None:
+        """No lock is held during the invocation."""
         stack = cloud.deploy(HELLO, {}, name="nested")
         name = stack.functions["GreetFunction"].name
         with ThreadPoolExecutor(8) as threads:
@@ -180,8 +180,10 @@ class TestCalls:
             ]
             assert {answer.result(20)["StatusCode"] for answer in answers} == {200}
 
-    def test_boto3_by_environment(self, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As people use it, with the keys that were printed."""
+    def test_boto3_works_with_the_printed_environment_variables(
+        self, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As people use it, with the printed keys."""
         keys = cloud.credentials.user
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
@@ -190,7 +192,7 @@ class TestCalls:
 
 
 class TestFaults:
-    """What a test asks for; a client sees what it would see of AWS."""
+    """Faults set by a test look to a client like AWS's."""
 
     @pytest.fixture
     def ecs(self, cloud: LocalCloud) -> Iterator[Any]:
@@ -223,17 +225,17 @@ class TestFaults:
 
 
 class TestStrangers:
-    """The local cloud runs programs as whoever started it: nobody else may ask it to."""
+    """The local cloud runs programs as the user who started it, so nobody else may call it."""
 
     def ask(self, cloud: LocalCloud, service: str = "ecs", **headers: str) -> tuple[int, str]:
-        """A signed ListClusters, as any program can write one."""
+        """A signed ListClusters, as any program can send one."""
         key = headers.pop("key", cloud.credentials.user.access_key_id)
         signed = f"AWS4-HMAC-SHA256 Credential={key}/20300101/ap-northeast-1/{service}/aws4_request"
         target = {"X-Amz-Target": "AmazonEC2ContainerServiceV20141113.ListClusters"}
         return request(cloud, "/", Authorization=signed, **target, **headers)
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "localhost:4566", "ecs.localhost"])
-    def test_this_machines_names_are_answered(self, cloud: LocalCloud, host: str) -> None:
+    def test_this_machines_names_are_accepted(self, cloud: LocalCloud, host: str) -> None:
         status, text = self.ask(cloud, Host=host)
         assert status == 200
         assert "clusterArns" in json.loads(text)
@@ -242,7 +244,9 @@ class TestStrangers:
         "host",
         ["attacker.example", "attacker.example:4566", "127.0.0.1.attacker.example", "0.0.0.0", ""],
     )
-    def test_a_name_that_was_pointed_here_is_refused(self, cloud: LocalCloud, host: str) -> None:
+    def test_a_foreign_name_that_resolves_to_this_machine_is_refused(
+        self, cloud: LocalCloud, host: str
+    ) -> None:
         status, text = self.ask(cloud, Host=host)
         assert (status, text[:15]) == (403, "The local cloud")
 
@@ -275,7 +279,7 @@ class TestStrangers:
         assert answer["Error"]["Code"] == code
         assert "use those that it printed" in answer["Error"]["Message"]
 
-    def test_keys_cannot_be_known_beforehand(self) -> None:
+    def test_keys_cannot_be_predicted(self) -> None:
         role = "arn:aws:iam::123456789012:role/one"
         one, other = Credentials(), Credentials()
         assert one.user != other.user
@@ -284,7 +288,7 @@ class TestStrangers:
 
 
 class TestPeople:
-    def test_a_browser_is_told_what_this_is(self, cloud: LocalCloud) -> None:
+    def test_a_browser_gets_an_explanation(self, cloud: LocalCloud) -> None:
         status, text = request(cloud, "/")
         assert status == 200
         assert "aws --endpoint-url" in text
@@ -292,14 +296,14 @@ class TestPeople:
     def test_other_paths_are_not_found(self, cloud: LocalCloud) -> None:
         assert request(cloud, "/favicon.ico")[0] == 404
 
-    def test_a_service_by_its_host_name(self, cloud: LocalCloud) -> None:
+    def test_a_service_is_reached_by_its_host_name(self, cloud: LocalCloud) -> None:
         status, text = request(cloud, "/", Host="web.demo.localhost:4566")
         assert status == 503
         assert "no running task" in text
 
 
 class TestOpeningAndClosing:
-    def test_a_taken_port_is_told(self) -> None:
+    def test_a_taken_port_is_an_error(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
             with pytest.raises(PortTakenError, match=rf"port {port} .* LOCALCLOUD_PORT"):
@@ -309,8 +313,8 @@ class TestOpeningAndClosing:
         with pytest.raises(RuntimeError, match="close it first"):
             LocalCloud(runtime="scripted", port=0)
 
-    def test_nothing_is_left(self) -> None:
-        """In a process of its own: threads, processes, the port."""
+    def test_closing_leaves_nothing(self) -> None:
+        """In a separate process: threads, processes, the port."""
         script = f"""
             import json, os, threading
             from pathlib import Path
@@ -349,7 +353,7 @@ class TestOpeningAndClosing:
 
 
 class TestMakeLocal:
-    """What it prints is followed in test_tutorial_cli.py."""
+    """test_tutorial_cli.py follows what it prints."""
 
     def test_a_taken_port_is_a_message(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -1,4 +1,4 @@
-"""Custom resources are made and deleted by functions; stacks are deleted in order."""
+"""Functions create and delete custom resources; stacks are deleted in order."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TestCustomResources:
     """CloudFormation user guide, "CloudFormation custom resource request and response
     reference"."""
 
-    def test_a_function_makes_it(self, cloud: LocalCloud) -> None:
+    def test_a_function_creates_it(self, cloud: LocalCloud) -> None:
         stack = deploy(cloud)
         assert stack.outputs["Guard"] == stack.resources["Guard"] == "the-guard"
         # Numbers reach the function as text.
@@ -62,13 +62,13 @@ class TestCustomResources:
             ({"Answer": json.dumps({"Data": {"x": "x" * 4096}})}, "too long"),
         ],
     )
-    def test_its_failure_is_that_of_the_deployment(
+    def test_its_failure_fails_the_deployment(
         self, cloud: LocalCloud, parameters: dict[str, str], told: str
     ) -> None:
         with pytest.raises(TemplateError, match=told):
             deploy(cloud, **parameters)
 
-    def test_an_error_of_the_function_is_tried_again(self, cloud: LocalCloud) -> None:
+    def test_a_failed_invocation_is_retried(self, cloud: LocalCloud) -> None:
         """It is invoked asynchronously (W15)."""
         with pytest.raises(TemplateError):
             deploy(cloud, Fails="Create")
@@ -87,7 +87,7 @@ class TestCustomResources:
 
 class TestDeletion:
     def kinds(self, cloud: LocalCloud) -> dict[str, int]:
-        """What is there of the stack's resources."""
+        """Which of the stack's resources exist."""
         logs = cloud.client("logs").describe_log_groups(logGroupNamePrefix="guarded")
         roles = cloud.client("iam").list_roles()["Roles"]
         return {
@@ -102,7 +102,7 @@ class TestDeletion:
             "tables": len(cloud.client("dynamodb").list_tables()["TableNames"]),
         }
 
-    def test_everything_goes_but_what_is_retained(self, cloud: LocalCloud) -> None:
+    def test_everything_is_deleted_except_retained_resources(self, cloud: LocalCloud) -> None:
         stack = deploy(cloud)
         assert all(self.kinds(cloud).values())
         cloud.delete_stack(stack)
@@ -110,8 +110,8 @@ class TestDeletion:
         assert left == {"tables"}
         assert stack.deployed == {}
 
-    def test_a_guard_that_refuses_keeps_all_that_it_needs(self, cloud: LocalCloud) -> None:
-        """And nothing else: CloudFormation deletes the rest beside it."""
+    def test_a_guard_that_refuses_keeps_everything_it_needs(self, cloud: LocalCloud) -> None:
+        """And nothing else: CloudFormation deletes the rest."""
         stack = deploy(cloud)
         live(cloud, "demo")
         with pytest.raises(StackDeletionError, match="environments live: demo") as refused:
@@ -123,7 +123,7 @@ class TestDeletion:
         assert not any(kinds[kind] for kind in ("buses", "queues", "logs"))
         assert {"Guard", "GuardFunction", "Machine", "ExpiryRole"} <= set(stack.deployed)
 
-    def test_it_can_be_deleted_when_the_guard_agrees(self, cloud: LocalCloud) -> None:
+    def test_the_stack_can_be_deleted_when_the_guard_agrees(self, cloud: LocalCloud) -> None:
         stack = deploy(cloud)
         live(cloud, "demo")
         with pytest.raises(StackDeletionError):
@@ -144,13 +144,13 @@ class TestDeletion:
         with pytest.raises(machines.exceptions.ExecutionDoesNotExist):
             machines.describe_execution(executionArn=arn)
 
-    def test_a_silent_guard_stops_it_too(self, cloud: LocalCloud) -> None:
+    def test_a_guard_without_response_stops_the_deletion(self, cloud: LocalCloud) -> None:
         stack = deploy(cloud, Silent="Delete")
         with pytest.raises(StackDeletionError, match="did not receive a response"):
             cloud.delete_stack(stack)
         assert "Machine" in stack.deployed
 
-    def test_a_type_that_it_cannot_delete_is_refused_at_once(
+    def test_a_type_that_cannot_be_deleted_is_refused_at_once(
         self, cloud: LocalCloud, tmp_path: Any
     ) -> None:
         template = tmp_path / "template.yaml"

@@ -1,4 +1,4 @@
-"""Stacks are updated as CloudFormation does: in place or by replacement, and back."""
+"""Stacks are updated as CloudFormation does: in place, by replacement, and back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def cloud() -> Iterator[LocalCloud]:
 
 
 class Account:
-    """One stack, whose template a test writes again and again."""
+    """One stack whose template a test changes again and again."""
 
     def __init__(self, cloud: LocalCloud, directory: Path) -> None:
         self.cloud = cloud
@@ -100,11 +100,13 @@ class TestWhatIsReplaced:
             ("AWS::StepFunctions::StateMachine", "StateMachineName", True),
         ],
     )
-    def test_a_property_that_cannot_be_updated(self, kind: str, name: str, replaced: bool) -> None:
+    def test_which_properties_need_a_replacement(
+        self, kind: str, name: str, replaced: bool
+    ) -> None:
         found = replaced_by("ap-northeast-1", kind, {name: "before"}, {name: "after"})
         assert found == ([name] if replaced else [])
 
-    def test_one_that_comes_or_goes_has_changed_too(self) -> None:
+    def test_an_added_or_removed_property_has_changed(self) -> None:
         for before, after in (({}, {"Name": "a"}), ({"Name": "a"}, {})):
             assert replaced_by("ap-northeast-1", "AWS::Scheduler::Schedule", before, after)
 
@@ -112,7 +114,7 @@ class TestWhatIsReplaced:
 class TestUpdates:
     """CloudFormation user guide, "Update behaviors of stack resources"."""
 
-    def test_one_in_place_stays_the_same_resource(self, account: Account) -> None:
+    def test_a_resource_updated_in_place_keeps_its_physical_id(self, account: Account) -> None:
         stack = account.deploy(group("/a", RetentionInDays=7))
         account.cloud.client("logs").create_log_stream(logGroupName="/a", logStreamName="kept")
         updated = account.update(stack, group("/a", RetentionInDays=30))
@@ -123,7 +125,9 @@ class TestUpdates:
         assert updated.resources == stack.resources
         assert account.status() == ("UPDATE_COMPLETE", "")
 
-    def test_what_is_replaced_goes_after_everything_that_used_it(self, account: Account) -> None:
+    def test_a_replaced_resource_is_deleted_after_its_users_are_updated(
+        self, account: Account
+    ) -> None:
         """The old one is deleted in the clean-up, when its users have the new one."""
         users = "Schedule:\n  Type: AWS::Scheduler::Schedule\n  Properties:\n"
         users += "    ScheduleExpression: rate(1 day)\n    FlexibleTimeWindow: {Mode: 'OFF'}\n"
@@ -139,9 +143,7 @@ class TestUpdates:
         found = account.cloud.client("scheduler").get_schedule(Name=schedule)
         assert found["Target"]["Arn"].endswith(":second")
 
-    def test_what_the_template_does_not_name_gets_a_name_that_is_free(
-        self, account: Account
-    ) -> None:
+    def test_the_replacement_of_an_unnamed_resource_gets_a_new_name(self, account: Account) -> None:
         text = """
             Rule: {{Type: AWS::Events::Rule, Properties: {{{name} EventPattern: {{source: [ci]}}}}}}
             Group:
@@ -158,10 +160,10 @@ class TestUpdates:
         assert group["Description"] == "other"
 
     @pytest.mark.parametrize("policy", ["Delete", "Retain"])
-    def test_what_is_gone_from_the_template_is_deleted_unless_retained(
+    def test_a_resource_removed_from_the_template_is_deleted_unless_retained(
         self, account: Account, policy: str
     ) -> None:
-        """By the policy that it was deployed with: the template says nothing of it any more."""
+        """By the policy with which it was deployed: the template no longer has it."""
         kept = group("/kept", "Kept")
         stack = account.deploy(kept + group("/gone", attributes=f"DeletionPolicy: {policy},"))
         updated = account.update(stack, kept)
@@ -169,17 +171,17 @@ class TestUpdates:
         assert set(updated.resources) == {"Kept"}
 
     @pytest.mark.parametrize("policy", ["Delete", "Retain"])
-    def test_what_is_replaced_is_deleted_unless_retained(
+    def test_a_replaced_resource_is_deleted_unless_retained(
         self, account: Account, policy: str
     ) -> None:
-        """CloudFormation user guide, "UpdateReplacePolicy attribute": another than the
+        """CloudFormation user guide, "UpdateReplacePolicy attribute": independent of the
         DeletionPolicy."""
         policies = f"UpdateReplacePolicy: {policy}, DeletionPolicy: Retain,"
         stack = account.deploy(group("/first", attributes=policies))
         account.update(stack, group("/second", attributes=policies))
         assert account.groups() == (["/first", "/second"] if policy == "Retain" else ["/second"])
 
-    def test_parameters_that_are_not_given_stay(self, cloud: LocalCloud, tmp_path: Path) -> None:
+    def test_omitted_parameters_keep_their_values(self, cloud: LocalCloud, tmp_path: Path) -> None:
         template = tmp_path / "template.yaml"
         template.write_text(
             "Transform: AWS::Serverless-2016-10-31\n"
@@ -190,7 +192,7 @@ class TestUpdates:
         stack = cloud.deploy(template, {"One": "a", "Other": "b"}, name="app")
         assert cloud.update_stack(stack, template, {"Other": "c"}).outputs == {"Both": "a c"}
 
-    def test_a_statement_of_a_bus_is_replaced_without_a_gap(self, account: Account) -> None:
+    def test_a_buss_statement_is_replaced_without_a_gap(self, account: Account) -> None:
         text = """
             Bus: {Type: AWS::Events::EventBus, Properties: {Name: own}}
             Policy:
@@ -209,7 +211,7 @@ class TestUpdates:
         bus = account.cloud.client("events").describe_event_bus(Name="own")
         assert [one["Sid"] for one in json.loads(bus["Policy"])["Statement"]] == ["Known-app"]
 
-    def test_a_clean_up_that_fails_fails_no_update(self, account: Account) -> None:
+    def test_a_failed_clean_up_does_not_fail_the_update(self, account: Account) -> None:
         """CloudFormation forgets what it could not delete."""
         vpc = account.cloud.account.vpc_id
         admitted = f"""
@@ -230,7 +232,7 @@ class TestUpdates:
 
 
 class TestRefusals:
-    def test_a_fixed_name_cannot_be_replaced(self, account: Account) -> None:
+    def test_a_resource_with_a_fixed_name_cannot_be_replaced(self, account: Account) -> None:
         """https://repost.aws/knowledge-center/cloudformation-custom-name"""
         table = """
             Table:
@@ -245,13 +247,13 @@ class TestRefusals:
         with pytest.raises(StackUpdateError, match="Rename environments and update the stack aga"):
             account.update(stack, table % {"key": "other"})
 
-    def test_nor_can_a_name_move_to_another_logical_id(self, account: Account) -> None:
+    def test_a_name_cannot_move_to_another_logical_id(self, account: Account) -> None:
         stack = account.deploy(group("/a", "One"))
         with pytest.raises(StackUpdateError, match="/a already exists in stack"):
             account.update(stack, group("/a", "Other"))
         assert account.groups() == ["/a"]
 
-    def test_nor_does_a_logical_id_become_another_type(self, account: Account) -> None:
+    def test_a_logical_id_cannot_change_its_type(self, account: Account) -> None:
         stack = account.deploy(group("/a", "It"))
         with pytest.raises(
             TemplateError, match=r"Update of resource type is not permitted.*\[It\]"
@@ -268,7 +270,7 @@ class TestRefusals:
             ({}, None),
         ],
     )
-    def test_of_a_tables_indexes_one_comes_or_goes_and_none_changes(
+    def test_an_update_adds_or_removes_one_index_and_changes_none(
         self, account: Account, indexes: dict[str, str], told: str | None
     ) -> None:
         """Template reference, AWS::DynamoDB::Table, GlobalSecondaryIndexes."""
@@ -306,7 +308,7 @@ class TestRefusals:
 class TestRollback:
     """CloudFormation user guide, "How CloudFormation handles failures"."""
 
-    def test_everything_is_as_it_was(self, account: Account) -> None:
+    def test_a_rollback_restores_everything(self, account: Account) -> None:
         stack = account.deploy(group("/a", RetentionInDays=7) + group("/b", "Replaced"))
         changed = group("/a", RetentionInDays=30) + group("/c", "Replaced") + group("/d", "New")
         with pytest.raises(StackUpdateError, match="default already exists") as failed:
@@ -323,9 +325,7 @@ class TestRollback:
         assert set(account.update(stack, changed).resources) == {"Logs", "Replaced", "New"}
         assert account.groups() == ["/a", "/c", "/d"]
 
-    def test_a_stack_that_could_not_be_rolled_back_cannot_be_updated(
-        self, account: Account
-    ) -> None:
+    def test_a_stack_whose_rollback_failed_cannot_be_updated(self, account: Account) -> None:
         stack = account.deploy(group("/a", RetentionInDays=7))
         account.cloud.client("logs").delete_log_group(logGroupName="/a")
         with pytest.raises(StackUpdateError) as failed:
@@ -338,7 +338,7 @@ class TestRollback:
 
 
 class Published(Account):
-    """The stack of tests/localcloud/data/published, from a directory that a test may change."""
+    """The stack of tests/localcloud/data/published, in a directory that a test can change."""
 
     def __init__(self, cloud: LocalCloud, directory: Path) -> None:
         super().__init__(cloud, directory)
@@ -361,7 +361,7 @@ class Published(Account):
         return self.stack
 
     def say(self, qualifier: str) -> tuple[str, str]:
-        """Version and words of who greets."""
+        """Version and text of the greeting."""
         name = self.stack.functions["GreetFunction"].name
         answer = self.functions.invoke(
             FunctionName=name, Qualifier=qualifier, Payload='{"name": "you"}'
@@ -407,16 +407,18 @@ class TestVersions:
         self, published: Published, file: str, before: str, after: str, said: str
     ) -> None:
         """A changed parameter does not, because its name stays in the template
-        (https://github.com/aws/serverless-application-model/issues/3820). Greeting keeps the value
-        that it has, so nothing changes at all."""
+        (https://github.com/aws/serverless-application-model/issues/3820). Greeting keeps its value,
+        so nothing changes at all."""
         published.change(file, before, after)
         published.release()
         is_new = said != "hello you"
         assert published.say("live") == ("2" if is_new else "1", said)
         assert published.say("1") == ("1", "hello you")
 
-    def test_an_execution_ends_with_what_it_began_with(self, published: Published) -> None:
-        """Its definition, and the version that it names; the next one has the new ones."""
+    def test_a_running_execution_keeps_its_definition_and_version(
+        self, published: Published
+    ) -> None:
+        """The next execution has the new definition and version."""
         published.change("greet.asl.yaml", "StartAt: Greet", "StartAt: Pause")
         published.change(
             "greet.asl.yaml",
@@ -432,8 +434,8 @@ class TestVersions:
         assert published.output(published.start())["Payload"]["said"] == "hello YOU"
         assert published.output(execution)["Payload"]["said"] == "hello you"
 
-    def test_a_text_that_changes_nothing_publishes_nothing(self, published: Published) -> None:
-        """SAM wants another version, Lambda has none, and CloudFormation fails
+    def test_changed_text_without_effect_publishes_no_version(self, published: Published) -> None:
+        """SAM declares another version, Lambda publishes none, and CloudFormation fails
         (https://github.com/aws/aws-cdk/issues/28252)."""
         published.change("functions/greet.py", "event['name']", "event['name'].upper()")
         published.release()
@@ -444,7 +446,7 @@ class TestVersions:
             published.release()
         assert published.say("live") == ("2", "hello YOU")
 
-    def test_a_function_goes_back_with_its_alias(self, published: Published) -> None:
+    def test_a_rollback_restores_a_functions_alias(self, published: Published) -> None:
         published.change("functions/greet.py", "event['name']", "event['name'].upper()")
         after = "!Select [0, [default, !Ref FailingFunction.Alias, !Ref GreetFunction.Alias]]"
         fails = FAILS.replace("Name: default", f"Name: {after}")
@@ -464,7 +466,7 @@ class TestCustomResources:
         return cloud.update_stack(stack, DATA / "guarded" / "template.yaml", parameters)
 
     def asked(self, cloud: LocalCloud) -> list[dict[str, Any]]:
-        """What its function was asked, in order."""
+        """The requests that its function got, in order."""
         logs = cloud.client("logs")
         (name,) = [
             found["logGroupName"]
@@ -474,7 +476,7 @@ class TestCustomResources:
         lines = (event["message"] for event in logs.filter_log_events(logGroupName=name)["events"])
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    def test_its_function_is_told_what_was_before(self, cloud: LocalCloud) -> None:
+    def test_its_function_gets_the_old_properties(self, cloud: LocalCloud) -> None:
         stack = self.deploy(cloud)
         self.update(cloud, stack, Answer='{"Data": {"Count": "4", "Type": "x"}}')
         create, update = self.asked(cloud)
@@ -485,11 +487,9 @@ class TestCustomResources:
         assert update["OldResourceProperties"] == create["ResourceProperties"]
         assert update["ResourceProperties"]["Answer"] != create["ResourceProperties"]["Answer"]
 
-    def test_a_refusal_rolls_the_update_back_and_it_is_asked_once_more(
-        self, cloud: LocalCloud
-    ) -> None:
-        """With the two changed round: README of CDK's custom resource provider framework, "Error
-        handling", and https://github.com/cloudcomponents/cdk-constructs/issues/140."""
+    def test_a_refusal_rolls_the_update_back_with_a_second_request(self, cloud: LocalCloud) -> None:
+        """With old and new properties swapped: README of CDK's custom resource provider framework,
+        "Error handling", and https://github.com/cloudcomponents/cdk-constructs/issues/140."""
         stack = self.deploy(cloud)
         with pytest.raises(StackUpdateError, match="no update") as failed:
             self.update(cloud, stack, RefusesUpdate="no update")
@@ -499,7 +499,7 @@ class TestCustomResources:
         assert back["ResourceProperties"] == refused["OldResourceProperties"]
         assert back["OldResourceProperties"] == refused["ResourceProperties"]
 
-    def test_one_that_refuses_the_way_back_too_leaves_the_stack_there(
+    def test_a_resource_that_also_refuses_the_rollback_leaves_rollback_failed(
         self, cloud: LocalCloud
     ) -> None:
         stack = self.deploy(cloud, Fails="Update")
@@ -507,7 +507,7 @@ class TestCustomResources:
             self.update(cloud, stack, Refusal="x")
         assert failed.value.status == "UPDATE_ROLLBACK_FAILED"
 
-    def test_another_physical_id_is_another_resource(self, cloud: LocalCloud) -> None:
+    def test_a_new_physical_id_means_a_replacement(self, cloud: LocalCloud) -> None:
         """The old one is deleted in the clean-up."""
         stack = self.deploy(cloud)
         updated = self.update(cloud, stack, Answer='{"PhysicalResourceId": "another"}')

@@ -1,4 +1,4 @@
-"""Several stacks in one account: what is named twice is refused, what failed is taken back."""
+"""Several stacks in one account: name conflicts are refused, failures are undone."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ Queue: {Type: AWS::SQS::Queue}
 
 
 class TestNames:
-    """CloudFormation tells resources apart by the primary identifiers of its resource schemas."""
+    """CloudFormation identifies resources by the primary identifiers of its resource schemas."""
 
     @pytest.mark.parametrize(
         ("kind", "properties", "name"),
@@ -84,7 +84,7 @@ class TestNames:
             ("AWS::SQS::Queue", "QueueName: taken", "taken"),
         ],
     )
-    def test_a_name_of_another_stack_is_refused(
+    def test_a_name_that_another_stack_has_is_refused(
         self, account: Account, kind: str, properties: str, name: str
     ) -> None:
         more = ""
@@ -96,32 +96,30 @@ class TestNames:
         with pytest.raises(TemplateError, match=rf"{name} already exists in stack arn:.*:stack/fi"):
             account.deploy("second", text)
 
-    def test_so_is_a_statement_id_on_another_bus(self, account: Account) -> None:
+    def test_a_statement_id_on_another_bus_is_refused(self, account: Account) -> None:
         """https://github.com/aws/aws-cdk/issues/29627: it is the physical id by itself."""
         account.deploy("first", BUS_WITH_POLICY, Name="one")
         with pytest.raises(TemplateError, match="Known already exists in stack"):
             account.deploy("second", BUS_WITH_POLICY, Name="two")
 
-    def test_so_is_a_schedules_name_in_another_group(self, account: Account) -> None:
+    def test_a_schedules_name_in_another_group_is_refused(self, account: Account) -> None:
         """The identifier of AWS::Scheduler::Schedule is its name
         (https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1726)."""
         account.deploy("first", SCHEDULE, Name="one")
         with pytest.raises(TemplateError, match="daily already exists in stack"):
             account.deploy("second", SCHEDULE, Name="two")
 
-    def test_so_is_a_name_twice_in_one_stack(self, account: Account) -> None:
+    def test_a_name_used_twice_in_one_stack_is_refused(self, account: Account) -> None:
         queue = "{Type: 'AWS::SQS::Queue', Properties: {QueueName: taken}}"
         with pytest.raises(TemplateError, match="taken already exists in stack"):
             account.deploy("only", f"One: {queue}\nOther: {queue}")
 
-    def test_so_is_a_stack_that_is_there(self, account: Account) -> None:
+    def test_an_existing_stacks_name_is_refused(self, account: Account) -> None:
         account.deploy("only", "Queue: {Type: 'AWS::SQS::Queue'}")
         with pytest.raises(TemplateError, match=r"Stack \[only\] already exists"):
             account.deploy("only", "Queue: {Type: 'AWS::SQS::Queue'}")
 
-    def test_what_the_template_leaves_unnamed_is_named_after_its_stack(
-        self, account: Account
-    ) -> None:
+    def test_unnamed_resources_are_named_after_their_stack(self, account: Account) -> None:
         text = "Queue: {Type: 'AWS::SQS::Queue'}"
         first, second = (account.deploy(name, text) for name in ("first", "second"))
         assert first.resources["Queue"] != second.resources["Queue"]
@@ -133,7 +131,7 @@ class TestNames:
 
 
 class TestRollback:
-    """A stack whose creation fails is deleted again, but for what its policies retain
+    """A stack whose creation fails is deleted again, except for what its policies retain
     (CloudFormation user guide, "DeletionPolicy attribute")."""
 
     FAILS = "\nBus: {Type: 'AWS::Events::EventBus', Properties: {Name: default}}"
@@ -142,7 +140,7 @@ class TestRollback:
         ("policy", "left"),
         [("Delete", False), ("Retain", True), ("RetainExceptOnCreate", False)],
     )
-    def test_what_was_made_goes(self, account: Account, policy: str, left: bool) -> None:
+    def test_created_resources_are_deleted(self, account: Account, policy: str, left: bool) -> None:
         group = f"Logs: {{Type: 'AWS::Logs::LogGroup', DeletionPolicy: {policy}, Properties: "
         with pytest.raises(TemplateError, match="Bus"):
             account.deploy("first", group + "{LogGroupName: /made}}" + self.FAILS)
@@ -150,7 +148,7 @@ class TestRollback:
         assert bool(found["logGroups"]) is left
 
     @pytest.mark.parametrize("policy", ["Retain", "RetainExceptOnCreate"])
-    def test_what_is_retained_stays_when_a_whole_stack_is_deleted(
+    def test_retained_resources_stay_when_the_whole_stack_is_deleted(
         self, account: Account, policy: str
     ) -> None:
         group = f"Logs: {{Type: 'AWS::Logs::LogGroup', DeletionPolicy: {policy}, Properties: "
@@ -158,7 +156,7 @@ class TestRollback:
         found = account.cloud.client("logs").describe_log_groups(logGroupNamePrefix="/made")
         assert found["logGroups"]
 
-    def test_the_name_is_free_again(self, account: Account) -> None:
+    def test_the_stacks_name_is_free_again(self, account: Account) -> None:
         queue = "Queue: {Type: 'AWS::SQS::Queue', Properties: {QueueName: again}}"
         with pytest.raises(TemplateError):
             account.deploy("first", queue + self.FAILS)
@@ -178,7 +176,9 @@ class TestQuotas:
     """
 
     @pytest.mark.parametrize(("characters", "fits"), [(6_144, True), (6_145, False)])
-    def test_a_managed_policy(self, account: Account, characters: int, fits: bool) -> None:
+    def test_a_managed_policy_has_a_maximum_size(
+        self, account: Account, characters: int, fits: bool
+    ) -> None:
         document = statement_of(characters)
         text = "Policy: {Type: 'AWS::IAM::ManagedPolicy', Properties: {PolicyDocument: DOCUMENT}}"
         template = text.replace("DOCUMENT", json.dumps(document))
@@ -189,7 +189,7 @@ class TestQuotas:
             account.deploy("only", template)
 
     @pytest.mark.parametrize(("characters", "fits"), [(5_120, True), (5_121, False)])
-    def test_the_inline_policies_of_a_role(
+    def test_a_roles_inline_policies_have_a_maximum_size(
         self, account: Account, characters: int, fits: bool
     ) -> None:
         inline = [
@@ -205,7 +205,7 @@ class TestQuotas:
 
 
 def statement_of(characters: int) -> dict[str, Any]:
-    """A policy of so many characters without white space."""
+    """A policy with this many characters, without white space."""
     statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::"}
     document = {"Version": "2012-10-17", "Statement": [statement]}
     size = len(json.dumps(document, separators=(",", ":")))

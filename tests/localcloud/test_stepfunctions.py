@@ -1,4 +1,4 @@
-"""State machines as AWS runs them: what is mended in moto's interpreter, and what it does right."""
+"""State machines run as on AWS: what is corrected in moto's interpreter, and what it does right."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class TestStarting:
         assert first != second
         assert uuid.UUID(first.rpartition(":")[2])
 
-    def test_the_same_start_while_it_runs_is_the_same_execution(self, sfn: Any) -> None:
+    def test_repeating_a_start_returns_the_running_execution(self, sfn: Any) -> None:
         """W05."""
         arn = machine(sfn, {"Wait": FOREVER})
         first = start(sfn, arn, {"a": 1}, name="create-demo-1")
@@ -86,20 +86,20 @@ class TestStarting:
             start(sfn, arn, name="create-demo-1")
 
     @pytest.mark.parametrize("name", ["a b", "a:b", "a/b", "a*", "a~"])
-    def test_names_of_forbidden_characters_are_refused(self, sfn: Any, name: str) -> None:
+    def test_names_with_forbidden_characters_are_refused(self, sfn: Any, name: str) -> None:
         """W05."""
         arn = machine(sfn, {"Done": {"Type": "Succeed"}})
         with pytest.raises(sfn.exceptions.InvalidName):
             start(sfn, arn, name=name)
 
-    def test_names_end_at_80_characters(self, sfn: Any) -> None:
+    def test_names_have_at_most_80_characters(self, sfn: Any) -> None:
         """W05."""
         arn = machine(sfn, {"Done": {"Type": "Succeed"}})
         start(sfn, arn, name="n" * 80)
         with pytest.raises(ClientError, match="less than or equal to 80"):
             start(sfn, arn, name="n" * 81)
 
-    def test_input_ends_at_256_kib(self, sfn: Any) -> None:
+    def test_input_has_at_most_256_kib(self, sfn: Any) -> None:
         """W08."""
         arn = machine(sfn, {"Done": {"Type": "Succeed"}})
         with pytest.raises(ClientError, match="262144"):
@@ -141,7 +141,7 @@ class TestFunctions:
         done = run(sfn, {"Echo": task(function(cloud, "surroundings.echo"))}, {"name": "demo"})
         assert (done["status"], json.loads(done["output"])) == ("SUCCEEDED", {"name": "demo"})
 
-    def test_a_text_as_output_is_json_too(self, sfn: Any) -> None:
+    def test_text_output_is_json(self, sfn: Any) -> None:
         done = run(sfn, {"Say": {"Type": "Pass", "Result": "yes", "End": True}})
         assert done["output"] == '"yes"'
 
@@ -161,7 +161,7 @@ class TestFunctions:
         assert cause["errorMessage"] == "demo belongs to another environment"
         assert "raise NamespaceInUseError" in cause["stackTrace"][-1]
 
-    def test_a_function_out_of_time_says_so(self, cloud: LocalCloud, sfn: Any) -> None:
+    def test_a_functions_time_out_is_a_task_failure(self, cloud: LocalCloud, sfn: Any) -> None:
         slow = function(cloud, "faults.never_ends", timeout=0.3)
         done = run(sfn, {"Slow": task(slow)})
         assert (done["status"], done["error"]) == ("FAILED", "Sandbox.Timedout")
@@ -170,7 +170,8 @@ class TestFunctions:
     def test_an_error_without_a_type_is_lambda_unknown(
         self, cloud: LocalCloud, sfn: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """As functions out of time were until 2024 (tests/recorded/lambda-crashes.json)."""
+        """The answer of functions that timed out, until 2024
+        (tests/recorded/lambda-crashes.json)."""
         payload = json.dumps(recording("lambda-crashes")["out of time until 2024"]["Payload"])
         outcome = Outcome(payload, "Unhandled")
         monkeypatch.setattr(cloud.workers, "invoke", lambda *_, **__: outcome)
@@ -178,7 +179,7 @@ class TestFunctions:
         assert (done["status"], done["error"]) == ("FAILED", "Lambda.Unknown")
         assert payload in done["cause"]
 
-    def test_a_task_out_of_time_is_states_timeout(self, cloud: LocalCloud, sfn: Any) -> None:
+    def test_a_tasks_time_out_is_states_timeout(self, cloud: LocalCloud, sfn: Any) -> None:
         """W10: States.TaskFailed does not match it."""
         slow = task(
             function(cloud, "faults.never_ends", timeout=3),
@@ -203,7 +204,7 @@ class TestFunctions:
 
     @pytest.mark.parametrize("by", ["ARN", "lambda:invoke"])
     def test_too_large_an_answer_is_caught(self, cloud: LocalCloud, sfn: Any, by: str) -> None:
-        """Though the guide says otherwise (tests/recorded/stepfunctions-data-limit.json)."""
+        """The guide says otherwise (tests/recorded/stepfunctions-data-limit.json)."""
         large = calling(function(cloud, "faults.answers_much"), by)
         done = run(sfn, {"Large": large}, {"bytes": 262_144})
         assert (done["status"], done["error"]) == ("FAILED", "States.DataLimitExceeded")
@@ -219,14 +220,16 @@ class TestFunctions:
         assert (done["status"], done["error"]) == ("FAILED", "States.DataLimitExceeded")
 
     @pytest.mark.parametrize(("characters", "status"), [(80_000, "SUCCEEDED"), (90_000, "FAILED")])
-    def test_a_state_holds_bytes_of_utf_8(self, sfn: Any, characters: int, status: str) -> None:
-        """Three each of these (Step Functions' quotas: 256 KiB "as a UTF-8 encoded string"; the
-        API's model, StateEnteredEventDetails)."""
+    def test_the_data_limit_counts_bytes_of_utf_8(
+        self, sfn: Any, characters: int, status: str
+    ) -> None:
+        """Three bytes each (Step Functions' quotas: 256 KiB "as a UTF-8 encoded string"; the API's
+        model, StateEnteredEventDetails)."""
         copied = {"Type": "Pass", "Parameters": {"text": "語" * characters}, "End": True}
         assert run(sfn, {"Copied": copied})["status"] == status
 
-    def test_a_cause_ends_at_32768_characters(self, cloud: LocalCloud, sfn: Any) -> None:
-        """The API's model, SensitiveCause; whoever reads it must not count on JSON."""
+    def test_a_cause_has_at_most_32768_characters(self, cloud: LocalCloud, sfn: Any) -> None:
+        """The API's model, SensitiveCause; so a reader must not rely on JSON in it."""
         failing = task(function(cloud, "faults.raises_at_length"))
         done = run(sfn, {"Fail": failing}, {"characters": 40_000})
         assert len(done["cause"]) == 32_768
@@ -234,7 +237,9 @@ class TestFunctions:
         done = run(sfn, {"Fail": caught, "Caught": {"Type": "Succeed"}}, {"characters": 40_000})
         assert len(json.loads(done["output"])["Cause"]) == 32_768
 
-    def test_where_lambda_has_no_room_it_says_so(self, cloud: LocalCloud, sfn: Any) -> None:
+    def test_a_throttled_invocation_is_an_error_that_can_be_caught(
+        self, cloud: LocalCloud, sfn: Any
+    ) -> None:
         echo = function(cloud, "surroundings.echo")
         cloud.workers.obstacles.throttle(cloud.workers.find(echo), refusals=3)
         retried = {"ErrorEquals": ["Lambda.TooManyRequestsException"], "MaxAttempts": 2}
@@ -243,7 +248,7 @@ class TestFunctions:
         assert run(sfn, {"Echo": task(echo)})["status"] == "SUCCEEDED"
 
     @pytest.mark.parametrize("by", ["ARN", "lambda:invoke"])
-    def test_a_function_of_a_vpc_that_fell_idle_comes_back(
+    def test_an_idle_function_in_a_vpc_becomes_ready_again(
         self, cloud: LocalCloud, sfn: Any, by: str
     ) -> None:
         vpc = VpcConfig(("subnet-1",), ("sg-1",))
@@ -256,7 +261,7 @@ class TestFunctions:
             None,
         ]
 
-    def test_any_function_that_fell_idle_is_made_ready_first(
+    def test_an_idle_function_answers_after_a_first_refusal(
         self, cloud: LocalCloud, sfn: Any
     ) -> None:
         """aws-cdk#20123, 2022-04."""
@@ -287,7 +292,7 @@ class TestFunctions:
         assert done["output"] == "3"
         assert cloud.execution(done["executionArn"]).state_transitions == 3
 
-    def test_retries_end(self, cloud: LocalCloud, sfn: Any) -> None:
+    def test_retries_are_limited(self, cloud: LocalCloud, sfn: Any) -> None:
         """W12."""
         failing = task(
             function(cloud, "faults.raises"),
@@ -311,8 +316,8 @@ class TestEnding:
         assert done["stopDate"] >= done["startDate"]
 
     @pytest.mark.parametrize("error", ["States.Timeout", "States.DataLimitExceeded"])
-    def test_fail_hands_on_an_error_of_step_functions_too(self, sfn: Any, error: str) -> None:
-        """As every machine here does with what a Catch got (assumed)."""
+    def test_fail_can_pass_on_an_error_of_step_functions(self, sfn: Any, error: str) -> None:
+        """As every machine here does with the error that a Catch got (assumed)."""
         done = run(sfn, {"Fail": {"Type": "Fail", "ErrorPath": "$.Error"}}, {"Error": error})
         assert (done["status"], done["error"]) == ("FAILED", error)
 
@@ -331,7 +336,7 @@ class TestEnding:
         assert run(sfn, states, {"seconds": 60})["status"] == "SUCCEEDED"
         assert 60 * TEST.wait_scale <= time.monotonic() - began < 20
 
-    def test_a_machine_out_of_time_is_timed_out(self, cloud: LocalCloud, sfn: Any) -> None:
+    def test_an_execution_past_its_time_out_is_timed_out(self, cloud: LocalCloud, sfn: Any) -> None:
         """W13: and its Catch does not run."""
         forever = {"Type": "Wait", "Seconds": 1_000_000, "Next": "After"}
         waiting = {"Wait": forever, "After": {"Type": "Succeed"}}
@@ -346,7 +351,7 @@ class TestEnding:
         )["executions"]
         assert listed["stopDate"] == done["stopDate"]
 
-    def test_stopped_while_waiting(self, sfn: Any) -> None:
+    def test_an_execution_is_stopped_while_it_waits(self, sfn: Any) -> None:
         waiting = {"Wait": {"Type": "Wait", "Seconds": 1_000_000, "Next": "After"}}
         arn = start(sfn, machine(sfn, {**waiting, "After": {"Type": "Succeed"}}))
         until_waiting(sfn, arn)
@@ -360,17 +365,17 @@ class TestEnding:
         assert history(sfn, arn)[-1] == "ExecutionAborted"
         assert "SucceedStateEntered" not in history(sfn, arn)
 
-    def test_stopped_at_once(self, sfn: Any) -> None:
+    def test_an_execution_is_stopped_before_its_first_state(self, sfn: Any) -> None:
         arn = machine(sfn, {"Wait": FOREVER})
         for _ in range(5):
             execution = start(sfn, arn)
             sfn.stop_execution(executionArn=execution)
             assert sfn.describe_execution(executionArn=execution)["status"] == "ABORTED"
 
-    def test_stopped_while_a_function_runs(
+    def test_an_execution_is_stopped_while_a_function_runs(
         self, cloud: LocalCloud, sfn: Any, tmp_path: Path
     ) -> None:
-        """W13: the function goes on, its answer and its failure count for nothing."""
+        """W13: the function goes on; its answer or failure is ignored."""
         waits = task(
             function(cloud, "faults.waits_for_file"),
             Next="After",
@@ -389,8 +394,8 @@ class TestEnding:
         assert sfn.describe_execution(executionArn=arn)["status"] == "ABORTED"
         assert history(sfn, arn)[-1] == "ExecutionAborted"
 
-    def test_stopped_before_a_branch_begins(self, sfn: Any) -> None:
-        """Nobody waits for that branch any more: the next test would be told of its threads."""
+    def test_an_execution_is_stopped_before_a_branch_begins(self, sfn: Any) -> None:
+        """Nothing waits for that branch any more: its threads would disturb the next test."""
         wait = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}}
         both = {"Both": {"Type": "Parallel", "Branches": [wait, wait], "End": True}}
         begin, began = BranchWorker.start, list[str]()
@@ -407,7 +412,7 @@ class TestEnding:
             until_true(lambda: len(began) == 2)
             until_true(lambda: not any(thread.is_alive() for thread in TMP_THREADS))
 
-    def test_stopping_what_has_ended_changes_nothing(self, sfn: Any) -> None:
+    def test_stopping_an_ended_execution_changes_nothing(self, sfn: Any) -> None:
         done = run(sfn, {"Done": {"Type": "Succeed"}})
         sfn.stop_execution(executionArn=done["executionArn"], error="TooLate")
         assert sfn.describe_execution(executionArn=done["executionArn"])["status"] == "SUCCEEDED"
@@ -427,7 +432,7 @@ class TestChoosing:
             {"And": [IS_THERE, {"Variable": "$.missing.deep", "NumericEquals": 1}]},
         ],
     )
-    def test_what_is_not_there_cannot_be_compared(self, sfn: Any, rule: dict[str, Any]) -> None:
+    def test_a_missing_variable_cannot_be_compared(self, sfn: Any, rule: dict[str, Any]) -> None:
         choose = {"Type": "Choice", "Choices": [{**rule, "Next": "Done"}], "Default": "Done"}
         done = run(sfn, {"Choose": choose, "Done": {"Type": "Succeed"}}, {"there": "a"})
         assert (done["status"], done["error"]) == ("FAILED", "States.Runtime")
@@ -440,14 +445,16 @@ class TestChoosing:
             {"Or": [IS_THERE, {"Variable": "$.missing", "IsNull": True}]},
         ],
     )
-    def test_unless_that_is_asked_or_decided_before(self, sfn: Any, rule: dict[str, Any]) -> None:
+    def test_a_rule_can_test_for_a_missing_variable_or_stop_before_it(
+        self, sfn: Any, rule: dict[str, Any]
+    ) -> None:
         choose = {"Type": "Choice", "Choices": [{**rule, "Next": "Done"}], "Default": "Wrong"}
         states = {"Choose": choose, "Done": {"Type": "Succeed"}, "Wrong": {"Type": "Fail"}}
         assert run(sfn, states, {"there": "a"})["status"] == "SUCCEEDED"
 
 
 class TestSideBySide:
-    def test_map_and_parallel(self, cloud: LocalCloud, sfn: Any) -> None:
+    def test_map_and_parallel_collect_their_outputs(self, cloud: LocalCloud, sfn: Any) -> None:
         echo = function(cloud, "surroundings.echo")
         inner = {"StartAt": "Echo", "States": {"Echo": task(echo)}}
         states = {
@@ -467,7 +474,7 @@ class TestSideBySide:
         assert first == second
         assert first["echoed"] == [{"item": item, "of": "demo"} for item in (1, 2, 3)]
 
-    def test_intrinsics(self, sfn: Any) -> None:
+    def test_intrinsic_functions(self, sfn: Any) -> None:
         parameters = {
             "text.$": "States.Format('{} of {}', $.a, $.b)",
             "parsed.$": "States.StringToJson($.json)",
@@ -491,7 +498,7 @@ class TestSideBySide:
             ("$.none[*]", []),
         ],
     )
-    def test_a_path_to_one_value_is_that_value_others_are_lists(
+    def test_a_path_that_can_match_many_values_is_a_list(
         self, sfn: Any, path: str, value: Any
     ) -> None:
         states = {"Pass": {"Type": "Pass", "Parameters": {"at.$": path}, "End": True}}
@@ -509,7 +516,7 @@ class TestChoosingByTime:
             ("$.at", "2026-01-01T09:00:01+09:00", False),
         ],
     )
-    def test_moments_of_any_precision_and_offset_are_compared(
+    def test_times_of_any_precision_and_offset_are_compared(
         self, sfn: Any, variable: str, moment: str, later: bool
     ) -> None:
         states = {
@@ -532,7 +539,7 @@ class TestChoosingByTime:
 
 
 class TestOtherMachines:
-    def test_an_execution_starts_another_and_goes_on(self, sfn: Any) -> None:
+    def test_an_execution_starts_another_without_waiting(self, sfn: Any) -> None:
         inner = machine(sfn, {"Wait": FOREVER})
         states = {
             "Start": task(
@@ -579,23 +586,23 @@ class TestTaskTokens:
         sfn.send_task_success(taskToken=token, output='{"ready": true}')
         assert json.loads(ended(sfn, arn)["output"]) == {"ready": True}
 
-    def test_a_second_answer_is_too_late(self, cloud: LocalCloud, sfn: Any, queue_url: str) -> None:
+    def test_a_second_answer_is_refused(self, cloud: LocalCloud, sfn: Any, queue_url: str) -> None:
         arn, token = self.waiting(cloud, queue_url)
         sfn.send_task_failure(taskToken=token, error="ProbeError", cause="no answer")
         assert ended(sfn, arn)["error"] == "ProbeError"
         with pytest.raises(sfn.exceptions.TaskTimedOut):
             sfn.send_task_success(taskToken=token, output="{}")
 
-    def test_an_answer_after_the_time_out_is_too_late(
+    def test_an_answer_after_the_time_out_is_refused(
         self, cloud: LocalCloud, sfn: Any, queue_url: str
     ) -> None:
-        """100 seconds last as long as the scale says, as in a Wait state."""
+        """100 seconds are scaled, as in a Wait state."""
         arn, token = self.waiting(cloud, queue_url, TimeoutSeconds=100)
         assert ended(sfn, arn)["error"] == "States.Timeout"
         with pytest.raises(sfn.exceptions.TaskTimedOut):
             sfn.send_task_success(taskToken=token, output="{}")
 
-    def test_an_answer_to_a_stopped_execution_is_too_late(
+    def test_an_answer_to_a_stopped_execution_is_refused(
         self, cloud: LocalCloud, sfn: Any, queue_url: str
     ) -> None:
         arn, token = self.waiting(cloud, queue_url)
@@ -603,6 +610,6 @@ class TestTaskTokens:
         with pytest.raises(sfn.exceptions.TaskTimedOut):
             sfn.send_task_heartbeat(taskToken=token)
 
-    def test_nobodys_token_is_invalid(self, sfn: Any) -> None:
+    def test_an_unknown_token_is_invalid(self, sfn: Any) -> None:
         with pytest.raises(sfn.exceptions.InvalidToken):
             sfn.send_task_success(taskToken="nobody's", output="{}")

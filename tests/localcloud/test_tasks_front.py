@@ -1,4 +1,4 @@
-"""`curl http://<service>.<cluster>.localhost/`: the way of people to a running service."""
+"""`curl http://<service>.<cluster>.localhost/`: how people reach a running service."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def front_to(path: Path | None) -> ServiceFront:
     return ServiceFront(lambda service, cluster: tasks.get((service, cluster)), sockets)
 
 
-def test_a_request_reaches_the_task_as_it_is(echo: Path) -> None:
+def test_a_request_reaches_the_task_unchanged(echo: Path) -> None:
     answer = ask(
         front_to(echo),
         "web.demo.localhost:4566",
@@ -94,13 +94,13 @@ def test_a_service_without_a_running_task_is_a_503(echo: Path) -> None:
     assert answer.body == b"service 'api' of cluster 'demo' has no running task\n"
 
 
-def test_a_task_at_which_nothing_listens_is_a_503() -> None:
+def test_a_task_that_does_not_listen_is_a_503() -> None:
     answer = ask(front_to(None), "web.demo.localhost")
     assert answer.status == "503 Service Unavailable"
     assert answer.body == b"nothing listens at 172.31.0.1:80, a task of service 'web'\n"
 
 
-def test_a_task_that_ends_in_between_is_a_502(tmp_path: Path) -> None:
+def test_a_task_that_ends_during_a_request_is_a_502(tmp_path: Path) -> None:
     answer = ask(front_to(tmp_path / "gone"), "web.demo.localhost")
     assert answer.status == "502 Bad Gateway"
     assert b"172.31.0.1:80" in answer.body

@@ -1,4 +1,4 @@
-"""Container health: the rule, and the curl and wget that checks call where there are none."""
+"""Container health: the rule, and the curl and wget for checks on machines without them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def verdicts(judge: HealthJudge, answers: str, interval: float = 10) -> list[str
 
 
 class TestRule:
-    def test_the_first_success_makes_healthy(self) -> None:
+    def test_the_first_success_makes_a_container_healthy(self) -> None:
         """H20."""
         assert verdicts(HealthJudge(3, 0), "PP") == ["HEALTHY", None]
 
-    def test_failures_in_a_row_make_unhealthy(self) -> None:
+    def test_consecutive_failures_make_a_container_unhealthy(self) -> None:
         assert verdicts(HealthJudge(3, 0), "FFF") == [None, None, "UNHEALTHY"]
         assert verdicts(HealthJudge(3, 0), "FFPFF") == [None, None, "HEALTHY", None, None]
 
@@ -35,7 +35,7 @@ class TestRule:
     def test_a_success_ends_the_start_period(self) -> None:
         assert verdicts(HealthJudge(2, 100), "PFF") == ["HEALTHY", None, "UNHEALTHY"]
 
-    def test_an_ill_container_may_recover(self) -> None:
+    def test_an_unhealthy_container_can_recover(self) -> None:
         assert verdicts(HealthJudge(1, 0), "FPF") == ["UNHEALTHY", "HEALTHY", "UNHEALTHY"]
 
 
@@ -75,7 +75,7 @@ class TestClients:
             ("wget", "--no-verbose", "--tries=1", "-O", "/dev/null"),
         ],
     )
-    def test_a_good_answer_is_success(self, server: str, arguments: tuple[str, ...]) -> None:
+    def test_a_good_response_is_a_success(self, server: str, arguments: tuple[str, ...]) -> None:
         assert run(*arguments, server).returncode == 0
 
     @pytest.mark.parametrize("server", ["unhealthy"], indirect=True)
@@ -83,7 +83,7 @@ class TestClients:
         ("arguments", "code"),
         [(("curl", "-f"), 22), (("curl",), 0), (("wget", "-q", "--spider"), 8)],
     )
-    def test_an_error_answer_has_the_real_program_s_code(
+    def test_an_error_response_has_the_real_programs_exit_code(
         self, server: str, arguments: tuple[str, ...], code: int
     ) -> None:
         assert run(*arguments, server).returncode == code
@@ -91,6 +91,6 @@ class TestClients:
     @pytest.mark.parametrize(
         ("url", "code"), [("http://127.0.0.1:1/", 7), ("http://no-such-name.invalid/", 6)]
     )
-    def test_no_answer_has_the_real_program_s_code(self, url: str, code: int) -> None:
+    def test_no_response_has_the_real_programs_exit_code(self, url: str, code: int) -> None:
         assert run("curl", "-f", url).returncode == code
         assert run("wget", "-q", url).returncode == 4

@@ -73,7 +73,7 @@ def test_images_of_the_catalogue_can_be_pulled(reference: str) -> None:
         ),
     ],
 )
-def test_other_images_fail_in_aws_s_words(reference: str, cause: str) -> None:
+def test_other_images_fail_with_awss_text(reference: str, cause: str) -> None:
     """H07."""
     with pytest.raises(CannotPullError) as failure:
         pull(reference)
@@ -81,7 +81,7 @@ def test_other_images_fail_in_aws_s_words(reference: str, cause: str) -> None:
     assert str(failure.value) == start + cause
 
 
-def test_a_digest_belongs_to_the_image_however_it_is_written() -> None:
+def test_every_form_of_a_reference_has_the_same_digest() -> None:
     assert pull("nginx").digest == pull("docker.io/library/nginx:latest").digest
     assert pull("nginx").digest != pull("nginx:1.27").digest
     assert pull("nginx@sha256:" + "a" * 64).digest == "sha256:" + "a" * 64
@@ -95,7 +95,7 @@ def test_a_digest_belongs_to_the_image_however_it_is_written() -> None:
         ((), (), ["sh"]),
     ],
 )
-def test_a_generic_image_runs_what_the_container_says(
+def test_a_generic_image_runs_the_containers_command(
     entry_point: tuple[str, ...], command: tuple[str, ...], program: list[str], tmp_path: Path
 ) -> None:
     given = replace(container(image="busybox"), entry_point=entry_point, command=command)
@@ -108,7 +108,7 @@ def test_a_generic_image_runs_what_the_container_says(
     ("sockets", "address"),
     [(None, "tcp:0.0.0.0:80"), ({80: Path("/run/a")}, "unix:/run/a")],
 )
-def test_a_server_listens_where_it_is_told(
+def test_a_server_listens_at_the_given_address(
     sockets: dict[int, Path] | None, address: str, tmp_path: Path
 ) -> None:
     pulled = pull("bivouac/echo")

@@ -20,7 +20,7 @@ from tests.localcloud.waiting import until_true
 
 @pytest.fixture(params=["namespace", "proxy"])
 def cloud(request: pytest.FixtureRequest) -> Iterator[Cloud]:
-    """Both ways of isolation."""
+    """Both kinds of isolation."""
     isolation: Kind = request.param
     try:
         runtime = ProcessRuntime(isolation=isolation, health_scale=TEST.health_scale)
@@ -35,7 +35,7 @@ def cloud(request: pytest.FixtureRequest) -> Iterator[Cloud]:
 
 
 def proof_client() -> dict[str, Any]:
-    """A task that goes on while its one edge, web:80, is asked for."""
+    """A task that keeps running while it calls its one edge, web:80."""
     idle = {"name": "idle", "image": PYTHON, "command": list(edge_command.IDLE_COMMAND)}
     asks = edge_command.command(edge("web"), 1)
     proof = {"name": "edge-1", "image": PYTHON, "command": asks, "essential": False}
@@ -43,7 +43,7 @@ def proof_client() -> dict[str, Any]:
 
 
 def exit_code(cloud: Cloud, besides: set[str]) -> tuple[str, int]:
-    """(task, exit code of its edge) of the running client that is none of `besides`."""
+    """(task, exit code of its edge) of the running client that is not in `besides`."""
     found: list[tuple[str, int]] = []
 
     def ended() -> bool:
@@ -61,7 +61,7 @@ def exit_code(cloud: Cloud, besides: set[str]) -> tuple[str, int]:
 
 
 def test_a_client_reaches_only_what_existed_when_its_deployment_began(cloud: Cloud) -> None:
-    """P08: its replaced tasks neither; those of a new deployment do."""
+    """P08: tasks that replace it resolve no more; those of a new deployment do."""
     # First: for a moment CreateService does not see it (C08).
     cloud.ecs.create_cluster(clusterName="shop")
     operation = cloud.cloudmap.create_http_namespace(Name="shop")["OperationId"]

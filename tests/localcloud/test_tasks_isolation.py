@@ -1,4 +1,4 @@
-"""Which isolation the runtime takes where the system refuses the better one."""
+"""Which isolation the runtime uses if the system refuses the better one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ finally:
 
 
 def taken_where_forbidden(limit: str) -> list[str]:
-    """(isolation, sentence) on a system whose limit of a kind of namespaces is zero."""
+    """(isolation, sentence) on a system that allows no namespaces of one kind."""
     if shutil.which("unshare") is None:
         pytest.skip("needs the program unshare")
     script = f'echo 0 > /proc/sys/user/{limit} && exec "$0" -c "$1"'
@@ -52,7 +52,7 @@ def taken_where_forbidden(limit: str) -> list[str]:
     return inside.stdout.splitlines()
 
 
-def test_where_namespaces_are_refused_tasks_run_behind_an_http_proxy() -> None:
+def test_without_namespaces_tasks_run_behind_an_http_proxy() -> None:
     isolation, sentence = taken_where_forbidden("max_net_namespaces")
     assert isolation == "proxy"
     assert "refuses namespaces" in sentence
@@ -64,7 +64,7 @@ def test_root_needs_no_user_namespace() -> None:
     assert isolation == "namespace"
 
 
-def test_who_insists_on_namespaces_hears_why_there_are_none(
+def test_requiring_refused_namespaces_is_an_error_with_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
@@ -72,7 +72,7 @@ def test_who_insists_on_namespaces_hears_why_there_are_none(
         ProcessRuntime(isolation="namespace")
 
 
-def test_every_address_fits_into_a_unix_socket() -> None:
+def test_every_socket_path_is_short_enough() -> None:
     with process_runtime("proxy") as runtime:
         web = task(255, ingress=(serves("web", port=65535),))
         started(runtime, web)
@@ -80,6 +80,6 @@ def test_every_address_fits_into_a_unix_socket() -> None:
         assert all(len(str(each)) < 100 for each in runtime.directory.rglob("*"))
 
 
-def test_nobody_else_can_look_into_the_runtime_s_directory() -> None:
+def test_other_users_cannot_read_the_runtimes_directory() -> None:
     with process_runtime("proxy") as runtime:
         assert runtime.directory.stat().st_mode & 0o777 == 0o700

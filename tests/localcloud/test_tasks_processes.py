@@ -43,27 +43,27 @@ FETCH_FOREVER = "while :; do curl -s http://web.test/; echo; sleep 0.05; done"
 
 @pytest.fixture(params=["namespace", "proxy"])
 def runtime(request: pytest.FixtureRequest) -> Iterator[ProcessRuntime]:
-    """Both ways of isolation."""
+    """Both kinds of isolation."""
     with process_runtime(request.param) as made:
         yield made
 
 
 @pytest.fixture
 def isolated() -> Iterator[ProcessRuntime]:
-    """For what only namespaces can do."""
+    """For what needs namespaces."""
     with process_runtime("namespace") as made:
         yield made
 
 
 @pytest.fixture
 def shared_network() -> Iterator[ProcessRuntime]:
-    """For what is said and done where there are no namespaces."""
+    """For what happens without namespaces."""
     with process_runtime("proxy") as made:
         yield made
 
 
 class TestIngress:
-    def test_a_task_s_address_is_answered_by_its_proxy(self, runtime: ProcessRuntime) -> None:
+    def test_the_proxy_answers_at_a_tasks_address(self, runtime: ProcessRuntime) -> None:
         """P06: `server: envoy` proves that the proxy is in the path."""
         web = task(1, ingress=(serves("web"),))
         started(runtime, web)
@@ -72,7 +72,7 @@ class TestIngress:
         assert answer.headers["server"] == "envoy"
         assert b"Welcome to nginx!" in answer.body
 
-    def test_a_dead_application_is_a_503_of_its_proxy(self, runtime: ProcessRuntime) -> None:
+    def test_the_proxy_of_a_dead_application_answers_503(self, runtime: ProcessRuntime) -> None:
         web = task(1, container(environment={"ROLE": "victim"}), ingress=(serves("web"),))
         witness = started(runtime, web)
         path = answers(runtime, web)
@@ -81,14 +81,16 @@ class TestIngress:
         answer = get(path)
         assert (answer.status, answer.headers["server"]) == (503, "envoy")
 
-    def test_a_dead_proxy_is_reported_as_a_container_s_end(self, runtime: ProcessRuntime) -> None:
+    def test_a_dead_proxy_is_reported_like_an_ended_container(
+        self, runtime: ProcessRuntime
+    ) -> None:
         web = task(1, ingress=(serves("web"),))
         witness = started(runtime, web)
         kill(runtime, "envoy.json")
         assert witness.sees_exit_of(web, "service-connect-proxy") == (137, None)
         assert runtime.socket_of(web.private_ip, 80) is None
 
-    def test_a_tcp_port_passes_through_unchanged(self, runtime: ProcessRuntime) -> None:
+    def test_tcp_passes_through_unchanged(self, runtime: ProcessRuntime) -> None:
         web = task(1, ingress=(serves("web", app_protocol=None),))
         started(runtime, web)
         path = answers(runtime, web)
@@ -105,14 +107,14 @@ class TestIngress:
 
 
 class TestWithoutProxy:
-    def test_the_address_is_the_container_itself(self, runtime: ProcessRuntime) -> None:
+    def test_without_a_proxy_the_address_is_the_containers(self, runtime: ProcessRuntime) -> None:
         web = task(1, container(image="bivouac/echo"), service_connect=False)
         started(runtime, web)
         sent = b"x" * 3_000_000
         answer = get(socket_path(runtime, web), "/upload", sent)
         assert len(json.loads(answer.body)["body"]) == len(sent)
 
-    def test_nothing_listens_at_an_address_before_the_container_does(
+    def test_an_address_is_silent_until_the_container_listens(
         self, runtime: ProcessRuntime
     ) -> None:
         slow = task(1, container(image="bivouac/slow:60"), service_connect=False)
@@ -138,7 +140,7 @@ class TestEgress:
         assert witness.sees_line(APP_LOG, "server:").strip() == "server: envoy"
 
     def test_a_name_that_is_no_alias_does_not_resolve(self, isolated: ProcessRuntime) -> None:
-        """P08: a task knows the endpoints that existed when its deployment began, no other."""
+        """P08: a task resolves only endpoints that existed when its deployment began."""
         client = task(
             1,
             container(shell="curl -s http://api.test/; echo exit $?; sleep 60"),
@@ -147,7 +149,7 @@ class TestEgress:
         could_not_resolve_host = "exit 6"
         assert started(isolated, client).sees_line(APP_LOG, "exit") == could_not_resolve_host
 
-    def test_a_name_that_is_no_alias_is_refused_without_namespaces(
+    def test_without_namespaces_a_name_that_is_no_alias_is_refused(
         self, shared_network: ProcessRuntime
     ) -> None:
         """P08."""
@@ -160,7 +162,7 @@ class TestEgress:
         shared_network.start(client, witness)
         witness.sees_line(APP_LOG, "does not resolve")
 
-    def test_an_endpoint_moves_while_its_clients_run(self, runtime: ProcessRuntime) -> None:
+    def test_running_clients_follow_an_endpoint_that_moves(self, runtime: ProcessRuntime) -> None:
         old, new = (
             task(n, container(image="bivouac/echo"), ingress=(serves("web"),)) for n in (1, 2)
         )
@@ -178,7 +180,7 @@ class TestEgress:
         witness.sees_line(PROXY_LOG, str(socket_path(runtime, new)))
         assert witness.exits(client, "app") == []
 
-    def test_a_tcp_alias_leads_to_the_application_s_own_protocol(
+    def test_a_tcp_alias_does_not_change_the_applications_protocol(
         self, isolated: ProcessRuntime
     ) -> None:
         web = task(1, ingress=(serves("db", None),))
@@ -192,13 +194,13 @@ class TestEgress:
         )
         assert "nginx/" in started(isolated, client).sees_line(APP_LOG, "erver:")
 
-    def test_a_tcp_alias_is_said_to_be_out_of_reach_without_namespaces(
+    def test_without_namespaces_a_tcp_alias_is_reported_as_unreachable(
         self, shared_network: ProcessRuntime
     ) -> None:
         client = task(1, container(shell=WAIT), aliases=(alias("db.test", "db", None, 5432),))
         started(shared_network, client).sees_line(PROXY_LOG, "db.test:5432 cannot be reached")
 
-    def test_a_server_may_use_an_alias_with_its_own_port(self, isolated: ProcessRuntime) -> None:
+    def test_an_alias_can_have_the_applications_own_port(self, isolated: ProcessRuntime) -> None:
         """The application has 0.0.0.0:80 and the proxy the alias' address, port 80."""
         web = task(1, ingress=(serves("web"),), aliases=(alias("api.test", "api"),))
         started(isolated, web)
@@ -206,7 +208,7 @@ class TestEgress:
 
 
 class TestEnd:
-    def test_stop_asks_first_and_the_proxy_goes_last(self, runtime: ProcessRuntime) -> None:
+    def test_stopping_sends_sigterm_and_ends_the_proxy_last(self, runtime: ProcessRuntime) -> None:
         script = f"trap 'echo asked to stop; exit 7' TERM; echo ready; {WAIT}"
         polite = task(1, container(shell=script))
         witness = started(runtime, polite)
@@ -218,7 +220,7 @@ class TestEnd:
         ends = [each.details[1] for each in witness.seen if each.kind == "exited"]
         assert ends == ["app", "service-connect-proxy"]
 
-    def test_a_container_that_does_not_listen_is_killed(self, runtime: ProcessRuntime) -> None:
+    def test_a_container_that_ignores_sigterm_is_killed(self, runtime: ProcessRuntime) -> None:
         deaf = task(
             1,
             container(shell=f"trap '' TERM; echo ready; {WAIT}", stop_timeout=0.2),
@@ -229,10 +231,10 @@ class TestEnd:
         runtime.stop(deaf.task_id)
         assert witness.sees_exit_of(deaf, "app") == (137, None)
 
-    def test_stop_of_an_unknown_task_is_nothing(self, runtime: ProcessRuntime) -> None:
+    def test_stopping_an_unknown_task_does_nothing(self, runtime: ProcessRuntime) -> None:
         runtime.stop("never-started")
 
-    def test_a_task_may_be_stopped_before_it_has_started(self, runtime: ProcessRuntime) -> None:
+    def test_a_task_can_be_stopped_before_it_has_started(self, runtime: ProcessRuntime) -> None:
         web = task(1, ingress=(serves("web"),))
         witness = Witness()
         runtime.start(web, witness)
@@ -266,7 +268,7 @@ class TestEnd:
         until(lambda: not processes_of(directory), "a process outlived its server")
         until(lambda: not directory.exists(), "the directory outlived its server")
 
-    def test_a_killed_sandbox_takes_its_containers_along(self, isolated: ProcessRuntime) -> None:
+    def test_killing_a_sandbox_kills_its_containers(self, isolated: ProcessRuntime) -> None:
         web = task(1, container(shell="setsid sleep 1000 & echo ready; wait"))
         witness = started(isolated, web)
         witness.sees_line(APP_LOG, "ready")
@@ -307,7 +309,9 @@ class TestContainers:
         expected = Seen("pull_failed", (missing.task_id, "app", reason))
         witness.wait_until(lambda: expected in witness.seen, "no failed pull")
 
-    def test_a_container_that_exits_was_started_before(self, runtime: ProcessRuntime) -> None:
+    def test_a_container_that_exits_is_reported_as_started_first(
+        self, runtime: ProcessRuntime
+    ) -> None:
         """H11: such a task has reached RUNNING."""
         crashing = task(1, container(image="bivouac/exits:3"), ingress=(serves("web"),))
         witness = Witness()
@@ -328,7 +332,7 @@ class TestContainers:
         assert reason.startswith("CannotStartContainerError: ")
         assert '"no-such-program": executable file not found' in reason
 
-    def test_a_container_sees_its_own_environment_alone(
+    def test_a_container_sees_only_its_own_environment(
         self, isolated: ProcessRuntime, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of the person who runs the local cloud")
@@ -350,10 +354,10 @@ class TestContainers:
             "OLDPWD",
         }
 
-    def test_a_container_cannot_change_the_machine_s_files(
+    def test_a_container_cannot_change_the_machines_files(
         self, isolated: ProcessRuntime, tmp_path: Path
     ) -> None:
-        # Nothing below /tmp: that is writable, and the project may lie there.
+        # Not below /tmp, which is writable, and where the project may be.
         intruder = Path("/etc/bivouac-intruder")
         script = f"touch {intruder} || echo refused; touch /tmp/$$ && rm /tmp/$$ && echo written"
         witness = started(isolated, task(1, container(shell=f"{script}; sleep 60")))
@@ -361,13 +365,13 @@ class TestContainers:
         witness.sees_line(APP_LOG, "written")
         assert not intruder.exists()
 
-    def test_a_stand_in_says_that_it_ignores_the_command(self, runtime: ProcessRuntime) -> None:
+    def test_a_stand_in_logs_that_it_ignores_the_command(self, runtime: ProcessRuntime) -> None:
         overridden = task(1, replace(container(), command=("nginx", "-g", "daemon off;")))
         started(runtime, overridden).sees_line(APP_LOG, "command and entryPoint are not used")
 
 
 class TestLogs:
-    def test_what_containers_and_proxies_print_arrives_by_line(
+    def test_output_of_containers_and_proxies_arrives_line_by_line(
         self, runtime: ProcessRuntime
     ) -> None:
         web = task(1, ingress=(serves("web"),))
@@ -379,7 +383,7 @@ class TestLogs:
         assert "secret" not in accessed
         assert '"GET /index.html HTTP/1.1" 200 ' in accessed
 
-    def test_a_last_line_without_an_end_arrives_too(self, runtime: ProcessRuntime) -> None:
+    def test_a_last_line_without_a_newline_arrives(self, runtime: ProcessRuntime) -> None:
         brief = task(1, container(shell="printf 'first\\nlast'"), service_connect=False)
         witness = started(runtime, brief)
         witness.sees_exit_of(brief, "app")

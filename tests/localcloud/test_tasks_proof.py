@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are f
 
 @pytest.fixture(params=["namespace", "proxy"])
 def runtime(request: pytest.FixtureRequest) -> Iterator[ProcessRuntime]:
-    """Both ways of isolation."""
+    """Both kinds of isolation."""
     with process_runtime(request.param) as made:
         yield made
 
@@ -43,7 +43,7 @@ def proof(witness: Witness, client: Task) -> dict[str, int]:
 
 
 def idle_hears_sigterm(runtime: ProcessRuntime) -> bool:
-    """On ECS it is a first process, which hears only the signals that it asked for."""
+    """On ECS it is a first process, which gets only the signals that it handles."""
     for process in processes_of(runtime.directory, "signal.pause()"):
         status = Path(f"/proc/{process}/status").read_text()
         caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
@@ -68,7 +68,7 @@ SERVERS: dict[str, tuple[str, AppProtocol | None]] = {
 }
 
 
-def test_exit_codes_tell_what_is_wrong_with_an_edge(runtime: ProcessRuntime) -> None:
+def test_exit_codes_say_what_is_wrong_with_an_edge(runtime: ProcessRuntime) -> None:
     """P01, P08: asked by alias, through the client's own proxy and the server's."""
     for number, (name, (image, app_protocol)) in enumerate(SERVERS.items(), 1):
         server = serve(runtime, number, name, image, app_protocol=app_protocol)
@@ -103,7 +103,7 @@ def test_exit_codes_tell_what_is_wrong_with_an_edge(runtime: ProcessRuntime) -> 
 
 
 def test_an_edge_is_proven_as_soon_as_its_server_answers(runtime: ProcessRuntime) -> None:
-    """P07, H23: proof clients are there before their servers are."""
+    """P07, H23: proof clients exist before their servers do."""
     known = (alias("api", "api"),)
     witness = started(runtime, client := task(1, IDLE, asks("api", 20), aliases=known))
     witness.sees_line(log("api"), "no server")
@@ -111,7 +111,7 @@ def test_an_edge_is_proven_as_soon_as_its_server_answers(runtime: ProcessRuntime
     assert proof(witness, client) == {"api": 0}
 
 
-def test_a_stopped_proof_says_what_it_last_saw(runtime: ProcessRuntime) -> None:
+def test_a_stopped_proof_reports_its_last_result(runtime: ProcessRuntime) -> None:
     serve(runtime, 1, "broken", "bivouac/unhealthy")
     known = (alias("broken", "broken"),)
     witness = started(runtime, client := task(2, IDLE, asks("broken", 60), aliases=known))

@@ -1,4 +1,4 @@
-"""A task says in its own logs where it is not as it would be on ECS."""
+"""A task's log says how the task differs from one on ECS."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ def shell_server() -> Container:
     return replace(container(shell="serve"), ports=(80,))
 
 
-def test_a_task_that_is_as_on_ecs_says_nothing() -> None:
+def test_a_task_that_matches_ecs_has_no_remarks() -> None:
     web = task(1, ingress=(serves("web"),), aliases=(alias("api.test", "api"),))
     assert said(web, isolated=True) == []
     assert said(web, isolated=False) == []
 
 
-def test_a_command_that_a_stand_in_does_not_run() -> None:
+def test_a_command_that_a_stand_in_ignores_is_remarked() -> None:
     web = task(1, replace(container(), command=("nginx", "-g", "daemon off;")))
     expected = "local cloud: nginx has its own program here: command and entryPoint are not used"
     assert said(web, isolated=True) == [(APP_LOG.group, expected)]
 
 
-def test_a_port_that_the_application_shares_with_an_alias() -> None:
+def test_a_port_shared_with_an_alias_is_remarked() -> None:
     web = task(1, shell_server(), aliases=(alias("api.test", "api"), alias("db", "db", port=81)))
     [(group, line)] = said(web, isolated=True)
     assert group == APP_LOG.group
     assert "port 80 is also that of the alias api.test" in line
 
 
-def test_what_cannot_be_reached_without_namespaces() -> None:
+def test_unreachable_ports_and_aliases_are_remarked() -> None:
     web = task(1, shell_server(), aliases=(alias("db.test", "db", None, 5432),))
     (app, of_port), (proxy, of_alias) = said(web, isolated=False)
     assert app == APP_LOG.group
@@ -48,5 +48,5 @@ def test_what_cannot_be_reached_without_namespaces() -> None:
     assert "db.test:5432 cannot be reached" in of_alias
 
 
-def test_a_container_without_a_log_says_nothing() -> None:
+def test_a_container_without_a_log_has_no_remarks() -> None:
     assert said(task(1, replace(shell_server(), log=None)), isolated=False) == []

@@ -1,4 +1,4 @@
-"""Proof clients of which nothing runs: what becomes of an edge follows from its server's script."""
+"""Scripted proof clients: an edge's result follows from its server's script."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def prove(
         (exits(1), NO_CONNECTION, "api:80 HTTP 503 of the proxy"),
     ],
 )
-def test_the_server_decides(
+def test_the_servers_script_decides(
     runtime: ScriptedRuntime, clock: ManualClock, script: Any, code: int, line: str
 ) -> None:
-    """What is not right yet is asked until the client is stopped."""
+    """A client keeps calling a server that does not answer rightly yet."""
     runtime.script("registry/api", script)
     serve(runtime)
     client, witness = prove(runtime)
@@ -80,7 +80,7 @@ def test_the_server_decides(
     assert witness.exits(client, "idle") == [(0, None)]
 
 
-def test_an_edge_is_proven_when_its_server_has_come(
+def test_an_edge_is_proven_once_its_server_answers(
     runtime: ScriptedRuntime, clock: ManualClock
 ) -> None:
     """P07."""
@@ -95,9 +95,7 @@ def test_an_edge_is_proven_when_its_server_has_come(
     assert len(witness.lines(log("api"))) == 2, "one line for each change"
 
 
-def test_a_name_that_the_task_does_not_know_ends_the_proof(
-    runtime: ScriptedRuntime, clock: ManualClock
-) -> None:
+def test_an_unresolved_name_ends_the_proof(runtime: ScriptedRuntime, clock: ManualClock) -> None:
     """P08."""
     serve(runtime)
     client, witness = prove(runtime, "unknown")
@@ -115,7 +113,7 @@ def test_one_server_of_two_may_still_be_starting(
     assert witness.exits(client, "api") == [(PROVEN, None)]
 
 
-def test_the_scripts_read_the_commands_that_bivouac_gives() -> None:
+def test_the_scripts_read_bivouacs_commands() -> None:
     script = proof_client(asks("api", 600, port=81, app_protocol=None)).edge
     assert script is not None
     assert (script.dns_name, script.port, script.protocol) == ("api", 81, "tcp")

@@ -1,4 +1,4 @@
-"""From a SAM template to resources of the local cloud."""
+"""A SAM template becomes resources of the local cloud."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class TestParameters:
         "Short": {"Type": "String", "Default": "abc", "MinLength": 2, "MaxLength": 4},
     }
 
-    def test_defaults_fill_in(self) -> None:
+    def test_parameters_have_defaults(self) -> None:
         values = checked_parameters(self.DECLARED, {"Prefix": "demo"})
         assert values == {
             "Prefix": "demo",
@@ -72,7 +72,7 @@ class TestParameters:
         assert value_of(self.DECLARED["Subnets"], values["Subnets"]) == ["a", "b"]
         assert value_of({"Type": "CommaDelimitedList"}, "") == []
 
-    def test_every_problem_is_told_at_once(self) -> None:
+    def test_all_parameter_problems_are_reported_at_once(self) -> None:
         given = {
             "Prefix": "Demo",
             "Days": "91",
@@ -91,7 +91,7 @@ class TestParameters:
         ):
             assert problem in str(refused.value)
 
-    def test_a_value_is_needed_where_there_is_no_default(self) -> None:
+    def test_a_parameter_without_default_needs_a_value(self) -> None:
         with pytest.raises(TemplateError, match="parameter Prefix has no value"):
             checked_parameters(self.DECLARED, {})
 
@@ -138,7 +138,7 @@ class TestIntrinsics:
             ({"Fn::FindInMap": ["Sizes", "small", "Cpu"]}, 256),
         ],
     )
-    def test_values(self, intrinsics: Intrinsics, written: Any, value: Any) -> None:
+    def test_intrinsic_functions(self, intrinsics: Intrinsics, written: Any, value: Any) -> None:
         assert intrinsics.value(written) == value
 
     @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ class TestIntrinsics:
             ({"Fn::FindInMap": ["Sizes", "large", "Cpu"]}, "Sizes has no large.Cpu"),
         ],
     )
-    def test_what_cannot_be_is_told(
+    def test_invalid_values_are_errors(
         self, intrinsics: Intrinsics, written: Any, problem: str
     ) -> None:
         with pytest.raises(TemplateError, match=problem):
@@ -175,7 +175,7 @@ class TestResources:
         )
         assert json.load(answer["Payload"]) == {"said": "hi you"}
 
-    def test_a_table(self, cloud: LocalCloud, written: Written) -> None:
+    def test_a_table_is_created(self, cloud: LocalCloud, written: Written) -> None:
         stack = written.deploy(
             cloud,
             """
@@ -204,9 +204,7 @@ class TestResources:
         expiry = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
         assert expiry["AttributeName"] == "expires"
 
-    def test_roles_with_statements_and_a_boundary(
-        self, cloud: LocalCloud, written: Written
-    ) -> None:
+    def test_roles_get_statements_and_a_boundary(self, cloud: LocalCloud, written: Written) -> None:
         stack = written.deploy(
             cloud,
             """
@@ -238,7 +236,9 @@ class TestResources:
         (attached,) = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
         assert attached["PolicyName"] == "AWSLambdaBasicExecutionRole"
 
-    def test_queues_logs_alarms_groups_and_rules(self, cloud: LocalCloud, written: Written) -> None:
+    def test_queues_logs_alarms_groups_and_rules_are_created(
+        self, cloud: LocalCloud, written: Written
+    ) -> None:
         stack = written.deploy(
             cloud,
             """
@@ -329,7 +329,7 @@ class TestResources:
         )["Targets"]
         assert target["Arn"] == stack.arns["DeadLetters"]
 
-    def test_conditions_leave_resources_and_outputs_out(
+    def test_conditions_omit_resources_and_outputs(
         self, cloud: LocalCloud, written: Written
     ) -> None:
         stack = written.deploy(
@@ -389,7 +389,7 @@ class TestRefused:
             ),
         ],
     )
-    def test_what_cannot_be_made_is_told_by_its_name(
+    def test_a_resource_that_cannot_be_created_is_named(
         self, cloud: LocalCloud, written: Written, text: str, problem: str
     ) -> None:
         with pytest.raises(TemplateError, match=problem):
@@ -399,7 +399,7 @@ class TestRefused:
         ("substitutions", "problem"),
         [("{}", "uses \\$\\{Name\\}"), ("{Name: a, Other: b}", r"does not use .*\['Other'\]")],
     )
-    def test_substitutions_must_fit_the_definition(
+    def test_substitutions_must_match_the_definition(
         self, cloud: LocalCloud, written: Written, substitutions: str, problem: str
     ) -> None:
         text = f"""
@@ -416,7 +416,9 @@ class TestRefused:
         with pytest.raises(TemplateError, match=problem):
             written.deploy(cloud, text)
 
-    def test_a_missing_definition(self, cloud: LocalCloud, written: Written) -> None:
+    def test_a_missing_definition_file_is_an_error(
+        self, cloud: LocalCloud, written: Written
+    ) -> None:
         text = """
         Resources:
           Machine:

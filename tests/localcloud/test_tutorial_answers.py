@@ -30,7 +30,7 @@ def test_create_cluster_begins_to_attach_the_new_namespace(cloud: Cloud) -> None
     assert comparable(create_cluster(cloud)) == comparable(recorded("create-cluster"))
 
 
-def test_list_namespaces_shows_the_namespace_that_ecs_made(cloud: Cloud) -> None:
+def test_list_namespaces_shows_the_namespace_that_ecs_created(cloud: Cloud) -> None:
     create_cluster(cloud)
     cloud.wait()
 
@@ -43,7 +43,7 @@ def test_register_task_definition_fills_in_the_defaults(cloud: Cloud) -> None:
     assert comparable(answer) == comparable(recorded("register-task-definition"))
 
 
-def test_create_service_has_its_endpoint_at_once_and_no_task_yet(cloud: Cloud) -> None:
+def test_create_service_answers_with_an_endpoint_and_no_task_yet(cloud: Cloud) -> None:
     create_cluster(cloud)
     cloud.wait()
     register_task_definition(cloud)
@@ -51,7 +51,7 @@ def test_create_service_has_its_endpoint_at_once_and_no_task_yet(cloud: Cloud) -
     assert comparable(create_service(cloud)) == comparable(recorded("create-service"))
 
 
-def test_the_service_becomes_what_the_tutorial_shows_in_the_end(cloud: Cloud) -> None:
+def test_the_service_reaches_the_tutorials_final_state(cloud: Cloud) -> None:
     """H01, H21: completed; one task with its proxy, one Cloud Map instance at its address."""
     for group in ("/ecs/service-connect-nginx", "/ecs/service-connect-proxy"):
         cloud.logs.create_log_group(logGroupName=group)

@@ -1,6 +1,6 @@
 """The real AWS CLI: the Service Connect tutorial's commands, and those that `make local` prints.
 
-What a tutorial's command answers is compared with what real AWS answered, field by field.
+The answers are compared with AWS's recorded ones, field by field.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SECONDS_FOR_AN_ENVIRONMENT = 120
 
 
 def typed(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What a person types into a shell of their own, in the project's directory."""
+    """What a person types into a shell in the project's directory."""
     path = f"{COMMANDS}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         ["/bin/sh", "-c", command],
@@ -66,7 +66,7 @@ class AwsCli:
 
 @dataclass(frozen=True)
 class Tutorial:
-    """What the tutorial's commands answered, in the order in which they were typed."""
+    """The answers to the tutorial's commands, in the order in which they were typed."""
 
     create_cluster: dict[str, Any]
     list_namespaces: dict[str, Any]
@@ -144,7 +144,7 @@ def test_create_service_answers_as_recorded(tutorial: Tutorial) -> None:
     assert comparable(tutorial.create_service) == comparable(recorded("create-service"))
 
 
-def test_describe_clusters_shows_what_create_cluster_began_as_done(tutorial: Tutorial) -> None:
+def test_describe_clusters_shows_the_finished_cluster(tutorial: Tutorial) -> None:
     """C02: ACTIVE and attached, everything else as recorded at its creation."""
     begun = recorded("create-cluster")["cluster"]
     (attachment,) = begun["attachments"]
@@ -160,7 +160,7 @@ def test_describe_clusters_shows_what_create_cluster_began_as_done(tutorial: Tut
     assert comparable(described) == comparable(done)
 
 
-def test_describe_services_shows_what_create_service_began_as_done(tutorial: Tutorial) -> None:
+def test_describe_services_shows_the_finished_deployment(tutorial: Tutorial) -> None:
     """H01: the rollout is COMPLETED, everything else as recorded at its creation."""
     begun = recorded("create-service")["service"]
     (deployment,) = begun["deployments"]
@@ -199,7 +199,7 @@ def test_describe_tasks_shows_the_task_with_its_proxy(tutorial: Tutorial) -> Non
 
 @contextmanager
 def make_local(port: int, printed: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`make local` in a terminal of its own, until Ctrl-C; what it prints goes to a file."""
+    """`make local` in its own terminal, until Ctrl-C; its output goes to a file."""
     environment = {**os.environ, "LOCALCLOUD_PORT": str(port), "LOCALCLOUD_TIMINGS": "test"}
     with printed.open("wb") as terminal:
         process = subprocess.Popen(
@@ -228,7 +228,8 @@ def a_free_port() -> int:
 
 
 def test_the_lines_that_make_local_prints_work(tmp_path: Path) -> None:
-    """Pasted one after the other: the environment is made, described, and its nginx answers."""
+    """Pasted one after the other: the environment is created and described, and its nginx
+    answers."""
     port, printed = a_free_port(), tmp_path / "printed"
     with make_local(port, printed) as process:
         until_true(lambda: process.poll() is not None or "curl http" in printed.read_text(), 60)

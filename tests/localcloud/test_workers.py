@@ -29,7 +29,7 @@ ENDPOINT = ("127.0.0.1", 4566)
 
 
 class Cloud:
-    """Workers whose routes and logs a test decides and reads."""
+    """Workers with routes and logs that the test controls."""
 
     def __init__(self) -> None:
         self.credentials = Credentials()
@@ -54,7 +54,7 @@ class Cloud:
         return function
 
     def call(self, handler: str, event: Any = None, **settings: Any) -> Any:
-        """The answer of a new function, which must not be an error."""
+        """The answer of a new function; it must not be an error."""
         outcome = self.workers.invoke(self.function(handler, **settings).name, json.dumps(event))
         assert outcome.error is None, outcome
         return json.loads(outcome.payload)
@@ -81,7 +81,7 @@ def cloud() -> Iterator[Cloud]:
 
 
 class TestSurroundings:
-    def test_nothing_of_this_machine_is_seen(
+    def test_functions_see_nothing_of_this_machine(
         self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("SECRET_OF_THIS_MACHINE", "shines through")
@@ -92,10 +92,8 @@ class TestSurroundings:
         assert seen["path"][0] == str(FUNCTIONS)
         assert str(Path(__file__).parent.parent.parent) not in seen["path"]
 
-    def test_what_functions_bring_with_them_was_imported_once_for_all(
-        self, cloud: Cloud, tmp_path: Path
-    ) -> None:
-        """Each start would take the third of a second that importing botocore takes."""
+    def test_shared_packages_are_imported_once(self, cloud: Cloud, tmp_path: Path) -> None:
+        """Otherwise each start would take the third of a second that importing botocore takes."""
         alone = cloud.call("surroundings.look")
         assert "botocore" not in alone["modules"]
 
@@ -107,7 +105,7 @@ class TestSurroundings:
         assert not [name for name in seen["modules"] if name.startswith(("bivouac", "localcloud"))]
         assert seen["path"][0] == str(tmp_path)
 
-    def test_what_lambda_sets_is_there(self, cloud: Cloud) -> None:
+    def test_functions_see_what_lambda_sets(self, cloud: Cloud) -> None:
         seen = cloud.call("surroundings.look", memory=512)
         keys = cloud.credentials.of_role(ROLE)
         expected = {
@@ -123,7 +121,7 @@ class TestSurroundings:
         assert expected.items() <= seen["environment"].items()
         assert cloud.credentials.role_of(keys.access_key_id) == ROLE
 
-    def test_the_context_knows_the_invocation(self, cloud: Cloud) -> None:
+    def test_the_context_describes_the_invocation(self, cloud: Cloud) -> None:
         seen = cloud.call("surroundings.look", {"a": [1, None, "ä"]}, memory=256, timeout=7.0)
         assert seen["event"] == {"a": [1, None, "ä"]}
         assert (seen["name"], seen["memory"]) == ("surroundings-look", "256")
@@ -138,7 +136,7 @@ class TestSurroundings:
         assert first["pid"] == second["pid"]
         assert first["request"] != second["request"]
 
-    def test_invocations_side_by_side_have_workers_of_their_own(
+    def test_concurrent_invocations_have_separate_workers(
         self, cloud: Cloud, tmp_path: Path
     ) -> None:
         name = cloud.function("faults.waits_for_file").name
@@ -171,42 +169,42 @@ class TestSurroundings:
 
 
 class TestErrors:
-    def test_an_exception_is_told_by_its_class(self, cloud: Cloud) -> None:
+    def test_an_exceptions_class_is_the_error_type(self, cloud: Cloud) -> None:
         failure = cloud.fail("faults.raises", {"name": "demo"})
         assert failure["errorType"] == "NamespaceInUseError"
         assert failure["errorMessage"] == "demo belongs to another environment"
         assert len(failure["stackTrace"]) == 1
         assert failure["requestId"]
 
-    def test_the_worker_of_an_exception_is_kept(self, cloud: Cloud) -> None:
-        """As on Lambda: only an end of the process ends the environment."""
+    def test_a_worker_survives_an_exception(self, cloud: Cloud) -> None:
+        """As on Lambda: only the end of the process ends the environment."""
         name = cloud.function("faults.raises").name
         for _ in range(2):
             cloud.workers.invoke(name, "{}")
         (only,) = cloud.workers.processes(name)
         assert only
 
-    def test_an_import_that_fails(self, cloud: Cloud) -> None:
+    def test_a_failed_import_is_reported(self, cloud: Cloud) -> None:
         failure = cloud.fail("broken_import.handler")
         assert failure["errorType"] == "Runtime.ImportModuleError"
         assert failure["errorMessage"] == (
             "Unable to import module 'broken_import': No module named 'a_module_that_nobody_has'"
         )
 
-    def test_a_handler_that_is_not_there(self, cloud: Cloud) -> None:
+    def test_a_missing_handler_is_reported(self, cloud: Cloud) -> None:
         failure = cloud.fail("faults.nothing")
         assert failure["errorType"] == "Runtime.HandlerNotFound"
 
-    def test_an_answer_that_is_not_json(self, cloud: Cloud) -> None:
+    def test_an_answer_that_is_not_json_is_an_error(self, cloud: Cloud) -> None:
         failure = cloud.fail("faults.answers_nonsense")
         assert failure["errorType"] == "Runtime.MarshalError"
         assert "Object of type set is not JSON serializable" in failure["errorMessage"]
 
-    def test_a_process_that_ends_itself(self, cloud: Cloud) -> None:
+    def test_a_process_that_exits_is_an_error(self, cloud: Cloud) -> None:
         failure = cloud.fail("faults.exits")
         assert failure["errorType"] == "Runtime.ExitError"
 
-    def test_out_of_time_the_worker_is_killed_and_replaced(self, cloud: Cloud) -> None:
+    def test_a_worker_past_its_time_out_is_killed_and_replaced(self, cloud: Cloud) -> None:
         function = cloud.function("faults.never_ends", timeout=0.3)
         for _ in range(2):
             outcome = cloud.workers.invoke(function.name, "{}")
@@ -215,7 +213,7 @@ class TestErrors:
             assert failure["errorMessage"].endswith("Task timed out after 0.30 seconds")
         assert not cloud.workers.processes(function.name)
 
-    def test_payloads_end_at_6_mb(self, cloud: Cloud) -> None:
+    def test_payloads_have_at_most_6_mb(self, cloud: Cloud) -> None:
         function = cloud.function("surroundings.echo")
         with pytest.raises(PayloadTooLargeError):
             cloud.workers.invoke(function.name, json.dumps("x" * 6 * 1024 * 1024))
@@ -232,11 +230,11 @@ class TestLogs:
         assert end.startswith("END RequestId: ")
         assert "Memory Size: 128 MB" in report
 
-    def test_the_default_group_is_lambdas(self, cloud: Cloud) -> None:
+    def test_the_default_log_group_is_lambdas(self, cloud: Cloud) -> None:
         cloud.call("surroundings.echo", 1)
         assert list(cloud.lines) == ["/aws/lambda/surroundings-echo"]
 
-    def test_a_function_out_of_time_has_logged_what_it_said(self, cloud: Cloud) -> None:
+    def test_the_output_of_a_timed_out_function_is_logged(self, cloud: Cloud) -> None:
         cloud.fail("faults.never_ends", timeout=0.3)
         (lines,) = cloud.lines.values()
         assert lines[1] == "starting something long"
@@ -284,22 +282,22 @@ class TestNetwork:
         self.get(cloud, "172.31.0.4", vpc=vpc)
         assert cloud.asked == [("surroundings-get", vpc)]
 
-    def test_nothing_listens(self, cloud: Cloud) -> None:
+    def test_a_port_where_nothing_listens_refuses(self, cloud: Cloud) -> None:
         cloud.routes["172.31.0.4", 80] = Route("refused")
         assert self.get(cloud, "172.31.0.4")["error"] == "ConnectionRefusedError"
 
-    def test_the_task_has_just_gone(self, cloud: Cloud, tmp_path: Path) -> None:
+    def test_a_task_that_has_just_gone_refuses(self, cloud: Cloud, tmp_path: Path) -> None:
         cloud.routes["172.31.0.4", 80] = Route("connected", tmp_path / "gone")
         assert self.get(cloud, "172.31.0.4")["error"] == "ConnectionRefusedError"
 
-    def test_no_security_group_admits_it(self, cloud: Cloud) -> None:
-        """P09: nothing answers until the caller gives up, in scaled time."""
+    def test_a_connection_that_no_security_group_admits_times_out(self, cloud: Cloud) -> None:
+        """P09: no answer until the caller gives up, in scaled time."""
         cloud.routes["172.31.0.4", 80] = Route("timed_out")
         answer = self.get(cloud, "172.31.0.4", timeout=30)
         assert answer["error"] == "TimeoutError"
         assert 0.3 <= answer["waited"] < 10
 
-    def test_a_pause_between_two_looks_is_scaled(self, cloud: Cloud) -> None:
+    def test_a_pause_between_two_polls_is_scaled(self, cloud: Cloud) -> None:
         outcome = cloud.workers.invoke(
             cloud.function("surroundings.pauses").name, json.dumps({"seconds": 100})
         )
@@ -310,7 +308,7 @@ class TestNetwork:
         cloud.routes["web", 80] = Route("unknown_host")
         assert self.get(cloud, "web")["error"] == "gaierror"
 
-    def test_nowhere(self, cloud: Cloud) -> None:
+    def test_an_address_outside_the_cloud_is_unreachable(self, cloud: Cloud) -> None:
         assert self.get(cloud, "8.8.8.8")["error"] == "OSError"
 
 
@@ -327,7 +325,7 @@ class TestEnding:
         assert len(processes) == 2
         assert not any(_exists(process) for process in processes)
 
-    def test_workers_end_with_a_parent_that_is_killed(self) -> None:
+    def test_workers_end_when_their_parent_is_killed(self) -> None:
         root = Path(__file__).parent.parent.parent
         script = (
             "import tests.localcloud.test_workers as t\n"
@@ -356,7 +354,7 @@ class TestEnding:
 
 
 def _exists(process: int) -> bool:
-    """Also false for one that has ended and is not yet reaped by its new parent."""
+    """False also for a process that has ended and that its new parent has not reaped yet."""
     try:
         os.kill(process, 0)
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
@@ -376,7 +374,7 @@ def test_a_warm_invocation_starts_no_process(cloud: Cloud) -> None:
 
 
 def test_the_endpoint_is_reached_for_real(cloud: Cloud) -> None:
-    """Only addresses that are not AWS's are asked for."""
+    """Routes are asked only for addresses outside AWS."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         workers = Workers(
             endpoint=listener.getsockname(),

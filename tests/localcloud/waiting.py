@@ -1,4 +1,4 @@
-"""Waiting in tests: for a condition, never for a time."""
+"""Waiting in tests: for a condition, never for a fixed time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _NEVER = threading.Event()
 
 
 def until_true(condition: Callable[[], object], timeout: float = 20) -> None:
-    """Return soon after the condition holds; fail the test when it does not in time.
+    """Returns soon after the condition holds; fails the test if it does not in time.
 
-    It is asked less and less often, because asking takes time from what is waited for."""
+    Checks less and less often, because checking takes time from what it waits for."""
     pause, until = 0.005, time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < until, f"not within {timeout} s"

@@ -1,4 +1,4 @@
-"""Handlers that fail, each in a way of its own."""
+"""Handlers that fail, each in a different way."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def exits_at_once(event: dict[str, int], context: Any) -> None:
 
 
 def is_killed(event: Any, context: Any) -> None:
-    """As the system kills what takes too much memory."""
+    """Killed like a process that uses too much memory."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -59,7 +59,7 @@ def fails_until_the_third_call(event: dict[str, str], context: Any) -> int:
 
 
 def waits_for_file(event: dict[str, str], context: Any) -> str:
-    """Ends when somebody makes the file."""
+    """Ends when the file exists."""
     Path(event["started"]).touch()
     while not Path(event["until"]).exists():
         time.sleep(0.005)

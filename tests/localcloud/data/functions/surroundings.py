@@ -1,4 +1,4 @@
-"""Handlers that tell what they see."""
+"""Handlers that return what they see."""
 
 import http.client
 import os
@@ -31,7 +31,7 @@ def echo(event: Any, context: Any) -> Any:
 
 
 def get(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """An HTTP request as the probes make one."""
+    """An HTTP request like the probes'."""
     began = time.monotonic()
     connection = http.client.HTTPConnection(event["host"], event["port"], timeout=event["timeout"])
     try:

@@ -1,4 +1,4 @@
-"""Greets, and tells what it sees of its environment."""
+"""Greets, and returns what it sees of its environment."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""Greets, and tells as which version of itself."""
+"""Greets, and returns its version."""
 
 import os
 from typing import Any
