@@ -7,6 +7,7 @@ redeploy, a wake and a roll-back become the request that they mean, and are chec
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import datetime
 
 from bivouac import clock
@@ -18,7 +19,9 @@ from bivouac.environment.intents import Verb
 from bivouac.errors import InvalidRequestError
 from bivouac.observability import Event, step
 from bivouac.request import limits, preflight
+from bivouac.request.notes import Note
 from bivouac.request.plan import existing_definitions, plan
+from bivouac.request.told_plan import told
 from bivouac.settings import RequestSettings
 from bivouac.stack import records
 
@@ -39,10 +42,12 @@ def check_request(
     others use the names."""
     command = asked(event["request"], event["execution"], event["startedAt"], now)
     planned = None
+    notes: tuple[Note, ...] = ()
     if command.verb is Verb.CREATE:
         planned = plan(command.content, settings, now)
         if problems := (*command.problems, *planned.problems):
             raise InvalidRequestError(problems)
+        command, notes = replace(command, content=planned.request), planned.notes
     record = records.find(command.environment)
     found = resolved(command, record)
     if found.outdated:
@@ -55,7 +60,7 @@ def check_request(
     if planned is None or found.request != command.content:
         planned = plan(found.request, settings, now)
     unknown: list[str] = []
-    if planned.blueprint and (names := existing_definitions(found.request)):
+    if planned.blueprint and (names := existing_definitions(planned.request)):
         definitions, unknown = preflight.existing_definitions(names, ecs_client)
         planned = plan(found.request, settings, now, definitions)
     if unknown or planned.blueprint is None:
@@ -75,6 +80,9 @@ def check_request(
     too_large = limits.record_problems(blueprint, instruction, record)
     if too_large := too_large or limits.answer_problems(answer):
         raise InvalidRequestError(too_large)
+    if planned.dry_run:
+        # What was read once stands in ECS's words when it is planned again.
+        answer["plan"] = told(blueprint, dict.fromkeys((*notes, *planned.notes)))
     return answer
 
 

@@ -238,8 +238,8 @@ class Commands:
                 raise CommandError(Exit.NOT_FOUND, str(output["reason"]))
             case "OUTDATED":
                 raise CommandError(Exit.SUPERSEDED, f"Nothing was done: {output['reason']}")
-            case None:  # the plan of a dry run
-                self._screen.value(output)
+            case "PLANNED":
+                self._screen.plan(output)
             case _:
                 self._screen.status(self._stack.describe(name))
         return Exit.DONE

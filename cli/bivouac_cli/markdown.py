@@ -1,4 +1,4 @@
-"""Status documents, lists and receipts as Markdown, for pull requests. Pure."""
+"""Status documents, plans, lists and receipts as Markdown, for pull requests. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bivouac_cli.progress import edge_name
-from bivouac_cli.text import LIST_COLUMNS, headline, lease, list_rows
+from bivouac_cli.text import LIST_COLUMNS, headline, lease, list_rows, plan_lines
 
 Json = Mapping[str, Any]
 
@@ -43,6 +43,13 @@ def status_markdown(status: Json) -> Iterator[str]:
     if status["diagnosis"]:
         yield ""
         yield from _fenced(str(status["diagnosis"]["cause"]))
+
+
+def plan_markdown(plan: Json) -> Iterator[str]:
+    headline, *lines = plan_lines(plan)
+    yield f"### {_plain(headline)}"
+    yield ""
+    yield from _fenced("\n".join(lines))
 
 
 def receipt_markdown(receipt: Json) -> Iterator[str]:

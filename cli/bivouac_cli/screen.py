@@ -37,6 +37,9 @@ class Screen:
     def receipt(self, receipt: Json) -> None:
         self._answer(receipt, text.receipt_lines, markdown.receipt_markdown)
 
+    def plan(self, plan: Json) -> None:
+        self._answer(plan, text.plan_lines, markdown.plan_markdown)
+
     def comment(self, status: Json) -> None:
         """Markdown, whatever else is asked for."""
         self._print(markdown.status_markdown(status))

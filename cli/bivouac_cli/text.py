@@ -1,4 +1,4 @@
-"""Status documents, lists and receipts as plain lines. Pure."""
+"""Status documents, plans, lists and receipts as plain lines. Pure."""
 
 from __future__ import annotations
 
@@ -49,6 +49,43 @@ def status_lines(status: Json) -> Iterator[str]:
     if diagnosis := status["diagnosis"]:
         yield ""
         yield from str(diagnosis["cause"]).splitlines()
+
+
+def plan_lines(plan: Json) -> Iterator[str]:
+    yield f"{plan['name']}: a plan; nothing was made"
+    entries = [(name, plan[name]) for name in ("namespace", "cluster", "lease")]
+    entries += [(each["name"], _planned_service(each)) for each in plan["services"]]
+    entries += [
+        (f"{edge['from'] or 'anyone'} -> {edge['to']}", f"{edge['alias']}: {edge['proof']}")
+        for edge in plan["edges"]
+    ]
+    entries += [("warning", each) for each in plan["warnings"]]
+    yield from aligned(entries)
+    for title, what in _OTHERWISE.items():
+        if plan[what]:
+            yield f"{title}:"
+        for each in plan[what]:
+            where = f"{each['path']}." if each["path"] else ""
+            yield f"  {where}{', '.join(each['fields'])}: {each['why']}"
+    if plan["renamed"]:
+        yield "renamed:"
+    for each in plan["renamed"]:
+        yield f"  {each['path']}: {each['given']} is {each['used']}"
+
+
+_OTHERWISE = {"left out": "dropped", "replaced": "replaced", "taken over": "takenOver"}
+
+
+def _planned_service(service: Json) -> str:
+    runs = service["taskDefinition"] or ", ".join(service["images"].values())
+    size = f" ({service['cpu']} CPU, {service['memory']} MiB)" if service["cpu"] else ""
+    reached = [
+        f"{each['protocol']} {', '.join(each['aliases']) or each['port']}"
+        for each in service["endpoints"]
+    ]
+    first = [each["serviceName"] for each in service["dependsOn"]]
+    after = f", after {', '.join(first)}" if first else ""
+    return f"{service['tasks']} x {runs}{size}, {'; '.join(reached) or 'no endpoint'}{after}"
 
 
 def receipt_lines(receipt: Json) -> Iterator[str]:

@@ -14,7 +14,8 @@ MESSAGE_LIMIT = 20_000
 Lambda also puts a stack trace into it."""
 TEXT_LIMIT = 4_000
 """Characters of any other message: a deletion's state may hold several."""
-PROBLEM_LIMIT = 1_000
+PROBLEM_LIMIT = 4_000
+"""Characters; a problem may hold a corrected fragment of the request to paste."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 

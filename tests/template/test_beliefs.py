@@ -22,7 +22,14 @@ PLACES = sorted((FUNCTIONS / "bivouac" / "aws").glob("*_answers.py"))
 MESSAGES = FUNCTIONS / "bivouac" / "diagnosis" / "aws_messages.py"
 ELSEWHERE = [each for each in sorted(FUNCTIONS.rglob("*.py")) if each not in (*PLACES, MESSAGES)]
 
-REQUESTS = {"fargate_rules.py", "plan.py", "plan_task_definition.py", "plan_service.py"}
+REQUESTS = {
+    "fargate_rules.py",
+    "load_balancers.py",
+    "notation.py",
+    "plan.py",
+    "plan_task_definition.py",
+    "plan_service.py",
+}
 """Compare what a request says with what ECS takes, by ECS's own model: nothing that AWS answers."""
 
 OUR_OWN = {

@@ -81,6 +81,10 @@ class TestDryRun:
 
         assert planned.status == "SUCCEEDED"
         assert planned.states[-1] == "Request checked"
+        assert planned.output["status"] == "PLANNED"
+        (service,) = planned.output["services"]
+        (endpoint,) = service["endpoints"]
+        assert endpoint["aliases"] == ["nginx.service-connect:80"]
         renamed = {each["given"]: each["used"] for each in planned.output["renamed"]}
         assert renamed["tutorial"] == f"bivouac-{name}"
         assert app.calls.changes(since=before) == []

@@ -7,16 +7,27 @@ from functools import cache
 from typing import Any
 
 import botocore.session
-from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
+from botocore.model import (
+    ListShape,
+    MapShape,
+    ServiceModel,
+    Shape,
+    StringShape,
+    StructureShape,
+)
 from botocore.validate import ParamValidator
 
 from bivouac.json_types import Json
 
 
 @cache
+def service_model() -> ServiceModel:
+    return botocore.session.get_session().get_service_model("ecs")
+
+
+@cache
 def _input_shape(operation: str) -> StructureShape:
-    model = botocore.session.get_session().get_service_model("ecs")
-    shape = model.operation_model(operation).input_shape
+    shape = service_model().operation_model(operation).input_shape
     if not isinstance(shape, StructureShape):
         raise LookupError(f"the ECS operation {operation} takes no input")
     return shape

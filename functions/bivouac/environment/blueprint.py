@@ -206,6 +206,18 @@ class Blueprint:
         )
 
 
+def aliases(blueprint: Blueprint, service: ServiceBlueprint) -> dict[str, list[str]]:
+    """By port name: where other services call the endpoint, such as web:80."""
+    connect = service.arguments.get("serviceConnectConfiguration") or {}
+    found: dict[str, list[str]] = {}
+    for endpoint in connect.get("services") or ():
+        name = endpoint.get("discoveryName") or endpoint["portName"]
+        for alias in endpoint.get("clientAliases") or ():
+            called = alias.get("dnsName", f"{name}.{blueprint.namespace}")
+            found.setdefault(endpoint["portName"], []).append(f"{called}:{alias['port']}")
+    return found
+
+
 def ecs_tags(tags: Mapping[str, str]) -> list[EcsTag]:
     """Tags in ECS's form, sorted so that equal tags are equal arguments."""
     return [{"key": key, "value": tags[key]} for key in sorted(tags)]

@@ -24,6 +24,8 @@ from pydantic.alias_generators import to_camel
 from bivouac import times
 from bivouac.environment import naming
 
+MOST_SERVICES = 50
+
 
 def _namespace_name(name: str) -> str:
     if not re.fullmatch(r"(?!arn:)[!-~]{1,100}", name) or re.search(r'[<>"/]', name):
@@ -204,7 +206,8 @@ class EnvironmentRequest(_Model):
     namespace: Annotated[str, AfterValidator(_namespace_name)] | None = None
     cluster: dict[str, Any] = {}
     defaults: dict[str, Any] = {}
-    services: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=50)]
+    services: Annotated[list[Any], Field(min_length=1, max_length=MOST_SERVICES)]
+    """Of objects, which planning reads one by one, so that a wrong one hides no other."""
     connect: Annotated[list[Connection], Field(min_length=1)] | None = None
     """The connections to prove; by default, every endpoint is proven once."""
     lease: Lease = Lease()
@@ -227,15 +230,3 @@ def described(error: ValidationError, path: str) -> Iterator[str]:
         elif problem["type"] == "missing":
             message = "required, but missing"
         yield f"{where or 'request'}: {message}"
-
-
-def merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """`given` over `defaults`, objects merged key by key, everything else replaced."""
-    result = dict(defaults)
-    for key, value in given.items():
-        beneath = result.get(key)
-        if isinstance(beneath, Mapping) and isinstance(value, Mapping):
-            result[key] = merged(beneath, value)
-        else:
-            result[key] = value
-    return result

@@ -21,9 +21,14 @@ from bivouac.environment.blueprint import Blueprint, ProofSettings, ServiceBluep
 from bivouac.json_types import Json
 from bivouac.request import limits, untrusted
 from bivouac.request.dependencies import Party, Relations, relations
-from bivouac.request.models import EnvironmentRequest, Schedule, described, merged
+from bivouac.request.merging import merged
+from bivouac.request.messages import wrong_kind
+from bivouac.request.models import MOST_SERVICES, EnvironmentRequest, Schedule, described
+from bivouac.request.notes import Note
+from bivouac.request.pasted import read
 from bivouac.request.plan_context import Draft
 from bivouac.request.plan_service import plan_service
+from bivouac.request.written import as_written, place
 from bivouac.settings import RequestSettings
 
 TASK_LIMIT = 1000
@@ -34,17 +39,23 @@ class Plan:
     blueprint: Blueprint | None
     """None if and only if there are problems."""
     problems: tuple[str, ...]
+    """With their paths as the user wrote them."""
+    request: Any = None
+    """The request in ECS's words, which plans the same."""
+    notes: tuple[Note, ...] = ()
     dry_run: bool = False
 
 
 def existing_definitions(content: Any) -> list[str]:
-    """The existing task definitions that a request names."""
+    """The existing task definitions that a request in ECS's words names."""
     try:
         request = EnvironmentRequest.model_validate(content)
     except ValidationError:
         return []
     named = (
-        merged(request.defaults, service).get("taskDefinition") for service in request.services
+        merged(request.defaults, service).get("taskDefinition")
+        for service in request.services
+        if isinstance(service, dict)
     )
     return sorted({name for name in named if isinstance(name, str)})
 
@@ -63,10 +74,33 @@ def plan(
     what depends on them is left unchecked, so that all other problems are found without AWS."""
     if unreadable := untrusted.problems(content, "request"):
         return Plan(None, tuple(unreadable))
-    draft = Draft(settings, definitions or {})
+    pasted = read(content)
+    if not pasted.is_request:
+        return Plan(None, pasted.problems)
+    draft = Draft(settings, definitions or {}, [*pasted.problems], notes=[*pasted.notes])
+    blueprint, dry_run = _planned(draft, pasted.request, now)
+    if blueprint is not None:
+        blueprint = replace(
+            blueprint,
+            renamed=tuple(
+                replace(each, path=place(each.path, pasted.places)) for each in blueprint.renamed
+            ),
+        )
+    problems = dict.fromkeys(as_written(each, pasted.places) for each in draft.problems)
+    notes = (replace(each, path=place(each.path, pasted.places)) for each in draft.notes)
+    return Plan(
+        None if problems else blueprint,
+        tuple(problems),
+        pasted.request,
+        tuple(dict.fromkeys(notes)),
+        dry_run,
+    )
+
+
+def _planned(draft: Draft, content: Json, now: datetime) -> tuple[Blueprint | None, bool]:
+    """None if there are problems."""
+    settings = draft.settings
     request = _own_fields(draft, content)
-    if request is None:
-        return Plan(None, tuple(draft.problems))
     ready_seconds = times.duration_seconds(request.timeouts.ready)
     if ready_seconds > wait_times.LONGEST_CREATE:
         draft.problems.append(
@@ -77,6 +111,7 @@ def plan(
     parties = [
         plan_service(draft, request, namespace, given, f"services[{index}]")
         for index, given in enumerate(request.services)
+        if isinstance(given, dict)
     ]
     cluster = _cluster(draft, request)
     lease_seconds, longest_lease_seconds = _lease_seconds(draft, request)
@@ -88,7 +123,7 @@ def plan(
     related = relations(parties, request.connect, namespace)
     draft.problems.extend(related.problems)
     if draft.problems:
-        return Plan(None, tuple(draft.problems))
+        return None, request.dry_run
     services = _in_order([party.built for party in parties if party.built], related)
     tags = dict(request.tags) | ({naming.OWNER_TAG: request.owner} if request.owner else {})
     proof_log_group = naming.proof_log_group(settings.name_prefix, request.name)
@@ -125,9 +160,8 @@ def plan(
         renamed=tuple(draft.renamed),
         warnings=tuple(warnings),
     )
-    if no_room := limits.problems(blueprint):
-        return Plan(None, tuple(no_room))
-    return Plan(blueprint, (), request.dry_run)
+    draft.problems.extend(limits.problems(blueprint))
+    return blueprint, request.dry_run
 
 
 def _in_order(services: list[ServiceBlueprint], related: Relations) -> list[ServiceBlueprint]:
@@ -141,17 +175,24 @@ def _in_order(services: list[ServiceBlueprint], related: Relations) -> list[Serv
     )
 
 
-def _own_fields(draft: Draft, content: Any) -> EnvironmentRequest | None:
+def _own_fields(draft: Draft, content: Json) -> EnvironmentRequest:
     """The request's own fields. If some are wrong, the others are still read, so that the services
     are checked as well and all problems are reported at once."""
+    services = content.get("services")
+    entries = services if isinstance(services, list) else []
+    draft.problems.extend(
+        f"services[{index}]: {wrong_kind(each, 'an object')}"
+        for index, each in enumerate(entries)
+        if not isinstance(each, dict)
+    )
     try:
         return EnvironmentRequest.model_validate(content)
     except ValidationError as error:
         draft.problems.extend(described(error, ""))
         wrong = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
-        if not isinstance(content, Mapping) or "services" in wrong:
-            return None
         usable = {key: value for key, value in content.items() if key not in wrong}
+        # Of no service, or of too many, the others are still told.
+        usable["services"] = entries[:MOST_SERVICES] or [None]
         return EnvironmentRequest.model_validate({"name": "unnamed", **usable})
 
 

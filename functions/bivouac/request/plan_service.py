@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,8 @@ from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
 from bivouac.json_types import Json
 from bivouac.request import fargate_rules
 from bivouac.request.dependencies import Party
-from bivouac.request.models import EnvironmentRequest, Probe, Service, described, merged
+from bivouac.request.merging import copied, merged
+from bivouac.request.models import EnvironmentRequest, Probe, Service, described
 from bivouac.request.plan_context import Draft
 from bivouac.request.plan_task_definition import name_proxy_log, named_ports, plan_definition
 
@@ -26,7 +26,7 @@ def plan_service(
     draft: Draft, request: EnvironmentRequest, namespace: str, given: Json, path: str
 ) -> Party:
     """One service, planned as far as its problems allow."""
-    content = copy.deepcopy(merged(request.defaults, given))
+    content = copied(merged(request.defaults, given))
     try:
         service = Service.model_validate(content)
     except ValidationError as error:

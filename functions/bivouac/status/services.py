@@ -8,7 +8,7 @@ from typing import Any
 
 from bivouac.aws import ecs_answers
 from bivouac.environment import naming
-from bivouac.environment.blueprint import Blueprint, ServiceBlueprint
+from bivouac.environment.blueprint import Blueprint, ServiceBlueprint, aliases
 from bivouac.environment.record import Record, Status
 from bivouac.json_types import Described, Json
 from bivouac.services.convergence import Condition
@@ -53,7 +53,9 @@ def described(
                 "healthy": len(healthy),
                 "deployment": (primary_deployment(service or {}) or {}).get("id"),
                 "images": _images(running),
-                "aliases": list(_aliases(blueprint, planned)),
+                "aliases": [
+                    each for every in aliases(blueprint, planned).values() for each in every
+                ],
                 "logGroup": _log_group(blueprint, planned.service_name),
                 "state": state,
                 "because": _diagnosed(planned.service_name, state, failure)
@@ -144,11 +146,3 @@ def _log_group(blueprint: Blueprint, service: str) -> str | None:
     """None where it runs a definition of others, whose containers log elsewhere."""
     group = naming.log_group(blueprint.stack, blueprint.environment, service)
     return group if group in blueprint.log_groups else None
-
-
-def _aliases(blueprint: Blueprint, planned: ServiceBlueprint) -> Iterator[str]:
-    connect = planned.arguments.get("serviceConnectConfiguration") or {}
-    for endpoint in connect.get("services") or ():
-        name = endpoint.get("discoveryName") or endpoint["portName"]
-        for alias in endpoint.get("clientAliases") or ():
-            yield f"{alias.get('dnsName', f'{name}.{blueprint.namespace}')}:{alias['port']}"

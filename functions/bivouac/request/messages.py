@@ -1,0 +1,125 @@
+"""What is wrong with a value, in the words of JSON and of the request. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from bivouac.diagnosis.redaction import redacted
+
+FRAGMENT_LIMIT = 3_000
+"""Characters of a corrected fragment; errors.PROBLEM_LIMIT leaves room for the rest."""
+_SHOWN = 60
+_ALIKE = 0.7
+"""Of difflib's ratio; below it, suggestions mislead."""
+
+
+def kind(value: Any) -> str:
+    """What a value of JSON is, such as "text" or "a list"."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case _:
+            return "an object"
+
+
+def said(value: Any) -> str:
+    """A value as JSON with its kind, shortened: the text "2"."""
+    match value:
+        case None | bool():
+            return json.dumps(value)
+        case int() | float():
+            return f"the number {_short(json.dumps(value))}"
+        case str():
+            return f"the text {_short(json.dumps(value, ensure_ascii=False))}"
+        case _:
+            return kind(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def canonical(name: str) -> str:
+    """The same for one name in every notation: desired_count, DesiredCount, desired-count."""
+    return re.sub(r"[_\-\s]", "", name).lower()
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean "serviceName"?`, or nothing."""
+    by_form = {canonical(each): each for each in known}
+    wanted = canonical(name)
+    if wanted in by_form:
+        found = by_form[wanted]
+    elif near := difflib.get_close_matches(wanted, by_form, 1, _ALIKE):
+        found = by_form[near[0]]
+    elif ends := [
+        each for form, each in by_form.items() if len(wanted) > 3 and form.endswith(wanted)
+    ]:
+        found = min(ends, key=len)
+    else:
+        return ""
+    return f'; did you mean "{found}"?'
+
+
+def unknown_field(name: str, known: Iterable[str]) -> str:
+    return f"unknown field{did_you_mean(name, known)}"
+
+
+def one_of(value: Any, values: Iterable[str]) -> str:
+    """For a value that an enumeration does not have."""
+    listed = list(values)
+    hint = did_you_mean(value, listed) if isinstance(value, str) else ""
+    return f"{said(value)} is not one of {', '.join(listed)}{hint}"
+
+
+def wrong_kind(value: Any, wanted: str, name: str = "", write: Any = None) -> str:
+    """For a value that is not of the wanted kind; with what to write, where that is clear."""
+    hint = "" if write is None else f"; write {fragment({name: write})[1:-1]}"
+    return f"must be {wanted}, not {said(value)}{hint}"
+
+
+def fragment(content: Any) -> str:
+    """JSON to paste, on one line, without what looks like a secret."""
+    return json.dumps(_shareable(content), ensure_ascii=False)
+
+
+def _shareable(content: Any) -> Any:
+    """Problems end in logs and causes, which more people read than the request."""
+    if isinstance(content, dict):
+        return {
+            key: (
+                [_variable(each) for each in value]
+                if key == "environment" and isinstance(value, list)
+                else _shareable(value)
+            )
+            for key, value in content.items()
+        }
+    if isinstance(content, list):
+        return [_shareable(each) for each in content]
+    return redacted(content, FRAGMENT_LIMIT) if isinstance(content, str) else content
+
+
+def _variable(entry: Any) -> Any:
+    """An entry of `environment`: a secret shows only beside its name."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("value"), str):
+        return _shareable(entry)
+    line = f"{entry.get('name', '')}={entry['value']}"
+    shown = entry["value"] if redacted(line, FRAGMENT_LIMIT) == line else "..."
+    return {**entry, "value": shown}
+
+
+def lines_of(problems: Iterable[str]) -> Iterator[str]:
+    """Each once."""
+    yield from dict.fromkeys(problems)

@@ -1,0 +1,286 @@
+"""Reads a request as people paste it: one form for planning, and what was read otherwise. Pure.
+
+Entries of `services` may be input files, what `describe-services` answers, or CloudFormation's
+properties; task definitions likewise. Reading what was read changes nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bivouac.aws import ecs_answers
+from bivouac.environment import naming
+from bivouac.json_types import Json
+from bivouac.request import load_balancers, whole_request
+from bivouac.request.forms import request_form, service_form
+from bivouac.request.merging import copied, objects
+from bivouac.request.messages import canonical
+from bivouac.request.notation import Reader
+from bivouac.request.notes import Note
+
+_ARN = "arn:"
+
+
+@dataclass(frozen=True)
+class Pasted:
+    """A request in one form."""
+
+    request: Any
+    problems: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    """From paths in `request` to paths as written, where these part."""
+    is_request: bool = True
+    """Whether there is anything to plan."""
+
+
+def read(content: Any) -> Pasted:
+    if problem := whole_request.problem(content):
+        return Pasted(content, (problem,), is_request=False)
+    reader = Reader()
+    form = request_form()
+    given = {name: value for name, value in content.items() if name != "$schema"}
+    services = _key(given, "services")
+    entries = given.pop(services, None)
+    for name, unwrap in (("defaults", _unwrapped_service), ("cluster", _unwrapped_cluster)):
+        key = _key(given, name)
+        if key in given:
+            given[key], _ = unwrap(reader, given[key], key, name)
+    request: Json = reader.value(given, form, "", "")
+    if entries is not None:
+        request["services"] = _services(reader, entries, services)
+    _complete(reader, request)
+    return Pasted(request, tuple(reader.problems), tuple(reader.notes), reader.places)
+
+
+def _key(given: Mapping[str, Any], name: str) -> str:
+    """The key of a member in whatever notation; its own name if there is none."""
+    if name in given:
+        return name
+    return next((key for key in given if canonical(key) == name.lower()), name)
+
+
+# --- wrappers ------------------------------------------------------------------------------------
+
+
+def _services(reader: Reader, entries: Any, at: str) -> Any:
+    entries = reader.parsed(entries, request_form().members["services"], at)
+    if at != "services":
+        reader.places["services"] = at
+        reader.problems.append(f"{at}: the field's name is services")
+    if not isinstance(entries, list):
+        return copied(entries)
+    found: list[Any] = []
+    for index, entry in enumerate(entries):
+        for given, here in _unwrapped(reader, entry, f"{at}[{index}]"):
+            there = f"services[{len(found)}]"
+            if here != there:
+                reader.places[there] = here
+            found.append(_service(reader, given, here, there))
+    return found
+
+
+def _unwrapped(reader: Reader, entry: Any, at: str) -> Iterator[tuple[Any, str]]:
+    """The services of an entry: describe-services answers several at once."""
+    entry = reader.parsed(entry, service_form(), at)
+    if isinstance(entry, dict) and isinstance(several := entry.get("services"), list):
+        _drop_beside(reader, entry, "services", at)
+        for index, each in enumerate(several):
+            yield each, f"{at}.services[{index}]"
+    else:
+        yield entry, at
+
+
+def _service(reader: Reader, entry: Any, at: str, to: str) -> Any:
+    given, here = _unwrapped_service(reader, entry, at, to)
+    if here != to:
+        reader.places[to] = here
+    return reader.value(given, service_form(), here, to)
+
+
+def _unwrapped_service(reader: Reader, given: Any, at: str, to: str) -> tuple[Any, str]:
+    """A service, and the path where it stands, with what ECS describes elsewhere in its place."""
+    given = reader.parsed(given, service_form(), at)
+    given, at = _inner(reader, given, "service", at)
+    if not isinstance(given, dict):
+        return given, at
+    given = dict(given)
+    key = _key(given, "taskDefinition")
+    if key in given:
+        _place_definition(reader, given, key, f"{at}.{key}", f"{to}.taskDefinition")
+    cluster = given.pop("clusterArn", None)
+    if isinstance(cluster, str) and "cluster" not in given:
+        given["cluster"] = cluster
+        reader.places[f"{to}.cluster"] = f"{at}.clusterArn"
+    if "serviceConnectConfiguration" not in given:
+        _take_over_deployment(reader, given, at, to)
+    return given, at
+
+
+def _unwrapped_cluster(reader: Reader, given: Any, at: str, _to: str) -> tuple[Any, str]:
+    if isinstance(given, dict) and isinstance(several := given.get("clusters"), list) and several:
+        _drop_beside(reader, given, "clusters", at)
+        return several[0], f"{at}.clusters[0]"
+    return _inner(reader, given, "cluster", at)
+
+
+def _place_definition(reader: Reader, service: Json, key: str, at: str, to: str) -> None:
+    """A definition without its wrapper, and with what stands beside it there."""
+    form = service_form().members["taskDefinition"]
+    wrapper = reader.parsed(service[key], form, at)
+    given, here = _inner(reader, wrapper, "taskDefinition", at)
+    given = reader.parsed(given, form, here)
+    if here != at:
+        reader.places[to] = here
+        if isinstance(given, dict) and wrapper.get("tags"):
+            reader.places[f"{to}.tags"] = f"{at}.tags"
+            given = {"tags": wrapper["tags"], **given}
+    if isinstance(given, list) and given and all(map(_is_container, given)):
+        reader.places[f"{to}.containerDefinitions"] = here
+        reader.note("takenOver", here, "a list of containers, as containerDefinitions of a task")
+        given = {"containerDefinitions": given}
+    service[key] = given
+
+
+def _is_container(given: Any) -> bool:
+    return isinstance(given, dict) and _key(given, "image") in given
+
+
+def _inner(reader: Reader, given: Any, wrapper: str, at: str) -> tuple[Any, str]:
+    """What a command's answer, or a resource of CloudFormation's, wraps."""
+    if isinstance(given, dict):
+        if isinstance(inner := given.get(wrapper), dict):
+            _drop_beside(reader, given, wrapper, at)
+            return inner, f"{at}.{wrapper}"
+        if isinstance(inner := given.get("Properties"), dict):
+            _drop_beside(reader, given, "Properties", at)
+            return inner, f"{at}.Properties"
+    return given, at
+
+
+def _drop_beside(reader: Reader, given: Json, wrapper: str, at: str) -> None:
+    for key, value in given.items():
+        if key not in (wrapper, "tags") and value:
+            reader.note("dropped", f"{at}.{key}", "stands around what is used")
+
+
+def _take_over_deployment(reader: Reader, service: Json, at: str, to: str) -> None:
+    """describe-services has the Service Connect configuration in the deployments (ECS API:
+    Deployment)."""
+    deployments = service.get("deployments")
+    for index, each in enumerate(deployments if isinstance(deployments, list) else ()):
+        if not isinstance(each, dict) or not ecs_answers.is_primary(each):
+            continue
+        for name in ("serviceConnectConfiguration", "volumeConfigurations"):
+            if each.get(name):
+                where = f"{at}.deployments[{index}].{name}"
+                service[name] = each[name]
+                reader.places[f"{to}.{name}"] = where
+                reader.note("takenOver", where, f"as the service's {name}")
+
+
+# --- what ECS has in several places, and an environment once -------------------------------------
+
+
+def _complete(reader: Reader, request: Json) -> None:
+    services = request.get("services")
+    if not isinstance(services, list) or not all(isinstance(each, dict) for each in services):
+        return
+    defaults = request.get("defaults")
+    defaults = defaults if isinstance(defaults, dict) else {}
+    parts = [(each, f"services[{index}]") for index, each in enumerate(services)]
+    for part, path in [(defaults, "defaults"), *parts]:
+        _merge_tags(reader, part, path)
+    _one_namespace(reader, request, defaults, parts)
+    _aliases_in_lower_case(reader, request, [(defaults, "defaults"), *parts])
+    _one_cluster(reader, parts)
+    load_balancers.replace(reader, defaults, parts)
+
+
+def _merge_tags(reader: Reader, service: Json, path: str) -> None:
+    """A definition's tags become the service's, which the definition gets, too."""
+    definition = service.get("taskDefinition")
+    given = definition.pop("tags", None) if isinstance(definition, dict) else None
+    own = service.get("tags", [])
+    if given is not None:
+        if _are_tags(given) and _are_tags(own):
+            named = {tag["key"] for tag in own}
+            own = [*own, *(tag for tag in given if tag["key"] not in named)]
+            service["tags"] = own
+            if given:
+                reader.note("takenOver", f"{path}.taskDefinition.tags", "as tags of the service")
+        elif isinstance(definition, dict):
+            definition["tags"] = given  # told as wrong where it stands
+    if _are_tags(own):
+        kept = []
+        for tag in own:
+            if tag["key"].lower().startswith(naming.RESERVED_TAG_PREFIXES):
+                reader.note("dropped", f"{path}.tags", f"{tag['key']} is reserved")
+            else:
+                kept.append(tag)
+        if len(kept) < len(own):
+            service["tags"] = kept
+
+
+def _are_tags(given: Any) -> bool:
+    return isinstance(given, list) and all(
+        isinstance(tag, dict) and isinstance(tag.get("key"), str) for tag in given
+    )
+
+
+def _one_namespace(
+    reader: Reader, request: Json, defaults: Json, parts: list[tuple[Json, str]]
+) -> None:
+    """Takes over the namespace that all services name, if the request itself names none."""
+    named: dict[str, str] = {}
+    for part, path in [(defaults, "defaults"), *parts]:
+        connect = part.get("serviceConnectConfiguration")
+        if not isinstance(connect, dict) or not isinstance(name := connect.get("namespace"), str):
+            continue
+        where = f"{path}.serviceConnectConfiguration.namespace"
+        if name.startswith(_ARN):
+            reader.note("replaced", where, "an ARN; the environment's own namespace is used")
+            del connect["namespace"]
+        else:
+            named[where] = name
+    if "namespace" in request or len(set(named.values())) != 1:
+        return
+    request["namespace"] = next(iter(named.values()))
+    reader.places["namespace"] = next(iter(named))
+    for where in named:
+        reader.note("takenOver", where, "as the environment's namespace")
+    for part, _ in [(defaults, ""), *parts]:
+        connect = part.get("serviceConnectConfiguration")
+        if isinstance(connect, dict) and isinstance(connect.get("namespace"), str):
+            del connect["namespace"]
+
+
+def _aliases_in_lower_case(reader: Reader, request: Json, parts: list[tuple[Json, str]]) -> None:
+    """A namespace may have capitals; a client alias, whose default ends in it, may not (ECS API:
+    ServiceConnectClientAlias)."""
+    namespace = request.get("namespace")
+    if not isinstance(namespace, str) or namespace == namespace.lower():
+        return
+    for part, path in parts:
+        connect = part.get("serviceConnectConfiguration")
+        declared = connect.get("services") if isinstance(connect, dict) else None
+        for index, service in enumerate(objects(declared)):
+            name = service.get("discoveryName", service.get("portName"))
+            for number, alias in enumerate(objects(service.get("clientAliases"))):
+                if "dnsName" not in alias and isinstance(name, str):
+                    alias["dnsName"] = f"{name}.{namespace}".lower()
+                    where = f"serviceConnectConfiguration.services[{index}].clientAliases[{number}]"
+                    used = f"in lower case: {alias['dnsName']}"
+                    reader.note("replaced", f"{path}.{where}.dnsName", used)
+
+
+def _one_cluster(reader: Reader, parts: list[tuple[Json, str]]) -> None:
+    named = {path: part["cluster"] for part, path in parts if isinstance(part.get("cluster"), str)}
+    clusters = sorted({name.rpartition("/")[2] for name in named.values()})
+    if len(clusters) > 1:
+        reader.problems.append(
+            f"services: they are in different clusters ({', '.join(clusters)}), and an environment "
+            "has one; leave cluster out, or make an environment for each"
+        )

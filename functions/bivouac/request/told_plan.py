@@ -1,0 +1,92 @@
+"""A plan in the request's words: what a dry run answers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from bivouac import times
+from bivouac.environment.blueprint import Blueprint, ServiceBlueprint, aliases
+from bivouac.json_types import Json
+from bivouac.request.notes import Note
+
+PLANNED = "PLANNED"
+MOST_TOLD = 300
+"""Entries of one list, so that no pasted text grows the answer beyond a state."""
+
+
+def told(blueprint: Blueprint, notes: Iterable[Note]) -> Json:
+    """What will be made, and everything that is not used as it was written."""
+    grouped = list(_grouped(notes))
+    return {
+        "name": blueprint.environment,
+        "status": PLANNED,
+        "namespace": blueprint.namespace,
+        "cluster": blueprint.cluster["clusterName"],
+        "lease": times.duration(blueprint.lease_seconds),
+        "services": [_service(blueprint, each) for each in blueprint.services],
+        "edges": [
+            {
+                "from": edge.client or None,
+                "to": f"{edge.server}:{edge.port_name}",
+                "alias": f"{edge.dns_name}:{edge.port}",
+                "proof": _proof(edge.app_protocol, edge.path, edge.expected_status),
+            }
+            for edge in blueprint.edges
+        ],
+        "renamed": _some([asdict(each) for each in blueprint.renamed]),
+        "dropped": _some(grouped, "dropped"),
+        "replaced": _some(grouped, "replaced"),
+        "takenOver": _some(grouped, "takenOver"),
+        "warnings": list(blueprint.warnings),
+    }
+
+
+def _service(blueprint: Blueprint, service: ServiceBlueprint) -> Json:
+    definition = service.definition or {}
+    own_aliases = aliases(blueprint, service)
+    return {
+        "name": service.service_name,
+        "tasks": service.arguments["desiredCount"],
+        "cpu": definition.get("cpu"),
+        "memory": definition.get("memory"),
+        "taskDefinition": service.existing_definition,
+        "images": {
+            each["name"]: each["image"] for each in definition.get("containerDefinitions", ())
+        },
+        "endpoints": [
+            {
+                "portName": each.port_name,
+                "port": each.port,
+                "protocol": each.app_protocol or "tcp",
+                "aliases": own_aliases.get(each.port_name, []),
+            }
+            for each in service.endpoints
+        ],
+        "dependsOn": [
+            {"serviceName": each.service_name, "condition": each.condition}
+            for each in service.depends_on
+        ],
+    }
+
+
+def _proof(protocol: str | None, path: str, expected_status: str) -> str:
+    if protocol == "http":
+        return f"GET {path} answers {expected_status}"
+    return f"a connection opens ({protocol or 'tcp'})"
+
+
+def _grouped(notes: Iterable[Note]) -> Iterator[tuple[str, Json]]:
+    """Notes with the same reason about fields of one object are one entry."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for note in notes:
+        parent, _, name = note.path.rpartition(".")
+        groups.setdefault((note.what, parent, note.why), []).append(name)
+    for (what, parent, why), fields in groups.items():
+        yield what, {"path": parent, "fields": fields, "why": why}
+
+
+def _some(entries: list[Any], what: str = "") -> list[Any]:
+    wanted = [each[1] for each in entries if each[0] == what] if what else entries
+    return wanted[:MOST_TOLD]

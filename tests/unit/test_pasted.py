@@ -1,0 +1,572 @@
+"""Requests as people paste them: what other tools and AWS write becomes an environment, and what
+was read otherwise than it was written is told."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bivouac.environment.blueprint import Blueprint
+from bivouac.request.notes import What
+from bivouac.request.plan import Plan, plan
+from tests import requests
+from tests.requests import environment, web
+from tests.unit.planned import planned, problems
+
+STACK = requests.settings()
+ACCOUNT = "arn:aws:ecs:ap-northeast-1:123456789012"
+
+
+def checked(content: Any) -> Plan:
+    return plan(content, STACK, requests.NOW)
+
+
+def accepted(content: Any) -> tuple[Blueprint, Plan]:
+    found = checked(content)
+    assert not found.problems, found.problems
+    assert found.blueprint is not None
+    return found.blueprint, found
+
+
+def told(found: Plan, what: What) -> list[str]:
+    return [note.path for note in found.notes if note.what == what]
+
+
+def container(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "app",
+        "image": "nginx",
+        "portMappings": [{"name": "http", "containerPort": 80, "appProtocol": "http"}],
+        **changes,
+    }
+
+
+def definition(*containers: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """RegisterTaskDefinition's arguments."""
+    return {
+        "cpu": "256",
+        "memory": "512",
+        "containerDefinitions": list(containers) or [container()],
+        **changes,
+    }
+
+
+def described_definition(**changes: Any) -> dict[str, Any]:
+    """As `aws ecs describe-task-definition` answers (ECS API: TaskDefinition)."""
+    return definition(
+        container(cpu=0, essential=True, environment=[], mountPoints=[], volumesFrom=[]),
+        taskDefinitionArn=f"{ACCOUNT}:task-definition/web:7",
+        family="web",
+        networkMode="awsvpc",
+        revision=7,
+        volumes=[],
+        status="ACTIVE",
+        requiresAttributes=[{"name": "ecs.capability.task-eni"}],
+        placementConstraints=[],
+        compatibilities=["EC2", "FARGATE"],
+        requiresCompatibilities=["FARGATE"],
+        registeredAt="2026-01-01T00:00:00Z",
+        registeredBy="arn:aws:iam::123456789012:user/someone",
+        **changes,
+    )
+
+
+def connect(**changes: Any) -> dict[str, Any]:
+    entry = {"portName": "http", "clientAliases": [{"port": 80, "dnsName": "web"}]}
+    return {"enabled": True, "services": [entry], **changes}
+
+
+def service(**changes: Any) -> dict[str, Any]:
+    """CreateService's arguments, with the definition in its place."""
+    return {
+        "serviceName": "web",
+        "taskDefinition": definition(),
+        "serviceConnectConfiguration": connect(),
+        **changes,
+    }
+
+
+def described_service(**changes: Any) -> dict[str, Any]:
+    """As `aws ecs describe-services` answers: Service Connect stands in the deployments (ECS API:
+    Service, Deployment)."""
+    namespace = "arn:aws:servicediscovery:ap-northeast-1:123456789012:namespace/ns-vdpucf3aztj23ecw"
+    return {
+        "serviceArn": f"{ACCOUNT}:service/shop/web",
+        "serviceName": "web",
+        "clusterArn": f"{ACCOUNT}:cluster/shop",
+        "loadBalancers": [],
+        "serviceRegistries": [],
+        "status": "ACTIVE",
+        "desiredCount": 2,
+        "runningCount": 2,
+        "pendingCount": 0,
+        "launchType": "FARGATE",
+        "platformVersion": "LATEST",
+        "platformFamily": "Linux",
+        "taskDefinition": f"{ACCOUNT}:task-definition/web:7",
+        "deployments": [
+            {"status": "ACTIVE", "serviceConnectConfiguration": {"enabled": False}},
+            {
+                "id": "ecs-svc/1234567890123456789",
+                "status": "PRIMARY",
+                "runningCount": 2,
+                "serviceConnectConfiguration": connect(namespace=namespace),
+            },
+        ],
+        "roleArn": "arn:aws:iam::123456789012:role/aws-service-role/ecs.amazonaws.com/x",
+        "events": [{"id": "1", "message": "(service web) has reached a steady state."}],
+        "createdAt": "2026-01-01T00:00:00Z",
+        "createdBy": "arn:aws:iam::123456789012:user/someone",
+        "placementConstraints": [],
+        "placementStrategy": [],
+        "healthCheckGracePeriodSeconds": 0,
+        "schedulingStrategy": "REPLICA",
+        "deploymentController": {"type": "ECS"},
+        "enableECSManagedTags": True,
+        "propagateTags": "NONE",
+        "enableExecuteCommand": False,
+        **changes,
+    }
+
+
+# --- what AWS describes --------------------------------------------------------------------------
+
+
+def test_a_described_task_definition_is_one_that_can_be_registered() -> None:
+    blueprint, found = accepted(environment(service(taskDefinition=described_definition())))
+    made = blueprint.services[0].definition
+    assert made is not None
+    assert not {"revision", "status", "registeredAt", "taskDefinitionArn"} & set(made)
+    dropped = told(found, "dropped")
+    assert "services[0].taskDefinition.revision" in dropped
+    assert "services[0].taskDefinition.requiresAttributes" in dropped
+
+
+def test_a_described_service_brings_its_service_connect_configuration() -> None:
+    given = described_service(taskDefinition=described_definition())
+    blueprint, found = accepted(environment(given))
+    (made,) = blueprint.services
+    assert made.arguments["desiredCount"] == 2
+    (endpoint,) = made.endpoints
+    assert (endpoint.port_name, endpoint.port) == ("http", 80)
+    assert "services[0].deployments[1].serviceConnectConfiguration" in told(found, "takenOver")
+    renamed = {each.path: (each.given, each.used) for each in blueprint.renamed}
+    assert renamed["services[0] (web).clusterArn"] == (f"{ACCOUNT}:cluster/shop", "bivouac-demo")
+
+
+def test_the_namespaces_arn_in_a_described_service_is_replaced_by_the_environments_own() -> None:
+    blueprint, found = accepted(environment(described_service(taskDefinition=definition())))
+    assert blueprint.namespace == "bivouac-demo"
+    (replaced,) = told(found, "replaced")
+    assert replaced == "services[0].deployments[1].serviceConnectConfiguration.namespace"
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        {"services": [service()], "failures": []},
+        {"service": service()},
+        {"Type": "AWS::ECS::Service", "Properties": service()},
+        json.dumps(service()),
+        service(taskDefinition={"taskDefinition": definition()}),
+        service(taskDefinition={"taskDefinition": definition(), "tags": [], "failures": []}),
+        service(taskDefinition=json.dumps({"taskDefinition": definition()})),
+        service(taskDefinition=json.dumps(definition(), indent=2)),
+        service(taskDefinition=definition(containerDefinitions=[container(), None])),
+        service(taskDefinition=definition(containerDefinitions=json.dumps([container()]))),
+    ],
+)
+def test_wrappers_and_json_text_are_taken_off(wrapped: Any) -> None:
+    """As the CLI prints them, and as Terraform has the containers."""
+    assert planned(environment(wrapped)).services == planned(environment(service())).services
+
+
+def test_several_services_of_one_answer_are_several_services() -> None:
+    answer = {"services": [web(), web(serviceName="api")], "failures": []}
+    services = planned(environment(answer, web(serviceName="db"))).services
+    assert [each.service_name for each in services] == ["web", "api", "db"]
+    answer["services"][1]["desiredCount"] = -1
+    (problem,) = problems(environment(web(serviceName="db"), answer))
+    assert problem.startswith("services[1].services[1] (api).desiredCount")
+
+
+def test_a_list_of_containers_alone_is_a_definition_without_its_sizes() -> None:
+    found = problems(environment(service(taskDefinition=[container()])))
+    assert [each.partition(": ")[0] for each in found] == [
+        "services[0] (web).taskDefinition.cpu",
+        "services[0] (web).taskDefinition.memory",
+    ]
+
+
+def test_what_a_described_resource_has_and_no_argument_takes_is_left_out() -> None:
+    """AWS adds fields; a typing error in what people write themselves is still one."""
+    newer = described_definition(aFieldOfNextYear={"a": 1})
+    _, found = accepted(environment(service(taskDefinition=newer)))
+    assert "services[0].taskDefinition.aFieldOfNextYear" in told(found, "dropped")
+    (problem,) = problems(environment(service(taskDefinition=definition(aFieldOfNextYear=1))))
+    assert "aFieldOfNextYear" in problem
+
+
+# --- empty values --------------------------------------------------------------------------------
+
+
+def test_nulls_and_empty_texts_are_as_if_left_out() -> None:
+    """ecspresso init writes them."""
+    given = service(
+        launchType="",
+        platformVersion="",
+        desiredCount=None,
+        capacityProviderStrategy=None,
+        taskDefinition=definition(
+            container(
+                command=None, portMappings=[{**container()["portMappings"][0], "hostPort": None}]
+            ),
+            pidMode="",
+            ipcMode="",
+            executionRoleArn="",
+            volumes=None,
+        ),
+    )
+    blueprint, found = accepted(environment(given, owner=None))
+    assert blueprint.services == planned(environment(service())).services
+    dropped = told(found, "dropped")
+    assert "services[0].taskDefinition.containerDefinitions[0].portMappings[0].hostPort" in dropped
+    assert "services[0].launchType" in dropped
+    assert "owner" in dropped
+
+
+def test_an_empty_variable_stays_empty() -> None:
+    variables = [{"name": "DEBUG", "value": ""}]
+    given = service(taskDefinition=definition(container(environment=variables)))
+    made = planned(environment(given)).services[0].definition
+    assert made is not None
+    assert made["containerDefinitions"][0]["environment"] == variables
+
+
+def test_a_null_in_a_list_does_not_move_the_places_of_problems() -> None:
+    given = definition(container(), container(name="b", privileged=True, portMappings=[]))
+    given["containerDefinitions"].insert(1, None)
+    (problem,) = problems(environment(service(taskDefinition=given)))
+    assert problem.startswith("services[0] (web).taskDefinition.containerDefinitions[2].privileged")
+
+
+# --- tags ----------------------------------------------------------------------------------------
+
+
+def test_tags_of_the_definition_are_tags_of_the_service() -> None:
+    given = service(
+        tags=[{"key": "team", "value": "blue"}],
+        taskDefinition={
+            "taskDefinition": definition(),
+            "tags": [{"key": "team", "value": "red"}, {"key": "env", "value": "dev"}],
+        },
+    )
+    blueprint, found = accepted(environment(given))
+    assert blueprint.services[0].tags == {"team": "blue", "env": "dev"}
+    assert told(found, "takenOver") == ["services[0].taskDefinition.tags"]
+
+
+def test_tags_that_only_aws_or_bivouac_may_set_are_left_out() -> None:
+    """CloudFormation puts aws:cloudformation:stack-name on what it makes; describing shows it."""
+    tags = [
+        {"key": "aws:cloudformation:stack-name", "value": "shop"},
+        {"key": "bivouac:stack", "value": "other"},
+        {"key": "team", "value": "blue"},
+    ]
+    blueprint, found = accepted(environment(service(tags=tags)))
+    assert blueprint.services[0].tags == {"team": "blue"}
+    reasons = [note.why for note in found.notes if note.path == "services[0].tags"]
+    assert len(reasons) == 2
+
+
+# --- namespace and cluster -----------------------------------------------------------------------
+
+
+def test_the_namespace_that_all_services_name_is_the_environments() -> None:
+    named = connect(namespace="shop")
+    other = web(serviceName="api")
+    blueprint, found = accepted(environment(service(serviceConnectConfiguration=named), other))
+    assert blueprint.namespace == "shop"
+    assert told(found, "takenOver") == ["services[0].serviceConnectConfiguration.namespace"]
+
+
+def test_services_of_different_namespaces_are_no_environment() -> None:
+    services = [
+        web(serviceName=name, serviceConnectConfiguration={"enabled": True, "namespace": name})
+        for name in ("shop", "bank")
+    ]
+    found = problems(environment(*services))
+    assert len(found) == 2
+    assert "services[1] (bank).serviceConnectConfiguration.namespace" in found[1]
+
+
+def test_a_namespace_may_have_capitals_and_its_aliases_have_none() -> None:
+    """ECS API, ServiceConnectClientAlias: lower-case letters; its default is
+    discoveryName.namespace."""
+    plain = connect(services=[{"portName": "http", "clientAliases": [{"port": 80}]}])
+    given = environment(service(serviceConnectConfiguration=plain), namespace="ServiceConnectNS")
+    blueprint, found = accepted(given)
+    assert blueprint.namespace == "ServiceConnectNS"
+    assert blueprint.edges[0].dns_name == "http.serviceconnectns"
+    (note,) = found.notes
+    assert note.path.endswith("clientAliases[0].dnsName")
+    assert "http.serviceconnectns" in note.why
+
+
+def test_services_of_two_clusters_are_refused_and_those_of_one_are_moved() -> None:
+    one = [web(cluster="shop"), web(serviceName="api", cluster=f"{ACCOUNT}:cluster/shop")]
+    assert planned(environment(*one)).cluster == {"clusterName": "bivouac-demo"}
+    one[1]["cluster"] = "bank"
+    (problem,) = problems(environment(*one))
+    assert "different clusters (bank, shop)" in problem
+
+
+# --- load balancers ------------------------------------------------------------------------------
+
+TARGET_GROUP = (
+    "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/web/0123456789abcdef"
+)
+
+
+def balanced(name: str = "app", port: Any = 80) -> dict[str, Any]:
+    return {"targetGroupArn": TARGET_GROUP, "containerName": name, "containerPort": port}
+
+
+def unnamed(**mapping: Any) -> dict[str, Any]:
+    """A definition whose port nobody named, as most have with a load balancer."""
+    return definition(container(portMappings=[{"containerPort": 80, **mapping}]))
+
+
+def without_mesh(**changes: Any) -> dict[str, Any]:
+    given = service(**changes)
+    if "serviceConnectConfiguration" not in changes:
+        del given["serviceConnectConfiguration"]
+    return given
+
+
+def test_what_a_load_balancer_reaches_is_an_endpoint() -> None:
+    given = without_mesh(
+        serviceName="Web",
+        taskDefinition=unnamed(),
+        loadBalancers=[balanced()],
+        healthCheckGracePeriodSeconds=60,
+    )
+    blueprint, found = accepted(environment(given))
+    (made,) = blueprint.services
+    assert not {"loadBalancers", "healthCheckGracePeriodSeconds"} & set(made.arguments)
+    (endpoint,) = made.endpoints
+    assert (endpoint.port_name, endpoint.port, endpoint.app_protocol) == ("app-80", 80, None)
+    (edge,) = blueprint.edges
+    assert (edge.dns_name, edge.port) == ("web", 80)
+    assert told(found, "dropped") == ["services[0].healthCheckGracePeriodSeconds"]
+    (note,) = [note for note in found.notes if note.what == "takenOver"]
+    assert note.path == "services[0].loadBalancers[0]"
+    assert "web:80" in note.why
+
+
+def test_several_services_with_the_same_port_name_have_endpoints_of_their_own() -> None:
+    services = [
+        without_mesh(serviceName=name, loadBalancers=[balanced(), balanced()])
+        for name in ("web", "api")
+    ]
+    blueprint = planned(environment(*services))
+    assert [(edge.server, edge.dns_name) for edge in blueprint.edges] == [
+        ("web", "web"),
+        ("api", "api"),
+    ]
+    assert {e.discovery_name for s in blueprint.services for e in s.endpoints} == {"web", "api"}
+
+
+def test_two_ports_behind_load_balancers_are_two_endpoints() -> None:
+    ports = [{"containerPort": 80, "appProtocol": "http"}, {"containerPort": 9000}]
+    given = without_mesh(
+        taskDefinition=definition(container(portMappings=ports)),
+        loadBalancers=[balanced(), balanced(port=9000)],
+    )
+    (made,) = planned(environment(given)).services
+    assert [(each.port, each.app_protocol) for each in made.endpoints] == [
+        (80, "http"),
+        (9000, None),
+    ]
+
+
+def test_an_endpoint_that_is_declared_stays_as_it_is_declared() -> None:
+    made = planned(environment(service(loadBalancers=[balanced()])))
+    assert made.services == planned(environment(service())).services
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"serviceConnectConfiguration": {"enabled": False}}, "Service Connect"),
+        ({"taskDefinition": unnamed(protocol="udp")}, "UDP"),
+        ({"taskDefinition": "theirs:3"}, "existing task definition"),
+    ],
+)
+def test_a_load_balancer_that_becomes_no_endpoint_is_told_as_left_out(
+    changes: dict[str, Any], why: str
+) -> None:
+    found = checked(environment(without_mesh(loadBalancers=[balanced()], **changes)))
+    assert not found.problems
+    (note,) = [note for note in found.notes if note.path == "services[0].loadBalancers[0]"]
+    assert note.what == "dropped"
+    assert why in note.why
+
+
+@pytest.mark.parametrize(
+    ("balancer", "message"),
+    [
+        (balanced("nobody"), "containerName: no container is named 'nobody' (containers: app)"),
+        (
+            balanced(port=81),
+            "containerPort: the container app has no port 81 (ports: 80); "
+            'add {"containerPort": 81}',
+        ),
+        (
+            balanced(port="80"),
+            'containerPort: must be a number, not the text "80"; write "containerPort": 80',
+        ),
+    ],
+)
+def test_a_load_balancer_to_nowhere_is_a_mistake(balancer: dict[str, Any], message: str) -> None:
+    """As it is for ECS."""
+    (problem,) = problems(environment(service(loadBalancers=[balancer])))
+    assert f"services[0].loadBalancers[0].{message}" in problem
+
+
+# --- other notations -----------------------------------------------------------------------------
+
+CLOUDFORMATION = {
+    "ServiceName": "web",
+    "DesiredCount": 1,
+    "EnableECSManagedTags": True,
+    "NetworkConfiguration": {"AwsvpcConfiguration": {"Subnets": list(STACK.subnet_ids)}},
+    "TaskDefinition": {
+        "Cpu": 256,
+        "Memory": "512",
+        "ContainerDefinitions": [
+            {"Name": "app", "Image": "nginx", "PortMappings": [{"ContainerPort": "80"}]}
+        ],
+        "Volumes": [{"Name": "data", "EFSVolumeConfiguration": {"FilesystemId": "fs-12345678"}}],
+        "Tags": [{"Key": "Env", "Value": "dev"}],
+    },
+}
+TERRAFORM = {
+    "name": "web",
+    "desired_count": 1,
+    "deployment_maximum_percent": 200,
+    "wait_for_steady_state": True,
+    "enable_ecs_managed_tags": True,
+    "network_configuration": [{"subnets": list(STACK.subnet_ids), "assign_public_ip": True}],
+    "service_connect_configuration": {
+        "enabled": True,
+        "service": {"port_name": "http", "client_alias": {"port": 80, "dns_name": "web"}},
+    },
+    "task_definition": {
+        "cpu": 256,
+        "memory": 512,
+        "container_definitions": json.dumps([container()]),
+        "volume": {"name": "data"},
+    },
+    "tags": {"Env": "dev"},
+}
+
+
+def corrected(problem: str) -> Any:
+    """The fragment to write, out of a problem."""
+    return json.loads(problem[problem.index("{") :])
+
+
+@pytest.mark.parametrize(
+    ("given", "whose"), [(CLOUDFORMATION, "CloudFormation's"), (TERRAFORM, "Terraform's")]
+)
+def test_another_notation_is_answered_once_with_what_to_write(given: Any, whose: str) -> None:
+    (problem,) = problems(environment(given))
+    assert problem.startswith(f"services[0]: {whose} notation; write ECS's: ")
+    again = corrected(problem)
+    assert again["serviceName"] == "web"
+    assert again["taskDefinition"]["cpu"] == "256"
+    assert (
+        again["taskDefinition"]["containerDefinitions"][0]["portMappings"][0]["containerPort"] == 80
+    )
+    made = planned(environment(again))
+    assert made.services[0].tags == {"Env": "dev"}
+    awsvpc = made.services[0].arguments["networkConfiguration"]["awsvpcConfiguration"]
+    assert awsvpc["assignPublicIp"] == "ENABLED"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "containerdefinitions",
+        "ContainerDefinitions",
+        "container-definitions",
+        "CONTAINER_DEFINITIONS",
+    ],
+)
+def test_any_letter_case_is_recognised_where_it_stands(key: str) -> None:
+    given = definition()
+    given[key] = given.pop("containerDefinitions")
+    (problem,) = problems(environment(service(taskDefinition=given)))
+    assert problem.startswith("services[0].taskDefinition: ")
+    assert corrected(problem) == definition()
+
+
+def test_another_notation_hides_no_other_mistake() -> None:
+    given = {**CLOUDFORMATION, "Role": "ecsServiceRole"}
+    found = problems(environment(given, web(serviceName="api", desiredCount=-1)))
+    assert any("services[0] (web).Role: refused" in each for each in found), found
+    assert any("services[1] (api).desiredCount" in each for each in found)
+    assert len(found) == 3
+
+
+def test_what_cloudformation_would_fill_in_is_asked_for() -> None:
+    given = service(taskDefinition={"Ref": "Definition"})
+    found = problems(environment(given))
+    assert any("services[0].taskDefinition: Ref is CloudFormation's" in each for each in found)
+
+
+def test_a_corrected_fragment_never_repeats_a_secret() -> None:
+    """Problems end in logs and in the execution's cause."""
+    variables = [
+        {"Name": "DB_PASSWORD", "Value": "hunter2"},
+        {"Name": "DATABASE_URL", "Value": "postgres://shop:hunter2@db/shop"},
+    ]
+    given = {
+        "ServiceName": "web",
+        "TaskDefinition": {
+            "ContainerDefinitions": [{"Name": "a", "Image": "x", "Environment": variables}]
+        },
+    }
+    assert "hunter2" not in "".join(problems(environment(given)))
+
+
+def test_a_fragment_that_is_too_long_names_what_to_rename() -> None:
+    given = json.loads(json.dumps(CLOUDFORMATION))
+    given["TaskDefinition"]["ContainerDefinitions"][0]["Command"] = ["x" * 4000]
+    (problem,) = problems(environment(given))
+    assert "serviceName for ServiceName" in problem
+    assert "containerPort for ContainerPort" in problem
+    assert len(problem) < 2000
+
+
+# --- reading again -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        environment(described_service(taskDefinition={"taskDefinition": described_definition()})),
+        environment(without_mesh(taskDefinition=unnamed(), loadBalancers=[balanced()])),
+        environment(service(serviceConnectConfiguration=connect(namespace="Shop"))),
+    ],
+)
+def test_what_was_read_reads_the_same_again(content: Any) -> None:
+    """The record keeps what was read: a redeploy and a wake plan it again."""
+    blueprint, found = accepted(content)
+    again, repeated = accepted(found.request)
+    assert again == blueprint.__class__(**{**blueprint.__dict__, "renamed": again.renamed})
+    assert not repeated.notes
+    assert repeated.request == found.request

@@ -1,0 +1,78 @@
+"""What a dry run answers: the plan in the request's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bivouac.request.plan import plan
+from bivouac.request.told_plan import told
+from bivouac_cli.markdown import plan_markdown
+from bivouac_cli.text import plan_lines
+from tests import requests
+from tests.requests import environment, event
+
+
+def told_of(content: Any) -> dict[str, Any]:
+    found = plan(content, requests.settings(), requests.NOW)
+    assert found.blueprint is not None, found.problems
+    return told(found.blueprint, found.notes)
+
+
+PASTED = environment(
+    {
+        "serviceName": "web",
+        "status": "ACTIVE",
+        "runningCount": 1,
+        "desiredCount": 2,
+        "launchType": "",
+        "cluster": "old",
+        "taskDefinition": {
+            "cpu": "256",
+            "memory": "512",
+            "containerDefinitions": [
+                {"name": "app", "image": "nginx", "portMappings": [{"containerPort": 80}]}
+            ],
+        },
+        "loadBalancers": [{"containerName": "app", "containerPort": 80}],
+    }
+)
+
+
+def test_it_names_services_endpoints_aliases_and_edges() -> None:
+    answer = told_of(event("shop"))
+    api = next(each for each in answer["services"] if each["name"] == "api")
+    assert api["endpoints"] == [
+        {"portName": "api", "port": 8080, "protocol": "http", "aliases": ["api:8080"]}
+    ]
+    assert api["dependsOn"] == [{"serviceName": "backend", "condition": "HEALTHY"}]
+    assert answer["edges"][0] == {
+        "from": "web",
+        "to": "api:api",
+        "alias": "api:8080",
+        "proof": "GET / answers 200",
+    }
+    assert (answer["status"], answer["lease"]) == ("PLANNED", "4h")
+
+
+def test_it_lists_what_is_used_otherwise_than_it_was_written_each_reason_once() -> None:
+    answer = told_of(PASTED)
+    assert answer["dropped"] == [
+        {"path": "services[0]", "fields": ["status", "runningCount"], "why": "ECS fills it in"},
+        {"path": "services[0]", "fields": ["launchType"], "why": "empty"},
+    ]
+    (taken,) = answer["takenOver"]
+    assert (taken["path"], taken["fields"]) == ("services[0]", ["loadBalancers[0]"])
+    (renamed,) = answer["renamed"]
+    assert (renamed["given"], renamed["used"]) == ("old", "bivouac-demo")
+
+
+def test_people_read_it_line_by_line() -> None:
+    lines = list(plan_lines(told_of(PASTED)))
+    assert lines[0] == "demo: a plan; nothing was made"
+    assert "  web                   2 x nginx (256 CPU, 512 MiB), tcp web:80" in lines
+    assert "  anyone -> web:app-80  web:80: a connection opens (tcp)" in lines
+    assert "  services[0].status, runningCount: ECS fills it in" in lines
+    assert lines.index("left out:") < lines.index("renamed:")
+    markdown = list(plan_markdown(told_of(PASTED)))
+    assert markdown[0] == "### demo: a plan; nothing was made"
+    assert markdown[2] == markdown[-1] == "```"
