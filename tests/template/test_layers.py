@@ -15,7 +15,7 @@ from tests.template.declared import PROJECT
 
 FUNCTIONS = PROJECT / "functions"
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("clock", "errors", "json_types", "observability", "times"),
+    ("clock", "errors", "json_types", "observability", "redaction", "times"),
     ("aws.*_answers",),
     ("settings",),
     ("environment",),

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bivouac.diagnosis.redaction import LINE_LENGTH, LOG_LINES, MARK, last_lines, redacted
+from bivouac.redaction.shapes import MARK
+from bivouac.redaction.text import LINE_LENGTH, LOG_LINES, last_lines, redacted
 
 SECRET = "s3cr3t-Value/9"
 ACCESS_KEY = "AKIA" + "IOSFODNN7EXAMPLE"

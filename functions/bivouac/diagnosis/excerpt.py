@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bivouac.diagnosis.redaction import redacted
+from bivouac.redaction.text import redacted
 
 WHOLE = 2_000
 """Characters of a message that are read."""

@@ -7,12 +7,13 @@ from typing import Any
 
 from bivouac.aws import log_groups
 from bivouac.aws.client_types import CloudWatchLogsClient
-from bivouac.diagnosis import edge_verdicts, log_location, redaction, report, service_verdicts
+from bivouac.diagnosis import edge_verdicts, log_location, report, service_verdicts
 from bivouac.diagnosis.log_location import LogStream
 from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.blueprint import Blueprint
 from bivouac.errors import BivouacError
 from bivouac.observability import logger
+from bivouac.redaction import text as redaction
 
 
 def reported(

@@ -20,7 +20,7 @@ def report(verdicts: Sequence[Verdict], log_lines: Sequence[str]) -> str:
     """The first verdict in full, and a line for each other one; at least one verdict.
 
     The first line says what failed and why. `log_lines` are the end of the first verdict's log, as
-    redaction.last_lines returns it."""
+    redaction.text.last_lines returns it."""
     first, *others = verdicts
     lines = [_headline(first)]
     lines += [

@@ -1,0 +1,1 @@
+"""What of other people's text may be shown, and which values are likely secrets."""
