@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bivouac.diagnosis.redaction import redacted
+from bivouac.redaction.text import redacted
 
 FRAGMENT_LIMIT = 3_000
 """Characters of a corrected fragment; errors.PROBLEM_LIMIT leaves room for the rest."""
