@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 _LABEL = r"[A-Z0-9 ]{0,40}(?:PRIVATE KEY|KEY BLOCK)"
-_EDGE = re.compile(rf"-----(?P<edge>BEGIN|END) {_LABEL}(?:-----)?")
+_EDGE = re.compile(rf"-----(?:(?P<begins>BEGIN)|END) {_LABEL}(?:-----)?")
 _BREAK = re.compile(r"(?:\s|\\[nr])+")
 _WHOLE_LINE = re.compile(r"[A-Za-z0-9+/=]{60,}")
 _LAST_LINE = re.compile(r"[A-Za-z0-9+/=]+")
@@ -20,7 +20,7 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
     begin: int | None = None
     past = 0
     for edge in _EDGE.finditer(text):
-        if edge["edge"] == "BEGIN":
+        if edge["begins"]:
             begin = edge.start() if begin is None else begin
             continue
         yield _tail(text, past, edge.start()) if begin is None else begin, edge.end()
