@@ -83,8 +83,13 @@ class TestFile:
     @pytest.mark.parametrize(
         ("content", "problem"),
         [
-            (b'{"name": "shop",}', "is no JSON: "),
-            (b"\xff\xfe", "is no text in UTF-8"),
+            (b'{"name": "shop",}', "is not JSON: "),
+            (b"name: shop\nservices: []", "YAML must be written as JSON"),
+            (b" \n", "is empty"),
+            (b'{"name": "a", "tags": {"x": "1", "x": "2"}}', 'twice in one object: "x"'),
+            (b"[" * 100_000, "is nested too deeply"),
+            (b'{"name": "' + b"a" * 262_144 + b'"}', "characters; AWS takes at most 262,144"),
+            (b"\xff\xfe", "is not text in UTF-8"),
             (b"[]", "it must be a JSON object"),
             (b'{"services": []}', "names no environment"),
             (None, "cannot be read: No such file"),

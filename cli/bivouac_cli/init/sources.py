@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from bivouac_cli.clients import Clients, plain_errors
 from bivouac_cli.ending import CommandError, Exit
+from bivouac_cli.json_file import content_of
 
 Json = dict[str, Any]
 _DESCRIBED_AT_ONCE = 10
@@ -81,14 +80,9 @@ def found_in_files(files: Sequence[str]) -> Found:
     found, problems = Found(), []
     for file in files:
         try:
-            content = json.loads(Path(file).read_text(encoding="utf-8"))
-        except OSError as error:
-            problems.append(f"{file} cannot be read: {error.strerror}")
-        except UnicodeDecodeError:
-            problems.append(f"{file} is not text in UTF-8")
-        except json.JSONDecodeError as error:
-            at = f"line {error.lineno}, column {error.colno}"
-            problems.append(f"{file} is not JSON: {error.msg} ({at})")
+            content = content_of(file)
+        except CommandError as error:
+            problems.append(str(error))
         else:
             problems += _sorted_into(found, content, file)
     if problems:
