@@ -33,7 +33,7 @@ def create_cluster(blueprint: Blueprint, client: ECSClient, read_first: bool = T
     require_owned(f"the cluster {name}", tags, blueprint.stack, blueprint.environment)
     wanted = from_ecs_tags(arguments["tags"])[naming.SPECIFICATION_TAG]
     if ecs_answers.is_settled(cluster) and tags.get(naming.SPECIFICATION_TAG) != wanted:
-        cluster = ecs.update_cluster(client, cluster["clusterArn"], arguments)
+        cluster = ecs.update_cluster(client, cluster, arguments)
     return _answer(cluster)
 
 

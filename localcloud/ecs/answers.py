@@ -154,7 +154,7 @@ def task(record: Task, *, with_tags: bool) -> Answer:
             "attachments": _attachments(record),
             "attributes": [{"name": "ecs.cpu-architecture", "value": _architecture(record)}],
             "availabilityZone": record.interface.availability_zone if record.interface else None,
-            "capacityProviderName": _capacity_provider(record.deployment),
+            "capacityProviderName": record.capacity_provider,
             "clusterArn": record.cluster.arn,
             "connectivity": "CONNECTED" if record.connectivity_at is not None else None,
             "connectivityAt": _moment(record.connectivity_at),
@@ -371,11 +371,6 @@ def _managed_agents(owner: Task, record: ContainerState) -> list[Answer] | None:
 def _architecture(record: Task) -> str:
     given = record.definition.definition.get("runtimePlatform", {}).get("cpuArchitecture", "X86_64")
     return {"X86_64": "x86_64", "ARM64": "arm64"}[given]
-
-
-def _capacity_provider(record: Deployment) -> str | None:
-    strategy = record.capacity_provider_strategy
-    return strategy[0]["capacityProvider"] if strategy else None
 
 
 def _pending(task: Task) -> bool:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from localcloud.account import Account
-from localcloud.ecs import answers, errors, name_rules, service_rules
+from localcloud.ecs import answers, errors, name_rules, strategy_rules
 from localcloud.ecs.listing import one_page
 from localcloud.ecs.model import Cluster, ClusterAttachment
 from localcloud.ecs.roles import require_service_linked_role
@@ -46,6 +46,7 @@ class Clusters:
             "DeleteCluster": self.delete,
             "DescribeClusters": self.describe,
             "ListClusters": self.list_page,
+            "PutClusterCapacityProviders": self.put_capacity_providers,
             "UpdateCluster": self.update,
         }
 
@@ -89,11 +90,8 @@ class Clusters:
             return {"cluster": answers.cluster(existing, ALL_PARTS)}
         require_service_linked_role(self._account)
         providers = request.get("capacityProviders", [])
-        unknown = [item for item in providers if item not in service_rules.FARGATE_PROVIDERS]
-        if unknown:
-            raise errors.unsupported(
-                f"The local cloud supports only FARGATE and FARGATE_SPOT, not {', '.join(unknown)}."
-            )
+        strategy_rules.check_providers(providers)
+        strategy_rules.check_strategy(request.get("defaultCapacityProviderStrategy", []), providers)
         cluster = self._new(name, request, providers)
         self.by_name[name] = cluster
         if cluster.attachment is not None:
@@ -118,6 +116,23 @@ class Clusters:
             )
         cluster.settings = _settings(request.get("settings", []), cluster.settings)
         cluster.configuration = request.get("configuration", cluster.configuration)
+        return {"cluster": answers.cluster(cluster, ALL_PARTS)}
+
+    def put_capacity_providers(self, request: Request) -> Answer:
+        """Replaces both; a provider that tasks use stays (API_PutClusterCapacityProviders.html)."""
+        cluster = self.active(request["cluster"])
+        _refuse_busy(cluster)
+        providers = request["capacityProviders"]
+        strategy_rules.check_providers(providers)
+        strategy_rules.check_strategy(request["defaultCapacityProviderStrategy"], providers)
+        used = {task.capacity_provider for task in cluster.tasks.values() if task.live}
+        if used & set(cluster.capacity_providers) - set(providers):
+            raise errors.EcsError(
+                "ResourceInUseException",
+                "The specified capacity provider is in use and cannot be removed.",
+            )
+        cluster.capacity_providers = providers
+        cluster.default_strategy = request["defaultCapacityProviderStrategy"]
         return {"cluster": answers.cluster(cluster, ALL_PARTS)}
 
     def delete(self, request: Request) -> Answer:

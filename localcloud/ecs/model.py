@@ -251,6 +251,8 @@ class Task:
     started_by: str
     interface_attachment_id: str
     connect_attachment_id: str | None
+    capacity_provider: str | None = None
+    """Where a strategy put it."""
     interface: Interface | None = None
     status: TaskStatus = "PROVISIONING"
     desired_status: Literal["RUNNING", "STOPPED"] = "RUNNING"

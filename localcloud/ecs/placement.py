@@ -10,6 +10,7 @@ from typing import Any
 from localcloud.account import Account
 from localcloud.ecs.image_registry import ImageRegistry
 from localcloud.ecs.model import ContainerState, Deployment, Service, Task
+from localcloud.ecs.strategy_rules import next_provider
 
 
 def place(
@@ -39,6 +40,10 @@ def place(
         started_by=deployment.id,
         interface_attachment_id=str(uuid.uuid4()),
         connect_attachment_id=str(uuid.uuid4()) if connected else None,
+        capacity_provider=next_provider(
+            deployment.capacity_provider_strategy,
+            [task.capacity_provider for task in service.tasks_of(deployment) if task.live],
+        ),
     )
 
 

@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 from localcloud.ecs import errors
 from localcloud.ecs.model import TaskDefinition, ZoneRebalancing
+from localcloud.ecs.strategy_rules import check_strategy
 from localcloud.ecs.task_definition_rules import check_log_configuration
 
 Request = Mapping[str, Any]
 
 PLATFORM_VERSIONS = ("LATEST", "1.4.0", "1.3.0", "1.2.0", "1.1.0", "1.0.0")
 CURRENT_PLATFORM_VERSION = "1.4.0"
-FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
 MOST_CONNECT_TASKS = 1000
 """Tasks of one Service Connect service (S24)."""
 
@@ -59,13 +59,7 @@ def check_launch(request: Request, cluster_providers: Sequence[str]) -> None:
             "Specifying both a launch type and capacity provider strategy is not supported. "
             "Remove one and try again."
         )
-    for item in strategy:
-        if item["capacityProvider"] not in cluster_providers:
-            raise errors.invalid_parameter(
-                "The specified capacity provider strategy cannot contain a capacity provider "
-                "that is not associated with the cluster. Associate the capacity provider with "
-                "the cluster and try again."
-            )
+    check_strategy(strategy, cluster_providers)
     version = request.get("platformVersion", "LATEST")
     if version not in PLATFORM_VERSIONS:
         raise errors.EcsError(

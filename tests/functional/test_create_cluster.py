@@ -52,7 +52,11 @@ def test_a_changed_request_updates_the_cluster_once(account: BivouacAccount) -> 
     made(account)
     account.forget_calls()
     made(account, cluster=INSIGHTS)
-    assert account.mutating_calls == ["ecs:UpdateCluster", "ecs:TagResource"]
+    assert account.mutating_calls == [
+        "ecs:UpdateCluster",
+        "ecs:PutClusterCapacityProviders",
+        "ecs:TagResource",
+    ]
     client = account.client("ecs")
     answer = client.describe_clusters(clusters=["bivouac-demo"], include=["SETTINGS"])
     assert answer["clusters"][0]["settings"] == INSIGHTS["settings"]

@@ -23,12 +23,10 @@ MESSAGES = FUNCTIONS / "bivouac" / "diagnosis" / "aws_messages.py"
 ELSEWHERE = [each for each in sorted(FUNCTIONS.rglob("*.py")) if each not in (*PLACES, MESSAGES)]
 
 REQUESTS = {
-    "fargate_rules.py",
-    "load_balancers.py",
-    "notation.py",
-    "plan.py",
-    "plan_task_definition.py",
-    "plan_service.py",
+    *("connect_rules.py", "container_rules.py", "ecs_arguments.py", "fargate_rules.py"),
+    *("load_balancers.py", "log_rules.py", "notation.py", "plan.py", "plan_service.py"),
+    *("plan_task_definition.py", "secret_rules.py", "service_rules.py", "strategy_rules.py"),
+    "volume_rules.py",
 }
 """Compare what a request says with what ECS takes, by ECS's own model: nothing that AWS answers."""
 
@@ -45,6 +43,7 @@ OUR_OWN = {
     ("models.py", "Value error, "),
     ("models.py", "extra_forbidden"),
     ("models.py", "missing"),
+    ("own_fields.py", "missing"),
     # Of URLs, and of programs that run
     ("cloudformation.py", "https"),
     ("edge_client.py", "http"),

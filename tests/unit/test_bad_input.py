@@ -42,7 +42,7 @@ WRONG_SERVICES: list[tuple[str, dict[str, Any], str]] = [
     (
         "docker volume",
         {"taskDefinition.volumes": [{"name": "v", "dockerVolumeConfiguration": {"scope": "task"}}]},
-        "no host to share",
+        "no Docker volumes",
     ),
     (
         "secret in the environment",
@@ -95,12 +95,12 @@ WRONG_SERVICES: list[tuple[str, dict[str, Any], str]] = [
     (
         "S11 alias in capitals",
         {f"{CONNECT}.services.0.clientAliases": [{"port": 80, "dnsName": "Web"}]},
-        "must be 1 to 127 of a-z",
+        "1 to 127 of a-z",
     ),
     (
         "S11 alias begins with a hyphen",
         {f"{CONNECT}.services.0.clientAliases": [{"port": 80, "dnsName": "-web"}]},
-        "must be 1 to 127 of a-z",
+        "1 to 127 of a-z",
     ),
     ("discovery name", {f"{CONNECT}.services.0.discoveryName": "Web"}, "discoveryName"),
     ("tls", {f"{CONNECT}.services.0.tls": {"issuerCertificateAuthority": {}}}, "tls"),
@@ -111,22 +111,27 @@ WRONG_SERVICES: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("S14 no subnets", {"networkConfiguration.awsvpcConfiguration": {"subnets": "all"}}, "subnets"),
     ("S23 both", {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}, "not both"),
-    ("not Fargate", {"launchType": "EC2"}, "only FARGATE"),
+    ("not Fargate", {"launchType": "EC2"}, "environments run on Fargate"),
     ("not of the enumeration", {"launchType": "fargate"}, "not one of"),
     (
         "own capacity provider",
         {"launchType": ..., "capacityProviderStrategy": [{"capacityProvider": "mine"}]},
         "FARGATE_SPOT",
     ),
-    ("S13 old platform", {"platformVersion": "1.3.0"}, "needs 1.4.0 or later"),
+    ("S13 old platform", {"platformVersion": "1.3.0"}, "needs platform version 1.4.0"),
     ("daemon", {"schedulingStrategy": "DAEMON"}, "REPLICA"),
     ("blue/green", {"deploymentController": {"type": "CODE_DEPLOY"}}, "rolling"),
     ("own token", {"clientToken": "mine"}, "clientToken: refused"),
-    ("S24 too many tasks", {"desiredCount": 1001}, "at most 1,000 tasks"),
+    ("S24 too many tasks", {"desiredCount": 1001}, "between 0 and 1,000 tasks"),
     ("negative count", {"desiredCount": -1}, "desiredCount"),
     (
         "H19 can never roll",
         {"deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 100}},
+        "could neither start nor stop a task",
+    ),
+    (
+        "H19 can never roll with one task",
+        {"deploymentConfiguration": {"maximumPercent": 150, "minimumHealthyPercent": 50}},
         "with one task, no deployment could ever replace it",
     ),
     (
@@ -139,7 +144,7 @@ WRONG_SERVICES: list[tuple[str, dict[str, Any], str]] = [
         'write "availabilityZoneRebalancing": "DISABLED", or a maximumPercent above 100',
     ),
     ("rebalancing of another kind", {"availabilityZoneRebalancing": "on"}, "not one of"),
-    ("tags of another shape", {"tags": {"team": "blue"}}, "a list of key and value"),
+    ("tags of another shape", {"tags": {"team": "blue"}}, "must be a list"),
     ("probe of no endpoint", {"probe": {"portName": "admin"}}, "is no endpoint"),
     (
         "P11 probe with a URL",
@@ -239,7 +244,11 @@ WRONG_ENVIRONMENTS: list[tuple[str, dict[str, Any], str]] = [
         "serviceConnectDefaults",
     ),
     ("cluster's tags", {"cluster": {"tags": [{"key": "a", "value": "b"}]}}, "cluster.tags"),
-    ("cluster's configuration", {"cluster": {"configuration": {}}}, "cluster.configuration"),
+    (
+        "cluster's configuration",
+        {"cluster": {"configuration": {"executeCommandConfiguration": {}}}},
+        "cluster.configuration",
+    ),
     ("cluster's unknown field", {"cluster": {"size": 3}}, "size"),
     ("cluster's name of another type", {"cluster": {"clusterName": 5}}, "clusterName"),
     ("cluster of another type", {"cluster": "mine"}, "cluster"),
@@ -471,8 +480,8 @@ def test_tasks_of_all_services_together_are_limited() -> None:
 
 
 def test_ecs_exec_needs_the_stacks_permission() -> None:
-    assert planned(environment(web(enableExecuteCommand=True)), allow_ecs_exec=True)
-    found = problems(environment(web(enableExecuteCommand=True)), allow_ecs_exec=False)
+    assert planned(environment(full(enableExecuteCommand=True)), allow_ecs_exec=True)
+    found = problems(environment(full(enableExecuteCommand=True)), allow_ecs_exec=False)
     assert any("AllowEcsExec" in problem for problem in found)
 
 

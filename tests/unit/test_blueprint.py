@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from bivouac.aws import ecs_schema
 from bivouac.environment import naming
 from bivouac.environment.blueprint import (
     Blueprint,
@@ -24,6 +23,7 @@ from bivouac.environment.blueprint import (
     service_tags,
     update_service_arguments,
 )
+from localcloud import request_shape
 from tests.requests import connection, depends, environment, event, web
 from tests.unit.planned import full, planned
 
@@ -62,7 +62,7 @@ def test_every_call_fits_the_model_of_the_service(name: str) -> None:
         "CreateService": create_service_arguments(blueprint, service, made, 1),
         "UpdateService": update_service_arguments(made),
     }.items():
-        assert not list(ecs_schema.problems(operation, arguments, operation))
+        assert not request_shape.problems("ecs", operation, arguments)
 
 
 def test_the_namespace_goes_by_arn_everywhere() -> None:
@@ -138,7 +138,7 @@ def test_an_update_always_begins_a_deployment() -> None:
 
 def test_a_shell_that_the_request_no_longer_asks_for_is_switched_off() -> None:
     """UpdateService leaves what it is not told."""
-    shell = web(enableExecuteCommand=True)
+    shell = full(enableExecuteCommand=True)
     updates = [
         update_service_arguments(specification(planned(environment(service))))
         for service in (shell, web())

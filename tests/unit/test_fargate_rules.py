@@ -13,7 +13,7 @@ def size(cpu: str | None, memory: str | None, reserved: int = 0) -> list[str]:
         "memory": memory,
         "containerDefinitions": [{"memory": reserved} if reserved else {}],
     }
-    return list(fargate_rules.task_size_problems(definition, "task"))
+    return list(fargate_rules.task_size_problems(definition, True, "task"))
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,7 @@ def size(cpu: str | None, memory: str | None, reserved: int = 0) -> list[str]:
         ("4096", "30720"),
         ("8192", "61440"),
         ("16384", "122880"),
+        ("32768", "249856"),
         (".25 vCPU", "0.5 GB"),
         ("1 vcpu", "2gb"),
     ],
@@ -45,13 +46,14 @@ def test_a_pair_that_fargate_offers_is_taken(cpu: str, memory: str) -> None:
         ("8192", "17408", "task.memory"),
         ("16384", "32000", "task.memory"),
         ("128", "512", "task.cpu"),
-        ("32768", "65536", "task.cpu"),
+        ("32768", "65536", "task.memory"),
         ("0.3 vCPU", "512", "task.cpu"),
         ("-256", "512", "task.cpu"),
         ("256", "much", "task.memory"),
         (None, "512", "task.cpu"),
         ("256", None, "task.memory"),
         ("", "", "task.memory"),
+        ("65536", "122880", "task.cpu"),
     ],
 )
 def test_a_pair_that_fargate_does_not_offer_is_refused(
@@ -73,5 +75,5 @@ def test_the_containers_may_not_reserve_more_cpu_than_the_task_has() -> None:
         "memory": "512",
         "containerDefinitions": [{"cpu": 200}, {"cpu": 57}],
     }
-    (problem,) = fargate_rules.task_size_problems(definition, "task")
+    (problem,) = fargate_rules.task_size_problems(definition, True, "task")
     assert "257 of 256 CPU units" in problem

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from bivouac.aws import ecs_schema
 from bivouac.environment import naming
 from bivouac.environment.blueprint import (
     Blueprint,
@@ -35,6 +34,7 @@ from bivouac.proof.mesh import (
     stale,
     still_proven,
 )
+from localcloud import request_shape
 from tests.requests import called, connection, environment, web
 from tests.unit.planned import planned
 
@@ -118,8 +118,8 @@ def test_every_call_fits_the_model_of_ecs(blueprint: Blueprint) -> None:
     definition = register_task_definition_arguments(blueprint, client.service)
     specification = service_specification(blueprint, client.service, NAMESPACE, "family:1")
     service = create_service_arguments(blueprint, client.service, specification, 1)
-    assert not list(ecs_schema.problems("RegisterTaskDefinition", definition, ""))
-    assert not list(ecs_schema.problems("CreateService", service, ""))
+    assert not request_shape.problems("ecs", "RegisterTaskDefinition", definition)
+    assert not request_shape.problems("ecs", "CreateService", service)
     for arguments in (definition, service):
         assert naming.is_owned(from_ecs_tags(arguments["tags"]), "bivouac", "demo")
 

@@ -317,7 +317,7 @@ def test_a_namespace_may_have_capitals_and_its_aliases_have_none() -> None:
 
 def test_services_of_two_clusters_are_refused_and_those_of_one_are_moved() -> None:
     one = [web(cluster="shop"), web(serviceName="api", cluster=f"{ACCOUNT}:cluster/shop")]
-    assert planned(environment(*one)).cluster == {"clusterName": "bivouac-demo"}
+    assert planned(environment(*one)).cluster["clusterName"] == "bivouac-demo"
     one[1]["cluster"] = "bank"
     (problem,) = problems(environment(*one))
     assert "different clusters (bank, shop)" in problem

@@ -35,7 +35,10 @@ def test_the_smallest_request_becomes_a_whole_environment() -> None:
     blueprint = planned(event("smallest"))
     (service,) = blueprint.services
     assert blueprint.namespace == "bivouac-demo"
-    assert blueprint.cluster == {"clusterName": "bivouac-demo"}
+    assert blueprint.cluster == {
+        "clusterName": "bivouac-demo",
+        "capacityProviders": ["FARGATE", "FARGATE_SPOT"],
+    }
     assert blueprint.log_groups == ("/bivouac-demo/web", "/bivouac-demo/bivouac-proof")
     assert blueprint.lease_seconds == 8 * 3600
     assert service.arguments["launchType"] == "FARGATE"
@@ -86,13 +89,24 @@ def test_logs_go_to_the_stacks_region_whatever_a_pasted_definition_names() -> No
 
 
 def test_another_log_driver_stays_as_it_is() -> None:
-    """It writes where it likes, perhaps into another Region."""
-    options = {"awslogs-region": "us-east-1", "Name": "cloudwatch"}
-    given = {"logDriver": "awsfirelens", "options": options}
-    changes = {"taskDefinition.containerDefinitions.0.logConfiguration": given}
-    (service,) = planned(environment(full(**changes))).services
-    assert service.definition is not None
-    assert service.definition["containerDefinitions"][0]["logConfiguration"] == given
+    """A log router sends it where it likes, but in the stack's Region."""
+    given: dict[str, Any] = {
+        "logDriver": "awsfirelens",
+        "options": {"Name": "cloudwatch", "region": STACK.region},
+    }
+    service = full(**{"taskDefinition.containerDefinitions.0.logConfiguration": given})
+    router = {
+        "name": "router",
+        "image": "public.ecr.aws/aws-observability/aws-for-fluent-bit:stable",
+        "firelensConfiguration": {"type": "fluentbit"},
+    }
+    service["taskDefinition"]["containerDefinitions"].append(router)
+    (planned_service,) = planned(environment(service)).services
+    assert planned_service.definition is not None
+    assert planned_service.definition["containerDefinitions"][0]["logConfiguration"] == given
+    given["options"]["region"] = "us-west-2"
+    (problem,) = problems(environment(service))
+    assert "options.region: us-west-2 is not the stack's Region" in problem
 
 
 def test_defaults_are_merged_beneath_every_service() -> None:
@@ -339,6 +353,7 @@ DESCRIBED = {
     "memory": "512",
     "networkMode": "awsvpc",
     "executionRoleArn": EXECUTION_ROLE,
+    "taskRoleArn": EXECUTION_ROLE,
     "containerDefinitions": [
         {
             "name": "web",
@@ -405,7 +420,7 @@ def test_an_existing_definition_with_a_port_range_is_refused() -> None:
         "containerDefinitions": [{"name": "web", "image": "nginx", "portMappings": ports}],
     }
     checked = plan(environment(full(taskDefinition="theirs:3")), STACK, NOW, {"theirs:3": theirs})
-    assert any("no port range" in problem for problem in checked.problems)
+    assert any("containerPortRange: refused" in problem for problem in checked.problems)
 
 
 # --- properties ----------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ LEFT_OUT = {
     "serviceRegistries": "the environment is reached through Service Connect",
     "vpcLatticeConfigurations": "the environment is reached through Service Connect",
     "gatewayConnectors": "the environment is reached through Service Connect",
+    "healthCheckGracePeriodSeconds": "it is for load balancers; use healthCheck.startPeriod",
+    "monitoring": "environments are short-lived",
     "volumeConfigurations": "it would need a role of its own",
     "placementConstraints": "Fargate decides where tasks run",
     "placementStrategy": "Fargate decides where tasks run",

@@ -67,12 +67,21 @@ def create_cluster(client: ECSClient, arguments: Mapping[str, Any]) -> Json:
         return dict(client.create_cluster(**arguments)["cluster"])
 
 
-def update_cluster(client: ECSClient, arn: str, arguments: Mapping[str, Any]) -> Json:
-    """Give a cluster the settings and tags of `arguments`, which are CreateCluster's."""
+def update_cluster(
+    client: ECSClient, cluster: Mapping[str, Any], arguments: Mapping[str, Any]
+) -> Json:
+    """Give a cluster the settings, capacity providers and tags of `arguments`, which are
+    CreateCluster's. `cluster`: as described; it keeps its other providers, which tasks may use."""
     name = arguments["clusterName"]
+    providers = dict.fromkeys([*cluster["capacityProviders"], *arguments["capacityProviders"]])
     with translated(f"cluster {name}"):
-        answer = client.update_cluster(cluster=name, settings=arguments.get("settings", []))
-        client.tag_resource(resourceArn=arn, tags=arguments["tags"])
+        client.update_cluster(cluster=name, settings=arguments.get("settings", []))
+        answer = client.put_cluster_capacity_providers(
+            cluster=name,
+            capacityProviders=list(providers),
+            defaultCapacityProviderStrategy=arguments.get("defaultCapacityProviderStrategy", []),
+        )
+        client.tag_resource(resourceArn=cluster["clusterArn"], tags=arguments["tags"])
     return dict(answer["cluster"])
 
 

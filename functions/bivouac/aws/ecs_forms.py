@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
-
-from bivouac.aws.ecs_schema import service_model
+from botocore.loaders import create_loader
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +28,8 @@ class Form:
     read_only: frozenset[str] = frozenset()
     """Further members of the object as ECS describes it."""
     required: frozenset[str] = frozenset()
+    shape: str = ""
+    """Of an object of ECS's: the name of its shape, such as ContainerDefinition."""
 
 
 _DESCRIBED = {
@@ -37,6 +38,12 @@ _DESCRIBED = {
     "CreateCluster": ("DescribeClusters", "clusters"),
 }
 """By operation: where an answer describes what it makes."""
+
+
+@cache
+def service_model() -> ServiceModel:
+    """Without a session, which takes longer to make than the model."""
+    return ServiceModel(create_loader().load_service_model("ecs", "service-2"), "ecs")
 
 
 @cache
@@ -58,7 +65,7 @@ def arguments_of(operation: str) -> Form:
 def _object(shape: StructureShape, read_only: frozenset[str] = frozenset()) -> Form:
     members = {name: _form(member) for name, member in shape.members.items()}
     required = frozenset(shape.required_members)
-    return Form("object", members, read_only=read_only, required=required)
+    return Form("object", members, read_only=read_only, required=required, shape=shape.name)
 
 
 def _form(shape: Shape) -> Form:

@@ -15,15 +15,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from bivouac import times
-from bivouac.aws import ecs_schema
 from bivouac.environment import naming, wait_times
 from bivouac.environment.blueprint import Blueprint, ProofSettings, ServiceBlueprint
 from bivouac.json_types import Json
-from bivouac.request import limits, untrusted
+from bivouac.request import ecs_arguments, limits, own_fields, strategy_rules, untrusted
 from bivouac.request.dependencies import Party, Relations, relations
 from bivouac.request.merging import merged
 from bivouac.request.messages import wrong_kind
-from bivouac.request.models import MOST_SERVICES, EnvironmentRequest, Schedule, described
+from bivouac.request.models import MOST_SERVICES, EnvironmentRequest, Schedule
 from bivouac.request.notes import Note
 from bivouac.request.pasted import read
 from bivouac.request.plan_context import Draft
@@ -101,19 +100,21 @@ def _planned(draft: Draft, content: Json, now: datetime) -> tuple[Blueprint | No
     """None if there are problems."""
     settings = draft.settings
     request = _own_fields(draft, content)
+    if request is None:
+        return None, False
     ready_seconds = times.duration_seconds(request.timeouts.ready)
     if ready_seconds > wait_times.LONGEST_CREATE:
         draft.problems.append(
             f"timeouts.ready: {request.timeouts.ready} is longer than a create may take, "
             f"{times.duration(wait_times.LONGEST_CREATE)}"
         )
+    draft.cluster = _cluster(draft, request)
     namespace = request.namespace or naming.cluster_name(settings.name_prefix, request.name)
     parties = [
         plan_service(draft, request, namespace, given, f"services[{index}]")
         for index, given in enumerate(request.services)
         if isinstance(given, dict)
     ]
-    cluster = _cluster(draft, request)
     lease_seconds, longest_lease_seconds = _lease_seconds(draft, request)
     warnings: list[str] = []
     if request.schedule:
@@ -132,7 +133,7 @@ def _planned(draft: Draft, content: Json, now: datetime) -> tuple[Blueprint | No
         stack=settings.name_prefix,
         request_hash=naming.content_hash(content),
         namespace=namespace,
-        cluster=cluster,
+        cluster=draft.cluster,
         services=tuple(services),
         edges=related.edges,
         proof=ProofSettings(
@@ -175,7 +176,7 @@ def _in_order(services: list[ServiceBlueprint], related: Relations) -> list[Serv
     )
 
 
-def _own_fields(draft: Draft, content: Json) -> EnvironmentRequest:
+def _own_fields(draft: Draft, content: Json) -> EnvironmentRequest | None:
     """The request's own fields. If some are wrong, the others are still read, so that the services
     are checked as well and all problems are reported at once."""
     services = content.get("services")
@@ -185,15 +186,10 @@ def _own_fields(draft: Draft, content: Json) -> EnvironmentRequest:
         for index, each in enumerate(entries)
         if not isinstance(each, dict)
     )
-    try:
-        return EnvironmentRequest.model_validate(content)
-    except ValidationError as error:
-        draft.problems.extend(described(error, ""))
-        wrong = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
-        usable = {key: value for key, value in content.items() if key not in wrong}
-        # Of no service, or of too many, the others are still told.
-        usable["services"] = entries[:MOST_SERVICES] or [None]
-        return EnvironmentRequest.model_validate({"name": "unnamed", **usable})
+    request, _ = own_fields.read(EnvironmentRequest, content, "", draft.problems)
+    if request is not None and len(entries) > MOST_SERVICES:
+        return request.model_copy(update={"services": entries[:MOST_SERVICES]})
+    return request
 
 
 def _lease_seconds(draft: Draft, request: EnvironmentRequest) -> tuple[int, int]:
@@ -240,18 +236,17 @@ def _cluster(draft: Draft, request: EnvironmentRequest) -> Json:
     given = dict(request.cluster)
     name = naming.cluster_name(draft.settings.name_prefix, request.name)
     draft.rename("cluster.clusterName", given.pop("clusterName", None), name)
-    for refused, reason in {
-        "serviceConnectDefaults": "the field namespace names it",
-        "tags": "the field tags holds them",
-        "capacityProviders": "environments use FARGATE and FARGATE_SPOT per service",
-        "configuration": "it can name keys and log groups outside the environment",
-    }.items():
-        if refused in given:
-            draft.problems.append(f"cluster.{refused}: refused; {reason}")
-            del given[refused]
-    cluster = {"clusterName": name, **given}
-    draft.problems.extend(ecs_schema.problems("CreateCluster", cluster, "cluster"))
-    return cluster
+    given.setdefault("capacityProviders", list(strategy_rules.FARGATE_PROVIDERS))
+    checked = ecs_arguments.checked("CreateCluster", {"clusterName": name, **given}, "cluster")
+    checked.add(
+        strategy_rules.problems(
+            checked.arguments.get("defaultCapacityProviderStrategy", []),
+            checked.arguments.get("capacityProviders", []),
+            "cluster.defaultCapacityProviderStrategy",
+        )
+    )
+    draft.problems.extend(checked.problems)
+    return checked.arguments
 
 
 def _across(parties: list[Party], namespace: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,13 +20,8 @@ class Draft:
     problems: list[str] = field(default_factory=list)
     renamed: list[Renamed] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
-
-    def apart_from(self, wrong: Sequence[str], problems: Iterable[str]) -> None:
-        """Adds the problems of what stands elsewhere: a rule misses what was left out as wrong."""
-        for problem in problems:
-            path = problem.partition(": ")[0]
-            if not any(path == each or path.startswith((f"{each}.", f"{each}[")) for each in wrong):
-                self.problems.append(problem)
+    cluster: Json = field(default_factory=dict)
+    """CreateCluster's arguments."""
 
     def note(self, what: What, path: str, why: str) -> None:
         self.notes.append(Note(what, path, why))

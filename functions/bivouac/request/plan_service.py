@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
-from pydantic import ValidationError
-
-from bivouac.aws import ecs_schema
-from bivouac.environment import naming
 from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
 from bivouac.json_types import Json
-from bivouac.request import fargate_rules
+from bivouac.request import (
+    connect_rules,
+    ecs_arguments,
+    log_rules,
+    own_fields,
+    service_rules,
+    strategy_rules,
+    tag_rules,
+)
 from bivouac.request.dependencies import Party
+from bivouac.request.ecs_arguments import Checked
 from bivouac.request.merging import copied, merged
-from bivouac.request.models import EnvironmentRequest, Probe, Service, described
+from bivouac.request.models import EnvironmentRequest, Probe, Service
 from bivouac.request.plan_context import Draft
-from bivouac.request.plan_task_definition import name_proxy_log, named_ports, plan_definition
+from bivouac.request.plan_task_definition import name_proxy_log, plan_definition
+
+_ON_FARGATE = {"launchType": "FARGATE"}
 
 
 def plan_service(
@@ -27,77 +32,75 @@ def plan_service(
 ) -> Party:
     """One service, planned as far as its problems allow."""
     content = copied(merged(request.defaults, given))
-    try:
-        service = Service.model_validate(content)
-    except ValidationError as error:
-        draft.problems.extend(described(error, path))
-        wrong = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
-        _look_at_the_rest(draft, request, namespace, content, wrong, path)
-        name = content.get("serviceName")
-        return Party(name if isinstance(name, str) else "", path)
-    path = f"{path} ({service.service_name})"
-    return _planned(draft, request, namespace, service, path)
-
-
-def _look_at_the_rest(
-    draft: Draft,
-    request: EnvironmentRequest,
-    namespace: str,
-    content: Json,
-    wrong: set[str],
-    path: str,
-) -> None:
-    """What is right is held against the rules, too, so that all problems are told at once."""
-    if not wrong & {"taskDefinition", "primaryContainer"}:
-        rest = {name: value for name, value in content.items() if name not in wrong}
-        service = Service.model_validate({"serviceName": "unnamed", **rest})
-        _planned(draft, request, namespace, service, path)
+    service, wrong = own_fields.read(Service, content, path, draft.problems)
+    if service is None:
+        return Party("", path)
+    if "serviceName" not in wrong:
+        path = f"{path} ({service.service_name})"
+    party = _planned(draft, request, namespace, service, wrong, path)
+    return replace(party, service_name="") if "serviceName" in wrong else party
 
 
 def _planned(
-    draft: Draft, request: EnvironmentRequest, namespace: str, service: Service, path: str
+    draft: Draft,
+    request: EnvironmentRequest,
+    namespace: str,
+    service: Service,
+    wrong: frozenset[str],
+    path: str,
 ) -> Party:
+    """`wrong`: our own fields that could not be read."""
     party = Party(service.service_name, path, service.depends_on)
     arguments = service.arguments
-    cluster = naming.cluster_name(draft.settings.name_prefix, request.name)
+    cluster = draft.cluster["clusterName"]
     draft.rename(f"{path}.cluster", arguments.pop("cluster", None), cluster)
-    tags = _service_tags(draft, arguments.pop("tags", []), path)
     _complete_service(draft, arguments, service, namespace, path)
-    before = len(draft.problems)
-    draft.problems.extend(ecs_schema.problems("CreateService", arguments, path))
-    if len(draft.problems) > before:
-        rest, wrong = ecs_schema.usable("CreateService", arguments, path)
-        allowed = draft.settings.allow_ecs_exec
-        draft.apart_from(wrong, fargate_rules.service_problems(rest, allowed, path))
-        plan_definition(draft, request, service, path)
-        return party
-    party = replace(party, arguments=arguments)
-    draft.problems.extend(
-        fargate_rules.service_problems(arguments, draft.settings.allow_ecs_exec, path)
-    )
-    definition = plan_definition(draft, request, service, path)
-    if definition is None:
-        return party
-    ports = named_ports(definition)
-    connect = arguments["serviceConnectConfiguration"]
-    draft.problems.extend(
-        fargate_rules.connect_problems(
-            connect, ports, namespace, f"{path}.serviceConnectConfiguration"
+    checked = ecs_arguments.checked("CreateService", arguments, path)
+    arguments = checked.arguments
+    checked.add(
+        service_rules.problems(
+            arguments,
+            draft.settings.allow_ecs_exec,
+            draft.cluster.get("capacityProviders", strategy_rules.FARGATE_PROVIDERS),
+            path,
         )
     )
+    tags = _service_tags(checked, request, arguments.pop("tags", []), path)
+    connect = arguments.get("serviceConnectConfiguration", {})
+    definition = None
+    if not wrong & {"taskDefinition", "primaryContainer"}:
+        if (service.task_definition is None) == (service.primary_container is None):
+            checked.problems.append(f"{path}: give either taskDefinition or primaryContainer")
+        else:
+            connected = bool(connect.get("enabled"))
+            definition = plan_definition(draft, request, service, connected, path)
+    where = f"{path}.serviceConnectConfiguration"
+    checked.add(
+        log_rules.problems(
+            connect.get("logConfiguration"), draft.settings.region, f"{where}.logConfiguration"
+        )
+    )
+    if definition is not None:
+        ports = definition.named_ports if definition.ports_known else None
+        checked.add(connect_rules.problems(connect, ports, where))
+        checked.add(service_rules.exec_problems(arguments, definition.arguments, path))
+    draft.problems.extend(checked.problems)
+    if checked.lacks(where) or checked.lacks(f"{path}.desiredCount"):
+        return party
+    party = replace(party, arguments=arguments)
+    if definition is None:
+        return party
+    arguments["propagateTags"] = "SERVICE"
     name_proxy_log(draft, request, service, connect, path)
     ours = not isinstance(service.task_definition, str)
+    endpoints = _endpoints(draft, connect, definition.named_ports, service.probe, path)
     built = ServiceBlueprint(
         service_name=service.service_name,
         arguments=arguments,
-        definition=definition if ours else None,
-        existing_definition=None if ours else definition["taskDefinitionArn"],
-        has_health_check=any(
-            container.get("healthCheck")
-            for container in definition["containerDefinitions"]
-            if container.get("essential", True)
-        ),
-        endpoints=tuple(_endpoints(draft, connect, ports, service.probe, path)),
+        definition=definition.arguments if ours else None,
+        existing_definition=None if ours else definition.arguments["taskDefinitionArn"],
+        has_health_check=definition.checks_health,
+        endpoints=tuple(endpoints),
         tags=tags,
         depends_on=(),
         redeployed_for=service.redeployed_for,
@@ -105,16 +108,12 @@ def _planned(
     return replace(party, built=built)
 
 
-def _service_tags(draft: Draft, given: Any, path: str) -> dict[str, str]:
-    if not isinstance(given, list) or not all(
-        isinstance(tag, dict) and isinstance(tag.get("key"), str) for tag in given
-    ):
-        draft.problems.append(f"{path}.tags: a list of key and value")
-        return {}
-    tags = {tag["key"]: str(tag.get("value", "")) for tag in given}
-    for key in tags:
-        if key.lower().startswith(naming.RESERVED_TAG_PREFIXES):
-            draft.problems.append(f"{path}.tags: the key {key} is reserved")
+def _service_tags(
+    checked: Checked, request: EnvironmentRequest, given: list[Json], path: str
+) -> dict[str, str]:
+    checked.add(tag_rules.list_problems(given, f"{path}.tags"))
+    tags = {tag["key"]: tag.get("value", "") for tag in given if tag.get("key")}
+    checked.add(tag_rules.count_problems(len({*tags, *request.tags}), f"{path}.tags"))
     return tags
 
 
@@ -124,11 +123,13 @@ def _complete_service(
     """Fills in what the CreateService arguments leave out, and reports what they must not say."""
     settings = draft.settings
     arguments.setdefault("desiredCount", 1)
-    if "capacityProviderStrategy" not in arguments:
-        arguments.setdefault("launchType", "FARGATE")
+    if arguments.get("capacityProviderStrategy", []) == []:
+        arguments.pop("capacityProviderStrategy", None)
+        if "launchType" not in arguments:
+            default = draft.cluster.get("defaultCapacityProviderStrategy")
+            arguments |= {"capacityProviderStrategy": default} if default else _ON_FARGATE
     arguments.setdefault("platformVersion", "LATEST")
     arguments.setdefault("enableECSManagedTags", True)
-    arguments["propagateTags"] = "SERVICE"
     # Otherwise ECS would rebalance, and start and stop tasks by itself.
     arguments.setdefault("availabilityZoneRebalancing", "DISABLED")
     arguments.setdefault(
@@ -182,19 +183,12 @@ def _endpoints(
     draft: Draft, connect: Json, ports: Mapping[str, Json], probes: list[Probe], path: str
 ) -> Iterator[Endpoint]:
     by_port = {probe.port_name: probe for probe in probes}
-    declared = Counter(service["portName"] for service in connect.get("services", []))
-    for name in sorted(by_port.keys() - declared.keys()):
+    declared = [service["portName"] for service in connect.get("services", [])]
+    for name in sorted(by_port.keys() - set(declared)):
         draft.problems.append(
             f"{path}.probe: {name!r} is no endpoint (serviceConnectConfiguration.services: "
             f"{', '.join(sorted(declared)) or 'none'})"
         )
-    for name, count in declared.items():
-        if count > 1:
-            draft.problems.append(
-                f"{path}.serviceConnectConfiguration: {count} services have the portName {name!r}; "
-                "an endpoint is known by it, so each needs a named port of its own"
-            )
-    ingress_ports: Counter[int] = Counter()
     for service in connect.get("services", []):
         mapping = ports.get(service["portName"])
         if mapping is None or "containerPort" not in mapping:
@@ -202,20 +196,13 @@ def _endpoints(
         probe = by_port.get(
             service["portName"], Probe.model_validate({"portName": service["portName"]})
         )
-        port = service.get("ingressPortOverride", mapping["containerPort"])
-        ingress_ports[port] += 1
         lowest, highest = probe.expect_status
         yield Endpoint(
             port_name=service["portName"],
             discovery_name=service.get("discoveryName", service["portName"]),
-            port=port,
+            port=service.get("ingressPortOverride", mapping["containerPort"]),
             app_protocol=mapping.get("appProtocol"),
             path=probe.path,
             lowest_status=lowest,
             highest_status=highest,
         )
-    for port, count in ingress_ports.items():
-        if count > 1:
-            draft.problems.append(
-                f"{path}.serviceConnectConfiguration: {count} services listen on port {port}"
-            )

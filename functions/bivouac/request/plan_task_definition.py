@@ -2,32 +2,65 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from bivouac.aws import ecs_schema
+from bivouac.aws.ecs_forms import arguments_of
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Renamed
 from bivouac.json_types import Json
-from bivouac.request import fargate_rules
+from bivouac.request import (
+    container_rules,
+    ecs_arguments,
+    fargate_rules,
+    log_rules,
+    secret_rules,
+    volume_rules,
+)
+from bivouac.request.ecs_arguments import Checked
 from bivouac.request.models import EnvironmentRequest, PrimaryContainer, Service
 from bivouac.request.plan_context import Draft
 
+_REGISTER = "RegisterTaskDefinition"
+_DEFINITION_NAME = re.compile(
+    r"(arn:aws[a-z-]*:ecs:(?P<region>[a-z0-9-]+):[0-9]{12}:task-definition/)?"
+    r"[A-Za-z0-9_-]{1,255}(:[0-9]{1,9})?"
+)
+
+
+@dataclass(frozen=True)
+class PlannedDefinition:
+    arguments: Json
+    """As described, if it exists already."""
+    ports_known: bool
+    """Whether all of its ports could be read."""
+
+    @property
+    def named_ports(self) -> dict[str, Json]:
+        return {
+            mapping["name"]: mapping
+            for container in self.arguments.get("containerDefinitions", ())
+            for mapping in container.get("portMappings", ())
+            if mapping.get("name")
+        }
+
+    @property
+    def checks_health(self) -> bool:
+        return any(
+            container.get("healthCheck")
+            for container in self.arguments.get("containerDefinitions", ())
+            if container.get("essential", True)
+        )
+
 
 def plan_definition(
-    draft: Draft, request: EnvironmentRequest, service: Service, path: str
-) -> Json | None:
-    """The task definition's arguments, or the existing one as described; None if not usable."""
+    draft: Draft, request: EnvironmentRequest, service: Service, connected: bool, path: str
+) -> PlannedDefinition | None:
+    """None if there is none, or if it exists and is not read yet."""
     given = service.task_definition
-    if (given is None) == (service.primary_container is None):
-        draft.problems.append(f"{path}: give either taskDefinition or primaryContainer")
-        return None
     if isinstance(given, str):
-        existing = draft.definitions.get(given)
-        if existing is None:
-            return None
-        here = f"{path}.taskDefinition ({given})"
-        draft.problems.extend(_definition_problems(draft, existing, here))
-        return existing
+        return _existing(draft, given, connected, path)
     here = f"{path}.taskDefinition" if given is not None else f"{path}.primaryContainer"
     definition = given if given is not None else _short_form(service)
     family = naming.family(draft.settings.name_prefix, request.name, service.service_name)
@@ -39,30 +72,78 @@ def plan_definition(
     definition.setdefault("requiresCompatibilities", ["FARGATE"])
     definition.setdefault("executionRoleArn", draft.settings.execution_role_arns[0])
     definition.setdefault("containerDefinitions", [])
-    before = len(draft.problems)
-    draft.problems.extend(ecs_schema.problems("RegisterTaskDefinition", definition, here))
-    if len(draft.problems) > before:
-        rest, wrong = ecs_schema.usable("RegisterTaskDefinition", definition, here)
-        rest.setdefault("containerDefinitions", [])
-        draft.apart_from(wrong, _definition_problems(draft, rest, here))
-        return None
+    checked = ecs_arguments.checked(_REGISTER, definition, here)
+    checked.add(_definition_problems(draft, checked.arguments, connected, here))
+    draft.problems.extend(checked.problems)
     group = naming.log_group(draft.settings.name_prefix, request.name, service.service_name)
-    for index, container in enumerate(definition["containerDefinitions"]):
+    for index, container in enumerate(checked.arguments.get("containerDefinitions", ())):
         where = f"{here}.containerDefinitions[{index}].logConfiguration"
         container["logConfiguration"] = _log_configuration(
             draft, container.get("logConfiguration"), group, container.get("name", ""), where
         )
-    draft.problems.extend(_definition_problems(draft, definition, here))
-    return definition
+    return PlannedDefinition(checked.arguments, not _lacks_ports(checked))
 
 
-def _definition_problems(draft: Draft, definition: Json, path: str) -> Iterator[str]:
+def _existing(draft: Draft, name: str, connected: bool, path: str) -> PlannedDefinition | None:
+    """A definition that is not ours is used as it is, so all of it must suit."""
+    region = draft.settings.region
+    written = _DEFINITION_NAME.fullmatch(name)
+    if written is None:
+        draft.problems.append(
+            f"{path}.taskDefinition: {name[:80]!r} is no name of a task definition; write family, "
+            "family:revision or its ARN, or an object with RegisterTaskDefinition's arguments"
+        )
+        return None
+    if written["region"] not in (None, region):
+        draft.problems.append(
+            f"{path}.taskDefinition: it is in the Region {written['region']}, the stack in "
+            f"{region}; name one in {region}, or paste its content"
+        )
+        return None
+    described = draft.definitions.get(name)
+    if described is None:
+        return None
+    here = f"{path}.taskDefinition ({name})"
+    known = arguments_of(_REGISTER).members
+    content = {field: value for field, value in described.items() if field in known}
+    checked = ecs_arguments.checked(_REGISTER, content, here)
+    checked.add(_definition_problems(draft, checked.arguments, connected, here))
+    draft.problems.extend(checked.problems)
+    for index, container in enumerate(checked.arguments.get("containerDefinitions", ())):
+        options = container.get("logConfiguration", {}).get("options", {})
+        if options.get("awslogs-region", region) != region:
+            draft.problems.append(
+                f"{here}.containerDefinitions[{index}].logConfiguration.options.awslogs-region: "
+                f"{options['awslogs-region']} is not the stack's Region, {region}; paste the "
+                "definition's content instead of its name"
+            )
+    return PlannedDefinition(described, not _lacks_ports(checked))
+
+
+def _lacks_ports(checked: Checked) -> bool:
+    """Whether anything was left out that a port may have stood in."""
+    return any(
+        re.search(r"\.containerDefinitions(\[\d+\](\.portMappings.*)?)?$", path)
+        for path in checked.left_out
+    )
+
+
+def _definition_problems(
+    draft: Draft, definition: Json, connected: bool, path: str
+) -> Iterator[str]:
     settings = draft.settings
-    yield from fargate_rules.task_size_problems(definition, path)
-    yield from fargate_rules.task_problems(definition, path)
+    containers = definition.get("containerDefinitions", [])
+    yield from fargate_rules.task_size_problems(definition, connected, path)
+    yield from fargate_rules.compatibility_problems(definition, path)
     yield from fargate_rules.role_problems(
         definition, settings.task_role_arns, settings.execution_role_arns, path
     )
+    yield from container_rules.problems(containers, f"{path}.containerDefinitions")
+    yield from volume_rules.problems(definition, path)
+    yield from secret_rules.problems(definition, settings.region, path)
+    for index, container in enumerate(containers):
+        where = f"{path}.containerDefinitions[{index}].logConfiguration"
+        yield from log_rules.problems(container.get("logConfiguration"), settings.region, where)
 
 
 def _short_form(service: Service) -> Json:
@@ -132,12 +213,3 @@ def name_proxy_log(
         "service-connect-proxy",
         f"{path}.serviceConnectConfiguration.logConfiguration",
     )
-
-
-def named_ports(definition: Json) -> dict[str, Json]:
-    return {
-        mapping["name"]: mapping
-        for container in definition["containerDefinitions"]
-        for mapping in container.get("portMappings", [])
-        if mapping.get("name")
-    }

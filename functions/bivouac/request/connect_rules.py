@@ -1,0 +1,87 @@
+"""The rules of Service Connect. Pure.
+
+Sources: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectService.html
+and the pages of the shapes in it. The ids name failure modes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from bivouac.json_types import ReadOnlyJson
+
+
+def problems(
+    configuration: ReadOnlyJson, ports: Mapping[str, ReadOnlyJson] | None, path: str
+) -> Iterator[str]:
+    """S08, S10, P10. `ports` are the named port mappings of the task definition; None if they are
+    not all known."""
+    services = configuration.get("services", [])
+    if services and configuration.get("enabled") is False:
+        yield f'{path}.enabled: services are listed; write true, or leave "services" out'
+    for index, service in enumerate(services):
+        where = f"{path}.services[{index}]"
+        port_name = service.get("portName")
+        if port_name is None:
+            continue
+        mapping = (ports or {}).get(port_name, {})
+        if ports is not None and port_name not in ports:
+            known = ", ".join(sorted(ports)) or "none"
+            yield f"{where}.portName: no container has a port named {port_name!r} (named: {known})"
+        elif mapping.get("protocol") == "udp":
+            yield (
+                f"{where}.portName: {port_name} is a UDP port, and Service Connect has TCP only; "
+                "leave the endpoint out, or the port's protocol"
+            )
+        aliases = service.get("clientAliases", [])
+        if len(aliases) != 1:
+            port = mapping.get("containerPort", 80)
+            yield (
+                f"{where}.clientAliases: {len(aliases)} given, but ECS needs exactly one, such as "
+                f'[{{"port": {port}}}]'
+            )
+        if mapping:
+            yield from _timeout_problems(
+                service.get("timeout"), mapping.get("appProtocol"), f"{where}.timeout"
+            )
+    yield from _twice(services, ports or {}, path)
+
+
+def _twice(
+    services: list[ReadOnlyJson], ports: Mapping[str, ReadOnlyJson], path: str
+) -> Iterator[str]:
+    listening: Counter[int] = Counter()
+    for name, count in Counter(each.get("portName") for each in services).items():
+        if name and count > 1:
+            yield (
+                f"{path}: {count} services have the portName {name!r}; an endpoint is known by it, "
+                "so each needs a named port of its own"
+            )
+        mapping = ports.get(name or "", {})
+        for service in services:
+            if service.get("portName") == name and (
+                port := service.get("ingressPortOverride", mapping.get("containerPort"))
+            ):
+                listening[port] += 1
+    for port, count in listening.items():
+        if count > 1:
+            yield f"{path}: {count} services listen on port {port}"
+
+
+def _timeout_problems(
+    timeout: ReadOnlyJson | None, app_protocol: str | None, path: str
+) -> Iterator[str]:
+    if not timeout:
+        return
+    idle, request = timeout.get("idleTimeoutSeconds"), timeout.get("perRequestTimeoutSeconds")
+    if request is not None and app_protocol is None:
+        yield (
+            f"{path}.perRequestTimeoutSeconds: a TCP endpoint has no requests; leave it out, or "
+            "give the port an appProtocol"
+        )
+    elif request and idle and idle < request:
+        yield (
+            f"{path}.idleTimeoutSeconds: {idle} closes a connection before "
+            f"perRequestTimeoutSeconds, {request}, is over"
+        )

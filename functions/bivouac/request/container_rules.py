@@ -1,0 +1,216 @@
+"""The rules across the fields of a task's containers. Pure.
+
+The arguments are of the right types, but what was wrong has been left out, so any field may be
+missing. Sources: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
+and the pages of the shapes in it; what RegisterTaskDefinition answers is recorded in
+https://github.com/badmintoncryer/cdk-preflight (rules/ecs).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from bivouac.json_types import ReadOnlyJson
+from bivouac.request.graph import cycles
+
+_Value = TypeVar("_Value")
+
+_SECRET_NAME = re.compile(
+    r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE
+)
+
+
+def problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[str]:
+    if not containers:
+        yield f"{path}: at least one container is needed"
+    elif not any(container.get("essential", True) for container in containers):
+        yield f"{path}: at least one container must be essential"
+    for name in _repeated(container.get("name") for container in containers):
+        yield f"{path}: two containers are named {name!r}"
+    yield from _port_problems(containers, path)
+    yield from _dependency_problems(containers, path)
+    yield from _router_problems(containers, path)
+    for index, container in enumerate(containers):
+        where = f"{path}[{index}]"
+        for needed in ("name", "image"):
+            if not container.get(needed):
+                yield f"{where}.{needed}: a container needs one"
+        yield from _environment_problems(container, where)
+        yield from _memory_problems(container, where)
+        yield from _limit_problems(container, where)
+        if (check := container.get("healthCheck")) is not None:
+            yield from _health_check_problems(check, f"{where}.healthCheck")
+
+
+def _port_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[str]:
+    """Source: API_PortMapping.html. The containers of a task share one network interface."""
+    names: list[str] = []
+    ports: list[tuple[int, str]] = []
+    for index, container in enumerate(containers):
+        protocols: dict[int, str] = {}
+        for number, mapping in enumerate(container.get("portMappings", ())):
+            here = f"{path}[{index}].portMappings[{number}]"
+            if name := mapping.get("name"):
+                names.append(name)
+            elif mapping.get("appProtocol"):
+                yield f"{here}.name: needed, because the port has an appProtocol"
+            protocol = mapping.get("protocol", "tcp")
+            if protocol == "udp" and mapping.get("appProtocol"):
+                yield f"{here}.appProtocol: {mapping['appProtocol']} runs over tcp, not udp"
+            port = mapping.get("containerPort")
+            if port is None:
+                yield f"{here}.containerPort: Fargate requires it"
+                continue
+            if mapping.get("hostPort", port) != port:
+                yield f"{here}.hostPort: with awsvpc it is the container port, {port}; leave it out"
+            if protocols.setdefault(port, protocol) != protocol:
+                yield f"{here}.protocol: ECS does not expose port {port} for tcp and udp at once"
+            ports.append((port, protocol))
+    for name in _repeated(names):
+        yield f"{path}: two ports are named {name!r}"
+    for port, protocol in _repeated(ports):
+        yield f"{path}: port {port}/{protocol} is mapped twice in one task"
+
+
+def _dependency_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[str]:
+    """Source: API_ContainerDependency.html."""
+    by_name = {each["name"]: each for each in containers if each.get("name")}
+    graph: dict[str, list[str]] = {name: [] for name in by_name}
+    for index, container in enumerate(containers):
+        for number, entry in enumerate(container.get("dependsOn", ())):
+            here = f"{path}[{index}].dependsOn[{number}]"
+            name, condition = entry.get("containerName"), entry.get("condition")
+            other = by_name.get(name)
+            if name is None:
+                continue
+            if other is None:
+                known = ", ".join(by_name) or "none"
+                yield f"{here}.containerName: no container is named {name!r} (containers: {known})"
+                continue
+            if other is container:
+                yield f"{here}.containerName: a container cannot wait for itself"
+                continue
+            if container.get("name"):
+                graph[container["name"]].append(name)
+            if condition in ("COMPLETE", "SUCCESS") and other.get("essential", True):
+                yield (
+                    f"{here}.condition: {name} is essential, so the task ends when it does; give "
+                    f'{name} "essential": false, or wait for START or HEALTHY'
+                )
+            if condition == "HEALTHY" and not _checks_health(other):
+                yield (
+                    f"{here}.condition: {name} has no health check, so it never is HEALTHY; give "
+                    "it a healthCheck, or wait for START"
+                )
+    for cycle in cycles(graph):
+        circle = " -> ".join((*cycle, cycle[0]))
+        yield f"{path}: dependsOn has a cycle, so no container could be first: {circle}"
+
+
+def _checks_health(container: ReadOnlyJson) -> bool:
+    command = container.get("healthCheck", {}).get("command", [])
+    return bool(command) and command[0] != "NONE"
+
+
+def _health_check_problems(check: ReadOnlyJson, path: str) -> Iterator[str]:
+    """Source: API_HealthCheck.html."""
+    command = check.get("command")
+    if command is None:
+        return
+    example = 'such as ["CMD-SHELL", "curl -f http://localhost/ || exit 1"]'
+    if not command or command[0] not in ("CMD", "CMD-SHELL", "NONE"):
+        yield f"{path}.command: must begin with CMD or CMD-SHELL, {example}"
+    elif command[0] != "NONE" and not any(command[1:]):
+        yield f"{path}.command: has no command after {command[0]}; write one, {example}"
+
+
+def _router_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[str]:
+    """Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_firelens.html and
+    API_FirelensConfiguration.html."""
+    routers = [
+        index
+        for index, container in enumerate(containers)
+        if container.get("firelensConfiguration") is not None
+    ]
+    if len(routers) > 1:
+        yield f"{path}: {len(routers)} containers have a firelensConfiguration; one routes all logs"
+    for index in routers:
+        kind = containers[index]["firelensConfiguration"].get("options", {}).get("config-file-type")
+        if kind not in (None, "file"):
+            yield (
+                f"{path}[{index}].firelensConfiguration.options.config-file-type: Fargate reads no "
+                f'{kind!r}; put the file into the image, and write "file"'
+            )
+    for index, container in enumerate(containers):
+        if container.get("logConfiguration", {}).get("logDriver") != "awsfirelens":
+            continue
+        where = f"{path}[{index}].logConfiguration.logDriver"
+        if not routers:
+            yield (
+                f"{where}: awsfirelens needs a container with a firelensConfiguration, such as "
+                '{"type": "fluentbit"}'
+            )
+        elif index in routers:
+            yield f'{where}: the log router cannot send its own logs to itself; write "awslogs"'
+
+
+def _environment_problems(container: ReadOnlyJson, path: str) -> Iterator[str]:
+    """A name is a secret's or a plain value's: ClientException, "The secret name must be unique and
+    not shared with any new or existing environment variables", is seen in many reports."""
+    plain = {entry.get("name") for entry in container.get("environment", ())}
+    for index, entry in enumerate(container.get("environment", ())):
+        if not entry.get("name"):
+            yield f"{path}.environment[{index}].name: a variable needs a name"
+        elif _SECRET_NAME.search(entry["name"]):
+            yield (
+                f"{path}.environment[{index}]: {entry['name']} looks like a secret, but anyone who "
+                "may describe task definitions can read plain values; use secrets with valueFrom"
+            )
+    names = [entry.get("name") for entry in container.get("secrets", ())]
+    for index, name in enumerate(names):
+        where = f"{path}.secrets[{index}].name"
+        if name in plain:
+            yield f"{where}: environment has {name}, too; keep one of them"
+        elif name in names[:index]:
+            yield f"{where}: {name} is given twice; once is enough"
+
+
+def _memory_problems(container: ReadOnlyJson, path: str) -> Iterator[str]:
+    limit, reserved = container.get("memory"), container.get("memoryReservation")
+    if limit and reserved and reserved > limit:
+        yield (
+            f"{path}.memoryReservation: {reserved} MiB is more than memory, {limit} MiB, at which "
+            "the container is killed"
+        )
+
+
+def _limit_problems(container: ReadOnlyJson, path: str) -> Iterator[str]:
+    """Sources: API_Ulimit.html, API_SystemControl.html, API_LinuxParameters.html."""
+    limits: Sequence[Mapping[str, int]] = container.get("ulimits", ())
+    for index, entry in enumerate(limits):
+        soft, hard = entry.get("softLimit", 0), entry.get("hardLimit", -1)
+        if hard != -1 and (soft == -1 or soft > hard):
+            yield f"{path}.ulimits[{index}].softLimit: {soft} is more than hardLimit, {hard}"
+    for name in _repeated(entry.get("name") for entry in limits):
+        yield f"{path}.ulimits: {name} is given twice"
+    for name in _repeated(entry.get("namespace") for entry in container.get("systemControls", ())):
+        yield f"{path}.systemControls: {name} is given twice"
+    for index, entry in enumerate(container.get("systemControls", ())):
+        for needed in {"namespace", "value"} - entry.keys():
+            yield f"{path}.systemControls[{index}].{needed}: needed"
+    codes = container.get("restartPolicy", {}).get("ignoredExitCodes", ())
+    for index, code in enumerate(codes):
+        if not 0 <= code <= 255:
+            yield (
+                f"{path}.restartPolicy.ignoredExitCodes[{index}]: {json.dumps(code)} is no exit "
+                "code; those are 0 to 255"
+            )
+
+
+def _repeated(values: Iterable[_Value | None]) -> list[_Value]:
+    counts = Counter(value for value in values if value)
+    return [value for value, count in counts.items() if count > 1]

@@ -1,0 +1,202 @@
+"""Checks the arguments of an ECS operation field by field, at every depth. Pure.
+
+What is right goes on to the rules across fields, so that one wrong field hides nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from bivouac.aws.ecs_forms import Form, arguments_of
+from bivouac.json_types import Json
+from bivouac.request import messages
+from bivouac.request.ecs_fields import FIELDS, OPERATIONS
+from bivouac.request.field_rules import Refused, Rule, taken
+
+_PYTHON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "string": ((str,), "text"),
+    "integer": ((int,), "a whole number"),
+    "long": ((int,), "a whole number"),
+    "double": ((int, float), "a number"),
+    "boolean": ((bool,), "true or false"),
+    "object": ((dict,), "an object"),
+    "map": ((dict,), "an object"),
+    "list": ((list,), "a list"),
+}
+
+
+@dataclass
+class Checked:
+    """Arguments without what is unknown, refused or of the wrong type."""
+
+    arguments: Json
+    problems: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    """The paths of what was left out."""
+
+    def lacks(self, path: str) -> bool:
+        """Whether something at this path, in it or around it was left out: then a rule that
+        misses it says nothing new."""
+        return any(_within(path, each) or _within(each, path) for each in self.left_out)
+
+    def leave_out(self, path: str, problem: str) -> None:
+        self.problems.append(f"{path}: {problem}")
+        self.left_out.append(path)
+
+    def add(self, problems: Iterable[str]) -> None:
+        """Problems of rules across fields, except about what is there but was left out."""
+        for problem in problems:
+            path = problem.partition(": ")[0]
+            if not any(_within(path, each) for each in self.left_out):
+                self.problems.append(problem)
+
+
+def _within(path: str, outer: str) -> bool:
+    return path == outer or path.startswith((f"{outer}.", f"{outer}["))
+
+
+def checked(operation: str, arguments: Mapping[str, Any], path: str) -> Checked:
+    """Every problem with a field's name, type or value, each with its path."""
+    found = Checked({})
+    found.arguments = _object(arguments, _node(operation), path, found)
+    return found
+
+
+def undecided() -> list[str]:
+    """The fields of botocore's model that `ecs_fields` says nothing about, as Shape.field."""
+    return sorted(each for each in _known() if _decision(*each.split(".")) is None)
+
+
+def outdated() -> list[str]:
+    """What `ecs_fields` lists, but no input of the model has, as Shape.field."""
+    listed = {f"{shape}.{name}" for shape, fields in FIELDS.items() for name in fields}
+    return sorted(listed - _known())
+
+
+def _known() -> set[str]:
+    return {
+        f"{shape}.{name}"
+        for operation in OPERATIONS
+        for shape, name in _reachable(arguments_of(operation))
+    }
+
+
+def _reachable(form: Form) -> Iterator[tuple[str, str]]:
+    """The fields at every depth, except in what is refused as a whole."""
+    for name, member in form.members.items():
+        yield form.shape, name
+        if not isinstance(_decision(form.shape, name), Refused):
+            yield from _reachable(member)
+    if form.entry:
+        yield from _reachable(form.entry)
+
+
+def _decision(shape: str, name: str) -> Rule | Refused | None:
+    return FIELDS.get(shape, {}).get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A form with the rules of its fields, ready to be followed."""
+
+    kind: str
+    types: tuple[type, ...]
+    wanted: str
+    values: tuple[str, ...]
+    required: tuple[str, ...]
+    fields: Mapping[str, tuple[_Node, Rule | None] | Refused | None]
+    """None: in the model, but nobody has decided about it."""
+    entry: _Node | None
+
+
+@cache
+def _node(operation: str) -> _Node:
+    return _noded(arguments_of(operation))
+
+
+def _noded(form: Form) -> _Node:
+    fields: dict[str, tuple[_Node, Rule | None] | Refused | None] = {}
+    for name, member in form.members.items():
+        match _decision(form.shape, name):
+            case None | Refused() as decision:
+                fields[name] = decision
+            case rule:
+                fields[name] = (_noded(member), None if rule is taken else rule)
+    types, wanted = _PYTHON_TYPES[form.kind]
+    entry = _noded(form.entry) if form.entry else None
+    return _Node(form.kind, types, wanted, form.values, tuple(sorted(form.required)), fields, entry)
+
+
+_WRONG = object()
+
+
+def _object(value: Mapping[str, Any], node: _Node, path: str, found: Checked) -> Json:
+    right = {}
+    for name, given in value.items():
+        where = f"{path}.{name}"
+        decision = node.fields.get(name)
+        if isinstance(decision, tuple):
+            inner, rule = decision
+            result = _value(given, inner, where, found)
+            if result is not _WRONG:
+                right[name] = result
+                if rule:
+                    found.problems.extend(rule(result, where))
+        elif isinstance(decision, Refused):
+            if given:
+                found.leave_out(where, f"refused; {decision.reason}")
+        elif name in node.fields:
+            found.leave_out(
+                where, "refused; Bivouac does not know this field of ECS yet; leave it out"
+            )
+        else:
+            found.leave_out(where, messages.unknown_field(name, node.fields))
+    for name in node.required:
+        if name not in value:
+            found.leave_out(f"{path}.{name}", "required, but missing")
+    return right
+
+
+def _value(value: Any, node: _Node, path: str, found: Checked) -> Any:
+    """Without what is wrong in it; _WRONG if all of it is."""
+    if type(value) not in node.types:
+        name = path.rpartition(".")[2]
+        write = None if name.endswith("]") else _meant(value, node.kind)
+        found.leave_out(path, messages.wrong_kind(value, node.wanted, name, write))
+        return _WRONG
+    if node.kind == "object":
+        return _object(value, node, path, found)
+    if node.kind == "list" and node.entry:
+        entries = [
+            _value(entry, node.entry, f"{path}[{index}]", found)
+            for index, entry in enumerate(value)
+        ]
+        # Objects keep their places, so that the paths of what follows are right.
+        spare: Any = {} if node.entry.kind == "object" else _WRONG
+        entries = [spare if entry is _WRONG else entry for entry in entries]
+        return [entry for entry in entries if entry is not _WRONG]
+    if node.kind == "map" and node.entry:
+        items = {
+            key: _value(entry, node.entry, f"{path}.{key}", found) for key, entry in value.items()
+        }
+        return {key: entry for key, entry in items.items() if entry is not _WRONG}
+    if node.values and value not in node.values:
+        found.leave_out(path, messages.one_of(value, node.values))
+        return _WRONG
+    return value
+
+
+def _meant(value: Any, kind: str) -> Any:
+    """What to write instead of a value of another kind; None if that is not clear."""
+    match kind, value:
+        case "string", int() | float():
+            return json.dumps(value)
+        case "integer" | "long", str() if value.strip().lstrip("-").isdecimal():
+            return int(value) if len(value) < 18 else None
+        case "boolean", str() if value.strip().lower() in ("true", "false"):
+            return value.strip().lower() == "true"
+    return None

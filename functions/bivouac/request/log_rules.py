@@ -1,0 +1,60 @@
+"""The rules of log configurations, of containers and of the Service Connect proxy. Pure.
+
+Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html; that
+ECS refuses other options of awslogs ("Log driver awslogs disallows options") is reported in
+https://github.com/aws-samples/amazon-ecs-firelens-examples/issues/83.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bivouac.json_types import ReadOnlyJson
+
+_AWSLOGS = frozenset(
+    {
+        "awslogs-create-group",
+        "awslogs-datetime-format",
+        "awslogs-group",
+        "awslogs-multiline-pattern",
+        "awslogs-region",
+        "awslogs-stream-prefix",
+        "max-buffer-size",
+        "mode",
+    }
+)
+_REGION_OPTIONS = ("region", "aws_region")
+"""How the outputs of Fluent Bit for AWS name a Region, in any case."""
+
+
+def problems(configuration: ReadOnlyJson | None, region: str, path: str) -> Iterator[str]:
+    """`region`: the stack's."""
+    if not configuration:
+        return
+    options: ReadOnlyJson = configuration.get("options", {})
+    secret = {each.get("name") for each in configuration.get("secretOptions", ())}
+    here = f"{path}.options"
+    if options.get("mode", "blocking") not in ("blocking", "non-blocking"):
+        yield f'{here}.mode: {options["mode"]!r} is no mode; write "blocking" or "non-blocking"'
+    if "max-buffer-size" in options and not re.fullmatch(
+        r"[0-9]+[kmg]?", options["max-buffer-size"], re.IGNORECASE
+    ):
+        yield f"{here}.max-buffer-size: {options['max-buffer-size']!r} is no size, such as 25m"
+    match configuration.get("logDriver"):
+        case "awslogs":
+            for name in sorted(options.keys() - _AWSLOGS):
+                known = ", ".join(sorted(_AWSLOGS))
+                yield f"{here}.{name}: awslogs has no such option; there are {known}"
+            if {"awslogs-datetime-format", "awslogs-multiline-pattern"} <= options.keys():
+                yield (
+                    f"{here}.awslogs-multiline-pattern: excludes awslogs-datetime-format; keep one"
+                )
+        case "splunk":
+            for needed in ("splunk-url", "splunk-token"):
+                if needed not in options and needed not in secret:
+                    yield f"{here}.{needed}: needed by splunk, here or in secretOptions"
+        case "awsfirelens":
+            for name, value in options.items():
+                if name.lower() in _REGION_OPTIONS and value != region:
+                    yield f"{here}.{name}: {value} is not the stack's Region; write {region!r}"

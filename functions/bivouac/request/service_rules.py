@@ -1,0 +1,67 @@
+"""The rules across the arguments of a service. Pure.
+
+The arguments are of the right types, but what was wrong has been left out. Source, unless another
+is named: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from bivouac.json_types import ReadOnlyJson
+from bivouac.request import strategy_rules
+
+
+def problems(
+    arguments: ReadOnlyJson, allow_ecs_exec: bool, providers: Collection[str], path: str
+) -> Iterator[str]:
+    """`providers`: the cluster's."""
+    strategy = arguments.get("capacityProviderStrategy", ())
+    if arguments.get("launchType") and strategy:
+        yield f"{path}.launchType: give launchType or capacityProviderStrategy, not both"
+    yield from strategy_rules.problems(strategy, providers, f"{path}.capacityProviderStrategy")
+    if arguments.get("enableExecuteCommand") and not allow_ecs_exec:
+        yield f"{path}.enableExecuteCommand: the stack's parameter AllowEcsExec does not allow it"
+    yield from _deployment_problems(arguments, path)
+    network = arguments.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
+    for name in ("subnets", "securityGroups"):
+        if network.get(name) == []:
+            yield (
+                f"{path}.networkConfiguration.awsvpcConfiguration.{name}: is empty; name some, or "
+                "leave it out for the stack's own"
+            )
+
+
+def _deployment_problems(arguments: ReadOnlyJson, path: str) -> Iterator[str]:
+    """The pairs that block deployments: what CreateService answers is recorded in
+    https://github.com/badmintoncryer/cdk-preflight (pf-ecs-svc-min-healthy-over-max-percent)."""
+    deployment = arguments.get("deploymentConfiguration", {})
+    most = deployment.get("maximumPercent", 200)
+    least = deployment.get("minimumHealthyPercent", 100)
+    here = f"{path}.deploymentConfiguration"
+    if most == least == 100:
+        yield (
+            f"{here}: with maximumPercent and minimumHealthyPercent at 100, ECS could neither "
+            "start nor stop a task; set maximumPercent to 200 or minimumHealthyPercent to 0"
+        )
+    elif arguments.get("desiredCount", 1) == 1 and most < 200 and least > 0:
+        yield (
+            f"{here}: with one task, no deployment could ever replace it; "
+            "set maximumPercent to 200 or minimumHealthyPercent to 0"
+        )
+    if arguments.get("availabilityZoneRebalancing") == "ENABLED" and most <= 100:
+        yield (
+            f"{path}.availabilityZoneRebalancing: ECS starts a task in another zone before it "
+            "stops one, but maximumPercent 100 leaves no room for it; write "
+            '"availabilityZoneRebalancing": "DISABLED", or a maximumPercent above 100'
+        )
+
+
+def exec_problems(arguments: ReadOnlyJson, definition: ReadOnlyJson, path: str) -> Iterator[str]:
+    """Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html; the error
+    is InvalidParameterException, "a valid taskRoleArn is not being used"."""
+    if arguments.get("enableExecuteCommand") and not definition.get("taskRoleArn"):
+        yield (
+            f"{path}.enableExecuteCommand: ECS Exec works with the rights of the task role, and "
+            "there is none; set taskDefinition.taskRoleArn, or leave it out"
+        )

@@ -1,0 +1,90 @@
+"""The rules across a task's volumes and what mounts them. Pure.
+
+Sources: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Volume.html and the pages of
+EFSVolumeConfiguration, EFSAuthorizationConfig, MountPoint, VolumeFrom and Tmpfs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from bivouac.json_types import ReadOnlyJson
+
+
+def problems(definition: ReadOnlyJson, path: str) -> Iterator[str]:
+    volumes: Sequence[ReadOnlyJson] = definition.get("volumes", ())
+    for index, volume in enumerate(volumes):
+        where = f"{path}.volumes[{index}]"
+        if not volume.get("name"):
+            yield f"{where}.name: needed; mountPoints name the volume with it"
+        kinds = sorted(volume.keys() - {"name"})
+        if len(kinds) > 1:
+            yield f"{where}: {' and '.join(kinds)} exclude each other; keep one"
+        if (efs := volume.get("efsVolumeConfiguration")) is not None:
+            yield from _efs_problems(
+                efs, bool(definition.get("taskRoleArn")), f"{where}.efsVolumeConfiguration"
+            )
+    names = Counter(volume["name"] for volume in volumes if volume.get("name"))
+    for name, count in names.items():
+        if count > 1:
+            yield f"{path}.volumes: {count} are named {name!r}"
+    containers: Sequence[ReadOnlyJson] = definition.get("containerDefinitions", ())
+    containing = [container["name"] for container in containers if container.get("name")]
+    for index, container in enumerate(containers):
+        where = f"{path}.containerDefinitions[{index}]"
+        yield from _mount_problems(container, list(names), where)
+        for number, entry in enumerate(container.get("volumesFrom", ())):
+            here = f"{where}.volumesFrom[{number}].sourceContainer"
+            source = entry.get("sourceContainer")
+            if source not in containing:
+                known = ", ".join(containing) or "none"
+                yield f"{here}: no container is named {source!r} (containers: {known})"
+            elif source == container.get("name"):
+                yield f"{here}: a container cannot mount its own volumes; name another one"
+
+
+def _mount_problems(container: ReadOnlyJson, names: list[str], path: str) -> Iterator[str]:
+    mounted: Counter[str] = Counter()
+    for number, mount in enumerate(container.get("mountPoints", ())):
+        here = f"{path}.mountPoints[{number}]"
+        source = mount.get("sourceVolume")
+        if not source:
+            yield f"{here}.sourceVolume: needed; it names one of volumes"
+        elif source not in names:
+            known = ", ".join(names) or "none"
+            yield f"{here}.sourceVolume: no volume is named {source!r} (volumes: {known})"
+        if not mount.get("containerPath"):
+            yield f"{here}.containerPath: needed, such as /data"
+        else:
+            mounted[mount["containerPath"]] += 1
+    for mount in container.get("linuxParameters", {}).get("tmpfs", ()):
+        if mount.get("containerPath"):
+            mounted[mount["containerPath"]] += 1
+    for place, count in mounted.items():
+        if count > 1:
+            yield f"{path}.mountPoints: {count} volumes are mounted at {place}; give each its own"
+
+
+def _efs_problems(efs: ReadOnlyJson, has_role: bool, path: str) -> Iterator[str]:
+    authorization = efs.get("authorizationConfig", {})
+    encrypted = efs.get("transitEncryption") == "ENABLED"
+    needs = {
+        "authorizationConfig.iam is ENABLED": authorization.get("iam") == "ENABLED",
+        "there is an access point": bool(authorization.get("accessPointId")),
+        "there is a transitEncryptionPort": "transitEncryptionPort" in efs,
+    }
+    if not encrypted:
+        for reason, applies in needs.items():
+            if applies:
+                yield f'{path}.transitEncryption: write "ENABLED", because {reason}'
+    if authorization.get("accessPointId") and efs.get("rootDirectory", "/") != "/":
+        yield (
+            f"{path}.rootDirectory: the access point has a directory of its own; leave it out, or "
+            'write "/"'
+        )
+    if authorization.get("iam") == "ENABLED" and not has_role:
+        yield (
+            f"{path}.authorizationConfig.iam: it uses the task role, and there is none; set "
+            'taskRoleArn, or write "DISABLED"'
+        )
