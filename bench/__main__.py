@@ -13,6 +13,7 @@ from bench.running import INTERRUPTED
 MEASUREMENTS = (
     "false_verdicts",
     "time_to_verdict",
+    "secrets",
     "economy",
     "lag",
     "cycle",

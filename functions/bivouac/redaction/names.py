@@ -8,7 +8,8 @@ NOUN = (
     r"(?:pass(?:word|wd|phrase|code)s?|pwd|secrets?|tokens?|credentials?|signature"
     r"|(?:api|app|access|account|auth|client|deploy|encryption|hmac|jwt|license|master|private"
     r"|secret|service|session|shared|signing|ssh|storage|subscription)[_. -]?keys?"
-    r"|key[_-]?base|(?<![a-z])(?:sig|psk)|(?<=[_-])(?:pass|pw|auth)|\bpass(?=[\"']?=))"
+    r"|key[_-]?base|(?<![a-z])(?:psk|sig(?==))|(?<=[_-])(?:pass|pw|auth)"
+    r"|\bpass(?=[\"']?\s?[:=])|(?<=[\"'])auth(?=[\"']))"
 )
 """What the name of a secret ends with; matched without regard to case."""
 ADDITION = (
@@ -25,7 +26,7 @@ _PLURAL = re.compile(r"s$", re.IGNORECASE)
 
 _NO_VALUE = re.compile(
     r"""(?ix) (?: true|false|yes|no|on|off|null|none|nil|undefined|unset|n/a
-    | [*x.-]{3,64} | \*{1,2} | <[\w\s./-]{1,64}>
+    | [*x.-]{3,64} | \*{1,2} | [|>][+-]? | <[\w\s./-]{1,64}>
     | \[redacted\]? | \[(?:redacted|hidden|filtered|masked|secret)\]
     | \$\{[^}]{1,128}\} | \$\([^)]{1,128}\) | \$[A-Z_][A-Z0-9_]{1,64} | \{\{[^}]{1,128}\}\}
     | %[sdvr]

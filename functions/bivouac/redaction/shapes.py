@@ -57,7 +57,7 @@ def _shapes() -> tuple[tuple[str, re.Pattern[str]], ...]:
             r"|(?P<keep>\b[\w.-]{1,64}:)(?!//)[^\s:@/]{1,128}(?=@(?:tcp|unix)\()"
             r"|(?P<keep>(?<![\w./:@-])[\w.-]{1,64}:)(?!//)[^\s:@/]{3,128}"
             r"(?=@(?!sha256:)[\w.-]{1,128}:[0-9]{2,5}\b)"
-            r"|(?P<keep>(?<![\w./:@-])\w{1,64}/)[^\s/@]{1,128}(?=@(?://)?[\w.-]{1,128}:[0-9]{2,5}/)"
+            r"|(?P<keep>(?:(?<![\w./:@-])|(?<=thin:))\w{1,64}/)[^\s/@]{1,128}(?=@(?://)?[\w.-]{1,128}:[0-9]{2,5}/)"
         ),
     }
     return tuple((kind, re.compile(_numbered(text), re.DOTALL)) for kind, text in patterns.items())

@@ -48,17 +48,21 @@ _BESIDE = (
     rf"(?<!\S)--?{_LONG_NAME}\s{{1,4}}(?!-)",
     r"\bmysql(?:dump|admin|import)?\b[^|;]{0,200}?\s-p(?=\S)",
     r"\bredis-cli\b[^|;]{0,200}?\s-a\s{1,4}|\bsshpass\s{1,4}-p\s{0,4}|\brequirepass\s{1,4}",
+    r"\b(?:pass(?:word|wd|phrase)|identified\s{1,4}by)\s{1,4}(?=[\"'`])",
+    r"\blogin\s{1,4}\S{1,64}\s{1,4}password\s{1,4}",
     r"\bdocker\s{1,4}login\b[^|;]{0,200}?\s-p\s{1,4}",
     r"\s(?:-u|--user|--proxy-user)[ =]{1,4}[^\s:]{1,128}:",
 )
+_TELLS = r"(?:\s(?:for|of)\s\S{1,64})?\s(?:is|was|to|of)(?:\snow)?:?"
 _TOLD = (
     # ["x-api-key", "..."]
     rf"[\"'`]{_LONG_NAME}[\"'`]\s{{0,4}},\s{{0,4}}(?=[\"'`])",
     # the password is ..., password '...', the password ...
-    rf"{_NAME}(?:\s(?:is|was|to|of)(?:\snow)?:?)?\s{{1,4}}(?=[\"'`])",
-    rf"{_NAME}\s(?:is|was|to|of)(?:\snow)?:?\s{{1,4}}",
-    r"\b(?:password|passwd|passphrase|api[_ -]?key|bearer|basic|secret[_ -]?(?:access[_ -]?)?key)"
-    r"\s{1,4}",
+    rf"{_NAME}(?<!secret)(?<!secrets)(?:{_TELLS})?\s{{1,4}}(?=[\"'`])",
+    rf"{_NAME}{_TELLS}\s{{1,4}}",
+    r"\b(?:password|passwd|passphrase|api[_ -]?key|secret[_ -]?(?:access[_ -]?)?key)\s{1,4}",
+    r"\b(?:bearer|basic)\s{1,4}(?!\w{1,64}=[\"'])",
+    r"\btoken\s{1,4}(?=[\w.-]{0,64}[0-9])(?=\S{12})",
     r"\b(?:set-)?cookie[\"']?\s{0,4}[:=]\s{0,4}[\"']?[\w.-]{1,64}=",
     r"://(?=[^\s:/@]{16,512}@)",
 )
@@ -71,19 +75,19 @@ _COOKIES = re.compile(
     r"(?P<value>[\w.-]{1,64}=[^\"']{1,2000})"
 )
 _SENTENCE_WORDS = """
-a access accepted already an and are at authentication authorization bcrypt but by can cannot
-changed check could created default deleted denied disabled does empty enabled error expired
-failed failure for forbidden found from given had has have hs256 in incorrect invalid is loaded
-login malformed may md5 message mismatch missing must no not of ok okay on or permission please
-provided read refused rejected required requires reset revoked rotated rs256 see server set sha1
-sha256 should success the to too unauthorized undefined unexpected unknown unset updated use used
-using valid was were will with without wrong
+a absent accepted access already an and are at authentication authorization bcrypt but by can
+cannot changed check could created default deleted denied disabled does empty enabled error
+exiting expired failed failure for forbidden found from given had has have hs256 in incorrect
+invalid is loaded login malformed may md5 message mismatch missing must no not of ok okay on or
+permission please provided read ready refused rejected required requires reset revoked rotated
+rs256 see sent server set sha1 sha256 should success the to too unauthorized undefined unexpected
+unknown unset updated use used using valid was were will with without wrong
 """
 """Words that follow the name of a secret where nothing is told of the secret itself."""
 _SENTENCE = frozenset(_SENTENCE_WORDS.split())
 _WORD = re.compile(r"[A-Z]?[a-z]+")
 _GOES_ON = re.compile(r"[,.;]?\s{1,4}[A-Za-z(][a-z]*(?![\w]*[:=])")
-_TELLING = re.compile(r"[0-9!#$%^&*+/=~|@]|[a-z][A-Z]|[A-Z]{2}[a-z]")
+_TELLING = re.compile(r"[0-9!#$%^&*+/=~|@]|[a-z][A-Z]|[A-Z]{2}[a-z]|[A-Za-z]{20}")
 _ENDS_IN_A_NAME = re.compile(
     rf"(?i){_NAME}{_QUOTE}?(?:\s{{0,4}}(?:=>|:=|[:=>])\s{{0,4}}[|>]?-?)?[,\s]{{0,8}}$"
 )
@@ -119,7 +123,7 @@ def last_lines(messages: Iterable[str]) -> list[str]:
             text = _cut(value)
         text = redacted(text)
         shown.append(text)
-        named = bool(_ENDS_IN_A_NAME.search(text[-200:]))
+        named = bool(_ENDS_IN_A_NAME.search(text[-200:])) if text.strip() else named
     return shown[-LOG_LINES:] if lines else []
 
 
