@@ -153,7 +153,9 @@ def test_a_request_that_is_refused_says_every_problem(
 def test_a_dry_run_prints_the_plan(terminal: Terminal, name: str, tmp_path: Path) -> None:
     planned = terminal("up", written(tmp_path, name=name, dryRun=True))
     assert planned.exit_code == 0
-    assert planned.json["environment"] == name
+    assert f"{name}: a plan; nothing was made" in planned.answer
+    as_json = terminal("up", written(tmp_path, name=name, dryRun=True), "--output", "json")
+    assert as_json.json["name"] == name
     assert terminal("get", name).exit_code == 5
 
 

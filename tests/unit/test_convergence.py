@@ -323,7 +323,9 @@ def test_a_service_of_our_name_that_is_not_ours_is_refused(change: dict[str, Any
     now = world(web()).finish()
     other = now.blueprint.ownership_tags | {"bivouac:stack": "other"}
     now.services["web"]["tags"] = ecs_tags(other)
-    with pytest.raises(errors.ForeignResourceError, match="the service web exists"):
+    with pytest.raises(
+        errors.ForeignResourceError, match=r"of the stack other.*down demo --stack other"
+    ):
         now.next_execution(environment(web(**change))).decide()
 
 

@@ -100,8 +100,12 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
 
 
 def _starting(running: Sequence[Described]) -> Counter[str]:
-    """How many tasks are in each state before RUNNING."""
-    return Counter(task["lastStatus"] for task in running if not ecs_answers.is_running(task))
+    """How many tasks are in each state before RUNNING, of those whose state ECS tells."""
+    return Counter(
+        task["lastStatus"]
+        for task in running
+        if "lastStatus" in task and not ecs_answers.is_running(task)
+    )
 
 
 def _crashed_sidecars(

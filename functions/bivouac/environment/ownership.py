@@ -14,13 +14,13 @@ def require_owned(what: str, tags: Mapping[str, str], stack: str, environment: s
         return
     owner = tags.get(naming.ENVIRONMENT_TAG)
     if owner and naming.STACK_TAG in tags:
-        of_stack = (
-            "" if tags[naming.STACK_TAG] == stack else f" of the stack {tags[naming.STACK_TAG]}"
-        )
+        other = "" if tags[naming.STACK_TAG] == stack else tags[naming.STACK_TAG]
+        of_stack, at_stack = (f" of the stack {other}", f" --stack {other}") if other else ("", "")
         raise errors.ForeignResourceError(
             f"{what} belongs to another environment, {owner}{of_stack}, and is left alone. Two "
             "environments cannot share it: give this one another name, or another `namespace` and "
-            f"`cluster` where its request names them; or delete {owner} with `bivouac down {owner}`"
+            f"`cluster` where its request names them; or delete {owner} with "
+            f"`bivouac down {owner}{at_stack}`"
         )
     raise errors.ForeignResourceError(
         f"{what} exists but does not have the tags of this environment "
