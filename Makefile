@@ -40,7 +40,7 @@ pictures: .venv/installed ## Draw the pictures of the documents anew
 	@.venv/bin/python docs/state_diagrams.py
 	@.venv/bin/python -m docs.demo_picture whole events/tutorial.json docs/pictures/demo.svg \
 	    "make demo"
-	@.venv/bin/python -m docs.demo_picture graph events/shop.json docs/pictures/shop.svg \
+	@.venv/bin/python -m docs.demo_picture mesh events/shop.json docs/pictures/shop.svg \
 	    "make demo REQUEST=events/shop.json"
 
 retries: .venv/installed ## Write statemachine/retries.yaml into the state machines

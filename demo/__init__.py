@@ -1,7 +1,6 @@
-"""What `make demo` runs and shows."""
+"""What `make demo` runs: the local cloud, and the command line on it."""
 
 import sys
 from pathlib import Path
 
-# Lambda's root of imports: the view reads the record as the functions wrote it.
-sys.path.append(str(Path(__file__).parents[1] / "functions"))
+sys.path.append(str(Path(__file__).parents[1] / "cli"))

@@ -1,7 +1,7 @@
-"""`make demo`: a story of one environment on the local cloud (scenarios.py).
+"""`make demo`: `bivouac` on the local cloud, in a story of one environment (scenarios.py).
 
 The real template, state machines and functions; real processes behind a real Envoy; no AWS.
-Exits with 0 only if everything in the story held: every check, and the receipt is complete.
+Exits with 0 only if everything in the story held: READY with every proof, and a complete receipt.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from pathlib import Path
 from types import FrameType
 
 from demo.scenarios import SCENARIOS
-from demo.showing import Screen
-from localcloud.errors import CannotStartError
-from localcloud.stack import TEMPLATE, endpoint_port, parameters, timings
 
 INTERRUPTED = 130
+NEXT = """\
+Next:
+  make local      # keep the local cloud running; it prints what to export
+  pip install .   # the program: bivouac up events/shop.json
+  make deploy     # the stack, in your AWS account"""
 
 
 class InterruptedDemo(BaseException):
@@ -31,7 +33,7 @@ class InterruptedDemo(BaseException):
     Python/pythonrun.c)."""
 
 
-def main(arguments: list[str], screen: Screen) -> int:
+def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
         signal.signal(signal.SIGINT, _interrupt)
@@ -40,36 +42,46 @@ def main(arguments: list[str], screen: Screen) -> int:
     parser.add_argument("scenario", nargs="?", default="cycle", help=", ".join(SCENARIOS))
     given = parser.parse_args(arguments)
     if given.scenario not in SCENARIOS:
-        screen.line(f"SCENARIO={given.scenario} is none of {', '.join(SCENARIOS)}", "red")
-        return 2
+        return _refuse(f"SCENARIO={given.scenario} is none of {', '.join(SCENARIOS)}")
     try:
         request = json.loads(Path(given.request).read_text())
     except (OSError, ValueError) as error:
-        screen.line(f"{given.request} is not a request that can be read: {error}", "red")
-        return 2
-    began = time.monotonic()
+        return _refuse(f"{given.request} is not a request that can be read: {error}")
     try:
-        profile, port = timings(), endpoint_port()
-        with ExitStack() as parts:
-            with screen.waiting("Starting the local cloud and deploying template.yaml to it"):
-                # It takes seconds to be imported: people see by now that something happens.
-                from demo.stage import Stage
-                from localcloud.cloud import LocalCloud
-
-                cloud = parts.enter_context(LocalCloud(timings=profile, port=port))
-                stage = Stage(cloud, cloud.deploy(TEMPLATE, parameters(cloud.account)), screen)
-            screen.line(cloud.isolation)
-            held = SCENARIOS[given.scenario](stage, request)
-    except (CannotStartError, TimeoutError) as error:
-        screen.line(f"{error}. Nothing is left running.", "red")
-        return 1
+        return _told(given.request, request, given.scenario)
     except InterruptedDemo:
-        screen.line("Interrupted. Nothing is left running.", "yellow")
+        print("Interrupted. Nothing is left running.")
         return INTERRUPTED
+
+
+def _told(file: str, request: object, scenario: str) -> int:
+    began = time.monotonic()
+    print("Starting the local cloud and deploying template.yaml to it", flush=True)
+    # It takes seconds to be imported: people see by now that something happens.
+    from demo.stage import Stage
+    from localcloud.cloud import LocalCloud
+    from localcloud.errors import CannotStartError
+    from localcloud.stack import TEMPLATE, endpoint_port, parameters, timings
+
+    try:
+        with ExitStack() as parts:
+            cloud = parts.enter_context(LocalCloud(timings=timings(), port=endpoint_port()))
+            stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
+            print(cloud.isolation)
+            stage = parts.enter_context(Stage(cloud, stack))
+            held = SCENARIOS[scenario](stage, file, request)
+    except (CannotStartError, TimeoutError) as error:
+        print(f"{error}. Nothing is left running.")
+        return 1
     seconds = time.monotonic() - began
     verdict = "Everything held" if held else "Not everything held"
-    screen.line(f"{verdict}, in {seconds:.0f} s. Nothing is left running.", "bold")
+    print(f"\n{verdict}, in {seconds:.0f} s. Nothing is left running.\n\n{NEXT}")
     return 0 if held else 1
+
+
+def _refuse(problem: str) -> int:
+    print(problem, file=sys.stderr)
+    return 2
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
@@ -77,4 +89,4 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], Screen()))
+    sys.exit(main(sys.argv[1:]))

@@ -3,70 +3,58 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from demo.stage import Stage
 
 Request = dict[str, Any]
-Scenario = Callable[["Stage", Any], bool]
+Scenario = Callable[["Stage", str, Any], bool]
 
 PUSHED_TAG = "demo"
+FAILED = 1
+"""The exit code of `bivouac up` for what failed while it was made."""
 
 
-def cycle(stage: Stage, request: Any) -> bool:
+def cycle(stage: Stage, file: str, request: Any) -> bool:
     """Created, proven, deleted."""
-    known = stage.executions("DeleteEnvironment")
-    created = stage.execute("CreateEnvironment", request, _name_of(request))
-    if not created.succeeded:
-        _clean_up(stage, known)
-        return False
-    if "proof" not in created.output:
-        stage.screen.title("The plan (a dry run creates nothing)")
-        stage.screen.line(json.dumps(created.output, indent=2))
-        return True
-    held = stage.proven(created)
-    return _deleted(stage, created.output["environment"]) and held
+    ended = stage.run("up", file)
+    if ended == FAILED and request.get("onFailure") != "keep":
+        stage.say("A create that fails is deleted again, unless the request says keep")
+        stage.run("wait", request["name"], "--for", "deleted")
+    if ended or request.get("dryRun"):
+        return not ended
+    return stage.run("down", request["name"]) == 0
 
 
-def lifecycle(stage: Stage, request: Request) -> bool:
+def lifecycle(stage: Stage, file: str, request: Request) -> bool:
     """Created, redeployed by an image push, deleted at the end of its lease."""
-    name = str(request["name"])
     request, repository, service = _from_own_registry(stage, request)
-    stage.screen.line(
-        f"The image of {service} is taken from the account's own registry, as "
-        f"{repository}:{PUSHED_TAG}, and a push to it triggers a redeploy."
+    name = str(request["name"])
+    stage.say(
+        f"{file}, with the image of {service} from the account's own registry, and a trigger: "
+        f"a push to {repository}:{PUSHED_TAG} redeploys it"
     )
     stage.cloud.push_image(repository, PUSHED_TAG)
-    created = stage.execute("CreateEnvironment", request, name)
-    if not created.succeeded or not stage.proven(created):
+    if stage.run("up", stage.written(request)):
         return False
-
-    before = stage.environment(name).deployments()
-    known, children = stage.executions("RedeployEnvironment"), stage.executions("CreateEnvironment")
-    stage.screen.title(f"Somebody pushes {repository}:{PUSHED_TAG} again")
-    digest = stage.cloud.push_image(repository, PUSHED_TAG)
-    stage.screen.line(f"ECR tells EventBridge of {digest}; the rule ImagePushed starts:")
-    redeployment = stage.started("RedeployEnvironment", known)
-    stage.screen.title("redeploy_environment, which is a create_environment of what it changes")
-    redeployed = stage.follow(stage.started("CreateEnvironment", children), name)
-    if not redeployed.succeeded or not stage.follow(redeployment).succeeded:
+    before = _deployments(stage, name)
+    stage.say(f"Somebody pushes {repository}:{PUSHED_TAG} again")
+    stage.happens(name, lambda: stage.cloud.push_image(repository, PUSHED_TAG))
+    if stage.run("wait", name):
         return False
-    held = stage.proven(redeployed)
-    after, expires_at = stage.environment(name).deployments(), redeployed.output["expiresAt"]
-    again = [each for each in after if after[each] != before.get(each)]
-    stage.screen.line(
-        f"Deployed again, of {', '.join(after)}: {', '.join(again)}. "
-        f"The lease ends at {expires_at} instead of {created.output['expiresAt']}."
-    )
-    return _expired(stage, name, expires_at) and held and again == [service]
+    after = _deployments(stage, name)
+    again = [each for each in after if after[each] != before[each]]
+    stage.say(f"Deployed again, of {', '.join(after)}: {', '.join(again)}")
+    stage.say(f"The lease ends: the demo turns to {stage.status(name)['expiresAt']}")
+    stage.happens(name, lambda: stage.cloud.fire_schedule(f"{name}-expiry"))
+    return stage.run("wait", name, "--for", "deleted") == 0 and again == [service]
 
 
-def office_hours(stage: Stage, request: Request) -> bool:
+def office_hours(stage: Stage, file: str, request: Request) -> bool:
     """Created at its first up, put to sleep, woken, deleted."""
-    name = str(request["name"])
     hours = {
         "timezone": "Europe/Berlin",
         "up": "cron(0 8 ? * MON-FRI *)",
@@ -74,19 +62,20 @@ def office_hours(stage: Stage, request: Request) -> bool:
         "begin": "up",
     }
     request = {**request, "schedule": request.get("schedule", hours)}
-    if not stage.execute("CreateEnvironment", request).succeeded:
+    name = str(request["name"])
+    stage.say(f"{file}, with office hours; nothing is made before the first up")
+    if stage.run("up", stage.written(request)):
         return False
-    stage.screen.line(
-        f"Nothing is made yet: {name} is up at {request['schedule']['up']} and down at "
-        f"{request['schedule']['down']}, {request['schedule'].get('timezone', 'UTC')}."
-    )
-    if not _up(stage, name, "Monday morning: its first up creates it"):
-        return False
-    if not _down(stage, name):
-        return False
-    if not _up(stage, name, "The next morning: up"):
-        return False
-    return _deleted(stage, name)
+    for moment, schedule, wanted in (
+        ("Monday morning: its first up creates it", "up", "ready"),
+        ("The evening: down", "down", "asleep"),
+        ("The next morning: up", "up", "ready"),
+    ):
+        stage.say(moment)
+        stage.happens(name, partial(stage.cloud.fire_schedule, f"{name}-{schedule}"))
+        if stage.run("wait", name, "--for", wanted):
+            return False
+    return stage.run("down", name) == 0
 
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -97,62 +86,9 @@ SCENARIOS: Mapping[str, Scenario] = {
 """By what SCENARIO says."""
 
 
-def _name_of(request: Any) -> str | None:
-    """None where the request does not even name one: it will be refused."""
-    name = request.get("name") if isinstance(request, dict) else None
-    return name if isinstance(name, str) and name else None
-
-
-def _deleted(stage: Stage, environment: str) -> bool:
-    content = {"environment": environment, "reason": "the demo is over"}
-    deleted = stage.execute("DeleteEnvironment", content)
-    if deleted.succeeded:
-        stage.receipt(deleted)
-    return deleted.succeeded
-
-
-def _clean_up(stage: Stage, known: frozenset[str]) -> None:
-    """A failed create starts its own deletion, unless the request says keep: show it."""
-    if running := stage.executions("DeleteEnvironment") - known:
-        stage.screen.title("delete_environment, started by the failure")
-        deleted = stage.follow(min(running))
-        if deleted.succeeded:
-            stage.receipt(deleted)
-
-
-def _expired(stage: Stage, name: str, expires_at: str) -> bool:
-    """The lease's end, at once: its schedule fires as if it were due."""
-    known = stage.executions("DeleteEnvironment")
-    stage.screen.title(f"The lease ends at {expires_at}: the demo turns to that moment")
-    stage.cloud.fire_schedule(f"{name}-expiry")
-    stage.screen.title("delete_environment, started by the schedule")
-    deleted = stage.follow(stage.started("DeleteEnvironment", known))
-    if deleted.succeeded:
-        stage.receipt(deleted)
-    return deleted.succeeded
-
-
-def _up(stage: Stage, name: str, title: str) -> bool:
-    known, children = stage.executions("WakeEnvironment"), stage.executions("CreateEnvironment")
-    stage.screen.title(title)
-    stage.cloud.fire_schedule(f"{name}-up")
-    waking = stage.started("WakeEnvironment", known)
-    stage.screen.title("wake_environment, which is a create_environment of what is stored")
-    woken = stage.follow(stage.started("CreateEnvironment", children), name)
-    if not woken.succeeded or not stage.follow(waking).succeeded:
-        return False
-    return stage.proven(woken)
-
-
-def _down(stage: Stage, name: str) -> bool:
-    known = stage.executions("SleepEnvironment")
-    stage.screen.title("The evening: down")
-    stage.cloud.fire_schedule(f"{name}-down")
-    stage.screen.title("sleep_environment, started by the schedule")
-    asleep = stage.follow(stage.started("SleepEnvironment", known), name)
-    if asleep.succeeded:
-        stage.screen.line("No task runs. What it runs as, and how many, is in the record.")
-    return asleep.succeeded
+def _deployments(stage: Stage, name: str) -> dict[str, str]:
+    """Their ids by service."""
+    return {each["name"]: each["deployment"] for each in stage.status(name)["services"]}
 
 
 def _from_own_registry(stage: Stage, request: Request) -> tuple[Request, str, str]:

@@ -1,107 +1,93 @@
-"""Bivouac on a local cloud, and what a demo does with it: executions that a screen shows."""
+"""Bivouac on a local cloud, and somebody who types commands at it."""
 
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
 from typing import Any
+from unittest import mock
 
-from demo.mesh_view.graph import Graph, failed, proven
-from demo.mesh_view.reading import EnvironmentView
-from demo.showing import Screen
+from bivouac_cli.program import main as bivouac
 from localcloud.cloud import LocalCloud
-from localcloud.following import POLL_SECONDS, Ending, follow
 from localcloud.template import Stack
 
-LIMIT_SECONDS = 300.0
-"""Of one execution."""
+WRITTEN = Path(".local/demo")
+"""Requests that are not among the samples."""
+POLL_SECONDS = 0.15
 STARTS_WITHIN_SECONDS = 30.0
 """What an event starts."""
+_OF_OTHERS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION")
 
 
 class Stage:
-    """Raises TimeoutError where something does not end, or does not begin, in its time."""
+    """A context manager: within it, AWS is the local cloud for whatever this process calls."""
 
-    def __init__(self, cloud: LocalCloud, stack: Stack, screen: Screen) -> None:
+    def __init__(self, cloud: LocalCloud, stack: Stack) -> None:
         self.cloud = cloud
-        self.screen = screen
-        self.outputs = stack.outputs
-        self._machines = cloud.client("stepfunctions")
+        self._describe = stack.outputs["DescribeEnvironmentsFunctionName"]
+        self._parts = ExitStack()
 
-    def execute(self, machine: str, content: Any, environment: str | None = None) -> Ending:
-        """Start a machine ("CreateEnvironment") and show its execution to its end; with the graph
-        of the environment, where it makes or changes one."""
-        self.screen.title(_snake_case(machine))
-        started = self._machines.start_execution(
-            stateMachineArn=self._arn(machine), input=json.dumps(content)
+    def __enter__(self) -> Stage:
+        keys = self.cloud.credentials.user
+        variables = {
+            "AWS_ENDPOINT_URL": self.cloud.endpoint_url,
+            "AWS_ACCESS_KEY_ID": keys.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
+            "AWS_DEFAULT_REGION": self.cloud.account.region,
+            "AWS_CONFIG_FILE": os.devnull,
+            "NO_PROXY": "127.0.0.1",
+        }
+        kept = {name: value for name, value in os.environ.items() if name not in _OF_OTHERS}
+        self._parts.enter_context(mock.patch.dict(os.environ, kept | variables, clear=True))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._parts.close()
+
+    def say(self, text: str) -> None:
+        print(f"\n# {text}", flush=True)
+
+    def run(self, *words: str) -> int:
+        """What somebody types; the exit code."""
+        print(f"\n$ bivouac {shlex.join(words)}", flush=True)
+        return bivouac(words)
+
+    def written(self, request: dict[str, Any]) -> str:
+        """A file with it, until the demo ends."""
+        WRITTEN.mkdir(parents=True, exist_ok=True)
+        file = WRITTEN / f"{request['name']}.json"
+        self._parts.callback(file.unlink, missing_ok=True)
+        file.write_text(json.dumps(request, indent=2))
+        return str(file)
+
+    def status(self, name: str) -> dict[str, Any]:
+        """The environment's status document."""
+        answer = self.cloud.client("lambda").invoke(
+            FunctionName=self._describe, Payload=json.dumps({"environment": name})
         )
-        return self.follow(started["executionArn"], environment)
+        found: dict[str, Any] = json.loads(answer["Payload"].read())
+        return found
 
-    def started(self, machine: str, known: frozenset[str]) -> str:
-        """The execution that something else has started, or will start in a moment."""
+    def happens(self, name: str, event: Callable[[], object]) -> None:
+        """Returns once an execution that the event starts has taken the environment.
+
+        Raises TimeoutError."""
+        before = self.status(name)["generation"]
+        event()
         end = time.monotonic() + STARTS_WITHIN_SECONDS
         while time.monotonic() < end:
-            if new := self.executions(machine) - known:
-                return min(new)
+            if self.status(name)["generation"] > before:
+                return
             time.sleep(POLL_SECONDS)
-        raise TimeoutError(
-            f"no execution of {_snake_case(machine)} began in {STARTS_WITHIN_SECONDS:.0f} s"
-        )
-
-    def executions(self, machine: str) -> frozenset[str]:
-        """ARNs of all of them."""
-        listed = self._machines.list_executions(stateMachineArn=self._arn(machine))
-        return frozenset(each["executionArn"] for each in listed["executions"])
-
-    def follow(self, execution_arn: str, environment: str | None = None) -> Ending:
-        """Show an execution to its end."""
-        told = 0
-        sight = self.environment(environment) if environment else None
-        with self.screen.execution() as view:
-            for timeline, ending in follow(self._machines, execution_arn, LIMIT_SECONDS):
-                if ending:
-                    view(timeline, _concluded(sight, ending))
-                    break
-                # What a state was left for is shown before the next one.
-                news, told = len(timeline.story) > told, len(timeline.story)
-                view(timeline, sight.look(at_once=news) if sight else None)
-        if not ending:
-            raise AssertionError("what is followed ends, or TimeoutError is raised")
-        if not ending.succeeded:
-            self.screen.failure(ending)
-        return ending
-
-    def proven(self, created: Ending) -> bool:
-        """Show the proof of a create's ending; True if everything of it holds."""
-        self.screen.title("Proven")
-        proof, edges = created.output["proof"], created.output["edges"]
-        self.screen.checks(proof)
-        self.screen.edges(edges)
-        held = all(entry["outcome"] != "NG" for entry in proof)
-        return held and all(entry["state"] == "OK" for entry in edges)
-
-    def receipt(self, deleted: Ending) -> None:
-        self.screen.title("Receipt")
-        self.screen.receipt(deleted.output)
-
-    def environment(self, name: str) -> EnvironmentView:
-        return EnvironmentView(
-            self.cloud.client("ecs"),
-            self.cloud.client("dynamodb"),
-            self.outputs["EnvironmentsTableName"],
-            name,
-        )
-
-    def _arn(self, machine: str) -> str:
-        return self.outputs[f"{machine}StateMachineArn"]
-
-
-def _snake_case(machine: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in machine)[1:]
-
-
-def _concluded(environment: EnvironmentView | None, ending: Ending) -> Graph | None:
-    graph = environment.graph if environment else None
-    if graph is None:
-        return None
-    return proven(graph) if ending.succeeded else failed(graph, ending.cause)
+        raise TimeoutError(f"nothing happened to {name} in {STARTS_WITHIN_SECONDS:.0f} s")

@@ -1,117 +1,99 @@
 """Runs the demo and keeps what a terminal shows as a picture (`make pictures`).
 
-python -m docs.demo_picture REQUEST PICTURE TITLE
+python -m docs.demo_picture whole|mesh REQUEST PICTURE TITLE
 """
 
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from rich.console import Console
+from rich.text import Text
 
 from demo.__main__ import main
-from demo.mesh_view.drawing import awaiting, draw
-from demo.mesh_view.graph import Condition, EdgeState, Graph
-from demo.showing import LARGEST_PICTURE, ExecutionView, Screen, Sight
-from localcloud.following import Timeline
 
-WIDE, NARROW = 132, 80
-"""Columns."""
+COLUMNS, ROWS = 104, 40
+_ON_A_TERMINAL = {"TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LINES": str(ROWS)}
+_HEALTHY, _ANSWERS = ("HEALTHY",), ("ANSWERED", "PROVEN")
 
 
-class StillScreen(Screen):
-    """A terminal of which the last sight of each execution is kept."""
+class Terminal(io.StringIO):
+    encoding = "utf-8"  # type: ignore[assignment]
 
-    def __init__(self, columns: int = WIDE) -> None:
-        recording = Console(
-            record=True, width=columns, force_terminal=True, file=io.StringIO(), highlight=False
-        )
-        super().__init__(recording)
-
-    @contextmanager
-    def execution(self) -> Iterator[_Sights]:
-        sights = _Sights()
-        yield sights
-        sight = Sight(sights.timeline, sights.graph, {}, self.console.width, rows=None)
-        self.console.print(sight)
-
-    @contextmanager
-    def waiting(self, text: str) -> Iterator[None]:
-        self.line(text, "dim")
-        yield
+    def isatty(self) -> bool:
+        return True
 
 
-class GraphScreen(StillScreen):
-    """A terminal of which only the graph is kept, at the moments that tell how it grew."""
-
-    def __init__(self) -> None:
-        super().__init__(NARROW)
-
-    def title(self, text: str) -> None:
-        """Left out, as all that is not about the graph."""
-
-    def checks(self, proof: list[dict[str, str]]) -> None:
-        """Left out."""
-
-    def receipt(self, receipt: dict[str, Any]) -> None:
-        """Left out."""
-
-    @contextmanager
-    def execution(self) -> Iterator[_Sights]:
-        sights = _Sights()
-        yield sights
-        for seconds, graph in sights.telling():
-            self.line(f"{seconds:5.1f} s", "dim")
-            for line in [*draw(graph, NARROW, LARGEST_PICTURE), *awaiting(graph, NARROW)]:
-                self.console.print(line)
-            self.console.print()
+def whole(request: str, console: Console) -> int:
+    """What stays on the screen."""
+    screen = Terminal()
+    with redirect_stdout(screen), redirect_stderr(io.StringIO()):
+        outcome = main([request])
+    for line in screen.getvalue().splitlines():
+        style = "bold" if line.startswith("$ ") else ""
+        console.print(Text.from_ansi(line, style=style))
+    return outcome
 
 
-class _Sights(ExecutionView):
-    def __init__(self) -> None:
-        self.timeline = Timeline()
-        self._began = time.monotonic()
-        self._graphs: list[tuple[float, Graph]] = []
+def mesh(request: str, console: Console) -> int:
+    """The picture of the mesh at the moments that tell how it grew."""
+    from bivouac_cli.mesh.live import LiveView, sight
+    from bivouac_cli.screen import Screen
 
-    @property
-    def graph(self) -> Graph | None:
-        return self._graphs[-1][1] if self._graphs else None
+    seen: list[tuple[float, Any]] = []
+    began = time.monotonic()
 
-    def __call__(self, timeline: Timeline, graph: Graph | None) -> None:
-        self.timeline = timeline
-        if graph and graph != self.graph:
-            self._graphs.append((time.monotonic() - self._began, graph))
+    def note(_: object, status: Any) -> None:
+        if status["status"] in ("CREATING", "READY"):
+            seen.append((time.monotonic() - began, status))
 
-    def telling(self) -> list[tuple[float, Graph]]:
-        """When the first service was started, when it was there, near the end, and at the end."""
-        started = [sight for sight in self._graphs if _begun(sight[1])]
-        there = [sight for sight in self._graphs if _reached(sight[1])]
-        before = [sight for sight in there if _reached(sight[1]) < _reached(there[-1][1])]
-        return list(dict.fromkeys([*started[:1], *there[:1], *before[-1:], *there[-1:]]))
+    with (
+        redirect_stdout(Terminal()),
+        redirect_stderr(Terminal()),
+        mock.patch.object(LiveView, "show", note),
+        mock.patch.object(Screen, "status", note),
+    ):
+        outcome = main([request])
+    first = seen[0][0]
+    for moment, status in _telling(seen):
+        console.print(Text(f"{moment - first:4.1f} s  {status['status']}", "dim"))
+        for line in sight(status, COLUMNS, ROWS):
+            console.print(line)
+        console.print()
+    return outcome
 
 
-def _begun(graph: Graph) -> bool:
-    return any(node.condition is not Condition.WAITING for node in graph.nodes)
+def _telling(seen: list[tuple[float, Any]]) -> list[tuple[float, Any]]:
+    """When the first service started, when it was healthy, near the end, and at the end."""
+    started = [each for each in seen if any(s["deployment"] for s in each[1]["services"])]
+    there = [each for each in seen if _reached(each[1])]
+    before = [each for each in there if _reached(each[1]) < _reached(there[-1][1])]
+    told = [*started[:1], *there[:1], *before[-1:], *there[-1:]]
+    return [each for number, each in enumerate(told) if each not in told[:number]]
 
 
-def _reached(graph: Graph) -> int:
-    """How many services are healthy and how many edges are proven."""
-    healthy = sum(node.condition is Condition.HEALTHY for node in graph.nodes)
-    return healthy + sum(edge.state is EdgeState.OK for edge in graph.edges)
+def _reached(status: Any) -> int:
+    """How many services are healthy and how many edges have answered."""
+    healthy = sum(each["state"] in _HEALTHY for each in status["services"])
+    return healthy + sum(each["state"] in _ANSWERS for each in status["edges"])
 
 
 if __name__ == "__main__":
     kind, request, picture, title = sys.argv[1:]
-    screen = {"whole": StillScreen, "graph": GraphScreen}[kind]()
-    outcome = main([request], screen)
-    svg = screen.console.export_svg(title=title, unique_id=Path(picture).stem)
+    os.environ |= _ON_A_TERMINAL
+    console = Console(
+        record=True, width=COLUMNS, force_terminal=True, file=io.StringIO(), highlight=False
+    )
+    outcome = {"whole": whole, "mesh": mesh}[kind](request, console)
+    svg = console.export_svg(title=title, unique_id=Path(picture).stem)
     # The picture must not fetch a font from anywhere: the viewer's own will do.
     Path(picture).write_text(re.sub(r"@font-face \{.*?\}\n?", "", svg, flags=re.DOTALL))
     sys.exit(outcome)

@@ -29,7 +29,8 @@ def main() -> int:
         with LocalCloud(timings(), port=endpoint_port()) as cloud:
             stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
             print(_introduction(cloud, stack), flush=True)
-            watch = Watch(cloud.control_plane)
+            records = stack.outputs["EnvironmentsTableName"]
+            watch = Watch(cloud.control_plane, cloud.client("dynamodb"), records)
             while not ended.wait(LOOK_EVERY):
                 for change in watch.changes():
                     now = time.strftime("%H:%M:%S")
@@ -46,23 +47,27 @@ def _complain(problem: str) -> int:
 
 
 def _introduction(cloud: LocalCloud, stack: Stack) -> str:
-    aws = f"aws --endpoint-url {cloud.endpoint_url}"
     keys = cloud.credentials.user
     request = json.loads(_REQUEST.read_text())
-    prefix = stack.parameters["NamePrefix"]
-    cluster = f"{prefix}-{request['name']}"
+    cluster = f"{stack.parameters['NamePrefix']}-{request['name']}"
     service = request["services"][0]["serviceName"]
     port = cloud.endpoint_url.rpartition(":")[2]
-    machine = stack.outputs["CreateEnvironmentStateMachineArn"]
+    width = max(map(len, stack.outputs))
+    outputs = "\n".join(f"  {name:{width}}  {value}" for name, value in stack.outputs.items())
     return f"""\
-The local cloud is up at {cloud.endpoint_url}, until Ctrl-C. Paste into another terminal:
+The local cloud is up at {cloud.endpoint_url}, until Ctrl-C. The stack {stack.name} is deployed:
 
+{outputs}
+
+Paste into another terminal, for bivouac (pip install .), the AWS CLI and any other client:
+
+export AWS_ENDPOINT_URL={cloud.endpoint_url}
 export AWS_ACCESS_KEY_ID={keys.access_key_id}
 export AWS_SECRET_ACCESS_KEY={keys.secret_access_key}
 export AWS_DEFAULT_REGION={cloud.account.region}
 
-{aws} stepfunctions start-execution --state-machine-arn {machine} --input file://{_REQUEST.relative_to(TEMPLATE.parent)}
-{aws} ecs describe-services --cluster {cluster} --services {service}
+bivouac up {_REQUEST.relative_to(TEMPLATE.parent)}
+aws ecs describe-services --cluster {cluster} --services {service}
 curl http://{service}.{cluster}.localhost:{port}/
 """
 

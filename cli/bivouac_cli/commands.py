@@ -241,6 +241,8 @@ class Commands:
             case "PLANNED":
                 self._screen.plan(output)
             case _:
+                if proof := output.get("proof"):
+                    self._screen.proof(proof)
                 self._screen.status(self._stack.describe(name))
         return Exit.DONE
 

@@ -19,15 +19,22 @@ def _changes(before: Json, now: Json) -> Iterator[str]:
     known = {service["name"]: service_line(service) for service in before["services"]}
     for service in now["services"]:
         line = service_line(service)
-        if line != known.get(service["name"]) and service["deployment"]:
+        if line != known.get(service["name"]):
             yield f"{service['name']}: {line}"
-    proven = {edge_name(edge) for edge in before["edges"] if edge["proven"]}
+    states = {edge_name(edge): edge["state"] for edge in before["edges"]}
     for edge in now["edges"]:
-        if edge["proven"] and edge_name(edge) not in proven:
-            yield f"{edge_name(edge)}: proven"
+        match edge["state"]:
+            case state if state == states.get(edge_name(edge)):
+                continue
+            case "ANSWERED":
+                yield f"{edge_name(edge)}: {edge['alias']} answers"
+            case "FAILED":
+                yield f"{edge_name(edge)}: {edge['because']}"
 
 
 def service_line(service: Json) -> str:
+    if service["state"] == "MISSING":
+        return f"MISSING ({service['because']})"
     count = f"{service['running']} of {service['desired']} tasks run"
     if not service["desired"]:
         count = f"{service['running'] or 'no'} task{'s' * (service['running'] > 1)} left"

@@ -1,7 +1,7 @@
 """What people and pipelines see: answers on the standard output, everything else on the other.
 
-Where somebody watches, a spinner turns; in a pipe or a dumb terminal there are plain lines only.
-rich, which draws it, is imported where something is waited for.
+A terminal shows a picture of the mesh, live while something is waited for; in a pipe or a dumb
+terminal there are plain lines only. rich, which draws it, is imported where there is a picture.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from bivouac_cli import markdown, text
 from bivouac_cli.logs import Line
+from bivouac_cli.progress import changes
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from bivouac_cli.mesh.live import LiveView
 
 Json = Mapping[str, Any]
 
@@ -27,12 +30,19 @@ class Screen:
     def __init__(self, output: str) -> None:
         """`output`: table, json or markdown."""
         self._output = output
-        self._spinning: Console | None = None
+        self._live: LiveView | None = None
 
     # --- answers ---------------------------------------------------------------------------------
 
     def status(self, status: Json) -> None:
+        if self._output == "table" and _draws(sys.stdout):
+            self._picture(status)
         self._answer(status, text.status_lines, markdown.status_markdown)
+
+    def proof(self, checks: Sequence[Json]) -> None:
+        """As JSON and as Markdown, the status alone says what is proven."""
+        if self._output == "table":
+            self._print(text.proof_lines(checks))
 
     def receipt(self, receipt: Json) -> None:
         self._answer(receipt, text.receipt_lines, markdown.receipt_markdown)
@@ -85,29 +95,54 @@ class Screen:
     # --- beside them -----------------------------------------------------------------------------
 
     def note(self, line: str) -> None:
-        if self._spinning:
-            self._spinning.print(_printable(line), soft_wrap=True)
+        if self._live:
+            self._live.note(_printable(line))
         else:
             print(_printable(line), file=sys.stderr, flush=True)
 
-    def progress(self, line: str) -> None:
-        self.note(f"  {line}")
+    def progress(self, before: Json | None, now: Json) -> None:
+        """`before`: what was shown last; None for the first look."""
+        if self._live:
+            self._live.show(now)
+        else:
+            for line in changes(before, now):
+                self.note(f"  {line}")
 
     @contextmanager
     def working(self, name: str) -> Iterator[None]:
         """While something is waited for."""
-        if not sys.stderr.isatty() or os.environ.get("TERM") in (None, "dumb", "unknown"):
+        if not _draws(sys.stderr):
             yield
             return
-        from rich.console import Console
+        from bivouac_cli.mesh.live import LiveView
 
-        console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        self._spinning = console
         try:
-            with console.status(_printable(name)):
+            with LiveView(_console(sys.stderr), _printable(name)) as self._live:
                 yield
         finally:
-            self._spinning = None
+            self._live = None
+
+    def _picture(self, status: Json) -> None:
+        """Nothing where it has no room: the lines below say the same."""
+        from bivouac_cli.mesh.drawing import picture
+        from bivouac_cli.mesh.graph import graph_of
+
+        console = _console(sys.stdout)
+        lines = picture(graph_of(status), console.width - 1, rows=sys.maxsize)
+        for line in [*lines, ""] if lines else ():
+            console.print(line)
+
+
+def _draws(stream: TextIO) -> bool:
+    """Whether it shows more than plain lines."""
+    dumb = os.environ.get("TERM") in (None, "dumb", "unknown")
+    return stream.isatty() and not dumb and (stream.encoding or "").lower().startswith("utf")
+
+
+def _console(stream: TextIO) -> Console:
+    from rich.console import Console
+
+    return Console(file=stream, highlight=False, markup=False, emoji=False)
 
 
 def _printable(line: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from bivouac_cli.durations import words_of
@@ -40,10 +41,7 @@ def status_lines(status: Json) -> Iterator[str]:
     ]
     entries += [("no url", status["noUrlBecause"])]
     entries += [(each["name"], service_line(each)) for each in status["services"]]
-    entries += [
-        (edge_name(edge), f"{'proven' if edge['proven'] else 'not proven'} ({edge['alias']})")
-        for edge in status["edges"]
-    ]
+    entries += [(edge_name(edge), _edge_line(edge)) for edge in status["edges"]]
     entries += [("warning", each) for each in status["warnings"]]
     yield from aligned([(name, text) for name, text in entries if text])
     if diagnosis := status["diagnosis"]:
@@ -88,17 +86,40 @@ def _planned_service(service: Json) -> str:
     return f"{service['tasks']} x {runs}{size}, {'; '.join(reached) or 'no endpoint'}{after}"
 
 
+def _edge_line(edge: Json) -> str:
+    because = f": {edge['because']}" if edge["because"] else ""
+    return f"{_words(edge['state'])} ({edge['alias']}){because}"
+
+
+def _words(of: str) -> str:
+    return of.lower().replace("_", " ")
+
+
+def proof_lines(checks: Sequence[Json]) -> Iterator[str]:
+    """What was seen of each service; what could not be checked says why."""
+    yield "proof:"
+    skipped = {"SKIP": "not checked: "}
+    for service, its in groupby(checks, key=lambda each: str(each["service"])):
+        yield f"  {service}"
+        seen = [(e["name"], f"{skipped.get(e['outcome'], '')}{e['observed']}") for e in its]
+        for line in aligned(seen):
+            yield f"  {line}"
+    yield ""
+
+
 def receipt_lines(receipt: Json) -> Iterator[str]:
     counts = Counter(item["outcome"] for item in receipt["items"])
-    told = ", ".join(f"{count} {outcome.lower()}" for outcome, count in counts.items())
+    told = ", ".join(f"{count} {_words(outcome)}" for outcome, count in counts.items())
     yield f"{receipt['environment']}: {receipt['status']} at {receipt['at']}: {told}"
     for item in receipt["items"]:
         why = f" ({item['reason']})" if item.get("reason") else ""
-        yield f"  {item['outcome'].lower()}: {item['kind']} {item['name']}{why}"
+        yield f"  {_words(item['outcome'])}: {item['kind']} {item['name']}{why}"
+    if counts["DELETING"]:
+        yield "  What is deleting ECS removes by itself, later; nothing is left to do."
 
 
 def aligned(entries: Sequence[tuple[str, str]]) -> Iterator[str]:
-    width = min(30, max((len(name) for name, _ in entries), default=0))
+    width = min(48, max((len(name) for name, _ in entries), default=0))
     for name, text in entries:
         yield f"  {name:<{width}}  {text}"
 

@@ -10,12 +10,11 @@ from typing import TypeVar
 
 from bivouac_cli.durations import words_of
 from bivouac_cli.ending import CommandError, Exit
-from bivouac_cli.progress import changes
 from bivouac_cli.screen import Screen
 from bivouac_cli.stack import Execution, Json, Stack
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
-"""Seconds between two looks."""
+"""Seconds between two looks: a tenth of what was waited for, within these."""
 
 Found = TypeVar("Found")
 
@@ -69,19 +68,19 @@ class Wait:
     def _show(self, found: Json | None) -> None:
         """What somebody is doing; before that, it is of no concern here."""
         if found and found["doing"]:
-            for line in changes(self._shown, found):
-                self.screen.progress(line)
+            self.screen.progress(self._shown, found)
             self._shown = found
 
     def _until(self, look: Callable[[], Found | None]) -> Found:
-        ends, pause = time.monotonic() + self.seconds, FIRST_PAUSE
+        ends, pause, paused = time.monotonic() + self.seconds, FIRST_PAUSE, 0.0
         with self._interruptible(), self.screen.working(self.name):
             while (found := look()) is None:
                 left = ends - time.monotonic()
                 if left <= 0:
                     raise self._still_running(f"after {words_of(self.seconds)}")
                 time.sleep(min(pause, left))
-                pause = min(pause * 1.3, LONGEST_PAUSE)
+                paused += pause
+                pause = min(max(FIRST_PAUSE, paused / 10), LONGEST_PAUSE)
             return found
 
     @contextmanager

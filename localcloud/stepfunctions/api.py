@@ -16,11 +16,15 @@ from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.asl.eval.callback import callback
 from moto.stepfunctions.responses import StepFunctionResponse
 
+from localcloud.paging import InvalidTokenError, page
 from localcloud.patching import Patch
 from localcloud.stepfunctions.executions import Execution, redriving
 
 MAX_INPUT = 262_144
 """Bytes of an execution's input and of a state's data (quotas of Step Functions)."""
+
+EVENTS_A_PAGE = 100
+"""Where maxResults is not given, or 0 (API reference, GetExecutionHistory)."""
 
 
 def patches() -> Iterator[Patch]:
@@ -30,6 +34,7 @@ def patches() -> Iterator[Patch]:
     yield StepFunctionResponse, "describe_execution", _describe_execution
     list_executions = _list_executions_of(StepFunctionResponse.list_executions)
     yield StepFunctionResponse, "list_executions", list_executions
+    yield StepFunctionResponse, "get_execution_history", _get_execution_history
     for error in vars(parser_api).values():
         # The interpreter's errors have a code that moto leaves out of the response.
         if isinstance(code := vars(error).get("code") if _is_error(error) else None, str):
@@ -125,6 +130,22 @@ def _describe_execution(self: StepFunctionResponse) -> ActionResult:
     execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
     described = {**execution.to_describe_output(), **redriving(execution)}
     return ActionResult({key: value for key, value in described.items() if value is not None})
+
+
+def _get_execution_history(self: StepFunctionResponse) -> ActionResult:
+    """moto gives all events at once, the oldest first."""
+    history = self.stepfunction_backend.get_execution_history(self._get_param("executionArn"))
+    try:
+        events, token = page(
+            history["events"],
+            key=lambda event: f"{event['id']:06}",
+            size=self._get_param("maxResults") or EVENTS_A_PAGE,
+            token=self._get_param("nextToken"),
+            descending=bool(self._get_param("reverseOrder")),
+        )
+    except InvalidTokenError as error:
+        raise InvalidToken(f"'{error}'") from None
+    return ActionResult({"events": events} | ({"nextToken": token} if token else {}))
 
 
 def _list_executions_of(original: Callable[..., ActionResult]) -> Callable[..., ActionResult]:

@@ -169,7 +169,7 @@ class TestInterrupted:
         pauses: list[float] = []
         monkeypatch.setattr("time.sleep", pauses.append)
         stack = mock.create_autospec(Stack, instance=True)
-        stack.execution.side_effect = [Execution("RUNNING")] * 20 + [Execution("SUCCEEDED")]
+        stack.execution.side_effect = [Execution("RUNNING")] * 50 + [Execution("SUCCEEDED")]
         stack.find.return_value = None
         Wait(stack, Screen("table"), "shop", 3600, "").until_over("arn")
         assert pauses == sorted(pauses)

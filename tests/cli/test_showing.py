@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -14,7 +15,7 @@ from bivouac_cli.durations import seconds_of, words_of
 from bivouac_cli.markdown import failure_markdown, list_markdown, status_markdown
 from bivouac_cli.progress import changes, service_line
 from bivouac_cli.screen import Screen
-from bivouac_cli.text import list_lines, receipt_lines, status_lines
+from bivouac_cli.text import list_lines, proof_lines, receipt_lines, status_lines
 from tests.template.declared import PROJECT
 
 WEB = {
@@ -28,7 +29,16 @@ WEB = {
     "state": "HEALTHY",
     "because": None,
 }
-EDGE = {"from": "web", "to": "api:http", "alias": "api:8080", "proven": True, "at": "now"}
+EDGE = {
+    "from": "web",
+    "to": "api:http",
+    "alias": "api:8080",
+    "state": "PROVEN",
+    "because": None,
+    "proven": True,
+    "at": "now",
+}
+NOT_CALLED = {**EDGE, "state": "NOT_CALLED", "proven": False, "at": None}
 SHOP: dict[str, Any] = {
     "name": "shop",
     "status": "READY",
@@ -63,7 +73,7 @@ class TestText:
         ]
 
     def test_ready_without_proof_is_not_called_proven(self) -> None:
-        first, *_ = status_lines(shop(edges=[{**EDGE, "proven": False}]))
+        first, *_ = status_lines(shop(edges=[NOT_CALLED]))
         assert first == "shop: READY, and not proven for what runs now: web -> api:http"
 
     def test_what_is_deleted_has_no_lease(self) -> None:
@@ -89,6 +99,28 @@ class TestText:
         assert service_line(going) == "DRAINING, 1 task left (ECS is deleting it)"
         assert service_line({**going, "running": 0}).startswith("DRAINING, no task left")
 
+    def test_a_proof_says_what_was_seen(self) -> None:
+        running = {"service": "web", "name": "tasks running", "outcome": "OK", "observed": "1 of 1"}
+        outside = {
+            "service": "web",
+            "name": "http answers from outside the VPC",
+            "outcome": "SKIP",
+            "observed": "the task has no public address",
+        }
+        assert list(proof_lines([running, outside])) == [
+            "proof:",
+            "  web",
+            "    tasks running                      1 of 1",
+            "    http answers from outside the VPC  not checked: the task has no public address",
+            "",
+        ]
+
+    def test_what_ecs_removes_later_is_explained(self) -> None:
+        items = [{"kind": "task definition", "name": "web:1", "outcome": "DELETING"}]
+        receipt = {"environment": "shop", "status": "DELETED", "at": "now", "items": items}
+        *_, last = receipt_lines(receipt)
+        assert "ECS removes by itself" in last
+
     def test_a_receipt_counts_and_names_everything(self) -> None:
         items = [
             {"kind": "service", "name": "web", "outcome": "DELETED"},
@@ -107,17 +139,26 @@ class TestProgress:
         assert changes(None, shop()) == [
             "shop: READY",
             "web: HEALTHY, 1 of 1 tasks run",
-            "web -> api:http: proven",
         ]
 
     def test_only_what_is_new_is_said(self) -> None:
         starting = {**WEB, "running": 0, "state": "STARTING", "because": "0 of 1 tasks run"}
-        before = shop(status="CREATING", services=[starting], edges=[{**EDGE, "proven": False}])
+        before = shop(status="CREATING", services=[starting], edges=[NOT_CALLED])
         assert changes(before, before) == []
         assert changes(None, before)[1] == "web: STARTING, 0 of 1 tasks run"
-        assert changes(before, shop(status="CREATING")) == [
+        answered = shop(status="CREATING", edges=[{**EDGE, "state": "ANSWERED"}])
+        assert changes(before, answered) == [
             "web: HEALTHY, 1 of 1 tasks run",
-            "web -> api:http: proven",
+            "web -> api:http: api:8080 answers",
+        ]
+        assert changes(answered, answered) == []
+        assert changes(answered, shop()) == ["shop: READY"]
+
+    def test_what_failed_says_why(self) -> None:
+        failed = {**NOT_CALLED, "state": "FAILED", "because": "api:8080: the connection failed"}
+        before = shop(status="CREATING", edges=[NOT_CALLED])
+        assert changes(before, shop(status="CREATING", edges=[failed])) == [
+            "web -> api:http: api:8080: the connection failed"
         ]
 
 
@@ -138,20 +179,26 @@ class TestMarkdown:
         assert lines[2] == lines[-1] == "````"
 
 
-SPINNING = """
+BOTH = [WEB, {**WEB, "name": "api"}]
+WAITING = f"""
+import time
 from bivouac_cli.screen import Screen
 screen = Screen("table")
 with screen.working("shop"):
-    screen.progress("web: STARTING")
+    screen.note("a remark")
+    screen.progress(None, {shop(status="CREATING", services=BOTH, edges=[NOT_CALLED])})
+    time.sleep(0.3)
+screen.status({shop(services=BOTH)})
 """
 
 
 def shown_on_a_terminal(**variables: str) -> str:
-    """What the program writes where its standard error is one."""
+    """What the program writes where both of its outputs are one."""
     ours, its = os.openpty()
     subprocess.run(
-        [sys.executable, "-c", SPINNING],
-        env={"PYTHONPATH": str(PROJECT / "cli"), **variables},
+        [sys.executable, "-c", WAITING],
+        env={"PYTHONPATH": str(PROJECT / "cli"), "PYTHONUTF8": "1", **variables},
+        stdout=its,
         stderr=its,
         check=True,
     )
@@ -162,16 +209,34 @@ def shown_on_a_terminal(**variables: str) -> str:
 
 class TestTerminals:
     def test_a_dumb_one_gets_plain_lines(self) -> None:
-        assert shown_on_a_terminal(TERM="dumb") == "  web: STARTING\r\n"
+        shown = shown_on_a_terminal(TERM="dumb").splitlines()
+        assert shown[:3] == ["a remark", "  shop: CREATING", "  web: HEALTHY, 1 of 1 tasks run"]
+        assert shown[4] == "shop: READY, proven"
 
-    def test_another_one_gets_a_spinner(self) -> None:
+    def test_another_one_gets_a_picture_live_and_at_the_end(self) -> None:
+        shown = shown_on_a_terminal(TERM="xterm", COLUMNS="80")
+        assert "a remark" in shown
+        assert "shop: CREATING, 0 s" in shown
+        live, _, ended = shown.rpartition("CREATING")
+        assert "│ web         │" in re.sub(r"\x1b\[[0-9;]*m", "", live)
+        assert "─ OK ──▶" not in live
+        assert "─ OK ──▶" in ended
+        assert "shop: READY, proven" in ended
+
+    def test_forty_columns_are_enough(self) -> None:
         shown = shown_on_a_terminal(TERM="xterm", COLUMNS="40")
-        assert "  web: STARTING\r\n" in shown
-        assert "\x1b[" in shown
+        assert "shop: CREATING, 0 s" in shown
+        plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.partition("shop: READY")[0])
+        assert max(map(len, plain.replace("\r", "\n").splitlines())) <= 40
 
     def test_it_has_no_colour_where_nobody_wants_any(self) -> None:
         assert "\x1b[32m" in shown_on_a_terminal(TERM="xterm")
         assert "\x1b[32m" not in shown_on_a_terminal(TERM="xterm", NO_COLOR="1")
+
+    def test_one_that_shows_no_boxes_gets_plain_lines(self) -> None:
+        shown = shown_on_a_terminal(TERM="xterm", PYTHONUTF8="0", PYTHONIOENCODING="latin-1")
+        assert "\x1b[" not in shown
+        assert "shop: READY, proven" in shown
 
     def test_lines_are_not_broken_in_forty_columns(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -56,6 +56,31 @@ def calling(function_arn: str, by: str) -> dict[str, Any]:
     return task("arn:aws:states:::lambda:invoke", Parameters=parameters)
 
 
+class TestHistory:
+    """API reference, GetExecutionHistory."""
+
+    def ids(self, sfn: Any, arn: str, **options: Any) -> list[int]:
+        pages = sfn.get_paginator("get_execution_history").paginate(executionArn=arn, **options)
+        return [event["id"] for page in pages for event in page["events"]]
+
+    def test_it_can_be_read_backwards_and_in_pages(self, sfn: Any) -> None:
+        arn = run(sfn, {"A": {"Type": "Pass", "End": True}})["executionArn"]
+        forwards = self.ids(sfn, arn)
+        assert forwards == sorted(forwards)
+        assert self.ids(sfn, arn, reverseOrder=True) == forwards[::-1]
+        assert self.ids(sfn, arn, reverseOrder=True, maxResults=2) == forwards[::-1]
+        (last,) = sfn.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=1)[
+            "events"
+        ]
+        assert last["type"] == "ExecutionSucceeded"
+
+    def test_a_token_that_no_page_has_given_is_refused(self, sfn: Any) -> None:
+        arn = run(sfn, {"A": {"Type": "Pass", "End": True}})["executionArn"]
+        with pytest.raises(ClientError) as refused:
+            sfn.get_execution_history(executionArn=arn, nextToken="?")
+        assert refused.value.response["Error"]["Code"] == "InvalidToken"
+
+
 class TestStarting:
     def test_executions_without_a_name_get_one_each(self, sfn: Any) -> None:
         arn = machine(sfn, {"Done": {"Type": "Succeed"}})

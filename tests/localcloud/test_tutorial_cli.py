@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from localcloud.cloud import LocalCloud
@@ -31,7 +30,6 @@ PROJECT = Path(__file__).parents[2]
 COMMANDS = Path(sys.executable).parent
 CLUSTER = "tutorial"
 SERVICE = "service-connect-nginx-service"
-SECONDS_FOR_AN_ENVIRONMENT = 120
 
 
 def typed(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -235,9 +233,8 @@ def test_the_lines_that_make_local_prints_work(tmp_path: Path) -> None:
         until_true(lambda: process.poll() is not None or "curl http" in printed.read_text(), 60)
         assert process.poll() is None, printed.read_text()
         lines = printed.read_text().splitlines()
-        assert f"aws --endpoint-url http://127.0.0.1:{port} stepfunctions" in printed.read_text()
         exports = [line for line in lines if line.startswith("export ")]
-        (start,) = [line for line in lines if "stepfunctions start-execution" in line]
+        (up,) = [line for line in lines if line.startswith("bivouac up ")]
         (describe,) = [line for line in lines if "ecs describe-services" in line]
         (curl,) = [line for line in lines if line.startswith("curl ")]
 
@@ -246,24 +243,19 @@ def test_the_lines_that_make_local_prints_work(tmp_path: Path) -> None:
             assert ended.returncode == 0, ended.stderr
             return ended.stdout
 
-        exported = dict(line.removeprefix("export ").split("=", 1) for line in exports)
-        client = boto3.client(
-            "stepfunctions",
-            endpoint_url=f"http://127.0.0.1:{port}",
-            aws_access_key_id=exported["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=exported["AWS_SECRET_ACCESS_KEY"],
-        )
-        with closing(client):
-            execution = json.loads(pasted(start))["executionArn"]
-            until_true(
-                lambda: client.describe_execution(executionArn=execution)["status"] != "RUNNING",
-                SECONDS_FOR_AN_ENVIRONMENT,
-            )
-            ended = client.describe_execution(executionArn=execution)
-        assert ended["status"] == "SUCCEEDED", ended.get("cause")
+        program = f"PYTHONPATH={PROJECT}/cli {sys.executable} -m bivouac_cli"
+        assert "tutorial: READY, proven" in pasted(up.replace("bivouac", program, 1))
         (service,) = json.loads(pasted(describe))["services"]
         assert (service["status"], service["runningCount"]) == ("ACTIVE", 1)
         assert "nginx" in pasted(curl)
+        (stack,) = json.loads(pasted("aws cloudformation describe-stacks --stack-name bivouac"))[
+            "Stacks"
+        ]
+        outputs = [f"{each['OutputKey']} {each['OutputValue']}" for each in stack["Outputs"]]
+        shown = [" ".join(line.split()) for line in lines]
+        assert [each for each in outputs if each not in shown] == []
+        told = [f"environment tutorial: {status}\n" for status in ("CREATING", "READY")]
+        until_true(lambda: all(line in printed.read_text() for line in told))
 
     assert process.returncode == 0
     assert printed.read_text().splitlines()[-1].endswith("nothing of it is left.")

@@ -2,84 +2,91 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from demo.scenarios import cycle, lifecycle, office_hours
-from demo.showing import Screen
+from demo.scenarios import SCENARIOS
 from demo.stage import Stage
 from tests.requests import event
 from tests.workflow.application import Application
 
 pytestmark = pytest.mark.xdist_group("workflow-life")
+SHOP = "events/shop.json"
 
 
 @pytest.fixture
-def stage(app: Application) -> Stage:
-    return Stage(app.cloud, app.stack, Screen(Console(file=io.StringIO(), width=200)))
+def stage(app: Application) -> Iterator[Stage]:
+    with Stage(app.cloud, app.stack) as stage:
+        yield stage
 
 
-def told(stage: Stage) -> list[str]:
-    file = stage.screen.console.file
-    assert isinstance(file, io.StringIO)
-    return [line.strip() for line in file.getvalue().splitlines()]
-
-
-def in_order(lines: list[str], *expected: str) -> None:
-    rest = iter(lines)
+def in_order(told: str, *expected: str) -> None:
+    rest = iter(told.splitlines())
     for text in expected:
-        assert any(text in line for line in rest), f"no {text!r} in its place:\n" + "\n".join(lines)
+        assert any(text in line for line in rest), f"no {text!r} in its place:\n{told}"
 
 
-def test_a_refused_request_lists_its_problems(stage: Stage) -> None:
+def test_a_refused_request_lists_its_problems(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
     request = {"name": "Not A Name", "services": [{"image": "nginx"}], "colour": "red"}
-    assert not cycle(stage, request)
+    assert not SCENARIOS["cycle"](stage, stage.written(request), request)
     in_order(
-        told(stage),
+        capsys.readouterr().out,
+        "$ bivouac up ",
         "InvalidRequestError",
         "colour: unknown field",
         "services[0].serviceName: required, but missing",
     )
-    assert "'Not A Name' is not an environment name" in "\n".join(told(stage))
 
 
 def test_a_lifecycle_ends_with_the_lease_and_a_push_deploys_one_service_again(
-    stage: Stage,
+    stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    held = lifecycle(stage, event("shop"))
-    lines = told(stage)
-    assert held, "\n".join(lines)
+    held = SCENARIOS["lifecycle"](stage, SHOP, event("shop"))
+    told = capsys.readouterr().out
+    assert held, told
     in_order(
-        lines,
-        "== create_environment",
-        "Environment ready",
-        "== Proven",
-        "== Somebody pushes shop-web:demo again",
-        "Environment ready",
-        "Environment redeployed",
-        ": web. The lease ends at ",
-        "== delete_environment, started by the schedule",
-        "Environment deleted",
-        "DELETED       cluster",
+        told,
+        "$ bivouac up .local/demo/shop.json",
+        "shop: READY, proven",
+        "# Somebody pushes shop-web:demo again",
+        "$ bivouac wait shop",
+        "shop: READY, proven",
+        "# Deployed again, of backend, api, web: web",
+        "# The lease ends",
+        "$ bivouac wait shop --for deleted",
+        "shop: DELETED",
+        "deleted: cluster bivouac-shop",
     )
 
 
-def test_office_hours_create_wake_and_put_to_sleep(stage: Stage) -> None:
-    held = office_hours(stage, event("shop"))
-    lines = told(stage)
-    assert held, "\n".join(lines)
+def test_office_hours_create_wake_and_put_to_sleep(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = SCENARIOS["office-hours"](stage, SHOP, event("shop"))
+    told = capsys.readouterr().out
+    assert held, told
     in_order(
-        lines,
-        "Environment scheduled",
-        "== Monday morning: its first up creates it",
-        "Environment ready",
-        "Environment awake",
-        "== The evening: down",
-        "Environment asleep",
-        "== The next morning: up",
-        "Environment awake",
-        "Environment deleted",
-        "DELETED       up schedule",
+        told,
+        "shop: SCHEDULED",
+        "# Monday morning: its first up creates it",
+        "shop: READY, proven",
+        "# The evening: down",
+        "$ bivouac wait shop --for asleep",
+        "shop: ASLEEP",
+        "web -> api:api          not called",
+        "# The next morning: up",
+        "shop: READY, proven",
+        "$ bivouac down shop",
+        "deleted: up schedule",
     )
+
+
+def test_what_was_written_for_a_story_is_gone_with_it(app: Application) -> None:
+    with Stage(app.cloud, app.stack) as stage:
+        file = Path(stage.written({"name": "shop"}))
+        assert file.exists()
+    assert not file.exists()

@@ -105,8 +105,10 @@ def _because(
         case State.MISSING if status is Status.CREATING:
             needs = ", ".join(_unmet(planned, states))
             return f"it waits for {needs}" if needs else "it is not created yet"
+        case State.MISSING if status in (Status.DELETING, Status.DELETED):
+            return "it is deleted"
         case State.MISSING:
-            return f"ECS has no such service; the environment is {status}"
+            return "ECS has no such service"
         case State.DRAINING:
             return "ECS is deleting it"
         case State.STOPPED:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 
 from rich.console import Console
 from rich.text import Text
 
-from demo.mesh_view.graph import Condition, Edge, EdgeState, Graph, Node
-from demo.mesh_view.layout import Placement, TooTangledError, place, split_cycles
+from bivouac_cli.mesh.graph import Edge, Graph, Node
+from bivouac_cli.mesh.layout import Placement, TooTangledError, place, split_cycles
 
 MOST_NODES = 19
 """More than so many are listed."""
@@ -27,20 +29,23 @@ _ARROW_WIDTH = 2
 _TRACK_WIDTH = 2
 
 _NODE_STYLE = {
-    Condition.WAITING: "dim",
-    Condition.STARTING: "cyan",
-    Condition.RUNNING: "cyan",
-    Condition.HEALTHY: "green",
-    Condition.FAILED: "bold red",
-    Condition.LEAVING: "yellow",
+    "MISSING": "dim",
+    "STARTING": "cyan",
+    "HEALTHY": "green",
+    "UNHEALTHY": "bold red",
+    "STOPPED": "dim",
+    "DRAINING": "yellow",
 }
 _EDGE_STYLE = {
-    EdgeState.UNASKED: "dim",
-    EdgeState.ASKING: "cyan",
-    EdgeState.OK: "green",
-    EdgeState.NG: "bold red",
+    "NOT_CALLED": "dim",
+    "CALLED": "cyan",
+    "ANSWERED": "green",
+    "PROVEN": "green",
+    "FAILED": "bold red",
 }
-_URGENT_FIRST = (EdgeState.NG, EdgeState.ASKING, EdgeState.UNASKED, EdgeState.OK)
+_EDGE_LABEL = {"CALLED": " ... ", "ANSWERED": " OK ", "PROVEN": " OK ", "FAILED": " NO "}
+"""Nothing is said of an edge that nobody has called."""
+_URGENT_FIRST = ("FAILED", "CALLED", "NOT_CALLED", "ANSWERED", "PROVEN")
 
 _UP, _DOWN, _LEFT, _RIGHT = 1, 2, 4, 8
 _LINES = {
@@ -62,33 +67,30 @@ _LINES = {
 
 def draw(graph: Graph, columns: int, rows: int) -> list[Text]:
     """Lines of at most `columns` characters, and at most about `rows` of them."""
+    return picture(graph, columns, rows) or _listed(graph, columns, rows)
+
+
+def picture(graph: Graph, columns: int, rows: int) -> list[Text]:
+    """The same; nothing where boxes and arrows have no room."""
     names = [node.name for node in graph.nodes]
     pairs = [(edge.client, edge.server) for edge in graph.edges]
     if not 0 < len(names) <= MOST_NODES:
-        return _listed(graph, columns, rows)
+        return []
     forward, back = split_cycles(names, pairs)
     try:
         placement = place(names, [pairs[index] for index in forward])
     except TooTangledError:
-        return _listed(graph, columns, rows)
-    below = [
-        *_failed_lines(graph, columns),
-        *(_edge_line(graph.edges[index], columns) for index in back),
-        *(
-            _edge_line(edge, columns)
-            for index, edge in enumerate(graph.edges)
-            if edge.state is EdgeState.NG and index not in back
-        ),
-    ]
+        return []
+    below = [_edge_line(graph.edges[index], columns) for index in back]
     for padding, longest_name in _SIZES:
-        picture = _Picture(
+        drawn = _Picture(
             graph.nodes, [graph.edges[index] for index in forward], padding, longest_name
         )
-        lines = picture.lines(placement)
+        lines = drawn.lines(placement)
         wide = max(line.cell_len for line in lines)
         if wide <= columns and len(lines) + len(below) <= rows:
             return lines + below
-    return _listed(graph, columns, rows)
+    return []
 
 
 # --- the picture ---------------------------------------------------------------------------------
@@ -122,9 +124,15 @@ class _Canvas:
         cells = {place: _LINES.get(found, " ") for place, found in self.lines.items()} | self.texts
         lines = []
         for y in range(1 + max(y for _, y in cells)):
-            line = Text(no_wrap=True)
-            for x in range(1 + max((x for x, row in cells if row == y), default=-1)):
-                line.append(cells.get((x, y), " "), style=self.styles.get((x, y), ""))
+            row = [
+                (cells.get((x, y), " "), self.styles.get((x, y), ""))
+                for x in range(1 + max((x for x, row in cells if row == y), default=-1))
+            ]
+            runs = [
+                ("".join(character for character, _ in run), style)
+                for style, run in groupby(row, key=itemgetter(1))
+            ]
+            line = Text.assemble(*runs, no_wrap=True)
             line.rstrip()
             lines.append(line)
         return lines
@@ -156,7 +164,7 @@ class _Picture:
         return canvas.rendered()
 
     def _width(self, node: Node) -> int:
-        inner = max(len(self._short(node.name)), len(node.state), STATE_WIDTH)
+        inner = max(len(self._short(node.name)), len(node.text), STATE_WIDTH)
         return inner + 2 * self._padding + 2
 
     def _short(self, name: str) -> str:
@@ -166,7 +174,7 @@ class _Picture:
     def _box(
         self, canvas: _Canvas, node: Node, x: int, y: int, width: int, inner_rows: int
     ) -> None:
-        style = _NODE_STYLE[node.condition]
+        style = _NODE_STYLE[node.state]
         right, bottom = x + width - 1, y + inner_rows + 1
         canvas.across(x, right, y, style)
         canvas.across(x, right, bottom, style)
@@ -174,7 +182,7 @@ class _Picture:
         canvas.down(right, y, bottom, style)
         inside = x + 1 + self._padding
         canvas.write(inside, y + 1, self._short(node.name), f"bold {style}")
-        canvas.write(inside, y + 2, node.state, style)
+        canvas.write(inside, y + 2, node.text, style)
 
     def _arrow(
         self,
@@ -201,7 +209,7 @@ class _Picture:
                 canvas.down(bend, left, right, style)
                 canvas.across(bend, end, right, style)
             if step == 0:
-                canvas.write(begin + 1, left, f" {edge.state} ", style)
+                canvas.write(begin + 1, left, _EDGE_LABEL.get(edge.state, ""), style)
         canvas.write(starts[first + len(path)] - 1, path[-1][1], "▶", style)
 
 
@@ -215,47 +223,31 @@ def _gap_width(placement: Placement, layer: int) -> int:
 
 def _listed(graph: Graph, columns: int, rows: int) -> list[Text]:
     """How many are how far, then the edges, those that need a look first."""
-    nodes = Counter(node.condition for node in graph.nodes)
-    lines = [_counted("services", len(graph.nodes), [(c, nodes[c]) for c in Condition], columns)]
-    lines += _failed_lines(graph, columns)
-    if graph.edges:
-        edges = Counter(edge.state for edge in graph.edges)
-        counts = [(state, edges[state]) for state in _URGENT_FIRST]
-        lines.append(_counted("edges", len(graph.edges), counts, columns))
+    nodes = Counter(node.text for node in graph.nodes)
+    lines = [_counted("services", nodes, columns)]
     ordered = sorted(graph.edges, key=lambda edge: _URGENT_FIRST.index(edge.state))
-    shown = ordered[: max(1, rows - len(lines) - 1)] if ordered else []
+    if ordered:
+        edges = Counter(_in_words(edge.state) for edge in ordered)
+        lines.append(_counted("edges", edges, columns))
+    shown = ordered[: max(1, rows - len(lines) - 1)]
     lines += [_edge_line(edge, columns) for edge in shown]
     if hidden := len(ordered) - len(shown):
         lines.append(Text(f"  and {hidden} more", "dim"))
     return lines
 
 
-def _failed_lines(graph: Graph, columns: int) -> list[Text]:
-    return [
-        _cut(Text(f"  {node.remark or node.name}", _NODE_STYLE[node.condition]), columns)
-        for node in graph.nodes
-        if node.condition is Condition.FAILED
-    ]
+def _counted(what: str, counts: Counter[str], columns: int) -> Text:
+    told = ", ".join(f"{count} {text}" for text, count in counts.items())
+    return _cut(Text(f"  {counts.total()} {what}: {told}"), columns)
 
 
-def _counted(
-    what: str, total: int, counts: Sequence[tuple[Condition | EdgeState, int]], columns: int
-) -> Text:
-    told = ", ".join(f"{count} {_IN_WORDS.get(each, each)}" for each, count in counts if count)
-    return _cut(Text(f"  {total} {what}: {told}"), columns)
-
-
-_IN_WORDS: dict[Condition | EdgeState, str] = {
-    EdgeState.UNASKED: "not asked yet",
-    EdgeState.ASKING: "asked",
-}
+def _in_words(state: str) -> str:
+    return state.lower().replace("_", " ")
 
 
 def _edge_line(edge: Edge, columns: int) -> Text:
-    line = Text(f"  {edge.state:<3} ", _EDGE_STYLE[edge.state])
+    line = Text(f"  {_in_words(edge.state)}: ", _EDGE_STYLE[edge.state])
     line.append(edge.name, "")
-    if edge.observed and edge.state is EdgeState.NG:
-        line.append(f"  {edge.observed}")
     return _cut(line, columns)
 
 
