@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Before the rest is imported, which makes the many objects that stay.
+# Before the other imports, which create many long-lived objects.
 gc.set_threshold(100_000, 50, 1000)
 
-# How fast a machine is decides no test.
+# The machine's speed decides no test.
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no clock")
 
-# At import, before a test module can make a client; processes that tests start inherit it.
+# At import, before a test module can create a client; processes that tests start inherit it.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 os.environ.update(
@@ -33,21 +33,21 @@ os.environ.update(
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """The stories of tests/workflow wait half of their time, for real processes that must not be
-    starved: two workers play them (their xdist groups), and one has room beside them."""
+    """The stories of tests/workflow spend half of their time waiting for real processes, which must
+    get enough CPU: two workers run them (their xdist groups), and a third has room beside them."""
     return max(3, os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def what_is_loaded_stays() -> None:
-    """Modules, tests and models of services live as long as the process, and are many: the garbage
-    collector need not look through them each time."""
+    """Modules, tests and service models live as long as the process, and are many: the garbage
+    collector need not scan them each time."""
     gc.collect()
     gc.freeze()
 
 
 class OutsideConnectionError(OSError):
-    """A test tried to connect to an address beyond this machine."""
+    """A test tried to connect to an address outside this machine."""
 
 
 def _refuse_outside(family: int, address: Any) -> None:
@@ -64,7 +64,7 @@ def _refuse_outside(family: int, address: Any) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def only_this_machine() -> Iterator[None]:
-    """Refuse connections beyond the loopback addresses, on every thread."""
+    """Refuses connections to anything but loopback addresses, on every thread."""
     connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
 
     def guarded_connect(self: socket.socket, address: Any) -> None:

@@ -1,4 +1,4 @@
-"""The largest request of each kind that is taken, and those that are too large."""
+"""The largest request of each kind that is accepted, and some that are too large."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def chain(name: str, count: int = MOST_SERVICES) -> Json:
 
 
 def ports(count: int, prefix: str = "port", text: str = "") -> Json:
-    """The parts of a service with so many endpoints; `text` makes their names longer."""
+    """The parts of a service with this many endpoints; `text` makes their names longer."""
     names = [f"{prefix}-{number}-{text}"[:64].rstrip("-") for number in range(count)]
     container = {
         "name": "web",
@@ -66,7 +66,7 @@ def ports(count: int, prefix: str = "port", text: str = "") -> Json:
 
 
 def longest_names(name: str, count: int = 20) -> Json:
-    """Services, endpoints, tags and owner as long as they may be."""
+    """Services, endpoints, tags and owner with the longest possible names."""
     made = [
         {"serviceName": f"{number:02}-".ljust(128, "x"), **ports(1, f"p{number}", "y" * 64)}
         for number in range(count)

@@ -1,4 +1,4 @@
-"""Requests that tests start from, and the stack's settings that they are checked with."""
+"""Requests from which tests start, and the stack's settings with which they are checked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def event(name: str) -> dict[str, Any]:
 
 
 def settings(**changes: Any) -> RequestSettings:
-    """A stack that lets the tutorial in."""
+    """A stack that admits the tutorial's traffic."""
     return RequestSettings(
         **{
             "name_prefix": "bivouac",
@@ -54,7 +54,7 @@ def web(**changes: Any) -> dict[str, Any]:
 
 
 def environment(*services: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """The smallest environment, or one of these services."""
+    """The smallest environment, or one with these services."""
     return {"name": "demo", "services": list(services) or [web()], **changes}
 
 
@@ -69,5 +69,5 @@ def connection(client: str, to: str | dict[str, Any], **changes: Any) -> dict[st
 
 
 def depends(*names: str, condition: str = "HEALTHY") -> list[dict[str, Any]]:
-    """What a service's dependsOn says."""
+    """A service's dependsOn."""
     return [{"serviceName": name, "condition": condition} for name in names]

@@ -1,5 +1,5 @@
-"""What would follow from here, tried in copies of this process: the moment before a fault is
-reached once for all the faults that are to hit it, and what one of them leaves is seen by no other.
+"""Tries many outcomes from one point, in forked copies of this process: everything before a fault
+runs once for all faults, and no fault sees what another one left.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from typing import NoReturn
 
 
 class _EnoughCopiesError(BaseException):
-    """Ends the original's way through the block: nothing on it is left to be tried."""
+    """Ends the original's way through the block: nothing is left to be tried on it."""
 
 
 class Copies:
-    """Made by `copies`; everything that is tried ends at the end of its block."""
+    """Created by `copies`; everything that is tried ends at the end of its block."""
 
     def __init__(self) -> None:
         self._failures: list[str] = []
         self._report: int | None = None
-        """Where a copy tells its failure; None in the original."""
+        """Where a copy reports its failure; None in the original."""
 
     def is_copy(self, title: str) -> bool:
-        """Go on twice from here: True in a copy; False in the original, once the copy has ended.
+        """Forks: True in a copy; False in the original, once the copy has ended.
 
-        `title` says what the copy tries, should it fail."""
+        `title` says what the copy tries, in case it fails."""
         assert threading.current_thread() is threading.main_thread(), "a copy has one thread only"
         told, report = os.pipe()
         process = _forked()
         if process == 0:
             os.close(told)
             self._report = report
-            gc.disable()  # a copy is gone before it would pay, and all memory would be copied
+            gc.disable()  # collecting would copy all memory, and the copy ends soon
             return True
         os.close(report)
         with open(told, encoding="utf-8") as failure:  # noqa: PTH123 (a descriptor)
@@ -47,12 +47,13 @@ class Copies:
         return False
 
     def no_more(self) -> None:
-        """Leave the block: the original has nothing more to do in it. A copy goes on."""
+        """Leaves the block: the original has nothing more to do in it. A copy goes on."""
         if self._report is None:
             raise _EnoughCopiesError
 
     def _end(self, failure: BaseException | None) -> NoReturn:
-        """End a copy without a trace of this test run: no other code of it may see two of it."""
+        """Ends a copy without running anything else of this test run, which would then run
+        twice."""
         assert self._report is not None
         if failure is not None:
             os.write(self._report, "".join(traceback.format_exception(failure)).encode())
@@ -61,9 +62,9 @@ class Copies:
 
 @contextmanager
 def copies() -> Iterator[Copies]:
-    """A block that copies of this process go through, too; fails with what failed in any of them.
+    """A block that forked copies also run; fails with what failed in any of them.
 
-    A copy does not leave the block: what must be undone outside of it is done by the original."""
+    A copy does not leave the block: the original undoes what must be undone outside of it."""
     made = Copies()
     failure: BaseException | None = None
     try:
@@ -82,6 +83,6 @@ def copies() -> Iterator[Copies]:
 
 def _forked() -> int:
     with warnings.catch_warnings():
-        # Python 3.12 warns of other threads; those of the test runner hold nothing that is used.
+        # Python 3.12 warns about other threads; the test runner's hold no lock that is used.
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()

@@ -1,8 +1,8 @@
-"""Faults below botocore: in place of the network, so that botocore's own retries are exercised.
+"""Faults below botocore, in place of the network, so that botocore's own retries are exercised.
 
 A fault hits one API call of a run, counted from 1, and every attempt that botocore makes for it
-unless it says otherwise. What happens on AWS's side is part of the fault: an effect whose answer is
-lost is the one that makes things twice.
+unless it says otherwise. Whether AWS carries out the call is part of the fault: a lost answer after
+the effect is what creates things twice.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def only_reads(call: str) -> bool:
 
 @dataclass
 class Injection:
-    """Hits the calls that `hits` picks by their number and name."""
+    """Hits the calls that `hits` selects by number and name."""
 
     account: BivouacAccount
     fault: Fault
@@ -118,10 +118,10 @@ def _refusal(request: Any, status: int, code: str, message: str) -> Reply:
 
 @contextmanager
 def injected(injection: Injection) -> Iterator[Injection]:
-    """Every attempt of every AWS call in this process passes through the injection.
+    """Sends every attempt of every AWS call in this process through the injection.
 
-    botocore's pauses cost no time, and it may always try again: the production clients live as
-    long as the process here, and would run out of retries as no function's process does."""
+    botocore's pauses take no time, and it may always retry: here the production clients live as
+    long as the process, and would run out of retries as no function's process does."""
     process = BotocoreStubber.process_request
 
     def replaced(stubber: BotocoreStubber, request: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A create or a delete that is interrupted at any of its calls, each time in a copy."""
+"""Interrupts a create or a delete at any of its calls, each time in a forked copy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.requests import environment
 REQUEST = environment()
 DELETION = {"environment": "demo", "reason": "asked for"}
 REFUSALS = (Fault.THROTTLED, Fault.UNAVAILABLE, Fault.RESET)
-"""All of them leave nothing behind and are repeated, so that the calls take turns with them."""
+"""Each leaves nothing behind and is repeated, so different calls can get different ones."""
 
 
 def of_this_call(fault: Fault, number: int, call: str) -> Fault:
@@ -36,7 +36,7 @@ class Run:
     """One run of a state machine: which calls belong to which step, and what it left."""
 
     visits: list[tuple[str, list[Call]]] = field(default_factory=list)
-    """Each step that was begun, in this order, with its calls."""
+    """Each step that was begun, in order, with its calls."""
     output: dict[str, Any] = field(default_factory=dict)
     left: Inventory = field(default_factory=dict)
 
@@ -47,7 +47,7 @@ class Run:
 def run(
     account: BivouacAccount, deletes: bool, before_step: Callable[[str], None] = lambda step: None
 ) -> Run:
-    """Create the environment, or delete it, and say what happened."""
+    """Creates the environment, or deletes it, and reports what happened."""
     begun: list[tuple[str, int]] = []
 
     def begins(step: str) -> None:
@@ -66,7 +66,7 @@ def run(
 
 
 def settled(account: BivouacAccount) -> Inventory:
-    """What there is once the proof clients' tasks have stopped, for which nobody waits."""
+    """What exists once the proof clients' tasks have stopped, which nothing waits for."""
     account.pass_time(SETTLED_SECONDS)
     return inventory(account)
 
@@ -80,7 +80,7 @@ def undisturbed() -> tuple[Run, Run]:
 
 @dataclass
 class Disturbance:
-    """Told before each step of an undisturbed run; each fault goes on from there in a copy."""
+    """Called before each step of an undisturbed run; each fault goes on from there in a copy."""
 
     account: BivouacAccount
     copies: Copies

@@ -1,7 +1,7 @@
-"""An account in which the stack's table and schedule group exist, and what the steps need of it.
+"""An account with the stack's table and schedule group, and helpers for the steps' tests.
 
 The steps use their production clients; one set of them serves all tests of a process, because
-making a client costs more than a whole environment on the strict fake.
+creating a client costs more than a whole environment on the strict fake.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ from tests.requests import EXECUTION_ROLE, settings
 from tests.template import declared
 
 NOT_OURS = ["bivouac-2-demo", "bivouac-Prod", "bivouac-my_app", "bivouac-", "bivouac", "other"]
-"""Clusters of others: a stack bivouac-2 has the environment demo, and people name theirs freely."""
+"""Other people's clusters: a stack bivouac-2 has the environment demo, and any name is possible."""
 TABLE = "environments"
 WAITS_TABLE = "waits"
 EVENT_BUS = "bivouac"
 READ_ONLY = ("Describe", "List", "Get", "BatchGet", "Query", "FilterLogEvents", "Discover")
 ENVIRONMENT_APIS = ("ecs:", "servicediscovery:", "logs:")
-"""Where an environment's resources live; the record and the schedule are Bivouac's own."""
+"""The APIs of an environment's resources; the record and the schedule are Bivouac's own."""
 _MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:bivouac"
 CREATE_MACHINE = f"{_MACHINE}-create-environment"
 DELETE_MACHINE = f"{_MACHINE}-delete-environment"
@@ -84,11 +84,11 @@ SCHEDULES = ScheduleSettings(
 )
 SETTLE_SECONDS = 30
 SETTLED_SECONDS = 5.0
-"""After so long on the test's clock, what was asked for has happened."""
+"""After this long on the test's clock, everything requested has happened."""
 HISTORY_SECONDS = 3700.0
-"""After so long, ECS shows nothing of deleted services and of stopped tasks any more."""
+"""After this long, ECS no longer shows deleted services and stopped tasks."""
 SLICE_SECONDS = 0.1
-"""Of a function's sleep: events are told no later than that."""
+"""Steps of a function's sleep: events arrive no later than that."""
 RETENTION_DAYS = 14
 PROOF_IMAGE = "public.ecr.aws/docker/library/python:3.13-alpine"
 _CLIENTS = (
@@ -125,7 +125,7 @@ VARIABLES = {
     "WARN_OF_EXPIRY_FUNCTION_ARN": SCHEDULES.warn_function_arn,
     "UNDELIVERED_EVENTS_ARN": SCHEDULES.dead_letters_arn,
 }
-"""What template.yaml gives the functions."""
+"""The functions' environment variables from template.yaml."""
 SETTINGS = {
     "SUBNET_IDS": ",".join(SUBNET_IDS),
     "TASK_SECURITY_GROUP_ID": SECURITY_GROUP_ID,
@@ -139,7 +139,7 @@ SETTINGS = {
     "DEFAULT_LEASE": "8h",
     "MAXIMUM_LEASE": "7d",
 }
-"""What the definition of create_environment gives Check request."""
+"""What create_environment's definition passes to Check request."""
 
 
 def execution(name: str) -> str:
@@ -148,13 +148,13 @@ def execution(name: str) -> str:
 
 
 def started_at(account: BivouacAccount) -> str:
-    """When an execution starts that starts now, as Step Functions writes it."""
+    """The start time of an execution that starts now, as Step Functions writes it."""
     return f"{account.now():%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
 
 
 @dataclass(frozen=True)
 class LambdaContext:
-    """What Lambda hands to a handler beside the event."""
+    """The context that Lambda passes to a handler beside the event."""
 
     function_name: str
     memory_limit_in_mb: int = 512
@@ -171,14 +171,14 @@ class BivouacAccount:
     requests: list[dict[str, Any]] = field(default_factory=list)
     """The arguments of each of them."""
     events: deque[dict[str, Any]] = field(default_factory=deque)
-    """What the rules of the stack have matched and nobody was told yet."""
+    """Events that matched the stack's rules and have not been delivered yet."""
     tokens: dict[str, dict[str, Any] | None] = field(default_factory=dict)
-    """By task token: what the execution that waits with it was resumed with, None before."""
+    """By task token: the answer with which the execution was resumed, None before."""
     while_asleep: Callable[[], None] = lambda: None
-    """Called again and again while a function sleeps: others run beside it."""
+    """Called repeatedly while a function sleeps: others run in that time."""
 
     def client(self, service: str) -> Any:
-        """The production client, whose calls are noted."""
+        """The production client, whose calls are recorded."""
         return getattr(clients, service)()
 
     def note(self, model: Any, params: dict[str, Any], **_: Any) -> None:
@@ -195,7 +195,7 @@ class BivouacAccount:
 
     @property
     def changes(self) -> list[str]:
-        """The mutating calls to the APIs in which an environment's resources live."""
+        """The mutating calls to the APIs of an environment's resources."""
         return [call for call in self.mutating_calls if call.startswith(ENVIRONMENT_APIS)]
 
     @property
@@ -207,7 +207,7 @@ class BivouacAccount:
         return Schedules(self.client("scheduler"), SCHEDULES)
 
     def armed(self) -> dict[str, dict[str, Any]]:
-        """By name: every schedule that there is."""
+        """Every existing schedule, by name."""
         client = self.client("scheduler")
         return {
             entry["Name"]: client.get_schedule(Name=entry["Name"], GroupName=entry["GroupName"])
@@ -240,7 +240,7 @@ class BivouacAccount:
         self.plane.clock.advance(seconds)  # type: ignore[attr-defined]
 
     def sleep(self, seconds: float) -> None:
-        """A function sleeps; what happens meanwhile is told to others at once."""
+        """A function sleeps; whatever happens meanwhile is delivered at once."""
         ends = self.plane.clock.now() + seconds
         while (left := ends - self.plane.clock.now()) > 1e-6:
             self.pass_time(min(left, SLICE_SECONDS))
@@ -252,19 +252,19 @@ class BivouacAccount:
             self.events.append(json.loads(json.dumps(event)))
 
     def token(self) -> str:
-        """A new one, which resumes an execution once."""
+        """A new token, which resumes an execution once."""
         name = f"token-{len(self.tokens) + 1}"
         self.tokens[name] = None
         return name
 
     def resumed(self, token: str, output: str) -> None:
-        """What Step Functions does with SendTaskSuccess."""
+        """The effect of SendTaskSuccess in Step Functions."""
         if token not in self.tokens or self.tokens[token] is not None:
             raise InvalidToken
         self.tokens[token] = json.loads(output)
 
     def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
-        """Call a function as Lambda does: JSON in, JSON out, through its handler."""
+        """Calls a function as Lambda does: JSON in, JSON out, through its handler."""
         handler = importlib.import_module(function).handler
         given = json.loads(json.dumps(event))
         answer: dict[str, Any] = json.loads(json.dumps(handler(given, LambdaContext(function))))
@@ -281,7 +281,7 @@ class BivouacAccount:
         return str(client.start_execution(stateMachineArn=machine, name=name)["executionArn"])
 
     def asked(self, content: Any, who: str = "first") -> dict[str, Any]:
-        """What the first state of a machine is given. No two executions start in one moment."""
+        """The input of a machine's first state. No two executions start at the same time."""
         self.pass_time(0.001)
         arn = who if who.startswith("arn:") else execution(who)
         return {
@@ -293,7 +293,7 @@ class BivouacAccount:
         }
 
     def instruction(self, request: dict[str, Any], who: str = "first") -> dict[str, Any]:
-        """What Check request says of a create beside its plan."""
+        """What Check request says about a create beside its plan."""
         return {
             "verb": Verb.CREATE,
             "intent": {"id": who, "at": started_at(self)},
@@ -310,7 +310,7 @@ class BivouacAccount:
         return checked.blueprint
 
     def holds(self, blueprint: Blueprint, generation: int = 1, **changes: Any) -> Record:
-        """Write the record as an execution that creates the environment leaves it."""
+        """Writes the record as an execution that creates the environment leaves it."""
         record = Record(
             **{
                 "environment": blueprint.environment,
@@ -330,7 +330,7 @@ class BivouacAccount:
         return record
 
     def until(self, look: Callable[[], dict[str, Any]], status: str) -> dict[str, Any]:
-        """Look again as the state machine does, letting time pass, until the status is reached."""
+        """Polls as the state machine does, letting time pass, until the status is reached."""
         for _ in range(100):
             answer = look()
             if answer["status"] == status:
@@ -351,7 +351,7 @@ class BivouacAccount:
         self.pass_time(SETTLED_SECONDS)
 
     def definitions(self, blueprint: Blueprint, generation: int = 1) -> dict[str, str]:
-        """By family; the record is written where it says something else."""
+        """By family; the record is written if it says something else."""
         record = self.records.find(blueprint.environment)
         wanted = (generation, json.dumps(blueprint.to_json()))
         if record is None or (record.generation, record.blueprint) != wanted:
@@ -377,7 +377,7 @@ class BivouacAccount:
         )
 
     def patience(self) -> Patience:
-        """Of an execution that has just begun."""
+        """For an execution that has just begun."""
         return Patience(self.now(), self.now() + timedelta(minutes=15))
 
     def create(
@@ -469,7 +469,8 @@ def rules() -> tuple[EventPattern, ...]:
 
 @contextmanager
 def _on_the_accounts_clock(account: BivouacAccount) -> Iterator[None]:
-    """The functions' time is the test's, also where they sleep; calls come one after another."""
+    """The functions use the test's time, also to sleep; concurrent calls are made one after
+    another."""
     with (
         mock.patch.multiple(clock, now=account.now, sleep=account.sleep),
         mock.patch("bivouac.services.changes.CONCURRENT_CALLS", 1),
@@ -504,7 +505,7 @@ def bivouac_account() -> Iterator[BivouacAccount]:
 
 
 def _name_the_caller(signer: Any, request: AWSRequest) -> None:
-    """Nobody looks at a signature here, and making one takes a tenth of a test's time."""
+    """Signatures are not checked here, and computing one takes a tenth of a test's time."""
     del request.headers["Authorization"]  # of an earlier attempt
     scope = f"{signer.credentials.access_key}/20300101/{signer._region_name}/{signer._service_name}"
     request.headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}/aws4_request"

@@ -1,4 +1,4 @@
-"""Each function on the strict fake: AWS's rules, in this process, at the test's own pace."""
+"""Each function on the strict fake: AWS's rules, in this process, on the test's clock."""
 
 import gc
 import os

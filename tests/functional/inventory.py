@@ -1,4 +1,4 @@
-"""What exists in an account, by names that do not change from run to run; and what is not ours."""
+"""What exists in an account, under names that are the same in every run; and foreign resources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Inventory = dict[str, list[str]]
 
 
 def inventory(account: BivouacAccount) -> Inventory:
-    """Every resource of the account, read by the APIs, each as one line."""
+    """Every resource of the account, read through the APIs, each as one line."""
     client, cloud_map = account.client("ecs"), account.client("servicediscovery")
     clusters, services, tasks = [], [], []
     for arn in client.list_clusters()["clusterArns"]:
@@ -59,7 +59,8 @@ def inventory(account: BivouacAccount) -> Inventory:
 
 
 def foreign_neighbours(account: BivouacAccount) -> None:
-    """What others made beside the environment "demo", some of it under names like ours (D18)."""
+    """Resources that others created beside the environment "demo", some with names like ours
+    (D18)."""
     client = account.client("ecs")
     account.client("servicediscovery").create_http_namespace(Name="theirs")
     account.pass_time(60)
@@ -89,7 +90,7 @@ def foreign_neighbours(account: BivouacAccount) -> None:
 
 
 def foreign_service(account: BivouacAccount, cluster: str, name: str = "theirs") -> None:
-    """Somebody adds a service to a cluster of ours."""
+    """Somebody adds a service to one of our clusters."""
     client = account.client("ecs")
     client.register_task_definition(**definition("theirs"))
     client.create_service(
@@ -104,7 +105,7 @@ def foreign_service(account: BivouacAccount, cluster: str, name: str = "theirs")
 
 
 def definition(family: str) -> dict[str, Any]:
-    """RegisterTaskDefinition arguments of somebody who is not Bivouac."""
+    """RegisterTaskDefinition arguments of somebody else."""
     return {
         "family": family,
         "networkMode": "awsvpc",

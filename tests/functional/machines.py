@@ -1,4 +1,4 @@
-"""Plays the state machines' part around the functions: the same order, waits and retries.
+"""Plays the state machines around the functions: the same order, waits and retries.
 
 It calls the functions through their handlers, as Lambda does, and repeats what the definitions in
 statemachine/ repeat. Probes are answered for the tasks: nothing runs on the strict fake.
@@ -15,7 +15,7 @@ from tests.functional.account import RETENTION_DAYS, BivouacAccount
 
 Event = dict[str, Any]
 ATTEMPTS = 6
-"""MaxAttempts 5 of the definitions, and the first one."""
+"""The definitions' MaxAttempts 5, and the first one."""
 
 
 class FunctionKilledError(BaseException):
@@ -48,15 +48,15 @@ DELETE_STEPS = (
 )
 SLEEP_STEPS = ("suspend_environment", "stop_services", "wait_for_change", "mark_asleep")
 EVENT_ATTEMPTS = 3
-"""Lambda calls a function that an event started, and that failed, twice more."""
+"""Lambda retries a failed function that an event started twice."""
 EVENT_RETRY_SECONDS = 60
-"""Before the first of these; twice as long before the second."""
+"""Before the first retry; twice as long before the second."""
 QUIET_STEP = 0.05
-"""Time that passes while nothing is told."""
+"""Time that passes without an event."""
 
 
 class NotReadyError(Exception):
-    """The create failed; `progress` tells why."""
+    """The create failed; `progress` says why."""
 
     def __init__(self, progress: Event) -> None:
         self.progress = progress
@@ -67,10 +67,10 @@ class NotReadyError(Exception):
 class Machines:
     account: BivouacAccount
     before_step: Callable[[str], None] = lambda step: None
-    """Told the function's name before each call of it."""
+    """Called with the function's name before each call of it."""
     retried: tuple[type[BaseException], ...] = RETRIED
     tells: Callable[[Event], list[Event]] = lambda event: [event]
-    """What becomes of an event on its way: itself, itself twice, nothing."""
+    """What becomes of an event: delivered, delivered twice, or lost."""
     states: list[str] = field(default_factory=list)
     """The Task states that were entered, by function; the waiting ones by their purpose."""
 
@@ -90,10 +90,10 @@ class Machines:
                 self.account.pass_time(attempt)
         raise AssertionError("unreachable")
 
-    # --- the waiting place -----------------------------------------------------------------------
+    # --- the waiting place ------------------------------------------------------------------------
 
     def _wait(self, purpose: str, held: Event, context: Event, patience: float) -> Event | None:
-        """A Task state with waitForTaskToken; None: it timed out."""
+        """A Task state with waitForTaskToken; None if it timed out."""
         self.states.append(purpose)
         given = {"environment": held["environment"], "generation": held["generation"]}
         tokens: list[str] = []
@@ -116,7 +116,7 @@ class Machines:
         return self.account.tokens[tokens[-1]]
 
     def _tell(self) -> None:
-        """EventBridge calls the function for each event; as many run at once as there are."""
+        """EventBridge calls the function once for each event, concurrently."""
         while self.account.events:
             for event in self.tells(self.account.events.popleft()):
                 self._resume(event)
@@ -131,7 +131,7 @@ class Machines:
                 if attempt < EVENT_ATTEMPTS:
                     self.account.pass_time(EVENT_RETRY_SECONDS * attempt)
 
-    # --- create_environment ----------------------------------------------------------------------
+    # --- create_environment -----------------------------------------------------------------------
 
     def create(self, request: Event, name: str = "first") -> Event:
         """create_environment's output. Raises NotReadyError with the last progress."""
@@ -195,7 +195,7 @@ class Machines:
     # --- sleep_environment and wake_environment ---------------------------------------------------
 
     def sleep(self, request: Event, name: str = "sleep") -> Event:
-        """mark_asleep's answer, or suspend_environment's where there is nothing to be done."""
+        """mark_asleep's answer, or suspend_environment's if there is nothing to do."""
         event = self.account.asked(request, name)
         while (state := self._step("suspend_environment", event))["status"] == "WAIT":
             self.account.pass_time(state["waitSeconds"])
@@ -210,10 +210,10 @@ class Machines:
         return self._step("mark_asleep", {**_held(state), **_only(services, "names")})
 
     def wake(self, environment: str, name: str = "wake") -> Event:
-        """wake_environment's output: that of the create that it is."""
+        """wake_environment's output, which is that of its create."""
         return self.create({"wake": {"environment": environment}}, name)
 
-    # --- delete_environment ----------------------------------------------------------------------
+    # --- delete_environment -----------------------------------------------------------------------
 
     def delete(self, request: Event, name: str = "deletion") -> Event:
         """write_receipt's answer."""

@@ -1,4 +1,5 @@
-"""An environment's life step by step, each answer, state and item measured beside its limit."""
+"""An environment's life step by step, with each answer, state and item measured against its
+limit."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ def size(content: Any) -> int:
 
 
 class Measured(Machines):
-    """Notes what is largest of what the steps are given, answer and leave in the tables."""
+    """Records the largest input, answer, state and item."""
 
     largest_state = 0
     largest_items: dict[str, int]
@@ -41,7 +42,7 @@ class Measured(Machines):
         self._note_item(WAITS_TABLE)
 
     def _noted(self, event: Event, answer: Any) -> Any:
-        """A state holds what a step is given and what it answers, but where that replaces it."""
+        """A state holds a step's input and its answer, unless the answer replaces the input."""
         both = (size(event), size(answer))
         replaced = self.states[-1] in ("check_request", "open_environment")
         self.largest_state = max(self.largest_state, max(both) if replaced else sum(both))

@@ -1,4 +1,4 @@
-"""What an environment is made of, made by hand on the strict fake, with the names that it has."""
+"""An environment's resources, created by hand on the strict fake, under their usual names."""
 
 from __future__ import annotations
 

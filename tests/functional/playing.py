@@ -1,9 +1,9 @@
-"""Plays events on an account: delivered by chance, tried again where they fail, side by side.
+"""Plays events on an account: delivered at random, retried if they fail, concurrently.
 
 Everything that decides is the real function: accept_request, check_request, open_environment,
-close_environment, extend_lease, check_roll_back. What is played is what stands between them: the
-deliveries, the order of the steps of executions that run at the same time, and that what was opened
-becomes ready and what was closed is deleted.
+close_environment, extend_lease, check_roll_back. Only the rest is simulated: the deliveries, the
+interleaving of concurrent executions, and that an opened environment becomes ready and a closed one
+is deleted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Event = dict[str, Any]
 Steps = Generator[None, None, Event]
 """An execution: it pauses after each step, and returns its output."""
 RETRIES = (60.0, 120.0)
-"""Seconds until Lambda tries an event again that failed (W15)."""
+"""Seconds until Lambda retries a failed event (W15)."""
 STEP_SECONDS = 0.5
 _MACHINES = {
     "create": CREATE_MACHINE,
@@ -88,7 +88,7 @@ class Player:
                 self._backend().stop_execution(self.account.start_execution("of-nobody", machine))
 
     def play(self, deliveries: Sequence[tuple[float, Event]]) -> None:
-        """Deliver each event after its seconds, and let all come to its end."""
+        """Delivers each event after its seconds, and runs everything to its end."""
         with _network_in_order():
             self._play(deliveries)
 
@@ -113,10 +113,10 @@ class Player:
     def record(self, environment: str) -> Record | None:
         return self.account.records.find(environment)
 
-    # --- deliveries ----------------------------------------------------------------------------
+    # --- deliveries -------------------------------------------------------------------------------
 
     def _delivered(self, delivery: Delivery) -> list[Delivery]:
-        """What is delivered later: the same, where it failed."""
+        """Deliveries that follow: the same event, if it failed."""
         try:
             answer = self.account.invoke("accept_request", delivery.event)
         except BivouacError as error:
@@ -131,18 +131,18 @@ class Player:
         return []
 
     def _begin(self, arn: str) -> None:
-        """Unless it was begun before."""
+        """Unless it has begun before."""
         if arn not in self.executions:
             content = json.loads(self._backend().describe_execution(arn).execution_input)
             self.executions[arn] = Execution(arn, self._steps(arn, content))
 
-    # --- executions ----------------------------------------------------------------------------
+    # --- executions -------------------------------------------------------------------------------
 
     def _running(self) -> list[Execution]:
         return [each for each in self.executions.values() if each.status == "RUNNING"]
 
     def _go_on(self, execution: Execution) -> None:
-        """One step, unless somebody stopped it."""
+        """One step, unless the execution was stopped."""
         known = self._backend().describe_execution(execution.arn)
         if known.status != "RUNNING":
             execution.status, execution.error = known.status, "StoppedError"
@@ -230,7 +230,7 @@ class Player:
         return (yield from self._step("extend_lease", asked))
 
     def _finished(self, state: Event, status: Status) -> Steps:
-        """After some steps that change what no intent is about."""
+        """After some steps that change nothing about intents."""
         for _ in range(self.chance.randint(1, 4)):
             yield
         try:
@@ -263,13 +263,13 @@ class Player:
 
 @contextmanager
 def _network_in_order() -> Iterator[None]:
-    """What a request is held against in AWS is no matter of intents, and a third of the time."""
+    """Checks against AWS's network do not affect intents, and take a third of the time."""
     with mock.patch("check_request.preflight.compared", lambda blueprint, *_: (blueprint, True)):
         yield
 
 
 def requested(detail_type: str, detail: Event, at: datetime, who: str) -> Event:
-    """An event of ours, as EventBridge brings it."""
+    """One of our events, as EventBridge delivers it."""
     return _event("bivouac.client", detail_type, detail, at, who)
 
 
@@ -306,7 +306,7 @@ def shuffled(
 
 
 def story(name: str, begins: datetime) -> tuple[list[Event], Event]:
-    """Ten wants in the order in which they were meant, and the request that must hold in the end.
+    """Ten intents in their order, and the request that must hold in the end.
 
     Created, redeployed, pushed to, extended, torn down; created again with another owner, its two
     services redeployed, and pushed to once more."""

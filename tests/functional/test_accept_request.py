@@ -1,4 +1,4 @@
-"""Accept request: each event starts what it asks for, once, or says why not."""
+"""Accept request: each event starts what it requests, once, or says why not."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def event(
     who: str = "event-1",
     source: str = "bivouac.client",
 ) -> dict[str, Any]:
-    """As EventBridge brings it."""
+    """As EventBridge delivers it."""
     return {
         "version": "0",
         "id": who,
@@ -95,7 +95,7 @@ def started(account: BivouacAccount, verb: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def account(account: BivouacAccount) -> BivouacAccount:
-    """With the machines, and an execution of each that is of no concern."""
+    """With the machines, and an unrelated execution of each."""
     for machine in MACHINES.values():
         account.start_execution("of-another", machine)
     return account
@@ -125,7 +125,7 @@ def api(image: str, **triggers: Any) -> dict[str, Any]:
 
 
 class TestRequests:
-    def test_an_environment_is_requested(self, account: BivouacAccount) -> None:
+    def test_a_create_event_starts_a_create(self, account: BivouacAccount) -> None:
         assert accepted(account, event("EnvironmentRequested", {"request": environment()})) == [
             "create"
         ]
@@ -133,7 +133,7 @@ class TestRequests:
         intent = {"at": "2025-06-01T13:00:00+00:00", "id": "event-1"}
         assert content == {**environment(), "intent": intent}
 
-    def test_a_redeploy_is_requested(self, account: BivouacAccount) -> None:
+    def test_a_redeploy_event_starts_a_redeploy(self, account: BivouacAccount) -> None:
         ready(account)
         services = [{"serviceName": "web", "image": "nginx:2"}]
         detail = {"environment": "demo", "services": services}
@@ -142,14 +142,14 @@ class TestRequests:
         assert content["services"] == services
         assert content["intent"]["id"] == "event-1"
 
-    def test_a_teardown_is_requested(self, account: BivouacAccount) -> None:
+    def test_a_teardown_event_starts_a_deletion(self, account: BivouacAccount) -> None:
         ready(account)
         detail = {"environment": "demo", "reason": "the review is over"}
         assert accepted(account, event("TeardownRequested", detail)) == ["delete"]
         assert started(account, "delete")[0]["reason"] == "the review is over"
 
     @pytest.mark.parametrize("end", [{"ttl": "8h"}, {"keep": True}])
-    def test_a_longer_lease_is_requested(
+    def test_an_extend_event_starts_an_extension(
         self, account: BivouacAccount, end: dict[str, Any]
     ) -> None:
         ready(account)
@@ -158,8 +158,8 @@ class TestRequests:
         (content,) = started(account, "extend")
         assert {key: content[key] for key in detail} == detail
 
-    def test_an_intent_in_the_detail_is_the_one_that_counts(self, account: BivouacAccount) -> None:
-        """So that the record knows it again when whoever put the request puts it once more."""
+    def test_an_intent_in_the_detail_takes_precedence(self, account: BivouacAccount) -> None:
+        """So that the record recognises it when the sender sends the same request again."""
         ready(account)
         intent = {"id": "build-7", "at": "2025-06-01T12:30:00Z"}
         detail = {"environment": "demo", "intent": intent}
@@ -178,7 +178,9 @@ class TestOnce:
         assert len(names) == 1
         assert len(started(account, "redeploy")) == 1
 
-    def test_also_where_that_execution_is_over(self, account: BivouacAccount) -> None:
+    def test_the_same_event_starts_nothing_after_that_execution_has_ended(
+        self, account: BivouacAccount
+    ) -> None:
         ready(account)
         given = event("RedeployRequested", {"environment": "demo"})
         (name,) = account.invoke("accept_request", given)["started"]
@@ -187,7 +189,9 @@ class TestOnce:
         account.invoke("accept_request", given)
         assert len(started(account, "redeploy")) == 1
 
-    def test_the_longest_name_has_room(self, account: BivouacAccount) -> None:
+    def test_the_longest_environment_name_fits_an_execution_name(
+        self, account: BivouacAccount
+    ) -> None:
         ready(account, {**environment(), "name": "e" * 40})
         given = event("RedeployRequested", {"environment": "e" * 40}, who="i" * 256)
         (name,) = account.invoke("accept_request", given)["started"]
@@ -204,14 +208,14 @@ class TestOutdated:
             ("LeaseExtensionRequested", {"environment": "demo", "ttl": "8h"}),
         ],
     )
-    def test_what_was_meant_before_the_last_creation_starts_nothing(
+    def test_an_event_meant_before_the_last_creation_starts_nothing(
         self, account: BivouacAccount, detail_type: str, detail: dict[str, Any]
     ) -> None:
         ready(account)
         given = event(detail_type, detail, at="2025-06-01T11:59:59Z")
         assert account.invoke("accept_request", given) == {"status": "NOTHING", "started": []}
 
-    def test_a_late_redeploy_of_what_was_deleted_starts_nothing(
+    def test_a_late_redeploy_of_a_deleted_environment_starts_nothing(
         self, account: BivouacAccount
     ) -> None:
         ready(account, status=Status.DELETED, verb=Verb.DELETE)
@@ -225,10 +229,10 @@ class TestOutdated:
             == []
         )
 
-    def test_a_pull_request_that_was_closed_before_the_environment_was_created(
+    def test_a_pull_request_closed_before_the_creation_deletes_nothing(
         self, account: BivouacAccount
     ) -> None:
-        """It was opened again."""
+        """The pull request was opened again."""
         ready(account, environment(triggers={"pullRequest": {"repository": "shop", "number": 7}}))
         detail = {"repository": "shop", "number": 7}
         assert (
@@ -237,14 +241,18 @@ class TestOutdated:
 
 
 class TestPushedImages:
-    def test_the_services_that_run_it_are_redeployed_once(self, account: BivouacAccount) -> None:
+    def test_the_services_that_run_the_image_are_redeployed_once(
+        self, account: BivouacAccount
+    ) -> None:
         ready(account, api(f"{REGISTRY}/shop/api:main"))
         for _ in range(3):
             assert accepted(account, pushed()) == ["redeploy"]
         (content,) = started(account, "redeploy")
         assert content["services"] == [{"serviceName": "api"}]
 
-    def test_every_environment_with_the_trigger_is(self, account: BivouacAccount) -> None:
+    def test_every_environment_with_the_trigger_is_redeployed(
+        self, account: BivouacAccount
+    ) -> None:
         for name in ("one", "two"):
             ready(account, {**api(f"{REGISTRY}/shop/api:main"), "name": name})
         ready(account, environment(web(), name="three"))
@@ -266,32 +274,36 @@ class TestPushedImages:
             "shop/api:main",
         ],
     )
-    def test_another_image_is_not(self, account: BivouacAccount, image: str) -> None:
+    def test_another_image_redeploys_nothing(self, account: BivouacAccount, image: str) -> None:
         ready(account, api(image))
         assert accepted(account, pushed()) == []
 
-    def test_an_image_without_a_tag_is_the_latest(self, account: BivouacAccount) -> None:
+    def test_an_image_without_a_tag_means_latest(self, account: BivouacAccount) -> None:
         push = [{"repository": "shop/api", "tag": "latest"}]
         ready(account, api(f"{REGISTRY}/shop/api", imagePush=push))
         assert accepted(account, pushed(**{"image-tag": "latest"})) == ["redeploy"]
 
-    def test_an_environment_without_the_trigger_is_not(self, account: BivouacAccount) -> None:
+    def test_an_environment_without_the_trigger_is_not_redeployed(
+        self, account: BivouacAccount
+    ) -> None:
         ready(account, api(f"{REGISTRY}/shop/api:main", imagePush=[]))
         assert accepted(account, pushed()) == []
 
     @pytest.mark.parametrize("status", [Status.DELETING, Status.NOT_DELETED, Status.SCHEDULED])
-    def test_what_does_not_run_is_not(self, account: BivouacAccount, status: Status) -> None:
-        """At its next up a scheduled one begins with what the tag is then."""
+    def test_an_environment_that_does_not_run_is_not_redeployed(
+        self, account: BivouacAccount, status: Status
+    ) -> None:
+        """At its next up, a scheduled environment starts with the tag's present image."""
         ready(account, api(f"{REGISTRY}/shop/api:main"), status=status)
         assert accepted(account, pushed()) == []
 
 
 class TestUntaggedImages:
-    """One push makes several events; those of untagged manifests have an empty tag (recorded in
-    September 2025), and the guide's of an untagged push have none."""
+    """One push sends several events; those of untagged manifests have an empty tag (recorded in
+    September 2025), and the guide's example of an untagged push has none."""
 
     @pytest.mark.parametrize("tag", ["", None, ...])
-    def test_they_are_nothing_to_do(self, account: BivouacAccount, tag: Any) -> None:
+    def test_they_redeploy_nothing(self, account: BivouacAccount, tag: Any) -> None:
         given = pushed(**({} if tag is ... else {"image-tag": tag}))
         if tag is ...:
             del given["detail"]["image-tag"]
@@ -299,7 +311,9 @@ class TestUntaggedImages:
         assert account.invoke("accept_request", given) == {"status": "NOTHING", "started": []}
         assert account.calls == []
 
-    def test_of_a_recorded_push_the_tag_alone_is_something(self, account: BivouacAccount) -> None:
+    def test_only_the_tagged_event_of_a_recorded_push_redeploys(
+        self, account: BivouacAccount
+    ) -> None:
         untagged, tagged = recording("ecr-image-action-push")
         received = datetime.fromisoformat(tagged["time"])
         assert events_in.read(untagged, received) is None
@@ -321,7 +335,7 @@ def opened(account: BivouacAccount, meant: str, request: dict[str, Any]) -> str:
 
 
 class TestTornDownBeforeItsCreate:
-    """Nothing of it is there yet, which is what a teardown wants: no error, no second try."""
+    """It does not exist yet, which is what a teardown wants: no error, no retry."""
 
     TEARDOWN: ClassVar = {"environment": "demo"}
 
@@ -331,30 +345,32 @@ class TestTornDownBeforeItsCreate:
             answer = account.invoke("accept_request", given)
             assert answer == {"status": "NOTHING", "started": []}
 
-    def test_a_create_that_was_meant_before_makes_nothing(self, account: BivouacAccount) -> None:
+    def test_a_create_meant_before_it_creates_nothing(self, account: BivouacAccount) -> None:
         accepted(account, event("TeardownRequested", self.TEARDOWN, at=LATER))
         assert opened(account, NOON, environment()) == "OUTDATED"
         assert account.records.find("demo") is None
         assert account.armed() == {}
 
-    def test_one_that_was_meant_later_does(self, account: BivouacAccount) -> None:
+    def test_a_create_meant_later_creates(self, account: BivouacAccount) -> None:
         accepted(account, event("TeardownRequested", self.TEARDOWN, at=NOON))
         assert opened(account, LATER, environment()) == "OPEN"
 
-    def test_the_later_of_two_counts_whoever_is_told_first(self, account: BivouacAccount) -> None:
+    def test_the_later_of_two_teardowns_counts_in_either_order(
+        self, account: BivouacAccount
+    ) -> None:
         named = {"repository": "a/shop", "number": 7}
         request = environment(triggers={"pullRequest": named})
         accepted(account, event("PullRequestClosed", named, at=LATER))
         accepted(account, event("TeardownRequested", self.TEARDOWN, at=NOON))
         assert opened(account, "2025-06-01T12:30:00Z", request) == "OUTDATED"
 
-    def test_it_is_about_that_environment_alone(self, account: BivouacAccount) -> None:
+    def test_other_environments_are_not_affected(self, account: BivouacAccount) -> None:
         accepted(account, event("TeardownRequested", {"environment": "demo-2"}))
         assert opened(account, NOON, environment()) == "OPEN"
 
 
 class TestClosedBeforeItsCreate:
-    """The create was meant before the pull request was closed, and comes after it (W01)."""
+    """The create was meant before the pull request was closed, and arrives after it (W01)."""
 
     REQUEST: ClassVar = environment(triggers={"pullRequest": {"repository": "a/shop", "number": 7}})
     CLOSED: ClassVar = {"repository": "a/shop", "number": 7}
@@ -362,13 +378,13 @@ class TestClosedBeforeItsCreate:
     def opened(self, account: BivouacAccount, meant: str, request: Any = None) -> str:
         return opened(account, meant, request or self.REQUEST)
 
-    def test_it_makes_nothing(self, account: BivouacAccount) -> None:
+    def test_the_create_creates_nothing(self, account: BivouacAccount) -> None:
         assert accepted(account, event("PullRequestClosed", self.CLOSED, at=LATER)) == []
         assert self.opened(account, NOON) == "OUTDATED"
         assert account.records.find("demo") is None
         assert account.armed() == {}
 
-    def test_one_that_was_meant_later_does(self, account: BivouacAccount) -> None:
+    def test_a_create_meant_later_creates(self, account: BivouacAccount) -> None:
         """The pull request was opened again."""
         accepted(account, event("PullRequestClosed", self.CLOSED, at=NOON))
         assert self.opened(account, LATER) == "OPEN"
@@ -377,21 +393,23 @@ class TestClosedBeforeItsCreate:
         "other",
         [{}, {"repository": "a/shop", "number": 8}, {"repository": "a/other", "number": 7}],
     )
-    def test_it_is_about_that_pull_request_alone(
+    def test_other_pull_requests_are_not_affected(
         self, account: BivouacAccount, other: dict[str, Any]
     ) -> None:
         accepted(account, event("PullRequestClosed", self.CLOSED))
         request = environment(triggers={"pullRequest": other} if other else {})
         assert self.opened(account, NOON, request) == "OPEN"
 
-    def test_of_two_closings_the_later_counts_whichever_comes_first(
+    def test_the_later_of_two_closings_counts_in_either_order(
         self, account: BivouacAccount
     ) -> None:
         for at, who in ((LATER, "event-2"), (NOON, "event-1")):
             accepted(account, event("PullRequestClosed", self.CLOSED, at=at, who=who))
         assert self.opened(account, "2025-06-01T12:30:00Z") == "OUTDATED"
 
-    def test_codecommit_names_several_repositories(self, account: BivouacAccount) -> None:
+    def test_a_codecommit_event_can_name_several_repositories(
+        self, account: BivouacAccount
+    ) -> None:
         detail = {**PULL_REQUEST_CLOSED, "repositoryNames": ["other", "shop"]}
         source = "aws.codecommit"
         accepted(account, event("CodeCommit Pull Request State Change", detail, source=source))
@@ -399,12 +417,12 @@ class TestClosedBeforeItsCreate:
         request = environment(triggers={"pullRequest": shop})
         assert self.opened(account, NOON, request) == "OUTDATED"
 
-    def test_it_is_no_environment(self, account: BivouacAccount) -> None:
+    def test_it_is_not_listed_as_an_environment(self, account: BivouacAccount) -> None:
         accepted(account, event("PullRequestClosed", self.CLOSED))
         assert account.records.names() == []
         assert account.records.listed() == []
 
-    def test_it_is_forgotten_in_time(self, account: BivouacAccount) -> None:
+    def test_it_is_forgotten_after_a_while(self, account: BivouacAccount) -> None:
         accepted(account, event("PullRequestClosed", self.CLOSED))
         (item,) = account.client("dynamodb").scan(TableName=TABLE)["Items"]
         goes = datetime.fromtimestamp(int(item["removeAt"]["N"]), UTC)
@@ -417,13 +435,13 @@ class TestClosedBeforeItsCreate:
 
 
 class TestClosedPullRequests:
-    def test_ours(self, account: BivouacAccount) -> None:
+    def test_our_own_event_closes_it(self, account: BivouacAccount) -> None:
         ready(account, environment(triggers={"pullRequest": {"repository": "a/shop", "number": 7}}))
         detail = {"repository": "a/shop", "number": 7}
         assert accepted(account, event("PullRequestClosed", detail)) == ["delete"]
         assert started(account, "delete")[0]["reason"] == "pull request a/shop#7 closed"
 
-    def test_codecommits(self, account: BivouacAccount) -> None:
+    def test_codecommits_event_closes_it(self, account: BivouacAccount) -> None:
         ready(account, environment(triggers={"pullRequest": {"repository": "shop", "number": 7}}))
         closed = event(
             "CodeCommit Pull Request State Change", PULL_REQUEST_CLOSED, source="aws.codecommit"
@@ -431,16 +449,18 @@ class TestClosedPullRequests:
         assert accepted(account, closed) == ["delete"]
 
     @pytest.mark.parametrize("status", [Status.DELETING, Status.NOT_DELETED])
-    def test_of_what_is_going_for_another_reason(
+    def test_a_closed_pull_request_also_ends_a_kept_schedule(
         self, account: BivouacAccount, status: Status
     ) -> None:
-        """A down that deletes keeps the schedule, which ends with the pull request as well."""
+        """A down that deletes keeps the schedule, which also ends with the pull request."""
         pull_request = {"repository": "a/shop", "number": 7}
         ready(account, environment(triggers={"pullRequest": pull_request}), status=status)
         assert accepted(account, event("PullRequestClosed", pull_request)) == ["delete"]
 
     @pytest.mark.parametrize("named", [("shop", 8), ("shop2", 7)])
-    def test_of_others(self, account: BivouacAccount, named: tuple[str, int]) -> None:
+    def test_other_pull_requests_environments_stay(
+        self, account: BivouacAccount, named: tuple[str, int]
+    ) -> None:
         trigger = {"repository": named[0], "number": named[1]}
         ready(account, environment(triggers={"pullRequest": trigger}))
         detail = {"repository": "shop", "number": 7}
@@ -448,7 +468,7 @@ class TestClosedPullRequests:
 
 
 class TestRefused:
-    """What raises is tried again by Lambda, and then lies with the undelivered events."""
+    """Lambda retries what raises; then it goes to the undelivered events."""
 
     @pytest.mark.parametrize(
         ("detail_type", "detail"),
@@ -457,25 +477,25 @@ class TestRefused:
             ("LeaseExtensionRequested", {"environment": "demo", "keep": True}),
         ],
     )
-    def test_an_environment_that_nobody_knows(
+    def test_a_redeploy_of_an_unknown_environment_is_an_error(
         self, account: BivouacAccount, detail_type: str, detail: dict[str, Any]
     ) -> None:
         """Its creation may be on the way."""
         with pytest.raises(errors.EnvironmentNotFoundError, match="demo"):
             accepted(account, event(detail_type, detail))
 
-    def test_a_redeploy_after_the_deletion(self, account: BivouacAccount) -> None:
+    def test_a_redeploy_after_the_deletion_is_an_error(self, account: BivouacAccount) -> None:
         ready(account, status=Status.DELETED, verb=Verb.DELETE)
         with pytest.raises(errors.EnvironmentNotFoundError, match="cannot bring it back"):
             accepted(account, event("RedeployRequested", {"environment": "demo"}))
 
-    def test_a_longer_lease_of_what_was_deleted(self, account: BivouacAccount) -> None:
+    def test_extending_a_deleted_environment_is_an_error(self, account: BivouacAccount) -> None:
         ready(account, status=Status.DELETED, verb=Verb.DELETE)
         detail = {"environment": "demo", "ttl": "8h"}
         with pytest.raises(errors.EnvironmentNotFoundError, match="its lease is over"):
             accepted(account, event("LeaseExtensionRequested", detail))
 
-    def test_a_service_that_is_not_there(self, account: BivouacAccount) -> None:
+    def test_redeploying_an_unknown_service_is_an_error(self, account: BivouacAccount) -> None:
         ready(account)
         detail = {"environment": "demo", "services": [{"serviceName": "wbe"}]}
         with pytest.raises(errors.InvalidRequestError, match="services: web"):
@@ -518,7 +538,7 @@ class TestRefused:
             ("PullRequestClosed", {"number": "7"}, ["detail.repository", "detail.number"]),
         ],
     )
-    def test_all_problems_of_a_detail_are_told_at_once(
+    def test_all_problems_of_a_detail_are_reported_at_once(
         self,
         account: BivouacAccount,
         detail_type: str,
@@ -529,14 +549,12 @@ class TestRefused:
             accepted(account, event(detail_type, detail))
         assert [each for each in problems if each not in str(refused.value)] == []
 
-    def test_an_intent_of_the_future_would_hold_against_everything(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_an_intent_in_the_future_is_refused(self, account: BivouacAccount) -> None:
         detail = {"request": environment(), "intent": {"id": "x", "at": "2999-01-01T00:00:00Z"}}
         with pytest.raises(errors.InvalidRequestError, match="in the future"):
             accepted(account, event("EnvironmentRequested", detail))
 
-    def test_what_no_rule_sends(self, account: BivouacAccount) -> None:
+    def test_an_event_that_no_rule_sends_is_an_error(self, account: BivouacAccount) -> None:
         with pytest.raises(errors.InvalidRequestError, match=r"'Else' of .* is not supported"):
             accepted(account, event("Else", {}))
         with pytest.raises(errors.InvalidRequestError, match="required, but missing"):
@@ -578,7 +596,7 @@ class TestRules:
     def test_each_event_matches_one_rule(self, given: dict[str, Any], rule: str) -> None:
         assert self.matching(given) == [rule]
 
-    def test_a_push_that_failed_or_has_no_tag_matches_none(self) -> None:
+    def test_a_failed_or_untagged_push_matches_no_rule(self) -> None:
         assert self.matching(pushed(result="FAILURE")) == []
         assert self.matching(pushed(**{"action-type": "DELETE"})) == []
         untagged = pushed()
@@ -588,8 +606,8 @@ class TestRules:
         matched = [self.matching(each) for each in recording("ecr-image-action-push")]
         assert matched == [[], ["ImagePushed"]]
 
-    def test_every_rule_says_where_what_it_cannot_deliver_goes(self) -> None:
-        """W01, W22: `source` and `detail-type` pinned; SAM makes one target of each."""
+    def test_every_rule_has_a_dead_letter_queue(self) -> None:
+        """W01, W22: `source` and `detail-type` are fixed; SAM makes a target of each."""
         for name, rule in self.RULES.items():
             properties = rule["Properties"]
             assert {"source", "detail-type"} <= set(properties["Pattern"]), name

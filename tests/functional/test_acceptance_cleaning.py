@@ -1,4 +1,5 @@
-"""Whatever a run of the acceptance suite has made is taken away, also where the stack cannot."""
+"""Everything that a run of the acceptance suite creates is deleted, even if the stack cannot do
+it."""
 
 from __future__ import annotations
 
@@ -58,7 +59,9 @@ ALL = [
 ]
 
 
-def test_everything_goes_though_the_stack_deletes_nothing(aws: Aws, plane: ControlPlane) -> None:
+def test_everything_is_deleted_even_if_the_stack_deletes_nothing(
+    aws: Aws, plane: ControlPlane
+) -> None:
     clock = cast(ManualClock, plane.clock)
     make(aws, plane, NAME, RUN)
     make(aws, plane, "bivouac-accept-2", "accept-2")
@@ -74,7 +77,7 @@ def test_everything_goes_though_the_stack_deletes_nothing(aws: Aws, plane: Contr
     assert kinds(others) == ALL, "nothing else is touched"
 
 
-def test_what_cannot_be_deleted_is_named_with_the_reason(
+def test_a_leftover_is_named_with_the_reason(
     aws: Aws, plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(aws, plane, NAME, RUN)
@@ -93,7 +96,7 @@ def test_what_cannot_be_deleted_is_named_with_the_reason(
     assert "not you" in left
 
 
-def test_where_nothing_is_left_nobody_is_asked(aws: Aws) -> None:
+def test_if_nothing_is_left_nothing_is_called(aws: Aws) -> None:
     stack = DeletesNothing()
     assert list(clean(Remains(aws, STACK, RUN), cast(Executions, stack), RUN, print, 1)) == []
     assert stack.asked == []

@@ -1,4 +1,4 @@
-"""What only several answers say together is judged from what was seen before and is seen now."""
+"""The watch judges what only several answers together show."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RUN = "accept-1"
 NAME = f"bivouac-{RUN}"
 STACK = Deployed("bivouac", "aws", "123456789012", "bivouac", "CREATE_COMPLETE", {})
 STEP = 0.02
-"""Seconds of the test's clock: shorter than anything that AWS does takes here."""
+"""Seconds of the test's clock: shorter than anything that AWS does here."""
 
 
 class Story:
@@ -50,7 +50,7 @@ def story() -> Iterator[Story]:
         yield Story(plane)
 
 
-def test_a_service_that_goes(story: Story) -> None:
+def test_a_deleted_service_is_watched_until_it_is_gone(story: Story) -> None:
     story.look_until_it_is_gone()
     for belief in (
         "ecs.service-inactive",
@@ -63,10 +63,10 @@ def test_a_service_that_goes(story: Story) -> None:
         assert story.verdict(belief) is Verdict.CONFIRMED, belief
 
 
-def test_what_ecs_takes_longer_to_remove_than_is_believed(
+def test_a_removal_that_takes_longer_than_assumed_is_reported(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the watch's own clock, of which each reading is too many seconds after the last."""
+    """Its clock jumps further with each reading."""
     moments = itertools.count(0, MOST_SECONDS_IN_CLOUD_MAP + 1)
     monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=lambda: next(moments)))
     story.look_until_it_is_gone()
@@ -75,14 +75,14 @@ def test_what_ecs_takes_longer_to_remove_than_is_believed(
     assert finding.seen.endswith(" s after its service was INACTIVE")
 
 
-def test_the_registrations_of_what_runs(story: Story) -> None:
+def test_the_registrations_of_running_tasks_are_checked(story: Story) -> None:
     assert story.watch.look() == "1 RUNNING"
     story.watch.judge_registrations()
     for belief in ("cloudmap.instance", "cloudmap.instance-port", "cloudmap.managed-tag"):
         assert story.verdict(belief) is Verdict.CONFIRMED, belief
 
 
-def test_a_cluster_that_is_not_there_is_nothing_to_see() -> None:
+def test_a_missing_cluster_is_not_an_error() -> None:
     with mock_account() as plane:
         recorder = Recorder()
         watch = Watch(Aws(plane.account.region, None, recorder), STACK, RUN, recorder)

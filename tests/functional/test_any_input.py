@@ -1,4 +1,4 @@
-"""Whatever comes from outside, a function takes it or says what is wrong with it."""
+"""A function accepts any input, or says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def account(account: BivouacAccount) -> BivouacAccount:
 @pytest.mark.parametrize("who", READ)
 @settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_no_input_makes_a_function_crash(
+def test_no_input_crashes_a_function(
     account: BivouacAccount, who: str, data: st.DataObject
 ) -> None:
-    """In whatever state what came before has left the environment."""
+    """In whatever state earlier inputs have left the environment."""
     _, good = READ[who]
     content: Any = data.draw(spoiled(good) | anything)
     if who in FIRST_STEPS:
@@ -68,12 +68,12 @@ QUESTION = {"owner": "me", "status": "READY", "limit": 7, "nextToken": None}
 
 @settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(question=spoiled(QUESTION) | anything)
-def test_no_question_makes_a_function_crash(account: BivouacAccount, question: Any) -> None:
+def test_no_question_crashes_describe_environments(account: BivouacAccount, question: Any) -> None:
     crashes_nowhere(account, "describe_environments", question)
 
 
 def crashes_nowhere(account: BivouacAccount, function: str, event: Any) -> None:
-    """What is refused is refused in words that a cause can hold."""
+    """A refusal is text that fits a cause."""
     try:
         account.invoke(function, event)
     except BivouacError as refused:

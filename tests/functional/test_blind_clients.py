@@ -1,7 +1,8 @@
-"""Clients that begin before ECS knows an endpoint everywhere never resolve it, and are made anew.
+"""Clients deployed before ECS knows an endpoint everywhere never resolve it, and are deployed
+again.
 
-Reported of services that are made together (ben-foster.dev, March 2024; github.com/aws/
-containers-roadmap, issue 2692): a task resolves what was known when its deployment began (P08)."""
+Reported for services that are created together (ben-foster.dev, March 2024; github.com/aws/
+containers-roadmap, issue 2692): a task resolves what existed when its deployment began (P08)."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ def updates(account: BivouacAccount) -> list[str]:
     return [json.loads(body)["service"] for body in bodies]
 
 
-def test_a_client_that_came_too_early_is_deployed_once_more(account: BivouacAccount) -> None:
-    """So is the application's own client, which is as old: it could not call either."""
+def test_a_client_deployed_too_early_is_deployed_again(account: BivouacAccount) -> None:
+    """So is the application's own client, which is as old and cannot call it either."""
     account.plane.endpoint_lag = 5.0
     Machines(account).create(SHOP)
     record = account.records.find("demo")
@@ -36,7 +37,7 @@ def test_a_client_that_came_too_early_is_deployed_once_more(account: BivouacAcco
     assert sorted(updates(account)) == [PROOF, "web"]
 
 
-def test_one_that_is_blind_for_another_reason_is_deployed_once_and_then_judged(
+def test_a_client_that_still_does_not_resolve_is_diagnosed_after_one_deployment(
     account: BivouacAccount,
 ) -> None:
     account.plane.endpoint_lag = 1e6
@@ -48,15 +49,15 @@ def test_one_that_is_blind_for_another_reason_is_deployed_once_and_then_judged(
     assert updates(account).count(PROOF) == 1
 
 
-def test_what_can_see_is_left_alone(account: BivouacAccount) -> None:
+def test_a_client_that_resolves_is_left_alone(account: BivouacAccount) -> None:
     Machines(account).create(SHOP)
     assert updates(account) == []
 
 
-def test_a_server_that_is_deployed_anew_is_proven_by_a_client_that_asked_it_so(
+def test_a_server_deployed_again_is_proven_by_a_client_that_calls_its_new_tasks(
     account: BivouacAccount,
 ) -> None:
-    """The middle one of three calls and is called: its old tasks answer for nothing."""
+    """The middle one of three, which calls and is called: answers of its old tasks do not count."""
     services = [web(), web(serviceName="api"), web(serviceName="store")]
     chain = [connection("web", "api"), connection("api", "store")]
     account.plane.endpoint_lag = 5.0

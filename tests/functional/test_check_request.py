@@ -1,4 +1,4 @@
-"""Check request: refused as a whole, or planned; nothing is made either way."""
+"""Check request: refused as a whole, or planned; neither creates anything."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def refused(account: BivouacAccount, request: Any, **stack: Any) -> tuple[str, .
 
 
 @pytest.mark.parametrize("name", ["smallest", "tutorial"])
-def test_a_good_request_is_planned_and_nothing_is_made(account: BivouacAccount, name: str) -> None:
+def test_a_valid_request_is_planned_and_nothing_is_created(
+    account: BivouacAccount, name: str
+) -> None:
     answer = account.invoke("check_request", account.asked(event(name)))
     blueprint = Blueprint.from_json(answer["plan"])
     open_to_all = [
@@ -66,7 +68,7 @@ def test_a_request_is_planned_once(account: BivouacAccount) -> None:
 def test_a_bad_request_is_refused_with_all_problems_and_no_aws_call(
     account: BivouacAccount,
 ) -> None:
-    """The section on bad input: no call at all before the request itself is sound."""
+    """The section on bad input: no call at all before the request itself is valid."""
     request = environment(
         web(serviceName="a/b"),
         web(desiredCount="two", role="x"),
@@ -80,8 +82,8 @@ def test_a_bad_request_is_refused_with_all_problems_and_no_aws_call(
     assert account.calls == []
 
 
-def test_what_a_step_says_is_no_request(account: BivouacAccount) -> None:
-    """Nobody hands in a packed request: 39 KB can unpack to 30 MB."""
+def test_a_packed_request_is_refused(account: BivouacAccount) -> None:
+    """A packed request of 39 KB can unpack to 30 MB."""
     answer = {"status": "CHANGED", "asked": packed({"name": " " * 30_000_000})}
     problems = refused(account, answer)
     assert {"status: unknown field", "asked: unknown field"} <= set(problems)
@@ -93,7 +95,7 @@ def test_the_error_reaches_the_machine_under_its_name(account: BivouacAccount) -
         account.invoke("check_request", account.asked(request))
 
 
-def test_an_existing_definition_is_described_and_held_to_the_rules(
+def test_an_existing_definition_is_described_and_checked(
     account: BivouacAccount,
 ) -> None:
     """T09: used by its ARN with revision."""
@@ -147,7 +149,7 @@ def test_subnets_and_groups_that_do_not_exist_are_all_named(account: BivouacAcco
     )
 
 
-def test_a_port_that_nobody_lets_in_is_told_before_anything_is_made(
+def test_a_port_that_no_group_admits_is_refused_before_anything_is_created(
     account: BivouacAccount,
 ) -> None:
     """P09."""
@@ -157,8 +159,8 @@ def test_a_port_that_nobody_lets_in_is_told_before_anything_is_made(
     assert "could never be proven" in problem
 
 
-def test_an_edge_that_no_security_group_lets_through_is_told(account: BivouacAccount) -> None:
-    """P09: the probe function is let in, and the service that calls is not."""
+def test_an_edge_that_no_security_group_admits_is_refused(account: BivouacAccount) -> None:
+    """P09: the probe function is admitted, and the calling service is not."""
     ec2 = account.client("ec2")
     vpc = ec2.describe_subnets(SubnetIds=list(SUBNET_IDS))["Subnets"][0]["VpcId"]
     groups = [
@@ -194,7 +196,7 @@ def test_an_edge_that_no_security_group_lets_through_is_told(account: BivouacAcc
     assert "the edge web -> api:api could never be proven" in problem
 
 
-def test_a_full_region_is_told_with_the_count(account: BivouacAccount) -> None:
+def test_a_full_region_is_refused_with_the_count(account: BivouacAccount) -> None:
     """N06, N08: namespaces are counted over all pages."""
     cloud_map = account.client("servicediscovery")
     for number in range(12):
@@ -216,18 +218,18 @@ def test_namespaces_that_others_share_are_neither_ours_nor_counted(
     assert ":123456789012:namespace/" in arn
 
 
-def test_an_environment_that_exists_needs_no_place(account: BivouacAccount) -> None:
+def test_an_existing_environment_needs_no_room_in_the_quota(account: BivouacAccount) -> None:
     """N06: the second create of the last environment must still work."""
     account.healthy(environment())
     assert checked(account, environment(), namespace_quota=1)
 
 
-def test_a_dry_run_is_handed_on(account: BivouacAccount) -> None:
+def test_a_dry_run_is_passed_on(account: BivouacAccount) -> None:
     assert checked(account, environment(dryRun=True))["dryRun"] is True
 
 
 def large(services: int, told: int, repeated: int) -> dict[str, Any]:
-    """A request whose services each say so much that cannot be packed, and so much that can."""
+    """A request whose services each have much text that does not compress, and much that does."""
     chance = random.Random(1)
     return environment(
         *(
@@ -245,7 +247,7 @@ def large(services: int, told: int, repeated: int) -> dict[str, Any]:
 
 
 def redeployed(account: BivouacAccount, commands: int) -> dict[str, Any]:
-    """A redeploy of a large environment, one of whose services is told so much more."""
+    """A redeploy of a large environment that adds much to one of its services."""
     request = large(services=1, told=46_000, repeated=80_000)
     request["services"].append(web())
     content = packed(request)
@@ -259,18 +261,18 @@ def redeployed(account: BivouacAccount, commands: int) -> dict[str, Any]:
     return {"redeploy": {"environment": "demo", "services": [change]}}
 
 
-def test_what_an_execution_cannot_hold_is_refused_with_the_reason(
+def test_a_request_too_large_for_an_execution_is_refused_with_the_reason(
     account: BivouacAccount,
 ) -> None:
-    """A state holds 262,144 bytes (quotas of Step Functions): the plan, the request it was made of,
-    and what redeploys changed of it, each of which is in order by itself."""
+    """A state holds 262,144 bytes (quotas of Step Functions): the plan, the request that it was
+    made from, and what redeploys changed, each of which is valid alone."""
     (problem,) = refused(account, redeployed(account, commands=18_500))
     assert re.match(r"request: an execution would have to hold 2\d\d,\d{3} bytes ", problem)
     assert "of it, of 240,000; the plan takes 14" in problem
     assert "split the environment" in problem
 
 
-def test_the_next_step_gets_no_more_than_a_state_holds(account: BivouacAccount) -> None:
-    """Open environment answers with all of it again while it waits for another execution."""
+def test_the_next_steps_answer_fits_a_state(account: BivouacAccount) -> None:
+    """Open environment returns all of it while it waits for another execution."""
     fits = checked(account, redeployed(account, commands=10_000))
     assert 200_000 < len(json.dumps(fits)) <= 240_000

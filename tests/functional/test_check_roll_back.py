@@ -41,7 +41,7 @@ def checked(account: BivouacAccount, failed: dict[str, Any] | None = None) -> di
 
 
 def redeploying(account: BivouacAccount, who: str = REDEPLOY, *, proven: bool = True) -> None:
-    """The redeploy of a broken image holds the record; before, the environment was proven."""
+    """A redeploy to a broken image holds the record of an environment that was proven before."""
     request = packed(environment())
     held = account.holds(
         account.planned(environment()),
@@ -70,7 +70,7 @@ def failed_execution(account: BivouacAccount, name: str, error: str, told: str) 
 
 
 @pytest.mark.parametrize("prefix", ["redeploy", "roll-back"])
-def test_the_machine_and_the_function_name_its_executions_alike(prefix: str) -> None:
+def test_the_machine_and_the_function_give_its_executions_the_same_name(prefix: str) -> None:
     states = MACHINES["redeploy_environment"].top
     starting = {
         state.body["Parameters"]["Name.$"]
@@ -82,8 +82,8 @@ def test_the_machine_and_the_function_name_its_executions_alike(prefix: str) -> 
     assert len(f"{prefix}-{DIGEST}") <= 80
 
 
-def test_what_was_proven_comes_back(account: BivouacAccount) -> None:
-    """The cause is the execution's own: what is handed on may have been cut."""
+def test_the_last_proven_request_comes_back(account: BivouacAccount) -> None:
+    """The cause is the execution's own, because the passed one may have been cut."""
     redeploying(account)
     failed_execution(account, REDEPLOY, "DeploymentFailedError", "web: image pull")
     answer = checked(account)
@@ -101,7 +101,7 @@ def test_what_was_proven_comes_back(account: BivouacAccount) -> None:
 @pytest.mark.parametrize(
     ("status", "told"), [("TIMED_OUT", "it took longer"), ("ABORTED", "somebody stopped it")]
 )
-def test_one_that_ended_without_a_word_is_told_by_what_its_status_means(
+def test_an_execution_that_ended_without_a_cause_is_described_by_its_status(
     account: BivouacAccount, status: str, told: str
 ) -> None:
     """No error and no cause: tests/recorded/stepfunctions-machine-timeout.json, -stop.json."""
@@ -113,7 +113,7 @@ def test_one_that_ended_without_a_word_is_told_by_what_its_status_means(
     assert answer["rolledBackCause"].startswith(f"the execution {REDEPLOY}: {told}")
 
 
-def test_there_is_nothing_to_go_back_to(account: BivouacAccount) -> None:
+def test_without_a_proven_request_there_is_no_rollback(account: BivouacAccount) -> None:
     redeploying(account, proven=False)
     failed_execution(account, REDEPLOY, "DeploymentFailedError", "web: image pull")
     answer = checked(account)
@@ -121,7 +121,7 @@ def test_there_is_nothing_to_go_back_to(account: BivouacAccount) -> None:
     assert "ever proven" in answer["cause"]
 
 
-def test_a_redeploy_that_never_took_the_environment_was_refused(account: BivouacAccount) -> None:
+def test_a_redeploy_that_was_refused_is_not_rolled_back(account: BivouacAccount) -> None:
     redeploying(account, "another")
     failed_execution(account, REDEPLOY, "InvalidRequestError", "1 problem")
     answer = checked(account)
@@ -133,15 +133,15 @@ def test_a_redeploy_that_never_took_the_environment_was_refused(account: Bivouac
 
 
 @pytest.mark.parametrize("error", ["StoppedError", "SupersededError"])
-def test_a_newer_execution_decides_by_itself(account: BivouacAccount, error: str) -> None:
+def test_a_newer_execution_prevents_the_rollback(account: BivouacAccount, error: str) -> None:
     redeploying(account, "newer")
     failed_execution(account, REDEPLOY, error, "superseded by newer")
     answer = checked(account)
     assert (answer["status"], answer["error"]) == ("SUPERSEDED", "SupersededError")
 
 
-def test_somebody_stopped_it_while_it_held_the_environment(account: BivouacAccount) -> None:
-    """Half of it may be redeployed."""
+def test_a_redeploy_stopped_by_hand_is_rolled_back(account: BivouacAccount) -> None:
+    """Some of it may be redeployed already."""
     redeploying(account)
     arn = account.start_execution(REDEPLOY, CREATE_MACHINE)
     account.client("stepfunctions").stop_execution(executionArn=arn)
@@ -149,7 +149,7 @@ def test_somebody_stopped_it_while_it_held_the_environment(account: BivouacAccou
     assert (answer["status"], answer["error"]) == ("ROLL_BACK", "ABORTED")
 
 
-def test_it_never_began(account: BivouacAccount) -> None:
+def test_a_redeploy_that_never_began_is_not_rolled_back(account: BivouacAccount) -> None:
     denied = {"Error": "StepFunctions.AccessDeniedException", "Cause": "not authorized"}
     answer = checked(account, denied)
     assert (answer["status"], answer["error"]) == ("REFUSED", denied["Error"])
@@ -163,7 +163,7 @@ def test_an_input_without_an_environment_was_refused(account: BivouacAccount, co
     assert account.invoke("check_roll_back", event)["status"] == "REFUSED"
 
 
-def test_an_execution_that_still_seems_to_run_is_looked_at_again(account: BivouacAccount) -> None:
+def test_an_execution_that_still_seems_to_run_is_read_again(account: BivouacAccount) -> None:
     """W06."""
     redeploying(account)
     account.start_execution(REDEPLOY, CREATE_MACHINE)
@@ -183,10 +183,10 @@ def test_both_failures_are_in_one_cause(account: BivouacAccount) -> None:
 
 
 class TestBetweenTwoLives:
-    """The event was accepted, and then the environment was deleted before the redeploy began."""
+    """The event was accepted, then the environment was deleted before the redeploy began."""
 
     def kept(self, account: BivouacAccount, at: str, status: Status) -> list[str]:
-        """The ids of the changes that the record knows afterwards."""
+        """The ids of the changes that the record has afterwards."""
         account.holds(
             account.planned(environment()),
             status=status,
@@ -209,18 +209,20 @@ class TestBetweenTwoLives:
         return [change.intent.id for change in record.changes.get("web", ())]
 
     @pytest.mark.parametrize("status", [Status.DELETING, Status.DELETED])
-    def test_it_is_kept_for_the_life_that_it_was_meant_for(
+    def test_the_change_is_kept_for_the_next_life_if_meant_for_it(
         self, account: BivouacAccount, status: Status
     ) -> None:
         """Its creation is still on the way (W01)."""
         assert self.kept(account, "2025-06-01T13:00:00Z", status) == ["push"]
 
-    def test_not_where_it_was_meant_for_the_life_that_is_over(
+    def test_the_change_is_not_kept_if_meant_for_the_past_life(
         self, account: BivouacAccount
     ) -> None:
         assert self.kept(account, "2025-06-01T11:00:00Z", Status.DELETED) == []
 
-    def test_not_where_the_environment_lives(self, account: BivouacAccount) -> None:
+    def test_the_change_is_not_kept_if_the_environment_exists(
+        self, account: BivouacAccount
+    ) -> None:
         assert self.kept(account, "2025-06-01T13:00:00Z", Status.READY) == []
 
 
@@ -242,7 +244,7 @@ class TestConclusions:
             good_base_request=packed(environment()),
         )
 
-    def test_two_causes_have_room_in_one(self) -> None:
+    def test_two_causes_fit_in_one(self) -> None:
         long = "x" * report.LIMIT
         concluding = concluded(self.record(), Failure("arn", "DeploymentFailedError", long))
         assert len(concluding.rolled_back_cause) <= report.LIMIT
@@ -251,7 +253,7 @@ class TestConclusions:
         assert len(both) <= report.LIMIT
         assert "Second" in both
 
-    def test_a_roll_back_that_was_superseded(self) -> None:
+    def test_a_superseded_rollback_says_so(self) -> None:
         second = Failure("b", "StoppedError", "deleted by another")
         concluding = not_rolled_back(Failure("a", "First", "why"), second)
         assert concluding.outcome is RollBackOutcome.SUPERSEDED

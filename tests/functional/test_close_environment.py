@@ -1,4 +1,4 @@
-"""Close environment: from here on no earlier create makes anything any more."""
+"""Close environment: from now on no earlier create creates anything."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     assert account.invoke("close_environment", event)["status"] == "CLOSED"
 
 
-def test_asked_again_by_the_same_execution_it_goes_on(account: BivouacAccount) -> None:
+def test_a_repetition_by_the_same_execution_goes_on(account: BivouacAccount) -> None:
     """S21: the answer was lost."""
     held(account)
     closed(account)
@@ -88,7 +88,7 @@ def test_asked_again_by_the_same_execution_it_goes_on(account: BivouacAccount) -
     assert account.mutating_calls == []
 
 
-def test_a_create_that_runs_is_stopped_and_its_last_function_waited_out(
+def test_a_running_create_is_stopped_and_its_last_function_awaited(
     account: BivouacAccount,
 ) -> None:
     """W13, W18: delete during create wins."""
@@ -101,7 +101,7 @@ def test_a_create_that_runs_is_stopped_and_its_last_function_waited_out(
     assert closed(account, after=answer)["status"] == "CLOSED"
 
 
-def test_the_wait_is_not_forgotten_when_the_step_is_killed_before_its_answer(
+def test_the_wait_survives_a_kill_before_the_answer(
     account: BivouacAccount,
 ) -> None:
     """W13."""
@@ -110,7 +110,7 @@ def test_the_wait_is_not_forgotten_when_the_step_is_killed_before_its_answer(
     assert closed(account)["status"] == "WAIT"
 
 
-def test_a_create_that_somebody_else_stopped_is_waited_out_as_well(
+def test_the_last_function_of_a_create_stopped_by_hand_is_awaited(
     account: BivouacAccount,
 ) -> None:
     """W13: StopExecution ends no function."""
@@ -130,8 +130,8 @@ def test_a_second_delete_waits_for_the_first(account: BivouacAccount) -> None:
 
 
 @pytest.mark.parametrize("status", [Status.DELETED, Status.NOT_DELETED, Status.DELETING])
-def test_a_delete_may_always_be_started_again(account: BivouacAccount, status: Status) -> None:
-    """D04, D17: what an earlier deletion left is tried again; a tombstone is looked at again."""
+def test_a_deletion_can_always_be_started_again(account: BivouacAccount, status: Status) -> None:
+    """D04, D17: a deletion's leftovers are tried again; a tombstone is checked again."""
     held(account, status)
     answer = closed(account)
     if status is Status.DELETING:
@@ -156,10 +156,10 @@ def test_an_outdated_intent_changes_nothing(
     assert account.changes == []
 
 
-def test_an_expiry_that_the_lease_has_outlived_arms_the_one_that_holds(
+def test_an_outdated_expiry_arms_the_current_one(
     account: BivouacAccount,
 ) -> None:
-    """W03: it is gone with its firing, and whoever extended the lease may have died before his."""
+    """W03: it disappears when it fires, and the extension may have died before it armed its own."""
     held(account, expires_at=EXPIRES)
     closed(account, {"environment": "demo", "expiresAt": "2029-12-31T23:59:59Z"})
     (armed,) = account.armed().values()
@@ -167,7 +167,7 @@ def test_an_expiry_that_the_lease_has_outlived_arms_the_one_that_holds(
 
 
 @pytest.mark.parametrize("status", [Status.DELETING, Status.DELETED])
-def test_what_is_going_anyway_gets_no_expiry_from_an_outdated_one(
+def test_an_outdated_expiry_arms_nothing_for_an_environment_that_is_being_deleted(
     account: BivouacAccount, status: Status
 ) -> None:
     held(account, status, expires_at=EXPIRES)
@@ -184,7 +184,7 @@ def test_what_is_going_anyway_gets_no_expiry_from_an_outdated_one(
         {"expiresAt": "2030-01-01T00:15:00Z"},
     ],
 )
-def test_an_intent_that_still_holds_closes(account: BivouacAccount, intent: dict[str, Any]) -> None:
+def test_a_current_intent_closes(account: BivouacAccount, intent: dict[str, Any]) -> None:
     """W20: moments are compared, not texts."""
     held(account, generation=2, expires_at=EXPIRES)
     assert closed(account, {"environment": "demo", **intent})["status"] == "CLOSED"
@@ -199,10 +199,10 @@ def test_an_intent_that_still_holds_closes(account: BivouacAccount, intent: dict
         (Status.DELETED, False),
     ],
 )
-def test_what_the_record_says_was_registered_counts_for_the_first_deletion_only(
+def test_recorded_revisions_are_relied_on_only_by_the_first_deletion(
     account: BivouacAccount, status: Status, relied_on: bool
 ) -> None:
-    """T12: after it, who knows what is there must look."""
+    """T12: afterwards only reading tells what exists."""
     held(account, status)
     answer = closed(account)
     if answer["status"] == "WAIT":
@@ -211,7 +211,7 @@ def test_what_the_record_says_was_registered_counts_for_the_first_deletion_only(
 
 
 @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED])
-def test_it_counts_after_the_wait_for_running_steps_too(
+def test_recorded_revisions_are_relied_on_after_waiting_for_running_steps(
     account: BivouacAccount, status: Status
 ) -> None:
     held(account, status)
@@ -221,8 +221,10 @@ def test_it_counts_after_the_wait_for_running_steps_too(
 
 
 class TestNeverCreated:
-    def test_nothing_is_there_and_that_is_what_was_wanted(self, account: BivouacAccount) -> None:
-        """A teardown by hand of what another job never made (MapleTechLabs/maple#584)."""
+    def test_closing_an_environment_that_never_existed_succeeds(
+        self, account: BivouacAccount
+    ) -> None:
+        """A manual teardown of what another job never created (MapleTechLabs/maple#584)."""
         for _ in range(2):
             answer = closed(account)
             assert (answer["status"], answer["environment"]) == ("NOTHING_THERE", "demo")
@@ -230,7 +232,9 @@ class TestNeverCreated:
         assert account.records.find("demo") is None
         assert account.records.names() == []
 
-    def test_a_create_that_was_meant_before_makes_nothing(self, account: BivouacAccount) -> None:
+    def test_a_create_meant_before_the_deletion_creates_nothing(
+        self, account: BivouacAccount
+    ) -> None:
         """W01."""
         meant = {"id": "deleted", "at": started_at(account)}
         closed(account, {"environment": "demo", "intent": meant})
@@ -240,14 +244,16 @@ class TestNeverCreated:
         "nobody_meant",
         [{"generation": 3}, {"expiresAt": "2030-01-01T00:00:00Z"}, {"keepSchedule": True}],
     )
-    def test_what_follows_from_something_else_is_not_remembered(
+    def test_a_deletion_without_an_intent_is_not_remembered(
         self, account: BivouacAccount, nobody_meant: dict[str, Any]
     ) -> None:
         answer = closed(account, {"environment": "demo", **nobody_meant})
         assert answer["status"] == "NOTHING_THERE"
         assert account.mutating_calls == []
 
-    def test_one_that_is_created_in_that_moment_is_deleted(self, account: BivouacAccount) -> None:
+    def test_an_environment_created_at_the_same_time_is_deleted(
+        self, account: BivouacAccount
+    ) -> None:
         held(account)
         created = account.records.find("demo")
         with (
@@ -295,13 +301,13 @@ def test_a_bad_request_is_refused_without_any_call(
     assert account.calls == []
 
 
-def test_all_problems_of_a_request_are_told_at_once(account: BivouacAccount) -> None:
+def test_all_problems_of_a_request_are_reported_at_once(account: BivouacAccount) -> None:
     with pytest.raises(errors.InvalidRequestError) as caught:
         closed(account, {"environment": "X", "force": 1, "generation": "a", "expiresAt": "b"})
     assert len(caught.value.problems) == 4
 
 
-def test_why_a_create_failed_is_kept_through_the_deletion(account: BivouacAccount) -> None:
+def test_the_reason_of_a_failed_create_survives_the_deletion(account: BivouacAccount) -> None:
     """H22: ECS forgets stopped tasks after an hour; the record must not."""
     held(account, Status.CREATING)
     account.records.finish("demo", 1, Status.FAILED, failure={"cause": "the image is not there"})
@@ -314,14 +320,14 @@ def test_why_a_create_failed_is_kept_through_the_deletion(account: BivouacAccoun
 
 
 class TestNobodyMeantIt:
-    """What follows from a failure or from the end of a lease is nobody's intent."""
+    """A deletion after a failure or at the end of a lease is nobody's intent."""
 
     KNOWN: ClassVar = {LIFECYCLE: Intent(datetime(2025, 1, 31, tzinfo=UTC), "the create")}
 
     @pytest.mark.parametrize(
         "follow_up", [{"generation": 1}, {"expiresAt": EXPIRES}, {"generation": 1, "reason": "x"}]
     )
-    def test_it_is_not_remembered_as_one(
+    def test_it_is_not_remembered_as_an_intent(
         self, account: BivouacAccount, follow_up: dict[str, Any]
     ) -> None:
         held(account, Status.READY, expires_at=EXPIRES, intents=self.KNOWN)
@@ -338,7 +344,7 @@ class TestNobodyMeantIt:
             {"generation": 1, "intent": {"id": "who", "at": "2025-02-01T00:00:00Z"}},
         ],
     )
-    def test_what_somebody_asked_for_is(
+    def test_a_requested_deletion_is_remembered_as_an_intent(
         self, account: BivouacAccount, meant: dict[str, Any]
     ) -> None:
         held(account, Status.READY, intents=self.KNOWN)
@@ -349,13 +355,13 @@ class TestNobodyMeantIt:
 
 
 class TestAfterAFailure:
-    """A clean-up is decided by an execution that fails, and the record may know better by now."""
+    """A failing execution decides on the clean-up, and the record may have newer facts."""
 
     CLEAN_UP: ClassVar = {"environment": "demo", "generation": 2, "unlessProven": True}
 
     @pytest.mark.parametrize("status", [Status.READY, Status.FAILED, Status.DEGRADED])
-    def test_what_is_proven_is_left(self, account: BivouacAccount, status: Status) -> None:
-        """Its last function died after it had recorded that it is READY."""
+    def test_a_proven_environment_is_left(self, account: BivouacAccount, status: Status) -> None:
+        """Its last function died after recording READY."""
         held(account)
         account.records.finish("demo", 1, Status.READY)
         held(account, status, generation=2)
@@ -363,12 +369,12 @@ class TestAfterAFailure:
         assert (answer["status"], answer["reason"]) == ("OUTDATED", "it was already proven")
         assert found(account) == (2, status, "first")
 
-    def test_what_never_was_goes(self, account: BivouacAccount) -> None:
+    def test_an_environment_that_was_never_proven_is_deleted(self, account: BivouacAccount) -> None:
         held(account, Status.FAILED, generation=2)
         closing = closed(account, self.CLEAN_UP)
         assert closed(account, self.CLEAN_UP, after=closing)["status"] == "CLOSED"
 
-    def test_what_was_before_it_was_deleted_counts_no_more(self, account: BivouacAccount) -> None:
+    def test_a_proof_from_before_a_deletion_does_not_count(self, account: BivouacAccount) -> None:
         held(account)
         account.records.finish("demo", 1, Status.READY)
         account.records.finish("demo", 1, Status.DELETED)
@@ -378,18 +384,18 @@ class TestAfterAFailure:
 
 
 class TestOfficeHours:
-    """A down that deletes keeps the schedule, and counts by when it was meant."""
+    """A down that deletes keeps the schedule, and is ordered by its intended time."""
 
     def down(self, account: BivouacAccount, at: datetime) -> dict[str, Any]:
         intent = {"id": "down", "at": at.isoformat()}
         return closed(account, {"environment": "demo", "keepSchedule": True, "intent": intent})
 
-    def test_it_says_so_to_the_receipt(self, account: BivouacAccount) -> None:
+    def test_the_receipt_step_is_told_to_keep_the_schedule(self, account: BivouacAccount) -> None:
         held(account)
         answer = self.down(account, account.now())
         assert (answer["status"], answer["keepSchedule"]) == ("CLOSED", True)
 
-    def test_it_is_about_rest_and_outdates_no_create(self, account: BivouacAccount) -> None:
+    def test_a_down_does_not_outdate_a_create(self, account: BivouacAccount) -> None:
         held(account)
         at = account.now()
         self.down(account, at)
@@ -397,20 +403,18 @@ class TestOfficeHours:
         assert record is not None
         assert record.intents == {POWER: Intent(at, "down")}
 
-    def test_one_that_was_meant_before_the_last_up_is_outdated(
-        self, account: BivouacAccount
-    ) -> None:
-        """W01: it comes late, and somebody works in what was woken since."""
+    def test_a_down_meant_before_the_last_up_is_outdated(self, account: BivouacAccount) -> None:
+        """W01: it is late, and somebody works in what was woken since."""
         held(account, intents={POWER: Intent(account.now(), "up")})
         answer = self.down(account, account.now() - timedelta(minutes=5))
         assert answer["status"] == "OUTDATED"
         assert account.mutating_calls == []
 
     @pytest.mark.parametrize("status", [Status.SCHEDULED, Status.DELETED])
-    def test_where_nothing_is_there_it_is_remembered(
+    def test_a_down_of_a_missing_environment_is_remembered(
         self, account: BivouacAccount, status: Status
     ) -> None:
-        """An up that was meant before it, and comes after it, creates nothing."""
+        """An up that was meant before it, and arrives after it, creates nothing."""
         held(account, status)
         at = account.now()
         assert self.down(account, at)["status"] == "OUTDATED"

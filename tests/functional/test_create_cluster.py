@@ -1,4 +1,4 @@
-"""Create cluster: made once, followed to its end, changed only where it is ours."""
+"""Create cluster: created once, awaited until ready, changed only if it is ours."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def described(account: BivouacAccount) -> dict[str, Any]:
     return found
 
 
-def test_the_cluster_is_made_and_carries_our_tags(account: BivouacAccount) -> None:
+def test_the_cluster_is_created_with_our_tags(account: BivouacAccount) -> None:
     step(account)
     cluster = described(account)
     tags = from_ecs_tags(cluster["tags"])
@@ -85,8 +85,8 @@ def test_another_stacks_environment_of_the_same_name_is_not_ours(account: Bivoua
         step(account)
 
 
-def test_a_deleted_cluster_of_the_same_name_is_made_again(account: BivouacAccount) -> None:
-    """C06, C07, C15: INACTIVE means not there."""
+def test_a_deleted_cluster_is_created_again(account: BivouacAccount) -> None:
+    """C06, C07, C15: INACTIVE counts as missing."""
     made(account)
     account.client("ecs").delete_cluster(cluster="bivouac-demo")
     made(account)
@@ -106,7 +106,7 @@ def answering(account: BivouacAccount, **cluster: Any) -> Any:
         {"status": "ACTIVE", "attachmentsStatus": "UPDATE_IN_PROGRESS"},
     ],
 )
-def test_a_cluster_counts_only_when_it_and_its_attachments_are_done(
+def test_a_cluster_is_ready_only_when_it_and_its_attachments_are(
     account: BivouacAccount, state: dict[str, str]
 ) -> None:
     """C02, C09: and nothing is changed before."""
@@ -119,7 +119,7 @@ def test_a_cluster_counts_only_when_it_and_its_attachments_are_done(
 @pytest.mark.parametrize(
     "state", [{"status": "FAILED"}, {"status": "ACTIVE", "attachmentsStatus": "UPDATE_FAILED"}]
 )
-def test_a_cluster_that_failed_is_told(account: BivouacAccount, state: dict[str, str]) -> None:
+def test_a_failed_cluster_is_reported(account: BivouacAccount, state: dict[str, str]) -> None:
     """C02."""
     with (
         answering(account, **state),
@@ -128,7 +128,7 @@ def test_a_cluster_that_failed_is_told(account: BivouacAccount, state: dict[str,
         step(account)
 
 
-def test_it_answers_as_a_function_and_a_superseded_one_makes_nothing(
+def test_it_answers_as_a_function_and_a_superseded_create_creates_nothing(
     account: BivouacAccount,
 ) -> None:
     """W17."""
@@ -141,7 +141,7 @@ def test_it_answers_as_a_function_and_a_superseded_one_makes_nothing(
     assert account.changes == []
 
 
-def test_in_a_fresh_environment_it_does_not_look_first(account: BivouacAccount) -> None:
+def test_in_a_fresh_environment_nothing_is_read_first(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()))
     event = {"environment": "demo", "generation": 1, "fresh": True}
     account.forget_calls()
@@ -149,7 +149,7 @@ def test_in_a_fresh_environment_it_does_not_look_first(account: BivouacAccount) 
     assert account.calls == ["dynamodb:GetItem", "ecs:CreateCluster"]
 
 
-def test_a_strangers_cluster_is_refused_in_a_fresh_environment_too(
+def test_a_strangers_cluster_is_also_refused_in_a_fresh_environment(
     account: BivouacAccount,
 ) -> None:
     """D18, C13: CreateCluster answers with a cluster that exists, whoever made it."""

@@ -23,7 +23,7 @@ def step(account: BivouacAccount) -> list[str]:
     return created
 
 
-def test_each_service_has_a_group_that_is_kept_for_a_while(account: BivouacAccount) -> None:
+def test_each_service_has_a_group_with_retention(account: BivouacAccount) -> None:
     """H09: a task whose log group is missing does not start."""
     assert step(account) == ["/bivouac-demo/web", "/bivouac-demo/shop", PROOF]
     groups = log_groups.find(account.client("logs"), PREFIX)
@@ -39,7 +39,7 @@ def test_a_second_create_changes_nothing(account: BivouacAccount) -> None:
     assert account.mutating_calls == []
 
 
-def test_a_step_that_died_between_group_and_retention_is_finished(account: BivouacAccount) -> None:
+def test_a_step_killed_between_group_and_retention_is_completed(account: BivouacAccount) -> None:
     client = account.client("logs")
     tags = account.planned(TWO).ownership_tags
     client.create_log_group(logGroupName="/bivouac-demo/web", tags=tags)
@@ -60,7 +60,7 @@ def test_a_group_that_is_not_ours_is_refused_and_left(account: BivouacAccount) -
     assert account.mutating_calls == []
 
 
-def test_a_group_that_appeared_since_the_look_is_looked_at_again(account: BivouacAccount) -> None:
+def test_a_group_that_appears_meanwhile_is_read_again(account: BivouacAccount) -> None:
     """S21: it may be our own, whose answer was lost."""
     step(account)
     with (
@@ -77,10 +77,10 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     assert answer["created"] == ["/bivouac-demo/web", "/bivouac-demo/shop", PROOF]
 
 
-def test_in_a_fresh_environment_it_looks_only_where_something_is_there(
+def test_in_a_fresh_environment_only_a_conflict_is_read(
     account: BivouacAccount,
 ) -> None:
-    """S21, D18: ours where an answer was lost, a stranger's otherwise."""
+    """S21, D18: ours if an answer was lost, a stranger's otherwise."""
     account.holds(account.planned(environment()))
     event = {"environment": "demo", "generation": 1, "fresh": True, "retentionDays": "14"}
     account.forget_calls()

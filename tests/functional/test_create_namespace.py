@@ -1,4 +1,4 @@
-"""Create namespace: made once, followed to its end, adopted only where it is ours."""
+"""Create namespace: created once, awaited until it exists, adopted only if it is ours."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def namespaces(account: BivouacAccount) -> list[cloudmap.Namespace]:
     return cloudmap.list_namespaces(account.client("servicediscovery"))
 
 
-def test_what_makes_it_is_an_operation_that_others_follow(account: BivouacAccount) -> None:
-    """N04: 200 means only that work has begun."""
+def test_the_creation_returns_an_operation_to_follow(account: BivouacAccount) -> None:
+    """N04: 200 means only that the operation has begun."""
     begun = step(account)
     assert (begun["arn"], namespaces(account)) == (None, [])
     client = account.client("servicediscovery")
@@ -48,7 +48,7 @@ def test_a_second_create_changes_nothing(account: BivouacAccount) -> None:
     assert account.mutating_calls == []
 
 
-def test_sent_again_while_it_is_in_flight_it_is_the_same_operation(
+def test_a_repetition_in_flight_returns_the_same_operation(
     account: BivouacAccount,
 ) -> None:
     """N02: the answer was lost, and the step runs again."""
@@ -100,7 +100,7 @@ class TestDuplicateRequest:
             "Another operation of type CreateHttpNamespace and id op-1 has completed",
         ],
     )
-    def test_it_is_adopted_only_until_it_is_known_whose_it_is(
+    def test_it_is_adopted_until_its_owner_is_known(
         self, account: BivouacAccount, said: str, members: dict[str, str]
     ) -> None:
         with self.answered(account, said, **members):
@@ -110,14 +110,14 @@ class TestDuplicateRequest:
                 "adopted": True,
             }
 
-    def test_what_this_step_began_itself_is_its_own(self, account: BivouacAccount) -> None:
+    def test_an_operation_that_this_step_started_is_its_own(self, account: BivouacAccount) -> None:
         assert step(account)["adopted"] is False
 
 
-def test_a_namespace_that_is_there_and_not_listed_yet_is_looked_for_again(
+def test_a_namespace_that_exists_but_is_not_listed_yet_is_searched_again(
     account: BivouacAccount,
 ) -> None:
-    """N01: another's creation in flight is not listed, and the name is taken."""
+    """N01: a stranger's creation in flight is not listed, and the name is taken."""
     account.client("servicediscovery").create_http_namespace(Name="bivouac-demo")
     account.pass_time(60)
     nothing = mock.patch("create_namespace.cloudmap.find_namespace", return_value=None)
@@ -137,7 +137,7 @@ def test_it_is_found_on_the_last_of_many_pages(account: BivouacAccount) -> None:
     assert account.calls.count("servicediscovery:ListNamespaces") >= 3
 
 
-def test_a_superseded_create_makes_nothing(account: BivouacAccount) -> None:
+def test_a_superseded_create_creates_nothing(account: BivouacAccount) -> None:
     """W17: each step asks first whether its generation is still the current one."""
     account.holds(account.planned(environment()), generation=2)
     account.forget_calls()
@@ -153,10 +153,10 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     assert account.invoke("create_namespace", event)["operationId"]
 
 
-def test_in_a_fresh_environment_it_looks_only_where_something_is_there(
+def test_in_a_fresh_environment_only_a_conflict_is_read(
     account: BivouacAccount,
 ) -> None:
-    """N01, S21: ours where an answer was lost, a stranger's otherwise."""
+    """N01, S21: ours if an answer was lost, a stranger's otherwise."""
     account.holds(account.planned(environment()))
     event = {"environment": "demo", "generation": 1, "fresh": True}
     account.forget_calls()

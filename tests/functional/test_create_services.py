@@ -1,4 +1,4 @@
-"""Create services: what can be done now is done once, and what that waits for is said."""
+"""Create services: does once what can be done now, and says what the rest waits for."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def names(answer: dict[str, Any], part: str = "expected") -> list[str]:
 
 
 def again(account: BivouacAccount, request: dict[str, Any], name: str = "second") -> Machines:
-    """Another whole create, once the environment is there; its calls alone are noted."""
+    """Another whole create of the existing environment; only its calls are recorded."""
     account.pass_time(HISTORY_SECONDS)
     account.events.clear()
     account.forget_calls()
@@ -79,13 +79,13 @@ def ready(account: BivouacAccount, request: dict[str, Any]) -> None:
     Machines(account).create(request)
 
 
-# --- what is there no more ------------------------------------------------------------------------
+# --- removed edges --------------------------------------------------------------------------------
 
 
-def test_an_unchanged_create_changes_nothing_after_one_that_took_an_edge_away(
+def test_an_unchanged_create_after_the_removal_of_an_edge_changes_nothing(
     account: BivouacAccount,
 ) -> None:
-    """TagResource adds tags, and takes none away."""
+    """TagResource adds tags and removes none."""
     services = [web(), web(serviceName="api")]
     ready(account, environment(*services, connect=[connection("web", "api")]))
     again(account, environment(*services), "second")
@@ -94,7 +94,7 @@ def test_an_unchanged_create_changes_nothing_after_one_that_took_an_edge_away(
     assert account.changes == []
 
 
-# --- what somebody else changed -----------------------------------------------------------------
+# --- foreign changes ------------------------------------------------------------------------------
 
 
 def scaled(account: BivouacAccount, count: int) -> None:
@@ -126,7 +126,7 @@ OTHER_NETWORK = {"awsvpcConfiguration": {"subnets": [SUBNET_IDS[0]], "securityGr
     ],
     ids=["to zero", "down", "up", "deleted", "deployed", "another network"],
 )
-def test_the_next_create_makes_it_what_the_request_says(
+def test_the_next_create_restores_what_the_request_says(
     account: BivouacAccount, by_hand: Callable[[BivouacAccount], None]
 ) -> None:
     request = environment(web(desiredCount=2))
@@ -141,14 +141,14 @@ def test_the_next_create_makes_it_what_the_request_says(
     assert account.changes == []
 
 
-# --- what no record knows any more ----------------------------------------------------------------
+# --- lost records ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("changed", [{}, {"desiredCount": 2}, {"serviceName": "shop"}])
-def test_after_the_record_was_lost_a_create_makes_of_what_is_there_what_it_asks_for(
+def test_a_create_after_the_loss_of_the_record_converges_what_exists(
     account: BivouacAccount, changed: dict[str, Any]
 ) -> None:
-    """S01: nothing says that anything is there, and ECS still knows the first one's tokens."""
+    """S01: nothing says that anything exists, and ECS still has the first create's tokens."""
     ready(account, environment(web(), web(serviceName="api")))
     key = {"environment": {"S": "demo"}}
     account.client("dynamodb").delete_item(TableName=TABLE, Key=key)
@@ -160,13 +160,13 @@ def test_after_the_record_was_lost_a_create_makes_of_what_is_there_what_it_asks_
     }
 
 
-# --- what is not ours ----------------------------------------------------------------------------
+# --- foreign resources ----------------------------------------------------------------------------
 
 
-def test_a_service_that_somebody_else_made_in_our_cluster_holds_nothing_up(
+def test_a_strangers_service_in_our_cluster_delays_nothing(
     account: BivouacAccount,
 ) -> None:
-    """D18: it is none of ours, so nobody waits until it goes."""
+    """D18: it is not ours, so nothing waits until it is gone."""
     ready(account, environment())
     foreign_service(account, "bivouac-demo")
     again(account, environment())
@@ -177,7 +177,7 @@ def test_a_service_that_somebody_else_made_in_our_cluster_holds_nothing_up(
     assert account.mutating_calls.count("ecs:DeleteService") == 0
 
 
-def test_what_the_request_no_longer_names_is_waited_for_beside_it(account: BivouacAccount) -> None:
+def test_our_removed_service_beside_a_strangers_is_awaited(account: BivouacAccount) -> None:
     ready(account, environment(web(), web(serviceName="api")))
     foreign_service(account, "bivouac-demo")
     blueprint = account.planned(environment())
@@ -185,11 +185,11 @@ def test_what_the_request_no_longer_names_is_waited_for_beside_it(account: Bivou
     assert answer["going"] == ["api"]
 
 
-# --- what is made --------------------------------------------------------------------------------
+# --- creating -------------------------------------------------------------------------------------
 
 
 def test_the_deployment_to_wait_for_is_named(account: BivouacAccount) -> None:
-    """H01, S19, T09: ours, not whichever is there later, with the revision that was registered."""
+    """H01, S19, T09: ours, not a later one, with the revision that was registered."""
     answer = converged(account.convergence(account.planned(environment())))
     assert names(answer) == ["web", PROOF]
     service = described(account)["web"]
@@ -200,15 +200,17 @@ def test_the_deployment_to_wait_for_is_named(account: BivouacAccount) -> None:
     assert (tags["bivouac:stack"], tags["bivouac:environment"]) == ("bivouac", "demo")
 
 
-def test_a_new_cluster_is_asked_once_what_it_holds(account: BivouacAccount) -> None:
-    """Nothing is described that cannot be there."""
+def test_a_new_cluster_is_listed_once(account: BivouacAccount) -> None:
+    """Nothing that cannot exist is described."""
     convergence = account.convergence(account.planned(environment(web(), web(serviceName="api"))))
     account.forget_calls()
     converged(convergence)
     assert account.calls == ["ecs:ListServices", *["ecs:CreateService"] * 3]
 
 
-def test_what_waits_for_health_is_said_and_made_once_it_is_there(account: BivouacAccount) -> None:
+def test_a_blocked_service_is_reported_and_created_once_its_dependency_is_healthy(
+    account: BivouacAccount,
+) -> None:
     convergence = account.convergence(account.planned(CHAIN))
     first = converged(convergence)
     assert names(first) == ["api"]
@@ -223,8 +225,8 @@ def test_what_waits_for_health_is_said_and_made_once_it_is_there(account: Bivoua
     assert second["blocked"] == []
 
 
-def test_a_circle_of_calls_is_made_in_one_go(account: BivouacAccount) -> None:
-    """P08: whoever was made first is deployed once more, so that its tasks see the other."""
+def test_a_circle_of_calls_is_created_in_one_step(account: BivouacAccount) -> None:
+    """P08: the first one is deployed once more, so that its tasks resolve the other."""
     request = environment(
         web(), web(serviceName="api"), connect=[connection("web", "api"), connection("api", "web")]
     )
@@ -241,10 +243,10 @@ def test_a_circle_of_calls_is_made_in_one_go(account: BivouacAccount) -> None:
     assert account.mutating_calls == []
 
 
-def test_what_a_fresh_environments_earlier_wave_made_is_not_read_again(
+def test_in_a_fresh_environment_an_earlier_waves_services_are_not_read_again(
     account: BivouacAccount,
 ) -> None:
-    """The look that lets the next wave go on has just read it."""
+    """The poll that ended the last wait has just read them."""
     convergence = fresh(account, CHAIN)
     first = converged(convergence, read_first=False)
     account.forget_calls()
@@ -254,8 +256,11 @@ def test_what_a_fresh_environments_earlier_wave_made_is_not_read_again(
     assert second["expected"][0] == first["expected"][0]
 
 
-def test_what_an_earlier_wave_made_is_read_before_it_is_changed(account: BivouacAccount) -> None:
-    """P08: it calls what only the next wave made. Killed after that, it is not rolled once more."""
+def test_an_earlier_waves_services_are_read_before_they_are_changed(
+    account: BivouacAccount,
+) -> None:
+    """P08: it calls what only the next wave creates. A kill after that does not deploy it once
+    more."""
     request = environment(
         web(dependsOn=depends("api")), web(serviceName="api"), connect=[connection("api", "web")]
     )
@@ -275,7 +280,7 @@ def test_what_an_earlier_wave_made_is_read_before_it_is_changed(account: Bivouac
 
 
 def fresh(account: BivouacAccount, request: dict[str, Any]) -> ServiceConvergence:
-    """Of an environment in which only this execution can have made anything."""
+    """An environment in which only this execution can have created anything."""
     blueprint = account.planned(request)
     account.convergence(blueprint)
     return ServiceConvergence(
@@ -295,7 +300,7 @@ def deployments(answer: dict[str, Any]) -> dict[str, str]:
 
 
 def slow_calls(account: BivouacAccount) -> Any:
-    """Each call takes a second, as the moments of creation have to differ."""
+    """Each call takes a second, because creation times must differ."""
     act = ServiceConvergence._act
 
     def slowly(self: ServiceConvergence, action: Any) -> Any:
@@ -305,11 +310,11 @@ def slow_calls(account: BivouacAccount) -> Any:
     return mock.patch.object(ServiceConvergence, "_act", slowly)
 
 
-# --- what is so already --------------------------------------------------------------------------
+# --- nothing to change ----------------------------------------------------------------------------
 
 
 def test_an_unchanged_request_changes_nothing_of_the_environment(account: BivouacAccount) -> None:
-    """S01: not even a proof client is made, because what was proven stays proven."""
+    """S01: not even a proof client is created, because proofs stay valid."""
     request = environment(web(), web(serviceName="api"), connect=[connection("web", "api")])
     ready(account, request)
     machines = again(account, request)
@@ -327,10 +332,10 @@ def test_repeating_the_step_changes_nothing(account: BivouacAccount) -> None:
 
 
 @pytest.mark.parametrize("number", range(1, 5))
-def test_killed_after_any_of_its_calls_it_goes_on_where_it_was(
+def test_a_step_killed_after_any_call_is_completed_by_repeating_it(
     account: BivouacAccount, number: int
 ) -> None:
-    """S21, S01: nothing twice."""
+    """S21, S01: nothing is created twice."""
     request = environment(web(), web(serviceName="api"))
     convergence = account.convergence(account.planned(request))
     account.forget_calls()
@@ -344,7 +349,7 @@ def test_killed_after_any_of_its_calls_it_goes_on_where_it_was(
     assert all(len(service["deployments"]) == 1 for service in described(account).values())
 
 
-# --- what the request changed --------------------------------------------------------------------
+# --- changed requests -----------------------------------------------------------------------------
 
 
 def test_a_changed_service_is_updated_once_and_proven_again(account: BivouacAccount) -> None:
@@ -368,7 +373,7 @@ def test_a_service_is_added_beside_the_others(account: BivouacAccount) -> None:
     assert "ecs:UpdateService" not in account.calls
 
 
-def test_a_service_that_is_no_longer_named_is_deleted_and_waited_for(
+def test_a_service_that_is_no_longer_named_is_deleted_and_awaited(
     account: BivouacAccount,
 ) -> None:
     """D01, S02."""
@@ -379,8 +384,8 @@ def test_a_service_that_is_no_longer_named_is_deleted_and_waited_for(
     assert described(account, "shop")["shop"]["status"] == "INACTIVE"
 
 
-def test_a_port_of_another_protocol_means_a_new_service(account: BivouacAccount) -> None:
-    """T14, S02: deleted, gone, and made again under the same name."""
+def test_a_ports_new_protocol_replaces_the_service(account: BivouacAccount) -> None:
+    """T14, S02: deleted, gone, and created again under the same name."""
     ready(account, environment(full()))
     name = full()["serviceName"]
     before = described(account)[name]["createdAt"]
@@ -391,8 +396,8 @@ def test_a_port_of_another_protocol_means_a_new_service(account: BivouacAccount)
 
 
 class TestNamesThatAreStillHeld:
-    """S07: "SC service is already used by ..." (recorded in 2023 and 2026) while Cloud Map has what
-    ECS made for a service that is gone, and which ECS removes minutes later."""
+    """S07: "SC service is already used by ..." (recorded in 2023 and 2026) while Cloud Map still
+    has the endpoint of a deleted service, which ECS removes minutes later."""
 
     REPLACED = environment(full(**{f"{PORT}.appProtocol": "grpc"}))
 
@@ -415,11 +420,13 @@ class TestNamesThatAreStillHeld:
         assert "servicediscovery:DeleteService" not in slow.calls
         assert described(slow)[full()["serviceName"]]["status"] == "ACTIVE"
 
-    def test_one_that_takes_over_a_name_does_too(self, slow: BivouacAccount) -> None:
+    def test_a_service_that_takes_over_a_name_waits_until_it_is_free(
+        self, slow: BivouacAccount
+    ) -> None:
         again(slow, environment(full(serviceName="new")))
         assert described(slow).keys() == {"new"}
 
-    def test_a_create_that_finds_it_deleted_a_moment_ago_does_too(
+    def test_a_create_just_after_a_deletion_waits_until_the_name_is_free(
         self, slow: BivouacAccount
     ) -> None:
         name = full()["serviceName"]
@@ -429,9 +436,7 @@ class TestNamesThatAreStillHeld:
         machines.create(environment(full()), "second")
         assert described(slow)[name]["status"] == "ACTIVE"
 
-    def test_what_ecs_never_removes_is_told_once_it_should_have(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_a_name_that_ecs_never_frees_is_reported_in_time(self, account: BivouacAccount) -> None:
         account.plane.obstacles.leave_discovery_services("*")
         ready(account, environment(full()))
         account.pass_time(HISTORY_SECONDS)
@@ -441,7 +446,9 @@ class TestNamesThatAreStillHeld:
         took = (account.now() - began).total_seconds()
         assert ECS_REMOVES_WITHIN_SECONDS < took < ECS_REMOVES_WITHIN_SECONDS + 60
 
-    def test_and_no_later_than_the_deadline(self, account: BivouacAccount) -> None:
+    def test_a_name_that_ecs_never_frees_is_reported_by_the_deadline(
+        self, account: BivouacAccount
+    ) -> None:
         account.plane.obstacles.leave_discovery_services("*")
         ready(account, environment(full()))
         account.pass_time(HISTORY_SECONDS)
@@ -450,8 +457,10 @@ class TestNamesThatAreStillHeld:
             Machines(account).create(self.REPLACED | {"timeouts": {"ready": "2m"}}, "second")
         assert 120 <= (account.now() - began).total_seconds() < 180
 
-    def test_in_a_fresh_environment_it_is_somebody_elses(self, account: BivouacAccount) -> None:
-        """Nothing of ours can be going there, so nothing is waited for."""
+    def test_in_a_fresh_environment_a_taken_name_is_refused_at_once(
+        self, account: BivouacAccount
+    ) -> None:
+        """None of our services can be draining there, so it waits for nothing."""
         cloud_map = account.client("servicediscovery")
 
         def takes_the_name(step: str) -> None:
@@ -473,7 +482,7 @@ def test_a_discovery_name_passes_to_another_service(account: BivouacAccount) -> 
     assert ecs.list_services(account.client("ecs"), "bivouac-demo").count("new") == 1
 
 
-def test_a_server_that_is_made_anew_lets_its_clients_be_deployed_again(
+def test_a_replaced_servers_clients_are_deployed_again(
     account: BivouacAccount,
 ) -> None:
     """P08, T14."""
@@ -492,8 +501,8 @@ def test_a_server_that_is_made_anew_lets_its_clients_be_deployed_again(
     )
 
 
-def test_what_another_create_left_half_made_is_finished(account: BivouacAccount) -> None:
-    """W17: a client token of another generation makes nothing twice."""
+def test_a_create_completes_what_another_left_unfinished(account: BivouacAccount) -> None:
+    """W17: a client token of another generation creates nothing twice."""
     account.create(environment(web()))
     machines = Machines(account)
     machines.create(environment(web(), web(serviceName="shop")), "second")
@@ -502,7 +511,7 @@ def test_what_another_create_left_half_made_is_finished(account: BivouacAccount)
     assert "bivouac-proof-1-1" not in listed
 
 
-# --- what AWS refuses ----------------------------------------------------------------------------
+# --- refusals by AWS ------------------------------------------------------------------------------
 
 
 def test_a_service_that_is_not_ours_is_refused_and_left(account: BivouacAccount) -> None:
@@ -532,7 +541,7 @@ def test_strangers_in_our_cluster_stay(account: BivouacAccount) -> None:
     assert described(account)["theirs"]["status"] == "ACTIVE"
 
 
-def test_a_cluster_that_is_not_visible_yet_is_tried_again(account: BivouacAccount) -> None:
+def test_a_cluster_that_is_not_visible_yet_is_retried(account: BivouacAccount) -> None:
     """C08."""
     account.holds(account.planned(environment()))
     convergence = account.convergence(account.planned(environment()))
@@ -585,7 +594,7 @@ class TestDraining:
             account.pass_time(HISTORY_SECONDS)
             yield account
 
-    def test_it_is_looked_at_for_as_long_as_it_takes(self, draining: BivouacAccount) -> None:
+    def test_it_is_awaited_as_long_as_it_takes(self, draining: BivouacAccount) -> None:
         scheduler = draining.plane.ecs.scheduler
         old = draining.plane.ecs.clusters.active("bivouac-demo").services["web"]
         drained = type(scheduler)._inactive_when_drained
@@ -595,16 +604,16 @@ class TestDraining:
         assert described(draining)["web"]["status"] == "ACTIVE"
         assert machines.states.count("create_services") < 10
 
-    def test_or_until_the_deadline(self, draining: BivouacAccount) -> None:
+    def test_it_is_awaited_until_the_deadline(self, draining: BivouacAccount) -> None:
         began = draining.now()
         with pytest.raises(NotReadyError, match="web: still draining"):
             Machines(draining).create(environment(timeouts={"ready": "3m"}), "second")
         assert 180 <= (draining.now() - began).total_seconds() < 210
 
-    def test_what_only_create_service_knows_of_is_waited_for_too(
+    def test_a_draining_service_that_only_create_service_reports_is_awaited(
         self, account: BivouacAccount
     ) -> None:
-        """Its words are recorded; what DescribeServices shows may lag behind (S18)."""
+        """Its text is recorded; DescribeServices may lag behind (S18)."""
         ends, client = account.now() + timedelta(seconds=30), account.client("ecs")
         create = client.create_service
 
@@ -620,7 +629,7 @@ class TestDraining:
         assert described(account).keys() >= {"web", "shop"}
 
 
-def test_one_that_still_drains_is_waited_for(account: BivouacAccount) -> None:
+def test_a_draining_service_is_awaited(account: BivouacAccount) -> None:
     """S02: ListServices hides it, DescribeServices shows it."""
     convergence = account.convergence(account.planned(environment(web(), web(serviceName="shop"))))
     converged(convergence)
@@ -634,7 +643,7 @@ def test_one_that_still_drains_is_waited_for(account: BivouacAccount) -> None:
 
 
 def test_every_page_of_services_is_read(account: BivouacAccount) -> None:
-    """D16: what is listed last is no longer named, too."""
+    """D16: the last one listed is no longer named either."""
     account.healthy(environment(*(web(serviceName=f"web-{number}") for number in range(5))))
     convergence = account.convergence(account.planned(environment(web())))
     with small_pages(account):
@@ -642,7 +651,7 @@ def test_every_page_of_services_is_read(account: BivouacAccount) -> None:
     assert len(answer["going"]) == 5
 
 
-# --- as a function -------------------------------------------------------------------------------
+# --- as a function --------------------------------------------------------------------------------
 
 
 def test_without_a_namespace_it_only_says_how_long_to_wait(account: BivouacAccount) -> None:
@@ -665,7 +674,7 @@ def test_without_a_namespace_it_only_says_how_long_to_wait(account: BivouacAccou
     assert account.changes == []
 
 
-def test_a_superseded_create_makes_nothing(account: BivouacAccount) -> None:
+def test_a_superseded_create_creates_nothing(account: BivouacAccount) -> None:
     """W17."""
     account.holds(account.planned(environment()), generation=2)
     account.forget_calls()
@@ -676,7 +685,7 @@ def test_a_superseded_create_makes_nothing(account: BivouacAccount) -> None:
 
 
 def test_the_patience_ends_with_the_deadline(account: BivouacAccount) -> None:
-    """W02, W07: never too short to look, never longer than what lost events may cost."""
+    """W02, W07: never too short for a poll, never longer than lost events may cost."""
     now = account.now()
     assert patience_seconds(times.moment("2100-01-01T00:00:00Z"), now) == LONGEST_PATIENCE_SECONDS
     assert patience_seconds(now, now) == SHORTEST_PATIENCE_SECONDS

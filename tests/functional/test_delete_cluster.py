@@ -44,7 +44,7 @@ def without_services(account: BivouacAccount) -> Blueprint:
 
 @contextmanager
 def no_services(account: BivouacAccount) -> Iterator[None]:
-    """Tasks that no service claims: the cluster has none any more."""
+    """Tasks without a service: the cluster has no services any more."""
     cluster = account.plane.ecs.clusters.by_name["bivouac-demo"]
     services = dict(cluster.services)
     cluster.services.clear()
@@ -59,7 +59,7 @@ def test_the_cluster_is_deleted_once_its_tasks_have_stopped(account: BivouacAcco
     assert ecs.describe_cluster(account.client("ecs"), "bivouac-demo") is None
 
 
-def test_it_is_asked_for_without_looking_into_it_first(account: BivouacAccount) -> None:
+def test_the_deletion_is_tried_without_reading_first(account: BivouacAccount) -> None:
     blueprint = without_services(account)
     account.forget_calls()
     step(account, blueprint)
@@ -75,15 +75,15 @@ def test_a_second_delete_changes_nothing(account: BivouacAccount) -> None:
     assert account.mutating_calls == []
 
 
-def test_services_that_drain_keep_it(account: BivouacAccount) -> None:
-    """C10: the last look tells whether they still do."""
+def test_draining_services_keep_it(account: BivouacAccount) -> None:
+    """C10: the last check sees whether they still drain."""
     account.runtime.script("nginx", scripted.ignores_sigterm())
     answer = step(account, draining(account))
     assert (answer["status"], outcomes(answer)) == ("IN_PROGRESS", {NAME: "IN_PROGRESS"})
     assert answer["items"][0]["reason"] == "services are still draining"
 
 
-def test_tasks_that_stop_keep_it(account: BivouacAccount) -> None:
+def test_stopping_tasks_keep_it(account: BivouacAccount) -> None:
     """C11: services are INACTIVE while their tasks still stop."""
     blueprint = draining(account)
     client = account.client("ecs")
@@ -92,8 +92,8 @@ def test_tasks_that_stop_keep_it(account: BivouacAccount) -> None:
     assert step(account, blueprint)["items"][0]["reason"] == "tasks are still stopping"
 
 
-def test_services_that_are_not_being_deleted_are_told(account: BivouacAccount) -> None:
-    """C10, D18: their tasks are left alone, and waiting mends nothing."""
+def test_services_that_are_not_being_deleted_are_reported(account: BivouacAccount) -> None:
+    """C10, D18: their tasks are left alone, and waiting does not help."""
     blueprint = account.healthy(environment())
     answer = step(account, blueprint)
     assert (answer["status"], outcomes(answer)) == ("DONE", {NAME: "FAILED"})
@@ -131,7 +131,7 @@ def test_every_page_of_tasks_is_read(account: BivouacAccount) -> None:
     assert account.mutating_calls.count("ecs:StopTask") == 3
 
 
-def test_a_task_that_may_not_be_stopped_is_told(account: BivouacAccount) -> None:
+def test_a_denied_stop_is_reported(account: BivouacAccount) -> None:
     """D17."""
     blueprint = account.healthy(environment())
     denied = Injection(account, Fault.DENIED, lambda n, call: "StopTask" in call)
@@ -141,7 +141,7 @@ def test_a_task_that_may_not_be_stopped_is_told(account: BivouacAccount) -> None
     assert outcomes(answer)[task] == "FAILED"
 
 
-def test_a_cluster_that_may_not_be_deleted_is_told(account: BivouacAccount) -> None:
+def test_a_denied_deletion_is_reported(account: BivouacAccount) -> None:
     """D17."""
     blueprint = without_services(account)
     with injected(Injection(account, Fault.DENIED, lambda n, call: "DeleteCluster" in call)):

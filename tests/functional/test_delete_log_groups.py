@@ -38,7 +38,7 @@ def groups(account: BivouacAccount) -> list[str]:
     return sorted(log_groups.find(account.client("logs"), "/"))
 
 
-def test_they_are_deleted(account: BivouacAccount) -> None:
+def test_the_environments_groups_are_deleted(account: BivouacAccount) -> None:
     answer = step(account, made(account))
     assert answer["status"] == "DONE"
     assert outcomes(answer) == dict.fromkeys(ALL, "DELETED")
@@ -56,7 +56,7 @@ def test_a_second_delete_changes_nothing(account: BivouacAccount) -> None:
 
 
 def test_a_group_that_came_back_is_deleted_again(account: BivouacAccount) -> None:
-    """D15: a late log call can bring it back; then it carries no tags, and is not ours any more."""
+    """D15: a late log call can create it again; then it has no tags, and is not ours any more."""
     blueprint = made(account)
     step(account, blueprint)
     account.client("logs").create_log_group(
@@ -86,7 +86,7 @@ def test_a_group_of_an_earlier_request_is_found_by_listing(account: BivouacAccou
     assert outcomes(answer) == dict.fromkeys(ALL, "DELETED")
 
 
-def test_a_group_that_may_not_be_deleted_does_not_stop_the_others(account: BivouacAccount) -> None:
+def test_a_denied_deletion_does_not_stop_the_others(account: BivouacAccount) -> None:
     """D17."""
     blueprint = made(account)
 

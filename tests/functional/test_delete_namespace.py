@@ -1,4 +1,4 @@
-"""Delete namespace: after its Cloud Map services, and followed until it is really gone."""
+"""Delete namespace: after its Cloud Map services, and awaited until it is gone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def step(
 
 
 def empty(account: BivouacAccount) -> Blueprint:
-    """An environment of which only the namespace is there."""
+    """An environment of which only the namespace exists."""
     blueprint = account.planned(environment())
     account.namespace(blueprint)
     account.forget_calls()
@@ -43,7 +43,7 @@ def names(account: BivouacAccount) -> list[str]:
 
 
 def service_in(account: BivouacAccount, **changes: Any) -> str:
-    """Register a Cloud Map service with one instance in the environment's namespace."""
+    """Registers a Cloud Map service with one instance in the environment's namespace."""
     client = account.client("servicediscovery")
     namespace = cloudmap.find_namespace(client, "bivouac-demo")
     assert namespace is not None
@@ -56,8 +56,8 @@ def service_in(account: BivouacAccount, **changes: Any) -> str:
     return str(made["Id"])
 
 
-def test_it_is_asked_for_and_its_operation_is_told(account: BivouacAccount) -> None:
-    """N14: 200 means only that work has begun."""
+def test_the_deletion_returns_an_operation_to_follow(account: BivouacAccount) -> None:
+    """N14: 200 means only that the operation has begun."""
     blueprint = empty(account)
     answer = step(account, blueprint)
     assert answer["status"] == "IN_PROGRESS"
@@ -70,8 +70,8 @@ def test_it_is_asked_for_and_its_operation_is_told(account: BivouacAccount) -> N
     assert names(account) == []
 
 
-def test_it_is_asked_for_without_looking_into_it_first(account: BivouacAccount) -> None:
-    """N11: whoever waited for the services waited for their endpoints as well."""
+def test_the_deletion_is_tried_without_reading_first(account: BivouacAccount) -> None:
+    """N11: the wait for the services included their endpoints."""
     step(account, empty(account))
     assert [call.partition(":")[2] for call in account.calls] == [
         "ListNamespaces",
@@ -80,8 +80,8 @@ def test_it_is_asked_for_without_looking_into_it_first(account: BivouacAccount) 
     ]
 
 
-def test_the_one_that_the_record_names_is_not_looked_for(account: BivouacAccount) -> None:
-    """What we made ourselves is ours, and its id is never another's."""
+def test_a_recorded_namespace_is_not_searched_for(account: BivouacAccount) -> None:
+    """What we created ourselves is ours, and its id is never reused."""
     blueprint = empty(account)
     found = cloudmap.find_namespace(account.client("servicediscovery"), "bivouac-demo")
     assert found is not None
@@ -94,8 +94,8 @@ def test_the_one_that_the_record_names_is_not_looked_for(account: BivouacAccount
     assert outcomes(step(account, blueprint, made_arn=found.arn)) == GONE
 
 
-def test_in_a_later_round_it_is_looked_for_all_the_same(account: BivouacAccount) -> None:
-    """Promise 2: the last look found one of this name."""
+def test_in_a_later_round_it_is_searched_for(account: BivouacAccount) -> None:
+    """Promise 2: the last check found one of this name."""
     blueprint = empty(account)
     made = "arn:aws:servicediscovery:ap-northeast-1:123456789012:namespace/ns-before"
     first = step(account, blueprint, made_arn=made)
@@ -104,7 +104,7 @@ def test_in_a_later_round_it_is_looked_for_all_the_same(account: BivouacAccount)
     assert outcomes(again)["namespace", "bivouac-demo"] == "IN_PROGRESS"
 
 
-def test_asking_again_while_it_goes_is_the_same_deletion(account: BivouacAccount) -> None:
+def test_a_repetition_in_flight_returns_the_same_operation(account: BivouacAccount) -> None:
     """N13: the answer with the operation was lost."""
     blueprint = empty(account)
     first = step(account, blueprint)
@@ -146,7 +146,7 @@ def test_ecs_is_given_time_to_remove_its_own_services(account: BivouacAccount) -
     assert names(account) == ["bivouac-demo"]
 
 
-def test_what_ecs_left_is_removed_instances_first(account: BivouacAccount) -> None:
+def test_ecss_leftovers_are_removed_instances_first(account: BivouacAccount) -> None:
     """D09, D10, D11, S07: an orphan would keep the namespace, and its name, for ever."""
     blueprint = empty(account)
     service_in(account, Tags=[{"Key": "AmazonECSManaged", "Value": "true"}])
@@ -169,7 +169,7 @@ def test_what_ecs_left_is_removed_instances_first(account: BivouacAccount) -> No
 
 
 def test_a_strangers_service_in_our_namespace_is_never_touched(account: BivouacAccount) -> None:
-    """D18: the namespace then stays as well, and the receipt says why, at once."""
+    """D18: then the namespace stays too, and the receipt says why, at once."""
     blueprint = empty(account)
     service_in(account)
     answer = step(account, blueprint, waited_seconds=ECS_REMOVES_WITHIN_SECONDS + 10)
@@ -205,7 +205,7 @@ def test_every_page_is_read(account: BivouacAccount) -> None:
     assert sorted(names(account)) == ["theirs-0", "theirs-1", "theirs-2"]
 
 
-def test_a_service_that_may_not_be_removed_does_not_stop_the_others(
+def test_a_denied_removal_does_not_stop_the_others(
     account: BivouacAccount,
 ) -> None:
     """D17."""
@@ -219,7 +219,7 @@ def test_a_service_that_may_not_be_removed_does_not_stop_the_others(
     assert outcomes(answer)["namespace", "bivouac-demo"] == "FAILED"
 
 
-def test_a_denied_list_is_a_failure_and_no_evidence(account: BivouacAccount) -> None:
+def test_a_denied_list_is_a_failure_and_not_evidence(account: BivouacAccount) -> None:
     """D17."""
     blueprint = empty(account)
     first = step(account, blueprint)

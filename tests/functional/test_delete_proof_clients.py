@@ -1,4 +1,4 @@
-"""Delete proof clients: what asked the edges goes, and nothing else."""
+"""Delete proof clients: deletes what called the edges, and nothing else."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def there(account: BivouacAccount) -> list[str]:
     return sorted(ecs.list_services(account.client("ecs"), "bivouac-demo"))
 
 
-def test_exactly_the_proof_clients_of_this_create_go(account: BivouacAccount) -> None:
-    """D01: by force, as they want a task."""
+def test_only_this_creates_proof_clients_are_deleted(account: BivouacAccount) -> None:
+    """D01: by force, because they desire a task."""
     made = [entry.service_name for entry in account.create(environment(web()))]
     account.pass_time(SETTLED_SECONDS)
     assert sorted(made) == [PROOF, "web"]
@@ -37,8 +37,8 @@ def test_exactly_the_proof_clients_of_this_create_go(account: BivouacAccount) ->
     assert there(account) == ["web"]
 
 
-def test_what_is_gone_already_is_no_error(account: BivouacAccount) -> None:
-    """D04: repeating it, while it drains and after."""
+def test_a_client_that_is_already_gone_is_no_error(account: BivouacAccount) -> None:
+    """D04: repeated while they drain and afterwards."""
     account.create(environment())
     for _ in range(3):
         assert step(account, "web", PROOF) == {"deleted": [PROOF]}
@@ -46,7 +46,7 @@ def test_what_is_gone_already_is_no_error(account: BivouacAccount) -> None:
     assert there(account) == ["web"]
 
 
-def test_where_all_was_proven_before_nothing_is_asked(account: BivouacAccount) -> None:
+def test_if_everything_was_proven_before_nothing_is_called(account: BivouacAccount) -> None:
     account.holds(account.healthy(environment()))
     account.forget_calls()
     assert step(account, "web") == {"deleted": []}

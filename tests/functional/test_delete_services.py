@@ -1,4 +1,4 @@
-"""Delete services: all of them, each judged by itself; nothing foreign touched."""
+"""Delete services: all of them, each decided by itself; nothing foreign is touched."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def step(
     return delete_services(deletion, None, account.client("ecs"))
 
 
-def test_all_deletions_are_issued_at_once_clients_first(account: BivouacAccount) -> None:
+def test_all_services_are_deleted_at_once_clients_first(account: BivouacAccount) -> None:
     """D01, D14: servers come before their clients in a request, so they go after them."""
     blueprint = account.healthy(THREE)
     answer = step(account, blueprint)
@@ -59,7 +59,7 @@ def test_a_second_delete_changes_nothing(account: BivouacAccount) -> None:
     assert account.mutating_calls == []
 
 
-def test_what_drains_is_waited_for_and_not_deleted_again(account: BivouacAccount) -> None:
+def test_a_draining_service_is_awaited_and_not_deleted_again(account: BivouacAccount) -> None:
     """S02, D05: ListServices hides it."""
     account.runtime.script("nginx", scripted.ignores_sigterm())
     blueprint = account.healthy(environment())
@@ -69,8 +69,8 @@ def test_what_drains_is_waited_for_and_not_deleted_again(account: BivouacAccount
     assert (again["status"], account.mutating_calls) == ("IN_PROGRESS", [])
 
 
-def test_where_they_are_connected_to_is_told_to_whoever_waits(account: BivouacAccount) -> None:
-    """N11: ECS removes their endpoints later, and it says their namespace while they are there."""
+def test_the_answer_names_the_namespaces_of_their_endpoints(account: BivouacAccount) -> None:
+    """N11: ECS removes their endpoints later, and shows their namespace only while they exist."""
     blueprint = account.healthy(environment())
     namespace = cloudmap.find_namespace(account.client("servicediscovery"), "bivouac-demo")
     assert namespace is not None
@@ -102,16 +102,16 @@ def test_a_service_that_is_not_ours_is_retained_with_the_reason(account: Bivouac
     assert account.mutating_calls == []
 
 
-def test_a_service_that_the_record_does_not_know_is_found_by_listing(
+def test_a_service_missing_from_the_record_is_found_by_listing(
     account: BivouacAccount,
 ) -> None:
-    """D16: an earlier request made it, and it carries our tags."""
+    """D16: an earlier request created it, and it has our tags."""
     account.healthy(THREE)
     answer = step(account, account.planned(environment()))
     assert sorted(answer["names"]) == ["cart", "shop", "web"]
 
 
-def test_one_that_no_list_shows_any_more_is_still_waited_for(account: BivouacAccount) -> None:
+def test_a_draining_service_that_no_list_shows_is_awaited(account: BivouacAccount) -> None:
     """S02: it drains, and only an earlier round knows its name."""
     account.runtime.script("nginx", scripted.ignores_sigterm())
     account.healthy(THREE)
@@ -141,7 +141,7 @@ def test_without_a_cluster_there_are_no_services(account: BivouacAccount, delete
     assert account.mutating_calls == []
 
 
-def test_one_that_may_not_be_deleted_does_not_stop_the_others(account: BivouacAccount) -> None:
+def test_a_denied_deletion_does_not_stop_the_others(account: BivouacAccount) -> None:
     """D17."""
     blueprint = account.healthy(THREE)
 
@@ -158,7 +158,7 @@ def test_one_that_may_not_be_deleted_does_not_stop_the_others(account: BivouacAc
 
 
 def test_a_denied_list_never_makes_a_service_look_deleted(account: BivouacAccount) -> None:
-    """D17: what could not be looked at is told as failed."""
+    """D17: what could not be read is reported as failed."""
     blueprint = account.healthy(environment())
     first = step(account, blueprint)
     with injected(Injection(account, Fault.DENIED, lambda n, call: "DescribeServices" in call)):
@@ -169,8 +169,8 @@ def test_a_denied_list_never_makes_a_service_look_deleted(account: BivouacAccoun
     assert outcomes(step(account, blueprint, answer["items"]))["service", "web"] == "ALREADY_GONE"
 
 
-def test_tasks_that_do_not_stop_by_themselves_are_stopped(account: BivouacAccount) -> None:
-    """D06, D07: after their service was deleted, and not before ECS had its time."""
+def test_tasks_that_do_not_stop_in_time_are_stopped(account: BivouacAccount) -> None:
+    """D06, D07: after their service was deleted, and only after ECS had time to do it."""
     account.runtime.script("nginx", scripted.ignores_sigterm())
     blueprint = account.healthy(environment(web(desiredCount=2)))
     first = step(account, blueprint)
@@ -182,7 +182,7 @@ def test_tasks_that_do_not_stop_by_themselves_are_stopped(account: BivouacAccoun
     assert outcomes(later) == {("service", "web"): "IN_PROGRESS"}
 
 
-def test_a_task_that_may_not_be_stopped_is_told(account: BivouacAccount) -> None:
+def test_a_denied_stop_is_reported(account: BivouacAccount) -> None:
     """D06, D17."""
     account.runtime.script("nginx", scripted.ignores_sigterm())
     blueprint = account.healthy(environment())

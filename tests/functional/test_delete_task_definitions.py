@@ -31,7 +31,7 @@ def step(
 
 
 def revisions(account: BivouacAccount, count: int) -> Blueprint:
-    """An environment whose one family has so many revisions."""
+    """An environment whose one family has this many revisions."""
     blueprint = account.planned(environment())
     arguments = register_task_definition_arguments(blueprint, blueprint.services[0])
     for _ in range(count):
@@ -50,7 +50,7 @@ def named(*numbers: int) -> set[tuple[str, str]]:
     return {(KIND, f"bivouac-demo--web:{number}") for number in numbers}
 
 
-def test_revisions_are_deregistered_and_deleted_and_said_to_be_deleting(
+def test_revisions_are_deregistered_and_reported_as_deleting(
     account: BivouacAccount,
 ) -> None:
     """T12: ECS keeps them until nothing refers to them."""
@@ -63,7 +63,7 @@ def test_revisions_are_deregistered_and_deleted_and_said_to_be_deleting(
         assert ecs.revisions(client, "bivouac-demo--web", status) == []
 
 
-def test_those_that_the_record_names_are_not_looked_for(account: BivouacAccount) -> None:
+def test_recorded_revisions_are_not_searched_for(account: BivouacAccount) -> None:
     """What we registered ourselves is ours; ten are deleted a call, across families."""
     blueprint = revisions(account, 12)
     answer = step(account, blueprint, registered=arns(account))
@@ -75,8 +75,8 @@ def test_those_that_the_record_names_are_not_looked_for(account: BivouacAccount)
     assert answer["thorough"] is False
 
 
-def test_in_a_later_round_they_are_looked_for(account: BivouacAccount) -> None:
-    """Promise 2: the last look found one that the record does not name."""
+def test_in_a_later_round_they_are_searched_for(account: BivouacAccount) -> None:
+    """Promise 2: the last check found one that the record does not name."""
     blueprint = revisions(account, 2)
     first, second = arns(account)
     before = step(account, blueprint, registered=[first])
@@ -85,10 +85,10 @@ def test_in_a_later_round_they_are_looked_for(account: BivouacAccount) -> None:
     assert second not in arns(account)
 
 
-def test_one_that_the_record_names_and_nobody_finds_makes_the_last_look_thorough(
+def test_a_recorded_revision_that_is_missing_makes_the_last_check_thorough(
     account: BivouacAccount,
 ) -> None:
-    """T12, T13: ECS has forgotten it, or it was never there; the look decides."""
+    """T12, T13: ECS has forgotten it, or it never existed; the check decides."""
     blueprint = revisions(account, 1)
     (known,) = arns(account)
     answer = step(account, blueprint, registered=[known, known.replace(":1", ":7")])
@@ -96,8 +96,8 @@ def test_one_that_the_record_names_and_nobody_finds_makes_the_last_look_thorough
     assert answer["thorough"] is True
 
 
-def test_a_second_delete_changes_nothing_and_says_the_same(account: BivouacAccount) -> None:
-    """T12, S21: also where the first one's answer was lost."""
+def test_a_second_delete_changes_nothing_and_answers_the_same(account: BivouacAccount) -> None:
+    """T12, S21: also if the first one's answer was lost."""
     blueprint = revisions(account, 1)
     step(account, blueprint)
     account.forget_calls()
@@ -105,14 +105,14 @@ def test_a_second_delete_changes_nothing_and_says_the_same(account: BivouacAccou
     assert account.mutating_calls == []
 
 
-def test_what_was_deregistered_and_not_deleted_is_deleted(account: BivouacAccount) -> None:
+def test_a_deregistered_revision_is_deleted(account: BivouacAccount) -> None:
     """T12: killed between the two calls."""
     blueprint = revisions(account, 2)
     account.client("ecs").deregister_task_definition(taskDefinition="bivouac-demo--web:1")
     assert outcomes(step(account, blueprint)) == dict.fromkeys(named(1, 2), "DELETING")
 
 
-def test_more_than_one_call_takes_are_deleted_in_batches(account: BivouacAccount) -> None:
+def test_revisions_are_deleted_in_batches(account: BivouacAccount) -> None:
     """T12, D16: ten a call, every page read."""
     blueprint = revisions(account, 23)
     with small_pages(account):
@@ -138,7 +138,7 @@ def test_a_family_under_our_prefix_that_is_not_ours_is_retained(account: Bivouac
     }
 
 
-def test_a_revision_that_may_not_be_deregistered_does_not_stop_the_others(
+def test_a_denied_deregistration_does_not_stop_the_others(
     account: BivouacAccount,
 ) -> None:
     """D17."""
@@ -152,7 +152,7 @@ def test_a_revision_that_may_not_be_deregistered_does_not_stop_the_others(
     assert sorted(outcomes(answer).values()) == ["DELETING", "FAILED"]
 
 
-def test_revisions_that_may_not_be_deleted_are_each_named(account: BivouacAccount) -> None:
+def test_each_denied_deletion_is_reported(account: BivouacAccount) -> None:
     """D17."""
     blueprint = revisions(account, 2)
     with injected(Injection(account, Fault.DENIED, lambda n, call: "DeleteTask" in call)):
@@ -162,7 +162,7 @@ def test_revisions_that_may_not_be_deleted_are_each_named(account: BivouacAccoun
     assert outcomes(again) == dict.fromkeys(named(1, 2), "DELETING")
 
 
-def test_a_denied_list_is_told_and_forgotten_once_it_works(account: BivouacAccount) -> None:
+def test_a_denied_list_is_a_failure_until_it_succeeds(account: BivouacAccount) -> None:
     """D17."""
     blueprint = revisions(account, 1)
     with injected(Injection(account, Fault.DENIED, lambda n, call: "Families" in call)):
@@ -196,7 +196,7 @@ def test_a_record_with_no_room_for_all_is_not_relied_on(
 
 
 def test_after_an_earlier_deletion_the_record_is_not_relied_on(account: BivouacAccount) -> None:
-    """What it names was deleted already, as far as that deletion came."""
+    """What it names was already deleted, as far as that deletion got."""
     account.holds(revisions(account, 1))
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     event = {"environment": "demo", "generation": 1, "closedAt": now, "items": []}

@@ -1,4 +1,4 @@
-"""A whole deletion around the waiting place: what it enters, what it is told, what holds it up."""
+"""A whole deletion with its waits: what is stored, which events arrive, what delays it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ONE_ROUND = [
 ]
 STUBBORN = {"image": "stubborn", "containerPort": 80}
 KEPT = {"records", "schedules"}
-"""What a deletion leaves on purpose: a tombstone, or a schedule that tries again."""
+"""What a deletion leaves on purpose: a tombstone, or a schedule that retries."""
 
 
 def created(account: BivouacAccount, *services: Any) -> Machines:
@@ -57,10 +57,8 @@ def took(account: BivouacAccount, deletion: Callable[[], Any]) -> float:
 
 
 @pytest.mark.parametrize("count", [1, 12])
-def test_one_round_is_enough_however_much_there_is_and_however_long_it_takes(
-    account: BivouacAccount, count: int
-) -> None:
-    """D05, D14, N11, N14: a container may take all of its stop time-out, two minutes at most."""
+def test_one_round_is_enough_for_any_size_and_duration(account: BivouacAccount, count: int) -> None:
+    """D05, D14, N11, N14: a container may use all of its stop time-out, two minutes at most."""
     services = [
         web(serviceName=f"web-{number}", primaryContainer=STUBBORN) for number in range(count)
     ]
@@ -80,10 +78,10 @@ def twice(event: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("tells", [lost, twice])
-def test_events_that_are_lost_or_come_twice_change_nothing(
+def test_lost_and_repeated_events_change_nothing(
     account: BivouacAccount, tells: Callable[[Any], list[Any]]
 ) -> None:
-    """W01, W02: where no event comes, the waiting state's time-out looks again."""
+    """W01, W02: if no event comes, the waiting state's time-out polls."""
     machines = created(account, web(primaryContainer=STUBBORN, desiredCount=2))
     machines.tells = tells
     receipt = machines.delete(DELETION)
@@ -93,11 +91,11 @@ def test_events_that_are_lost_or_come_twice_change_nothing(
 
 
 @pytest.mark.parametrize("seconds", [30, 140, 240, 320])
-def test_endpoints_that_ecs_takes_minutes_to_remove_are_left_to_it(
+def test_endpoints_that_ecs_removes_within_minutes_are_left_to_ecs(
     account: BivouacAccount, seconds: float
 ) -> None:
-    """Seen on AWS in August 2026: gone minutes after the service, with nothing done about it. Who
-    deregisters or deletes them meanwhile is in ECS's way."""
+    """Seen on AWS in August 2026: gone minutes after the service, without any call. Whoever
+    deregisters or deletes them meanwhile gets in ECS's way."""
     machines = created(account)
     slow = replace(TEST, discovery_removal=seconds)
     with mock.patch.object(account.plane.ecs.scheduler, "_timings", slow):
@@ -109,7 +107,9 @@ def test_endpoints_that_ecs_takes_minutes_to_remove_are_left_to_it(
     }
 
 
-def test_endpoints_that_ecs_left_are_removed_in_another_round(account: BivouacAccount) -> None:
+def test_endpoints_that_ecs_leaves_behind_are_removed_in_another_round(
+    account: BivouacAccount,
+) -> None:
     """D09, S07, N11: an orphan would keep the namespace for ever."""
     account.plane.obstacles.leave_discovery_services("web")
     machines = created(account)
@@ -119,14 +119,14 @@ def test_endpoints_that_ecs_left_are_removed_in_another_round(account: BivouacAc
     assert machines.states.count("delete_namespace") <= ROUNDS
 
 
-def test_as_on_aws_ecs_takes_longer_than_impatience_and_less_than_patience() -> None:
-    """The local cloud's own figure, against the longest that a tool allows AWS since it met it:
-    five and a half minutes."""
+def test_the_patience_covers_the_time_that_ecs_needs() -> None:
+    """The local cloud's figure, against the longest time that a tool has allowed AWS since it met
+    it: five and a half minutes."""
     assert 60 < AWS_LIKE.discovery_removal < ECS_REMOVES_WITHIN_SECONDS == 330
 
 
-def test_tasks_that_never_stop_are_not_waited_for_for_ever(account: BivouacAccount) -> None:
-    """C11, D06, D17: everything else goes, and the receipt says what holds up the rest."""
+def test_tasks_that_never_stop_are_not_awaited_for_ever(account: BivouacAccount) -> None:
+    """C11, D06, D17: everything else is deleted, and the receipt says what prevents the rest."""
     machines = created(account)
 
     def deletion() -> None:
@@ -144,12 +144,12 @@ def test_tasks_that_never_stop_are_not_waited_for_for_ever(account: BivouacAccou
     assert PATIENCE_SECONDS < seconds < PATIENCE_SECONDS + 300
     assert left(account) == {"bivouac-demo ACTIVE of bivouac demo"}
     assert inventory(account)["records"] == ["demo 2 NOT_DELETED"]
-    # The warning tells nobody of an environment that is being deleted, and goes with the rest.
+    # An environment that is being deleted gets no warning; its schedule is deleted with the rest.
     assert inventory(account)["schedules"] == ["demo-expiry", "demo-warning"]
 
 
-def test_what_was_registered_unknown_to_the_record_is_found(account: BivouacAccount) -> None:
-    """T03, promise 2: the step that registered it was killed before it could write it down."""
+def test_revisions_missing_from_the_record_are_found(account: BivouacAccount) -> None:
+    """T03, promise 2: the step that registered it was killed before it could record it."""
     machines = created(account)
     client = account.client("ecs")
     known = client.describe_task_definition(taskDefinition="bivouac-demo--web", include=["TAGS"])
@@ -170,7 +170,7 @@ def test_what_was_registered_unknown_to_the_record_is_found(account: BivouacAcco
     assert left(account) == set()
 
 
-def test_a_second_deletion_changes_nothing_and_tells_the_same(account: BivouacAccount) -> None:
+def test_a_second_deletion_changes_nothing_and_reports_the_same(account: BivouacAccount) -> None:
     """D04, promise 5."""
     machines = created(account)
     first = outcomes(machines.delete(DELETION))

@@ -1,4 +1,4 @@
-"""Waiting until an environment has gone: what is awaited, what is polled, and when it is over."""
+"""Waiting until an environment has gone: what is awaited, what is polled, and when it ends."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def stopping(account: BivouacAccount, blueprint: Blueprint) -> None:
 def until(
     account: BivouacAccount, look: Callable[[Wait], PollResult], wait: Wait
 ) -> dict[str, Any]:
-    """The answer, looked for as the waiting place does when every event is worth a look."""
+    """The answer, polled as if every event triggered a poll."""
     for _ in range(1000):
         seen = look(wait)
         if seen.answer is not None:
@@ -119,10 +119,10 @@ def task_ids(account: BivouacAccount, service: str) -> list[str]:
 
 
 class TestServices:
-    def test_what_drains_is_polled_however_many_tasks_must_stop(
+    def test_draining_services_are_polled_however_many_tasks_must_stop(
         self, account: BivouacAccount
     ) -> None:
-        """D05: no event tells that a service is INACTIVE; those of its tasks are not awaited."""
+        """D05: no event says that a service is INACTIVE, so its tasks' events are not awaited."""
         blueprint = account.healthy(TWO)
         look = looking(account, blueprint)
         wait = for_services(account, asked(account, blueprint))
@@ -130,7 +130,7 @@ class TestServices:
         assert look(wait) == PollResult(again_after=POLL_SECONDS)
         assert account.calls == ["ecs:DescribeServices"]
 
-    def test_what_is_gone_is_not_described_again(self, account: BivouacAccount) -> None:
+    def test_a_gone_service_is_not_described_again(self, account: BivouacAccount) -> None:
         blueprint = account.healthy(TWO)
         look, client = looking(account, blueprint), account.client("ecs")
         client.delete_service(cluster="bivouac-demo", service="web", force=True)
@@ -142,8 +142,8 @@ class TestServices:
         (request,) = account.requests
         assert json.loads(request["body"])["services"] == ["shop"]
 
-    def test_what_no_event_tells_is_polled(self, account: BivouacAccount) -> None:
-        """D05, D09: DRAINING to INACTIVE, and ECS removing what is in the namespace."""
+    def test_changes_without_an_event_are_polled(self, account: BivouacAccount) -> None:
+        """D05, D09: DRAINING to INACTIVE, and ECS's removal of what is in the namespace."""
         blueprint = account.healthy(environment())
         wait = for_services(account, asked(account, blueprint))
         look = looking(account, blueprint)
@@ -157,7 +157,7 @@ class TestServices:
         there = account.client("servicediscovery").list_services()["Services"]
         assert there == []
 
-    def test_ten_are_described_a_call(self, account: BivouacAccount) -> None:
+    def test_ten_services_are_described_a_call(self, account: BivouacAccount) -> None:
         blueprint = account.planned(environment(*(web(serviceName=f"s{n}") for n in range(12))))
         account.cluster(blueprint)
         names = [service.service_name for service in blueprint.services]
@@ -165,26 +165,22 @@ class TestServices:
         assert looking(account, blueprint)(wait).answer == {"status": "GONE"}
         assert account.calls == ["ecs:DescribeServices"] * 2
 
-    def test_where_nothing_was_asked_for_nothing_is_looked_at(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_without_deletions_nothing_is_read(self, account: BivouacAccount) -> None:
         blueprint = account.planned(environment())
         wait = waiting(account, Purpose.SERVICES_GONE, names=[], namespaceId="ns-1")
         assert looking(account, blueprint)(wait).answer == {"status": "GONE"}
         assert account.calls == []
 
-    def test_a_cluster_that_went_meanwhile_takes_its_services_along(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_the_services_of_a_deleted_cluster_are_gone(self, account: BivouacAccount) -> None:
         """C07."""
         blueprint = account.planned(environment())
         wait = waiting(account, Purpose.SERVICES_GONE, names=["web"], namespaceId=None)
         assert looking(account, blueprint)(wait).answer == {"status": "GONE"}
 
-    def test_endpoints_that_ecs_never_removes_are_not_waited_for_for_ever(
+    def test_endpoints_that_ecs_never_removes_are_not_awaited_for_ever(
         self, account: BivouacAccount
     ) -> None:
-        """D09, S07: deleting the namespace looks after them."""
+        """D09, S07: the step that deletes the namespace deals with them."""
         account.plane.obstacles.leave_discovery_services("web")
         blueprint = account.healthy(environment())
         wait = for_services(account, asked(account, blueprint))
@@ -193,7 +189,7 @@ class TestServices:
         took = account.plane.clock.now() - begun
         assert ECS_REMOVES_WITHIN_SECONDS < took < ECS_REMOVES_WITHIN_SECONDS + 10
 
-    def test_nobody_waits_longer_than_the_patience(self, account: BivouacAccount) -> None:
+    def test_the_wait_ends_with_the_patience(self, account: BivouacAccount) -> None:
         """D06."""
         account.runtime.script("nginx", scripted.ignores_sigterm())
         blueprint = account.healthy(environment())
@@ -203,10 +199,11 @@ class TestServices:
         assert look(closed_long_ago(account, wait)).answer == {"status": "STILL_THERE"}
 
     @pytest.mark.parametrize("purged", [False, True], ids=["INACTIVE", "MISSING"])
-    def test_we_are_right_where_the_official_inactive_waiter_lies(
+    def test_one_inactive_service_does_not_hide_a_draining_one(
         self, account: BivouacAccount, purged: bool
     ) -> None:
-        """D05: one INACTIVE beside one DRAINING is not deleted; two that are purged are."""
+        """D05: one INACTIVE beside one DRAINING is not deleted; two that are purged are. The
+        official inactive waiter gets this wrong."""
         blueprint = account.healthy(environment(web(), web(serviceName="shop")))
         for name in ("web", "shop"):
             account.pass_time(5)
@@ -235,7 +232,7 @@ class TestServices:
 
 
 class TestTasks:
-    def test_each_that_still_stops_is_awaited(self, account: BivouacAccount) -> None:
+    def test_each_stopping_task_is_awaited(self, account: BivouacAccount) -> None:
         """C11."""
         account.runtime.script("nginx", scripted.ignores_sigterm())
         blueprint = account.healthy(TWO)
@@ -245,9 +242,7 @@ class TestTasks:
         assert seen.awaited == Awaited({"web": 1, "shop": 2}, (frozenset({"web", "shop"}),))
         assert account.calls == ["ecs:ListTasks", "ecs:DescribeTasks"]
 
-    def test_those_of_a_service_that_is_not_ours_are_nobody_s_to_wait_for(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_tasks_of_a_strangers_service_are_not_awaited(self, account: BivouacAccount) -> None:
         """D18: its tasks may end again and again."""
         blueprint = account.healthy(environment())
         foreign_service(account, "bivouac-demo")
@@ -264,7 +259,7 @@ class TestTasks:
             account.pass_time(0.01)
         assert look(for_tasks(account)).answer == {"status": "GONE"}
 
-    def test_one_of_which_an_event_said_that_it_stopped_is_read_again_at_once(
+    def test_a_task_reported_as_stopped_is_read_again_at_once(
         self, account: BivouacAccount
     ) -> None:
         """W01: the read lags behind the event."""
@@ -277,7 +272,7 @@ class TestTasks:
         assert (seen.answer, seen.again_after) == (None, STALE_SECONDS)
 
     def test_the_namespaces_operation_is_followed_first(self, account: BivouacAccount) -> None:
-        """N04, N14: nobody tells of it, so it is polled, and the tasks are not looked at yet."""
+        """N04, N14: it has no event, so it is polled, and the tasks are not read yet."""
         blueprint = account.healthy(environment())
         stopping(account, blueprint)
         account.pass_time(60)
@@ -290,12 +285,12 @@ class TestTasks:
         assert look(wait).answer == {"status": "GONE"}
 
     def test_an_operation_that_cloud_map_forgot_is_over(self, account: BivouacAccount) -> None:
-        """N05: whether the namespace is there, the last look tells."""
+        """N05: the last check sees whether the namespace exists."""
         blueprint = account.planned(environment())
         wait = for_tasks(account, "op-nobody-knows-any-more")
         assert looking(account, blueprint)(wait).answer == {"status": "GONE"}
 
-    def test_nobody_waits_longer_than_the_patience(self, account: BivouacAccount) -> None:
+    def test_the_wait_ends_with_the_patience(self, account: BivouacAccount) -> None:
         """D06."""
         account.runtime.script("nginx", scripted.ignores_sigterm())
         blueprint = account.healthy(environment())
@@ -306,10 +301,10 @@ class TestTasks:
 
 
 class TestEverything:
-    def test_after_a_stopped_create_two_looks_in_a_row_must_find_nothing(
+    def test_after_a_stopped_create_two_consecutive_polls_must_find_nothing(
         self, account: BivouacAccount
     ) -> None:
-        """D11, D15, W13: a function of it may have made something at the very last."""
+        """D11, D15, W13: a function of it may have created something at the very last."""
         blueprint = account.planned(environment())
         account.holds(blueprint, settle=True)
         look, wait = looking(account, blueprint), for_everything(account)
@@ -328,14 +323,14 @@ class TestEverything:
             * CLEAN_POLLS_AFTER_A_STOP
         )
 
-    def test_where_every_create_came_to_its_end_one_look_is_enough(
+    def test_if_every_create_ended_by_itself_one_poll_is_enough(
         self, account: BivouacAccount
     ) -> None:
         blueprint = account.planned(environment())
         look, wait = looking(account, blueprint), for_everything(account)
         assert look(wait).answer == {"status": "GONE", "rounds": 1, "items": []}
 
-    def test_everything_that_is_there_is_named(self, account: BivouacAccount) -> None:
+    def test_everything_that_remains_is_named(self, account: BivouacAccount) -> None:
         blueprint = account.healthy(environment())
         wait = for_everything(account)
         account.pass_time(ECS_REMOVES_WITHIN_SECONDS + 1)
@@ -354,8 +349,8 @@ class TestEverything:
             ("log group", "/bivouac-demo/bivouac-proof"),
         }
 
-    def test_a_service_that_drains_is_left(self, account: BivouacAccount) -> None:
-        """S02: it is in no list, so it is asked for by its name."""
+    def test_a_draining_service_remains(self, account: BivouacAccount) -> None:
+        """S02: it is in no list, so it is described by its name."""
         account.runtime.script("nginx", scripted.ignores_sigterm())
         blueprint = account.healthy(environment())
         wait = for_everything(account)
@@ -363,7 +358,7 @@ class TestEverything:
         account.client("ecs").delete_service(cluster="bivouac-demo", service="web", force=True)
         assert ("service", "web") in left(looking(account, blueprint)(wait).answer)
 
-    def test_something_left_begins_the_counting_anew(self, account: BivouacAccount) -> None:
+    def test_a_leftover_restarts_the_count(self, account: BivouacAccount) -> None:
         blueprint = account.planned(environment())
         account.holds(blueprint, settle=True)
         look, wait = looking(account, blueprint), for_everything(account)
@@ -375,7 +370,7 @@ class TestEverything:
         assert look(wait).answer is None
         assert look(wait).answer is not None
 
-    def test_what_ecs_is_about_to_remove_is_waited_for(self, account: BivouacAccount) -> None:
+    def test_what_ecs_is_about_to_remove_is_awaited(self, account: BivouacAccount) -> None:
         """D09, N11: another round at once would only find the namespace in use again."""
         blueprint = account.healthy(environment())
         look, wait = looking(account, blueprint), for_everything(account)
@@ -392,7 +387,7 @@ class TestEverything:
             (0, PATIENCE_SECONDS + 1, "STILL_THERE"),
         ],
     )
-    def test_nobody_deletes_for_ever(
+    def test_a_deletion_gives_up_in_the_end(
         self, account: BivouacAccount, rounds: int, waited: float, status: str
     ) -> None:
         """D17: what is left goes into the receipt."""
@@ -403,7 +398,9 @@ class TestEverything:
         assert answer is not None
         assert answer["status"] == status
 
-    def test_what_is_not_ours_is_told_and_no_leftover(self, account: BivouacAccount) -> None:
+    def test_a_strangers_resource_is_reported_but_no_leftover(
+        self, account: BivouacAccount
+    ) -> None:
         """D18."""
         foreign_neighbours(account)
         account.client("servicediscovery").create_http_namespace(Name="bivouac-demo")
@@ -419,10 +416,10 @@ class TestEverything:
         }
 
     @pytest.mark.parametrize("thorough", [False, True])
-    def test_revisions_are_left_until_ecs_deletes_them(
+    def test_revisions_remain_until_ecs_deletes_them(
         self, account: BivouacAccount, thorough: bool
     ) -> None:
-        """T12: INACTIVE ones are looked for where a step could not delete them."""
+        """T12: INACTIVE ones are searched for if a step could not delete them."""
         client, name = account.client("ecs"), ("task definition", "bivouac-demo--web:1")
         blueprint = account.planned(environment())
         tags = [{"key": k, "value": v} for k, v in blueprint.ownership_tags.items()]
@@ -453,9 +450,7 @@ class TestEverything:
     @pytest.mark.parametrize(
         "call", ["DescribeClusters", "Families", "ListNamespaces", "LogGroups"]
     )
-    def test_what_may_not_be_looked_at_is_never_called_gone(
-        self, account: BivouacAccount, call: str
-    ) -> None:
+    def test_a_denied_read_never_counts_as_gone(self, account: BivouacAccount, call: str) -> None:
         """D17: the machine takes the error into the receipt."""
         look = looking(account, account.planned(environment()))
         denied = Injection(account, Fault.DENIED, lambda number, name: call in name)
@@ -463,7 +458,7 @@ class TestEverything:
             look(for_everything(account))
 
 
-def test_no_look_changes_anything(account: BivouacAccount) -> None:
+def test_no_poll_changes_anything(account: BivouacAccount) -> None:
     blueprint = account.healthy(environment())
     answer = asked(account, blueprint)
     look = looking(account, blueprint)
@@ -472,10 +467,10 @@ def test_no_look_changes_anything(account: BivouacAccount) -> None:
     assert account.mutating_calls == []
 
 
-def test_a_whole_deletion_of_one_service_makes_no_more_calls_than_these(
+def test_the_calls_of_a_whole_deletion_of_one_service(
     account: BivouacAccount,
 ) -> None:
-    """The promise's price, call by call; what the record and the waits cost comes on top."""
+    """The promise's price, call by call; the record and the waits add theirs."""
     blueprint = account.healthy(environment())
     account.holds(blueprint)
     registered = account.client("ecs").list_task_definitions()["taskDefinitionArns"]

@@ -79,7 +79,7 @@ def is_protected(cloud: LocalCloud) -> bool:
     return bool(described["EnableTerminationProtection"])
 
 
-def test_a_protected_stack_is_released_where_nothing_would_be_left(
+def test_a_protected_stack_is_released_if_nothing_would_be_left(
     cloud: LocalCloud, stack: Stack
 ) -> None:
     with pytest.raises(StackProtectedError):
@@ -89,7 +89,7 @@ def test_a_protected_stack_is_released_where_nothing_would_be_left(
     cloud.delete_stack(stack)
 
 
-def test_it_is_refused_while_environments_live(cloud: LocalCloud, stack: Stack) -> None:
+def test_the_release_is_refused_while_environments_exist(cloud: LocalCloud, stack: Stack) -> None:
     live(cloud, stack, "shop")
     live(cloud, stack, "demo")
     why = refusal(cloud, "bivouac")
@@ -98,7 +98,7 @@ def test_it_is_refused_while_environments_live(cloud: LocalCloud, stack: Stack) 
     assert is_protected(cloud)
 
 
-def test_it_is_refused_while_rules_of_others_name_its_groups(
+def test_the_release_is_refused_while_foreign_rules_name_its_groups(
     cloud: LocalCloud, stack: Stack
 ) -> None:
     ec2, probe = cloud.client("ec2"), stack.resources["Probe"]
@@ -110,7 +110,7 @@ def test_it_is_refused_while_rules_of_others_name_its_groups(
     assert refusal(cloud, "bivouac").endswith(f"They are: {database} (refers to {probe})")
 
 
-def test_both_can_be_done_twice(cloud: LocalCloud, stack: Stack) -> None:
+def test_protecting_and_releasing_can_be_repeated(cloud: LocalCloud, stack: Stack) -> None:
     protect(cloud, "bivouac")
     assert is_protected(cloud)
     for _ in "twice":
@@ -128,7 +128,7 @@ def test_the_stack_is_released_once_somebody_has_agreed(
     assert is_protected(cloud) is not done
 
 
-def test_nobody_is_asked_while_it_must_stay(
+def test_no_confirmation_is_requested_while_the_stack_must_stay(
     cloud: LocalCloud, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live(cloud, stack, "demo")
@@ -151,6 +151,6 @@ class TestTarget:
         }
         assert Target.of(config) == Target("bivouac", "eu-central-1", "team")
 
-    def test_region_and_profile_can_come_from_elsewhere(self) -> None:
+    def test_region_and_profile_may_be_missing_from_the_configuration(self) -> None:
         config = {"default": {"global": {"parameters": {"stack_name": "bivouac"}}}}
         assert Target.of(config) == Target("bivouac", None, None)

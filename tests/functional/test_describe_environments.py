@@ -1,4 +1,4 @@
-"""Describe environments: one document that says what an environment is, or a page of all."""
+"""Describe environments: one document about an environment, or a page about all."""
 
 from __future__ import annotations
 
@@ -77,9 +77,7 @@ class TestReady:
         account.forget_calls()
         return account
 
-    def test_it_says_who_has_it_until_when_and_that_it_is_proven(
-        self, shop: BivouacAccount
-    ) -> None:
+    def test_it_shows_owner_lease_and_proof(self, shop: BivouacAccount) -> None:
         told = described(shop)
         assert (told["name"], told["status"], told["doing"]) == ("shop", "READY", None)
         assert (told["owner"], told["tags"]) == ("team-shop", {"costCenter": "482"})
@@ -94,7 +92,7 @@ class TestReady:
         assert times.moment(edge["at"]) <= times.moment(told["readyAt"])
         assert (told["diagnosis"], told["receipt"]) == (None, None)
 
-    def test_it_says_what_runs(self, shop: BivouacAccount) -> None:
+    def test_it_shows_the_running_tasks(self, shop: BivouacAccount) -> None:
         (api, _) = described(shop)["services"]
         assert (api["name"], api["state"], api["because"]) == ("api", "HEALTHY", None)
         assert (api["desired"], api["running"], api["healthy"]) == (1, 1, 1)
@@ -105,7 +103,7 @@ class TestReady:
         assert (image["container"], image["image"]) == ("api", "nginx")
         assert image["digest"].startswith("sha256:")
 
-    def test_it_says_where_it_answers(self, shop: BivouacAccount) -> None:
+    def test_it_shows_the_public_addresses(self, shop: BivouacAccount) -> None:
         """Everybody may reach port 80, and nobody 8080."""
         told = described(shop)
         (url,) = told["urls"]
@@ -115,7 +113,7 @@ class TestReady:
         assert url["proven"] is True
         assert told["noUrlBecause"] is None
 
-    def test_a_task_that_was_deployed_since_is_not_proven(self, shop: BivouacAccount) -> None:
+    def test_a_task_deployed_since_the_proof_is_not_proven(self, shop: BivouacAccount) -> None:
         shop.client("ecs").update_service(
             cluster="bivouac-shop", service="web", forceNewDeployment=True
         )
@@ -130,7 +128,7 @@ class TestReady:
         assert "GREETING" not in told
         assert shop.mutating_calls == []
 
-    def test_asked_again_it_is_the_same(self, shop: BivouacAccount) -> None:
+    def test_repeating_the_question_gives_the_same_answer(self, shop: BivouacAccount) -> None:
         assert described(shop) == described(shop)
 
     def test_its_life_began_once_however_often_it_is_created(self, shop: BivouacAccount) -> None:
@@ -141,7 +139,7 @@ class TestReady:
         assert again["createdAt"] == first["createdAt"]
         assert again["readyAt"] > first["readyAt"]
 
-    def test_deleted_it_shows_its_receipt_and_created_anew_another_life(
+    def test_a_deleted_environment_shows_its_receipt_and_a_new_one_another_life(
         self, shop: BivouacAccount
     ) -> None:
         first = described(shop)
@@ -154,7 +152,7 @@ class TestReady:
         Machines(shop).create(SHOP, "anew")
         assert described(shop)["createdAt"] > first["createdAt"]
 
-    def test_deleted_twice_it_still_shows_what_was_deleted(self, shop: BivouacAccount) -> None:
+    def test_a_second_deletion_keeps_the_receipt(self, shop: BivouacAccount) -> None:
         Machines(shop).delete({"environment": "shop"})
         first = described(shop)["receipt"]
         shop.pass_time(60)
@@ -165,7 +163,7 @@ class TestReady:
         Machines(shop).create(SHOP, "anew")
         assert described(shop)["receipt"] is None
 
-    def test_asleep_it_answers_nowhere(self, shop: BivouacAccount) -> None:
+    def test_a_sleeping_environment_has_no_addresses(self, shop: BivouacAccount) -> None:
         Machines(shop).sleep({"environment": "shop"})
         told = described(shop)
         assert told["status"] == "ASLEEP"
@@ -175,7 +173,7 @@ class TestReady:
         assert told["noUrlBecause"] == "no task runs that could answer; the environment is ASLEEP"
 
 
-def test_without_a_public_rule_it_says_how_to_reach_it(account: BivouacAccount) -> None:
+def test_without_a_public_rule_it_says_what_admits_callers(account: BivouacAccount) -> None:
     account.client("ec2").revoke_security_group_ingress(
         GroupId=SECURITY_GROUP_ID, IpPermissions=[rule(80, "0.0.0.0/0")]
     )
@@ -195,7 +193,7 @@ def test_without_a_public_address_it_says_so(account: BivouacAccount) -> None:
     assert told["noUrlBecause"].startswith("its tasks have no public address")
 
 
-def test_while_it_is_created_it_says_by_which_execution(account: BivouacAccount) -> None:
+def test_during_a_create_it_names_the_execution(account: BivouacAccount) -> None:
     arn = account.start_execution("shop-482", CREATE_MACHINE)
     account.holds(account.planned(SHOP), execution=arn)
     told = described(account)
@@ -212,9 +210,9 @@ def test_while_it_is_created_it_says_by_which_execution(account: BivouacAccount)
 
 
 class TestEdgesWhileItIsCreated:
-    """P01: what a proof client's containers say, before the record holds a proof."""
+    """P01: what a proof client's containers report before the record holds a proof."""
 
-    def test_an_edge_is_called_answers_and_stays_answered_without_its_client(
+    def test_an_edge_stays_answered_after_its_client_is_deleted(
         self, account: BivouacAccount
     ) -> None:
         account.runtime.script("nginx", scripted.runs(after=20))
@@ -233,7 +231,7 @@ class TestEdgesWhileItIsCreated:
             assert edge_states(described(account)) == ["ANSWERED"]
             account.pass_time(SETTLED_SECONDS)
 
-    def test_one_whose_client_gave_up_says_why(self, account: BivouacAccount) -> None:
+    def test_an_edge_whose_client_gave_up_says_why(self, account: BivouacAccount) -> None:
         account.plane.endpoint_lag = 1e6
         account.create(SHOP)
         account.holds(account.planned(SHOP))
@@ -242,8 +240,8 @@ class TestEdgesWhileItIsCreated:
         assert edge["state"] == "FAILED"
         assert edge["because"] == "api:8080: the name does not resolve"
 
-    def test_a_client_that_is_replaced_says_nothing(self, account: BivouacAccount) -> None:
-        """Its task saw an older mesh."""
+    def test_a_replaced_clients_result_does_not_count(self, account: BivouacAccount) -> None:
+        """Its task resolved an older mesh."""
         account.create(SHOP)
         account.holds(account.planned(SHOP))
         account.pass_time(SETTLED_SECONDS)
@@ -276,7 +274,7 @@ def test_an_edge_that_a_diagnosis_names_says_why(account: BivouacAccount) -> Non
     assert (edge["state"], edge["because"]) == ("FAILED", "api:8080: the connection failed")
 
 
-def test_a_health_check_that_has_not_passed_yet_is_no_failure(account: BivouacAccount) -> None:
+def test_a_pending_health_check_is_no_failure(account: BivouacAccount) -> None:
     """H20: its health is UNKNOWN until then."""
     check = {"command": ["CMD-SHELL", "true"]}
     container = {"name": "web", "image": "nginx", "healthCheck": check}
@@ -330,7 +328,7 @@ def test_a_failure_is_shown_with_its_next_step(account: BivouacAccount) -> None:
     assert told["services"][0]["because"] == "container exit: code 3"
 
 
-def test_an_environment_that_never_was_is_not_found(account: BivouacAccount) -> None:
+def test_an_unknown_environment_is_not_found(account: BivouacAccount) -> None:
     with pytest.raises(errors.EnvironmentNotFoundError, match="'shop' was ever created"):
         described(account)
 
@@ -351,13 +349,13 @@ class TestList:
         account.forget_calls()
         return account
 
-    def test_all_are_one_query(self, five: BivouacAccount) -> None:
+    def test_a_list_is_one_query(self, five: BivouacAccount) -> None:
         page = listed(five)
         assert sorted(names(page)) == ["pr-1", "pr-2", "pr-3", "pr-4", "pr-5"]
         assert (page["nextToken"], page["observedAt"]) == (None, times.timestamp(five.now()))
         assert five.calls == ["dynamodb:Query"]
 
-    def test_each_says_what_its_record_says(self, five: BivouacAccount) -> None:
+    def test_each_listed_environment_shows_its_record(self, five: BivouacAccount) -> None:
         (ready,) = listed(five, status="READY")["environments"]
         assert (ready["name"], ready["owner"], ready["doing"]) == ("pr-1", "team-shop", None)
         assert ready["triggers"]["pullRequest"]["number"] == 1
@@ -375,7 +373,7 @@ class TestList:
             ({"owner": "team-cart", "status": "READY"}, []),
         ],
     )
-    def test_filters_leave_only_what_is_asked_for(
+    def test_filters_select_environments(
         self, five: BivouacAccount, question: dict[str, Any], wanted: list[str]
     ) -> None:
         assert sorted(names(listed(five, **question))) == wanted
@@ -391,7 +389,7 @@ class TestList:
             page = listed(five, limit=2, nextToken=page["nextToken"])
         assert sorted(seen) == ["pr-1", "pr-2", "pr-3", "pr-4", "pr-5"]
 
-    def test_what_is_deleted_is_not_listed(self, five: BivouacAccount) -> None:
+    def test_deleted_environments_are_not_listed(self, five: BivouacAccount) -> None:
         five.records.finish("pr-3", 1, Status.DELETED)
         assert "pr-3" not in names(listed(five))
 
@@ -415,7 +413,7 @@ class TestList:
         ),
     ],
 )
-def test_a_question_that_nobody_understands_is_refused(
+def test_an_invalid_question_is_refused(
     account: BivouacAccount, question: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(errors.InvalidRequestError) as refused:

@@ -1,4 +1,4 @@
-"""Diagnose failure: the failed execution's error and cause, kept in the record."""
+"""Diagnose failure: records the failed execution's error and cause."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def diagnosed(account: BivouacAccount, **event: Any) -> dict[str, Any]:
 
 
 def failed(*verdicts: Verdict) -> dict[str, Any]:
-    """What the wait for the services answers."""
+    """The answer of the wait for the services."""
     return {
         "status": "FAILED",
         "error": "DeploymentFailedError",
@@ -69,13 +69,13 @@ def written_to(account: BivouacAccount, container: str) -> tuple[str, str]:
 
 
 def kept(account: BivouacAccount) -> dict[str, Any]:
-    """What the record says of the failure."""
+    """The record's text about the failure."""
     key = {"environment": {"S": "demo"}}
     item = account.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]
     return dict(json.loads(item["failure"]["S"]))
 
 
-def test_the_cause_tells_why_what_was_printed_last_and_what_to_do(held: BivouacAccount) -> None:
+def test_the_cause_has_the_reason_the_last_lines_and_the_next_step(held: BivouacAccount) -> None:
     """H11, H22: in the execution's cause and in the record."""
     lines = [f"line {n}" for n in range(50)] + ["password=hunter2", "no database"]
     wrote(held, *written_to(held, "web"), lines)
@@ -99,15 +99,15 @@ def test_the_cause_tells_why_what_was_printed_last_and_what_to_do(held: BivouacA
     }
 
 
-def test_all_services_that_failed_are_told(held: BivouacAccount) -> None:
+def test_all_failed_services_are_reported(held: BivouacAccount) -> None:
     told = diagnosed(held, progress=failed(PULL, EXITED))
     assert told["cause"].splitlines()[0].startswith("api: image pull")
     assert "also web: container exit: container web exited with code 3" in told["cause"]
     assert [entry["service"] for entry in kept(held)["verdicts"]] == ["api", "web"]
 
 
-def test_the_record_has_room_for_however_many_failed(held: BivouacAccount) -> None:
-    """DynamoDB takes an item of 400 KB, and the plan and the requests take most of it."""
+def test_any_number_of_failures_fits_the_record(held: BivouacAccount) -> None:
+    """A DynamoDB item has at most 400 KB, and the plan and the requests take most of it."""
     lines = tuple(f"{n}: " + "died of something " * 30 for n in range(8))
     many = [Verdict(Category.EXIT, f"service-{n}", lines, "Do.") for n in range(200)]
     told = diagnosed(held, progress=failed(*many))
@@ -117,15 +117,15 @@ def test_the_record_has_room_for_however_many_failed(held: BivouacAccount) -> No
     assert last["evidence"][-1].endswith("more that failed")
 
 
-def test_the_log_can_tell_more_than_ecs(held: BivouacAccount) -> None:
+def test_the_log_can_refine_the_diagnosis(held: BivouacAccount) -> None:
     wrote(held, *written_to(held, "web"), ["exec /app/server: exec format error"])
     told = diagnosed(held, progress=failed(EXITED))
     assert told["cause"].startswith("web: wrong CPU architecture")
     assert kept(held)["category"] == "wrong CPU architecture"
 
 
-def test_the_lines_of_the_client_that_asked_an_edge_are_shown(account: BivouacAccount) -> None:
-    """P01: an edge is no service; what its client printed is in the proof's log group."""
+def test_an_edges_diagnosis_shows_its_proof_clients_lines(account: BivouacAccount) -> None:
+    """P01: an edge is not a service; its client's output is in the proof's log group."""
     blueprint = account.planned(environment(web()))
     account.holds(blueprint)
     assert mesh.proof_clients(blueprint, 1), "an environment's endpoints are proven"
@@ -135,7 +135,7 @@ def test_the_lines_of_the_client_that_asked_an_edge_are_shown(account: BivouacAc
     assert "    web:80 HTTP 500" in told["cause"]
 
 
-def test_the_proxys_own_log_is_shown_where_it_has_one(account: BivouacAccount) -> None:
+def test_the_proxys_log_is_shown_if_there_is_one(account: BivouacAccount) -> None:
     options = {
         "awslogs-group": "/proxies",
         "awslogs-region": "ap-northeast-1",
@@ -155,7 +155,7 @@ def test_the_proxys_own_log_is_shown_where_it_has_one(account: BivouacAccount) -
     assert "    no listener" in diagnosed(account, progress=failed(verdict))["cause"]
 
 
-def test_it_is_told_again_in_the_same_words(held: BivouacAccount) -> None:
+def test_repeating_the_step_gives_the_same_text(held: BivouacAccount) -> None:
     progress = failed(PULL)
     assert diagnosed(held, progress=progress) == diagnosed(held, progress=progress)
 
@@ -167,7 +167,7 @@ def test_a_diagnosis_without_log_lines_is_better_than_none(held: BivouacAccount)
     assert "last lines" not in told["cause"]
 
 
-def test_an_endpoint_that_did_not_answer_is_told_as_such(held: BivouacAccount) -> None:
+def test_an_endpoint_that_did_not_answer_is_reported(held: BivouacAccount) -> None:
     """P07, P09."""
     told = diagnosed(
         held,
@@ -179,7 +179,7 @@ def test_an_endpoint_that_did_not_answer_is_told_as_such(held: BivouacAccount) -
 
 
 @pytest.mark.parametrize("status", ["FOUNDATION", "CREATE"])
-def test_a_deadline_that_ends_a_create_with_more_to_do_says_what_waits_for_what(
+def test_the_deadlines_diagnosis_says_what_waits_for_what(
     held: BivouacAccount, status: str
 ) -> None:
     needs = [{"serviceName": "api", "condition": "HEALTHY"}]
@@ -201,16 +201,14 @@ def test_a_deadline_that_ends_a_create_with_more_to_do_says_what_waits_for_what(
         ("{}", "{}"),
     ],
 )
-def test_a_failed_step_is_told_in_its_own_words(
-    held: BivouacAccount, reason: str, told: str
-) -> None:
+def test_a_failed_steps_error_is_the_cause(held: BivouacAccount, reason: str, told: str) -> None:
     answer = diagnosed(held, failure={"Error": "AccessDeniedError", "Cause": reason})
     assert (answer["error"], answer["cause"]) == ("AccessDeniedError", told)
     assert kept(held)["category"] == "unknown"
 
 
-def test_a_step_that_ran_out_of_time_says_nothing_itself(held: BivouacAccount) -> None:
-    """Step Functions gives a Catch an empty cause then
+def test_a_step_that_timed_out_is_reported(held: BivouacAccount) -> None:
+    """Then Step Functions gives a Catch an empty cause
     (tests/recorded/stepfunctions-task-timeouts.json)."""
     answer = diagnosed(held, failure=recording("stepfunctions-task-timeouts")["caught"])
     assert answer["error"] == "States.Timeout"
@@ -218,7 +216,7 @@ def test_a_step_that_ran_out_of_time_says_nothing_itself(held: BivouacAccount) -
     assert kept(held)["cause"] == answer["cause"]
 
 
-def test_a_refusal_that_is_known_gets_its_next_step() -> None:
+def test_a_known_refusal_gets_its_next_step() -> None:
     """S07."""
     message = "service web: CreateService answered: SC service is already used by arn:x"
     failure = {"Error": "RefusedByAwsError", "Cause": json.dumps({"errorMessage": message})}
@@ -235,7 +233,7 @@ def test_a_cause_fits_what_step_functions_takes(held: BivouacAccount) -> None:
 
 
 def test_a_superseded_create_leaves_the_record_alone(account: BivouacAccount) -> None:
-    """W17, W18: the newer execution's state is not overwritten by the older one's failure."""
+    """W17, W18: the older execution's failure does not overwrite the newer one's state."""
     account.holds(account.planned(environment()), generation=2)
     answer = diagnosed(account, failure={"Error": "SupersededError", "Cause": "x"})
     assert answer["superseded"] is True
@@ -246,7 +244,9 @@ def test_a_superseded_create_leaves_the_record_alone(account: BivouacAccount) ->
 
 
 @pytest.mark.parametrize("status", [Status.READY, Status.DEGRADED])
-def test_what_was_recorded_as_ready_stays_so(account: BivouacAccount, status: Status) -> None:
+def test_an_environment_recorded_as_ready_stays_ready(
+    account: BivouacAccount, status: Status
+) -> None:
     """The last step recorded the proof and died: that undoes nothing."""
     account.holds(account.planned(environment()))
     account.records.finish("demo", 1, status)
@@ -261,7 +261,7 @@ def test_what_was_recorded_as_ready_stays_so(account: BivouacAccount, status: St
     assert account.told == []
 
 
-def test_others_are_told_the_diagnosis_and_a_repetition_is_the_same_event(
+def test_the_diagnosis_is_published_and_a_repetition_is_the_same_event(
     held: BivouacAccount,
 ) -> None:
     for _ in range(2):
@@ -279,10 +279,10 @@ def test_others_are_told_the_diagnosis_and_a_repetition_is_the_same_event(
 
 
 @pytest.mark.parametrize("code", ["InternalFailure", "AccessDenied"])
-def test_a_diagnosis_that_cannot_be_told_to_others_is_kept_until_it_can(
+def test_a_diagnosis_that_cannot_be_published_is_kept_until_it_can(
     held: BivouacAccount, code: str
 ) -> None:
-    """W04: what failed is the cause all the same; the sweep tells it."""
+    """W04: the cause is still what failed; the sweep publishes it."""
     refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": code}]}
     with Stubber(held.client("events")) as stubber:
         stubber.add_response("put_events", refused)
@@ -294,7 +294,7 @@ def test_a_diagnosis_that_cannot_be_told_to_others_is_kept_until_it_can(
 
 
 def test_lines_are_found_behind_an_empty_page(held: BivouacAccount) -> None:
-    """CloudWatch Logs may answer with no events though earlier pages hold some."""
+    """CloudWatch Logs may answer with no events although earlier pages have some."""
     pages: list[dict[str, Any]] = [
         {"events": [], "nextForwardToken": "f", "nextBackwardToken": "b/1"},
         {

@@ -1,4 +1,4 @@
-"""The event bus: what PutEvents does not take is an error, in whichever way it says so."""
+"""The event bus: an entry that PutEvents does not accept is an error, however it says so."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def not_taken(code: str) -> dict[str, object]:
     return {"FailedEntryCount": 1, "Entries": [entry]}
 
 
-def test_it_goes_to_the_stacks_own_bus_under_our_source(account: BivouacAccount) -> None:
+def test_events_go_to_the_stacks_bus_with_our_source(account: BivouacAccount) -> None:
     account.bus.publish(EVENT)
     assert account.told == [("EnvironmentExpiring", EVENT.detail)]
     (request,) = account.requests
@@ -46,7 +46,7 @@ def test_it_goes_to_the_stacks_own_bus_under_our_source(account: BivouacAccount)
         ("MalformedDetail", errors.RefusedByAwsError),
     ],
 )
-def test_an_entry_that_was_not_taken_is_an_error_though_the_call_succeeded(
+def test_a_refused_entry_is_an_error_although_the_call_succeeded(
     account: BivouacAccount, stubbed: Stubber, code: str, error: type[errors.BivouacError]
 ) -> None:
     """W04."""
@@ -55,6 +55,6 @@ def test_an_entry_that_was_not_taken_is_an_error_though_the_call_succeeded(
         account.bus.publish(EVENT)
 
 
-def test_a_bus_that_is_not_there_is_an_error(account: BivouacAccount) -> None:
+def test_a_missing_bus_is_an_error(account: BivouacAccount) -> None:
     with pytest.raises(errors.RefusedByAwsError, match="event EnvironmentExpiring of demo"):
         EventBus(account.client("events"), f"{EVENT_BUS}-gone").publish(EVENT)

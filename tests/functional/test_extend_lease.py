@@ -46,7 +46,7 @@ def end(account: BivouacAccount) -> str:
 
 
 def in_hours(account: BivouacAccount, hours: float) -> str:
-    """From the moment in which an execution starts that starts now."""
+    """From the start time of an execution that starts now."""
     moment = times.moment(started_at(account)) + hours * HOURS
     return times.timestamp(lease.expires_at(moment, 0))
 
@@ -80,8 +80,8 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     assert account.invoke("extend_lease", event)["status"] == "EXTENDED"
 
 
-def test_the_end_counts_from_the_moment_in_which_it_was_meant(account: BivouacAccount) -> None:
-    """W01: an event that comes an hour late asks for no more than one in time."""
+def test_the_end_counts_from_the_intended_time(account: BivouacAccount) -> None:
+    """W01: an event that is an hour late extends no further than one in time."""
     living(account)
     meant, asked_for = started_at(account), in_hours(account, 12)
     account.pass_time(3600)
@@ -89,7 +89,7 @@ def test_the_end_counts_from_the_moment_in_which_it_was_meant(account: BivouacAc
     assert end(account) == asked_for
 
 
-def test_keep_is_to_the_cap(account: BivouacAccount) -> None:
+def test_keep_extends_to_the_cap(account: BivouacAccount) -> None:
     living(account)
     assert extended(account, keep=True)["expiresAt"] == in_hours(account, 72)
 
@@ -102,7 +102,7 @@ def test_nothing_goes_beyond_the_cap(account: BivouacAccount) -> None:
     assert account.mutating_calls == []
 
 
-def test_an_extension_does_not_shorten(account: BivouacAccount) -> None:
+def test_an_extension_never_shortens(account: BivouacAccount) -> None:
     before = living(account)
     answer = extended(account, ttl="1h")
     assert (answer["status"], answer["expiresAt"]) == ("UNCHANGED", before.expires_at)
@@ -111,7 +111,7 @@ def test_an_extension_does_not_shorten(account: BivouacAccount) -> None:
 
 
 def test_the_same_extension_twice_is_one(account: BivouacAccount) -> None:
-    """W01: guarded by the end that it expects, its repetition is no lost race."""
+    """W01: guarded by the end that it expects, a repetition is not a conflict."""
     before = living(account)
     asked = {"ttl": "12h", "expectedExpiresAt": before.expires_at}
     meant = {"id": "e1", "at": started_at(account)}
@@ -122,7 +122,7 @@ def test_the_same_extension_twice_is_one(account: BivouacAccount) -> None:
     assert end(account) == armed_for(account) == first["expiresAt"]
 
 
-def test_whoever_expects_another_end_is_told_and_changes_nothing(account: BivouacAccount) -> None:
+def test_an_unexpected_end_is_an_error_and_changes_nothing(account: BivouacAccount) -> None:
     before = living(account)
     extended(account, ttl="10h")
     kept = end(account)
@@ -133,19 +133,19 @@ def test_whoever_expects_another_end_is_told_and_changes_nothing(account: Bivoua
     assert account.mutating_calls == []
 
 
-def test_of_two_at_the_same_time_one_looks_again(account: BivouacAccount) -> None:
-    """W17: the record is written only if nobody wrote it since."""
+def test_of_two_concurrent_extensions_one_reads_again(account: BivouacAccount) -> None:
+    """W17: the record is written only if nobody has written it since."""
     read = living(account)
     extended(account, ttl="10h")
     kept = end(account)
     with pytest.raises(errors.NotYetConsistentError):
         account.records.extend(read, in_hours(account, 9), Extension(account.now(), 9 * 3600))
     with pytest.raises(errors.NotYetConsistentError):
-        account.records.take(read, read)  # whoever takes it would bring the old end back
+        account.records.take(read, read)  # a create that used this would bring the old end back
     assert end(account) == kept
 
 
-def test_in_whatever_order_they_come_the_latest_end_holds() -> None:
+def test_the_latest_end_holds_in_any_order() -> None:
     """W01."""
     for order in permutations(["9h", "12h", "10h"]):
         with bivouac_account() as account:
@@ -177,10 +177,10 @@ class TestCreateThatWasMeantBefore:
 
     @pytest.mark.parametrize("asked", [{"ttl": "12h"}, {"keep": True}], ids=["12h", "keep"])
     @pytest.mark.parametrize("former", ["8h", "2d"], ids=["a short lease", "a long lease"])
-    def test_what_it_begins_is_extended_already(
+    def test_its_environment_has_the_extended_lease(
         self, account: BivouacAccount, asked: dict[str, Any], former: str
     ) -> None:
-        """Whether the extension changed the end that it found, or not."""
+        """Whether or not the extension changed the end that it found."""
         ends = account.now().replace(microsecond=0) + times.duration_seconds(former) / 3600 * HOURS
         living(account, expires_at=times.timestamp(ends))
         account.pass_time(60)
@@ -191,14 +191,16 @@ class TestCreateThatWasMeantBefore:
         account.pass_time(60)
         assert self.created(account, meant) == wanted
 
-    def test_its_own_cap_holds(self, account: BivouacAccount) -> None:
+    def test_its_own_cap_limits_the_lease(self, account: BivouacAccount) -> None:
         living(account)
         meant = {"id": "create", "at": started_at(account)}
         account.pass_time(60)
         extended(account, ttl="2d")
         assert self.created(account, meant, maxTtl="1d") == in_hours(account, 24)
 
-    def test_an_extension_that_was_meant_before_it_is_over(self, account: BivouacAccount) -> None:
+    def test_an_extension_meant_before_the_create_has_no_effect(
+        self, account: BivouacAccount
+    ) -> None:
         living(account)
         account.pass_time(60)
         extended(account, ttl="2d")
@@ -206,9 +208,7 @@ class TestCreateThatWasMeantBefore:
         meant = {"id": "create", "at": started_at(account)}
         assert self.created(account, meant) == in_hours(account, 8)
 
-    def test_nobody_takes_it_without_knowing_of_the_extension(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_an_extension_makes_a_concurrent_open_read_again(self, account: BivouacAccount) -> None:
         """W17: it was read before the extension, which changed no end."""
         read = living(account)
         extended(account, ttl="1h")
@@ -218,7 +218,7 @@ class TestCreateThatWasMeantBefore:
 
 
 @pytest.mark.parametrize("status", [Status.SCHEDULED, Status.ASLEEP, Status.FAILED])
-def test_what_does_not_run_has_a_lease_too(account: BivouacAccount, status: Status) -> None:
+def test_a_sleeping_environments_lease_is_extended(account: BivouacAccount, status: Status) -> None:
     living(account, status)
     assert extended(account, ttl="12h")["status"] == "EXTENDED"
     record = account.records.find("demo")
@@ -227,20 +227,20 @@ def test_what_does_not_run_has_a_lease_too(account: BivouacAccount, status: Stat
 
 
 @pytest.mark.parametrize("status", [Status.DELETING, Status.NOT_DELETED, Status.DELETED])
-def test_nothing_brings_back_what_is_deleted(account: BivouacAccount, status: Status) -> None:
+def test_a_deleted_environment_is_not_extended(account: BivouacAccount, status: Status) -> None:
     living(account, status)
     with pytest.raises(errors.EnvironmentNotFoundError, match=f"is {status}: its lease is over"):
         extended(account, ttl="12h")
     assert account.mutating_calls == []
 
 
-def test_what_was_never_created_is_told(account: BivouacAccount) -> None:
+def test_an_unknown_environment_is_an_error(account: BivouacAccount) -> None:
     with pytest.raises(errors.EnvironmentNotFoundError, match="was ever created"):
         extended(account, ttl="12h")
 
 
 @pytest.mark.parametrize("asked", [{"generation": 3}, {}], ids=["another life", "meant before"])
-def test_what_was_meant_for_an_earlier_life_changes_nothing(
+def test_an_extension_for_an_earlier_life_changes_nothing(
     account: BivouacAccount, asked: dict[str, Any]
 ) -> None:
     meant = {"id": "old", "at": started_at(account)}
@@ -253,7 +253,7 @@ def test_what_was_meant_for_an_earlier_life_changes_nothing(
 
 
 class TestKilledInBetween:
-    def test_between_record_and_schedule_it_is_repaired_by_starting_again(
+    def test_a_kill_between_record_and_schedule_is_repaired_by_starting_again(
         self, account: BivouacAccount
     ) -> None:
         before = living(account)
@@ -263,10 +263,10 @@ class TestKilledInBetween:
         assert again["status"] == "UNCHANGED"
         assert end(account) == armed_for(account) == latest
 
-    def test_started_never_again_the_old_expiry_arms_the_one_that_holds(
+    def test_after_a_kill_the_old_expiry_arms_the_current_one(
         self, account: BivouacAccount
     ) -> None:
-        """Otherwise the schedule would be gone with its firing, and nothing would ever end it."""
+        """Otherwise the schedule would be gone once it fired, and nothing would ever end it."""
         before = living(account)
         latest, _ = _killed_before_the_schedule(account)
         assert latest > before.expires_at
@@ -279,7 +279,7 @@ class TestKilledInBetween:
 
 
 def _killed_before_the_schedule(account: BivouacAccount) -> tuple[str, dict[str, str]]:
-    """The end that the record has then, and the intent."""
+    """The record's end at that point, and the intent."""
     meant = {"id": "e", "at": started_at(account)}
     killed = mock.patch.object(type(account.schedules), "arm", side_effect=KeyboardInterrupt)
     with killed, pytest.raises(KeyboardInterrupt):
@@ -301,7 +301,7 @@ def _killed_before_the_schedule(account: BivouacAccount) -> tuple[str, dict[str,
         ({"ttl": "8h", "intent": {"id": "e", "at": "2999-01-01T00:00:00Z"}}, "is in the future"),
     ],
 )
-def test_what_cannot_be_read_is_told(
+def test_an_invalid_input_is_refused(
     account: BivouacAccount, asked: dict[str, Any], told: str
 ) -> None:
     living(account)
@@ -311,7 +311,7 @@ def test_what_cannot_be_read_is_told(
     assert account.mutating_calls == []
 
 
-def test_all_problems_are_told_at_once(account: BivouacAccount) -> None:
+def test_all_problems_are_reported_at_once(account: BivouacAccount) -> None:
     with pytest.raises(errors.InvalidRequestError) as caught:
         extended(account, environment="Not A Name", ttl="long", force=True, generation="1")
     assert len(caught.value.problems) == 4

@@ -1,4 +1,4 @@
-"""Follow up execution: what a stopped execution leaves is recorded, told and deleted."""
+"""Follow up execution: records, publishes and deletes what a stopped execution leaves."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ AFTER_FIRST = naming.execution_after(execution("first"), "failed")
 def ended(
     who: str = "first", status: str = "ABORTED", content: Any = NAMED, **detail: Any
 ) -> dict[str, Any]:
-    """As EventBridge brings it."""
+    """As EventBridge delivers it."""
     arn = who if who.startswith("arn:") else execution(who)
     return {
         "source": "aws.states",
@@ -66,14 +66,14 @@ def deletions(account: BivouacAccount) -> list[str]:
 
 @pytest.fixture
 def account(account: BivouacAccount) -> BivouacAccount:
-    """With a deletion that is of no concern."""
+    """With an unrelated deletion."""
     account.start_execution("of-another", DELETE_MACHINE)
     return account
 
 
 @pytest.fixture
 def machines(account: BivouacAccount) -> BivouacAccount:
-    """All that an event or a schedule can start."""
+    """Everything that an event or a schedule can start."""
     for machine in (CREATE_MACHINE, REDEPLOY_MACHINE, SLEEP_MACHINE, WAKE_MACHINE, EXTEND_MACHINE):
         account.start_execution("of-another", machine)
     return account
@@ -91,7 +91,7 @@ def status_of(account: BivouacAccount) -> Status:
     return record.status
 
 
-def test_a_stopped_create_is_told_and_deleted(held: BivouacAccount) -> None:
+def test_a_stopped_create_is_published_and_deleted(held: BivouacAccount) -> None:
     """W13."""
     answer = followed(held, ended())
     assert (answer["status"], answer["started"]) == ("FOLLOWED_UP", AFTER_FIRST)
@@ -102,23 +102,23 @@ def test_a_stopped_create_is_told_and_deleted(held: BivouacAccount) -> None:
     assert detail["error"] == "ABORTED"
 
 
-def test_twice_is_once(held: BivouacAccount) -> None:
-    """W01, W05: what is told again is the same event."""
+def test_a_repetition_changes_nothing(held: BivouacAccount) -> None:
+    """W01, W05: a repeated publication is the same event."""
     followed(held, ended())
     followed(held, ended())
     assert deletions(held).count(AFTER_FIRST) == 1
     assert len({detail["id"] for _, detail in held.told}) == 1
 
 
-def test_the_last_function_of_what_was_stopped_is_waited_out(held: BivouacAccount) -> None:
-    """W13: by whoever opens the environment next."""
+def test_the_last_function_of_a_stopped_create_is_awaited(held: BivouacAccount) -> None:
+    """W13: by the execution that opens the environment next."""
     followed(held, ended())
     record = held.records.find("demo")
     assert record is not None
     assert record.settle
 
 
-def test_one_that_is_to_be_kept_is_only_told(account: BivouacAccount) -> None:
+def test_a_stopped_create_that_keeps_failures_is_only_published(account: BivouacAccount) -> None:
     account.holds(account.planned(environment(onFailure="keep")))
     assert followed(account, ended(status="TIMED_OUT"))["started"] is None
     assert status_of(account) is Status.FAILED
@@ -126,7 +126,7 @@ def test_one_that_is_to_be_kept_is_only_told(account: BivouacAccount) -> None:
     assert [kind for kind, _ in account.told] == ["EnvironmentFailed"]
 
 
-def test_a_stopped_redeploy_leaves_what_was_there(account: BivouacAccount) -> None:
+def test_a_stopped_redeploy_deletes_nothing(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()))
     account.records.finish("demo", 1, Status.READY)
     account.holds(account.planned(environment()), generation=2, verb=Verb.REDEPLOY)
@@ -135,7 +135,7 @@ def test_a_stopped_redeploy_leaves_what_was_there(account: BivouacAccount) -> No
     assert deletions(account) == ["of-another"]
 
 
-def test_a_deletion_that_died_is_started_again(account: BivouacAccount) -> None:
+def test_a_dead_deletion_is_started_again(account: BivouacAccount) -> None:
     arn = f"{DELETE_MACHINE.replace(':stateMachine:', ':execution:')}:mine"
     account.holds(account.planned(environment()), status=Status.DELETING, execution=arn)
     followed(account, ended(arn, content={"environment": "demo"}))
@@ -143,7 +143,7 @@ def test_a_deletion_that_died_is_started_again(account: BivouacAccount) -> None:
     assert status_of(account) is Status.DELETING
 
 
-def test_a_redeploy_that_timed_out_is_rolled_back_in_its_stead(account: BivouacAccount) -> None:
+def test_a_timed_out_redeploy_is_rolled_back(account: BivouacAccount) -> None:
     redeploy = f"{REDEPLOY_MACHINE.replace(':stateMachine:', ':execution:')}:mine"
     digest = hashlib.sha256(redeploy.encode()).hexdigest()
     before = {"name": "demo", "services": [{"serviceName": "web", "image": "old"}]}
@@ -175,7 +175,7 @@ def test_the_record_decides_and_not_the_input(
     assert followed(held, ended(content=content))["environment"] == "demo"
 
 
-def test_an_input_that_is_too_large_for_the_event_is_not_needed(held: BivouacAccount) -> None:
+def test_an_input_too_large_for_the_event_is_not_needed(held: BivouacAccount) -> None:
     event = ended(input=None, inputDetails={"included": False})
     assert followed(held, event)["environment"] == "demo"
 
@@ -188,14 +188,16 @@ def test_a_late_event_changes_nothing(held: BivouacAccount) -> None:
     assert held.mutating_calls == []
 
 
-def test_an_execution_that_never_held_anything_leaves_nothing(account: BivouacAccount) -> None:
+def test_an_execution_that_never_held_an_environment_leaves_nothing(
+    account: BivouacAccount,
+) -> None:
     account.forget_calls()
     assert followed(account, ended(status="FAILED"))["status"] == "NOTHING_TO_DO"
     assert account.mutating_calls == []
 
 
 class TestUnanswered:
-    """Nobody looks how the execution ends that an event or a schedule started."""
+    """Nobody reads how an execution ends that an event or a schedule started."""
 
     INTENT: ClassVar = {"id": "down 2026-01-31T12:00:00Z", "at": "2026-01-31T12:00:00Z"}
     OF_CI: ClassVar = {"id": "1", "at": "2026-01-31T12:00:00Z"}
@@ -219,14 +221,14 @@ class TestUnanswered:
             followed(account, self.refused(error, intent=self.INTENT))
         assert str(raised.value) == f"first: {error}: {self.CAUSE}"
 
-    def test_whoever_started_it_himself_has_the_answer(self, account: BivouacAccount) -> None:
+    def test_a_refusal_of_a_manual_start_is_not_raised(self, account: BivouacAccount) -> None:
         assert followed(account, self.refused())["status"] == "NOTHING_TO_DO"
 
     @pytest.mark.parametrize("how", ["refused", "broken"])
-    def test_so_has_a_pipeline_that_says_when_it_meant_it(
+    def test_a_refusal_of_a_pipelines_start_is_not_raised(
         self, machines: BivouacAccount, how: str
     ) -> None:
-        """It starts the execution, waits for its end, and decides itself whether to try again."""
+        """It starts the execution, waits for its end, and decides itself whether to retry."""
         given = self.refused(intent=self.OF_CI)
         if how == "broken":
             given = ended(status="TIMED_OUT", content={**NAMED, "intent": self.OF_CI})
@@ -236,7 +238,7 @@ class TestUnanswered:
 
     @pytest.mark.parametrize("verb", ["create", "redeploy", "delete", "extend"])
     @pytest.mark.parametrize("taken", [False, True])
-    def test_what_an_event_asked_for_is_known_by_its_name(
+    def test_an_events_execution_is_recognised_by_its_name(
         self, machines: BivouacAccount, verb: str, taken: bool
     ) -> None:
         name = naming.requested_execution("e" * 40, verb, "event-1")
@@ -248,18 +250,20 @@ class TestUnanswered:
         with pytest.raises(UnansweredRequestError):
             followed(machines, given)
 
-    def test_what_it_holds_all_the_same_is_followed_up(self, held: BivouacAccount) -> None:
-        """It was refused while it was opened, after the record was written."""
+    def test_a_refused_execution_that_holds_the_environment_is_followed_up(
+        self, held: BivouacAccount
+    ) -> None:
+        """It was refused while it was opening the environment, after the record was written."""
         answer = followed(held, self.refused("ForeignResourceError", intent=self.INTENT))
         assert (answer["status"], answer["started"]) == ("FOLLOWED_UP", AFTER_FIRST)
         assert [kind for kind, _ in held.told] == ["EnvironmentFailed"]
 
-    def test_what_was_begun_and_failed_is_told_elsewhere(self, held: BivouacAccount) -> None:
+    def test_a_failure_after_the_opening_is_not_raised_here(self, held: BivouacAccount) -> None:
         self.follows(held, {LIFECYCLE: self.LATER})
         failed = self.refused("DeploymentFailedError", intent=self.INTENT)
         assert followed(held, failed)["status"] == "NOTHING_TO_DO"
 
-    # --- it broke before it had taken anything -------------------------------------------------
+    # --- it broke before it took anything -------------------------------------------------------
 
     NOW: ClassVar = Intent.from_json(INTENT)
     EARLIER: ClassVar = replace(NOW, at=NOW.at - timedelta(minutes=1))
@@ -292,7 +296,7 @@ class TestUnanswered:
         return ended(arn, content={**content, "intent": self.INTENT}, **how)
 
     def put_again(self, account: BivouacAccount, event: dict[str, Any]) -> dict[str, Any]:
-        """The input of the execution that it is put with once more."""
+        """The input of the execution with which it is started once more."""
         answer = followed(account, event)
         assert answer["status"] == "RETRIED"
         machine = event["detail"]["stateMachineArn"]
@@ -303,7 +307,7 @@ class TestUnanswered:
 
     @pytest.mark.parametrize("how", ENDS, ids=lambda how: how.get("error", how["status"]))
     @pytest.mark.parametrize("machine", ASKED)
-    def test_what_broke_before_anybody_followed_it_is_put_once_more(
+    def test_an_execution_that_broke_before_it_took_effect_is_started_once_more(
         self, machines: BivouacAccount, machine: str, how: dict[str, str]
     ) -> None:
         content, matter = self.ASKED[machine]
@@ -314,10 +318,10 @@ class TestUnanswered:
 
     @pytest.mark.parametrize("machine", ASKED)
     @pytest.mark.parametrize("how", [*ENDS, {"status": "ABORTED"}])
-    def test_what_breaks_twice_or_was_stopped_is_raised(
+    def test_an_execution_that_broke_twice_or_was_stopped_is_raised(
         self, machines: BivouacAccount, machine: str, how: dict[str, str]
     ) -> None:
-        """Somebody must look: it is with the undelivered events."""
+        """Somebody must look at it: it is with the undelivered events."""
         content, matter = self.ASKED[machine]
         self.follows(machines, {matter: self.EARLIER})
         event = self.broke(machine, content, **how)
@@ -330,7 +334,7 @@ class TestUnanswered:
 
     @pytest.mark.parametrize("machine", ASKED)
     @pytest.mark.parametrize("known", [NOW, LATER])
-    def test_what_was_followed_or_overtaken_is_not(
+    def test_a_followed_or_overtaken_execution_is_not_started_again(
         self, account: BivouacAccount, machine: str, known: Intent
     ) -> None:
         content, matter = self.ASKED[machine]
@@ -338,7 +342,9 @@ class TestUnanswered:
         event = self.broke(machine, content, status="FAILED", error="Runtime.ExitError")
         assert followed(account, event)["status"] == "NOTHING_TO_DO"
 
-    def test_a_down_that_deletes_is_about_rest(self, account: BivouacAccount) -> None:
+    def test_a_down_that_deletes_took_effect_once_a_power_intent_is_newer(
+        self, account: BivouacAccount
+    ) -> None:
         content = {"environment": "demo", "keepSchedule": True}
         self.follows(account, {POWER: self.EARLIER})
         self.put_again(account, self.broke("delete-environment", content, status="TIMED_OUT"))
@@ -346,7 +352,7 @@ class TestUnanswered:
         event = self.broke("delete-environment", content, status="TIMED_OUT")
         assert followed(account, event)["status"] == "NOTHING_TO_DO"
 
-    def test_a_redeploy_is_followed_once_its_services_have_its_change(
+    def test_a_redeploy_took_effect_once_its_services_have_the_change(
         self, machines: BivouacAccount
     ) -> None:
         content = {"environment": "demo", "services": [{"serviceName": "web", "image": "nginx:2"}]}
@@ -363,9 +369,7 @@ class TestUnanswered:
         self.follows(account, {LIFECYCLE: self.LATER})
         assert followed(account, event)["status"] == "NOTHING_TO_DO", "its environment is another"
 
-    def test_an_extension_is_followed_once_the_lease_knows_it(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_an_extension_took_effect_once_the_lease_has_it(self, account: BivouacAccount) -> None:
         event = self.broke("extend-lease", {"environment": "demo", "ttl": "8h"}, status="ABORTED")
         self.follows(account, {LIFECYCLE: self.EARLIER})
         with pytest.raises(UnansweredRequestError):
@@ -375,9 +379,7 @@ class TestUnanswered:
         account.records.extend(record, record.expires_at, Extension(self.NOW.at, 8 * 3600))
         assert followed(account, event)["status"] == "NOTHING_TO_DO"
 
-    def test_an_input_that_is_too_large_for_the_event_is_asked_for(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_an_input_too_large_for_the_event_is_read(self, account: BivouacAccount) -> None:
         account.start_execution("of-another")
         client = account.client("stepfunctions")
         content = json.dumps({**NAMED, "intent": self.INTENT})
@@ -388,10 +390,10 @@ class TestUnanswered:
         assert self.put_again(account, event) == json.loads(content)
 
 
-def test_one_that_takes_over_meanwhile_is_left_alone(
+def test_an_execution_that_takes_over_meanwhile_is_left_alone(
     held: BivouacAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """W17: the condition is in the write, not only in what was read before it."""
+    """W17: the write has the condition, not only the read before it."""
     before = held.records.find("demo")
     held.holds(held.planned(environment()), generation=2, execution=execution("second"))
     monkeypatch.setattr("follow_up_execution.held_by", lambda *_: before)
@@ -407,7 +409,7 @@ def unheard(patch: pytest.MonkeyPatch, error: BaseException) -> None:
     patch.setattr("bivouac.aws.event_bus.EventBus.publish", refused)
 
 
-def test_what_cannot_be_told_is_deleted_all_the_same_and_told_by_the_sweep(
+def test_a_failure_that_cannot_be_published_is_still_deleted_and_the_sweep_publishes_it(
     held: BivouacAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -421,7 +423,7 @@ def test_what_cannot_be_told_is_deleted_all_the_same_and_told_by_the_sweep(
     assert "EnvironmentFailed" in [kind for kind, _ in held.told]
 
 
-def test_killed_between_recording_and_telling_it_is_told_at_the_next_try(
+def test_a_kill_between_recording_and_publishing_is_repaired_by_the_next_try(
     held: BivouacAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -438,9 +440,9 @@ def test_killed_between_recording_and_telling_it_is_told_at_the_next_try(
 
 
 class TestRecordedAtTheEnd:
-    """The execution ended without success after its last step had recorded how it ended."""
+    """The execution ended without success after its last step had recorded the result."""
 
-    def test_ready_is_told_and_stays(self, held: BivouacAccount) -> None:
+    def test_ready_is_published_and_stays(self, held: BivouacAccount) -> None:
         held.records.finish("demo", 1, Status.READY)
         held.forget_calls()
         followed(held, ended(status="FAILED", error="Runtime.ExitError"))

@@ -1,4 +1,4 @@
-"""Guard stack: asked by CloudFormation, it always answers, and lets no environment be orphaned."""
+"""Guard stack: always answers CloudFormation, and lets no environment be orphaned."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.requests import environment
 
 @dataclass
 class CloudFormation:
-    """Where answers are put."""
+    """Receives the responses."""
 
     endpoint: str
     answers: list[dict[str, Any]] = field(default_factory=list)
     content_types: list[str | None] = field(default_factory=list)
     refuses: list[int] = field(default_factory=list)
-    """HTTP status of the next answers that are not taken."""
+    """HTTP status of the next responses, which are rejected."""
     groups: list[str] = field(default_factory=list)
     """The security groups of the stack."""
 
@@ -73,7 +73,7 @@ def asked(account: BivouacAccount, cloudformation: CloudFormation, kind: str, **
     return cloudformation.answers[-1]
 
 
-def test_a_deletion_is_refused_while_environments_live(
+def test_a_deletion_is_refused_while_environments_exist(
     account: BivouacAccount, cloudformation: CloudFormation
 ) -> None:
     for name, status in (
@@ -120,7 +120,7 @@ class TestSecurityGroups:
         assert answer["Status"] == "FAILED"
         assert answer["Reason"].endswith(f"They are: {database} (refers to {probe})")
 
-    def test_the_stacks_own_rules_go_with_it(
+    def test_the_stacks_own_rules_do_not_prevent_the_deletion(
         self, account: BivouacAccount, cloudformation: CloudFormation
     ) -> None:
         probe, tasks = new_group(account, "probe"), new_group(account, "tasks")
@@ -129,7 +129,7 @@ class TestSecurityGroups:
             admit(account, "ingress", tasks, source)
         assert asked(account, cloudformation, "Delete")["Status"] == "SUCCESS"
 
-    def test_it_is_told_beside_the_environments(
+    def test_rules_and_environments_are_named_together(
         self, account: BivouacAccount, cloudformation: CloudFormation
     ) -> None:
         probe, database = new_group(account, "probe"), new_group(account, "database")
@@ -163,7 +163,9 @@ def test_a_stack_that_never_had_a_table_may_be_rolled_back(
     assert asked(account, cloudformation, "Delete")["Status"] == "SUCCESS"
 
 
-def test_creating_it_asks_nobody(account: BivouacAccount, cloudformation: CloudFormation) -> None:
+def test_a_creation_is_always_allowed(
+    account: BivouacAccount, cloudformation: CloudFormation
+) -> None:
     account.holds(account.planned(environment()))
     account.forget_calls()
     assert asked(account, cloudformation, "Create")["Status"] == "SUCCESS"
@@ -171,7 +173,7 @@ def test_creating_it_asks_nobody(account: BivouacAccount, cloudformation: CloudF
 
 
 @pytest.mark.parametrize(("prefix", "status"), [("bivouac", "SUCCESS"), ("other", "FAILED")])
-def test_an_update_goes_through_unless_it_renames_everything(
+def test_an_update_is_allowed_unless_it_renames_everything(
     account: BivouacAccount, cloudformation: CloudFormation, prefix: str, status: str
 ) -> None:
     account.holds(account.planned(environment()))
@@ -185,11 +187,11 @@ def test_an_update_goes_through_unless_it_renames_everything(
     ("stack_status", "status"),
     [("UPDATE_IN_PROGRESS", "FAILED"), ("UPDATE_ROLLBACK_IN_PROGRESS", "SUCCESS")],
 )
-def test_a_refused_update_finds_its_way_back(
+def test_a_refused_update_can_be_rolled_back(
     account: BivouacAccount, cloudformation: CloudFormation, stack_status: str, status: str
 ) -> None:
-    """CloudFormation asks again with the two changed round (README of CDK's custom resource
-    provider framework, "Error handling"), and a second refusal would be UPDATE_ROLLBACK_FAILED."""
+    """CloudFormation sends old and new properties swapped (README of CDK's custom resource provider
+    framework, "Error handling"), and a second refusal would be UPDATE_ROLLBACK_FAILED."""
     described = {"Stacks": [{"StackStatus": stack_status}]}
     client = mock.Mock(**{"describe_stacks.return_value": described})
     before = {"NamePrefix": "other"}
@@ -199,10 +201,10 @@ def test_a_refused_update_finds_its_way_back(
     client.describe_stacks.assert_called_once_with(StackName=answer["StackId"])
 
 
-def test_what_cannot_be_known_is_refused_with_the_reason(
+def test_a_failed_check_is_a_refusal_with_the_reason(
     account: BivouacAccount, cloudformation: CloudFormation
 ) -> None:
-    """An answer that never comes would hold CloudFormation up."""
+    """Without a response CloudFormation would wait for an hour."""
     denied = errors.AccessDeniedError("records of environments: Query answered AccessDenied")
     with mock.patch("guard_stack.Records.listed", side_effect=denied):
         answer = asked(account, cloudformation, "Delete")
@@ -210,7 +212,7 @@ def test_what_cannot_be_known_is_refused_with_the_reason(
     assert "Query answered AccessDenied" in answer["Reason"]
 
 
-def test_an_answer_that_is_not_taken_at_once_is_sent_again(
+def test_a_rejected_response_is_sent_again(
     account: BivouacAccount, cloudformation: CloudFormation
 ) -> None:
     cloudformation.refuses = [503] * (ATTEMPTS - 1)
@@ -218,7 +220,7 @@ def test_an_answer_that_is_not_taken_at_once_is_sent_again(
 
 
 @pytest.mark.parametrize("refuses", [[403], [503] * ATTEMPTS])
-def test_an_answer_that_nobody_takes_is_tried_again_by_lambda(
+def test_an_undeliverable_response_makes_lambda_retry(
     account: BivouacAccount, cloudformation: CloudFormation, refuses: list[int]
 ) -> None:
     cloudformation.refuses = refuses
@@ -227,9 +229,7 @@ def test_an_answer_that_nobody_takes_is_tried_again_by_lambda(
     assert cloudformation.answers == []
 
 
-def test_no_other_url_is_ever_asked(
-    account: BivouacAccount, cloudformation: CloudFormation
-) -> None:
+def test_no_other_url_is_called(account: BivouacAccount, cloudformation: CloudFormation) -> None:
     with pytest.raises(errors.InvalidRequestError, match=r"example\.com is not a host"):
         account.invoke(
             "guard_stack", cloudformation.request("Delete", ResponseURL="https://example.com/x")

@@ -1,4 +1,4 @@
-"""Whatever the order in which wants come, and however often, the end is the same (W01, W18)."""
+"""In whatever order intents arrive, and however often, the end is the same (W01, W18)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.requests import environment
 ORDERS = 20
 AT_ONCE = 10
 WINDOW = 100.0
-"""Seconds; what Lambda tries again after three minutes finds everything that was on the way."""
+"""Seconds; Lambda's retry after three minutes comes after everything else."""
 
 
-def test_in_the_order_in_which_they_were_meant(account: BivouacAccount) -> None:
+def test_the_last_intent_holds_in_the_intended_order(account: BivouacAccount) -> None:
     player = Player(account, random.Random(1))
     events, end = story("demo", account.now() - timedelta(minutes=20))
     player.play([(50.0 * number, event) for number, event in enumerate(events)])
@@ -30,10 +30,10 @@ def test_in_the_order_in_which_they_were_meant(account: BivouacAccount) -> None:
 
 
 @pytest.mark.parametrize("first", range(0, ORDERS, AT_ONCE))
-def test_a_pull_request_that_was_closed_takes_its_environment_along(
+def test_a_closed_pull_request_ends_its_environment_in_any_order(
     account: BivouacAccount, first: int
 ) -> None:
-    """In any order, also where nobody knows yet of what it ends."""
+    """In any order, even if nobody knows yet what it ends."""
     for seed in range(first, first + AT_ONCE):
         chance = random.Random(seed)
         player = Player(account, chance)
@@ -53,7 +53,9 @@ def test_a_pull_request_that_was_closed_takes_its_environment_along(
 
 
 @pytest.mark.parametrize("first", range(0, ORDERS, AT_ONCE))
-def test_in_any_order_each_up_to_five_times(account: BivouacAccount, first: int) -> None:
+def test_the_last_intent_holds_in_any_order_with_repetitions(
+    account: BivouacAccount, first: int
+) -> None:
     for seed in range(first, first + AT_ONCE):
         chance = random.Random(seed)
         player = Player(account, chance)

@@ -1,4 +1,5 @@
-"""A create and a delete, undisturbed and killed after each change of the step that changes most.
+"""A create and a delete, undisturbed and killed after each change of the step with the most
+changes.
 
 `make endure` interrupts them at every call, with every kind of fault.
 """
@@ -13,8 +14,8 @@ from tests.functional.inventory import foreign_neighbours
 from tests.functional.machines import outcomes
 
 
-def test_an_undisturbed_run_makes_one_of_each_and_takes_away_all_of_it() -> None:
-    """D14, D16, D18: the measure for every disturbed run below."""
+def test_an_undisturbed_run_creates_one_of_each_and_deletes_everything() -> None:
+    """D14, D16, D18: the reference for every disturbed run below."""
     created, deleted = undisturbed()
 
     assert [line for line in created.left["namespaces"] if line == "bivouac-demo"]
@@ -49,8 +50,8 @@ def test_an_undisturbed_run_makes_one_of_each_and_takes_away_all_of_it() -> None
     ]
 
 
-def test_a_create_killed_while_it_creates_services_ends_as_if_nothing_had_happened() -> None:
-    """S01, S20, W17: safe to repeat, nothing is made twice."""
+def test_a_create_killed_while_creating_services_ends_like_an_undisturbed_one() -> None:
+    """S01, S20, W17: safe to repeat, nothing is created twice."""
     wanted = undisturbed()[0]
     with bivouac_account() as account:
         foreign_neighbours(account)

@@ -1,4 +1,4 @@
-"""Schedules of an environment that was: none fires after its receipt, whatever was interrupted."""
+"""No schedule of a deleted environment fires after its receipt, whatever was interrupted."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def ready(account: BivouacAccount) -> None:
 
 
 def deleted(account: BivouacAccount) -> list[str]:
-    """The schedules that a complete deletion asks to be deleted."""
+    """The schedules that a complete deletion deletes."""
     record = account.records.find("demo")
     assert record is not None
     event = {
@@ -80,14 +80,14 @@ def deleted(account: BivouacAccount) -> list[str]:
     ]
 
 
-def test_where_there_never_were_office_hours_no_up_is_asked_for(account: BivouacAccount) -> None:
+def test_without_office_hours_no_up_schedule_is_deleted(account: BivouacAccount) -> None:
     opened(account, UNSCHEDULED, "first")
     ready(account)
     assert deleted(account) == ["demo-warning", "demo-expiry"]
     assert account.armed() == {}
 
 
-def test_office_hours_that_a_later_request_gave_up_are_gone_with_the_environment(
+def test_office_hours_that_a_later_request_dropped_are_deleted_with_the_environment(
     account: BivouacAccount,
 ) -> None:
     """The second create wrote the record and died before it removed them."""
@@ -100,7 +100,7 @@ def test_office_hours_that_a_later_request_gave_up_are_gone_with_the_environment
     assert account.armed() == {}
 
 
-def test_office_hours_that_a_create_was_about_to_arm_are_looked_for(
+def test_office_hours_that_a_create_was_about_to_arm_are_deleted(
     account: BivouacAccount,
 ) -> None:
     """Killed anywhere between the record and the last schedule."""
@@ -118,10 +118,10 @@ def test_after_a_complete_deletion_they_are_forgotten(account: BivouacAccount) -
     assert deleted(account) == ["demo-warning", "demo-expiry"]
 
 
-def test_what_a_lost_record_left_armed_is_removed_by_the_next_create(
+def test_schedules_left_by_a_lost_record_are_removed_by_the_next_create(
     account: BivouacAccount,
 ) -> None:
-    """W19: the record says that there never was anything, and the expiry says otherwise."""
+    """W19: the record says that nothing existed, and the expiry says otherwise."""
     opened(account, SCHEDULED, "first")
     key = {"environment": {"S": "demo"}}
     account.client("dynamodb").delete_item(TableName=TABLE, Key=key)
@@ -130,7 +130,7 @@ def test_what_a_lost_record_left_armed_is_removed_by_the_next_create(
     assert sorted(account.armed()) == ["demo-expiry", "demo-warning"]
 
 
-def test_a_record_that_does_not_say_may_have_had_some(account: BivouacAccount) -> None:
+def test_a_record_of_an_older_form_may_have_had_office_hours(account: BivouacAccount) -> None:
     """Written by an older version of the functions."""
     opened(account, SCHEDULED, "first")
     account.client("dynamodb").update_item(

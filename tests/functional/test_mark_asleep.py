@@ -1,4 +1,4 @@
-"""Mark asleep: only what runs no task any more; and the looks that wait for that."""
+"""Mark asleep: only if no task runs any more; and the polls that wait for that."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.functional.account import SETTLED_SECONDS, BivouacAccount
 from tests.requests import environment, web
 
 BEGIN_TO_STOP_SECONDS = 0.06
-"""They have begun to stop, and have not come to their end."""
+"""They have begun to stop and have not ended."""
 TWO = environment(web(), web(serviceName="shop", desiredCount=2))
 NAMES = ["web", "shop"]
 
 
 def falling_asleep(account: BivouacAccount) -> None:
-    """A moment after the services were told to stop."""
+    """A moment after the services were stopped."""
     account.holds(account.healthy(TWO), status=Status.FALLING_ASLEEP)
     account.invoke("stop_services", {"environment": "demo", "generation": 1})
 
@@ -47,7 +47,7 @@ def looked(account: BivouacAccount, waited: float = 0.0, **task_events: TaskEven
 
 
 class TestMark:
-    def test_what_runs_no_task_is_asleep(self, account: BivouacAccount) -> None:
+    def test_an_environment_without_tasks_is_asleep(self, account: BivouacAccount) -> None:
         falling_asleep(account)
         account.pass_time(SETTLED_SECONDS)
         answer = marked(account)
@@ -55,13 +55,13 @@ class TestMark:
         assert answer["expiresAt"] == "2030-01-01T00:00:00Z"
         assert marked(account) == answer
 
-    def test_what_still_runs_is_told_and_not_called_asleep(self, account: BivouacAccount) -> None:
+    def test_an_environment_with_running_tasks_is_not_asleep(self, account: BivouacAccount) -> None:
         falling_asleep(account)
         with pytest.raises(errors.NotAsleepError, match=r"still run: shop \(2\), web \(1\)"):
             marked(account)
         assert status(account) is Status.FALLING_ASLEEP
 
-    def test_a_generation_that_is_over_marks_nothing(self, account: BivouacAccount) -> None:
+    def test_a_superseded_generation_marks_nothing(self, account: BivouacAccount) -> None:
         """W17."""
         account.holds(account.planned(TWO), generation=2, status=Status.DELETING)
         with pytest.raises(errors.SupersededError):
@@ -77,12 +77,12 @@ class TestLook:
         assert seen.awaited.tasks == {"web": 1, "shop": 2}
         assert seen.awaited.condition_sets == (frozenset(NAMES),)
 
-    def test_once_no_task_is_left_that_is_the_answer(self, account: BivouacAccount) -> None:
+    def test_the_wait_ends_when_no_task_is_left(self, account: BivouacAccount) -> None:
         falling_asleep(account)
         account.pass_time(SETTLED_SECONDS)
         assert looked(account).answer == {"status": "GONE"}
 
-    def test_reads_that_are_behind_an_event_are_made_again(self, account: BivouacAccount) -> None:
+    def test_reads_that_lag_behind_an_event_are_repeated(self, account: BivouacAccount) -> None:
         """W01."""
         falling_asleep(account)
         seen = looked(account, task=TaskEvent("web", Stage.STOPPED, 5))
@@ -91,7 +91,7 @@ class TestLook:
     def test_a_task_that_begins_to_stop_between_two_lists_is_awaited_once(
         self, account: BivouacAccount
     ) -> None:
-        """Awaited twice, the wait would end by its time-out alone: a task stops once."""
+        """Awaited twice, the wait would end only by its time-out: a task stops once."""
         falling_asleep(account)
 
         def meanwhile(params: dict[str, Any], **_: Any) -> None:
@@ -107,10 +107,10 @@ class TestLook:
         assert seen.answer is None
         assert dict(seen.awaited.tasks) == {"web": 1, "shop": 2}
 
-    def test_what_ended_between_the_count_and_the_lists_is_looked_at_again(
+    def test_a_task_that_ended_between_count_and_lists_is_read_again(
         self, account: BivouacAccount
     ) -> None:
-        """Its event may have come before anybody waited, and comes no more."""
+        """Its event may have come before the wait began, and does not come again."""
         falling_asleep(account)
 
         def meanwhile(params: dict[str, Any], **_: Any) -> None:
@@ -124,15 +124,13 @@ class TestLook:
             events.unregister("provide-client-params.ecs.ListTasks", meanwhile)
         assert (seen.answer, seen.again_after) == (None, POLL_SECONDS)
 
-    def test_tasks_that_somebody_asks_for_meanwhile_are_an_answer(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_tasks_requested_meanwhile_end_the_wait(self, account: BivouacAccount) -> None:
         falling_asleep(account)
         account.client("ecs").update_service(cluster="bivouac-demo", service="web", desiredCount=1)
         assert looked(account).answer == {"status": "STARTED"}
 
-    def test_nobody_waits_for_ever(self, account: BivouacAccount) -> None:
-        """D06: whoever marks it asleep then sees what still runs, and says so."""
+    def test_the_wait_ends_with_the_patience(self, account: BivouacAccount) -> None:
+        """D06: Mark asleep then sees what still runs, and says so."""
         falling_asleep(account)
         assert looked(account, PATIENCE_SECONDS + 1).answer == {"status": "STILL_THERE"}
 

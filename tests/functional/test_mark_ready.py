@@ -69,8 +69,8 @@ def test_a_proven_environment_is_ready_and_its_proof_is_kept(account: BivouacAcc
     assert answer["warnings"] == []
 
 
-def test_what_the_plan_warns_of_is_told(account: BivouacAccount) -> None:
-    """The second hour of a day in spring is not there, whenever it is asked."""
+def test_the_plans_warnings_are_returned(account: BivouacAccount) -> None:
+    """The second hour of a day in spring does not exist, whenever the test runs."""
     hours = {"timezone": "Europe/Berlin", "up": "cron(30 2 * * ? *)", "down": "cron(0 8 * * ? *)"}
     account.holds(account.planned(environment(schedule=hours)))
     (told,) = marked(account, event())["warnings"]
@@ -78,7 +78,7 @@ def test_what_the_plan_warns_of_is_told(account: BivouacAccount) -> None:
 
 
 def test_the_record_keeps_the_whole_proof(account: BivouacAccount) -> None:
-    """However much it is: a plan whose proof finds no room is refused (limits.py)."""
+    """Whatever its size: a plan whose proof would not fit is refused (limits.py)."""
     account.holds(account.planned(environment()))
     every = {"private": answered([WEB] * 250), "public": answered([WEB] * 250)}
     answer = marked(account, event(probes=every))
@@ -88,13 +88,13 @@ def test_the_record_keeps_the_whole_proof(account: BivouacAccount) -> None:
     assert json.loads(item["proof"]["S"]) == answer["proof"]
 
 
-def test_saying_it_again_says_the_same(account: BivouacAccount) -> None:
+def test_repeating_the_step_answers_the_same(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()))
     assert marked(account, event()) == marked(account, event())
 
 
 @pytest.mark.parametrize(("private", "public"), [("OK", "SKIP"), ("SKIP", "OK"), ("OK", None)])
-def test_one_side_is_enough_where_the_other_cannot_be_asked(
+def test_one_side_is_enough_if_the_other_cannot_be_probed(
     account: BivouacAccount, private: str, public: str | None
 ) -> None:
     account.holds(account.planned(environment()))
@@ -105,7 +105,7 @@ def test_one_side_is_enough_where_the_other_cannot_be_asked(
     ("private", "public"),
     [("NG", "OK"), ("OK", "NG"), ("SKIP", "SKIP"), (None, None), ("SKIP", None)],
 )
-def test_an_endpoint_that_was_not_asked_or_did_not_answer_is_never_ready(
+def test_an_endpoint_without_an_answer_is_never_ready(
     account: BivouacAccount, private: str | None, public: str | None
 ) -> None:
     """Promise 1: SKIP is never READY."""
@@ -117,7 +117,7 @@ def test_an_endpoint_that_was_not_asked_or_did_not_answer_is_never_ready(
     assert record.status is Status.CREATING
 
 
-def test_a_check_that_does_not_hold_is_never_ready(account: BivouacAccount) -> None:
+def test_a_failed_check_is_never_ready(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()))
     progress = {**PROGRESS, "checks": [{**CHECK, "outcome": "NG"}]}
     with pytest.raises(errors.NotProvenError, match="a check is NG"):
@@ -125,7 +125,7 @@ def test_a_check_that_does_not_hold_is_never_ready(account: BivouacAccount) -> N
 
 
 def test_an_edge_without_its_proof_is_never_ready(account: BivouacAccount) -> None:
-    """P01, P08: what answers from outside may still not be found from inside the mesh."""
+    """P01, P08: a service that answers from outside may still not resolve inside the mesh."""
     account.holds(account.planned(environment()))
     progress = {**PROGRESS, "edges": {}}
     with pytest.raises(errors.NotProvenError, match="not proven: web:web"):
@@ -133,7 +133,7 @@ def test_an_edge_without_its_proof_is_never_ready(account: BivouacAccount) -> No
 
 
 def test_the_proofs_of_the_edges_are_kept_for_the_next_create(account: BivouacAccount) -> None:
-    """All but the moment is known from the blueprint, and from which deployments are ready."""
+    """All but the time follows from the blueprint and from which deployments are ready."""
     account.holds(account.planned(environment()))
     (edge,) = marked(account, event())["edges"]
     assert edge["specification"]
@@ -158,12 +158,12 @@ def test_every_endpoint_needs_its_own_proof(account: BivouacAccount) -> None:
         marked(account, event())
 
 
-def test_a_service_that_wants_no_task_needs_no_proof(account: BivouacAccount) -> None:
+def test_a_service_without_desired_tasks_needs_no_proof(account: BivouacAccount) -> None:
     account.holds(account.planned(environment(web(desiredCount=0))))
     assert marked(account, event(None, None))["status"] == "READY"
 
 
-def test_a_superseded_create_calls_nothing_ready(account: BivouacAccount) -> None:
+def test_a_superseded_create_marks_nothing_ready(account: BivouacAccount) -> None:
     """W17."""
     account.holds(account.planned(environment()), generation=2)
     with pytest.raises(errors.SupersededError):
@@ -171,7 +171,7 @@ def test_a_superseded_create_calls_nothing_ready(account: BivouacAccount) -> Non
     assert account.told == []
 
 
-def test_others_are_told_and_a_repetition_is_the_same_event(account: BivouacAccount) -> None:
+def test_ready_is_published_and_a_repetition_is_the_same_event(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()))
     account.invoke("mark_ready", event())
     account.pass_time(60)
@@ -187,15 +187,15 @@ def test_others_are_told_and_a_repetition_is_the_same_event(account: BivouacAcco
     assert again["id"] == first["id"]
 
 
-def test_the_record_says_it_before_the_event_does(account: BivouacAccount) -> None:
-    """Whoever hears of it and looks must find it."""
+def test_the_record_is_written_before_the_event_is_published(account: BivouacAccount) -> None:
+    """A subscriber that reads after the event must find it."""
     account.holds(account.planned(environment()))
     account.forget_calls()
     marked(account, event())
     assert account.mutating_calls == ["dynamodb:UpdateItem", "events:PutEvents"]
 
 
-def test_what_is_not_proven_is_not_told(account: BivouacAccount) -> None:
+def test_an_unproven_environment_is_not_published(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()))
     with pytest.raises(errors.NotProvenError):
         marked(account, event("NG"))
@@ -215,7 +215,7 @@ def untold(account: BivouacAccount) -> str:
     return record.untold
 
 
-def test_a_readiness_that_nobody_could_be_told_of_is_tried_again(account: BivouacAccount) -> None:
+def test_a_failed_publication_is_retried(account: BivouacAccount) -> None:
     """W04: not swallowed; the machine repeats the step."""
     account.holds(account.planned(environment()))
     with refusing(account), pytest.raises(errors.RETRIED):
@@ -225,7 +225,7 @@ def test_a_readiness_that_nobody_could_be_told_of_is_tried_again(account: Bivoua
 
 
 @pytest.mark.parametrize(("code", "tries"), [("InternalFailure", MOST_TRIES), ("AccessDenied", 0)])
-def test_what_cannot_be_told_is_ready_all_the_same_and_the_sweep_tells_it(
+def test_an_unpublished_environment_is_ready_and_the_sweep_publishes_it(
     account: BivouacAccount, code: str, tries: int
 ) -> None:
     account.holds(account.planned(environment()))
@@ -244,8 +244,8 @@ def test_what_cannot_be_told_is_ready_all_the_same_and_the_sweep_tells_it(
     assert "EnvironmentReady" not in [kind for kind, _ in account.told]
 
 
-def test_a_lease_that_was_extended_meanwhile_is_told_as_it_is(account: BivouacAccount) -> None:
-    """The record's end holds, not the one with which the create began."""
+def test_the_event_has_the_lease_that_was_extended_meanwhile(account: BivouacAccount) -> None:
+    """The record's end counts, not the one with which the create began."""
     record = account.holds(account.planned(environment()))
     account.records.extend(record, "2030-01-02T00:00:00Z", Extension(account.now(), None))
     answer = marked(account, event())

@@ -111,16 +111,16 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     assert (answer["status"], answer["generation"]) == ("OPEN", 1)
 
 
-def test_the_deadline_is_over_before_the_machine_is(account: BivouacAccount) -> None:
-    """W13: a machine that gives up says nothing; it gives up two hours after its start."""
+def test_the_deadline_comes_before_the_machines_time_out(account: BivouacAccount) -> None:
+    """W13: a timed-out machine says nothing; it times out two hours after its start."""
     request = environment(timeouts={"ready": "15m"})
     started = account.now() - timedelta(minutes=105)  # it waited for another execution
     answer = opened(account, request, startedAt=times.timestamp(started))
     assert answer["deadline"] == times.timestamp(started + timedelta(minutes=110))
 
 
-def test_asked_again_by_the_same_execution_it_goes_on(account: BivouacAccount) -> None:
-    """S21: the answer was lost; the lease neither moves nor is it taken twice."""
+def test_a_repetition_by_the_same_execution_goes_on(account: BivouacAccount) -> None:
+    """S21: the answer was lost; the lease does not move and is taken once."""
     first = opened(account)
     account.pass_time(60)
     again = opened(account)
@@ -164,7 +164,7 @@ def test_the_same_request_waits_for_the_create_that_runs(account: BivouacAccount
     assert (record.generation, record.execution) == (1, running)
 
 
-def test_another_request_stops_the_create_that_runs_and_waits_its_last_function_out(
+def test_another_request_stops_the_running_create_and_awaits_its_last_function(
     account: BivouacAccount,
 ) -> None:
     """W13, W18."""
@@ -179,10 +179,10 @@ def test_another_request_stops_the_create_that_runs_and_waits_its_last_function_
     assert (again["status"], again["generation"]) == ("OPEN", 2)
 
 
-def test_the_wait_is_not_forgotten_when_the_step_is_killed_before_its_answer(
+def test_the_wait_survives_a_kill_before_the_answer(
     account: BivouacAccount,
 ) -> None:
-    """W13: the record remembers that somebody was stopped."""
+    """W13: the record remembers that an execution was stopped."""
     running = account.start_execution("running")
     opened(account, who=running)
     other = environment(web(desiredCount=2))
@@ -190,7 +190,7 @@ def test_the_wait_is_not_forgotten_when_the_step_is_killed_before_its_answer(
     assert opened(account, other, "second")["status"] == "WAIT"
 
 
-def test_a_create_that_was_stopped_by_hand_is_waited_out_as_well(account: BivouacAccount) -> None:
+def test_the_last_function_of_a_create_stopped_by_hand_is_awaited(account: BivouacAccount) -> None:
     """W13: StopExecution ends no function."""
     opened(account)
     answer = opened(account, who="second")
@@ -210,7 +210,7 @@ def test_a_tombstone_keeps_the_generation_growing(account: BivouacAccount) -> No
     assert opened(account)["generation"] == 7
 
 
-def test_a_deletion_that_runs_is_waited_for(account: BivouacAccount) -> None:
+def test_a_running_deletion_is_awaited(account: BivouacAccount) -> None:
     """S02."""
     deleting = account.start_execution("deleting", DELETE_MACHINE)
     account.holds(account.planned(environment()), status=Status.DELETING, execution=deleting)
@@ -219,7 +219,7 @@ def test_a_deletion_that_runs_is_waited_for(account: BivouacAccount) -> None:
 
 
 @pytest.mark.parametrize("status", [Status.DELETING, Status.NOT_DELETED])
-def test_a_deletion_that_did_not_end_is_told(account: BivouacAccount, status: Status) -> None:
+def test_a_deletion_that_did_not_end_is_an_error(account: BivouacAccount, status: Status) -> None:
     """N11, S07: NotDeletedError says what to do, and nothing is taken."""
     account.holds(account.planned(environment()), status=status)
     account.forget_calls()
@@ -228,7 +228,7 @@ def test_a_deletion_that_did_not_end_is_told(account: BivouacAccount, status: St
     assert account.mutating_calls == []
 
 
-def test_of_two_that_open_at_the_same_time_one_looks_again(account: BivouacAccount) -> None:
+def test_of_two_concurrent_opens_one_reads_again(account: BivouacAccount) -> None:
     """W17: the record is written on condition."""
     blueprint = account.planned(environment())
     account.holds(blueprint)
@@ -239,10 +239,10 @@ def test_of_two_that_open_at_the_same_time_one_looks_again(account: BivouacAccou
 
 
 @pytest.mark.parametrize("status", [Status.READY, Status.FAILED, Status.CREATING])
-def test_the_namespace_of_what_exists_cannot_be_changed(
+def test_the_namespace_of_an_existing_environment_cannot_change(
     account: BivouacAccount, status: Status
 ) -> None:
-    """A deletion looks for the recorded namespace, so the first one would be left behind."""
+    """A deletion uses the recorded namespace, so the first one would be left behind."""
     account.holds(account.planned(environment()), status=status)
     account.forget_calls()
     with pytest.raises(errors.InvalidRequestError, match="delete the environment first"):
@@ -253,7 +253,7 @@ def test_the_namespace_of_what_exists_cannot_be_changed(
     assert (record.generation, record.status) == (1, status)
 
 
-def test_after_a_deletion_the_namespace_may_be_another(account: BivouacAccount) -> None:
+def test_after_a_deletion_the_namespace_can_change(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()), status=Status.DELETED)
     assert opened(account, environment(namespace="another"), who="second")["status"] == "OPEN"
 
@@ -271,7 +271,7 @@ def woken(account: BivouacAccount, request: dict[str, Any], **event: Any) -> dic
 
 
 class TestSchedules:
-    def test_the_end_is_warned_of(self, account: BivouacAccount) -> None:
+    def test_a_warning_is_scheduled_before_the_end(self, account: BivouacAccount) -> None:
         answer = opened(account, environment(lease={"ttl": "4h", "warnBefore": "1h"}))
         warning = account.armed()["demo-warning"]
         before = times.timestamp(times.moment(answer["expiresAt"]) - timedelta(hours=1))
@@ -279,14 +279,14 @@ class TestSchedules:
         assert warning["ActionAfterCompletion"] == "DELETE"
         assert warning["Target"]["Arn"] == SCHEDULES.warn_function_arn
 
-    def test_a_lease_no_longer_than_its_warning_has_none(self, account: BivouacAccount) -> None:
+    def test_a_lease_shorter_than_the_warning_has_no_warning(self, account: BivouacAccount) -> None:
         opened(account, environment(lease={"ttl": "2h"}))
         account.records.finish("demo", 1, Status.READY)
         opened(account, environment(lease={"ttl": "30m"}), "second")
         assert list(account.armed()) == ["demo-expiry"]
 
-    def test_office_hours_are_scheduler_s_own(self, account: BivouacAccount) -> None:
-        """Summer time is Scheduler's too: it gets the time zone, and nobody computes an offset."""
+    def test_office_hours_use_schedulers_time_zones(self, account: BivouacAccount) -> None:
+        """Summer time is Scheduler's task too: it gets the time zone, and no offset is computed."""
         opened(account, environment(schedule=OFFICE_HOURS))
         up, down = account.armed()["demo-up"], account.armed()["demo-down"]
         for armed, name, machine in ((up, "up", WAKE_MACHINE), (down, "down", SLEEP_MACHINE)):
@@ -309,7 +309,7 @@ class TestSchedules:
         assert target["Arn"] == DELETE_MACHINE
         assert json.loads(target["Input"])["keepSchedule"] is True
 
-    def test_a_later_request_changes_them_or_has_none(self, account: BivouacAccount) -> None:
+    def test_a_later_request_changes_or_removes_office_hours(self, account: BivouacAccount) -> None:
         opened(account, environment(schedule=OFFICE_HOURS))
         account.records.finish("demo", 1, Status.READY)
         later = {**OFFICE_HOURS, "up": "cron(30 9 * * ? *)"}
@@ -319,7 +319,7 @@ class TestSchedules:
         opened(account, who="third")
         assert sorted(account.armed()) == ["demo-expiry", "demo-warning"]
 
-    def test_what_begins_with_its_schedule_has_all_of_them_and_nothing_else(
+    def test_an_environment_that_starts_on_schedule_has_only_its_schedules(
         self, account: BivouacAccount
     ) -> None:
         answer = opened(account, environment(schedule={**OFFICE_HOURS, "begin": "up"}))
@@ -330,7 +330,7 @@ class TestSchedules:
         assert record.status is Status.SCHEDULED
         assert account.changes == []
 
-    def test_its_first_up_creates_it_and_its_lease_goes_on(self, account: BivouacAccount) -> None:
+    def test_its_first_up_creates_it_and_keeps_its_lease(self, account: BivouacAccount) -> None:
         request = environment(schedule={**OFFICE_HOURS, "begin": "up"})
         scheduled = opened(account, request)
         account.pass_time(3600)
@@ -338,16 +338,16 @@ class TestSchedules:
         assert (answer["status"], answer["fresh"]) == ("OPEN", True)
         assert answer["expiresAt"] == scheduled["expiresAt"]
 
-    def test_one_that_waited_for_a_deletion_by_hand_brings_nothing_back(
+    def test_an_up_that_waited_for_a_manual_deletion_creates_nothing(
         self, account: BivouacAccount
     ) -> None:
-        """It was planned while that ran; planned once more, it is refused, as any up after it."""
+        """It was planned while that ran; planned once more, it is refused, like any up after it."""
         request = environment()
         account.holds(account.planned(request), status=Status.DELETED)
         assert woken(account, request)["status"] == "CHANGED"
 
     def test_nothing_wakes_after_the_end_of_the_lease(self, account: BivouacAccount) -> None:
-        """Nothing immortal: what the expiry is about to delete is not started once more."""
+        """Nothing lives for ever: an environment whose expiry is due is not started again."""
         request = environment(lease={"ttl": "1h"}, schedule=OFFICE_HOURS)
         opened(account, request)
         account.records.finish("demo", 1, Status.ASLEEP)
@@ -364,10 +364,10 @@ class TestSchedules:
         answer = opened(account, request, "second", instruction=instruction)
         assert answer["expiresAt"] == FAR
 
-    def test_killed_before_the_schedules_of_what_exists_it_has_an_end_all_the_same(
+    def test_a_kill_before_the_schedules_leaves_the_old_expiry(
         self, account: BivouacAccount
     ) -> None:
-        """The old expiry fires, is outdated, and arms the one that holds."""
+        """The old expiry fires, is outdated, and arms the current one."""
         first = opened(account)
         account.records.finish("demo", 1, Status.READY)
         account.pass_time(3600)
@@ -390,15 +390,15 @@ class TestSchedules:
 
 
 class TestOnFailure:
-    """It governs until the first READY."""
+    """It applies until the first READY."""
 
     @pytest.mark.parametrize("verb", ["CREATE", "REDEPLOY", "WAKE"])
     @pytest.mark.parametrize("wanted", ["delete", "keep"])
     @pytest.mark.parametrize("before", [Status.FAILED, Status.CREATING])
-    def test_whoever_takes_over_from_a_first_create(
+    def test_an_execution_that_takes_over_from_a_first_create_inherits_on_failure(
         self, account: BivouacAccount, verb: str, wanted: str, before: Status
     ) -> None:
-        """A push, an up: what they make goes as the first create would have."""
+        """A push or an up: a failure is handled as in the first create."""
         request = environment(onFailure=wanted)
         account.holds(account.planned(request), status=before)
         instruction = account.instruction(request) | {"verb": verb, "basedOn": 1}
@@ -408,17 +408,17 @@ class TestOnFailure:
 
     @pytest.mark.parametrize("verb", ["CREATE", "REDEPLOY", "WAKE", "ROLL_BACK"])
     @pytest.mark.parametrize("before", [Status.READY, Status.DEGRADED, Status.FAILED])
-    def test_what_was_proven_is_kept(
+    def test_a_proven_environment_is_kept(
         self, account: BivouacAccount, verb: str, before: Status
     ) -> None:
         proven(account)
         account.holds(account.planned(environment()), generation=2, status=before)
         instruction = account.instruction(environment(owner="b")) | {"verb": verb, "basedOn": 2}
-        for _ in range(2):  # asked again by the same execution it says the same
+        for _ in range(2):  # a repetition by the same execution answers the same
             answer = opened(account, who="second", instruction=instruction, settled=True)
             assert answer["onFailure"] == "keep"
 
-    def test_after_a_deletion_it_governs_again(self, account: BivouacAccount) -> None:
+    def test_after_a_deletion_on_failure_applies_again(self, account: BivouacAccount) -> None:
         proven(account)
         account.records.finish("demo", 1, Status.DELETED)
         assert opened(account, who="second")["onFailure"] == "delete"
@@ -430,7 +430,7 @@ def proven(account: BivouacAccount) -> None:
 
 
 class TestDeletionsThatNobodyMeant:
-    """A create that was asked for before they closed the environment, and opens it after them."""
+    """A create that was requested before they closed the environment, and opens it after them."""
 
     @pytest.mark.parametrize(
         ("before", "follow_up"),
@@ -442,7 +442,7 @@ class TestDeletionsThatNobodyMeant:
             (Status.FAILED, {"expiresAt": FAR, "reason": "lease expired"}),
         ],
     )
-    def test_it_waits_for_their_end_and_is_made(
+    def test_the_create_waits_for_them_and_creates(
         self, account: BivouacAccount, before: Status, follow_up: dict[str, Any]
     ) -> None:
         account.holds(account.planned(environment()), status=before, expires_at=FAR)
@@ -464,12 +464,12 @@ class TestDeletionsThatNobodyMeant:
 
 
 class TestRest:
-    """A create that was meant before the environment was put to rest, and comes after it."""
+    """A create that was meant before the environment was put to sleep, and arrives after it."""
 
     @pytest.mark.parametrize(
         ("status", "told"), [(Status.ASLEEP, "KEPT"), (Status.SCHEDULED, "SCHEDULED")]
     )
-    def test_it_is_kept_for_the_next_up(
+    def test_the_request_is_kept_for_the_next_up(
         self, account: BivouacAccount, status: Status, told: str
     ) -> None:
         create = account.instruction(environment(owner="b", schedule=OFFICE_HOURS))
@@ -484,15 +484,13 @@ class TestRest:
         assert (record.status, record.requested["owner"]) == (status, "b")
 
     @pytest.mark.parametrize("status", [Status.ASLEEP, Status.SCHEDULED])
-    def test_one_that_was_meant_later_runs(self, account: BivouacAccount, status: Status) -> None:
+    def test_a_create_meant_later_runs(self, account: BivouacAccount, status: Status) -> None:
         rest = {POWER: Intent(account.now() - timedelta(minutes=1), "down")}
         planned = account.planned(environment(schedule=OFFICE_HOURS))
         account.holds(planned, status=status, intents=rest)
         assert opened(account, environment(schedule=OFFICE_HOURS), "b")["status"] == "OPEN"
 
-    def test_what_no_schedule_would_ever_create_is_made_at_once(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_without_a_future_up_it_is_created_at_once(self, account: BivouacAccount) -> None:
         create = account.instruction(environment())
         account.pass_time(1)
         rest = {POWER: Intent(account.now(), "down")}
@@ -503,12 +501,10 @@ class TestRest:
 
 class TestRedeploys:
     def given(self, account: BivouacAccount, known: dict[str, Any]) -> dict[str, Any]:
-        """A create whose plan knows these changes."""
+        """A create whose plan has these changes."""
         return {**account.instruction(environment()), "changes": known}
 
-    def test_one_that_came_since_the_plan_was_made_is_planned(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_a_change_since_the_plan_is_planned(self, account: BivouacAccount) -> None:
         meant = {"id": "push", "at": times.timestamp(account.now() + timedelta(minutes=1))}
         (made,) = newest({}, [Change("web", Intent.from_json(meant))]).values()
         planned = account.planned(environment())
@@ -521,7 +517,7 @@ class TestRedeploys:
     @pytest.mark.parametrize(
         ("status", "told"), [(Status.ASLEEP, "KEPT"), (Status.SCHEDULED, "SCHEDULED")]
     )
-    def test_of_what_rests_is_kept(
+    def test_a_change_of_a_sleeping_environment_is_kept(
         self, account: BivouacAccount, status: Status, told: str
     ) -> None:
         account.holds(account.planned(environment()), status=status)

@@ -1,4 +1,4 @@
-"""Probe private addresses: the handler; what counts as proof is held in tests/unit."""
+"""Probe private addresses: the handler; tests/unit covers what counts as proof."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def target(port: int, **changes: Any) -> dict[str, Any]:
     }
 
 
-def test_the_private_address_is_asked_and_aws_is_not(
+def test_the_private_address_is_probed_and_aws_is_not_called(
     account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P11: addresses that an earlier step observed; no AWS call, no URL."""

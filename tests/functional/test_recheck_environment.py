@@ -1,4 +1,4 @@
-"""Recheck environment: what was ready and is not is DEGRADED, until it is again."""
+"""Recheck environment: a ready environment that fails is DEGRADED until it recovers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ A_QUARTER_OF_AN_HOUR = 900.0
 
 
 def ready(account: BivouacAccount, *scripts: scripted.Script) -> None:
-    """Proven: the first script is what the first task does, the others those that follow it."""
+    """A proven environment: the first script is the first task's, the others those of its
+    replacements."""
     account.runtime.script("nginx", scripted.in_turn(*(scripts or (scripted.runs(),))))
     request = environment(web())
     expected = account.create(request)
@@ -74,12 +75,14 @@ def known(account: BivouacAccount) -> Record:
 
 
 class TestReady:
-    def test_what_is_as_it_was_proven_stays_ready(self, account: BivouacAccount) -> None:
+    def test_an_unchanged_environment_stays_ready(self, account: BivouacAccount) -> None:
         ready(account)
         assert rechecked(account) == {"demo": "READY"}
         assert account.mutating_calls == []
 
-    def test_a_task_that_ecs_replaces_is_no_news(self, account: BivouacAccount) -> None:
+    def test_a_replaced_task_does_not_degrade_the_environment(
+        self, account: BivouacAccount
+    ) -> None:
         ready(account)
         end_task(account)
         assert rechecked(account) == {"demo": "READY"}
@@ -93,7 +96,7 @@ class TestReady:
             task_ended(service="bivouac-proof-1-0"),
         ],
     )
-    def test_what_was_ordered_is_not_looked_at(
+    def test_deliberate_changes_are_not_checked(
         self, account: BivouacAccount, event: dict[str, Any]
     ) -> None:
         ready(account)
@@ -101,14 +104,16 @@ class TestReady:
         assert account.calls == []
 
     @pytest.mark.parametrize("cluster", NOT_OURS)
-    def test_another_stacks_is_not_looked_at(self, account: BivouacAccount, cluster: str) -> None:
-        """The rules match the prefix "bivouac-", with which these begin, too."""
+    def test_another_stacks_environment_is_not_checked(
+        self, account: BivouacAccount, cluster: str
+    ) -> None:
+        """The rules match the prefix "bivouac-", which these names also have."""
         ready(account)
         assert rechecked(account, task_ended(cluster=cluster)) == {}
         assert account.calls == []
 
     @pytest.mark.parametrize("status", [Status.CREATING, Status.DELETING, Status.ASLEEP])
-    def test_what_somebody_is_at_work_on_is_his_affair(
+    def test_an_environment_being_changed_is_not_checked(
         self, account: BivouacAccount, status: Status
     ) -> None:
         account.holds(account.planned(environment()), status=status)
@@ -116,12 +121,12 @@ class TestReady:
         assert rechecked(account) == {"demo": status}
         assert account.changes == []
 
-    def test_an_environment_that_nobody_knows_is_none(self, account: BivouacAccount) -> None:
+    def test_an_unknown_environment_is_ignored(self, account: BivouacAccount) -> None:
         assert rechecked(account) == {"demo": "UNKNOWN"}
 
 
 class TestDegraded:
-    def test_a_task_that_ends_again_and_again_is_diagnosed(self, account: BivouacAccount) -> None:
+    def test_a_repeatedly_ending_task_is_diagnosed(self, account: BivouacAccount) -> None:
         ready(account, scripted.runs(), scripted.exits(3, after=0.1, output=["no database"]))
         end_task(account)
         assert rechecked(account) == {"demo": "DEGRADED"}
@@ -132,7 +137,7 @@ class TestDegraded:
         assert kind == "EnvironmentDegraded"
         assert detail["cause"] == failure["cause"]
 
-    def test_one_that_does_not_come_back_is_waited_for_and_then_told(
+    def test_a_task_that_does_not_come_back_is_awaited_and_then_reported(
         self, account: BivouacAccount
     ) -> None:
         ready(account, scripted.runs(), scripted.never_starts())
@@ -145,7 +150,7 @@ class TestDegraded:
         assert "tasks running: 0 of 1" in failure["cause"]
         assert "timeouts.ready" not in failure["cause"]
 
-    def test_it_is_told_once(self, account: BivouacAccount) -> None:
+    def test_degradation_is_published_once(self, account: BivouacAccount) -> None:
         ready(account, scripted.runs(), scripted.never_starts())
         end_task(account)
         rechecked(account)
@@ -156,7 +161,7 @@ class TestDegraded:
         assert known(account).status is Status.DEGRADED
 
     @pytest.mark.parametrize("error", [ThrottledError("slow down"), FunctionKilledError()])
-    def test_what_was_recorded_and_not_told_is_told_by_the_sweep(
+    def test_a_recorded_degradation_that_was_not_published_is_published_by_the_sweep(
         self,
         account: BivouacAccount,
         monkeypatch: pytest.MonkeyPatch,
@@ -198,7 +203,7 @@ class TestDegraded:
 class TestRecovery:
     @pytest.fixture
     def degraded(self, account: BivouacAccount) -> BivouacAccount:
-        """Then somebody mends what it asks for."""
+        """Then somebody repairs it."""
         ready(account, scripted.runs(), scripted.exits(1, after=0.1))
         end_task(account)
         assert rechecked(account) == {"demo": "DEGRADED"}
@@ -206,11 +211,11 @@ class TestRecovery:
         account.forget_calls()
         return account
 
-    def test_nobody_tells_of_it_and_it_is_seen_all_the_same(self, degraded: BivouacAccount) -> None:
+    def test_a_recovery_without_an_event_is_found(self, degraded: BivouacAccount) -> None:
         degraded.pass_time(A_QUARTER_OF_AN_HOUR)
         assert rechecked(degraded, {"status": "DEGRADED"}) == {"demo": "READY"}
         assert known(degraded).status is Status.READY
 
-    def test_what_is_ready_is_not_looked_at_for_it(self, account: BivouacAccount) -> None:
+    def test_a_ready_environment_is_not_checked_for_recovery(self, account: BivouacAccount) -> None:
         ready(account)
         assert rechecked(account, {"status": "DEGRADED"}) == {}

@@ -1,4 +1,4 @@
-"""Records say in which form they are written: of b0cdb58, of now, and of a stack that is newer."""
+"""Records have a form: that of b0cdb58, the present one, or that of a newer stack."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def record(account: BivouacAccount) -> Record:
 
 @pytest.fixture
 def newer(account: BivouacAccount, record: Record) -> BivouacAccount:
-    """Whose record a newer stack has written, before it was taken back."""
+    """A newer stack has written its record before it was rolled back."""
     write(account, "SET form = :form", **{":form": {"N": str(FORM + 1)}})
     return account
 
 
-def test_every_record_says_its_form(account: BivouacAccount, record: Record) -> None:
+def test_every_record_has_its_form(account: BivouacAccount, record: Record) -> None:
     assert item(account)["form"] == {"N": str(FORM)}
 
 
-def test_one_that_says_none_is_read_as_one_of_b0cdb58(
+def test_a_record_without_form_is_read_as_one_of_b0cdb58(
     account: BivouacAccount, record: Record
 ) -> None:
     write(account, "REMOVE form")
@@ -63,7 +63,7 @@ def test_one_that_says_none_is_read_as_one_of_b0cdb58(
         ("suspend_environment", {"environment": "demo"}),
     ],
 )
-def test_a_newer_one_is_refused_and_stays_as_it_is(
+def test_a_newer_record_is_refused_and_not_changed(
     newer: BivouacAccount, function: str, asked: dict[str, Any]
 ) -> None:
     before = item(newer)
@@ -74,7 +74,7 @@ def test_a_newer_one_is_refused_and_stays_as_it_is(
     assert item(newer) == before
 
 
-def test_so_is_one_that_has_become_newer_since_the_plan_was_made(
+def test_a_record_that_became_newer_since_the_plan_is_refused(
     account: BivouacAccount, record: Record
 ) -> None:
     plan = account.invoke("check_request", account.asked(environment()))
@@ -84,13 +84,14 @@ def test_so_is_one_that_has_become_newer_since_the_plan_was_made(
     assert account.mutating_calls == []
 
 
-def test_who_holds_the_environment_finds_that_another_has_taken_it(newer: BivouacAccount) -> None:
-    """Only who takes an environment writes the form, so what is newer has another holder."""
+def test_the_holder_is_superseded_by_a_newer_version(newer: BivouacAccount) -> None:
+    """Only a step that takes an environment writes the form, so a newer record has another
+    holder."""
     with pytest.raises(errors.SupersededError, match="form"):
         newer.records.current("demo", 1)
 
 
-def test_others_are_rechecked_all_the_same(account: BivouacAccount) -> None:
+def test_other_environments_are_rechecked(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()), status=Status.DEGRADED)
     write(account, "SET form = :form", **{":form": {"N": str(FORM + 1)}})
     answer = account.invoke("recheck_environment", {"status": "DEGRADED"})
@@ -99,7 +100,7 @@ def test_others_are_rechecked_all_the_same(account: BivouacAccount) -> None:
 
 
 class TestSweep:
-    def test_it_lives_and_the_sweep_is_loud_about_it(self, newer: BivouacAccount) -> None:
+    def test_the_sweep_reports_a_newer_record_and_leaves_it(self, newer: BivouacAccount) -> None:
         """Nothing ends its lease until the stack is updated, so nobody may overlook it."""
         before = item(newer)
         (found,) = newer.invoke("sweep_environments", {"dryRun": True})["findings"]

@@ -1,4 +1,4 @@
-"""Register task definitions: a revision for each definition that differs, never one twice."""
+"""Register task definitions: one revision for each definition that differs, never two."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def recorded(account: BivouacAccount) -> list[str]:
 
 
 def test_every_service_and_every_proof_client_has_its_definition(account: BivouacAccount) -> None:
-    """T09: the ARN with the revision, out of the answer."""
+    """T09: the ARN with the revision, from the answer."""
     shop = "bivouac-demo--shop"
     assert step(account, web(), web(serviceName="shop")) == {
         FAMILY: f"{FAMILY}:1",
@@ -47,8 +47,8 @@ def test_every_service_and_every_proof_client_has_its_definition(account: Bivoua
     assert recorded(account) == sorted([f"{FAMILY}:1", f"{shop}:1", f"{PROOF}:1"])
 
 
-def test_nothing_is_read_where_no_family_is_there(account: BivouacAccount) -> None:
-    """T08: what cannot be there is not asked for."""
+def test_without_families_nothing_is_read(account: BivouacAccount) -> None:
+    """T08: what cannot exist is not read."""
     account.holds(account.planned(environment()))
     account.forget_calls()
     step(account)
@@ -81,7 +81,7 @@ def test_only_what_differs_gets_a_revision(account: BivouacAccount) -> None:
     assert recorded(account)[-2:] == [f"{FAMILY}:1", f"{FAMILY}:2"]
 
 
-def test_a_revision_that_was_deregistered_is_not_used_again(account: BivouacAccount) -> None:
+def test_a_deregistered_revision_is_not_reused(account: BivouacAccount) -> None:
     """T05: tasks of INACTIVE revisions do not start."""
     step(account)
     account.client("ecs").deregister_task_definition(taskDefinition=f"{FAMILY}:1")
@@ -89,7 +89,7 @@ def test_a_revision_that_was_deregistered_is_not_used_again(account: BivouacAcco
 
 
 def test_a_family_that_is_not_ours_is_refused_and_left(account: BivouacAccount) -> None:
-    """D18: a stranger's family never gains our revisions."""
+    """D18: a stranger's family never gets our revisions."""
     account.client("ecs").register_task_definition(**definition(FAMILY))
     account.holds(account.planned(environment()))
     account.forget_calls()
@@ -104,14 +104,14 @@ def test_an_existing_definition_is_not_registered(account: BivouacAccount) -> No
     assert set(account.definitions(replace(blueprint, services=(theirs,)))) == {PROOF}
 
 
-def test_its_client_never_sends_a_call_twice(account: BivouacAccount) -> None:
-    """T03: botocore sends a call whose answer is lost again by itself."""
+def test_its_client_does_not_retry_by_itself(account: BivouacAccount) -> None:
+    """T03: botocore would repeat a call whose answer is lost."""
     client = account.client("ecs_sent_once")
     assert client.meta.config.retries["total_max_attempts"] == 1
 
 
-def test_an_answer_that_was_lost_is_found_again(account: BivouacAccount) -> None:
-    """T03, S21: the call has no token; the tag with the content's hash takes its place."""
+def test_a_revision_whose_answer_was_lost_is_found(account: BivouacAccount) -> None:
+    """T03, S21: the call has no token; the tag with the content's hash replaces it."""
     account.holds(account.planned(environment()))
     account.forget_calls()
     lost = Injection(
@@ -123,7 +123,7 @@ def test_an_answer_that_was_lost_is_found_again(account: BivouacAccount) -> None
 
 
 @pytest.mark.parametrize("number", range(4, 6))
-def test_killed_in_between_it_registers_nothing_twice(account: BivouacAccount, number: int) -> None:
+def test_a_killed_step_registers_nothing_twice(account: BivouacAccount, number: int) -> None:
     """T03: and in the end the record names every revision."""
     account.holds(account.planned(environment()))
     account.forget_calls()
@@ -134,10 +134,10 @@ def test_killed_in_between_it_registers_nothing_twice(account: BivouacAccount, n
     assert recorded(account) == sorted([f"{FAMILY}:1", f"{PROOF}:1"])
 
 
-def test_what_was_registered_is_recorded_though_the_rest_was_refused(
+def test_registered_revisions_are_recorded_even_if_the_rest_is_refused(
     account: BivouacAccount,
 ) -> None:
-    """S22, T12: the deletion does not have to look for it."""
+    """S22, T12: the deletion does not have to search for it."""
     account.holds(account.planned(environment()))
     account.forget_calls()
     denied = Injection(account, Fault.DENIED, at(5))
@@ -177,16 +177,18 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
 
 
 class TestRollBack:
-    """What was proven before runs again in the very revision that it ran in."""
+    """The last proven request runs again in the same revision."""
 
-    def test_a_revision_that_ran_before_is_used_again(self, account: BivouacAccount) -> None:
+    def test_a_revision_that_ran_before_is_reused(self, account: BivouacAccount) -> None:
         first = step(account)
         assert step(account, NEWER)[FAMILY] == f"{FAMILY}:2"
         account.forget_calls()
         assert step(account) == first
         assert "ecs:RegisterTaskDefinition" not in account.calls
 
-    def test_not_one_that_was_deregistered_or_deleted_since(self, account: BivouacAccount) -> None:
+    def test_a_revision_deregistered_or_deleted_since_is_not_reused(
+        self, account: BivouacAccount
+    ) -> None:
         """T05, T13."""
         step(account)
         step(account, NEWER)
@@ -198,7 +200,7 @@ class TestRollBack:
         account.pass_time(HISTORY_SECONDS)
         assert step(account)[FAMILY] == f"{FAMILY}:4"
 
-    def test_so_many_are_looked_at_and_no_more(self, account: BivouacAccount) -> None:
+    def test_only_the_latest_revisions_are_read(self, account: BivouacAccount) -> None:
         for number in range(MOST_EARLIER + 3):
             image = f"nginx:{number}"
             step(account, web(primaryContainer={"image": image, "containerPort": 80}))
@@ -207,10 +209,10 @@ class TestRollBack:
         assert account.calls.count("ecs:DescribeTaskDefinition") <= MOST_EARLIER + 2
 
 
-def test_the_record_names_as_many_as_it_has_room_for(
+def test_the_record_names_a_limited_number_of_revisions(
     account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """400 KB an item; a deletion of one that names so many looks for them."""
+    """An item has 400 KB; the deletion of a record with that many searches for them."""
     monkeypatch.setattr("bivouac.environment.record.DEFINITIONS_KEPT", 2)
     step(account)
     named = recorded(account)

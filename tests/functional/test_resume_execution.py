@@ -1,4 +1,4 @@
-"""Resume execution: an event is noted, and looked at only where it can bring an answer."""
+"""Resume execution: an event is stored, and triggers a poll only if it can end the wait."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def begun(account: BivouacAccount) -> Wait:
 def looking(
     account: BivouacAccount, wait: Wait, *looks: PollResult | Callable[[], PollResult]
 ) -> str:
-    """Watch with these looks, one after the other; each may do something first."""
+    """Makes polls return these results in turn; each may do something first."""
     left = list(looks)
 
     def look(_: Wait) -> PollResult:
@@ -71,7 +71,7 @@ def looking(
 
 
 def resumed(account: BivouacAccount, event: Any, *looks: PollResult) -> str:
-    """What the function makes of an event; it looks exactly as often as there are looks."""
+    """What the function makes of an event; it polls exactly as often as there are results."""
     left = list(looks)
     poll_for = mock.Mock(return_value=lambda _: left.pop(0))
     with mock.patch("bivouac.waiting.conditions.poll_for", poll_for):
@@ -89,13 +89,13 @@ def waits_for(count: int, known: frozenset[str] = frozenset()) -> PollResult:
     return PollResult(awaited=Awaited({"web": count}, GOAL, known))
 
 
-# --- the token and the first look ----------------------------------------------------------------
+# --- the token and the first poll -----------------------------------------------------------------
 
 
-def test_an_event_before_the_token_is_kept_finds_nobody_and_the_look_sees_it(
+def test_an_event_before_the_token_is_stored_is_covered_by_the_first_poll(
     account: BivouacAccount,
 ) -> None:
-    """W02: that is why it is looked once the token is kept."""
+    """W02: so it polls once the token is stored."""
     account.holds(account.planned(environment()))
     assert resumed(account, told()) == "NO_WAIT"
     wait = begun(account)
@@ -103,15 +103,16 @@ def test_an_event_before_the_token_is_kept_finds_nobody_and_the_look_sees_it(
     assert account.tokens[wait.token] == ANSWER
 
 
-def test_an_event_between_token_and_look_is_worth_a_look(account: BivouacAccount) -> None:
-    """Nothing is known yet of what is awaited, so both look; the second answer is dropped."""
+def test_an_event_between_token_and_poll_triggers_a_poll(account: BivouacAccount) -> None:
+    """What is awaited is not known yet, so both poll; the second answer is dropped."""
     wait = begun(account)
     assert resumed(account, told(), PollResult(answer=ANSWER)) == "ANSWERED"
     assert looking(account, wait, PollResult(answer=ANSWER)) == "TOO_LATE"
 
 
-def test_an_event_during_the_look_lets_it_look_again(account: BivouacAccount) -> None:
-    """The look may have read before the task ran; who noted the event saw nothing to look for."""
+def test_an_event_during_the_poll_triggers_another_poll(account: BivouacAccount) -> None:
+    """The poll may have read before the task ran; the handler that stored the event saw no need to
+    poll."""
     wait = begun(account)
 
     def meanwhile() -> PollResult:
@@ -121,7 +122,7 @@ def test_an_event_during_the_look_lets_it_look_again(account: BivouacAccount) ->
     assert looking(account, wait, meanwhile, PollResult(answer=ANSWER)) == "ANSWERED"
 
 
-def test_an_event_after_the_look_completes_what_it_awaits(account: BivouacAccount) -> None:
+def test_an_event_after_the_poll_completes_the_wait(account: BivouacAccount) -> None:
     wait = begun(account)
     assert looking(account, wait, waits_for(2)) == "WAITS"
     assert resumed(account, told("t1")) == "NOTED"
@@ -130,8 +131,8 @@ def test_an_event_after_the_look_completes_what_it_awaits(account: BivouacAccoun
     assert resumed(account, told("t3")) == "NO_WAIT"
 
 
-def test_a_task_that_was_counted_is_not_counted_twice(account: BivouacAccount) -> None:
-    """W01: its event came during the look, and comes again."""
+def test_a_repeated_event_is_not_counted_twice(account: BivouacAccount) -> None:
+    """W01: its event came during the poll, and comes again."""
     wait = begun(account)
     account.waits.note("demo", running())
     assert looking(account, wait, waits_for(1), waits_for(1, frozenset({"t1"}))) == "WAITS"
@@ -151,10 +152,10 @@ def test_an_older_event_of_a_task_is_dropped(account: BivouacAccount) -> None:
 
 
 @pytest.mark.parametrize("cluster", NOT_OURS)
-def test_what_happens_in_another_stacks_cluster_is_nothing_to_do(
+def test_an_event_in_another_stacks_cluster_is_ignored(
     account: BivouacAccount, cluster: str
 ) -> None:
-    """The rules match the prefix "bivouac-", with which these begin, too."""
+    """The rules match the prefix "bivouac-", which these names also have."""
     begun(account)
     account.forget_calls()
     event = told(clusterArn=f"{ARN}:cluster/{cluster}")
@@ -170,10 +171,10 @@ def test_what_happens_in_another_stacks_cluster_is_nothing_to_do(
 
 
 @pytest.mark.parametrize("prefix", ["bivouac", "bivouac-2"])
-def test_of_two_stacks_each_hears_of_its_own_environment(
+def test_each_of_two_stacks_gets_its_own_environments_events(
     account: BivouacAccount, prefix: str
 ) -> None:
-    """The prefix of one is the beginning of the other's."""
+    """One stack's prefix begins with the other's."""
     wait = begun(account)
     with mock.patch.dict("os.environ", {"NAME_PREFIX": prefix}):
         for stack in ("bivouac", "bivouac-2"):
@@ -186,8 +187,8 @@ def test_of_two_stacks_each_hears_of_its_own_environment(
 
 
 class TestEarlierLife:
-    """W15, W01: a delivery that failed is tried again after minutes or hours, when an environment
-    of the same name may have come."""
+    """W15, W01: a failed delivery is retried after minutes or hours, when a new environment of the
+    same name may exist."""
 
     def waiting(self, account: BivouacAccount, taken: str = "openedAt") -> None:
         account.holds(account.planned(environment()))
@@ -197,34 +198,34 @@ class TestEarlierLife:
         looking(account, wait, waits_for(1))
 
     @pytest.mark.parametrize("taken", ["openedAt", "closedAt"])
-    def test_what_happened_before_the_environment_was_taken_counts_for_nobody(
+    def test_an_event_from_before_the_opening_is_ignored(
         self, account: BivouacAccount, taken: str
     ) -> None:
-        """Reads would be taken to lag behind it: they never show a task of that life."""
+        """Reads would seem to lag behind it: they never show a task of that life."""
         self.waiting(account, taken)
         assert resumed(account, told() | {"time": "2026-01-31T11:59:59Z"}) == "NO_WAIT"
         kept = account.waits.note("demo", running("another"))
         assert kept is not None
         assert set(kept.task_events) == {"another"}
 
-    def test_not_even_what_failed_then(self, account: BivouacAccount) -> None:
+    def test_a_failure_from_before_the_opening_is_ignored(self, account: BivouacAccount) -> None:
         self.waiting(account)
         ended = told(status="STOPPED", stoppedReason="Essential container in task exited")
         assert resumed(account, ended | {"time": "2026-01-31T11:00:00Z"}) == "NO_WAIT"
 
-    def test_what_happened_in_the_same_second_counts(self, account: BivouacAccount) -> None:
+    def test_an_event_in_the_second_of_the_opening_counts(self, account: BivouacAccount) -> None:
         self.waiting(account)
         assert resumed(account, told(), PollResult(answer=ANSWER)) == "ANSWERED"
 
 
-def test_what_failed_is_looked_at_whatever_is_awaited(account: BivouacAccount) -> None:
+def test_a_failed_task_triggers_a_poll_whatever_is_awaited(account: BivouacAccount) -> None:
     """H11, H24."""
     looking(account, begun(account), waits_for(3))
     ended = told(status="STOPPED", stoppedReason="Essential container in task exited")
     assert resumed(account, ended, PollResult(answer={"status": "FAILED"})) == "ANSWERED"
 
 
-def test_a_failed_deployment_is_looked_at(account: BivouacAccount) -> None:
+def test_a_failed_deployment_triggers_a_poll(account: BivouacAccount) -> None:
     """H02."""
     looking(account, begun(account), waits_for(3))
     event = {
@@ -236,21 +237,21 @@ def test_a_failed_deployment_is_looked_at(account: BivouacAccount) -> None:
     assert resumed(account, event, waits_for(3)) == "WAITS"
 
 
-# --- whoever looks again and again ---------------------------------------------------------------
+# --- polling --------------------------------------------------------------------------------------
 
 
 def polls(seconds: float = 2.0) -> PollResult:
     return PollResult(again_after=seconds, awaited=Awaited({}, GOAL))
 
 
-def test_what_no_event_tells_is_looked_at_until_it_is_there(account: BivouacAccount) -> None:
+def test_a_change_without_an_event_is_polled_until_it_is_there(account: BivouacAccount) -> None:
     wait, began = begun(account), account.plane.clock.now()
     assert looking(account, wait, polls(), polls(), PollResult(answer=ANSWER)) == "ANSWERED"
     assert account.plane.clock.now() - began == pytest.approx(4)
 
 
-def test_of_two_who_would_poll_only_one_goes_on(account: BivouacAccount) -> None:
-    """The first one's next look comes first; the second leaves it to him."""
+def test_of_two_pollers_only_one_goes_on(account: BivouacAccount) -> None:
+    """The first one's next poll comes first; the second leaves it to that one."""
     wait = begun(account)
     second: list[str] = []
 
@@ -263,7 +264,7 @@ def test_of_two_who_would_poll_only_one_goes_on(account: BivouacAccount) -> None
     assert second == ["WAITS"]
 
 
-def test_one_who_would_look_sooner_takes_over(account: BivouacAccount) -> None:
+def test_a_poller_with_an_earlier_next_poll_takes_over(account: BivouacAccount) -> None:
     wait = begun(account)
     second: list[str] = []
 
@@ -276,8 +277,8 @@ def test_one_who_would_look_sooner_takes_over(account: BivouacAccount) -> None:
     assert second == ["ANSWERED"]
 
 
-def test_one_who_died_is_replaced_by_the_next_event(account: BivouacAccount) -> None:
-    """Lambda ended his process; his next look never comes."""
+def test_a_dead_poller_is_replaced_by_the_next_event(account: BivouacAccount) -> None:
+    """Lambda ended its process; its next poll never comes."""
     wait = begun(account)
     dies = mock.patch("bivouac.clock.sleep", side_effect=RuntimeError("killed"))
     with dies, pytest.raises(RuntimeError):
@@ -287,17 +288,17 @@ def test_one_who_died_is_replaced_by_the_next_event(account: BivouacAccount) -> 
     assert resumed(account, told(), polls(), PollResult(answer=ANSWER)) == "ANSWERED"
 
 
-def test_one_who_has_nothing_to_poll_any_more_is_not_missed(account: BivouacAccount) -> None:
+def test_a_poller_with_nothing_left_to_poll_is_not_replaced(account: BivouacAccount) -> None:
     wait = begun(account)
     assert looking(account, wait, polls(), waits_for(2)) == "WAITS"
     account.pass_time(LATE_SECONDS + 10)
     assert resumed(account, told()) == "NOTED"
 
 
-def test_the_same_event_again_is_looked_at_where_the_first_look_died(
+def test_a_repeated_event_triggers_a_poll_if_the_first_poll_died(
     account: BivouacAccount,
 ) -> None:
-    """W01: Lambda calls it once more; the event was noted, and not looked at."""
+    """W01: Lambda retries it; the event was stored, and nobody has polled for it."""
     looking(account, begun(account), waits_for(1))
     died = mock.patch("bivouac.waiting.conditions.poll_for", side_effect=RuntimeError("killed"))
     with died, pytest.raises(RuntimeError):
@@ -305,7 +306,7 @@ def test_the_same_event_again_is_looked_at_where_the_first_look_died(
     assert resumed(account, told(), PollResult(answer=ANSWER)) == "ANSWERED"
 
 
-def test_nobody_watches_longer_than_his_function_may_run(account: BivouacAccount) -> None:
+def test_polling_ends_before_the_functions_time_out(account: BivouacAccount) -> None:
     """W07: the waiting state's time-out takes over from there."""
     began, wait = account.plane.clock.now(), begun(account)
     became = poll_until_answered(
@@ -315,11 +316,11 @@ def test_nobody_watches_longer_than_his_function_may_run(account: BivouacAccount
     assert account.plane.clock.now() - began <= LONGEST_POLLING.total_seconds()
 
 
-# --- one looks at a time --------------------------------------------------------------------------
+# --- one poll at a time ---------------------------------------------------------------------------
 
 
-def test_who_comes_while_another_looks_leaves_it_to_him(account: BivouacAccount) -> None:
-    """Both events complete something; what one look reads would be read twice."""
+def test_an_event_during_anothers_poll_is_left_to_it(account: BivouacAccount) -> None:
+    """Both events complete something; two polls would read the same twice."""
     wait, others = begun(account), list[str]()
 
     def meanwhile() -> PollResult:
@@ -332,8 +333,8 @@ def test_who_comes_while_another_looks_leaves_it_to_him(account: BivouacAccount)
     assert (status, others) == ("WAITS", ["POLLED_ELSEWHERE"])
 
 
-def test_what_comes_while_another_looks_lets_him_look_again(account: BivouacAccount) -> None:
-    """Together with what he read, it completes what is awaited."""
+def test_an_event_during_anothers_poll_makes_that_one_poll_again(account: BivouacAccount) -> None:
+    """Together with what was read, it completes the wait."""
     looking(account, begun(account), waits_for(1))
 
     def meanwhile() -> PollResult:
@@ -345,8 +346,8 @@ def test_what_comes_while_another_looks_lets_him_look_again(account: BivouacAcco
         assert account.invoke("resume_execution", told("t1"))["status"] == "ANSWERED"
 
 
-def test_a_failure_while_another_looks_is_never_overlooked(account: BivouacAccount) -> None:
-    """It names no task that anybody awaits, and no goal is reached by it."""
+def test_a_failure_during_anothers_poll_is_never_missed(account: BivouacAccount) -> None:
+    """It names no awaited task, and meets no condition."""
     looking(account, begun(account), waits_for(1))
     failure = {
         "detail-type": "ECS Deployment State Change",
@@ -364,7 +365,7 @@ def test_a_failure_while_another_looks_is_never_overlooked(account: BivouacAccou
         assert account.invoke("resume_execution", told("t1"))["status"] == "ANSWERED"
 
 
-def test_one_who_polls_skips_his_look_while_another_looks(account: BivouacAccount) -> None:
+def test_a_poller_skips_its_poll_during_anothers(account: BivouacAccount) -> None:
     """And goes on polling, because the other one may die."""
     wait, began = begun(account), account.plane.clock.now()
 
@@ -379,9 +380,9 @@ def test_one_who_polls_skips_his_look_while_another_looks(account: BivouacAccoun
     assert account.plane.clock.now() - began > 4 + LATE_SECONDS - 2
 
 
-def test_one_who_polls_stays_where_another_looks_in_his_place(account: BivouacAccount) -> None:
-    """An event came during his look. Before he looks again another one does, and leaves the polling
-    to him: without him nobody would look until the wait times out."""
+def test_a_poller_keeps_polling_while_another_polls_in_its_place(account: BivouacAccount) -> None:
+    """An event came during its poll. Before it polls again, another handler does, and leaves the
+    polling to it: without it nobody would poll until the wait times out."""
     wait, keep = begun(account), Waits.keep
 
     def kept(waits: Waits, *what: Any) -> tuple[Wait | None, bool]:
@@ -399,7 +400,7 @@ def test_one_who_polls_stays_where_another_looks_in_his_place(account: BivouacAc
     assert looking(account, wait, meanwhile, PollResult(answer=ANSWER)) == "ANSWERED"
 
 
-def test_a_look_that_died_is_made_by_the_next_event(account: BivouacAccount) -> None:
+def test_a_dead_poll_is_repeated_by_the_next_event(account: BivouacAccount) -> None:
     wait = begun(account)
     looking(account, wait, waits_for(1))
     account.waits.claim(wait, "dies", account.now())
@@ -408,10 +409,10 @@ def test_a_look_that_died_is_made_by_the_next_event(account: BivouacAccount) -> 
     assert resumed(account, told("t2"), PollResult(answer=ANSWER)) == "ANSWERED"
 
 
-def test_the_event_whose_look_died_is_looked_at_when_it_comes_again(
+def test_the_event_of_a_dead_poll_triggers_a_poll_when_it_is_repeated(
     account: BivouacAccount,
 ) -> None:
-    """Lambda calls it once more, and nobody else may ever come."""
+    """Lambda retries it, and no other event may ever come."""
     looking(account, begun(account), waits_for(1))
     look = mock.Mock(side_effect=RuntimeError("killed"))
     with (
@@ -422,11 +423,11 @@ def test_the_event_whose_look_died_is_looked_at_when_it_comes_again(
     assert resumed(account, told(), PollResult(answer=ANSWER)) == "ANSWERED"
 
 
-# --- when it is over -----------------------------------------------------------------------------
+# --- the end of a wait ----------------------------------------------------------------------------
 
 
-def test_a_wait_that_another_has_replaced_is_left(account: BivouacAccount) -> None:
-    """W17: the newest token counts; the older one's look changes nothing of it."""
+def test_a_replaced_wait_is_left_alone(account: BivouacAccount) -> None:
+    """W17: the newest token counts; the older one's poll does not change it."""
     older = begun(account)
     newer = begun(account)
     assert looking(account, older, polls()) == "OVER"
@@ -442,7 +443,7 @@ def test_an_old_answer_does_not_end_a_new_wait(account: BivouacAccount) -> None:
     assert account.tokens[newer.token] == ANSWER
 
 
-def test_a_generation_that_is_over_is_forgotten(account: BivouacAccount) -> None:
+def test_a_superseded_generations_wait_is_dropped(account: BivouacAccount) -> None:
     """W17: a deletion took the environment while a create waited."""
     begun(account)
     account.holds(account.planned(environment()), generation=2)
@@ -451,9 +452,7 @@ def test_a_generation_that_is_over_is_forgotten(account: BivouacAccount) -> None
 
 
 @pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
-def test_a_token_that_nobody_waits_with_any_more_is_dropped(
-    account: BivouacAccount, code: str
-) -> None:
+def test_a_dead_token_is_dropped(account: BivouacAccount, code: str) -> None:
     """The execution was stopped, or its waiting state timed out."""
     wait, client = begun(account), account.client("stepfunctions")
     refused = client.exceptions.from_code(code)({"Error": {"Code": code}}, "SendTaskSuccess")
@@ -461,7 +460,7 @@ def test_a_token_that_nobody_waits_with_any_more_is_dropped(
         assert send(wait, ANSWER, client) is False
 
 
-def test_what_a_kept_wait_needs_to_be_looked_at_is_kept(account: BivouacAccount) -> None:
+def test_a_stored_wait_keeps_what_its_polls_need(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()))
     context: dict[str, Any] = {"closedAt": times.timestamp(account.now()), "names": ["web"]}
     wait = Wait("demo", 3, account.token(), Purpose.SERVICES_GONE, context)
@@ -473,7 +472,7 @@ def test_what_a_kept_wait_needs_to_be_looked_at_is_kept(account: BivouacAccount)
 
 
 def test_every_event_of_a_real_environment_is_understood(account: BivouacAccount) -> None:
-    """As the rules of the template let them through."""
+    """As the template's rules let them through."""
     account.create(environment())
     account.pass_time(SETTLED_SECONDS)
     client = account.client("ecs")

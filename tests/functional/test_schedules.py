@@ -1,4 +1,4 @@
-"""Schedules are armed and removed whatever Scheduler is at with them."""
+"""Schedules are armed and removed even while Scheduler is busy with them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ def ends(account: BivouacAccount) -> str:
 
 
 @pytest.mark.parametrize("operation", ["UpdateSchedule", "DeleteSchedule"])
-def test_what_scheduler_is_still_changing_is_tried_again(
-    account: BivouacAccount, operation: str
-) -> None:
+def test_a_conflict_is_retried(account: BivouacAccount, operation: str) -> None:
     """Scheduler answers ConflictException soon after another change (recorded in May 2026)."""
     schedules, later = account.schedules, account.now() + 2 * LEASE
     schedules.arm_expiry("demo", account.now() + LEASE, account.now())
@@ -44,7 +42,9 @@ def test_what_scheduler_is_still_changing_is_tried_again(
         assert account.armed() == {}
 
 
-def test_a_schedule_that_goes_while_it_is_updated_is_made_again(account: BivouacAccount) -> None:
+def test_a_schedule_that_disappears_during_an_update_is_created_again(
+    account: BivouacAccount,
+) -> None:
     """A one-time schedule deletes itself once it has fired."""
     account.schedules.arm_expiry("demo", account.now() + LEASE, account.now())
     client = account.client("scheduler")
@@ -60,9 +60,9 @@ def test_a_schedule_that_goes_while_it_is_updated_is_made_again(account: Bivouac
     assert "demo-expiry" in account.armed()
 
 
-def test_nothing_is_armed_for_a_moment_that_may_be_past_by_then(account: BivouacAccount) -> None:
-    """Scheduler takes moments that are past, and promises the minute: whether it fires for them is
-    not known."""
+def test_no_schedule_is_armed_for_a_time_about_to_pass(account: BivouacAccount) -> None:
+    """Scheduler accepts past times and is precise to the minute: whether it fires for them is not
+    known."""
     account.schedules.arm_expiry("demo", account.now() - LEASE, account.now())
     soonest = account.now() + timedelta(minutes=2)
     assert ends(account) == f"at({soonest:%Y-%m-%dT%H:%M:%S})"

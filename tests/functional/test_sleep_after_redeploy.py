@@ -1,7 +1,7 @@
-"""A redeploy fails, and an up or a down comes before it is rolled back: what was proven runs.
+"""A redeploy fails, and an up or a down comes before the rollback: the last proven request runs.
 
 As in wellcomecollection/catalogue-pipeline#2293: what is put to sleep in the middle of a failed
-deployment must not wake as what was never proven.
+deployment must not wake with what was never proven.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def told(account: BivouacAccount, redeploy: dict[str, Any]) -> dict[str, Any]:
     return account.invoke("check_roll_back", event)
 
 
-def test_what_was_put_to_sleep_wakes_as_what_was_proven(
+def test_a_failed_redeploy_put_to_sleep_wakes_as_last_proven(
     account: BivouacAccount, failed: Machines, redeploy: dict[str, Any]
 ) -> None:
     assert failed.sleep({"environment": "demo"})["status"] == "ASLEEP"
@@ -83,7 +83,7 @@ def test_what_was_put_to_sleep_wakes_as_what_was_proven(
     assert told(account, redeploy) == answer | {"generation": known(account).generation}
 
 
-def test_an_up_in_that_moment_brings_what_was_proven(
+def test_an_up_after_a_failed_redeploy_runs_the_last_proven_request(
     account: BivouacAccount, failed: Machines, redeploy: dict[str, Any]
 ) -> None:
     assert failed.wake("demo")["status"] == "READY"
@@ -92,7 +92,7 @@ def test_an_up_in_that_moment_brings_what_was_proven(
 
 
 @pytest.mark.parametrize("redeploy", [BY_A_PIPELINE], indirect=True)
-def test_what_failed_does_not_come_again(
+def test_the_failed_change_does_not_come_back(
     account: BivouacAccount, failed: Machines, redeploy: dict[str, Any]
 ) -> None:
     """W01: its event is delivered once more."""
@@ -101,7 +101,7 @@ def test_what_failed_does_not_come_again(
     assert account.invoke("check_request", again)["status"] == "OUTDATED"
 
 
-def test_a_failed_request_that_is_to_be_kept_sleeps_and_wakes_as_it_is(
+def test_a_failed_request_that_is_kept_sleeps_and_wakes_unchanged(
     account: BivouacAccount,
 ) -> None:
     """`onFailure: keep` asks for it."""
@@ -118,9 +118,7 @@ def test_a_failed_request_that_is_to_be_kept_sleeps_and_wakes_as_it_is(
     assert known(account).can_roll_back
 
 
-def test_a_roll_back_that_comes_after_it_changes_nothing(
-    account: BivouacAccount, failed: Machines
-) -> None:
+def test_a_late_rollback_changes_nothing(account: BivouacAccount, failed: Machines) -> None:
     failed.sleep({"environment": "demo"})
     late = {"rollBack": {"environment": "demo", "generation": 2}}
     assert account.invoke("check_request", account.asked(late, "late"))["status"] == "OUTDATED"

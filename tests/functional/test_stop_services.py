@@ -1,4 +1,4 @@
-"""Stop services: every task goes, clients first; whatever interrupts it, a wake sees that."""
+"""Stop services: every task stops, clients first; a wake recovers from any interruption."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CLIENTS_FIRST = ["web", "api", "backend"]
 
 
 def stopped(account: BivouacAccount) -> list[str]:
-    """The names, as the function answers them."""
+    """The names, as the function returns them."""
     answer = account.invoke("stop_services", {"environment": "demo", "generation": 1})
     names: list[str] = answer["names"]
     return names
@@ -53,7 +53,7 @@ def marks(account: BivouacAccount) -> list[str]:
     ]
 
 
-def test_every_task_goes_and_everything_else_stays(account: BivouacAccount) -> None:
+def test_every_task_stops_and_everything_else_stays(account: BivouacAccount) -> None:
     account.healthy(SHOP)
     before = services(account)
     assert stopped(account) == CLIENTS_FIRST
@@ -67,8 +67,8 @@ def test_every_task_goes_and_everything_else_stays(account: BivouacAccount) -> N
         assert naming.is_owned(owned, "bivouac", "demo"), name
 
 
-def test_clients_are_asked_to_stop_before_their_servers(account: BivouacAccount) -> None:
-    """D14: none calls a server that is not there any more."""
+def test_clients_stop_before_their_servers(account: BivouacAccount) -> None:
+    """D14: no client calls a server that has stopped."""
     account.healthy(SHOP)
     stopped(account)
     asked = [
@@ -80,16 +80,16 @@ def test_clients_are_asked_to_stop_before_their_servers(account: BivouacAccount)
     assert order == CLIENTS_FIRST
 
 
-def test_each_is_marked_before_its_tasks_are_taken_away(account: BivouacAccount) -> None:
+def test_each_service_is_marked_before_its_tasks_stop(account: BivouacAccount) -> None:
     account.healthy(environment())
     stopped(account)
     assert account.mutating_calls == ["ecs:TagResource", "ecs:UpdateService"]
 
 
-def test_whatever_was_done_of_it_a_wake_finds_every_service_without_tasks_to_be_deployed(
+def test_a_wake_deploys_every_stopped_service_whatever_was_interrupted(
     account: BivouacAccount,
 ) -> None:
-    """Killed after any call: nothing is without a task and taken to be as it should be."""
+    """Killed after any call: no service is without tasks and taken for unchanged."""
     blueprint = account.healthy(SHOP)
     namespace = account.namespace(blueprint)
     wanted = wanted_services(
@@ -108,7 +108,7 @@ def test_whatever_was_done_of_it_a_wake_finds_every_service_without_tasks_to_be_
     assert marks(account) == CLIENTS_FIRST
 
 
-def test_again_it_changes_nothing(account: BivouacAccount) -> None:
+def test_a_repetition_changes_nothing(account: BivouacAccount) -> None:
     account.healthy(SHOP)
     stopped(account)
     account.pass_time(SETTLED_SECONDS)
@@ -117,7 +117,7 @@ def test_again_it_changes_nothing(account: BivouacAccount) -> None:
     assert account.mutating_calls == []
 
 
-def test_what_somebody_started_again_is_stopped_again(account: BivouacAccount) -> None:
+def test_a_service_started_again_is_stopped_again(account: BivouacAccount) -> None:
     account.healthy(environment())
     stopped(account)
     account.client("ecs").update_service(cluster="bivouac-demo", service="web", desiredCount=3)
@@ -126,7 +126,7 @@ def test_what_somebody_started_again_is_stopped_again(account: BivouacAccount) -
     assert account.mutating_calls == ["ecs:UpdateService"]
 
 
-def test_proof_clients_that_were_left_stop_as_well(account: BivouacAccount) -> None:
+def test_leftover_proof_clients_stop_too(account: BivouacAccount) -> None:
     account.create(SHOP)
     account.pass_time(SETTLED_SECONDS)
     names = stopped(account)
@@ -134,7 +134,7 @@ def test_proof_clients_that_were_left_stop_as_well(account: BivouacAccount) -> N
     assert names[1:] == CLIENTS_FIRST
 
 
-def test_what_is_not_ours_is_not_touched(account: BivouacAccount) -> None:
+def test_a_strangers_service_is_not_touched(account: BivouacAccount) -> None:
     """D18."""
     account.healthy(environment())
     arn = services(account, "web")["web"]["serviceArn"]
@@ -145,14 +145,14 @@ def test_what_is_not_ours_is_not_touched(account: BivouacAccount) -> None:
 
 
 def test_without_a_cluster_there_is_nothing_to_stop(account: BivouacAccount) -> None:
-    """C07: a first create failed before it made one."""
+    """C07: a first create failed before it created one."""
     blueprint = account.planned(environment())
     account.holds(blueprint)
     assert stop_services(blueprint, account.client("ecs")) == {"names": []}
 
 
 @pytest.mark.parametrize("fault", [Fault.KILLED, Fault.THROTTLED])
-def test_interrupted_at_any_call_it_is_repaired_by_doing_it_again(fault: Fault) -> None:
+def test_an_interruption_at_any_call_is_repaired_by_a_repetition(fault: Fault) -> None:
     for number in range(1, 20):
         with bivouac_account() as account:
             account.healthy(SHOP)

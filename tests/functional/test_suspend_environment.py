@@ -1,4 +1,4 @@
-"""Suspend environment: what is at work ends first, and the newest intent holds."""
+"""Suspend environment: a running execution ends first, and the newest intent holds."""
 
 from __future__ import annotations
 
@@ -50,8 +50,10 @@ def meant(at: datetime, name: str = "down") -> dict[str, str]:
 
 
 @pytest.mark.parametrize("status", [Status.READY, Status.DEGRADED])
-def test_what_runs_is_held_under_a_new_generation(account: BivouacAccount, status: Status) -> None:
-    """W17: every step of an earlier generation is fenced off, and the lease is as it was."""
+def test_a_running_environment_is_held_under_a_new_generation(
+    account: BivouacAccount, status: Status
+) -> None:
+    """W17: every step of an earlier generation is fenced off, and the lease does not change."""
     held(account, status)
     answer = suspended(account)
     assert (answer["status"], answer["generation"]) == ("SUSPENDED", 2)
@@ -67,7 +69,7 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     assert account.invoke("suspend_environment", event)["status"] == "SUSPENDED"
 
 
-def test_asked_again_by_the_same_execution_it_goes_on(account: BivouacAccount) -> None:
+def test_a_repetition_by_the_same_execution_goes_on(account: BivouacAccount) -> None:
     """S21: the answer was lost."""
     held(account)
     suspended(account)
@@ -76,7 +78,7 @@ def test_asked_again_by_the_same_execution_it_goes_on(account: BivouacAccount) -
     assert account.mutating_calls == []
 
 
-def test_what_is_at_work_comes_to_its_end_first(account: BivouacAccount) -> None:
+def test_a_running_execution_ends_first(account: BivouacAccount) -> None:
     held(account, Status.CREATING, execution=account.start_execution("redeploy"))
     answer = suspended(account)
     assert (answer["status"], answer["settled"]) == ("WAIT", False)
@@ -86,7 +88,7 @@ def test_what_is_at_work_comes_to_its_end_first(account: BivouacAccount) -> None
 
 
 @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED, Status.FALLING_ASLEEP])
-def test_the_last_functions_of_what_died_are_waited_out(
+def test_the_last_functions_of_a_dead_execution_are_awaited(
     account: BivouacAccount, status: Status
 ) -> None:
     """W13: one of them may start tasks after they were stopped here."""
@@ -95,11 +97,13 @@ def test_the_last_functions_of_what_died_are_waited_out(
     held(account, status)
     answer = suspended(account)
     assert (answer["status"], answer["waitSeconds"]) == ("WAIT", SETTLE_SECONDS)
-    assert suspended(account)["status"] == "WAIT"  # killed before its answer: it is not forgotten
+    assert (
+        suspended(account)["status"] == "WAIT"
+    )  # killed before its answer: the wait is not forgotten
     assert suspended(account, after=answer)["status"] == "SUSPENDED"
 
 
-def test_a_sleep_that_runs_is_waited_for(account: BivouacAccount) -> None:
+def test_a_running_sleep_is_awaited(account: BivouacAccount) -> None:
     running = account.start_execution("first", SLEEP_MACHINE)
     held(account, Status.FALLING_ASLEEP, execution=running)
     assert suspended(account)["status"] == "WAIT"
@@ -109,10 +113,10 @@ def test_a_sleep_that_runs_is_waited_for(account: BivouacAccount) -> None:
     "status",
     [Status.ASLEEP, Status.SCHEDULED, Status.DELETING, Status.NOT_DELETED, Status.DELETED],
 )
-def test_where_nothing_runs_the_intent_is_remembered_and_nothing_else(
+def test_without_a_running_environment_only_the_intent_is_remembered(
     account: BivouacAccount, status: Status
 ) -> None:
-    """W01: an up that was meant before it, and comes late, must not wake what is to sleep."""
+    """W01: an up that was meant before it, and is late, must not wake it."""
     held(account, status)
     at = account.now()
     answer = suspended(account, intent=meant(at))
@@ -123,10 +127,10 @@ def test_where_nothing_runs_the_intent_is_remembered_and_nothing_else(
 
 
 @pytest.mark.parametrize("matter", [LIFECYCLE, POWER])
-def test_one_that_was_meant_before_what_was_followed_is_outdated(
+def test_an_intent_older_than_the_last_one_is_outdated(
     account: BivouacAccount, matter: str
 ) -> None:
-    """W01, W18: a wake, a creation or a deletion that came since holds."""
+    """W01, W18: a later wake, creation or deletion holds."""
     held(account, intents={matter: Intent(account.now(), "newer")})
     answer = suspended(account, intent=meant(account.now() - timedelta(minutes=5)))
     assert answer["status"] == "OUTDATED"
@@ -134,8 +138,8 @@ def test_one_that_was_meant_before_what_was_followed_is_outdated(
     assert account.mutating_calls == []
 
 
-def test_the_same_firing_twice_is_one(account: BivouacAccount) -> None:
-    """W01: the second one must not put to sleep what was woken in between by hand."""
+def test_a_repeated_firing_changes_nothing(account: BivouacAccount) -> None:
+    """W01: the second one must not put to sleep what was woken by hand in between."""
     held(account)
     firing = meant(account.now())
     assert suspended(account, intent=firing)["status"] == "SUSPENDED"
@@ -143,17 +147,17 @@ def test_the_same_firing_twice_is_one(account: BivouacAccount) -> None:
     assert suspended(account, "again", intent=firing)["status"] == "OUTDATED"
 
 
-def test_one_for_an_earlier_generation_is_outdated(account: BivouacAccount) -> None:
+def test_an_intent_for_an_earlier_generation_is_outdated(account: BivouacAccount) -> None:
     held(account, generation=3)
     assert suspended(account, generation=2)["status"] == "OUTDATED"
 
 
-def test_what_was_never_created_is_told(account: BivouacAccount) -> None:
+def test_an_unknown_environment_is_reported(account: BivouacAccount) -> None:
     with pytest.raises(errors.EnvironmentNotFoundError, match="demo"):
         suspended(account)
 
 
-def test_one_that_is_meant_in_years_holds_against_nothing(account: BivouacAccount) -> None:
+def test_an_intent_in_the_future_is_refused(account: BivouacAccount) -> None:
     """It would outdate every wake until then."""
     held(account, Status.ASLEEP)
     with pytest.raises(errors.InvalidRequestError, match="is in the future"):
@@ -162,7 +166,7 @@ def test_one_that_is_meant_in_years_holds_against_nothing(account: BivouacAccoun
 
 
 @pytest.mark.parametrize("internal", [{"settled": True}, {"settled": True, "request": {}}])
-def test_nobody_says_from_outside_that_the_wait_is_over(
+def test_the_input_cannot_claim_that_the_wait_is_over(
     account: BivouacAccount, internal: dict[str, Any]
 ) -> None:
     held(account, Status.FAILED)
@@ -171,7 +175,7 @@ def test_nobody_says_from_outside_that_the_wait_is_over(
     assert account.mutating_calls == []
 
 
-def test_all_problems_are_told_at_once(account: BivouacAccount) -> None:
+def test_all_problems_are_reported_at_once(account: BivouacAccount) -> None:
     held(account)
     with pytest.raises(errors.InvalidRequestError) as caught:
         suspended(account, environment="Not A Name", force=True, intent={"at": "now"})

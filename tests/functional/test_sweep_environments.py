@@ -1,4 +1,4 @@
-"""Sweep environments: leaks are found, repaired and told; nothing foreign is touched."""
+"""Sweep environments: finds leaks, repairs them and reports them; touches nothing foreign."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ OF_SWEEP = re.compile(r"demo-1-[a-z2-7]{8}-sweep-\d{8}T\d{4}")
 
 @pytest.fixture
 def account(account: BivouacAccount) -> BivouacAccount:
-    """With its machines, and an execution of each that is of no concern."""
+    """With its machines, and an unrelated execution of each."""
     for machine in (CREATE_MACHINE, DELETE_MACHINE, SLEEP_MACHINE):
         account.start_execution("of-another", machine)
     return account
 
 
 def swept(account: BivouacAccount) -> list[dict[str, Any]]:
-    """The findings of a real sweep, which are those of the dry run before it."""
+    """A real sweep's findings, which equal those of the dry run before it."""
     dry = account.invoke("sweep_environments", {"dryRun": True})["findings"]
     assert account.mutating_calls == [], "a dry run changed something"
     found: list[dict[str, Any]] = account.invoke("sweep_environments", {"dryRun": False})[
@@ -71,7 +71,7 @@ def swept(account: BivouacAccount) -> list[dict[str, Any]]:
 
 
 def outcomes(account: BivouacAccount) -> list[str]:
-    """Of another sweep."""
+    """The outcomes of another sweep."""
     account.forget_calls()
     found = account.invoke("sweep_environments", {"dryRun": False})["findings"]
     return [each["outcome"] for each in found]
@@ -88,7 +88,7 @@ def live(
     armed: bool = True,
     **changes: Any,
 ) -> str:
-    """An environment that is READY, unless `changes` say otherwise; when it ends."""
+    """An environment that is READY, unless `changes` say otherwise; returns its end."""
     ends = lease.expires_at(account.now(), int(ends_in.total_seconds()))
     blueprint = account.planned(environment(name=name))
     account.holds(
@@ -126,7 +126,7 @@ def known(account: BivouacAccount, name: str = "demo") -> Record:
 
 
 def forget(account: BivouacAccount, name: str = "demo") -> None:
-    """The record is lost."""
+    """Loses the record."""
     account.client("dynamodb").delete_item(TableName=TABLE, Key={"environment": {"S": name}})
 
 
@@ -143,14 +143,14 @@ def garble(account: BivouacAccount, attribute: str, value: dict[str, Any]) -> No
 
 
 class TestInOrder:
-    def test_nothing_is_found_where_everything_fits(self, account: BivouacAccount) -> None:
+    def test_a_consistent_account_has_no_findings(self, account: BivouacAccount) -> None:
         account.healthy(environment())
         live(account)
         assert swept(account) == []
 
-    def test_an_environment_that_lives_costs_one_call(self, account: BivouacAccount) -> None:
-        """Its schedule, which no list shows whole; its record is read with a hundred others, and
-        its namespace is the one that the record knows."""
+    def test_a_healthy_environment_costs_one_call(self, account: BivouacAccount) -> None:
+        """Its schedule, which no list shows whole. Its record is read in a batch, and the record
+        has its namespace."""
         called = []
         for name in ("first", "second"):
             blueprint = account.healthy(environment(name=name))
@@ -165,9 +165,7 @@ class TestInOrder:
             called.append(len(account.calls) / 2)  # A dry run, and a real one
         assert called[1] - called[0] == 1
 
-    def test_executions_that_run_are_listed_and_not_asked_for_one_by_one(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_running_executions_are_listed_and_not_described(self, account: BivouacAccount) -> None:
         for name in ("first", "second", "third"):
             arn = account.start_execution(name)
             live(account, name=name, status=Status.CREATING, execution=arn)
@@ -183,14 +181,14 @@ class TestInOrder:
 
 
 class TestExpired:
-    def test_what_outlived_its_lease_is_deleted(self, account: BivouacAccount) -> None:
+    def test_an_environment_past_its_lease_is_deleted(self, account: BivouacAccount) -> None:
         ended = live(account, ends_in=OVERDUE, armed=False)
         assert kinds(swept(account)) == [("demo", "expired and alive")]
         ((name, content),) = deletions(account).items()
         assert OF_SWEEP.fullmatch(name)
         assert content == {"environment": "demo", "expiresAt": ended, "reason": "lease expired"}
 
-    def test_it_is_loud(self, account: BivouacAccount) -> None:
+    def test_a_finding_is_logged_and_counted(self, account: BivouacAccount) -> None:
         live(account, ends_in=OVERDUE, armed=False)
         swept(account)
         ((kind, detail),) = account.told
@@ -198,9 +196,7 @@ class TestExpired:
         assert detail["leak"].startswith("expired and alive")
         assert detail["repair"] == "starts a deletion"
 
-    def test_a_sweep_that_is_tried_again_starts_nothing_twice(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_a_repeated_sweep_starts_nothing_twice(self, account: BivouacAccount) -> None:
         """W05."""
         live(account, ends_in=OVERDUE, armed=False)
         swept(account)
@@ -208,38 +204,38 @@ class TestExpired:
         swept(account)
         assert len(deletions(account)) == 1
 
-    def test_its_schedule_may_be_a_little_late(self, account: BivouacAccount) -> None:
+    def test_an_expiry_may_be_a_little_late(self, account: BivouacAccount) -> None:
         live(account, ends_in=timedelta(minutes=-1), armed=False)
         assert swept(account) == []
 
-    def test_what_a_stopped_sleep_left_is_deleted_when_its_lease_ends(
+    def test_a_stopped_sleeps_environment_is_deleted_when_its_lease_ends(
         self, account: BivouacAccount
     ) -> None:
         """The deletion that the expiry started died before it took the record: no schedule is left,
-        and nothing but the sweep ends the lease."""
+        and only the sweep ends the lease."""
         live(account, status=Status.FALLING_ASLEEP, verb=Verb.SLEEP)
-        swept(account)  # tells that the sleep died
+        swept(account)  # reports that the sleep died
         account.pass_time(EIGHT_HOURS.total_seconds() + 600)
         account.schedules.disarm("demo")
         account.forget_calls()
         assert kinds(swept(account)) == [("demo", "expired and alive")]
         assert len(deletions(account)) == 1
-        account.pass_time(900)  # that deletion dies, too
+        account.pass_time(900)  # that deletion dies too
         account.forget_calls()
         assert kinds(swept(account)) == [("demo", "expired and alive")]
         assert len(deletions(account)) == 2
 
-    def test_what_a_deletion_left_is_tried_again(self, account: BivouacAccount) -> None:
+    def test_an_incomplete_deletion_is_retried(self, account: BivouacAccount) -> None:
         live(account, ends_in=OVERDUE, armed=False, status=Status.NOT_DELETED)
         swept(account)
         assert len(deletions(account)) == 1
 
 
 class TestUnanswered:
-    """Its execution broke before it took anything, and nobody was told of that, either."""
+    """Its execution broke before it took anything, and the event about that was lost too."""
 
     def broke(self, account: BivouacAccount, status: str = "FAILED", **more: Any) -> str:
-        """A teardown; the name under which it is put once more."""
+        """A teardown; returns the name under which it is started once more."""
         meant = {"id": "ci", "at": started_at(account)}
         account.pass_time(1)
         name = naming.requested_execution("demo", "delete", "of-ci")
@@ -254,7 +250,7 @@ class TestUnanswered:
         execution.start_date = execution.stop_date = account.now().replace(tzinfo=None)
         return f"put-again-{hashlib.sha256(arn.encode()).hexdigest()[:40]}"
 
-    def test_what_was_asked_for_is_put_once_more(self, account: BivouacAccount) -> None:
+    def test_a_broken_request_is_started_once_more(self, account: BivouacAccount) -> None:
         live(account)
         name = self.broke(account)
         account.forget_calls()
@@ -265,26 +261,28 @@ class TestUnanswered:
         content = deletions(account)[name]
         assert content["intent"]["id"] == "ci"
 
-    def test_also_of_what_has_no_record_any_more(self, account: BivouacAccount) -> None:
+    def test_a_broken_request_without_a_record_is_started_once_more(
+        self, account: BivouacAccount
+    ) -> None:
         self.broke(account)
         account.pass_time(600)
         account.forget_calls()
         assert kinds(swept(account)) == [("demo", "request not answered")]
 
-    def test_what_somebody_stopped_is_not(self, account: BivouacAccount) -> None:
+    def test_a_stopped_request_is_not_started_again(self, account: BivouacAccount) -> None:
         live(account)
         self.broke(account, "ABORTED")
         account.pass_time(600)
         account.forget_calls()
         assert swept(account) == []
 
-    def test_what_was_followed_is_not(self, account: BivouacAccount) -> None:
+    def test_a_request_that_took_effect_is_not_started_again(self, account: BivouacAccount) -> None:
         self.broke(account)
         live(account, intents={LIFECYCLE: Intent(account.now(), "later")})
         account.pass_time(600)
         assert swept(account) == []
 
-    def test_what_is_long_over_is_not(self, account: BivouacAccount) -> None:
+    def test_an_old_request_is_not_started_again(self, account: BivouacAccount) -> None:
         self.broke(account)
         live(account)
         account.pass_time(2 * 3600)
@@ -292,7 +290,8 @@ class TestUnanswered:
 
 
 class TestReady:
-    """Every event may be lost: what is READY is held against its proof, by one description."""
+    """Every event may be lost: the sweep compares a READY environment with its proof, in one
+    description."""
 
     REQUEST: ClassVar = environment(web(desiredCount=2))
     BY_HAND: ClassVar[dict[str, dict[str, Any]]] = {
@@ -316,7 +315,7 @@ class TestReady:
         account.forget_calls()
 
     def degraded(self, account: BivouacAccount) -> str:
-        """Why; found by a dry run, and acted on by the sweep after it."""
+        """The reasons; found by a dry run, and acted on by the sweep after it."""
         assert kinds(swept(account)) == [("demo", "no longer as proven")]
         assert known(account).status is Status.DEGRADED
         ((kind, detail),) = account.told
@@ -325,21 +324,19 @@ class TestReady:
         return str(detail["cause"])
 
     @pytest.mark.parametrize("how", BY_HAND)
-    def test_what_somebody_changed_by_hand_is_seen(self, account: BivouacAccount, how: str) -> None:
+    def test_a_manual_change_is_found(self, account: BivouacAccount, how: str) -> None:
         self.ready(account)
         self.changed(account, **self.BY_HAND[how])
         assert "web" in self.degraded(account)
 
-    def test_so_is_what_he_deleted(self, account: BivouacAccount) -> None:
+    def test_a_manual_deletion_is_found(self, account: BivouacAccount) -> None:
         self.ready(account)
         account.client("ecs").delete_service(cluster="bivouac-demo", service="web", force=True)
         account.pass_time(SETTLED_SECONDS)
         account.forget_calls()
         assert "web" in self.degraded(account)
 
-    def test_tasks_that_do_not_come_back_are_no_news_for_two_minutes(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_missing_tasks_are_tolerated_for_two_minutes(self, account: BivouacAccount) -> None:
         """ECS replaces a task in that time; here it has no room for one."""
         self.ready(account)
         account.runtime.script("nginx", scripted.never_starts())
@@ -353,7 +350,9 @@ class TestReady:
         account.forget_calls()
         assert "tasks running: 0 of 2" in self.degraded(account)
 
-    def test_it_is_told_once_and_ready_again_in_time(self, account: BivouacAccount) -> None:
+    def test_degradation_is_published_once_and_recovery_is_found(
+        self, account: BivouacAccount
+    ) -> None:
         self.ready(account)
         self.changed(account, desiredCount=1)
         self.degraded(account)
@@ -363,7 +362,7 @@ class TestReady:
         account.invoke("recheck_environment", {"status": "DEGRADED"})
         assert known(account).status is Status.READY
 
-    def test_the_next_create_makes_it_ready(self, account: BivouacAccount) -> None:
+    def test_the_next_create_makes_it_ready_again(self, account: BivouacAccount) -> None:
         self.ready(account)
         self.changed(account, desiredCount=0)
         self.degraded(account)
@@ -372,7 +371,7 @@ class TestReady:
         account.forget_calls()
         assert swept(account) == []
 
-    def test_a_service_of_somebody_else_is_none_of_its(self, account: BivouacAccount) -> None:
+    def test_a_strangers_service_does_not_degrade_it(self, account: BivouacAccount) -> None:
         self.ready(account)
         foreign_service(account, "bivouac-demo")
         account.forget_calls()
@@ -385,7 +384,7 @@ class TestReady:
         assert "ecs:ListTasks" not in account.calls
 
     @pytest.mark.parametrize("fault", [Fault.THROTTLED, Fault.DENIED])
-    def test_one_that_cannot_be_looked_at_holds_up_nothing_else(
+    def test_an_unreadable_environment_does_not_stop_the_others(
         self, account: BivouacAccount, fault: Fault
     ) -> None:
         self.ready(account)
@@ -397,8 +396,7 @@ class TestReady:
 
 
 class TestClosedPullRequest:
-    """It was closed in the very moment in which its environment was created: neither saw the
-    other."""
+    """It was closed at the very time when its environment was created: neither saw the other."""
 
     SHOP: ClassVar = {"repository": "shop", "number": 7}
 
@@ -412,7 +410,7 @@ class TestClosedPullRequest:
         account.forget_calls()
 
     @pytest.mark.parametrize("status", [Status.READY, Status.SCHEDULED, Status.ASLEEP])
-    def test_it_is_deleted(self, account: BivouacAccount, status: Status) -> None:
+    def test_the_environment_is_deleted(self, account: BivouacAccount, status: Status) -> None:
         closed = Intent(account.now(), "closed")
         account.records.remember_closed("shop", 7, closed, account.now())
         self.living(account, status=status, intents={LIFECYCLE: Intent(account.now(), "a")})
@@ -424,7 +422,7 @@ class TestClosedPullRequest:
         assert content["intent"] == closed.to_json()
         assert content["reason"] == "pull request shop#7 closed"
 
-    def test_what_was_created_since_lives(self, account: BivouacAccount) -> None:
+    def test_an_environment_created_since_stays(self, account: BivouacAccount) -> None:
         account.records.remember_closed("shop", 7, Intent(account.now(), "x"), account.now())
         account.pass_time(600)
         self.living(account, intents={LIFECYCLE: Intent(account.now(), "a")})
@@ -440,7 +438,9 @@ class TestSchedules:
         assert swept(account) == []
 
     @pytest.mark.parametrize("hours", [7, 9])
-    def test_one_for_another_end_is_armed_anew(self, account: BivouacAccount, hours: int) -> None:
+    def test_an_expiry_for_another_end_is_armed_again(
+        self, account: BivouacAccount, hours: int
+    ) -> None:
         other = lease.expires_at(account.now(), hours * 3600)
         ends = live(account, armed=False)
         account.schedules.arm_expiry("demo", other, account.now())
@@ -464,7 +464,7 @@ class TestSchedules:
 
 
 class TestDied:
-    def test_a_create_whose_end_nobody_was_told_of_is_followed_up(
+    def test_a_create_whose_end_event_was_lost_is_followed_up(
         self, account: BivouacAccount
     ) -> None:
         """W02, W13."""
@@ -476,7 +476,7 @@ class TestDied:
         ]
         assert {kind for kind, _ in account.told} == {"EnvironmentFailed", "LeakRepaired"}
 
-    def test_what_was_told_and_leaves_nothing_to_do_is_not_found_again(
+    def test_a_published_end_with_nothing_to_do_is_not_found_again(
         self, account: BivouacAccount
     ) -> None:
         live(account, status=Status.FALLING_ASLEEP, verb=Verb.SLEEP)
@@ -486,8 +486,8 @@ class TestDied:
         assert swept(account) == []
         assert account.told == []
 
-    def test_what_is_done_once_is_not_told_again_and_again(self, account: BivouacAccount) -> None:
-        """An up that broke is tried once more; what became of that one, its own end tells."""
+    def test_a_follow_up_is_reported_once(self, account: BivouacAccount) -> None:
+        """A broken up is started once more; the end of that one reports itself."""
         account.start_execution("of-another", CREATE_MACHINE)
         live(account)
         account.records.finish("demo", 1, Status.READY)
@@ -500,11 +500,11 @@ class TestDied:
         assert outcomes(account) == ["LEFT_ALONE"]
         assert account.told == []
 
-    def test_one_that_runs_is_let_run(self, account: BivouacAccount) -> None:
+    def test_a_running_execution_is_left_alone(self, account: BivouacAccount) -> None:
         live(account, status=Status.CREATING, execution=account.start_execution("first"))
         assert swept(account) == []
 
-    def test_a_deletion_that_died_is_started_again(self, account: BivouacAccount) -> None:
+    def test_a_dead_deletion_is_started_again(self, account: BivouacAccount) -> None:
         arn = f"{DELETE_MACHINE.replace(':stateMachine:', ':execution:')}:demo-6-again"
         live(account, status=Status.DELETING, execution=arn)
         swept(account)
@@ -516,14 +516,16 @@ class TestDied:
 class TestOrphans:
     @pytest.fixture
     def orphaned(self, account: BivouacAccount) -> BivouacAccount:
-        """Everything of an environment, tagged as ours, and no record."""
+        """All resources of an environment, tagged as ours, and no record."""
         account.healthy(environment())
         forget(account)
         account.forget_calls()
         return account
 
-    def test_they_get_a_record_that_expires_and_are_told(self, orphaned: BivouacAccount) -> None:
-        """Not deleted at once: whoever makes something may still be at it."""
+    def test_orphans_get_a_record_that_expires_and_are_reported(
+        self, orphaned: BivouacAccount
+    ) -> None:
+        """Not deleted at once: their creator may still be at work."""
         with small_pages(orphaned):
             (found,) = swept(orphaned)
         assert found["kind"] == "resources without a record"
@@ -541,13 +543,13 @@ class TestOrphans:
         }
         assert {detail["goesAt"] for detail in told} == {goes_at}
 
-    def test_they_are_found_once(self, orphaned: BivouacAccount) -> None:
+    def test_orphans_are_found_once(self, orphaned: BivouacAccount) -> None:
         swept(orphaned)
         orphaned.forget_calls()
         assert swept(orphaned) == []
 
-    def test_the_deletion_leaves_nothing_of_them(self, orphaned: BivouacAccount) -> None:
-        """W19: it needs no more than the tags say."""
+    def test_their_deletion_leaves_nothing(self, orphaned: BivouacAccount) -> None:
+        """W19: it needs only what the tags say."""
         swept(orphaned)
         Machines(orphaned).delete({"environment": "demo"})
         left = inventory(orphaned)
@@ -555,8 +557,10 @@ class TestOrphans:
         assert not any(left[kind] for kind in left if kind not in ("records", "definitions"))
         assert not any("ACTIVE" in each.split() for each in left["definitions"])
 
-    def test_what_a_deletion_overlooked_is_found_by_its_tags(self, account: BivouacAccount) -> None:
-        """Under a namespace of its own, which its tombstone names."""
+    def test_resources_that_a_deletion_missed_are_found_by_their_tags(
+        self, account: BivouacAccount
+    ) -> None:
+        """In its own namespace, which its tombstone names."""
         request = environment(namespace="shop.internal")
         account.healthy(request)
         blueprint = account.planned(request)
@@ -594,7 +598,7 @@ class TestForeign:
         assert account.mutating_calls == []
         assert inventory(account) == before
 
-    def test_another_stack_of_a_longer_prefix_looks_after_itself(
+    def test_another_stacks_resources_are_ignored_if_its_prefix_is_longer(
         self, account: BivouacAccount
     ) -> None:
         account.client("ecs").create_cluster(
@@ -607,9 +611,7 @@ class TestForeign:
         account.forget_calls()
         assert swept(account) == []
 
-    def test_namespaces_that_others_share_are_not_even_looked_at(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_namespaces_that_others_share_are_not_read(self, account: BivouacAccount) -> None:
         """Their tags are refused."""
         for name in ("bivouac-demo", "theirs"):
             account.plane.cloudmap.share(name, owner="210987654321")
@@ -619,11 +621,11 @@ class TestForeign:
 
 
 class TestNotLookedAt:
-    """One refusal, such as a policy of the organisation's, ends no sweep."""
+    """One refusal, such as by a policy of the organisation, does not end a sweep."""
 
     @pytest.fixture
     def hidden(self, account: BivouacAccount) -> Iterator[BivouacAccount]:
-        """Nobody may read the tags of what has "hidden" in its name."""
+        """Nobody may read the tags of resources with "hidden" in their name."""
         cloud_map = account.client("servicediscovery")
         for name in ("hidden", "bivouac-hidden"):
             cloud_map.create_http_namespace(Name=name)
@@ -643,7 +645,7 @@ class TestNotLookedAt:
         with injected(Injection(account, Fault.DENIED, is_hidden)):
             yield account
 
-    def test_what_is_refused_is_named_and_all_else_is_repaired(
+    def test_a_denied_read_is_reported_and_everything_else_is_repaired(
         self, hidden: BivouacAccount
     ) -> None:
         found = hidden.invoke("sweep_environments", {"dryRun": True})["findings"]
@@ -660,10 +662,10 @@ class TestNotLookedAt:
         assert "3 finding(s)" in str(failed.value), "whatever is called hidden is nobody's leak"
         assert deletions(hidden), "what could be looked at is repaired"
 
-    def test_what_went_since_it_was_listed_is_gone(
+    def test_a_resource_deleted_since_it_was_listed_is_no_error(
         self, account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The next sweep sees whether it is."""
+        """The next sweep sees whether it is gone."""
         gone = cloudmap.Namespace("ns-1", "arn:aws:servicediscovery:::namespace/ns-1", "theirs")
         monkeypatch.setattr(cloudmap, "list_namespaces", lambda _: [gone])
         monkeypatch.setattr(ecs, "families", lambda *_: iter(["bivouac-demo--web"]))
@@ -688,14 +690,14 @@ class TestUnreadable:
         Machines(account).delete({"environment": "demo"})
         assert known(account).status is Status.DELETED
 
-    def test_one_without_a_generation_is_only_reported(self, account: BivouacAccount) -> None:
+    def test_a_record_without_a_generation_is_only_reported(self, account: BivouacAccount) -> None:
         live(account)
         garble(account, "generation", {"S": "seven"})
         (found,) = swept(account)
         assert found["action"] == "only reports it"
         assert account.mutating_calls == []
 
-    def test_it_does_not_stop_the_others(self, account: BivouacAccount) -> None:
+    def test_an_unreadable_record_does_not_stop_the_others(self, account: BivouacAccount) -> None:
         live(account)
         garble(account, "status", {"S": "PUZZLED"})
         live(account, name="other", ends_in=OVERDUE, armed=False)
@@ -706,7 +708,7 @@ class TestUnreadable:
 
 
 class TestFailures:
-    def test_one_that_fails_is_told_after_all_others_were_repaired(
+    def test_a_failed_repair_is_raised_after_all_others(
         self, account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name in ("first", "last"):
@@ -725,10 +727,10 @@ class TestFailures:
         assert "first: without its schedules: Scheduler says" in str(failed.value)
         assert armed_for(account, "last")
 
-    def test_what_has_changed_since_is_left_alone(
+    def test_an_environment_changed_since_is_left_alone(
         self, account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """W17: a create takes the environment while the sweep is at it."""
+        """W17: a create takes the environment during the sweep."""
         live(account, ends_in=OVERDUE, armed=False)
         found = __import__("sweep_environments").findings
 
@@ -744,15 +746,15 @@ class TestFailures:
 
 
 class TestBudget:
-    """What there is no time for is the next sweep's (docs/decisions/0019)."""
+    """What there is no time for is left to the next sweep (docs/decisions/0019)."""
 
     @pytest.fixture(autouse=True)
     def hurried(self, account: BivouacAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Time for 3 repairs, 7 looks at what lives, and the tags of no log group."""
+        """Time for 3 repairs, 7 reads of READY environments, and the tags of no log group."""
         monkeypatch.setenv("SWEEP_SECONDS", "1")
 
     def overdue(self, account: BivouacAccount, *names: str) -> None:
-        """The first of them the most."""
+        """Overdue environments, the first of them the most."""
         for hours, name in enumerate(reversed(names), 1):
             live(account, name=name, ends_in=timedelta(hours=-hours), armed=False)
 
@@ -763,7 +765,7 @@ class TestBudget:
         account.forget_calls()
         return {each["environment"]: each["outcome"] for each in found}
 
-    def test_a_dry_run_says_how_far_the_next_one_comes(self, account: BivouacAccount) -> None:
+    def test_a_dry_run_says_how_far_the_next_sweep_gets(self, account: BivouacAccount) -> None:
         self.overdue(account, *"edcba")
         dry = account.invoke("sweep_environments", {"dryRun": True})
         assert account.mutating_calls == []
@@ -782,8 +784,8 @@ class TestBudget:
         first, _, second = (each["environment"] for each in found[:3])
         assert (first, second) == ("g", "f")
 
-    def test_nothing_waits_for_what_is_found_again_and_again(self, account: BivouacAccount) -> None:
-        """Deletions that never come to anything, and schedules that are lost."""
+    def test_recurring_findings_do_not_starve_others(self, account: BivouacAccount) -> None:
+        """Deletions that never complete, and schedules that are lost."""
         self.overdue(account, *"lmnop")
         for name in "aez":
             live(account, name=name, armed=False)
@@ -792,7 +794,7 @@ class TestBudget:
             acted |= {name for name, outcome in self.swept(account).items() if outcome == "ACTED"}
         assert acted >= set("aez")
 
-    def test_all_that_lives_is_looked_at_in_turn(self, account: BivouacAccount) -> None:
+    def test_ready_environments_are_checked_in_turn(self, account: BivouacAccount) -> None:
         names = [f"e-{number:02}" for number in range(24)]
         for name in names:
             live(account, name=name)
@@ -805,8 +807,8 @@ class TestBudget:
             seen |= self.swept(account).keys()
         assert seen == set(names)
 
-    def test_a_cluster_tells_enough_of_an_orphan(self, account: BivouacAccount) -> None:
-        """The tags of clusters come with a hundred of them."""
+    def test_a_clusters_tags_are_enough_to_find_an_orphan(self, account: BivouacAccount) -> None:
+        """Clusters are described with their tags, a hundred at a time."""
         for name in "abc":
             account.healthy(environment(name=name))
             forget(account, name)
@@ -816,7 +818,7 @@ class TestBudget:
         assert all(f"cluster bivouac-{each['environment']}" in each["resources"] for each in found)
         assert "logs:ListTagsForResource" not in account.calls
 
-    def test_log_groups_alone_are_asked_in_turn(
+    def test_only_log_groups_are_read_in_turn(
         self, account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("SWEEP_SECONDS", "3")  # for one of them
@@ -832,7 +834,7 @@ class TestBudget:
             acted += swept
         assert sorted(acted) == list("abcd")
 
-    def test_where_aws_is_slow_the_clock_ends_it(self, account: BivouacAccount) -> None:
+    def test_a_slow_sweep_stops_in_time(self, account: BivouacAccount) -> None:
         self.overdue(account, *"cba")
         client = account.client("stepfunctions")
 
@@ -847,7 +849,7 @@ class TestBudget:
             client.meta.events.unregister(starts, slow)
         assert outcomes == ["ACTED", "NEXT_TIME", "NEXT_TIME"]
 
-    def test_what_aws_has_no_time_for_is_looked_at_by_the_next_one(
+    def test_a_throttled_read_is_left_to_the_next_sweep(
         self, account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("SWEEP_SECONDS", "60")

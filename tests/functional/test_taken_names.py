@@ -1,5 +1,4 @@
-"""Whoever may start executions can take a name for 90 days: what Bivouac starts begins all the
-same."""
+"""Whoever may start executions can take a name for 90 days: Bivouac's executions start anyway."""
 
 from __future__ import annotations
 
@@ -44,10 +43,10 @@ ANOTHER = packed({"name": "demo", "services": [{"serviceName": "web", "image": "
 
 @dataclass
 class Somebody:
-    """Takes the first name that anything is about to be started with, and knew it beforehand."""
+    """Takes the first name under which something is about to be started, knowing it beforehand."""
 
     content: str | None
-    """The input that it is taken with; None: the same that it is about to get."""
+    """The input with which it is taken; None: the same as the real one."""
     taken: list[str] = field(default_factory=list)
 
     def first(self) -> Any:
@@ -64,7 +63,7 @@ class Somebody:
 
 
 def inputs(account: BivouacAccount, machine: str) -> dict[str, Any]:
-    """By name, of the executions that run."""
+    """The inputs of running executions, by name."""
     client = account.client("stepfunctions")
     listed = client.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]
     described = [client.describe_execution(executionArn=e["executionArn"]) for e in listed]
@@ -176,7 +175,7 @@ def account(account: BivouacAccount) -> BivouacAccount:
 
 @pytest.mark.parametrize("content", ["{}", '{"environment": "another"}', "[1]"])
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
-def test_a_name_that_somebody_has_taken_stops_nothing(
+def test_a_taken_execution_name_stops_nothing(
     account: BivouacAccount, story: Callable[[BivouacAccount], dict[str, Any]], content: str
 ) -> None:
     somebody = Somebody(content)
@@ -191,10 +190,10 @@ def test_a_name_that_somebody_has_taken_stops_nothing(
 
 
 @pytest.mark.parametrize("early", [True, False])
-def test_the_same_input_is_ours_unless_it_began_too_early(
+def test_an_execution_with_the_same_input_is_ours_unless_it_began_too_early(
     account: BivouacAccount, early: bool
 ) -> None:
-    """Before the create began there was nothing that it could have deleted."""
+    """Before the create began it had nothing to delete."""
     account.holds(account.planned(environment()))
     began = datetime.now(UTC) + timedelta(minutes=1 if early else -1)
     told = ended(startDate=int(began.timestamp() * 1000))
@@ -207,8 +206,8 @@ def test_the_same_input_is_ours_unless_it_began_too_early(
     assert len(inputs(account, DELETE_MACHINE)) == (1 if early else 0)
 
 
-def test_what_was_started_before_by_the_same_event_is_the_same(account: BivouacAccount) -> None:
-    """W05: also where it is over."""
+def test_a_repeated_event_finds_its_own_execution(account: BivouacAccount) -> None:
+    """W05: even if it has ended."""
     created_at_noon(
         account, intents={LIFECYCLE: Intent.from_json({"at": "2025-06-01T12:00:00Z", "id": "c"})}
     )

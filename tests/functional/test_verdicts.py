@@ -1,6 +1,6 @@
-"""Verdicts on what the strict ECS shows, looked at again and again while it tries.
+"""Verdicts on what the strict ECS shows, polled while it tries.
 
-Each story is looked at 20 times a second of a clock on which a task starts in a tenth of one.
+Each story is polled 20 times a second of a clock on which a task starts in a tenth of one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LOOK_EVERY = 0.05
 DEADLINE = 10.0
 """Seconds of the test's clock: time for dozens of tries."""
 AFTERWARDS = 1.0
-"""Seconds for which a healthy service is looked at: what it went through is no verdict."""
+"""Seconds for which a healthy service is polled: its past failures are no verdict."""
 SLOW_PULL = "CannotPullContainerError: pull image manifest has been retried 5 time(s): i/o timeout"
 NO_IMAGE = "CannotPullContainerError: failed to resolve ref docker.io/library/nope:1: not found"
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
@@ -48,7 +48,7 @@ def cloud() -> Iterator[Cloud]:
 
 @dataclass
 class Watched:
-    """A service of one container, from the moment in which it was created or updated."""
+    """A service of one container, from its creation or update."""
 
     cloud: Cloud
     definition: dict[str, Any]
@@ -117,7 +117,7 @@ def created(
     ],
     ids=["no image", "no registry", "exit 3", "exit 0", "memory", "health", "exits of any code"],
 )
-def test_what_cannot_heal_is_told_after_two_tries_at_most(
+def test_a_permanent_failure_is_reported_after_two_tries_at_most(
     cloud: Cloud,
     script: Scripted | ScriptsInTurn,
     checked: bool,
@@ -131,16 +131,16 @@ def test_what_cannot_heal_is_told_after_two_tries_at_most(
     assert (verdict.category, web.stops) == (category, stops)
 
 
-def test_several_tasks_are_tried_together(cloud: Cloud) -> None:
-    """H11, H24: their first replacement that fails alike is the verdict."""
+def test_concurrent_tasks_count_as_one_try(cloud: Cloud) -> None:
+    """H11, H24: the verdict comes with their first replacement that fails in the same way."""
     web = created(cloud, exits(1, after=0.1), desiredCount=3)
     verdict = web.verdict()
     assert verdict is not None
     assert 3 < web.stops <= 6
 
 
-def test_a_missing_log_group_is_told_at_the_second_try(cloud: Cloud) -> None:
-    """H09: the request ids in ECS's words differ each time."""
+def test_a_missing_log_group_is_reported_at_the_second_try(cloud: Cloud) -> None:
+    """H09: the request ids in ECS's text differ each time."""
     cloud.cluster()
     options = {
         "awslogs-group": "/nowhere",
@@ -158,7 +158,9 @@ def test_a_missing_log_group_is_told_at_the_second_try(cloud: Cloud) -> None:
     ("reason", "category"),
     [(VCPU_LIMIT, Category.QUOTA), (INTERNAL_ERROR, Category.NETWORK)],
 )
-def test_a_refused_placement_is_told_at_once(cloud: Cloud, reason: str, category: Category) -> None:
+def test_a_refused_placement_is_reported_at_once(
+    cloud: Cloud, reason: str, category: Category
+) -> None:
     """H15, H16."""
     cloud.plane.obstacles.refuse_placement("web", reason)
     web = created(cloud, runs())
@@ -186,8 +188,8 @@ def with_role(cloud: Cloud, role: str) -> Watched:
     return Watched(cloud, definition, cloud.service()["deployments"][0]["id"])
 
 
-def test_a_role_that_ecs_cannot_assume_is_told_at_the_second_try(cloud: Cloud) -> None:
-    """H18, H25: ECS says it once, and leaves no task."""
+def test_a_role_that_ecs_cannot_assume_is_reported_at_the_second_try(cloud: Cloud) -> None:
+    """H18, H25: ECS reports it once, and leaves no task."""
     web = with_role(cloud, trusting(cloud, "lambda.amazonaws.com"))
     verdict = web.verdict()
     assert verdict is not None
@@ -195,7 +197,7 @@ def test_a_role_that_ecs_cannot_assume_is_told_at_the_second_try(cloud: Cloud) -
     assert web.facts().service["deployments"][0]["failedTasks"] == 2
 
 
-# --- no false verdicts ---------------------------------------------------------------------------
+# --- no false verdicts ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -219,7 +221,7 @@ def test_a_role_that_ecs_cannot_assume_is_told_at_the_second_try(cloud: Cloud) -
         "long start",
     ],
 )
-def test_what_heals_is_waited_for(
+def test_a_temporary_failure_is_awaited(
     cloud: Cloud, script: Scripted | ScriptsInTurn, checked: bool, count: int
 ) -> None:
     """H05, H07, H11, H13, H20."""
@@ -228,7 +230,7 @@ def test_what_heals_is_waited_for(
     assert web.is_ready
 
 
-def test_capacity_that_comes_late_is_waited_for(cloud: Cloud) -> None:
+def test_late_capacity_is_awaited(cloud: Cloud) -> None:
     """H14, H17."""
     cloud.plane.obstacles.refuse_placement("web", CAPACITY)
     web = created(cloud, runs())
@@ -244,7 +246,7 @@ def test_capacity_that_comes_late_is_waited_for(cloud: Cloud) -> None:
     assert service_verdicts.hindrance(web.facts()) is None
 
 
-def test_a_slow_network_interface_is_waited_for(cloud: Cloud) -> None:
+def test_a_slow_network_interface_is_awaited(cloud: Cloud) -> None:
     cloud.plane.obstacles.fail_provisioning("web")
     web = created(cloud, runs())
     for _ in range(20):
@@ -255,14 +257,14 @@ def test_a_slow_network_interface_is_waited_for(cloud: Cloud) -> None:
     assert web.is_ready
 
 
-def test_what_never_says_healthy_has_nothing_in_its_way_but_time(cloud: Cloud) -> None:
+def test_a_check_that_never_passes_fails_only_by_the_deadline(cloud: Cloud) -> None:
     """H20."""
     web = created(cloud, never_healthy(), checked=True)
     assert web.verdict() is None
     assert service_verdicts.hindrance(web.facts()) is None
 
 
-# --- ECS gives up --------------------------------------------------------------------------------
+# --- ECS gives up ---------------------------------------------------------------------------------
 
 BREAKER: dict[str, Any] = {
     "deploymentConfiguration": {
@@ -280,10 +282,10 @@ BREAKER: dict[str, Any] = {
         pytest.param(lambda web: late(web), id="looked at when all is over"),
     ],
 )
-def test_a_rolled_back_update_fails_for_what_it_met(
+def test_a_rolled_back_update_fails_with_its_original_reason(
     cloud: Cloud, look_at: Callable[[Watched], Verdict | None]
 ) -> None:
-    """H02, H03: the old revision runs as if nothing had been."""
+    """H02, H03: the old revision runs as if nothing had happened."""
     cloud.running_web(**BREAKER)
     cloud.runtime.script("registry/web:2", pull_failed(SLOW_PULL))
     definition = registered(cloud, image="registry/web:2")
@@ -302,7 +304,7 @@ def late(web: Watched) -> Verdict | None:
     return service_verdicts.verdict(web.facts())
 
 
-def test_a_broken_first_deployment_fails_for_what_it_met(cloud: Cloud) -> None:
+def test_a_broken_first_deployment_fails_with_its_original_reason(cloud: Cloud) -> None:
     """H02: there is nothing to roll back to."""
     web = created(cloud, pull_failed(SLOW_PULL), **BREAKER)
     verdict = web.verdict()

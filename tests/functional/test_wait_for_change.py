@@ -1,4 +1,4 @@
-"""Wait for change: the token is kept, then it is looked; what comes of it for an environment."""
+"""Wait for change: stores the token, then polls; what that means for an environment."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def failed(account: BivouacAccount, request: dict[str, Any]) -> tuple[dict[str, 
 
 
 def healthy(account: BivouacAccount, request: dict[str, Any]) -> dict[str, Any]:
-    """The answer with which the last wait for the services ended."""
+    """The last answer of the wait for the services."""
     created(account, request)
     answers = [answer for answer in account.tokens.values() if answer]
     assert answers[-1]["status"] == "HEALTHY"
@@ -66,7 +66,7 @@ def waited(
     short: bool = True,
     **progress: Any,
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """The function's own answer, and what the execution was resumed with."""
+    """The function's own answer, and that with which the execution was resumed."""
     token = account.token()
     context = {
         "progress": {
@@ -90,13 +90,13 @@ def waited(
     return answer, account.tokens[token]
 
 
-# --- what the services need ----------------------------------------------------------------------
+# --- what the services need -----------------------------------------------------------------------
 
 
-def test_the_services_can_be_made_once_namespace_and_cluster_are_there(
+def test_the_wait_ends_when_namespace_and_cluster_are_ready(
     account: BivouacAccount,
 ) -> None:
-    """N04, C02: neither has events, so they are looked at until both are done."""
+    """N04, C02: neither has events, so both are polled until they are ready."""
     blueprint = account.planned(environment())
     account.holds(blueprint)
     held = {"environment": "demo", "generation": 1, "fresh": True}
@@ -112,8 +112,8 @@ def test_the_services_can_be_made_once_namespace_and_cluster_are_there(
     assert account.client("dynamodb").scan(TableName="waits")["Items"] == []
 
 
-def test_an_execution_of_before_an_update_waits_for_them_too(account: BivouacAccount) -> None:
-    """What `create_namespace` of commit b0cdb58 answered says nothing of adopting."""
+def test_an_execution_from_before_an_update_waits_for_them_too(account: BivouacAccount) -> None:
+    """The answer of `create_namespace` of commit b0cdb58 says nothing about adopting."""
     blueprint = account.planned(environment())
     account.holds(blueprint)
     held = {"environment": "demo", "generation": 1, "fresh": True}
@@ -130,10 +130,11 @@ def test_an_execution_of_before_an_update_waits_for_them_too(account: BivouacAcc
     )
 
 
-def test_what_was_found_undoable_a_moment_ago_is_not_asked_for_at_once(
+def test_a_step_just_refused_is_not_repeated_at_once(
     account: BivouacAccount,
 ) -> None:
-    """S18, W01: what Create services read lagged behind the look; a round in vain has its price."""
+    """S18, W01: Create services read something older than the poll; a round in vain is
+    expensive."""
     blueprint = account.healthy(environment())
     services = account.client("ecs").describe_services(cluster="bivouac-demo", services=["web"])
     (primary,) = services["services"][0]["deployments"]
@@ -153,7 +154,7 @@ def test_what_was_found_undoable_a_moment_ago_is_not_asked_for_at_once(
 
 
 @pytest.mark.parametrize("code", ["THROTTLED_REQUEST", "INTERNAL_FAILURE"])
-def test_an_operation_that_failed_for_a_passing_reason_is_begun_again(
+def test_an_operation_that_failed_temporarily_is_started_again(
     account: BivouacAccount, code: str
 ) -> None:
     """N04."""
@@ -168,8 +169,8 @@ def test_an_operation_that_failed_for_a_passing_reason_is_begun_again(
     assert resumed["status"] == "FOUNDATION"
 
 
-def test_an_operation_that_nobody_knows_is_begun_again(account: BivouacAccount) -> None:
-    """N05: expired, or not visible yet; creating finds out which."""
+def test_an_unknown_operation_is_started_again(account: BivouacAccount) -> None:
+    """N05: expired, or not visible yet; creating again finds out which."""
     account.holds(account.planned(environment()))
     foundation = {"namespace": _OPERATION, "cluster": {"status": "READY"}}
     _, resumed = waited(account, foundation)
@@ -177,7 +178,7 @@ def test_an_operation_that_nobody_knows_is_begun_again(account: BivouacAccount) 
     assert resumed["status"] == "FOUNDATION"
 
 
-def test_an_operation_that_failed_for_good_is_told_with_its_reason(
+def test_an_operation_that_failed_permanently_is_reported_with_its_reason(
     account: BivouacAccount,
 ) -> None:
     """N04."""
@@ -198,7 +199,7 @@ def operation(**fields: str) -> Any:
 
 
 class TestAdopted:
-    """What Cloud Map calls a duplicate may be anybody's: its tags decide, once it is there."""
+    """What Cloud Map calls a duplicate may be anybody's: once it exists, its tags decide."""
 
     def waited(
         self, account: BivouacAccount, operation_id: str | None, **more: Any
@@ -208,14 +209,14 @@ class TestAdopted:
         return waited(account, foundation, **more)[1]
 
     def begun(self, account: BivouacAccount, tags: dict[str, str]) -> str:
-        """A creation in flight, of whoever gives it these tags."""
+        """A creation in flight by whoever sets these tags."""
         answer = account.client("servicediscovery").create_http_namespace(
             Name="bivouac-demo", Tags=cloud_map_tags(tags)
         )
         return str(answer["OperationId"])
 
     @pytest.mark.parametrize("named", [True, False])
-    def test_ours_is_used(self, account: BivouacAccount, named: bool) -> None:
+    def test_our_own_namespace_is_used(self, account: BivouacAccount, named: bool) -> None:
         blueprint = account.planned(environment())
         account.holds(blueprint)
         operation_id = self.begun(account, blueprint.ownership_tags)
@@ -226,14 +227,14 @@ class TestAdopted:
         assert (resumed["status"], resumed["namespaceArn"]) == ("CREATE", found.arn)
 
     @pytest.mark.parametrize("named", [True, False])
-    def test_a_strangers_is_refused(self, account: BivouacAccount, named: bool) -> None:
-        """D18: its operation succeeds, and it is not ours all the same."""
+    def test_a_strangers_namespace_is_refused(self, account: BivouacAccount, named: bool) -> None:
+        """D18: its operation succeeds, and it still is not ours."""
         account.holds(account.planned(environment()))
         operation_id = self.begun(account, {"bivouac:stack": "bivouac"})
         with pytest.raises(errors.ForeignResourceError, match="bivouac-demo"):
             self.waited(account, operation_id if named else None)
 
-    def test_one_that_never_comes_is_waited_for_no_longer_than_the_deadline(
+    def test_a_namespace_that_never_appears_is_awaited_until_the_deadline(
         self, account: BivouacAccount
     ) -> None:
         account.holds(account.planned(environment()))
@@ -241,7 +242,7 @@ class TestAdopted:
         with pytest.raises(errors.NamespaceFailedError, match="did not exist within"):
             self.waited(account, None, deadline=soon)
 
-    def test_an_operation_that_nobody_ever_knows_is_not_begun_for_ever(
+    def test_an_operation_that_stays_unknown_is_not_started_for_ever(
         self, account: BivouacAccount
     ) -> None:
         """N05."""
@@ -254,7 +255,7 @@ class TestAdopted:
 @pytest.mark.parametrize(
     "state", [{"status": "FAILED"}, {"status": "ACTIVE", "attachmentsStatus": "UPDATE_FAILED"}]
 )
-def test_a_cluster_that_failed_is_told(account: BivouacAccount, state: dict[str, str]) -> None:
+def test_a_failed_cluster_is_reported(account: BivouacAccount, state: dict[str, str]) -> None:
     """C02."""
     account.holds(account.planned(environment()))
     foundation = {
@@ -269,7 +270,7 @@ def test_a_cluster_that_failed_is_told(account: BivouacAccount, state: dict[str,
 
 
 def test_a_superseded_create_waits_for_nothing(account: BivouacAccount) -> None:
-    """W17: its token is not kept, and the wait of the one that took over stays."""
+    """W17: its token is not stored, and the wait of the one that took over stays."""
     account.holds(account.planned(environment()), generation=2)
     account.forget_calls()
     with pytest.raises(errors.SupersededError, match="generation 1 is over, 2 holds it"):
@@ -277,7 +278,7 @@ def test_a_superseded_create_waits_for_nothing(account: BivouacAccount) -> None:
     assert account.mutating_calls == []
 
 
-# --- an environment that becomes healthy ---------------------------------------------------------
+# --- an environment that becomes healthy ----------------------------------------------------------
 
 
 def test_the_tutorial_becomes_healthy_registered_proven_and_reachable(
@@ -301,8 +302,8 @@ def test_the_tutorial_becomes_healthy_registered_proven_and_reachable(
     assert list(answer["edges"].values()) == [["service-connect-nginx-service:nginx"]]
 
 
-def test_one_service_is_waited_for_without_polling(account: BivouacAccount) -> None:
-    """S20, W07: a look when the wait begins, and as soon as something has come as far as it may."""
+def test_one_service_is_awaited_without_polling(account: BivouacAccount) -> None:
+    """S20, W07: a poll when the wait begins, and one as soon as enough events have come."""
     created(account, environment())
     after = account.calls[account.calls.index("ecs:CreateService") :]
     assert after.count("ecs:DescribeServices") <= 4
@@ -311,7 +312,7 @@ def test_one_service_is_waited_for_without_polling(account: BivouacAccount) -> N
 
 
 def test_a_wave_is_read_once_however_late_cloud_map_lists_it(account: BivouacAccount) -> None:
-    """S20: one endpoint is asked for until it is listed, then the tasks and the other ones are."""
+    """S20: one endpoint is polled until it is listed, then the tasks and the other endpoints."""
     look, wait = of_a_wave_that_runs(account)
     account.forget_calls()
     assert look(wait).again_after == POLL_SECONDS
@@ -329,8 +330,8 @@ def test_a_wave_is_read_once_however_late_cloud_map_lists_it(account: BivouacAcc
     assert answer["registered"].keys() == {"api", "shop"}
 
 
-def test_a_failure_meanwhile_is_read_at_once(account: BivouacAccount) -> None:
-    """H02: what was described a poll ago is not believed after an alarm."""
+def test_a_failure_during_the_wait_is_read_at_once(account: BivouacAccount) -> None:
+    """H02: after an alarm, the previous poll's descriptions are read again."""
     look, wait = of_a_wave_that_runs(account)
     look(wait)
     account.forget_calls()
@@ -338,10 +339,10 @@ def test_a_failure_meanwhile_is_read_at_once(account: BivouacAccount) -> None:
     assert account.calls[:2] == ["ecs:DescribeServices", "ecs:ListTasks"]
 
 
-def test_a_registration_that_cloud_map_never_shows_keeps_nobody_for_long(
+def test_a_registration_that_never_appears_does_not_delay_for_long(
     account: BivouacAccount,
 ) -> None:
-    """P03: tasks are read all the same, and the check says what is missing."""
+    """P03: tasks are read anyway, and the check says what is missing."""
     look, wait = of_a_wave_that_runs(account)
     with mock.patch("bivouac.aws.cloudmap.list_instances", return_value=[]):
         for _ in range(MOST_SKIPPED_POLLS):
@@ -358,7 +359,7 @@ def named(account: BivouacAccount, blueprint: Blueprint) -> str:
 
 
 def of_a_wave_that_runs(account: BivouacAccount) -> tuple[Any, Wait]:
-    """A look at two services for which a third waits; Cloud Map does not list them yet."""
+    """A poll of two services for which a third waits; Cloud Map does not list them yet."""
     needs = [*depends("api"), *depends("shop")]
     request = environment(web(serviceName="api"), web(serviceName="shop"), web(dependsOn=needs))
     blueprint = account.planned(request)
@@ -380,8 +381,8 @@ def of_a_wave_that_runs(account: BivouacAccount) -> tuple[Any, Wait]:
     return conditions.poll_for(wait, record, urgent=False), wait
 
 
-def test_a_chain_is_made_in_as_many_waits_as_it_is_long(account: BivouacAccount) -> None:
-    """Each event that completes what somebody waits for lets the next be made."""
+def test_a_chain_needs_one_wait_for_each_link(account: BivouacAccount) -> None:
+    """Each event that completes a wait lets the next service be created."""
     machines, seconds = created(account, CHAIN)
     assert machines.states.count("create_services") == 2
     assert machines.states.count("services") == 3
@@ -390,7 +391,7 @@ def test_a_chain_is_made_in_as_many_waits_as_it_is_long(account: BivouacAccount)
 
 @pytest.mark.parametrize("lag", [0.05, 0.2, 0.5, 1.0, 3.0])
 def test_reads_that_lag_behind_events_lose_nothing(account: BivouacAccount, lag: float) -> None:
-    """W01, S18: what an event told is not believed to be missing, and is not awaited again."""
+    """W01, S18: what an event reported does not count as missing, and is not awaited again."""
     account.plane.read_lag = lag
     _, seconds = created(account, CHAIN)
     assert seconds < 15 + 3 * lag
@@ -403,9 +404,7 @@ def test_reads_that_lag_behind_events_lose_nothing(account: BivouacAccount, lag:
         (lambda event: [event, event, event], "told three times"),
     ],
 )
-def test_events_that_come_again_change_nothing(
-    account: BivouacAccount, told: Any, why: str
-) -> None:
+def test_repeated_events_change_nothing(account: BivouacAccount, told: Any, why: str) -> None:
     """W01."""
     began, machines = account.plane.clock.now(), Machines(account, tells=told)
     assert machines.create(CHAIN)["status"] == "READY", why
@@ -426,33 +425,33 @@ def test_events_in_the_wrong_order_change_nothing(account: BivouacAccount) -> No
     assert account.plane.clock.now() - began < 10
 
 
-def test_without_any_event_it_takes_longer_and_ends_the_same(account: BivouacAccount) -> None:
-    """W02: no event is the only trigger; the waiting state's time-out looks again."""
+def test_without_events_it_takes_longer_and_ends_the_same(account: BivouacAccount) -> None:
+    """W02: no event is the only trigger; the waiting state's time-out polls again."""
     machines = Machines(account, tells=lambda event: [])
     assert machines.create(CHAIN)["status"] == "READY"
     assert machines.states.count("create_services") > 2
 
 
-def test_running_is_not_enough_where_a_health_check_is_declared(account: BivouacAccount) -> None:
-    """H20: no event tells of health, so it is looked at again and again."""
+def test_running_is_not_enough_if_a_health_check_is_declared(account: BivouacAccount) -> None:
+    """H20: health has no events, so it is polled."""
     account.runtime.script("nginx", scripted.healthy(after=20))
     container = {"image": "nginx", "containerPort": 80, "healthCheck": HEALTH_CHECK}
     _, seconds = created(account, environment(web(primaryContainer=container)))
     assert 20 <= seconds < 20 + 3 * POLL_SECONDS + SETTLED_SECONDS
 
 
-def test_one_stop_may_heal_by_itself(account: BivouacAccount) -> None:
+def test_one_stopped_task_is_no_failure(account: BivouacAccount) -> None:
     """H11: two of the same kind are a failure, one is not."""
     account.runtime.script("nginx", scripted.in_turn(scripted.exits(1, after=0.1), scripted.runs()))
     _, seconds = created(account, environment())
     assert seconds < 60
 
 
-def test_no_desired_task_is_nothing_to_wait_for(account: BivouacAccount) -> None:
+def test_a_service_without_desired_tasks_is_not_awaited(account: BivouacAccount) -> None:
     assert healthy(account, environment(web(desiredCount=0)))["targets"] == []
 
 
-def test_fifty_services_are_looked_at_in_batches(account: BivouacAccount) -> None:
+def test_fifty_services_are_read_in_batches(account: BivouacAccount) -> None:
     """S20: ten services and a hundred tasks a call."""
     services = [web(serviceName=f"web-{number}") for number in range(50)]
     machines, _ = created(account, environment(*services))
@@ -477,10 +476,10 @@ def test_more_than_a_hundred_tasks_are_read(account: BivouacAccount) -> None:
     assert (target["tasks"], len(target["private_addresses"])) == (101, 101)
 
 
-def test_an_execution_that_began_before_an_update_is_answered_as_it_knows_it(
+def test_an_execution_from_before_an_update_gets_an_answer_in_its_form(
     account: BivouacAccount,
 ) -> None:
-    """Events come to the function that is live, and what goes on with the answer is older."""
+    """Events come to the live function version; the execution that continues is older."""
     expected = account.create(environment(web(desiredCount=2)))
     account.pass_time(SETTLED_SECONDS)
     namespace = account.namespace(account.planned(environment()))
@@ -504,7 +503,7 @@ def test_every_page_is_read(account: BivouacAccount) -> None:
     assert len(answer["targets"][0]["private_addresses"]) == 4
 
 
-# --- one that cannot -----------------------------------------------------------------------------
+# --- one that cannot ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -520,7 +519,7 @@ def test_every_page_is_read(account: BivouacAccount) -> None:
     ],
     ids=["H07 image", "H11 exit", "H10 memory"],
 )
-def test_what_cannot_heal_fails_within_seconds(
+def test_a_permanent_failure_is_reported_within_seconds(
     account: BivouacAccount, script: scripted.Script, category: str, evidence: str
 ) -> None:
     """H07, H10, H11, H24: promise 4; ECS itself would try for hours."""
@@ -534,13 +533,13 @@ def test_what_cannot_heal_fails_within_seconds(
     assert seconds < 30
 
 
-def test_every_service_that_failed_is_told(account: BivouacAccount) -> None:
+def test_every_failed_service_is_reported(account: BivouacAccount) -> None:
     account.runtime.script("nginx", scripted.pull_failed(PULL))
     progress, _ = failed(account, environment(web(), web(serviceName="shop")))
     assert {verdict["service"] for verdict in progress["verdicts"]} <= {"web", "shop"}
 
 
-def test_a_wrong_answer_is_told_as_an_edge_that_is_not_proven(account: BivouacAccount) -> None:
+def test_a_wrong_answer_is_an_unproven_edge(account: BivouacAccount) -> None:
     """P01: from inside the mesh, through the alias."""
     account.runtime.script("nginx", scripted.answers(status=500))
     progress, _ = failed(account, environment(timeouts={"ready": "3m"}))
@@ -552,8 +551,8 @@ def test_a_wrong_answer_is_told_as_an_edge_that_is_not_proven(account: BivouacAc
     assert int(seconds[1]) > 100, "counted over polls, functions and waits"
 
 
-def test_out_of_time_tells_what_was_still_missing(account: BivouacAccount) -> None:
-    """W07: no wait without an end; the waiting state's time-out comes with the deadline."""
+def test_the_deadline_reports_what_is_still_missing(account: BivouacAccount) -> None:
+    """W07: no wait without an end; the waiting state times out at the deadline."""
     account.runtime.script("nginx", scripted.never_starts())
     progress, seconds = failed(account, environment(timeouts={"ready": "5m"}))
     verdict = progress["verdicts"][0]
@@ -573,7 +572,7 @@ def test_a_dependency_that_is_never_healthy_names_who_waits_for_it(
 
 
 def interfering(account: BivouacAccount, act: Any) -> Machines:
-    """Somebody else acts as soon as the services were made."""
+    """Somebody else acts as soon as the services were created."""
     machines = Machines(account)
 
     def before(step: str) -> None:
@@ -585,7 +584,7 @@ def interfering(account: BivouacAccount, act: Any) -> Machines:
     return machines
 
 
-def test_a_service_that_somebody_deleted_fails(account: BivouacAccount) -> None:
+def test_a_service_deleted_by_somebody_fails(account: BivouacAccount) -> None:
     client = account.client("ecs")
     machines = interfering(
         account,
@@ -596,7 +595,7 @@ def test_a_service_that_somebody_deleted_fails(account: BivouacAccount) -> None:
     assert caught.value.progress["verdicts"][0]["service"] == "web"
 
 
-def test_another_deployment_than_ours_fails(account: BivouacAccount) -> None:
+def test_a_foreign_deployment_fails(account: BivouacAccount) -> None:
     """H03: somebody else's update, or ECS's own rollback."""
     client = account.client("ecs")
     machines = interfering(
@@ -610,10 +609,10 @@ def test_another_deployment_than_ours_fails(account: BivouacAccount) -> None:
     assert "ecs-svc/" in caught.value.progress["verdicts"][0]["evidence"][0]
 
 
-# --- what is reachable ---------------------------------------------------------------------------
+# --- what is reachable ----------------------------------------------------------------------------
 
 
-def test_a_task_that_nobody_may_reach_from_outside_is_said_so(account: BivouacAccount) -> None:
+def test_a_task_that_no_group_admits_from_outside_is_reported(account: BivouacAccount) -> None:
     """P04, P09."""
     client, port = account.client("ec2"), {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
     world = {**port, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
@@ -625,7 +624,7 @@ def test_a_task_that_nobody_may_reach_from_outside_is_said_so(account: BivouacAc
     assert target["not_public"] == "no security group admits 0.0.0.0/0 on 80"
 
 
-def test_a_task_without_public_address_is_said_so(account: BivouacAccount) -> None:
+def test_a_task_without_a_public_address_is_reported(account: BivouacAccount) -> None:
     """P04."""
     vpc = {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}}
     (target,) = healthy(account, environment(web(networkConfiguration=vpc)))["targets"]
@@ -634,10 +633,10 @@ def test_a_task_without_public_address_is_said_so(account: BivouacAccount) -> No
 
 
 @pytest.mark.parametrize(("seconds", "closely"), [(1, False), (QUIET_SECONDS + 1, True)])
-def test_tasks_are_read_where_it_has_been_quiet_for_long(
+def test_tasks_are_read_after_a_long_silence(
     account: BivouacAccount, seconds: float, closely: bool
 ) -> None:
-    """W02: events can be lost. Before, one call says that there is nothing to see."""
+    """W02: events can be lost. Until then, one call shows that nothing has changed."""
     account.runtime.script("nginx", scripted.never_starts())
     expected: Any = [entry.to_json() for entry in account.create(environment())]
     namespace = account.namespace(account.planned(environment()))

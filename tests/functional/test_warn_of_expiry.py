@@ -25,7 +25,7 @@ def held(account: BivouacAccount, status: Status = Status.READY, **changes: Any)
     account.forget_calls()
 
 
-def test_others_are_told_with_the_command_that_extends_it(account: BivouacAccount) -> None:
+def test_the_warning_has_the_command_that_extends_the_lease(account: BivouacAccount) -> None:
     held(account, generation=3)
     assert warned(account) == "WARNED"
     ((detail_type, detail),) = account.told
@@ -44,7 +44,7 @@ def test_others_are_told_with_the_command_that_extends_it(account: BivouacAccoun
     assert asked == {"environment": "demo", "keep": True, "expectedExpiresAt": ENDS}
 
 
-def test_the_command_is_one_that_extend_lease_takes(account: BivouacAccount) -> None:
+def test_extend_lease_accepts_the_command(account: BivouacAccount) -> None:
     held(account)
     warned(account)
     ((_, detail),) = account.told
@@ -53,7 +53,7 @@ def test_the_command_is_one_that_extend_lease_takes(account: BivouacAccount) -> 
     assert answer["status"] == "UNCHANGED"  # ENDS lies beyond the cap of today's lease
 
 
-def test_twice_is_the_same_event(account: BivouacAccount) -> None:
+def test_a_repetition_is_the_same_event(account: BivouacAccount) -> None:
     """W01."""
     held(account)
     warned(account)
@@ -63,18 +63,20 @@ def test_twice_is_the_same_event(account: BivouacAccount) -> None:
     assert first == second
 
 
-def test_an_end_that_the_lease_has_outlived_is_not_warned_of(account: BivouacAccount) -> None:
+def test_an_extended_lease_gets_no_warning_for_its_old_end(account: BivouacAccount) -> None:
     held(account)
     assert warned(account, "2029-12-31T12:00:00Z") == "OUTDATED"
     assert account.told == []
 
 
 @pytest.mark.parametrize("status", [Status.DELETING, Status.NOT_DELETED, Status.DELETED])
-def test_what_is_going_is_not_warned_of(account: BivouacAccount, status: Status) -> None:
+def test_an_environment_that_is_being_deleted_gets_no_warning(
+    account: BivouacAccount, status: Status
+) -> None:
     held(account, status)
     assert warned(account) == "OUTDATED"
     assert account.told == []
 
 
-def test_what_never_was_is_not_warned_of(account: BivouacAccount) -> None:
+def test_an_unknown_environment_gets_no_warning(account: BivouacAccount) -> None:
     assert warned(account) == "OUTDATED"

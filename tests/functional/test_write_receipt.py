@@ -1,4 +1,4 @@
-"""Write receipt: complete and forgotten, or not complete and tried again."""
+"""Write receipt: complete and forgotten, or not complete and retried."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def written(
     look: dict[str, Any] | None = None,
     **event: Any,
 ) -> dict[str, Any]:
-    """The receipt, as it is in the record."""
+    """The receipt in the record."""
     with suppress(errors.DeletionIncompleteError):
         assert tried(account, *items, look=look, **event) == kept(account)
     return kept(account)
@@ -110,15 +110,17 @@ def test_a_complete_deletion_leaves_a_tombstone_and_no_schedule(account: Bivouac
     assert (record.status, record.generation) == (Status.DELETED, 1)
 
 
-def test_what_was_asked_for_and_is_not_found_was_deleted(account: BivouacAccount) -> None:
-    """D05, N14: asking is no proof; the last look is."""
+def test_a_requested_deletion_counts_only_if_the_last_check_finds_nothing(
+    account: BivouacAccount,
+) -> None:
+    """D05, N14: a request is no proof; the last check is."""
     deleting(account)
     receipt = written(account, item("web", "IN_PROGRESS", reason="its tasks are stopping"))
     assert outcomes(receipt)["service", "web"] == "DELETED"
 
 
 @pytest.mark.parametrize("outcome", ["RETAINED", "DELETING", "ALREADY_GONE"])
-def test_what_is_not_ours_or_ends_by_itself_is_no_failure(
+def test_foreign_resources_and_pending_revisions_are_no_failure(
     account: BivouacAccount, outcome: str
 ) -> None:
     """T12, D18."""
@@ -126,14 +128,14 @@ def test_what_is_not_ours_or_ends_by_itself_is_no_failure(
     assert written(account, item("web", outcome))["status"] == "DELETED"
 
 
-def test_a_schedule_that_is_gone_already_is_fine(account: BivouacAccount) -> None:
+def test_a_schedule_that_is_already_gone_is_no_error(account: BivouacAccount) -> None:
     """W03: it deletes itself after it fired."""
     deleting(account, armed=False)
     answer = written(account)
     assert outcomes(answer)[SCHEDULE] == "ALREADY_GONE"
 
 
-def test_an_incomplete_deletion_says_what_is_left_and_is_tried_again(
+def test_an_incomplete_deletion_names_what_is_left_and_is_retried(
     account: BivouacAccount,
 ) -> None:
     """D17: FAILED, with the schedule armed again."""
@@ -153,15 +155,15 @@ def test_an_incomplete_deletion_says_what_is_left_and_is_tried_again(
     assert json.loads(armed["Target"]["Input"])["expiresAt"] == again
 
 
-def test_a_schedule_that_fired_is_made_again(account: BivouacAccount) -> None:
-    """W03: what is left must not be left for ever."""
+def test_a_schedule_that_fired_is_created_again(account: BivouacAccount) -> None:
+    """W03: leftovers must not stay for ever."""
     deleting(account, armed=False)
     written(account, DENIED, look=STILL_THERE)
     assert scheduled(account) == ["demo-expiry"]
 
 
-def test_what_the_last_look_found_is_left(account: BivouacAccount) -> None:
-    """Promise 2: a step's word does not count against the last look."""
+def test_what_the_last_check_found_is_left(account: BivouacAccount) -> None:
+    """Promise 2: a step's word does not count against the last check."""
     deleting(account)
     for said in ("DELETED", "ALREADY_GONE", "RETAINED", "IN_PROGRESS"):
         receipt = written(account, item("web", said), look=STILL_THERE)
@@ -169,15 +171,15 @@ def test_what_the_last_look_found_is_left(account: BivouacAccount) -> None:
         assert outcomes(receipt)["service", "web"] == "FAILED"
 
 
-def test_what_it_waited_for_is_told(account: BivouacAccount) -> None:
+def test_the_receipt_says_what_was_awaited(account: BivouacAccount) -> None:
     deleting(account)
     going = item("web", "IN_PROGRESS", reason="its tasks are stopping")
     with pytest.raises(errors.DeletionIncompleteError, match="last check: its tasks are stopping"):
         tried(account, going, look=STILL_THERE)
 
 
-def test_what_only_the_last_look_found_is_told(account: BivouacAccount) -> None:
-    """D16, D18: a stranger's family under our prefix is in no list of a step."""
+def test_what_only_the_last_check_found_is_reported(account: BivouacAccount) -> None:
+    """D16, D18: a stranger's family under our prefix is in no step's list."""
     deleting(account)
     theirs = item("demo--theirs:1", "RETAINED", kind="task definition", reason="not ours")
     receipt = written(account, item("web"), look={**CLEAN, "items": [theirs]})
@@ -185,7 +187,7 @@ def test_what_only_the_last_look_found_is_told(account: BivouacAccount) -> None:
     assert outcomes(receipt)["task definition", "demo--theirs:1"] == "RETAINED"
 
 
-def test_a_look_that_failed_is_never_a_clean_one(account: BivouacAccount) -> None:
+def test_a_failed_check_is_never_clean(account: BivouacAccount) -> None:
     """Promise 2, D17."""
     deleting(account)
     failed = {"Error": "AccessDeniedError", "Cause": "no"}
@@ -195,8 +197,8 @@ def test_a_look_that_failed_is_never_a_clean_one(account: BivouacAccount) -> Non
     assert outcomes(kept(account))["service", "shop"] == "DELETED"
 
 
-def test_a_step_that_ran_out_of_time_is_told_as_such(account: BivouacAccount) -> None:
-    """The cause that the machine makes a reason of is empty then."""
+def test_a_step_that_timed_out_is_reported(account: BivouacAccount) -> None:
+    """Then the cause that the machine passes on is empty."""
     deleting(account)
     timed_out = recording("stepfunctions-task-timeouts")["caught"]
     with pytest.raises(errors.DeletionIncompleteError) as caught:
@@ -205,7 +207,7 @@ def test_a_step_that_ran_out_of_time_is_told_as_such(account: BivouacAccount) ->
     assert "the last check failed: States.Timeout" in str(caught.value)
 
 
-def test_a_failed_function_is_told_by_its_message_and_not_by_its_stack_trace(
+def test_a_failed_function_is_reported_by_its_message(
     account: BivouacAccount,
 ) -> None:
     """W11: Lambda's cause is JSON."""
@@ -222,7 +224,7 @@ def test_a_failed_function_is_told_by_its_message_and_not_by_its_stack_trace(
     assert "stackTrace" not in str(caught.value)
 
 
-def test_two_clean_looks_overrule_a_failure_on_the_way(account: BivouacAccount) -> None:
+def test_two_clean_checks_override_an_earlier_failure(account: BivouacAccount) -> None:
     """D17: denied first, gone in the end."""
     deleting(account)
     answer = written(account, DENIED, look=CLEAN)
@@ -240,7 +242,7 @@ def test_a_long_list_of_failures_fits_a_cause(account: BivouacAccount) -> None:
     assert len(json.dumps(str(caught.value))) < 32_768
 
 
-def test_it_is_written_again_in_the_same_words(account: BivouacAccount) -> None:
+def test_a_repetition_writes_the_same_receipt(account: BivouacAccount) -> None:
     deleting(account, armed=False)
     assert written(account, item("web")) == written(account, item("web"))
 
@@ -268,7 +270,7 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     assert account.invoke("write_receipt", event)["status"] == "DELETED"
 
 
-def test_others_are_told_what_became_of_everything(account: BivouacAccount) -> None:
+def test_the_receipt_is_published(account: BivouacAccount) -> None:
     deleting(account)
     receipt = written(account, item("web"))
     ((type_, detail),) = account.told
@@ -277,7 +279,7 @@ def test_others_are_told_what_became_of_everything(account: BivouacAccount) -> N
     assert (detail["environment"], detail["generation"], detail["omitted"]) == ("demo", 1, 0)
 
 
-def test_others_are_told_what_is_left(account: BivouacAccount) -> None:
+def test_an_incomplete_receipt_is_published(account: BivouacAccount) -> None:
     deleting(account)
     receipt = written(account, DENIED, item("shop"), look=STILL_THERE)
     ((type_, detail),) = account.told
@@ -288,7 +290,7 @@ def test_others_are_told_what_is_left(account: BivouacAccount) -> None:
     assert detail["triesAgainAt"] == record.expires_at
 
 
-def test_a_receipt_that_is_written_again_is_the_same_event(account: BivouacAccount) -> None:
+def test_a_repetition_is_the_same_event(account: BivouacAccount) -> None:
     deleting(account)
     for _ in range(2):
         written(account, item("web"))
@@ -298,10 +300,10 @@ def test_a_receipt_that_is_written_again_is_the_same_event(account: BivouacAccou
 
 
 @pytest.mark.parametrize("left", [False, True])
-def test_a_receipt_that_nobody_can_be_told_of_is_told_by_the_sweep(
+def test_the_sweep_publishes_a_receipt_that_could_not_be_published(
     account: BivouacAccount, left: bool
 ) -> None:
-    """It undoes nothing, and is not forgotten, though a deleted environment is listed no more."""
+    """It undoes nothing, and is not forgotten, although deleted environments are not listed."""
     deleting(account)
     refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "AccessDenied"}]}
     with Stubber(account.client("events")) as stubber:
@@ -331,9 +333,7 @@ class TestOfficeHours:
         account.schedules.arm(blueprint, times.moment(ends), account.now())
         return written(account, item("web"), keepSchedule=True)
 
-    def test_the_next_up_creates_what_the_receipt_says_is_gone(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_the_next_up_creates_the_environment_again(self, account: BivouacAccount) -> None:
         receipt = self.gone(account)
         assert receipt["status"] == "SCHEDULED"
         assert outcomes(receipt) == {
@@ -347,7 +347,7 @@ class TestOfficeHours:
         assert (record.status, record.expires_at) == (Status.SCHEDULED, "2030-01-01T00:00:00Z")
         assert [summary.environment for summary in account.records.listed()] == ["demo"]
 
-    def test_the_expiry_ends_the_schedule_as_well(self, account: BivouacAccount) -> None:
+    def test_the_expiry_deletes_the_schedules_too(self, account: BivouacAccount) -> None:
         self.gone(account)
         record = account.records.find("demo")
         assert record is not None
@@ -363,19 +363,17 @@ class TestOfficeHours:
         assert scheduled(account) == []
         assert account.records.listed() == []
 
-    def test_a_lease_that_is_over_keeps_nothing(self, account: BivouacAccount) -> None:
+    def test_after_the_lease_no_schedule_is_kept(self, account: BivouacAccount) -> None:
         ends = times.timestamp(account.now() - timedelta(minutes=1))
         assert self.gone(account, ends)["status"] == "DELETED"
         assert scheduled(account) == []
 
-    def test_without_office_hours_there_is_nothing_to_keep(self, account: BivouacAccount) -> None:
+    def test_without_office_hours_no_schedule_is_kept(self, account: BivouacAccount) -> None:
         deleting(account)
         assert written(account, keepSchedule=True)["status"] == "DELETED"
         assert scheduled(account) == []
 
-    def test_what_could_not_be_deleted_is_tried_again_as_a_whole(
-        self, account: BivouacAccount
-    ) -> None:
+    def test_an_incomplete_deletion_is_retried_as_a_whole(self, account: BivouacAccount) -> None:
         blueprint = account.planned(environment(schedule=OFFICE_HOURS))
         account.holds(blueprint, status=Status.DELETING)
         with pytest.raises(errors.DeletionIncompleteError):
