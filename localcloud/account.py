@@ -78,6 +78,11 @@ def _seed_network(ec2: Any) -> tuple[str, ipaddress.IPv4Network]:
         subnet.id = new_id
         subnets[new_id] = subnet
     vpc = ec2.default_vpc
+    # Of AWS's default VPC, which moto's lacks (VPC user guide, default VPC components)
+    gateway = ec2.create_internet_gateway()
+    ec2.attach_internet_gateway(gateway.id, vpc.id)
+    (table,) = ec2.describe_route_tables(filters={"vpc-id": vpc.id})
+    ec2.create_route(table.id, "0.0.0.0/0", gateway_id=gateway.id)
     group = ec2.create_security_group(
         "tutorial", "Tasks of the Service Connect tutorial", vpc_id=vpc.id
     )

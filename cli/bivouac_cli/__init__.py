@@ -3,3 +3,5 @@
 Thin: it calls AWS with the caller's own rights, and shows what comes back. What an environment is,
 and whether it is proven, the stack decides.
 """
+
+__version__ = "0.1.0"

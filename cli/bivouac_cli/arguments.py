@@ -159,6 +159,8 @@ def parser() -> argparse.ArgumentParser:
     of_one("receipt", "print what a deletion deleted", "bivouac receipt shop")
     of_one("comment", "print Markdown for a pull request", "bivouac comment shop")
 
+    command("doctor", "name what will not work, before anybody meets it", "bivouac doctor")
+
     init = command(
         "init",
         "print a request for services that run on ECS today",

@@ -30,6 +30,7 @@ class Clients:
     """One client for each service, made when it is first asked for."""
 
     def __init__(self, region: str | None, profile: str | None, endpoint_url: str | None) -> None:
+        self._profile = profile
         self._session = botocore.session.Session(profile=profile)
         self._options: dict[str, Any] = {
             "region_name": region,
@@ -44,6 +45,10 @@ class Clients:
             with plain_errors():
                 self._made[service] = self._session.create_client(service, **self._options)
         return self._made[service]
+
+    def of_region(self, region: str) -> Clients:
+        """The same caller's."""
+        return Clients(region, self._profile, self._options["endpoint_url"])
 
 
 def has_no_rights(error: ClientError) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from bivouac_cli.ending import CommandError, Exit, exit_of
 from bivouac_cli.logs import Line, lines
 from bivouac_cli.request_file import request_of
+from bivouac_cli.rights import MACHINES
 from bivouac_cli.screen import Screen
 from bivouac_cli.shell import run, shell_words
 from bivouac_cli.stack import Execution, Json, Stack
@@ -168,32 +169,32 @@ class Commands:
 
     def up(self) -> Exit:
         request = request_of(self._given.file, self._given.name, self._given.ttl)
-        return self._started("CreateEnvironment", request, request["name"], "ready")
+        return self._started(request, request["name"], "ready")
 
     def redeploy(self) -> Exit:
         content = {"environment": self._given.name, "services": self._given.images}
-        return self._started("RedeployEnvironment", content, self._given.name, "ready")
+        return self._started(content, self._given.name, "ready")
 
     def rollback(self) -> Exit:
         content = {"rollBack": {"environment": self._given.name}}
-        return self._started("CreateEnvironment", content, self._given.name, "ready")
+        return self._started(content, self._given.name, "ready")
 
     def wake(self) -> Exit:
         content = {"environment": self._given.name}
-        return self._started("WakeEnvironment", content, self._given.name, "ready")
+        return self._started(content, self._given.name, "ready")
 
     def sleep(self) -> Exit:
         content = {"environment": self._given.name}
-        return self._started("SleepEnvironment", content, self._given.name, "asleep")
+        return self._started(content, self._given.name, "asleep")
 
     def down(self) -> Exit:
         content = {"environment": self._given.name, "reason": "bivouac down"}
-        return self._started("DeleteEnvironment", content, self._given.name, "deleted")
+        return self._started(content, self._given.name, "deleted")
 
     def extend(self) -> Exit:
         name = self._given.name
         longer = {"keep": True} if self._given.keep else {"ttl": self._given.ttl}
-        arn = self._stack.start("ExtendLease", {"environment": name, **longer}, f"{name}-extend")
+        arn = self._start({"environment": name, **longer}, name)
         over = self._wait(name, f"bivouac get {name}").until_over(arn)
         if over.status != "SUCCEEDED":
             return self._failed(over.error, over.cause)
@@ -207,9 +208,13 @@ class Commands:
     def _wait(self, name: str, come_back: str) -> Wait:
         return Wait(self._stack, self._screen, name, self._given.timeout, come_back)
 
-    def _started(self, machine: str, content: Any, name: str, wanted: str) -> Exit:
+    def _start(self, content: Any, name: str) -> str:
+        command = self._given.command
+        return self._stack.start(MACHINES[command], content, f"{name}-{command}")
+
+    def _started(self, content: Any, name: str, wanted: str) -> Exit:
         come_back = f"bivouac wait {name}" + ("" if wanted == "ready" else f" --for {wanted}")
-        arn = self._stack.start(machine, content, f"{name}-{self._given.command}")
+        arn = self._start(content, name)
         waiting = self._wait(name, come_back)
         if not self._given.no_wait:
             return self._concluded(name, waiting.until_over(arn))

@@ -21,12 +21,41 @@ RIGHTS = {
     "sleep": _START,
     "wake": _START,
     "down": _START,
+    "doctor": frozenset(
+        {
+            "cloudformation:DescribeStacks",
+            "cloudformation:ListStacks",
+            "ec2:DescribeRegions",
+            "ec2:DescribeRouteTables",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcEndpoints",
+            "iam:GetPolicy",
+            "iam:GetRole",
+            "iam:SimulatePrincipalPolicy",
+            "servicediscovery:ListNamespaces",
+            "servicequotas:GetServiceQuota",
+            "sns:GetTopicAttributes",
+        }
+    ),
     "init": frozenset({"ecs:ListServices", "ecs:DescribeServices", "ecs:DescribeTaskDefinition"}),
 }
-"""By command. InvokeFunction: of the stack's describe_environments alone. init: of files, none."""
+"""By command. InvokeFunction: of the stack's describe_environments alone. doctor skips what its
+caller may not ask; init of files calls nothing."""
+
+MACHINES = {
+    "up": "CreateEnvironment",
+    "redeploy": "RedeployEnvironment",
+    "rollback": "CreateEnvironment",
+    "extend": "ExtendLease",
+    "sleep": "SleepEnvironment",
+    "wake": "WakeEnvironment",
+    "down": "DeleteEnvironment",
+}
+"""The state machine that a command starts, by the names of the stack's outputs."""
 
 _SEEING = ("ls", "get", "wait", "receipt", "comment")
-_SETTING_UP = ("init",)
+_SETTING_UP = ("doctor", "init")
 """They read what is not the stack's, so nobody has these rights who only uses environments."""
 
 JOBS = {

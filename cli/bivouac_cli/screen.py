@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from bivouac_cli import markdown, text
+from bivouac_cli.doctor.finding import Finding, finding_lines
 from bivouac_cli.logs import Line
 from bivouac_cli.progress import changes
 
@@ -66,6 +67,13 @@ class Screen:
         """Of a log; as JSON, one object in each line."""
         as_json = self._output == "json"
         self._print([json.dumps(line.to_json()) if as_json else line.shown()])
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """Of the doctor."""
+        if self._output == "json":
+            self.value([each.to_json() for each in findings])
+        else:
+            self._print(finding_lines(findings))
 
     def value(self, value: Any) -> None:
         """As JSON, whatever else is asked for."""

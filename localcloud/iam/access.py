@@ -41,6 +41,7 @@ class Accesses:
             "dynamodb": self._dynamodb,
             "ecs": self._ecs,
             "events": self._events,
+            "iam": self._iam,
             "lambda": self._lambda,
             "logs": self._logs,
             "scheduler": self._scheduler,
@@ -50,7 +51,10 @@ class Accesses:
         }
 
     def of(self, call: Call) -> list[Access]:
-        """All of them must be allowed."""
+        """All of them must be allowed. Who one is, everybody may ask (STS API reference,
+        GetCallerIdentity: no permissions are required)."""
+        if (call.service, call.operation) == ("sts", "GetCallerIdentity"):
+            return []
         if of_service := self._of_service.get(call.service):
             return list(of_service(call.operation, call.parameters))
         return [Access(f"{_PREFIXES.get(call.service, call.service)}:{call.operation}", "*")]
@@ -257,6 +261,19 @@ class Accesses:
             else "*"
         )
         yield Access(f"cloudformation:{operation}", stack)
+
+    def _iam(self, operation: str, given: Parameters) -> Iterator[Access]:
+        account = f"arn:aws:iam::{self._account.account_id}"
+        match operation:
+            case "GetRole":
+                resource = f"{account}:role/{given['RoleName']}"
+            case "GetPolicy":
+                resource = given["PolicyArn"]
+            case "SimulatePrincipalPolicy":
+                resource = given["PolicySourceArn"]
+            case _:
+                resource = "*"
+        yield Access(f"iam:{operation}", resource)
 
     def _sqs(self, operation: str, given: Parameters) -> Iterator[Access]:
         url = given.get("QueueUrl")

@@ -21,7 +21,7 @@ from bivouac_cli.stack import Execution, Stack
 from bivouac_cli.waiting import Wait
 from tests.cli.commanding import ran
 
-COMMANDS = [*(name for name in vars(Commands) if not name.startswith("_")), "init"]
+COMMANDS = [*(name for name in vars(Commands) if not name.startswith("_")), "doctor", "init"]
 
 
 class TestArguments:

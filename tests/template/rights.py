@@ -36,8 +36,8 @@ def all_statements() -> list[Statement]:
 
 def policies_of_people() -> list[str]:
     """Those that an output names: no function of the stack has them."""
-    named = {output["Value"].get("Ref") for output in TEMPLATE["Outputs"].values()}
-    return [name for name in resources("AWS::IAM::ManagedPolicy") if name in named]
+    named = [output["Value"] for output in TEMPLATE["Outputs"].values()]
+    return [name for name in resources("AWS::IAM::ManagedPolicy") if {"Ref": name} in named]
 
 
 def statements_of_policy(name: str) -> list[Statement]:

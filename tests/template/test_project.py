@@ -10,7 +10,9 @@ from importlib.metadata import version
 import yaml
 from packaging.requirements import Requirement
 
+from bivouac_cli import __version__
 from docs.state_diagrams import ROOT
+from tests.template.declared import TEMPLATE
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
@@ -33,7 +35,8 @@ def test_the_newest_changes_are_those_of_the_version() -> None:
         (ROOT / "CHANGELOG.md").read_text(),
         re.MULTILINE,
     )
-    assert versions[0] == PROJECT["version"]
+    assert versions[0] == PROJECT["version"] == __version__
+    assert TEMPLATE["Outputs"]["Version"]["Value"] == __version__
 
 
 def test_the_program_is_installed_from_its_folder_with_dependencies_that_the_tests_run_with() -> (

@@ -23,9 +23,13 @@ STATEMENTS = all_statements()
 CLUSTER = "ecs:cluster"
 OUR_TAG = "aws:RequestTag/bivouac:stack"
 UNSCOPED = {
+    "cloudformation:ListStacks": None,
     "ec2:DescribeNetworkInterfaces": None,
+    "ec2:DescribeRegions": None,
+    "ec2:DescribeRouteTables": None,
     "ec2:DescribeSecurityGroups": None,
     "ec2:DescribeSubnets": None,
+    "ec2:DescribeVpcEndpoints": None,
     "ecs:DeregisterTaskDefinition": None,
     "ecs:DescribeTaskDefinition": None,
     "ecs:ListClusters": None,
@@ -40,6 +44,7 @@ UNSCOPED = {
     "servicediscovery:ListServices": None,
     "servicediscovery:ListTagsForResource": None,
     "servicediscovery:TagResource": OUR_TAG,
+    "servicequotas:GetServiceQuota": None,
     "states:SendTaskSuccess": None,
     "logs:CreateLogDelivery": None,
     "logs:DeleteLogDelivery": None,

@@ -1,0 +1,1 @@
+"""`bivouac doctor`: each check asks AWS, and decides purely."""
