@@ -234,6 +234,9 @@ def _refuse_busy(cluster: Cluster) -> None:
 def _settings(
     given: Iterable[Mapping[str, str]], before: list[dict[str, str]]
 ) -> list[dict[str, str]]:
+    for item in given:
+        if item.get("value") not in ("enhanced", "enabled", "disabled"):
+            raise errors.invalid_parameter(f"Invalid value of containerInsights: {item}")
     values = {item["name"]: item["value"] for item in before}
     values |= {item["name"]: item["value"] for item in given}
     return [{"name": name, "value": value} for name, value in values.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -35,11 +36,28 @@ def check_tags(tags: Sequence[Mapping[str, str]]) -> None:
     repeated = [key for key, times in Counter(tag["key"] for tag in tags).items() if times > 1]
     if repeated:
         raise errors.invalid_parameter(f"Duplicate tag keys: {', '.join(repeated)}")
-    reserved = [tag["key"] for tag in tags if tag["key"].lower().startswith("aws:")]
+    reserved = [
+        tag["key"]
+        for tag in tags
+        if any(text.lower().startswith("aws:") for text in (tag["key"], tag.get("value", "")))
+    ]
     if reserved:
         raise errors.invalid_parameter(
             f"Tag keys starting with 'aws:' are reserved for system use: {', '.join(reserved)}"
         )
+    wrong = [
+        character
+        for tag in tags
+        for character in tag["key"] + tag.get("value", "")
+        if not _of_tags(character)
+    ]
+    if wrong:
+        raise errors.invalid_parameter(f"Tags cannot contain the character {wrong[0]!r}.")
+
+
+def _of_tags(character: str) -> bool:
+    """`[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]` in the model, which Python's re cannot read."""
+    return unicodedata.category(character)[0] in "LZN" or character in "_.:/=+-@"
 
 
 def check_namespace_name(name: str) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from localcloud.ecs import errors
+from localcloud.ecs.fargate_rules import LOG_DRIVERS
+from localcloud.ecs.log_rules import check_log_configuration
 from localcloud.ecs.model import TaskDefinition, ZoneRebalancing
 from localcloud.ecs.strategy_rules import check_strategy
-from localcloud.ecs.task_definition_rules import check_log_configuration
 
 Request = Mapping[str, Any]
 
@@ -51,6 +52,26 @@ def check_supported(request: Request) -> None:
         )
 
 
+def check_arguments(request: Request) -> None:
+    """What stands for itself: counts, limits, and what needs a load balancer."""
+    if not request.get("desiredCount", 0) >= 0:
+        raise errors.invalid_parameter("desiredCount cannot be negative.")
+    if request.get("healthCheckGracePeriodSeconds"):  # aws-cloudformation/cfn-lint#3612
+        raise errors.invalid_parameter(
+            "Health check grace period is only valid for services configured to use load balancers"
+        )
+    if request.get("role"):
+        raise errors.invalid_parameter(
+            "You cannot specify an IAM role for services that require a service linked role."
+        )
+    network = request.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
+    for member, most in (("subnets", 16), ("securityGroups", 5)):
+        if len(network.get(member, ())) > most:
+            raise errors.invalid_parameter(f"{member} can have at most {most} items.")
+    if network.get("subnets") == []:
+        raise errors.invalid_parameter("subnets can not be empty.")
+
+
 def check_launch(request: Request, cluster_providers: Sequence[str]) -> None:
     """Launch type, capacity providers and platform version fit together (S13, S23)."""
     strategy = request.get("capacityProviderStrategy", [])
@@ -86,11 +107,10 @@ def check_compatibility(request: Request, definition: TaskDefinition, *, fargate
 def check_deployment_configuration(configuration: Request) -> None:
     most = configuration.get("maximumPercent", 200)
     least = configuration.get("minimumHealthyPercent", 100)
-    if least > 100 or least < 0 or most < 100 or most > 200:
-        raise errors.invalid_parameter(
-            "Both maximumPercent (100 to 200) and minimumHealthyPercent (0 to 100) "
-            "must be in their range."
-        )
+    if not 0 <= least <= 100:
+        raise errors.invalid_parameter("minimumHealthyPercent must be at most 100")
+    if most < 100:
+        raise errors.invalid_parameter("maximumPercent must be at least 100")
     if least == most == 100:
         raise errors.invalid_parameter(
             "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block "
@@ -149,6 +169,8 @@ def check_service_connect(
         )
     if "logConfiguration" in configuration:
         check_log_configuration(configuration["logConfiguration"], fargate=False)
+        if configuration["logConfiguration"]["logDriver"] not in LOG_DRIVERS:
+            raise errors.invalid_parameter("Fargate does not support this log driver.")
     services = configuration.get("services", [])
     for service in services:
         _check_connect_service(service, definition)
@@ -189,6 +211,8 @@ def _stable_configuration(mapping: Mapping[str, Any], service_arn: str) -> str:
 
 def _check_connect_service(service: Request, definition: TaskDefinition) -> None:
     port_name = service["portName"]
+    if not 1 <= service.get("ingressPortOverride", 1) <= 65535:
+        raise errors.invalid_parameter("ingressPortOverride must be between 1 and 65535.")
     if definition.port_mapping(port_name) is None:
         raise errors.invalid_parameter(
             f"portName({port_name}) does not refer to any named PortMapping "
@@ -206,6 +230,8 @@ def _check_connect_service(service: Request, definition: TaskDefinition) -> None
     if len(aliases) > 1:
         raise errors.invalid_parameter(f"{len(aliases)} clientAliases exceeds the max limit of 1")
     for alias in aliases:
+        if alias["port"] < 1:
+            raise errors.invalid_parameter("A client alias needs a port between 1 and 65535.")
         dns_name = alias.get("dnsName")
         if dns_name is not None and not _DNS_NAME.fullmatch(dns_name):
             raise errors.invalid_parameter(
@@ -213,6 +239,11 @@ def _check_connect_service(service: Request, definition: TaskDefinition) -> None
             )
     timeout = service.get("timeout", {})
     mapping = definition.port_mapping(port_name) or {}
+    if mapping.get("protocol") == "udp":
+        raise errors.invalid_parameter(
+            f"portName({port_name}) refers to a PortMapping with the protocol udp, "
+            "which Service Connect does not support."
+        )
     if "perRequestTimeoutSeconds" in timeout and "appProtocol" not in mapping:  # P10
         raise errors.invalid_parameter(
             f"perRequestTimeoutSeconds is not supported for portName({port_name}), "

@@ -226,6 +226,7 @@ class Services:
         definition: TaskDefinition,
         strategy: list[dict[str, Any]],
     ) -> None:
+        service_rules.check_arguments(request)
         service_rules.check_launch(request, cluster.capacity_providers)
         service_rules.check_deployment_configuration(request.get("deploymentConfiguration", {}))
         fargate = request.get("launchType") == "FARGATE" or bool(strategy)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from localcloud.account import Account
-from localcloud.ecs import answers, errors, name_rules, task_definition_rules
+from localcloud.ecs import answers, errors, fargate_rules, name_rules, task_definition_rules
 from localcloud.ecs.listing import one_page
 from localcloud.ecs.model import Cluster, TaskDefinition
 from localcloud.guarded_clock import GuardedClock
@@ -231,7 +231,7 @@ def _completed_port(mapping: Mapping[str, Any], network_mode: str) -> dict[str, 
 def _compatibilities(definition: Mapping[str, Any]) -> list[str]:
     """Everything the definition could run on, whether or not the request asks for it."""
     awsvpc = definition["networkMode"] == "awsvpc"
-    size = task_definition_rules.fargate_size(definition.get("cpu"), definition.get("memory"))
+    size = fargate_rules.size_problem(definition.get("cpu"), definition.get("memory"))
     privileged = any(c.get("privileged") for c in definition["containerDefinitions"])
     if awsvpc and size is None and not privileged:
         return ["EC2", "FARGATE"]

@@ -52,6 +52,14 @@ REFUSED = [
         id="a capacity provider that the cluster has not",
     ),
     pytest.param(
+        {"healthCheckGracePeriodSeconds": 60},
+        "Health check grace period is only valid",
+        id="a grace period without a load balancer",
+    ),
+    pytest.param(
+        {"deploymentConfiguration": {"maximumPercent": 99}}, "at least 100", id="maximumPercent"
+    ),
+    pytest.param(
         {"enableExecuteCommand": True}, "valid taskRoleArn", id="ECS Exec without a task role"
     ),
     pytest.param({"serviceName": "no spaces"}, "is invalid", id="service name"),

@@ -107,6 +107,143 @@ REFUSED = [
         "health check interval",
         id="health check too often",
     ),
+    *(
+        pytest.param(
+            fargate_task(containerDefinitions=[web_container(**changes), *others]), message, id=name
+        )
+        for name, changes, others, message in (
+            ("links", {"links": ["db"]}, [], "Links are not supported"),
+            ("hostname", {"hostname": "web"}, [], "hostname is not supported"),
+            (
+                "extra hosts",
+                {"extraHosts": [{"hostname": "db", "ipAddress": "10.0.0.1"}]},
+                [],
+                "Extra hosts are not supported",
+            ),
+            (
+                "a capability",
+                {"linuxParameters": {"capabilities": {"add": ["NET_ADMIN"]}}},
+                [],
+                "NET_ADMIN is not allowed on Fargate.",
+            ),
+            (
+                "shared memory",
+                {"linuxParameters": {"sharedMemorySize": 64}},
+                [],
+                "sharedMemorySize",
+            ),
+            ("a long stop", {"stopTimeout": 121}, [], "stopTimeout of 2 to 120 seconds"),
+            (
+                "a GPU",
+                {"resourceRequirements": [{"type": "GPU", "value": "1"}]},
+                [],
+                "GPU resource requirements",
+            ),
+            ("port 70000", {"portMappings": [{"containerPort": 70000}]}, [], "containerPort"),
+            (
+                "a port for two protocols",
+                {
+                    "portMappings": [
+                        {"containerPort": 53},
+                        {"containerPort": 53, "protocol": "udp"},
+                    ]
+                },
+                [],
+                "multiple protocols",
+            ),
+            (
+                "depends on nobody",
+                {"dependsOn": [{"containerName": "migrate", "condition": "SUCCESS"}]},
+                [],
+                "Cannot depend on container migrate because it does not exist",
+            ),
+            (
+                "waits for an essential container's end",
+                {"dependsOn": [{"containerName": "db", "condition": "COMPLETE"}]},
+                [web_container(name="db", portMappings=[])],
+                "cannot be an essential container",
+            ),
+            (
+                "waits for the health of an unchecked container",
+                {"dependsOn": [{"containerName": "db", "condition": "HEALTHY"}]},
+                [web_container(name="db", portMappings=[])],
+                "must have health check configured",
+            ),
+            (
+                "a circle",
+                {"dependsOn": [{"containerName": "db", "condition": "START"}]},
+                [
+                    web_container(
+                        name="db",
+                        portMappings=[],
+                        dependsOn=[{"containerName": "app", "condition": "START"}],
+                    )
+                ],
+                "should not have a cycle",
+            ),
+            (
+                "eleven containers",
+                {},
+                [web_container(name=f"c{number}", portMappings=[]) for number in range(10)],
+                "Too many containers.",
+            ),
+            (
+                "an unknown log option",
+                {"logConfiguration": {"logDriver": "awslogs", "options": {"log_key": "log"}}},
+                [],
+                "Log driver awslogs disallows options: log_key",
+            ),
+            (
+                "no log router",
+                {"logConfiguration": {"logDriver": "awsfirelens"}},
+                [],
+                "a firelens configuration object must be specified",
+            ),
+            (
+                "more reserved than allowed",
+                {"memory": 64, "memoryReservation": 128},
+                [],
+                "greater than or equal to 'memoryReservation'",
+            ),
+            (
+                "a limit above its limit",
+                {"ulimits": [{"name": "nofile", "softLimit": 2, "hardLimit": 1}]},
+                [],
+                "Soft limit exceeds hard limit for ulimit nofile",
+            ),
+            (
+                "a restart too soon",
+                {"restartPolicy": {"enabled": True, "restartAttemptPeriod": 59}},
+                [],
+                "between 60 and 1800",
+            ),
+            (
+                "a volume of nobody",
+                {"mountPoints": [{"sourceVolume": "data", "containerPath": "/data"}]},
+                [],
+                "Unknown volume 'data'",
+            ),
+        )
+    ),
+    pytest.param(fargate_task(pidMode="host"), "pidMode 'host'", id="host pid mode on Fargate"),
+    pytest.param(
+        fargate_task(ephemeralStorage={"sizeInGiB": 20}), "between 21 and 200", id="small storage"
+    ),
+    pytest.param(
+        fargate_task(
+            volumes=[
+                {
+                    "name": "data",
+                    "efsVolumeConfiguration": {
+                        "fileSystemId": "fs-12345678",
+                        "authorizationConfig": {"iam": "ENABLED"},
+                    },
+                }
+            ]
+        ),
+        "EFS IAM authorization requires TransitEncryption to be enabled",
+        id="EFS with IAM and without encryption",
+    ),
 ]
 
 
@@ -123,7 +260,13 @@ def test_a_definition_that_breaks_a_rule_is_refused(
 
 @pytest.mark.parametrize(
     ("cpu", "memory"),
-    [("256", "512"), (".25 vCPU", "0.5 GB"), ("1024", "8192"), ("16 vCPU", "120GB")],
+    [
+        ("256", "512"),
+        (".25 vCPU", "0.5 GB"),
+        ("1024", "8192"),
+        ("16 vCPU", "120GB"),
+        ("32 vCPU", "244GB"),
+    ],
 )
 def test_fargate_sizes_are_accepted(cloud: Cloud, cpu: str, memory: str) -> None:
     """T04."""

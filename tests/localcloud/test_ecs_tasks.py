@@ -364,6 +364,49 @@ def test_fargate_spot_runs_by_its_capacity_provider(cloud: Cloud) -> None:
     assert "launchType" not in cloud.described()
 
 
+SPOT = {"capacityProvider": "FARGATE_SPOT", "weight": 3}
+FARGATE = {"capacityProvider": "FARGATE", "weight": 1, "base": 2}
+
+
+def test_the_base_comes_first_and_then_the_weights(cloud: Cloud) -> None:
+    cloud.cluster(
+        capacityProviders=["FARGATE", "FARGATE_SPOT"],
+        defaultCapacityProviderStrategy=[FARGATE, SPOT],
+    )
+    cloud.task_definition()
+    cloud.ecs.create_service(
+        cluster="shop",
+        serviceName="web",
+        taskDefinition="web",
+        desiredCount=6,
+        networkConfiguration={"awsvpcConfiguration": {"subnets": [SUBNET_IDS[0]]}},
+    )
+    cloud.wait()
+    providers = sorted(task["capacityProviderName"] for task in cloud.tasks())
+    assert providers == ["FARGATE"] * 3 + ["FARGATE_SPOT"] * 3
+
+
+@pytest.mark.parametrize(
+    ("strategy", "told"),
+    [
+        ([{**SPOT, "weight": 0}], "no capacity providers"),
+        ([FARGATE, {**SPOT, "base": 1}], "multiple capacity providers"),
+        ([SPOT, SPOT], "duplicate"),
+        ([FARGATE], "not associated with the cluster"),
+    ],
+)
+def test_a_strategy_that_breaks_a_rule_is_refused(
+    cloud: Cloud, strategy: list[dict[str, Any]], told: str
+) -> None:
+    cloud.cluster()
+    providers = ["FARGATE_SPOT"] if told.startswith("not") else ["FARGATE", "FARGATE_SPOT"]
+    with refused("InvalidParameterException") as error:
+        cloud.ecs.put_cluster_capacity_providers(
+            cluster="shop", capacityProviders=providers, defaultCapacityProviderStrategy=strategy
+        )
+    assert told in error.message
+
+
 def test_a_stopped_task_is_described_for_an_hour(cloud: Cloud) -> None:
     """H22."""
     cloud.running_web()

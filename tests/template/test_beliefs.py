@@ -43,7 +43,6 @@ OUR_OWN = {
     ("models.py", "Value error, "),
     ("models.py", "extra_forbidden"),
     ("models.py", "missing"),
-    ("own_fields.py", "missing"),
     # Of URLs, and of programs that run
     ("cloudformation.py", "https"),
     ("edge_client.py", "http"),

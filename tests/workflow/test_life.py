@@ -73,6 +73,40 @@ class TestSmallestRequest:
         assert app.left(name) == []
 
 
+class TestSpot:
+    def test_tasks_are_shared_out_between_fargate_and_spot_and_all_of_it_goes(
+        self, app: Application, name: str
+    ) -> None:
+        """First on Fargate alone, then by a strategy, as another request asks."""
+        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        assert _providers(app, name) == [None]
+        strategy = [
+            {"capacityProvider": "FARGATE", "base": 1, "weight": 0},
+            {"capacityProvider": "FARGATE_SPOT", "weight": 1},
+        ]
+        on_spot = web(desiredCount=3, capacityProviderStrategy=strategy)
+
+        created = app.create(environment(on_spot, name=name))
+
+        assert created.status == "SUCCEEDED", created.cause
+        assert created.output["status"] == "READY"
+        assert _providers(app, name) == ["FARGATE", "FARGATE_SPOT", "FARGATE_SPOT"]
+        deleted = app.delete(name)
+        assert deleted.status == "SUCCEEDED", deleted.cause
+        assert ("service", "DELETED") in {
+            (item["kind"], item["outcome"]) for item in deleted.output["items"]
+        }
+        assert app.left(name) == []
+
+
+def _providers(app: Application, name: str) -> list[str | None]:
+    """Where the running tasks of the service web are."""
+    ecs = app.client("ecs")
+    tasks = ecs.list_tasks(cluster=f"bivouac-{name}", serviceName="web")["taskArns"]
+    described = ecs.describe_tasks(cluster=f"bivouac-{name}", tasks=tasks)["tasks"]
+    return sorted((task.get("capacityProviderName") for task in described), key=str)
+
+
 class TestDryRun:
     def test_it_plans_and_makes_nothing(self, app: Application, name: str) -> None:
         before = len(app.calls)

@@ -206,7 +206,9 @@ _DEFINITION: Mapping[str, Mapping[str, Rule | Refused]] = {
         "containerDefinitions": at_most(10, "containers"),  # QUOTAS
         "volumes": taken,
         "placementConstraints": _PLACEMENT,
-        "requiresCompatibilities": taken,
+        "requiresCompatibilities": at_most(
+            4, "entries", one_of("FARGATE", "EC2", reason="environments run on Fargate")
+        ),
         "cpu": taken,
         "memory": taken,
         "tags": taken,

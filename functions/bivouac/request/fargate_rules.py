@@ -87,15 +87,6 @@ def _memory_problems(
         yield f"{path}: they reserve {reserved} of the task's {memory} MiB{room}"
 
 
-def compatibility_problems(definition: ReadOnlyJson, path: str) -> Iterator[str]:
-    compatible = definition.get("requiresCompatibilities")
-    if compatible is not None and "FARGATE" not in compatible:
-        yield (
-            f"{path}.requiresCompatibilities: environments run on Fargate; write "
-            '["FARGATE"], or leave it out'
-        )
-
-
 def role_problems(
     definition: ReadOnlyJson,
     task_roles: tuple[str, ...],

@@ -23,6 +23,7 @@ from pydantic.alias_generators import to_camel
 
 from bivouac import times
 from bivouac.environment import naming
+from bivouac.request import tag_rules
 
 MOST_SERVICES = 50
 
@@ -46,10 +47,14 @@ def _service_name(name: str) -> str:
 
 
 def _tags(tags: dict[str, str]) -> dict[str, str]:
-    reserved = [key for key in tags if key.lower().startswith(naming.RESERVED_TAG_PREFIXES)]
-    if reserved:
-        raise ValueError(f"tag keys are reserved: {', '.join(sorted(reserved))}")
+    if wrong := [each.removeprefix(": ") for each in tag_rules.problems(tags, "")]:
+        raise ValueError("; ".join(wrong))
     return tags
+
+
+def _owner(owner: str) -> str:
+    _tags({"owner": owner})
+    return owner
 
 
 def _one_or_many(value: Any) -> Any:
@@ -201,7 +206,10 @@ class EnvironmentRequest(_Model):
     """The execution input of create_environment."""
 
     name: Annotated[str, AfterValidator(naming.environment_name)]
-    owner: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    owner: (
+        Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(_owner)]
+        | None
+    ) = None
     tags: Tags = {}
     namespace: Annotated[str, AfterValidator(_namespace_name)] | None = None
     cluster: dict[str, Any] = {}

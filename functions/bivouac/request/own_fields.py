@@ -45,24 +45,24 @@ def read(
             # From the end, so that the places of a list's entries stay right.
             for each in sorted(error.errors(), key=lambda each: str(each["loc"]), reverse=True):
                 wrong.add(str(each["loc"][0]) if each["loc"] else "")
-                _leave_out(usable, each["loc"], each["type"] == "missing")
+                _leave_out(usable, each["loc"])
     return None, frozenset(wrong)
 
 
-def _leave_out(content: Any, place: Sequence[int | str], missing: bool) -> None:
+def _leave_out(content: Any, place: Sequence[int | str]) -> None:
     """Removes the value at `place`, or what needs it, or puts a stand-in there."""
     holders = [content]
     for step in place[:-1]:
         inner = holders[-1][step] if _has(holders[-1], step) else None
         if not isinstance(inner, dict | list):
-            break  # a step of pydantic's own, such as the kind of a union
+            break  # missing, or a step of pydantic's own, such as the kind of a union
         holders.append(inner)
     holder, last = holders[-1], place[len(holders) - 1] if place else ""
     if last in _STAND_INS and len(holders) == len(place):
         holder[last] = _STAND_INS[str(last)]
     elif _has(holder, last):
         del holder[last]
-    elif missing and len(holders) > 1:
+    elif len(holders) > 1:
         del holders[-2][place[len(holders) - 2]]
 
 

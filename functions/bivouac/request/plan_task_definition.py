@@ -69,6 +69,9 @@ def plan_definition(
     if definition.pop("tags", None):
         draft.problems.append(f"{here}.tags: the tags of the service and of the request are used")
     definition.setdefault("networkMode", "awsvpc")
+    if definition.get("requiresCompatibilities") == ["EC2"]:
+        definition["requiresCompatibilities"] = ["FARGATE"]
+        draft.note("replaced", f"{here}.requiresCompatibilities", "by FARGATE")
     definition.setdefault("requiresCompatibilities", ["FARGATE"])
     definition.setdefault("executionRoleArn", draft.settings.execution_role_arns[0])
     definition.setdefault("containerDefinitions", [])
@@ -109,6 +112,11 @@ def _existing(draft: Draft, name: str, connected: bool, path: str) -> PlannedDef
     checked = ecs_arguments.checked(_REGISTER, content, here)
     checked.add(_definition_problems(draft, checked.arguments, connected, here))
     draft.problems.extend(checked.problems)
+    if "FARGATE" not in described.get("compatibilities", ["FARGATE"]):
+        draft.problems.append(
+            f"{here}.compatibilities: ECS does not run it on Fargate; paste its content instead of "
+            "its name, with what Fargate needs"
+        )
     for index, container in enumerate(checked.arguments.get("containerDefinitions", ())):
         options = container.get("logConfiguration", {}).get("options", {})
         if options.get("awslogs-region", region) != region:
@@ -134,7 +142,6 @@ def _definition_problems(
     settings = draft.settings
     containers = definition.get("containerDefinitions", [])
     yield from fargate_rules.task_size_problems(definition, connected, path)
-    yield from fargate_rules.compatibility_problems(definition, path)
     yield from fargate_rules.role_problems(
         definition, settings.task_role_arns, settings.execution_role_arns, path
     )

@@ -1,0 +1,152 @@
+"""One mistake hides no other, at any level: any two of these are told in one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from tests.requests import connection, environment
+from tests.unit.planned import full, problems
+
+Change = Callable[[dict[str, Any]], None]
+ADMIN = "arn:aws:iam::123456789012:role/admin"
+
+
+def given(path: str, value: Any) -> Change:
+    """Sets what stands at a dotted path of the request."""
+
+    def change(request: dict[str, Any]) -> None:
+        target: Any = request
+        *steps, last = path.split(".")
+        for step in steps:
+            target = target[int(step)] if step.isdigit() else target.setdefault(step, {})
+        target[int(last) if last.isdigit() else last] = value
+
+    return change
+
+
+def without(path: str) -> Change:
+    def change(request: dict[str, Any]) -> None:
+        target: Any = request
+        *steps, last = path.split(".")
+        for step in steps:
+            target = target[int(step)] if step.isdigit() else target[step]
+        del target[last]
+
+    return change
+
+
+WEB = "services.0"
+CONTAINER = f"{WEB}.taskDefinition.containerDefinitions.0"
+CONNECT = f"{WEB}.serviceConnectConfiguration"
+
+MISTAKES: dict[str, tuple[Change, str]] = {
+    # The request's own fields
+    "name": (given("name", "a--b"), "name: "),
+    "lease": (given("lease", {"ttl": "forever"}), "lease.ttl: "),
+    "lease beyond the stack's": (given("lease", {"maxTtl": "400d"}), "lease.maxTtl: "),
+    "unknown field of the request": (given("color", "blue"), "color: "),
+    "tags": (given("tags", {"team": "a<b"}), "tags"),
+    "timeouts": (given("timeouts", {"ready": "9h"}), "timeouts.ready: "),
+    "office hours": (given("schedule", {"up": "daily", "down": "never"}), "schedule"),
+    "connection without an end": (given("connect", [{"from": "api"}]), "connect[0].to: "),
+    "connection to nobody": (given("connect", [connection("api", "nobody")]), "connect[0].to.ser"),
+    "cluster": (given("cluster", {"size": 3}), "cluster.size: "),
+    "cluster's provider": (given("cluster", {"capacityProviders": ["mine"]}), "cluster.capacity"),
+    # Our own fields of a service
+    "dependsOn": (given(f"{WEB}.dependsOn", [{"condition": "START"}]), "dependsOn[0].serviceName"),
+    "dependsOn nobody": (given("services.1.dependsOn", [{"serviceName": "no"}]), "services[1]"),
+    "probe": (given(f"{WEB}.probe", {"portName": "nginx", "path": "no"}), "probe.path: "),
+    # CreateService
+    "wrong type": (given(f"{WEB}.desiredCount", "two"), "desiredCount: "),
+    "unknown field": (given(f"{WEB}.desired", 2), "desired: unknown"),
+    "refused field": (given(f"{WEB}.role", "mine"), "role: refused"),
+    "value": (given(f"{WEB}.platformVersion", "1.3.0"), "platformVersion: "),
+    "strategy": (
+        given(f"{WEB}.capacityProviderStrategy", [{"capacityProvider": "FARGATE"}]),
+        "no capacity provider has a weight",
+    ),
+    "port name": (given(f"{CONNECT}.services.0.portName", "https"), "services[0].portName: "),
+    "alias": (given(f"{CONNECT}.services.0.clientAliases.0.dnsName", "Web"), "dnsName: "),
+    # RegisterTaskDefinition
+    "definition's type": (given(f"{WEB}.taskDefinition.cpu", 256), "taskDefinition.cpu: "),
+    "definition's unknown field": (given(f"{WEB}.taskDefinition.cpus", "1"), "cpus: unknown"),
+    "no memory": (without(f"{WEB}.taskDefinition.memory"), "taskDefinition.memory: "),
+    "role": (given(f"{WEB}.taskDefinition.taskRoleArn", ADMIN), "taskRoleArn: "),
+    "container's type": (given(f"{CONTAINER}.essential", "yes"), "essential: "),
+    "container's limit": (given(f"{CONTAINER}.stopTimeout", 121), "stopTimeout: "),
+    "container's refused field": (given(f"{CONTAINER}.links", ["db"]), "links: refused"),
+    "dependency": (
+        given(f"{CONTAINER}.dependsOn", [{"containerName": "db", "condition": "START"}]),
+        "dependsOn[0].containerName: ",
+    ),
+    "volume": (
+        given(f"{CONTAINER}.mountPoints", [{"sourceVolume": "v", "containerPath": "/v"}]),
+        "sourceVolume: ",
+    ),
+    "secret": (
+        given(f"{CONTAINER}.secrets", [{"name": "A", "valueFrom": "arn:aws:sqs:x"}]),
+        "valueFrom: ",
+    ),
+    # Another service
+    "another service's name": (given("services.1.serviceName", "a/b"), "services[1].serviceName"),
+    "another service's image": (
+        without("services.1.primaryContainer.image"),
+        "services[1]",
+    ),
+    "a service that is none": (given("services.2", "web"), "services[2]: "),
+}
+
+
+def request() -> dict[str, Any]:
+    api = {"serviceName": "api", "primaryContainer": {"image": "api", "containerPort": 80}}
+    worker = {"serviceName": "worker", "primaryContainer": {"image": "w", "containerPort": 81}}
+    return environment(full(), api, worker)
+
+
+def same_place(one: str, other: str) -> bool:
+    """One of two that are written at the same place replaces the other."""
+    pairs = (
+        {"lease", "lease beyond the stack's"},
+        {"connection without an end", "connection to nobody"},
+        {"cluster", "cluster's provider"},
+    )
+    return {one, other} in pairs
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_every_mistake_alone_is_told(name: str) -> None:
+    change, told = MISTAKES[name]
+    content = request()
+    change(content)
+    found = problems(content)
+    assert any(told in problem for problem in found), found
+
+
+def test_any_two_mistakes_are_told_in_one_answer() -> None:
+    hidden = []
+    for one, other in combinations(MISTAKES, 2):
+        if same_place(one, other):
+            continue
+        content = request()
+        for name in (one, other):
+            MISTAKES[name][0](content)
+        found = "\n".join(problems(content))
+        hidden += [
+            f"{name} beside {({one, other} - {name}).pop()}"
+            for name in (one, other)
+            if MISTAKES[name][1] not in found
+        ]
+    assert not hidden
+
+
+def test_all_of_them_are_told_in_one_answer() -> None:
+    content = request()
+    kept = {name for name in MISTAKES if name not in {"lease", "connection to nobody", "cluster"}}
+    for name in kept:
+        MISTAKES[name][0](content)
+    found = "\n".join(problems(content))
+    assert not {name for name in kept if MISTAKES[name][1] not in found}
