@@ -58,7 +58,7 @@ def container(**changes: Any) -> Json:
 STRANGER = "arn:aws:iam::123456789012:role/Administrator"
 
 REFUSED = {
-    "no object": ([], "valid dictionary"),
+    "no object": ([], "must be an object"),
     "unknown field": (environment(nmae="demo"), "nmae: unknown field"),
     "wrong type": (environment(services="web"), "services: "),
     "environment name": (environment(name="Demo--1"), "name: 'Demo--1' is not an environment name"),
