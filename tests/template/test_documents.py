@@ -12,9 +12,11 @@ import yaml
 from botocore import xform_name
 
 from bivouac.request.models import Connection, DependsOn, Destination, EnvironmentRequest, Service
+from bivouac.request.plan import plan
 from demo.scenarios import SCENARIOS
 from docs.state_diagrams import HOW_IT_WORKS, ROOT, with_diagrams
 from localcloud.template.source import parse_yaml
+from tests import requests
 
 README = ROOT / "README.md"
 TEXT = README.read_text()
@@ -159,6 +161,17 @@ def test_every_field_of_a_request_is_described() -> None:
         field.alias or name for model in described for name, field in model.model_fields.items()
     }
     assert fields <= documented
+
+
+REQUESTS = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "request.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("text", REQUESTS, ids=lambda text: json.loads(text)["name"])
+def test_every_request_shown_can_be_planned(text: str) -> None:
+    checked = plan(json.loads(text), requests.settings(), requests.NOW)
+    assert len(REQUESTS) > 8
+    assert checked.problems == ()
+    assert checked.notes == ()
 
 
 def test_the_smallest_request_is_the_sample() -> None:
