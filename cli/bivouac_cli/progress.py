@@ -35,7 +35,7 @@ def _changes(before: Json, now: Json) -> Iterator[str]:
 def service_line(service: Json) -> str:
     if service["state"] == "MISSING":
         return f"MISSING ({service['because']})"
-    count = f"{service['running']} of {service['desired']} tasks run"
+    count = f"{service['running']} of {service['desired']} tasks running"
     if not service["desired"]:
         count = f"{service['running'] or 'no'} task{'s' * (service['running'] > 1)} left"
     why = service["because"]

@@ -115,7 +115,7 @@ def receipt_lines(receipt: Json) -> Iterator[str]:
         why = f" ({item['reason']})" if item.get("reason") else ""
         yield f"  {_words(item['outcome'])}: {item['kind']} {item['name']}{why}"
     if counts["DELETING"]:
-        yield "  What is deleting ECS removes by itself, later; nothing is left to do."
+        yield "  ECS finishes deleting task definitions by itself; there is nothing left to do."
 
 
 def aligned(entries: Sequence[tuple[str, str]]) -> Iterator[str]:

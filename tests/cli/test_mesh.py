@@ -159,9 +159,11 @@ def test_whatever_calls_whatever_every_edge_is_shown_once_and_nothing_overflows(
 
 def test_what_is_awaited_takes_two_lines_at_most() -> None:
     names = [f"service-{number}" for number in range(9)]
-    waiting = Graph(tuple(node(name, "STARTING", "0 of 1 tasks run") for name in names), ())
+    waiting = Graph(tuple(node(name, "STARTING", "0 of 1 tasks running") for name in names), ())
     lines = [line.plain for line in awaiting(waiting, COLUMNS)]
-    assert lines[0].startswith("  service-0: 0 of 1 tasks run; service-1: 0 of 1 tasks run;")
+    assert lines[0].startswith(
+        "  service-0: 0 of 1 tasks running; service-1: 0 of 1 tasks running;"
+    )
     assert len(lines) == 2
     assert lines[1].endswith("…")
     assert max(map(len, lines)) <= COLUMNS
@@ -169,8 +171,8 @@ def test_what_is_awaited_takes_two_lines_at_most() -> None:
 
 def test_edges_are_awaited_once_no_service_is() -> None:
     called = (edge("web", "api", "CALLED"), edge("web", "db", "FAILED", "db:1: no connection"))
-    starting = node("api", "STARTING", "0 of 1 tasks run")
-    assert Graph((starting, node("web")), called).awaits == ["api: 0 of 1 tasks run"]
+    starting = node("api", "STARTING", "0 of 1 tasks running")
+    assert Graph((starting, node("web")), called).awaits == ["api: 0 of 1 tasks running"]
     assert Graph((node("api"), node("web")), called).awaits == [
         "web -> api:http is being called",
         "web -> db:http: db:1: no connection",

@@ -68,7 +68,7 @@ class TestText:
             "  lease            7h 48m left, ends 2026-11-29T16:00:00Z",
             "  cluster          bivouac-shop",
             "  url              http://203.0.113.7:80/ (web, proven)",
-            "  web              HEALTHY, 1 of 1 tasks run",
+            "  web              HEALTHY, 1 of 1 tasks running",
             "  web -> api:http  proven (api:8080)",
         ]
 
@@ -138,17 +138,17 @@ class TestProgress:
     def test_the_first_look_says_what_there_is(self) -> None:
         assert changes(None, shop()) == [
             "shop: READY",
-            "web: HEALTHY, 1 of 1 tasks run",
+            "web: HEALTHY, 1 of 1 tasks running",
         ]
 
     def test_only_what_is_new_is_said(self) -> None:
-        starting = {**WEB, "running": 0, "state": "STARTING", "because": "0 of 1 tasks run"}
+        starting = {**WEB, "running": 0, "state": "STARTING", "because": "0 of 1 tasks running"}
         before = shop(status="CREATING", services=[starting], edges=[NOT_CALLED])
         assert changes(before, before) == []
-        assert changes(None, before)[1] == "web: STARTING, 0 of 1 tasks run"
+        assert changes(None, before)[1] == "web: STARTING, 0 of 1 tasks running"
         answered = shop(status="CREATING", edges=[{**EDGE, "state": "ANSWERED"}])
         assert changes(before, answered) == [
-            "web: HEALTHY, 1 of 1 tasks run",
+            "web: HEALTHY, 1 of 1 tasks running",
             "web -> api:http: api:8080 answers",
         ]
         assert changes(answered, answered) == []
@@ -210,7 +210,7 @@ def shown_on_a_terminal(**variables: str) -> str:
 class TestTerminals:
     def test_a_dumb_one_gets_plain_lines(self) -> None:
         shown = shown_on_a_terminal(TERM="dumb").splitlines()
-        assert shown[:3] == ["a remark", "  shop: CREATING", "  web: HEALTHY, 1 of 1 tasks run"]
+        assert shown[:3] == ["a remark", "  shop: CREATING", "  web: HEALTHY, 1 of 1 tasks running"]
         assert shown[4] == "shop: READY, proven"
 
     def test_another_one_gets_a_picture_live_and_at_the_end(self) -> None:

@@ -28,15 +28,15 @@ def test_the_shops_edges_are_told_as_they_are_proven() -> None:
     assert process.returncode == 0, output
     lines = [line.strip() for line in output.splitlines()]
     for told in (
-        "api: MISSING (it waits for backend (HEALTHY))",
-        "backend: HEALTHY, 1 of 1 tasks run",
+        "api: MISSING (waiting for backend (HEALTHY))",
+        "backend: HEALTHY, 1 of 1 tasks running",
         "api -> backend:backend: backend:9090 answers",
         "web -> api:api: api:8080 answers",
         "shop: READY, proven",
     ):
         assert lines.count(told) == 1, output
     answered = lines.index("api -> backend:backend: backend:9090 answers")
-    assert lines.index("backend: HEALTHY, 1 of 1 tasks run") < answered
+    assert lines.index("backend: HEALTHY, 1 of 1 tasks running") < answered
     assert answered < lines.index("shop: READY, proven")
     assert "Everything held" in output
 
@@ -58,7 +58,7 @@ def test_a_service_that_fails_is_told_with_what_to_do_about_it(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("signal_number", "while_it_says"),
-    [(signal.SIGINT, "HEALTHY, 1 of 1 tasks run"), (signal.SIGTERM, "deploying template.yaml")],
+    [(signal.SIGINT, "HEALTHY, 1 of 1 tasks running"), (signal.SIGTERM, "deploying template.yaml")],
 )
 def test_an_interrupted_demo_leaves_nothing_behind(
     signal_number: signal.Signals, while_it_says: str

@@ -203,8 +203,8 @@ def test_during_a_create_it_names_the_execution(account: BivouacAccount) -> None
     assert held_by["consoleUrl"].startswith("https://ap-northeast-1.console.aws.amazon.com/states/")
     assert held_by["consoleUrl"].endswith(arn)
     assert states(told) == [
-        ("MISSING", "it is not created yet"),
-        ("MISSING", "it waits for api (HEALTHY)"),
+        ("MISSING", "not created yet"),
+        ("MISSING", "waiting for api (HEALTHY)"),
     ]
     assert edge_states(told) == ["NOT_CALLED"]
 
@@ -301,7 +301,7 @@ def test_a_service_that_does_not_start_says_why(account: BivouacAccount) -> None
     account.create(environment())
     account.pass_time(SETTLED_SECONDS)
     (service,) = described(account, "demo")["services"]
-    assert (service["state"], service["because"]) == ("STARTING", "0 of 1 tasks run")
+    assert (service["state"], service["because"]) == ("STARTING", "0 of 1 tasks running")
 
 
 def test_a_failure_is_shown_with_its_next_step(account: BivouacAccount) -> None:

@@ -104,7 +104,7 @@ def _because(
             return None
         case State.MISSING if status is Status.CREATING:
             needs = ", ".join(_unmet(planned, states))
-            return f"it waits for {needs}" if needs else "it is not created yet"
+            return f"waiting for {needs}" if needs else "not created yet"
         case State.MISSING if status in (Status.DELETING, Status.DELETED):
             return "it is deleted"
         case State.MISSING:
@@ -114,7 +114,7 @@ def _because(
         case State.STOPPED:
             return "no task is wanted"
         case State.STARTING if running < desired:
-            return f"{running} of {desired} tasks run"
+            return f"{running} of {desired} tasks running"
         case State.STARTING:
             return "its health check has not passed yet"
         case State.UNHEALTHY:
