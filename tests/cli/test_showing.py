@@ -119,7 +119,7 @@ class TestText:
         items = [{"kind": "task definition", "name": "web:1", "outcome": "DELETING"}]
         receipt = {"environment": "shop", "status": "DELETED", "at": "now", "items": items}
         *_, last = receipt_lines(receipt)
-        assert "ECS removes by itself" in last
+        assert "ECS finishes deleting" in last
 
     def test_a_receipt_counts_and_names_everything(self) -> None:
         items = [
