@@ -96,6 +96,8 @@ lock: .venv/installed ## Move the locked dependencies to their newest versions
 	$(UV_LOCK) -o requirements/dev.txt requirements/dev.in
 	$(UV_LOCK) -o requirements/sam.txt requirements/sam.in
 	$(UV_LOCK) -o requirements/ministack.txt requirements/ministack.in
+	@PYTHONPATH=functions .venv/bin/uv run --quiet --isolated --no-project \
+	    --with-requirements functions/requirements.txt python -m deployment.new_fields
 
 clean: ## Remove everything that was made, the virtual environments too
 	rm -rf .venv .venv-sam .venv-cold_start .venv-ministack .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,6 +10,7 @@ from bivouac.request import ecs_arguments
 from bivouac.request.ecs_arguments import checked
 from bivouac.request.ecs_fields import FIELDS
 from bivouac.request.field_rules import Refused
+from deployment import new_fields
 from tests.requests import environment
 from tests.unit.planned import full, problems
 
@@ -40,6 +41,18 @@ def test_a_field_that_nobody_has_decided_about_is_refused(monkeypatch: pytest.Mo
         assert "containerDefinitions[0].user: refused; Bivouac does not know this field" in problem
     finally:
         ecs_arguments._node.cache_clear()
+
+
+def test_new_fields_are_printed_with_where_to_decide(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_fields.main()
+    assert "are all decided about" in capsys.readouterr().out
+    monkeypatch.setattr(ecs_arguments, "undecided", lambda: ["ContainerDefinition.telepathy"])
+    new_fields.main()
+    printed = capsys.readouterr().out
+    assert printed.startswith("ContainerDefinition.telepathy: new in botocore ")
+    assert "ecs_fields.py" in printed
 
 
 def test_every_refusal_says_why_and_what_to_write() -> None:
