@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -25,7 +25,7 @@ class Check:
     """The port name of the endpoint concerned, if there is one."""
 
     def to_json(self) -> dict[str, str]:
-        return asdict(self)
+        return dict(vars(self))
 
 
 def check(service: str, name: str, holds: bool, observed: str) -> Check:

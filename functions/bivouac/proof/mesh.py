@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -82,7 +82,7 @@ class EdgeProof:
     """ISO 8601."""
 
     def to_json(self) -> Json:
-        return asdict(self)
+        return dict(vars(self))
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
@@ -275,7 +275,7 @@ def still_proven(edge: Edge, proofs: Iterable[EdgeProof], deployments: Mapping[s
 
 
 def _specification(edge: Edge) -> str:
-    return naming.content_hash(asdict(edge))
+    return naming.content_hash(vars(edge))
 
 
 def stale(edge: Edge, client_deployed_at: datetime, endpoint_created_at: datetime) -> bool:

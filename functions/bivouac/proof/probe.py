@@ -14,7 +14,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from bivouac.aws import ecs_answers
@@ -77,7 +77,7 @@ class Target:
         )
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return dict(vars(self))
 
     def addresses(self, side: Side) -> Sequence[str]:
         return self.private_addresses if side == "private" else self.public_addresses

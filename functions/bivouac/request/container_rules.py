@@ -212,5 +212,7 @@ def _limit_problems(container: ReadOnlyJson, path: str) -> Iterator[str]:
 
 
 def _repeated(values: Iterable[_Value | None]) -> list[_Value]:
-    counts = Counter(value for value in values if value)
-    return [value for value, count in counts.items() if count > 1]
+    given = [value for value in values if value]
+    if len(set(given)) == len(given):
+        return []
+    return [value for value, count in Counter(given).items() if count > 1]

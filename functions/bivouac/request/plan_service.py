@@ -19,7 +19,7 @@ from bivouac.request import (
 )
 from bivouac.request.dependencies import Party
 from bivouac.request.ecs_arguments import Checked
-from bivouac.request.merging import copied, merged
+from bivouac.request.merging import merged
 from bivouac.request.models import EnvironmentRequest, Probe, Service
 from bivouac.request.plan_context import Draft
 from bivouac.request.plan_task_definition import name_proxy_log, plan_definition
@@ -31,7 +31,7 @@ def plan_service(
     draft: Draft, request: EnvironmentRequest, namespace: str, given: Json, path: str
 ) -> Party:
     """One service, planned as far as its problems allow."""
-    content = copied(merged(request.defaults, given))
+    content = merged(request.defaults, given)
     service, wrong = own_fields.read(Service, content, path, draft.problems)
     if service is None:
         return Party("", path)
@@ -135,16 +135,18 @@ def _complete_service(
     arguments.setdefault(
         "deploymentConfiguration", {"maximumPercent": 200, "minimumHealthyPercent": 100}
     )
-    vpc = arguments.setdefault("networkConfiguration", {})
-    if isinstance(vpc, dict):
-        awsvpc = vpc.setdefault("awsvpcConfiguration", {})
-        if isinstance(awsvpc, dict):
-            awsvpc.setdefault("subnets", list(settings.subnet_ids))
-            awsvpc.setdefault("securityGroups", [settings.task_security_group_id])
-            awsvpc.setdefault("assignPublicIp", settings.assign_public_ip)
-    connect = arguments.setdefault("serviceConnectConfiguration", {"enabled": True})
+    network = {
+        "awsvpcConfiguration": {
+            "subnets": list(settings.subnet_ids),
+            "securityGroups": [settings.task_security_group_id],
+            "assignPublicIp": settings.assign_public_ip,
+        }
+    }
+    arguments |= merged({"networkConfiguration": network}, arguments)
+    connect = arguments.get("serviceConnectConfiguration", {"enabled": True})
     if not isinstance(connect, dict):
         return
+    arguments["serviceConnectConfiguration"] = connect = dict(connect)
     if service.primary_container is not None:
         connect.setdefault(
             "services",

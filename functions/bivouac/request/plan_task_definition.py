@@ -62,7 +62,7 @@ def plan_definition(
     if isinstance(given, str):
         return _existing(draft, given, connected, path)
     here = f"{path}.taskDefinition" if given is not None else f"{path}.primaryContainer"
-    definition = given if given is not None else _short_form(service)
+    definition = dict(given) if given is not None else _short_form(service)
     family = naming.family(draft.settings.name_prefix, request.name, service.service_name)
     draft.rename(f"{here}.family", definition.pop("family", None), family)
     definition["family"] = family
