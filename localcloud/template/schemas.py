@@ -45,8 +45,8 @@ def _files(region: str) -> dict[str, str]:
 def _data() -> Path:
     """Read without importing cfn-lint, which takes longer than everything here."""
     package = find_spec("cfnlint")
-    assert package
-    assert package.submodule_search_locations
+    if package is None or not package.submodule_search_locations:
+        raise ModuleNotFoundError("updating a stack needs cfn-lint's schemas: make setup")
     return Path(package.submodule_search_locations[0]) / "data" / "schemas"
 
 
