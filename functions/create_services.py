@@ -8,6 +8,7 @@ generation, and what a lost answer left behind is read and compared by its tags 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from bivouac import clock, times
 from bivouac.aws import clients
@@ -16,8 +17,8 @@ from bivouac.observability import Event, step
 from bivouac.proof.mesh import EdgeProof
 from bivouac.services.changes import ServiceConvergence
 from bivouac.services.create_first import created
-from bivouac.services.deployments import Expected
 from bivouac.services.patience import Patience, patience_seconds
+from bivouac.services.progress import CreateProgress
 from bivouac.stack import records
 
 
@@ -25,34 +26,28 @@ from bivouac.stack import records
 def handler(event: Event) -> Event:
     record = records().current(event["environment"], event["generation"])
     deadline, now = times.moment(event["deadline"]), clock.now()
-    progress: Event = event["progress"]
-    if not progress["namespaceArn"]:
-        return {**progress, "patienceSeconds": patience_seconds(deadline, now)}
+    progress = replace(
+        CreateProgress.from_json(event["progress"]),
+        patience_seconds=patience_seconds(deadline, now),
+    )
+    namespace_arn = progress.namespace_arn
+    if namespace_arn is None:
+        return progress.to_json()
+    proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
 
-    def convergence(read_first: bool) -> ServiceConvergence:
+    def converged(read_first: bool) -> CreateProgress:
         """With `read_first`, existing services may be others'."""
         return ServiceConvergence(
             Blueprint.from_json(record.content),
             event["generation"],
-            progress["namespaceArn"],
+            namespace_arn,
             event["taskDefinitions"],
             clients.ecs(),
             clients.servicediscovery(),
-            Patience.of(progress["blocked"], now, deadline, event["fresh"]),
+            Patience.of(progress.blocked, now, deadline, event["fresh"]),
             event["fresh"] and not read_first,
             {entry["serviceName"]: entry["deploymentId"] for entry in json.loads(record.expected)},
-            frozenset(progress.get("roll", ())),
-        )
+        ).converge(progress, proofs, read_first)
 
-    before = {entry["serviceName"]: Expected.from_json(entry) for entry in progress["expected"]}
-    healthy = frozenset(progress["healthy"])
-    proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
-    found = created(
-        lambda read_first: convergence(read_first).converge(before, healthy, proofs, read_first),
-        fresh=event["fresh"] and all(made.deployed_at for made in before.values()),
-    )
-    return {
-        **progress,
-        **found,
-        "patienceSeconds": patience_seconds(deadline, now),
-    }
+    fresh = event["fresh"] and all(made.deployed_at for made in progress.expected)
+    return created(converged, fresh=fresh).to_json()

@@ -14,12 +14,9 @@ from bivouac.aws import clients
 from bivouac.aws.client_types import CloudWatchLogsClient
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
-from bivouac.aws.lambda_answers import message_of
-from bivouac.aws.stepfunctions_answers import caught
-from bivouac.diagnosis import report, service_verdicts
+from bivouac.diagnosis import create_verdicts, report
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.failure import reported
-from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.event import Subject
 from bivouac.environment.record import Status
@@ -27,7 +24,6 @@ from bivouac.errors import SupersededError
 from bivouac.notifications import events
 from bivouac.notifications.notifier import Notifier
 from bivouac.observability import Event, MetricUnit, metrics, step
-from bivouac.proof.check import CheckOutcome
 from bivouac.stack import event_bus, records
 
 
@@ -41,7 +37,7 @@ def diagnose_failure(
     except SupersededError as error:
         return {"superseded": True, "error": "SupersededError", "cause": str(error)}
     blueprint = Blueprint.from_json(record.content)
-    error_name, verdicts = verdicts_of(event)
+    error_name, verdicts = create_verdicts.of(event)
     if record.status in (Status.READY, Status.DEGRADED):
         return {"superseded": True, "error": error_name, "cause": _ready_all_the_same(event)}
     if verdicts:
@@ -49,7 +45,7 @@ def diagnose_failure(
     else:
         failure = {
             "error": error_name,
-            "cause": report.fitting(_message(event["failure"])),
+            "cause": report.fitting(create_verdicts.message(event["failure"])),
             "category": Category.UNKNOWN,
             "verdicts": [],
         }
@@ -61,49 +57,9 @@ def diagnose_failure(
 
 
 def _ready_all_the_same(event: Event) -> str:
-    failed = _message(event["failure"]) if "failure" in event else ""
+    failed = create_verdicts.message(event["failure"]) if "failure" in event else ""
     ready = f"The environment {event['environment']} is READY, and its proof is in the record."
     return report.together(ready, f"A step after that failed: {failed}") if failed else ready
-
-
-def _message(failure: Event) -> str:
-    """The failed step's own message; a step that timed out has none."""
-    error, cause = caught(failure)
-    return message_of(cause) or f"A step timed out: {error}."
-
-
-def verdicts_of(event: Event) -> tuple[str, list[Verdict]]:
-    """The error's name, and a verdict on each thing that failed.
-
-    No verdict when the step's error explains itself. Pure."""
-    if "failure" in event:
-        refused = service_verdicts.of_refusal(event["environment"], _message(event["failure"]))
-        return caught(event["failure"])[0], [refused] if refused else []
-    progress = event["progress"]
-    if progress["status"] == "FAILED":
-        found = [Verdict.from_json(entry) for entry in progress["verdicts"]]
-        return progress["error"], found
-    if progress["status"] != "HEALTHY":
-        return "DeploymentFailedError", [_out_of_time(event)]
-    failed: dict[str, list[str]] = {}
-    for probed in event["probes"].values():
-        for entry in probed["checks"]:
-            if entry["outcome"] == CheckOutcome.NG:
-                line = f"{entry['service']}: {entry['name']}: {entry['observed']}"
-                failed.setdefault(entry["service"], []).append(line)
-    verdicts = [service_verdicts.not_proven(service, lines) for service, lines in failed.items()]
-    return "ConnectivityError", verdicts
-
-
-def _out_of_time(event: Event) -> Verdict:
-    """The verdict on a create that still had something to do at the deadline, or got no answer."""
-    progress = event["progress"]
-    blocked = [service_verdicts.waits_for(entry) for entry in progress["blocked"]]
-    if "quiet" in event:
-        return service_verdicts.unanswered(event["environment"], event["deadline"], blocked)
-    return service_verdicts.out_of_time(
-        event["environment"], [*blocked, service_verdicts.MORE_TO_DO], []
-    )
 
 
 @step

@@ -19,8 +19,8 @@ from bivouac.errors import NotProvenError
 from bivouac.notifications import notifier
 from bivouac.notifications.notifier import Notifier
 from bivouac.observability import Event, MetricUnit, metrics, step
-from bivouac.proof import mesh
 from bivouac.proof.check import CheckOutcome, few
+from bivouac.services.progress import CreateProgress
 from bivouac.stack import event_bus, records
 
 
@@ -30,8 +30,8 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
     Raises NotProvenError if a declared endpoint has no check that is OK, or any check is NG."""
     record = records.current(event["environment"], event["generation"])
     blueprint = Blueprint.from_json(record.content)
-    progress = event["progress"]
-    proof: list[dict[str, Any]] = list(progress["checks"])
+    progress = CreateProgress.from_json(event["progress"])
+    proof: list[dict[str, Any]] = list(progress.checks or ())
     for probed in event["probes"].values():
         proof += probed["checks"]
     outcomes = Counter(entry["outcome"] for entry in proof)
@@ -50,8 +50,7 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
     ]
     if outcomes[CheckOutcome.NG] or silent:
         raise NotProvenError(f"not proven: {few(silent) or 'a check is NG'}")
-    deployments = {each["serviceName"]: each["deploymentId"] for each in progress["expected"]}
-    edges = [each.to_json() for each in mesh.proven(blueprint, progress["edges"], deployments)]
+    edges = [each.to_json() for each in progress.edge_proofs(blueprint)]
     unproven = sorted({edge.name for edge in blueprint.edges} - {entry["edge"] for entry in edges})
     if unproven:
         raise NotProvenError(f"not proven: {few(unproven)}")
@@ -61,8 +60,8 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
         Status.READY,
         proof=proof,
         edges=edges,
-        expected=progress["expected"],
-        namespaceArn=progress["namespaceArn"],
+        expected=[each.to_json() for each in progress.expected],
+        namespaceArn=progress.namespace_arn,
         readyAt=times.timestamp(now),
     )
     Notifier(records, bus)(notifier.ready(record, now), event.get("tries", 0))

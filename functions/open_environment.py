@@ -32,6 +32,7 @@ from bivouac.environment.record import (
     opening,
 )
 from bivouac.observability import Event, logger, step
+from bivouac.services.progress import CreateProgress
 from bivouac.settings import StackSettings
 from bivouac.stack import records, schedules
 
@@ -102,16 +103,7 @@ def _opened(
         "environment": held.environment,
         "generation": held.generation,
         "fresh": fresh,
-        "progress": {
-            "status": "FOUNDATION",
-            "namespaceArn": None,
-            "expected": [],
-            "blocked": [],
-            "going": [],
-            "healthy": [],
-            "changed": True,
-            "patienceSeconds": blueprint.ready_seconds,
-        },
+        "progress": CreateProgress(patience_seconds=blueprint.ready_seconds).to_json(),
         # What was proven before is worth more than what it costs to keep.
         "onFailure": "keep" if held.proven else blueprint.on_failure,
         # If an up fails, the next one creates the environment again.

@@ -13,7 +13,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -45,6 +45,7 @@ from bivouac.request.plan import plan
 from bivouac.services.changes import ServiceConvergence
 from bivouac.services.deployments import Expected
 from bivouac.services.patience import Patience
+from bivouac.services.progress import CreateProgress
 from bivouac.settings import ScheduleSettings
 from bivouac.waiting.store import Waits
 from localcloud.account import ACCOUNT_ID, REGION, SECURITY_GROUP_ID, SUBNET_IDS
@@ -387,14 +388,12 @@ class BivouacAccount:
         blueprint = self.planned(request)
         healthy = frozenset(service.service_name for service in blueprint.services)
         convergence = self.convergence(blueprint, generation)
-        expected: dict[str, Expected] = {}
+        made = CreateProgress()
         while True:
-            made = convergence.converge(expected, healthy & expected.keys(), proofs or [])
-            expected = {
-                entry["serviceName"]: Expected.from_json(entry) for entry in made["expected"]
-            }
-            if not made["blocked"]:
-                return list(expected.values())
+            known = tuple(healthy & made.deployments.keys())
+            made = convergence.converge(replace(made, healthy=known), proofs or [])
+            if not made.blocked:
+                return list(made.expected)
             self.pass_time(SETTLED_SECONDS)
 
     def healthy(self, request: dict[str, Any]) -> Blueprint:

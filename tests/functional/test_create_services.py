@@ -24,6 +24,7 @@ from bivouac.services.patience import (
     SHORTEST_PATIENCE_SECONDS,
     patience_seconds,
 )
+from bivouac.services.progress import CreateProgress, NextStep
 from localcloud.account import SUBNET_IDS
 from localcloud.timings import TEST
 from tests.faults.injection import Fault, Injection, at, injected
@@ -57,8 +58,9 @@ def converged(
     *healthy: str,
     read_first: bool = True,
 ) -> dict[str, Any]:
-    expected = {entry["serviceName"]: Expected.from_json(entry) for entry in before or []}
-    return convergence.converge(expected, frozenset(healthy), [], read_first)
+    expected = tuple(Expected.from_json(entry) for entry in before or [])
+    progress = CreateProgress(NextStep.CREATE, expected=expected, healthy=healthy)
+    return convergence.converge(progress, read_first=read_first).to_json()
 
 
 def names(answer: dict[str, Any], part: str = "expected") -> list[str]:
@@ -659,12 +661,7 @@ def test_without_a_namespace_it_only_says_how_long_to_wait(account: BivouacAccou
     account.holds(account.planned(environment()))
     account.forget_calls()
     deadline = times.timestamp(account.now())
-    progress: dict[str, Any] = {
-        "namespaceArn": None,
-        "expected": [],
-        "healthy": [],
-        "patienceSeconds": 900,
-    }
+    progress = CreateProgress(patience_seconds=900).to_json()
     held = {"environment": "demo", "generation": 1, "fresh": True}
     given = {**held, "deadline": deadline}
     answer = account.invoke(

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from diagnose_failure import diagnose_failure, verdicts_of
+from diagnose_failure import diagnose_failure
 
-from bivouac.diagnosis import report
+from bivouac.diagnosis import create_verdicts, report
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.service_verdicts import VERDICTS_LIMIT, Verdict
 from bivouac.environment.record import Status
@@ -220,7 +220,7 @@ def test_a_known_refusal_gets_its_next_step() -> None:
     """S07."""
     message = "service web: CreateService answered: SC service is already used by arn:x"
     failure = {"Error": "RefusedByAwsError", "Cause": json.dumps({"errorMessage": message})}
-    error, (verdict,) = verdicts_of({**HELD, "failure": failure})
+    error, (verdict,) = create_verdicts.of({**HELD, "failure": failure})
     assert error == "RefusedByAwsError"
     assert verdict.category is Category.SERVICE_CONNECT_LEFTOVER
     assert verdict.evidence == (message,)

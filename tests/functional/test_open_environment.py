@@ -76,6 +76,9 @@ def test_the_record_and_the_expiry_exist_before_the_first_resource(
         "healthy": [],
         "changed": True,
         "patienceSeconds": 900,
+        "roll": [],
+        "rolled": [],
+        "registered": {},
     }
     assert answer["expiresAt"] == times.timestamp(account.now() + timedelta(hours=8))
     assert answer["deadline"] == times.timestamp(account.now() + timedelta(minutes=15))

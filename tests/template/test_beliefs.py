@@ -33,8 +33,6 @@ REQUESTS = {
 OUR_OWN = {
     # Members of records, inputs and what one step hands to the next
     ("record.py", "keep"),
-    ("diagnose_failure.py", "FAILED"),
-    ("diagnose_failure.py", "HEALTHY"),
     ("foundation.py", "READY"),
     ("taking.py", "up"),
     ("record.py", "delete"),

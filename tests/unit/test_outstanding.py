@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bivouac.services.convergence import Blocked, Condition, Need
 from bivouac.services.deployments import Expected
 from bivouac.waiting.conditions import outstanding
 from bivouac.waiting.wait import Purpose, Stage, TaskEvent, worth_polling, worth_polling_later
@@ -55,8 +56,8 @@ def test_trouble_is_looked_at_at_once(primary: dict[str, Any]) -> None:
 
 def test_what_another_service_waits_for_is_a_goal_of_its_own() -> None:
     blocked = [
-        {"serviceName": "shop", "needs": [{"serviceName": "web", "condition": "HEALTHY"}]},
-        {"serviceName": "late", "needs": [{"serviceName": "shop", "condition": "HEALTHY"}]},
+        Blocked("shop", (Need("web", Condition.HEALTHY),)),
+        Blocked("late", (Need("shop", Condition.HEALTHY),)),
     ]
     condition_sets = outstanding.condition_sets(
         [*EXPECTED, Expected("api", "api:1", "ecs-svc/api")], blocked

@@ -504,12 +504,6 @@ _PENDING_STEP = (
 MORE_TO_DO = "there was still something to create or change at the deadline"
 
 
-def waits_for(blocked: Mapping[str, Any]) -> str:
-    """A service that cannot be created yet, and what it needs first."""
-    needs = [f"{need['serviceName']} ({need['condition']})" for need in blocked["needs"]]
-    return f"{blocked['serviceName']}: waits for {', '.join(needs)}"
-
-
 def unanswered(environment: str, deadline: str, blocked: Sequence[str]) -> Verdict:
     """The verdict if no answer reached the execution until the deadline (W02)."""
     return Verdict.of(

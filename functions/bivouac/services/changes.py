@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -21,12 +21,13 @@ from bivouac.environment.blueprint import (
 )
 from bivouac.errors import NotYetConsistentError, RefusedByAwsError, ServiceDrainingError
 from bivouac.json_types import Described
-from bivouac.observability import Event, logger
+from bivouac.observability import logger
 from bivouac.proof import mesh
 from bivouac.proof.mesh import EdgeProof, ProofClient
 from bivouac.services.convergence import (
     Action,
     ActionKind,
+    Blocked,
     Condition,
     Decision,
     Need,
@@ -38,6 +39,7 @@ from bivouac.services.convergence import (
 )
 from bivouac.services.deployments import Expected, primary_deployment
 from bivouac.services.patience import Patience
+from bivouac.services.progress import CreateProgress
 
 CONCURRENT_CALLS = 8
 """Concurrent calls; ECS allows 50 at once, then 5 a second (request throttling)."""
@@ -59,11 +61,8 @@ class ServiceConvergence:
         patience: Patience,
         fresh: bool = False,
         proven: Mapping[str, str] | None = None,
-        roll: frozenset[str] = frozenset(),
     ) -> None:
-        """`proven`: by service, the deployment for which it was last proven. `roll`: the services
-        that need a new deployment."""
-        self._roll = roll
+        """`proven`: by service, the deployment for which it was last proven."""
         self._blueprint = blueprint
         self._patience = patience
         self._fresh = fresh
@@ -78,19 +77,21 @@ class ServiceConvergence:
         self._wanted = wanted_services(blueprint, services, namespace_arn, task_definitions)
 
     def converge(
-        self,
-        before: Mapping[str, Expected],
-        healthy: frozenset[str],
-        proofs: list[EdgeProof],
-        read_first: bool = True,
-    ) -> Event:
-        """The `expected` deployments, which services are `blocked` by what, which are `going`, and
-        whether anything `changed`.
+        self, progress: CreateProgress, proofs: Sequence[EdgeProof] = (), read_first: bool = True
+    ) -> CreateProgress:
+        """What is expected, blocked, going and still to be rolled now, and whether anything
+        changed.
 
-        Without `read_first`, exactly the services of `before` exist, as they were created."""
+        Without `read_first`, exactly the expected services exist, as they were created."""
+        before = {each.service_name: each for each in progress.expected}
         remembered = {} if read_first else self._remembered(before)
         now = Situation(
-            remembered, before, healthy, proofs=proofs, proven=self._proven, roll=self._roll
+            remembered,
+            before,
+            frozenset(progress.healthy),
+            proofs=proofs,
+            proven=self._proven,
+            roll=progress.roll,
         )
         if read_first:
             now = self._observed(now)
@@ -109,16 +110,14 @@ class ServiceConvergence:
         for name in self._wanted:
             if name not in expected and name not in decision.blocked:
                 self._expect(expected, name, now.active(name))
-        return {
-            "expected": [entry.to_json() for entry in expected.values()],
-            "blocked": [
-                {"serviceName": name, "needs": [need.to_json() for need in needs]}
-                for name, needs in decision.blocked.items()
-            ],
-            "going": sorted(self._going(now)),
-            "roll": sorted(now.roll),
-            "changed": changed,
-        }
+        return replace(
+            progress,
+            expected=tuple(expected.values()),
+            blocked=tuple(Blocked(name, needs) for name, needs in decision.blocked.items()),
+            going=tuple(sorted(self._going(now))),
+            roll=now.roll,
+            changed=changed,
+        )
 
     # --- observing -----------------------------------------------------------------------------
 

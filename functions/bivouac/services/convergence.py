@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from bivouac.aws import ecs_answers
 from bivouac.environment import naming
@@ -50,6 +51,34 @@ class Need:
     def to_json(self) -> dict[str, str]:
         since = {"since": self.since} if self.since else {}
         return {"serviceName": self.service_name, "condition": self.condition, **since}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, str]) -> Self:
+        return cls(
+            content["serviceName"], Condition(content["condition"]), content.get("since", "")
+        )
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A service that cannot be created or changed yet."""
+
+    service_name: str
+    needs: tuple[Need, ...]
+
+    def __str__(self) -> str:
+        needs = [f"{need.service_name} ({need.condition})" for need in self.needs]
+        return f"{self.service_name}: waits for {', '.join(needs)}"
+
+    def to_json(self) -> Json:
+        return {
+            "serviceName": self.service_name,
+            "needs": [need.to_json() for need in self.needs],
+        }
+
+    @classmethod
+    def from_json(cls, content: Json) -> Self:
+        return cls(content["serviceName"], tuple(map(Need.from_json, content["needs"])))
 
 
 class ActionKind(StrEnum):

@@ -9,8 +9,7 @@ from datetime import datetime
 
 from bivouac import times
 from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
-from bivouac.observability import Event
-from bivouac.services.convergence import Condition, Need
+from bivouac.services.convergence import Blocked, Condition, Need
 
 LONGEST_PATIENCE_SECONDS = 660
 """Then it polls by itself, in case every event was lost."""
@@ -32,14 +31,14 @@ class Patience:
 
     @classmethod
     def of(
-        cls, blocked: Iterable[Event], now: datetime, deadline: datetime, fresh: bool
+        cls, blocked: Iterable[Blocked], now: datetime, deadline: datetime, fresh: bool
     ) -> Patience:
         """`blocked` as this step answered before."""
         since = {
-            entry["serviceName"]: need["since"]
+            entry.service_name: need.since
             for entry in blocked
-            for need in entry["needs"]
-            if need["condition"] == Condition.ENDPOINTS_GONE
+            for need in entry.needs
+            if need.condition is Condition.ENDPOINTS_GONE
         }
         return cls(now, deadline, since, fresh)
 

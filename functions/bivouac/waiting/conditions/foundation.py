@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.ownership import require_owned
 from bivouac.environment.record import Record
 from bivouac.errors import ClusterFailedError, NamespaceFailedError
+from bivouac.services.progress import CreateProgress, NextStep
 from bivouac.waiting.wait import POLL_SECONDS, PollResult
 
 
@@ -28,7 +30,8 @@ def poll(
     """CREATE once both exist, FOUNDATION if the namespace must be created again.
 
     Neither emits events, so they are polled. Raises NamespaceFailedError, ClusterFailedError."""
-    progress, made = context["progress"], context["foundation"]
+    progress, made = CreateProgress.from_json(context["progress"]), context["foundation"]
+    again = PollResult(replace(progress, status=NextStep.FOUNDATION).to_json())
     late = now >= times.moment(context["deadline"])
     cluster = made["cluster"]["status"] == "READY" or _cluster_ready(blueprint, late, ecs_client)
     namespace = made["namespace"]
@@ -39,7 +42,7 @@ def poll(
         operation = cloudmap.get_operation(cloud_map, operation_id) if operation_id else None
         if operation and cloudmap_answers.has_failed(operation):
             _require_mendable(blueprint, operation, late)
-            return PollResult(answer=progress | {"status": "FOUNDATION"})
+            return again
         if adopted:
             arn = _owned(blueprint, cloud_map)
         elif operation and cloudmap_answers.has_succeeded(operation):
@@ -52,10 +55,10 @@ def poll(
             )
         if operation is None and operation_id and not adopted:
             # Expired or not visible yet (N05): creating shows which
-            return PollResult(answer=progress | {"status": "FOUNDATION"})
+            return again
     if not cluster or arn is None:
         return PollResult(again_after=POLL_SECONDS)
-    return PollResult(answer=progress | {"status": "CREATE", "namespaceArn": arn})
+    return PollResult(replace(progress, status=NextStep.CREATE, namespace_arn=arn).to_json())
 
 
 def _require_mendable(blueprint: Blueprint, operation: Mapping[str, Any], late: bool) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from bivouac.aws import ecs_answers
 from bivouac.environment import naming
 from bivouac.json_types import Described
 from bivouac.proof import mesh
 from bivouac.proof.mesh import ProofClient, State
+from bivouac.services.convergence import Blocked
 from bivouac.services.deployments import Expected, primary_deployment
 from bivouac.waiting.wait import Awaited, Purpose, Stage, TaskEvents, counted
 
@@ -18,8 +18,6 @@ Services = Mapping[str, Described]
 """Described services by name."""
 Tasks = Mapping[str, Sequence[Described]]
 """Described tasks by service."""
-Blocked = Sequence[Mapping[str, Any]]
-"""`serviceName` and the unmet `needs` that hold up its creation or change."""
 
 
 def missing_tasks(expected: Iterable[Expected], services: Services) -> dict[str, int]:
@@ -34,11 +32,13 @@ def missing_tasks(expected: Iterable[Expected], services: Services) -> dict[str,
     return missing
 
 
-def condition_sets(expected: Iterable[Expected], blocked: Blocked) -> tuple[frozenset[str], ...]:
+def condition_sets(
+    expected: Iterable[Expected], blocked: Iterable[Blocked]
+) -> tuple[frozenset[str], ...]:
     """Sets of services that must all run before there is an answer: all services, or those that a
     blocked one needs."""
     known = frozenset(entry.service_name for entry in expected)
-    needed = [frozenset(need["serviceName"] for need in entry["needs"]) for entry in blocked]
+    needed = [frozenset(need.service_name for need in entry.needs) for entry in blocked]
     return tuple(dict.fromkeys([known, *(names for names in needed if names <= known)]))
 
 
@@ -50,7 +50,7 @@ def planned(expected: Iterable[Expected]) -> frozenset[str]:
 
 def awaited(
     expected: Sequence[Expected],
-    blocked: Blocked,
+    blocked: Iterable[Blocked],
     clients: Iterable[ProofClient],
     services: Services,
     running: Tasks,
@@ -71,7 +71,9 @@ def awaited(
     )
 
 
-def can_show_something(expected: Sequence[Expected], blocked: Blocked, services: Services) -> bool:
+def can_show_something(
+    expected: Sequence[Expected], blocked: Iterable[Blocked], services: Services
+) -> bool:
     """Whether tasks are worth reading: a condition set runs, or something went wrong."""
     if went_wrong(expected, services):
         return True

@@ -23,9 +23,10 @@ from bivouac.environment.record import Record
 from bivouac.proof import mesh
 from bivouac.proof.check import Check, CheckOutcome
 from bivouac.proof.mesh import EdgeProof, ProofClient, State
-from bivouac.services.convergence import Condition
-from bivouac.services.deployments import Expected, primary_deployment
+from bivouac.services.convergence import Condition, Need
+from bivouac.services.deployments import primary_deployment
 from bivouac.services.observation import observed, tasks_by_service
+from bivouac.services.progress import CreateProgress, NextStep
 from bivouac.waiting.conditions import edges, foundation, outstanding
 from bivouac.waiting.conditions.probe_targets import for_each_task, targets
 from bivouac.waiting.conditions.registered import Registrations
@@ -40,8 +41,6 @@ from bivouac.waiting.wait import (
 
 QUIET_SECONDS = 60.0
 """After this, each poll reads the tasks even if no event calls for it: events can be lost."""
-KEPT_SECONDS = 3.0
-"""Descriptions of services may be reused in the next poll, up to this age."""
 MOST_STALE_POLLS = 20
 """How often reads that lag behind an event are repeated before they are used."""
 
@@ -51,12 +50,9 @@ class _Moment:
     """What one poll reads and finds."""
 
     wait: Wait
-    progress: dict[str, Any]
+    progress: CreateProgress
     now: datetime
-    expected: list[Expected]
     services: Mapping[str, dict[str, Any]]
-    read_now: bool = True
-    """Whether this poll read the services; otherwise they are from the last one."""
     running: Mapping[str, Sequence[dict[str, Any]]] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
     failed: list[Verdict] = field(default_factory=list)
@@ -76,14 +72,9 @@ class _Moment:
     @property
     def counted(self) -> frozenset[str]:
         """The services whose health decides: those that blocked services need, or all."""
-        blocked = self.progress["blocked"]
-        needed = (need["serviceName"] for entry in blocked for need in entry["needs"])
-        return frozenset(needed) if blocked else outstanding.planned(self.expected)
-
-    @property
-    def deployments(self) -> dict[str, str]:
-        """The expected deployments' ids by service."""
-        return {entry.service_name: entry.deployment_id for entry in self.expected}
+        blocked = self.progress.blocked
+        needed = (need.service_name for entry in blocked for need in entry.needs)
+        return frozenset(needed) if blocked else outstanding.planned(self.progress.expected)
 
     def runs(self, name: str) -> bool:
         """Whether as many tasks run as are desired, and at least one."""
@@ -123,59 +114,40 @@ class ReadyPoll:
         self._stale_polls = 0
         self._paused = False
         self._alarms: int | None = None
-        self._kept: _Moment | None = None
-        """The last poll, if it found that only Cloud Map is missing."""
         self._registrations = Registrations(cloud_map)
 
     def __call__(self, wait: Wait) -> PollResult:
         now = self._now()
-        progress = dict(wait.context["progress"])
-        if not progress["namespaceArn"]:
+        progress = CreateProgress.from_json(wait.context["progress"])
+        if not progress.namespace_arn:
             return foundation.poll(
                 wait.context, self._record, self._blueprint, now, self._ecs, self._cloud_map()
             )
-        if not (progress["expected"] or progress["going"] or progress["blocked"]):
-            return PollResult(answer=progress | {"status": "CREATE"})
-        expected = [Expected.from_json(entry) for entry in progress["expected"]]
-        names = [*(entry.service_name for entry in expected), *progress["going"]]
+        if not (progress.expected or progress.going or progress.blocked):
+            return PollResult(replace(progress, status=NextStep.CREATE).to_json())
+        names = [*(entry.service_name for entry in progress.expected), *progress.going]
         if self._alarms is None:
             self._alarms = wait.alarms
-            self._registrations.known = dict(progress.get("registered", {}))
+            self._registrations.known = dict(progress.registered)
         self._urgent |= wait.alarms > self._alarms
         self._alarms = wait.alarms
         self._registrations.forget_reads()
-        services = self._kept_services(wait, now)
-        self._kept = None
-        if services is not None:
-            return self._poll(_Moment(wait, progress, now, expected, services, read_now=False))
         services = ecs.describe_services(self._ecs, self._cluster, names)
-        return self._poll(_Moment(wait, progress, now, expected, services))
-
-    def _kept_services(self, wait: Wait, now: datetime) -> Mapping[str, dict[str, Any]] | None:
-        """The services as the last poll described them, if only Cloud Map can have changed since.
-
-        That is enough to unblock other services, because tasks are read now and a failure raises
-        an alarm; it is never enough for READY. Counts older than an event are read again, as
-        always."""
-        kept = self._kept
-        if kept is None or self._urgent or not wait.context["progress"]["blocked"]:
-            return None
-        return kept.services if (now - kept.now).total_seconds() <= KEPT_SECONDS else None
+        return self._poll(_Moment(wait, progress, now, services))
 
     def _poll(self, moment: _Moment) -> PollResult:
         task_events = moment.wait.task_events
-        if outstanding.counts_lag_behind(task_events, moment.expected, moment.services):
+        if outstanding.counts_lag_behind(task_events, moment.progress.expected, moment.services):
             if self._stale_polls < MOST_STALE_POLLS:
                 return self._stale(moment)
             self._urgent = True
         nothing_to_see = not outstanding.can_show_something(
-            moment.expected, moment.progress["blocked"], moment.services
+            moment.progress.expected, moment.progress.blocked, moment.services
         )
         if nothing_to_see and not (self._urgent or moment.late or moment.quiet_for_long):
             # Without their tasks, it is unknown which edges proof clients have called: await none.
             return PollResult(awaited=self._awaited(moment, ()))
         if not self._urgent and self._only_registers(moment):
-            self._kept = moment if moment.read_now else None
             return PollResult(again_after=POLL_SECONDS, awaited=self._awaited(moment, ()))
         moment.running = tasks_by_service(self._ecs, self._cluster, "RUNNING")
         lags = outstanding.lags_behind(task_events, moment.running)
@@ -189,8 +161,8 @@ class ReadyPoll:
         if self._unblocked(moment):
             return self._more_to_do(moment)
         waiting = [check for check in moment.checks if check.outcome is CheckOutcome.NG]
-        going = [name for name in moment.progress["going"] if not moment.gone(name)]
-        if not (waiting or going or moment.progress["blocked"]):
+        going = [name for name in moment.progress.going if not moment.gone(name)]
+        if not (waiting or going or moment.progress.blocked):
             return self._proven(moment)
         if moment.late:
             return self._out_of_time(moment, waiting, going)
@@ -211,8 +183,8 @@ class ReadyPoll:
         bring an answer."""
         if (
             moment.late
-            or moment.progress["going"]
-            or outstanding.went_wrong(moment.expected, moment.services)
+            or moment.progress.going
+            or outstanding.went_wrong(moment.progress.expected, moment.services)
         ):
             return False
         running = [
@@ -236,8 +208,8 @@ class ReadyPoll:
     def _awaited(self, moment: _Moment, clients: Sequence[ProofClient]) -> Awaited:
         """`clients`: the proof clients whose tasks were read."""
         return outstanding.awaited(
-            moment.expected,
-            moment.progress["blocked"],
+            moment.progress.expected,
+            moment.progress.blocked,
             [each for each in clients if each.service.service_name in moment.services],
             moment.services,
             moment.running,
@@ -248,10 +220,10 @@ class ReadyPoll:
 
     def _judge(self, moment: _Moment) -> None:
         states = observed(
-            self._ecs, self._cluster, moment.expected, moment.services, moment.running
+            self._ecs, self._cluster, moment.progress.expected, moment.services, moment.running
         )
         proof_clients = {client.service.service_name: client.service for client in self._clients}
-        for entry in moment.expected:
+        for entry in moment.progress.expected:
             name, seen = entry.service_name, states[entry.service_name]
             proof_client = proof_clients.get(name)
             planned = proof_client or self._blueprint.service(name)
@@ -273,21 +245,21 @@ class ReadyPoll:
 
     def _unblocked(self, moment: _Moment) -> bool:
         return any(
-            all(self._met(need, moment) for need in entry["needs"])
-            for entry in moment.progress["blocked"]
+            all(self._met(need, moment) for need in entry.needs)
+            for entry in moment.progress.blocked
         )
 
-    def _met(self, need: Mapping[str, str], moment: _Moment) -> bool:
-        name = need["serviceName"]
-        match Condition(need["condition"]):
+    def _met(self, need: Need, moment: _Moment) -> bool:
+        name = need.service_name
+        match need.condition:
             case Condition.GONE:
                 return moment.gone(name)
             case Condition.HEALTHY:
                 return name in moment.healthy
             case Condition.START:
-                return any(entry.service_name == name for entry in moment.expected)
+                return any(entry.service_name == name for entry in moment.progress.expected)
             case Condition.ENDPOINTS_GONE:
-                waited = times.seconds_since(need["since"], moment.now)
+                waited = times.seconds_since(need.since, moment.now)
                 if moment.late or waited > ECS_REMOVES_WITHIN_SECONDS:
                     return True  # ECS's answer to the change is the verdict then
                 names = {each.discovery_name for each in self._blueprint.service(name).endpoints}
@@ -297,7 +269,7 @@ class ReadyPoll:
 
     def _proven(self, moment: _Moment) -> PollResult:
         """Checks the edges, and that no client is older than an endpoint that it calls."""
-        proofs = [*self._proven_before(moment), *self._proofs]
+        proofs = [*moment.progress.edge_proofs(self._blueprint), *self._proofs]
         found = edges.read(self._clients, proofs, moment.services, moment.running)
         if found.unasked:
             return self._more_to_do(moment)
@@ -309,7 +281,7 @@ class ReadyPoll:
             if (left := edges.grace(self._blueprint, each, since, moment.now)) is not None
         ]
         if early := self._blind_clients(moment, wrong):
-            return self._answer(moment, "CREATE", roll=early)
+            return self._create(moment, early)
         if wrong or (asking and (moment.late or min(graces, default=1.0) <= 0)):
             healthy_seconds = (moment.now - since).total_seconds()
             verdict = edges.not_proven([*wrong, *asking], healthy_seconds)
@@ -320,36 +292,31 @@ class ReadyPoll:
             )
             return PollResult(again_after=min(graces, default=None), awaited=awaited)
         if stale := self._stale_clients(moment):
-            return self._answer(moment, "CREATE", roll=stale)
-        answer = self._answer(moment, "HEALTHY").answer or {}
-        answer |= {
-            "registered": {},  # if the probes fail, every registration is read again
-            "checks": [check.to_json() for check in moment.checks],
-            "targets": targets(self._blueprint, moment.running, self._ec2()),
-            "edges": found.answered(moment.now),
-        }
-        if not moment.wait.context.get("short"):
-            answer |= self._in_full(answer, moment)
-        return PollResult(answer=answer)
+            return self._create(moment, stale)
+        return PollResult(self._healthy(moment, found.answered(moment.now)).to_json())
 
-    def _proven_before(self, moment: _Moment) -> list[EdgeProof]:
-        """The edges that this execution proved before the probes of the addresses failed."""
-        answered = moment.progress.get("edges", {})
-        if isinstance(answered, list):
-            return [EdgeProof.from_json(entry) for entry in answered]
-        return mesh.proven(self._blueprint, answered, moment.deployments)
-
-    def _in_full(self, answer: Mapping[str, Any], moment: _Moment) -> dict[str, Any]:
-        """In the form of executions that began before an update of the stack."""
-        edges = mesh.proven(self._blueprint, answer["edges"], moment.deployments)
-        return {
-            "targets": for_each_task(answer["targets"]),
-            "edges": [proof.to_json() for proof in edges],
-        }
+    def _healthy(self, moment: _Moment, answered: dict[str, list[str]]) -> CreateProgress:
+        healthy = replace(
+            moment.progress,
+            status=NextStep.HEALTHY,
+            healthy=tuple(sorted(moment.healthy)),
+            registered={},  # if the probes fail, every registration is read again
+            checks=[check.to_json() for check in moment.checks],
+            targets=targets(self._blueprint, moment.running, self._ec2()),
+            edges=answered,
+        )
+        if moment.wait.context.get("short"):
+            return healthy
+        # In the form of executions that began before an update of the stack
+        return replace(
+            healthy,
+            targets=for_each_task(healthy.targets or ()),
+            edges=[proof.to_json() for proof in healthy.edge_proofs(self._blueprint)],
+        )
 
     def _of_current_clients(self, moment: _Moment) -> Mapping[str, Sequence[dict[str, Any]]]:
         """Without the tasks of proof clients that are being replaced: they saw an older mesh."""
-        current = {entry.service_name: entry.deployment_id for entry in moment.expected}
+        current = moment.progress.deployments
         return {
             name: [
                 task
@@ -362,8 +329,7 @@ class ReadyPoll:
 
     def _blind_clients(self, moment: _Moment, wrong: Sequence[edges.AskedEdge]) -> frozenset[str]:
         """The services to redeploy, once for each proof client and never after the deadline."""
-        rolled = moment.progress.get("rolled", ())
-        if moment.late or any(each.by in rolled for each in wrong):
+        if moment.late or any(each.by in moment.progress.rolled for each in wrong):
             return frozenset()
         return edges.blind_clients(self._clients, moment.services, wrong)
 
@@ -376,7 +342,7 @@ class ReadyPoll:
         )
 
     def _endpoints_since(self, moment: _Moment) -> dict[str, datetime]:
-        namespace_id = moment.progress["namespaceArn"].rpartition("/")[2]
+        namespace_id = str(moment.progress.namespace_arn).rpartition("/")[2]
         listed = cloudmap.list_services(self._cloud_map(), namespace_id)
         return {service["Name"]: service["CreateDate"] for service in listed}
 
@@ -385,45 +351,37 @@ class ReadyPoll:
     def _more_to_do(self, moment: _Moment) -> PollResult:
         """If Create services found nothing to do just now, its reads lagged behind: poll once
         more first."""
-        if not moment.progress["changed"] and not self._paused:
+        if not moment.progress.changed and not self._paused:
             self._paused = True
             return PollResult(again_after=POLL_SECONDS, awaited=self._awaited(moment, ()))
-        return self._answer(moment, "CREATE")
+        return self._create(moment)
 
-    def _answer(
-        self, moment: _Moment, status: str, roll: frozenset[str] = frozenset()
-    ) -> PollResult:
-        """Includes the registrations, so that the next wait need not read them again.
+    def _create(self, moment: _Moment, roll: frozenset[str] = frozenset()) -> PollResult:
+        """With the registrations, so that the next wait need not read them again.
 
         `roll`: the services to redeploy; a proof client is redeployed at most once."""
         rolled = {name for name in roll if name.startswith(naming.PROOF_PREFIX)}
-        return PollResult(
-            answer=moment.progress
-            | {
-                "status": status,
-                "healthy": sorted(moment.healthy),
-                "roll": sorted({*moment.progress.get("roll", ()), *roll}),
-                "rolled": sorted({*moment.progress.get("rolled", ()), *rolled}),
-                "registered": self._registrations.known,
-            }
+        answer = replace(
+            moment.progress,
+            status=NextStep.CREATE,
+            healthy=tuple(sorted(moment.healthy)),
+            roll=moment.progress.roll | roll,
+            rolled=moment.progress.rolled | rolled,
+            registered=self._registrations.known,
         )
+        return PollResult(answer.to_json())
 
     def _failure(self, moment: _Moment, error: str, verdicts: Sequence[Verdict]) -> PollResult:
-        return PollResult(
-            answer=moment.progress
-            | {
-                "status": "FAILED",
-                "error": error,
-                "verdicts": service_verdicts.kept(verdicts),
-            }
-        )
+        kept = service_verdicts.kept(verdicts)
+        failed = replace(moment.progress, status=NextStep.FAILED, error=error, verdicts=kept)
+        return PollResult(failed.to_json())
 
     def _out_of_time(
         self, moment: _Moment, waiting: Sequence[Check], going: Sequence[str]
     ) -> PollResult:
         reasons = [f"{check.service}: {check.name}: {check.observed}" for check in waiting]
         reasons += [f"{name}: still draining" for name in going]
-        reasons += [service_verdicts.waits_for(entry) for entry in moment.progress["blocked"]]
+        reasons += [str(entry) for entry in moment.progress.blocked]
         late = waiting[0].service if waiting else self._blueprint.environment
         reasons += [
             check.observed

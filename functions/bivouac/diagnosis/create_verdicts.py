@@ -1,0 +1,55 @@
+"""Verdicts on a failed create, from its execution's state. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from bivouac.aws.lambda_answers import message_of
+from bivouac.aws.stepfunctions_answers import caught
+from bivouac.diagnosis import service_verdicts
+from bivouac.diagnosis.service_verdicts import Verdict
+from bivouac.json_types import Json
+from bivouac.proof.check import CheckOutcome
+from bivouac.services.progress import CreateProgress, NextStep
+
+
+def of(state: Json) -> tuple[str, list[Verdict]]:
+    """The error's name, and a verdict on each thing that failed.
+
+    No verdict when the step's error explains itself."""
+    if "failure" in state:
+        refused = service_verdicts.of_refusal(state["environment"], message(state["failure"]))
+        return caught(state["failure"])[0], [refused] if refused else []
+    progress = CreateProgress.from_json(state["progress"])
+    match progress.status:
+        case NextStep.FAILED:
+            verdicts = [Verdict.from_json(entry) for entry in progress.verdicts or ()]
+            return str(progress.error), verdicts
+        case NextStep.HEALTHY:
+            return "ConnectivityError", _not_proven(state["probes"])
+        case _:
+            return "DeploymentFailedError", [_out_of_time(state, progress)]
+
+
+def message(failure: Json) -> str:
+    """The failed step's own message; a step that timed out has none."""
+    error, cause = caught(failure)
+    return message_of(cause) or f"A step timed out: {error}."
+
+
+def _not_proven(probes: Json) -> list[Verdict]:
+    failed: dict[str, list[str]] = defaultdict(list)
+    for probed in probes.values():
+        for entry in probed["checks"]:
+            if entry["outcome"] == CheckOutcome.NG:
+                line = f"{entry['service']}: {entry['name']}: {entry['observed']}"
+                failed[entry["service"]].append(line)
+    return [service_verdicts.not_proven(service, lines) for service, lines in failed.items()]
+
+
+def _out_of_time(state: Json, progress: CreateProgress) -> Verdict:
+    """On a create that still had something to do at the deadline, or got no answer."""
+    environment, blocked = state["environment"], [str(entry) for entry in progress.blocked]
+    if "quiet" in state:
+        return service_verdicts.unanswered(environment, state["deadline"], blocked)
+    return service_verdicts.out_of_time(environment, [*blocked, service_verdicts.MORE_TO_DO], [])
