@@ -38,8 +38,7 @@ def delete_namespace(
     operation_id = None
     with deletion.listing(NAMESPACE, name):
         if made_arn and not deletion.before:
-            made = cloudmap.Namespace(made_arn.rpartition("/")[2], made_arn, name)
-            operation_id = _delete(deletion, made, client)
+            operation_id = _delete(deletion, cloudmap.Namespace.of(made_arn, name), client)
         elif (found := cloudmap.find_namespace(client, name)) is None:
             deletion.note(NAMESPACE, name, Outcome.ALREADY_GONE)
             _note_removed(deletion)
@@ -64,12 +63,12 @@ def _delete(
     removal, operation_id = cloudmap.delete_namespace(client, namespace)
     if removal is Removal.IN_USE:
         _remove_what_ecs_left(deletion, namespace, client)
-    elif removal is Removal.ALREADY_GONE:
+        return operation_id
+    if removal is Removal.ALREADY_GONE:
         deletion.note(NAMESPACE, namespace.name, Outcome.ALREADY_GONE)
-        _note_removed(deletion)
     else:
         deletion.note(NAMESPACE, namespace.name, Outcome.IN_PROGRESS, "Cloud Map is deleting it")
-        _note_removed(deletion)
+    _note_removed(deletion)
     return operation_id
 
 
@@ -90,12 +89,11 @@ def _remove_what_ecs_left(
                 deletion.note(SERVICE, name, outcome, reason)
     kept = (Outcome.RETAINED, Outcome.FAILED)
     stuck = [item.name for item in deletion.now if item.kind == SERVICE and item.outcome in kept]
+    outcome, reason = Outcome.IN_PROGRESS, "it still has Cloud Map services"
     if stuck:
+        outcome = Outcome.FAILED
         reason = f"it has Cloud Map services that are not deleted: {', '.join(stuck)}"
-        deletion.note(NAMESPACE, namespace.name, Outcome.FAILED, reason)
-    else:
-        reason = "it still has Cloud Map services"
-        deletion.note(NAMESPACE, namespace.name, Outcome.IN_PROGRESS, reason)
+    deletion.note(NAMESPACE, namespace.name, outcome, reason)
 
 
 @step

@@ -66,25 +66,11 @@ def _delete(
         deletion.retain(ItemKind.SERVICE, name)
         return
     if ecs_answers.is_draining(service):
-        deletion.note(ItemKind.SERVICE, name, Outcome.IN_PROGRESS, _draining(service))
+        deletion.note(ItemKind.SERVICE, name, Outcome.IN_PROGRESS, remaining.draining(service))
     elif ecs.delete_service(client, cluster, name):
-        deletion.note(ItemKind.SERVICE, name, Outcome.IN_PROGRESS, _stopping(service))
+        deletion.note(ItemKind.SERVICE, name, Outcome.IN_PROGRESS, remaining.stopping(service))
     else:
         deletion.note(ItemKind.SERVICE, name, Outcome.ALREADY_GONE)
-
-
-def _stopping(service: dict[str, Any]) -> str:
-    """Just deleted; the counts are from before."""
-    left = service["runningCount"] + service["pendingCount"]
-    return f"its {left} tasks are stopping" if left else "it had no tasks; ECS is removing it"
-
-
-def _draining(service: dict[str, Any]) -> str:
-    """Reportedly, it can take days (aws/aws-cli#1334)."""
-    left = service["runningCount"] + service["pendingCount"]
-    if left:
-        return f"it is DRAINING, and {left} of its tasks have not stopped yet"
-    return "it is DRAINING without any tasks: ECS has not removed it yet"
 
 
 def _stop_tasks(deletion: Deletion, cluster: str, names: list[str], client: ECSClient) -> None:

@@ -13,24 +13,13 @@ from typing import Any
 from bivouac import clock, times
 from bivouac.aws import clients
 from bivouac.aws.environments_table import Records
-from bivouac.environment.record import Record
-from bivouac.errors import EnvironmentNotFoundError
+from bivouac.environment.record import found
 from bivouac.observability import Event, step
 from bivouac.settings import StackSettings
 from bivouac.stack import records
 from bivouac.status import document
 from bivouac.status.live import read_live
 from bivouac.status.question import Question, token_after
-
-
-def found(records: Records, environment: str) -> Record:
-    """Raises EnvironmentNotFoundError, RecordTooNewError."""
-    record = records.find(environment)
-    if record is None:
-        raise EnvironmentNotFoundError(
-            f"no environment named {environment!r} was ever created by this stack"
-        )
-    return record
 
 
 def listed(question: Question, prefix: str, now: datetime, records: Records) -> dict[str, Any]:
@@ -51,6 +40,6 @@ def handler(event: Event) -> Event:
     question = Question.of(event, now)
     if question.environment is None:
         return listed(question, StackSettings.from_env().name_prefix, now, records())
-    record = found(records(), question.environment)
+    record = found(records().find(question.environment), question.environment)
     live = read_live(record, clients.ecs(), clients.ec2, clients.stepfunctions())
     return document.described(record, live, now)

@@ -17,12 +17,10 @@ from bivouac.environment import intents
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.intents import Intent
 from bivouac.environment.lease import Extension
-from bivouac.environment.record import Record, Status
-from bivouac.errors import EnvironmentNotFoundError, InvalidRequestError, LeaseChangedError
+from bivouac.environment.record import Record, leased
+from bivouac.errors import InvalidRequestError, LeaseChangedError
 from bivouac.observability import Event, logger, step
 from bivouac.stack import records, schedules
-
-_ENDED = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
 
 
 def extend_lease(event: Event, now: datetime, records: Records, schedules: Schedules) -> Event:
@@ -32,7 +30,7 @@ def extend_lease(event: Event, now: datetime, records: Records, schedules: Sched
     request = event["request"]
     inputs.require(inputs.EXTENSION, request, now)
     intent = inputs.intent_of(request, event)
-    record = _living(records, request["environment"])
+    record = leased(records.find(request["environment"]), request["environment"])
     if reason := _outdated(record, intent, request.get("generation")):
         return _answer("UNCHANGED", record, record.expires_at, reason)
     blueprint = Blueprint.from_json(record.content)
@@ -54,19 +52,6 @@ def extend_lease(event: Event, now: datetime, records: Records, schedules: Sched
         return _answer("EXTENDED", record, times.timestamp(end), "")
     reason = "it already ends at that time or later, and an extension does not shorten it"
     return _answer("UNCHANGED", record, record.expires_at, reason)
-
-
-def _living(records: Records, environment: str) -> Record:
-    record = records.find(environment)
-    if record is None:
-        raise EnvironmentNotFoundError(
-            f"no environment named {environment!r} was ever created by this stack"
-        )
-    if record.status in _ENDED:
-        raise EnvironmentNotFoundError(
-            f"the environment {environment} is {record.status}: its lease is over; create it again"
-        )
-    return record
 
 
 def _outdated(record: Record, intent: Intent, generation: int | None) -> str:

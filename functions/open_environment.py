@@ -21,16 +21,9 @@ from bivouac.aws.scheduler import Schedules
 from bivouac.environment import taking, wait_times
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.instruction import Instruction
-from bivouac.environment.intents import Intent, Verb
-from bivouac.environment.record import (
-    Follow,
-    Leave,
-    Record,
-    Replan,
-    Status,
-    Take,
-    opening,
-)
+from bivouac.environment.intents import Verb
+from bivouac.environment.record import Follow, Leave, Replan, Status, Take, opening
+from bivouac.environment.wait_times import try_again
 from bivouac.observability import Event, logger, step
 from bivouac.services.progress import CreateProgress
 from bivouac.settings import StackSettings
@@ -61,13 +54,13 @@ def open_environment(
         instruction.intent,
         verb,
         taking.based_on(record, instruction),
-        _closed(record, blueprint, verb, records),
+        records.ended_before(blueprint, record) if verb is Verb.CREATE else None,
     )
     if verb is Verb.WAKE and record and taking.is_over(record, now) and isinstance(decision, Take):
         decision = Leave(f"its lease ended at {record.expires_at}")
     match decision:
         case Follow():
-            return _wait(event, wait_times.ANOTHER_EXECUTION, settled=False)
+            return {**event, **try_again(wait_times.ANOTHER_EXECUTION, settled=False)}
         case Leave(reason):
             logger.info("outdated", reason=reason)
             return {"status": "OUTDATED", "environment": blueprint.environment, "reason": reason}
@@ -85,71 +78,19 @@ def open_environment(
         raise ValueError(f"{blueprint.environment} is held but has no record")
     schedules.arm(blueprint, times.moment(held.expires_at), now, fresh=unknown)
     if held.settle and not event["settled"]:
-        return _wait(event, settle_seconds, settled=True)
+        return {**event, **try_again(settle_seconds, settled=True)}
     if held.status is not Status.CREATING:
-        return _nothing_now(held)
+        return taking.kept(held)
     latest = times.moment(event["startedAt"]) + timedelta(seconds=wait_times.LONGEST_CREATE)
     fresh = isinstance(decision, Take) and taking.is_fresh(record) and not instruction.there
-    return _opened(held, blueprint, now, latest, fresh=fresh)
-
-
-def _opened(
-    held: Record, blueprint: Blueprint, now: datetime, latest: datetime, *, fresh: bool
-) -> Event:
-    """`latest`: the deadline is never later, however long the step waited for another execution."""
-    deadline = min(now + timedelta(seconds=blueprint.ready_seconds), latest)
-    return {
-        "status": "OPEN",
-        "environment": held.environment,
-        "generation": held.generation,
-        "fresh": fresh,
-        "progress": CreateProgress(patience_seconds=blueprint.ready_seconds).to_json(),
-        # What was proven before is worth more than what it costs to keep.
-        "onFailure": "keep" if held.proven else blueprint.on_failure,
-        # If an up fails, the next one creates the environment again.
-        "keepSchedule": held.verb is Verb.WAKE,
-        "openedAt": times.timestamp(now),
-        "deadline": times.timestamp(deadline),
-        "latestAnswer": times.timestamp(deadline + timedelta(seconds=wait_times.LAST_ANSWER)),
-        "expiresAt": held.expires_at,
-    }
-
-
-def _closed(
-    record: Record | None, blueprint: Blueprint, verb: Verb, records: Records
-) -> Intent | None:
-    """When it was deleted or its pull request closed, if that arrived before this create."""
-    if verb is not Verb.CREATE:
-        return None
-    named = blueprint.triggers.get("pullRequest")
-    found = (
-        records.closed(named["repository"], named["number"]) if named else None,
-        records.deleted(blueprint.environment) if record is None else None,
-    )
-    return max((each for each in found if each), default=None)
-
-
-def _nothing_now(held: Record) -> Event:
-    return {
-        "status": "KEPT" if held.status is Status.ASLEEP else "SCHEDULED",
-        "environment": held.environment,
-        "generation": held.generation,
-        "expiresAt": held.expires_at,
-    }
-
-
-def _wait(event: Event, seconds: int, *, settled: bool) -> Event:
-    return {**event, "status": "WAIT", "waitSeconds": seconds, "settled": settled}
+    progress = CreateProgress(patience_seconds=blueprint.ready_seconds)
+    opened = taking.opened(held, blueprint, now, latest)
+    return {**opened, "fresh": fresh, "progress": progress.to_json()}
 
 
 @step
 def handler(event: Event) -> Event:
     stack = StackSettings.from_env()
     return open_environment(
-        event,
-        clock.now(),
-        stack.settle_seconds,
-        records(),
-        schedules(),
-        clients.stepfunctions(),
+        event, clock.now(), stack.settle_seconds, records(), schedules(), clients.stepfunctions()
     )

@@ -71,38 +71,31 @@ def _definitions(blueprint: Blueprint, generation: int) -> list[dict[str, Any]]:
 def _earlier(recorded: Iterable[str], family: str) -> list[str]:
     """The family's earlier revisions, the newest first."""
     of_family = [arn for arn in recorded if arn.rpartition(":")[0].endswith(f"/{family}")]
-    return sorted(of_family, key=lambda arn: int(arn.rpartition(":")[2]), reverse=True)[
-        :MOST_EARLIER
-    ]
+    newest_first = sorted(of_family, key=lambda arn: int(arn.rpartition(":")[2]), reverse=True)
+    return newest_first[:MOST_EARLIER]
 
 
 def _found(
     blueprint: Blueprint, arguments: dict[str, Any], earlier: list[str], client: ECSClient
 ) -> str | None:
-    """The family's latest revision, or an earlier one of ours, if it is the wanted one."""
+    """The family's latest revision, or an earlier one of ours, if it is the wanted one and ACTIVE:
+    tasks of other revisions do not start (T05)."""
     family = arguments["family"]
-    latest, tags = ecs.describe_task_definition(client, family)
+    wanted = from_ecs_tags(arguments["tags"])[naming.SPECIFICATION_TAG]
+    described, tags = ecs.describe_task_definition(client, family)
+    latest = str(described["taskDefinitionArn"])
     require_owned(
         f"the task definition family {family}", tags, blueprint.stack, blueprint.environment
     )
-    wanted = from_ecs_tags(arguments["tags"])[naming.SPECIFICATION_TAG]
-    if _usable(latest, tags, wanted):
-        return str(latest["taskDefinitionArn"])
-    for arn in earlier:
-        if arn == latest["taskDefinitionArn"]:
-            continue
-        try:
-            described, tags = ecs.describe_task_definition(client, arn)
-        except RefusedByAwsError:
-            continue  # someone has deleted it (T13)
-        if _usable(described, tags, wanted):
+    for arn in (latest, *(arn for arn in earlier if arn != latest)):
+        if arn != latest:
+            try:
+                described, tags = ecs.describe_task_definition(client, arn)
+            except RefusedByAwsError:
+                continue  # someone has deleted it (T13)
+        if ecs_answers.is_active(described) and tags.get(naming.SPECIFICATION_TAG) == wanted:
             return arn
     return None
-
-
-def _usable(described: dict[str, Any], tags: dict[str, str], wanted: str) -> bool:
-    """Whether it is the wanted one and ACTIVE: tasks of other revisions do not start (T05)."""
-    return ecs_answers.is_active(described) and tags.get(naming.SPECIFICATION_TAG) == wanted
 
 
 @step

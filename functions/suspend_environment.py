@@ -17,7 +17,8 @@ from bivouac.commands import inputs
 from bivouac.deletion.step import LAST_ANSWER_SECONDS
 from bivouac.environment import wait_times
 from bivouac.environment.intents import POWER, Verb, followed
-from bivouac.environment.record import Follow, Leave, Status, Take, suspending
+from bivouac.environment.record import Follow, Leave, Status, Take, found, suspending
+from bivouac.environment.wait_times import try_again
 from bivouac.observability import Event, logger, step
 from bivouac.settings import StackSettings
 from bivouac.stack import records
@@ -39,20 +40,11 @@ def suspend_environment(
     settled = event["state"].get("settled", False)
     environment, execution = request["environment"], event["execution"]
     intent = inputs.intent_of(request, event)
-    record = records.find(environment)
+    record = found(records.find(environment), environment)
     runs = executions.another_holds(stepfunctions, record, execution)
-    decision = suspending(
-        record,
-        execution,
-        runs,
-        environment=environment,
-        generation=request.get("generation"),
-        intent=intent,
-    )
+    decision = suspending(record, execution, runs, request.get("generation"), intent)
     if isinstance(decision, Follow):
-        return _wait(wait_times.ANOTHER_EXECUTION, settled=False)
-    if record is None:
-        raise ValueError(f"{environment} has no record, although there was a decision about it")
+        return try_again(wait_times.ANOTHER_EXECUTION, settled=False)
     if isinstance(decision, Leave):
         logger.info("sleep outdated", reason=decision.reason)
         if decision.remember:
@@ -72,7 +64,7 @@ def suspend_environment(
         )
         records.take(taken, record, forget=("failure",))
     if settle and not settled:
-        return _wait(settle_seconds, settled=True)
+        return try_again(settle_seconds, settled=True)
     return {
         "status": "SUSPENDED",
         "environment": environment,
@@ -81,10 +73,6 @@ def suspend_environment(
         "deadline": times.timestamp(now + timedelta(seconds=LAST_ANSWER_SECONDS)),
         "expiresAt": record.expires_at,
     }
-
-
-def _wait(seconds: int, *, settled: bool) -> Event:
-    return {"status": "WAIT", "waitSeconds": seconds, "settled": settled}
 
 
 @step

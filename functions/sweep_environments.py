@@ -9,15 +9,12 @@ environment its turn (docs/decisions/0019).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from bivouac import clock
 from bivouac.aws import clients
-from bivouac.environment.record import Record
 from bivouac.errors import BivouacError, InvalidRequestError, SweepIncompleteError
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
 from bivouac.recheck.judgement import Judgement
-from bivouac.recheck.still_ready import RecheckResult, StillReadyPoll
+from bivouac.recheck.still_ready import poll_of
 from bivouac.settings import MACHINES, StackSettings, SweepSettings, machine_arn
 from bivouac.stack import event_bus, records, schedules
 from bivouac.sweep.budget import A_REPAIR
@@ -40,7 +37,8 @@ def sweep_environments(event: Event, sweep: Sweep) -> Event:
     found = findings(facts)
     due = repairs(found, facts.now)
     reports = [each for each in found if each.action is Repair.REPORT]
-    metrics.add_metric("LookAlikes", MetricUnit.Count, count(found, FindingKind.LOOK_ALIKE))
+    alike = sum(each.kind is FindingKind.LOOK_ALIKE for each in found)
+    metrics.add_metric("LookAlikes", MetricUnit.Count, alike)
     answer: Event = {
         "repaired": min(len(due), sweep.budget.most_repairs),
         "due": len(due),
@@ -71,17 +69,10 @@ def described(finding: Finding, why: str) -> str:
     return f"{finding.environment}: {finding.kind}: {why}"
 
 
-def count(found: list[Finding], kind: FindingKind) -> int:
-    return sum(each.kind is kind for each in found)
-
-
 @step
 def handler(event: Event) -> Event:
     stack = StackSettings.from_env()
     stepfunctions, bus, table = clients.stepfunctions(), event_bus(), records()
-
-    def poll_of(record: Record) -> Callable[[], RecheckResult]:
-        return StillReadyPoll(record, clients.ecs(), clients.servicediscovery)
 
     return sweep_environments(
         event,

@@ -91,10 +91,4 @@ def _retained(kind: ScheduleKind, environment: str, reason: str) -> Item:
 
 @step
 def handler(event: Event) -> Event:
-    return write_receipt(
-        event,
-        clock.now(),
-        records(),
-        schedules(),
-        event_bus(),
-    )
+    return write_receipt(event, clock.now(), records(), schedules(), event_bus())

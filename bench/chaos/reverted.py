@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-import close_environment
-import open_environment
-
 from bench.chaos import scenario as s
 from bivouac.aws import environments_table
+from bivouac.commands import inputs
 from bivouac.diagnosis import health
-from bivouac.environment import blueprint, record
+from bivouac.environment import blueprint, record, taking
 from bivouac.request import limits
 from bivouac.services import changes, convergence
 from bivouac.sweep import findings, follow_up, repair
@@ -149,8 +147,8 @@ MENDS = {
         frozenset({_NEWEST}),
         (
             _in(
-                close_environment,
-                'if "intent" not in request and request.keys() & {"generation", "expiresAt"}:',
+                inputs,
+                'if "intent" not in content and content.keys() & {"generation", "expiresAt"}:',
                 "if False:",
             ),
         ),
@@ -161,11 +159,11 @@ MENDS = {
         frozenset({_KEPT}),
         (
             _in(
-                open_environment,
+                taking,
                 '"keep" if held.proven else blueprint.on_failure',
                 'blueprint.on_failure if held.verb is Verb.CREATE else "keep"',
             ),
-            _in(record, "if unless_proven and record.proven:", "if False:"),
+            _in(record, "if asked.unless_proven and record.proven:", "if False:"),
             _in(
                 record,
                 "return not self.proven and bool(",

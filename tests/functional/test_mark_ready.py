@@ -27,8 +27,14 @@ CHECK = {
 WEB = {"service": "web", "endpoint": "web"}
 NAMESPACE = "arn:aws:servicediscovery:ap-northeast-1:123456789012:namespace/ns-1"
 AT = "2026-01-31T12:00:00+00:00"
-PROVEN = {"serviceName": "web", "taskDefinitionArn": "arn", "deploymentId": "ecs-svc/1"}
+PROVEN = {
+    "serviceName": "web",
+    "taskDefinitionArn": "arn",
+    "deploymentId": "ecs-svc/1",
+    "deployedAt": AT,
+}
 PROGRESS: dict[str, Any] = {
+    "status": "HEALTHY",
     "checks": [CHECK],
     "edges": {AT: ["web:web"]},
     "expected": [PROVEN],

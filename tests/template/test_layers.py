@@ -37,6 +37,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 of one line do not import each other. docs/contributing.md draws them."""
 
 
+LONGEST_HANDLER = 105
+"""Lines."""
+
+
 def modules() -> dict[str, Path]:
     """By name without `bivouac.`, such as "proof.mesh"."""
     found = {}
@@ -106,6 +110,15 @@ def drawn() -> str:
 def test_the_document_draws_them() -> None:
     text = (PROJECT / "docs" / "contributing.md").read_text(encoding="utf-8")
     assert f"```mermaid\n{drawn()}\n```" in text, f"draw this:\n{drawn()}"
+
+
+@pytest.mark.parametrize("file", sorted(FUNCTIONS.glob("*.py")), ids=lambda file: file.stem)
+def test_a_handler_reads_its_event_delegates_and_answers(file: Path) -> None:
+    """What decides has a package of its own, and so have classes. A step that is one readable thing
+    may be longer than 60 lines."""
+    text = file.read_text(encoding="utf-8")
+    assert text.count("\n") <= LONGEST_HANDLER
+    assert not [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
 
 
 def test_handlers_import_no_handler() -> None:

@@ -11,15 +11,16 @@ import pytest
 from bivouac import errors
 from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb
 from bivouac.environment.record import (
+    DeletionRequest,
     Follow,
     Hold,
     Leave,
-    Nothing,
     Record,
     Replan,
     Status,
     Take,
     closing,
+    found,
     opening,
     packed,
     suspending,
@@ -63,15 +64,9 @@ def open_(
     return opening(found, who, request, runs, intent(), verb, based_on)
 
 
-def close(found: Record | None, runs: bool = False, who: str = "me", **asked: Any) -> Any:
-    given = {
-        "environment": "demo",
-        "generation": None,
-        "expires_at": None,
-        "intent": intent(),
-        **asked,
-    }
-    return closing(found, who, runs, **given)
+def close(found: Record, runs: bool = False, who: str = "me", **asked: Any) -> Any:
+    given = {"environment": "demo", "intent": intent(), **asked}
+    return closing(found, who, runs, DeletionRequest(**given))
 
 
 def test_the_first_create_takes_generation_one() -> None:
@@ -115,10 +110,6 @@ def test_a_create_is_refused_over_a_deletion_that_did_not_end(status: Status) ->
     """N11, S07: what is left would be in its way; the error says what to do."""
     with pytest.raises(errors.NotDeletedError, match="start delete_environment again"):
         open_(record(status))
-
-
-def test_of_what_was_never_created_nothing_is_there() -> None:
-    assert close(None) == Nothing("no environment named 'demo' was ever created by this stack")
 
 
 @pytest.mark.parametrize("status", [Status.READY, Status.DELETED, Status.NOT_DELETED])
@@ -268,14 +259,13 @@ def test_a_request_is_packed_without_loss() -> None:
     assert len(packed(request)) < 300
 
 
-def down(found: Record | None, **asked: Any) -> Any:
+def down(found: Record, **asked: Any) -> Any:
     """A down that deletes."""
     return close(found, keep_schedule=True, **asked)
 
 
-def sleep(found: Record | None, runs: bool = False, who: str = "me", **asked: Any) -> Any:
-    given = {"environment": "demo", "generation": None, **asked}
-    return suspending(found, who, runs, intent=intent(), **given)
+def sleep(found: Record, runs: bool = False, who: str = "me", generation: int | None = None) -> Any:
+    return suspending(found, who, runs, generation, intent())
 
 
 class TestDownThatDeletes:
@@ -375,7 +365,7 @@ class TestFallingAsleep:
 
     def test_what_never_was_is_told(self) -> None:
         with pytest.raises(errors.EnvironmentNotFoundError):
-            sleep(None)
+            found(None, "demo")
 
 
 class TestPacked:

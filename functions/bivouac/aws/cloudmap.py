@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Self
 
 from bivouac.aws.client_types import ServiceDiscoveryClient
 from bivouac.aws.errors import duplicate_operation, translated
@@ -27,6 +27,10 @@ class Namespace:
     id: str
     arn: str
     name: str
+
+    @classmethod
+    def of(cls, arn: str, name: str) -> Self:
+        return cls(arn.rpartition("/")[2], arn, name)
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,16 @@ class Records:
         """When an environment without a record was last deleted, if that is still stored."""
         return self._closed(_deletion(environment))
 
+    def ended_before(self, blueprint: Blueprint, record: Record | None) -> Intent | None:
+        """When an environment was deleted, or its pull request closed, if that arrived before its
+        create."""
+        named = blueprint.triggers.get("pullRequest")
+        found = (
+            self.closed(named["repository"], named["number"]) if named else None,
+            self.deleted(blueprint.environment) if record is None else None,
+        )
+        return max((each for each in found if each), default=None)
+
     def _closed(self, name: str) -> Intent | None:
         with translated(name):
             item = self.client.get_item(

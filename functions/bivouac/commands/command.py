@@ -15,7 +15,7 @@ from bivouac.commands import inputs
 from bivouac.environment import intents, service_changes
 from bivouac.environment.instruction import Instruction
 from bivouac.environment.intents import Intent, Verb
-from bivouac.environment.record import Record, Status, packed
+from bivouac.environment.record import LEASE_OVER, Record, Status, found, packed
 from bivouac.environment.service_changes import Change, Changes
 from bivouac.errors import EnvironmentNotFoundError, InvalidRequestError
 from bivouac.json_types import Json
@@ -119,10 +119,7 @@ def resolved(asked: Command, record: Record | None) -> Resolved:
     """The request to plan. Raises InvalidRequestError, EnvironmentNotFoundError."""
     if asked.verb is Verb.CREATE:
         return _created(asked, record)
-    if record is None or not record.request:
-        raise EnvironmentNotFoundError(
-            f"no environment named {asked.environment!r} was ever created by this stack"
-        )
+    record = found(record if record and record.request else None, asked.environment)
     if asked.generation is not None and asked.generation != record.generation:
         why = f"generation {record.generation} took over from {asked.generation}"
         return _nothing(record, why)
@@ -156,7 +153,7 @@ def _redeployed(asked: Command, record: Record) -> Resolved:
     life = record.intents.get(intents.LIFECYCLE)
     if life is not None and asked.intent <= life:
         return _nothing(record, "a later creation or deletion was followed before")
-    if record.status in (Status.DELETING, Status.NOT_DELETED, Status.DELETED):
+    if record.status in LEASE_OVER:
         raise EnvironmentNotFoundError(
             f"the environment {record.environment} is {record.status}: a redeploy cannot bring it "
             "back; create it"

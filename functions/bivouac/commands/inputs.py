@@ -14,6 +14,7 @@ from typing import Any
 from bivouac import times
 from bivouac.environment import naming
 from bivouac.environment.intents import CLOCKS_DIFFER_BY, Intent
+from bivouac.environment.record import DeletionRequest
 from bivouac.errors import InvalidRequestError
 from bivouac.json_types import Json
 from bivouac.request import untrusted
@@ -212,3 +213,19 @@ def intent_of(content: Json, event: Json) -> Intent:
     """The input's intent; without one, it is meant when the execution starts."""
     started = {"id": event["execution"], "at": event["startedAt"]}
     return Intent.from_json(content.get("intent", started))
+
+
+def deletion_of(content: Json, event: Json) -> DeletionRequest:
+    """A deletion that follows a failure or the end of a lease says what it is based on, and was not
+    meant when it started: an intent would outdate an unrelated create that was requested before."""
+    intent: Intent | None = intent_of(content, event)
+    if "intent" not in content and content.keys() & {"generation", "expiresAt"}:
+        intent = None
+    return DeletionRequest(
+        content["environment"],
+        intent,
+        content.get("generation"),
+        content.get("expiresAt"),
+        content.get("keepSchedule", False),
+        content.get("unlessProven", False),
+    )

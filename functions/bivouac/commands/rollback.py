@@ -9,14 +9,11 @@ from typing import Any
 from bivouac.diagnosis import report
 from bivouac.environment import intents
 from bivouac.environment.intents import Intent
-from bivouac.environment.record import Record, Status
+from bivouac.environment.record import LEASE_OVER, Record, Status
 from bivouac.environment.service_changes import Change, Changes, newest
 
 SUPERSEDED = ("SupersededError", "StoppedError")
 """The errors of an execution whose environment a newer one has taken."""
-
-
-_GOING = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
 
 
 class RollBackOutcome(StrEnum):
@@ -104,7 +101,7 @@ def kept(record: Record | None, error: str, redeploy: Any) -> Changes | None:
     if record is None or error != "EnvironmentNotFoundError" or "intent" not in redeploy:
         return None
     intent, life = Intent.from_json(redeploy["intent"]), record.intents.get(intents.LIFECYCLE)
-    if record.status not in _GOING or (life is not None and intent <= life):
+    if record.status not in LEASE_OVER or (life is not None and intent <= life):
         return None
     given = [
         Change(

@@ -108,3 +108,17 @@ def stopping_tasks(client: ECSClient, cluster: str) -> Tasks:
         for service, tasks in found.items()
     }
     return {service: tasks for service, tasks in stopping.items() if tasks}
+
+
+def stopping(service: Json) -> str:
+    """What becomes of a service that was just deleted; its counts are from before."""
+    left = service["runningCount"] + service["pendingCount"]
+    return f"its {left} tasks are stopping" if left else "it had no tasks; ECS is removing it"
+
+
+def draining(service: Json) -> str:
+    """What becomes of a draining one; reportedly, it can take days (aws/aws-cli#1334)."""
+    left = service["runningCount"] + service["pendingCount"]
+    if left:
+        return f"it is DRAINING, and {left} of its tasks have not stopped yet"
+    return "it is DRAINING without any tasks: ECS has not removed it yet"

@@ -281,18 +281,34 @@ class Replan:
     """The environment has changed since the plan was made: plan again."""
 
 
-@dataclass(frozen=True)
-class Nothing:
-    """There is no record, so as far as is known nothing exists. The deletion is stored all the
-    same, against a late create that was meant earlier."""
-
-    reason: str
-
-
 GONE = (Status.DELETED, Status.SCHEDULED)
 """Nothing of it exists, and a receipt says so."""
+LEASE_OVER = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
+DELETION_BEGUN = (*LEASE_OVER, Status.ORPHANED, Status.SCHEDULED)
+"""A deletion has run: the revisions that the record lists may no longer exist."""
 HELD = (Status.CREATING, Status.FALLING_ASLEEP, Status.DELETING)
 """An execution is working on it, or has died."""
+
+
+def never_created(environment: str) -> str:
+    return f"no environment named {environment!r} was ever created by this stack"
+
+
+def found(record: Record | None, environment: str) -> Record:
+    """Raises EnvironmentNotFoundError if there never was one."""
+    if record is None:
+        raise errors.EnvironmentNotFoundError(never_created(environment))
+    return record
+
+
+def leased(record: Record | None, environment: str) -> Record:
+    """Raises EnvironmentNotFoundError if it never was, or its lease is over."""
+    living = found(record, environment)
+    if living.status in LEASE_OVER:
+        raise errors.EnvironmentNotFoundError(
+            f"the environment {environment} is {living.status}: its lease is over; create it again"
+        )
+    return living
 
 
 def opening(
@@ -353,46 +369,55 @@ def matter_of_deletion(keep_schedule: bool) -> str:
     return intents.POWER if keep_schedule else intents.LIFECYCLE
 
 
+@dataclass(frozen=True)
+class DeletionRequest:
+    """What a deletion asks for."""
+
+    environment: str
+    intent: Intent | None
+    """None: only what it is based on counts."""
+    generation: int | None = None
+    """What it is based on: outdated once a newer execution has taken over."""
+    expires_at: str | None = None
+    """What it is based on: outdated once the lease was extended."""
+    keep_schedule: bool = False
+    """It ends office hours: the next up creates the environment again."""
+    unless_proven: bool = False
+    """It deletes what a failed create left, unless the environment was proven."""
+
+    def followed(self, record: Record) -> Mapping[str, Intent]:
+        """The record's intents once it is followed."""
+        if self.intent is None:
+            return record.intents
+        matter = matter_of_deletion(self.keep_schedule)
+        return intents.followed(record.intents, (matter,), self.intent)
+
+
 def closing(
-    record: Record | None,
-    execution: str,
-    holder_runs: bool,
-    *,
-    environment: str,
-    generation: int | None,
-    expires_at: str | None,
-    intent: Intent | None,
-    keep_schedule: bool = False,
-    unless_proven: bool = False,
-) -> Take | Hold | Follow | Leave | Nothing:
+    record: Record, execution: str, holder_runs: bool, asked: DeletionRequest
+) -> Take | Hold | Follow | Leave:
     """What a delete does with the record that it finds. A delete during a create wins.
 
     A deletion that was meant before the last creation is outdated; one that ends office hours and
-    keeps the schedule also if it was meant before the last up. `generation` and `expires_at`: what
-    it is based on, if it says so. A deletion after a failed create is outdated once a newer create
-    has taken over, and one by an expiry schedule once the lease was extended. A schedule that fires
-    after the record's end is never outdated: it may be the last one, armed by a step that then
-    died. `intent` is None for a deletion without one; then only what it is based on counts.
-    `unless_proven`: it deletes what a failed create left, unless the environment was proven."""
-    if record is None:
-        return Nothing(f"no environment named {environment!r} was ever created by this stack")
+    keeps the schedule also if it was meant before the last up. A schedule that fires after the
+    record's end is never outdated: it may be the last one, armed by a step that then died."""
     following = record.generation + 1
     if record.status is Status.DELETING and record.execution == execution:
         return Hold(record.generation)
-    if generation is not None and generation != record.generation:
-        return Leave(f"generation {record.generation} took over from {generation}")
-    if expires_at is not None and times.moment(expires_at) < times.moment(record.expires_at):
-        return Leave(f"the lease now ends at {record.expires_at}, not at {expires_at}")
+    if asked.generation not in (None, record.generation):
+        return Leave(f"generation {record.generation} took over from {asked.generation}")
+    if asked.expires_at and times.moment(asked.expires_at) < times.moment(record.expires_at):
+        return Leave(f"the lease now ends at {record.expires_at}, not at {asked.expires_at}")
     if record.status is Status.DELETING and holder_runs:
         # Even if that outdates it: the caller gets an answer once everything is gone.
         return Follow()
-    if unless_proven and record.proven:
+    if asked.unless_proven and record.proven:
         return Leave("it was already proven")
-    matter = matter_of_deletion(keep_schedule)
-    if intent is not None and intents.is_outdated(record.intents, matter, intent):
+    matter = matter_of_deletion(asked.keep_schedule)
+    if asked.intent is not None and intents.is_outdated(record.intents, matter, asked.intent):
         return Leave("a later intent about the environment was followed before")
     match record.status:
-        case Status.SCHEDULED | Status.DELETED if keep_schedule:
+        case Status.SCHEDULED | Status.DELETED if asked.keep_schedule:
             return Leave("it does not exist at the moment", remember=True)
         case Status.CREATING | Status.FALLING_ASLEEP:
             return Take(following, stop=record.execution if holder_runs else None, settle=True)
@@ -405,22 +430,12 @@ def closing(
 
 
 def suspending(
-    record: Record | None,
-    execution: str,
-    holder_runs: bool,
-    *,
-    environment: str,
-    generation: int | None,
-    intent: Intent,
+    record: Record, execution: str, holder_runs: bool, generation: int | None, intent: Intent
 ) -> Take | Hold | Follow | Leave:
     """What a sleep does with the record that it finds.
 
     It waits for a running execution: a sleep is not urgent, and a redeploy that is cut short must
-    be repeated. Raises EnvironmentNotFoundError."""
-    if record is None:
-        raise errors.EnvironmentNotFoundError(
-            f"no environment named {environment!r} was ever created by this stack"
-        )
+    be repeated."""
     following = record.generation + 1
     if record.status is Status.FALLING_ASLEEP and record.execution == execution:
         return Hold(record.generation)

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bivouac import times
-from bivouac.environment import lease, service_changes
+from bivouac.environment import lease, service_changes, wait_times
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.instruction import Instruction
 from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb, followed
-from bivouac.environment.record import (
-    GONE,
-    Record,
-    Status,
-    Take,
-    text_of,
-)
+from bivouac.environment.record import GONE, Record, Status, Take, text_of
 from bivouac.errors import InvalidRequestError
+from bivouac.json_types import Json
 
 NEVER = 0
 """No record has this generation."""
@@ -120,6 +115,36 @@ def based_on(record: Record | None, instruction: Instruction) -> int | None:
         return instruction.based_on
     known = service_changes.newest(record.changes, (), since=instruction.intent) if record else {}
     return None if known == instruction.changes else NEVER
+
+
+def opened(held: Record, blueprint: Blueprint, now: datetime, latest: datetime) -> Json:
+    """Open environment's answer when services are to be created.
+
+    `latest`: the deadline is never later, however long the step waited for another execution."""
+    deadline = min(now + timedelta(seconds=blueprint.ready_seconds), latest)
+    return {
+        "status": "OPEN",
+        "environment": held.environment,
+        "generation": held.generation,
+        # What was proven before is worth more than what it costs to keep.
+        "onFailure": "keep" if held.proven else blueprint.on_failure,
+        # If an up fails, the next one creates the environment again.
+        "keepSchedule": held.verb is Verb.WAKE,
+        "openedAt": times.timestamp(now),
+        "deadline": times.timestamp(deadline),
+        "latestAnswer": times.timestamp(deadline + timedelta(seconds=wait_times.LAST_ANSWER)),
+        "expiresAt": held.expires_at,
+    }
+
+
+def kept(held: Record) -> Json:
+    """Its answer when there is nothing to create now."""
+    return {
+        "status": "KEPT" if held.status is Status.ASLEEP else "SCHEDULED",
+        "environment": held.environment,
+        "generation": held.generation,
+        "expiresAt": held.expires_at,
+    }
 
 
 _OF_ONE_LIFE = ("edges", "expected", "taskDefinitions", "namespaceArn", "readyAt")

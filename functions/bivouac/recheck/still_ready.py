@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bivouac.aws import ecs
+from bivouac.aws import clients, ecs
 from bivouac.aws.client_types import ECSClient, ServiceDiscoveryClient
 from bivouac.aws.errors import cluster_is_missing
 from bivouac.diagnosis import health, service_verdicts
@@ -100,3 +100,8 @@ def _unfit(
 ) -> Verdict:
     reasons = [f"{check.name}: {check.observed}" for check in wrong]
     return service_verdicts.not_fit(service, reasons, messages, hindered)
+
+
+def poll_of(record: Record) -> StillReadyPoll:
+    """The poll of a record's environment."""
+    return StillReadyPoll(record, clients.ecs(), clients.servicediscovery)

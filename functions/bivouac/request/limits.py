@@ -22,7 +22,9 @@ from bivouac.environment.record import DEFINITIONS_KEPT, Record, packed, text_of
 from bivouac.json_types import Json
 from bivouac.proof import check, mesh, probe
 from bivouac.proof.check import Check
+from bivouac.services.convergence import Blocked, Condition, Need
 from bivouac.services.deployments import Expected
+from bivouac.services.progress import CreateProgress, NextStep
 from bivouac.waiting.wait import Awaited
 
 STATE = 262_144
@@ -179,38 +181,34 @@ class Largest:
     @cached_property
     def waiting_state(self) -> Json:
         """The state of a create whose services wait for each other."""
-        needs = [
-            {
-                "serviceName": service.service_name,
-                "needs": [
-                    {"serviceName": each.service_name, "condition": each.condition}
-                    for each in service.depends_on
-                ],
-            }
+        return self._state(replace(self._progress, blocked=self._blocked))
+
+    @cached_property
+    def _blocked(self) -> tuple[Blocked, ...]:
+        needed = {
+            service.service_name: [
+                Need(each.service_name, Condition(each.condition)) for each in service.depends_on
+            ]
             for service in self._services
-        ]
-        asked = [
-            {
-                "serviceName": client.service.service_name,
-                "needs": [
-                    {"serviceName": server, "condition": "HEALTHY"}
-                    for server in dict.fromkeys(edge.server for edge in client.edges)
-                ],
-            }
+        } | {
+            client.service.service_name: [
+                Need(server, Condition.HEALTHY)
+                for server in dict.fromkeys(edge.server for edge in client.edges)
+            ]
             for client in self._clients
-        ]
-        return self._state({"blocked": [*needs, *asked]})
+        }
+        return tuple(Blocked(name, tuple(needs)) for name, needs in needed.items())
 
     @cached_property
     def proven_state(self) -> Json:
         """The state of a create whose endpoints have answered, before it is READY."""
         private, public = self._probed
-        healthy = {
-            "blocked": [],
-            "checks": self._seen,
-            "targets": [target.to_json() for target in self._targets],
-            "edges": {_MOMENT: [edge.name for edge in self._blueprint.edges]},
-        }
+        healthy = replace(
+            self._progress,
+            checks=self._seen,
+            targets=[target.to_json() for target in self._targets],
+            edges={_MOMENT: [edge.name for edge in self._blueprint.edges]},
+        )
         probes = {
             "private": {"proven": True, "checks": private},
             "public": {"proven": True, "checks": public},
@@ -228,8 +226,20 @@ class Largest:
             "edges": self.edge_proofs,
         }
 
-    def _state(self, progress: Json) -> Json:
-        names = [service.service_name for service in self._services]
+    @property
+    def _progress(self) -> CreateProgress:
+        names = tuple(service.service_name for service in self._services)
+        return CreateProgress(
+            NextStep.FOUNDATION,
+            _arn("servicediscovery", "namespace/ns-0123456789abcdefg"),
+            tuple(map(Expected.from_json, self.expected)),
+            going=tuple(service.service_name for service in self._made),
+            healthy=names,
+            patience_seconds=660,
+            registered=dict.fromkeys(names, _HASH),
+        )
+
+    def _state(self, progress: CreateProgress) -> Json:
         return {
             **self._names,
             "foundation": {
@@ -237,17 +247,7 @@ class Largest:
                 "cluster": {"status": "IN_PROGRESS"},
                 "taskDefinitions": self.definitions,
             },
-            "progress": {
-                "status": "FOUNDATION",
-                "namespaceArn": _arn("servicediscovery", "namespace/ns-0123456789abcdefg"),
-                "expected": self.expected,
-                "going": [service.service_name for service in self._made],
-                "healthy": names,
-                "registered": dict.fromkeys(names, _HASH),
-                "changed": True,
-                "patienceSeconds": 660,
-                **progress,
-            },
+            "progress": progress.to_json(),
         }
 
     @property
@@ -370,8 +370,7 @@ class Largest:
             task_events += _SEEN_TWICE * max(1, service.arguments["desiredCount"]) * entry
         names = [service.service_name for service in self._made]
         condition_sets = [
-            frozenset(need["serviceName"] for need in each["needs"])
-            for each in self.waiting_state["progress"]["blocked"]
+            frozenset(need.service_name for need in each.needs) for each in self._blocked
         ]
         tasks = [str(number).zfill(len(_TASK_ID)) for number in range(self.tasks)]
         awaited = Awaited(

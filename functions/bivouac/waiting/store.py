@@ -1,4 +1,4 @@
-"""The waits table: one item for each waiting execution, with the token that resumes it."""
+"""The waits: one for each waiting execution, with the token that resumes it."""
 
 from __future__ import annotations
 
@@ -28,22 +28,21 @@ class Waits:
 
         `poller` is about to make the first poll. The answer is the wait with what its context must
         have of the replaced one, which got no answer: since when only proofs were missing."""
-        item: dict[str, Any] = {
-            "environment": {"S": wait.environment},
-            "generation": {"N": str(wait.generation)},
-            "token": {"S": wait.token},
-            "purpose": {"S": wait.purpose},
+        content: dict[str, Any] = {
+            "environment": wait.environment,
+            "generation": wait.generation,
+            "token": wait.token,
+            "purpose": wait.purpose,
             # Each event writes the item, and DynamoDB counts its whole size.
-            "context": {"S": packed(wait.context)},
-            "sightings": {"M": {}},
-            "removeAt": {"N": str(int((now + KEPT_FOR).timestamp()))},
+            "context": packed(wait.context),
+            "sightings": {},
+            "removeAt": int((now + KEPT_FOR).timestamp()),
         }
         if wait.since:
-            item["since"] = {"N": str(wait.since.timestamp())}
+            content["since"] = wait.since.timestamp()
         if poller:
-            item |= {"looker": {"S": poller}, "looksUntil": _polls_until(now)}
-        replaced = self.table.put(item)
-        earlier = _wait(replaced) if replaced else None
+            content |= {"looker": poller, "looksUntil": now.timestamp() + LATE_SECONDS}
+        earlier = _wait(self.table.put(content))
         if earlier is None or not earlier.awaited or earlier.generation != wait.generation:
             return wait
         since = earlier.awaited.healthy_since
@@ -56,47 +55,19 @@ class Waits:
         event of the task is already recorded (W01). A repeated event is recorded again: the first
         receiver may have crashed before it polled. An urgent event also counts as an alarm, which
         no poller may overlook."""
-        update = ""
-        condition = "attribute_exists(#token) AND (attribute_not_exists(#since) OR #since <= :at)"
-        names = {"#token": "token", "#since": "since"}
-        values: dict[str, Any] = {":at": {"N": str(signal.at.timestamp())}}
-        if signal.task_id:
-            update = "SET sightings.#task = :sighting"
-            condition += (
-                " AND (attribute_not_exists(sightings.#task)"
-                " OR sightings.#task.version <= :version)"
-            )
-            names["#task"] = signal.task_id
-            values[":version"] = {"N": str(signal.version)}
-            values[":sighting"] = {
-                "M": {
-                    "service": {"S": signal.service},
-                    "stage": {"S": signal.stage or ""},
-                    "version": {"N": str(signal.version)},
-                }
-            }
-        if signal.urgent:
-            update += " ADD alarms :one"
-            values[":one"] = {"N": "1"}
-        noted = self.table.update(environment, update, condition, names, values)
-        return _wait(noted) if noted else None
+        task_event = {**signal.task_event.to_json(), "stage": signal.stage or ""}
+        at = signal.at.timestamp()
+        noted = self.table.note(environment, at, signal.task_id, task_event, signal.urgent)
+        return _wait(noted)
 
     def claim(self, wait: Wait, poller: str, now: datetime) -> tuple[Wait | None, bool]:
         """The current wait (None: it is over), and whether `poller` may poll now.
 
         One poller polls at a time. Events that arrive meanwhile are recorded, and it polls again
         if they call for it. A poll that takes too long counts as crashed."""
-        claimed = self._where_token(
-            wait,
-            "SET looker = :looker, looksUntil = :until",
-            {
-                ":looker": {"S": poller},
-                ":until": _polls_until(now),
-                ":now": {"N": str(now.timestamp())},
-            },
-            " AND (attribute_not_exists(looker) OR looker = :looker OR looksUntil < :now)",
-        )
-        return (claimed, True) if claimed else (self._still(wait), False)
+        at = now.timestamp()
+        claimed = self.table.claim(wait.environment, wait.token, poller, at, at + LATE_SECONDS)
+        return (_wait(claimed), True) if claimed else (self._current(wait), False)
 
     def keep(
         self,
@@ -110,65 +81,31 @@ class Waits:
 
         This ends the poll, so another poller may start. None: the wait is over. Of several pollers,
         the one with the earliest next poll continues, unless it is late, as a crashed one is."""
-        assignment, over = "awaited = :awaited", " REMOVE looker, looksUntil"
-        values = {":awaited": {"S": json.dumps(awaited.to_json())}}
-        if next_poll_at is not None:
-            claimed = self._postponed(wait, next_poll_at, poller, now, assignment, over, values)
-            if claimed:
-                return claimed, True
-        else:
-            over += ", poller, nextLookAt"
-        return self._where_token(wait, f"SET {assignment}{over}", values), False
+        found, is_next = json.dumps(awaited.to_json()), next_poll_at is not None
+        if next_poll_at and (claimed := self._next(wait, next_poll_at, poller, now, found)):
+            return claimed, True
+        return _wait(self.table.end_poll(wait.environment, wait.token, found, is_next)), False
 
     def postpone(
         self, wait: Wait, next_poll_at: datetime, poller: str, now: datetime
     ) -> tuple[Wait | None, bool]:
         """The same without a poll: only the next poll is stored."""
-        if claimed := self._postponed(wait, next_poll_at, poller, now):
+        if claimed := self._next(wait, next_poll_at, poller, now):
             return claimed, True
-        return self._still(wait), False
+        return self._current(wait), False
 
-    def _postponed(
-        self,
-        wait: Wait,
-        next_poll_at: datetime,
-        poller: str,
-        now: datetime,
-        assignment: str = "",
-        over: str = "",
-        values: Mapping[str, Any] | None = None,
+    def _next(
+        self, wait: Wait, at: datetime, poller: str, now: datetime, awaited: str | None = None
     ) -> Wait | None:
-        assignments = ", ".join(filter(None, (assignment, "poller = :poller, nextLookAt = :next")))
-        return self._where_token(
-            wait,
-            f"SET {assignments}{over}",
-            {
-                **(values or {}),
-                ":poller": {"S": poller},
-                ":next": {"N": str(next_poll_at.timestamp())},
-                ":late": {"N": str(now.timestamp() - LATE_SECONDS)},
-            },
-            " AND (attribute_not_exists(poller) OR poller = :poller"
-            " OR nextLookAt > :next OR nextLookAt < :late)",
+        late = now.timestamp() - LATE_SECONDS
+        return _wait(
+            self.table.set_next_poll(
+                wait.environment, wait.token, poller, at.timestamp(), late, awaited
+            )
         )
 
-    def _still(self, wait: Wait) -> Wait | None:
-        """The current wait, by an update that changes nothing: not every function that polls may
-        read the table."""
-        return self._where_token(wait, "SET #token = :token", {})
-
-    def _where_token(
-        self, wait: Wait, update: str, values: dict[str, Any], more: str = ""
-    ) -> Wait | None:
-        """The updated wait; None if another one has replaced it, or the condition fails."""
-        updated = self.table.update(
-            wait.environment,
-            update,
-            f"#token = :token{more}",
-            {"#token": "token"},
-            {**values, ":token": {"S": wait.token}},
-        )
-        return _wait(updated) if updated else None
+    def _current(self, wait: Wait) -> Wait | None:
+        return _wait(self.table.current(wait.environment, wait.token))
 
     def end(self, wait: Wait) -> None:
         """Delete the token, unless the next wait has begun."""
@@ -180,24 +117,20 @@ def poller_died(wait: Wait, now: datetime) -> bool:
     return wait.next_poll_at is not None and wait.next_poll_at < now.timestamp() - LATE_SECONDS
 
 
-def _polls_until(now: datetime) -> dict[str, str]:
-    return {"N": str(now.timestamp() + LATE_SECONDS)}
-
-
-def _wait(item: dict[str, Any]) -> Wait:
+def _wait(content: Mapping[str, Any] | None) -> Wait | None:
+    if not content:
+        return None
+    awaited = content.get("awaited")
     return Wait(
-        environment=item["environment"]["S"],
-        generation=int(item["generation"]["N"]),
-        token=item["token"]["S"],
-        purpose=Purpose(item["purpose"]["S"]),
-        context=unpacked(item["context"]["S"]),
+        environment=content["environment"],
+        generation=int(content["generation"]),
+        token=content["token"],
+        purpose=Purpose(content["purpose"]),
+        context=unpacked(content["context"]),
         task_events={
-            task_id: TaskEvent.from_json(
-                {name: next(iter(value.values())) for name, value in content["M"].items()}
-            )
-            for task_id, content in item["sightings"]["M"].items()
+            task_id: TaskEvent.from_json(each) for task_id, each in content["sightings"].items()
         },
-        awaited=Awaited.from_json(json.loads(item["awaited"]["S"])) if "awaited" in item else None,
-        next_poll_at=float(item["nextLookAt"]["N"]) if "nextLookAt" in item else None,
-        alarms=int(item["alarms"]["N"]) if "alarms" in item else 0,
+        awaited=Awaited.from_json(json.loads(awaited)) if awaited else None,
+        next_poll_at=content.get("nextLookAt"),
+        alarms=int(content.get("alarms", 0)),
     )
