@@ -1,4 +1,4 @@
-"""What the code compares with what CloudFormation says, each literal with its source. Pure.
+"""What the code compares with CloudFormation's requests and answers. Pure.
 
 Documented: CloudFormation's guide, "Custom resource request objects", and its API, Stack.
 """
@@ -6,7 +6,7 @@ Documented: CloudFormation's guide, "Custom resource request objects", and its A
 from __future__ import annotations
 
 CREATE, UPDATE, DELETE = "Create", "Update", "Delete"
-"""RequestType of what a custom resource is asked."""
+"""RequestType of a custom resource's request."""
 
 ROLLS_BACK = "UPDATE_ROLLBACK_IN_PROGRESS"
-"""StackStatus: an update has failed, and everything becomes as it was."""
+"""StackStatus: an update has failed and is being rolled back."""

@@ -21,7 +21,7 @@ _SUCCEEDED, _FAILED = "SUCCESS", "FAIL"
 examples of 2018, 2020 and 2025."""
 
 _PASSING = frozenset({"THROTTLED_REQUEST", "INTERNAL_FAILURE"})
-"""ErrorCodes that a new attempt can mend (N04). Documented: Cloud Map API, Operation.ErrorCode."""
+"""ErrorCodes that another attempt can fix (N04). Documented: Cloud Map API, Operation.ErrorCode."""
 
 
 def has_succeeded(operation: Described) -> bool:
@@ -36,13 +36,13 @@ def is_over(operation: Described) -> bool:
     return has_succeeded(operation) or has_failed(operation)
 
 
-def may_be_mended(operation: Described) -> bool:
-    """Of one that has failed: whether beginning it once more may help."""
+def is_retryable(operation: Described) -> bool:
+    """Whether starting a failed operation again may help."""
     return operation.get("ErrorCode") in _PASSING
 
 
 def namespace_id(operation: Described) -> str:
-    """Of one that has succeeded. Documented: Cloud Map API, Operation.Targets."""
+    """From a successful operation. Documented: Cloud Map API, Operation.Targets."""
     return str(operation["Targets"]["NAMESPACE"])
 
 

@@ -3,7 +3,7 @@
 Recorded by github.com/cloud-custodian/cloud-custodian, tests/data/placebo (132 answers of
 DescribeSecurityGroups, 2016 to 2024; DescribeNetworkInterfaces of a task in October 2023): every
 permission has the members IpProtocol, IpRanges, Ipv6Ranges, PrefixListIds and UserIdGroupPairs, and
-ports but where its protocol is "-1".
+ports unless its protocol is "-1".
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ def is_about(permission: Described, port: int) -> bool:
 
 
 def admits_everybody(permission: Described) -> bool:
-    """Over IPv4, which is what is asked. Whom a prefix list admits is not known."""
+    """Over IPv4, which the probes use. Whom a prefix list admits is unknown."""
     return any(entry.get("CidrIp") == _EVERYWHERE for entry in permission.get("IpRanges", ()))
 
 
 def may_admit(permission: Described, group_id: str) -> bool:
-    """Whether callers of a security group can be admitted over IPv4.
+    """Whether it can admit callers in a security group over IPv4.
 
-    Which addresses they have is not known beforehand, nor what a prefix list holds, so either
-    counts; ranges of IPv6 never do, as nothing here is asked over it."""
+    Their addresses and the content of a prefix list are not known beforehand, so any range or list
+    counts. IPv6 ranges do not, because nothing here uses IPv6."""
     return bool(
         permission.get("IpRanges")
         or permission.get("PrefixListIds")
@@ -39,6 +39,6 @@ def may_admit(permission: Described, group_id: str) -> bool:
 
 
 def public_address(interface: Described) -> str | None:
-    """None where it has none. Recorded: Association.PublicIp."""
+    """None if it has none. Recorded: Association.PublicIp."""
     address = interface.get("Association", {}).get("PublicIp")
     return str(address) if address else None

@@ -1,7 +1,7 @@
 """What the code compares with ECS's answers and events, each literal with its source. Pure.
 
 "Recorded" is an answer of a real account that somebody published; "documented" is AWS's
-documentation alone. Where the two differ, both forms are taken. What was recorded where:
+documentation alone. Where the two differ, both forms are accepted. What was recorded where:
 
 * [apptality]: github.com/apptality/aws-ecs-cloudmap-prometheus-sd, EcsDiscovery.cs, July 2024
 * [autoptic]: events in the documentation of github.com/AutopticAI/install, September 2026
@@ -24,23 +24,23 @@ from bivouac.json_types import Described
 _ACTIVE, _INACTIVE, _DRAINING, _FAILED = "ACTIVE", "INACTIVE", "DRAINING", "FAILED"
 
 ECS_REMOVES_WITHIN_SECONDS = 330
-"""How long ECS may take to remove its own Cloud Map services before we do (D09): minutes, as a tool
-met it on AWS in August 2026, which allows so much since."""
+"""After this, we remove the Cloud Map services that ECS made (D09). ECS can take minutes: a public
+tool that ran into this on AWS has waited as long since August 2026."""
 
 # --- clusters ------------------------------------------------------------------------------------
 
 
 def is_gone(cluster_or_service: Described) -> bool:
-    """Whether it was deleted. Documented: ECS API, DeleteCluster, DeleteService; one that is not
-    shown at all is as gone (recorded: failures with the reason MISSING [custodian])."""
+    """Whether it was deleted. Documented: ECS API, DeleteCluster, DeleteService. One that is not in
+    the answer is gone as well (recorded: failures with the reason MISSING [custodian])."""
     return bool(cluster_or_service.get("status") == _INACTIVE)
 
 
 def is_settled(cluster: Described) -> bool:
-    """ACTIVE, and nothing about its attachments is changing (C02).
+    """ACTIVE, and its attachments are not changing (C02).
 
     Recorded: PROVISIONING with UPDATE_IN_PROGRESS in three journals of 2023; no attachmentsStatus
-    where attachments are not asked for [apptality]."""
+    if attachments were not requested [apptality]."""
     changing = attachments_of(cluster).endswith("_IN_PROGRESS")
     return is_active(cluster) and not changing
 
@@ -58,7 +58,7 @@ def attachments_of(cluster: Described) -> str:
 
 
 def is_active(service: Described) -> bool:
-    """`service`: a cluster or a task definition, too. Recorded [apptality, custodian]."""
+    """Also of a cluster or a task definition. Recorded [apptality, custodian]."""
     return bool(service.get("status") == _ACTIVE)
 
 
@@ -68,7 +68,7 @@ def is_draining(service: Described) -> bool:
 
 
 def strategy_with_hooks(service: Described) -> str | None:
-    """How its deployments are made, where they may have hooks; one that does not say so is ROLLING.
+    """Its deployment strategy if that can have lifecycle hooks; None for ROLLING, the default.
     Documented: ECS API, DeploymentConfiguration.strategy."""
     strategy = (service.get("deploymentConfiguration") or {}).get("strategy") or "ROLLING"
     return None if strategy == "ROLLING" else str(strategy)
@@ -87,15 +87,16 @@ def rollout_failed(deployment: Described) -> bool:
 
 
 def names_a_deployment(message: str) -> bool:
-    """Of a service event. Recorded: "(service x) (deployment ecs-svc/n) deployment completed.", in
-    production, 2026-09-16."""
+    """Whether a service event's message does. Recorded: "(service x) (deployment ecs-svc/n)
+    deployment completed.", in production, 2026-09-16."""
     return "(deployment " in message
 
 
 def is_rebalanced(service: Described) -> bool:
-    """Whether ECS moves its tasks between Availability Zones, for which one more of them runs for a
-    while. Recorded: ENABLED [workshop]; documented: DISABLED, and what it does (ECS guide, "Track
-    Amazon ECS Availability Zone rebalancing")."""
+    """Whether ECS moves its tasks between Availability Zones, running one more meanwhile.
+
+    Recorded: ENABLED [workshop]; documented: DISABLED, and what it does (ECS guide, "Track Amazon
+    ECS Availability Zone rebalancing")."""
     return bool(service.get("availabilityZoneRebalancing") == "ENABLED")
 
 
@@ -106,12 +107,12 @@ _RUNNING, _STOPPED = "RUNNING", "STOPPED"
 
 
 def is_running(task: Described) -> bool:
-    """`task`: a container, too."""
+    """Also of a container."""
     return bool(task.get("lastStatus") == _RUNNING)
 
 
 def is_stopped(task: Described) -> bool:
-    """Whether it has come to its end. `task`: a container, too."""
+    """Whether it has ended. Also of a container."""
     return bool(task.get("lastStatus") == _STOPPED)
 
 
@@ -125,7 +126,7 @@ _HEALTHY, _UNHEALTHY, _UNKNOWN = "HEALTHY", "UNHEALTHY", "UNKNOWN"
 def is_healthy(task: Described) -> bool:
     """Whether it is known to be: without a health check its status stays UNKNOWN (H20).
 
-    `task`: a container, too. Recorded [apptality, custodian]."""
+    Also of a container. Recorded [apptality, custodian]."""
     return bool(task.get("healthStatus") == _HEALTHY)
 
 
@@ -136,7 +137,7 @@ def is_unhealthy(task: Described) -> bool:
 
 
 def is_fit(task: Described, has_health_check: bool) -> bool:
-    """Whether its health is what it can be."""
+    """Whether it is as healthy as ECS can tell."""
     health = task.get("healthStatus", _UNKNOWN)
     return health == _HEALTHY or (health == _UNKNOWN and not has_health_check)
 
@@ -147,7 +148,7 @@ def id_of(arn: str) -> str:
 
 
 def service_of(task: Described) -> str:
-    """The name of the service that started it; empty where none did.
+    """The name of the service that started it; empty if none did.
 
     Recorded: group "service:<name>" [apptality, autoptic]."""
     kind, _, name = task.get("group", "").partition(":")
@@ -172,7 +173,7 @@ def is_service_connect(attachment: Described) -> bool:
 def is_network_interface(attachment: Described) -> bool:
     """Whether it is the task's elastic network interface.
 
-    Recorded [apptality, custodian]. Events call it "eni", and nothing here reads theirs."""
+    Recorded [apptality, custodian]. In events it is "eni"; nothing here reads those."""
     return bool(attachment.get("type") == "ElasticNetworkInterface")
 
 
@@ -204,11 +205,11 @@ def is_proxy(container: Described) -> bool:
 
 
 def came_through_proxy(headers: Message) -> bool:
-    """Whether the proxy has passed an HTTP answer on.
+    """Whether an HTTP answer came through the proxy.
 
-    "server: envoy" is recorded of a caller outside the mesh (the Service Connect tutorial of the
-    ECS guide, November 2022); the other is documented: Envoy's router adds it to each answer of an
-    upstream, also where the first is switched off."""
+    "server: envoy" was recorded by a caller outside the mesh (the Service Connect tutorial of the
+    ECS guide, November 2022). The other header is documented: Envoy's router adds it to every
+    upstream response, even if the first is switched off."""
     server = str(headers.get("server") or "")
     return server.lower() == "envoy" or headers.get("x-envoy-upstream-service-time") is not None
 
@@ -219,11 +220,11 @@ _BY_SCHEDULER = "ServiceSchedulerInitiated"
 """stopCode. Recorded [scale-in], and with failed health checks in reports of 2026."""
 
 _FAILED_CHECKS = re.compile(r"health ?check|unhealthy", re.IGNORECASE)
-"""Why the scheduler stops a task that is not well. Recorded: "Task failed container health checks",
-"Task failed ELB health checks in (target-group ...)"."""
+"""Reasons for which the scheduler stops an unhealthy task. Recorded: "Task failed container
+health checks", "Task failed ELB health checks in (target-group ...)"."""
 
 ORDERED_STOPS = ("Scaling activity initiated by", "Availability-zone rebalancing initiated by")
-"""Begin the reasons for which the service's own scheduler stops a task that is well: scaling and
+"""How the reasons begin for which the service's scheduler stops a healthy task: scaling and
 deployments (recorded [scale-in]), and rebalancing over Availability Zones (documented: ECS guide,
 "Track Amazon ECS Availability Zone rebalancing"). The rules of template.yaml name them too."""
 
@@ -236,16 +237,16 @@ _USER_INITIATED = "UserInitiated"
 
 
 def is_ordered_stop(task: Described) -> bool:
-    """Whether the service's scheduler stopped it at its own work, whatever its words: it stops what
-    is well to scale, deploy, rebalance or delete, and what is not for its health."""
+    """Whether the service's scheduler stopped it to scale, deploy, rebalance or delete, and not
+    because it was unhealthy."""
     if _FAILED_CHECKS.search(_reason(task)):
         return False
     return task.get("stopCode") == _BY_SCHEDULER or _reason(task).startswith(ORDERED_STOPS)
 
 
 def ended_by_itself(task: Described) -> bool:
-    """Whether the end of a container stopped it, or it never started; otherwise ECS or a person
-    stopped it, and its containers ended for that. Recorded: both codes, many times."""
+    """Whether a container's exit ended it, or it never started; otherwise ECS or a person stopped
+    it, and that ended its containers. Recorded: both codes, many times."""
     return task.get("stopCode") in ("EssentialContainerExited", "TaskFailedToStart", None, "")
 
 
@@ -260,8 +261,9 @@ def _reason(task: Described) -> str:
 # --- errors --------------------------------------------------------------------------------------
 
 HELD_DISCOVERY_NAME = "SC service is already used"
-"""Of an InvalidParameterException, with the namespace's ARN: Cloud Map has a service of the name of
-an endpoint, which may be what is left of another one (S07). Recorded [copilot], and in 2026."""
+"""In an InvalidParameterException, with the namespace's ARN: Cloud Map already has a service with
+the name of an endpoint, possibly left over from another service (S07). Recorded [copilot], and in
+2026."""
 
 
 def is_held_discovery_name(message: str) -> bool:
@@ -269,7 +271,7 @@ def is_held_discovery_name(message: str) -> bool:
 
 
 NO_TASK_DEFINITION = "Unable to describe task definition."
-"""Of a ClientException: there is no such definition. Recorded [terraform]."""
+"""In a ClientException: there is no such definition. Recorded [terraform]."""
 
 
 # --- events --------------------------------------------------------------------------------------
@@ -279,11 +281,11 @@ TASK_STATE_CHANGE = "ECS Task State Change"
 
 
 def cluster_and_name_of(event: Described) -> tuple[str, str]:
-    """The cluster's name, and the service's or the task's id that the event is about.
+    """The cluster's name, and the id of the task or service that the event is about.
 
     Recorded: of tasks with detail.clusterArn and detail.taskArn [scale-in]; of deployments and
     services with resources[0] .../service/<cluster>/<service>, newer ones with detail.clusterArn
-    too [autoptic], older ones without [deployed]. Raises ValueError where neither tells."""
+    too [autoptic], older ones without [deployed]. Raises ValueError if neither says."""
     detail = event["detail"]
     about = detail.get("taskArn") or next(iter(event.get("resources", ())), "")
     parts = about.split("/")

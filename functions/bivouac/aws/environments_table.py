@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,20 +42,17 @@ class Records:
         """The current record; None if there never was one.
 
         Raises RecordTooNewError."""
-        with translated(f"record of {environment}"):
-            item = self.client.get_item(
-                TableName=self.table_name,
-                Key={"environment": {"S": environment}},
-                ConsistentRead=True,
-            ).get("Item")
+        item = self._item(environment)
         return None if item is None else _record(environment, item)
 
-    def look(self, environment: str) -> Record | Unreadable | None:
-        """The current record, or why it cannot be read (W19)."""
-        return self.look_at([environment])[environment]
+    def _item(self, key: str) -> Mapping[str, Any] | None:
+        with translated(f"record of {key}"):
+            return self.client.get_item(
+                TableName=self.table_name, Key={"environment": {"S": key}}, ConsistentRead=True
+            ).get("Item")
 
-    def look_at(self, environments: Iterable[str]) -> dict[str, Record | Unreadable | None]:
-        """The same of many."""
+    def read_all(self, environments: Iterable[str]) -> dict[str, Record | Unreadable | None]:
+        """The current records, or why they cannot be read (W19); None if there never was one."""
         listed = list(environments)
         items = self._items(listed)
         return {name: _understood(name, items[name]) if name in items else None for name in listed}
@@ -80,20 +78,15 @@ class Records:
         """The names of all environments that are not deleted, whatever else their records say.
 
         The index lags slightly behind the table."""
-        with translated("records of environments"):
-            pages = self.client.get_paginator("query").paginate(
-                TableName=self.table_name,
-                IndexName=LISTED_INDEX,
-                KeyConditionExpression="listed = :listed",
-                ProjectionExpression="environment",
-                ExpressionAttributeValues={":listed": {"S": LISTED}},
-            )
-            return [item["environment"]["S"] for page in pages for item in page["Items"]]
+        return [item["environment"]["S"] for item in self._listed_items()]
 
     def listed(self) -> list[Summary]:
         """Every environment that is not deleted.
 
         The index lags slightly behind the table: `find` the record before acting on it."""
+        return [_summary(item) for item in self._listed_items()]
+
+    def _listed_items(self) -> list[Mapping[str, Any]]:
         with translated("records of environments"):
             pages = self.client.get_paginator("query").paginate(
                 TableName=self.table_name,
@@ -101,7 +94,7 @@ class Records:
                 KeyConditionExpression="listed = :listed",
                 ExpressionAttributeValues={":listed": {"S": LISTED}},
             )
-            return [_summary(item) for page in pages for item in page["Items"]]
+            return [item for page in pages for item in page["Items"]]
 
     def page(self, limit: int, after: str | None = None) -> tuple[list[Summary], str | None]:
         """Up to `limit` environments that are not deleted, after the one named `after`; and the
@@ -156,7 +149,6 @@ class Records:
             name,
             "SET #closed = :closed, #removeAt = :removeAt",
             before,
-            ("closed", "removeAt"),
             values,
             refusal=errors.NotYetConsistentError(f"{name}: stored twice at the same time"),
         )
@@ -180,10 +172,7 @@ class Records:
         return max((each for each in found if each), default=None)
 
     def _closed(self, name: str) -> Intent | None:
-        with translated(name):
-            item = self.client.get_item(
-                TableName=self.table_name, Key={"environment": {"S": name}}, ConsistentRead=True
-            ).get("Item")
+        item = self._item(name)
         return _closing(item) if item else None
 
     def closings(self, pull_requests: Mapping[str, tuple[str, int]]) -> dict[str, Intent]:
@@ -220,7 +209,6 @@ class Records:
             environment,
             "ADD taskDefinitions :arns",
             "#generation = :generation",
-            ["generation"],
             {":arns": {"SS": list(arns)}, ":generation": {"N": str(generation)}},
             refusal=_superseded(environment, generation),
         )
@@ -261,12 +249,11 @@ class Records:
         forget = list(dict.fromkeys((*forget, "untold")))
         update = "SET " + ", ".join(f"#{name} = :{name}" for name in content)
         update += " REMOVE " + ", ".join(f"#{name}" for name in forget)
-        condition, compared, values = _unchanged_since(before)
+        condition, values = _unchanged_since(before)
         self._update(
             taken.environment,
             update,
             condition,
-            (*content, *forget, *compared),
             {**{f":{name}": value for name, value in content.items()}, **values},
             refusal=errors.NotYetConsistentError(
                 f"environment {taken.environment}: another execution took it at the same time"
@@ -292,12 +279,11 @@ class Records:
         self._change(before, changes=json.dumps(service_changes.to_json(changes)))
 
     def _change(self, before: Record, **texts: str) -> None:
-        condition, compared, values = _unchanged_since(before)
+        condition, values = _unchanged_since(before)
         self._update(
             before.environment,
             "SET " + ", ".join(f"#{name} = :{name}" for name in texts),
             f"{condition} AND #intents = :intentsBefore",
-            (*texts, *compared, "intents"),
             {
                 **values,
                 ":intentsBefore": {"S": _intents_text(before.intents)},
@@ -324,12 +310,10 @@ class Records:
         texts = {"status": str(status)} | {name: text_of(value) for name, value in details.items()}
         if expires_at is not None:
             texts["expiresAt"] = expires_at
-        names = [*texts, "generation"]
         values: dict[str, Any] = {f":{name}": {"S": text} for name, text in texts.items()}
         assignments = [f"#{name} = :{name}" for name in texts]
         if status is Status.READY:
             assignments += ["goodBaseRequest = #baseRequest", "goodChanges = #changes"]
-            names += ["baseRequest", "changes"]
         update = f"SET {', '.join(assignments)}"
         if status is Status.DELETED:
             update += " REMOVE listed, goodBaseRequest, goodChanges"
@@ -337,7 +321,6 @@ class Records:
             environment,
             update,
             "#generation = :generation",
-            names,
             {**values, ":generation": {"N": str(generation)}},
             refusal=_superseded(environment, generation),
         )
@@ -358,7 +341,6 @@ class Records:
             record.environment,
             "SET " + ", ".join(f"#{name} = :{name}" for name in values),
             condition,
-            (*values, "generation", "status"),
             {**{f":{name}": value for name, value in values.items()}, **before},
             refusal=errors.SupersededError(
                 f"environment {record.environment}: generation {record.generation} is over, or no "
@@ -374,7 +356,6 @@ class Records:
             environment,
             "SET untold = :untold, listed = :listed",
             "#generation = :generation",
-            ["generation"],
             {
                 ":untold": {"S": json.dumps(detail_type)},
                 ":listed": {"S": LISTED},
@@ -391,7 +372,6 @@ class Records:
             record.environment,
             f"REMOVE {gone}",
             condition,
-            ("generation", "status"),
             values,
             refusal=_superseded(record.environment, record.generation),
         )
@@ -401,13 +381,13 @@ class Records:
         environment: str,
         update: str,
         condition: str,
-        names: Iterable[str],
         values: dict[str, Any],
         *,
         refusal: errors.BivouacError,
     ) -> None:
-        """Raises `refusal` if the condition does not hold. `names`: every attribute to which the
-        expressions refer as #name."""
+        """Raises `refusal` if the condition does not hold. The expressions refer to the attribute
+        `name` as #name."""
+        names = re.findall(r"#(\w+)", f"{update} {condition}")
         with translated(f"record of {environment}"):
             try:
                 self.client.update_item(
@@ -544,24 +524,20 @@ def _extension_text(extension: Extension) -> str:
     return json.dumps(extension.to_json())
 
 
-def _unchanged_since(
-    before: Record | Unreadable | None,
-) -> tuple[str, tuple[str, ...], dict[str, Any]]:
-    """The condition that the record has not changed since `before` was read, the attributes that it
-    names, and its values."""
+def _unchanged_since(before: Record | Unreadable | None) -> tuple[str, dict[str, Any]]:
+    """The condition that the record has not changed since `before` was read, and its values."""
     if before is None:
-        return "attribute_not_exists(#generation)", ("generation",), {}
+        return "attribute_not_exists(#generation)", {}
     condition, values = _held_as(before)
     if isinstance(before, Unreadable):
-        return condition, ("generation", "status"), values
+        return condition, values
     # An extension changes nothing else.
-    compared = ("generation", "status", "expiresAt", "extension")
     condition += " AND #expiresAt = :expiresAtBefore AND "
     values[":expiresAtBefore"] = {"S": before.expires_at}
     if before.extension is None:
-        return condition + "attribute_not_exists(#extension)", compared, values
+        return condition + "attribute_not_exists(#extension)", values
     values[":extensionBefore"] = {"S": _extension_text(before.extension)}
-    return condition + "#extension = :extensionBefore", compared, values
+    return condition + "#extension = :extensionBefore", values
 
 
 def _held_as(before: Record | Unreadable) -> tuple[str, dict[str, Any]]:

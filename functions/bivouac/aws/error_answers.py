@@ -1,6 +1,6 @@
 """What the code compares with AWS's errors, each literal with its source. Pure.
 
-The codes without a note are documented: the API models in botocore, and the errors that all
+Codes without a note are documented: the API models in botocore, and the errors that all
 services share (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html, and
 "Common errors" of each API's reference).
 """
@@ -18,13 +18,13 @@ THROTTLING_CODES = frozenset(
         "LimitExceededException",
     }
 )
-"""The last counts as throttling because botocore's own standard mode treats it so (T08)."""
+"""The last counts as throttling, as it does in botocore's standard retry mode (T08)."""
 THROTTLING_TEXTS = (
     "(ErrorCode: Throttling)",
     "(ErrorCode: RequestLimitExceeded)",
     "Too many concurrent attempts to create a new revision",
 )
-"""Of errors with another code. Recorded: the first, inside ECS's InvalidParameterException (S03:
+"""In errors with another code. Recorded: the first, inside ECS's InvalidParameterException (S03:
 github.com/dagster-io/dagster, issue 33439, and github.com/cdklabs/construct-hub, issue 415)."""
 
 UNAVAILABLE_CODES = frozenset(
@@ -42,7 +42,7 @@ UNAVAILABLE_CODES = frozenset(
         "OperationAbortedException",
     }
 )
-"""The last is CloudWatch Logs', of two changes at once (API model)."""
+"""The last is CloudWatch Logs' answer to two changes at once (API model)."""
 UNAVAILABLE_TEXTS = ("(ErrorCode: InternalError)",)
 
 DENIED_CODES = frozenset(
@@ -57,7 +57,7 @@ DENIED_CODES = frozenset(
 )
 
 DRAINING_TEXT = "still Draining"
-"""Of CreateService: "Unable to Start a service that is still Draining." (S02). Recorded: two public
+"""CreateService: "Unable to Start a service that is still Draining." (S02). Recorded: two public
 reports, of CreateService and of CreateExpressGatewayService."""
 
 PROPAGATING_TEXTS = (
@@ -67,8 +67,9 @@ PROPAGATING_TEXTS = (
     "Creation of service was not idempotent",
     "Arguments on this idempotent request are inconsistent",
 )
-"""Recorded but for the second and the third, which are documented: many public reports, 2018 to
-2026. The last two mean that it exists by now: the step looks again, and adopts or refuses it."""
+"""Recorded in many public reports, 2018 to 2026, except for the second and third, which are
+documented. The last two mean that it exists by now: the step reads again, and adopts or refuses
+it."""
 PROPAGATING_CODES = {
     "CreateCluster": frozenset({"NamespaceNotFoundException"}),
     "CreateService": frozenset({"ClusterNotFoundException", "NamespaceNotFoundException"}),
@@ -79,13 +80,13 @@ PROPAGATING_CODES = {
 }
 """Codes that, on these operations, mean "we made it a moment ago" (C04, C08, S16).
 
-Tags are only asked of what a list has just shown: it went since, or is not yet known everywhere.
-Scheduler answers ConflictException while it is still at work on a schedule (recorded in May 2026:
-github.com/alchemy-run/distilled, pull request 248). UpdateSchedule follows CreateSchedule's answer,
-so what it does not find has fired and deleted itself meanwhile."""
+Tags are read only for what a list has just shown: it was deleted since, or is not known everywhere
+yet. Scheduler answers ConflictException while it is still changing a schedule (recorded in May
+2026: github.com/alchemy-run/distilled, pull request 248). UpdateSchedule follows CreateSchedule's
+answer, so what it does not find has fired and deleted itself meanwhile."""
 
 CLUSTER_MISSING = "ClusterNotFoundException"
 """With "Cluster not found." or "The referenced cluster was inactive.". Recorded: two public
 reports."""
 RESOURCE_MISSING = "ResourceNotFoundException"
-"""Of the services that are asked by an ARN or a name. Documented: the API models."""
+"""From services that are called with an ARN or a name. Documented: the API models."""

@@ -1,6 +1,6 @@
 """What the code compares with other services' events, each literal with its source. Pure.
 
-Those of ECS stand in ecs_answers, those of Step Functions in stepfunctions_answers.
+ECS's events are in ecs_answers, Step Functions' in stepfunctions_answers.
 """
 
 from __future__ import annotations

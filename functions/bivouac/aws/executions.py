@@ -99,7 +99,7 @@ def ending(client: SFNClient, execution_arn: str) -> Ending | None:
     if found.is_at_work:
         raise errors.NotYetConsistentError(f"execution {execution_arn}: it is {found.status}")
     name = stepfunctions_answers.name_of(execution_arn)
-    silent = stepfunctions_answers.without_a_word(found.status)
+    silent = stepfunctions_answers.unexplained_end(found.status)
     return Ending(found.error or found.status, found.cause or f"the execution {name}: {silent}")
 
 

@@ -1,4 +1,4 @@
-"""What the code compares with what Lambda says of a function that failed. Pure."""
+"""Reads what Lambda says about a failed function. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ _MESSAGE = re.compile(r'"errorMessage"\s*:\s*"((?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-
 
 
 def message_of(cause: str) -> str:
-    """The readable part of a failed state's cause: a function's is JSON, and has its stack trace in
-    it, also where Step Functions has cut it; any other is text.
+    """The readable part of a failed state's cause. A function's cause is JSON with a stack trace,
+    possibly cut off by Step Functions; any other is text.
 
     Recorded: errorMessage, errorType, requestId, stackTrace (github.com/localstack/localstack at
     8b9a79f, test_task_lambda.snapshot.json, recorded against AWS, November 2024)."""

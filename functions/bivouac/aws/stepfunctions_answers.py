@@ -9,7 +9,7 @@ documentation alone. What was recorded where:
   snapshots recorded against AWS, 2023 to 2025
 * [token]: github.com/boto/boto3, issue 4044, March 2024
 
-The names in ErrorEquals stand in statemachine/, with their sources in
+The names in ErrorEquals are in statemachine/, with their sources in
 tests/template/test_machines.py.
 """
 
@@ -25,31 +25,31 @@ from bivouac.json_types import Described
 
 _AT_WORK = frozenset({"RUNNING", "PENDING_REDRIVE"})
 """Recorded: RUNNING [localstack]; documented: the other, of an execution that was redriven (API
-reference, DescribeExecution). All others are ends."""
+reference, DescribeExecution). With any other status it has ended."""
 
 STOPPED = "ABORTED"
-"""Of one that somebody stopped. Recorded [floci]."""
+"""Somebody stopped it. Recorded [floci]."""
 FAILED: Literal["FAILED"] = "FAILED"
-"""Of one that came to a Fail state, or that Step Functions ended. Recorded [localstack]."""
+"""It reached a Fail state, or Step Functions ended it. Recorded [localstack]."""
 TIMED_OUT: Literal["TIMED_OUT"] = "TIMED_OUT"
-"""Of one that its machine's TimeoutSeconds ended. Recorded [floci, localstack]."""
+"""Its machine's TimeoutSeconds ended it. Recorded [floci, localstack]."""
 
 BROKEN = (FAILED, TIMED_OUT)
-"""Those that nobody ended on purpose."""
+"""Ended, but not on purpose."""
 
 
-def without_a_word(status: str) -> str:
-    """What a status means of an end that has neither error nor cause, as people read it."""
+def unexplained_end(status: str) -> str:
+    """What people read about an execution that ended with neither error nor cause."""
     if status == TIMED_OUT:
         return "it took longer than its state machine allows (TimeoutSeconds), and was ended"
     return "somebody stopped it, and gave no reason"
 
 
 NO_EXECUTION = frozenset({"ExecutionDoesNotExist", "InvalidArn"})
-"""Error codes where there is no execution of this ARN. Recorded: the first [localstack];
+"""Error codes if no execution has this ARN. Recorded: the first [localstack];
 documented: the other (API reference, DescribeExecution)."""
 STARTED_BEFORE = frozenset({"ExecutionAlreadyExists"})
-"""Error codes where one of this name ran, or runs with another input. Recorded [localstack]."""
+"""Error codes if one with this name ended, or runs with another input. Recorded [localstack]."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ class Execution:
     machine_arn: str
     status: str
     error: str
-    """Empty where it has none. Recorded: a machine out of time has neither [floci, localstack]."""
+    """Empty if it has none. Recorded: one that timed out has neither [floci, localstack]."""
     cause: str
     input: str
-    """JSON; empty where it was left out, as it was too large for an event (documented: Step
-    Functions' guide, "Automating event delivery")."""
+    """JSON; empty if it was too large for an event (documented: Step Functions' guide, "Automating
+    event delivery")."""
     started_at: datetime | None
-    """None where it is not said."""
+    """None if unknown."""
     stopped_at: Any
     """None while it runs: in an answer a datetime, in an event milliseconds since 1970."""
 
@@ -74,7 +74,7 @@ class Execution:
 
 
 def execution(described: Described) -> Execution:
-    """Of DescribeExecution, or of an event's detail, which has null for what it does not say.
+    """From DescribeExecution, or from an event's detail, which has null for what is missing.
 
     Recorded [dotnet, localstack]. Raises KeyError for anything else."""
     return Execution(
@@ -113,8 +113,8 @@ def arn_of(machine_arn: str, name: str) -> str:
 # --- states --------------------------------------------------------------------------------------
 
 STALE_TOKEN = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
-"""Error codes of SendTaskSuccess where nobody waits for this token any more. Recorded: the first,
-of a task that is over [token]; documented: the others (API reference, SendTaskSuccess)."""
+"""Error codes of SendTaskSuccess if nobody waits for this token any more. Recorded: the first, for
+a task that had ended [token]; documented: the others (API reference, SendTaskSuccess)."""
 
 
 def caught(failure: Described) -> tuple[str, str]:

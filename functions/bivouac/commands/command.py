@@ -83,16 +83,7 @@ def asked(content: Any, execution: str, started_at: str, now: datetime) -> Comma
     if found:
         raise InvalidRequestError(found)
     intent = _intent(given, started)
-    changes = tuple(
-        Change(
-            each["serviceName"],
-            intent,
-            each.get("image"),
-            each.get("container"),
-            each.get("taskDefinition"),
-        )
-        for each in given.get("services", ())
-    )
+    changes = tuple(Change.of(each, intent) for each in given.get("services", ()))
     return Command(
         verb, given["environment"], intent, dict(given), given.get("generation"), changes
     )

@@ -103,17 +103,8 @@ def kept(record: Record | None, error: str, redeploy: Any) -> Changes | None:
     intent, life = Intent.from_json(redeploy["intent"]), record.intents.get(intents.LIFECYCLE)
     if record.status not in LEASE_OVER or (life is not None and intent <= life):
         return None
-    given = [
-        Change(
-            each["serviceName"],
-            intent,
-            each.get("image"),
-            each.get("container"),
-            each.get("taskDefinition"),
-        )
-        for each in redeploy.get("services") or record.base["services"]
-    ]
-    changes = newest(record.changes, given)
+    given = redeploy.get("services") or record.base["services"]
+    changes = newest(record.changes, (Change.of(each, intent) for each in given))
     return changes if changes != record.changes else None
 
 

@@ -34,6 +34,17 @@ class Change:
     void: bool = False
     """It was rolled back, and is stored so that it is not applied again."""
 
+    @classmethod
+    def of(cls, given: Mapping[str, Any], intent: Intent) -> Self:
+        """From a redeploy's entry for a service."""
+        return cls(
+            given["serviceName"],
+            intent,
+            given.get("image"),
+            given.get("container"),
+            given.get("taskDefinition"),
+        )
+
     def makes_up_for(self, other: Change) -> bool:
         """Whether this change completely replaces an earlier one of the same service."""
         if self.void:

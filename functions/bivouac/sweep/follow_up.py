@@ -208,7 +208,7 @@ class Ended:
         without a reason, the meaning of its status."""
         if self.error or self.cause:
             return ": ".join(filter(None, (self.error, message_of(self.cause))))
-        return stepfunctions_answers.without_a_word(self.status)
+        return stepfunctions_answers.unexplained_end(self.status)
 
     def failure(self, record: Record) -> Json:
         """In the form of the record and of events."""

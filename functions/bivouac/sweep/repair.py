@@ -82,7 +82,9 @@ class Sweep:
             for name in self.schedules.names(group)
         }
         # Resources are grouped by name here; a namespace's tags are read later
-        records = self.records.look_at({*before, *scheduled.values(), *listing.environments} - {""})
+        records = self.records.read_all(
+            {*before, *scheduled.values(), *listing.environments} - {""}
+        )
         turns = partial(in_turn, now=self.now)
         holders, expiries, unseen = self._living(records, scheduled.keys(), turns)
         resources = self.inventory.resources(
@@ -98,7 +100,7 @@ class Sweep:
             now=self.now,
             stack=self.stack,
             orphans_live=self.settings.orphans_live,
-            records=records | self.records.look_at(sorted(more)),
+            records=records | self.records.read_all(sorted(more)),
             listed_before=before,
             holders=holders,
             expiries=expiries,
@@ -219,7 +221,7 @@ class Sweep:
         if finding.action is Repair.REPORT:
             logger.warning("sweep found", finding=finding.to_json())
             return True
-        if self.records.look(finding.environment) != finding.record:
+        if self.records.read_all([finding.environment]) != {finding.environment: finding.record}:
             return False
         try:
             if not self._act(finding):

@@ -41,7 +41,7 @@ def poll(
         operation_id = namespace["operationId"]
         operation = cloudmap.get_operation(cloud_map, operation_id) if operation_id else None
         if operation and cloudmap_answers.has_failed(operation):
-            _require_mendable(blueprint, operation, late)
+            _require_retryable(blueprint, operation, late)
             return again
         if adopted:
             arn = _owned(blueprint, cloud_map)
@@ -61,8 +61,8 @@ def poll(
     return PollResult(replace(progress, status=NextStep.CREATE, namespace_arn=arn).to_json())
 
 
-def _require_mendable(blueprint: Blueprint, operation: Mapping[str, Any], late: bool) -> None:
-    if late or not cloudmap_answers.may_be_mended(operation):
+def _require_retryable(blueprint: Blueprint, operation: Mapping[str, Any], late: bool) -> None:
+    if late or not cloudmap_answers.is_retryable(operation):
         raise NamespaceFailedError(
             f"namespace {blueprint.namespace}: {operation.get('ErrorCode')}: "
             f"{operation.get('ErrorMessage')}"
