@@ -21,7 +21,7 @@ from bivouac.settings import StackSettings
 from bivouac.stack import records, waits
 from bivouac.waiting.poll import poll_until_answered
 from bivouac.waiting.store import Waits, poller_died
-from bivouac.waiting.wait import LATER_SECONDS, signal_of, worth_polling, worth_polling_later
+from bivouac.waiting.wait import signal_of, worth_polling
 
 if TYPE_CHECKING:
     from bivouac.environment.record import Record
@@ -48,25 +48,19 @@ def resume_execution(
     if wait is None:
         return {"status": "NO_WAIT", "environment": environment}
     urgent = signal.urgent or poller_died(wait, now)
-    worth = urgent or worth_polling(wait.purpose, wait.awaited, wait.task_events)
-    later = worth_polling_later(wait.purpose, wait.awaited, wait.task_events)
-    if not worth and not later:
+    if not (urgent or worth_polling(wait.purpose, wait.awaited, wait.task_events)):
         return {"status": "NOTED", "environment": environment}
-    if worth:
-        claimed, free = waits.claim(wait, signal.name, now)
-        if claimed is None or not free:
-            # The active poller will see it.
-            return {"status": "POLLED_ELSEWHERE", "environment": environment}
-        wait = claimed
+    claimed, free = waits.claim(wait, signal.name, now)
+    if claimed is None or not free:
+        # The active poller will see it.
+        return {"status": "POLLED_ELSEWHERE", "environment": environment}
     try:
         record = records.current(environment, wait.generation)
     except SupersededError:
         waits.end(wait)
         return {"status": "OVER", "environment": environment}
-    poll = poll_for(wait, record, urgent=urgent)
-    status = poll_until_answered(
-        wait, poll, waits, stepfunctions(), 0.0 if worth else LATER_SECONDS
-    )
+    poll = poll_for(claimed, record, urgent=urgent)
+    status = poll_until_answered(claimed, poll, waits, stepfunctions())
     return {"status": status, "environment": environment}
 
 

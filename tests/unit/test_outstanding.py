@@ -9,7 +9,7 @@ import pytest
 from bivouac.services.convergence import Blocked, Condition, Need
 from bivouac.services.deployments import Expected
 from bivouac.waiting.conditions import outstanding
-from bivouac.waiting.wait import Purpose, Stage, TaskEvent, worth_polling, worth_polling_later
+from bivouac.waiting.wait import Purpose, Stage, TaskEvent, worth_polling
 
 EXPECTED = [Expected(name, f"{name}:1", f"ecs-svc/{name}") for name in ("web", "bivouac-proof-1-1")]
 
@@ -33,8 +33,7 @@ def test_a_proof_client_that_asks_for_ever_does_not_keep_the_others_from_being_s
     """An edge that is never answered must come to its verdict, though its task never gets done."""
     awaited = outstanding.awaited(EXPECTED, [], [], services(web=0, proof=0), {}, {})
     runs = {"t1": TaskEvent("web", Stage.RUNNING, 4)}
-    assert not worth_polling(Purpose.SERVICES, awaited, runs), "most likely it is told soon"
-    assert worth_polling_later(Purpose.SERVICES, awaited, runs)
+    assert worth_polling(Purpose.SERVICES, awaited, runs)
 
 
 def test_nothing_is_to_be_seen_while_tasks_start() -> None:

@@ -370,12 +370,12 @@ class Largest:
             task_events += _SEEN_TWICE * max(1, service.arguments["desiredCount"]) * entry
         names = [service.service_name for service in self._made]
         condition_sets = [
-            frozenset(need.service_name for need in each.needs) for each in self._blocked
+            frozenset(names),
+            frozenset(service.service_name for service in self._services),
+            *(frozenset(need.service_name for need in each.needs) for each in self._blocked),
         ]
         tasks = [str(number).zfill(len(_TASK_ID)) for number in range(self.tasks)]
-        awaited = Awaited(
-            dict.fromkeys(names, 1000), (frozenset(names), *condition_sets), frozenset(tasks), ()
-        )
+        awaited = Awaited(dict.fromkeys(names, 1000), tuple(condition_sets), frozenset(tasks))
         context = {name: self.waiting_state[name] for name in ("progress", "foundation")}
         return _SMALL + task_events + size(awaited.to_json()) + len(packed(context))
 

@@ -14,14 +14,7 @@ from bivouac import clock
 from bivouac.aws import executions
 from bivouac.aws.client_types import SFNClient
 from bivouac.waiting.store import Waits
-from bivouac.waiting.wait import (
-    LATER_SECONDS,
-    PollResult,
-    TaskEvents,
-    Wait,
-    worth_polling,
-    worth_polling_later,
-)
+from bivouac.waiting.wait import PollResult, TaskEvents, Wait, worth_polling
 
 Poll = Callable[[Wait], PollResult]
 
@@ -69,8 +62,6 @@ def poll_until_answered(
         at_once = _is_poll_due(wait, poller.wait)
         if at_once:
             continue
-        if result.again_after is None and _is_later_poll_due(wait, poller.wait):
-            pause = LATER_SECONDS if poller.polls_after(LATER_SECONDS) else None
         if pause is None:
             return "WAITS"
 
@@ -113,12 +104,6 @@ def _is_poll_due(before: Wait, now: Wait) -> bool:
     return now.alarms > before.alarms or (
         _has_newer(before.task_events, now.task_events)
         and worth_polling(now.purpose, now.awaited, now.task_events)
-    )
-
-
-def _is_later_poll_due(before: Wait, now: Wait) -> bool:
-    return _has_newer(before.task_events, now.task_events) and worth_polling_later(
-        now.purpose, now.awaited, now.task_events
     )
 
 

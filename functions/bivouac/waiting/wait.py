@@ -20,9 +20,6 @@ POLL_SECONDS = 2.0
 """Between two polls for changes that emit no event: container health, attachments, Cloud Map,
 DRAINING to INACTIVE."""
 
-LATER_SECONDS = 5.0
-"""Before a poll that is not urgent: an event will most likely report the change first."""
-
 STALE_SECONDS = 0.3
 """Before repeating reads that lag behind an event."""
 
@@ -90,8 +87,6 @@ class Awaited:
     """Sets of services; once all services of one set have reached the stage, a poll is due."""
     known: frozenset[str] = frozenset()
     """Tasks whose events came before the poll, which counted them itself (`counted`)."""
-    patient_condition_sets: tuple[frozenset[str], ...] = ()
-    """Condition sets for which a later poll is enough, if nothing else calls for an earlier one."""
     healthy_since: str = ""
     """ISO 8601, since when only proofs are missing; empty: something else is. Stored, because the
     next poll may be another function's."""
@@ -100,9 +95,8 @@ class Awaited:
         return {
             "tasks": dict(self.tasks),
             "goals": sorted(sorted(condition_set) for condition_set in self.condition_sets),
-            "patientGoals": sorted(
-                sorted(condition_set) for condition_set in self.patient_condition_sets
-            ),
+            # An earlier version of a poller may still read it.
+            "patientGoals": [],
             "known": sorted(self.known),
             "healthySince": self.healthy_since,
         }
@@ -111,9 +105,8 @@ class Awaited:
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         return cls(
             content["tasks"],
-            tuple(frozenset(condition_set) for condition_set in content["goals"]),
+            tuple(map(frozenset, (*content["goals"], *content["patientGoals"]))),
             frozenset(content["known"]),
-            tuple(frozenset(condition_set) for condition_set in content["patientGoals"]),
             content.get("healthySince", ""),
         )
 
@@ -179,22 +172,8 @@ def worth_polling(purpose: Purpose, awaited: Awaited | None, task_events: TaskEv
 
     A task may be counted twice, by the poll and by its event. That costs one unnecessary poll;
     no poll is ever missed."""
-    return awaited is None or _reached(purpose, awaited, awaited.condition_sets, task_events)
-
-
-def worth_polling_later(purpose: Purpose, awaited: Awaited | None, task_events: TaskEvents) -> bool:
-    """The same for the patient condition sets."""
-    return awaited is not None and _reached(
-        purpose, awaited, awaited.patient_condition_sets, task_events
-    )
-
-
-def _reached(
-    purpose: Purpose,
-    awaited: Awaited,
-    condition_sets: tuple[frozenset[str], ...],
-    task_events: TaskEvents,
-) -> bool:
+    if awaited is None:
+        return True
     reached: dict[str, int] = {}
     for task_id in counted(purpose, task_events) - awaited.known:
         service = task_events[task_id].service
@@ -202,7 +181,7 @@ def _reached(
     return any(
         all(reached.get(service, 0) >= awaited.tasks.get(service, 0) for service in condition_set)
         and any(service in reached for service in condition_set)
-        for condition_set in condition_sets
+        for condition_set in awaited.condition_sets
     )
 
 

@@ -31,7 +31,6 @@ from bivouac.waiting.conditions import edges, foundation, outstanding
 from bivouac.waiting.conditions.probe_targets import for_each_task, targets
 from bivouac.waiting.conditions.registered import Registrations
 from bivouac.waiting.wait import (
-    LATER_SECONDS,
     POLL_SECONDS,
     STALE_SECONDS,
     Awaited,
@@ -171,11 +170,6 @@ class ReadyPoll:
             not condition_set & awaited.tasks.keys() for condition_set in awaited.condition_sets
         ):
             return PollResult(again_after=POLL_SECONDS, awaited=awaited)
-        if any(
-            not condition_set & awaited.tasks.keys()
-            for condition_set in awaited.patient_condition_sets
-        ):
-            return PollResult(again_after=LATER_SECONDS, awaited=awaited)
         return PollResult(awaited=awaited)
 
     def _only_registers(self, moment: _Moment) -> bool:
