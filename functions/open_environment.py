@@ -38,8 +38,8 @@ def open_environment(
     schedules: Schedules,
     stepfunctions: SFNClient,
 ) -> Event:
-    """`status` OPEN with what the next states need, WAIT with the input for a retry, CHANGED
-    where the request is to be checked again, OUTDATED, or KEPT and SCHEDULED: nothing is to be made
+    """`status` OPEN with what the next states need, WAIT with the input for a retry, CHANGED if the
+    request must be checked again, OUTDATED, or KEPT or SCHEDULED if there is nothing to create
     now."""
     blueprint = Blueprint.from_json(event["plan"])
     execution, instruction = event["execution"], Instruction.from_json(event["instruction"])

@@ -139,7 +139,7 @@ _DETAILS: Mapping[tuple[str, str], Rule] = {
 
 
 def read(event: Any, now: datetime) -> Asked | None:
-    """None: nothing can depend on it.
+    """None: no environment can depend on it.
 
     Raises InvalidRequestError with every problem of the event."""
     found = inputs.problems(_ENVELOPE, event, now, "event")

@@ -145,7 +145,7 @@ def _one_end(given: Json) -> Iterator[tuple[str, str]]:
         yield "ttl", 'give either ttl, such as "8h", or "keep": true'
 
 
-# --- what may be asked ---------------------------------------------------------------------------
+# --- inputs --------------------------------------------------------------------------------------
 
 INTENT = Fields({"id": text(LONGEST_ID), "at": past_moment}, ("id", "at"))
 _KNOWN: Mapping[str, Rule] = {
@@ -162,7 +162,7 @@ KNOWN_ENVIRONMENT = Fields(_KNOWN, _REQUIRED)
 """Of a wake or a roll-back."""
 SLEEP = Fields({**_KNOWN, **_REASON}, _REQUIRED)
 TEARDOWN = SLEEP
-"""What an event may request; only inputs may refer to a lease's end or a failure."""
+"""A deletion that an event requests; only inputs may refer to a lease's end or a failure."""
 DELETION = Fields(
     {
         **_KNOWN,

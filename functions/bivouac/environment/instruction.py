@@ -1,4 +1,4 @@
-"""What Open environment has to know and to keep of a request, beside its plan. Pure."""
+"""What Check request tells Open environment besides the plan. Pure."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Instruction:
     verb: Verb
     intent: Intent
     based_on: int
-    """The record's generation that it was planned with; 0 where there was none."""
+    """The generation of the record that it was planned with; 0 if there was none."""
     base: str
     """The request without the changes, packed."""
     request: str
     """With them, packed."""
     changes: Changes
     there: bool
-    """Whether something of the environment was found, whatever the record says."""
+    """Whether any of its resources exist, whatever the record says."""
 
     def to_json(self) -> Json:
         return {

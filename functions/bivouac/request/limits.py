@@ -97,7 +97,7 @@ def problems(blueprint: Blueprint) -> list[str]:
 def record_problems(
     blueprint: Blueprint, instruction: Instruction, before: Record | None
 ) -> list[str]:
-    """The same of the record; `before` as it is now."""
+    """Why a plan does not fit into the record; `before` is the record as it is now."""
     needed = record_size(blueprint, instruction, before)
     if needed <= ITEM:
         return []
@@ -110,7 +110,7 @@ def record_problems(
 
 
 def answer_problems(answer: Json) -> list[str]:
-    """The same of Check request's answer, with the instruction."""
+    """Why Check request's answer does not fit into a state, with what to write instead."""
     needed, changes = size(answer), size(answer["instruction"]["changes"])
     if changes > CHANGES_LIMIT:
         return [

@@ -16,6 +16,7 @@ from bivouac import times
 from bivouac.environment import lease, naming
 from bivouac.environment.intents import LIFECYCLE, Intent, is_outdated
 from bivouac.environment.record import HELD, Record, Status, Unreadable
+from bivouac.json_types import Json
 from bivouac.recheck.doubts import Doubt
 from bivouac.sweep.follow_up import Aftermath, Ended, Machine, Start, aftermath, name_of_following
 
@@ -251,21 +252,26 @@ def _closed(facts: AccountFacts, record: Record) -> Finding | None:
     if is_outdated(record.intents, LIFECYCLE, closed):
         return None
     named = record.content["triggers"]["pullRequest"]
-    start = Start(
-        Machine.DELETE,
-        name_of_following(record, attempt(facts.now)),
-        {
-            "environment": record.environment,
-            "reason": f"pull request {named['repository']}#{named['number']} closed",
-            "intent": closed.to_json(),
-        },
-        closed.at,
-    )
-    reason = f"it is {record.status}, but that was at {times.timestamp(closed.at)}"
-    due = Aftermath(None, start)
-    return Finding(
-        FindingKind.CLOSED, record.environment, Repair.DELETE, reason, record=record, due=due
-    )
+    content = {
+        "environment": record.environment,
+        "reason": f"pull request {named['repository']}#{named['number']} closed",
+        "intent": closed.to_json(),
+    }
+    why = f"it is {record.status}, but that was at {times.timestamp(closed.at)}"
+    return _deletion(facts, FindingKind.CLOSED, record, content, closed.at, why)
+
+
+def _deletion(
+    facts: AccountFacts,
+    kind: FindingKind,
+    record: Record,
+    content: Json,
+    since: datetime,
+    reason: str,
+) -> Finding:
+    name = name_of_following(record, attempt(facts.now))
+    due = Aftermath(None, Start(Machine.DELETE, name, content, since))
+    return Finding(kind, record.environment, Repair.DELETE, reason, record=record, due=due)
 
 
 def _doubtful(record: Record, doubts: tuple[Doubt, ...]) -> Finding:
@@ -289,25 +295,14 @@ def _expired(facts: AccountFacts, record: Record) -> Finding | None:
     is already running goes on."""
     if not is_overdue(record, facts.now):
         return None
-    start = Start(
-        Machine.DELETE,
-        name_of_following(record, attempt(facts.now)),
-        {
-            "environment": record.environment,
-            "reason": "lease expired",
-            "expiresAt": record.expires_at,
-        },
-        times.moment(record.expires_at),
-    )
-    reason = f"it is {record.status}, but its lease ended at {record.expires_at}"
-    return Finding(
-        FindingKind.EXPIRED,
-        record.environment,
-        Repair.DELETE,
-        reason,
-        record=record,
-        due=Aftermath(None, start),
-    )
+    content = {
+        "environment": record.environment,
+        "reason": "lease expired",
+        "expiresAt": record.expires_at,
+    }
+    ended = times.moment(record.expires_at)
+    why = f"it is {record.status}, but its lease ended at {record.expires_at}"
+    return _deletion(facts, FindingKind.EXPIRED, record, content, ended, why)
 
 
 def is_overdue(record: Record, now: datetime) -> bool:
@@ -354,23 +349,15 @@ def _ends(armed: ArmedSchedule, ends: datetime) -> bool:
 def _unreadable(facts: AccountFacts, record: Unreadable) -> Finding:
     """If the record can be rebuilt, its resources are found by their tags when the lease ends."""
     if record.newer:
-        why = f"{record.why}. Until then nothing ends its lease"
-        return Finding(
-            FindingKind.UNREADABLE, record.environment, Repair.REPORT, why, record=record
-        )
-    if not record.can_be_rebuilt:
+        why, repair = f"{record.why}. Until then nothing ends its lease", Repair.REPORT
+    elif not record.can_be_rebuilt:
         why = f"{record.why}; without its generation and status it cannot be rebuilt"
-        return Finding(
-            FindingKind.UNREADABLE, record.environment, Repair.REPORT, why, record=record
-        )
-    return Finding(
-        FindingKind.UNREADABLE,
-        record.environment,
-        Repair.ADOPT,
-        record.why,
-        record=record,
-        resources=_owned(facts, record.environment),
-    )
+        repair = Repair.REPORT
+    else:
+        why, repair = record.why, Repair.ADOPT
+    resources = _owned(facts, record.environment) if repair is Repair.ADOPT else ()
+    kind = FindingKind.UNREADABLE
+    return Finding(kind, record.environment, repair, why, record=record, resources=resources)
 
 
 # --- intents -------------------------------------------------------------------------------------
