@@ -20,6 +20,7 @@ ON_THEIR_OWN = {
 }
 LASTING = {
     "bivouac/aws/cloudformation.py",
+    "bivouac/recheck/recheck.py",
     "bivouac/sweep/budget.py",
     "bivouac/waiting/conditions/__init__.py",
     "bivouac/waiting/poll.py",
