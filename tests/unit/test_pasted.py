@@ -192,12 +192,48 @@ def test_several_services_of_one_answer_are_several_services() -> None:
     assert problem.startswith("services[1].services[1] (api).desiredCount")
 
 
-def test_a_list_of_containers_alone_is_a_definition_without_its_sizes() -> None:
-    found = problems(environment(service(taskDefinition=[container()])))
-    assert [each.partition(": ")[0] for each in found] == [
-        "services[0] (web).taskDefinition.cpu",
-        "services[0] (web).taskDefinition.memory",
-    ]
+@pytest.mark.parametrize(
+    ("sizes", "cpu", "memory"),
+    [
+        ([{}], "256", "512"),
+        ([{"memory": 512}], "256", "1024"),
+        ([{"cpu": 300, "memory": 2048}, {"memory": 4096, "memoryReservation": 256}], "512", "4096"),
+    ],
+)
+def test_a_list_of_containers_alone_is_a_task_that_holds_them(
+    sizes: list[dict[str, int]], cpu: str, memory: str
+) -> None:
+    """The sizes of Fargate's page, with 64 MiB for the Service Connect proxy."""
+    containers = [container(**size) for size in sizes]
+    containers[1:] = [{**each, "name": "side", "portMappings": []} for each in containers[1:]]
+    blueprint, found = accepted(environment(service(taskDefinition=containers)))
+    made = blueprint.services[0].definition
+    assert made is not None
+    assert (made["cpu"], made["memory"]) == (cpu, memory)
+    assert told(found, "takenOver") == ["services[0].taskDefinition"]
+
+
+def test_problems_in_a_list_of_containers_have_the_places_of_the_list() -> None:
+    given = [container(), container(name="b", privileged=True, portMappings=[])]
+    (problem,) = problems(environment(service(taskDefinition=given)))
+    assert problem.startswith("services[0] (web).taskDefinition[1].privileged: ")
+
+
+@pytest.mark.parametrize("text", ['{"cpu": "256",}', "[1, 2", '{"a": ' * 900])
+def test_text_that_is_almost_json_is_one_mistake(text: str) -> None:
+    (problem,) = problems(environment(service(taskDefinition=text)))
+    assert problem.startswith("services[0].taskDefinition: ")
+
+
+def test_an_execution_role_that_the_stack_does_not_list_is_replaced_by_its_own() -> None:
+    """54 of 57 pasted definitions name one; the tasks of an environment need the stack's."""
+    theirs = "arn:aws:iam::210987654321:role/ecsTaskExecutionRole"
+    given = service(taskDefinition=definition(executionRoleArn=theirs))
+    blueprint, found = accepted(environment(given))
+    made = blueprint.services[0].definition
+    assert made is not None
+    assert made["executionRoleArn"] == requests.EXECUTION_ROLE
+    assert told(found, "replaced") == ["services[0] (web).taskDefinition.executionRoleArn"]
 
 
 def test_what_a_described_resource_has_and_no_argument_takes_is_left_out() -> None:
@@ -523,9 +559,20 @@ def test_another_notation_hides_no_other_mistake() -> None:
 
 
 def test_what_cloudformation_would_fill_in_is_asked_for() -> None:
-    given = service(taskDefinition={"Ref": "Definition"})
-    found = problems(environment(given))
-    assert any("services[0].taskDefinition: Ref is CloudFormation's" in each for each in found)
+    (problem,) = problems(environment(service(taskDefinition={"Ref": "Definition"})))
+    assert problem.startswith("services[0].taskDefinition: Ref is CloudFormation's")
+    image = {"Fn::Sub": "${Repository}:latest"}
+    (problem,) = problems(environment(service(taskDefinition=definition(container(image=image)))))
+    assert problem.startswith("services[0].taskDefinition.containerDefinitions[0].image: Fn::Sub")
+
+
+def test_a_requests_own_fields_are_recognised_too() -> None:
+    found = problems({"Name": "demo", "Services": [web()], "dry_run": True})
+    assert sorted(found) == [
+        "Name: the field is name",
+        "Services: the field is services",
+        "dry_run: the field is dryRun",
+    ]
 
 
 def test_a_corrected_fragment_never_repeats_a_secret() -> None:
@@ -570,3 +617,49 @@ def test_what_was_read_reads_the_same_again(content: Any) -> None:
     assert again == blueprint.__class__(**{**blueprint.__dict__, "renamed": again.renamed})
     assert not repeated.notes
     assert repeated.request == found.request
+
+
+# --- what stands where a request should stand ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "it is empty text"),
+        ("name: demo\nservices:\n- serviceName: web", "text that may be YAML; write it as JSON"),
+        (json.dumps(environment()), "JSON as text; write the object itself"),
+        ("demo", "must be an object, not text"),
+        ([], "must be an object, not a list"),
+        ([environment()], "a list with one request in it"),
+        (7, "must be an object, not a number"),
+        (None, "must be an object, not null"),
+        ({}, "it is empty; the smallest one is"),
+        ({"Resources": {"Web": {"Type": "AWS::ECS::Service"}}}, "a template of CloudFormation"),
+    ],
+)
+def test_what_is_no_request_has_one_answer(content: Any, said: str) -> None:
+    (problem,) = problems(content)
+    assert problem.startswith("request: ")
+    assert said in problem
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [container()],
+        [service()],
+        definition(family="web"),
+        {"taskDefinition": described_definition(), "tags": []},
+        service(),
+        {"service": described_service(taskDefinition=definition())},
+    ],
+)
+def test_a_part_of_a_request_is_answered_with_a_request_around_it(content: Any) -> None:
+    (problem,) = problems(content)
+    assert "alone; write a request around it: " in problem
+    assert planned(corrected(problem)).services
+
+
+def test_an_editor_may_name_the_schema() -> None:
+    named = {"$schema": "./request.schema.json", **environment()}
+    assert planned(named) == planned(environment())

@@ -58,7 +58,7 @@ def container(**changes: Any) -> Json:
 STRANGER = "arn:aws:iam::123456789012:role/Administrator"
 
 REFUSED = {
-    "no object": ([], "must be an object"),
+    "no object": ([], "must be an object, not a list"),
     "unknown field": (environment(nmae="demo"), "nmae: unknown field"),
     "wrong type": (environment(services="web"), "services: "),
     "environment name": (environment(name="Demo--1"), "name: 'Demo--1' is not an environment name"),
@@ -88,14 +88,15 @@ REFUSED = {
     "port name": (endpoint(portName="http"), "http"),
     "cpu and memory": (definition(cpu="256", memory="4096"), "256"),
     "foreign task role": (definition(taskRoleArn=STRANGER), "not in the stack's allow-list"),
-    "foreign execution role": (
-        definition(executionRoleArn=STRANGER),
-        "not in the stack's allow-list",
-    ),
     "privileged": (container(privileged=True), "privileged: refused"),
     "a secret in plain text": (
         container(environment=[{"name": "DB_PASSWORD", "value": "hunter2"}]),
-        "DB_PASSWORD looks like a secret",
+        "DB_PASSWORD is the name of a secret",
+    ),
+    "text": ("name: demo\nservices: []", "may be YAML; write it as JSON"),
+    "CloudFormation's notation": (
+        environment({"ServiceName": "web", "PrimaryContainer": {"Image": "x"}}),
+        'write ECS\'s: {"serviceName": "web", "primaryContainer": {"image": "x"}}',
     ),
     "an ECS word misspelt": (with_service(lambda s: s.update(desiredCuont=1)), "desiredCuont"),
     "lease too long": (environment(lease={"ttl": "8d"}), "longer than the stack's maximum"),

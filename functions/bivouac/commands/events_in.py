@@ -21,7 +21,9 @@ from bivouac.commands.inputs import Fields, Rule, list_of, text
 from bivouac.environment.intents import Intent
 from bivouac.errors import InvalidRequestError
 from bivouac.json_types import Json
-from bivouac.request.models import EnvironmentRequest, PullRequest, described
+from bivouac.request import own_messages, pasted
+from bivouac.request.forms import form_of
+from bivouac.request.models import EnvironmentRequest, PullRequest
 
 
 class CommandKind(StrEnum):
@@ -78,7 +80,10 @@ def _tag(path: str, given: Any, now: datetime) -> Iterator[str]:
 
 
 def _request(path: str, given: Any, now: datetime) -> Iterator[str]:
-    yield from _read_by(EnvironmentRequest, given, path)
+    read = pasted.read(given)
+    yield from (f"{path}.{each}" for each in read.problems)
+    if read.is_request:
+        yield from _read_by(EnvironmentRequest, read.request, path)
 
 
 def _pull_request_closed(path: str, given: Any, now: datetime) -> Iterator[str]:
@@ -93,7 +98,7 @@ def _read_by(model: type[BaseModel], given: Any, path: str) -> Iterator[str]:
     try:
         model.model_validate(given)
     except ValidationError as error:
-        yield from described(error, path)
+        yield from own_messages.told(error, path, form_of(model))
 
 
 _ENVELOPE = Fields(

@@ -9,22 +9,21 @@ https://github.com/badmintoncryer/cdk-preflight (rules/ecs).
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TypeVar
 
 from bivouac.json_types import ReadOnlyJson
 from bivouac.request.graph import cycles
+from bivouac.request.plain_values import secret_problem
 
 _Value = TypeVar("_Value")
 
-_SECRET_NAME = re.compile(
-    r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE
-)
 
-
-def problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[str]:
+def problems(
+    containers: Sequence[ReadOnlyJson], plain_values: Set[str], path: str
+) -> Iterator[str]:
+    """`plain_values`: the names of variables that are no secrets, whatever they look like."""
     if not containers:
         yield f"{path}: at least one container is needed"
     elif not any(container.get("essential", True) for container in containers):
@@ -39,7 +38,7 @@ def problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[str]:
         for needed in ("name", "image"):
             if not container.get(needed):
                 yield f"{where}.{needed}: a container needs one"
-        yield from _environment_problems(container, where)
+        yield from _environment_problems(container, plain_values, where)
         yield from _memory_problems(container, where)
         yield from _limit_problems(container, where)
         if (check := container.get("healthCheck")) is not None:
@@ -158,18 +157,19 @@ def _router_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[
             yield f'{where}: the log router cannot send its own logs to itself; write "awslogs"'
 
 
-def _environment_problems(container: ReadOnlyJson, path: str) -> Iterator[str]:
+def _environment_problems(
+    container: ReadOnlyJson, plain_values: Set[str], path: str
+) -> Iterator[str]:
     """A name is a secret's or a plain value's: ClientException, "The secret name must be unique and
     not shared with any new or existing environment variables", is seen in many reports."""
     plain = {entry.get("name") for entry in container.get("environment", ())}
     for index, entry in enumerate(container.get("environment", ())):
         if not entry.get("name"):
             yield f"{path}.environment[{index}].name: a variable needs a name"
-        elif _SECRET_NAME.search(entry["name"]):
-            yield (
-                f"{path}.environment[{index}]: {entry['name']} looks like a secret, but anyone who "
-                "may describe task definitions can read plain values; use secrets with valueFrom"
-            )
+        elif entry["name"] not in plain_values and (
+            why := secret_problem(entry["name"], entry.get("value", ""))
+        ):
+            yield f"{path}.environment[{index}]: {why}"
     names = [entry.get("name") for entry in container.get("secrets", ())]
     for index, name in enumerate(names):
         where = f"{path}.secrets[{index}].name"

@@ -171,7 +171,8 @@ def _edge_and_problems(
         )
     port_name = _port_name(connection, server)
     if port_name is None:
-        problems.append(f"{path}.to.portName: {_which_endpoint(connection, server)}")
+        where = f"{path}.to" if connection.to.port_name is None else f"{path}.to.portName"
+        problems.append(f"{where}: {_which_endpoint(connection, server)}")
         return None, problems
     endpoint, service = server.endpoint(port_name), server.served[port_name]
     if endpoint is None or not service.get("clientAliases"):
@@ -212,7 +213,7 @@ def _which_endpoint(connection: Connection, server: Party) -> str:
     if connection.to.port_name is not None:
         what = f"{server.service_name} has no endpoint {connection.to.port_name!r}"
     elif server.served:
-        what = f"{server.service_name} has several endpoints; say which"
+        what = f"{server.service_name} has several endpoints; say which with portName"
     else:
         what = f"{server.service_name} has no endpoint"
     return f"{what} (serviceConnectConfiguration.services with a client alias: {endpoints})"

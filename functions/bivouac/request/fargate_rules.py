@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from bivouac.json_types import ReadOnlyJson
+from bivouac.json_types import Json, ReadOnlyJson
 
 PROXY_MEMORY_MIB = 64
 """Recommended by AWS for the Service Connect proxy, which shares the task's limits (T15)."""
@@ -85,6 +86,34 @@ def _memory_problems(
     if reserved + proxy > memory:
         room = f"; leave {proxy} MiB to the Service Connect proxy" if proxy else ""
         yield f"{path}: they reserve {reserved} of the task's {memory} MiB{room}"
+
+
+def _smallest_size(containers: Sequence[Any]) -> tuple[str, str] | None:
+    """CPU and memory of the smallest task with room for the containers and the proxy, whatever
+    else they may hold; None if Fargate has none."""
+    known = [each for each in containers if isinstance(each, dict)]
+    limits, reserved, cpu = (
+        [each[name] for each in known if isinstance(each.get(name), int)]
+        for name in ("memory", "memoryReservation", "cpu")
+    )
+    unreserved = [
+        each["memory"]
+        for each in known
+        if isinstance(each.get("memory"), int) and not each.get("memoryReservation")
+    ]
+    needed = max(PROXY_MEMORY_MIB + sum(reserved) + sum(unreserved), *limits, 0)
+    for units, sizes in _MEMORY_OF_CPU.items():
+        for memory in sizes:
+            if sum(cpu) <= units and needed <= memory:
+                return str(units), str(memory)
+    return None
+
+
+def task_of(containers: list[Any]) -> Json:
+    """A definition of containers alone, of the smallest size that holds them."""
+    size = _smallest_size(containers)
+    sizes = {"cpu": size[0], "memory": size[1]} if size else {}
+    return {**sizes, "containerDefinitions": containers}
 
 
 def role_problems(

@@ -48,6 +48,12 @@ def service_form() -> Form:
     return replace(arguments, members={**arguments.members, **own})
 
 
+def form_of(model: type[BaseModel]) -> Form:
+    """Of one of our models, with ECS's arguments where it takes them."""
+    whole = {EnvironmentRequest: request_form, Service: service_form}
+    return whole[model]() if model in whole else _model(model)
+
+
 def _model(model: type[BaseModel]) -> Form:
     return Form(
         "object",

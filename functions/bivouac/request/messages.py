@@ -56,10 +56,27 @@ def canonical(name: str) -> str:
     return re.sub(r"[_\-\s]", "", name).lower()
 
 
+_ELSEWHERE = {
+    "replicas": ("desiredCount",),
+    "scale": ("desiredCount",),
+    "env": ("environment",),
+    "envs": ("environment",),
+    "cmd": ("command",),
+    "args": ("command",),
+    "ports": ("containerPort", "portMappings"),
+    "expose": ("containerPort", "portMappings"),
+    "ttl": ("lease",),
+}
+"""Words of Compose, Kubernetes and Docker for what ECS and requests call otherwise."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`; did you mean "serviceName"?`, or nothing."""
     by_form = {canonical(each): each for each in known}
     wanted = canonical(name)
+    for each in _ELSEWHERE.get(wanted, ()):
+        if canonical(each) in by_form:
+            return f'; did you mean "{each}"?'
     if wanted in by_form:
         found = by_form[wanted]
     elif near := difflib.get_close_matches(wanted, by_form, 1, _ALIKE):
@@ -86,6 +103,8 @@ def one_of(value: Any, values: Iterable[str]) -> str:
 
 def wrong_kind(value: Any, wanted: str, name: str = "", write: Any = None) -> str:
     """For a value that is not of the wanted kind; with what to write, where that is clear."""
+    if name == "value":  # of a variable: it may be a secret
+        return f"must be {wanted}, not {kind(value)}"
     hint = "" if write is None else f"; write {fragment({name: write})[1:-1]}"
     return f"must be {wanted}, not {said(value)}{hint}"
 

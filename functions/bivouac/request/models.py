@@ -7,7 +7,7 @@ Only the request check imports this module, because pydantic costs as much start
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -17,7 +17,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
 )
 from pydantic.alias_generators import to_camel
 
@@ -123,14 +122,40 @@ class Connection(_Model):
     """Default: that of the endpoint's probe."""
 
 
+def _definition(given: Any) -> dict[str, Any] | str:
+    if not isinstance(given, dict | str):
+        raise ValueError(
+            "must be an object with RegisterTaskDefinition's arguments, or the name of a task "
+            "definition that exists"
+        )
+    return given
+
+
+def _no_port_twice(primary: PrimaryContainer) -> PrimaryContainer:
+    if primary.container_port is not None and primary.port_mappings is not None:
+        raise ValueError("give either containerPort, or portMappings for several ports")
+    if primary.container_port is None and "protocol" in primary.model_fields_set:
+        raise ValueError("protocol is that of containerPort; portMappings have appProtocol")
+    return primary
+
+
 class PrimaryContainer(_Model):
-    """The short form of a task definition: one container with one HTTP port."""
+    """The short form of a task definition: one container, and an endpoint for each of its ports."""
 
     image: Annotated[str, StringConstraints(min_length=1, max_length=512)]
-    container_port: Annotated[int, Field(ge=1, le=65535)]
-    command: list[str] | None = None
-    environment: list[dict[str, str]] | None = None
-    secrets: list[dict[str, str]] | None = None
+    container_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Its only port, which is an endpoint with the service's name as its client alias."""
+    protocol: Literal["http", "http2", "grpc", "tcp"] = "http"
+    """What containerPort speaks."""
+    port_mappings: list[dict[str, Any]] | None = None
+    """Several ports, in ECS's words; each is an endpoint, TCP without an appProtocol."""
+    cpu: str | int | None = None
+    """CPU units of the task; 256 by default."""
+    memory: str | int | None = None
+    """MiB of the task; 512 by default."""
+    command: list[Any] | None = None
+    environment: list[Any] | None = None
+    secrets: list[Any] | None = None
     health_check: dict[str, Any] | None = None
 
 
@@ -146,8 +171,9 @@ class Service(BaseModel):
         ),
         AfterValidator(_service_name),
     ]
-    task_definition: dict[str, Any] | str | None = None
-    primary_container: PrimaryContainer | None = None
+    task_definition: Annotated[Any, AfterValidator(_definition)] = None
+    """RegisterTaskDefinition's arguments, or the name of a definition that exists."""
+    primary_container: Annotated[PrimaryContainer, AfterValidator(_no_port_twice)] | None = None
     probe: Annotated[list[Probe], BeforeValidator(_one_or_many)] = []
     depends_on: list[DependsOn] = []
     redeployed_for: Annotated[str, StringConstraints(max_length=256)] = ""
@@ -222,19 +248,7 @@ class EnvironmentRequest(_Model):
     schedule: Schedule | None = None
     triggers: Triggers = Triggers()
     timeouts: Timeouts = Timeouts()
+    plain_values: list[str] = []
+    """Names of environment variables whose values are no secrets, whatever they look like."""
     on_failure: Literal["delete", "keep"] = "delete"
     dry_run: bool = False
-
-
-def described(error: ValidationError, path: str) -> Iterator[str]:
-    """Each problem of a ValidationError as one line with its path."""
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
-        where = path
-        for step in problem["loc"]:
-            where += f"[{step}]" if isinstance(step, int) else f".{step}" if where else str(step)
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            message = "unknown field"
-        elif problem["type"] == "missing":
-            message = "required, but missing"
-        yield f"{where or 'request'}: {message}"

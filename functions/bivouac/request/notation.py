@@ -62,6 +62,8 @@ class Reader:
     problems: list[str] = field(default_factory=list)
     places: dict[str, str] = field(default_factory=dict)
     """From the path of a value in the result to its path as written, where these part."""
+    unreadable: list[str] = field(default_factory=list)
+    """The paths, as written, of what no rule can say more about."""
     _renamed: dict[str, str] = field(default_factory=dict)
     """In the object of another notation that is being read."""
 
@@ -124,10 +126,12 @@ class Reader:
                 content = json.loads(given)
             except (ValueError, RecursionError) as error:
                 self.problems.append(f"{at}: text that begins like JSON, but is none: {error}")
-                return {} if form.kind == "object" else []
+                self.unreadable.append(at)
+                return given
             if unreadable := untrusted.problems(content, at):
                 self.problems += unreadable
-                return {} if form.kind == "object" else []
+                self.unreadable.append(at)
+                return given
             self.note("takenOver", at, "read from its JSON text")
             return content
         return given
@@ -162,10 +166,15 @@ class Reader:
                     f"{here}: {next(iter(inner))} is CloudFormation's, which does not read this; "
                     "write the value itself"
                 )
+                self.unreadable.append(here)
+                result[name] = None  # of the wrong kind for every rule
                 continue
             result[name] = self.value(inner, member, here, there, described, foreign or other)
-        if other:
-            self.problems.append(f"{at or 'request'}: {_told(self._renamed, result)}")
+        if other and form.shape:
+            self.problems.append(f"{at}: {_told(self._renamed, result)}")
+        elif other:
+            around = f"{at}." if at else ""
+            self.problems += [f"{around}{key}: the field is {name}" for key, name in names.items()]
         return result
 
     def _unknown(

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from bivouac.request.models import described
+from bivouac.request import own_messages
+from bivouac.request.forms import form_of
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _STAND_INS: Mapping[str, Any] = {
@@ -38,7 +39,7 @@ def read(
             return model.model_validate(usable), frozenset(wrong)
         except ValidationError as error:
             if attempt == 0:
-                problems.extend(described(error, path))
+                problems.extend(own_messages.told(error, path, form_of(model)))
             if not isinstance(usable, dict):
                 break
             usable = copy.deepcopy(usable)

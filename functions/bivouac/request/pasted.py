@@ -13,7 +13,7 @@ from typing import Any
 from bivouac.aws import ecs_answers
 from bivouac.environment import naming
 from bivouac.json_types import Json
-from bivouac.request import load_balancers, whole_request
+from bivouac.request import fargate_rules, load_balancers, whole_request
 from bivouac.request.forms import request_form, service_form
 from bivouac.request.merging import copied, objects
 from bivouac.request.messages import canonical
@@ -21,6 +21,8 @@ from bivouac.request.notation import Reader
 from bivouac.request.notes import Note
 
 _ARN = "arn:"
+_BESIDE = frozenset({"$schema", "failures", "nextToken", "ResponseMetadata"})
+"""What editors need, and what stands beside the services in an answer of describe-services."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Pasted:
     notes: tuple[Note, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     """From paths in `request` to paths as written, where these part."""
+    unreadable: tuple[str, ...] = ()
+    """The paths, as written, of what no rule can say more about."""
     is_request: bool = True
     """Whether there is anything to plan."""
 
@@ -41,7 +45,7 @@ def read(content: Any) -> Pasted:
         return Pasted(content, (problem,), is_request=False)
     reader = Reader()
     form = request_form()
-    given = {name: value for name, value in content.items() if name != "$schema"}
+    given = {name: value for name, value in content.items() if name not in _BESIDE}
     services = _key(given, "services")
     entries = given.pop(services, None)
     for name, unwrap in (("defaults", _unwrapped_service), ("cluster", _unwrapped_cluster)):
@@ -52,7 +56,13 @@ def read(content: Any) -> Pasted:
     if entries is not None:
         request["services"] = _services(reader, entries, services)
     _complete(reader, request)
-    return Pasted(request, tuple(reader.problems), tuple(reader.notes), reader.places)
+    return Pasted(
+        request,
+        tuple(reader.problems),
+        tuple(reader.notes),
+        reader.places,
+        tuple(reader.unreadable),
+    )
 
 
 def _key(given: Mapping[str, Any], name: str) -> str:
@@ -69,7 +79,7 @@ def _services(reader: Reader, entries: Any, at: str) -> Any:
     entries = reader.parsed(entries, request_form().members["services"], at)
     if at != "services":
         reader.places["services"] = at
-        reader.problems.append(f"{at}: the field's name is services")
+        reader.problems.append(f"{at}: the field is services")
     if not isinstance(entries, list):
         return copied(entries)
     found: list[Any] = []
@@ -139,8 +149,9 @@ def _place_definition(reader: Reader, service: Json, key: str, at: str, to: str)
             given = {"tags": wrapper["tags"], **given}
     if isinstance(given, list) and given and all(map(_is_container, given)):
         reader.places[f"{to}.containerDefinitions"] = here
-        reader.note("takenOver", here, "a list of containers, as containerDefinitions of a task")
-        given = {"containerDefinitions": given}
+        given = fargate_rules.task_of(given)
+        size = f"cpu {given['cpu']} and memory {given['memory']}" if "cpu" in given else "no size"
+        reader.note("takenOver", here, f"as the containerDefinitions of a task with {size}")
     service[key] = given
 
 

@@ -18,7 +18,14 @@ from bivouac import times
 from bivouac.environment import naming, wait_times
 from bivouac.environment.blueprint import Blueprint, ProofSettings, ServiceBlueprint
 from bivouac.json_types import Json
-from bivouac.request import ecs_arguments, limits, own_fields, strategy_rules, untrusted
+from bivouac.request import (
+    called_hosts,
+    ecs_arguments,
+    limits,
+    own_fields,
+    strategy_rules,
+    untrusted,
+)
 from bivouac.request.dependencies import Party, Relations, relations
 from bivouac.request.merging import merged
 from bivouac.request.messages import wrong_kind
@@ -27,7 +34,7 @@ from bivouac.request.notes import Note
 from bivouac.request.pasted import read
 from bivouac.request.plan_context import Draft
 from bivouac.request.plan_service import plan_service
-from bivouac.request.written import as_written, place
+from bivouac.request.written import is_within, place, with_place
 from bivouac.settings import RequestSettings
 
 TASK_LIMIT = 1000
@@ -76,17 +83,19 @@ def plan(
     pasted = read(content)
     if not pasted.is_request:
         return Plan(None, pasted.problems)
-    draft = Draft(settings, definitions or {}, [*pasted.problems], notes=[*pasted.notes])
+    draft = Draft(settings, definitions or {}, notes=[*pasted.notes])
     blueprint, dry_run = _planned(draft, pasted.request, now)
+
+    def written(path: str) -> str:
+        return place(place(path, draft.places), pasted.places)
+
     if blueprint is not None:
-        blueprint = replace(
-            blueprint,
-            renamed=tuple(
-                replace(each, path=place(each.path, pasted.places)) for each in blueprint.renamed
-            ),
-        )
-    problems = dict.fromkeys(as_written(each, pasted.places) for each in draft.problems)
-    notes = (replace(each, path=place(each.path, pasted.places)) for each in draft.notes)
+        renamed = (replace(each, path=written(each.path)) for each in blueprint.renamed)
+        blueprint = replace(blueprint, renamed=tuple(renamed))
+    planned = (with_place(each, written) for each in draft.problems)
+    readable = (each for each in planned if not is_within(each, pasted.unreadable))
+    problems = dict.fromkeys((*pasted.problems, *readable))
+    notes = (replace(each, path=written(each.path)) for each in draft.notes)
     return Plan(
         None if problems else blueprint,
         tuple(problems),
@@ -109,6 +118,7 @@ def _planned(draft: Draft, content: Json, now: datetime) -> tuple[Blueprint | No
             f"{times.duration(wait_times.LONGEST_CREATE)}"
         )
     draft.cluster = _cluster(draft, request)
+    draft.plain_values = frozenset(request.plain_values)
     namespace = request.namespace or naming.cluster_name(settings.name_prefix, request.name)
     parties = [
         plan_service(draft, request, namespace, given, f"services[{index}]")
@@ -162,7 +172,13 @@ def _planned(draft: Draft, content: Json, now: datetime) -> tuple[Blueprint | No
         warnings=tuple(warnings),
     )
     draft.problems.extend(limits.problems(blueprint))
-    return blueprint, request.dry_run
+    warnings += called_hosts.warnings(blueprint)
+    if not any(service.endpoints for service in services):
+        warnings.append(
+            "no service has an endpoint, so READY will only mean that the tasks run; declare what "
+            "answers in serviceConnectConfiguration.services"
+        )
+    return replace(blueprint, warnings=tuple(warnings)), request.dry_run
 
 
 def _in_order(services: list[ServiceBlueprint], related: Relations) -> list[ServiceBlueprint]:

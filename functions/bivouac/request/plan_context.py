@@ -20,6 +20,10 @@ class Draft:
     problems: list[str] = field(default_factory=list)
     renamed: list[Renamed] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)
+    """From paths of what planning fills in to those of what it was made from."""
+    plain_values: frozenset[str] = frozenset()
+    """Names of variables that the request says are no secrets."""
     cluster: Json = field(default_factory=dict)
     """CreateCluster's arguments."""
 

@@ -14,6 +14,7 @@ from bivouac.request import (
     log_rules,
     own_fields,
     service_rules,
+    short_form,
     strategy_rules,
     tag_rules,
 )
@@ -148,20 +149,9 @@ def _complete_service(
         return
     arguments["serviceConnectConfiguration"] = connect = dict(connect)
     if service.primary_container is not None:
-        connect.setdefault(
-            "services",
-            [
-                {
-                    "portName": service.service_name.lower(),
-                    "clientAliases": [
-                        {
-                            "port": service.primary_container.container_port,
-                            "dnsName": service.service_name.lower(),
-                        }
-                    ],
-                }
-            ],
-        )
+        if "services" not in connect and (declared := short_form.connect_services(service)):
+            connect["services"] = declared
+        draft.places.update(short_form.places(service, path.partition(" (")[0]))
     where = f"{path}.serviceConnectConfiguration.namespace"
     match connect.pop("namespace", None):
         case None:

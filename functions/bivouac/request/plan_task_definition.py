@@ -16,10 +16,11 @@ from bivouac.request import (
     fargate_rules,
     log_rules,
     secret_rules,
+    short_form,
     volume_rules,
 )
 from bivouac.request.ecs_arguments import Checked
-from bivouac.request.models import EnvironmentRequest, PrimaryContainer, Service
+from bivouac.request.models import EnvironmentRequest, Service
 from bivouac.request.plan_context import Draft
 
 _REGISTER = "RegisterTaskDefinition"
@@ -62,7 +63,7 @@ def plan_definition(
     if isinstance(given, str):
         return _existing(draft, given, connected, path)
     here = f"{path}.taskDefinition" if given is not None else f"{path}.primaryContainer"
-    definition = dict(given) if given is not None else _short_form(service)
+    definition = dict(given) if given is not None else short_form.definition(service)
     family = naming.family(draft.settings.name_prefix, request.name, service.service_name)
     draft.rename(f"{here}.family", definition.pop("family", None), family)
     definition["family"] = family
@@ -73,7 +74,7 @@ def plan_definition(
         definition["requiresCompatibilities"] = ["FARGATE"]
         draft.note("replaced", f"{here}.requiresCompatibilities", "by FARGATE")
     definition.setdefault("requiresCompatibilities", ["FARGATE"])
-    definition.setdefault("executionRoleArn", draft.settings.execution_role_arns[0])
+    _own_execution_role(draft, definition, f"{here}.executionRoleArn")
     definition.setdefault("containerDefinitions", [])
     checked = ecs_arguments.checked(_REGISTER, definition, here)
     checked.add(_definition_problems(draft, checked.arguments, connected, here))
@@ -85,6 +86,16 @@ def plan_definition(
             draft, container.get("logConfiguration"), group, container.get("name", ""), where
         )
     return PlannedDefinition(checked.arguments, not _lacks_ports(checked))
+
+
+def _own_execution_role(draft: Draft, definition: Json, path: str) -> None:
+    """The stack's, instead of one that it does not list: most definitions name that of their
+    account, which the tasks here have no use for."""
+    allowed = draft.settings.execution_role_arns
+    given = definition.setdefault("executionRoleArn", allowed[0])
+    if isinstance(given, str) and given not in allowed:
+        definition["executionRoleArn"] = allowed[0]
+        draft.note("replaced", path, f"the stack does not list it; {allowed[0]} is used")
 
 
 def _existing(draft: Draft, name: str, connected: bool, path: str) -> PlannedDefinition | None:
@@ -145,39 +156,14 @@ def _definition_problems(
     yield from fargate_rules.role_problems(
         definition, settings.task_role_arns, settings.execution_role_arns, path
     )
-    yield from container_rules.problems(containers, f"{path}.containerDefinitions")
+    yield from container_rules.problems(
+        containers, draft.plain_values, f"{path}.containerDefinitions"
+    )
     yield from volume_rules.problems(definition, path)
     yield from secret_rules.problems(definition, settings.region, path)
     for index, container in enumerate(containers):
         where = f"{path}.containerDefinitions[{index}].logConfiguration"
         yield from log_rules.problems(container.get("logConfiguration"), settings.region, where)
-
-
-def _short_form(service: Service) -> Json:
-    primary: PrimaryContainer | None = service.primary_container
-    if primary is None:
-        raise ValueError(f"{service.service_name} has no primaryContainer")
-    name = service.service_name.lower()
-    extras = primary.model_dump(
-        include={"command", "environment", "secrets", "health_check"},
-        exclude_none=True,
-        by_alias=True,
-    )
-    return {
-        "cpu": "256",
-        "memory": "512",
-        "containerDefinitions": [
-            {
-                "name": name,
-                "image": primary.image,
-                "essential": True,
-                "portMappings": [
-                    {"name": name, "containerPort": primary.container_port, "appProtocol": "http"}
-                ],
-                **extras,
-            }
-        ],
-    }
 
 
 def _log_configuration(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from bivouac.request import fargate_rules
 from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment, kind
 
 _SMALLEST = {
@@ -90,7 +91,7 @@ def _has(content: Mapping[str, Any], *names: str) -> bool:
 
 def _of_containers(containers: list[Any]) -> dict[str, Any]:
     name = next((each["name"] for each in containers if isinstance(each.get("name"), str)), "web")
-    return {"serviceName": name, "taskDefinition": containers}
+    return {"serviceName": name, "taskDefinition": fargate_rules.task_of(containers)}
 
 
 def _of_definition(definition: Mapping[str, Any]) -> dict[str, Any]:

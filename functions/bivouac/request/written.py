@@ -7,18 +7,22 @@ place that the user can find.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 _LABEL = re.compile(r"^(services\[\d+\])( \([^)]*\))")
 _ENDS = re.compile(r"(\.[^.\[]+|\[\d+\])$")
 
 
-def as_written(text: str, places: Mapping[str, str]) -> str:
-    """A problem with its path as written. `places`: from paths of the planned form to these."""
-    path, colon, rest = text.partition(": ")
-    if not colon or not places:
-        return text
-    return place(path, places) + colon + rest
+def with_place(problem: str, written: Callable[[str], str]) -> str:
+    """A problem with its path as written."""
+    path, colon, rest = problem.partition(": ")
+    return written(path) + colon + rest if colon else problem
+
+
+def is_within(problem: str, paths: Iterable[str]) -> bool:
+    """Whether a problem is about one of these places."""
+    path = _LABEL.sub(r"\1", problem.partition(": ")[0])
+    return any(path == each or path.startswith((f"{each}.", f"{each}[")) for each in paths)
 
 
 def place(path: str, places: Mapping[str, str]) -> str:

@@ -1,0 +1,218 @@
+"""What is wrong with a request, in the words of whoever wrote it, and what to write instead."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bivouac.request.messages import did_you_mean
+from bivouac.request.plan import plan
+from tests.requests import NOW, environment, web
+from tests.requests import settings as stack_settings
+from tests.unit.planned import problems
+
+SHORT = {"image": "nginx", "containerPort": 80}
+
+
+def short(**changes: Any) -> dict[str, Any]:
+    """The smallest environment with another primaryContainer."""
+    return environment(web(primaryContainer={**SHORT, **changes}))
+
+
+MISTAKES: list[tuple[str, Any, str]] = [
+    (
+        "a lease as text",
+        environment(lease="8h"),
+        'lease: must be an object, not the text "8h"; write "lease": {"ttl": "8h"}',
+    ),
+    (
+        "a lease as a number",
+        environment(lease={"ttl": 3600}),
+        'lease.ttl: must be text, not the number 3600; write "ttl": "60m"',
+    ),
+    (
+        "ECS's list of tags",
+        environment(tags=[{"Key": "Env", "Value": "dev"}]),
+        'tags: must be an object, not a list; write "tags": {"Env": "dev"}',
+    ),
+    (
+        "a time-out as text",
+        environment(timeouts="15m"),
+        'timeouts: must be an object, not the text "15m"; write "timeouts": {"ready": "15m"}',
+    ),
+    (
+        "a flag as text",
+        environment(dryRun="true"),
+        'dryRun: must be true or false, not the text "true"; write "dryRun": true',
+    ),
+    (
+        "a dependency by name",
+        environment(web(dependsOn=["api"])),
+        'services[0].dependsOn[0]: must be an object, not the text "api"; '
+        'write {"serviceName": "api"}',
+    ),
+    (
+        "a destination by name",
+        environment(connect=[{"from": "web", "to": "api"}]),
+        'connect[0].to: must be an object, not the text "api"; write "to": {"service": "api"}',
+    ),
+    (
+        "services by name, as in Compose",
+        {"name": "demo", "services": {"web": {"primaryContainer": SHORT}}},
+        'services: must be a list, not an object; write "services": [{"serviceName": "web", '
+        '"primaryContainer": {"image": "nginx", "containerPort": 80}}]',
+    ),
+    (
+        "a port as text",
+        short(containerPort="80"),
+        'services[0].primaryContainer.containerPort: must be a whole number, not the text "80"; '
+        'write "containerPort": 80',
+    ),
+    (
+        "a command as text",
+        short(command="npm run 'my server'"),
+        "services[0].primaryContainer.command: must be a list, not the text "
+        '"npm run \'my server\'"; write "command": ["npm", "run", "my server"]',
+    ),
+    (
+        "variables as an object",
+        short(environment={"LOG": "debug"}),
+        "services[0].primaryContainer.environment: must be a list, not an object; "
+        'write "environment": [{"name": "LOG", "value": "debug"}]',
+    ),
+    (
+        "a word of Compose",
+        environment(web(replicas=2)),
+        'services[0] (web).replicas: unknown field; did you mean "desiredCount"?',
+    ),
+    (
+        "a typing error in an own field",
+        environment(connect=[{"from": "web", "to": {"service": "web2", "portname_": "x"}}]),
+        "connect[0].to.portname_: the field is portName",
+    ),
+    (
+        "a typing error in ECS's field",
+        environment(web(desiredCuont=2)),
+        'services[0] (web).desiredCuont: unknown field; did you mean "desiredCount"?',
+    ),
+    (
+        "another word",
+        environment(onFailure="remove"),
+        'onFailure: the text "remove" is not one of delete, keep',
+    ),
+    (
+        "a name with capitals",
+        environment(name="My Shop"),
+        'a hyphen; write "name": "my-shop"',
+    ),
+    (
+        "a number as ECS's text",
+        environment(web(platformVersion=1)),
+        "services[0] (web).platformVersion: must be text, not the number 1; "
+        'write "platformVersion": "1"',
+    ),
+    (
+        "a text as ECS's number",
+        environment(web(desiredCount="2")),
+        'services[0] (web).desiredCount: must be a whole number, not the text "2"; '
+        'write "desiredCount": 2',
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(content, told) for _, content, told in MISTAKES],
+    ids=[name for name, _, _ in MISTAKES],
+)
+def test_a_mistake_has_its_place_and_what_to_write(content: Any, told: str) -> None:
+    assert any(problem.endswith(told) for problem in problems(content)), problems(content)
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"cpu": "300"}, "services[0] (web).primaryContainer.cpu"),
+        ({"memory": 9999}, "services[0] (web).primaryContainer.memory"),
+        ({"containerPort": 70000}, "services[0].primaryContainer.containerPort"),
+        ({"protocol": "udp"}, "services[0].primaryContainer.protocol"),
+        (
+            {"environment": [{"name": "A", "value": 1}]},
+            "services[0] (web).primaryContainer.environment[0].value",
+        ),
+        ({"healthCheck": {"interval": 1}}, "services[0] (web).primaryContainer.healthCheck"),
+    ],
+)
+def test_a_problem_in_the_short_form_has_a_place_in_the_short_form(
+    changes: dict[str, Any], place: str
+) -> None:
+    """Nobody wrote containerDefinitions[0] or serviceConnectConfiguration."""
+    found = problems(short(**changes))
+    assert found
+    assert all(problem.startswith(place) for problem in found), found
+
+
+def test_a_name_that_service_connect_does_not_take_is_the_services() -> None:
+    (problem, *_) = problems(environment(web(serviceName="a" * 70)))
+    assert problem.partition(": ")[0].endswith(").serviceName")
+
+
+def test_a_number_that_may_be_a_secret_is_not_repeated() -> None:
+    found = problems(short(environment=[{"name": "DB_PASSWORD", "value": 13371337}]))
+    assert found
+    assert "13371337" not in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("given", "known", "meant"),
+    [
+        ("ServiceName", ["serviceName"], "serviceName"),
+        ("container_port", ["image", "containerPort"], "containerPort"),
+        ("imge", ["image", "memory"], "image"),
+        ("name", ["serviceName", "cluster"], "serviceName"),
+        ("colour", ["image", "memory"], ""),
+    ],
+)
+def test_what_was_meant_is_offered_only_where_it_is_near(
+    given: str, known: list[str], meant: str
+) -> None:
+    assert did_you_mean(given, known) == (f'; did you mean "{meant}"?' if meant else "")
+
+
+LIBRARIES = re.compile(
+    r"<class|dict\[|list\[|NoneType|Input should|instance of|pydantic|Traceback|validation error"
+    r"|parameter validation|\bNone\b|\bTrue\b|\bFalse\b"
+)
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["", "x", "8h", "{", "a: b"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["name", "key", "value", "Ref", "image", "x"]), inner, max_size=3
+        )
+    ),
+    max_leaves=6,
+)
+FIELDS = [
+    *("name", "owner", "tags", "namespace", "cluster", "defaults", "services", "connect", "lease"),
+    *("schedule", "triggers", "timeouts", "onFailure", "dryRun", "plainValues", "other"),
+]
+SERVICE_FIELDS = [
+    *("serviceName", "taskDefinition", "primaryContainer", "probe", "dependsOn", "redeployedFor"),
+    *("desiredCount", "loadBalancers", "networkConfiguration", "serviceConnectConfiguration"),
+    *("tags", "cluster", "deployments", "capacityProviderStrategy", "other"),
+]
+
+
+@given(st.sampled_from(FIELDS), st.sampled_from(SERVICE_FIELDS), anything, anything)
+@settings(max_examples=300, deadline=None)
+def test_no_text_of_a_library_reaches_whoever_wrote_the_request(
+    field: str, service_field: str, value: Any, service_value: Any
+) -> None:
+    content = {**environment(web(**{service_field: service_value})), field: value}
+    found = plan(content, stack_settings(), NOW).problems
+    assert not [problem for problem in found if LIBRARIES.search(problem)], found
