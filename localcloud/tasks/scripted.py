@@ -22,7 +22,16 @@ from pathlib import Path
 from localcloud.clock import Clock
 from localcloud.tasks.runtime import Container, HealthStatus, Task, TaskObserver
 from localcloud.tasks.scripted_answers import AnsweringSockets, HttpAnswer
-from localcloud.tasks.scripted_edges import NAME_SECONDS, NO_NAME, PROOF_SECONDS, PROVEN, EdgeScript
+from localcloud.tasks.scripted_edges import (
+    NAME_SECONDS,
+    NO_NAME,
+    PROOF_SECONDS,
+    PROVEN,
+    SETTLED_SECONDS,
+    WRONG_STATUS,
+    EdgeScript,
+    is_of_a_start,
+)
 
 THE_PROXY_ANSWERS = HttpAnswer(200, "envoy")
 
@@ -298,6 +307,16 @@ class ScriptedRuntime:
             if code in (PROVEN, NO_NAME):
                 end = partial(self._end, play.task.task_id, container.name, code, None)
                 self._clock.call_later(PROOF_SECONDS if code == PROVEN else NAME_SECONDS, end)
+            elif code == WRONG_STATUS and not is_of_a_start(words):
+                settle = partial(self._settle, play, container.name, (code, words))
+                self._clock.call_later(SETTLED_SECONDS, settle)
+
+    def _settle(self, play: _Play, container: str, seen: tuple[int, str]) -> None:
+        """An application that has given the same wrong answer for so long means it."""
+        with self._lock:
+            same = play.seen.get(container) == seen
+        if same:
+            self._end(play.task.task_id, container, WRONG_STATUS, None)
 
     def _sees_another_edge(self, play: _Play, container: Container) -> bool:
         edge = play.scripts[container.name].edge

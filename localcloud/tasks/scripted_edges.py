@@ -7,6 +7,7 @@ Nothing is sent: an edge works if the script of each container behind its alias 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -18,7 +19,13 @@ PROVEN, NO_NAME, NO_CONNECTION, WRONG_STATUS = 0, 10, 11, 12
 
 NAME_SECONDS = 5.0
 PROOF_SECONDS = 0.3
+SETTLED_SECONDS = 10.0
 """The time that a name that does not resolve, or three answers in a row, take."""
+
+
+def is_of_a_start(words: str) -> bool:
+    """Whether the answer may change by itself, because the application may still be starting."""
+    return re.search(r" HTTP (429|502|503|504),", words) is not None
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,10 @@ class EdgeScript:
         if not answers:
             # A server that refuses connections is skipped if there is another one.
             return NO_CONNECTION, "HTTP 503 of the proxy: it has no server to pass this on to"
-        if self.protocol != "http":
+        if self.protocol == "tcp":
             return PROVEN, "stays open, 3 times in a row"
+        if self.protocol == "grpc":
+            return PROVEN, "SERVING, 3 times in a row"
         expected = range(self.lowest_status, self.highest_status + 1)
         for answer in answers:
             if answer.status not in expected:

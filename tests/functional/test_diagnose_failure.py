@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.functional.account import TABLE, BivouacAccount
 from tests.functional.machines import answered
 from tests.localcloud.recordings import recording
 from tests.requests import environment, web
+from tests.unit.planned import planned
 
 HELD = {"environment": "demo", "generation": 1}
 WEB = {"service": "web", "endpoint": "web"}
@@ -32,7 +34,10 @@ PULL = Verdict(Category.IMAGE_PULL, "api", ("CannotPullContainerError: not found
 
 def diagnosed(account: BivouacAccount, **event: Any) -> dict[str, Any]:
     logs = account.client("logs")
-    return diagnose_failure({**HELD, **event}, account.now(), account.records, logs, account.bus)
+    ecs = partial(account.client, "ecs")
+    return diagnose_failure(
+        {**HELD, **event}, account.now(), account.records, logs, ecs, account.bus
+    )
 
 
 def failed(*verdicts: Verdict) -> dict[str, Any]:
@@ -218,9 +223,15 @@ def test_a_step_that_timed_out_is_reported(held: BivouacAccount) -> None:
 
 def test_a_known_refusal_gets_its_next_step() -> None:
     """S07."""
+
+    def never(*_: Any) -> Any:
+        raise AssertionError("ECS has nothing to say of it")
+
     message = "service web: CreateService answered: SC service is already used by arn:x"
     failure = {"Error": "RefusedByAwsError", "Cause": json.dumps({"errorMessage": message})}
-    error, (verdict,) = create_verdicts.of({**HELD, "failure": failure})
+    error, (verdict,) = create_verdicts.of(
+        {**HELD, "failure": failure}, planned(environment()), never
+    )
     assert error == "RefusedByAwsError"
     assert verdict.category is Category.SERVICE_CONNECT_LEFTOVER
     assert verdict.evidence == (message,)

@@ -39,13 +39,9 @@ OUR_OWN = {
     ("schedules.py", "delete"),
     # Of URLs, and of programs that run
     ("cloudformation.py", "https"),
-    ("edge_client.py", "http"),
-    ("edge_command.py", "http"),
-    ("probe.py", "http"),
     ("dependencies.py", "http"),
     # Words of our own bus and our own programs
     ("edge_command.py", "does not resolve"),
-    ("service_verdicts.py", "timed out"),
 }
 """Module and literal."""
 

@@ -15,8 +15,10 @@ MODULES = sorted(FUNCTIONS.rglob("*.py"))
 ON_THEIR_OWN = {
     # Runs in a container of its own, without the package
     "bivouac/proof/edge_client.py",
-    # Measures how long sockets take
-    "bivouac/proof/probe.py",
+    "bivouac/proof/edge_http2.py",
+    # Measure how long sockets take
+    "bivouac/proof/http2.py",
+    "bivouac/proof/row.py",
 }
 LASTING = {
     "bivouac/aws/cloudformation.py",

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from bivouac.environment.blueprint import Edge
-from bivouac.proof import edge_client, edge_command
+from bivouac.proof import edge_client, edge_command, mesh
 from bivouac.proof.edge_client import NO_CONNECTION, NO_NAME, PROVEN, WRONG_STATUS, EdgeClient
+from tests.unit.http2_servers import http2_server, port_of
 
 FROM_APPLICATION = b"x-envoy-upstream-service-time: 1\r\n"
 PATIENCE = 10.0
@@ -106,21 +107,33 @@ def edge(**changes: Any) -> Edge:
 
 class TestWhatCounts:
     def test_three_right_answers_in_a_row(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """P07: the first answers of a new proxy may fail, or one between two good ones."""
+        """P07: the first answers of a new proxy may fail. One between two right ones asks for
+        twice as many."""
         answers = [http(status) for status in (500, 200, 200, 404, 200)]
         with server(*answers) as api:
             assert client(api.port).prove() == PROVEN
-        assert len(api.asked) == 7
+        assert len(api.asked) == 4 + 6
         assert capsys.readouterr().out.splitlines() == [
             f"127.0.0.1:{api.port} {seen}"
             for seen in (
                 "HTTP 500, expected 200-399",
                 "HTTP 200",
-                "HTTP 404, expected 200-399",
+                "HTTP 404, expected 200-399, between right answers",
                 "HTTP 200",
-                "HTTP 200, 3 times in a row",
+                "HTTP 200, 6 times in a row (1 failed between)",
             )
         ]
+
+    @pytest.mark.parametrize(
+        ("status", "by_itself"), [(404, True), (500, True), (503, False), (429, False)]
+    )
+    def test_the_same_wrong_answer_of_the_application_is_final_after_a_while(
+        self, status: int, by_itself: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It has started, and means it. A 503 may say that it has not."""
+        monkeypatch.setattr(edge_client, "SETTLED_SECONDS", 0.05)
+        with server(*[http(status)] * 200, http(200)) as api:
+            assert client(api.port).prove() == (WRONG_STATUS if by_itself else PROVEN)
 
     def test_a_redirect_is_an_answer_and_is_not_followed(self) -> None:
         """P11."""
@@ -194,10 +207,10 @@ class TestWhatCounts:
 
 
 class TestProgram:
-    def run(self, port: int, patience: str) -> subprocess.Popen[str]:
-        arguments = ("127.0.0.1", str(port), "http", "/", "200", "399", patience)
+    def run(self, port: int, patience: str, protocol: str = "http") -> subprocess.Popen[str]:
+        arguments = ("127.0.0.1", str(port), protocol, "/", "200", "399", patience)
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", edge_command.SOURCE, *arguments],
+            [sys.executable, "-I", "-S", "-c", edge_command.source(protocol), *arguments],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -207,6 +220,14 @@ class TestProgram:
             output, _ = program.communicate(timeout=PATIENCE)
         assert program.returncode == 0
         assert output.splitlines()[-1] == f"127.0.0.1:{api.port} HTTP 200, 3 times in a row"
+
+    @pytest.mark.parametrize(("protocol", "said"), [("http2", "HTTP/2 200"), ("grpc", "SERVING")])
+    def test_it_speaks_http2_alone(self, protocol: str, said: str) -> None:
+        """With nothing but the standard library."""
+        with http2_server(protocol) as api, self.run(port_of(api), "10", protocol) as program:
+            output, _ = program.communicate(timeout=PATIENCE)
+        assert program.returncode == 0
+        assert output.splitlines()[-1].endswith(f"{said}, 3 times in a row")
 
     def test_at_the_end_of_its_patience_it_says_what_it_last_saw(self) -> None:
         with server(http(500)) as api, self.run(api.port, "0.5") as program:
@@ -229,13 +250,25 @@ class TestCommand:
         assert edge_command.command(edge(), 600) == [
             "python",
             "-c",
-            edge_command.SOURCE,
+            edge_command.source("http"),
             *("api.internal", "8080", "http", "/healthz", "200", "399", "600"),
         ]
 
-    @pytest.mark.parametrize("app_protocol", [None, "http2", "grpc"])
-    def test_other_protocols_are_asked_as_tcp(self, app_protocol: str | None) -> None:
-        assert "tcp" in edge_command.command(edge(app_protocol=app_protocol), 600)
+    @pytest.mark.parametrize("protocol", ["http", "http2", "grpc"])
+    def test_each_protocol_is_asked_as_itself(self, protocol: str) -> None:
+        assert protocol in edge_command.command(edge(app_protocol=protocol), 600)
+
+    def test_without_a_protocol_it_is_tcp(self) -> None:
+        assert "tcp" in edge_command.command(edge(app_protocol=None), 600)
+
+    def test_however_many_edges_of_http2_there_are_their_tasks_have_room(self) -> None:
+        """T08: their program is longer."""
+        edges = [edge(app_protocol="grpc", port_name=f"p{number}") for number in range(20)]
+        groups = list(mesh.together(edges))
+        assert [each for group in groups for each in group] == edges
+        for group in groups:
+            commands = [edge_command.command(each, 600) for each in group]
+            assert len(json.dumps(commands)) < 58 * 1024
 
     def test_nine_of_them_fit_into_a_task_definition(self) -> None:
         """T08: a task definition has at most 64 KB."""

@@ -20,7 +20,7 @@ def reading(fault: Fault | None, observed: str = "seen", client: str = "web") ->
     [
         (Fault.NAME, Category.CONNECTIVITY, "web cannot resolve api"),
         (Fault.CONNECTION, Category.NETWORK, "security groups of api admit those of web"),
-        (Fault.STATUS, Category.CONNECTIVITY, "connect[].to.path /healthz"),
+        (Fault.STATUS, Category.CONNECTIVITY, "`connect` entry from web to api"),
         (Fault.EXIT_CODE, Category.CONNECTIVITY, "ProofImage"),
         (Fault.NEVER_RAN, Category.CONNECTIVITY, "ProofImage"),
         (None, Category.NETWORK, "listens on its containerPort"),
@@ -50,13 +50,23 @@ def test_edges_are_told_the_clearest_fault_first() -> None:
     ("line", "category", "next_step"),
     [
         ("api:8080 does not resolve", Category.CONNECTIVITY, "web cannot resolve api"),
-        ("api:8080 HTTP 500, expected 200-299", Category.CONNECTIVITY, "expectStatus"),
+        (
+            "api:8080 HTTP 500, expected 200-299",
+            Category.CONNECTIVITY,
+            '"expectStatus": "500" in the `connect` entry from web to api',
+        ),
         ("api:8080 connection refused", Category.NETWORK, "security groups"),
         (
             "api:8080 HTTP 503 of the server's proxy: nothing answers behind it",
-            Category.NETWORK,
+            Category.CONNECTIVITY,
             "listens on its containerPort",
         ),
+        (
+            "api:8080 gRPC UNAVAILABLE: nothing answers gRPC behind the proxy",
+            Category.CONNECTIVITY,
+            "listens on its containerPort",
+        ),
+        ("api:8080 HTTP/2 200 that is not gRPC", Category.CONNECTIVITY, "appProtocol"),
     ],
 )
 def test_an_edge_that_is_still_asked_is_told_by_its_clients_last_line(
@@ -77,3 +87,12 @@ def test_a_last_line_that_is_right_changes_nothing(line: str) -> None:
     asked = reading(None, "still asking")
     found = edge_verdicts.edges_not_proven([asked], 30)
     assert edge_verdicts.with_last_words(found, asked.edge, line) == found
+
+
+def test_an_edge_that_the_request_does_not_name_is_mended_where_the_request_has_a_field() -> None:
+    """Without `connect`, the `probe` of the server says what is asked and expected."""
+    asked = reading(Fault.STATUS, client="")
+    found = edge_verdicts.edges_not_proven([asked], 30)
+    told = edge_verdicts.with_last_words(found, asked.edge, "api:8080 HTTP 404, expected 200-299")
+    assert "the `probe` of api" in told.next_step
+    assert "connect" not in told.next_step

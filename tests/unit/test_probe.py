@@ -13,22 +13,19 @@ from typing import Any, ClassVar
 
 import pytest
 
-from bivouac.proof import probe
+from bivouac.proof import asking, probe, row
 from bivouac.proof.check import Check, CheckOutcome
 from bivouac.proof.probe import Target
 
-ORIGINAL = {name: getattr(probe, name) for name in ("WINDOW_SECONDS", "ATTEMPT_SECONDS")}
+WINDOW_SECONDS, ATTEMPT_SECONDS = row.WINDOW_SECONDS, asking.ATTEMPT_SECONDS
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {
-        "WINDOW_SECONDS": 0.3,
-        "ATTEMPT_SECONDS": 0.3,
-        "TCP_OPEN_SECONDS": 0.05,
-        "PAUSE_SECONDS": 0.01,
-    }.items():
-        monkeypatch.setattr(probe, name, seconds)
+    monkeypatch.setattr(row, "WINDOW_SECONDS", 0.3)
+    monkeypatch.setattr(row, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(asking, "ATTEMPT_SECONDS", 0.3)
+    monkeypatch.setattr(asking, "TCP_OPEN_SECONDS", 0.05)
 
 
 def target(port: int, **changes: Any) -> Target:
@@ -118,8 +115,12 @@ def tcp(greet: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 def asked(port: int, **changes: Any) -> Check:
-    (check,) = probe.prove([target(port, **changes)], "private")
+    (check,) = proven([target(port, **changes)], "private")
     return check
+
+
+def proven(targets: list[Target], side: probe.Side) -> list[Check]:
+    return [check for called in probe.prove(targets, side) for check in called.checks]
 
 
 def unused_port() -> int:
@@ -138,18 +139,65 @@ def test_three_answers_in_a_row_through_the_proxy_prove_an_endpoint() -> None:
 
 
 def test_a_proxy_that_warms_up_is_given_time() -> None:
-    """P07, H23: 503s of a new proxy are normal; the three must follow each other."""
-    with http(503, 200, 200, 503, 200) as (port, paths):
+    """P07, H23: 503s of a new proxy are normal before the first right answer."""
+    with http(503, 503, 200) as (port, paths):
         check = asked(port)
     assert check.outcome is CheckOutcome.OK
-    assert len(paths) == 7
+    assert len(paths) == 5
+
+
+def test_a_failure_between_right_answers_asks_for_a_longer_row_and_is_told() -> None:
+    """containers-roadmap#1963: proxies try again, and hide a backend that fails now and then."""
+    with http(200, 200, 503, 200, 500, 200) as (port, paths):
+        check = asked(port)
+    assert check.outcome is CheckOutcome.OK
+    assert len(paths) == 5 + 12
+    assert check.observed.endswith("HTTP 200, server: envoy, 12 times in a row (2 failed between)")
+
+
+def test_a_backend_that_fails_every_other_time_is_never_proven() -> None:
+    with http(*[200, 200, 500] * 20_000) as (port, _):
+        answer = probe.answer([asdict(target(port))], "private")
+    assert answer["proven"] is False
+    assert answer["final"] is True
+    assert "times between right answers" in answer["checks"][0]["observed"]
+
+
+@pytest.mark.parametrize(("status", "final"), [(404, True), (500, True), (401, True), (503, False)])
+def test_a_wrong_answer_of_the_application_is_final_after_a_while(
+    status: int, final: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has started. A 503 may be its way of saying that it has not yet."""
+    monkeypatch.setattr(row, "SETTLED_SECONDS", 0.1)
+    with http(status, x_envoy_upstream_service_time="1") as (port, _):
+        answer = probe.answer([asdict(target(port))], "private")
+    assert (answer["proven"], answer["final"]) == (False, final)
+
+
+def test_an_application_that_still_changes_its_mind_is_given_its_window(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(row, "SETTLED_SECONDS", 0.1)
+    with http(*[404, 500] * 5000) as (port, _):
+        answer = probe.answer([asdict(target(port))], "private")
+    assert (answer["proven"], answer["final"]) == (False, False)
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_the_proxys_own_answer_is_told_from_the_applications(status: int) -> None:
+    with http(status) as (port, _):
+        check = asked(port)
+    assert check.observed.endswith(f"HTTP {status} of the proxy: nothing answers HTTP behind it")
+    with http(status, x_envoy_upstream_service_time="1") as (port, _):
+        check = asked(port)
+    assert check.observed.endswith(f"HTTP {status}, server: envoy: expected 200-399")
 
 
 def test_an_endpoint_that_never_answers_well_is_told_with_what_it_answered() -> None:
     with http(503) as (port, _):
         check = asked(port)
     assert check.outcome is CheckOutcome.NG
-    assert check.observed.endswith("HTTP 503, server: envoy: expected 200-399")
+    assert check.observed.endswith("HTTP 503 of the proxy: nothing answers HTTP behind it")
 
 
 @pytest.mark.parametrize(
@@ -194,11 +242,26 @@ def test_nobody_listening_is_a_failed_connection() -> None:
 
 
 def test_a_listener_that_says_nothing_times_out() -> None:
-    """P09: what a security group that does not admit looks like."""
+    """The proxy accepts each connection, so no security group is in the way."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         check = asked(silent.getsockname()[1])
     assert check.outcome is CheckOutcome.NG
-    assert "timed out after 0.3 s" in check.observed
+    assert "is connected, and gives no answer within 0.3 s" in check.observed
+
+
+@pytest.mark.parametrize("protocol", ["http", "http2", "grpc", "tcp"])
+def test_what_cannot_be_connected_to_times_out(
+    protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P09: what a security group that does not admit looks like."""
+
+    def not_admitted(*_: Any, **__: Any) -> socket.socket:
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "create_connection", not_admitted)
+    check = asked(80, protocol=protocol)
+    assert check.outcome is CheckOutcome.NG
+    assert "timed out after 0.3 s: not connected" in check.observed
 
 
 def test_what_is_not_http_is_a_failed_answer() -> None:
@@ -246,7 +309,7 @@ def test_nobody_listening_on_tcp_is_a_failed_connection() -> None:
 
 def test_a_task_without_public_address_is_skipped_with_the_reason() -> None:
     """P04."""
-    (check,) = probe.prove([target(80)], "public")
+    (check,) = proven([target(80)], "public")
     assert check.outcome is CheckOutcome.SKIP
     assert check.observed == "the task has no public address"
     assert check.name == "web answers from outside the VPC"
@@ -255,7 +318,7 @@ def test_a_task_without_public_address_is_skipped_with_the_reason() -> None:
 def test_the_public_side_asks_the_public_address() -> None:
     with http(200) as (port, _):
         private = target(port, private_addresses=["172.31.0.4"], public_addresses=["127.0.0.1"])
-        (check,) = probe.prove([private], "public")
+        (check,) = proven([private], "public")
     assert check.outcome is CheckOutcome.OK
 
 
@@ -276,7 +339,7 @@ def test_an_answer_is_proven_only_if_no_check_is_ng(
 
 def test_no_target_is_no_failure_and_no_proof() -> None:
     """Mark ready still asks for a check that is OK for each endpoint."""
-    assert probe.answer([], "private") == {"proven": True, "checks": []}
+    assert probe.answer([], "private") == {"proven": True, "final": False, "checks": []}
 
 
 class TestManyTasks:
@@ -286,9 +349,7 @@ class TestManyTasks:
 
     def test_those_that_answer_alike_are_one_check(self) -> None:
         with http(200, listens="") as (port, _):
-            (check,) = probe.prove(
-                [target(port, tasks=20, private_addresses=self.ADDRESSES)], "private"
-            )
+            (check,) = proven([target(port, tasks=20, private_addresses=self.ADDRESSES)], "private")
         shown = ", ".join(f"{address}:{port}" for address in self.ADDRESSES[:3])
         assert check.outcome is CheckOutcome.OK
         assert check.observed == (
@@ -297,7 +358,7 @@ class TestManyTasks:
 
     def test_one_that_does_not_answer_is_told_apart(self) -> None:
         with http(200) as (port, _):
-            good, bad = probe.prove(
+            good, bad = proven(
                 [target(port, tasks=2, private_addresses=["127.0.0.1", "127.0.0.2"])], "private"
             )
         assert (good.outcome, bad.outcome) == (CheckOutcome.OK, CheckOutcome.NG)
@@ -316,7 +377,7 @@ class TestManyTasks:
     def test_none_answers_and_lambda_still_lets_it_say_so(self) -> None:
         """Of a function that may take 90 s (template.yaml)."""
         windows = probe.MOST_TARGETS / probe.CONCURRENCY
-        assert windows * (ORIGINAL["WINDOW_SECONDS"] + ORIGINAL["ATTEMPT_SECONDS"] + 1) < 90
+        assert windows * (WINDOW_SECONDS + ATTEMPT_SECONDS + 1) < 90
 
 
 def test_a_server_that_signs_at_length_is_quoted_in_bounds() -> None:

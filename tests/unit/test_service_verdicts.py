@@ -1013,28 +1013,34 @@ def test_what_healed_is_not_what_a_service_waits_for() -> None:
     assert service_verdicts.hindrance(facts([once], [task()], containers=[CHECKED])) is None
 
 
-@pytest.mark.parametrize(
-    ("line", "category"),
-    [
-        ("web: 172.31.0.4:80 timed out after 3 s", Category.NETWORK),
-        ("web: 172.31.0.4:80 HTTP 503, server: envoy: expected 200-399", Category.CONNECTIVITY),
-    ],
-)
-def test_an_endpoint_that_does_not_answer_is_told_from_one_that_is_not_let_in(
-    line: str, category: Category
-) -> None:
-    """P07, P09."""
-    verdict = service_verdicts.not_proven("web", [line])
-    assert verdict.category is category
-    assert verdict.evidence == (line,)
-
-
 def test_only_the_log_tells_a_binary_of_another_architecture() -> None:
     exit_255 = exits(container(exitCode=255))
     told = service_verdicts.with_log(exit_255, ["exec /app/server: exec format error"])
     assert told.category is Category.ARCHITECTURE
     assert "cpuArchitecture" in told.next_step
     assert service_verdicts.with_log(exit_255, ["no database"]) == exit_255
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'nginx: [emerg] host not found in upstream "api" in /etc/nginx/conf.d/default.conf:3',
+        "[error] 7#7: *1 api could not be resolved (3: Host not found), client: 127.0.0.1",
+        "Error: getaddrinfo ENOTFOUND api",
+        "Error: queryA ENOTFOUND api.internal",
+        "requests.exceptions.ConnectionError: [Errno -2] Name or service not known",
+        "java.net.UnknownHostException: api",
+        "dial tcp: lookup api on 172.31.0.2:53: no such host",
+        "curl: (6) Could not resolve host: api",
+    ],
+)
+def test_an_application_that_resolves_no_alias_is_recognised_by_its_log(line: str) -> None:
+    """mcp-gateway-registry#548: a resolver of its own ignores the hosts file."""
+    broken = Verdict.of(Category.CONNECTIVITY, "web", ["web: HTTP 502"], "Check.")
+    told = service_verdicts.with_log(broken, ["started", line, "last words"])
+    assert told.category is Category.CONNECTIVITY
+    assert f"the log says: {line}" in told.evidence
+    assert "hosts files" in told.next_step
 
 
 # --- the report ----------------------------------------------------------------------------------

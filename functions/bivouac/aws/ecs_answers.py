@@ -17,6 +17,7 @@ documentation alone. Where the two differ, both forms are accepted. What was rec
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from email.message import Message
 
 from bivouac.json_types import Described
@@ -204,14 +205,32 @@ def is_proxy(container: Described) -> bool:
     return str(container.get("name", "")).startswith(PROXY_CONTAINER_PREFIX)
 
 
-def came_through_proxy(headers: Message) -> bool:
-    """Whether an HTTP answer came through the proxy.
+Headers = Mapping[str, str] | Message
+"""Of an HTTP answer; names in lower case, where they are compared by case."""
+_UPSTREAM_TIME = "x-envoy-upstream-service-time"
+"""Documented: Envoy's router adds it to each answer of an upstream."""
+_OF_PROXY = re.compile(
+    rb"upstream connect error|no healthy upstream|upstream request timeout|"
+    rb"delayed connect error|no route configured"
+)
+"""Begin the answers that Envoy gives itself. Recorded in many reports; Envoy's own source."""
+_GATEWAY_STATUSES = (502, 503, 504)
 
-    "server: envoy" was recorded by a caller outside the mesh (the Service Connect tutorial of the
-    ECS guide, November 2022). The other header is documented: Envoy's router adds it to every
-    upstream response, even if the first is switched off."""
+
+def came_through_proxy(headers: Headers) -> bool:
+    """Whether the proxy has passed an HTTP answer on, or has given it itself.
+
+    "server: envoy" is recorded of a caller outside the mesh (the Service Connect tutorial of the
+    ECS guide, November 2022); the other counts where the first is switched off."""
     server = str(headers.get("server") or "")
-    return server.lower() == "envoy" or headers.get("x-envoy-upstream-service-time") is not None
+    return server.lower() == "envoy" or headers.get(_UPSTREAM_TIME) is not None
+
+
+def is_of_proxy(status: int, headers: Headers, body: bytes) -> bool:
+    """Whether the proxy gave the answer, because the application gave none."""
+    if status not in _GATEWAY_STATUSES:
+        return False
+    return headers.get(_UPSTREAM_TIME) is None or bool(_OF_PROXY.match(body))
 
 
 # --- stopped tasks -------------------------------------------------------------------------------

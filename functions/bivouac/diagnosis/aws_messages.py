@@ -398,6 +398,29 @@ def of_log(lines: Sequence[str]) -> Sign | None:
     return exec_format if any(exec_format.pattern.search(line) for line in lines) else None
 
 
+_UNRESOLVED = re.compile(
+    r"host not found in (?:upstream|resolver)|could not be resolved|no resolver defined|"
+    r"\b(?:ENOTFOUND|EAI_AGAIN|NXDOMAIN|SERVFAIL)\b|Name or service not known|"
+    r"Temporary failure in name resolution|could not resolve host|UnknownHostException|"
+    r"\bno such host\b|nodename nor servname|Name does not resolve|failed to resolve",
+    re.IGNORECASE,
+)
+"""What nginx, Node.js, glibc, musl, curl, Java, Go and Python print where a name has no address."""
+
+UNRESOLVED_STEP = (
+    "The application cannot resolve a name that it calls. If it is a client alias, the endpoint "
+    "must have existed when this service's deployment began (dependsOn sees to it), and the "
+    "application must resolve it as the system does: ECS writes aliases into hosts files, which a "
+    "resolver of the application's own (nginx's `resolver`, dns.resolve of Node.js) ignores. Edges "
+    "are proven through the hosts file, and may answer all the same."
+)
+
+
+def unresolved_name(lines: Sequence[str]) -> str | None:
+    """The last line of a container's output that says that a name has no address."""
+    return next((line for line in reversed(lines) if _UNRESOLVED.search(line[:SEARCHED])), None)
+
+
 def _first(signs: Sequence[Sign], text: str) -> Sign | None:
     return next((sign for sign in signs if sign.pattern.search(text)), None)
 

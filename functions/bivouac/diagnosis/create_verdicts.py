@@ -1,22 +1,30 @@
-"""Verdicts on a failed create, from its execution's state. Pure."""
+"""Verdicts on a failed create, from its execution's state. Pure but for what it is given to
+read."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 
 from bivouac.aws.lambda_answers import message_of
 from bivouac.aws.stepfunctions_answers import caught
-from bivouac.diagnosis import service_verdicts
+from bivouac.diagnosis import endpoint_verdicts, service_verdicts
 from bivouac.diagnosis.service_verdicts import Verdict
+from bivouac.environment.blueprint import Blueprint
 from bivouac.json_types import Json
 from bivouac.proof.check import CheckOutcome
+from bivouac.services.deployments import Expected, Observed
 from bivouac.services.progress import CreateProgress, NextStep
 
+Read = Callable[[Sequence[Expected]], Mapping[str, Observed]]
+"""The services of these deployments and their tasks now, as far as ECS answers."""
 
-def of(state: Json) -> tuple[str, list[Verdict]]:
+
+def of(state: Json, blueprint: Blueprint, read: Read) -> tuple[str, list[Verdict]]:
     """The error's name, and a verdict on each thing that failed.
 
-    No verdict when the step's error explains itself."""
+    No verdict when the step's error explains itself. Where endpoints did not answer, their tasks
+    are read: they may have stopped since."""
     if "failure" in state:
         refused = service_verdicts.of_refusal(state["environment"], message(state["failure"]))
         return caught(state["failure"])[0], [refused] if refused else []
@@ -26,7 +34,10 @@ def of(state: Json) -> tuple[str, list[Verdict]]:
             verdicts = [Verdict.from_json(entry) for entry in progress.verdicts or ()]
             return str(progress.error), verdicts
         case NextStep.HEALTHY:
-            return "ConnectivityError", _not_proven(state["probes"])
+            failed = _not_proven(state["probes"])
+            expected = progress.expected
+            found = endpoint_verdicts.verdicts(blueprint, expected, failed, read(expected))
+            return "ConnectivityError", found
         case _:
             return "DeploymentFailedError", [_out_of_time(state, progress)]
 
@@ -37,14 +48,15 @@ def message(failure: Json) -> str:
     return message_of(cause) or f"A step timed out: {error}."
 
 
-def _not_proven(probes: Json) -> list[Verdict]:
+def _not_proven(probes: Json) -> dict[str, list[str]]:
+    """What the probes say of endpoints that are not proven, by service."""
     failed: dict[str, list[str]] = defaultdict(list)
     for probed in probes.values():
         for entry in probed["checks"]:
             if entry["outcome"] == CheckOutcome.NG:
                 line = f"{entry['service']}: {entry['name']}: {entry['observed']}"
                 failed[entry["service"]].append(line)
-    return [service_verdicts.not_proven(service, lines) for service, lines in failed.items()]
+    return failed
 
 
 def _out_of_time(state: Json, progress: CreateProgress) -> Verdict:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from bivouac.diagnosis.aws_messages import Category
+from bivouac.diagnosis.endpoint_verdicts import started
 from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.blueprint import Edge
 from bivouac.proof import edge_command
@@ -34,12 +36,27 @@ def edges_not_proven(readings: Sequence[EdgeReading], healthy_seconds: float) ->
         for reading in ordered
     ]
     step = _edge_step(first)
-    category = Category.CONNECTIVITY if first.fault in _ANSWERED else Category.NETWORK
+    reached = first.fault in _ANSWERED or _STARTED.search(first.observed)
+    category = Category.CONNECTIVITY if reached else Category.NETWORK
     return Verdict.of(category, first.edge.name, evidence, step)
 
 
 _ANSWERED = (Fault.NAME, Fault.STATUS, Fault.EXIT_CODE, Fault.NEVER_RAN)
 """Faults that no security group causes."""
+
+
+_STATUS = re.compile(r" HTTP(?:/2)? ([0-9]{3}), expected ")
+_STARTED = re.compile(r"of the server's proxy|gRPC|NOT SERVING")
+"""In the words of the clients: the server's proxy was reached, so no security group is in the
+way."""
+
+
+def _field(edge: Edge) -> str:
+    """Where the request says what to ask and to expect."""
+    probe = f"the `probe` of {edge.server}"
+    if not edge.client:
+        return probe
+    return f"the `connect` entry from {edge.client} to {edge.server} (or in {probe})"
 
 
 def _edge_step(reading: EdgeReading) -> str:
@@ -53,16 +70,25 @@ def _edge_step(reading: EdgeReading) -> str:
                 f"endpoint of {edge.server}; start the create again, which rolls older clients."
             )
         case Fault.STATUS:
+            status = _STATUS.search(reading.observed)
+            if status:
+                return started(edge.server, status[1], edge.expected_status, _field(edge))
             return (
-                f"{edge.server} answers, but not with the status connect[].expectStatus "
-                f"{edge.expected_status}: check connect[].to.path "
-                f"{edge.path} and what the application answers there."
+                f"{edge.server} has started, and answers on {edge.path} with another status than "
+                f"{edge.expected_status}: write the right path and expectStatus in {_field(edge)}, "
+                "or mend the application."
             )
         case Fault.EXIT_CODE | Fault.NEVER_RAN:
             return (
                 "Bivouac's own short-lived client did not run to its end: check the stack "
                 "parameter ProofImage, and that the subnets of the services that call reach its "
                 "registry."
+            )
+        case _ if _STARTED.search(reading.observed):
+            return (
+                f"{edge.server} was reached, but nothing answers {edge.app_protocol or 'TCP'} "
+                "there: check that its application listens on its containerPort on all addresses, "
+                "not only on 127.0.0.1, and that it speaks the appProtocol of the port."
             )
         case _:
             return (

@@ -517,25 +517,13 @@ def unanswered(environment: str, deadline: str, blocked: Sequence[str]) -> Verdi
     )
 
 
-def not_proven(service: str, failed: Sequence[str]) -> Verdict:
-    """The verdict if the service is healthy to ECS but an endpoint does not answer (P07, P09)."""
-    security_group = any("timed out" in line for line in failed)
-    return Verdict.of(
-        Category.NETWORK if security_group else Category.CONNECTIVITY,
-        service,
-        failed,
-        "Admit the stack's probe security group on the endpoint's port."
-        if security_group
-        else "Check that the application listens on its containerPort on all addresses, and that "
-        "probe.path and probe.expectStatus match what it answers.",
-    )
-
-
 def with_log(found: Verdict, lines: Sequence[str]) -> Verdict:
     """The verdict once the container's output is known: it alone shows some causes."""
-    sign = (
-        aws_messages.of_log(lines) if found.category in (Category.EXIT, Category.UNKNOWN) else None
-    )
-    if sign is None:
-        return found
-    return replace(found, category=sign.category, next_step=sign.next_step)
+    if found.category in (Category.EXIT, Category.UNKNOWN) and (sign := aws_messages.of_log(lines)):
+        return replace(found, category=sign.category, next_step=sign.next_step)
+    if found.category in (Category.EXIT, Category.CONNECTIVITY) and (
+        line := aws_messages.unresolved_name(lines)
+    ):
+        evidence = (*found.evidence, f"the log says: {line}")[-EVIDENCE_LINES:]
+        return replace(found, evidence=evidence, next_step=aws_messages.UNRESOLVED_STEP)
+    return found

@@ -35,7 +35,7 @@ class Endpoint:
     app_protocol: str | None
     """http, http2, grpc; None is plain TCP."""
     path: str
-    """Called if app_protocol is http."""
+    """Called if app_protocol is http or http2."""
     lowest_status: int
     highest_status: int
     admits_everybody: bool = False
@@ -66,7 +66,7 @@ class Edge:
     app_protocol: str | None
     """http, http2, grpc; None is plain TCP."""
     path: str
-    """Called if app_protocol is http."""
+    """Called if app_protocol is http or http2."""
     lowest_status: int
     highest_status: int
 

@@ -1,7 +1,8 @@
-"""Calls one endpoint of the mesh by its client alias, until three answers in a row are right.
+"""Calls one endpoint of the mesh by its client alias, until enough answers in a row are right.
 
 A separate program that proof clients run without Bivouac (edge_command.py). It prints a line when
-the result changes; it follows no redirect and prints no body.
+the result changes; it follows no redirect and prints no body. A failure after a right answer
+doubles the row: the proxies on the way try again, and hide a server that fails now and then.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import signal
 import socket
 import sys
 import time
+from typing import Any
+
+from bivouac.proof.edge_http2 import ASKING
 
 PROVEN, NO_NAME, NO_CONNECTION, WRONG_STATUS = 0, 10, 11, 12
 IN_A_ROW = 3
@@ -20,6 +24,9 @@ ATTEMPT_SECONDS = 3.0
 NAME_SECONDS = 5.0
 TCP_OPEN_SECONDS = 1.0
 READ_LIMIT = 65_536
+SETTLED_SECONDS = 10.0
+"""An application that has given the same wrong answer for so long has started, and means it."""
+NOT_YET = (429, 502, 503, 504)
 OF_SERVERS_PROXY = b"upstream connect error or disconnect/reset before headers"
 
 
@@ -28,29 +35,43 @@ class EdgeClient:
         self, name: str, port: str, protocol: str, path: str, lowest: str, highest: str
     ) -> None:
         self.address = (name, int(port))
-        self.ask = self.ask_http if protocol == "http" else self.ask_tcp
+        own = {"http": EdgeClient.ask_http, "tcp": EdgeClient.ask_tcp}
+        self.ask = {**own, **ASKING}[protocol]
         self.path = path
+        self.seconds = ATTEMPT_SECONDS
         self.expected = range(int(lowest), int(highest) + 1)
         self.statuses = lowest if lowest == highest else f"{lowest}-{highest}"
         self.failure = NO_CONNECTION
         self.printed = ""
+        self.status = 0
 
     def prove(self) -> int:
-        right, name_end = 0, 0.0
+        right, needed, failures, name_end = 0, IN_A_ROW, 0, 0.0
+        wrong, wrong_since = "", 0.0
         while True:
             code, words = self.attempt()
+            now = time.monotonic()
             if code != PROVEN:
                 self.failure = code
+                if right:
+                    needed, failures = needed * 2, failures + 1
+                    words += ", between right answers"
             self.report(words)
             right = right + 1 if code == PROVEN else 0
-            if right == IN_A_ROW:
-                self.report(f"{words}, {IN_A_ROW} times in a row")
+            if right == needed:
+                between = f" ({failures} failed between)" if failures else ""
+                self.report(f"{words}, {needed} times in a row{between}")
                 return PROVEN
+            settles = code == WRONG_STATUS and self.status not in NOT_YET and not failures
+            if not settles or words != wrong:
+                wrong, wrong_since = words if settles else "", now
+            elif now - wrong_since > SETTLED_SECONDS:
+                return WRONG_STATUS
             if code != NO_NAME:
                 name_end = 0.0
             elif not name_end:
-                name_end = time.monotonic() + NAME_SECONDS
-            elif time.monotonic() > name_end:
+                name_end = now + NAME_SECONDS
+            elif now > name_end:
                 return NO_NAME
             time.sleep(0.1 if right else random.uniform(0.3, 0.6))
 
@@ -61,7 +82,7 @@ class EdgeClient:
 
     def attempt(self) -> tuple[int, str]:
         try:
-            return self.ask()
+            return self.ask(self)
         except socket.gaierror:
             return NO_NAME, "does not resolve"
         except socket.timeout:  # noqa: UP041  Python 3.9 does not call it TimeoutError
@@ -81,15 +102,18 @@ class EdgeClient:
             body = answer.read(READ_LIMIT)
         finally:
             connection.close()
-        words = f"HTTP {answer.status}"
-        if answer.status == 503:
+        return self.judged("HTTP", answer.status, answer.headers, body)
+
+    def judged(self, spoken: str, status: int, headers: Any, body: bytes) -> tuple[int, str]:
+        self.status, words = status, f"{spoken} {status}"
+        if status == 503:
             # The client's proxy adds the header to what it passes on; the server's proxy may have
             # answered.
-            if not answer.getheader("x-envoy-upstream-service-time"):
+            if not headers.get("x-envoy-upstream-service-time"):
                 return NO_CONNECTION, f"{words} of the proxy: it has no server to pass this on to"
             if body.startswith(OF_SERVERS_PROXY):
                 return NO_CONNECTION, f"{words} of the server's proxy: nothing answers behind it"
-        if answer.status in self.expected:
+        if status in self.expected:
             return PROVEN, words
         return WRONG_STATUS, f"{words}, expected {self.statuses}"
 

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import ModuleType
 
 from bivouac.environment.blueprint import Edge
-from bivouac.proof import edge_client
+from bivouac.proof import edge_client, edge_http2
 
-SOURCE = Path(edge_client.__file__).read_text("utf-8")
-"""The whole program of one edge, for `python -c`. A task definition holds it up to nine times, and
-is limited to 64 KB."""
+_FUTURE = "from __future__ import annotations\n"
+_IMPORT = "from bivouac.proof.edge_http2 import ASKING\n"
+
+
+def _code(module: ModuleType) -> str:
+    """Without its docstring, and without what imports another part of the program."""
+    text = Path(str(module.__file__)).read_text("utf-8")
+    return text.partition(_FUTURE)[2].replace(_IMPORT, "")
+
+
+_CLIENT = _code(edge_client)
+_HTTP2 = _code(edge_http2)
+_WITH_HTTP2 = ("http2", "grpc")
+
+
+def source(protocol: str) -> str:
+    """The whole program of one edge, for `python -c`, without what its protocol does not need. A
+    task definition holds it for each edge, and is limited to 64 KB."""
+    asking = _HTTP2 if protocol in _WITH_HTTP2 else "ASKING = {}\n"
+    return _FUTURE + asking + _CLIENT
+
 
 EXIT_MEANING: dict[int, str] = {
     edge_client.PROVEN: "proven",
@@ -31,9 +50,13 @@ def code_of(line: str) -> int | None:
     For an edge without an answer, whose container has no exit code yet."""
     if "does not resolve" in line:
         return NO_NAME
-    if re.search(r" HTTP [0-9]{3}, expected ", line):
+    if re.search(r" HTTP(/2)? [0-9]{3}, expected ", line):
         return WRONG_STATUS
-    right = re.search(r" (HTTP [0-9]{3}|answers|stays open)(, [0-9]+ times in a row)?$", line)
+    right = re.search(
+        r" (HTTP(/2)? [0-9]{3}|answers|stays open|SERVING|speaks gRPC \(grpc-status [0-9]+\))"
+        r"(, [0-9]+ times in a row.*)?$",
+        line,
+    )
     return None if right else NO_CONNECTION
 
 
@@ -48,10 +71,10 @@ IDLE_COMMAND = (
 
 def command(edge: Edge, patience_seconds: int) -> list[str]:
     """A container's command: it calls the endpoint until the edge is proven or patience ends."""
-    protocol = "http" if edge.app_protocol == "http" else "tcp"
+    protocol = edge.app_protocol or "tcp"
     statuses = (str(edge.lowest_status), str(edge.highest_status))
     return [
-        *("python", "-c", SOURCE),
+        *("python", "-c", source(protocol)),
         *(edge.dns_name, str(edge.port), protocol, edge.path, *statuses),
         str(max(patience_seconds, 1)),
     ]

@@ -8,7 +8,7 @@ until it gets the right answers and exits. The exit code is the proof.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +22,8 @@ from bivouac.proof import edge_client, edge_command
 
 EDGES_PER_TASK = 9
 """A task definition holds 10 containers, and one only waits."""
+MOST_BYTES = 56_000
+"""Of the commands of a task definition as JSON, which is limited to 64 KB in all."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,21 @@ def _tasks(blueprint: Blueprint) -> Iterator[tuple[Json, tuple[Edge, ...]]]:
         network = caller.arguments["networkConfiguration"]
         groups.setdefault(json.dumps(network, sort_keys=True), (network, []))[1].append(edge)
     for network, edges in groups.values():
-        for first in range(0, len(edges), EDGES_PER_TASK):
-            yield network, tuple(edges[first : first + EDGES_PER_TASK])
+        yield from ((network, group) for group in together(edges))
+
+
+def together(edges: Sequence[Edge]) -> Iterator[tuple[Edge, ...]]:
+    """As many edges as one task has room for."""
+    chosen: list[Edge] = []
+    size = 0
+    for edge in edges:
+        needed = len(json.dumps(edge_command.command(edge, 0)))
+        if chosen and (len(chosen) == EDGES_PER_TASK or size + needed > MOST_BYTES):
+            yield tuple(chosen)
+            chosen, size = [], 0
+        chosen.append(edge)
+        size += needed
+    yield tuple(chosen)
 
 
 def _service(

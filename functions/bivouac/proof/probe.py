@@ -1,38 +1,25 @@
 """Calls endpoints at addresses that earlier steps read, and checks the answers.
 
-No AWS calls, no URLs, no redirects, no reply bodies: a target is an address that ECS reported and a
-path from the checked request (P11). An endpoint passes after three right answers in a row, because
-the first ones of a new proxy may fail (P07, H23).
+No AWS calls and no URLs: a target is an address that ECS reported and a path from the checked
+request (P11). Each endpoint is asked in its own protocol (asking.py), until it has given enough
+right answers in a row (row.py).
 """
 
 from __future__ import annotations
 
-import http.client
 import json
-import random
-import socket
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
-from bivouac.aws import ecs_answers
 from bivouac.environment.blueprint import Endpoint
+from bivouac.proof.asking import Protocol, Question, ask
 from bivouac.proof.check import Check, CheckOutcome, few
+from bivouac.proof.row import Answer, in_a_row
 
-IN_A_ROW = 3
-WINDOW_SECONDS = 15.0
-"""How long an endpoint may take to answer three times in a row within one probe."""
-ATTEMPT_SECONDS = 3.0
-TCP_OPEN_SECONDS = 1.0
-"""A TCP connection that stays open this long passes: a proxy closes it if the app is dead."""
-PAUSE_SECONDS = 0.3
-READ_LIMIT = 65_536
 CONCURRENCY = 50
 """Calls in parallel, which wait most of the time."""
-TEXT_LIMIT = 160
-"""Characters of a text by a server or the system."""
 SHOWN_ANSWERS = 2
 """The number of different answers that are shown for one endpoint; the others are counted."""
 MOST_TARGETS = 200
@@ -50,7 +37,7 @@ class Target:
 
     service: str
     endpoint: str
-    protocol: Literal["http", "tcp"]
+    protocol: Protocol
     port: int
     path: str
     lowest_status: int
@@ -83,16 +70,6 @@ class Target:
         return self.private_addresses if side == "private" else self.public_addresses
 
 
-@dataclass(frozen=True, order=True)
-class Answer:
-    good: bool
-    observed: str
-
-    @classmethod
-    def bad(cls, observed: str) -> Answer:
-        return cls(False, observed[:TEXT_LIMIT])
-
-
 def target(
     service: str,
     endpoint: Endpoint,
@@ -105,7 +82,7 @@ def target(
     return Target(
         service=service,
         endpoint=endpoint.port_name,
-        protocol="http" if endpoint.app_protocol == "http" else "tcp",
+        protocol=cast(Protocol, endpoint.app_protocol or "tcp"),
         port=endpoint.port,
         path=endpoint.path,
         lowest_status=endpoint.lowest_status,
@@ -122,13 +99,19 @@ def target(
 
 
 def answer(targets: Sequence[dict[str, Any]], side: Side) -> dict[str, Any]:
-    """The checks as JSON, and whether none of them is NG. If none is, an execution's state has room
-    for all; otherwise it gets as many of the NG ones as fit (limits.py)."""
-    checks = prove([Target.from_json(target) for target in targets], side)
+    """The checks as JSON, whether none of them is NG, and whether one is final: more time alone
+    will not change it. If none is NG, an execution's state has room for all; otherwise it gets as
+    many of the NG ones as fit (limits.py)."""
+    called = prove([Target.from_json(target) for target in targets], side)
+    checks = [check for each in called for check in each.checks]
     bad = [check for check in checks if check.outcome is CheckOutcome.NG]
     if bad and sum(map(_bytes, checks)) > BAD_LIMIT:
         checks = list(_bounded(bad))
-    return {"proven": not bad, "checks": [check.to_json() for check in checks]}
+    return {
+        "proven": not bad,
+        "final": any(each.final for each in called),
+        "checks": [check.to_json() for check in checks],
+    }
 
 
 def _bounded(bad: Sequence[Check]) -> Iterator[Check]:
@@ -146,38 +129,48 @@ def _bytes(check: Check) -> int:
     return len(json.dumps(check.to_json()))
 
 
-def prove(targets: Sequence[Target], side: Side) -> list[Check]:
+@dataclass(frozen=True)
+class Called:
+    """One target, with what each of its addresses answered."""
+
+    target: Target
+    side: Side
+    answers: Sequence[tuple[str, Answer]]
+
+    @property
+    def final(self) -> bool:
+        return any(answer.final for _, answer in self.answers)
+
+    @property
+    def checks(self) -> Iterator[Check]:
+        """One for the good answers and one for the others, if there are any."""
+        where = "inside" if self.side == "private" else "outside"
+        target = self.target
+        name = f"{target.endpoint} answers from {where} the VPC"
+        if not self.answers:
+            yield Check(target.service, name, CheckOutcome.SKIP, target.not_public, target.endpoint)
+            return
+        for outcome, good in ((CheckOutcome.OK, True), (CheckOutcome.NG, False)):
+            alike: dict[str, list[str]] = {}
+            for address, answer in self.answers:
+                if answer.good is good:
+                    alike.setdefault(answer.observed, []).append(address)
+            if alike:
+                texts = [f"{_at(target, each)} {observed}" for observed, each in alike.items()]
+                observed = few(texts, "; ", SHOWN_ANSWERS)
+                yield Check(target.service, name, outcome, observed, target.endpoint)
+
+
+def prove(targets: Sequence[Target], side: Side) -> list[Called]:
     """Calls all targets in parallel. Equal answers of a target become one check, so that an
     execution's state has room for the proof, however many tasks run (W08)."""
     calls = [(target, address) for target in targets for address in target.addresses(side)]
     with ThreadPoolExecutor(max_workers=CONCURRENCY) as pool:
         answers = iter(list(pool.map(lambda each: _called(*each), calls)))
     return [
-        check
+        Called(target, side, [(address, next(answers)) for address in target.addresses(side)])
         for target in targets
-        for check in checked(
-            target, side, [(address, next(answers)) for address in target.addresses(side)]
-        )
     ]
-
-
-def checked(target: Target, side: Side, answers: Sequence[tuple[str, Answer]]) -> Iterator[Check]:
-    """One check for the good answers and one for the others, if there are any. `answers`: each with
-    its address."""
-    where = "inside" if side == "private" else "outside"
-    name = f"{target.endpoint} answers from {where} the VPC"
-    if not answers:
-        yield Check(target.service, name, CheckOutcome.SKIP, target.not_public, target.endpoint)
-        return
-    for outcome, good in ((CheckOutcome.OK, True), (CheckOutcome.NG, False)):
-        alike: dict[str, list[str]] = {}
-        for address, answer in answers:
-            if answer.good is good:
-                alike.setdefault(answer.observed, []).append(address)
-        if alike:
-            texts = [f"{_at(target, each)} {observed}" for observed, each in alike.items()]
-            observed = few(texts, "; ", SHOWN_ANSWERS)
-            yield Check(target.service, name, outcome, observed, target.endpoint)
 
 
 def _at(target: Target, addresses: Sequence[str]) -> str:
@@ -186,58 +179,5 @@ def _at(target: Target, addresses: Sequence[str]) -> str:
 
 
 def _called(target: Target, address: str) -> Answer:
-    ask = _ask_http if target.protocol == "http" else _ask_tcp
-    return _in_a_row(lambda: ask(target, address))
-
-
-def _in_a_row(ask: Callable[[], Answer]) -> Answer:
-    """The last answer, after IN_A_ROW good ones in a row or at the end of the window."""
-    end = time.monotonic() + WINDOW_SECONDS
-    good = 0
-    while True:
-        answer = ask()
-        good = good + 1 if answer.good else 0
-        if good == IN_A_ROW:
-            return Answer(True, f"{answer.observed}, {IN_A_ROW} times in a row")
-        if time.monotonic() >= end:
-            return Answer(False, answer.observed)
-        if not answer.good:
-            time.sleep(random.uniform(PAUSE_SECONDS / 2, PAUSE_SECONDS))
-
-
-def _ask_http(target: Target, address: str) -> Answer:
-    """One GET. The reply must come through the proxy (P06)."""
-    connection = http.client.HTTPConnection(address, target.port, timeout=ATTEMPT_SECONDS)
-    try:
-        connection.request("GET", target.path, headers={"User-Agent": "bivouac-probe"})
-        reply = connection.getresponse()
-        reply.read(READ_LIMIT)
-    except TimeoutError:
-        return Answer(False, f"timed out after {ATTEMPT_SECONDS:g} s")
-    except (OSError, http.client.HTTPException) as error:
-        return Answer.bad(f"failed: {error or type(error).__name__}")
-    finally:
-        connection.close()
-    server = reply.getheader("server", "no server header")[:TEXT_LIMIT]
-    observed = f"HTTP {reply.status}, server: {server}"
-    if not ecs_answers.came_through_proxy(reply.headers):
-        return Answer(False, f"{observed}: it did not come through the Service Connect proxy")
-    if not target.lowest_status <= reply.status <= target.highest_status:
-        return Answer(False, f"{observed}: expected {target.lowest_status}-{target.highest_status}")
-    return Answer(True, observed)
-
-
-def _ask_tcp(target: Target, address: str) -> Answer:
-    """Good if the connection answers or stays open: connecting succeeds even if the app is dead."""
-    try:
-        with socket.create_connection((address, target.port), timeout=ATTEMPT_SECONDS) as stream:
-            stream.settimeout(TCP_OPEN_SECONDS)
-            try:
-                received = stream.recv(1)
-            except TimeoutError:
-                return Answer(True, "stays open")
-    except TimeoutError:
-        return Answer(False, f"timed out after {ATTEMPT_SECONDS:g} s")
-    except OSError as error:
-        return Answer.bad(f"failed: {error or type(error).__name__}")
-    return Answer(True, "answers") if received else Answer(False, "was closed by the proxy")
+    question = Question(target.protocol, target.path, target.lowest_status, target.highest_status)
+    return in_a_row(lambda: ask(question, (address, target.port)))

@@ -181,10 +181,11 @@ def _edge_and_problems(
         f"{path}.to.path": connection.to.path,
         f"{path}.expectStatus": connection.expect_status,
     }
-    if endpoint.app_protocol != "http":
+    if endpoint.app_protocol not in ("http", "http2"):
+        how = "asks its health service" if endpoint.app_protocol else "only opens a connection"
         problems += [
             f"{where}: {server.service_name}:{port_name} has the appProtocol "
-            f"{endpoint.app_protocol or 'TCP'}, so the proof only opens a connection; leave it out"
+            f"{endpoint.app_protocol or 'TCP'}, so the proof {how}; leave it out"
             for where, value in options.items()
             if value is not None
         ]

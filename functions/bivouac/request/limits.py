@@ -20,7 +20,7 @@ from bivouac.environment.blueprint import Blueprint, ServiceBlueprint
 from bivouac.environment.instruction import Instruction
 from bivouac.environment.record import DEFINITIONS_KEPT, Record, packed, text_of
 from bivouac.json_types import Json
-from bivouac.proof import check, mesh, probe
+from bivouac.proof import check, mesh, probe, row
 from bivouac.proof.check import Check
 from bivouac.services.convergence import Blocked, Condition, Need
 from bivouac.services.deployments import Expected
@@ -330,8 +330,9 @@ class Largest:
     @cached_property
     def _probed(self) -> tuple[list[Json], list[Json]]:
         """The checks of the endpoints' answers from inside and from outside."""
-        answer = probe.Answer(True, f"HTTP 200, server: envoy, {probe.IN_A_ROW} times in a row")
-        other = probe.Answer(True, f"HTTP 302, server: envoy, {probe.IN_A_ROW} times in a row")
+        unsteady = {"needed": 12, "failures": 2}
+        answer = row.Answer(True, row.told("HTTP/2 200, server: envoy", **unsteady))
+        other = row.Answer(True, row.told("HTTP/2 302, server: envoy", **unsteady))
 
         def checks(side: probe.Side) -> list[Json]:
             found: list[Json] = []
@@ -339,7 +340,8 @@ class Largest:
                 answers = [(address, answer) for address in target.addresses(side)]
                 if len(answers) > 1:
                     answers[-1] = (answers[-1][0], other)
-                found += [check.to_json() for check in probe.checked(target, side, answers)]
+                called = probe.Called(target, side, answers)
+                found += [check.to_json() for check in called.checks]
             return found
 
         return checks("private"), checks("public")

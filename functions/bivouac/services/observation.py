@@ -40,6 +40,19 @@ def observed(
     }
 
 
+def with_stopped(
+    client: ECSClient, cluster: str, expected: Sequence[Expected]
+) -> dict[str, Observed]:
+    """Each expected service with all its tasks that ECS still shows."""
+    services = ecs.describe_services(client, cluster, [each.service_name for each in expected])
+    running = tasks_by_service(client, cluster, "RUNNING")
+    stopped = tasks_by_service(client, cluster, "STOPPED")
+    return {
+        name: Observed(service, tuple(running.get(name, ())), tuple(stopped.get(name, ())))
+        for name, service in services.items()
+    }
+
+
 def _in_trouble(entry: Expected, service: Json | None, running: Sequence[Json]) -> bool:
     """Whether tasks of the deployment are missing (those of the previous one may still run), tasks
     are unhealthy, or ECS gave up on the deployment (H02, H03)."""

@@ -1,0 +1,172 @@
+"""One call of an endpoint in its own protocol, and what its answer proves.
+
+HTTP, HTTP/2 and gRPC answers must come through the Service Connect proxy (P06). An answer that the
+proxy gives in place of the application is none. No redirect is followed, and no body is kept.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from dataclasses import dataclass
+from typing import Literal
+
+from bivouac.aws import ecs_answers
+from bivouac.proof.row import TEXT_LIMIT, Answer
+
+Protocol = Literal["http", "http2", "grpc", "tcp"]
+Address = tuple[str, int]
+
+ATTEMPT_SECONDS = 3.0
+TCP_OPEN_SECONDS = 1.0
+"""A TCP connection that stays open this long passes: a proxy closes it if the app is dead."""
+READ_LIMIT = 65_536
+USER_AGENT = "bivouac-probe"
+
+_NOT_YET = (429, 502, 503, 504)
+"""What applications and their gateways answer while they start (RFC 9110, RFC 6585)."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to ask of an endpoint, and which answers are right."""
+
+    protocol: Protocol
+    path: str
+    lowest_status: int
+    highest_status: int
+
+    @property
+    def expected(self) -> str:
+        same = self.lowest_status == self.highest_status
+        return f"{self.lowest_status}" if same else f"{self.lowest_status}-{self.highest_status}"
+
+
+def ask(question: Question, address: Address) -> Answer:
+    try:
+        match question.protocol:
+            case "http":
+                return _ask_http(question, address)
+            case "http2":
+                return _ask_http2(question, address)
+            case "grpc":
+                return _ask_grpc(address)
+            case "tcp":
+                return _ask_tcp(address)
+    except TimeoutError:
+        return Answer(False, f"timed out after {ATTEMPT_SECONDS:g} s: not connected")
+    except OSError as error:
+        return Answer.bad(f"failed: {error or type(error).__name__}")
+
+
+def _ask_http(question: Question, address: Address) -> Answer:
+    connection = http.client.HTTPConnection(*address, timeout=ATTEMPT_SECONDS)
+    try:
+        connection.connect()
+        try:
+            connection.request("GET", question.path, headers={"User-Agent": USER_AGENT})
+            reply = connection.getresponse()
+            body = reply.read(READ_LIMIT)
+        except TimeoutError:
+            return _silent()
+        except http.client.HTTPException as error:
+            return Answer.bad(f"failed: {error or type(error).__name__}")
+    finally:
+        connection.close()
+    return _judged(question, "HTTP", reply.status, reply.headers, body)
+
+
+def _ask_http2(question: Question, address: Address) -> Answer:
+    from bivouac.proof import http2  # only where it is needed: a function starts faster without h2
+
+    headers = (
+        (":method", "GET"),
+        (":path", question.path),
+        (":scheme", "http"),
+        (":authority", f"{address[0]}:{address[1]}"),
+        ("user-agent", USER_AGENT),
+    )
+    try:
+        reply = http2.call(address, headers, b"", ATTEMPT_SECONDS)
+    except http2.NotHttp2Error as error:
+        return Answer.bad(str(error))
+    return _judged(question, "HTTP/2", reply.status, reply.headers, reply.body)
+
+
+def _judged(
+    question: Question, spoken: str, status: int, headers: ecs_answers.Headers, body: bytes
+) -> Answer:
+    server = str(headers.get("server") or "no server header")[:TEXT_LIMIT]
+    observed = f"{spoken} {status}, server: {server}"
+    if not ecs_answers.came_through_proxy(headers):
+        return Answer(False, f"{observed}: it did not come through the Service Connect proxy")
+    if ecs_answers.is_of_proxy(status, headers, body):
+        return Answer(False, f"{spoken} {status} of the proxy: nothing answers {spoken} behind it")
+    if question.lowest_status <= status <= question.highest_status:
+        return Answer(True, observed)
+    told = f"{observed}: expected {question.expected}"
+    return Answer(False, told, by_application=status not in _NOT_YET)
+
+
+# --- gRPC ----------------------------------------------------------------------------------------
+
+_GRPC_TYPE = "application/grpc"
+_HEALTH = "/grpc.health.v1.Health/Check"
+_NO_SERVICE_NAMED = b"\0\0\0\0\0"
+"""An empty HealthCheckRequest: the health of the whole server (gRPC Health Checking Protocol)."""
+_SERVING = b"\x08\x01"
+"""HealthCheckResponse.status SERVING."""
+_OK, _UNAVAILABLE = "0", "14"
+"""grpc-status OK and UNAVAILABLE (gRPC status codes). A server without the health service says
+UNIMPLEMENTED, and one that refuses this caller UNAUTHENTICATED: both speak gRPC."""
+
+
+def _ask_grpc(address: Address) -> Answer:
+    """The health service where there is one; otherwise, that the server speaks gRPC."""
+    from bivouac.proof import http2
+
+    headers = (
+        (":method", "POST"),
+        (":path", _HEALTH),
+        (":scheme", "http"),
+        (":authority", f"{address[0]}:{address[1]}"),
+        ("content-type", _GRPC_TYPE),
+        ("te", "trailers"),
+        ("user-agent", USER_AGENT),
+    )
+    try:
+        reply = http2.call(address, headers, _NO_SERVICE_NAMED, ATTEMPT_SECONDS)
+    except http2.NotHttp2Error as error:
+        return Answer.bad(str(error))
+    if not ecs_answers.came_through_proxy(reply.headers):
+        return Answer(False, "gRPC: it did not come through the Service Connect proxy")
+    code = reply.headers.get("grpc-status", "")[:3]
+    if not reply.headers.get("content-type", "").startswith(_GRPC_TYPE) or not code:
+        told = f"HTTP/2 {reply.status} that is not gRPC"
+        if ecs_answers.is_of_proxy(reply.status, reply.headers, reply.body):
+            return Answer(False, f"{told}, of the proxy: nothing answers gRPC behind it")
+        return Answer(False, told, by_application=reply.status not in _NOT_YET)
+    if code == _OK:
+        serving = reply.body[5:] == _SERVING
+        return Answer(serving, f"gRPC health {'SERVING' if serving else 'NOT SERVING'}")
+    if code == _UNAVAILABLE:
+        return Answer(False, "gRPC UNAVAILABLE (14) of the proxy: nothing answers gRPC behind it")
+    return Answer(True, f"speaks gRPC (grpc-status {code})")
+
+
+# --- TCP -----------------------------------------------------------------------------------------
+
+
+def _ask_tcp(address: Address) -> Answer:
+    """Good if the connection answers or stays open: connecting succeeds even if the app is dead."""
+    with socket.create_connection(address, timeout=ATTEMPT_SECONDS) as stream:
+        stream.settimeout(TCP_OPEN_SECONDS)
+        try:
+            received = stream.recv(1)
+        except TimeoutError:
+            return Answer(True, "stays open")
+    return Answer(True, "answers") if received else Answer(False, "was closed by the proxy")
+
+
+def _silent() -> Answer:
+    return Answer(False, f"is connected, and gives no answer within {ATTEMPT_SECONDS:g} s")
