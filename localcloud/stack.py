@@ -23,6 +23,7 @@ def parameters(account: Account) -> dict[str, str]:
         "SubnetIds": ",".join(account.subnet_ids),
         "AllowedTaskRoleArns": account.execution_role_arn,
         "AllowedExecutionRoleArns": account.execution_role_arn,
+        "AllowedSecurityGroupIds": account.security_group_id,
         "AllowEcsExec": "true",
     }
 

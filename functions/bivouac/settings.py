@@ -93,6 +93,12 @@ class RequestSettings:
     """Roles that a request may name as taskRoleArn; there is no default."""
     execution_role_arns: tuple[str, ...]
     """Roles that a request may name as executionRoleArn; the first is the default."""
+    allowed_subnet_ids: tuple[str, ...]
+    """Subnets that a request may name besides the stack's own."""
+    allowed_security_group_ids: tuple[str, ...]
+    allowed_file_system_ids: tuple[str, ...]
+    allowed_environment_files: tuple[str, ...]
+    """ARNs of S3 objects; one that ends with * stands for all that begin so."""
     allow_ecs_exec: bool
     namespace_quota: int
     """The quota of Cloud Map namespaces in this Region (N06)."""
@@ -112,6 +118,10 @@ class RequestSettings:
             assign_public_ip=_read(variables, "ASSIGN_PUBLIC_IP"),
             task_role_arns=_listed(_read(variables, "TASK_ROLE_ARNS")),
             execution_role_arns=_listed(_read(variables, "EXECUTION_ROLE_ARNS")),
+            allowed_subnet_ids=_listed(_read(variables, "ALLOWED_SUBNET_IDS")),
+            allowed_security_group_ids=_listed(_read(variables, "ALLOWED_SECURITY_GROUP_IDS")),
+            allowed_file_system_ids=_listed(_read(variables, "ALLOWED_FILE_SYSTEM_IDS")),
+            allowed_environment_files=_listed(_read(variables, "ALLOWED_ENVIRONMENT_FILES")),
             allow_ecs_exec=_read(variables, "ALLOW_ECS_EXEC") == "true",
             # A parameter of type Number may be written as 1e3.
             namespace_quota=int(float(_read(variables, "NAMESPACE_QUOTA"))),

@@ -142,11 +142,39 @@ def test_subnets_and_groups_that_do_not_exist_are_all_named(account: BivouacAcco
     """S15."""
     vpc = {"subnets": ["subnet-0", "subnet-1"], "securityGroups": ["sg-0"]}
     request = environment(web(networkConfiguration={"awsvpcConfiguration": vpc}))
-    assert refused(account, request) == (
+    listed = {
+        "allowed_subnet_ids": ("subnet-0", "subnet-1"),
+        "allowed_security_group_ids": ("sg-0",),
+    }
+    assert refused(account, request, **listed) == (
         "subnet subnet-0 does not exist",
         "subnet subnet-1 does not exist",
         "security group sg-0 does not exist",
     )
+
+
+def test_subnets_and_groups_of_another_vpc_are_refused(account: BivouacAccount) -> None:
+    ec2 = account.client("ec2")
+    stacks = ec2.describe_subnets(SubnetIds=list(SUBNET_IDS))["Subnets"][0]["VpcId"]
+    probe = ec2.create_security_group(GroupName="p", Description="p", VpcId=stacks)["GroupId"]
+    other = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=other, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="g", Description="g", VpcId=other)["GroupId"]
+    vpc = {"subnets": [*SUBNET_IDS, subnet], "securityGroups": [group]}
+    request = environment(web(networkConfiguration={"awsvpcConfiguration": vpc}))
+    found = refused(
+        account,
+        request,
+        probe_security_group_id=probe,
+        allowed_subnet_ids=(subnet,),
+        allowed_security_group_ids=(group,),
+    )
+    for name in (subnet, group):
+        assert any(
+            each.startswith(f"{name} is in the VPC {other}, and the stack in {stacks}")
+            for each in found
+        )
+    assert not any(each.startswith(SUBNET_IDS[0]) for each in found)
 
 
 def test_a_port_that_no_group_admits_is_refused_before_anything_is_created(
@@ -191,7 +219,8 @@ def test_an_edge_that_no_security_group_admits_is_refused(account: BivouacAccoun
         ),
         connect=[connection("web", "api")],
     )
-    (problem,) = refused(account, shop, probe_security_group_id=probe)
+    listed = {"allowed_security_group_ids": (servers, clients)}
+    (problem,) = refused(account, shop, probe_security_group_id=probe, **listed)
     assert "no security group of its tasks admits port 80 from those of web" in problem
     assert "the edge web -> api:api could never be proven" in problem
 

@@ -128,12 +128,19 @@ def test_all_set(cloud: LocalCloud) -> None:
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
     )["Policy"]["Arn"]
     topic = account.arn("sns", "alarms")
+    other_group = cloud.client("ec2").create_security_group(
+        GroupName="other", Description="other", VpcId=account.vpc_id
+    )["GroupId"]
     given = {
         "NamePrefix": "team-a",
         "TaskSecurityGroupId": account.security_group_id,
         "AssignPublicIp": "DISABLED",
         "AllowedTaskRoleArns": account.execution_role_arn,
         "AllowedExecutionRoleArns": account.execution_role_arn,
+        "AllowedSubnetIds": account.subnet_ids[1],
+        "AllowedSecurityGroupIds": other_group,
+        "AllowedFileSystemIds": "fs-0123456789abcdef0",
+        "AllowedEnvironmentFiles": "arn:aws:s3:::team-a/web.env,arn:aws:s3:::team-a/shared/*",
         "ProofImage": "public.ecr.aws/docker/library/python:3.12-slim",
         "AllowEcsExec": "true",
         "DefaultLease": "2h",
@@ -154,6 +161,12 @@ def test_all_set(cloud: LocalCloud) -> None:
     assert service["enableExecuteCommand"] is True
     assert definition_of(app, service)["taskRoleArn"] == account.execution_role_arn
     assert retention(app, "demo") == {30}
+    theirs = {"subnets": [account.subnet_ids[1]], "securityGroups": [other_group]}
+    unlisted = {"awsvpcConfiguration": {"subnets": list(account.subnet_ids)}}
+    plan = created(app, environment(web(networkConfiguration=unlisted), dryRun=True))
+    assert "AllowedSubnetIds" in json.dumps(plan.output)
+    closed = app.create(environment(web(networkConfiguration={"awsvpcConfiguration": theirs})))
+    assert "no security group of its tasks admits port 80" in closed.cause, "both are used"
     longer = app.create(environment(web(), lease={"ttl": "2d"}, dryRun=True))
     assert "longer than the stack's maximum of 1d" in longer.cause
     deleted(app, "demo")
@@ -173,6 +186,14 @@ def role_list(last: str) -> str:
     return ",".join(listed[1:])
 
 
+def id_list(kind: str) -> str:
+    """As many ids as a parameter holds."""
+    listed: list[str] = []
+    while len(",".join(listed)) <= PARAMETER_LIMIT:
+        listed.append(f"{kind}-{len(listed):017x}")
+    return ",".join(listed[1:])
+
+
 def test_all_at_their_limits(cloud: LocalCloud) -> None:
     account, prefix = cloud.account, "a2345678-1234567890z"
     given = {
@@ -180,6 +201,9 @@ def test_all_at_their_limits(cloud: LocalCloud) -> None:
         "SubnetIds": ",".join(account.subnet_ids),
         "AllowedTaskRoleArns": role_list(account.execution_role_arn),
         "AllowedExecutionRoleArns": role_list(account.execution_role_arn),
+        "AllowedSubnetIds": id_list("subnet"),
+        "AllowedSecurityGroupIds": id_list("sg"),
+        "AllowedFileSystemIds": id_list("fs"),
         "ProofImage": "python",
         "AllowEcsExec": "true",
         "DefaultLease": "99999d",

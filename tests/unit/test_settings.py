@@ -26,6 +26,10 @@ VARIABLES = {
     "ASSIGN_PUBLIC_IP": "DISABLED",
     "TASK_ROLE_ARNS": "",
     "EXECUTION_ROLE_ARNS": "arn:a,arn:b",
+    "ALLOWED_SUBNET_IDS": "",
+    "ALLOWED_SECURITY_GROUP_IDS": "sg-3",
+    "ALLOWED_FILE_SYSTEM_IDS": "fs-1,fs-2",
+    "ALLOWED_ENVIRONMENT_FILES": "arn:aws:s3:::team/*",
     "ALLOW_ECS_EXEC": "false",
     "NAMESPACE_QUOTA": "50",
     "DEFAULT_LEASE": "8h",
@@ -57,6 +61,10 @@ def test_lists_numbers_flags_and_durations_are_read() -> None:
     assert stack.subnet_ids == ("subnet-a", "subnet-b")
     assert stack.task_role_arns == ()
     assert stack.execution_role_arns == ("arn:a", "arn:b")
+    assert stack.allowed_subnet_ids == ()
+    assert stack.allowed_security_group_ids == ("sg-3",)
+    assert stack.allowed_file_system_ids == ("fs-1", "fs-2")
+    assert stack.allowed_environment_files == ("arn:aws:s3:::team/*",)
     assert stack.allow_ecs_exec is False
     assert stack.namespace_quota == 50
     assert stack.proof_image == "python:3.13-alpine"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -235,6 +235,16 @@ class Application:
             roleArn=described["roleArn"],
         )["stateMachineArn"]
         return made
+
+    def allowing(self, subnets: Sequence[str] = (), groups: Sequence[str] = ()) -> str:
+        """A machine that creates as if the stack's parameters listed these, too."""
+
+        def listed(states: Json) -> None:
+            settings = states["Check request"]["Parameters"]["settings"]
+            settings["ALLOWED_SUBNET_IDS"] = ",".join(subnets)
+            settings["ALLOWED_SECURITY_GROUP_IDS"] = ",".join(groups)
+
+        return self.variant(self.create_machine, listed)
 
     def invoke(self, logical_id: str, content: Json) -> Json:
         """The answer of one function, called by itself."""

@@ -203,7 +203,8 @@ class TestEndpointsThatDoNotAnswer:
         enough = 3 * seconds_to_ready(
             app, [f"{request['name']}-ok" for request in requests.values()]
         )
-        machine = app.variant(app.create_machine, partial(its_deadline_is_soon, seconds=enough))
+        lists_the_group = app.allowing(groups=[admits_only_another_network])
+        machine = app.variant(lists_the_group, partial(its_deadline_is_soon, seconds=enough))
         started = {what: app.start(machine, request) for what, request in requests.items()}
         failed = {what: app.ended(arn) for what, arn in started.items()}
 

@@ -226,12 +226,9 @@ class TestWhatExistsDecides:
         network = {"subnets": ["subnet-00000000"], "securityGroups": ["sg-00000000"]}
         before = len(app.calls)
 
-        refused = app.create(
-            environment(
-                web(networkConfiguration={"awsvpcConfiguration": network}),
-                name=name,
-            )
-        )
+        machine = app.allowing(network["subnets"], network["securityGroups"])
+        request = environment(web(networkConfiguration={"awsvpcConfiguration": network}), name=name)
+        refused = app.ended(app.start(machine, request))
 
         assert refused.error == "InvalidRequestError"
         assert "subnet subnet-00000000 does not exist" in refused.cause

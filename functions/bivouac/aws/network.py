@@ -61,9 +61,10 @@ def _named_by(group: Mapping[str, Any]) -> set[str]:
     return {pair.get("GroupId", "") for rule in rules for pair in rule.get("UserIdGroupPairs", ())}
 
 
-def existing_subnets(client: EC2Client, subnet_ids: Sequence[str]) -> set[str]:
+def vpcs_of_subnets(client: EC2Client, subnet_ids: Sequence[str]) -> dict[str, str]:
+    """The VPC of each existing subnet, by id. Filtered, so that a missing one is absent."""
     with translated(f"subnets {', '.join(subnet_ids)}"):
         pages = client.get_paginator("describe_subnets").paginate(
             Filters=[{"Name": "subnet-id", "Values": list(subnet_ids)}]
         )
-        return {subnet["SubnetId"] for page in pages for subnet in page["Subnets"]}
+        return {subnet["SubnetId"]: subnet["VpcId"] for page in pages for subnet in page["Subnets"]}

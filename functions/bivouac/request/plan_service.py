@@ -9,6 +9,7 @@ from dataclasses import replace
 from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
 from bivouac.json_types import Json
 from bivouac.request import (
+    allowed,
     connect_rules,
     ecs_arguments,
     log_rules,
@@ -81,6 +82,7 @@ def _planned(
             connect.get("logConfiguration"), draft.settings.region, f"{where}.logConfiguration"
         )
     )
+    checked.add(allowed.alias_problems(connect, namespace, where))
     if definition is not None:
         ports = definition.named_ports if definition.ports_known else None
         checked.add(connect_rules.problems(connect, ports, where))
@@ -144,6 +146,7 @@ def _complete_service(
         }
     }
     arguments |= merged({"networkConfiguration": network}, arguments)
+    allowed.use_network(draft, arguments, path)
     connect = arguments.get("serviceConnectConfiguration", {"enabled": True})
     if not isinstance(connect, dict):
         return

@@ -11,6 +11,7 @@ from bivouac.environment import naming
 from bivouac.environment.blueprint import Renamed
 from bivouac.json_types import Json
 from bivouac.request import (
+    allowed,
     container_rules,
     ecs_arguments,
     fargate_rules,
@@ -155,6 +156,9 @@ def _definition_problems(
     yield from fargate_rules.task_size_problems(definition, connected, path)
     yield from fargate_rules.role_problems(
         definition, settings.task_role_arns, settings.execution_role_arns, path
+    )
+    yield from allowed.storage_problems(
+        definition, settings.allowed_file_system_ids, settings.allowed_environment_files, path
     )
     yield from container_rules.problems(
         containers, draft.plain_values, f"{path}.containerDefinitions"

@@ -98,12 +98,13 @@ def network_problems(blueprint: Blueprint, ec2: EC2Client) -> tuple[list[str], B
     groups = sorted(
         {group for config in configurations.values() for group in config["securityGroups"]}
     )
-    known_subnets = network.existing_subnets(ec2, subnets)
-    known_groups = network.security_groups(ec2, groups)
+    known_subnets = network.vpcs_of_subnets(ec2, subnets)
+    known_groups = network.security_groups(ec2, [*groups, blueprint.probe_security_group_id])
     found = [f"subnet {subnet} does not exist" for subnet in subnets if subnet not in known_subnets]
     found += [
         f"security group {group} does not exist" for group in groups if group not in known_groups
     ]
+    found += _of_another_vpc(blueprint, known_subnets, known_groups)
     if found:
         return found, blueprint
     for service in blueprint.services:
@@ -121,6 +122,23 @@ def network_problems(blueprint: Blueprint, ec2: EC2Client) -> tuple[list[str], B
                 )
     found += _closed_edges(blueprint, known_groups)
     return found, _with_public_endpoints(blueprint, known_groups)
+
+
+def _of_another_vpc(
+    blueprint: Blueprint,
+    vpcs_of_subnets: Mapping[str, str],
+    groups: Mapping[str, Mapping[str, Any]],
+) -> Iterator[str]:
+    """ECS refuses a service whose groups and subnets are of two VPCs, and no probe reaches tasks
+    in another VPC than its own."""
+    vpcs = {**vpcs_of_subnets, **{name: group["VpcId"] for name, group in groups.items()}}
+    own = vpcs.pop(blueprint.probe_security_group_id, None)
+    for name, vpc in sorted(vpcs.items()):
+        if own is not None and vpc != own:
+            yield (
+                f"{name} is in the VPC {vpc}, and the stack in {own}; leave it out, or name one "
+                f"of {own} that the stack allows"
+            )
 
 
 def _with_public_endpoints(
