@@ -27,7 +27,7 @@ PROTECTION := PYTHONPATH=functions .venv/bin/python -m deployment
 WITH_SAM := PATH="$(CURDIR)/.venv-sam/bin:$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pictures retries local test endure emulate accept accept-local lint types build deploy \
+.PHONY: help setup demo pictures schema retries local test endure emulate accept accept-local lint types build deploy \
     undeploy bench lock clean
 .DELETE_ON_ERROR:
 
@@ -48,6 +48,9 @@ pictures: .venv/installed #- Draw the pictures of the documents anew
 	    "make demo"
 	@.venv/bin/python -m docs.demo_picture mesh events/shop.json docs/pictures/shop.svg \
 	    "make demo REQUEST=events/shop.json"
+
+schema: .venv/installed ## Write docs/request.schema.json, from which editors complete requests
+	@PYTHONPATH=functions .venv/bin/python -m docs.request_schema
 
 retries: .venv/installed #- Write statemachine/retries.yaml into the state machines
 	@.venv/bin/python -m deployment.retries

@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
 
@@ -76,7 +77,7 @@ Duration = Annotated[str, AfterValidator(_duration)]
 """A number and m, h or d."""
 TagKey = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 TagValue = Annotated[str, StringConstraints(max_length=256)]
-Tags = Annotated[dict[TagKey, TagValue], AfterValidator(_tags), Field(max_length=40)]
+Tags = Annotated[dict[TagKey, TagValue], Field(max_length=40), AfterValidator(_tags)]
 
 
 class _Model(BaseModel):
@@ -84,7 +85,11 @@ class _Model(BaseModel):
 
 
 ProbePath = Annotated[str, StringConstraints(pattern=r"^/[!-~]*$", max_length=512)]
-StatusRange = Annotated[tuple[int, int], BeforeValidator(_status_range)]
+StatusRange = Annotated[
+    tuple[int, int],
+    BeforeValidator(_status_range),
+    WithJsonSchema({"type": ["string", "integer"]}),
+]
 
 
 class Probe(_Model):
@@ -241,7 +246,7 @@ class EnvironmentRequest(_Model):
     cluster: dict[str, Any] = {}
     defaults: dict[str, Any] = {}
     services: Annotated[list[Any], Field(min_length=1, max_length=MOST_SERVICES)]
-    """Of objects, which planning reads one by one, so that a wrong one hides no other."""
+    # Each is read by itself, so that a wrong one hides no other.
     connect: Annotated[list[Connection], Field(min_length=1)] | None = None
     """The connections to prove; by default, every endpoint is proven once."""
     lease: Lease = Lease()
