@@ -1,4 +1,4 @@
-"""A model of ECS for the tests of convergence: what is decided is done, and time is a number."""
+"""A model of ECS for the tests of convergence: carries out decisions, and counts time."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class World:
         return decide(self.blueprint, wanted, self.clients, situation)
 
     def converge(self) -> list[Action]:
-        """Decide and do until nothing can be done now; what was done."""
+        """Decides and acts until nothing can be done now; returns what was done."""
         begun = len(self.done)
         for _ in range(4):
             decision = self.decide()
@@ -164,7 +164,7 @@ class World:
     # --- what time brings ------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Every service becomes healthy, what drains is gone."""
+        """Every service becomes healthy, draining ones are gone."""
         for name, found in self.services.items():
             if found["status"] == "DRAINING":
                 found["status"] = "INACTIVE"
@@ -190,7 +190,7 @@ class World:
                 deployment |= {"desiredCount": 0, "runningCount": 0, "pendingCount": 0}
 
     def finish(self) -> World:
-        """Everything until nothing is left to do, and the proof; itself."""
+        """Does everything until nothing is left to do, and the proof; returns itself."""
         while self.converge() or self.decide().blocked:
             self.settle()
         self.settle()

@@ -1,4 +1,4 @@
-"""ECS's answers as DescribeServices and DescribeTasks give them, for the tests of verdicts."""
+"""ECS's answers to DescribeServices and DescribeTasks, for the tests of verdicts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROXY = "ecs-service-connect-Y84Lt"
 
 
 def after(seconds: float) -> datetime:
-    """So long after our deployment began."""
+    """The time this long after our deployment began."""
     return BEGAN + timedelta(seconds=seconds)
 
 
@@ -80,7 +80,7 @@ def task(**changes: Any) -> dict[str, Any]:
 
 
 def container(name: str = "web", **changes: Any) -> dict[str, Any]:
-    """Of a stopped task."""
+    """A container of a stopped task."""
     return {"name": name, "lastStatus": "STOPPED", **changes}
 
 

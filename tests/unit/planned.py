@@ -1,4 +1,4 @@
-"""Requests and what becomes of them, for the tests of planning."""
+"""Requests and their plans, for the tests of planning."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What an answer says about a belief: for it, against it, or nothing.
 
-The answers are in the forms that real AWS gave: apptality/aws-ecs-cloudmap-prometheus-sd (2024-07),
+The answers have the forms that AWS returned: apptality/aws-ecs-cloudmap-prometheus-sd (2024-07),
 cloud-custodian's recordings (2018 to 2024), and events published in 2023 and 2026."""
 
 from __future__ import annotations
@@ -170,19 +170,21 @@ def scheduled(settings: str) -> Json:
         ("stepfunctions.placeholders", {"events": [{"type": "ExecutionStarted"}]}, NOT_SEEN),
     ],
 )
-def test_a_judge(belief: str, answer: Json, verdict: Verdict) -> None:
+def test_a_judge_decides_for_against_or_nothing(
+    belief: str, answer: Json, verdict: Verdict
+) -> None:
     recorder = Recorder()
     recorder.take(BELIEFS[belief].looks_at, answer | {"nobodyKnowsThisMember": {"a": 1}})
     assert recorder.findings[belief].verdict is verdict, recorder.findings[belief].seen
 
 
-def test_every_judge_is_tried_above() -> None:
-    tried = test_a_judge.pytestmark[0].args[1]  # type: ignore[attr-defined]
+def test_every_judge_has_a_case() -> None:
+    tried = test_a_judge_decides_for_against_or_nothing.pytestmark[0].args[1]  # type: ignore[attr-defined]
     assert {case[0] for case in tried} == {id for id, each in BELIEFS.items() if each.judge}
 
 
 @pytest.mark.parametrize("operation", sorted({each.looks_at for each in BELIEFS.values()} - {""}))
-def test_an_answer_of_another_form_contradicts_and_ends_nothing(operation: str) -> None:
+def test_an_answer_of_unknown_form_contradicts_nothing(operation: str) -> None:
     recorder = Recorder()
     members = ("tasks", "services", "events", "detail")
     recorder.take(operation, {name: [None] for name in members})
@@ -192,8 +194,8 @@ def test_an_answer_of_another_form_contradicts_and_ends_nothing(operation: str) 
         assert finding.verdict is Verdict.CONTRADICTED, finding.belief.id
 
 
-def test_members_that_are_optional_are_missed_by_nobody() -> None:
-    """A task that was asked for a moment ago has neither attachments nor reasons nor health."""
+def test_missing_optional_members_contradict_nothing() -> None:
+    """A task just placed has no attachments, reasons or health yet."""
     recorder = Recorder()
     named = ("taskArn", "startedBy", "group")
     young = {key: value for key, value in task()["tasks"][0].items() if key in named}
@@ -209,7 +211,7 @@ def test_an_error_judges_nothing() -> None:
     assert all(each.verdict is NOT_SEEN for each in recorder.findings.values())
 
 
-def test_one_answer_against_it_outweighs_all_for_it() -> None:
+def test_one_answer_against_a_belief_outweighs_all_for_it() -> None:
     recorder = Recorder()
     believed, other = task(), task(attachments=[PROXY | {"type": "Service Connect"}])
     for answer in (believed, other, believed):
@@ -223,6 +225,6 @@ def test_one_answer_against_it_outweighs_all_for_it() -> None:
     assert seen.strip() == "seen instead: type 'Service Connect'"
 
 
-def test_the_story_judges_no_belief_that_nobody_wrote_down() -> None:
+def test_every_judged_belief_is_documented() -> None:
     with pytest.raises(KeyError):
         Recorder().judge("ecs.nonsense", True, "seen")

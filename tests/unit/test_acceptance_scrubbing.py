@@ -1,4 +1,4 @@
-"""Answers are kept without what belongs to one account, and with what tests need."""
+"""Answers are kept without what identifies an account, and with what tests need."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ TASK = {
 ANSWER = {"tasks": [TASK], "failures": [], "ResponseMetadata": {"RequestId": "x"}}
 
 
-def test_nothing_of_the_account_is_left_and_all_else_is() -> None:
+def test_only_the_accounts_values_are_replaced() -> None:
     scrubbed = Scrubber().scrubbed(ANSWER)
     text = json.dumps(scrubbed)
     for own in (
@@ -74,7 +74,7 @@ def test_nothing_of_the_account_is_left_and_all_else_is() -> None:
     assert task["executionRoleArn"] == "arn:aws:iam::111122223333:role/example-1"
 
 
-def test_what_was_the_same_still_is() -> None:
+def test_equal_values_stay_equal() -> None:
     (task,) = Scrubber().scrubbed(ANSWER)["tasks"]
     details = {each["name"]: each["value"] for each in task["attachments"][0]["details"]}
     (interface,) = task["containers"][0]["networkInterfaces"]
@@ -82,8 +82,9 @@ def test_what_was_the_same_still_is() -> None:
     assert task["public"] == "203.0.113.2"
 
 
-def test_what_was_different_still_is_and_a_stand_in_is_replaced_no_more() -> None:
-    """A UUID ends in twelve digits as an account has, a MAC address looks like part of an IPv6."""
+def test_different_values_stay_different_and_placeholders_are_not_replaced_again() -> None:
+    """A UUID ends in twelve digits like an account id; a MAC address looks like part of an IPv6
+    address."""
     uuids = ["1b0d4a4e-9f5f-4c3c-8d25-3f2f6d6c9a11", "1b0d4a4e-9f5f-4c3c-8d25-3f2f6d6c9a12"]
     first, second = Scrubber().scrubbed(uuids)
     assert first == "00000000-0000-4000-8000-000000000001"
@@ -106,7 +107,7 @@ def test_what_was_different_still_is_and_a_stand_in_is_replaced_no_more() -> Non
         "arn:aws:ecs:eu-west-1::x",
     ],
 )
-def test_what_is_nobodys_stays(text: str) -> None:
+def test_impersonal_values_stay(text: str) -> None:
     assert Scrubber().scrubbed(text) == text
 
 
@@ -118,13 +119,13 @@ def test_what_is_nobodys_stays(text: str) -> None:
         ["-----BEGIN PRIVATE KEY-----"],
     ],
 )
-def test_what_nobody_knows_how_to_scrub_is_not_kept(answer: Any) -> None:
+def test_an_answer_that_cannot_be_scrubbed_is_not_kept(answer: Any) -> None:
     with pytest.raises(NotScrubbedError):
         Scrubber().scrubbed(answer)
 
 
 class TestFixtures:
-    def test_an_answer_is_kept_once_with_all_that_it_settled(self, tmp_path: Path) -> None:
+    def test_an_answer_is_kept_once_with_all_its_beliefs(self, tmp_path: Path) -> None:
         recorder = Recorder()
         recorder.judge("ecs.missing-task", True, "MISSING", "ecs.DescribeTasks", ANSWER)
         recorder.judge("ecs.deleted-service-stop", False, "?", "ecs.DescribeTasks", ANSWER)
@@ -144,7 +145,7 @@ class TestFixtures:
         assert content["recorded"] == "2026-11-29"
         assert content["answer"] == Scrubber().scrubbed(ANSWER)
 
-    def test_nothing_is_written_where_anything_cannot_be_scrubbed(self, tmp_path: Path) -> None:
+    def test_nothing_is_written_if_anything_cannot_be_scrubbed(self, tmp_path: Path) -> None:
         recorder = Recorder()
         recorder.judge("ecs.missing-task", True, "MISSING", "ecs.DescribeTasks", ANSWER)
         key = {"services": ["ASIAIOSFODNN7EXAMPLE"]}

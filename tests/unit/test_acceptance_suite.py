@@ -44,7 +44,7 @@ def test_make_test_does_not_run_it() -> None:
 
 
 class TestWithoutWhatItNeeds:
-    """One line that says what is missing, exit code 2, and nothing made."""
+    """One line that says what is missing, exit code 2, and nothing created."""
 
     def told(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         assert suite.main(list(arguments)) == 2
@@ -60,17 +60,19 @@ class TestWithoutWhatItNeeds:
         for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
             monkeypatch.delenv(name)
 
-    def test_neither_credentials_nor_a_region(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_missing_region_and_credentials_are_reported(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         line = self.told(capsys)
         assert "a Region (AWS_REGION" in line
         assert "credentials (AWS_PROFILE" in line
 
-    def test_no_credentials(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_missing_credentials_are_reported(self, capsys: pytest.CaptureFixture[str]) -> None:
         line = self.told(capsys, "--region", "eu-west-1")
         assert "credentials" in line
         assert "Region" not in line
 
-    def test_nothing_at_the_endpoint(
+    def test_an_unreachable_endpoint_is_reported(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
@@ -79,7 +81,7 @@ class TestWithoutWhatItNeeds:
         line = self.told(capsys, "--region", "eu-west-1", "--endpoint-url", endpoint)
         assert f"{endpoint} (make local) does not tell about the stack bivouac" in line
 
-    def test_what_the_local_cloud_says_is_no_record_of_aws(
+    def test_answers_of_the_local_cloud_are_not_recorded(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         line = self.told(capsys, "--endpoint-url", "http://localhost:4566", "--record")
@@ -88,12 +90,12 @@ class TestWithoutWhatItNeeds:
 
 @cache
 def _aws() -> Aws:
-    """One for all tests: making a client costs more than they do."""
+    """One for all tests: creating a client costs more than they do."""
     return Aws("us-gov-west-1", None, Recorder())
 
 
 class TestStack:
-    """As DescribeStacks answers (CloudFormation's API reference)."""
+    """DescribeStacks' answer (CloudFormation's API reference)."""
 
     MEMBERS: ClassVar[dict[str, Any]] = {
         "StackName": "bivouac",
@@ -118,7 +120,7 @@ class TestStack:
             if name not in left_out
         ]
 
-    def test_what_the_suite_needs_of_it(self) -> None:
+    def test_the_suite_reads_the_stacks_outputs(self) -> None:
         prefix = [{"ParameterKey": "NamePrefix", "ParameterValue": "camp"}]
         stack = self.described(Outputs=self.outputs(), Parameters=prefix)
         assert (stack.prefix, stack.account, stack.partition) == (
@@ -128,32 +130,32 @@ class TestStack:
         )
         assert stack.machine("ExtendLease") == "the ExtendLeaseStateMachineArn"
 
-    def test_one_of_somebody_else(self) -> None:
+    def test_a_foreign_stack_is_refused(self) -> None:
         with pytest.raises(NoStackError, match="not one of Bivouac's"):
             self.described()
 
-    def test_an_older_one(self) -> None:
+    def test_an_older_stack_is_refused(self) -> None:
         prefix = [{"ParameterKey": "NamePrefix", "ParameterValue": "camp"}]
         with pytest.raises(NoStackError, match="an older one: it has no EventBusName"):
             self.described(Outputs=self.outputs("EventBusName"), Parameters=prefix)
 
-    def test_none(self) -> None:
+    def test_a_missing_stack_is_reported(self) -> None:
         with pytest.raises(NoStackError, match="there is no stack bivouac in us-gov-west-1"):
             self.described(error="ValidationError")
 
-    def test_one_that_may_not_be_seen(self) -> None:
+    def test_a_denied_stack_is_reported(self) -> None:
         with pytest.raises(ClientError, match="AccessDenied"):
             self.described(error="AccessDenied")
 
 
 class TestAgreement:
-    def test_nobody_is_there_to_be_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_a_terminal_the_run_needs_yes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("CI", raising=False)
         monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
         with pytest.raises(suite.NotBegunError, match="--yes"):
             suite.agreed(yes=False)
 
-    def test_a_pipeline_and_yes_are_not_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_pipeline_with_yes_is_not_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stdin", None)
         suite.agreed(yes=True)
         monkeypatch.setenv("CI", "true")
@@ -189,7 +191,7 @@ def test_the_notice_says_what_is_made_how_long_and_what_it_costs() -> None:
 
 
 class TestScreen:
-    def test_a_line_for_each_step_where_nobody_watches(self) -> None:
+    def test_without_a_terminal_each_step_is_a_line(self) -> None:
         out = io.StringIO()
         screen = Screen(out)
         with screen.step("create"):
@@ -200,7 +202,7 @@ class TestScreen:
         assert first.split() == ["ok", "0", "s", "create"]
         assert second.split() == ["FAILED", "0", "s", "sleep"]
 
-    def test_a_terminal_sees_what_happens_meanwhile(self) -> None:
+    def test_a_terminal_shows_progress(self) -> None:
         out = _Terminal()
         screen = Screen(out)
         with screen.step("create"):

@@ -1,4 +1,4 @@
-"""One mistake hides no other, at any level: any two of these are told in one answer."""
+"""No mistake hides another, at any level: any two of these are reported together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ADMIN = "arn:aws:iam::123456789012:role/admin"
 
 
 def given(path: str, value: Any) -> Change:
-    """Sets what stands at a dotted path of the request."""
+    """Sets the value at a dotted path of the request."""
 
     def change(request: dict[str, Any]) -> None:
         target: Any = request
@@ -108,7 +108,7 @@ def request() -> dict[str, Any]:
 
 
 def same_place(one: str, other: str) -> bool:
-    """One of two that are written at the same place replaces the other."""
+    """One of two mistakes at the same place replaces the other."""
     pairs = (
         {"lease", "lease beyond the stack's"},
         {"connection without an end", "connection to nobody"},
@@ -118,7 +118,7 @@ def same_place(one: str, other: str) -> bool:
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_every_mistake_alone_is_told(name: str) -> None:
+def test_every_mistake_alone_is_reported(name: str) -> None:
     change, told = MISTAKES[name]
     content = request()
     change(content)
@@ -126,7 +126,7 @@ def test_every_mistake_alone_is_told(name: str) -> None:
     assert any(told in problem for problem in found), found
 
 
-def test_any_two_mistakes_are_told_in_one_answer() -> None:
+def test_any_two_mistakes_are_reported_together() -> None:
     hidden = []
     for one, other in combinations(MISTAKES, 2):
         if same_place(one, other):
@@ -143,7 +143,7 @@ def test_any_two_mistakes_are_told_in_one_answer() -> None:
     assert not hidden
 
 
-def test_all_of_them_are_told_in_one_answer() -> None:
+def test_all_mistakes_are_reported_together() -> None:
     content = request()
     kept = {name for name in MISTAKES if name not in {"lease", "connection to nobody", "cluster"}}
     for name in kept:

@@ -272,7 +272,7 @@ CASES: list[tuple[str, str, str, str, type[errors.BivouacError]]] = [
     [case[1:] for case in CASES],
     ids=[case[0] for case in CASES],
 )
-def test_each_answer_of_aws_is_what_it_means(
+def test_each_answer_of_aws_becomes_its_error(
     operation: str, code: str, message: str, ours: type[errors.BivouacError]
 ) -> None:
     """N06, N07, C01 to C09, T01 to T13, S01 to S23, D01, D04: code first, then text."""
@@ -281,17 +281,13 @@ def test_each_answer_of_aws_is_what_it_means(
 
 @given(st.text(), st.text(max_size=40), st.integers(500, 599))
 @example("still Draining", "", 500)
-def test_a_fault_of_awss_own_is_always_tried_again(
-    message: str, operation: str, status: int
-) -> None:
+def test_a_server_error_of_aws_is_always_retried(message: str, operation: str, status: int) -> None:
     """S21: unknown 5xx are transient."""
     assert issubclass(classify(operation, "", message, status), errors.RETRIED)
 
 
 @given(st.text(), st.text(), st.text())
-def test_what_nobody_knows_is_refused_and_never_retried(
-    operation: str, code: str, message: str
-) -> None:
+def test_an_unknown_error_is_never_retried(operation: str, code: str, message: str) -> None:
     assert classify(operation, f"Unheard{code}", f"x{message}".swapcase(), 400) in (
         REFUSED,
         *errors.RETRIED,
@@ -305,7 +301,7 @@ def refusal(code: str = "AccessDeniedException", **members: str) -> ClientError:
     return ClientError(answer, "CreateCluster")  # type: ignore[arg-type]
 
 
-def test_an_error_says_what_where_and_in_whose_words() -> None:
+def test_an_error_says_what_failed_where_and_quotes_aws() -> None:
     with pytest.raises(DENIED) as caught, translated("cluster demo"):
         raise refusal()
     told = "cluster demo: CreateCluster answered AccessDeniedException: no"

@@ -266,7 +266,7 @@ def test_an_environment_that_cannot_work_is_refused(changes: dict[str, Any], tol
 
 
 @pytest.mark.parametrize("content", [None, 5, "demo", [], [environment()], True, {}])
-def test_what_is_no_request_at_all_is_refused(content: Any) -> None:
+def test_input_that_is_not_a_request_is_refused(content: Any) -> None:
     assert problems(content)
 
 
@@ -294,7 +294,7 @@ def test_another_namespace_inside_a_service_is_refused_with_what_to_write() -> N
         (web(serviceName="Web"), "2 endpoints have the name 'web'"),
     ],
 )
-def test_two_services_may_share_no_name_no_alias_and_no_discovery_name(
+def test_services_cannot_share_names_aliases_or_discovery_names(
     second: dict[str, Any], told: str
 ) -> None:
     """S01, S07, S12."""
@@ -302,7 +302,7 @@ def test_two_services_may_share_no_name_no_alias_and_no_discovery_name(
     assert any(told in problem for problem in found), found
 
 
-def test_what_clashes_with_an_existing_definition_is_told_before_it_is_described() -> None:
+def test_a_clash_with_an_existing_definition_is_reported_before_it_is_described() -> None:
     """S12: no AWS call is needed to see it."""
     aliases = [{"port": 80, "dnsName": "web"}]
     theirs = full(
@@ -314,7 +314,7 @@ def test_what_clashes_with_an_existing_definition_is_told_before_it_is_described
     assert "2 client aliases are web:80" in problem
 
 
-def test_two_endpoints_of_a_task_may_share_no_ingress_port() -> None:
+def test_endpoints_of_a_task_cannot_share_an_ingress_port() -> None:
     """S12."""
     services = [
         {"portName": "nginx", "ingressPortOverride": 90, "clientAliases": [{"port": 80}]},
@@ -324,8 +324,8 @@ def test_two_endpoints_of_a_task_may_share_no_ingress_port() -> None:
     assert any("listen on port 90" in problem for problem in found), found
 
 
-def test_two_endpoints_of_a_service_may_share_no_named_port() -> None:
-    """Checks, probes and connections know an endpoint by it."""
+def test_endpoints_of_a_service_cannot_share_a_named_port() -> None:
+    """Checks, probes and connections identify an endpoint by it."""
     services = [
         {"portName": "nginx", "clientAliases": [{"port": 80}]},
         {
@@ -419,20 +419,20 @@ def test_a_connection_that_cannot_be_proven_is_refused(wrong: dict[str, Any], to
     assert told in problem
 
 
-def test_all_wrong_connections_are_told_at_once() -> None:
+def test_all_wrong_connections_are_reported_at_once() -> None:
     found = problems(neighbourhood(*(wrong for _, wrong, _ in WRONG_CONNECTIONS)))
     assert len(found) == len(WRONG_CONNECTIONS)
     assert len({problem.split(":")[0].split(".")[0] for problem in found}) == len(found)
 
 
 def test_a_connection_is_given_once() -> None:
-    """With and without the name of the only port it is the same one."""
+    """With and without the name of the only port it is the same connection."""
     twice = [connection("web", "api"), connection("web", called("api", portName="api", path="/x"))]
     (problem,) = problems(neighbourhood(*twice))
     assert problem == "connect: web -> api:api is given 2 times; once is enough"
 
 
-def test_a_connection_to_a_service_that_is_wrong_is_not_told_besides() -> None:
+def test_a_connection_to_an_invalid_service_is_not_reported_too() -> None:
     broken = web(serviceName="api", replicas=2)
     found = problems(environment(web(), broken, connect=[connection("web", "api")]))
     assert all("connect" not in problem for problem in found), found
@@ -454,9 +454,7 @@ def test_a_connection_to_a_service_that_is_wrong_is_not_told_besides() -> None:
         ),
     ],
 )
-def test_services_that_wait_for_what_never_comes_are_refused(
-    waits: dict[str, list[str]], told: str
-) -> None:
+def test_impossible_dependencies_are_refused(waits: dict[str, list[str]], told: str) -> None:
     services = [
         web(serviceName=name, dependsOn=depends(*waits.get(name, [])))
         for name in ("web", "api", "jobs")
@@ -465,7 +463,7 @@ def test_services_that_wait_for_what_never_comes_are_refused(
     assert told in problem
 
 
-def test_every_circle_is_named_once() -> None:
+def test_every_cycle_is_named_once() -> None:
     waits = {"a": ["b"], "b": ["a"], "c": ["d"], "d": ["e"], "e": ["c"]}
     services = [web(serviceName=name, dependsOn=depends(*waits[name])) for name in waits]
     circles = [problem.rpartition(": ")[2] for problem in problems(environment(*services))]
@@ -495,8 +493,8 @@ def test_a_request_per_tcp_endpoint_is_refused() -> None:
     assert any("TCP" in problem for problem in found), found
 
 
-def test_every_problem_of_a_request_is_told_at_once() -> None:
-    """The promise of the request check: nobody mends one problem to hear of the next."""
+def test_every_problem_of_a_request_is_reported_at_once() -> None:
+    """The promise of the request check: nobody fixes one problem only to hear of the next."""
     request = environment(
         web(dependsOn=depends("nobody")),
         full(**{"replicas": 1}),
@@ -556,8 +554,8 @@ EARLIER_MISTAKES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("mistake", EARLIER_MISTAKES.values(), ids=EARLIER_MISTAKES.keys())
-def test_no_mistake_hides_a_forbidden_one(mistake: dict[str, Any]) -> None:
-    """Whoever mends it would only then hear that he may not have that role at all."""
+def test_no_mistake_hides_a_forbidden_role(mistake: dict[str, Any]) -> None:
+    """Otherwise a user would fix it only to hear that the role is not allowed at all."""
     forbidden = {"taskDefinition.taskRoleArn": ADMIN, f"{CONTAINER}.privileged": True, "role": "x"}
     found = of_service(**forbidden, **mistake)
     for told in ("is not in the stack's allow-list", "privileged: refused", "role: refused"):
@@ -565,7 +563,7 @@ def test_no_mistake_hides_a_forbidden_one(mistake: dict[str, Any]) -> None:
     assert len(found) > len(forbidden)
 
 
-def test_what_is_wrong_is_told_once() -> None:
+def test_each_problem_is_reported_once() -> None:
     found = of_service(**{"taskDefinition.cpu": 256, "desiredCount": "two"})
     assert len(found) == 2
     assert any("cpu" in problem for problem in found)

@@ -73,7 +73,7 @@ def test_the_namespace_goes_by_arn_everywhere() -> None:
     assert connect["namespace"] == NAMESPACE
 
 
-def test_everything_that_is_made_carries_the_tags_that_make_it_ours() -> None:
+def test_everything_created_has_our_ownership_tags() -> None:
     """D18."""
     blueprint = planned(environment(tags={"team": "blue"}))
     service = blueprint.services[0]
@@ -88,7 +88,7 @@ def test_everything_that_is_made_carries_the_tags_that_make_it_ours() -> None:
         assert naming.SPECIFICATION_TAG in tags
 
 
-def test_nobodys_tags_can_replace_those_that_make_it_ours() -> None:
+def test_a_requests_tags_cannot_replace_our_ownership_tags() -> None:
     """D18: a request cannot make a resource look like another environment's."""
     blueprint = planned(environment(web(tags=[{"key": "team", "value": "green"}])))
     service = blueprint.services[0]
@@ -109,8 +109,8 @@ def test_a_token_is_stable_within_a_generation_and_new_in_the_next() -> None:
     assert len(tokens[0]) <= 36
 
 
-def test_equal_requests_have_equal_specifications_and_others_others() -> None:
-    """T03, S01: the tag by which a step sees that nothing is to be done."""
+def test_only_equal_requests_have_equal_specifications() -> None:
+    """T03, S01: the tag by which a step sees that nothing has changed."""
 
     def specified(**changes: Any) -> str:
         blueprint = planned(environment(web(**changes)))
@@ -122,7 +122,7 @@ def test_equal_requests_have_equal_specifications_and_others_others() -> None:
     assert specified() != specified(primaryContainer=other)
 
 
-def test_an_update_leaves_out_what_only_a_creation_takes() -> None:
+def test_an_update_omits_arguments_of_creation_only() -> None:
     """S19."""
     arguments = update_service_arguments(specification(planned(event("tutorial"))))
     assert arguments["service"] == "service-connect-nginx-service"
@@ -131,13 +131,13 @@ def test_an_update_leaves_out_what_only_a_creation_takes() -> None:
 
 
 def test_an_update_always_begins_a_deployment() -> None:
-    """S19: another count of tasks alone begins none, and there would be none to wait for."""
+    """S19: a new count of tasks alone begins none, so there would be none to wait for."""
     blueprint = planned(environment())
     assert update_service_arguments(specification(blueprint))["forceNewDeployment"] is True
 
 
-def test_a_shell_that_the_request_no_longer_asks_for_is_switched_off() -> None:
-    """UpdateService leaves what it is not told."""
+def test_ecs_exec_is_disabled_if_no_longer_requested() -> None:
+    """UpdateService does not change what it is not given."""
     shell = full(enableExecuteCommand=True)
     updates = [
         update_service_arguments(specification(planned(environment(service))))
@@ -146,7 +146,7 @@ def test_a_shell_that_the_request_no_longer_asks_for_is_switched_off() -> None:
     assert [update["enableExecuteCommand"] for update in updates] == [True, False]
 
 
-# --- what a service was deployed to see ----------------------------------------------------------
+# --- what a service was deployed to resolve ------------------------------------------------------
 
 
 def calling(*connections: tuple[str, str], api: dict[str, Any] | None = None) -> Blueprint:
@@ -175,8 +175,8 @@ ENDPOINT = "serviceConnectConfiguration.services.0"
     ],
     ids=["alias", "port", "discovery name", "protocol"],
 )
-def test_another_endpoint_is_told_by_the_tag_of_those_who_call_it(changed: dict[str, Any]) -> None:
-    """P08: the endpoint's date of creation may stay the same while what clients know goes stale."""
+def test_a_changed_endpoint_changes_its_clients_tag(changed: dict[str, Any]) -> None:
+    """P08: an endpoint's creation date can stay the same although what clients know is outdated."""
     before, after = calling(("web", "api")), calling(("web", "api"), api=changed)
     assert seen(before)
     assert seen(before) != seen(after)
@@ -192,30 +192,30 @@ def test_another_endpoint_is_told_by_the_tag_of_those_who_call_it(changed: dict[
     ],
     ids=["tasks", "size", "container port"],
 )
-def test_a_server_that_changes_behind_its_endpoint_concerns_nobody_else(
+def test_a_change_behind_an_endpoint_changes_no_clients_tag(
     changed: dict[str, Any],
 ) -> None:
     """An untouched service is not deployed again."""
     assert seen(calling(("web", "api"))) == seen(calling(("web", "api"), api=changed))
 
 
-def test_a_new_connection_is_told_by_its_clients_tag_only() -> None:
+def test_a_new_connection_changes_only_its_clients_tag() -> None:
     before, after = calling(("web", "api")), calling(("web", "api"), ("web", "jobs"))
     assert seen(before) != seen(after)
     assert seen(after, "api") is None
 
 
-def test_the_order_of_connections_says_nothing() -> None:
+def test_the_order_of_connections_changes_no_tag() -> None:
     one, other = calling(("web", "api"), ("web", "jobs")), calling(("web", "jobs"), ("web", "api"))
     assert seen_by(one, "web") == seen_by(other, "web")
 
 
-def test_who_calls_nobody_carries_no_such_tag() -> None:
+def test_a_service_that_calls_nobody_has_no_such_tag() -> None:
     assert seen(planned(environment())) is None
 
 
-def test_what_a_service_sees_is_no_part_of_its_specification() -> None:
-    """Else a change at a server would look like one at its clients, and update them."""
+def test_the_endpoints_a_service_calls_are_not_in_its_specification() -> None:
+    """Otherwise a change at a server would look like one at its clients, and update them."""
     tags = []
     for blueprint in (calling(("web", "api")), calling(("web", "api"), ("web", "jobs"))):
         service = blueprint.service("web")

@@ -1,4 +1,4 @@
-"""What an input asks for, and the request that it means with the record as it is."""
+"""What an input requests, and the request that results from it and the record."""
 
 from __future__ import annotations
 
@@ -69,55 +69,55 @@ def image_of(request: Json, service: str = "web") -> str:
 
 
 class TestRedeploys:
-    def test_the_request_that_the_record_knows_with_the_change(self) -> None:
+    def test_a_redeploy_is_the_recorded_request_with_the_change(self) -> None:
         found = means(redeploy({"serviceName": "web", "image": "nginx:2"}), record())
         assert (found.outdated, found.based_on, found.base) == ("", 4, BASE)
         assert image_of(found.request) == "nginx:2"
         assert image_of(found.request, "api") == "nginx"
 
-    def test_together_with_those_that_are_still_being_made(self) -> None:
+    def test_a_redeploy_includes_changes_in_progress(self) -> None:
         """It supersedes the execution that makes them."""
         running = record(change(1, "api", image="nginx:2"), status=Status.CREATING)
         found = means(redeploy({"serviceName": "web", "image": "nginx:3"}), running)
         assert image_of(found.request, "api") == "nginx:2"
         assert image_of(found.request) == "nginx:3"
 
-    def test_without_services_all_of_them_are(self) -> None:
+    def test_a_redeploy_without_services_covers_all(self) -> None:
         found = means(redeploy(), record())
         assert [bool(each["redeployedFor"]) for each in found.request["services"]] == [True, True]
 
     @pytest.mark.parametrize("minute", [-1, 0])
-    def test_one_that_was_meant_before_the_creation(self, minute: int) -> None:
+    def test_a_redeploy_meant_before_the_creation_is_outdated(self, minute: int) -> None:
         assert "later creation" in means(redeploy(minute=minute), record()).outdated
 
-    def test_the_same_one_twice(self) -> None:
+    def test_a_repeated_redeploy_changes_nothing(self) -> None:
         again = redeploy({"serviceName": "web"}, minute=1)
         assert "were made before" in means(again, record(change(1))).outdated
 
-    def test_one_that_was_rolled_back(self) -> None:
+    def test_a_rolled_back_redeploy_is_not_repeated(self) -> None:
         again = redeploy({"serviceName": "web", "image": "nginx:broken"}, minute=1)
         known = record(change(1, image="nginx:broken", void=True))
         assert "were made before" in means(again, known).outdated
 
     @pytest.mark.parametrize("status", [Status.DELETING, Status.NOT_DELETED, Status.DELETED])
-    def test_nothing_is_brought_back(self, status: Status) -> None:
+    def test_a_redeploy_does_not_bring_back_a_deleted_environment(self, status: Status) -> None:
         with pytest.raises(EnvironmentNotFoundError, match="create it"):
             means(redeploy(), record(status=status))
 
     @pytest.mark.parametrize("status", [Status.ASLEEP, Status.SCHEDULED])
-    def test_what_rests_is_planned_with_it(self, status: Status) -> None:
-        """Opening then only keeps it."""
+    def test_a_redeploy_of_a_sleeping_environment_is_planned(self, status: Status) -> None:
+        """Opening it then only keeps the change."""
         found = means(redeploy({"serviceName": "web", "image": "nginx:2"}), record(status=status))
         assert image_of(found.request) == "nginx:2"
 
-    def test_of_another_generation(self) -> None:
+    def test_a_redeploy_for_another_generation_is_outdated(self) -> None:
         assert "took over from 3" in means(redeploy(generation=3), record()).outdated
 
-    def test_an_environment_that_nobody_knows(self) -> None:
+    def test_a_redeploy_of_an_unknown_environment_is_an_error(self) -> None:
         with pytest.raises(EnvironmentNotFoundError, match="'demo' was ever created"):
             means(redeploy(), None)
 
-    def test_every_problem_at_once(self) -> None:
+    def test_every_problem_is_reported_at_once(self) -> None:
         with pytest.raises(InvalidRequestError) as refused:
             means(redeploy({"serviceName": "one"}, {"serviceName": "two"}), record())
         assert len(refused.value.problems) == 2
@@ -126,7 +126,7 @@ class TestRedeploys:
 class TestRollBacks:
     BACK: Json = {"rollBack": {"environment": "demo", "generation": 4}}  # noqa: RUF012
 
-    def test_what_failed_is_void_and_the_rest_is_as_it_was_proven(self) -> None:
+    def test_a_rollback_voids_the_failed_change_and_keeps_the_proven_request(self) -> None:
         good = newest({}, [change(1, image="nginx:2"), change(2, "api")])
         known = record(
             change(1, image="nginx:2"),
@@ -140,28 +140,28 @@ class TestRollBacks:
         assert [each.void for each in found.changes["api"]] == [False, True]
         assert [each.void for each in found.changes["web"]] == [False]
 
-    def test_it_keeps_what_a_failed_create_replaced(self) -> None:
+    def test_a_rollback_restores_what_a_failed_create_replaced(self) -> None:
         other = packed(environment(web(), owner="another"))
         known = record(status=Status.FAILED, request=other, base_request=other)
         assert means(self.BACK, known).base == BASE
 
-    def test_there_is_nothing_to_go_back_to(self) -> None:
+    def test_without_a_proven_request_there_is_no_rollback(self) -> None:
         assert "no other request" in means(self.BACK, record()).outdated
         assert "no other request" in means(self.BACK, record(good_base_request="")).outdated
 
-    def test_another_execution_has_taken_it(self) -> None:
+    def test_a_rollback_after_a_takeover_is_superseded(self) -> None:
         assert "took over" in means(self.BACK, record(change(1), generation=5)).outdated
 
 
 class TestCreates:
-    def test_one_that_comes_late_keeps_the_redeploys_that_were_meant_after_it(self) -> None:
+    def test_a_late_create_keeps_newer_redeploys(self) -> None:
         known = record(change(1, image="nginx:2"), change(9, image="nginx:3"))
         found = means({**BASE, "intent": intent(5).to_json()}, known)
         assert image_of(found.request) == "nginx:3"
         assert image_of(found.base) == "nginx"
         assert "intent" not in found.request
 
-    def test_one_that_is_newer_is_what_it_says(self) -> None:
+    def test_a_newer_create_is_used_unchanged(self) -> None:
         found = means(BASE, record(change(1, image="nginx:2")))
         assert (found.request, found.changes) == (BASE, {})
 
@@ -178,10 +178,10 @@ class TestInputs:
             (redeploy(minute=999), "is in the future"),
         ],
     )
-    def test_what_is_wrong_with_them(self, content: Json, told: str) -> None:
+    def test_invalid_inputs_are_refused(self, content: Json, told: str) -> None:
         with pytest.raises(InvalidRequestError, match=told):
             means(content, record())
 
-    def test_a_person_means_the_moment_of_the_start(self) -> None:
+    def test_a_manual_start_is_meant_at_its_start_time(self) -> None:
         found = asked(redeploy(), "arn:execution", NOON.isoformat(), NOON)
         assert (found.verb, found.intent) == (Verb.REDEPLOY, Intent(NOON, "arn:execution"))

@@ -39,11 +39,11 @@ def calls(*pairs: tuple[str, str]) -> list[dict[str, Any]]:
     return [connection(client, server) for client, server in pairs]
 
 
-# --- what is made first --------------------------------------------------------------------------
+# --- what is created first -----------------------------------------------------------------------
 
 
-def test_a_service_that_waits_for_health_is_made_once_it_is_there() -> None:
-    """A whole chain, one health after another."""
+def test_a_service_is_created_once_its_dependency_is_healthy() -> None:
+    """A whole chain, one healthy service after another."""
     now = world(*chain("HEALTHY"))
     assert planned_only(now.converge()) == ["CREATE backend"]
     assert now.decide().blocked["api"] == (Need("backend", Condition.HEALTHY),)
@@ -56,7 +56,7 @@ def test_a_service_that_waits_for_health_is_made_once_it_is_there() -> None:
 
 
 def test_endpoints_exist_as_soon_as_their_service_does() -> None:
-    """P08: a whole START chain is made at once, servers before their clients."""
+    """P08: a whole START chain is created at once, servers before their clients."""
     now = world(*chain("START"))
     decision = now.decide()
     assert told(decision.actions) == [
@@ -69,14 +69,14 @@ def test_endpoints_exist_as_soon_as_their_service_does() -> None:
     assert not decision.blocked
 
 
-def test_what_does_not_depend_on_each_other_is_made_side_by_side() -> None:
+def test_independent_services_are_created_together() -> None:
     now = world(web(), web(serviceName="shop"), web(serviceName="cart"))
     actions = now.decide().actions
     assert {action.depth for action in actions if action.service_name != PROOF} == {1}
 
 
-def test_what_is_not_ours_and_goes_holds_nothing_up() -> None:
-    """D18: though it has a name that is to be taken over."""
+def test_a_strangers_draining_service_delays_nothing() -> None:
+    """D18: even if it has a name that is to be taken over."""
     now = world(web())
     theirs = {"discoveryName": "web"}
     now.services["theirs"] = {
@@ -89,8 +89,8 @@ def test_what_is_not_ours_and_goes_holds_nothing_up() -> None:
     assert planned_only(now.converge()) == ["CREATE web"]
 
 
-def test_a_client_that_calls_nobody_any_more_is_deployed_once() -> None:
-    """What it was deployed to see is no longer part of it, in whatever order that changes."""
+def test_a_client_that_no_longer_calls_anybody_is_deployed_once() -> None:
+    """What it was deployed to resolve is no longer requested, in whatever order that changes."""
     services = [web(), web(serviceName="api")]
     without, calling = environment(*services), environment(*services, connect=calls(("web", "api")))
     now = World(planned(calling)).finish()
@@ -108,7 +108,7 @@ def test_a_client_that_calls_nobody_any_more_is_deployed_once() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_what_somebody_scaled_becomes_what_the_request_says(count: int) -> None:
+def test_a_manually_scaled_service_is_restored(count: int) -> None:
     before = world(web(desiredCount=2)).finish()
     before.services["web"]["desiredCount"] = count
     after = before.next_execution(environment(web(desiredCount=2)))
@@ -116,8 +116,8 @@ def test_what_somebody_scaled_becomes_what_the_request_says(count: int) -> None:
     assert after.services["web"]["desiredCount"] == 2
 
 
-def test_what_somebody_deployed_becomes_what_the_request_says() -> None:
-    """Whatever it was that he changed: ECS starts a deployment for it."""
+def test_a_manually_deployed_service_is_restored() -> None:
+    """Whatever was changed: ECS starts a deployment for it."""
     request = environment(web())
     before = world(web()).finish()
     before.services["web"]["deployments"][0]["id"] = "ecs-svc/theirs"
@@ -126,9 +126,9 @@ def test_what_somebody_deployed_becomes_what_the_request_says() -> None:
     assert planned_only(after.finish().next_execution(request).converge()) == []
 
 
-def test_what_we_deployed_ourselves_since_the_last_proof_is_no_news() -> None:
-    """An execution that failed after it had updated the service: the record knows the deployment
-    of the last proof, and the service's tag the one since."""
+def test_our_own_deployment_since_the_last_proof_is_not_a_foreign_change() -> None:
+    """An execution that failed after it had updated the service: the record has the deployment of
+    the last proof, and the service's tag the one since."""
     proven = world(web()).finish()
     request = environment(web(desiredCount=2))
     failed = proven.next_execution(request)
@@ -138,8 +138,8 @@ def test_what_we_deployed_ourselves_since_the_last_proof_is_no_news() -> None:
     assert planned_only(failed.next_execution(request).converge()) == []
 
 
-def test_start_is_not_met_by_a_server_that_waits_itself() -> None:
-    """The client of what cannot be made yet waits as well."""
+def test_start_is_not_met_by_a_blocked_server() -> None:
+    """The client of a service that cannot be created yet waits too."""
     now = world(
         web(dependsOn=depends("api", condition="START")),
         web(serviceName="api", dependsOn=depends("backend")),
@@ -150,7 +150,7 @@ def test_start_is_not_met_by_a_server_that_waits_itself() -> None:
 
 
 def test_a_server_that_is_about_to_change_is_not_healthy_for_its_clients() -> None:
-    """H01: the health that counts is that of the deployment that is to be."""
+    """H01: the health of the coming deployment is what counts."""
     before = world(*chain("HEALTHY")).finish()
     changed = chain("HEALTHY")
     for service in changed:
@@ -165,15 +165,15 @@ def test_a_server_that_is_about_to_change_is_not_healthy_for_its_clients() -> No
     assert planned_only(after.converge()) == ["UPDATE web"]
 
 
-def test_nobody_waits_for_a_service_that_stays_as_it_is() -> None:
-    """Its dependencies were met when it was made."""
+def test_an_unchanged_client_does_not_wait_for_its_server() -> None:
+    """Its dependencies were met when it was created."""
     before = world(*chain("HEALTHY")).finish()
     after = before.next_execution(environment(*chain("HEALTHY")))
     decision = after.decide()
     assert (decision.actions, decision.blocked) == ((), {})
 
 
-# --- what is so already --------------------------------------------------------------------------
+# --- nothing to change ---------------------------------------------------------------------------
 
 
 def test_an_unchanged_situation_decides_nothing() -> None:
@@ -201,7 +201,7 @@ def test_a_changed_definition_changes_its_service() -> None:
 
 
 def test_a_service_that_calls_another_than_before_is_deployed_again() -> None:
-    """P08: the tag says which endpoints its tasks can see."""
+    """P08: the tag says which endpoints its tasks can resolve."""
     services = (web(), web(serviceName="api"), web(serviceName="cart"))
     before = world(*services, connect=calls(("web", "api"), ("api", "cart"))).finish()
     after = before.next_execution(
@@ -222,8 +222,8 @@ def test_an_older_revision_that_runs_is_replaced() -> None:
     assert (action.kind, action.reason) == (ActionKind.UPDATE, "it runs arn:older")
 
 
-def test_a_failed_deployment_is_tried_again_by_a_new_create_only() -> None:
-    """H02, H03: what this execution made is judged by looking at it, not made once more."""
+def test_only_a_new_create_retries_a_failed_deployment() -> None:
+    """H02, H03: this execution polls its own deployment, and does not start it once more."""
     now = world(web())
     now.converge()
     now.primary("web")["rolloutState"] = "FAILED"
@@ -233,7 +233,7 @@ def test_a_failed_deployment_is_tried_again_by_a_new_create_only() -> None:
     assert (action.kind, action.reason) == (ActionKind.UPDATE, "its last deployment failed")
 
 
-def test_a_deployment_that_still_goes_on_is_left_to_go_on() -> None:
+def test_a_deployment_in_progress_is_left_alone() -> None:
     now = world(web())
     now.converge()
     later = now.next_execution(environment(web()))
@@ -255,7 +255,7 @@ def spoken(protocol: Any) -> dict[str, Any]:
     return environment(full(**{f"{PORT}.appProtocol": protocol}))
 
 
-def test_a_port_of_another_protocol_means_deleted_gone_and_made_anew() -> None:
+def test_a_ports_new_protocol_replaces_the_service() -> None:
     """T14, S02: the same name cannot be used while the old one drains."""
     before = World(planned(spoken("http"))).finish()
     (name,) = before.active()
@@ -271,8 +271,8 @@ def test_a_port_of_another_protocol_means_deleted_gone_and_made_anew() -> None:
     assert planned_only(after.converge()) == [f"CREATE {name}"]
 
 
-def test_clients_of_a_service_that_is_replaced_wait_for_it_and_see_the_new_endpoint() -> None:
-    """P08, T14: their deployment is older than the endpoint that was made anew."""
+def test_clients_of_a_replaced_service_wait_and_are_deployed_again() -> None:
+    """P08, T14: their deployment is older than the endpoint that was created again."""
 
     def request(protocol: str) -> dict[str, Any]:
         server = full(**{"serviceName": "api", f"{PORT}.appProtocol": protocol})
@@ -290,15 +290,15 @@ def test_clients_of_a_service_that_is_replaced_wait_for_it_and_see_the_new_endpo
 # --- what the request no longer names ------------------------------------------------------------
 
 
-def test_what_the_request_no_longer_names_goes_at_once() -> None:
+def test_services_no_longer_named_are_deleted_at_once() -> None:
     before = world(web(), web(serviceName="shop")).finish()
     decision = before.next_execution(environment(web())).decide()
     assert planned_only(decision.actions) == ["DELETE shop"]
     assert (decision.actions[0].depth, decision.blocked) == (0, {})
 
 
-def test_clients_go_before_their_servers() -> None:
-    """D14: as far as it is known: services were made servers first."""
+def test_clients_are_deleted_before_their_servers() -> None:
+    """D14: as far as it is known: services were created servers first."""
     before = world(
         web(),
         web(serviceName="api"),
@@ -310,15 +310,15 @@ def test_clients_go_before_their_servers() -> None:
     assert gone == ["DELETE web", "DELETE api", "DELETE backend"]
 
 
-def test_what_is_not_ours_is_never_deleted() -> None:
-    """D18: somebody made a service in our cluster."""
+def test_a_strangers_service_is_never_deleted() -> None:
+    """D18: somebody created a service in our cluster."""
     now = world(web()).finish()
     now.services["theirs"] = {**now.services["web"], "serviceName": "theirs", "tags": []}
     assert planned_only(now.next_execution(environment(web())).decide().actions) == []
 
 
 @pytest.mark.parametrize("change", [{}, {"desiredCount": 3}])
-def test_a_service_of_our_name_that_is_not_ours_is_refused(change: dict[str, Any]) -> None:
+def test_a_strangers_service_under_our_name_is_refused(change: dict[str, Any]) -> None:
     """D18, S01: whether or not it looks as it should."""
     now = world(web()).finish()
     other = now.blueprint.ownership_tags | {"bivouac:stack": "other"}
@@ -329,7 +329,7 @@ def test_a_service_of_our_name_that_is_not_ours_is_refused(change: dict[str, Any
         now.next_execution(environment(web(**change))).decide()
 
 
-def test_a_name_in_cloud_map_is_taken_over_once_its_holder_is_gone() -> None:
+def test_a_discovery_name_is_taken_over_once_its_holder_is_gone() -> None:
     """S02: two services never have one discovery name at a time."""
     before = World(planned(environment(full(serviceName="old")))).finish()
     after = before.next_execution(environment(full(serviceName="new")))
@@ -339,7 +339,7 @@ def test_a_name_in_cloud_map_is_taken_over_once_its_holder_is_gone() -> None:
     assert planned_only(after.converge()) == ["CREATE new"]
 
 
-def test_another_name_does_not_wait_for_what_goes() -> None:
+def test_a_free_name_does_not_wait_for_draining_services() -> None:
     before = world(web(serviceName="old")).finish()
     after = before.next_execution(environment(web()))
     assert planned_only(after.converge()) == ["DELETE old", "CREATE web"]
@@ -348,7 +348,7 @@ def test_another_name_does_not_wait_for_what_goes() -> None:
 # --- clients that are older than what they call --------------------------------------------------
 
 
-def test_exactly_the_clients_that_cannot_see_an_endpoint_are_rolled() -> None:
+def test_exactly_the_clients_that_cannot_resolve_an_endpoint_are_deployed_again() -> None:
     """P08: tasks resolve what existed when their service's latest deployment began."""
     services = (web(), web(serviceName="api"), web(serviceName="cart"))
     request = environment(*services, connect=calls(("web", "api"), ("cart", "api")))
@@ -362,8 +362,8 @@ def test_exactly_the_clients_that_cannot_see_an_endpoint_are_rolled() -> None:
     assert planned_only(now.decide().actions) == ["ROLL web"]
 
 
-def test_a_client_is_rolled_once_what_it_needs_is_healthy() -> None:
-    """A roll before would be a deployment that cannot become healthy."""
+def test_a_client_is_deployed_again_once_its_dependencies_are_healthy() -> None:
+    """Before that, a deployment could not become healthy."""
     request = environment(
         web(dependsOn=depends("api")), web(serviceName="api"), connect=calls(("web", "api"))
     )
@@ -375,15 +375,15 @@ def test_a_client_is_rolled_once_what_it_needs_is_healthy() -> None:
     assert planned_only(now.decide().actions) == ["ROLL web"]
 
 
-def test_an_endpoint_that_nobody_is_named_to_call_rolls_nobody() -> None:
+def test_an_endpoint_without_declared_clients_causes_no_deployment() -> None:
     now = world(web(), web(serviceName="api")).finish()
     later = now.next_execution(environment(web(), web(serviceName="api")))
     later.endpoints_since["api"] = later.now() + timedelta(hours=1)
     assert later.decide().actions == ()
 
 
-def test_a_circle_of_calls_is_closed_by_one_roll() -> None:
-    """P08: whichever is made first cannot see the other's endpoint."""
+def test_a_cycle_of_two_calls_needs_one_more_deployment() -> None:
+    """P08: whichever is created first cannot resolve the other's endpoint."""
     request = environment(
         web(), web(serviceName="api"), connect=calls(("web", "api"), ("api", "web"))
     )
@@ -397,8 +397,8 @@ def test_a_circle_of_calls_is_closed_by_one_roll() -> None:
     assert now.converge() == []
 
 
-def test_a_longer_circle_needs_one_roll_too() -> None:
-    """Its last client closes it, everybody else was made after its server."""
+def test_a_longer_cycle_needs_one_more_deployment() -> None:
+    """Its last client closes it; all others were created after their servers."""
     names = ("a", "b", "c", "d")
     services = [web(serviceName=name) for name in names]
     pairs = [*pairwise(names), ("d", "a")]
@@ -410,29 +410,29 @@ def test_a_longer_circle_needs_one_roll_too() -> None:
 # --- proof clients -------------------------------------------------------------------------------
 
 
-def test_a_proof_client_is_made_beside_fresh_services() -> None:
-    """Its edges answer as soon as the services do: their start is not waited for twice."""
+def test_a_proof_client_is_created_together_with_new_services() -> None:
+    """Its edges answer as soon as the services do, so both start at the same time."""
     decision = world(web(), web(serviceName="api"), connect=calls(("web", "api"))).decide()
     assert told(decision.actions)[-1] == f"CREATE {PROOF}"
     depths = [action.depth for action in decision.actions]
     assert depths[-1] > max(depths[:-1])
 
 
-def test_it_is_not_made_before_the_endpoints_that_it_asks() -> None:
+def test_it_is_not_created_before_the_endpoints_that_it_calls() -> None:
     """P08: its tasks would never resolve them."""
     now = world(*chain("HEALTHY"))
     now.converge()
     assert Need("api", Condition.START) in now.decide().blocked[PROOF]
 
 
-def test_it_is_made_once() -> None:
+def test_it_is_created_once() -> None:
     now = world(web())
     assert told(now.converge()) == ["CREATE web", f"CREATE {PROOF}"]
     assert now.converge() == []
 
 
-def test_where_a_deployment_is_being_replaced_it_waits_for_the_new_one() -> None:
-    """P03: an old task would answer for a new one."""
+def test_it_waits_for_a_deployment_that_replaces_another() -> None:
+    """P03: an old task would answer in place of a new one."""
     before = world(web()).finish()
     after = before.next_execution(environment(web(desiredCount=2)))
     proof = "bivouac-proof-2-1"
@@ -442,15 +442,15 @@ def test_where_a_deployment_is_being_replaced_it_waits_for_the_new_one() -> None
     assert told(after.converge()) == [f"CREATE {proof}"]
 
 
-def test_what_wakes_is_asked_at_once() -> None:
-    """Nothing of an earlier deployment runs, so nothing old can answer for the new one."""
+def test_a_waking_environment_is_proven_at_once() -> None:
+    """Nothing of an earlier deployment runs, so nothing old can answer in place of the new one."""
     before = world(web()).finish()
     before.fall_asleep()
     woken = before.next_execution(environment(web()))
     assert told(woken.converge()) == ["UPDATE web", "CREATE bivouac-proof-2-1"]
 
 
-def test_what_wakes_in_order_is_asked_as_soon_as_all_of_it_is_deployed() -> None:
+def test_an_environment_that_wakes_in_order_is_proven_once_all_is_deployed() -> None:
     """The last of them need not be healthy first."""
     before = world(*chain("HEALTHY")).finish()
     before.fall_asleep()
@@ -462,8 +462,8 @@ def test_what_wakes_in_order_is_asked_as_soon_as_all_of_it_is_deployed() -> None
     assert [line[0] for line in rounds] == ["UPDATE backend", "UPDATE api", "UPDATE web"]
 
 
-def test_a_server_that_changes_now_is_waited_for_however_healthy_it_was() -> None:
-    """H01: its health is that of the deployment that goes."""
+def test_a_changing_server_is_awaited_even_if_it_was_healthy() -> None:
+    """H01: its health is that of the outgoing deployment."""
     after = world(web()).finish().next_execution(environment(web(desiredCount=2)))
     after.healthy = {"web"}
     decision = after.decide()
@@ -471,14 +471,14 @@ def test_a_server_that_changes_now_is_waited_for_however_healthy_it_was() -> Non
     assert decision.blocked == {"bivouac-proof-2-1": (Need("web", Condition.HEALTHY),)}
 
 
-def test_a_server_that_is_replaced_is_asked_once_it_is_made_anew() -> None:
-    """T14: what answers until then goes."""
+def test_a_replaced_server_is_proven_once_it_is_created_again() -> None:
+    """T14: until then the old one answers."""
     decision = World(planned(spoken("http"))).finish().next_execution(spoken("grpc")).decide()
     (name,) = [action.service_name for action in decision.actions]
     assert decision.blocked["bivouac-proof-2-1"] == (Need(name, Condition.START),)
 
 
-def test_a_replacement_that_another_execution_began_is_waited_for_too() -> None:
+def test_a_replacement_started_by_another_execution_is_awaited() -> None:
     before = world(web()).finish()
     second = before.next_execution(environment(web(desiredCount=2)))
     second.converge()
@@ -487,14 +487,14 @@ def test_a_replacement_that_another_execution_began_is_waited_for_too() -> None:
     assert third.decide().blocked == {"bivouac-proof-3-1": (Need("web", Condition.HEALTHY),)}
 
 
-def test_proof_clients_of_earlier_creates_go() -> None:
+def test_proof_clients_of_earlier_creates_are_deleted() -> None:
     now = world(web())
     now.converge()
     later = now.next_execution(environment(web()))
     assert told(later.decide().actions) == [f"DELETE {PROOF}", "CREATE bivouac-proof-2-1"]
 
 
-def test_what_is_proven_is_not_asked_again() -> None:
+def test_proven_edges_are_not_proven_again() -> None:
     request = environment(web())
     before = World(planned(request)).finish()
     assert before.next_execution(request).decide().actions == ()
@@ -511,8 +511,8 @@ def test_another_deployment_of_a_server_is_proven_again() -> None:
     assert told(later.decide().actions) == ["CREATE bivouac-proof-2-1"]
 
 
-def test_the_proof_client_of_a_service_that_is_rolled_comes_after_it() -> None:
-    """The proof holds for the deployments that run in the end."""
+def test_a_proof_client_is_created_after_the_last_deployment_of_its_service() -> None:
+    """The proof is for the deployments that run in the end."""
     request = environment(web(), web(serviceName="api"), connect=calls(("web", "api")))
     now = World(planned(request)).finish().next_execution(request)
     now.endpoints_since["api"] = now.now() + timedelta(hours=1)
@@ -521,14 +521,14 @@ def test_the_proof_client_of_a_service_that_is_rolled_comes_after_it() -> None:
     assert "bivouac-proof-2-1" in [*decision.blocked, *(a.service_name for a in decision.actions)]
 
 
-# --- whatever is asked for -----------------------------------------------------------------------
+# --- any request ---------------------------------------------------------------------------------
 
 NAMES = ("a", "b", "c", "d", "e", "f")
 
 
 @st.composite
 def requests(draw: st.DrawFn, calling: bool = False) -> dict[str, Any]:
-    """Some services; each may wait for those after it, in another order in the request."""
+    """Some services; each may wait for later ones, in another order in the request."""
     count = draw(st.integers(1, len(NAMES)))
     names = NAMES[:count]
     services = []
@@ -582,7 +582,7 @@ def longest_chain(request: dict[str, Any]) -> int:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(requests())
-def test_an_environment_is_made_in_as_many_rounds_as_its_longest_chain(
+def test_an_environment_needs_as_many_rounds_as_its_longest_chain(
     request: dict[str, Any],
 ) -> None:
     """Each service once, never before what it needs, and nothing is decided afterwards."""
@@ -608,7 +608,7 @@ def test_an_environment_is_made_in_as_many_rounds_as_its_longest_chain(
 
 
 def tags_of(now: World, name: str) -> dict[str, str]:
-    """Those of the request, without what Bivouac notes beside them."""
+    """Those of the request, without Bivouac's own."""
     tags = from_ecs_tags(now.services[name]["tags"])
     tags.pop(naming.DEPLOYMENT_TAG, None)
     nothing = (naming.ENDPOINTS_TAG, naming.NO_ENDPOINTS)
@@ -617,10 +617,10 @@ def tags_of(now: World, name: str) -> dict[str, str]:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(requests(calling=True), requests(calling=True))
-def test_from_any_environment_to_any_other_it_comes_to_an_end(
+def test_any_environment_converges_to_any_other(
     first: dict[str, Any], second: dict[str, Any]
 ) -> None:
-    """What is there in the end is what the request says, and what did not differ was left alone."""
+    """The result is what the request says, and what did not differ was left alone."""
     before = World(planned(first)).finish()
     then = {name: tags_of(before, name) for name in before.active()}
     after = before.next_execution(second)

@@ -1,4 +1,4 @@
-"""What ECS's words mean to us, in each of the forms that were seen or are documented."""
+"""How ECS's answers are read, in each form that was seen or is documented."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bivouac.aws import ecs_answers
         ({"type": None}, False),
     ],
 )
-def test_a_proxys_attachment_is_known_in_whatever_form_it_is_written(
+def test_a_proxys_attachment_is_recognised_in_every_form(
     attachment: dict[str, str | None], proxys: bool
 ) -> None:
     assert ecs_answers.is_service_connect(attachment) is proxys

@@ -1,4 +1,4 @@
-"""The fields of ECS that a request may have: somebody has decided about each, at every depth."""
+"""Every field of ECS that a request may have has a decision, at every depth."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tests.unit.planned import full, problems
 SERVICE: dict[str, Any] = {"serviceName": "web", "desiredCount": 1}
 
 
-def test_somebody_has_decided_about_every_field_of_the_locked_botocore() -> None:
-    """If this fails, botocore knows a new field. Give it a rule, take it as it is, or refuse it
-    with the reason: functions/bivouac/request/ecs_fields.py."""
+def test_every_field_of_the_locked_botocore_has_a_decision() -> None:
+    """If this fails, botocore has a new field. Give it a rule, take it as it is, or refuse it with
+    the reason: functions/bivouac/request/ecs_fields.py."""
     assert ecs_arguments.undecided() == []
 
 
-def test_no_decision_is_about_a_field_that_ecs_does_not_have() -> None:
+def test_every_decision_is_about_an_existing_field() -> None:
     assert ecs_arguments.outdated() == []
 
 
-def test_a_field_that_nobody_has_decided_about_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_field_without_a_decision_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if botocore had just learnt it."""
     fields = {name: rule for name, rule in FIELDS["ContainerDefinition"].items() if name != "user"}
     without = {**FIELDS, "ContainerDefinition": fields}
@@ -86,18 +86,20 @@ def test_every_refusal_says_why_and_what_to_write() -> None:
         ),
     ],
 )
-def test_a_wrong_name_or_type_is_told_with_its_path(arguments: dict[str, Any], told: str) -> None:
+def test_a_wrong_name_or_type_is_reported_with_its_path(
+    arguments: dict[str, Any], told: str
+) -> None:
     found = checked("CreateService", arguments, "demo").problems
     assert any(told in problem for problem in found), found
 
 
-def test_what_the_model_allows_has_no_problem() -> None:
+def test_a_valid_argument_has_no_problem() -> None:
     found = checked("CreateService", SERVICE, "demo")
     assert (found.problems, found.left_out, found.arguments) == ([], [], SERVICE)
 
 
-def test_empty_values_of_refused_fields_say_nothing() -> None:
-    """What DescribeServices answers is full of them."""
+def test_empty_values_of_refused_fields_are_no_problem() -> None:
+    """DescribeServices' answers are full of them."""
     described = {**SERVICE, "loadBalancers": [], "role": "", "healthCheckGracePeriodSeconds": 0}
     found = checked("CreateService", described, "demo")
     assert (found.problems, found.arguments) == ([], SERVICE)

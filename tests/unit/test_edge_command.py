@@ -1,4 +1,4 @@
-"""The program that a proof client's containers run: what it asks, sees, says and exits with."""
+"""The program in a proof client's containers: what it calls, reads, prints and exits with."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ STAYS_OPEN = None
 
 
 class Server:
-    """Gives each connection the next answer, the last one for ever; remembers what was asked."""
+    """Gives each connection the next answer, and repeats the last one; records the requests."""
 
     def __init__(self, *answers: bytes | None) -> None:
         self._answers = list(answers)
@@ -162,12 +162,14 @@ class TestWhatCounts:
             (STAYS_OPEN, NO_CONNECTION, "timed out after 0.3 s"),
         ],
     )
-    def test_one_wrong_http_answer(self, answer: bytes | None, code: int, words: str) -> None:
-        """P06, P07: who answered decides, and no body is told."""
+    def test_a_wrong_http_answer_is_reported(
+        self, answer: bytes | None, code: int, words: str
+    ) -> None:
+        """P06, P07: who answered decides, and no body is shown."""
         with server(answer) as api:
             seen = client(api.port).attempt()
         assert seen[0] == code
-        # A server that closes before it has read the question may be heard as a reset.
+        # A server that closes before it has read the request may cause a reset.
         assert seen[1] in (words, "connection reset by peer" if answer == CLOSES else words)
 
     def test_a_503_of_the_proxy_never_counts(self) -> None:
@@ -183,18 +185,20 @@ class TestWhatCounts:
             (CLOSES, NO_CONNECTION, "closed by the proxy"),
         ],
     )
-    def test_one_tcp_connection(self, answer: bytes | None, code: int, words: str) -> None:
+    def test_an_open_tcp_connection_proves_an_edge(
+        self, answer: bytes | None, code: int, words: str
+    ) -> None:
         with server(answer) as db:
             assert client(db.port, "tcp").attempt() == (code, words)
 
     @pytest.mark.parametrize("protocol", ["http", "tcp"])
-    def test_nothing_listens(self, protocol: str) -> None:
+    def test_a_refused_connection_is_reported(self, protocol: str) -> None:
         with server(CLOSES) as gone:
             pass
         assert client(gone.port, protocol).attempt() == (NO_CONNECTION, "connection refused")
 
     @pytest.mark.parametrize("protocol", ["http", "tcp"])
-    def test_a_name_that_stays_unknown_ends_the_proof(
+    def test_an_unresolved_name_ends_the_proof(
         self, protocol: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """P08: in a running task it will never resolve."""
@@ -215,7 +219,7 @@ class TestProgram:
             text=True,
         )
 
-    def test_it_runs_alone(self) -> None:
+    def test_the_program_needs_nothing_but_python(self) -> None:
         with server(http(200)) as api, self.run(api.port, "10") as program:
             output, _ = program.communicate(timeout=PATIENCE)
         assert program.returncode == 0
@@ -234,10 +238,10 @@ class TestProgram:
             program.communicate(timeout=PATIENCE)
         assert program.returncode == WRONG_STATUS
 
-    def test_sigterm_before_any_answer(self) -> None:
-        """Also in the midst of waiting for one."""
+    def test_sigterm_before_any_answer_ends_it(self) -> None:
+        """Even while it waits for an answer."""
         with server(STAYS_OPEN) as api, self.run(api.port, "60") as program:
-            # It has connected, so its handlers stand.
+            # It has connected, so its handlers are set.
             while not api._open:
                 assert program.poll() is None
             program.send_signal(signal.SIGTERM)
@@ -246,7 +250,7 @@ class TestProgram:
 
 
 class TestCommand:
-    def test_of_an_http_edge(self) -> None:
+    def test_the_command_of_an_http_edge(self) -> None:
         assert edge_command.command(edge(), 600) == [
             "python",
             "-c",

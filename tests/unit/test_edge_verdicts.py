@@ -26,7 +26,7 @@ def reading(fault: Fault | None, observed: str = "seen", client: str = "web") ->
         (None, Category.NETWORK, "listens on its containerPort"),
     ],
 )
-def test_an_edge_that_does_not_answer_is_told_by_how_it_fails(
+def test_an_unproven_edge_is_diagnosed_by_its_failure(
     fault: Fault | None, category: Category, next_step: str
 ) -> None:
     """P01, P07 to P09."""
@@ -37,7 +37,7 @@ def test_an_edge_that_does_not_answer_is_told_by_how_it_fails(
     assert next_step in verdict.next_step
 
 
-def test_edges_are_told_the_clearest_fault_first() -> None:
+def test_edges_are_reported_clearest_fault_first() -> None:
     still, wrong = reading(None, "still asking"), reading(Fault.NAME, client="shop")
     verdict = edge_verdicts.edges_not_proven([still, wrong], 30.2)
     assert verdict.service == "shop -> api:http"
@@ -69,7 +69,7 @@ def test_edges_are_told_the_clearest_fault_first() -> None:
         ("api:8080 HTTP/2 200 that is not gRPC", Category.CONNECTIVITY, "appProtocol"),
     ],
 )
-def test_an_edge_that_is_still_asked_is_told_by_its_clients_last_line(
+def test_a_pending_edge_is_diagnosed_by_its_clients_last_line(
     line: str, category: Category, next_step: str
 ) -> None:
     asked = reading(None, "still asking")
@@ -83,7 +83,7 @@ def test_an_edge_that_is_still_asked_is_told_by_its_clients_last_line(
 
 
 @pytest.mark.parametrize("line", ["api:8080 HTTP 200", "api:8080 stays open, 3 times in a row"])
-def test_a_last_line_that_is_right_changes_nothing(line: str) -> None:
+def test_a_successful_last_line_changes_nothing(line: str) -> None:
     asked = reading(None, "still asking")
     found = edge_verdicts.edges_not_proven([asked], 30)
     assert edge_verdicts.with_last_words(found, asked.edge, line) == found

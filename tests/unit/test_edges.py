@@ -1,4 +1,5 @@
-"""Which deployments cannot see an endpoint that they call, whatever ECS says of when they began."""
+"""Which deployments cannot resolve an endpoint that they call, whatever ECS says about their
+start."""
 
 from __future__ import annotations
 
@@ -57,7 +58,7 @@ def test_a_client_is_as_old_as_the_older_of_its_deployment_and_its_tasks(
     assert stale(began, *tasks) == ({"web"} if is_stale else frozenset())
 
 
-def test_tasks_without_a_moment_say_nothing() -> None:
+def test_tasks_without_a_creation_time_are_ignored() -> None:
     """ECS API, Task: createdAt is not required."""
     services = {"web": service(deployments=[_began(61)])} | {
         name: service(deployments=[_began(60)]) for name in ("api", "store")
@@ -66,8 +67,8 @@ def test_tasks_without_a_moment_say_nothing() -> None:
     assert edges.stale_clients(SHOP, CLIENTS, services, running, ENDPOINTS) == frozenset()
 
 
-def test_whoever_has_asked_a_stale_server_asks_again() -> None:
-    """api calls store and is called: what its old tasks answered proves nothing of new ones."""
+def test_a_client_that_called_a_stale_server_proves_its_edge_again() -> None:
+    """api calls store and is called: answers of its old tasks prove nothing about new ones."""
     services = {
         "web": service(deployments=[_began(100)]),
         "api": service(deployments=[_began(60)]),
@@ -83,7 +84,7 @@ def blind(fault: Fault, number: int) -> AskedEdge:
     return AskedEdge(reading, PROOF, "", mesh.container_name(number + 1), None)
 
 
-def test_a_client_of_the_application_that_is_younger_than_the_blind_one_may_see() -> None:
+def test_an_application_client_younger_than_the_blind_one_is_not_stale() -> None:
     services = {
         "web": service(deployments=[_began(11)]),
         "api": service(deployments=[_began(9)]),
@@ -95,7 +96,7 @@ def test_a_client_of_the_application_that_is_younger_than_the_blind_one_may_see(
     assert edges.blind_clients(CLIENTS, services, [blind(Fault.NAME, 1)]) == {PROOF, "api"}
 
 
-def test_what_is_wrong_otherwise_is_judged_at_once() -> None:
+def test_other_failures_are_reported_at_once() -> None:
     services = {PROOF: service(deployments=[_began(10)])}
     both = [blind(Fault.NAME, 0), blind(Fault.STATUS, 1)]
     assert edges.blind_clients(CLIENTS, services, both) == frozenset()

@@ -14,7 +14,7 @@ CAUSE_LIMIT = 32_768
 
 
 def cause(error: Exception) -> str:
-    """What Lambda makes of an exception for Step Functions."""
+    """The cause that Lambda passes to Step Functions for an exception."""
     trace = ['  File "/var/task/check_request.py", line 47, in check_request\n'] * 8
     return json.dumps(
         {
@@ -38,18 +38,18 @@ def test_one_problem_and_many_are_listed() -> None:
 @example(["\x00" * 5000])
 @example(["a"] * 20_000)
 def test_any_list_of_problems_fits_a_cause_of_step_functions(problems: list[str]) -> None:
-    """W08: the machine reads the message out of the cause's JSON, so it must not be cut."""
+    """W08: the machine reads the message from the cause's JSON, so it must not be cut."""
     assert len(cause(errors.InvalidRequestError(problems))) <= CAUSE_LIMIT
 
 
-def test_what_does_not_fit_is_counted() -> None:
+def test_problems_that_do_not_fit_are_counted() -> None:
     error = errors.InvalidRequestError([f"services[{n}]: {'x' * 400}" for n in range(200)])
     assert "services[0]" in str(error)
     assert str(error).startswith("200 problems in the request:")
     assert "more" in str(error).splitlines()[-1]
 
 
-def test_a_problem_is_one_line_whatever_the_request_put_into_it() -> None:
+def test_a_problem_is_always_one_line() -> None:
     """Failure-modes 7.2: user text never shapes a log line or a list."""
     error = errors.InvalidRequestError(["a\nb\x00c\x1b[31m: unknown field"])
     assert str(error).splitlines()[1:] == ["- a b c [31m: unknown field"]

@@ -1,4 +1,4 @@
-"""Events that others hear: told once more they are the same, and they fit into an entry."""
+"""Published events: a repetition is the same event, and each fits an entry."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def ids(*told: EnvironmentEvent) -> list[str]:
     return [event.detail["id"] for event in told]
 
 
-def test_every_event_says_of_whom_which_and_when() -> None:
+def test_every_event_names_environment_kind_and_time() -> None:
     assert {event.detail_type for event in all_of(ABOUT)} == set(DetailType)
     for event in all_of(ABOUT):
         detail = event.detail
@@ -79,11 +79,11 @@ def test_every_event_says_of_whom_which_and_when() -> None:
         assert detail["id"], event.detail_type
 
 
-def test_a_step_that_runs_twice_tells_the_same_event() -> None:
+def test_a_repeated_step_publishes_the_same_event() -> None:
     assert ids(*all_of(ABOUT)) == ids(*all_of(LATER))
 
 
-def test_no_two_events_are_taken_for_one() -> None:
+def test_different_events_have_different_ids() -> None:
     told = [
         *all_of(ABOUT),
         *all_of(replace(ABOUT, generation=4)),
@@ -97,8 +97,8 @@ def test_no_two_events_are_taken_for_one() -> None:
     assert len(set(ids(*told))) == len(told)
 
 
-def test_what_becomes_of_an_environment_does_not_change_the_event() -> None:
-    """A repetition may see more: the schedule that is gone already, another try at another time."""
+def test_later_facts_do_not_change_an_events_id() -> None:
+    """A repetition may see more: a schedule that is gone, or another try at another time."""
     worse = [*LEFT, Item("cluster", "bivouac-demo", Outcome.FAILED, "in use")]
     first = events.not_deleted(ABOUT, LEFT, SOON)
     assert ids(first) == ids(events.not_deleted(ABOUT, worse, LATE))
@@ -126,6 +126,6 @@ def test_every_list_is_cut_to_what_fits_and_says_so(entries: int, length: int, l
         assert len(event.detail[listed]) + event.detail["omitted"] == entries
 
 
-def test_nothing_is_omitted_where_all_fits() -> None:
+def test_nothing_is_omitted_if_everything_fits() -> None:
     for event in all_of(ABOUT):
         assert event.detail.get("omitted", 0) == 0, event.detail_type

@@ -1,4 +1,4 @@
-"""Task sizes of Fargate; its other rules are held by the tests of bad input."""
+"""Fargate's task sizes; test_bad_input.py covers its other rules."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def size(cpu: str | None, memory: str | None, reserved: int = 0) -> list[str]:
         ("1 vcpu", "2gb"),
     ],
 )
-def test_a_pair_that_fargate_offers_is_taken(cpu: str, memory: str) -> None:
+def test_a_size_that_fargate_offers_is_accepted(cpu: str, memory: str) -> None:
     """T04."""
     assert size(cpu, memory) == []
 
@@ -56,7 +56,7 @@ def test_a_pair_that_fargate_offers_is_taken(cpu: str, memory: str) -> None:
         ("65536", "122880", "task.cpu"),
     ],
 )
-def test_a_pair_that_fargate_does_not_offer_is_refused(
+def test_a_size_that_fargate_does_not_offer_is_refused(
     cpu: str | None, memory: str | None, told: str
 ) -> None:
     """T04, T05."""

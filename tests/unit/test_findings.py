@@ -1,4 +1,4 @@
-"""What a sweep finds: what is planned never touches anything foreign, or alive and in its lease."""
+"""What a sweep finds: its plan never touches anything foreign, or anything within its lease."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def record(name: str = "a", status: Status = Status.READY, **changes: Any) -> Re
 
 
 def holder(name: str = "a", ended_ago: timedelta | None = None) -> Holder:
-    """One that runs, unless it ended."""
+    """A running execution, unless it ended."""
     arn = f"{MACHINE}:{name}"
     if ended_ago is None:
         return Holder(True, None, Ended(arn, "RUNNING"))
@@ -67,7 +67,7 @@ def armed(found: Record) -> ArmedSchedule:
 
 
 def facts(*records: Record, **more: Any) -> AccountFacts:
-    """All armed as they should be, unless `more` says otherwise."""
+    """Everything armed as it should be, unless `more` says otherwise."""
     return AccountFacts(
         **{
             "now": NOW,
@@ -165,7 +165,7 @@ class TestEverySituation:
                 assert finding.action is Repair.REPORT
 
     @given(situations())
-    def test_nothing_alive_and_in_its_lease_is_deleted(self, found: AccountFacts) -> None:
+    def test_nothing_within_its_lease_is_deleted(self, found: AccountFacts) -> None:
         for finding in findings(found):
             if not starts_a_deletion(finding):
                 continue
@@ -176,10 +176,9 @@ class TestEverySituation:
             assert dead or times.moment(about.expires_at) <= NOW - GRACE
 
     @given(situations())
-    def test_what_outlived_its_lease_is_deleted_whatever_became_of_its_executions(
-        self, found: AccountFacts
-    ) -> None:
-        """But for what is being deleted, and what could not be: that is tried at its own pace."""
+    def test_everything_past_its_lease_is_deleted(self, found: AccountFacts) -> None:
+        """Except what is being deleted, and what could not be deleted: that is retried at its own
+        pace."""
         ended = {
             name
             for name, about in found.records.items()
@@ -191,7 +190,7 @@ class TestEverySituation:
         assert ended <= deleted
 
     @given(situations())
-    def test_what_is_kept_is_not_deleted_before_its_lease_ends(self, found: AccountFacts) -> None:
+    def test_a_kept_failure_is_not_deleted_before_its_lease_ends(self, found: AccountFacts) -> None:
         for finding in findings(found):
             about = finding.record
             if finding.kind is FindingKind.DIED and isinstance(about, Record):
@@ -199,7 +198,7 @@ class TestEverySituation:
                 assert not (keeps and starts_a_deletion(finding))
 
     @given(situations())
-    def test_what_lives_keeps_its_schedules(self, found: AccountFacts) -> None:
+    def test_an_existing_environment_keeps_its_schedules(self, found: AccountFacts) -> None:
         for finding in findings(found):
             if finding.action is Repair.REMOVE:
                 about = finding.record
@@ -217,14 +216,14 @@ class TestEverySituation:
         assert len(ends) == len(set(ends))
 
     @given(situations())
-    def test_what_is_adopted_lives_on_for_the_grace_time(self, found: AccountFacts) -> None:
+    def test_an_adopted_orphan_stays_for_the_grace_period(self, found: AccountFacts) -> None:
         for finding in findings(found):
             if finding.action is Repair.ADOPT:
                 ends = ends_of_adopted(NOW, found.orphans_live, finding.record)
                 assert ends >= NOW + found.orphans_live
 
     @given(situations())
-    def test_the_same_facts_give_the_same_list(self, found: AccountFacts) -> None:
+    def test_the_same_facts_give_the_same_findings(self, found: AccountFacts) -> None:
         backwards = replace(
             found,
             records=dict(reversed(list(found.records.items()))),
@@ -233,35 +232,35 @@ class TestEverySituation:
         assert findings(found) == findings(backwards)
 
 
-# --- single ones ---------------------------------------------------------------------------------
+# --- single findings -----------------------------------------------------------------------------
 
 
 class TestExpiry:
-    def test_what_is_as_it_should_be_is_not_found(self) -> None:
+    def test_a_consistent_environment_has_no_findings(self) -> None:
         for status in set(Status) - set(HELD):
             assert seen(facts(record(status=status))) == []
 
-    def test_a_deletion_that_runs_is_let_run(self) -> None:
+    def test_a_running_deletion_is_left_alone(self) -> None:
         ended = record(status=Status.DELETING, expires_at=times.timestamp(NOW - GRACE))
         assert seen(facts(ended, holders={"a": holder()})) == []
 
-    def test_a_create_that_outlives_its_lease_loses(self) -> None:
+    def test_a_create_past_its_lease_is_deleted(self) -> None:
         ended = record(status=Status.CREATING, expires_at=times.timestamp(NOW - GRACE))
         found = facts(ended, holders={"a": holder()})
         assert seen(found) == [("a", FindingKind.EXPIRED, Repair.DELETE)]
 
-    def test_a_schedule_for_an_earlier_end_would_find_the_lease_extended(self) -> None:
+    def test_a_schedule_for_an_earlier_end_is_replaced(self) -> None:
         before = armed(record(expires_at=times.timestamp(NOW + timedelta(hours=7))))
         found = facts(record(), expiries={"a": before})
         assert seen(found) == [("a", FindingKind.NOT_ARMED, Repair.ARM)]
 
-    def test_a_disabled_schedule_ends_nothing(self) -> None:
+    def test_a_disabled_schedule_is_replaced(self) -> None:
         found = facts(record(), expiries={"a": replace(armed(record()), enabled=False)})
         assert seen(found) == [("a", FindingKind.NOT_ARMED, Repair.ARM)]
 
 
 class TestDied:
-    def test_what_ended_a_moment_ago_is_left_to_its_event(self) -> None:
+    def test_an_execution_that_just_ended_is_left_to_its_event(self) -> None:
         died = record(status=Status.CREATING)
         assert seen(facts(died, holders={"a": holder(ended_ago=GRACE - SECOND)})) == []
         found = facts(died, holders={"a": holder(ended_ago=GRACE)})
@@ -269,7 +268,7 @@ class TestDied:
 
     @pytest.mark.parametrize("status", [Status.CREATING, Status.FALLING_ASLEEP])
     @pytest.mark.parametrize("verb", Verb)
-    def test_what_was_recorded_is_found_again_only_for_what_is_to_be_started(
+    def test_a_recorded_failure_is_found_again_only_if_something_is_to_be_started(
         self, status: Status, verb: Verb
     ) -> None:
         died = record(status=status, verb=verb)
@@ -284,8 +283,8 @@ class TestDied:
 class TestSight:
     CLUSTER = Resource("cluster", "bivouac-a", "arn", "a", owned=True)
 
-    def test_what_had_a_record_a_moment_ago_is_no_orphan(self) -> None:
-        """It was deleted while the sweep looked."""
+    def test_resources_whose_record_just_disappeared_are_no_orphans(self) -> None:
+        """It was deleted during the sweep."""
         gone = record(status=Status.DELETED)
         found = facts(gone, resources=(self.CLUSTER,), listed_before=frozenset({"a"}))
         assert seen(found) == []
@@ -300,7 +299,7 @@ def test_two_sweeps_of_one_quarter_of_an_hour_start_the_same() -> None:
     assert attempt(NOW.replace(minute=15)) == "sweep-20260131T1215"
 
 
-def test_an_adopted_record_asks_for_nothing() -> None:
+def test_an_adopted_record_has_no_request() -> None:
     """Nobody can redeploy or wake what was found."""
     adopted = adoption.adopted("a", "bivouac", ["theirs.internal"], None, 1, NOW)
     assert (adopted.request, adopted.base_request) == ("", "")
@@ -314,8 +313,8 @@ class TestInTurn:
 
     @settings(max_examples=20)
     @given(st.integers(1, 12), MOMENTS)
-    def test_nothing_waits_for_ever(self, count: int, first: datetime) -> None:
-        """Though each sweep has time for one."""
+    def test_no_finding_waits_for_ever(self, count: int, first: datetime) -> None:
+        """Even if each sweep has time for only one."""
         names = {f"{number:02}" for number in range(count)}
         quarters = (first.replace(tzinfo=UTC) + n * self.QUARTER for n in range(4 * count))
         assert {in_turn(names, now)[0] for now in quarters} == names

@@ -1,4 +1,4 @@
-"""What is done after an execution that ended before its time."""
+"""What follows an execution that ended early."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def due(found: Record, ended: Ended = HOLDER, attempt: str | None = None) -> Aft
 
 
 class TestCreate:
-    def test_what_a_stopped_create_made_is_deleted(self) -> None:
+    def test_a_stopped_creates_resources_are_deleted(self) -> None:
         """W13; under the name of the machine's own deletion (W05)."""
         start = due(record()).start
         assert start is not None
@@ -67,7 +67,7 @@ class TestCreate:
             "unlessProven": True,
         }
 
-    def test_the_record_says_why_it_failed(self) -> None:
+    def test_the_record_gets_the_reason(self) -> None:
         failure = due(record()).failure
         assert failure is not None
         assert failure["error"] == "StoppedError"
@@ -79,7 +79,7 @@ class TestCreate:
         assert failure is not None
         assert failure["error"] == "TIMED_OUT"
 
-    def test_what_says_nothing_of_its_end_is_told_by_what_its_status_means(self) -> None:
+    def test_an_end_without_error_and_cause_is_described_by_its_status(self) -> None:
         """No error and no cause (tests/recorded/stepfunctions-machine-timeout.json and
         stepfunctions-stop.json)."""
         late = due(record(), Ended(HOLDER.arn, "TIMED_OUT")).failure
@@ -92,18 +92,18 @@ class TestCreate:
         assert "somebody stopped it, and gave no reason" in stopped["cause"]
         assert late["cause"] != stopped["cause"]
 
-    def test_what_is_to_be_kept_is_kept_and_told(self) -> None:
+    def test_a_kept_failure_is_kept_and_published(self) -> None:
         kept = due(record(blueprint='{"on_failure": "keep"}'))
         assert kept.failure is not None
         assert kept.start is None
 
-    def test_a_failure_that_the_machine_told_is_not_told_again(self) -> None:
+    def test_a_published_failure_is_not_published_again(self) -> None:
         """Its deletion is started under the same name, which starts it once."""
         failed = due(record(Status.FAILED, failure='{"error": "DeploymentFailedError"}'))
         assert failed.failure is None
         assert failed.start == due(record()).start
 
-    def test_what_was_recorded_and_not_told_is_told(self) -> None:
+    def test_a_recorded_failure_that_was_not_published_is_published(self) -> None:
         kept = record(Status.FAILED, blueprint='{"on_failure": "keep"}', untold="EnvironmentFailed")
         assert due(kept) == Aftermath(None, None)
 
@@ -111,8 +111,8 @@ class TestCreate:
 class TestWhy:
     PACKED = json.dumps({"errorMessage": "no room", "errorType": "X", "stackTrace": ["File a.py"]})
 
-    def test_it_is_told_without_what_lambda_packs_around_it(self) -> None:
-        """An execution that ended by an older definition, or by a state that nobody explains."""
+    def test_the_cause_is_published_without_lambdas_wrapping(self) -> None:
+        """An execution of an older definition, or one that ended in a state without a diagnosis."""
         for cause in (self.PACKED, self.PACKED[:-5]):
             ended = Ended(HOLDER.arn, "FAILED", "SomeError", cause)
             assert ended.why == "SomeError: no room"
@@ -122,13 +122,13 @@ class TestWhy:
 
 
 class TestProven:
-    """`onFailure` governs until the first READY; what was once proven is never deleted for it."""
+    """`onFailure` applies until the first READY; a proven environment is never deleted for it."""
 
     @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED])
     @pytest.mark.parametrize("verb", [Verb.CREATE, Verb.REDEPLOY, Verb.WAKE, Verb.ROLL_BACK])
     @pytest.mark.parametrize("on_failure", ["delete", "keep"])
     @pytest.mark.parametrize("attempt", [None, "sweep-1"])
-    def test_no_failure_deletes_it(
+    def test_no_failure_deletes_a_proven_environment(
         self, status: Status, verb: Verb, on_failure: str, attempt: str | None
     ) -> None:
         found = record(
@@ -142,7 +142,7 @@ class TestProven:
         assert after is None or after.start is None or after.start.machine is not Machine.DELETE
 
     @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED])
-    def test_a_changed_request_that_failed_goes_back_to_what_was_proven(
+    def test_a_failed_change_is_rolled_back_to_the_last_proven_request(
         self, status: Status
     ) -> None:
         changed = record(status, request=OTHER, good_base_request=PROVEN)
@@ -150,22 +150,22 @@ class TestProven:
         assert due(changed).start == Start(Machine.CREATE, following("back"), back)
         assert due(changed, attempt="sweep-1").start == due(changed).start, "once"
 
-    def test_it_does_not_where_the_failed_one_is_to_be_kept(self) -> None:
+    def test_a_kept_failure_is_not_rolled_back(self) -> None:
         keeps = record(blueprint='{"on_failure": "keep"}', request=OTHER, good_base_request=PROVEN)
         assert due(keeps).start is None
 
-    def test_an_unchanged_request_has_nothing_to_go_back_to(self) -> None:
+    def test_an_unchanged_request_is_not_rolled_back(self) -> None:
         assert due(record(request=PROVEN, good_base_request=PROVEN)).start is None
 
     @pytest.mark.parametrize("verb", [Verb.CREATE, Verb.REDEPLOY, Verb.WAKE])
-    def test_until_then_it_governs_whoever_took_over(self, verb: Verb) -> None:
-        """A push or an up that takes over from a first create, and fails as well."""
+    def test_before_the_first_ready_on_failure_applies_to_takeovers_too(self, verb: Verb) -> None:
+        """A push or an up that takes over from a first create, and fails too."""
         start = due(record(verb=verb)).start
         assert start is not None
         assert (start.machine, start.name) == (Machine.DELETE, f"failed-{digest(HOLDER.arn)}")
         assert due(record(verb=verb, blueprint='{"on_failure": "keep"}')).start is None
 
-    def test_what_an_up_creates_comes_again_with_the_next_one(self) -> None:
+    def test_a_failed_up_is_retried_by_the_next_up(self) -> None:
         start = due(record(verb=Verb.WAKE)).start
         assert start is not None
         assert start.content["keepSchedule"] is True
@@ -173,19 +173,19 @@ class TestProven:
 
 class TestOthers:
     @pytest.mark.parametrize("verb", [Verb.REDEPLOY, Verb.WAKE, Verb.ROLL_BACK])
-    def test_what_was_ready_before_stays(self, verb: Verb) -> None:
+    def test_a_previously_ready_environment_stays(self, verb: Verb) -> None:
         stopped = due(record(verb=verb, request=PROVEN, good_base_request=PROVEN))
         assert stopped.failure is not None
         assert stopped.start is None
 
-    def test_what_did_not_fall_asleep_stays(self) -> None:
+    def test_an_environment_that_did_not_fall_asleep_stays(self) -> None:
         stopped = due(record(Status.FALLING_ASLEEP, verb=Verb.SLEEP))
         assert stopped.failure is not None
         assert stopped.start is None
 
 
 class TestRest:
-    """An up and a down that broke are tried once more: nobody asks for them before the next one."""
+    """A broken up or down is started once more: nobody else would before the next one."""
 
     UP = Intent(datetime(2026, 1, 31, 7, tzinfo=UTC), "up")
 
@@ -202,7 +202,7 @@ class TestRest:
 
     @pytest.mark.parametrize("ended", FAULTS, ids=lambda each: each.error or each.status)
     @pytest.mark.parametrize("attempt", [None, "sweep-1"])
-    def test_the_same_intent_is_put_once_more(self, ended: Ended, attempt: str | None) -> None:
+    def test_a_broken_intent_is_started_once_more(self, ended: Ended, attempt: str | None) -> None:
         again = {
             "environment": "demo",
             "generation": 7,
@@ -215,8 +215,8 @@ class TestRest:
             slept = due(self.broke(Verb.SLEEP, status), ended, attempt).start
             assert slept == Start(Machine.SLEEP, following("again"), again)
 
-    def test_it_is_the_newest_all_the_same(self) -> None:
-        """Else it would be outdated by the one that broke, and no other is."""
+    def test_the_repeated_intent_counts_as_the_newest(self) -> None:
+        """Otherwise the broken one would make it outdated."""
         start = due(self.broke(Verb.WAKE), self.FAULTS[0]).start
         assert start is not None
         again = Intent.from_json(start.content["wake"]["intent"])
@@ -236,13 +236,13 @@ class TestRest:
         ids=["a verdict", "another", "stopped by hand", "the second one"],
     )
     @pytest.mark.parametrize("verb", [Verb.WAKE, Verb.SLEEP])
-    def test_once_and_only_what_broke(self, ended: Ended, verb: Verb) -> None:
+    def test_only_a_broken_intent_is_repeated_and_only_once(self, ended: Ended, verb: Verb) -> None:
         left = replace(self.broke(verb, Status.CREATING), execution=ended.arn)
         assert due(left, ended).start is None
 
 
 class TestRedeploy:
-    """Its machine would have rolled back, and was stopped, or timed out."""
+    """Its machine would have rolled back, but was stopped or timed out."""
 
     REDEPLOY = Ended(MACHINE.replace("create", "redeploy") + ":mine", "TIMED_OUT")
     DIGEST = digest(REDEPLOY.arn)
@@ -259,7 +259,7 @@ class TestRedeploy:
             },
         )
 
-    def test_what_it_did_not_roll_back_is_rolled_back(self) -> None:
+    def test_a_dead_redeploy_is_rolled_back(self) -> None:
         """Under the machine's own name, so that it is done once (W05)."""
         after = after_redeploy(self.left(), self.REDEPLOY, create_runs=False)
         assert after is not None
@@ -272,14 +272,14 @@ class TestRedeploy:
             ),
         )
 
-    def test_its_create_that_died_with_it_is_recorded_first(self) -> None:
+    def test_its_dead_create_is_recorded_first(self) -> None:
         after = after_redeploy(self.left(Status.CREATING), self.REDEPLOY, create_runs=False)
         assert after is not None
         assert after.failure is not None
         assert "TIMED_OUT" in after.failure["cause"]
         assert after.start is not None
 
-    def test_its_create_that_runs_is_let_run(self) -> None:
+    def test_its_running_create_is_left_alone(self) -> None:
         left = self.left(Status.CREATING)
         assert after_redeploy(left, self.REDEPLOY, create_runs=True) is None
 
@@ -292,13 +292,13 @@ class TestRedeploy:
             {"status": Status.READY},
         ],
     )
-    def test_what_is_not_its_own_or_has_nothing_to_go_back_to_stays(
+    def test_a_foreign_change_or_one_without_a_proven_request_stays(
         self, changes: dict[str, Any]
     ) -> None:
         left = replace(self.left(), **changes)
         assert after_redeploy(left, self.REDEPLOY, create_runs=False) is None
 
-    def test_the_sweep_rolls_back_what_nobody_did(self) -> None:
+    def test_the_sweep_rolls_back_a_forgotten_redeploy(self) -> None:
         left = self.left()
         create = Ended(left.execution, "FAILED")
         assert aftermath(left, create) is None, "the machine is at it"
@@ -309,13 +309,13 @@ class TestRedeploy:
             following("sweep-1", self.left().execution),
         )
 
-    def test_one_of_what_was_never_proven_goes_as_a_create_would(self) -> None:
+    def test_a_redeploy_of_a_never_proven_environment_is_handled_like_a_create(self) -> None:
         left = self.left(good_base_request="")
         start = due(left, Ended(left.execution, "FAILED")).start
         assert start is not None
         assert (start.machine, start.name) == (Machine.DELETE, f"failed-{digest(left.execution)}")
 
-    def test_a_redeploy_by_hand_stays_as_it_failed(self) -> None:
+    def test_a_failed_manual_redeploy_stays(self) -> None:
         by_hand = self.left(execution=HOLDER.arn)
         assert aftermath(by_hand, HOLDER, "sweep-1") is None
 
@@ -323,20 +323,20 @@ class TestRedeploy:
 class TestDelete:
     DYING = record(Status.DELETING, verb=Verb.DELETE)
 
-    def test_a_deletion_that_died_is_followed_by_another(self) -> None:
+    def test_a_dead_deletion_is_followed_by_another(self) -> None:
         after = due(self.DYING)
         assert after.failure is None
         assert after.start is not None
         assert after.start.name == following("again")
         assert after.start.content["generation"] == 7
 
-    def test_what_is_to_come_again_still_does(self) -> None:
+    def test_a_deletion_that_keeps_the_schedule_still_does(self) -> None:
         ended = replace(HOLDER, content={"environment": "demo", "keepSchedule": True})
         start = due(self.DYING, ended).start
         assert start is not None
         assert start.content["keepSchedule"] is True
 
-    def test_the_second_one_is_the_last_that_follows_at_once(self) -> None:
+    def test_only_one_deletion_follows_at_once(self) -> None:
         again = replace(HOLDER, arn=f"{MACHINE}:demo-6-again")
         found = replace(self.DYING, execution=again.arn)
         assert aftermath(found, again) is None
@@ -346,7 +346,7 @@ class TestDelete:
 
 
 class TestNames:
-    """Whoever starts an execution of a name first has it for 90 days."""
+    """Whoever first starts an execution of a name has it for 90 days."""
 
     STATUSES = (Status.CREATING, Status.FAILED, Status.FALLING_ASLEEP, Status.DELETING)
 
@@ -354,7 +354,7 @@ class TestNames:
     @pytest.mark.parametrize("verb", Verb)
     @pytest.mark.parametrize("proven", ["", PROVEN])
     @pytest.mark.parametrize("status", STATUSES)
-    def test_nobody_knows_one_before_the_execution_that_it_follows_has_its_own(
+    def test_a_follow_ups_name_cannot_be_predicted(
         self, status: Status, proven: str, verb: Verb, attempt: str | None
     ) -> None:
         names: set[str] = set()
@@ -377,7 +377,7 @@ class TestNames:
             names |= found
             assert {len(name) <= 80 for name in found} == {True}
 
-    def test_what_began_before_the_execution_that_it_follows_is_not_it(self) -> None:
+    def test_an_execution_that_began_too_early_is_not_the_follow_up(self) -> None:
         """Somebody may know a name that somebody else has chosen, and the input."""
         began = datetime(2026, 1, 31, 7, tzinfo=UTC)
         ended = replace(HOLDER, started_at=began)
@@ -388,29 +388,29 @@ class TestNames:
 
 
 class TestTold:
-    """What was recorded at the very end may not have been told any more."""
+    """An end that was recorded at the very last may not have been published."""
 
     @pytest.mark.parametrize("verb", Verb)
-    def test_what_is_ready_is_told_so_and_nothing_else_is_done(self, verb: Verb) -> None:
-        """The record says that it is proven, whatever befell the execution after that."""
+    def test_a_ready_environment_is_only_published(self, verb: Verb) -> None:
+        """The record says that it is proven, whatever happened to the execution afterwards."""
         assert due(record(Status.READY, verb=verb)) == Aftermath(None, None, DetailType.READY)
 
-    def test_so_is_a_receipt(self) -> None:
+    def test_a_receipt_is_published(self) -> None:
         assert due(record(Status.DELETED)) == Aftermath(None, None, DetailType.DELETED)
         assert due(record(Status.NOT_DELETED)) == Aftermath(None, None, DetailType.NOT_DELETED)
 
-    def test_a_deletion_that_says_what_is_left_has_told_it(self) -> None:
+    def test_an_incomplete_deletions_receipt_is_not_published_again(self) -> None:
         left = Ended(HOLDER.arn, "FAILED", "DeletionIncompleteError", "1 resource(s) are left")
         assert aftermath(record(Status.NOT_DELETED), left) is None
 
 
 class TestNothing:
     @pytest.mark.parametrize("status", FINISHED)
-    def test_an_execution_that_came_to_its_end_leaves_nothing(self, status: Status) -> None:
+    def test_a_completed_execution_needs_no_follow_up(self, status: Status) -> None:
         assert aftermath(record(status), HOLDER) is None
 
     @pytest.mark.parametrize("status", Status)
-    def test_what_another_execution_holds_is_its_own_affair(self, status: Status) -> None:
+    def test_an_environment_held_by_another_execution_is_left_alone(self, status: Status) -> None:
         """W01: late events change nothing."""
         assert aftermath(record(status, execution=f"{MACHINE}:another"), HOLDER) is None
 
@@ -425,16 +425,16 @@ class TestNamed:
             {"rollBack": {"environment": "demo", "generation": 3}},
         ],
     )
-    def test_the_environment_stands_in_the_input(self, content: dict[str, Any]) -> None:
+    def test_the_environment_is_read_from_the_input(self, content: dict[str, Any]) -> None:
         assert Ended(HOLDER.arn, "FAILED", content=content).environment == "demo"
 
     @pytest.mark.parametrize("content", [{}, {"name": 7}, {"name": "Not A Name"}, {"wake": []}])
-    def test_or_it_does_not(self, content: dict[str, Any]) -> None:
+    def test_an_input_without_environment_is_tolerated(self, content: dict[str, Any]) -> None:
         assert Ended(HOLDER.arn, "FAILED", content=content).environment is None
 
 
 class TestWhatNobodyHasLookedAt:
-    """Whoever may start an execution may give it anything, and stop it before its first step."""
+    """Whoever may start an execution may give it any input, and stop it before its first step."""
 
     @pytest.mark.parametrize("machine", Machine)
     @pytest.mark.parametrize(
@@ -447,7 +447,7 @@ class TestWhatNobodyHasLookedAt:
             {"intent": {"at": "2026-01-31T12:00:00Z", "id": "down"}, "keepSchedule": "yes"},
         ],
     )
-    def test_it_stops_neither_the_follow_up_nor_the_sweep(
+    def test_an_invalid_input_stops_neither_the_follow_up_nor_the_sweep(
         self, machine: Machine, content: dict[str, Any]
     ) -> None:
         arn = MACHINE.replace("create-environment", machine.replace("_", "-"))

@@ -1,4 +1,4 @@
-"""Servers come before their clients, and what goes in a circle is named."""
+"""Servers come before their clients, and cycles are named."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ graphs = names.flatmap(
 
 
 def reached(graph: Graph, start: str) -> set[str]:
-    """Everything that a name depends on, near or far."""
+    """Everything that a name depends on, directly or not."""
     found: set[str] = set()
     waiting = list(graph[start])
     while waiting:
@@ -30,7 +30,7 @@ def reached(graph: Graph, start: str) -> set[str]:
     return found
 
 
-def test_servers_come_first_and_all_else_stays_as_it_was_given() -> None:
+def test_servers_come_first_and_the_given_order_is_kept_otherwise() -> None:
     assert in_order({"web": ["api"], "jobs": [], "api": ["db"], "db": []}) == [
         "jobs",
         "db",
@@ -40,23 +40,23 @@ def test_servers_come_first_and_all_else_stays_as_it_was_given() -> None:
     assert in_order({"c": [], "a": [], "b": []}) == ["c", "a", "b"]
 
 
-def test_a_circle_has_no_order() -> None:
+def test_a_cycle_has_no_order() -> None:
     with pytest.raises(ValueError, match="cycle"):
         in_order({"web": ["api"], "api": ["web"]})
 
 
-def test_each_circle_is_named_once_from_the_one_that_is_given_first() -> None:
+def test_each_cycle_is_named_once_from_its_first_service() -> None:
     graph = {"db": [], "web": ["api"], "api": ["db", "web"], "x": ["y"], "y": ["z"], "z": ["x"]}
     assert cycles(graph) == [("web", "api"), ("x", "y", "z")]
     assert cycles({"a": ["a"]}) == [("a",)]
     assert cycles({"a": ["b"], "b": []}) == []
 
 
-def test_two_circles_that_share_a_service_are_both_named() -> None:
+def test_two_cycles_that_share_a_service_are_both_named() -> None:
     assert cycles({"a": ["b", "c"], "b": ["a"], "c": ["a"]}) == [("a", "b"), ("a", "c")]
 
 
-def test_a_call_back_is_left_out_because_the_earlier_one_holds() -> None:
+def test_a_call_back_is_left_out_because_the_first_call_counts() -> None:
     calls = [("web", "api"), ("api", "web"), ("api", "db")]
     assert without_cycles({"web": (), "api": (), "db": ()}, calls) == {
         "web": ("api",),
@@ -65,20 +65,20 @@ def test_a_call_back_is_left_out_because_the_earlier_one_holds() -> None:
     }
 
 
-def test_what_was_said_before_wins_over_every_call() -> None:
+def test_depends_on_takes_precedence_over_every_call() -> None:
     said = {"web": (), "api": ("web",)}
     assert without_cycles(said, [("web", "api"), ("api", "web")]) == said
 
 
-def test_a_crowd_that_all_depend_on_each_other_is_answered_all_the_same() -> None:
-    """All its cycles are more than could be told; each dependency is named in one."""
+def test_many_services_that_all_depend_on_each_other_are_handled() -> None:
+    """It has more cycles than could be listed; each dependency is named in one."""
     crowd = [f"s{number}" for number in range(50)]
     found = cycles({name: [other for other in crowd if other != name] for name in crowd})
     assert len(found) == 50 * 49 // 2
 
 
 @given(graphs)
-def test_a_dependency_is_named_exactly_if_it_lies_on_a_circle(graph: Graph) -> None:
+def test_a_dependency_is_named_exactly_if_it_is_on_a_cycle(graph: Graph) -> None:
     found = cycles(graph)
     steps = {step for cycle in found for step in zip(cycle, (*cycle[1:], cycle[0]), strict=True)}
     assert steps == {
@@ -94,7 +94,7 @@ def test_a_dependency_is_named_exactly_if_it_lies_on_a_circle(graph: Graph) -> N
 
 
 @given(graphs)
-def test_an_order_respects_every_dependency_or_there_is_a_circle(graph: Graph) -> None:
+def test_an_order_respects_every_dependency_unless_there_is_a_cycle(graph: Graph) -> None:
     if cycles(graph):
         with pytest.raises(ValueError, match="cycle"):
             in_order(graph)
@@ -108,7 +108,7 @@ def test_an_order_respects_every_dependency_or_there_is_a_circle(graph: Graph) -
 
 
 @given(graphs)
-def test_of_any_calls_as_many_are_kept_as_close_no_circle(graph: Graph) -> None:
+def test_as_many_calls_are_kept_as_form_no_cycle(graph: Graph) -> None:
     calls = [(name, other) for name, needed in graph.items() for other in needed]
     kept = without_cycles(dict.fromkeys(graph, ()), calls)
     assert not cycles(kept)

@@ -1,4 +1,5 @@
-"""Described resources and their verdicts, beside those of the official waiters where they lie."""
+"""Described resources and their verdicts, beside those of the official waiters where they are
+wrong."""
 
 from __future__ import annotations
 
@@ -56,7 +57,7 @@ def judged(
 
 
 def waited(waiter: str, answer: dict[str, Any], names: list[str]) -> str:
-    """What botocore's waiter makes of one answer: SUCCESS, FAILURE, or WAITS."""
+    """The result of botocore's waiter for one answer: SUCCESS, FAILURE, or WAITS."""
     client: Any = boto3.client("ecs")
     with Stubber(client) as stubber:
         stubber.add_response("describe_services", answer)
@@ -103,7 +104,7 @@ STARTING = service(runningCount=0, deployments=[deployment(rolloutState="IN_PROG
         "control: starting",
     ],
 )
-def test_we_are_right_where_the_official_stable_waiter_lies(
+def test_the_verdict_is_right_where_the_official_stable_waiter_is_wrong(
     answer: dict[str, Any],
     asked: list[str],
     waiter_says: str,
@@ -111,9 +112,9 @@ def test_we_are_right_where_the_official_stable_waiter_lies(
     running: list[dict[str, Any]],
     true: str,
 ) -> None:
-    """H01, H02, H03, S18: a partial or empty list says nothing of the service that it lacks.
+    """H01, H02, H03, S18: a partial or empty list says nothing about a missing service.
 
-    The two traps of services_inactive are judged in test_delete_services.py."""
+    test_delete_services.py judges the two traps of services_inactive."""
     assert waited("services_stable", answer, asked) == waiter_says
     assert truth(described, running) == true
 
@@ -222,7 +223,7 @@ def test_a_service_is_not_healthy_while_something_is_missing(
     changes: dict[str, Any],
     not_ok: set[str],
 ) -> None:
-    """H01, H20, H21: necessary, every one of them."""
+    """H01, H20, H21: each of them is necessary."""
     progress = judged(described, running, **changes)
     assert progress.failed is None
     assert not progress.healthy
@@ -237,8 +238,8 @@ def test_a_declared_health_check_must_say_healthy() -> None:
     assert judged(service(), [task(healthStatus="HEALTHY")], **HEALTH_CHECK).healthy
 
 
-def test_completed_may_come_later() -> None:
-    """H01: COMPLETED decides only a redeploy; tasks and proof decide READY."""
+def test_a_service_can_be_ready_before_completed() -> None:
+    """H01: COMPLETED matters only for a redeploy; tasks and proof decide READY."""
     assert judged(service(deployments=[deployment(rolloutState="IN_PROGRESS")])).healthy
 
 
@@ -247,8 +248,8 @@ def test_desired_zero_is_healthy_without_tasks() -> None:
 
 
 @pytest.mark.parametrize("asked", [0, 1, 3])
-def test_what_counts_is_what_the_request_asks_for(asked: int) -> None:
-    """Somebody scaled the service: ECS's own number says that all is well."""
+def test_the_requests_desired_count_is_what_counts(asked: int) -> None:
+    """Somebody scaled the service: by ECS's own number everything is well."""
     running = [task(taskArn=task_arn(number)) for number in range(asked)]
     progress = judged(service(desiredCount=asked, runningCount=asked), running, desiredCount=2)
     assert not progress.healthy
@@ -257,29 +258,29 @@ def test_what_counts_is_what_the_request_asks_for(asked: int) -> None:
 
 
 class TestRebalanced:
-    """ECS runs one more task for a while where it rebalances over Availability Zones (ECS guide,
+    """ECS runs one more task for a while when it rebalances over Availability Zones (ECS guide,
     "Track Amazon ECS Availability Zone rebalancing")."""
 
     REBALANCED = service(availabilityZoneRebalancing="ENABLED")
 
     @pytest.mark.parametrize("status", ["PROVISIONING", "PENDING", "RUNNING"])
-    def test_one_task_more_is_no_fault(self, status: str) -> None:
+    def test_one_extra_task_is_no_fault(self, status: str) -> None:
         more = task(taskArn=task_arn(2), lastStatus=status)
         assert judged(self.REBALANCED, [task(), more]).healthy
         assert not judged(service(availabilityZoneRebalancing="DISABLED"), [task(), more]).healthy
 
-    def test_one_task_less_is(self) -> None:
+    def test_a_missing_task_is_a_fault(self) -> None:
         two = {**self.REBALANCED, "desiredCount": 2}
         assert not judged(two, [task()], desiredCount=2).healthy
 
-    def test_one_more_that_somebody_asked_for_is(self) -> None:
+    def test_an_extra_task_by_scaling_is_a_fault(self) -> None:
         two = {**self.REBALANCED, "desiredCount": 2}
         assert not judged(two, [task(), task(taskArn=task_arn(2))]).healthy
 
-    def test_another_deployments_task_is(self) -> None:
+    def test_another_deployments_task_is_a_fault(self) -> None:
         assert not judged(self.REBALANCED, [task(), task(startedBy="ecs-svc/1")]).healthy
 
-    def test_the_task_that_is_still_coming_need_not_be_registered(self) -> None:
+    def test_the_starting_extra_task_need_not_be_registered(self) -> None:
         coming = task(taskArn=task_arn(2), lastStatus="PENDING")
         coming["attachments"] = _at("172.31.0.5", "PRECREATED")
         there = instance("172.31.0.4")
@@ -337,7 +338,7 @@ def test_only_events_since_our_deployment_began_count() -> None:
     assert judged(service(events=[event(text, 60)]), []).failed is not None
 
 
-def test_a_failing_health_check_is_told_with_the_command_of_the_plan() -> None:
+def test_a_failing_health_check_is_reported_with_its_command() -> None:
     """H20, H24."""
     reason = "Task failed container health checks"
     sick = {"name": "web", "lastStatus": "RUNNING", "healthStatus": "UNHEALTHY"}
@@ -351,7 +352,7 @@ def test_a_failing_health_check_is_told_with_the_command_of_the_plan() -> None:
     assert any("health check CMD-SHELL true" in entry for entry in failed.evidence)
 
 
-def test_a_container_that_may_end_is_known_from_the_plan() -> None:
+def test_the_plan_says_which_containers_may_end() -> None:
     """H11."""
     definition = {
         "family": "web",
@@ -375,7 +376,7 @@ def test_a_container_that_may_end_is_known_from_the_plan() -> None:
     assert failed.container == "web"
 
 
-def test_what_may_still_heal_is_kept_for_the_deadline() -> None:
+def test_a_temporary_failure_waits_for_the_deadline() -> None:
     """H07, H14."""
     slow = "CannotPullContainerError: i/o timeout"
     progress = judged(service(), [], [stopped(slow, 1), stopped(slow, 2)])
@@ -386,9 +387,9 @@ def test_what_may_still_heal_is_kept_for_the_deadline() -> None:
 
 
 @pytest.mark.parametrize("kind", ["ServiceConnect", "Service Connect"])
-def test_a_proxy_is_attached_however_aws_writes_its_type(kind: str) -> None:
-    """AWS writes the first (recorded in July 2024, github.com/apptality/
-    aws-ecs-cloudmap-prometheus-sd, EcsDiscovery.cs), the API's documentation the second."""
+def test_a_proxys_attachment_is_recognised_in_both_forms(kind: str) -> None:
+    """AWS returns the first (recorded in July 2024, github.com/apptality/
+    aws-ecs-cloudmap-prometheus-sd, EcsDiscovery.cs), the API's documentation has the second."""
     attached = task(attachments=[{"type": kind, "status": "ATTACHED"}])
     assert judged(service(), [attached]).healthy
 
@@ -439,7 +440,7 @@ def test_addresses_may_be_missing_for_a_while() -> None:
     assert deployments.interface_id(task(attachments=bare)) is None
 
 
-# --- who is let in -------------------------------------------------------------------------------
+# --- who is admitted -----------------------------------------------------------------------------
 
 
 def permission(sources: Any, protocol: str = "tcp", low: int = 80, high: int = 80) -> Any:
@@ -482,8 +483,8 @@ AS_ANSWERED: dict[str, Any] = {
         (WORLD, False, False),
     ],
 )
-def test_a_security_group_admits_whom_its_rules_say(rule: Any, world: bool, probe: bool) -> None:
-    """P09: else a probe times out though all is COMPLETED."""
+def test_a_security_group_admits_by_its_rules(rule: Any, world: bool, probe: bool) -> None:
+    """P09: otherwise a probe times out although everything is COMPLETED."""
     groups = [{"GroupId": "sg-tasks", "IpPermissions": [rule]}]
     assert security_groups.admits_the_world(groups, 80) is world
     assert security_groups.admits_group(groups, "sg-probe", 80) is probe
@@ -494,10 +495,10 @@ def test_no_group_admits_nobody() -> None:
     assert not security_groups.admits_group([{"GroupId": "sg-tasks"}], "sg-probe", 80)
 
 
-# --- what is told while it waits -----------------------------------------------------------------
+# --- what is reported while it waits -------------------------------------------------------------
 
 
-def test_a_task_that_stays_pending_is_told_as_such() -> None:
+def test_a_task_that_stays_pending_is_reported() -> None:
     """K10: "0 of 1" alone does not say whether ECS even began."""
     progress = judged(
         service(runningCount=0, deployments=[deployment(rolloutState="IN_PROGRESS")]),
@@ -508,7 +509,7 @@ def test_a_task_that_stays_pending_is_told_as_such() -> None:
     assert "stays PENDING" in late.next_step
 
 
-def test_a_crashed_sidecar_is_told_and_not_waited_for() -> None:
+def test_a_crashed_sidecar_is_reported_and_not_awaited() -> None:
     sidecar = {"name": "sidecar", "essential": False, "image": "x"}
     definition = {
         "cpu": "256",
@@ -532,7 +533,7 @@ def test_a_crashed_sidecar_is_told_and_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize("health", ["UNKNOWN", "UNHEALTHY"])
-def test_a_proxy_must_be_healthy_where_it_has_a_health(health: str) -> None:
+def test_a_proxy_that_reports_health_must_be_healthy(health: str) -> None:
     proxy = {"name": PROXY, "lastStatus": "RUNNING", "healthStatus": health}
     running = task(containers=[proxy, {"name": "web", "lastStatus": "RUNNING"}])
     progress = judged(service(), [running])

@@ -1,4 +1,4 @@
-"""One set of rules for what comes from outside: all problems at once, and nothing crashes."""
+"""One set of rules for input from outside: all problems at once, and nothing crashes."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ REDEPLOY = {**KNOWN, "services": [CHANGE]}
 
 
 def created(content: Any) -> None:
-    """As check_request reads it, before it looks at AWS."""
+    """As check_request reads it before it calls AWS."""
     command = asked(content, "execution", NOW.isoformat(), NOW)
     if content is not command.content and "name" not in command.content:
-        return  # of an environment that the record knows
+        return  # of an environment in the record
     checked = plan(command.content, settings(), now=NOW)
     if found := (*command.problems, *checked.problems):
         raise InvalidRequestError(found)
@@ -167,13 +167,13 @@ def refusal(read: Callable[[Any], None], content: Any) -> InvalidRequestError | 
 
 
 @everywhere
-def test_what_is_in_order_is_taken(read: Callable[[Any], None], good: Any) -> None:
+def test_valid_input_is_accepted(read: Callable[[Any], None], good: Any) -> None:
     read(good)
 
 
 @everywhere
 @given(data=st.data())
-def test_whatever_comes_is_taken_or_refused(
+def test_any_input_is_accepted_or_refused(
     read: Callable[[Any], None], good: Any, data: st.DataObject
 ) -> None:
     if refused := refusal(read, data.draw(anything | spoiled(good))):
@@ -187,7 +187,7 @@ def test_whatever_comes_is_taken_or_refused(
 
 
 @everywhere
-def test_what_is_nested_too_deeply_is_refused(read: Callable[[Any], None], good: Any) -> None:
+def test_input_nested_too_deeply_is_refused(read: Callable[[Any], None], good: Any) -> None:
     deep: Any = "x"
     for _ in range(900):
         deep = [deep]
@@ -198,8 +198,8 @@ def test_what_is_nested_too_deeply_is_refused(read: Callable[[Any], None], good:
 
 @everywhere
 @pytest.mark.parametrize("half", [{"\ud800": 1}, ["\udfff"]])
-def test_half_a_character_is_refused(read: Callable[[Any], None], good: Any, half: Any) -> None:
-    """JSON can write it, and what is to be stored or logged in UTF-8 cannot."""
+def test_a_lone_surrogate_is_refused(read: Callable[[Any], None], good: Any, half: Any) -> None:
+    """JSON can write it, and it cannot be stored or logged in UTF-8."""
     for content in (half, {**good, next(iter(good)): half}):
         with pytest.raises(InvalidRequestError, match="is no character"):
             read(content)
@@ -230,10 +230,10 @@ def with_moment(good: Any, name: str, moment: Any) -> Iterator[Any]:
         (None, "must be a text"),
     ],
 )
-def test_a_moment_to_come_or_of_no_calendar_is_refused_everywhere(
+def test_a_future_or_impossible_time_is_refused_everywhere(
     read: Callable[[Any], None], good: Any, name: str, moment: Any, told: str
 ) -> None:
-    """A deletion that was meant in 2099 would block the name until then."""
+    """A deletion meant in 2099 would block the name until then."""
     for content in with_moment(good, name, moment):
         with pytest.raises(InvalidRequestError) as refused:
             read(content)
@@ -281,7 +281,7 @@ WRONG: dict[str, tuple[Json, set[str]]] = {
 
 
 @pytest.mark.parametrize("who", WRONG)
-def test_all_problems_are_told_at_once(who: str) -> None:
+def test_all_problems_are_reported_at_once(who: str) -> None:
     read, _ = READ[who]
     content, paths = WRONG[who]
     with pytest.raises(InvalidRequestError) as refused:
@@ -299,7 +299,7 @@ def test_an_extension_has_one_end(who: str, end: Json) -> None:
         read(content)
 
 
-def test_what_an_event_asks_its_machine_takes() -> None:
+def test_a_machine_accepts_what_an_event_requests() -> None:
     """So nothing that was accepted is refused a second later."""
     rules = {
         events_in.CommandKind.REDEPLOY: inputs.REDEPLOY,

@@ -1,4 +1,4 @@
-"""What an environment holds at the most is counted when it is planned."""
+"""An environment's largest sizes are computed when it is planned."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def instruction(request: dict[str, Any]) -> Instruction:
 
 
 @pytest.mark.parametrize("request_of", LARGEST.values(), ids=LARGEST.keys())
-def test_the_largest_requests_find_room(request_of: Callable[[str], dict[str, Any]]) -> None:
+def test_the_largest_requests_fit(request_of: Callable[[str], dict[str, Any]]) -> None:
     request = request_of("demo")
     blueprint = planned(request)
     found = Largest(blueprint)
@@ -42,30 +42,30 @@ def test_the_largest_requests_find_room(request_of: Callable[[str], dict[str, An
 
 
 class TestRefused:
-    """What would not find room later, with the reason and what to write instead."""
+    """What would not fit later, with the reason and what to write instead."""
 
-    def test_more_edges_than_a_state_and_a_record_hold(self) -> None:
+    def test_too_many_edges_are_refused(self) -> None:
         (told,) = problems(largest.many_edges("demo", 900))
         assert told.startswith("services: the plan takes ")
         assert "prove fewer connections" in told
 
-    def test_names_that_are_as_long_as_they_may_be_for_fifty_services(self) -> None:
+    def test_fifty_services_with_the_longest_names_are_refused(self) -> None:
         told = problems(largest.longest_names("demo", 50))
         assert told
         for each in told:
             assert each.startswith("services: ")
             assert "split the environment" in each
 
-    def test_values_that_no_plan_holds(self) -> None:
+    def test_too_large_values_are_refused(self) -> None:
         (told,) = problems(largest.longest_values("demo", 50))
         assert "move long commands and values into the images" in told
 
-    def test_more_endpoints_than_can_be_asked(self) -> None:
+    def test_too_many_endpoints_are_refused(self) -> None:
         made = [{"serviceName": f"web-{n}", **largest.ports(67, f"p{n}")} for n in range(3)]
         (told,) = problems(environment(*made))
         assert "201 endpoints in all; an environment has at most 200" in told
 
-    def test_what_no_state_holds_though_the_plan_is_short_enough(
+    def test_a_plan_that_does_not_fit_a_state_is_refused(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(limits, "BLUEPRINT", 1_000_000)
@@ -76,8 +76,8 @@ class TestRefused:
         assert "50 services, 50 tasks, 50 endpoints, 900 connections to prove" in told[0]
         assert "prove fewer connections" in told[0]
 
-    def test_a_record_that_has_no_room_for_what_came_before(self) -> None:
-        """The good request stays beside the one that is to become good."""
+    def test_a_request_that_does_not_fit_beside_the_last_proven_one_is_refused(self) -> None:
+        """The last proven request stays beside the new one."""
         blueprint = planned(largest.many_edges("demo"))
         text = "x" * 40_000
         change = Change("web", Intent(NOW, "redeploy"), "y" * 40_000)
@@ -88,7 +88,7 @@ class TestRefused:
         assert "240 connections to prove" in told
 
 
-def test_answers_from_outside_are_counted_before_it_is_seen_who_may_ask() -> None:
+def test_answers_from_outside_are_counted_before_security_groups_are_known() -> None:
     """The check of the network comes after the plan's."""
     blueprint = planned(environment())
     assert not blueprint.services[0].endpoints[0].admits_everybody
@@ -97,5 +97,5 @@ def test_answers_from_outside_are_counted_before_it_is_seen_who_may_ask() -> Non
 
 
 class TestSize:
-    def test_of_utf_8_as_functions_answer(self) -> None:
+    def test_sizes_count_utf_8_as_functions_return_it(self) -> None:
         assert limits.size({"a": "日本"}) == len('{"a": "日本"}'.encode())

@@ -1,4 +1,4 @@
-"""Who asks each edge from inside the mesh, and what the exit codes of their containers say."""
+"""Which client proves each edge from inside the mesh, and what its containers' exit codes mean."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PRIVATE = {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}}
 
 
 def shop(*connections: dict[str, Any], **changes: Any) -> Blueprint:
-    """web calls api, api calls backend, and whoever else is named."""
+    """web calls api, api calls backend, and any further services given."""
     services = [web(), web(serviceName="api"), web(serviceName="backend", **changes)]
     edges = connections or (connection("web", "api"), connection("api", "backend"))
     return planned(environment(*services, connect=list(edges)))
@@ -61,7 +61,7 @@ def asked(client: ProofClient) -> list[str]:
     return [edge.name for edge in client.edges]
 
 
-# --- who asks ------------------------------------------------------------------------------------
+# --- which client --------------------------------------------------------------------------------
 
 
 def test_edges_of_one_network_share_a_client() -> None:
@@ -73,8 +73,8 @@ def test_edges_of_one_network_share_a_client() -> None:
     assert [container["essential"] for container in containers] == [True, False, False]
 
 
-def test_an_edge_is_asked_from_the_network_of_the_service_that_calls() -> None:
-    """P09: another subnet or security group could let through what the caller's does not."""
+def test_an_edge_is_proven_from_its_clients_network() -> None:
+    """P09: another subnet or security group might admit what the caller's does not."""
     edges = [connection("web", "api"), connection("backend", "api"), connection("api", "web")]
     first, second = proof_clients(shop(*edges, networkConfiguration=PRIVATE), 1)
     assert asked(first) == ["web -> api:api", "api -> web:web"]
@@ -83,14 +83,14 @@ def test_an_edge_is_asked_from_the_network_of_the_service_that_calls() -> None:
     assert network["assignPublicIp"] == "DISABLED"
 
 
-def test_an_edge_without_a_client_is_asked_from_the_network_of_its_server() -> None:
+def test_an_edge_without_a_client_is_proven_from_its_servers_network() -> None:
     services = [web(), web(serviceName="api", networkConfiguration=PRIVATE)]
     clients = proof_clients(planned(environment(*services)), 1)
     assert [asked(client) for client in clients] == [["web:web"], ["api:api"]]
 
 
 @pytest.mark.parametrize(("edges", "clients"), [(1, 1), (9, 1), (10, 2), (18, 2), (19, 3)])
-def test_a_task_asks_nine_edges_at_most(edges: int, clients: int) -> None:
+def test_a_task_proves_at_most_nine_edges(edges: int, clients: int) -> None:
     """A task definition holds 10 containers."""
     made = proof_clients(crowd(edges), 1)
     assert len(made) == clients
@@ -102,7 +102,7 @@ def test_nothing_to_prove_needs_no_client() -> None:
     assert proof_clients(planned(environment(web(desiredCount=0))), 1) == ()
 
 
-def test_the_same_edges_make_the_same_definition_in_every_generation() -> None:
+def test_the_same_edges_have_the_same_definition_in_every_generation() -> None:
     """T03: it is registered once; S02: the service never meets the draining one before it."""
     first, later = proof_clients(shop(), 1)[0], proof_clients(shop(), 7)[0]
     assert first.service.definition == later.service.definition
@@ -124,7 +124,7 @@ def test_every_call_fits_the_model_of_ecs(blueprint: Blueprint) -> None:
         assert naming.is_owned(from_ecs_tags(arguments["tags"]), "bivouac", "demo")
 
 
-def test_a_client_of_nine_of_the_longest_questions_can_be_registered() -> None:
+def test_a_client_of_nine_of_the_longest_edges_can_be_registered() -> None:
     """A task definition has at most 64 KB."""
     path = "/" + "p" * 511
     names = [f"api-{number}-{'x' * 50}" for number in range(9)]
@@ -147,8 +147,8 @@ def test_a_client_is_in_the_mesh_and_offers_nothing() -> None:
     assert made["desiredCount"] == 1
 
 
-def test_what_the_containers_print_goes_to_the_proofs_own_log_group() -> None:
-    """H09: a group that does not exist keeps a task from starting."""
+def test_the_containers_log_to_the_proofs_log_group() -> None:
+    """H09: a missing group keeps a task from starting."""
     blueprint = shop()
     (client,) = proof_clients(blueprint, 1)
     assert client.service.definition is not None
@@ -184,7 +184,7 @@ def test_the_module_starts_fast() -> None:
     assert done.stdout.strip() == "set()"
 
 
-# --- what they say -------------------------------------------------------------------------------
+# --- their exit codes ----------------------------------------------------------------------------
 
 
 def task(*containers: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -225,12 +225,12 @@ STILL = (State.PENDING, None)
     ],
     ids=["no task", "provisioning", "pending", "asking"],
 )
-def test_an_edge_that_is_still_asked_is_pending(described: dict[str, Any] | None) -> None:
+def test_an_edge_whose_container_runs_is_pending(described: dict[str, Any] | None) -> None:
     assert states(described) == [STILL, STILL]
     assert all(reading.observed for reading in readings(described))
 
 
-def test_an_edge_whose_container_ended_well_is_proven_while_others_are_still_asked() -> None:
+def test_an_edge_whose_container_succeeded_is_proven_while_others_are_pending() -> None:
     assert states(task(ended(1, 0), running(2))) == [(State.OK, None), STILL]
     assert readings(task(ended(1, 0), running(2)))[0].observed == "api:80 answers"
 
@@ -245,7 +245,7 @@ def test_an_edge_whose_container_ended_well_is_proven_while_others_are_still_ask
         (137, Fault.EXIT_CODE, "exit code 137"),
     ],
 )
-def test_an_exit_code_tells_name_connection_and_status_apart(
+def test_exit_codes_distinguish_name_connection_and_status(
     exit_code: int, fault: Fault, told: str
 ) -> None:
     described = task(ended(1, exit_code), running(2))
@@ -262,7 +262,7 @@ def test_a_task_that_stopped_first_proves_nothing_and_says_why() -> None:
     assert cannot_pull in readings(described)[0].observed
 
 
-def test_a_task_without_containers_tells_its_own_reason() -> None:
+def test_a_task_without_containers_gives_its_own_reason() -> None:
     described = {"lastStatus": "STOPPED", "stoppedReason": "ResourceInitializationError: no role"}
     assert "no role" in readings(described)[1].observed
     assert states(described) == [(State.NG, Fault.NEVER_RAN)] * 2
@@ -291,7 +291,7 @@ def test_a_proof_survives_json() -> None:
 
 
 def test_an_edge_stays_proven_for_the_same_two_deployments() -> None:
-    """An unchanged request starts no client again."""
+    """An unchanged request starts no proof client again."""
     good, bad = shop().edges
     assert still_proven(good, proven(shop()), DEPLOYMENTS)
     assert not still_proven(bad, proven(shop()), DEPLOYMENTS)
@@ -299,7 +299,7 @@ def test_an_edge_stays_proven_for_the_same_two_deployments() -> None:
 
 
 @pytest.mark.parametrize("changed", ["web", "api"])
-def test_a_new_deployment_of_either_end_must_be_proven_anew(changed: str) -> None:
+def test_a_new_deployment_of_either_end_needs_a_new_proof(changed: str) -> None:
     edge = shop().edges[0]
     assert not still_proven(edge, proven(shop()), {**DEPLOYMENTS, changed: "ecs-svc/9"})
     others = {name: known for name, known in DEPLOYMENTS.items() if name != changed}
@@ -311,8 +311,8 @@ def test_another_service_may_change_without_a_new_proof() -> None:
     assert still_proven(edge, proven(shop()), {**DEPLOYMENTS, "backend": "ecs-svc/9"})
 
 
-def test_another_question_is_another_proof() -> None:
-    """The deployments are the same, what was asked is not."""
+def test_a_changed_edge_needs_a_new_proof() -> None:
+    """The deployments are the same; path or status is not."""
     asks_more = [connection("web", called("api", path="/health")), connection("api", "backend")]
     assert not still_proven(shop(*asks_more).edges[0], proven(shop()), DEPLOYMENTS)
 

@@ -1,4 +1,4 @@
-"""Names that say whose a resource is, and that no two environments share."""
+"""Names that show the owner of a resource, and that no two environments share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ json_values = st.recursive(
 
 
 @pytest.mark.parametrize("name", ["a", "demo", "pr-17", "a1-b2", "a" * 40])
-def test_an_environment_may_have_a_plain_name(name: str) -> None:
+def test_a_plain_name_is_accepted(name: str) -> None:
     assert naming.is_environment_name(name)
 
 
@@ -44,7 +44,7 @@ def test_an_environment_may_have_a_plain_name(name: str) -> None:
         "../x",
     ],
 )
-def test_an_environment_may_not_have_a_name_that_breaks_a_derived_one(name: str) -> None:
+def test_a_name_that_would_break_a_derived_one_is_refused(name: str) -> None:
     """W05: one grammar, so that every derived name fits and none is ambiguous."""
     assert not naming.is_environment_name(name)
 
@@ -85,7 +85,7 @@ def test_no_two_services_of_a_stack_share_a_family_or_a_log_group(
 
 @given(environments, environments, services)
 def test_no_environments_prefix_covers_anothers_names(mine: str, other: str, service: str) -> None:
-    """A deletion enumerates by prefix; it must never see another environment's resources."""
+    """A deletion lists by prefix; it must never see another environment's resources."""
     if mine != other:
         family = naming.family("bivouac", other, service)
         assert not family.startswith(naming.family_prefix("bivouac", mine))
@@ -93,15 +93,15 @@ def test_no_environments_prefix_covers_anothers_names(mine: str, other: str, ser
         assert not group.startswith(naming.log_group_prefix("bivouac", mine))
 
 
-def test_what_proves_the_edges_has_names_that_no_request_may_use() -> None:
+def test_proof_resources_have_reserved_names() -> None:
     service = naming.proof_service(3, 1)
     assert service == "bivouac-proof-3-1"
     assert service.startswith(naming.PROOF_PREFIX)
     assert naming.PROOF_PREFIX.startswith(naming.RESERVED_SERVICE_PREFIX)
 
 
-def test_a_deletion_finds_what_proved_the_edges_beside_the_services() -> None:
-    """D14, D18: it enumerates by the environment's prefixes."""
+def test_a_deletion_finds_proof_resources_beside_the_services() -> None:
+    """D14, D18: it lists by the environment's prefixes."""
     family = naming.proof_family("bivouac", "demo", 1)
     assert family.startswith(naming.family_prefix("bivouac", "demo"))
     group = naming.proof_log_group("bivouac", "demo")
@@ -116,7 +116,7 @@ def test_each_generation_has_its_own_proof_services_and_shares_their_families() 
 
 @given(st.lists(st.text(alphabet=st.characters(codec="utf-8")) | st.integers(), max_size=4))
 def test_a_token_is_the_same_for_the_same_parts(parts: list[object]) -> None:
-    """S01, N02: a call that is sent again must carry the token of the first."""
+    """S01, N02: a repeated call must have the first one's token."""
     token = naming.token(*parts)
     assert token == naming.token(*parts)
     assert len(token) == 32

@@ -1,4 +1,4 @@
-"""When the stopped tasks are asked for: where they may tell why ours do not run."""
+"""Stopped tasks are read only if they may explain why ours do not run."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ IN_PROGRESS = deployment(rolloutState="IN_PROGRESS")
     ],
     ids=["ours runs", "both run", "starting", "sick", "nothing runs", "the one before runs"],
 )
-def test_while_ours_do_not_run_as_desired(
+def test_stopped_tasks_are_read_while_ours_do_not_run_as_desired(
     monkeypatch: pytest.MonkeyPatch, running: list[dict[str, Any]], asked_for: bool
 ) -> None:
-    """Also where the tasks of the deployment before are as many as desired."""
+    """Even if the previous deployment has as many tasks as desired."""
     monkeypatch.setattr(observation, "tasks_by_service", lambda *_: {"web": [STOPPED]})
     seen = observation.observed(
         cast(Any, None),

@@ -1,4 +1,4 @@
-"""Office hours: what Scheduler takes, recurs, and never asks for two things at once."""
+"""Office hours: valid for Scheduler, recurring, and never up and down at the same time."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class TestTaken:
             "cron(0 8 29 2 ? *)",
         ],
     )
-    def test_what_scheduler_takes(self, expression: str) -> None:
+    def test_valid_expressions_are_accepted(self, expression: str) -> None:
         assert problems(up=expression) == []
         assert parse(expression, "Europe/Berlin", NOW).next_after(NOW)
 
     @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Argentina/Buenos_Aires"])
-    def test_time_zones_by_their_names(self, zone: str) -> None:
+    def test_time_zones_are_accepted_by_name(self, zone: str) -> None:
         assert problems(timezone=zone) == []
 
 
@@ -77,17 +77,19 @@ class TestRefused:
         ],
     )
     @pytest.mark.parametrize("name", ["up", "down"])
-    def test_with_its_path_and_what_is_wrong(self, name: str, expression: str, told: str) -> None:
+    def test_an_invalid_expression_is_refused_with_path_and_reason(
+        self, name: str, expression: str, told: str
+    ) -> None:
         (problem,) = problems(**{name: expression})
         assert problem.startswith(f"schedule.{name}: ")
         assert told in problem
 
     @pytest.mark.parametrize("zone", ["Mars/Phobos", "CEST", "+01:00", "Europe", "../UTC", ""])
-    def test_a_time_zone_that_nobody_knows(self, zone: str) -> None:
+    def test_an_unknown_time_zone_is_refused(self, zone: str) -> None:
         (problem,) = problems(timezone=zone)
         assert problem == f"schedule.timezone: {zone!r} is not in the IANA time zone database"
 
-    def test_all_at_once_beside_the_other_problems_of_a_request(self) -> None:
+    def test_problems_are_reported_with_the_requests_other_problems(self) -> None:
         schedule = {"timezone": "Mars/Phobos", "up": "at dawn", "down": "rate(1 day)"}
         request = environment(web(desiredCount=-1), schedule=schedule, lease={"ttl": "99d"})
         found = plan(request, requests.settings(), now=NOW).problems
@@ -102,24 +104,24 @@ class TestRefused:
 
 
 class TestSameMinute:
-    def test_the_first_minute_is_told(self) -> None:
+    def test_the_first_common_minute_is_named(self) -> None:
         (problem,) = problems(down="cron(0/30 8-10 * * ? *)")
         assert problem == (
             "schedule: up and down are both at 2026-02-02 08:00 (Europe/Berlin); let one of them "
             "come first"
         )
 
-    def test_once_a_year_is_too_often(self) -> None:
+    def test_a_common_minute_once_a_year_is_refused(self) -> None:
         (problem,) = problems(up="cron(0 19 24 12 ? *)")
         assert "2026-12-24 19:00" in problem
 
     @pytest.mark.parametrize(
         "down", ["cron(1 8 * * ? *)", "cron(0 9 * * ? *)", "cron(0 8 ? * SAT,SUN *)"]
     )
-    def test_next_to_each_other_is_fine(self, down: str) -> None:
+    def test_adjacent_minutes_are_accepted(self, down: str) -> None:
         assert problems(down=down) == []
 
-    def test_a_minute_that_spring_leaves_out_is_never_shared(self) -> None:
+    def test_a_minute_skipped_in_spring_is_never_common(self) -> None:
         """Scheduler does not fire in it (user guide, "Daylight savings time")."""
         both = "cron(30 2 29 3 ? 2026)"
         assert problems(up=both, down="cron(30 2 29 3 ? *)") == []
@@ -166,13 +168,13 @@ FURTHER_THAN_ANYBODY_LOOKS = timedelta(days=3 * 365)
 
 
 class TestTwoReadersAgree:
-    """The local cloud reads expressions by itself, so that one mistake does not hide another."""
+    """The local cloud parses expressions itself, so that one mistake does not hide another."""
 
     @given(expressions())
     @example("* * ? FEB-APR 1#5 *")
     @example("0 8 29 2 ? *")
     @settings(deadline=None, max_examples=40)
-    def test_on_when_an_expression_fires(self, text: str) -> None:
+    def test_both_agree_when_an_expression_fires(self, text: str) -> None:
         ours, cloud = Expression(f"cron({text})"), parse(f"cron({text})", "UTC", NOW)
         assert isinstance(cloud, Cron)
         assert (ours.minutes, ours.hours) == (cloud.minutes, cloud.hours)
@@ -203,7 +205,9 @@ class TestTwoReadersAgree:
     @given(expressions(), expressions(), st.sampled_from(ZONES))
     @example("* * L * ? *", "* * ? 1 L *", "UTC")
     @settings(deadline=None, max_examples=25)
-    def test_two_that_pass_fire_at_no_common_minute(self, up: str, down: str, zone: str) -> None:
+    def test_accepted_expressions_never_fire_in_the_same_minute(
+        self, up: str, down: str, zone: str
+    ) -> None:
         up, down = f"cron({up})", f"cron({down})"
         told = office_hours.problems({"timezone": zone, "up": up, "down": down}, NOW)
         assume(not any("never fires" in problem for problem in told))
@@ -212,7 +216,7 @@ class TestTwoReadersAgree:
 
 
 def fired(expression: str, zone: str) -> set[datetime]:
-    """Its next moments on the local cloud, within a month."""
+    """Its next times on the local cloud, within a month."""
     read, moment, found = parse(expression, zone, NOW), NOW, set()
     for _ in range(200):
         due = read.next_after(moment)
@@ -224,8 +228,8 @@ def fired(expression: str, zone: str) -> set[datetime]:
 
 
 class TestSkipped:
-    """Scheduler's user guide, "Daylight savings time": what spring leaves out is skipped. When
-    clocks go forward in 2026 is the IANA time zone database's (release 2025b)."""
+    """Scheduler's user guide, "Daylight savings time": what spring leaves out is skipped. The dates
+    of 2026 are the IANA time zone database's (release 2025b)."""
 
     @pytest.mark.parametrize(
         ("zone", "up", "told"),
@@ -260,11 +264,13 @@ class TestSkipped:
             ),
         ],
     )
-    def test_with_its_date_and_what_to_write(self, zone: str, up: str, told: str) -> None:
+    def test_a_skipped_up_is_warned_of_with_date_and_alternative(
+        self, zone: str, up: str, told: str
+    ) -> None:
         assert warnings(timezone=zone, up=up) == [told]
 
     @pytest.mark.parametrize("down", ["cron(59 2 ? * SUN *)", "cron(59 2 29 3 ? 2026)"])
-    def test_a_down_too(self, down: str) -> None:
+    def test_a_skipped_down_is_warned_of(self, down: str) -> None:
         (told,) = warnings(down=down)
         assert told.startswith("schedule.down: Europe/Berlin has no 02:59 on 2026-03-29")
         assert "the environment does not end its day" in told
@@ -281,13 +287,13 @@ class TestSkipped:
             ("America/New_York", "cron(30 2 14 3 ? 2027)"),  # more than 400 days ahead
         ],
     )
-    def test_nothing_else(self, zone: str, up: str) -> None:
+    def test_nothing_else_is_warned_of(self, zone: str, up: str) -> None:
         assert warnings(timezone=zone, up=up) == []
 
     @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Santiago", "Australia/Lord_Howe"])
     @pytest.mark.parametrize("up", ["cron(15 2 * * ? *)", "cron(0 0/2 ? * SUN *)"])
-    def test_as_the_local_cloud_fires(self, zone: str, up: str) -> None:
-        """Which knows nothing of the functions."""
+    def test_the_local_cloud_skips_the_same_times(self, zone: str, up: str) -> None:
+        """Whose code is independent of the functions'."""
         there = parse(up, zone, NOW)
         fired, moment = set(), NOW
         while (due := there.next_after(moment)) and due - NOW < office_hours.LOOKED_AHEAD:
@@ -298,7 +304,7 @@ class TestSkipped:
             time, day = words[words.index("no") + 1], words[words.index("on") + 1].rstrip(",")
             assert datetime.fromisoformat(f"{day}T{time}") not in fired
 
-    def test_the_plan_shows_it(self) -> None:
+    def test_the_plan_shows_the_warning(self) -> None:
         hours = {**HOURS, "up": "cron(30 2 * * ? *)", "down": DOWN}
         checked = plan(environment(schedule=hours), requests.settings(), now=NOW)
         assert checked.blueprint is not None

@@ -1,4 +1,4 @@
-"""What a look still waits for, and when tasks are worth reading."""
+"""What a poll still waits for, and when reading tasks is worthwhile."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def services(**running: int) -> dict[str, dict[str, Any]]:
     return {names[short]: service(names[short], count) for short, count in running.items()}
 
 
-def test_a_proof_client_that_asks_for_ever_does_not_keep_the_others_from_being_seen() -> None:
-    """An edge that is never answered must come to its verdict, though its task never gets done."""
+def test_an_endless_proof_client_does_not_delay_the_other_services() -> None:
+    """An edge that is never answered must get its verdict although its task never ends."""
     awaited = outstanding.awaited(EXPECTED, [], [], services(web=0, proof=0), {}, {})
     runs = {"t1": TaskEvent("web", Stage.RUNNING, 4)}
     assert worth_polling(Purpose.SERVICES, awaited, runs)
 
 
-def test_nothing_is_to_be_seen_while_tasks_start() -> None:
+def test_nothing_is_read_while_tasks_start() -> None:
     assert not outstanding.can_show_something(EXPECTED, [], services(web=0, proof=0))
     assert not outstanding.can_show_something(EXPECTED, [], services(web=0, proof=1))
     assert outstanding.can_show_something(EXPECTED, [], services(web=1, proof=0))
@@ -47,13 +47,13 @@ def test_nothing_is_to_be_seen_while_tasks_start() -> None:
     [{"failedTasks": 1}, {"rolloutState": "FAILED"}, {"id": "ecs-svc/another"}],
     ids=["failed tasks", "failed rollout", "another deployment"],
 )
-def test_trouble_is_looked_at_at_once(primary: dict[str, Any]) -> None:
+def test_failures_are_read_at_once(primary: dict[str, Any]) -> None:
     """H02, H03, H05."""
     seen = services(web=0, proof=0) | {"web": service("web", **primary)}
     assert outstanding.can_show_something(EXPECTED, [], seen)
 
 
-def test_what_another_service_waits_for_is_a_goal_of_its_own() -> None:
+def test_each_dependency_is_awaited_separately() -> None:
     blocked = [
         Blocked("shop", (Need("web", Condition.HEALTHY),)),
         Blocked("late", (Need("shop", Condition.HEALTHY),)),

@@ -1,7 +1,7 @@
-"""No answer has to have a member that AWS may leave out, nor to lack one that nobody knows.
+"""Any member that AWS may leave out may be missing, and unknown ones may be present.
 
-In the API's model no member of a task or a service is required. Those that are relied on are the
-ones without which an answer is about nothing: they stand in every recorded one."""
+In the API's model no member of a task or a service is required. The code relies only on those
+without which an answer is about nothing: every recorded answer has them."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ SERVICE = service(
 def without_each(
     content: Any, relied_on: dict[str, set[str]], kind: str
 ) -> Iterator[tuple[str, Any]]:
-    """The same, each time without one member, and with an unknown one beside the others."""
+    """The same, each time without one member, and with an unknown one added."""
     for path in _paths(content):
         if path[-1] in relied_on.get(_kind(path, kind), ()):
             continue
@@ -115,13 +115,13 @@ def _paths(content: Any, before: Path = ()) -> Iterator[Path]:
 
 
 def _kind(path: Path, top: str) -> str:
-    """Of what the last name is a member."""
+    """The shape of which the last name is a member."""
     lists = [step for step in path[:-1] if isinstance(step, str)]
     return lists[-1].removesuffix("s") if lists else top
 
 
 def looked_at(seen: Json, running: list[Json], ended: list[Json]) -> None:
-    """Everything that looks and verdicts read of a service and its tasks. Raises nothing."""
+    """Reads everything that polls and verdicts read of a service and its tasks. Raises nothing."""
     for blueprint in (SHOP, CHECKED):
         planned_service = blueprint.service("web")
         progress = health.judge(
@@ -158,7 +158,7 @@ def looked_at(seen: Json, running: list[Json], ended: list[Json]) -> None:
     ("path", "seen"),
     [pytest.param(p, s, id=p) for p, s in without_each(SERVICE, RELIED_ON, "service")],
 )
-def test_of_a_service(path: str, seen: Json) -> None:
+def test_a_services_optional_members_may_be_missing(path: str, seen: Json) -> None:
     looked_at(seen, [RUNNING], [STOPPED])
     looked_at(seen, [], [])
 
@@ -167,7 +167,7 @@ def test_of_a_service(path: str, seen: Json) -> None:
     ("path", "seen"),
     [pytest.param(p, s, id=p) for p, s in without_each(RUNNING, RELIED_ON, "task")],
 )
-def test_of_a_running_task(path: str, seen: Json) -> None:
+def test_a_running_tasks_optional_members_may_be_missing(path: str, seen: Json) -> None:
     looked_at(SERVICE, [seen], [])
     looked_at(SERVICE, [RUNNING, {**seen, "taskArn": "arn:aws:ecs:x:1:task/bivouac-demo/2"}], [])
 
@@ -176,7 +176,7 @@ def test_of_a_running_task(path: str, seen: Json) -> None:
     ("path", "seen"),
     [pytest.param(p, s, id=p) for p, s in without_each(STOPPED, RELIED_ON, "task")],
 )
-def test_of_a_stopped_task(path: str, seen: Json) -> None:
+def test_a_stopped_tasks_optional_members_may_be_missing(path: str, seen: Json) -> None:
     looked_at(SERVICE, [], [seen])
     twice = [seen, {**seen, "taskArn": "arn:aws:ecs:x:1:task/bivouac-demo/2"}]
     looked_at(SERVICE, [], twice)
@@ -194,12 +194,12 @@ PERMISSION: Json = {
 
 
 @pytest.mark.parametrize("seen", [s for _, s in without_each(PERMISSION, {}, "permission")])
-def test_of_a_security_groups_permission(seen: Json) -> None:
+def test_a_permissions_optional_members_may_be_missing(seen: Json) -> None:
     assert isinstance(security_groups.admits_the_world([{"IpPermissions": [seen]}], 80), bool)
     assert isinstance(security_groups.admits_group([{"IpPermissions": [seen]}], "sg-1", 80), bool)
 
 
-def test_of_an_interface_and_an_instance() -> None:
+def test_an_interfaces_and_an_instances_optional_members_may_be_missing() -> None:
     assert ec2_answers.public_address({}) is None
     assert ec2_answers.public_address({"Association": {"IpOwnerId": "amazon"}}) is None
     assert cloudmap_answers.address_of({"Id": "1"}) == "None:None"

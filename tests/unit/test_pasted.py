@@ -1,5 +1,5 @@
-"""Requests as people paste them: what other tools and AWS write becomes an environment, and what
-was read otherwise than it was written is told."""
+"""Requests as people paste them: output of other tools and of AWS becomes an environment, and every
+field that is not used as written is reported."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def definition(*containers: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def described_definition(**changes: Any) -> dict[str, Any]:
-    """As `aws ecs describe-task-definition` answers (ECS API: TaskDefinition)."""
+    """The answer of `aws ecs describe-task-definition` (ECS API: TaskDefinition)."""
     return definition(
         container(cpu=0, essential=True, environment=[], mountPoints=[], volumesFrom=[]),
         taskDefinitionArn=f"{ACCOUNT}:task-definition/web:7",
@@ -89,7 +89,7 @@ def service(**changes: Any) -> dict[str, Any]:
 
 
 def described_service(**changes: Any) -> dict[str, Any]:
-    """As `aws ecs describe-services` answers: Service Connect stands in the deployments (ECS API:
+    """The answer of `aws ecs describe-services`: Service Connect is in the deployments (ECS API:
     Service, Deployment)."""
     namespace = "arn:aws:servicediscovery:ap-northeast-1:123456789012:namespace/ns-vdpucf3aztj23ecw"
     return {
@@ -134,7 +134,7 @@ def described_service(**changes: Any) -> dict[str, Any]:
 # --- what AWS describes --------------------------------------------------------------------------
 
 
-def test_a_described_task_definition_is_one_that_can_be_registered() -> None:
+def test_a_described_task_definition_can_be_registered() -> None:
     blueprint, found = accepted(environment(service(taskDefinition=described_definition())))
     made = blueprint.services[0].definition
     assert made is not None
@@ -178,7 +178,7 @@ def test_the_namespaces_arn_in_a_described_service_is_replaced_by_the_environmen
         service(taskDefinition=definition(containerDefinitions=json.dumps([container()]))),
     ],
 )
-def test_wrappers_and_json_text_are_taken_off(wrapped: Any) -> None:
+def test_wrappers_and_json_text_are_unwrapped(wrapped: Any) -> None:
     """As the CLI prints them, and as Terraform has the containers."""
     assert planned(environment(wrapped)).services == planned(environment(service())).services
 
@@ -236,8 +236,8 @@ def test_an_execution_role_that_the_stack_does_not_list_is_replaced_by_its_own()
     assert told(found, "replaced") == ["services[0] (web).taskDefinition.executionRoleArn"]
 
 
-def test_what_a_described_resource_has_and_no_argument_takes_is_left_out() -> None:
-    """AWS adds fields; a typing error in what people write themselves is still one."""
+def test_a_described_resources_read_only_fields_are_left_out() -> None:
+    """AWS adds fields; in what people write themselves an unknown field is still an error."""
     newer = described_definition(aFieldOfNextYear={"a": 1})
     _, found = accepted(environment(service(taskDefinition=newer)))
     assert "services[0].taskDefinition.aFieldOfNextYear" in told(found, "dropped")
@@ -248,7 +248,7 @@ def test_what_a_described_resource_has_and_no_argument_takes_is_left_out() -> No
 # --- empty values --------------------------------------------------------------------------------
 
 
-def test_nulls_and_empty_texts_are_as_if_left_out() -> None:
+def test_nulls_and_empty_texts_count_as_left_out() -> None:
     """ecspresso init writes them."""
     given = service(
         launchType="",
@@ -305,7 +305,7 @@ def test_tags_of_the_definition_are_tags_of_the_service() -> None:
 
 
 def test_tags_that_only_aws_or_bivouac_may_set_are_left_out() -> None:
-    """CloudFormation puts aws:cloudformation:stack-name on what it makes; describing shows it."""
+    """CloudFormation puts aws:cloudformation:stack-name on its resources; describing shows it."""
     tags = [
         {"key": "aws:cloudformation:stack-name", "value": "shop"},
         {"key": "bivouac:stack", "value": "other"},
@@ -328,7 +328,7 @@ def test_the_namespace_that_all_services_name_is_the_environments() -> None:
     assert told(found, "takenOver") == ["services[0].serviceConnectConfiguration.namespace"]
 
 
-def test_services_of_different_namespaces_are_no_environment() -> None:
+def test_services_of_different_namespaces_are_refused() -> None:
     services = [
         web(serviceName=name, serviceConnectConfiguration={"enabled": True, "namespace": name})
         for name in ("shop", "bank")
@@ -371,7 +371,7 @@ def balanced(name: str = "app", port: Any = 80) -> dict[str, Any]:
 
 
 def unnamed(**mapping: Any) -> dict[str, Any]:
-    """A definition whose port nobody named, as most have with a load balancer."""
+    """A definition with an unnamed port, as most have behind a load balancer."""
     return definition(container(portMappings=[{"containerPort": 80, **mapping}]))
 
 
@@ -382,7 +382,7 @@ def without_mesh(**changes: Any) -> dict[str, Any]:
     return given
 
 
-def test_what_a_load_balancer_reaches_is_an_endpoint() -> None:
+def test_a_load_balancers_target_becomes_an_endpoint() -> None:
     given = without_mesh(
         serviceName="Web",
         taskDefinition=unnamed(),
@@ -428,7 +428,7 @@ def test_two_ports_behind_load_balancers_are_two_endpoints() -> None:
     ]
 
 
-def test_an_endpoint_that_is_declared_stays_as_it_is_declared() -> None:
+def test_a_declared_endpoint_does_not_change() -> None:
     made = planned(environment(service(loadBalancers=[balanced()])))
     assert made.services == planned(environment(service())).services
 
@@ -441,7 +441,7 @@ def test_an_endpoint_that_is_declared_stays_as_it_is_declared() -> None:
         ({"taskDefinition": "theirs:3"}, "existing task definition"),
     ],
 )
-def test_a_load_balancer_that_becomes_no_endpoint_is_told_as_left_out(
+def test_a_load_balancer_without_an_endpoint_is_reported_as_dropped(
     changes: dict[str, Any], why: str
 ) -> None:
     found = checked(environment(without_mesh(loadBalancers=[balanced()], **changes)))
@@ -466,7 +466,9 @@ def test_a_load_balancer_that_becomes_no_endpoint_is_told_as_left_out(
         ),
     ],
 )
-def test_a_load_balancer_to_nowhere_is_a_mistake(balancer: dict[str, Any], message: str) -> None:
+def test_a_load_balancer_without_a_target_is_refused(
+    balancer: dict[str, Any], message: str
+) -> None:
     """As it is for ECS."""
     (problem,) = problems(environment(service(loadBalancers=[balancer])))
     assert f"services[0].loadBalancers[0].{message}" in problem
@@ -511,14 +513,14 @@ TERRAFORM = {
 
 
 def corrected(problem: str) -> Any:
-    """The fragment to write, out of a problem."""
+    """The fragment to write, from a problem."""
     return json.loads(problem[problem.index("{") :])
 
 
 @pytest.mark.parametrize(
     ("given", "whose"), [(CLOUDFORMATION, "CloudFormation's"), (TERRAFORM, "Terraform's")]
 )
-def test_another_notation_is_answered_once_with_what_to_write(given: Any, whose: str) -> None:
+def test_another_notation_is_refused_once_with_what_to_write(given: Any, whose: str) -> None:
     (problem,) = problems(environment(given))
     assert problem.startswith(f"services[0]: {whose} notation; write ECS's: ")
     again = corrected(problem)
@@ -542,7 +544,7 @@ def test_another_notation_is_answered_once_with_what_to_write(given: Any, whose:
         "CONTAINER_DEFINITIONS",
     ],
 )
-def test_any_letter_case_is_recognised_where_it_stands(key: str) -> None:
+def test_another_letter_case_is_recognised_at_its_place(key: str) -> None:
     given = definition()
     given[key] = given.pop("containerDefinitions")
     (problem,) = problems(environment(service(taskDefinition=given)))
@@ -558,7 +560,7 @@ def test_another_notation_hides_no_other_mistake() -> None:
     assert len(found) == 3
 
 
-def test_what_cloudformation_would_fill_in_is_asked_for() -> None:
+def test_intrinsic_functions_of_cloudformation_must_be_replaced() -> None:
     (problem,) = problems(environment(service(taskDefinition={"Ref": "Definition"})))
     assert problem.startswith("services[0].taskDefinition: Ref is CloudFormation's")
     image = {"Fn::Sub": "${Repository}:latest"}
@@ -610,7 +612,7 @@ def test_a_fragment_that_is_too_long_names_what_to_rename() -> None:
         environment(service(serviceConnectConfiguration=connect(namespace="Shop"))),
     ],
 )
-def test_what_was_read_reads_the_same_again(content: Any) -> None:
+def test_a_read_request_reads_the_same_again(content: Any) -> None:
     """The record keeps what was read: a redeploy and a wake plan it again."""
     blueprint, found = accepted(content)
     again, repeated = accepted(found.request)

@@ -49,7 +49,7 @@ PEM = (
         ("API", "http://api:8080/v1"),
     ],
 )
-def test_a_harmless_value_is_none(name: str, value: str) -> None:
+def test_a_harmless_value_is_no_secret(name: str, value: str) -> None:
     assert secret_problem(name, value) is None
 
 
@@ -78,7 +78,7 @@ def test_a_harmless_value_is_none(name: str, value: str) -> None:
         ("CONFIG", '{"db": {"password": "hunter2"}}', "names a secret and says it"),
     ],
 )
-def test_a_secret_is_told_and_not_shown(name: str, value: str, reason: str) -> None:
+def test_a_secret_is_reported_and_not_shown(name: str, value: str, reason: str) -> None:
     problem = secret_problem(name, value)
     assert problem is not None
     assert reason in problem

@@ -1,4 +1,4 @@
-"""From a request to a blueprint: what is filled in, and everything that is wrong, told at once."""
+"""From a request to a blueprint: what is filled in, and every problem, reported at once."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def test_the_smallest_request_becomes_a_whole_environment() -> None:
     assert (endpoint.port_name, endpoint.port, endpoint.app_protocol) == ("web", 80, "http")
 
 
-def test_the_tutorial_keeps_its_words_and_its_renamings_are_told() -> None:
-    """H09: its log groups become the environment's own, which are made beforehand."""
+def test_the_tutorial_is_kept_and_renamings_are_reported() -> None:
+    """H09: its log groups become the environment's own, which are created beforehand."""
     blueprint = planned(event("tutorial"))
     (service,) = blueprint.services
     given = event("tutorial")["services"][0]
@@ -71,7 +71,7 @@ def test_the_tutorial_keeps_its_words_and_its_renamings_are_told() -> None:
 
 
 def test_logs_go_to_the_stacks_region_whatever_a_pasted_definition_names() -> None:
-    """Its group is made there and nowhere else; in another Region no task would start (H09)."""
+    """Its group is created only there; in another Region no task would start (H09)."""
     elsewhere = plan(event("tutorial"), stack_settings(region="eu-west-1"), NOW)
     assert elsewhere.blueprint is not None
     (service,) = elsewhere.blueprint.services
@@ -88,8 +88,8 @@ def test_logs_go_to_the_stacks_region_whatever_a_pasted_definition_names() -> No
     assert not [each for each in here if each.path.endswith("awslogs-region")]
 
 
-def test_another_log_driver_stays_as_it_is() -> None:
-    """A log router sends it where it likes, but in the stack's Region."""
+def test_another_log_driver_is_not_changed() -> None:
+    """A log router may send anywhere in the stack's Region."""
     given: dict[str, Any] = {
         "logDriver": "awsfirelens",
         "options": {"Name": "cloudwatch", "region": STACK.region},
@@ -133,9 +133,7 @@ def test_defaults_are_merged_beneath_every_service() -> None:
         ({"availabilityZoneRebalancing": "ENABLED"}, "ENABLED"),
     ],
 )
-def test_tasks_are_rebalanced_only_where_the_request_says_so(
-    asked: dict[str, Any], sent: str
-) -> None:
+def test_tasks_are_rebalanced_only_on_request(asked: dict[str, Any], sent: str) -> None:
     """CreateService without it means ENABLED, which starts and stops tasks by itself (recorded in
     April 2026 in a journal of the ECS workshop; ECS API, CreateService)."""
     (service,) = planned(environment(web(**asked))).services
@@ -160,8 +158,8 @@ def test_a_given_lease_and_time_out_are_seconds() -> None:
     assert (blueprint.lease_seconds, blueprint.ready_seconds) == (2700, 300)
 
 
-def test_services_may_take_as_long_as_an_execution_may() -> None:
-    """W13: a machine that gives up after its two hours says nothing of why."""
+def test_the_ready_time_out_may_be_as_long_as_an_execution() -> None:
+    """W13: a machine that times out after its two hours cannot say why."""
     assert planned(environment(timeouts={"ready": "110m"})).ready_seconds == 6600
     told = "timeouts.ready: 2h is longer than a create may take, 110m"
     assert problems(environment(timeouts={"ready": "2h"})) == [told]
@@ -184,7 +182,7 @@ def test_a_probe_may_name_its_path_and_the_status_that_it_expects() -> None:
     assert (endpoint.path, endpoint.lowest_status, endpoint.highest_status) == ("/health", 204, 204)
 
 
-def test_equal_requests_have_one_hash_and_others_another() -> None:
+def test_only_equal_requests_have_equal_hashes() -> None:
     """W18: the hash decides between following a create and superseding it."""
     turned = dict(reversed(event("smallest").items()))
     assert planned(event("smallest")).request_hash == planned(turned).request_hash
@@ -192,7 +190,7 @@ def test_equal_requests_have_one_hash_and_others_another() -> None:
     assert planned(event("smallest")).request_hash != other
 
 
-def test_a_dry_run_is_told_apart() -> None:
+def test_a_dry_run_is_recognised() -> None:
     assert plan(environment(dryRun=True), STACK, NOW).dry_run
     assert not plan(environment(), STACK, NOW).dry_run
 
@@ -214,8 +212,8 @@ def dependencies(blueprint: Blueprint) -> dict[str, tuple[Dependency, ...]]:
     return {service.service_name: service.depends_on for service in blueprint.services}
 
 
-def test_servers_come_before_those_who_depend_on_them() -> None:
-    """Fact 4: what a task can resolve is settled when its deployment begins."""
+def test_servers_come_before_their_dependents() -> None:
+    """Fact 4: what a task can resolve is fixed when its deployment begins."""
     web_service, api, backend = named("web", "api", "backend")
     web_service["dependsOn"] = depends("api")
     api["dependsOn"] = depends("backend", condition="START")
@@ -228,7 +226,7 @@ def test_servers_come_before_those_who_depend_on_them() -> None:
     assert list(dependencies(blueprint)) == ["backend", "api", "web"]
 
 
-def test_whoever_waits_for_health_need_not_say_so() -> None:
+def test_healthy_is_the_default_condition() -> None:
     first, second = named("web", "api")
     first["dependsOn"] = [{"serviceName": "api"}]
     assert dependencies(planned(environment(first, second)))["web"] == (
@@ -242,29 +240,29 @@ def test_a_connection_makes_its_server_come_first() -> None:
     assert dependencies(blueprint) == {"api": (), "web": (Dependency("api", "START"),)}
 
 
-def test_what_the_request_says_is_not_weakened_by_a_connection() -> None:
+def test_a_connection_does_not_weaken_depends_on() -> None:
     first, second = named("web", "api")
     first["dependsOn"] = depends("api")
     blueprint = planned(environment(first, second, connect=[connection("web", "api")]))
     assert dependencies(blueprint)["web"] == (Dependency("api", "HEALTHY"),)
 
 
-def test_a_circle_of_calls_is_planned_and_the_first_call_orders_it() -> None:
-    """Only a circle of dependsOn is refused; a call back is closed by one more deployment."""
+def test_a_cycle_of_calls_is_planned_and_the_first_call_orders_it() -> None:
+    """Only a cycle of dependsOn is refused; a call back needs one more deployment."""
     calls = [connection("web", "api"), connection("api", "web")]
     blueprint = planned(environment(*named("web", "api"), connect=calls))
     assert dependencies(blueprint) == {"api": (), "web": (Dependency("api", "START"),)}
     assert [edge.name for edge in blueprint.edges] == ["web -> api:api", "api -> web:web"]
 
 
-def test_a_call_never_turns_the_order_that_the_request_says() -> None:
+def test_a_call_never_reverses_depends_on() -> None:
     first, second = named("web", "api")
     second["dependsOn"] = depends("web")
     blueprint = planned(environment(first, second, connect=[connection("web", "api")]))
     assert dependencies(blueprint) == {"web": (), "api": (Dependency("web", "HEALTHY"),)}
 
 
-def test_services_that_need_nobody_stay_as_they_were_given() -> None:
+def test_independent_services_keep_their_order() -> None:
     blueprint = planned(environment(*named("c", "a", "b")))
     assert list(dependencies(blueprint)) == ["c", "a", "b"]
 
@@ -301,14 +299,14 @@ def test_an_alias_without_a_name_is_the_discovery_name_in_the_namespace() -> Non
     assert edge.dns_name == "nginx.bivouac-demo"
 
 
-def test_a_connection_asks_as_the_endpoints_probe_does_unless_it_says_otherwise() -> None:
+def test_a_connection_uses_the_endpoints_probe_by_default() -> None:
     probe = {"portName": "api", "path": "/health", "expectStatus": "204"}
     services = [web(), web(serviceName="api", probe=probe)]
     (edge,) = planned(environment(*services, connect=[connection("web", "api")])).edges
     assert (edge.path, edge.lowest_status, edge.highest_status) == ("/health", 204, 204)
 
 
-def test_a_pure_client_may_have_no_port_at_all() -> None:
+def test_a_pure_client_needs_no_port() -> None:
     jobs = full(
         serviceName="jobs",
         **{
@@ -320,7 +318,7 @@ def test_a_pure_client_may_have_no_port_at_all() -> None:
     assert [edge.name for edge in blueprint.edges] == ["jobs -> web:web"]
 
 
-def test_nothing_to_prove_needs_no_log_group_for_it() -> None:
+def test_without_edges_there_is_no_proof_log_group() -> None:
     blueprint = planned(environment(web(desiredCount=0)))
     assert blueprint.edges == ()
     assert blueprint.log_groups == ("/bivouac-demo/web",)
@@ -382,7 +380,7 @@ def test_an_existing_definition_is_used_as_it_is() -> None:
     assert service.endpoints[0].port == 80
 
 
-def test_an_existing_definition_is_held_to_the_same_rules() -> None:
+def test_an_existing_definition_must_obey_the_same_rules() -> None:
     """Failure-modes 7.2: whoever names a definition chooses its roles."""
     theirs = {
         **DESCRIBED,
@@ -413,7 +411,7 @@ def test_a_connection_to_an_existing_definition_is_checked_once_it_is_described(
 
 
 def test_an_existing_definition_with_a_port_range_is_refused() -> None:
-    """ECS let it be registered, for another use than ours."""
+    """ECS accepted its registration, for a different use."""
     ports = [{"name": "nginx", "containerPortRange": "80-90"}]
     theirs = {
         **DESCRIBED,
@@ -520,7 +518,7 @@ TUTORIAL["connect"] = [
 def test_a_hostile_value_anywhere_in_a_request_is_planned_or_refused(
     path: tuple[Any, ...], value: Any
 ) -> None:
-    """Layer G: structure-aware, because random JSON hardly ever gets past the first check."""
+    """Layer G: structure-aware, because random JSON hardly ever passes the first check."""
     checked = plan(replaced(TUTORIAL, path, value), STACK, NOW)
     assert (checked.blueprint is None) == bool(checked.problems)
     if checked.blueprint:
@@ -528,7 +526,7 @@ def test_a_hostile_value_anywhere_in_a_request_is_planned_or_refused(
         assert Blueprint.from_json(json.loads(text)) == checked.blueprint
 
 
-def test_nesting_that_nothing_could_walk_through_is_refused() -> None:
+def test_too_deep_nesting_is_refused() -> None:
     nested: Any = "x"
     for _ in range(900):
         nested = [nested]

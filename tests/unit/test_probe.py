@@ -1,4 +1,4 @@
-"""Asking endpoints: what counts as an answer, and what does not."""
+"""Probing endpoints: what counts as an answer, and what does not."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def target(port: int, **changes: Any) -> Target:
 
 
 class Envoy(BaseHTTPRequestHandler):
-    """Answers as the proxy does; what it answers is the test's."""
+    """Answers as the proxy does; the test chooses the answers."""
 
     signature: ClassVar[str] = "envoy"
     headers_too: ClassVar[dict[str, str]] = {}
@@ -70,14 +70,15 @@ class Envoy(BaseHTTPRequestHandler):
         return self.signature
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Keep the test's output quiet."""
+        """Keeps the test's output quiet."""
 
 
 @contextmanager
 def http(
     *statuses: int, server: str = "envoy", listens: str = "127.0.0.1", **headers: str
 ) -> Iterator[tuple[int, list[str]]]:
-    """The port of a server that answers with these statuses, the last one for ever; its paths."""
+    """The port of a server that answers with these statuses, and repeats the last one; its
+    paths."""
     answers = {"statuses": list(statuses), "paths": [], "signature": server}
     more = {name.replace("_", "-"): value for name, value in headers.items()}
     handler = type("Handler", (Envoy,), answers | {"headers_too": more})
@@ -193,7 +194,7 @@ def test_the_proxys_own_answer_is_told_from_the_applications(status: int) -> Non
     assert check.observed.endswith(f"HTTP {status}, server: envoy: expected 200-399")
 
 
-def test_an_endpoint_that_never_answers_well_is_told_with_what_it_answered() -> None:
+def test_a_wrong_answer_is_reported() -> None:
     with http(503) as (port, _):
         check = asked(port)
     assert check.outcome is CheckOutcome.NG
@@ -210,7 +211,9 @@ def test_an_endpoint_that_never_answers_well_is_told_with_what_it_answered() -> 
         ("", {"X_Envoy_Upstream_Service_Time": "12"}),
     ],
 )
-def test_a_proxy_is_known_by_either_of_its_headers(server: str, headers: dict[str, str]) -> None:
+def test_a_proxy_is_recognised_by_either_of_its_headers(
+    server: str, headers: dict[str, str]
+) -> None:
     """P06: the tutorial shows the first, to callers outside the mesh (2022); Envoy's router adds
     the second to each answer of an upstream, whatever becomes of the first."""
     with http(200, server=server, **headers) as (port, _):
@@ -234,7 +237,7 @@ def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
         assert asked(port, highest_status=299).outcome is CheckOutcome.NG
 
 
-def test_nobody_listening_is_a_failed_connection() -> None:
+def test_a_refused_http_connection_is_a_failed_connection() -> None:
     check = asked(unused_port())
     assert check.outcome is CheckOutcome.NG
     assert "failed: " in check.observed
@@ -264,7 +267,7 @@ def test_what_cannot_be_connected_to_times_out(
     assert "timed out after 0.3 s: not connected" in check.observed
 
 
-def test_what_is_not_http_is_a_failed_answer() -> None:
+def test_an_answer_that_is_not_http_is_a_failure() -> None:
     def garbage(connection: socket.socket) -> None:
         connection.recv(1000)
         connection.sendall(b"\x00\x01\x02 not http\r\n\r\n")
@@ -294,14 +297,14 @@ def test_a_tcp_endpoint_that_speaks_first_is_proven() -> None:
 
 
 def test_a_tcp_connection_that_the_proxy_closes_at_once_is_no_proof() -> None:
-    """Connecting to a proxy succeeds with the application dead."""
+    """Connecting to a proxy succeeds even if the application is dead."""
     with tcp(lambda connection: None) as port:
         check = asked(port, protocol="tcp")
     assert check.outcome is CheckOutcome.NG
     assert "was closed by the proxy" in check.observed
 
 
-def test_nobody_listening_on_tcp_is_a_failed_connection() -> None:
+def test_a_refused_tcp_connection_is_a_failed_connection() -> None:
     check = asked(unused_port(), protocol="tcp")
     assert check.outcome is CheckOutcome.NG
     assert "failed: " in check.observed
@@ -315,7 +318,7 @@ def test_a_task_without_public_address_is_skipped_with_the_reason() -> None:
     assert check.name == "web answers from outside the VPC"
 
 
-def test_the_public_side_asks_the_public_address() -> None:
+def test_the_public_probe_uses_the_public_address() -> None:
     with http(200) as (port, _):
         private = target(port, private_addresses=["172.31.0.4"], public_addresses=["127.0.0.1"])
         (check,) = proven([private], "public")
@@ -343,11 +346,11 @@ def test_no_target_is_no_failure_and_no_proof() -> None:
 
 
 class TestManyTasks:
-    """One check tells of them all, so that an execution's state has room for however many run."""
+    """One check covers them all, so that an execution's state has room for any number of tasks."""
 
     ADDRESSES = tuple(f"127.0.0.{number}" for number in range(1, 6))
 
-    def test_those_that_answer_alike_are_one_check(self) -> None:
+    def test_tasks_with_the_same_answer_are_one_check(self) -> None:
         with http(200, listens="") as (port, _):
             (check,) = proven([target(port, tasks=20, private_addresses=self.ADDRESSES)], "private")
         shown = ", ".join(f"{address}:{port}" for address in self.ADDRESSES[:3])
@@ -356,7 +359,7 @@ class TestManyTasks:
             f"5 of 20 tasks, {shown} and 2 more: HTTP 200, server: envoy, 3 times in a row"
         )
 
-    def test_one_that_does_not_answer_is_told_apart(self) -> None:
+    def test_a_task_that_does_not_answer_is_reported_separately(self) -> None:
         with http(200) as (port, _):
             good, bad = proven(
                 [target(port, tasks=2, private_addresses=["127.0.0.1", "127.0.0.2"])], "private"
@@ -365,7 +368,7 @@ class TestManyTasks:
         assert good.observed.startswith(f"1 of 2 tasks, 127.0.0.1:{port}: HTTP 200")
         assert bad.observed.startswith(f"1 of 2 tasks, 127.0.0.2:{port}: failed: ")
 
-    def test_however_many_endpoints_do_not_answer_it_is_told_in_bounds(self) -> None:
+    def test_any_number_of_failures_is_reported_within_bounds(self) -> None:
         port = unused_port()
         names = [f"an-endpoint-with-a-long-name-{number}" for number in range(100)]
         answer = probe.answer([asdict(target(port, endpoint=name)) for name in names], "private")
@@ -374,21 +377,21 @@ class TestManyTasks:
         assert len(json.dumps(answer)) < probe.BAD_LIMIT + 1000
         assert told[-1] == f"{100 - (len(told) - 1)} more endpoints do not answer"
 
-    def test_none_answers_and_lambda_still_lets_it_say_so(self) -> None:
-        """Of a function that may take 90 s (template.yaml)."""
+    def test_it_reports_in_time_if_no_task_answers(self) -> None:
+        """Within the 90 s of its function (template.yaml)."""
         windows = probe.MOST_TARGETS / probe.CONCURRENCY
         assert windows * (WINDOW_SECONDS + ATTEMPT_SECONDS + 1) < 90
 
 
-def test_a_server_that_signs_at_length_is_quoted_in_bounds() -> None:
+def test_a_long_server_header_is_cut() -> None:
     with http(200, server="x" * 5000) as (port, _):
         check = asked(port)
     assert check.outcome is CheckOutcome.NG
     assert len(check.observed) < 400
 
 
-def test_targets_of_an_execution_that_began_before_an_update_are_asked_too() -> None:
-    """A function in a VPC has no versions: it is updated under executions that run."""
+def test_targets_from_before_an_update_are_probed() -> None:
+    """A function in a VPC has no versions: it is updated while executions run."""
     with http(200) as (port, _):
         old = asdict(target(port)) | {"private_address": "127.0.0.1", "public_address": None}
         for name in ("tasks", "private_addresses", "public_addresses"):

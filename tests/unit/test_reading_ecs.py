@@ -1,4 +1,4 @@
-"""What ECS says is read whole, in whatever of its forms it says that something is not there."""
+"""ECS's answers are read completely, in each form in which it says that something is missing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def asked(*names: str) -> dict[str, Any]:
 class TestWhatIsLeftOut:
     """In the API's model no member of an answer is required."""
 
-    def test_counts_of_a_service_that_has_none(self) -> None:
+    def test_missing_counts_are_zero(self) -> None:
         client: Any = boto3.client("ecs")
         seen = {"serviceName": "web", "status": "DRAINING"}
         with Stubber(client) as stubber:
@@ -35,7 +35,7 @@ class TestWhatIsLeftOut:
             stubber.add_response("list_tasks", {"taskArns": []})
             assert not remaining.tasks_left(client, "bivouac-demo", {"web": seen})
 
-    def test_the_failures_of_a_deletion(self) -> None:
+    def test_a_deletions_failures_may_be_missing(self) -> None:
         client: Any = boto3.client("ecs")
         arn = "arn:aws:ecs:ap-northeast-1:123456789012:task-definition/bivouac-demo--web:1"
         answers: list[dict[str, Any]] = [{}, {"failures": [{"detail": "unheard of"}]}]
@@ -54,14 +54,14 @@ class TestPurgedServices:
     that describing one is a ServiceNotFoundException."""
 
     @pytest.mark.parametrize("failures", [{"failures": [MISSING]}, {"failures": []}, {}])
-    def test_they_are_absent(self, failures: dict[str, Any]) -> None:
+    def test_purged_services_are_absent(self, failures: dict[str, Any]) -> None:
         client = boto3.client("ecs")
         with Stubber(client) as stubber:
             stubber.add_response("describe_services", {"services": [service()], **failures})
             found = ecs.describe_services(client, "bivouac-demo", ["web", "gone"])
         assert found.keys() == {"web"}
 
-    def test_they_are_also_where_they_are_an_error(self) -> None:
+    def test_purged_services_reported_as_an_error_are_absent(self) -> None:
         """Of a batch, it does not say which of them."""
         client: Any = boto3.client("ecs")
         with Stubber(client) as stubber:
@@ -78,7 +78,7 @@ class TestPurgedServices:
             found = ecs.describe_services(client, "bivouac-demo", ["web", "gone"])
         assert found.keys() == {"web"}
 
-    def test_another_refusal_is_one(self) -> None:
+    def test_another_refusal_is_raised(self) -> None:
         client: Any = boto3.client("ecs")
         with Stubber(client) as stubber:
             stubber.add_client_error("describe_services", "ClusterNotFoundException")

@@ -1,4 +1,4 @@
-"""What a receipt says after several looks at the same resources."""
+"""What a receipt says after several checks of the same resources."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def web(outcome: Outcome, reason: str = "") -> Item:
         (Outcome.ALREADY_GONE, Outcome.ALREADY_GONE, Outcome.ALREADY_GONE),
     ],
 )
-def test_a_later_look_says_what_became_of_a_service(
+def test_a_later_check_says_what_became_of_a_service(
     before: Outcome | None, now: Outcome | None, said: Outcome
 ) -> None:
     """D05: what we deleted stays "deleted" when it is later found gone."""
@@ -68,8 +68,8 @@ def test_a_later_look_says_what_became_of_a_service(
     assert [item.outcome for item in merged(earlier, later)] == [said]
 
 
-def test_what_a_look_could_not_see_is_never_called_deleted() -> None:
-    """D17: a denied list is no evidence that what was listed before has gone."""
+def test_an_unreadable_resource_never_counts_as_deleted() -> None:
+    """D17: a denied list is no evidence that something listed before has gone."""
     before = [web(Outcome.IN_PROGRESS, "draining"), Item("service", "shop", Outcome.DELETED)]
     denied = Item("service", "all of demo", Outcome.FAILED, "AccessDenied")
     said = {item.name: item for item in merged(before, [denied], unseen="AccessDenied")}
@@ -80,7 +80,7 @@ def test_what_a_look_could_not_see_is_never_called_deleted() -> None:
 
 
 @given(items, items)
-def test_no_resource_of_either_look_is_lost(before: list[Item], now: list[Item]) -> None:
+def test_no_resource_of_either_check_is_lost(before: list[Item], now: list[Item]) -> None:
     keys = {(item.kind, item.name) for item in (*before, *now)}
     result = merged(before, now)
     assert {(item.kind, item.name) for item in result} == keys
@@ -88,7 +88,7 @@ def test_no_resource_of_either_look_is_lost(before: list[Item], now: list[Item])
 
 
 @given(items, items)
-def test_looking_again_at_the_same_changes_nothing(before: list[Item], now: list[Item]) -> None:
+def test_a_repeated_check_changes_nothing(before: list[Item], now: list[Item]) -> None:
     once = merged(before, now)
     again = merged(once, now)
     settled = merged(again, now)
@@ -96,7 +96,9 @@ def test_looking_again_at_the_same_changes_nothing(before: list[Item], now: list
 
 
 @given(items, items)
-def test_a_failure_of_the_latest_look_is_always_told(before: list[Item], now: list[Item]) -> None:
+def test_a_failure_of_the_latest_check_is_always_reported(
+    before: list[Item], now: list[Item]
+) -> None:
     """Promise 2: never success with anything left."""
     told = {(item.kind, item.name) for item in failures(merged(before, now))}
     assert {(item.kind, item.name) for item in failures(now)} <= told
@@ -107,7 +109,7 @@ def test_items_survive_json(listed: list[Item]) -> None:
     assert items_from_json([item.to_json() for item in listed]) == listed
 
 
-def test_a_step_says_whether_something_is_still_going() -> None:
+def test_a_step_says_whether_something_is_still_being_deleted() -> None:
     assert step_answer([], [web(Outcome.IN_PROGRESS)])["status"] == "IN_PROGRESS"
     for outcome in set(Outcome) - {Outcome.IN_PROGRESS}:
         assert step_answer([], [web(outcome)])["status"] == "DONE"
@@ -132,7 +134,7 @@ def test_a_step_says_whether_something_is_still_going() -> None:
         (None, Outcome.RETAINED, Outcome.RETAINED),
     ],
 )
-def test_the_last_look_counts_more_than_a_steps_word(
+def test_the_last_check_overrides_a_step(
     said: Outcome | None, found: Outcome | None, ended: Outcome
 ) -> None:
     """D05, D17, promise 2."""
@@ -141,7 +143,7 @@ def test_the_last_look_counts_more_than_a_steps_word(
     assert [item.outcome for item in concluded(steps, look)] == [ended]
 
 
-def test_a_refusal_is_told_in_its_own_words_and_a_delay_with_what_it_waits_for() -> None:
+def test_a_refusal_is_quoted_and_a_delay_names_what_it_awaits() -> None:
     look = [web(Outcome.FAILED, "still there")]
     assert concluded([web(Outcome.FAILED, "AccessDenied")], look) == [
         web(Outcome.FAILED, "AccessDenied")
@@ -151,28 +153,28 @@ def test_a_refusal_is_told_in_its_own_words_and_a_delay_with_what_it_waits_for()
     ]
 
 
-def test_while_anything_is_left_no_refusal_is_overruled() -> None:
-    """D17: a denied list is told by its prefix, which no look finds."""
+def test_while_anything_is_left_no_refusal_is_overridden() -> None:
+    """D17: a denied list is reported by its prefix, which no check finds."""
     denied = Item("task definition", "demo--*", Outcome.FAILED, "AccessDenied")
     assert denied in concluded([denied], [web(Outcome.FAILED)])
     assert failures(concluded([denied], [])) == []
 
 
 @given(items, items)
-def test_nothing_that_the_last_look_found_is_lost(said: list[Item], found: list[Item]) -> None:
+def test_nothing_that_the_last_check_found_is_lost(said: list[Item], found: list[Item]) -> None:
     """Promise 2."""
     told = {(item.kind, item.name) for item in failures(concluded(said, found))}
     assert {(item.kind, item.name) for item in failures(found)} <= told
 
 
 class TestBounded:
-    """An execution's state holds six such answers beside all else, and the record one receipt."""
+    """An execution's state holds six such answers and more, and the record one receipt."""
 
-    def test_what_finds_room_is_told_one_by_one(self) -> None:
+    def test_a_short_list_is_reported_in_full(self) -> None:
         found = [Item("service", f"web-{number}", Outcome.DELETED) for number in range(77)]
         assert bounded(found, PART_LIMIT) == found
 
-    def test_of_more_those_that_failed_come_first_and_the_others_are_counted(self) -> None:
+    def test_in_a_long_list_failures_come_first_and_the_rest_is_counted(self) -> None:
         gone = [Item("task definition", f"web:{number}", Outcome.DELETING) for number in range(990)]
         failed = [Item("task definition", f"api:{number}", Outcome.FAILED, "no") for number in "12"]
         told = bounded([*gone, *failed], PART_LIMIT)
@@ -194,9 +196,9 @@ class TestBounded:
         assert counted == {("stray task", Outcome.FAILED), ("log group", Outcome.RETAINED)}
         assert failures(told)
 
-    def test_those_that_were_counted_have_gone_once_they_are_not_seen(self) -> None:
+    def test_counted_resources_are_gone_once_the_check_does_not_find_them(self) -> None:
         before = [Item("stray task", "and 3 more", Outcome.IN_PROGRESS)]
         assert merged(before, []) == [Item("stray task", "and 3 more", Outcome.DELETED)]
 
-    def test_a_reason_is_told_in_bounds(self) -> None:
+    def test_a_reason_is_cut_to_its_limit(self) -> None:
         assert len(Item("service", "web", Outcome.FAILED, "r" * 5000).to_json()["reason"]) == 600

@@ -1,6 +1,6 @@
-"""What real AWS has said of stopped tasks and of services, and what it means: ecs-texts.json.
+"""What AWS has said about stopped tasks and services, and what it means: ecs-texts.json.
 
-The categories are what a person reads in the texts; where a text says nothing of a cause, none."""
+The categories are what a person reads in the texts; a text without a cause has none."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_service_event_is_understood(said: dict[str, str | None]) -> None:
     assert (sign.category if sign else None) == said["category"]
 
 
-def test_every_sign_says_where_its_words_are_from() -> None:
+def test_every_pattern_names_its_source() -> None:
     for sign in (*aws_messages.STOPS, *aws_messages.EVENTS):
         assert sign.source.startswith(("recorded: ", "documented: ")), sign.pattern.pattern
 
@@ -49,7 +49,7 @@ NEIGHBOURS = [
 
 
 @pytest.mark.parametrize(("text", "category"), NEIGHBOURS, ids=lambda text: str(text)[:60])
-def test_other_words_for_the_same_are_understood(text: str, category: str) -> None:
+def test_other_wordings_are_understood(text: str, category: str) -> None:
     assert str(aws_messages.of_stop([text]).category).startswith(category)
 
 
@@ -63,8 +63,8 @@ ORDERED = [
 
 
 @pytest.mark.parametrize("reason", ORDERED)
-def test_what_the_scheduler_stops_at_its_own_work_is_no_failure(reason: str) -> None:
-    """Whatever its words: its code, and that no health check failed, say so."""
+def test_a_stop_by_the_scheduler_is_no_failure(reason: str) -> None:
+    """Whatever the text: the code, and that no health check failed, show it."""
     assert ecs_answers.is_ordered_stop(
         {"stopCode": "ServiceSchedulerInitiated", "stoppedReason": reason}
     )
@@ -74,7 +74,7 @@ def test_what_the_scheduler_stops_at_its_own_work_is_no_failure(reason: str) -> 
     "reason",
     ["Task failed container health checks", "Task failed ELB health checks in (target-group x)"],
 )
-def test_what_the_scheduler_stops_for_its_health_is_one(reason: str) -> None:
+def test_a_stop_for_failed_health_checks_is_a_failure(reason: str) -> None:
     assert not ecs_answers.is_ordered_stop(
         {"stopCode": "ServiceSchedulerInitiated", "stoppedReason": reason}
     )
@@ -89,5 +89,5 @@ def test_what_the_scheduler_stops_for_its_health_is_one(reason: str) -> None:
         {"stoppedReason": "phase4 availability test", "stopCode": "UserInitiated"},
     ],
 )
-def test_what_a_person_stops_is_no_failure(stop: dict[str, str]) -> None:
+def test_a_manual_stop_is_no_failure(stop: dict[str, str]) -> None:
     assert ecs_answers.is_stopped_by_user(stop)

@@ -1,4 +1,4 @@
-"""What of other people's text may be shown: no likely secret, no tricks, no more than fits."""
+"""What may be shown of other people's text: no likely secret, no tricks, no more than fits."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_X
         f"arn:aws:iam::123456789012:role/x-password={SECRET}",
     ],
 )
-def test_a_likely_secret_never_shows(line: str) -> None:
+def test_a_likely_secret_is_never_shown(line: str) -> None:
     """Failure-modes 7.2."""
     text = redacted(line)
     assert SECRET not in text
@@ -80,7 +80,7 @@ def test_a_likely_secret_never_shows(line: str) -> None:
         "slack says xoxb-" + "1234567890-abcdefghijkl",
     ],
 )
-def test_keys_and_tokens_are_known_by_their_shape(line: str) -> None:
+def test_keys_and_tokens_are_recognised_by_their_form(line: str) -> None:
     text = redacted(line)
     for part in ("IOSFODNN7", "wJalrXUtn", "eyJzdWIi", "dXNlcjpw", "16C7e42F", "abcdefghijkl"):
         assert part not in text
@@ -102,12 +102,12 @@ def test_keys_and_tokens_are_known_by_their_shape(line: str) -> None:
         "in日本語も読める",
     ],
 )
-def test_what_tells_the_cause_is_kept(line: str) -> None:
-    """H08: the name of the secret that is missing is what people need."""
+def test_text_that_explains_the_cause_is_kept(line: str) -> None:
+    """H08: people need the name of the missing secret."""
     assert redacted(line) == line
 
 
-def test_a_private_key_never_shows_wherever_the_log_begins() -> None:
+def test_a_private_key_is_never_shown_wherever_the_log_begins() -> None:
     body = ["MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj" for _ in range(4)]
     begin, end = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"
     whole = last_lines(["reading", f"key {begin}", *body, "short==", end, "done"])
@@ -117,11 +117,11 @@ def test_a_private_key_never_shows_wherever_the_log_begins() -> None:
     assert last_lines([f"{begin}\\n{body[0]}\\n{end}", "done"]) == [MARK, "done"]
 
 
-def test_a_long_secret_is_cut_as_a_whole() -> None:
+def test_a_long_secret_is_removed_as_a_whole() -> None:
     assert "sesame" not in redacted(f'password="{"open sesame " * 200}"')
 
 
-def test_what_turns_text_around_or_hides_in_it_is_taken_out() -> None:
+def test_bidirectional_and_invisible_characters_are_removed() -> None:
     assert redacted("a\u202eb\u2066c\u200fd\ufeffe") == "abcde"
     text = redacted("a\x00b\x07c\td\x9be\x1b[2Jf\ud800g")
     assert text == "a b c\td ef g"
@@ -157,7 +157,7 @@ def test_shown_lines_are_few_short_and_plain(lines: list[str]) -> None:
     st.from_regex(r"[A-Za-z0-9/+]{12,40}", fullmatch=True),
     st.text(alphabet="ab ", max_size=10),
 )
-def test_a_named_secret_is_cut_wherever_it_stands(
+def test_a_named_secret_is_removed_wherever_it_is(
     name: str, sign: str, secret: str, around: str
 ) -> None:
     assert secret not in redacted(f"{around} {name}{sign}{secret} {around}")
@@ -167,9 +167,7 @@ def test_a_named_secret_is_cut_wherever_it_stands(
     st.sampled_from(["postgres", "amqps", "mongodb+srv"]),
     st.from_regex(r"[A-Za-z0-9!$%^&*/+@:]{12,80}", fullmatch=True),
 )
-def test_the_password_of_an_address_is_cut_whatever_it_consists_of(
-    scheme: str, password: str
-) -> None:
+def test_a_password_in_a_url_is_removed_whatever_its_characters(scheme: str, password: str) -> None:
     assert password not in redacted(f"dial {scheme}://app:{password}@db.internal:5432/app failed")
 
 
@@ -191,7 +189,7 @@ HOSTILE: list[Callable[[int], str]] = [
 
 @pytest.mark.parametrize("made", HOSTILE)
 def test_a_hostile_line_costs_little_time(made: Callable[[int], str]) -> None:
-    """A function has 30 seconds; a pattern that looks back again and again would use them up."""
+    """A function has 30 seconds; a pattern with much backtracking would use them up."""
     began = time.process_time()
     last_lines([made(200_000)] * LOG_LINES)
     assert time.process_time() - began < 2

@@ -1,4 +1,4 @@
-"""What an update cannot change, so that the service is made anew."""
+"""What an update cannot change, so that the service is replaced."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def reason(before: dict[str, Any], after: dict[str, Any], **described: Any) -> s
         (..., "grpc", "from tcp to grpc over tcp"),
     ],
 )
-def test_a_port_that_speaks_another_protocol_needs_a_new_service(
+def test_a_port_with_another_protocol_needs_a_new_service(
     before: Any, after: Any, told: str
 ) -> None:
     """T14."""
@@ -53,8 +53,8 @@ def test_a_port_that_speaks_another_protocol_needs_a_new_service(
     assert f"its port nginx changes {told}" in found
 
 
-def test_a_protocol_that_is_left_out_is_tcp() -> None:
-    """As DescribeTaskDefinition gives it back."""
+def test_the_default_protocol_is_tcp() -> None:
+    """As DescribeTaskDefinition returns it."""
     assert reason(full(**{f"{PORT}.protocol": ...}), full(**{f"{PORT}.protocol": "tcp"})) is None
 
 
@@ -71,7 +71,7 @@ def test_a_port_outside_the_mesh_may_change_its_protocol() -> None:
     assert reason(admin("http"), admin("http2")) is None
 
 
-def test_a_port_counts_though_it_leaves_the_mesh_at_the_same_time() -> None:
+def test_a_port_that_leaves_the_mesh_at_the_same_time_counts() -> None:
     """T14: immutable as long as the service lives."""
     outside = {"enabled": False}
     found = reason(
@@ -81,7 +81,7 @@ def test_a_port_counts_though_it_leaves_the_mesh_at_the_same_time() -> None:
     assert found is not None
 
 
-def test_a_service_that_was_outside_the_mesh_may_join_it() -> None:
+def test_a_service_outside_the_mesh_can_join_it() -> None:
     """The port was no endpoint before."""
     outside = full(
         **{"serviceConnectConfiguration": {"enabled": False}, f"{PORT}.appProtocol": ...}
@@ -102,12 +102,12 @@ def test_a_service_that_was_outside_the_mesh_may_join_it() -> None:
         {"launchType": ..., "capacityProviderStrategy": STRATEGY},
     ],
 )
-def test_everything_else_is_an_update(changes: dict[str, Any]) -> None:
-    """Nobody loses an endpoint for a change that ECS can roll."""
+def test_any_other_change_is_an_update(changes: dict[str, Any]) -> None:
+    """Nobody loses an endpoint for a change that ECS can roll out."""
     assert reason(full(), full(**changes)) is None
 
 
-def test_a_launch_type_cannot_take_the_place_of_a_strategy() -> None:
+def test_replacing_a_strategy_by_a_launch_type_needs_a_new_service() -> None:
     """UpdateService takes no launchType."""
     spot = full(**{"launchType": ..., "capacityProviderStrategy": STRATEGY})
     found = reason(spot, full())
@@ -120,18 +120,18 @@ def test_another_scheduling_strategy_needs_a_new_service() -> None:
 
 
 @pytest.mark.parametrize("strategy", ["BLUE_GREEN", "CANARY", "LINEAR"])
-def test_one_that_somebody_gave_deployments_with_hooks_is_made_anew(strategy: str) -> None:
+def test_a_service_whose_deployments_have_hooks_is_replaced(strategy: str) -> None:
     """ECS does not make it ROLLING again while it has hooks (aws/containers-roadmap#2664)."""
     found = reason(web(), web(), deploymentConfiguration={"strategy": strategy})
     assert found == f"its deployment strategy changes from {strategy} to ROLLING"
 
 
 @pytest.mark.parametrize("configuration", [None, {}, {"strategy": "ROLLING"}])
-def test_one_that_rolls_is_updated(configuration: Any) -> None:
+def test_a_service_with_rolling_deployments_is_updated(configuration: Any) -> None:
     assert reason(web(), web(), deploymentConfiguration=configuration) is None
 
 
-def test_ports_are_not_compared_with_a_definition_that_is_not_known() -> None:
+def test_ports_are_not_compared_with_an_unknown_definition() -> None:
     specification, definition = specified(web())
     described = {"deployments": [], "schedulingStrategy": "REPLICA"}
     assert must_replace(described, None, specification, definition) is None

@@ -1,4 +1,4 @@
-"""Secrets and harmless lines: what leaks, and what is cut for nothing, is named."""
+"""Secrets and harmless lines: names what leaks, and what is removed needlessly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What redeploys change of a request: the newest change of each service, whatever comes first."""
+"""What redeploys change in a request: the newest change of each service, in whatever order they
+arrive."""
 
 from __future__ import annotations
 
@@ -42,21 +43,21 @@ def images(request: dict[str, Any]) -> list[str]:
     return [container["image"] for container in definition["containerDefinitions"]]
 
 
-def test_a_new_image_and_the_mark_of_the_redeploy() -> None:
+def test_a_redeploy_sets_the_image_and_its_id() -> None:
     request = redeployed(environment(), changes(change(1, image="nginx:2")))
     service = request["services"][0]
     assert service["primaryContainer"] == {"image": "nginx:2", "containerPort": 80}
     assert service["redeployedFor"] == "push-1"
 
 
-def test_the_request_itself_stays_as_it_was() -> None:
+def test_the_original_request_does_not_change() -> None:
     request = environment()
     redeployed(request, changes(change(1, image="nginx:2")))
     assert request == environment()
 
 
-def test_the_same_again_is_another_deployment() -> None:
-    """A tag is pinned to a digest by ECS, so what was pushed under it needs one."""
+def test_the_same_image_again_is_another_deployment() -> None:
+    """ECS pins a tag to a digest, so a push under the same tag needs a deployment."""
     first, second = (redeployed(environment(), changes(change(n))) for n in (1, 2))
     assert first != second
     assert first["services"][0]["primaryContainer"] == web()["primaryContainer"]
@@ -73,13 +74,13 @@ def test_an_image_in_the_defaults_is_overridden_for_one_service() -> None:
     assert "primaryContainer" not in changed["services"][1]
 
 
-def test_the_image_of_one_container_of_several() -> None:
+def test_one_of_several_containers_gets_a_new_image() -> None:
     request = environment(given_definition("app", "sidecar"))
     changed = redeployed(request, changes(change(1, "api", image="app:2", container="app")))
     assert images(changed) == ["app:2", "sidecar:1"]
 
 
-def test_another_definition_takes_the_place_of_the_short_form() -> None:
+def test_another_definition_replaces_the_short_form() -> None:
     changed = redeployed(environment(), changes(change(1, task_definition="web:7")))
     assert changed["services"][0]["taskDefinition"] == "web:7"
     assert "primaryContainer" not in changed["services"][0]
@@ -100,22 +101,22 @@ def test_another_definition_takes_the_place_of_the_short_form() -> None:
         (change(1, "api", image="x", task_definition="y"), "either image or taskDefinition"),
     ],
 )
-def test_what_cannot_be_changed_is_told_with_what_could_be(asked: Change, told: str) -> None:
+def test_an_impossible_change_is_reported_with_what_is_possible(asked: Change, told: str) -> None:
     (problem,) = problems(environment(given_definition("app", "sidecar")), {}, [asked])
     assert told in problem
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     asked = [change(1, "one"), change(1, "two"), change(1, "two")]
     assert len(problems(environment(), {}, asked)) == 4, "one of them is named twice"
 
 
-def test_a_definition_does_not_stand_beside_a_default_of_the_short_form() -> None:
+def test_a_definition_replaces_a_default_short_form() -> None:
     request = {"defaults": {"primaryContainer": web()["primaryContainer"]}, "services": [web()]}
     assert problems(request, {}, [change(1, task_definition="web:7")])
 
 
-def test_whatever_the_order_and_however_often_the_end_is_the_same() -> None:
+def test_the_result_is_the_same_in_any_order_and_with_repetitions() -> None:
     """W01: an image, the same again after it, another container's image, a definition."""
     request = environment(given_definition("app", "sidecar"), web())
     given = [
@@ -140,7 +141,7 @@ def test_whatever_the_order_and_however_often_the_end_is_the_same() -> None:
         assert [each.intent.id for each in known["api"]] == ["push-4", "push-6"]
 
 
-def test_a_later_definition_makes_up_for_all_before_it_and_for_nothing_after() -> None:
+def test_a_definition_overrides_earlier_changes_and_no_later_ones() -> None:
     definition = given_definition("app", "new")["taskDefinition"]
     known = changes(
         change(3, "api", image="new:2", container="new"),
@@ -151,39 +152,39 @@ def test_a_later_definition_makes_up_for_all_before_it_and_for_nothing_after() -
     assert len(known["api"]) == 2
 
 
-def test_images_of_two_containers_in_one_redeploy() -> None:
+def test_one_redeploy_can_change_two_containers() -> None:
     asked = [change(1, "api", image=f"{name}:2", container=name) for name in ("app", "sidecar")]
     request = environment(given_definition("app", "sidecar"))
     assert problems(request, {}, asked) == []
     assert images(redeployed(request, changes(*asked))) == ["app:2", "sidecar:2"]
 
 
-def test_what_came_before_a_creation_is_over_with_it() -> None:
+def test_a_creation_drops_earlier_changes() -> None:
     known = changes(change(1), change(3, "api"))
     assert newest(known, (), since=change(2).intent) == changes(change(3, "api"))
 
 
-def test_what_was_rolled_back_is_known_and_not_made_again() -> None:
+def test_a_rolled_back_change_is_remembered_and_not_repeated() -> None:
     broken = change(2, image="nginx:broken")
     known = rolled_back(changes(broken), good={})
     assert redeployed(environment(), known) == environment()
     assert newest(known, [broken]) == known
 
 
-def test_a_roll_back_keeps_what_was_proven_before() -> None:
+def test_a_rollback_keeps_earlier_proven_changes() -> None:
     good = changes(change(1, image="nginx:2"), change(2, "api"))
     known = rolled_back(newest(good, [change(3, image="nginx:broken")]), good)
     assert redeployed(environment(), known) == redeployed(environment(), good)
 
 
-def test_what_was_meant_before_a_failed_redeploy_can_still_come() -> None:
+def test_a_change_meant_before_a_failed_redeploy_can_still_arrive() -> None:
     known = rolled_back(changes(change(3, image="nginx:broken")), good={})
     late = newest(known, [change(2, image="nginx:2")])
     changed = redeployed(environment(), late)
     assert changed["services"][0]["primaryContainer"]["image"] == "nginx:2"
 
 
-def test_so_many_failures_are_known_and_no_more() -> None:
+def test_a_limited_number_of_failures_is_remembered() -> None:
     known: Changes = {}
     for minute in range(40):
         known = rolled_back(newest(known, [change(minute)]), good={})

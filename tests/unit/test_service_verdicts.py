@@ -371,9 +371,9 @@ CAUSES = [
 
 
 @pytest.mark.parametrize("shown", CAUSES, ids=lambda shown: shown.name)
-def test_what_stopped_a_task_is_told_without_its_stop_code(shown: Cause) -> None:
-    """Events of Spot interruptions have none (aws/containers-roadmap#1565): capacity, and no exit
-    of the application."""
+def test_a_stopped_task_is_diagnosed_without_its_stop_code(shown: Cause) -> None:
+    """Events of Spot interruptions have none (aws/containers-roadmap#1565): capacity, and not an
+    exit of the application."""
     tasks = [shown.stopped(number) for number in range(1, 11)]
     untold = [{k: v for k, v in each.items() if k != "stopCode"} for each in tasks]
     seen = facts(untold, containers=shown.definitions)
@@ -383,8 +383,8 @@ def test_what_stopped_a_task_is_told_without_its_stop_code(shown: Cause) -> None
 
 
 @pytest.mark.parametrize("shown", CAUSES, ids=lambda shown: shown.name)
-def test_each_cause_is_told_from_the_others_as_soon_as_it_is_sure(shown: Cause) -> None:
-    """H07 to H11, H14, H18, H24: one stop, two stops alike, or a matter for the deadline."""
+def test_each_cause_is_recognised_as_soon_as_it_is_certain(shown: Cause) -> None:
+    """H07 to H11, H14, H18, H24: after one stop, two equal stops, or at the deadline."""
     tasks = [shown.stopped(number) for number in range(1, 11)]
     found = [
         service_verdicts.verdict(facts(tasks[:count], containers=shown.definitions))
@@ -402,7 +402,7 @@ def test_each_cause_is_told_from_the_others_as_soon_as_it_is_sure(shown: Cause) 
 
 
 @pytest.mark.parametrize("shown", [c for c in CAUSES if c.stops is None], ids=lambda c: c.name)
-def test_what_can_heal_is_the_cause_once_ecs_gave_up(shown: Cause) -> None:
+def test_a_temporary_failure_is_the_cause_once_ecs_gave_up(shown: Cause) -> None:
     """H02."""
     broken = deployment(rolloutState="FAILED", rolloutStateReason="circuit breaker: failed")
     verdict = judged(shown.stopped(1), deployments=[broken])
@@ -411,8 +411,8 @@ def test_what_can_heal_is_the_cause_once_ecs_gave_up(shown: Cause) -> None:
 
 
 @pytest.mark.parametrize("shown", CAUSES, ids=lambda shown: shown.name)
-def test_what_can_heal_is_waited_for_though_ecs_tries_more_rarely(shown: Cause) -> None:
-    """H13: ECS lengthens its pauses, and starts a task again all the same."""
+def test_a_temporary_failure_is_awaited_while_ecs_retries_more_rarely(shown: Cause) -> None:
+    """H13: ECS lengthens its pauses, and still starts tasks."""
     impaired = "(service web) is unable to consistently start tasks successfully."
     verdict = service_verdicts.verdict(
         facts(
@@ -426,7 +426,7 @@ def test_what_can_heal_is_waited_for_though_ecs_tries_more_rarely(shown: Cause) 
     assert verdict is None or impaired in verdict.evidence[:3]
 
 
-def test_reasons_are_alike_whatever_ids_addresses_and_times_they_hold() -> None:
+def test_reasons_that_differ_only_in_ids_addresses_and_times_are_equal() -> None:
     def reason(ip: str, request: str, tries: int) -> str:
         return (
             "ResourceInitializationError: unable to pull secrets or registry auth: service call "
@@ -453,8 +453,9 @@ def test_two_stops_of_different_kinds_can_still_heal() -> None:
     assert not service_verdicts.verdict(facts(stops))
 
 
-def test_tasks_that_start_side_by_side_are_one_try() -> None:
-    """H11: all three met the same server that was not there yet; their replacements may not."""
+def test_tasks_started_together_are_one_try() -> None:
+    """H11: all three called the same server that did not exist yet; their replacements may not
+    fail."""
     side_by_side = [
         stopped(EXITED, 1, taskArn=task_arn(10 + number), containers=[container(exitCode=1)])
         for number in range(3)
@@ -464,7 +465,7 @@ def test_tasks_that_start_side_by_side_are_one_try() -> None:
     assert "seen in 4 tasks" in judged(*side_by_side, again, desiredCount=3).evidence
 
 
-def test_the_same_task_seen_twice_is_one_stop() -> None:
+def test_a_task_read_twice_is_one_stop() -> None:
     assert not service_verdicts.verdict(facts([stopped(EXITED), stopped(EXITED)]))
 
 
@@ -478,15 +479,15 @@ def test_the_same_task_seen_twice_is_one_stop() -> None:
         {"startedBy": "ecs-svc/1"},
     ],
 )
-def test_what_was_stopped_on_purpose_or_is_not_ours_is_no_failure(changes: Described) -> None:
+def test_a_deliberate_stop_or_a_foreign_task_is_no_failure(changes: Described) -> None:
     """H06, C15."""
     stops = [stopped("x", number, **changes) for number in range(5)]
     assert service_verdicts.verdict(facts(stops)) is None
     assert service_verdicts.hindrance(facts(stops)) is None
 
 
-def test_denied_is_not_taken_for_an_eni() -> None:
-    """The letters of a network interface stand in many words."""
+def test_denied_is_not_mistaken_for_an_eni() -> None:
+    """The letters "eni" are part of many words."""
     stop = "ResourceInitializationError: something was denied"
     assert judged(stopped(stop, 1), stopped(stop, 2)).category is Category.UNKNOWN
 
@@ -516,12 +517,12 @@ def exits(*containers: Described, definitions: Sequence[Described] = ()) -> Verd
     ],
 )
 def test_the_container_that_failed_first_is_named(containers: list[Described], named: str) -> None:
-    """H11, H24: ECS stops the others then, and keeps no order of what ended when."""
+    """H11, H24: ECS then stops the others, and does not say in which order they ended."""
     for order in (containers, containers[::-1]):
         assert exits(*order).container == named
 
 
-def test_a_container_that_may_end_is_not_what_failed() -> None:
+def test_a_container_that_may_end_is_not_named() -> None:
     migration = {"name": "migrate", "essential": False}
     verdict = exits(
         container("migrate", exitCode=1), container(exitCode=2), definitions=[WEB, migration]
@@ -530,7 +531,7 @@ def test_a_container_that_may_end_is_not_what_failed() -> None:
     assert "container migrate exited with code 1: an error of the application" in verdict.evidence
 
 
-def test_exit_codes_are_told_in_words() -> None:
+def test_exit_codes_are_explained() -> None:
     for code, words in {
         0: "ended by itself",
         1: "an error of the application",
@@ -578,7 +579,7 @@ def unhealthy(number: int, name: str = "web") -> Described:
     )
 
 
-def test_an_unhealthy_task_counts_before_ecs_has_stopped_it() -> None:
+def test_an_unhealthy_task_counts_before_ecs_stops_it() -> None:
     """ECS starts its replacement first; the second failure is the verdict."""
     assert not service_verdicts.verdict(facts(running=[unhealthy(1)], containers=[CHECKED]))
     first = stopped("Task failed container health checks", 1)
@@ -587,7 +588,7 @@ def test_an_unhealthy_task_counts_before_ecs_has_stopped_it() -> None:
     assert verdict.task == first["taskArn"], "the one whose log is complete"
 
 
-def test_an_unhealthy_proxy_is_told_as_the_proxys() -> None:
+def test_an_unhealthy_proxy_is_reported_as_the_proxys() -> None:
     verdict = judged(running=[unhealthy(1, PROXY), unhealthy(2, PROXY)])
     assert verdict.category is Category.PROXY
     assert verdict.container == PROXY
@@ -596,7 +597,7 @@ def test_an_unhealthy_proxy_is_told_as_the_proxys() -> None:
 
 @pytest.mark.parametrize("kind", ["ServiceConnect", "Service Connect"])
 def test_a_task_that_cannot_be_attached_to_service_connect_fails(kind: str) -> None:
-    """H21. AWS writes the first (recorded in 2024), its documentation the second."""
+    """H21. AWS returns the first (recorded in 2024), its documentation has the second."""
     lost = task(lastStatus="PENDING", attachments=[{"type": kind, "status": "FAILED"}])
     assert judged(running=[lost]).category is Category.CONNECTIVITY
 
@@ -705,7 +706,7 @@ EVENTS: list[tuple[str, str, Category | None, str]] = [
     [case[1:] for case in EVENTS],
     ids=[case[0] for case in EVENTS],
 )
-def test_an_event_ends_the_wait_only_where_nothing_can_heal(
+def test_an_event_ends_the_wait_only_if_the_failure_is_permanent(
     message: str, category: Category | None, next_step: str
 ) -> None:
     """H12 to H19, S07."""
@@ -729,7 +730,7 @@ def test_an_event_ends_the_wait_only_where_nothing_can_heal(
     ],
 )
 def test_an_event_about_a_task_of_the_deployment_before_is_not_ours(reason: str) -> None:
-    """Its task stops a moment after ours began, as while a redeploy is rolled back; the event names
+    """Its task stops just after ours began, as while a redeploy is rolled back; the event names
     neither (its form is recorded 2025 and 2026: the stopped reason of the task)."""
     told = event(f"(service web) was unable to place a task. Reason: {reason.rstrip('.')}.", 3)
     theirs = stopped(reason, startedBy="ecs-svc/0000000000000000001", taskDefinitionArn=OLD)
@@ -742,7 +743,7 @@ def test_an_event_about_a_task_of_the_deployment_before_is_not_ours(reason: str)
     assert reason in verdict.evidence[0]
 
 
-def test_a_role_that_ecs_cannot_assume_is_told_at_the_second_try() -> None:
+def test_a_role_that_ecs_cannot_assume_is_reported_at_the_second_try() -> None:
     """H18, H25: the event is not repeated, the failed tries are counted."""
     once = [{**IN_PROGRESS, "failedTasks": 1}]
     twice = [{**IN_PROGRESS, "failedTasks": 2}]
@@ -761,14 +762,14 @@ def test_a_role_that_ecs_cannot_assume_is_told_at_the_second_try() -> None:
         "(service web) has stopped 1 running tasks: (task 0123).",
     ],
 )
-def test_other_events_say_nothing_of_a_cause(message: str) -> None:
+def test_other_events_are_no_cause(message: str) -> None:
     """H12, H25."""
     assert service_verdicts.verdict(facts(events=[event(message)])) is None
     assert service_verdicts.hindrance(facts(events=[event(message)])) is None
 
 
 def test_only_events_of_our_deployment_count() -> None:
-    """H13, H25: an update meets the events of what was there before."""
+    """H13, H25: an update sees the events of earlier deployments."""
     quota = EVENTS[0][1]
     earlier = "(service web) (deployment ecs-svc/1) deployment failed: tasks failed to start."
     assert not service_verdicts.verdict(facts(events=[event(quota, -60), event(earlier, 5)]))
@@ -797,8 +798,8 @@ FAILED = deployment(
 
 
 @pytest.mark.parametrize("listed", [[ROLLED_BACK, FAILED], [ROLLED_BACK]])
-def test_a_rollback_is_told_by_its_cause(listed: list[Described]) -> None:
-    """H02, H03: the old revision runs well, and the create has failed all the same."""
+def test_a_rollback_is_reported_with_its_cause(listed: list[Described]) -> None:
+    """H02, H03: the old revision runs well, and the create has still failed."""
     old = task(taskDefinitionArn=OLD, startedBy="ecs-svc/0000000000000000003")
     reason = "CannotPullContainerError: i/o timeout"
     verdict = judged(stopped(reason), running=[old], deployments=listed, runningCount=1)
@@ -807,7 +808,7 @@ def test_a_rollback_is_told_by_its_cause(listed: list[Described]) -> None:
     assert any("rolled back by the circuit breaker" in entry for entry in verdict.evidence)
 
 
-def test_a_rollback_without_a_trace_is_a_rollback() -> None:
+def test_a_rollback_without_evidence_is_reported_as_a_rollback() -> None:
     """H02, H03, H22."""
     verdict = judged(deployments=[ROLLED_BACK, FAILED])
     assert verdict.category is Category.ROLLBACK
@@ -815,7 +816,7 @@ def test_a_rollback_without_a_trace_is_a_rollback() -> None:
     assert "the service's events" in verdict.next_step
 
 
-def test_a_deployment_of_somebody_else_is_no_rollback_of_ecs() -> None:
+def test_a_foreign_deployment_is_no_rollback_by_ecs() -> None:
     """H03."""
     other = deployment(id="ecs-svc/0000000000000000009", rolloutState="COMPLETED")
     scaled = stopped(f"Scaling activity initiated by (deployment {other['id']})")
@@ -826,7 +827,7 @@ def test_a_deployment_of_somebody_else_is_no_rollback_of_ecs() -> None:
 
 
 def test_reads_that_lag_behind_an_update_show_no_rollback() -> None:
-    """H03, S16, S18: what was before, and no trace of ours."""
+    """H03, S16, S18: the earlier state, and no sign of ours."""
     before = deployment(id="ecs-svc/1", taskDefinition=OLD)
     ready = event("(service web) (deployment ecs-svc/1) deployment completed.", -60)
     running = task(startedBy="ecs-svc/1", taskDefinitionArn=OLD)
@@ -835,13 +836,13 @@ def test_reads_that_lag_behind_an_update_show_no_rollback() -> None:
     )
 
 
-def test_a_failed_rollout_fails_though_nothing_is_desired_any_more() -> None:
+def test_a_failed_rollout_fails_although_nothing_is_desired() -> None:
     """H02: what the official waiter calls stable."""
     broken = deployment(rolloutState="FAILED")
     assert judged(deployments=[broken], desiredCount=0).category is Category.ROLLBACK
 
 
-def test_ecs_that_tries_ever_more_rarely_gave_up_until_a_task_runs() -> None:
+def test_throttled_starts_count_as_given_up_until_a_task_runs() -> None:
     """H05, H13."""
     impaired = [event("(service web) is unable to consistently start tasks successfully.")]
     failing, recovered = ({**IN_PROGRESS, "failedTasks": count} for count in (3, 0))
@@ -853,7 +854,7 @@ def test_ecs_that_tries_ever_more_rarely_gave_up_until_a_task_runs() -> None:
 
 
 @pytest.mark.parametrize("reason", ["CannotPullContainerError: not found", EXITED])
-def test_a_proof_client_that_fails_is_not_taken_for_one_of_the_services(reason: str) -> None:
+def test_a_failed_proof_client_is_not_reported_as_a_service(reason: str) -> None:
     tasks = [
         stopped(reason, number, containers=[container("idle", exitCode=127)]) for number in (1, 2)
     ]
@@ -889,7 +890,7 @@ ANY_EVENT = st.builds(
     events=st.lists(ANY_EVENT, max_size=8),
     state=st.sampled_from(["IN_PROGRESS", "COMPLETED"]),
 )
-def test_what_runs_as_it_should_never_fails_whatever_it_went_through(
+def test_a_healthy_service_never_fails_whatever_happened_before(
     desired: int,
     checked: bool,
     stops: list[Described],
@@ -915,7 +916,7 @@ def test_what_runs_as_it_should_never_fails_whatever_it_went_through(
     events=st.lists(st.builds(event, BENIGN, SECONDS), max_size=8),
     ended=st.integers(0, 5),
 )
-def test_what_is_still_starting_never_fails(
+def test_a_starting_service_never_fails(
     running: list[str], events: list[Described], ended: int
 ) -> None:
     tasks = [task(taskArn=task_arn(100 + n), lastStatus=each) for n, each in enumerate(running)]
@@ -933,7 +934,7 @@ def test_what_is_still_starting_never_fails(
 def test_the_order_of_tasks_and_events_does_not_matter(
     stops: list[Described], events: list[Described], listed: list[Described], data: st.DataObject
 ) -> None:
-    """Lists come in any order, and events are told late."""
+    """Lists come in any order, and events arrive late."""
     seen = facts(stops, events=events, deployments=listed)
     mixed = facts(
         data.draw(st.permutations(stops)),
@@ -955,7 +956,7 @@ def test_a_verdict_is_small_and_survives_json(stops: list[Described], noise: str
 
 
 def test_evidence_shows_no_secrets() -> None:
-    """Failure-modes 7.2: a reason or a health check can hold one as well as a log line."""
+    """Failure-modes 7.2: a reason or a health check can contain one just like a log line."""
     check = {**CHECKED, "healthCheck": {"command": ["CMD", "mysql", "--password=hunter2"]}}
     reason = "Task failed container health checks"
     tasks = [stopped(reason, n, containers=[container(reason="token=hunter2")]) for n in (1, 2)]
@@ -979,11 +980,11 @@ def test_a_refusal_for_a_leftover_endpoint_says_what_to_do() -> None:
     assert "discoveryName" in verdict.next_step
 
 
-def test_a_refusal_that_says_enough_is_left_in_its_own_words() -> None:
+def test_a_clear_refusal_is_quoted_unchanged() -> None:
     assert service_verdicts.of_refusal("demo", "cluster demo: access denied") is None
 
 
-def test_running_out_of_time_tells_what_was_still_missing() -> None:
+def test_the_deadline_reports_what_was_still_missing() -> None:
     verdict = service_verdicts.out_of_time(
         "web", ["tasks running: 0 of 1"], ["has reached a steady state"]
     )
@@ -991,14 +992,14 @@ def test_running_out_of_time_tells_what_was_still_missing() -> None:
     assert verdict.evidence == ("tasks running: 0 of 1",)
 
 
-def test_running_out_of_time_for_want_of_capacity_says_so() -> None:
-    """H14: it could have healed, and did not until the deadline."""
+def test_the_deadline_reports_missing_capacity() -> None:
+    """H14: it was temporary, and lasted until the deadline."""
     verdict = service_verdicts.out_of_time("web", ["tasks running: 0 of 1"], [CAPACITY])
     assert verdict.category is Category.CAPACITY
     assert verdict.evidence == ("tasks running: 0 of 1", CAPACITY)
 
 
-def test_running_out_of_time_tells_what_hindered_it() -> None:
+def test_the_deadline_reports_what_prevented_it() -> None:
     """H07: time-outs of the registry are waited for, and are the cause in the end."""
     reason = "CannotPullContainerError: i/o timeout"
     hindered = service_verdicts.hindrance(facts([stopped(reason, 1), stopped(reason, 2)]))
@@ -1007,8 +1008,8 @@ def test_running_out_of_time_tells_what_hindered_it() -> None:
     assert verdict.evidence == (reason, "seen in 2 tasks", "tasks running: 0 of 1")
 
 
-def test_what_healed_is_not_what_a_service_waits_for() -> None:
-    """H20: it exited once, and runs since then without ever being HEALTHY."""
+def test_a_past_failure_is_not_reported_at_the_deadline() -> None:
+    """H20: it exited once, and has run since then without ever being HEALTHY."""
     once = stopped(EXITED, 1)
     assert service_verdicts.hindrance(facts([once], [task()], containers=[CHECKED])) is None
 
@@ -1046,7 +1047,7 @@ def test_an_application_that_resolves_no_alias_is_recognised_by_its_log(line: st
 # --- the report ----------------------------------------------------------------------------------
 
 
-def test_a_report_tells_the_cause_the_evidence_the_last_lines_and_the_next_step() -> None:
+def test_a_report_has_cause_evidence_last_lines_and_next_step() -> None:
     verdict = Verdict(Category.EXIT, "web", ("exited with code 3", "x"), "Do.", container="app")
     assert report.report([verdict], ["no database"]).splitlines() == [
         "web: container exit: exited with code 3",
@@ -1059,7 +1060,7 @@ def test_a_report_tells_the_cause_the_evidence_the_last_lines_and_the_next_step(
     assert "last lines" not in report.report([verdict], [])
 
 
-def test_all_that_failed_is_told_one_line_for_each_other() -> None:
+def test_a_report_has_a_line_for_each_other_failure() -> None:
     failed = [Verdict(Category.EXIT, name, (f"{name} died",), "Do.") for name in ("web", "api")]
     assert report.report(failed, []).splitlines()[-2:] == [
         "  next step: Do.",
@@ -1067,9 +1068,9 @@ def test_all_that_failed_is_told_one_line_for_each_other() -> None:
     ]
 
 
-def test_a_report_fits_into_the_execution_that_another_one_is_told_of() -> None:
-    """Whoever starts an execution and waits gets its whole description as JSON, cut at
-    32,768 characters, and reads the cause out of it (statemachine/wake_environment.asl.yaml)."""
+def test_a_report_fits_the_description_that_a_parent_execution_gets() -> None:
+    """An execution that starts another and waits gets its whole description as JSON, cut at 32,768
+    characters, and reads the cause from it (statemachine/wake_environment.asl.yaml)."""
     arn = "arn:aws:states:eu-central-1:123456789012:execution:bivouac-create-environment:"
     told = {
         "Cause": '"\\' * (report.LIMIT // 2),
@@ -1097,7 +1098,7 @@ def test_a_report_always_fits_and_keeps_the_next_step(others: int, evidence: lis
     assert others < 100 or text.splitlines()[-1].endswith("more")
 
 
-def test_few_verdicts_are_kept_as_they_are() -> None:
+def test_a_few_verdicts_are_kept_in_full() -> None:
     few = [Verdict.of(Category.EXIT, name, ["died", "again"], "Do.") for name in ("web", "api")]
     assert [Verdict.from_json(entry) for entry in kept(few)] == few
     assert kept([]) == []
@@ -1105,8 +1106,8 @@ def test_few_verdicts_are_kept_as_they_are() -> None:
 
 @pytest.mark.parametrize("count", [1, 7, 8, 60, 300])
 @pytest.mark.parametrize("word", ["died ", "死んだ ", '"\\" '])
-def test_of_many_verdicts_as_much_is_kept_as_finds_room(count: int, word: str) -> None:
-    """With everything else that an execution's state and a record hold; as JSON."""
+def test_of_many_verdicts_as_much_is_kept_as_fits(count: int, word: str) -> None:
+    """Together with everything else that an execution's state and a record hold; as JSON."""
     line = (word * EVIDENCE_LENGTH)[: EVIDENCE_LENGTH - 2]
     lines = tuple(f"{n} {line}" for n in range(EVIDENCE_LINES))
     many = [Verdict(Category.EXIT, f"{n}-{'a' * 120}", lines, "Do.") for n in range(count)]
@@ -1119,7 +1120,7 @@ def test_of_many_verdicts_as_much_is_kept_as_finds_room(count: int, word: str) -
         assert told[-1].evidence[-1] == f"and {left} more that failed"
 
 
-def test_the_first_moment_of_a_deployment_is_no_failure() -> None:
+def test_the_start_of_a_deployment_is_no_failure() -> None:
     """H01, H25."""
     assert IN_PROGRESS["createdAt"] == BEGAN
     assert service_verdicts.verdict(facts()) is None
@@ -1128,8 +1129,8 @@ def test_the_first_moment_of_a_deployment_is_no_failure() -> None:
 # --- who ended what ------------------------------------------------------------------------------
 
 
-def test_a_container_that_ecs_ended_is_not_told_as_ending_by_itself() -> None:
-    """Of a web server that ends with 0 when it is told to stop."""
+def test_a_container_ended_by_ecs_is_not_reported_as_exiting() -> None:
+    """A web server that ends with 0 when it is told to stop."""
     stops = [
         stopped(
             "Task failed container health checks",
@@ -1149,7 +1150,7 @@ def test_a_container_that_ecs_ended_is_not_told_as_ending_by_itself() -> None:
     )
 
 
-def test_a_migration_that_others_wait_for_is_named_though_it_is_not_essential() -> None:
+def test_a_failed_migration_that_others_wait_for_is_named() -> None:
     app = {**WEB, "dependsOn": [{"containerName": "migrate", "condition": "SUCCESS"}]}
     verdict = exits(
         container(), container("migrate", exitCode=3), definitions=[app, SIDECAR | MIGRATE]
@@ -1178,8 +1179,8 @@ def test_a_sidecar_that_crashes_is_mentioned_whatever_else_fails() -> None:
     )
 
 
-def test_two_crashes_of_the_proxy_are_alike_whatever_it_is_called() -> None:
-    """Its name ends in letters of its own in each task (recorded in 2024)."""
+def test_crashes_of_the_proxy_are_equal_whatever_its_name() -> None:
+    """Its name ends in different letters in each task (recorded in 2024)."""
     stops = [
         stopped(EXITED, number, containers=[container(f"ecs-service-connect-{name}", exitCode=1)])
         for number, name in ((1, "oRK9o"), (2, "Y84Lt"))
@@ -1212,7 +1213,7 @@ def test_a_proxy_that_never_becomes_healthy_is_the_verdict_at_the_deadline(healt
     )
 
 
-def test_who_may_not_do_what_on_which_resource_comes_first() -> None:
+def test_a_denial_starts_with_who_what_and_which_resource() -> None:
     """However long the message is, and however it is shown."""
     secret = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/shop/database-a1B2c3"
     reason = (

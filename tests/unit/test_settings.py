@@ -1,4 +1,4 @@
-"""What the stack tells a function."""
+"""The settings that the stack gives a function."""
 
 from __future__ import annotations
 
@@ -86,17 +86,17 @@ def test_lists_numbers_flags_and_durations_are_read() -> None:
         ("PROOF_IMAGE", 1.5, "proof_image", "1.5"),
     ],
 )
-def test_a_setting_is_read_whatever_a_definition_made_of_it(
+def test_a_setting_is_read_in_every_type_that_a_definition_can_give_it(
     name: str, handed_over: object, field: str, read: object
 ) -> None:
-    """CloudFormation's reader gives what no quotes stand around the types of YAML, and takes any
-    way to write a Number (tests/recorded/cloudformation-definition-scalars.json)."""
+    """CloudFormation's reader gives unquoted values YAML's types, and accepts any notation of a
+    Number (tests/recorded/cloudformation-definition-scalars.json)."""
     found = getattr(RequestSettings.from_env({**VARIABLES, name: handed_over}), field)
     assert (type(found), found) == (type(read), read)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_variable_that_the_template_forgot_is_named(kind: type) -> None:
+def test_a_missing_variable_is_named(kind: type) -> None:
     given: dict[str, str] = {}
     for _ in dataclasses.fields(kind):
         with pytest.raises(MissingSettingError) as caught:
@@ -114,7 +114,7 @@ def test_settings_cannot_be_changed(kind: type) -> None:
         setattr(read, field, "other")
 
 
-def test_the_environment_is_read_when_asked_and_not_at_import(
+def test_the_environment_is_not_read_at_import(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, value in VARIABLES.items():
@@ -123,7 +123,7 @@ def test_the_environment_is_read_when_asked_and_not_at_import(
     assert StackSettings.from_env().table_name == "another"
 
 
-def test_an_endpoint_for_all_of_aws_is_there_only_where_somebody_set_it() -> None:
+def test_an_endpoint_url_is_used_only_if_set() -> None:
     assert AnswerSettings.from_env(VARIABLES).endpoint is None
     endpoint = "http://127.0.0.1:4566"
     assert AnswerSettings.from_env({**VARIABLES, "AWS_ENDPOINT_URL": endpoint}).endpoint == endpoint

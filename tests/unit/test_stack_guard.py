@@ -1,4 +1,4 @@
-"""What CloudFormation is told: the environments, what to do, and always a valid answer."""
+"""The guard's response to CloudFormation: the environments, what to do, and always a valid form."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def answered(refusal: str, **more: str) -> dict[str, Any]:
     return answer
 
 
-def test_a_stack_without_environments_may_go() -> None:
+def test_a_stack_without_environments_can_be_deleted() -> None:
     assert stack_guard.refusal_of_deletion([], MACHINE) == ""
     assert "Reason" not in answered("")
     assert answered("")["Status"] == "SUCCESS"
 
 
-def test_living_environments_are_listed_with_the_command_that_deletes_one() -> None:
+def test_existing_environments_are_listed_with_the_command_to_delete_one() -> None:
     refusal = stack_guard.refusal_of_deletion(["web", "api"], MACHINE)
     assert refusal.startswith("2 environments would be left behind.")
     assert f'--state-machine-arn {MACHINE} --input \'{{"environment": "api"}}\'' in refusal
@@ -46,14 +46,14 @@ def test_living_environments_are_listed_with_the_command_that_deletes_one() -> N
 
 
 @given(st.lists(st.text("ab-", min_size=1, max_size=40), min_size=1, max_size=600))
-def test_however_many_there_are_the_answer_fits(names: list[str]) -> None:
+def test_the_response_fits_for_any_number_of_environments(names: list[str]) -> None:
     refusal = stack_guard.refusal_of_deletion(names, MACHINE)
     body = stack_guard.answer({**REQUEST, "PhysicalResourceId": "p" * 40}, refusal)
     assert len(body) <= stack_guard.ANSWER_LIMIT
     assert json.loads(body)["Reason"] == refusal
 
 
-def test_rules_of_others_that_name_a_group_of_the_stack_are_listed() -> None:
+def test_foreign_rules_that_name_the_stacks_group_are_listed() -> None:
     """EC2 deletes no group that a rule of another one names (its API reference,
     DeleteSecurityGroup)."""
     assert stack_guard.refusal_of_references({}) == ""
@@ -68,7 +68,7 @@ def test_rules_of_others_that_name_a_group_of_the_stack_are_listed() -> None:
     st.lists(st.text("ab-", min_size=1, max_size=40), max_size=600),
     st.dictionaries(st.text("0123456789abcdef", min_size=17, max_size=17), st.just({"sg-9"})),
 )
-def test_however_many_of_both_there_are_the_answer_tells_of_both(
+def test_the_response_names_both_for_any_number(
     names: list[str], references: dict[str, set[str]]
 ) -> None:
     refusals = (
@@ -82,12 +82,12 @@ def test_however_many_of_both_there_are_the_answer_tells_of_both(
 
 
 @given(st.text(max_size=20_000))
-def test_whatever_went_wrong_the_answer_fits(reason: str) -> None:
+def test_the_response_fits_for_any_error(reason: str) -> None:
     assert len(stack_guard.answer(REQUEST, f"x{reason}")) <= stack_guard.ANSWER_LIMIT
 
 
 def test_the_resource_keeps_its_id() -> None:
-    """Another one would be a replacement, whose first would be deleted after the update."""
+    """Another id would mean a replacement, whose original is deleted after the update."""
     assert answered("")["PhysicalResourceId"] == stack_guard.PHYSICAL_ID
     assert answered("", PhysicalResourceId="given")["PhysicalResourceId"] == "given"
 
@@ -111,7 +111,7 @@ def test_the_prefix_of_a_stack_cannot_change() -> None:
         ("http://127.0.0.1:4566/cloudformation-custom-resource-response/x", LOCAL),
     ],
 )
-def test_cloudformation_takes_answers_there(url: str, settings: AnswerSettings) -> None:
+def test_cloudformations_response_urls_are_accepted(url: str, settings: AnswerSettings) -> None:
     assert is_cloudformations(url, settings)
 
 
@@ -140,5 +140,5 @@ def test_cloudformation_takes_answers_there(url: str, settings: AnswerSettings) 
         ("", AWS),
     ],
 )
-def test_nothing_is_sent_elsewhere(url: str, settings: AnswerSettings) -> None:
+def test_other_urls_are_refused(url: str, settings: AnswerSettings) -> None:
     assert not is_cloudformations(url, settings)

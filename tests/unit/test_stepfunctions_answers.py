@@ -1,4 +1,4 @@
-"""Step Functions' and Lambda's answers as they were recorded are understood, and others as well."""
+"""Step Functions' and Lambda's recorded answers are understood, and others too."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LEFT_OUT = {"input": None, "inputDetails": {"included": False}}
     [{}, LEFT_OUT, {"aNewMember": {"of": "2027"}}, {"redriveStatusReason": "because"}],
     ids=["as recorded", "input left out", "unknown member", "reason"],
 )
-def test_an_event_of_an_end_is_read(
+def test_a_status_event_is_read(
     ending: str, told: tuple[str, str, str], more: dict[str, Any]
 ) -> None:
     event = EVENTS[ending]
@@ -49,13 +49,13 @@ def test_an_event_of_an_end_is_read(
 
 
 @pytest.mark.parametrize("member", ["error", "cause", "input", "redriveStatusReason", "output"])
-def test_an_event_may_leave_out_what_it_has_nothing_to_say_of(member: str) -> None:
+def test_a_status_event_may_omit_members(member: str) -> None:
     detail = {k: v for k, v in EVENTS["timed out"]["detail"].items() if k != member}
     assert Ended.from_event({**EVENTS["timed out"], "detail": detail}).status == "TIMED_OUT"
 
 
 def test_a_description_without_error_and_cause_is_read() -> None:
-    """Of a machine out of time."""
+    """Of a timed-out machine."""
     described = execution(recording("stepfunctions-machine-timeout"))
     assert (described.status, described.error, described.cause) == ("TIMED_OUT", "", "")
     assert not described.is_at_work
@@ -72,13 +72,13 @@ def test_a_description_without_error_and_cause_is_read() -> None:
         ("ABORTED", False),
     ],
 )
-def test_who_is_at_work(status: str, is_at_work: bool) -> None:
+def test_which_statuses_mean_running(status: str, is_at_work: bool) -> None:
     """Every ExecutionStatus of the API's model."""
     described = {**recording("stepfunctions-machine-timeout"), "status": status}
     assert execution(described).is_at_work is is_at_work
 
 
-def test_what_a_catch_gets() -> None:
+def test_a_catchs_error_is_read() -> None:
     failure = recording("stepfunctions-lambda-exception")
     error, cause = caught({**failure, "Cause": json.dumps(failure["Cause"])})
     assert error == "NamespaceInUseError"
@@ -102,18 +102,18 @@ def test_what_a_catch_gets() -> None:
         ("", ""),
     ],
 )
-def test_the_readable_part_of_a_cause(cause: str, message: str) -> None:
+def test_the_readable_part_of_a_cause_is_found(cause: str, message: str) -> None:
     assert lambda_answers.message_of(cause) == message
 
 
-def test_names_and_arns() -> None:
+def test_names_and_arns_are_converted() -> None:
     machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:bivouac-create-environment"
     arn = "arn:aws:states:eu-west-1:123456789012:execution:bivouac-create-environment:demo-7"
     assert arn_of(machine, "demo-7") == arn
     assert name_of(arn) == "demo-7"
 
 
-def test_what_is_compared_with_these_answers_stands_in_one_place() -> None:
+def test_literals_of_these_answers_are_in_one_module() -> None:
     names = {"PENDING_REDRIVE", "errorMessage", *NO_EXECUTION, *STARTED_BEFORE, *STALE_TOKEN}
     elsewhere = {
         (path.name, name)

@@ -1,4 +1,4 @@
-"""What deployment/token_prefixes.py reads out of the rules of gitleaks."""
+"""What deployment/token_prefixes.py reads from the rules of gitleaks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bivouac.redaction.token_prefixes import PREFIXES
 from deployment.token_prefixes import prefixes
 
 
-def test_the_literal_beginnings_of_tokens_are_taken() -> None:
+def test_literal_token_prefixes_are_extracted() -> None:
     rules = [
         {"regex": r"gh[pu]_[0-9a-zA-Z]{36}"},
         {"regex": r"\b((?:sk|rk)_(?:test|live)_[a-zA-Z0-9]{10,99})(?:[\s;]|\\[nr]|$)"},
@@ -23,7 +23,7 @@ def test_the_literal_beginnings_of_tokens_are_taken() -> None:
     ]
 
 
-def test_a_beginning_that_words_have_is_not_taken() -> None:
+def test_a_prefix_of_ordinary_words_is_not_extracted() -> None:
     rules = [
         {"regex": r"(?i)\bkind:[ \t]*secret"},
         {"regex": r"[a-f0-9]{32}-us[0-9]{1,2}"},
@@ -33,7 +33,7 @@ def test_a_beginning_that_words_have_is_not_taken() -> None:
     assert prefixes(rules) == []
 
 
-def test_those_that_are_shipped_are_sorted_and_no_words() -> None:
+def test_the_shipped_prefixes_are_sorted_and_no_words() -> None:
     shipped = PREFIXES.split()
     assert shipped == sorted(set(shipped))
     assert len(shipped) > 100

@@ -1,4 +1,4 @@
-"""What a dry run answers: the plan in the request's words."""
+"""A dry run's answer: the plan in the request's words."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_it_names_services_endpoints_aliases_and_edges() -> None:
     assert (answer["status"], answer["lease"]) == ("PLANNED", "4h")
 
 
-def test_it_lists_what_is_used_otherwise_than_it_was_written_each_reason_once() -> None:
+def test_it_lists_every_field_not_used_as_written_by_reason() -> None:
     answer = told_of(PASTED)
     assert answer["dropped"] == [
         {"path": "services[0]", "fields": ["status", "runningCount"], "why": "ECS fills it in"},
@@ -66,7 +66,7 @@ def test_it_lists_what_is_used_otherwise_than_it_was_written_each_reason_once() 
     assert (renamed["given"], renamed["used"]) == ("old", "bivouac-demo")
 
 
-def test_people_read_it_line_by_line() -> None:
+def test_the_text_form_has_a_line_for_each_entry() -> None:
     lines = list(plan_lines(told_of(PASTED)))
     assert lines[0] == "demo: a plan; nothing was made"
     assert "  web                   2 x nginx (256 CPU, 512 MiB), tcp web:80" in lines

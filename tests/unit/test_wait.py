@@ -1,4 +1,4 @@
-"""Events say only whether it is worth looking; and nothing that was waited for is ever missed."""
+"""Events only trigger polls; and nothing that is awaited is ever missed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REBALANCED = "Availability-zone rebalancing initiated by (deployment ecs-svc/123
 
 
 def task_event(status: str, desired: str = "RUNNING", **changes: Any) -> dict[str, Any]:
-    """As the developer guide shows one, without what nobody here reads."""
+    """As in the developer guide, without members that nothing here reads."""
     detail = {
         "clusterArn": CLUSTER,
         "taskArn": f"{ACCOUNT}:task/bivouac-demo/{TASK}",
@@ -55,7 +55,7 @@ def task_event(status: str, desired: str = "RUNNING", **changes: Any) -> dict[st
 
 
 def proof_event(*exit_codes: int | None, status: str = "RUNNING") -> dict[str, Any]:
-    """Of a proof client; None: that container still asks."""
+    """Of a proof client; None: that container still calls its edge."""
     asking = [
         {"name": f"edge-{number}", "lastStatus": "RUNNING"}
         | ({} if code is None else {"exitCode": code, "lastStatus": "STOPPED"})
@@ -68,7 +68,7 @@ def proof_event(*exit_codes: int | None, status: str = "RUNNING") -> dict[str, A
     )
 
 
-# --- what an event says --------------------------------------------------------------------------
+# --- reading an event ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,7 @@ def proof_event(*exit_codes: int | None, status: str = "RUNNING") -> dict[str, A
         ("DEACTIVATING", "STOPPED", None),
     ],
 )
-def test_a_tasks_event_tells_how_far_it_has_come(
-    status: str, desired: str, stage: Stage | None
-) -> None:
+def test_a_tasks_event_gives_its_stage(status: str, desired: str, stage: Stage | None) -> None:
     """W01: with the version that orders its events."""
     signal = signal_of(task_event(status, desired, stoppedReason=SCALED_IN))
     assert signal == Signal("bivouac-demo", AT_NOON, False, "web", TASK, stage, 4)
@@ -104,7 +102,7 @@ def test_a_tasks_event_tells_how_far_it_has_come(
         "",
     ],
 )
-def test_an_end_that_nobody_ordered_is_worth_a_look_by_itself(reason: str) -> None:
+def test_an_unexpected_end_triggers_a_poll_by_itself(reason: str) -> None:
     """H11, H24: a failure is seen within seconds, whatever else is awaited."""
     assert signal_of(task_event("STOPPING", "STOPPED", stoppedReason=reason)).urgent
     assert not signal_of(task_event("STOPPING", "STOPPED", stoppedReason=SCALED_IN)).urgent
@@ -112,7 +110,7 @@ def test_an_end_that_nobody_ordered_is_worth_a_look_by_itself(reason: str) -> No
     assert signal_of(task_event("STOPPING", "STOPPED")).urgent
 
 
-def test_a_proof_client_has_come_so_far_once_each_edge_has_ended() -> None:
+def test_a_proof_client_is_done_once_each_edge_has_ended() -> None:
     assert signal_of(proof_event(None, None)).stage is None
     assert signal_of(proof_event(0, None)).stage is None
     assert signal_of(proof_event(0, 0)).stage is Stage.RUNNING
@@ -120,7 +118,7 @@ def test_a_proof_client_has_come_so_far_once_each_edge_has_ended() -> None:
 
 
 @pytest.mark.parametrize("code", [10, 11, 12, 137])
-def test_an_edge_that_is_not_proven_is_worth_a_look_before_the_others_end(code: int) -> None:
+def test_a_failed_edge_triggers_a_poll_before_the_others_end(code: int) -> None:
     assert signal_of(proof_event(code, None)).urgent
     assert not signal_of(proof_event(0, None)).urgent
 
@@ -139,7 +137,7 @@ def test_an_edge_that_is_not_proven_is_worth_a_look_before_the_others_end(code: 
         pytest.param([SERVICE, "arn:aws:x"], {"unheardOf": {}}, id="more than anybody knows"),
     ],
 )
-def test_what_ecs_says_of_a_deployment_or_a_service_is_worth_a_look(
+def test_deployment_and_service_events_trigger_a_poll(
     kind: str, resources: list[str], detail: dict[str, Any]
 ) -> None:
     """H02."""
@@ -152,7 +150,7 @@ OPTIONAL = ["group", "lastStatus", "desiredStatus", "containers", "version", "st
 
 @pytest.mark.parametrize("missing", [*OPTIONAL, "taskArn", "clusterArn"])
 def test_a_tasks_event_is_read_without_any_one_of_its_members(missing: str) -> None:
-    """ECS API, Task: none is required. The task's ARN is the event's resource, too."""
+    """ECS API, Task: none is required. The task's ARN is also the event's resource."""
     event = task_event("STOPPED", "STOPPED", stoppedReason="Essential container in task exited")
     event["resources"] = [event["detail"]["taskArn"]]
     del event["detail"][missing]
@@ -161,7 +159,7 @@ def test_a_tasks_event_is_read_without_any_one_of_its_members(missing: str) -> N
     assert signal.service == ("" if missing == "group" else "web")
 
 
-def test_containers_of_an_event_may_say_next_to_nothing() -> None:
+def test_containers_in_an_event_may_lack_members() -> None:
     assert signal_of(task_event("RUNNING", containers=[{}])).stage is Stage.RUNNING
     asking = [{"name": "edge-1"}, {"lastStatus": "RUNNING"}]
     assert signal_of(task_event("RUNNING", containers=asking)).stage is None
@@ -181,16 +179,16 @@ def test_containers_of_an_event_may_say_next_to_nothing() -> None:
         {"detail-type": "Scheduled Event"},
     ],
 )
-def test_anything_else_is_refused(event: dict[str, Any]) -> None:
+def test_any_other_event_is_refused(event: dict[str, Any]) -> None:
     with pytest.raises((KeyError, ValueError)):
         signal_of(event)
 
 
-# --- whether it is worth looking -----------------------------------------------------------------
+# --- whether to poll -----------------------------------------------------------------------------
 
 
 def sighted(**services: int) -> dict[str, TaskEvent]:
-    """So many running tasks of each service."""
+    """This many running tasks of each service."""
     return {
         f"{service}-{number}": TaskEvent(service, Stage.RUNNING, 1)
         for service, count in services.items()
@@ -202,31 +200,31 @@ def condition_set(*services: str) -> frozenset[str]:
     return frozenset(services)
 
 
-def test_every_event_is_worth_a_look_before_the_first_one() -> None:
+def test_every_event_triggers_a_poll_before_the_first_poll() -> None:
     assert worth_polling(Purpose.SERVICES, None, {})
 
 
-def test_it_is_worth_looking_once_every_missing_task_of_a_goal_has_come() -> None:
+def test_a_poll_is_triggered_once_every_task_of_a_condition_has_come() -> None:
     awaited = Awaited({"web": 2, "api": 1}, (condition_set("web", "api"),))
     assert not worth_polling(Purpose.SERVICES, awaited, sighted(web=2))
     assert not worth_polling(Purpose.SERVICES, awaited, sighted(web=1, api=1))
     assert worth_polling(Purpose.SERVICES, awaited, sighted(web=2, api=1))
 
 
-def test_each_goal_is_worth_a_look_of_its_own() -> None:
-    """What waits for api alone is not kept waiting by web."""
+def test_each_condition_triggers_its_own_poll() -> None:
+    """A client that waits only for api is not delayed by web."""
     awaited = Awaited({"web": 1, "api": 1}, (condition_set("web", "api"), condition_set("api")))
     assert worth_polling(Purpose.SERVICES, awaited, sighted(api=1))
     assert not worth_polling(Purpose.SERVICES, awaited, sighted(web=1))
 
 
-def test_what_the_look_has_counted_is_not_counted_again() -> None:
+def test_a_task_counted_by_the_poll_is_not_counted_again() -> None:
     awaited = Awaited({"web": 1}, (condition_set("web"),), known=frozenset({"web-0"}))
     assert not worth_polling(Purpose.SERVICES, awaited, sighted(web=1))
     assert worth_polling(Purpose.SERVICES, awaited, sighted(web=2))
 
 
-def test_the_tasks_of_services_that_nobody_waits_for_change_nothing() -> None:
+def test_tasks_of_other_services_trigger_no_poll() -> None:
     awaited = Awaited({"web": 1}, (condition_set("web"),))
     assert not worth_polling(Purpose.SERVICES, awaited, sighted(other=3))
     assert not worth_polling(Purpose.SERVICES, Awaited(), sighted(web=3))
@@ -242,7 +240,8 @@ def test_the_tasks_of_services_that_nobody_waits_for_change_nothing() -> None:
     ],
 )
 def test_each_purpose_counts_its_own_stages(purpose: Purpose, stages: set[Stage]) -> None:
-    """No event tells that a service is INACTIVE (D05); a cluster goes once its tasks stopped."""
+    """No event says that a service is INACTIVE (D05); a cluster can be deleted once its tasks
+    stopped."""
     seen = {str(stage): TaskEvent("web", stage, 1) for stage in [*Stage, None]}
     assert counted(purpose, seen) == {str(stage) for stage in stages}
 
@@ -253,7 +252,8 @@ Step = tuple[str, str]
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[dict[str, int], list[Step]]:
-    """Services with their tasks, each of which runs and is told of, once or twice; one look."""
+    """Services with their tasks, each of which runs and is reported, once or twice; and one
+    poll."""
     wanted = draw(
         st.dictionaries(st.sampled_from("abc"), st.integers(1, 3), min_size=1, max_size=3)
     )
@@ -268,10 +268,11 @@ def histories(draw: st.DrawFn) -> tuple[dict[str, int], list[Step]]:
 
 
 @given(histories(), st.data())
-def test_no_order_and_no_repetition_of_events_hides_that_a_goal_was_reached(
+def test_no_order_or_repetition_of_events_hides_a_met_condition(
     history: tuple[dict[str, int], list[Step]], data: st.DataObject
 ) -> None:
-    """W01: a goal that the look did not see is announced by the event that completes it."""
+    """W01: a condition that the poll did not see met is announced by the event that completes
+    it."""
     wanted, steps = history
     names = sorted(wanted)
     condition_sets = data.draw(
@@ -306,7 +307,7 @@ def test_no_order_and_no_repetition_of_events_hides_that_a_goal_was_reached(
             assert worth_polling(Purpose.SERVICES, awaited, task_events)
 
 
-# --- how it is kept ------------------------------------------------------------------------------
+# --- how it is stored ----------------------------------------------------------------------------
 
 names = st.text("abc-", min_size=1, max_size=4)
 
@@ -319,7 +320,7 @@ names = st.text("abc-", min_size=1, max_size=4)
         st.frozensets(names),
     )
 )
-def test_what_is_awaited_survives_being_kept_as_json(awaited: Awaited) -> None:
+def test_a_wait_survives_json(awaited: Awaited) -> None:
     kept = Awaited.from_json(json.loads(json.dumps(awaited.to_json())))
     assert (kept.tasks, set(kept.condition_sets), kept.known) == (
         awaited.tasks,
@@ -329,7 +330,7 @@ def test_what_is_awaited_survives_being_kept_as_json(awaited: Awaited) -> None:
 
 
 @given(st.builds(TaskEvent, names, st.sampled_from([*Stage, None]), st.integers(0, 99)))
-def test_a_sighting_survives_being_kept_as_json(task_event: TaskEvent) -> None:
+def test_a_task_event_survives_json(task_event: TaskEvent) -> None:
     assert TaskEvent.from_json(json.loads(json.dumps(task_event.to_json()))) == task_event
 
 
@@ -342,8 +343,8 @@ def test_a_sighting_survives_being_kept_as_json(task_event: TaskEvent) -> None:
         (Purpose.SERVICES, ["web"], 0),
     ],
 )
-def test_only_what_no_event_tells_need_not_be_looked_at_at_once(
+def test_only_a_wait_without_events_can_skip_the_first_poll(
     purpose: Purpose, names: list[str], seconds: float
 ) -> None:
-    """W02: else something may have happened before the token was kept."""
+    """W02: otherwise something may have happened before the token was stored."""
     assert Wait("demo", 1, "token", purpose, {"names": names}).first_poll_after == seconds
