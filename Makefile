@@ -23,7 +23,7 @@ PIP_INSTALL := .venv/bin/pip install --quiet --disable-pip-version-check --no-de
 UV_INSTALL := .venv/bin/uv pip install --quiet --no-deps --require-hashes --compile-bytecode
 UV_LOCK := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
     --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
-PROTECTION := PYTHONPATH=functions .venv/bin/python -m deployment
+DEPLOYMENT := PYTHONPATH=functions:cli .venv/bin/python -m deployment
 WITH_SAM := PATH="$(CURDIR)/.venv-sam/bin:$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0
 
 .DEFAULT_GOAL := help
@@ -85,12 +85,14 @@ build: .venv/demo .venv-sam/installed #- Build for Lambda into .aws-sam/build an
 	$(WITH_SAM) sam build
 	$(WITH_SAM) sam validate --lint
 
-deploy: build ## Deploy to AWS; asks for the parameters until samconfig.toml has them
-	$(WITH_SAM) sam deploy $(shell grep -q '^parameter_overrides' samconfig.toml || echo --guided)
-	@$(PROTECTION) protect
+deploy: .venv/demo .venv-sam/installed ## Deploy to AWS; the first time it asks for the parameters (SET="AssignPublicIp=DISABLED": changes an answer)
+	@$(DEPLOYMENT) prepare $(SET)
+	@$(MAKE) --no-print-directory build
+	$(WITH_SAM) sam deploy
+	@$(DEPLOYMENT) protect
 
 undeploy: .venv/demo .venv-sam/installed ## Remove the stack from AWS, once no environment lives in it
-	@$(PROTECTION) release
+	@$(DEPLOYMENT) release
 	@$(WITH_SAM) sam delete --no-prompts || { echo "Not everything was deleted. Why:" \
 	    "aws cloudformation describe-stack-events --stack-name NAME" >&2; exit 1; }
 

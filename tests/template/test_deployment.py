@@ -8,6 +8,7 @@ import tomllib
 from tests.template.declared import PROJECT
 
 SAMCONFIG = tomllib.loads((PROJECT / "samconfig.toml").read_text())
+PREPARE = "-m deployment prepare"
 PROTECT = "-m deployment protect"
 RELEASE = "-m deployment release"
 
@@ -17,7 +18,7 @@ def commands(target: str) -> list[str]:
     done = subprocess.run(
         ["make", "--dry-run", target], cwd=PROJECT, capture_output=True, text=True, check=True
     )
-    words = ("sam build", "sam validate", "sam deploy", "sam delete", PROTECT, RELEASE)
+    words = (PREPARE, "sam build", "sam validate", "sam deploy", "sam delete", PROTECT, RELEASE)
     found = []
     for line in done.stdout.splitlines():
         found += [word for word in words if word in line]
@@ -25,7 +26,7 @@ def commands(target: str) -> list[str]:
 
 
 def test_a_deployment_ends_with_protecting_the_stack() -> None:
-    assert commands("deploy") == ["sam build", "sam validate", "sam deploy", PROTECT]
+    assert commands("deploy") == [PREPARE, "sam build", "sam validate", "sam deploy", PROTECT]
 
 
 def test_a_stack_is_released_before_it_is_deleted() -> None:
