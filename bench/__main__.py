@@ -25,6 +25,7 @@ MEASUREMENTS = (
     "chaos",
     "largest",
     "sweep",
+    "command_line",
     "cold_start",
 )
 

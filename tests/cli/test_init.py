@@ -11,9 +11,11 @@ import pytest
 
 from bivouac.request.ecs_fields import FIELDS
 from bivouac.request.field_rules import Refused
+from bivouac.request.plan import plan
 from bivouac_cli.init.request import LEFT_OUT, drafted
 from tests.cli.commanding import Ran, Terminal, ran
 from tests.localcloud.waiting import until_true
+from tests.requests import NOW, event, settings
 from tests.workflow.application import Application
 
 ROLE = "arn:aws:iam::123456789012:role/ecsTaskExecutionRole"
@@ -123,13 +125,43 @@ class TestFiles:
         assert web["serviceConnectConfiguration"] == {
             "enabled": True,
             "services": [
-                {"portName": "web-8080", "clientAliases": [{"port": 8080, "dnsName": "web"}]}
+                {
+                    "portName": "web-8080",
+                    "discoveryName": "web-8080",
+                    "clientAliases": [{"port": 8080, "dnsName": "web"}],
+                }
             ],
         }
         (port,) = web["taskDefinition"]["containerDefinitions"][0]["portMappings"]
         assert port["name"] == "web-8080"
         assert "web: loadBalancers is left out: the environment is reached through" in done.notes
         assert "web: web:8080 is the endpoint web:8080" in done.notes
+
+    def test_containers_of_one_name_become_endpoints_of_different_names(self) -> None:
+        """A namespace has each discovery name once."""
+        other = {**SERVICE, "serviceName": "admin"}
+        draft = drafted("demo", [SERVICE, other], [DEFINITION])
+        names = [
+            each["serviceConnectConfiguration"]["services"][0]["discoveryName"]
+            for each in draft.request["services"]
+        ]
+        assert names == ["web-8080", "admin-8080"]
+
+    @pytest.mark.parametrize("name", ["tutorial", "shop"])
+    def test_the_stack_plans_what_was_written(self, name: str) -> None:
+        given = event(name)
+        definition = {**DEFINITION, "family": "alone"}
+        services = [each for each in given["services"] if "taskDefinition" in each]
+        draft = drafted("demo", [*services, SERVICE], [DEFINITION, definition])
+        assert plan(draft.request, settings(), NOW).problems == ()
+
+    def test_a_udp_port_is_no_endpoint(self) -> None:
+        """Service Connect has none (ECS developer guide, Service Connect concepts)."""
+        container = DEFINITION["containerDefinitions"][0]
+        ports = [{"containerPort": 8080, "protocol": "udp"}]
+        definition = {**DEFINITION, "containerDefinitions": [{**container, "portMappings": ports}]}
+        draft = drafted("demo", [SERVICE], [definition])
+        assert "serviceConnectConfiguration" not in draft.request["services"][0]
 
     @pytest.mark.parametrize("field", LEFT_OUT)
     def test_everything_that_is_left_out_is_said(self, field: str) -> None:

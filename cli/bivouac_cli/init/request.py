@@ -45,6 +45,8 @@ _OF_DEPLOYMENTS = (
     "vpcLatticeConfigurations",
 )
 """DescribeServices has these in a deployment only (botocore's model)."""
+_LONGEST_NAME = 64
+"""Characters of a discovery name (ECS API, ServiceConnectService)."""
 _ROLLING = ("maximumPercent", "minimumHealthyPercent", "deploymentCircuitBreaker")
 """What deploymentConfiguration says of a rolling deployment of its own."""
 
@@ -195,7 +197,7 @@ def _serve(
         ),
         None,
     )
-    if mapping is None:
+    if mapping is None or mapping.get("protocol") == "udp":  # Service Connect has none
         return
     port_name = mapping.setdefault("name", f"{container}-{port}".lower())
     connect = service.setdefault("serviceConnectConfiguration", {"enabled": True})
@@ -203,14 +205,19 @@ def _serve(
     served = connect.setdefault("services", [])
     if any(each["portName"] == port_name for each in served):
         return
-    alias = {"port": port, "dnsName": service["serviceName"].lower()}
-    served.append({"portName": port_name, "clientAliases": [alias]})
+    called = service["serviceName"].lower()
+    served.append(
+        {
+            "portName": port_name,
+            "discoveryName": f"{called}-{port}"[-_LONGEST_NAME:].lstrip("-"),
+            "clientAliases": [{"port": port, "dnsName": called}],
+        }
+    )
     protocol = (
         "" if "appProtocol" in mapping else '; with "appProtocol": "http" it is asked by HTTP'
     )
     notes.append(
-        f"{service['serviceName']}: {container}:{port} is the endpoint "
-        f"{alias['dnsName']}:{port}{protocol}"
+        f"{service['serviceName']}: {container}:{port} is the endpoint {called}:{port}{protocol}"
     )
 
 
