@@ -19,6 +19,7 @@ from bivouac.errors import NotProvenError
 from bivouac.notifications import notifier
 from bivouac.notifications.notifier import Notifier
 from bivouac.observability import Event, MetricUnit, metrics, step
+from bivouac.proof import check
 from bivouac.proof.check import CheckOutcome, few
 from bivouac.services.progress import CreateProgress
 from bivouac.stack import event_bus, records
@@ -34,6 +35,11 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
     proof: list[dict[str, Any]] = list(progress.checks or ())
     for probed in event["probes"].values():
         proof += probed["checks"]
+    proof += [
+        check.not_proven(service.service_name, service.not_proven).to_json()
+        for service in blueprint.services
+        if service.not_proven
+    ]
     outcomes = Counter(entry["outcome"] for entry in proof)
     answered = {
         (entry["service"], entry["endpoint"])

@@ -39,7 +39,12 @@ def service_line(service: Json) -> str:
     if not service["desired"]:
         count = f"{service['running'] or 'no'} task{'s' * (service['running'] > 1)} left"
     why = service["because"]
-    return f"{service['state']}, {count}" + (f" ({why})" if why and why != count else "")
+    unproven = service.get("notProven")
+    return (
+        f"{service['state']}, {count}"
+        + (f" ({why})" if why and why != count else "")
+        + (f"; not proven: {unproven}" if unproven else "")
+    )
 
 
 def edge_name(edge: Json) -> str:

@@ -21,7 +21,12 @@ def headline(status: Json) -> str:
     unproven = [edge_name(edge) for edge in status["edges"] if not edge["proven"]]
     if unproven:
         return f"READY, and not proven for what runs now: {', '.join(unproven)}"
-    return "READY, proven"
+    silent = [each["name"] for each in status["services"] if each.get("notProven")]
+    if not silent:
+        return "READY, proven"
+    if len(silent) == len(status["services"]):
+        return "READY, not proven: nothing to ask"
+    return f"READY, proven, but for {', '.join(silent)}: nothing to ask"
 
 
 def lease(status: Json) -> str:
@@ -81,9 +86,10 @@ def _planned_service(service: Json) -> str:
         f"{each['protocol']} {', '.join(each['aliases']) or each['port']}"
         for each in service["endpoints"]
     ]
+    unproven = f"not proven: {service.get('notProven')}"
     first = [each["serviceName"] for each in service["dependsOn"]]
     after = f", after {', '.join(first)}" if first else ""
-    return f"{service['tasks']} x {runs}{size}, {'; '.join(reached) or 'no endpoint'}{after}"
+    return f"{service['tasks']} x {runs}{size}, {'; '.join(reached) or unproven}{after}"
 
 
 def _edge_line(edge: Json) -> str:
@@ -98,10 +104,15 @@ def _words(of: str) -> str:
 def proof_lines(checks: Sequence[Json]) -> Iterator[str]:
     """What was seen of each service; what could not be checked says why."""
     yield "proof:"
-    skipped = {"SKIP": "not checked: "}
+    said = ("containers", "not proven")  # what is no check of an endpoint says so itself
     for service, its in groupby(checks, key=lambda each: str(each["service"])):
         yield f"  {service}"
-        seen = [(e["name"], f"{skipped.get(e['outcome'], '')}{e['observed']}") for e in its]
+        seen = [
+            (e["name"], e["observed"])
+            if e["outcome"] != "SKIP" or e["name"] in said
+            else (e["name"], f"not checked: {e['observed']}")
+            for e in its
+        ]
         for line in aligned(seen):
             yield f"  {line}"
     yield ""

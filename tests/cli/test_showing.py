@@ -76,6 +76,14 @@ class TestText:
         first, *_ = status_lines(shop(edges=[NOT_CALLED]))
         assert first == "shop: READY, and not proven for what runs now: web -> api:http"
 
+    def test_a_service_that_has_nothing_to_ask_is_not_called_proven(self) -> None:
+        worker = {**WEB, "name": "worker", "notProven": "nothing to ask: it has no endpoint"}
+        first, *_ = status_lines(shop(services=[worker], edges=[]))
+        assert first == "shop: READY, not proven: nothing to ask"
+        first, *_ = status_lines(shop(services=[WEB, worker]))
+        assert first == "shop: READY, proven, but for worker: nothing to ask"
+        assert service_line(worker).endswith("; not proven: nothing to ask: it has no endpoint")
+
     def test_what_is_deleted_has_no_lease(self) -> None:
         text = "\n".join(status_lines(shop(status="DELETED", expiresAt=None, secondsLeft=None)))
         assert "shop: DELETED" in text

@@ -13,6 +13,7 @@ from bivouac import errors
 from bivouac.environment.lease import Extension
 from bivouac.environment.record import Status
 from bivouac.notifications.notifier import MOST_TRIES
+from bivouac.request import told_plan
 from tests.functional.account import TABLE, BivouacAccount
 from tests.functional.machines import answered
 from tests.requests import environment, web
@@ -257,3 +258,27 @@ def test_the_event_has_the_lease_that_was_extended_meanwhile(account: BivouacAcc
     answer = marked(account, event())
     ((_, told),) = account.told
     assert answer["expiresAt"] == told["expiresAt"] == "2030-01-02T00:00:00Z"
+
+
+def test_a_service_without_an_endpoint_is_said_to_be_not_proven(account: BivouacAccount) -> None:
+    """READY says of it only that its tasks run: in the plan, the result and the status."""
+    worker = web(
+        primaryContainer=None,
+        taskDefinition={
+            "cpu": "256",
+            "memory": "512",
+            "containerDefinitions": [
+                {"name": "app", "image": "nginx", "portMappings": [{"containerPort": 80}]}
+            ],
+        },
+    )
+    blueprint = account.planned(environment(worker))
+    account.holds(blueprint)
+    answer = marked(account, event(None, None))
+    why = "nothing to ask: it has no endpoint"
+    assert ("not proven", "SKIP", why) in [
+        (each["name"], each["outcome"], each["observed"]) for each in answer["proof"]
+    ]
+    assert told_plan.told(blueprint, [])["services"][0]["notProven"] == why
+    status = account.invoke("describe_environments", {"environment": "demo"})
+    assert status["services"][0]["notProven"] == why

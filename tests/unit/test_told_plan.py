@@ -70,7 +70,7 @@ def test_the_text_form_has_a_line_for_each_entry() -> None:
     lines = list(plan_lines(told_of(PASTED)))
     assert lines[0] == "demo: a plan; nothing was made"
     assert "  web                   2 x nginx (256 CPU, 512 MiB), tcp web:80" in lines
-    assert "  anyone -> web:app-80  web:80: a connection opens (tcp)" in lines
+    assert "  anyone -> web:app-80  web:80: a connection stays open (tcp)" in lines
     assert "  services[0].status, runningCount: ECS fills it in" in lines
     assert lines.index("left out:") < lines.index("renamed:")
     markdown = list(plan_markdown(told_of(PASTED)))

@@ -112,6 +112,11 @@ class ServiceBlueprint:
     """Another text causes another deployment, even if all else is the same."""
 
     @property
+    def not_proven(self) -> str | None:
+        """Why READY proves nothing of it but that its tasks run; None if it has an endpoint."""
+        return None if self.endpoints else "nothing to ask: it has no endpoint"
+
+    @property
     def security_groups(self) -> list[str]:
         """Its tasks' security groups."""
         groups: list[str] = self.arguments["networkConfiguration"]["awsvpcConfiguration"][

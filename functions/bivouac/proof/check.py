@@ -32,6 +32,11 @@ def check(service: str, name: str, holds: bool, observed: str) -> Check:
     return Check(service, name, CheckOutcome.OK if holds else CheckOutcome.NG, observed)
 
 
+def not_proven(service: str, why: str) -> Check:
+    """Of a service of which READY proves only that its tasks run."""
+    return Check(service, "not proven", CheckOutcome.SKIP, why)
+
+
 SHOWN = 3
 """The number of addresses that a check shows; the others are counted, so that its length is
 bounded."""

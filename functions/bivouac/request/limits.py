@@ -210,8 +210,8 @@ class Largest:
             edges={_MOMENT: [edge.name for edge in self._blueprint.edges]},
         )
         probes = {
-            "private": {"proven": True, "checks": private},
-            "public": {"proven": True, "checks": public},
+            "private": {"proven": True, "final": False, "checks": private},
+            "public": {"proven": True, "final": False, "checks": public},
         }
         bad = max(0, 2 * probe.BAD_LIMIT - size(probes))
         return {**self._state(healthy), "probes": probes, "or": " " * bad}
@@ -350,7 +350,12 @@ class Largest:
     def proof(self) -> list[Json]:
         """The proof in the record and in the output."""
         private, public = self._probed
-        return [*self._seen, *private, *public]
+        unproven = [
+            check.not_proven(service.service_name, service.not_proven).to_json()
+            for service in self._services
+            if service.not_proven
+        ]
+        return [*self._seen, *private, *public, *unproven]
 
     @cached_property
     def edge_proofs(self) -> list[Json]:

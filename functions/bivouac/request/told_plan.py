@@ -12,6 +12,7 @@ from bivouac.json_types import Json
 from bivouac.request.notes import Note
 
 PLANNED = "PLANNED"
+GRPC, HTTP2 = "grpc", "http2"
 MOST_TOLD = 300
 """Entries of one list, so that no pasted text grows the answer beyond a state."""
 
@@ -64,6 +65,7 @@ def _service(blueprint: Blueprint, service: ServiceBlueprint) -> Json:
             }
             for each in service.endpoints
         ],
+        "notProven": service.not_proven,
         "dependsOn": [
             {"serviceName": each.service_name, "condition": each.condition}
             for each in service.depends_on
@@ -72,9 +74,12 @@ def _service(blueprint: Blueprint, service: ServiceBlueprint) -> Json:
 
 
 def _proof(protocol: str | None, path: str, expected_status: str) -> str:
-    if protocol == "http":
-        return f"GET {path} answers {expected_status}"
-    return f"a connection opens ({protocol or 'tcp'})"
+    if protocol == GRPC:
+        return "the gRPC health service answers SERVING, or the server speaks gRPC"
+    if protocol is None:
+        return "a connection stays open (tcp)"
+    over = " over HTTP/2" if protocol == HTTP2 else ""
+    return f"GET {path} answers {expected_status}{over}"
 
 
 def _grouped(notes: Iterable[Note]) -> Iterator[tuple[str, Json]]:

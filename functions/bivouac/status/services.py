@@ -58,6 +58,7 @@ def described(
                 ],
                 "logGroup": _log_group(blueprint, planned.service_name),
                 "state": state,
+                "notProven": planned.not_proven,
                 "because": _diagnosed(planned.service_name, state, failure)
                 or _because(planned, states, len(running), desired, record.status),
             }
