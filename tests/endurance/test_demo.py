@@ -26,7 +26,8 @@ def test_the_shops_edges_are_told_as_they_are_proven() -> None:
     with demo(ROOT / "events" / "shop.json", free_port()) as process:
         output, _ = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == 0, output
-    lines = [line.strip() for line in output.splitlines()]
+    created, _, _ = output.partition("bivouac down")
+    lines = [line.strip() for line in created.splitlines()]
     for told in (
         "api: MISSING (waiting for backend (HEALTHY))",
         "backend: HEALTHY, 1 of 1 tasks running",

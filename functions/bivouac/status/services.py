@@ -107,7 +107,7 @@ def _because(
             needs = ", ".join(_unmet(planned, states))
             return f"waiting for {needs}" if needs else "not created yet"
         case State.MISSING if status in (Status.DELETING, Status.DELETED):
-            return "it is deleted"
+            return "deleted"
         case State.MISSING:
             return "ECS has no such service"
         case State.DRAINING:
