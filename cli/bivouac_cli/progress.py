@@ -8,9 +8,14 @@ from typing import Any
 Json = Mapping[str, Any]
 
 
+_NOTHING: Json = {"status": None, "services": (), "edges": ()}
+
+
 def changes(before: Json | None, now: Json) -> list[str]:
-    """`before`: None for the first look."""
-    return list(_changes(before or {"status": None, "services": (), "edges": ()}, now))
+    """`before`: None for the first look: it says what there is, unless that is on its way out."""
+    if before is None and now["status"] in ("DELETING", "FALLING_ASLEEP"):
+        before = {**now, "status": None}
+    return list(_changes(before or _NOTHING, now))
 
 
 def _changes(before: Json, now: Json) -> Iterator[str]:

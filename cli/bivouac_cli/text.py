@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 from bivouac_cli.durations import words_of
@@ -105,15 +104,14 @@ def proof_lines(checks: Sequence[Json]) -> Iterator[str]:
     """What was seen of each service; what could not be checked says why."""
     yield "proof:"
     said = ("containers", "not proven")  # what is no check of an endpoint says so itself
-    for service, its in groupby(checks, key=lambda each: str(each["service"])):
+    seen: dict[str, list[tuple[str, str]]] = {}
+    for each in checks:
+        skipped = each["outcome"] == "SKIP" and each["name"] not in said
+        observed = f"not checked: {each['observed']}" if skipped else str(each["observed"])
+        seen.setdefault(each["service"], []).append((each["name"], observed))
+    for service, entries in seen.items():
         yield f"  {service}"
-        seen = [
-            (e["name"], e["observed"])
-            if e["outcome"] != "SKIP" or e["name"] in said
-            else (e["name"], f"not checked: {e['observed']}")
-            for e in its
-        ]
-        for line in aligned(seen):
+        for line in aligned(entries):
             yield f"  {line}"
     yield ""
 

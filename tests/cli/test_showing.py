@@ -115,11 +115,13 @@ class TestText:
             "outcome": "SKIP",
             "observed": "the task has no public address",
         }
-        assert list(proof_lines([running, outside])) == [
+        assert list(proof_lines([running, {**running, "service": "api"}, outside])) == [
             "proof:",
             "  web",
             "    tasks running                      1 of 1",
             "    http answers from outside the VPC  not checked: the task has no public address",
+            "  api",
+            "    tasks running  1 of 1",
             "",
         ]
 
@@ -147,6 +149,14 @@ class TestProgress:
         assert changes(None, shop()) == [
             "shop: READY",
             "web: HEALTHY, 1 of 1 tasks running",
+        ]
+
+    def test_what_is_on_its_way_out_is_not_listed_first(self) -> None:
+        going = shop(status="DELETING")
+        drains = {**WEB, "running": 0, "desired": 0, "state": "DRAINING", "because": None}
+        assert changes(None, going) == ["shop: DELETING"]
+        assert changes(going, shop(status="DELETING", services=[drains])) == [
+            "web: DRAINING, no task left"
         ]
 
     def test_only_what_is_new_is_said(self) -> None:

@@ -21,7 +21,7 @@ def test_the_tutorial_is_created_proven_and_deleted() -> None:
         output, _ = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == 0, output
     for told in (
-        "$ bivouac up events/tutorial.json",
+        "/events/tutorial.json\n",
         "HTTP 200, server: envoy, 3 times in a row",
         "registered in Cloud Map as nginx",
         "service-connect-nginx-service:nginx: nginx.service-connect:80 answers",
