@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import botocore.session
+from botocore import exceptions as botocore_errors
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from bivouac_cli.ending import CommandError, Exit
+from bivouac_cli.ending import CommandError, Exit, NoRegionError
 
 _CONFIG = Config(
     connect_timeout=5,
@@ -64,8 +65,8 @@ def plain_errors() -> Iterator[None]:
         raise CommandError(
             Exit.NOT_FOUND, "There are no AWS credentials: log in, or name a profile with --profile"
         ) from None
-    except NoRegionError:
-        raise CommandError(Exit.NOT_FOUND, "No Region is set: name one with --region") from None
+    except botocore_errors.NoRegionError:
+        raise NoRegionError from None
     except ClientError as error:
         message = error.response["Error"]["Message"]
         ending = Exit.NOT_FOUND if has_no_rights(error) else Exit.FAILED

@@ -27,6 +27,13 @@ class CommandError(Exception):
         self.exit_code = exit_code
 
 
+class NoRegionError(CommandError):
+    """Neither an option nor the profile says which Region is meant."""
+
+    def __init__(self) -> None:
+        super().__init__(Exit.NOT_FOUND, "No Region is set: name one with --region")
+
+
 _OF_ERRORS = {
     "InvalidRequestError": Exit.REFUSED,
     "ForeignResourceError": Exit.REFUSED,

@@ -6,10 +6,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bivouac_cli.doctor.finding import Finding
 from bivouac_cli.progress import edge_name
 from bivouac_cli.text import LIST_COLUMNS, headline, lease, list_rows, plan_lines
 
 Json = Mapping[str, Any]
+
+
+def findings_markdown(findings: Sequence[Finding]) -> Iterator[str]:
+    yield from _table(
+        ("check", "verdict", "reason", "mend"),
+        [(each.check, each.verdict, each.reason, each.mend) for each in findings],
+    )
 
 
 def status_markdown(status: Json) -> Iterator[str]:

@@ -72,6 +72,8 @@ class Screen:
         """Of the doctor."""
         if self._output == "json":
             self.value([each.to_json() for each in findings])
+        elif self._output == "markdown":
+            self._print(markdown.findings_markdown(findings))
         else:
             self._print(finding_lines(findings))
 

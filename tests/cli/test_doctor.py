@@ -12,7 +12,8 @@ from bivouac_cli.doctor import quotas
 from bivouac_cli.doctor.account import Account
 from bivouac_cli.doctor.examination import SERVICE_LINKED_ROLE, Examination
 from bivouac_cli.doctor.finding import Finding, Verdict, finding_lines
-from bivouac_cli.ending import CommandError, Exit
+from bivouac_cli.ending import CommandError, Exit, NoRegionError
+from bivouac_cli.screen import Screen
 from tests.cli.commanding import Terminal, ran
 
 REGION = "eu-west-1"
@@ -140,15 +141,12 @@ class TestCallers:
         }
         account.stack.assert_not_called()
 
-    def test_without_a_region_nothing_else_is_asked(self) -> None:
-        account = mock.create_autospec(Account, instance=True)
-        type(account).region = mock.PropertyMock(
-            side_effect=CommandError(Exit.NOT_FOUND, "No Region is set")
-        )
+    def test_without_a_region_nothing_else_is_asked(self, account: Any) -> None:
+        account.caller.side_effect = NoRegionError
         first, *_ = Examination(account, "bivouac").findings()
         assert (first.check, first.verdict) == ("region", Verdict.NG)
         assert first.mend == "bivouac doctor --region REGION"
-        account.caller.assert_not_called()
+        account.stack.assert_not_called()
 
     def test_a_right_that_is_denied_is_named_with_its_commands(self, account: Any) -> None:
         account.denied.side_effect = lambda principal, actions, resource, cluster: (
@@ -237,6 +235,32 @@ class TestStacks:
         account.stack.return_value = other
         assert found(account, "version").verdict is Verdict.NG
         assert found(account, "version").mend.startswith(mend)
+
+
+def test_a_stack_of_another_version_is_examined_as_far_as_it_goes(account: Any) -> None:
+    older = stack()
+    older["Outputs"] = []
+    older["Parameters"] = [
+        each for each in older["Parameters"] if each["ParameterKey"] != "ProofImage"
+    ]
+    account.stack.return_value = older
+    assert found(account, "rights").reason.endswith("it is of another version")
+    subnets = found(account, "subnets")
+    assert subnets.reason == (
+        "cannot be known: the stack has no ProofImage: it is of another version"
+    )
+    assert found(account, "DefaultLease").verdict is Verdict.OK
+
+
+def test_a_question_that_is_refused_hides_no_other_answer(account: Any) -> None:
+    refused = CommandError(Exit.NOT_FOUND, "AWS refused GetServiceQuota: not authorized")
+    account.quota.side_effect = [refused, 6.0, refused]
+    quotas_found = [
+        each.verdict
+        for each in Examination(account, "bivouac").findings()
+        if each.check == "quotas"
+    ]
+    assert quotas_found == [Verdict.SKIPPED, Verdict.NG, Verdict.SKIPPED]
 
 
 def test_a_missing_service_linked_role_is_made(account: Any) -> None:
@@ -384,6 +408,15 @@ def test_a_finding_is_a_line_and_a_mend_for_each_command() -> None:
     ]
 
 
+def test_as_markdown_it_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen("markdown").findings([Finding("alarms", Verdict.NG, "no topic", "make deploy")])
+    assert capsys.readouterr().out.splitlines() == [
+        "| check | verdict | reason | mend |",
+        "| --- | --- | --- | --- |",
+        "| alarms | NG | no topic | make deploy |",
+    ]
+
+
 @pytest.mark.xdist_group("command-line")
 class TestOnTheLocalCloud:
     def test_a_deployed_stack_is_examined_with_the_policy_for_it(self, terminal: Terminal) -> None:
@@ -417,15 +450,30 @@ class TestOnTheLocalCloud:
         assert "NG       stack: there is no stack named elsewhere in ap-northeast-1" in done.answer
 
 
-def test_without_credentials_it_says_so_first(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Any
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--region", "eu-west-1"], "NG       credentials: There are no AWS credentials"),
+        ([], "NG       region: No Region is set"),
+        (["--profile", "nobody"], "NG       credentials: The config profile (nobody) could not"),
+    ],
+)
+def test_what_is_missing_is_said_first(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Any,
+    words: list[str],
+    line: str,
 ) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+    for name in (
+        *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_DEFAULT_REGION"),
+        "AWS_REGION",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    done = ran(capsys, "doctor", "--region", "eu-west-1")
+    done = ran(capsys, "doctor", *words)
     assert done.exit_code == 1
-    assert done.answer.startswith("NG       credentials: There are no AWS credentials")
-    assert "SKIPPED  stack: not without credentials" in done.answer
+    assert done.answer.startswith(line)
+    assert "SKIPPED  stack: not without " in done.answer

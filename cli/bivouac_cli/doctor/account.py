@@ -22,7 +22,8 @@ class Account:
 
     @property
     def region(self) -> str:
-        return str(self._client("sts").meta.region_name)
+        """Raises NoRegionError. STS itself would answer without one."""
+        return str(self._client("cloudformation").meta.region_name)
 
     def caller(self) -> str:
         """The ARN; everybody may ask (IAM user guide, GetCallerIdentity)."""

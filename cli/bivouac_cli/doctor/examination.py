@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from bivouac_cli import __version__
@@ -19,8 +19,9 @@ from bivouac_cli.doctor.parameters import (
     lease_finding,
     role_finding,
 )
-from bivouac_cli.ending import CommandError, Exit
+from bivouac_cli.ending import CommandError, Exit, NoRegionError
 
+Check = Callable[[], Iterator[Finding]]
 SERVICE_LINKED_ROLE = "AWSServiceRoleForECS"
 
 
@@ -36,7 +37,7 @@ class Examination:
     def findings(self) -> Iterator[Finding]:
         first = self._credentials()
         yield first
-        for name, check in self._checks.items():
+        for name, check in self._checks:
             if first.verdict is Verdict.NG:
                 yield skipped(name, f"not without {first.check}")
                 continue
@@ -46,34 +47,37 @@ class Examination:
                 yield skipped(name, f"cannot be known: {error}")
 
     @property
-    def _checks(self) -> dict[str, Callable[[], Iterator[Finding]]]:
-        of_account = {
-            "service-linked role": self._service_linked_role,
-            "quotas": self._quotas,
-            "namespaces": self._namespaces,
-        }
-        of_parameters = {
-            "subnets": self._subnets,
-            "parameters": self._parameters,
-            "alarms": self._alarms,
-        }
-        if self.answers is not None:
-            return of_account | of_parameters
-        of_stack = {"stack": self._stack_itself, "version": self._version, "rights": self._rights}
-        return of_stack | of_account | of_parameters
+    def _checks(self) -> list[tuple[str, Check]]:
+        of_stack: list[tuple[str, Check]] = [
+            ("stack", self._stack_itself),
+            ("version", self._version),
+            ("rights", self._rights),
+        ]
+        return [
+            *(of_stack if self.answers is None else ()),
+            ("service-linked role", self._service_linked_role),
+            ("quotas", partial(self._room, quotas.LAMBDA)),
+            ("quotas", partial(self._room, quotas.FARGATE)),
+            ("quotas", self._namespaces),
+            ("subnets", self._subnets),
+            ("TaskSecurityGroupId", self._security_group),
+            ("AllowedTaskRoleArns", partial(self._roles, "AllowedTaskRoleArns")),
+            ("AllowedExecutionRoleArns", partial(self._roles, "AllowedExecutionRoleArns")),
+            ("PermissionsBoundaryArn", self._boundary),
+            ("DefaultLease", self._lease),
+            ("alarms", self._alarms),
+        ]
 
     # --- who asks, and for what ------------------------------------------------------------------
 
     def _credentials(self) -> Finding:
         try:
             region = self.account.region
-        except CommandError as error:
+            return ok("credentials", f"{self.account.caller()} in {region}")
+        except NoRegionError as error:
             return ng("region", str(error), "bivouac doctor --region REGION")
-        try:
-            caller = self.account.caller()
         except CommandError as error:
             return ng("credentials", str(error), "aws sts get-caller-identity   # until it answers")
-        return ok("credentials", f"{caller} in {region}")
 
     @cached_property
     def _stack(self) -> dict[str, Any] | None:
@@ -82,8 +86,8 @@ class Examination:
     def _of_stack(self, member: str, key: str, value: str) -> dict[str, str]:
         """Its outputs or parameters. Raises CommandError where there is no stack."""
         if self._stack is None:
-            raise _NoStackError(self.stack_name)
-        return {each[key]: each[value] for each in self._stack.get(member, ())}
+            raise CommandError(Exit.NOT_FOUND, f"there is no stack {self.stack_name}")
+        return _Named({each[key]: each[value] for each in self._stack.get(member, ())})
 
     @property
     def _outputs(self) -> dict[str, str]:
@@ -144,10 +148,9 @@ class Examination:
         else:
             yield ok("service-linked role", SERVICE_LINKED_ROLE)
 
-    def _quotas(self) -> Iterator[Finding]:
-        for quota in (quotas.LAMBDA, quotas.FARGATE):
-            value = self.account.quota(quota.service, quota.code)
-            yield quotas.room_finding(quota, value, self.account.region)
+    def _room(self, quota: quotas.Quota) -> Iterator[Finding]:
+        value = self.account.quota(quota.service, quota.code)
+        yield quotas.room_finding(quota, value, self.account.region)
 
     def _namespaces(self) -> Iterator[Finding]:
         quota = quotas.NAMESPACES
@@ -172,18 +175,23 @@ class Examination:
             proof_image=self._given["ProofImage"],
         )
 
-    def _parameters(self) -> Iterator[Finding]:
-        yield lease_finding(self._given)
+    def _security_group(self) -> Iterator[Finding]:
         if group := self._given["TaskSecurityGroupId"]:
             probe = None if self.answers is not None else self._outputs["ProbeSecurityGroupId"]
             described = self.account.security_group(group)
             vpc, region = self._given["VpcId"], self.account.region
             yield group_finding(group, described, vpc, probe, region)
-        for parameter in ("AllowedTaskRoleArns", "AllowedExecutionRoleArns"):
-            for arn in self._listed(parameter):
-                yield role_finding(parameter, arn, self.account.role(arn.rpartition("/")[2]))
+
+    def _roles(self, parameter: str) -> Iterator[Finding]:
+        for arn in self._listed(parameter):
+            yield role_finding(parameter, arn, self.account.role(arn.rpartition("/")[2]))
+
+    def _boundary(self) -> Iterator[Finding]:
         if arn := self._given["PermissionsBoundaryArn"]:
             yield boundary_finding(arn, self.account.policy(arn))
+
+    def _lease(self) -> Iterator[Finding]:
+        yield lease_finding(self._given)
 
     def _alarms(self) -> Iterator[Finding]:
         topic = self._given["AlarmTopicArn"]
@@ -192,6 +200,8 @@ class Examination:
         )
 
 
-class _NoStackError(CommandError):
-    def __init__(self, name: str) -> None:
-        super().__init__(Exit.NOT_FOUND, f"there is no stack {name}")
+class _Named(dict[str, str]):
+    """Outputs or parameters; one that is not there is a stack's of another version."""
+
+    def __missing__(self, name: str) -> str:
+        raise CommandError(Exit.NOT_FOUND, f"the stack has no {name}: it is of another version")
