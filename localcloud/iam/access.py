@@ -31,10 +31,16 @@ class Access:
 
 class Accesses:
     """Works out what a call needs. `passed_roles`: the roles that CreateService or UpdateService
-    gives to tasks."""
+    gives to tasks. `machine_of_token`: the state machine that gave out a task token, if any did."""
 
-    def __init__(self, account: Account, passed_roles: Callable[[Parameters], list[str]]) -> None:
+    def __init__(
+        self,
+        account: Account,
+        passed_roles: Callable[[Parameters], list[str]],
+        machine_of_token: Callable[[str], str | None],
+    ) -> None:
         self._account = account
+        self._machine_of_token = machine_of_token
         self._passed_roles = passed_roles
         self._of_service: dict[str, Callable[[str, Parameters], Iterable[Access]]] = {
             "cloudformation": self._cloudformation,
@@ -228,6 +234,13 @@ class Accesses:
             yield Access(action, "*")
 
     def _states(self, operation: str, given: Parameters) -> Iterator[Access]:
+        if "taskToken" in given:
+            # On the machine that gave it out, though the reference names no resource. Recorded:
+            # github.com/NOAA-OWP/hydrovis issue 837 (2024-08), "is not authorized to perform:
+            # states:SendTaskFailure on resource: arn:aws:states:...:stateMachine:..."
+            if machine := self._machine_of_token(given["taskToken"]):
+                yield Access(f"states:{operation}", machine)
+            return
         arn = given.get("stateMachineArn") or given.get("executionArn") or "*"
         yield Access(f"states:{operation}", arn)
 

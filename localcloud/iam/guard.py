@@ -10,6 +10,7 @@ from typing import Any
 from moto.core.exceptions import ServiceException
 from moto.iam.models import iam_backends
 from moto.logs import logs_backends
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from localcloud.calls import Call
 from localcloud.credentials import Credentials
@@ -51,7 +52,7 @@ class Guard:
         self._policies = policies
         self._account = plane.account
         self._credentials = credentials
-        self._accesses = Accesses(plane.account, self._passed_roles)
+        self._accesses = Accesses(plane.account, self._passed_roles, self._machine_of_token)
         self._decisions: dict[Decision, None] = {}
         self._role_ids: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -151,6 +152,11 @@ class Guard:
     def _passed_roles(self, request: Mapping[str, Any]) -> list[str]:
         with self._plane.lock:
             return self._plane.ecs.services.passed_roles(dict(request))
+
+    def _machine_of_token(self, token: str) -> str | None:
+        backend = stepfunctions_parser_backends[self._account.account_id][self._account.region]
+        machine: str | None = backend.machine_of(token)
+        return machine
 
     def _users_refusal(self, access: Access) -> str | None:
         caller = Caller(self._account.account_id)

@@ -100,20 +100,28 @@ class Backend(parser_models.StepFunctionsParserBackend):
     def _notify(self, task_token: str, outcome: callback.CallbackOutcome) -> None:
         self._waiting(task_token).notify(outcome=outcome)
 
+    def machine_of(self, task_token: str) -> str | None:
+        """The ARN of the state machine whose execution gave out the token; None if none did."""
+        for execution, _ in self._endpoints(task_token):
+            return str(execution.state_machine_arn)
+        return None
+
     def _waiting(self, task_token: str) -> callback.CallbackEndpoint:
         """The task that waits for this token. If none does, AWS distinguishes two cases."""
-        for execution in self._get_executions():
-            environment = execution.exec_worker.env
-            if environment is None:
-                continue
-            endpoint = environment.callback_pool_manager.get(task_token)
-            if endpoint is None:
-                continue
+        for execution, endpoint in self._endpoints(task_token):
             gone = endpoint.consumer_error is not None or endpoint.get_outcome() is not None
             if gone or execution.exec_status != ExecutionStatus.RUNNING:
                 raise TaskTimedOutError("Task Timed Out: 'Provided task does not exist anymore'")
             return endpoint
         raise InvalidToken("'Invalid token'")
+
+    def _endpoints(self, task_token: str) -> Iterator[tuple[Execution, callback.CallbackEndpoint]]:
+        for execution in self._get_executions():
+            environment = execution.exec_worker.env
+            if environment is None:
+                continue
+            if endpoint := environment.callback_pool_manager.get(task_token):
+                yield execution, endpoint
 
 
 def _stop_execution(self: StepFunctionResponse) -> ActionResult:

@@ -391,6 +391,45 @@ class TestStateMachines:
         with pytest.raises(TemplateError, match=r"execution logs of .* logs:CreateLogDelivery"):
             cloud.deploy(template, {}, name="logging")
 
+    @pytest.mark.parametrize("prefix", ["waiting", "other"])
+    def test_a_token_belongs_to_its_machine(self, cloud: LocalCloud, prefix: str) -> None:
+        sfn = cloud.client("stepfunctions")
+        name, queue = f"waiting-{uuid.uuid4().hex}", f"q-{uuid.uuid4().hex[:8]}"
+        url = cloud.client("sqs").create_queue(QueueName=queue)["QueueUrl"]
+        wait = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Parameters": {"QueueUrl": url, "MessageBody.$": "$$.Task.Token"},
+            "End": True,
+        }
+        machine = sfn.create_state_machine(
+            name=name,
+            definition=json.dumps({"StartAt": "Wait", "States": {"Wait": wait}}),
+            roleArn=Role(cloud, {"Action": "sqs:SendMessage"}).arn,
+        )["stateMachineArn"]
+        execution = sfn.start_execution(stateMachineArn=machine)["executionArn"]
+        tokens: list[str] = []
+
+        def sent() -> bool:
+            found = cloud.client("sqs").receive_message(QueueUrl=url).get("Messages", [])
+            tokens.extend(message["Body"] for message in found)
+            return bool(tokens)
+
+        until_true(sent)
+        machines = f"arn:aws:states:ap-northeast-1:{ACCOUNT}:stateMachine:{prefix}-*"
+        resumer = Role(cloud, {"Action": "states:SendTaskSuccess", "Resource": machines})
+        answer = {"taskToken": tokens[0], "output": "{}"}
+        if prefix == "waiting":
+            resumer.client("stepfunctions").send_task_success(**answer)
+            until_true(
+                lambda: sfn.describe_execution(executionArn=execution)["status"] == "SUCCEEDED"
+            )
+        else:
+            with pytest.raises(ClientError) as error:
+                resumer.client("stepfunctions").send_task_success(**answer)
+            assert denied(error, "states:SendTaskSuccess", machine)
+            sfn.stop_execution(executionArn=execution)
+
 
 class TestMemory:
     def test_decisions_and_used_grants_are_remembered(self, cloud: LocalCloud) -> None:

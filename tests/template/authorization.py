@@ -21,6 +21,14 @@ GLOBAL_KEYS = {
 """Those that the reference lists for no single action (IAM User Guide, "AWS global condition
 context keys"). It does list the global keys of tags: only some actions have them."""
 
+FORMS_THAT_IT_LACKS = {
+    "states:SendTaskSuccess": [
+        "arn:${Partition}:states:${Region}:${Account}:stateMachine:${StateMachineName}"
+    ]
+}
+"""The reference names no resource for it, but AWS's refusals do (docs/assumptions.md,
+iam.token-rights)."""
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -128,7 +136,8 @@ def _type(action: str, name: str) -> Json:
 
 def _forms(action: str) -> list[str]:
     """The forms of the ARNs that an action takes."""
-    return [_type(action, kind["name"])["arn"] for kind in _details(action)["resourceTypes"]]
+    listed = [_type(action, kind["name"])["arn"] for kind in _details(action)["resourceTypes"]]
+    return listed or FORMS_THAT_IT_LACKS.get(action, [])
 
 
 def _fits(arn: str, form: str) -> bool:

@@ -45,7 +45,6 @@ UNSCOPED = {
     "servicediscovery:ListTagsForResource": None,
     "servicediscovery:TagResource": OUR_TAG,
     "servicequotas:GetServiceQuota": None,
-    "states:SendTaskSuccess": None,
     "logs:CreateLogDelivery": None,
     "logs:DeleteLogDelivery": None,
     "logs:DescribeLogGroups": None,
@@ -118,6 +117,11 @@ class TestEveryStatement:
             if re.fullmatch(r"ecs:(Create\w+|RegisterTaskDefinition)", action):
                 assert OUR_TAG in condition_keys(statement), action
 
+    def test_it_tags_only_as_ours(self, statement: Statement) -> None:
+        for action in ("logs:CreateLogGroup", "logs:TagResource"):
+            if action in statement.actions and statement.holder == "CreateLogGroupsFunction":
+                assert OUR_TAG in condition_keys(statement)
+
     def test_its_arns_are_of_any_partition_and_of_this_account(self, statement: Statement) -> None:
         for resource in statement.resources:
             if isinstance(resource, dict) and "Fn::Sub" in resource:
@@ -141,6 +145,32 @@ class TestPeople:
         """And CAPABILITY_IAM is enough to deploy them."""
         for policy in policies_of_people():
             assert "ManagedPolicyName" not in TEMPLATE["Resources"][policy]["Properties"]
+
+
+class TestServices:
+    @pytest.mark.parametrize("action", ["ecs:CreateService", "ecs:UpdateService"])
+    def test_they_run_in_the_stacks_subnets_and_have_a_shell_only_if_it_may(
+        self, action: str
+    ) -> None:
+        """What Check request decides, IAM enforces, too: docs/security.md."""
+        (statement,) = [
+            each
+            for each in STATEMENTS
+            if action in each.actions and each.holder == "CreateServicesFunction"
+        ]
+        subnets = statement.condition["ForAllValues:StringEquals"]["ecs:subnet"]
+        assert "SubnetIds" in str(subnets)
+        assert "AllowedSubnetIds" in str(subnets)
+        shell = statement.condition["StringEqualsIfExists"]["ecs:enable-execute-command"]
+        assert shell == {"Fn::If": ["MayExec", ["true", "false"], "false"]}
+
+    def test_their_tasks_are_stopped_by_our_tag(self) -> None:
+        """But for what others have started in our cluster, once its services are gone."""
+        stopping = [each for each in STATEMENTS if "ecs:StopTask" in each.actions]
+        assert {each.holder: condition_keys(each) for each in stopping} == {
+            "DeleteServicesFunction": {"aws:ResourceTag/bivouac:stack"},
+            "DeleteClusterFunction": set(),
+        }
 
 
 class TestPassingRoles:
