@@ -33,7 +33,7 @@ LIMIT = 1800.0
 
 
 class NotBegunError(Exception):
-    """Nothing was made. The text says in one line what is missing."""
+    """Nothing was created. The text says in one line what is missing."""
 
 
 def main(arguments: list[str]) -> int:
@@ -124,8 +124,8 @@ def _found(aws: Aws, name: str) -> Deployed:
 
 
 def agreed(*, yes: bool) -> None:
-    """Ask whether to begin, where there is somebody to be asked; a pipeline has agreed by running
-    it. Raises NotBegunError."""
+    """Asks whether to begin, if there is somebody to ask; a pipeline has agreed by running it.
+    Raises NotBegunError."""
     if yes or os.environ.get("CI"):
         return
     if not sys.stdin.isatty():
@@ -137,7 +137,7 @@ def agreed(*, yes: bool) -> None:
 def _told(
     aws: Aws, stack: Deployed, run: str, recorder: Recorder, screen: Screen, every: float
 ) -> list[str]:
-    """Tell the story; take everything away again, however it ended. What did not go as it must."""
+    """Runs the story and then deletes everything, however it ended. Returns what went wrong."""
     problems: list[str] = []
     life = Life(aws, stack, run, recorder, screen, every, LIMIT)
     try:

@@ -1,8 +1,8 @@
-"""What the project believes about AWS, and how one of AWS's answers speaks for or against it.
+"""The project's beliefs about AWS, and how an answer of AWS confirms or contradicts each.
 
-The ids are those of docs/assumptions.md. A judge gets one answer of the operation that it looks at
-and says what it sees there: nothing, or that the belief holds or not, with what stands there. The
-beliefs without a judge are about several answers; the story itself judges them.
+The ids are those of docs/assumptions.md. A judge gets one answer of its operation and returns what
+it sees there: nothing, or whether the belief holds, with the evidence. The story itself judges
+beliefs without a judge, which are about several answers.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ Json = Mapping[str, Any]
 Judge = Callable[[Json], Iterator["Sight"]]
 
 MOST_SECONDS_IN_CLOUD_MAP = 330
-"""What the project waits until ECS has removed the Cloud Map services of a deleted service."""
+"""How long the project waits for ECS to remove the Cloud Map services of a deleted service."""
 
 
 @dataclass(frozen=True)
 class Sight:
-    """One thing that was seen in an answer."""
+    """One observation in an answer."""
 
     holds: bool
     seen: str
@@ -163,7 +163,7 @@ def _task_owner(answer: Json) -> Iterator[Sight]:
     "a running task without a health check has healthStatus UNKNOWN",
 )
 def _health_without_check(answer: Json) -> Iterator[Sight]:
-    """The request's web declares none, the others do."""
+    """Web in the request declares none, the others do."""
     for task in answer["tasks"]:
         if task["lastStatus"] == "RUNNING" and task.get("group") == "service:web":
             status = task.get("healthStatus")

@@ -1,7 +1,7 @@
-"""Takes everything away that a run has made, and says what is left.
+"""Deletes everything that a run created, and says what is left.
 
-The stack's own deletion comes first: that is what it is for. What it leaves is deleted directly, by
-the names of this run, which nothing else has.
+The stack's own deletion comes first: that is what it is for. Leftovers are deleted directly, by the
+names of this run, which nothing else has.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Thing:
 
 
 class Remains:
-    """What there is of a run's environment."""
+    """What exists of a run's environment."""
 
     def __init__(self, aws: Aws, stack: Deployed, run: str) -> None:
         self._ecs = aws.client("ecs")
@@ -39,7 +39,7 @@ class Remains:
         self._cluster = f"{stack.prefix}-{run}"
 
     def found(self) -> list[Thing]:
-        """In an order in which it can be deleted; what is asked for too early is asked again."""
+        """In an order in which it can be deleted; a deletion that comes too early is repeated."""
         return [
             *self._in_the_cluster(),
             *self._in_cloud_map(),
@@ -106,7 +106,7 @@ class Remains:
 def clean(
     remains: Remains, executions: Executions, run: str, pause: Callable[[], object], limit: float
 ) -> Iterator[str]:
-    """Delete everything. A line for what the stack did not do, and for each thing that is left."""
+    """Deletes everything. Returns a line for what the stack did not do, and for each leftover."""
     if not remains.found():
         return
     try:

@@ -1,7 +1,7 @@
-"""What a run makes, how long it takes and what it costs, said before it begins.
+"""What a run creates, how long it takes and what it costs, shown before it begins.
 
 The prices are AWS's public ones of us-east-1 for Linux on x86 without any free tier, from the
-pricing pages of each service, as they were in the month below.
+pricing pages of each service, in the month below.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ PRICES_OF = "November 2026"
 REGION_OF_PRICES = "us-east-1"
 
 MINUTES = 25
-"""A whole run; the longest part is what ECS takes to start, stop and clean up."""
+"""A whole run; ECS's starting, stopping and cleaning up takes longest."""
 TASKS = 5
-"""Three services, beside them for a while what proves the edges, or the next deployment."""
+"""Three services, and for a while the proof clients or the next deployment."""
 TRANSITIONS = 300
 INVOCATIONS = 700
 INVOCATION_GB_SECONDS = 0.5
@@ -47,7 +47,7 @@ def items() -> Iterator[Item]:
 
 
 def notice(stack: str, account: str, region: str, name: str) -> list[str]:
-    """The lines that a person reads before anything is made."""
+    """The lines that a person reads before anything is created."""
     total = sum(each.dollars for each in items())
     return [
         f"The acceptance suite runs on the stack {stack} in account {account}, {region}.",

@@ -1,4 +1,4 @@
-"""The deployed stack, as CloudFormation describes it, and the clients that ask AWS."""
+"""The deployed stack, as CloudFormation describes it, and the clients that call AWS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .recorder import Recorder
 _READ_TIMEOUT = 300
 """Seconds: an invocation answers when the function has ended."""
 _ATTEMPTS = {"cloudformation": 1}
-"""It is asked first: where nothing answers, people want to know at once."""
+"""It is called first: if nothing answers, people want to know at once."""
 
 
 _OUTPUTS = (
@@ -34,7 +34,7 @@ class NoStackError(Exception):
 
 
 class Aws:
-    """Clients of one account and Region, or of another endpoint; a recorder hears their answers."""
+    """Clients of one account and Region, or of another endpoint; a recorder gets their answers."""
 
     def __init__(self, region: str, endpoint_url: str | None, recorder: Recorder) -> None:
         self.region = region
@@ -61,10 +61,10 @@ class Deployed:
 
     name: str
     partition: str
-    """"aws", but in China and GovCloud."""
+    """"aws", except in China and GovCloud."""
     account: str
     prefix: str
-    """Begins the names of all that the stack makes."""
+    """The prefix of all names that the stack creates."""
     status: str
     outputs: dict[str, str] = field(repr=False)
 

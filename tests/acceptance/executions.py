@@ -1,4 +1,4 @@
-"""Starts executions of the stack's machines and waits for their end, looking all the while."""
+"""Starts executions of the stack's machines and waits for their end, polling the environment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OVER = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
 class StepFailedError(Exception):
-    """A step of the story did not end as it must; the story cannot go on from there."""
+    """A step of the story did not end as it must, so the story cannot go on."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,13 @@ class Executions:
     def __init__(
         self, aws: Aws, stack: Deployed, look: Callable[[], object], every: float, limit: float
     ) -> None:
-        """`look` is called every so many seconds while something is waited for, `limit` seconds at
-        most."""
+        """`look` is called every so many seconds during a wait of at most `limit` seconds."""
         self._machines = aws.client("stepfunctions")
         self._stack = stack
         self._look, self._every, self._limit = look, every, limit
 
     def run(self, verb: str, content: Json, name: str) -> Ended:
-        """Execute a machine ("CreateEnvironment") to its end. Raises StepFailedError."""
+        """Runs a machine ("CreateEnvironment") to its end. Raises StepFailedError."""
         started = self._machines.start_execution(
             stateMachineArn=self._stack.machine(verb), name=name, input=json.dumps(content)
         )
@@ -78,7 +77,7 @@ class Executions:
         raise StepFailedError(f"{what} did not come within {self._limit:.0f} s")
 
     def started_by_others(self, verb: str, beginning: str) -> str | None:
-        """The ARN of the newest execution of a machine whose name begins so."""
+        """The ARN of the newest execution of a machine whose name begins like this."""
         listed = self._machines.list_executions(stateMachineArn=self._stack.machine(verb))
         arns = [
             each["executionArn"]
@@ -88,7 +87,7 @@ class Executions:
         return arns[0] if arns else None
 
     def history(self, arn: str) -> None:
-        """Read an execution's history, for those who judge it."""
+        """Reads an execution's history, for the judges."""
         pages = self._machines.get_paginator("get_execution_history")
         for _ in pages.paginate(executionArn=arn, maxResults=1000):
             pass

@@ -1,4 +1,4 @@
-"""Keeps the answers that settled beliefs, scrubbed, as files that tests can be held against."""
+"""Keeps the answers that settled beliefs, scrubbed, as files for tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ RECORDED = Path(__file__).parent.parent / "recorded"
 
 
 def save(findings: Iterable[Finding], directory: Path, where: str, day: str) -> list[Path]:
-    """A file for each answer that settled a belief, named after its operation and that belief.
+    """Writes a file for each answer that settled a belief, named after its operation and that
+    belief.
 
     One answer that settled several is kept once. Raises NotScrubbedError before anything is
     written."""

@@ -20,12 +20,12 @@ from .watching import Watch
 Json = dict[str, Any]
 
 GONE = ("DELETED", "DELETING", "ALREADY_GONE")
-"""What the receipt may say of a resource; DELETING: a task definition, which ECS deletes later."""
+"""What a receipt may say about a resource; DELETING: a task definition, which ECS deletes later."""
 
 
 class Life:
-    """One run's environment, by the name `run`. Looks `every` so many seconds while it waits, for
-    `limit` seconds at most."""
+    """One run's environment, named `run`. Polls every `every` seconds during a wait, for at most
+    `limit` seconds."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Life:
         self._numbers = 0
 
     def tell(self) -> None:
-        """Raises StepFailedError where a step did not end as it must."""
+        """Raises StepFailedError if a step did not end as it must."""
         with self._step("the stack is there, and a queue listens"):
             self._stack_is_complete()
             self.listener.begin()
@@ -275,7 +275,7 @@ class Life:
             self._recorder.judge(belief, False, "it was deleted")
 
     def _ask_the_bus(self) -> None:
-        """A detail-type that nobody listens to, should the bus take it after all."""
+        """A detail-type without a listener, in case the bus accepts it after all."""
         entry = {
             "EventBusName": self._stack.outputs["EventBusName"],
             "Source": "bivouac",

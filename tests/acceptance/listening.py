@@ -1,4 +1,4 @@
-"""A queue of the suite's own hears what ECS and the stack tell of the environment."""
+"""A queue that gets what ECS and the stack publish about the environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 class Listener:
     """The queue and its two rules: on the default bus, and on the stack's.
 
-    Their names are the run's own, so that making and deleting them can be repeated."""
+    Their names are the run's own, so that creating and deleting them can be repeated."""
 
     def __init__(self, aws: Aws, stack: Deployed, run: str, recorder: Recorder) -> None:
         self._sqs = aws.client("sqs")
@@ -51,7 +51,7 @@ class Listener:
         return str(rule["RuleArn"])
 
     def heard(self) -> list[Json]:
-        """Take in what has come; the events of the stack itself so far."""
+        """Reads what has arrived; returns the stack's own events so far."""
         while self._queue_url and (messages := self._receive()):
             for message in messages:
                 event = json.loads(message["Body"])
@@ -69,7 +69,7 @@ class Listener:
         return messages
 
     def end(self) -> None:
-        """Delete the rules and the queue, whatever of them there is."""
+        """Deletes the rules and the queue, as far as they exist."""
         for bus in self._buses:
             named = {"Name": self._name, "EventBusName": bus}
             try:
@@ -83,7 +83,7 @@ class Listener:
 
 
 def _of_ecs(aws: Aws, stack: Deployed, run: str) -> Json:
-    """What ECS tells of the environment's cluster; told apart by `resources`, because not every
+    """ECS's events about the environment's cluster; recognised by `resources`, because not every
     detail is known to name the cluster."""
     arn = f"arn:{stack.partition}:ecs:{aws.region}:{stack.account}"
     cluster = f"{stack.prefix}-{run}"

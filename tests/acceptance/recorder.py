@@ -1,4 +1,4 @@
-"""Takes AWS's answers as they come, and judges by them belief by belief."""
+"""Gets AWS's answers as they come, and judges each belief by them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Verdict(StrEnum):
 
 @dataclass
 class Finding:
-    """What is known of one belief so far. One sight against it outweighs all for it."""
+    """What is known about one belief so far. One observation against it outweighs all for it."""
 
     belief: Belief
     verdict: Verdict = Verdict.NOT_SEEN
@@ -35,14 +35,14 @@ class Recorder:
     )
 
     def listen_to(self, client: Any) -> None:
-        """Take every answer that this boto3 client gets, errors too."""
+        """Gets every answer that this boto3 client gets, errors too."""
         client.meta.events.register("after-call", self._after_call)
 
     def _after_call(self, model: Any, parsed: Json, **_: Any) -> None:
         self.take(f"{model.service_model.service_name}.{model.name}", parsed)
 
     def take(self, operation: str, answer: Json) -> None:
-        """Judge every belief that looks at this operation."""
+        """Judges every belief about this operation."""
         if "Error" in answer:
             return
         answer = {name: value for name, value in answer.items() if name != "ResponseMetadata"}
@@ -55,7 +55,7 @@ class Recorder:
     def judge(
         self, id: str, holds: bool, seen: str, operation: str = "", answer: Json | None = None
     ) -> None:
-        """The story's own verdict about a belief, with the answer that it comes from."""
+        """The story's own verdict about a belief, with the answer that it is based on."""
         self._count(self.findings[id], Sight(holds, seen), operation, answer)
 
     @staticmethod
@@ -84,7 +84,7 @@ class Recorder:
 
 
 def _sights(judged: Iterable[Sight]) -> Iterable[Sight]:
-    """An answer that a judge cannot even read has another form than is believed."""
+    """An answer that a judge cannot even read has another form than believed."""
     try:
         yield from judged
     except (LookupError, TypeError, ValueError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""The environment that the suite makes: a web that calls an api that calls a backend.
+"""The environment that the suite creates: a web that calls an api that calls a backend.
 
 All images are public, in Amazon ECR Public.
 """
@@ -35,8 +35,8 @@ class Server(http.server.ThreadingHTTPServer):
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 Server(("", int(sys.argv[1])), Handler).serve_forever()
 """
-"""Answers with what it says, and what its upstream answers; ends when it is told to. Others may
-listen at its port, too: on the local cloud the alias of the same port is in the same network."""
+"""Answers with its text and its upstream's answer; ends on SIGTERM. Others may listen on its port
+too: on the local cloud the alias with the same port is in the same network."""
 
 
 def shop(name: str, backend_says: str = "42 oranges in stock") -> Json:
@@ -63,7 +63,7 @@ def shop(name: str, backend_says: str = "42 oranges in stock") -> Json:
 
 
 def refused(name: str) -> Json:
-    """One that nobody can make: two problems, told at once."""
+    """One that cannot work: two problems, reported together."""
     request = copy.deepcopy(shop(name))
     request["services"][0]["primaryContainer"]["containerPort"] = 0
     request["connect"][0]["to"]["service"] = "nobody"

@@ -1,6 +1,6 @@
-"""AWS's answers without what belongs to one account: fit to be kept, and still shaped as they came.
+"""AWS's answers without what identifies an account, in their original form.
 
-The same value always becomes the same stand-in, so that what belonged together still does.
+The same value always gets the same placeholder, so that what belonged together still does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SECRET = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN")
 
 
 class NotScrubbedError(Exception):
-    """An answer has something that must not be kept, and that nobody knows how to replace."""
+    """An answer has something that must not be kept, and that cannot be replaced."""
 
 
 class Scrubber:
@@ -27,7 +27,7 @@ class Scrubber:
         self._known: dict[str, dict[str, str]] = defaultdict(dict)
 
     def scrubbed(self, answer: Any) -> Any:
-        """As JSON: moments become text. Raises NotScrubbedError."""
+        """As JSON: times become text. Raises NotScrubbedError."""
         if isinstance(answer, dict):
             return {
                 str(name): self.scrubbed(value)
@@ -63,7 +63,7 @@ def _address(value: str, number: int) -> str:
     except ValueError:
         return value  # a time, or a version
     if address.version == 6:
-        return f"2001:db8::{number:x}"  # for documentation (RFC 3849), as the next but one
+        return f"2001:db8::{number:x}"  # for documentation (RFC 3849), like the next but one
     if address.is_private:
         return f"10.0.{number // 256}.{number % 256}"
     return f"203.0.113.{number}"  # RFC 5737
@@ -81,7 +81,7 @@ _PATTERNS = {
     "network": r"\b(?:eni|subnet|sg|vpc|eni-attach)-[0-9a-f]{8,17}\b",
 }
 _ANY = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS.items()))
-"""All at once, so that no stand-in is replaced again."""
+"""All at once, so that no placeholder is replaced again."""
 
 _STAND_INS: dict[str, Callable[[str, int], str]] = {
     "host": lambda _, number: f"host-{number}.example.internal",
@@ -94,4 +94,4 @@ _STAND_INS: dict[str, Callable[[str, int], str]] = {
     "ipv6": _address,
     "network": lambda value, number: f"{value.rpartition('-')[0]}-{number:017x}",
 }
-"""What stands there instead, made of the value and its number among those of its kind."""
+"""The placeholder, made from the value and its number among those of its kind."""

@@ -1,4 +1,4 @@
-"""What a person sees while it runs: one line a step, live in a terminal, plain everywhere else."""
+"""What a person sees during a run: one line a step, live in a terminal, plain elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Screen:
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
-        """Shows one step: while it runs, and how it ended."""
+        """Shows one step while it runs, and how it ended."""
         self._step, self._began = text, time.monotonic()
         if self._live:
             self.now("")
@@ -33,7 +33,7 @@ class Screen:
         self._end("ok")
 
     def now(self, doing: str) -> None:
-        """What the step is about at this moment; a terminal alone shows it."""
+        """What the step is doing now; shown only in a terminal."""
         if self._live:
             text = f"  ...   {self._seconds():>5.0f} s  {self._step}{': ' if doing else ''}{doing}"
             self._out.write(f"\r\x1b[K{text[:110]}")

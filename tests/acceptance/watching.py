@@ -1,7 +1,7 @@
-"""Looks at the environment while something happens to it, as anybody could with the AWS CLI.
+"""Polls the environment while something happens to it, as anybody could with the AWS CLI.
 
-What one answer says is for its judge (beliefs.py). Here is what only several answers say together:
-what was there before, what is there no longer, and how long it took.
+A judge judges one answer (beliefs.py). This module judges what only several answers show: what
+existed before, what no longer exists, and how long it took.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ class Watch:
         self._recorder = recorder
         self.cluster = self.namespace = f"{stack.prefix}-{run}"
         self._services: dict[str, Json] = {}
-        """The last that ECS said of each service, by name."""
+        """ECS's last answer about each service, by name."""
         self._tasks: dict[str, Json] = {}
-        """The last that ECS said of each task, by ARN."""
+        """ECS's last answer about each task, by ARN."""
         self._inactive_since: dict[str, float] = {}
-        """Services that are deleted, by name."""
+        """Deleted services, by name."""
         self._in_cloud_map: set[str] = set()
         """What it has had, and has not been seen to lose."""
 
     def look(self) -> str:
-        """Look at everything once; says which tasks there are: "1 PENDING, 2 RUNNING"."""
+        """Reads everything once; returns which tasks exist: "1 PENDING, 2 RUNNING"."""
         if self.cluster_status() == "INACTIVE":
             self._tasks = {}
             self._are_gone(self._services)
@@ -50,7 +50,7 @@ class Watch:
                 self._see_services()
                 self._see_tasks()
             except ClientError as error:
-                # It is not made yet, or deleted since it was described.
+                # It is not created yet, or was deleted since it was described.
                 if error.response["Error"]["Code"] != "ClusterNotFoundException":
                     raise
         self._see_cloud_map()
@@ -59,12 +59,12 @@ class Watch:
         return ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
 
     def cluster_status(self) -> str:
-        """ACTIVE and so on; INACTIVE where there is none."""
+        """ACTIVE and so on; INACTIVE if there is none."""
         answer = self._ecs.describe_clusters(clusters=[self.cluster], include=["ATTACHMENTS"])
         return next((str(each["status"]) for each in answer["clusters"]), "INACTIVE")
 
     def running(self) -> list[Json]:
-        """The tasks of the request's services that ran when they were last looked at."""
+        """The tasks of the request's services that ran at the last poll."""
         groups = {f"service:{name}" for name in PORTS}
         return [
             task
@@ -154,7 +154,7 @@ class Watch:
         self._in_cloud_map |= now
 
     def judge_registrations(self) -> None:
-        """Held against each other: the tasks that run, and what Cloud Map has of them."""
+        """Compares the running tasks with Cloud Map's instances."""
         tasks = {task["taskArn"].rpartition("/")[2]: task for task in self.running()}
         for name, service in self._discovery_services().items():
             tags = self._cloudmap.list_tags_for_resource(ResourceARN=service["Arn"])
@@ -185,7 +185,7 @@ class Watch:
                     )
 
     def _discovery_services(self) -> dict[str, Json]:
-        """What Cloud Map has in the environment's namespace, by name."""
+        """The Cloud Map services in the environment's namespace, by name."""
         listed = self._cloudmap.list_namespaces(
             Filters=[{"Name": "NAME", "Values": [self.namespace], "Condition": "EQ"}]
         )

@@ -23,7 +23,7 @@ ROOT = TEMPLATE.parent
 NEVER_SEEN_HERE: set[str] = set()
 """Beliefs that only AWS can confirm."""
 SOMETIMES_SEEN_HERE = {"ecs.interface-precreated", "ecs.inactive-while-stopping"}
-"""What lasts for hundredths of a second here."""
+"""What lasts only hundredths of a second here."""
 
 
 def run(template: Path = TEMPLATE, *arguments: str) -> tuple[int, str]:
@@ -76,8 +76,10 @@ def test_every_step_ends_well_and_every_belief_is_confirmed(tmp_path: Path) -> N
             assert own not in text, name
 
 
-def test_an_attachment_of_another_type_than_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In DescribeTasks alone, as AWS's documentation spells it."""
+def test_an_attachment_of_an_unexpected_type_contradicts_the_belief(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only in DescribeTasks, as in AWS's documentation."""
 
     def described(self: Tasks, request: dict[str, Any]) -> dict[str, Any]:
         answer = as_believed(self, request)
@@ -99,8 +101,8 @@ def test_an_attachment_of_another_type_than_is_believed(monkeypatch: pytest.Monk
     assert "FAILED" not in output, "the code takes both spellings, and the story goes on"
 
 
-def test_a_placeholder_that_is_not_quoted(tmp_path: Path) -> None:
-    """CloudFormation puts a text in, and the definition is read as YAML afterwards."""
+def test_an_unquoted_placeholder_contradicts_the_belief(tmp_path: Path) -> None:
+    """CloudFormation substitutes text, and the definition is parsed as YAML afterwards."""
     (tmp_path / "functions").symlink_to(ROOT / "functions")
     shutil.copytree(ROOT / "statemachine", tmp_path / "statemachine")
     template = Path(shutil.copy(TEMPLATE, tmp_path))

@@ -24,7 +24,7 @@ def test_the_same_seed_draws_the_same_scenario() -> None:
     assert drawn(1) != drawn(2)
 
 
-def test_everything_that_may_happen_is_drawn_often() -> None:
+def test_every_kind_of_event_is_drawn_often() -> None:
     drawn_steps = steps(SEEDS)
     kinds = {type(step) for step in drawn_steps}
     assert {AddServiceByHand, Create, Fault, LeaseEnds, ScaleByHand} <= kinds
@@ -32,7 +32,7 @@ def test_everything_that_may_happen_is_drawn_often() -> None:
         assert sum(isinstance(step, kind) for step in drawn_steps) >= 10, kind
 
 
-def test_a_scenario_can_be_made_smaller_and_is_told_step_by_step() -> None:
+def test_a_scenario_can_be_shrunk_and_is_printed_step_by_step() -> None:
     scenario = drawn(5)
     smaller = scenario.without(1, 2)
     assert len(smaller.steps) == len(scenario.steps) - 2
@@ -42,7 +42,7 @@ def test_a_scenario_can_be_made_smaller_and_is_told_step_by_step() -> None:
 
 @pytest.mark.parametrize("name", MENDS)
 def test_each_mend_can_be_taken_back(name: str) -> None:
-    """As the code is now; otherwise nobody would see that chaos no longer looks for it."""
+    """With the present code; otherwise nobody would notice that chaos no longer tests it."""
     for change in MENDS[name].changes:
         text = (PROJECT / change.file).read_text(encoding="utf-8")
         without = taken_back(change, text)
@@ -52,7 +52,7 @@ def test_each_mend_can_be_taken_back(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MENDS)
-def test_what_a_mend_is_about_is_drawn(name: str) -> None:
+def test_what_each_mend_is_about_is_drawn(name: str) -> None:
     assert any(MENDS[name].shown_by(drawn(seed)) for seed in SEEDS)
 
 

@@ -24,28 +24,28 @@ def test_calls_are_counted_by_operation() -> None:
     assert economy.counted(calls) == {"ecs:ListTasks": 2, "ecs:StopTask": 1}
 
 
-def test_bookkeeping_is_not_held_against_a_script() -> None:
+def test_bookkeeping_is_not_compared_with_a_script() -> None:
     assert economy.resource_calls(CALLS) == 6
     assert cost(1, 35).ratio == pytest.approx(6 / 5)
 
 
-def test_a_service_more_may_cost_eight_transitions_more() -> None:
+def test_one_more_service_may_cost_eight_more_transitions() -> None:
     assert [cost(n, 0).most_transitions for n in (1, 5, 20)] == [36, 68, 188]
 
 
-def test_a_longer_wait_may_not_cost_one_transition_more() -> None:
+def test_a_longer_wait_may_not_cost_any_transition() -> None:
     waits = [economy.Waited(30, 35, 100), economy.Waited(600, 36, 100)]
     measured = economy.Economy([cost(1, 35)], waits)
     assert [target.met for target in measured.targets] == [True, True, False]
 
 
-def test_the_floor_is_one_wave_after_another() -> None:
+def test_the_floor_is_the_sum_of_the_waves() -> None:
     one, three = (cycle.seconds_of(cycle.floor(AWS_LIKE, n, proof=0.3)) for n in (1, 3))
     assert one == pytest.approx(4 + (2 + 12 + 20 + 2) + 0.3 + (2 + 2) + (120 + 4))
     assert three - one == pytest.approx(2 * (2 + 12 + 20 + 2))
 
 
-def test_the_longer_of_what_goes_side_by_side_counts() -> None:
+def test_the_longest_of_concurrent_steps_counts() -> None:
     quick, slow = (
         cycle.seconds_of(cycle.floor(timings, 1, proof=0.0))
         for timings in (replace(AWS_LIKE, discovery_removal=seconds) for seconds in (5.0, 8.0))

@@ -1,4 +1,4 @@
-"""The benchmark's arithmetic: a wrong figure would be believed."""
+"""The benchmark's arithmetic: people would believe a wrong figure."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ A_CREATION = Creation(
 )
 
 
-def test_lag_counts_from_the_true_moment_and_the_floor_has_the_proof_in_it() -> None:
+def test_lag_counts_from_the_true_time_and_the_floor_includes_the_proof() -> None:
     assert (A_CREATION.seconds, A_CREATION.lag, A_CREATION.floor) == (52.0, 2.0, 50.5)
 
 
@@ -57,7 +57,7 @@ def test_the_time_to_proven_has_three_parts() -> None:
     assert parts == (9.0, 41.0, 2.0)
 
 
-def test_nobody_waits_for_less_than_the_profile_says() -> None:
+def test_a_wait_is_never_shorter_than_the_profile_says() -> None:
     assert shortest_possible(AWS_LIKE, pull=30.0) == pytest.approx(0.5 + 2 + 12 + 30 + 2)
     assert one_after_another(AWS_LIKE, pull=30.0) == pytest.approx(4 + 5 + 2 + 12 + 30 + 2)
 
@@ -96,7 +96,7 @@ def test_targets_are_judged_by_mean_lag_and_worst_ratio(
     assert [target.met for target in judged] == met
 
 
-def test_steps_are_averaged_over_all_rounds_in_the_order_in_which_they_begin() -> None:
+def test_steps_are_averaged_over_all_rounds_in_order() -> None:
     other = replace(
         A_CREATION,
         steps=(Step("Create cluster", "Task", 4, 7.0, 3.0), Step("Check", "Task", 1, 1.0, 1.0)),
@@ -109,14 +109,14 @@ def test_steps_are_averaged_over_all_rounds_in_the_order_in_which_they_begin() -
     assert second.began_after == 6.0
 
 
-def test_every_call_is_in_the_json_with_its_moment() -> None:
+def test_every_call_is_in_the_json_with_its_time() -> None:
     written = creation_as_json(A_CREATION)
 
     assert written["calls"][1] == {"after": 9.0, "call": "ecs:CreateService"}
     assert (written["seconds"], written["lag"]) == (52.0, 2.0)
 
 
-def test_a_deletion_is_held_against_the_drain() -> None:
+def test_a_deletion_is_compared_with_the_drain() -> None:
     deletion = Deletion(1, STARTED, STARTED + 20.0, STARTED + 25.0, (), 27)
 
     assert (deletion.drain, deletion.seconds) == (20.0, 25.0)

@@ -1,4 +1,4 @@
-"""What is measured as too large is refused when it is planned, and the rest is taken."""
+"""A request measured as too large is refused when it is planned, and the others are accepted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_too_large_is_refused_with_the_reason(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", LARGEST)
-def test_the_largest_is_taken(kind: str) -> None:
+def test_the_largest_is_accepted(kind: str) -> None:
     checked = plan(LARGEST[kind]("demo"), settings(), NOW)
     assert checked.blueprint is not None, checked.problems
 

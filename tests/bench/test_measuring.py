@@ -1,4 +1,4 @@
-"""What the benchmark measures with: calls by caller, pulls of another length, commands that end."""
+"""The benchmark's tools: calls by caller, pulls of a given length, commands that end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ A_TASK = Task("a-task", "172.31.0.4", ())
 
 
 class Deaf:
-    """A task observer that nothing is to be told to."""
+    """A task observer that must not be called."""
 
     def pull_failed(self, task_id: str, container: str, reason: str) -> None: ...
 
@@ -50,7 +50,7 @@ def test_few_rounds_cover_the_whole_range_of_pulls() -> None:
     assert drawn != spread_evenly(5, seed=8)
 
 
-def test_calls_are_counted_for_their_caller_and_their_time_only() -> None:
+def test_calls_are_counted_by_caller_and_period() -> None:
     log = CallLog()
     log.note(called("CreateService", "ours"))
     log.note(called("DescribeServices", "theirs"))
@@ -60,7 +60,7 @@ def test_calls_are_counted_for_their_caller_and_their_time_only() -> None:
     assert log.between(found.at + 1, float("inf"), lambda key: key == "ours") == ()
 
 
-def test_a_call_is_waited_for() -> None:
+def test_a_call_is_awaited() -> None:
     log = CallLog()
     assert not log.wait_for("CreateService", 0, lambda key: True, timeout=0)
 
@@ -77,7 +77,7 @@ def test_a_task_starts_when_its_longer_pull_is_over() -> None:
         until_true(lambda: scripted.handed_over == [A_TASK])
 
 
-def test_a_task_that_is_stopped_while_it_is_pulled_never_starts() -> None:
+def test_a_task_stopped_during_its_pull_never_starts() -> None:
     scripted = ScriptedRuntime(ManualClock())
     later = replace(A_TASK, task_id="a-later-task")
     with closing(VaryingPull(scripted)) as runtime:
@@ -110,6 +110,6 @@ def test_an_interrupted_benchmark_leaves_no_command_running() -> None:
         assert received.read().startswith(b"GET")  # to the end: curl is gone
 
 
-def test_what_never_comes_true_is_an_error_that_says_what() -> None:
+def test_an_unmet_condition_is_an_error_that_names_it() -> None:
     with pytest.raises(BenchError, match=r"the moon is blue: not within 0 s"):
         Stop().until(lambda: False, "the moon is blue", limit=0)

@@ -19,7 +19,7 @@ def test_services_come_in_waves(services: int, waves: list[int]) -> None:
 
 
 @pytest.mark.parametrize("services", samples.SIZES)
-def test_each_call_is_proven_and_waited_for(services: int) -> None:
+def test_each_call_is_proven_and_awaited(services: int) -> None:
     request = samples.environment("shop", services)
     assert len(request["services"]) == services
     checked = plan(request, settings(), NOW)
@@ -47,7 +47,7 @@ def test_each_service_whose_lag_is_measured_has_a_follower(group: lag.Group) -> 
     assert endpoints == (lag.SERVICES if group == "polled" else 0)
 
 
-def test_ready_moments_are_spread_evenly() -> None:
+def test_ready_times_are_spread_evenly() -> None:
     drawn = sorted(lag.delays(random.Random(1)))
     part = (lag.TO - lag.FROM) / lag.SERVICES
     assert [int((delay - lag.FROM) // part) for delay in drawn] == list(range(lag.SERVICES))

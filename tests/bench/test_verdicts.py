@@ -1,4 +1,4 @@
-"""How right a verdict is, and when it was due."""
+"""Whether a verdict was right, and when it was due."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ FAILURES = (Seen(10.0, "exit 1"), Seen(30.0, "exit 1"), Seen(50.0, "SERVICE_DEPL
         ("NONE", 600.0, False, verdicts.NO_VERDICT),
     ],
 )
-def test_a_verdict_is_held_against_what_became_of_the_deployment(
+def test_a_verdict_is_compared_with_the_deployments_outcome(
     word: Word, at: float, heals: bool, expected: str
 ) -> None:
     assert judged(Said(word, at), heals, READY_AT, SLACK) == expected
 
 
-def test_nothing_is_healthy_that_never_was() -> None:
+def test_healthy_is_wrong_if_it_never_was_healthy() -> None:
     said = Said("HEALTHY", 500.0)
     assert judged(said, heals=True, ready_at=None, slack=SLACK) == verdicts.CONTENT_TOO_EARLY
 
 
-def test_to_say_nothing_is_late_and_not_false() -> None:
+def test_no_verdict_is_late_and_not_wrong() -> None:
     assert verdicts.NO_VERDICT not in verdicts.FALSE
     assert verdicts.RIGHT not in verdicts.FALSE
 

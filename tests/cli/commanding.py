@@ -1,4 +1,4 @@
-"""The program as somebody runs it: its words in, its lines and exit code out."""
+"""The program as a person runs it: arguments in, lines and exit code out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def ran(capsys: pytest.CaptureFixture[str], *words: str) -> Ran:
     capsys.readouterr()
     try:
         exit_code = main(words)
-    except SystemExit as ended:  # argparse ends so
+    except SystemExit as ended:  # argparse exits this way
         exit_code = int(str(ended.code))
     told = capsys.readouterr()
     return Ran(exit_code, told.out, told.err)
@@ -41,9 +41,9 @@ def ran(capsys: pytest.CaptureFixture[str], *words: str) -> Ran:
 
 @dataclass
 class Terminal:
-    """Of people with the stack's managed policies, and nothing else.
+    """The terminal of people with only the stack's managed policies.
 
-    Each command is called by all whose policy is for it, in turn."""
+    Each command is run with each policy that is for it, in turn."""
 
     app: Application
     capsys: pytest.CaptureFixture[str]
@@ -56,7 +56,7 @@ class Terminal:
         return self.of(next(turns), command, *words)
 
     def of(self, job: str, *words: str) -> Ran:
-        """Called by somebody with this policy."""
+        """Run with this policy."""
         policy = self.app.stack.outputs[f"{job}PolicyArn"]
         role = self._role(job)
         self.app.client("iam").attach_role_policy(

@@ -1,4 +1,4 @@
-"""How the program is called: wrong words, files and surroundings end in one clear line."""
+"""How the program is called: wrong arguments, files and environments end in one clear line."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ class TestArguments:
             ["wait", "shop", "--for", "godot"],
         ],
     )
-    def test_wrong_words_are_refused(
+    def test_wrong_arguments_are_refused(
         self, words: list[str], capsys: pytest.CaptureFixture[str]
     ) -> None:
         refused = ran(capsys, *words)
         assert refused.exit_code == Exit.REFUSED
         assert "usage: bivouac" in refused.notes
 
-    def test_what_holds_everywhere_may_stand_before_and_after_the_command(self) -> None:
+    def test_global_options_may_come_before_or_after_the_command(self) -> None:
         before = parser().parse_args(["--region", "eu-west-1", "--output", "json", "ls"])
         after = parser().parse_args(["ls", "--region", "eu-west-1", "--output", "json"])
         assert before == after
         assert (before.stack, before.profile) == ("bivouac", None)
 
-    def test_statuses_are_those_that_the_stack_knows(self) -> None:
+    def test_the_statuses_are_the_stacks(self) -> None:
         from bivouac.status.word import STATUS_WORDS as KNOWN
 
         assert set(STATUS_WORDS) == set(KNOWN) - {"DELETED"}
@@ -76,7 +76,9 @@ class TestFile:
             "lease": {"ttl": "2h", "maxTtl": "3d"},
         }
 
-    def test_the_standard_input_is_a_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_request_can_come_from_standard_input(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("sys.stdin", io.StringIO('{"name": "shop"}'))
         assert request_of("-", None, None) == {"name": "shop"}
 
@@ -95,7 +97,7 @@ class TestFile:
             (None, "cannot be read: No such file"),
         ],
     )
-    def test_a_broken_one_says_what_is_wrong_with_it(
+    def test_an_invalid_file_says_what_is_wrong_with_it(
         self, tmp_path: Path, content: bytes | None, problem: str
     ) -> None:
         file = tmp_path / "shop.json"
@@ -125,7 +127,7 @@ class TestSurroundings:
             (["ls", "--profile", "nobody"], "The config profile (nobody) could not be found"),
         ],
     )
-    def test_what_is_missing_is_one_line(
+    def test_missing_configuration_is_one_line(
         self, words: list[str], line: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         ended = ran(capsys, *words)
@@ -133,7 +135,7 @@ class TestSurroundings:
         assert ended.notes.startswith(line)
         assert ended.notes.count("\n") == 1
 
-    def test_an_endpoint_where_nobody_listens_is_one_line(
+    def test_an_unreachable_endpoint_is_one_line(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
@@ -146,7 +148,7 @@ class TestSurroundings:
         assert ended.notes.startswith("Could not connect to the endpoint URL")
 
 
-def test_a_stack_of_another_version_is_said_to_be_one() -> None:
+def test_a_stack_of_another_version_is_reported() -> None:
     stack = mock.create_autospec(Stack, instance=True)
     stack.name, stack._outputs = "bivouac", {}
     with pytest.raises(CommandError, match="Update it: make deploy"):
@@ -154,7 +156,7 @@ def test_a_stack_of_another_version_is_said_to_be_one() -> None:
 
 
 class TestInterrupted:
-    def test_the_environment_goes_on_and_the_line_says_how_to_come_back(self) -> None:
+    def test_an_interrupted_wait_says_how_to_come_back(self) -> None:
         stack = mock.create_autospec(Stack, instance=True)
         stack.execution.side_effect = KeyboardInterrupt
         wait = Wait(stack, Screen("table"), "shop", 60, "bivouac wait shop")
@@ -163,9 +165,7 @@ class TestInterrupted:
         assert ended.value.exit_code is Exit.STILL_RUNNING
         assert str(ended.value).endswith("Come back: bivouac wait shop")
 
-    def test_waiting_asks_less_often_the_longer_it_takes(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_longer_wait_polls_less_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
         pauses: list[float] = []
         monkeypatch.setattr("time.sleep", pauses.append)
         stack = mock.create_autospec(Stack, instance=True)
@@ -176,7 +176,7 @@ class TestInterrupted:
         assert (pauses[0], pauses[-1]) == (waiting.FIRST_PAUSE, waiting.LONGEST_PAUSE)
 
 
-def test_what_is_no_json_on_the_way_is_still_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_output_stays_json(capsys: pytest.CaptureFixture[str]) -> None:
     Screen("json").failure("DeploymentFailedError", "web: container exit")
     assert json.loads(capsys.readouterr().out) == {
         "error": "DeploymentFailedError",

@@ -62,7 +62,7 @@ API: dict[str, Any] = {
 def files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Any:
-    """Runs init of files with these contents, with no AWS at all."""
+    """Runs init on files with these contents, without AWS."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
 
@@ -100,12 +100,12 @@ class TestFiles:
             ),
         ],
     )
-    def test_answers_of_ecs_are_taken_as_they_are(
+    def test_ecss_answers_are_accepted_unchanged(
         self, files: Any, service: Any, definition: Any
     ) -> None:
         assert files(service, definition).json == files(SERVICE, DEFINITION).json
 
-    def test_what_only_ecs_writes_is_dropped_and_a_wrong_word_is_named(self, files: Any) -> None:
+    def test_read_only_fields_are_dropped_and_unknown_ones_are_named(self, files: Any) -> None:
         described = {
             **SERVICE,
             "status": "ACTIVE",
@@ -118,7 +118,7 @@ class TestFiles:
         assert "web: desiredcount is left out: CreateService does not take it" in told
         assert "status" not in told
 
-    def test_a_load_balancer_goes_and_its_port_stays_as_an_endpoint(self, files: Any) -> None:
+    def test_a_load_balancer_is_dropped_and_its_port_becomes_an_endpoint(self, files: Any) -> None:
         done = files(SERVICE, DEFINITION)
         (web,) = done.json["services"]
         assert "loadBalancers" not in web
@@ -164,7 +164,7 @@ class TestFiles:
         assert "serviceConnectConfiguration" not in draft.request["services"][0]
 
     @pytest.mark.parametrize("field", LEFT_OUT)
-    def test_everything_that_is_left_out_is_said(self, field: str) -> None:
+    def test_everything_left_out_is_reported(self, field: str) -> None:
         value: Any = {
             "cluster": "prod",
             "role": "r",
@@ -189,11 +189,11 @@ class TestFiles:
         assert field not in draft.request["services"][0]
         assert f"web: {field} is left out: {LEFT_OUT[field]}" in draft.notes
 
-    def test_what_the_stack_refuses_of_a_service_is_left_out_already(self) -> None:
+    def test_what_the_stack_would_refuse_is_left_out(self) -> None:
         fields = FIELDS["CreateServiceRequest"].items()
         assert {name for name, rule in fields if isinstance(rule, Refused)} <= set(LEFT_OUT)
 
-    def test_deployments_roll_and_are_watched_by_no_alarm_of_another_service(self) -> None:
+    def test_other_deployment_controllers_and_alarms_are_left_out(self) -> None:
         configuration = {
             "maximumPercent": 200,
             "strategy": "BLUE_GREEN",
@@ -214,7 +214,7 @@ class TestFiles:
         assert "alarms is left out" in told
         assert "deploymentController is left out" in told
 
-    def test_roles_are_kept_where_they_are_needed_and_said(self) -> None:
+    def test_needed_roles_are_kept_and_reported(self) -> None:
         plain = drafted("demo", [SERVICE], [{**DEFINITION, "taskRoleArn": ROLE}])
         definition = plain.request["services"][0]["taskDefinition"]
         assert definition["taskRoleArn"] == ROLE
@@ -228,14 +228,14 @@ class TestFiles:
         assert secret.request["services"][0]["taskDefinition"]["executionRoleArn"] == ROLE
         assert f"web: the stack must list {ROLE} in AllowedExecutionRoleArns" in secret.notes
 
-    def test_edges_are_guessed_from_variables_and_left_to_the_reader(self, files: Any) -> None:
+    def test_edges_are_guessed_from_variables_and_suggested(self, files: Any) -> None:
         done = files(SERVICE, DEFINITION, API)
         assert "connect" not in done.json
         assert '"connect": [{"from": "web", "to": {"service": "api"}}]' in done.notes
         silent = {**DEFINITION, "containerDefinitions": [{"name": "web", "image": "nginx"}]}
         assert 'write "connect" by hand' in files(SERVICE, silent, API).notes
 
-    def test_a_namespace_goes_and_names_in_it_are_said_to_be_missed(self, files: Any) -> None:
+    def test_a_namespace_is_dropped_and_names_in_it_are_reported(self, files: Any) -> None:
         done = files(API)
         (api,) = done.json["services"]
         assert "namespace" not in api["serviceConnectConfiguration"]
@@ -251,7 +251,7 @@ class TestFiles:
         (endpoint,) = service["serviceConnectConfiguration"]["services"]
         assert endpoint["clientAliases"] == [{"port": 8080, "dnsName": "prod-web"}]
 
-    def test_nothing_that_was_given_is_changed(self) -> None:
+    def test_the_input_is_not_changed(self) -> None:
         before = json.dumps([SERVICE, DEFINITION, API])
         drafted("demo", [SERVICE, API], [DEFINITION])
         assert json.dumps([SERVICE, DEFINITION, API]) == before
@@ -274,12 +274,14 @@ class TestBadFiles:
             ({"serviceName": "web"}, "web names no taskDefinition"),
         ],
     )
-    def test_they_are_refused_with_the_place(self, files: Any, content: Any, problem: str) -> None:
+    def test_wrong_files_are_refused_with_the_place(
+        self, files: Any, content: Any, problem: str
+    ) -> None:
         refused = files(content)
         assert (refused.exit_code, refused.answer) == (2, "")
         assert problem in refused.notes
 
-    def test_every_problem_of_every_file_is_told(
+    def test_every_problem_of_every_file_is_reported(
         self, files: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert files("{", "[]").notes.count("\n") == 2
@@ -291,7 +293,7 @@ class TestBadFiles:
         "words",
         [[], ["web.json", "--cluster", "prod"], ["web.json", "--service", "web"]],
     )
-    def test_a_source_must_be_one(
+    def test_exactly_one_source_is_required(
         self, words: list[str], capsys: pytest.CaptureFixture[str]
     ) -> None:
         refused = ran(capsys, "init", *words)
@@ -300,7 +302,7 @@ class TestBadFiles:
 
 
 class ByHand:
-    """Two services that somebody has made with ECS alone, one of which calls the other."""
+    """Two services that somebody created with ECS alone, one of which calls the other."""
 
     def __init__(self, app: Application, name: str) -> None:
         self.app, self.cluster = app, f"prod-{name}"
@@ -395,7 +397,7 @@ class ByHand:
         self.app.client("logs").delete_log_group(logGroupName=f"/ecs/{self.cluster}")
 
     def _cluster_is_gone(self) -> bool:
-        """Not before the last of its tasks is."""
+        """Not before its last task is gone."""
         errors = self._ecs.exceptions
         try:
             self._ecs.delete_cluster(cluster=self.cluster)
@@ -421,15 +423,15 @@ def by_hand(deployed: Application, name: str) -> Iterator[ByHand]:
 NAMES = {
     *("serviceArn", "clusterArn", "taskDefinition", "createdAt", "createdBy", "events", "tags"),
     *("deployments", "currentServiceDeployment", "currentServiceRevisions"),
-    # Said to be left out, or to be the environment's
+    # Reported as left out, or as the environment's
     "networkConfiguration",
 }
-"""Of a described service: what names this very one, or tells its story."""
+"""Members of a described service that identify this very one, or are its history."""
 NAMES_OF_DEFINITIONS = {"taskDefinitionArn", "family", "revision", "registeredAt", "registeredBy"}
 
 
 def described(app: Application, cluster: str) -> dict[str, Any]:
-    """Services and definitions as ECS describes them, but for names."""
+    """Services and definitions as ECS describes them, without names."""
     ecs = app.client("ecs")
     arns = ecs.list_services(cluster=cluster)["serviceArns"]
     found = {}
@@ -450,13 +452,13 @@ def described(app: Application, cluster: str) -> dict[str, Any]:
     for each in found.values():
         each["definition"].pop("executionRoleArn")  # said to be the stack's
         for container in each["definition"]["containerDefinitions"]:
-            # The environment has log groups of its own
+            # The environment has its own log groups
             del container["logConfiguration"]["options"]["awslogs-group"]
     return found
 
 
 @pytest.mark.xdist_group("command-line")
-def test_an_environment_describes_the_same_as_the_services_it_was_made_from(
+def test_an_environment_equals_the_services_it_was_made_from(
     terminal: Terminal, by_hand: ByHand, name: str, tmp_path: Path
 ) -> None:
     written = terminal("init", "--cluster", by_hand.cluster, "--name", name)
@@ -489,14 +491,14 @@ def _all_run(app: Application, cluster: str) -> bool:
 
 
 @pytest.mark.xdist_group("command-line")
-def test_a_cluster_that_is_not_there_is_one_clear_line(terminal: Terminal) -> None:
+def test_a_missing_cluster_is_one_clear_line(terminal: Terminal) -> None:
     missing = terminal("init", "--cluster", "nowhere")
     assert (missing.exit_code, missing.answer) == (5, "")
     assert missing.notes.startswith("There is no cluster named nowhere in ap-northeast-1")
 
 
 @pytest.mark.xdist_group("command-line")
-def test_whoever_may_not_read_services_is_told_so(terminal: Terminal) -> None:
+def test_a_denied_read_is_reported(terminal: Terminal) -> None:
     refused = terminal.of("Operator", "init", "--cluster", "prod")
     assert (refused.exit_code, refused.answer) == (5, "")
     assert "ecs:ListServices" in refused.notes

@@ -1,4 +1,4 @@
-"""What the program shows of a status document, and that it shows it on any terminal."""
+"""What the program shows of a status document, on any terminal."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def shop(**changed: Any) -> dict[str, Any]:
 
 
 class TestText:
-    def test_it_says_all_in_a_few_lines(self) -> None:
+    def test_an_environment_is_summarised_in_a_few_lines(self) -> None:
         assert list(status_lines(shop())) == [
             "shop: READY, proven",
             "  owner            team-shop",
@@ -89,7 +89,7 @@ class TestText:
         assert "shop: DELETED" in text
         assert "lease            over" in text
 
-    def test_a_diagnosis_ends_it(self) -> None:
+    def test_a_diagnosis_comes_last(self) -> None:
         diagnosis = {"cause": "web: container exit\n  next step: read"}
         *_, first, last = status_lines(shop(status="FAILED", diagnosis=diagnosis))
         assert (first, last) == ("web: container exit", "  next step: read")
@@ -102,12 +102,12 @@ class TestText:
             "shop           READY   team-shop  7h 48m",
         ]
 
-    def test_what_drains_has_tasks_left(self) -> None:
+    def test_a_draining_service_shows_its_remaining_tasks(self) -> None:
         going = {**WEB, "desired": 0, "state": "DRAINING", "because": "ECS is deleting it"}
         assert service_line(going) == "DRAINING, 1 task left (ECS is deleting it)"
         assert service_line({**going, "running": 0}).startswith("DRAINING, no task left")
 
-    def test_a_proof_says_what_was_seen(self) -> None:
+    def test_a_proof_shows_its_checks(self) -> None:
         running = {"service": "web", "name": "tasks running", "outcome": "OK", "observed": "1 of 1"}
         outside = {
             "service": "web",
@@ -125,7 +125,7 @@ class TestText:
             "",
         ]
 
-    def test_what_ecs_removes_later_is_explained(self) -> None:
+    def test_revisions_that_ecs_deletes_later_are_explained(self) -> None:
         items = [{"kind": "task definition", "name": "web:1", "outcome": "DELETING"}]
         receipt = {"environment": "shop", "status": "DELETED", "at": "now", "items": items}
         *_, last = receipt_lines(receipt)
@@ -145,7 +145,7 @@ class TestText:
 
 
 class TestProgress:
-    def test_the_first_look_says_what_there_is(self) -> None:
+    def test_the_first_poll_shows_what_exists(self) -> None:
         assert changes(None, shop()) == [
             "shop: READY",
             "web: HEALTHY, 1 of 1 tasks running",
@@ -172,7 +172,7 @@ class TestProgress:
         assert changes(answered, answered) == []
         assert changes(answered, shop()) == ["shop: READY"]
 
-    def test_what_failed_says_why(self) -> None:
+    def test_a_failure_shows_its_reason(self) -> None:
         failed = {**NOT_CALLED, "state": "FAILED", "because": "api:8080: the connection failed"}
         before = shop(status="CREATING", edges=[NOT_CALLED])
         assert changes(before, shop(status="CREATING", edges=[failed])) == [
@@ -188,7 +188,7 @@ class TestMarkdown:
         assert "| web | HEALTHY | 1 of 1 | acme/web:482 |" in text
         assert "| web -\\> api:http | api:8080 | now |" in text
 
-    def test_nothing_that_others_wrote_becomes_markup(self) -> None:
+    def test_foreign_text_never_becomes_markup(self) -> None:
         text = "\n".join(list_markdown([{**shop(), "owner": "@everybody |[x](y)<b>"}]))
         assert "@\u200beverybody \\|\\[x\\](y)\\<b\\>" in text
 
@@ -211,7 +211,7 @@ screen.status({shop(services=BOTH)})
 
 
 def shown_on_a_terminal(**variables: str) -> str:
-    """What the program writes where both of its outputs are one."""
+    """The program's output if both of its outputs are the same terminal."""
     ours, its = os.openpty()
     subprocess.run(
         [sys.executable, "-c", WAITING],
@@ -247,7 +247,7 @@ class TestTerminals:
         plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.partition("shop: READY")[0])
         assert max(map(len, plain.replace("\r", "\n").splitlines())) <= 40
 
-    def test_it_has_no_colour_where_nobody_wants_any(self) -> None:
+    def test_no_color_turns_colours_off(self) -> None:
         assert "\x1b[32m" in shown_on_a_terminal(TERM="xterm")
         assert "\x1b[32m" not in shown_on_a_terminal(TERM="xterm", NO_COLOR="1")
 
@@ -259,13 +259,13 @@ class TestTerminals:
     def test_lines_are_not_broken_in_forty_columns(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """The terminal folds them; a copied URL stays whole."""
+        """The terminal wraps them; a copied URL stays whole."""
         monkeypatch.setenv("COLUMNS", "40")
         url = "http://203.0.113.7:80/" + "a" * 60
         Screen("table").status(shop(urls=[{"service": "web", "url": url, "proven": True}]))
         assert url in capsys.readouterr().out
 
-    def test_nothing_that_others_wrote_drives_the_terminal(
+    def test_foreign_text_never_controls_the_terminal(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         Screen("table").note("owner \x1b[2J\u202eteam [bold]x[/bold]")
@@ -278,7 +278,7 @@ def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0m", "5", "1w", "-3h", "1h30m"])
-def test_anything_else_is_none(text: str) -> None:
+def test_any_other_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
         seconds_of(text)
 
@@ -286,21 +286,21 @@ def test_anything_else_is_none(text: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0, "0s"), (59, "59s"), (3600, "1h"), (93_784, "1d 2h")]
 )
-def test_time_left_is_read_in_two_units(seconds: int, words: str) -> None:
+def test_time_left_is_shown_in_two_units(seconds: int, words: str) -> None:
     assert words_of(seconds) == words
 
 
-def test_help_waits_for_no_library() -> None:
+def test_help_imports_no_library() -> None:
     """Importing the AWS SDK takes most of a second on a small machine."""
     assert imported_by("bivouac_cli.program") == set()
 
 
-def test_a_list_waits_for_the_aws_sdk_alone() -> None:
+def test_a_list_imports_only_the_aws_sdk() -> None:
     assert imported_by("bivouac_cli.commands") == {"botocore"}
 
 
 def imported_by(module: str) -> set[str]:
-    """The libraries among what it imports."""
+    """The libraries among its imports."""
     program = f"import sys, {module}; print(*{{'botocore', 'boto3', 'rich'}} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", program],

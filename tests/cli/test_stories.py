@@ -21,7 +21,7 @@ def written(tmp_path: Path, *services: object, **changes: object) -> str:
     return str(file)
 
 
-def test_an_environment_is_made_seen_kept_rested_and_deleted(
+def test_an_environment_is_created_shown_extended_put_to_sleep_and_deleted(
     terminal: Terminal, name: str, tmp_path: Path
 ) -> None:
     file = written(tmp_path, owner="team-shop")
@@ -109,7 +109,7 @@ def test_logs_and_a_shell_are_found_by_service(
     assert terminal("down", name).exit_code == 0
 
 
-def test_what_fails_is_diagnosed_the_same_wherever_it_is_waited_for(
+def test_every_waiting_command_prints_the_same_diagnosis(
     terminal: Terminal, name: str, tmp_path: Path
 ) -> None:
     image = f"broken-{name}"
@@ -129,7 +129,7 @@ def test_what_fails_is_diagnosed_the_same_wherever_it_is_waited_for(
     assert terminal("down", name).exit_code == 0
 
 
-def test_what_is_not_waited_for_is_waited_for_elsewhere(
+def test_without_waiting_another_command_can_wait(
     terminal: Terminal, name: str, tmp_path: Path
 ) -> None:
     up = terminal("up", written(tmp_path), "--name", name, "--no-wait")
@@ -140,7 +140,7 @@ def test_what_is_not_waited_for_is_waited_for_elsewhere(
     assert terminal("wait", name, "--for", "deleted").exit_code == 0
 
 
-def test_a_request_that_is_refused_says_every_problem(
+def test_a_refused_request_shows_every_problem(
     terminal: Terminal, name: str, tmp_path: Path
 ) -> None:
     file = written(tmp_path, web(desiredCount=-1), name=name, lease={"ttl": "soon"})
@@ -159,7 +159,7 @@ def test_a_dry_run_prints_the_plan(terminal: Terminal, name: str, tmp_path: Path
     assert terminal("get", name).exit_code == 5
 
 
-def test_time_that_is_over_leaves_the_environment_alone(
+def test_a_timed_out_wait_leaves_the_environment_alone(
     terminal: Terminal, name: str, tmp_path: Path
 ) -> None:
     with terminal.app.calls.hold("ecs:CreateCluster"):
@@ -170,17 +170,17 @@ def test_time_that_is_over_leaves_the_environment_alone(
     assert terminal("down", name).exit_code == 0
 
 
-def test_a_name_that_never_was_is_one_clear_line(terminal: Terminal) -> None:
+def test_an_unknown_environment_is_one_clear_line(terminal: Terminal) -> None:
     for words in (["get"], ["wait"], ["receipt"], ["comment"], ["down"], ["wake"], ["redeploy"]):
         ended = terminal(*words, "nobody")
         assert ended.exit_code == 5, ended
         assert "no environment named 'nobody' was ever created" in ended.answer + ended.notes
 
 
-def test_a_stack_that_is_not_there_is_one_clear_line(
+def test_a_missing_stack_is_one_clear_line(
     terminal: Terminal, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whoever may see one stack only is not told which others there are."""
+    """A user who may see only one stack does not learn which others exist."""
     terminal.use(terminal.app.cloud.credentials.user)
     missing = ran(capsys, "ls", "--stack", "elsewhere")
     assert missing.exit_code == 5
@@ -198,7 +198,7 @@ def test_a_stack_that_is_not_there_is_one_clear_line(
         ("lambda:InvokeFunction", "AWS refused Invoke: "),
     ],
 )
-def test_a_caller_without_a_right_is_told_which(
+def test_a_missing_right_is_named(
     terminal: Terminal, capsys: pytest.CaptureFixture[str], lacking: str, line: str
 ) -> None:
     rights = frozenset({"cloudformation:DescribeStacks", "lambda:InvokeFunction"}) - {lacking}

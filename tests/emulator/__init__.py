@@ -1,1 +1,1 @@
-"""The translated template on an emulator of AWS that others keep: `make emulate`."""
+"""The translated template on an emulator of AWS that others maintain: `make emulate`."""

@@ -1,4 +1,4 @@
-"""Says what MiniStack is not asked about."""
+"""Reports what MiniStack is not tested with."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class MiniStack:
         self.endpoint = f"http://127.0.0.1:{port}"
 
     def client(self, service: str) -> Any:
-        """As the account's root user, the only one whose keys it has from the start."""
+        """With the keys of the account's root user, the only one that it starts with."""
         return boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.endpoint,
@@ -48,7 +48,7 @@ class MiniStack:
 
 @contextmanager
 def running() -> Iterator[MiniStack]:
-    """One that holds calls against IAM policies, and of which nothing is left afterwards."""
+    """One that checks calls against IAM policies, and of which nothing is left afterwards."""
     assert PYTHON.is_file(), "MiniStack is not installed: `make emulate` does it"
     with tempfile.TemporaryDirectory() as directory, (Path(directory) / "log").open("w+") as log:
         port = _free_port()
@@ -68,7 +68,7 @@ def running() -> Iterator[MiniStack]:
         finally:
             process.terminate()
             process.wait(timeout=30)
-            # The processes of functions, should it have left any.
+            # The processes of functions, if it has left any.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
@@ -80,12 +80,12 @@ def _environment(directory: str, port: int) -> dict[str, str]:
         "TMPDIR": directory,
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
-        # What URLs are made with: functions answer CloudFormation on this host only.
+        # For URLs: functions answer CloudFormation on this host only.
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "AUTH": "true",
-        # It would clear away containers.
+        # It would clean up containers.
         "DOCKER_HOST": f"unix://{directory}/no-docker",
     }
 

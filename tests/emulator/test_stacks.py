@@ -1,4 +1,4 @@
-"""Two stacks beside each other on MiniStack, which holds every call against their policies."""
+"""Two stacks beside each other on MiniStack, which checks every call against their policies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.template.declared import FUNCTIONS, MACHINES, Json, translated
 
 BUCKET = "packaged"
 PREFIXES = ("alpha", "alpha-2")
-"""One is the beginning of the other."""
+"""One prefix is the beginning of the other."""
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def stacks(emulator: MiniStack) -> list[Stack]:
     return [deployed(emulator, prefix, understood(translated())) for prefix in PREFIXES]
 
 
-def test_it_does_not_know_what_is_left_out(emulator: MiniStack) -> None:
+def test_everything_left_out_is_still_unknown_to_the_emulator(emulator: MiniStack) -> None:
     """So that the list shrinks as it learns."""
     with pytest.raises(ClientError, match="Unrecognized resource types") as refused:
         deployed(emulator, "whole", translated())
@@ -124,11 +124,11 @@ def test_both_stacks_are_complete(stacks: list[Stack]) -> None:
         assert stack.described["StackStatus"] == "CREATE_COMPLETE"
         assert stack.resources.keys() == wanted
     first, second = (set(stack.resources.values()) for stack in stacks)
-    # What a custom resource is called is its own affair.
+    # A custom resource chooses its own name.
     assert first & second == {stacks[0].resources["EnvironmentsGuard"]}
 
 
-def test_a_dry_run_passes(stacks: list[Stack]) -> None:
+def test_a_dry_run_succeeds(stacks: list[Stack]) -> None:
     for stack in stacks:
         admit(stack)
         execution = ended(stack, environment(name="demo", dryRun=True))
@@ -138,7 +138,7 @@ def test_a_dry_run_passes(stacks: list[Stack]) -> None:
 
 
 def test_a_function_without_its_rights_is_refused(emulator: MiniStack) -> None:
-    """MiniStack does hold calls against policies."""
+    """MiniStack does check calls against policies."""
 
     def without_rights(document: Json) -> None:
         del document["Resources"]["CheckRequestFunction"]["Properties"]["Policies"]
@@ -184,8 +184,8 @@ def test_a_sweep_finds_nothing(stacks: list[Stack]) -> None:
         assert json.loads(answer["Payload"].read())["findings"] == []
 
 
-def test_a_stack_without_environments_goes(emulator: MiniStack) -> None:
-    """The guard lets it: its function answers CloudFormation."""
+def test_a_stack_without_environments_is_deleted(emulator: MiniStack) -> None:
+    """The guard allows it: its function answers CloudFormation."""
     stack = deployed(emulator, "omega", understood(translated()))
     table = stack.outputs["EnvironmentsTableName"]
     emulator.client("cloudformation").delete_stack(StackName=stack.name)

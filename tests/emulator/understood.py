@@ -1,4 +1,4 @@
-"""The translated template as MiniStack understands it, and what it does not know, by name."""
+"""The translated template as MiniStack understands it, and what it does not support, by name."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ LEFT_OUT = {
     "AWS::EC2::SecurityGroupIngress": "the tests make these rules by EC2's API",
     "AWS::Events::EventBusPolicy": "anybody in the account may put events",
 }
-"""Resource types that it does not know -> what stands for them."""
+"""Resource types that it does not support -> what replaces them."""
 
 WRITTEN_OTHERWISE = {
     "DefinitionS3Location": "JSON is uploaded, because it does not read YAML",
     "PYTHONPATH": "is added to each function, which would have MiniStack's own packages",
     "ecs:DescribeClusters": "may be called for any cluster: it takes the cluster from no list",
 }
-"""What the template says in a way that it does not understand -> what is done instead."""
+"""What it does not understand in the template -> what is done instead."""
 
 PACKAGES = sysconfig.get_path("purelib")
 
 
 def understood(template: Json) -> Json:
-    """A copy with what it does not know left out, and the rest as it understands it."""
+    """A copy without what it does not support, and the rest in a form that it understands."""
     template = copy.deepcopy(template)
     resources: dict[str, Json] = template["Resources"]
     unknown = {name for name, resource in resources.items() if resource["Type"] in LEFT_OUT}
@@ -47,7 +47,7 @@ def understood(template: Json) -> Json:
 
 
 def _without(written: Any, names: set[str]) -> Any:
-    """Without the members of lists that name one of these resources (DependsOn, or a Ref)."""
+    """Without the list members that name one of these resources (DependsOn, or a Ref)."""
     if isinstance(written, dict):
         return {key: _without(value, names) for key, value in written.items()}
     if isinstance(written, list):

@@ -1,1 +1,1 @@
-"""What takes long: every call interrupted, the largest requests, accidents, long waits."""
+"""Long tests: every call interrupted, the largest requests, accidents, long waits."""

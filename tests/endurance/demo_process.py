@@ -1,4 +1,4 @@
-"""`make demo` as a user starts it: a process of its own, its output not a terminal."""
+"""`make demo` as a user starts it: in its own process, its output not a terminal."""
 
 from __future__ import annotations
 

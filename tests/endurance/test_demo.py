@@ -21,8 +21,8 @@ from tests.endurance.demo_process import (
 from tests.localcloud.waiting import until_true
 
 
-def test_the_shops_edges_are_told_as_they_are_proven() -> None:
-    """P01: only from inside the mesh does an edge answer by its alias."""
+def test_the_shops_edges_are_shown_as_they_are_proven() -> None:
+    """P01: only inside the mesh does an edge answer by its alias."""
     with demo(ROOT / "events" / "shop.json", free_port()) as process:
         output, _ = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == 0, output
@@ -42,7 +42,7 @@ def test_the_shops_edges_are_told_as_they_are_proven() -> None:
     assert "Everything held" in output
 
 
-def test_a_service_that_fails_is_told_with_what_to_do_about_it(tmp_path: Path) -> None:
+def test_a_failing_service_is_shown_with_the_next_step(tmp_path: Path) -> None:
     """H07: an image that cannot be pulled never heals."""
     content = json.loads((ROOT / "events" / "smallest.json").read_text())
     content["services"][0]["primaryContainer"]["image"] = "nowhere/nothing:1"

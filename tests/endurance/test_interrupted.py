@@ -1,8 +1,8 @@
 """Every AWS call of a create and of a delete, hit by every kind of fault that can hit it.
 
 Whatever was interrupted, repeating the step as the state machine does must end in exactly what an
-undisturbed run leaves: nothing twice, nothing missing, nothing foreign touched. Up to the step that
-is hit all of these runs are one, so that each goes on from there in a copy of this process.
+undisturbed run leaves: nothing twice, nothing missing, nothing foreign touched. All runs are the
+same up to the step that is hit, so each goes on from there in a forked copy of this process.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ def faults_of(step: str) -> tuple[Fault, ...]:
 
 
 @pytest.mark.parametrize("step", CREATE_STEPS)
-def test_a_create_interrupted_at_any_call_ends_as_if_nothing_had_happened(step: str) -> None:
-    """S01, S03, S20, S21, T02, T03, N01, N02, C03, W17: safe to repeat, nothing is made twice."""
+def test_a_create_interrupted_at_any_call_ends_like_an_undisturbed_one(step: str) -> None:
+    """S01, S03, S20, S21, T02, T03, N01, N02, C03, W17: safe to repeat, nothing is created
+    twice."""
     wanted = undisturbed()[0]
     with bivouac_account() as account:
         foreign_neighbours(account)
@@ -58,7 +59,7 @@ def test_a_create_interrupted_at_any_call_ends_as_if_nothing_had_happened(step: 
 
 
 @pytest.mark.parametrize("step", DELETE_STEPS)
-def test_a_delete_interrupted_at_any_call_leaves_nothing_of_ours_and_all_that_is_foreign(
+def test_a_delete_interrupted_at_any_call_leaves_only_foreign_resources(
     step: str,
 ) -> None:
     """D04, D05, D10, D18, N12, N13, S20, S21: complete, with nothing foreign touched."""
@@ -92,12 +93,11 @@ def without_records(left: Inventory) -> Inventory:
 
 WAITING_STEPS = {"wait_for_change", "resume_execution"}
 CHANGING_STEPS = [step for step in CREATE_STEPS if step not in READING_STEPS | WAITING_STEPS]
-"""A create that dies after a read, or while it waits, has left what it left after the last change
-before it."""
+"""A create that dies after a read, or while it waits, leaves the same as after its last change."""
 
 
 @pytest.mark.parametrize("step", CHANGING_STEPS)
-def test_a_create_that_died_after_any_change_is_repaired_by_starting_again(step: str) -> None:
+def test_a_create_killed_after_any_change_is_repaired_by_starting_again(step: str) -> None:
     """W14, W17, promise 5: another execution, another generation, and nothing twice."""
     created = undisturbed()[0]
     with bivouac_account() as account, copies() as copied:
@@ -109,7 +109,7 @@ def test_a_create_that_died_after_any_change_is_repaired_by_starting_again(step:
 
 
 @pytest.mark.parametrize("step", CHANGING_STEPS)
-def test_a_create_that_died_after_any_change_is_taken_away_as_a_whole(step: str) -> None:
+def test_a_create_killed_after_any_change_is_deleted_completely(step: str) -> None:
     """D14, D18, W13, promise 2: half of an environment is deleted like a whole one."""
     deleted = undisturbed()[1]
     with bivouac_account() as account, copies() as copied:

@@ -1,7 +1,7 @@
-"""What went wrong for others who do this job, and what comes of it here.
+"""Failures that others have reported from tools with the same purpose, played here.
 
-Each report is named. Those with a suite of their own (a create that is stopped in its wait, events
-that are lost, time-outs without a word) are told there.
+Each report is named. Those with a suite of their own (a create that is stopped during its wait,
+lost events, time-outs without a cause) are tested there.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def status(account: BivouacAccount, name: str) -> Status:
 
 @pytest.fixture
 def account(account: BivouacAccount) -> BivouacAccount:
-    """With its machines, and an execution of each that is of no concern."""
+    """With its machines, and an unrelated execution of each."""
     for machine in (CREATE_MACHINE, DELETE_MACHINE, SLEEP_MACHINE):
         account.start_execution("of-another", machine)
     return account
@@ -63,7 +63,8 @@ def account(account: BivouacAccount) -> BivouacAccount:
 def test_stacked_pull_requests_close_in_any_order(
     account: BivouacAccount, order: tuple[str, ...]
 ) -> None:
-    """cabotage-app#328: the parent was closed before its child. Exactly the named one goes."""
+    """cabotage-app#328: the parent was closed before its child. Exactly the named one is
+    deleted."""
     for name in PULL_REQUESTS:
         account.holds(account.planned(of_pull_request(name)), status=Status.READY)
     went: list[str] = []
@@ -73,8 +74,8 @@ def test_stacked_pull_requests_close_in_any_order(
         assert {each["environment"] for each in started(account, "delete")} == set(went)
 
 
-def test_two_pull_requests_are_active_side_by_side(account: BivouacAccount) -> None:
-    """opencode.school#63: what one deploys takes nothing from the other, nor does its end."""
+def test_two_pull_requests_are_independent(account: BivouacAccount) -> None:
+    """opencode.school#63: neither one's deployment nor its end affects the other."""
     machines = Machines(account)
     for name in ("parent", "child"):
         assert machines.create(of_pull_request(name), name)["status"] == "READY"
@@ -91,9 +92,9 @@ def test_two_pull_requests_are_active_side_by_side(account: BivouacAccount) -> N
     assert status(account, "child") is Status.READY
 
 
-def test_a_closing_that_was_lost_ends_with_the_lease(account: BivouacAccount) -> None:
+def test_after_a_lost_closing_the_lease_ends_the_environment(account: BivouacAccount) -> None:
     """kamp-us/phoenix#813: the job that should have closed it never ran, and here the schedule that
-    ends the lease is lost as well."""
+    ends the lease is lost too."""
     machines = Machines(account)
     machines.create(environment(name="parent", lease={"ttl": "1h"}), "parent")
     account.schedules.disarm("parent")
@@ -111,11 +112,11 @@ def test_a_closing_that_was_lost_ends_with_the_lease(account: BivouacAccount) ->
 
 
 CYCLES = 20
-"""Each does the same as the one before it: what one leaves, twenty leave twenty times."""
+"""Each does the same as the one before: what one leaves, twenty leave twenty times."""
 
 
 def test_many_cycles_leave_nothing(account: BivouacAccount) -> None:
-    """kentcdodds/kody#297: 860 records of deployments that were over."""
+    """kentcdodds/kody#297: 860 leftover records of past deployments."""
     machines = Machines(account)
     before = {kind: lines for kind, lines in inventory(account).items() if kind != "records"}
     for cycle in range(CYCLES):
@@ -141,7 +142,7 @@ class TestDrainingForDays:
         with mock.patch.object(account.plane.ecs.scheduler, "_inactive_when_drained"):
             yield machines
 
-    def test_the_receipt_names_it_and_it_is_tried_again(
+    def test_the_receipt_names_it_and_the_deletion_is_retried(
         self, account: BivouacAccount, stuck: Machines
     ) -> None:
         with pytest.raises(errors.DeletionIncompleteError) as left:
@@ -155,7 +156,9 @@ class TestDrainingForDays:
         assert (item["name"], item["outcome"]) == ("web", "FAILED")
         assert "demo-expiry" in inventory(account)["schedules"]
 
-    def test_it_goes_once_ecs_has_ended_it(self, account: BivouacAccount, stuck: Machines) -> None:
+    def test_it_is_deleted_once_ecs_has_ended_it(
+        self, account: BivouacAccount, stuck: Machines
+    ) -> None:
         with pytest.raises(errors.DeletionIncompleteError):
             stuck.delete({"environment": "demo"})
         account.pass_time(timedelta(days=2).total_seconds())

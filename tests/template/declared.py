@@ -1,4 +1,4 @@
-"""What template.yaml and the state machine definitions say, in the words of the tests."""
+"""Reads template.yaml and the state machine definitions for the tests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def resources(kind: str) -> dict[str, Json]:
 
 
 def functions() -> dict[str, Json]:
-    """Logical id -> properties of each function, with the template's globals under them."""
+    """Logical id -> properties of each function, including the template's globals."""
     return {
         name: {**GLOBAL_FUNCTION, **resource["Properties"]}
         for name, resource in resources("AWS::Serverless::Function").items()
@@ -41,7 +41,7 @@ class State:
     name: str
     body: Json
     siblings: Json
-    """All states of the same scope: a state can only go on to one of them."""
+    """All states of the same scope, to which alone it can go on."""
     path: tuple[str, ...]
     """The Maps and Parallels around it."""
 
@@ -55,7 +55,7 @@ class State:
 
     @property
     def following(self) -> Iterator[str]:
-        """Every state that can come next, a Catch's too."""
+        """Every state that can come next, including by a Catch."""
         yield from self.following_without_failure
         yield from (catcher["Next"] for catcher in self.caught)
 
@@ -75,7 +75,7 @@ class Machine:
 
     @property
     def states(self) -> list[State]:
-        """All of them, those inside Maps and Parallels too."""
+        """All states, including those inside Maps and Parallels."""
         return [state for scope in self.scopes for state in scope.states]
 
     @property
@@ -92,12 +92,12 @@ class Machine:
 
     @property
     def lambda_tasks(self) -> list[State]:
-        """Those that go on with what the function answers."""
+        """Those that continue with the function's answer."""
         return [state for state in self.tasks if function_of(state)]
 
     @property
     def waiting_tasks(self) -> list[State]:
-        """Those that go on once somebody sends their token."""
+        """Those that continue once somebody sends their token."""
         return [
             state
             for state in self.tasks
@@ -135,7 +135,7 @@ def _scopes(definition: Json, path: tuple[str, ...]) -> Iterator[Scope]:
 
 
 def function_of(state: State) -> str | None:
-    """The logical id of the function that a Task calls; None where it calls AWS itself."""
+    """The logical id of the function that a Task calls; None if it calls AWS directly."""
     match = re.fullmatch(r"\$\{(\w+)Arn\}", str(state.body["Resource"]))
     return match[1] if match else None
 
@@ -152,7 +152,7 @@ def machines() -> dict[str, Machine]:
 
 
 def translated(change: Callable[[Json], None] = lambda _: None, **parameters: str) -> Json:
-    """The CloudFormation template that SAM makes of template.yaml, once `change` was made to it."""
+    """The CloudFormation template that SAM makes of template.yaml after `change`."""
     required = {"VpcId": "vpc-1", "SubnetIds": "subnet-1"}
     source = read_template(PROJECT / "template.yaml")
     change(source.document)

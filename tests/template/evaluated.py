@@ -1,7 +1,7 @@
-"""The translated template as CloudFormation works with it: every function has its value.
+"""The translated template as CloudFormation evaluates it: every intrinsic function has its value.
 
-What resources are called is made up; the forms of their ARNs are those of the Service Authorization
-Reference, and what `Ref` gives is in the CloudFormation User Guide beside each type.
+Names of resources are invented; the forms of their ARNs are those of the Service Authorization
+Reference, and the values of `Ref` are in the CloudFormation User Guide for each type.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "NamespaceQuota": "1",
     },
 }
-"""What a stack gets -> parameters. Each set is checked as CloudFormation checks it."""
+"""Kind of stack -> parameters. Each set is checked as CloudFormation checks it."""
 
 _ARNS = {
     "AWS::DynamoDB::Table": f"dynamodb:{REGION}:{ACCOUNT}:table/{{name}}",
@@ -65,7 +65,7 @@ _ARNS = {
     "AWS::Lambda::Alias": f"lambda:{REGION}:{ACCOUNT}:function:{{name}}:live",
     "AWS::Lambda::Function": f"lambda:{REGION}:{ACCOUNT}:function:{{name}}",
     "AWS::Lambda::Version": f"lambda:{REGION}:{ACCOUNT}:function:{{name}}:1",
-    # CloudFormation's attribute is the form with the wildcard, as DescribeLogGroups answers.
+    # CloudFormation's attribute has the form with the wildcard, like DescribeLogGroups' answer.
     "AWS::Logs::LogGroup": f"logs:{REGION}:{ACCOUNT}:log-group:{{name}}:*",
     "AWS::SQS::Queue": f"sqs:{REGION}:{ACCOUNT}:{{name}}",
     "AWS::Scheduler::ScheduleGroup": f"scheduler:{REGION}:{ACCOUNT}:schedule-group/{{name}}",
@@ -88,7 +88,7 @@ _PSEUDO = {
 
 
 class _Names:
-    """What the template refers to."""
+    """Resolves what the template refers to."""
 
     def __init__(self, document: Json, parameters: dict[str, str], renamed: Set[str]) -> None:
         self._renamed = renamed
@@ -127,8 +127,8 @@ def evaluated(
     template: Path = PROJECT / "template.yaml",
     renamed: Set[str] = frozenset(),
 ) -> Json:
-    """The resources that a stack with these parameters has, once `change` was made to the
-    template: logical id -> resource. `renamed`: logical ids of those with other names than before.
+    """The resources of a stack with these parameters, after `change`: logical id -> resource.
+    `renamed`: logical ids of those with other names than before.
     """
     source = read_template(template)
     change(source.document)
@@ -144,8 +144,7 @@ def evaluated(
 
 
 def definitions(resources: Json) -> dict[str, Json]:
-    """File stem -> what Step Functions gets: the substitutions go into the text of the file, and
-    then it is read."""
+    """File stem -> what Step Functions gets: substituted as text, then parsed."""
     return {
         stem: read(
             substituted(

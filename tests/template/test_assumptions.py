@@ -1,4 +1,4 @@
-"""docs/assumptions.md and the acceptance suite say the same, and each row says everything."""
+"""docs/assumptions.md and the acceptance suite agree, and each row is complete."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def rows() -> list[Row]:
 ROWS = rows()
 
 
-def test_each_has_an_id_of_its_own() -> None:
+def test_each_assumption_has_its_own_id() -> None:
     ids = [row.id for row in ROWS]
     assert len(ids) > 80
     assert len(set(ids)) == len(ids)
@@ -43,12 +43,12 @@ def test_each_has_an_id_of_its_own() -> None:
         assert re.fullmatch(r"[a-z]+\.[a-z]+(-[a-z]+)*", id), id
 
 
-def test_the_suite_settles_exactly_those_that_say_so() -> None:
+def test_the_suite_settles_exactly_the_assumptions_that_say_so() -> None:
     assert {row.id for row in ROWS if row.settled_by == BY_THE_SUITE} == BELIEFS.keys()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-def test_it_says_what_stands_for_it_what_depends_on_it_and_what_settles_it(row: Row) -> None:
+def test_each_assumption_names_its_evidence_its_dependents_and_its_check(row: Row) -> None:
     assert re.match(r"(recorded|documented|unknown)\b", row.stands_on)
     modules = re.findall(r"`([a-z_/.]+\.(?:py|yaml))`", row.if_wrong)
     assert modules

@@ -1,6 +1,6 @@
-"""Every policy says only what the Service Authorization Reference knows.
+"""Every policy agrees with the Service Authorization Reference.
 
-It is read from a copy that others keep: docs/decisions/0022."""
+It is read from a copy that others maintain: docs/decisions/0022."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.template.evaluated import PARAMETERS, evaluated
 
 
 @pytest.mark.parametrize("parameters", PARAMETERS.values(), ids=PARAMETERS)
-def test_every_statement_of_the_translated_template(parameters: dict[str, str]) -> None:
+def test_every_statement_of_the_translated_template_is_valid(parameters: dict[str, str]) -> None:
     found = [
         f"{statement.where}: {problem}"
         for statement in statements(evaluated(parameters))
@@ -20,13 +20,13 @@ def test_every_statement_of_the_translated_template(parameters: dict[str, str]) 
     assert found == []
 
 
-def test_policies_of_every_kind_are_read() -> None:
+def test_every_kind_of_policy_is_checked() -> None:
     wheres = {
         statement.where.split(", ")[0] for statement in statements(evaluated(PARAMETERS["default"]))
     }
     assert wheres >= {
-        "CreateServicesFunctionRole",  # inline, in a role that SAM makes
-        "ExpiryRole",  # inline, in a role of ours
+        "CreateServicesFunctionRole",  # inline, in a role that SAM creates
+        "ExpiryRole",  # inline, in one of our roles
         "LookingPolicy",  # managed
         "EventBusSources",  # of a bus
         "UndeliveredEventsPolicy",  # of a queue
@@ -51,7 +51,7 @@ CLUSTER = "arn:aws:ecs:eu-central-1:123456789012:cluster/bivouac-*"
     ],
 )
 def test_a_mistake_is_found(action: str, resource: str, key: str | None, problem: str) -> None:
-    """Each of a kind that CloudFormation and IAM take without a word: the right is not there."""
+    """CloudFormation and IAM accept each of these silently, and the right is missing."""
     statement = Statement("a role", [action], [resource], {key} if key else set())
     assert problem in "; ".join(problems(statement))
 
@@ -61,7 +61,7 @@ def test_a_resource_that_no_action_of_its_statement_takes_is_found() -> None:
     assert "is of no type" in "; ".join(problems(statement))
 
 
-def test_what_is_right_is_no_mistake() -> None:
+def test_a_valid_statement_has_no_problem() -> None:
     for statement in (
         Statement("a role", ["ecs:DescribeClusters"], [CLUSTER], {"aws:ResourceTag/bivouac:stack"}),
         Statement("a role", ["ecs:TagResource"], [CLUSTER], {"ecs:CreateAction"}),

@@ -1,4 +1,4 @@
-"""Only `functions/bivouac/aws` talks to AWS. Everything else calls its functions."""
+"""Only `functions/bivouac/aws` calls AWS. Everything else calls its functions."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ SDK = ("boto3", "botocore")
 
 @cache
 def calls_of_aws() -> frozenset[str]:
-    """What a client can be asked for, in the words of Python, for every service that has a
-    client here."""
+    """The methods of every client used here, by their Python names."""
     session = Session()
     clients = ast.parse((ADAPTERS / "clients.py").read_text(encoding="utf-8"))
     services = {
@@ -41,7 +40,7 @@ def calls_of_aws() -> frozenset[str]:
 
 
 def touches_aws(code: str) -> Iterator[str]:
-    """Where the code uses the SDK or a client by itself."""
+    """Where the code uses the SDK or a client directly."""
     tree = ast.parse(code)
     modules = {
         (name.asname or name.name).partition(".")[0]
@@ -95,7 +94,7 @@ def test_only_the_adapters_translate_aws_errors(file: Path) -> None:
         "try: pass\nexcept client.exceptions.ServiceNotFoundException: pass",
     ],
 )
-def test_such_a_use_is_found(line: str) -> None:
+def test_a_direct_use_is_found(line: str) -> None:
     assert [*touches_aws(line)]
 
 
@@ -107,5 +106,5 @@ def test_such_a_use_is_found(line: str) -> None:
         "import socket\nsocket.create_connection(address)",
     ],
 )
-def test_a_call_of_an_adapter_is_none(line: str) -> None:
+def test_a_call_of_an_adapter_is_no_direct_use(line: str) -> None:
     assert not [*touches_aws(line)]

@@ -1,8 +1,9 @@
-"""What is compared with AWS's words stands in one place for each service, with its source.
+"""Literals that are compared with AWS's answers are in one module for each service, with their
+source.
 
-Those places are functions/bivouac/aws/*_answers.py, and aws_messages.py for the texts that a
-diagnosis knows. Everywhere else no literal is compared with a member of an answer or event, and
-no word of AWS's (a value of an enumeration, an error's name) is compared at all."""
+Those modules are functions/bivouac/aws/*_answers.py, and aws_messages.py for the texts that a
+diagnosis recognises. Elsewhere no literal is compared with a member of an answer or event, and none
+of AWS's literals (a value of an enumeration, an error's name) is compared at all."""
 
 from __future__ import annotations
 
@@ -28,19 +29,20 @@ REQUESTS = {
     *("plan_service.py", "plan_task_definition.py", "secret_rules.py", "service_rules.py"),
     *("strategy_rules.py", "volume_rules.py"),
 }
-"""Compare what a request says with what ECS takes, by ECS's own model: nothing that AWS answers."""
+"""These compare a request with what ECS accepts, by ECS's own model, and nothing that AWS
+answers."""
 
 OUR_OWN = {
-    # Members of records, inputs and what one step hands to the next
+    # Members of records, inputs and what one step passes to the next
     ("record.py", "keep"),
     ("foundation.py", "READY"),
     ("taking.py", "up"),
     ("record.py", "delete"),
     ("schedules.py", "delete"),
-    # Of URLs, and of programs that run
+    # Of URLs, and of running programs
     ("cloudformation.py", "https"),
     ("dependencies.py", "http"),
-    # Words of our own bus and our own programs
+    # Literals of our own bus and our own programs
     ("edge_command.py", "does not resolve"),
 }
 """Module and literal."""
@@ -52,7 +54,7 @@ class Comparison:
     line: int
     literal: str
     of_a_member: bool
-    """Whether it is compared with what a dictionary holds under a name."""
+    """Whether it is compared with a dictionary's value under a name."""
 
     def __str__(self) -> str:
         return f"{self.module}:{self.line}: {self.literal!r}"
@@ -94,7 +96,7 @@ def _texts(node: ast.AST) -> list[str]:
 
 
 def _reads_member(node: ast.AST) -> bool:
-    """content["name"], content.get("name"), and what is made of them."""
+    """content["name"], content.get("name"), and expressions of them."""
     match node:
         case ast.Subscript(slice=ast.Constant(value=str())):
             return True
@@ -109,7 +111,7 @@ def _reads_member(node: ast.AST) -> bool:
 
 @cache
 def words_of_aws() -> frozenset[str]:
-    """Values of enumerations and names of errors, by the API models of services that are used."""
+    """Values of enumerations and names of errors, from the API models of the services used."""
     session, words = botocore.session.get_session(), set[str]()
     for name in ("ecs", "servicediscovery", "scheduler", "stepfunctions", "logs"):
         service = session.get_service_model(name)
@@ -139,13 +141,13 @@ def _is_no_word(literal: str) -> bool:
     return literal in ("", "/", ":", "-", "--")
 
 
-def test_what_is_said_to_be_our_own_is_still_compared() -> None:
+def test_every_exempted_literal_is_still_compared() -> None:
     compared = {(each.module, each.literal) for path in ELSEWHERE for each in comparisons(path)}
     assert compared >= OUR_OWN
 
 
 @pytest.mark.parametrize("path", PLACES, ids=lambda path: path.name)
-def test_a_place_of_words_knows_nothing_of_clients_and_names_its_sources(path: Path) -> None:
+def test_a_module_of_literals_uses_no_client_and_names_its_sources(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     imported = {
         name.split(".")[0] for node in ast.walk(ast.parse(text)) for name in _imported(node)
@@ -174,7 +176,9 @@ def _imported(node: ast.AST) -> list[str]:
         ('code == "ClusterNotFoundException"', ["ClusterNotFoundException"]),
     ],
 )
-def test_such_a_comparison_is_found(line: str, literals: list[str], tmp_path: Path) -> None:
+def test_a_comparison_with_awss_words_is_found(
+    line: str, literals: list[str], tmp_path: Path
+) -> None:
     module = tmp_path / "module.py"
     module.write_text(f"found = {line}\n", encoding="utf-8")
     found = list(comparisons(module))

@@ -25,7 +25,7 @@ ONE_BUILD_FOR_ALL = pytest.mark.xdist_group("sam build")
 
 
 def sam(*arguments: str | Path) -> None:
-    """Run the AWS SAM CLI as the Makefile does; a failure shows what it printed."""
+    """Runs the AWS SAM CLI as the Makefile does; a failure shows its output."""
     if not SAM.is_file():
         pytest.fail(f"{SAM.relative_to(PROJECT)} is missing: run `make setup`")
     bins = [SAM.parent, PROJECT / ".venv" / "bin"]
@@ -48,7 +48,7 @@ def sam(*arguments: str | Path) -> None:
 
 
 def functions_of(template: Path) -> dict[str, dict[str, Any]]:
-    """Logical id -> properties of each function, with the template's globals under them."""
+    """Logical id -> properties of each function, including the template's globals."""
     document = parse_yaml(template.read_text(encoding="utf-8"))
     common = document["Globals"]["Function"]
     return {
@@ -60,7 +60,7 @@ def functions_of(template: Path) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory that `sam build` made: template.yaml and the artifacts that it names."""
+    """The directory that `sam build` wrote: template.yaml and the artifacts that it names."""
     directory = tmp_path_factory.mktemp("build")
     sam("build", "--build-dir", directory)
     return directory
@@ -95,8 +95,8 @@ def test_every_function_finds_its_handler_in_the_artifact(build: Path, artifact:
 
 
 @ONE_BUILD_FOR_ALL
-def test_the_functions_ship_and_nothing_else_of_the_project(artifact: Path) -> None:
-    """Style check 4: `functions/` is inside the artifact, and no test file."""
+def test_only_the_functions_are_shipped(artifact: Path) -> None:
+    """Style check 4: `functions/` is in the artifact, and no test file."""
     installed = {
         line.split(",")[0].split("/")[0]
         for record in artifact.glob("*.dist-info/RECORD")

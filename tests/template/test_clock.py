@@ -1,4 +1,4 @@
-"""One module reads the clock. The steps read it there and hand the moment on."""
+"""One module reads the clock. Steps read the time there and pass it on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.template.declared import FUNCTIONS
 CLOCK = FUNCTIONS / "bivouac" / "clock.py"
 MODULES = sorted(FUNCTIONS.rglob("*.py"))
 ON_THEIR_OWN = {
-    # Runs in a container of its own, without the package
+    # Runs in its own container, without the package
     "bivouac/proof/edge_client.py",
     "bivouac/proof/edge_http2.py",
     # Measure how long sockets take
@@ -27,7 +27,7 @@ LASTING = {
     "bivouac/waiting/conditions/__init__.py",
     "bivouac/waiting/poll.py",
 }
-"""Modules that go on for a while, so that one moment is not enough, and pause between calls."""
+"""Modules that run for a while, so that one reading is not enough, and pause between calls."""
 READS = {
     ("datetime", "now"),
     ("datetime", "today"),
@@ -60,7 +60,7 @@ def test_only_the_clock_reads_the_time(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", MODULES, ids=name_of)
-def test_only_steps_and_what_lasts_ask_the_clock(file: Path) -> None:
+def test_only_steps_and_long_loops_read_our_clock(file: Path) -> None:
     asks = "clock" in {
         name.name
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
@@ -82,5 +82,5 @@ def test_only_steps_and_what_lasts_ask_the_clock(file: Path) -> None:
         "waiting = field(default_factory=time.monotonic)",
     ],
 )
-def test_such_a_reading_is_found(line: str) -> None:
+def test_a_direct_reading_is_found(line: str) -> None:
     assert [*reads_of_the_clock(line)]

@@ -14,7 +14,7 @@ RELEASE = "-m deployment release"
 
 
 def commands(target: str) -> list[str]:
-    """What make would run, but for what it would install."""
+    """What make would run, without what it would install."""
     done = subprocess.run(
         ["make", "--dry-run", target], cwd=PROJECT, capture_output=True, text=True, check=True
     )
@@ -30,15 +30,15 @@ def test_a_deployment_ends_with_protecting_the_stack() -> None:
 
 
 def test_a_stack_is_released_before_it_is_deleted() -> None:
-    """Whatever would be left behind is found before anything is changed."""
+    """Leftovers are found before anything is changed."""
     assert commands("undeploy") == [RELEASE, "sam delete"]
 
 
-def test_deploying_what_is_deployed_already_is_no_failure() -> None:
+def test_deploying_without_changes_is_no_failure() -> None:
     """SAM's default is to fail (its CLI reference, sam deploy, --fail-on-empty-changeset)."""
     deploy = SAMCONFIG["default"]["deploy"]["parameters"]
     assert deploy["fail_on_empty_changeset"] is False
 
 
-def test_only_what_roles_need_is_acknowledged() -> None:
+def test_only_the_needed_capability_is_acknowledged() -> None:
     assert SAMCONFIG["default"]["deploy"]["parameters"]["capabilities"] == "CAPABILITY_IAM"

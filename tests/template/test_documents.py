@@ -1,4 +1,4 @@
-"""The documents say what is: their pictures, files, targets, states and fields."""
+"""The documents are correct: pictures, files, targets, states and fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Error names: a class in Python, the same word in the definitions, each raised somewhere."""
+"""Error names: a class in Python, the same name in the definitions, each raised somewhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def error_names(machine: Machine) -> set[str]:
 
 
 def names_used() -> set[str]:
-    """Every name in the code of the functions, but for where the errors are defined."""
+    """Every name in the functions' code, except where the errors are defined."""
     found: set[str] = set()
     for path in FUNCTIONS.rglob("*.py"):
         if path.name == "errors.py":

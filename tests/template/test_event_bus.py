@@ -1,4 +1,4 @@
-"""Who may put what on the event bus."""
+"""Who may put which events on the event bus."""
 
 from __future__ import annotations
 
@@ -49,31 +49,31 @@ def requests_heard() -> list[str]:
 
 
 class TestPolicy:
-    def test_only_two_sources_are_taken(self) -> None:
+    def test_only_two_sources_are_accepted(self) -> None:
         known = {"StringNotEquals": {"events:source": [SOURCE, CLIENT]}}
         assert denials()["OnlyKnownSources"] == known
 
-    def test_only_the_functions_that_tell_may_say_what_is(self) -> None:
+    def test_only_publishing_functions_may_use_our_source(self) -> None:
         condition = denials()["OnlyOwnFunctionsSayWhatIs"]
         assert condition["StringEquals"] == {"events:source": SOURCE}
         admitted = condition["ArnNotEquals"]["aws:PrincipalArn"]
         roles = [{"Fn::GetAtt": [f"{function}Role", "Arn"]} for function in TELLING]
         assert sorted(map(str, admitted)) == sorted(map(str, roles))
 
-    def test_only_known_requests_are_taken(self) -> None:
+    def test_only_known_requests_are_accepted(self) -> None:
         condition = denials()["OnlyKnownRequests"]
         assert condition["StringEquals"] == {"events:source": CLIENT}
         known = condition["StringNotEquals"]["events:detail-type"]
         assert sorted(known) == sorted(requests_heard())
         assert not set(known) & set(DetailType)
 
-    def test_nothing_else_is_in_it(self) -> None:
+    def test_the_policy_has_no_other_statement(self) -> None:
         assert len(denials()) == 3
 
-    def test_its_statements_are_made_one_after_another(self) -> None:
-        """PutPermission answers ConcurrentModificationException where the policy is being changed
-        (EventBridge's API reference), and CloudFormation makes side by side whatever needs nothing
-        of the other."""
+    def test_its_statements_are_created_one_after_another(self) -> None:
+        """PutPermission answers ConcurrentModificationException while the policy is being changed
+        (EventBridge's API reference), and CloudFormation creates independent resources
+        concurrently."""
         after = {
             name: policy.get("DependsOn")
             for name, policy in resources("AWS::Events::EventBusPolicy").items()
@@ -85,7 +85,7 @@ class TestPolicy:
 
 
 class TestFunctions:
-    def test_each_may_tell_its_own_events_only(self) -> None:
+    def test_each_function_may_publish_only_its_own_events(self) -> None:
         for name, statement in TELLING.items():
             assert (statement.actions, statement.resources) == (["events:PutEvents"], [BUS]), name
             equal = statement.condition["StringEquals"]
@@ -93,7 +93,7 @@ class TestFunctions:
             types = _listed(equal["events:detail-type"])
             assert set(types) <= set(DetailType), name
 
-    def test_those_that_tell_and_no_others_know_the_bus(self) -> None:
+    def test_only_publishing_functions_know_the_bus(self) -> None:
         knowing = {
             name
             for name, properties in functions().items()
@@ -101,7 +101,7 @@ class TestFunctions:
         }
         assert knowing == set(TELLING)
 
-    def test_the_bus_can_be_found(self) -> None:
+    def test_an_output_names_the_bus(self) -> None:
         assert TEMPLATE["Outputs"]["EventBusName"]["Value"] == {"Ref": "EventBus"}
 
 

@@ -1,4 +1,5 @@
-"""docs/failure-modes.md lists every id that the project names, and users meet none of them bare."""
+"""docs/failure-modes.md lists every id that the project names, and users see none without a
+link."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ def _files() -> Iterator[Path]:
 
 
 def _named() -> dict[str, str]:
-    """Each id, those within a range too, and a file that names it."""
+    """Each id, including those within a range, and a file that names it."""
     found: dict[str, str] = {}
     for path in _files():
         text = path.read_text()

@@ -1,4 +1,4 @@
-"""The guard is asked before anything of the stack is deleted."""
+"""The guard runs before anything of the stack is deleted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RESOURCES: Json = translated()["Resources"]
 
 
 def needed_by(name: str) -> set[str]:
-    """What CloudFormation makes before a resource, and deletes after it."""
+    """What CloudFormation creates before a resource, and deletes after it."""
     text = json.dumps(RESOURCES[name])
     named = {
         *re.findall(r'"Ref": "(\w+)"', text),
@@ -36,7 +36,7 @@ def everything_needed_by(name: str) -> set[str]:
 
 
 def may_go_before_it() -> set[str]:
-    """Aliases that nobody calls, and versions, which CloudFormation leaves where they are."""
+    """Aliases that nobody calls, and versions, which CloudFormation leaves in place."""
     needed = {needed for name in RESOURCES for needed in needed_by(name)}
     return {
         name
@@ -46,37 +46,37 @@ def may_go_before_it() -> set[str]:
     }
 
 
-def test_it_needs_the_whole_stack() -> None:
-    """CloudFormation would delete beside it whatever it does not need."""
+def test_the_guard_depends_on_the_whole_stack() -> None:
+    """CloudFormation would concurrently delete anything that the guard does not depend on."""
     unguarded = RESOURCES.keys() - everything_needed_by(GUARD) - {GUARD} - may_go_before_it()
     needed = {needed for name in unguarded for needed in needed_by(name)}
     assert unguarded - needed == set(), "add these to its DependsOn"
 
 
-def test_nothing_needs_it() -> None:
-    """Or it would not be asked first."""
+def test_nothing_depends_on_the_guard() -> None:
+    """Otherwise it would not be first."""
     assert [name for name in RESOURCES if GUARD in needed_by(name)] == []
 
 
-def test_it_is_asked_through_the_alias() -> None:
+def test_the_guard_is_invoked_through_the_alias() -> None:
     """A custom resource's ServiceToken cannot be updated, so it is the same for every version."""
     token = RESOURCES[GUARD]["Properties"]["ServiceToken"]
     assert token == {"Ref": "GuardStackFunctionAliaslive"}
 
 
-def test_cloudformation_waits_as_long_as_lambda_tries_and_no_hour() -> None:
+def test_cloudformation_waits_for_lambdas_retries_and_not_an_hour() -> None:
     """Two retries, one and two minutes later (W15)."""
     timeout = TEMPLATE["Globals"]["Function"]["Timeout"]
     waits = RESOURCES[GUARD]["Properties"]["ServiceTimeout"]
     assert 3 * timeout + 60 + 120 <= waits <= 600
 
 
-def test_environments_records_outlive_the_stack() -> None:
+def test_the_records_outlive_the_stack() -> None:
     assert RESOURCES["EnvironmentsTable"]["DeletionPolicy"].startswith("Retain")
 
 
-def test_it_knows_the_security_groups_of_the_stack() -> None:
-    """Rules of others may name them, and EC2 would delete none that is named."""
+def test_the_guard_knows_the_stacks_security_groups() -> None:
+    """Foreign rules may name them, and EC2 would not delete a named group."""
     groups = RESOURCES[GUARD]["Properties"]["SecurityGroups"]
     made = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::EC2::SecurityGroup"]
     assert sorted(made) == ["ProbeSecurityGroup", "TaskSecurityGroup"]

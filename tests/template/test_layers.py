@@ -1,4 +1,4 @@
-"""Arrows between the packages of `functions/bivouac` point one way, from the handlers down."""
+"""Imports between the packages of `functions/bivouac` point one way, from the handlers down."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("status",),
     ("stack", "stack_guard"),
 )
-"""Packages and modules, the lowest first. Each imports from those above it in this list only; two
-of one line do not import each other. docs/contributing.md draws them."""
+"""Packages and modules, the lowest first. Each imports only from those before it in this list; two
+in one line do not import each other. docs/contributing.md draws them."""
 
 
 LONGEST_HANDLER = 110
@@ -59,7 +59,7 @@ def imported(file: Path) -> frozenset[str]:
 
 
 def _imported(file: Path) -> Iterator[str]:
-    """The modules of bivouac that a file imports anywhere, for types too."""
+    """The modules of bivouac that a file imports anywhere, also for types."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.ImportFrom) or node.module is None or node.level:
             continue
@@ -87,12 +87,12 @@ def test_a_module_imports_from_lower_layers_and_its_own_package_only(module: str
         assert below < layer or its_entry == entry, f"{module} imports {other}"
 
 
-def test_no_imports_go_in_a_circle() -> None:
+def test_there_are_no_import_cycles() -> None:
     graph = {name: imported(file) - {name} for name, file in MODULES.items()}
     assert list(TopologicalSorter(graph).static_order())
 
 
-def test_every_layer_is_there() -> None:
+def test_every_layer_exists() -> None:
     entries = [entry for layer in LAYERS for entry in layer]
     found = {place(module)[1] for module in MODULES if module}
     assert sorted(found) == sorted(entries)
@@ -107,15 +107,15 @@ def drawn() -> str:
     return "\n".join(["flowchart TD", *reversed(boxes), *reversed(arrows)])
 
 
-def test_the_document_draws_them() -> None:
+def test_the_document_draws_the_layers() -> None:
     text = (PROJECT / "docs" / "contributing.md").read_text(encoding="utf-8")
     assert f"```mermaid\n{drawn()}\n```" in text, f"draw this:\n{drawn()}"
 
 
 @pytest.mark.parametrize("file", sorted(FUNCTIONS.glob("*.py")), ids=lambda file: file.stem)
 def test_a_handler_reads_its_event_delegates_and_answers(file: Path) -> None:
-    """What decides has a package of its own, and so have classes. A step that is one readable thing
-    may be longer than 60 lines."""
+    """Decisions and classes are in packages. A step that is one readable thing may be longer than
+    60 lines."""
     text = file.read_text(encoding="utf-8")
     assert text.count("\n") <= LONGEST_HANDLER
     assert not [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
@@ -139,6 +139,6 @@ def test_handlers_import_no_handler() -> None:
 
 
 @pytest.mark.parametrize("folder", ["localcloud", "tests/acceptance"])
-def test_what_stands_alone_imports_nothing_of_the_application(folder: str) -> None:
+def test_independent_folders_import_nothing_of_the_application(folder: str) -> None:
     for file in (PROJECT / folder).rglob("*.py"):
         assert not imported(file), file

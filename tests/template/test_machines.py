@@ -1,4 +1,4 @@
-"""The state machine definitions hold together, and a failure never ends as success."""
+"""The state machine definitions are consistent, and a failure never ends as success."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.template.declared import (
 
 EVERY_STEP: dict[str, Any] = {
     "ErrorEquals": [
-        # Lambda's own faults of a moment: Step Functions' guide, "Handle transient Lambda service
+        # Lambda's transient faults: Step Functions' guide, "Handle transient Lambda service
         # exceptions", and aws-cdk#26470 for the fourth.
         "Lambda.ServiceException",
         "Lambda.AWSLambdaException",
@@ -46,11 +46,11 @@ EVERY_STEP: dict[str, Any] = {
     "MaxDelaySeconds": 20,
     "JitterStrategy": "FULL",
 }
-"""The one way in which a function is tried again."""
+"""The retries that every function has."""
 NO_ROOM: dict[str, Any] = {
-    # A new account may run about ten functions at once, and who looks takes one of them for minutes
-    # (tests/recorded/stepfunctions-lambda-throttled.json). What nobody called for weeks may have to
-    # be made ready first (aws-cdk#20123, 2022-04).
+    # A new account may run about ten functions at once, and a poller occupies one of them for
+    # minutes (tests/recorded/stepfunctions-lambda-throttled.json). A function unused for weeks may
+    # have to be made ready first (aws-cdk#20123, 2022-04).
     "ErrorEquals": ["Lambda.TooManyRequestsException", "Lambda.CodeArtifactUserPendingException"],
     "IntervalSeconds": 5,
     "MaxAttempts": 40,
@@ -58,10 +58,10 @@ NO_ROOM: dict[str, Any] = {
     "MaxDelaySeconds": 60,
     "JitterStrategy": "FULL",
 }
-"""Where Lambda has no room for a function."""
+"""When Lambda throttles."""
 AFTER_QUIET_WEEKS: dict[str, Any] = {
     # Lambda's guide, "Lambda function states": it takes about a minute. The others are what Invoke
-    # may answer in the meantime (botocore's model).
+    # may answer meanwhile (botocore's model).
     "ErrorEquals": [
         "Lambda.ResourceNotReadyException",
         "Lambda.ResourceConflictException",
@@ -73,10 +73,10 @@ AFTER_QUIET_WEEKS: dict[str, Any] = {
     "MaxAttempts": 18,
     "BackoffRate": 1,
 }
-"""Where a function of a VPC has to get its network interfaces back."""
+"""When a function in a VPC has to get its network interfaces back."""
 A_START: dict[str, Any] = {
-    # What throttles StartExecution has no class of its own in AWS's SDK, so Step Functions names
-    # that of the service (assumed) or the code.
+    # StartExecution's throttling has no class in AWS's SDK, so Step Functions uses the name of the
+    # service (assumed) or the code.
     "ErrorEquals": [
         "StepFunctions.AWSStepFunctionsException",
         "StepFunctions.SdkClientException",
@@ -89,11 +89,11 @@ A_START: dict[str, Any] = {
     "MaxDelaySeconds": 20,
     "JitterStrategy": "FULL",
 }
-"""The one way in which an execution that is waited for is started again."""
+"""The retries of starting a child execution."""
 
 
 def pauses(retrier: Mapping[str, Any]) -> list[float]:
-    """Seconds before each further try, at the most."""
+    """Seconds before each further try, at most."""
     longest = retrier.get("MaxDelaySeconds", float("inf"))
     return [
         min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** attempt, longest)
@@ -102,13 +102,13 @@ def pauses(retrier: Mapping[str, Any]) -> list[float]:
 
 
 LOOKING = ("WaitForChangeFunction", "ResumeExecutionFunction")
-"""They change nothing but the token of their own wait, and may look for as long as Lambda lets."""
+"""They change nothing but the token of their own wait, and may poll as long as Lambda lets them."""
 
 EACH = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES.keys())
 
 
 def reachable(start: Iterable[str], states: Mapping[str, State]) -> set[str]:
-    """The names of all states that can follow, the given ones too."""
+    """The names of all states that can follow, and the given ones."""
     found: set[str] = set()
     waiting = list(start)
     while waiting:
@@ -121,7 +121,7 @@ def reachable(start: Iterable[str], states: Mapping[str, State]) -> set[str]:
 
 @EACH
 class TestWiring:
-    def test_every_next_exists(self, machine: Machine) -> None:
+    def test_every_next_state_exists(self, machine: Machine) -> None:
         for scope in machine.scopes:
             names = {state.name for state in scope.states}
             assert scope.start in names
@@ -133,7 +133,7 @@ class TestWiring:
             states = {state.name: state for state in scope.states}
             assert reachable([scope.start], states) == set(states)
 
-    def test_every_state_goes_on_or_ends(self, machine: Machine) -> None:
+    def test_every_state_continues_or_ends(self, machine: Machine) -> None:
         for state in machine.states:
             ends = state.body.get("End", False) or state.kind in ("Succeed", "Fail")
             assert ends != bool(list(state.following_without_failure)), state.name
@@ -149,7 +149,7 @@ class TestWiring:
                 assert "Default" in state.body, state.name
                 assert state.name.endswith("?"), state.name
 
-    def test_every_wait_takes_its_pace_from_a_function(self, machine: Machine) -> None:
+    def test_every_waits_duration_comes_from_a_function(self, machine: Machine) -> None:
         for state in machine.states:
             if state.kind == "Wait":
                 assert state.body["SecondsPath"].endswith("waitSeconds"), state.name
@@ -162,12 +162,12 @@ ONCE_A_SECOND = (
     "Delete task definitions",
     "Wait until everything is gone",
 )
-"""What changes clusters and task definitions is limited by the account, however many environments
-it has (T02, and "Request throttling for the Amazon ECS API")."""
+"""What changes clusters and task definitions is limited for the whole account, however many
+environments it has (T02, and "Request throttling for the Amazon ECS API")."""
 
 
 def before_every_step(task: State, last: dict[str, Any] = EVERY_STEP) -> list[dict[str, Any]]:
-    """The retriers before those that every step has; fails where it has not."""
+    """The retriers before those that every step has; fails if those are missing."""
     retriers: list[dict[str, Any]] = task.body["Retry"]
     assert last in retriers, task.name
     *before, no_room = retriers[: retriers.index(last)]
@@ -176,10 +176,10 @@ def before_every_step(task: State, last: dict[str, Any] = EVERY_STEP) -> list[di
 
 
 class TestInputs:
-    """What a step answered, it is given beside the input, where no input comes to stand."""
+    """A step gets earlier answers beside the input, where no input can be placed."""
 
     @EACH
-    def test_a_request_is_what_the_execution_was_started_with(self, machine: Machine) -> None:
+    def test_the_request_is_the_executions_input(self, machine: Machine) -> None:
         given = [task.body.get("Parameters", {}) for task in machine.lambda_tasks]
         requests = [each for each in given if {"request", "request.$"} & each.keys()]
         assert all(each["request.$"] == "$$.Execution.Input" for each in requests)
@@ -189,8 +189,8 @@ class TestInputs:
 FIRST_STEPS = ("Check request", "Close environment", "Suspend environment", "Extend lease")
 
 
-def test_refusals_are_what_the_machines_explain_as_such() -> None:
-    """By them `follow_up_execution` knows what nobody heard of."""
+def test_the_refusals_are_those_that_the_machines_explain() -> None:
+    """They tell `follow_up_execution` which refusals nobody has seen."""
     explained = {
         error
         for machine in MACHINES.values()
@@ -210,7 +210,7 @@ class TestFaults:
         for task in machine.tasks:
             assert task.body.get("TimeoutSeconds", 0) > 0 or "TimeoutSecondsPath" in task.body
 
-    def test_every_function_is_tried_again_in_the_same_way(self, machine: Machine) -> None:
+    def test_every_function_has_the_same_retries(self, machine: Machine) -> None:
         declared = functions()
         for task in machine.lambda_tasks:
             before = before_every_step(task)
@@ -219,18 +219,18 @@ class TestFaults:
             others = [retrier for retrier in before if retrier != AFTER_QUIET_WEEKS]
             assert bool(others) == (task.name in ONCE_A_SECOND), task.name
 
-    def test_room_is_waited_for_as_long_as_somebody_may_take_it(self, machine: Machine) -> None:
+    def test_throttling_is_retried_as_long_as_a_function_may_run(self, machine: Machine) -> None:
         """Jitter halves the pauses. The machine has time for it."""
         assert sum(pauses(NO_ROOM)) / 2 > LONGEST_POLLING.total_seconds()
         if machine.lambda_tasks:
             assert machine.definition["TimeoutSeconds"] > 1.5 * sum(pauses(NO_ROOM))
 
-    def test_every_started_execution_is_tried_again_in_the_same_way(self, machine: Machine) -> None:
+    def test_every_started_execution_has_the_same_retries(self, machine: Machine) -> None:
         for task in machine.tasks:
             if str(task.body["Resource"]).endswith(":states:startExecution.sync:2"):
                 assert task.body["Retry"] == [A_START], task.name
 
-    def test_what_an_account_may_do_once_a_second_is_tried_for_longer(
+    def test_steps_limited_to_one_call_a_second_are_retried_for_longer(
         self, machine: Machine
     ) -> None:
         """T02: fifty environments at once have a hundred task definitions."""
@@ -240,8 +240,8 @@ class TestFaults:
                 assert retrier["JitterStrategy"] == "FULL"
                 assert sum(pauses(retrier)) / 2 > 100  # half of them, with full jitter
 
-    def test_a_wait_that_nothing_ends_is_looked_at_again(self, machine: Machine) -> None:
-        """The safety poll: a time-out is caught, not tried again as it was."""
+    def test_a_timed_out_wait_polls_again(self, machine: Machine) -> None:
+        """The safety poll: a time-out is caught, and not retried."""
         again = [name for name in EVERY_STEP["ErrorEquals"] if name != "States.Timeout"]
         for task in machine.waiting_tasks:
             last = {**EVERY_STEP, "ErrorEquals": again}
@@ -253,12 +253,12 @@ class TestFaults:
             states = {state.name: state for state in machine.scopes[0].states}
             assert task.name in reachable([catcher["Next"]], states)
 
-    def test_what_calls_aws_itself_is_tried_again_too(self, machine: Machine) -> None:
+    def test_direct_calls_of_aws_are_retried(self, machine: Machine) -> None:
         for task in machine.tasks:
             if function_of(task) is None:
                 assert task.body["Retry"][0]["JitterStrategy"] == "FULL", task.name
 
-    def test_every_task_or_what_is_around_it_catches_everything(self, machine: Machine) -> None:
+    def test_every_task_or_its_parallel_catches_everything(self, machine: Machine) -> None:
         """W10."""
         by_name = {state.name: state for state in machine.states}
         for task in machine.tasks:
@@ -268,7 +268,7 @@ class TestFaults:
             ]
             assert "States.ALL" in caught, task.name
 
-    def test_states_all_stands_alone_and_last(self, machine: Machine) -> None:
+    def test_states_all_is_alone_and_last(self, machine: Machine) -> None:
         """W10."""
         for state in machine.states:
             for rules in (state.body.get("Retry", ()), state.caught):
@@ -292,7 +292,7 @@ class TestFailureStaysFailure:
         assert "Fail" in outcomes
         assert "Succeed" not in outcomes
 
-    def test_a_redeploy_that_failed_does_not_end_in_success_by_its_roll_back(self) -> None:
+    def test_a_failed_redeploy_does_not_succeed_by_its_rollback(self) -> None:
         states = MACHINES["redeploy_environment"].top
         caught = {each["Next"] for state in states.values() for each in state.caught}
         after = reachable(caught, states)
@@ -304,8 +304,8 @@ class TestFailureStaysFailure:
         outcomes = {states[name].kind for name in reachable(["Diagnose failure"], states)}
         assert "Succeed" not in outcomes
 
-    def test_delete_succeeds_only_where_the_receipt_says_complete(self) -> None:
-        """Write receipt fails where anything is left, and nothing succeeds without it."""
+    def test_delete_succeeds_only_with_a_complete_receipt(self) -> None:
+        """Write receipt fails if anything is left, and nothing succeeds without it."""
         states = MACHINES["delete_environment"].top
         receipt = states["Write receipt"]
         assert states[receipt.body["Next"]].kind == "Succeed"
@@ -315,7 +315,7 @@ class TestFailureStaysFailure:
         deleting = reachable(["Delete services"], unwritten)
         assert "Succeed" not in {states[name].kind for name in deleting}
 
-    def test_a_failed_deletion_is_of_a_kind_that_receipts_have(self) -> None:
+    def test_every_failed_deletions_kind_is_in_receipts(self) -> None:
         """And its item stands for all of that kind, or for the only one."""
         items = [
             item
@@ -336,14 +336,14 @@ class TestFailureStaysFailure:
         assert not Item(ItemKind.SERVICE, "all of demo", Outcome.FAILED).is_one
 
     @EACH
-    def test_every_failure_says_what_and_why(self, machine: Machine) -> None:
+    def test_every_failure_has_an_error_and_a_cause(self, machine: Machine) -> None:
         for state in machine.states:
             if state.kind == "Fail":
                 assert {"Error", "ErrorPath"} & set(state.body), state.name
                 assert {"Cause", "CausePath"} & set(state.body), state.name
 
     @EACH
-    def test_no_failure_shows_what_lambda_has_packed(self, machine: Machine) -> None:
+    def test_no_failure_shows_lambdas_wrapping(self, machine: Machine) -> None:
         """Lambda's cause is JSON with a stack trace (tests/recorded/lambda-crashes.json)."""
         for state in machine.states:
             if state.kind == "Fail":
@@ -351,7 +351,7 @@ class TestFailureStaysFailure:
 
 
 class TestNames:
-    """Whoever starts an execution of a name first has it for 90 days."""
+    """Whoever first starts an execution of a name has it for 90 days."""
 
     STARTED = tuple(
         pytest.param(state, id=f"{name}: {state.name}")
@@ -361,17 +361,15 @@ class TestNames:
     )
 
     @pytest.mark.parametrize("state", STARTED)
-    def test_nobody_knows_the_name_of_what_a_machine_starts_before_its_own(
-        self, state: State
-    ) -> None:
+    def test_the_names_of_child_executions_cannot_be_predicted(self, state: State) -> None:
         name = state.body["Parameters"]["Name.$"]
         of_itself = r"States\.Hash\(\$\$\.Execution\.Id, 'SHA-256'\)"
         match = re.fullmatch(rf"States\.Format\('([a-z-]+)-\{{\}}', {of_itself}\)", name)
         assert match, name
         assert len(match[1]) + 1 + 64 <= 80
 
-    def test_the_follow_up_starts_the_deletion_that_the_machine_starts(self) -> None:
-        """With another input it would be another's."""
+    def test_the_follow_up_starts_the_same_deletion_as_the_machine(self) -> None:
+        """With another input it would be a different execution."""
         state = MACHINES["create_environment"].top["Start deletion"].body["Parameters"]
         record = Record(
             environment="demo",
@@ -394,23 +392,23 @@ class TestNames:
 
 
 class TestTimes:
-    def test_a_create_has_time_to_say_why_before_its_machine_gives_up(self) -> None:
+    def test_a_create_has_time_for_its_diagnosis_before_the_machines_time_out(self) -> None:
         """W13: there are ten minutes for its last wait, the diagnosis and the deletion's start."""
         gives_up_after = MACHINES["create_environment"].definition["TimeoutSeconds"]
         assert gives_up_after >= wait_times.LONGEST_CREATE + 600
 
     @EACH
-    def test_a_function_ends_before_its_state_gives_up_on_it(self, machine: Machine) -> None:
+    def test_a_function_ends_before_its_states_time_out(self, machine: Machine) -> None:
         declared = functions()
         for task in machine.lambda_tasks:
             function = declared[function_of(task) or ""]
             assert function["Timeout"] < task.body["TimeoutSeconds"], task.name
 
-    def test_who_looks_stops_looking_before_lambda_ends_it(self) -> None:
+    def test_a_poller_stops_before_its_functions_time_out(self) -> None:
         for name in LOOKING:
             assert LONGEST_POLLING.total_seconds() + 30 <= functions()[name]["Timeout"]
 
-    def test_a_stopped_execution_is_waited_out_as_long_as_its_last_function_may_run(self) -> None:
+    def test_a_stopped_executions_last_function_is_awaited_long_enough(self) -> None:
         """W13: StopExecution does not stop the function that it called."""
         called = {name for machine in MACHINES.values() for name in machine.called}
         changing: list[Any] = [

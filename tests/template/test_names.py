@@ -1,4 +1,4 @@
-"""One word travels the whole chain: state, function, resource, substitution, test."""
+"""One name is used in the whole chain: state, function, resource, substitution, test."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ READING = {"check_request", "accept_request"}
 
 
 def imported_by(module: str) -> set[str]:
-    """Every module of `bivouac` that a function's module imports, and what these import."""
+    """Every module of `bivouac` that a function's module imports, directly or not."""
     found: set[str] = set()
     waiting = [FUNCTIONS / f"{module}.py"]
     while waiting:
@@ -47,7 +47,7 @@ def imported_by(module: str) -> set[str]:
 
 
 def _imports(source: str) -> Iterator[str]:
-    """Those at the top, which are imported whenever the module is."""
+    """Imports at module level, which run whenever the module is imported."""
     for node in ast.parse(source).body:
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
@@ -73,7 +73,7 @@ def invocable(resource: dict[str, Any]) -> str:
 
 class TestNameChain:
     @pytest.mark.parametrize(("machine", "state"), CALLS)
-    def test_state_function_module_substitution_and_test_have_one_name(
+    def test_state_function_module_substitution_and_test_share_one_name(
         self, machine: str, state: State
     ) -> None:
         module, resource = snake_case(state.name), f"{pascal_case(state.name)}Function"
@@ -108,7 +108,7 @@ class TestFunctions:
             if statement.actions == ["lambda:InvokeFunction"]
             for resource in statement.resources
         }
-        answering = {"GuardStackFunction"}  # CloudFormation, which makes and deletes its resource
+        answering = {"GuardStackFunction"}  # CloudFormation, which creates and deletes its resource
         asked = {"DescribeEnvironmentsFunction"}  # people and pipelines, by an output of the stack
         outputs = [each["Value"] for each in TEMPLATE["Outputs"].values()]
         assert all({"Ref": name} in outputs for name in asked)
@@ -116,17 +116,17 @@ class TestFunctions:
         assert set().union(*ways) == set(functions())
         assert sum(map(len, ways)) == len(functions())
 
-    def test_every_function_has_tests_of_its_name(self) -> None:
+    def test_every_function_has_a_test_of_its_name(self) -> None:
         for module in MODULES:
             assert (PROJECT / "tests" / "functional" / f"test_{module}.py").is_file(), module
 
     @pytest.mark.parametrize("module", sorted(MODULES - READING))
-    def test_only_who_reads_what_others_wrote_imports_pydantic(self, module: str) -> None:
-        """It costs as much of a cold start as boto3 does (docs/decisions/0003)."""
+    def test_only_functions_that_read_untrusted_input_import_pydantic(self, module: str) -> None:
+        """It costs as much of a cold start as boto3 (docs/decisions/0003)."""
         assert "bivouac.request.models" not in imported_by(module)
 
-    def test_there_is_one_waiting_place(self) -> None:
-        """Whatever a machine waits for, one function keeps the token, and one is told of events."""
+    def test_one_function_stores_every_token(self) -> None:
+        """Whatever a machine waits for, one function stores the token, and one gets the events."""
         waiting = [state for each in MACHINES.values() for state in each.waiting_tasks]
         assert {state.body["Parameters"]["FunctionName"] for state in waiting} == {
             "${WaitForChangeFunctionArn}"
@@ -172,14 +172,14 @@ NAMING = {
     "StatementId",
     "TableName",
 }
-"""The properties by which CloudFormation's types take a name of one's own."""
+"""The properties with which CloudFormation's types take a fixed name."""
 BELONGING = ("AWS::Lambda::",)
-"""Permissions, versions, aliases and configurations have the name of what they belong to."""
+"""Permissions, versions, aliases and configurations are named after what they belong to."""
 
 
 class TestASecondStack:
-    """Another NamePrefix is another stack in the same account and Region: nothing of it has a name
-    that is taken already."""
+    """Another NamePrefix is another stack in the same account and Region: none of its names is
+    taken already."""
 
     def test_every_name_begins_or_ends_with_the_prefix(self) -> None:
         named = {
@@ -195,19 +195,19 @@ class TestASecondStack:
             assert prefixed, f"{place}: {value}"
 
     def test_no_output_is_exported(self) -> None:
-        """The name of an export is taken once in an account and Region."""
+        """The name of an export is unique in an account and Region."""
         for name, output in translated()["Outputs"].items():
             assert "Export" not in output, name
 
-    def test_its_log_group_says_whose_it_is(self) -> None:
-        """/bivouac-2/functions looks like one of the stack bivouac, whose sweep would name it as a
-        look-alike for ever."""
+    def test_its_log_group_belongs_to_no_other_stack(self) -> None:
+        """/bivouac-2/functions looks like one of the stack bivouac, whose sweep would report it as
+        a look-alike for ever."""
         group = resources("AWS::Logs::LogGroup")["FunctionLogs"]["Properties"]
         assert group["LogGroupName"] == {"Fn::Sub": "/${NamePrefix}/functions"}
         assert {"Key": "bivouac:stack", "Value": {"Ref": "NamePrefix"}} in group["Tags"]
 
     def test_its_metrics_are_its_own(self) -> None:
-        """Else an alarm of one stack would tell of what happened in another."""
+        """Otherwise an alarm of one stack would report what happened in another."""
         prefix = {"Ref": "NamePrefix"}
         variables = GLOBAL_FUNCTION["Environment"]["Variables"]
         assert variables["POWERTOOLS_SERVICE_NAME"] == prefix

@@ -1,4 +1,4 @@
-"""Which of AWS's events the rules let through, matched as the local cloud matches them."""
+"""Which of AWS's events match the rules, by the local cloud's matching."""
 
 from __future__ import annotations
 
@@ -71,18 +71,22 @@ STOPS = [
 
 @pytest.mark.parametrize(("function", "rule", "status"), STOPS)
 class TestStops:
-    def test_what_ecs_ordered_wakes_nobody(self, function: str, rule: str, status: str) -> None:
+    def test_stops_ordered_by_ecs_match_no_rule(
+        self, function: str, rule: str, status: str
+    ) -> None:
         pattern = pattern_of(function, rule)
         for reason in (SCALED_IN, REBALANCED):
             assert not matches(pattern, task_event(status, stoppedReason=reason))
 
-    def test_what_failed_is_told(self, function: str, rule: str, status: str) -> None:
-        """A stop without a reason too: anything-but matches no member that is missing."""
+    def test_failures_match_a_rule(self, function: str, rule: str, status: str) -> None:
+        """Even a stop without a reason: anything-but matches no missing member."""
         pattern = pattern_of(function, rule)
         assert matches(pattern, task_event(status, stoppedReason=FAILED))
         assert matches(pattern, task_event(status))
 
-    def test_rule_and_code_know_the_same_words(self, function: str, rule: str, status: str) -> None:
+    def test_rule_and_code_use_the_same_literals(
+        self, function: str, rule: str, status: str
+    ) -> None:
         listed = list(_prefixes(pattern_of(function, rule)["detail"]))
         assert listed == [list(ecs_answers.ORDERED_STOPS)]
 

@@ -39,9 +39,7 @@ def test_the_newest_changes_are_those_of_the_version() -> None:
     assert TEMPLATE["Outputs"]["Version"]["Value"] == __version__
 
 
-def test_the_program_is_installed_from_its_folder_with_dependencies_that_the_tests_run_with() -> (
-    None
-):
+def test_the_program_is_installed_with_the_tested_dependencies() -> None:
     (entry,) = PROJECT["scripts"].items()
     assert entry == ("bivouac", "bivouac_cli.program:main")
     wheel = BUILD["targets"]["wheel"]
@@ -51,13 +49,13 @@ def test_the_program_is_installed_from_its_folder_with_dependencies_that_the_tes
         assert dependency.specifier.contains(version(dependency.name)), dependency
 
 
-def test_the_pipeline_runs_what_runs_here_on_the_oldest_python() -> None:
+def test_the_pipeline_runs_the_same_checks_on_the_oldest_python() -> None:
     assert [step["run"] for step in STEPS if "run" in step] == [".ci/run"]
     pythons = [step["with"]["python-version"] for step in STEPS if "setup-python" in str(step)]
     assert [f">={python}" for python in pythons] == [PROJECT["requires-python"]]
 
 
-def test_the_pipeline_may_read_only_and_runs_only_actions_that_cannot_change() -> None:
+def test_the_pipeline_may_only_read_and_pins_its_actions() -> None:
     assert WORKFLOW["permissions"] == {"contents": "read"}
     for step in STEPS:
         if "uses" in step:

@@ -42,7 +42,7 @@ class TestKept:
 
 
 class TestUndelivered:
-    def test_rules_may_bury_whichever_way_eventbridge_names_itself(self) -> None:
+    def test_rules_may_use_the_dead_letter_queue_with_either_condition_key(self) -> None:
         """AWS's own examples, SAM and CDK have aws:SourceArn; CDK has aws:SourceAccount for queues
         as targets (https://github.com/aws/aws-cdk/issues/30238). Both keys in one statement would
         have to match."""
@@ -63,7 +63,7 @@ class TestUndelivered:
 
 class TestAlarms:
     def test_one_failed_sweep_is_no_alarm(self) -> None:
-        """Its schedule may fire as soon as it is made, while fresh roles are not known everywhere
+        """Its schedule may fire just after its creation, while new roles are not known everywhere
         yet (IAM user guide, "Changes that I make are not always immediately visible")."""
         alarm = resources("AWS::CloudWatch::Alarm")["SweepFails"]["Properties"]
         sweep = functions()["SweepEnvironmentsFunction"]["Events"]["EveryQuarterOfAnHour"]
@@ -73,7 +73,7 @@ class TestAlarms:
 
 
 class TestFunctions:
-    def test_all_are_of_one_kind(self) -> None:
+    def test_all_functions_have_the_same_runtime(self) -> None:
         assert GLOBAL_FUNCTION["CodeUri"] == "functions/"
         assert GLOBAL_FUNCTION["Architectures"] == ["arm64"]
         assert GLOBAL_FUNCTION["Tracing"] == "Active"
@@ -81,19 +81,19 @@ class TestFunctions:
             assert function["Metadata"] == {"BuildMethod": "python-uv"}, name
             assert not {"CodeUri", "Runtime", "Architectures"} & set(function["Properties"]), name
 
-    def test_each_says_what_it_does(self) -> None:
+    def test_each_function_has_a_description(self) -> None:
         for name, properties in functions().items():
             assert properties["Description"], name
 
     def test_only_the_private_probe_is_in_the_vpc(self) -> None:
-        """P01, P09: the others call AWS, the public probe must see what the world sees."""
+        """P01, P09: the others call AWS, and the public probe must see what the world sees."""
         inside = [name for name, properties in functions().items() if "VpcConfig" in properties]
         assert inside == ["ProbePrivateAddressesFunction"]
 
 
 class TestParameters:
     @pytest.mark.parametrize("name", TEMPLATE["Parameters"])
-    def test_each_is_described_constrained_and_grouped(self, name: str) -> None:
+    def test_each_parameter_is_described_constrained_and_grouped(self, name: str) -> None:
         parameter = TEMPLATE["Parameters"][name]
         assert parameter["Description"]
         constrained = {"AllowedPattern", "AllowedValues", "MinValue", "MinLength"} & set(parameter)
@@ -141,13 +141,13 @@ class TestParameters:
             ("arn:aws:iam::123456789012:role/*", False),
             ("app", False),
             ("*", False),
-            # It stands in quotes in a definition, which is substituted as text
+            # In a definition it is in quotes and substituted as text
             ('arn:aws:iam::123456789012:role/app"', False),
             ("arn:aws:iam::123456789012:role/app\\", False),
         ],
     )
     def test_which_roles_are_accepted(self, name: str, arn: str, accepted: bool) -> None:
-        """CloudFormation holds each value of a list against the pattern (its user guide,
+        """CloudFormation checks each value of a list against the pattern (its user guide,
         "CloudFormation template Parameters syntax")."""
         pattern = TEMPLATE["Parameters"][name]["AllowedPattern"]
         assert bool(re.fullmatch(pattern, arn)) is accepted

@@ -1,4 +1,4 @@
-"""The definitions try again as statemachine/retries.yaml says, and `make retries` writes it."""
+"""The definitions' retriers follow statemachine/retries.yaml, and `make retries` writes them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TWO: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("file", DEFINITIONS, ids=lambda file: file.name)
-def test_a_definition_is_as_the_policies_say(file: Path) -> None:
+def test_a_definitions_retriers_follow_the_policies(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     assert with_retries(text, RETRIES) == text, "make retries"
 

@@ -58,9 +58,9 @@ UNSCOPED = {
     "xray:PutTelemetryRecords": None,
     "xray:PutTraceSegments": None,
 }
-"""Actions that IAM cannot scope to our resources -> the condition that must hold them instead.
+"""Actions that IAM cannot scope to our resources -> the condition that must limit them instead.
 
-GetOperation can be scoped to a namespace, which nobody knows before the operation has ended."""
+GetOperation can be scoped to a namespace, but nobody knows it before the operation has ended."""
 
 TAGGED_WHEN_CHANGED = re.compile(r"(ecs|servicediscovery|logs):(Update|Delete)\w+")
 EACH = pytest.mark.parametrize("statement", STATEMENTS, ids=str)
@@ -72,11 +72,11 @@ def condition_keys(statement: Statement) -> set[str]:
 
 @EACH
 class TestEveryStatement:
-    def test_it_names_whole_actions(self, statement: Statement) -> None:
+    def test_each_statement_names_whole_actions(self, statement: Statement) -> None:
         for action in statement.actions:
             assert re.fullmatch(r"[a-z0-9]+:[A-Za-z]+", action), action
 
-    def test_it_is_scoped_where_iam_can_scope_it(self, statement: Statement) -> None:
+    def test_each_statement_is_scoped_if_iam_can_scope_it(self, statement: Statement) -> None:
         if not statement.is_unscoped:
             return
         assert statement.resources == ["*"]
@@ -85,12 +85,12 @@ class TestEveryStatement:
             if needed := UNSCOPED[action]:
                 assert needed in condition_keys(statement), f"{action} without {needed}"
 
-    def test_it_is_not_scoped_where_iam_cannot_scope_it(self, statement: Statement) -> None:
+    def test_a_statement_is_not_scoped_if_iam_cannot_scope_it(self, statement: Statement) -> None:
         """A statement with an ARN never covers an action without a resource type."""
         if not statement.is_unscoped:
             assert set(statement.actions).isdisjoint(UNSCOPED)
 
-    def test_it_passes_roles_to_one_service_only(self, statement: Statement) -> None:
+    def test_each_role_is_passed_to_one_service_only(self, statement: Statement) -> None:
         if "iam:PassRole" not in statement.actions:
             return
         assert statement.actions == ["iam:PassRole"]
@@ -99,20 +99,20 @@ class TestEveryStatement:
             "scheduler.amazonaws.com",
         )
 
-    def test_it_changes_only_what_carries_our_tag(self, statement: Statement) -> None:
-        """D18; ECS makes its Cloud Map services with its own tag only."""
+    def test_only_resources_with_our_tag_can_be_changed(self, statement: Statement) -> None:
+        """D18; ECS creates its Cloud Map services with its own tag only."""
         tags = {"aws:ResourceTag/bivouac:stack", "aws:ResourceTag/AmazonECSManaged"}
         for action in statement.actions:
             if TAGGED_WHEN_CHANGED.fullmatch(action) and not statement.is_unscoped:
                 assert condition_keys(statement) & tags, action
 
-    def test_it_makes_nothing_ours_by_tagging_it(self, statement: Statement) -> None:
-        """D18: tags are given when something is made, and to what has them already."""
+    def test_no_foreign_resource_can_be_tagged_as_ours(self, statement: Statement) -> None:
+        """D18: tags are set at creation, and on resources that have them already."""
         if "ecs:TagResource" in statement.actions:
             needed = {"ecs:CreateAction", "aws:ResourceTag/bivouac:stack"}
             assert condition_keys(statement) & needed
 
-    def test_it_makes_only_what_carries_our_tag(self, statement: Statement) -> None:
+    def test_only_resources_with_our_tag_can_be_created(self, statement: Statement) -> None:
         for action in statement.actions:
             if re.fullmatch(r"ecs:(Create\w+|RegisterTaskDefinition)", action):
                 assert OUR_TAG in condition_keys(statement), action
@@ -141,7 +141,7 @@ class TestPeople:
             }
             assert granted == frozenset().union(*(RIGHTS[command] for command in commands)), job
 
-    def test_none_takes_a_name_that_another_stack_could_have(self) -> None:
+    def test_no_policy_has_a_fixed_name(self) -> None:
         """And CAPABILITY_IAM is enough to deploy them."""
         for policy in policies_of_people():
             assert "ManagedPolicyName" not in TEMPLATE["Resources"][policy]["Properties"]
@@ -174,7 +174,7 @@ class TestServices:
 
 
 class TestPassingRoles:
-    def test_whoever_gives_roles_to_tasks_may_pass_those_of_the_stack_and_its_lists(self) -> None:
+    def test_functions_that_give_tasks_roles_may_pass_the_stacks_roles(self) -> None:
         """Registering a definition, and creating and updating a service that runs it, authorise
         iam:PassRole (Service Authorization Reference, operations of Amazon ECS)."""
         giving = {"ecs:RegisterTaskDefinition", "ecs:CreateService", "ecs:UpdateService"}
@@ -214,21 +214,21 @@ class TestWholeTemplate:
     @pytest.mark.parametrize(
         "function", ["ProbePrivateAddressesFunction", "ProbePublicAddressesFunction"]
     )
-    def test_the_probes_have_no_rights_and_know_no_table(self, function: str) -> None:
+    def test_the_probes_have_no_rights_and_no_table(self, function: str) -> None:
         """P11: they get addresses, and reach nothing else."""
         properties = functions()[function]
         assert "Policies" not in properties
         assert "Role" not in properties
         assert "TABLE_NAME" not in properties["Environment"]["Variables"]
 
-    def test_every_role_takes_the_permissions_boundary(self) -> None:
+    def test_every_role_has_the_permissions_boundary(self) -> None:
         for name, role in resources("AWS::IAM::Role").items():
             assert "PermissionsBoundary" in role["Properties"], name
         for name, properties in functions().items():
             assert "PermissionsBoundary" in properties, name
 
     def test_every_role_can_be_assumed_for_this_account_only(self) -> None:
-        """The confused deputy: a service acts for us alone."""
+        """The confused deputy: a service acts only for this account."""
         for name, role in resources("AWS::IAM::Role").items():
             (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
             conditions = statement["Condition"]["StringEquals"]

@@ -1,4 +1,5 @@
-"""The samples in events/ are requests that the application takes, and events that it tells."""
+"""The samples in events/ are requests that the application accepts, and events that it
+publishes."""
 
 from __future__ import annotations
 
@@ -22,17 +23,17 @@ DESCRIBED = (PROJECT / "docs" / "events.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=[path.stem for path in SAMPLES])
-def test_it_can_be_planned(sample: Path) -> None:
+def test_each_sample_request_can_be_planned(sample: Path) -> None:
     checked = plan(json.loads(sample.read_text(encoding="utf-8")), settings(), NOW)
     assert checked.problems == ()
     assert checked.blueprint is not None
 
 
 class TestEventsIn:
-    """The samples in events/in are what PutEvents takes, and what accept_request reads."""
+    """The samples in events/in are valid for PutEvents and for accept_request."""
 
     @pytest.mark.parametrize("sample", IN, ids=[path.stem for path in IN])
-    def test_it_is_read(self, sample: Path) -> None:
+    def test_each_sample_event_is_accepted(self, sample: Path) -> None:
         (entry,) = json.loads(sample.read_text(encoding="utf-8"))
         assert (entry["EventBusName"], entry["Source"]) == ("bivouac", "bivouac.client")
         event = {
@@ -46,10 +47,10 @@ class TestEventsIn:
         }
         asked = events_in.read(event, NOW)
         assert asked is not None
-        # Its own moment, not the event's: what a pipeline sends late must not undo what came since.
+        # Its own time, not the event's: what a pipeline sends late must not undo what came since.
         assert asked.intent.at < NOW
 
-    def test_there_is_one_of_each_request(self) -> None:
+    def test_there_is_a_sample_of_each_request(self) -> None:
         types = [json.loads(sample.read_text())[0]["DetailType"] for sample in IN]
         policy = TEMPLATE["Resources"]["EventBusRequests"]["Properties"]["Statement"]
         known = policy["Condition"]["StringNotEquals"]["events:detail-type"]
@@ -61,19 +62,19 @@ def sample_of(event: EnvironmentEvent) -> Path:
 
 
 class TestEventsOut:
-    """The samples in events/out, and what docs/events.md says of them, are what the code tells."""
+    """The samples in events/out, and their documentation in docs/events.md, match the code."""
 
     def test_every_event_has_a_sample(self) -> None:
         assert {event.detail_type for event in TOLD} == set(DetailType)
         assert sorted(sample_of(event) for event in TOLD) == sorted(OUT.glob("*"))
 
     @pytest.mark.parametrize("event", TOLD, ids=lambda event: event.detail_type)
-    def test_the_sample_is_what_is_delivered(self, event: EnvironmentEvent) -> None:
+    def test_each_sample_equals_the_published_event(self, event: EnvironmentEvent) -> None:
         sample = json.loads(sample_of(event).read_text(encoding="utf-8"))
         assert sample == json.loads(json.dumps(delivered(event)))
 
     @pytest.mark.parametrize("event", TOLD, ids=lambda event: event.detail_type)
-    def test_its_fields_are_described(self, event: EnvironmentEvent) -> None:
+    def test_each_events_fields_are_documented(self, event: EnvironmentEvent) -> None:
         common, *sections = re.split(r"^## ", DESCRIBED, flags=re.MULTILINE)
         described = {section.partition("\n")[0]: fields_of(section) for section in sections}
         assert described.keys() == set(DetailType)

@@ -1,4 +1,4 @@
-"""What tools that others maintain say of the templates and the definitions: docs/decisions/0022."""
+"""What tools that others maintain say about the templates and definitions: docs/decisions/0022."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.template.evaluated import PARAMETERS, definitions, evaluated
 
 
 def run(tool: str, *arguments: str | Path) -> str:
-    """What a tool of the virtual environment prints; it ends with another code where it finds
+    """The output of a tool of the virtual environment; its exit code is not 0 if it finds
     something."""
     done = subprocess.run(
         [Path(sys.executable).parent / tool, *arguments],
@@ -34,7 +34,7 @@ def run(tool: str, *arguments: str | Path) -> str:
 class TestStatelint:
     """The validator of Amazon States Language."""
 
-    def test_every_definition_as_step_functions_gets_it(self, tmp_path: Path) -> None:
+    def test_every_definition_is_valid(self, tmp_path: Path) -> None:
         files = [
             written(tmp_path / f"{stem} {parameters}.json", definition)
             for parameters, values in PARAMETERS.items()
@@ -78,13 +78,13 @@ NOT_KNOWN_BY_CFN_LINT = {
     ("Succeed", "OutputPath"): "Amazon States Language, table of states and fields",
     ("Parallel", "Parameters"): "Amazon States Language, table of states and fields",
 }
-"""What its schema of definitions refuses (E3601), although AWS takes it: kind of state and field ->
-where it is allowed (https://states-language.net/spec.html#state-types)."""
+"""What its schema of definitions refuses (E3601), although AWS accepts it: kind of state and field
+-> where it is allowed (https://states-language.net/spec.html#state-types)."""
 
 
 @pytest.fixture(scope="module")
 def findings(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[Json]]:
-    """What cfn-lint finds in template.yaml, translated.json and broken.json, in one run."""
+    """cfn-lint's findings in template.yaml, translated.json and broken.json, in one run."""
     directory = tmp_path_factory.mktemp("cfn-lint")
     files = [
         PROJECT / "template.yaml",
@@ -99,13 +99,15 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[J
 class TestCfnLint:
     """Errors and warnings."""
 
-    def test_the_template(self, findings: Callable[[str], list[Json]]) -> None:
+    def test_the_template_has_no_findings(self, findings: Callable[[str], list[Json]]) -> None:
         assert [told(each) for each in findings("template.yaml")] == []
 
-    def test_what_it_ignores_has_a_reason(self) -> None:
+    def test_every_ignored_finding_has_a_reason(self) -> None:
         assert TEMPLATE["Metadata"]["cfn-lint"] == {"config": {"ignore_checks": list(IGNORED)}}
 
-    def test_the_translated_template(self, findings: Callable[[str], list[Json]]) -> None:
+    def test_the_translated_template_has_no_findings(
+        self, findings: Callable[[str], list[Json]]
+    ) -> None:
         found = {refused_field(each): told(each) for each in findings("translated.json")}
         assert {
             field: text for field, text in found.items() if field not in NOT_KNOWN_BY_CFN_LINT
@@ -150,7 +152,7 @@ BROKEN: Json = {
 
 
 def with_definitions_inline(template: Json) -> Json:
-    """Where cfn-lint reads them."""
+    """In the place where cfn-lint reads them."""
     read = definitions(evaluated(PARAMETERS["default"]))
     for stem, machine in MACHINES.items():
         properties = template["Resources"][machine.logical_id]["Properties"]
@@ -165,7 +167,7 @@ def told(finding: Json) -> str:
 
 
 def refused_field(finding: Json) -> tuple[str, str] | str:
-    """Kind of state and field where the field of a state is refused; else the finding's text."""
+    """Kind of state and field if a state's field is refused; else the finding's text."""
     path: list[Any] = finding["Location"]["Path"]
     if finding["Rule"]["Id"] == "E3601" and "was unexpected" in finding["Message"]:
         machine = next(each for each in MACHINES.values() if each.logical_id == path[1])

@@ -20,11 +20,11 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def unquoted_placeholders(text: str) -> Iterator[str]:
-    """Every line with a placeholder that no double quotes stand around.
+    """Every line with a placeholder that is not in double quotes.
 
-    CloudFormation substitutes in the text before it reads it, so that an empty value would become
-    null there, and `true` a boolean (tests/recorded/cloudformation-definition-scalars.json). In
-    single quotes an apostrophe would end the value, in a block a new line."""
+    CloudFormation substitutes in the text before it parses it, so an empty value would become null,
+    and `true` a boolean (tests/recorded/cloudformation-definition-scalars.json). In single quotes
+    an apostrophe would end the value, in a block a new line."""
     for number, line in enumerate(text.splitlines(), start=1):
         if "${" in _QUOTED.sub("", line):
             yield f"line {number}: {line.strip()}"
@@ -41,7 +41,7 @@ def test_an_unquoted_placeholder_is_found(written: str) -> None:
     assert list(unquoted_placeholders(f"Key: {written}\n"))
 
 
-def test_a_quoted_placeholder_is_in_order() -> None:
+def test_a_quoted_placeholder_is_accepted() -> None:
     assert not list(unquoted_placeholders('Key: "${A}"\nOther: {b: "arn:${A}:c", d: "${A}"}\n'))
 
 
@@ -54,19 +54,19 @@ def test_an_image_cannot_end_its_quotes(character: str) -> None:
 
 
 ODD = ("", "true", "no", "null", "~", "1.10", "0050", "1e3", "a # b", "a: b", "@a", "- a", "[a]")
-"""What YAML would take for something else, or for no YAML at all."""
+"""What YAML would read as something else, or could not read."""
 
 
 @EACH
 @pytest.mark.parametrize("value", ODD)
-def test_whatever_a_parameter_says_stays_a_text(machine: Machine, value: str) -> None:
+def test_any_parameter_value_stays_text(machine: Machine, value: str) -> None:
     text = (PROJECT / machine.properties["DefinitionUri"]).read_text(encoding="utf-8")
     values = dict.fromkeys(machine.properties["DefinitionSubstitutions"], value)
     assert read(substituted(text, values)) == filled(machine.definition, value)
 
 
 def filled(definition: Any, value: str) -> Any:
-    """The definition with a value in each placeholder, as a text whatever it says."""
+    """The definition with a value in each placeholder, as text whatever it is."""
     if isinstance(definition, dict):
         return {name: filled(content, value) for name, content in definition.items()}
     if isinstance(definition, list):

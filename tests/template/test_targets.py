@@ -1,4 +1,5 @@
-"""Every test is run by a target that .ci/run calls; another emulator gets all but what is named."""
+"""Every test is run by a target that .ci/run calls; the second emulator gets everything but what is
+named."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ SUITE = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))[
 """What `make test` runs."""
 
 
-def test_every_folder_of_tests_is_of_the_suite_or_of_a_target_of_its_own() -> None:
+def test_every_folder_of_tests_has_a_target() -> None:
     folders = {f"tests/{file.parent.name}" for file in PROJECT.glob("tests/*/test_*.py")}
     runs = re.findall(r"-m pytest\b(.*)", MAKEFILE)
     of_targets = {folder for run in runs for folder in re.findall(r"tests/\w+", run)}
@@ -29,7 +30,7 @@ def test_ci_runs_them_all() -> None:
     assert [target for target in targets if f"make {target}\n" not in CI] == []
 
 
-def test_the_second_emulator_gets_all_resources_but_those_of_the_types_named() -> None:
+def test_the_second_emulator_gets_all_resources_except_named_types() -> None:
     template = translated()
     left_out = template["Resources"].keys() - understood(template)["Resources"].keys()
     types = [template["Resources"][name]["Type"] for name in left_out]
@@ -41,7 +42,7 @@ def test_the_second_emulator_gets_all_resources_but_those_of_the_types_named() -
     ]
 
 
-def test_nothing_that_the_second_emulator_gets_names_what_is_left_out() -> None:
+def test_no_resource_for_the_second_emulator_refers_to_an_omitted_one() -> None:
     template = translated()
     gets = understood(template)
     for name in template["Resources"].keys() - gets["Resources"].keys():

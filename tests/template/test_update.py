@@ -1,4 +1,5 @@
-"""What an update from the stack of b0cdb58 replaces or takes away, and that nobody loses by it."""
+"""What an update from the stack of b0cdb58 replaces or removes, and that nobody loses anything by
+it."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ SNAPSHOT = PROJECT / "tests" / "stack" / "data" / "b0cdb58.tar.xz"
 
 INDEXES = "GlobalSecondaryIndexes"
 VERSIONS = "AWS::Lambda::Version"
-"""SAM names each after what it was published of, so an update takes the old one out of the template
-and retains it."""
+"""SAM names each after its content, so an update removes the old one from the template and retains
+it."""
 MAY_GO = {
     "EventBusFacts": "a statement; the new one holds before the old one goes",
     "EventBusRequests": "a statement; the new one holds before the old one goes",
@@ -24,9 +25,9 @@ MAY_GO = {
     "RecheckEnvironmentFunctionEveryQuarterOfAnHour": "fires every 15 minutes, whatever its name",
     "SweepEnvironmentsFunctionEveryQuarterOfAnHour": "fires every 15 minutes, whatever its name",
 }
-"""What may go -> why nobody misses it. Whatever schedules, records, executions, tasks or people
-know by its name or ARN must not stand here: tables, buses, schedule groups and their roles, queues,
-log groups, state machines, aliases that schedules call, security groups, the roles of tasks."""
+"""What may go -> why nobody misses it. Nothing that schedules, records, executions, tasks or people
+know by its name or ARN may be here: tables, buses, schedule groups and their roles, queues, log
+groups, state machines, aliases that schedules call, security groups, the roles of tasks."""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Json:
 
 
 def lost(before: Json, after: Json) -> set[str]:
-    """Logical ids of what is taken away or replaced."""
+    """Logical ids of what is removed or replaced."""
     return {
         logical_id
         for logical_id, resource in before.items()
@@ -58,8 +59,8 @@ def _is_replaced(before: Json, after: Json) -> bool:
     return bool(replaced_by(REGION, before["Type"], old, new))
 
 
-def test_nothing_that_is_known_elsewhere_is_replaced_or_goes(before: Json) -> None:
-    """What refers to something that is replaced is looked at with its new name, too."""
+def test_nothing_known_elsewhere_is_replaced_or_removed(before: Json) -> None:
+    """What refers to a replaced resource is checked with its new name too."""
     renamed: set[str] = set()
     while (found := lost(before, evaluated(PARAMETERS["default"], renamed=renamed))) != renamed:
         renamed |= found
@@ -79,29 +80,31 @@ def test_nothing_that_is_known_elsewhere_is_replaced_or_goes(before: Json) -> No
         ("UndeliveredEvents", "QueueName", "dead-letters"),
     ],
 )
-def test_it_would_be_found(before: Json, logical_id: str, name: str, value: object) -> None:
+def test_such_a_replacement_would_be_found(
+    before: Json, logical_id: str, name: str, value: object
+) -> None:
     def change(document: Json) -> None:
         document["Resources"][logical_id]["Properties"][name] = value
 
     assert logical_id in lost(before, evaluated(PARAMETERS["default"], change))
 
 
-def test_so_would_one_that_another_takes_with_it(before: Json) -> None:
-    """A permission of a rule that is replaced is replaced as well."""
+def test_a_replacement_caused_by_another_would_be_found(before: Json) -> None:
+    """A permission of a replaced rule is replaced too."""
     rule = "ResumeExecutionFunctionTaskStateChange"
     after = evaluated(PARAMETERS["default"], renamed={rule})
     assert f"{rule}Permission" in lost(before, after)
 
 
 def test_versions_are_retained(before: Json) -> None:
-    """Executions that run name them."""
+    """Running executions name them."""
     for resource in before.values():
         if resource["Type"] == VERSIONS:
             assert resource["DeletionPolicy"] == "Retain"
 
 
-def test_indexes_stay_and_at_most_one_comes(before: Json) -> None:
-    """CloudFormation changes none, and adds or takes away one in an update (template reference,
+def test_indexes_stay_and_at_most_one_is_added(before: Json) -> None:
+    """CloudFormation changes none, and adds or removes one in an update (template reference,
     AWS::DynamoDB::Table, GlobalSecondaryIndexes)."""
     after = evaluated(PARAMETERS["default"])
     for logical_id, table in after.items():

@@ -1,4 +1,4 @@
-"""An execution keeps the code and the settings that it began with, whatever the stack becomes."""
+"""An execution keeps the code and settings with which it began, however the stack changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.template.declared import MACHINES, TEMPLATE, Json, functions, transla
 
 RESOURCES: Json = translated()["Resources"]
 LATEST = {"ProbePrivateAddressesFunction"}
-"""Called as it is now: a version would stay in the subnets that it was published for."""
+"""Called without a version, which would stay in the subnets for which it was published."""
 FIXED = {"NamePrefix"}
 """Parameters that are never changed: another prefix is another stack."""
 
@@ -40,13 +40,13 @@ def version_of(function: str) -> str:
 
 class TestMachines:
     @pytest.mark.parametrize("machine", MACHINES)
-    def test_they_call_published_versions(self, machine: str) -> None:
+    def test_machines_call_published_versions(self, machine: str) -> None:
         declared = MACHINES[machine]
         given = RESOURCES[declared.logical_id]["Properties"]["DefinitionSubstitutions"]
         for function in declared.called - LATEST:
             assert given[f"{function}Arn"] == {"Ref": version_of(function)}
 
-    def test_what_is_called_as_it_is_now_has_no_version(self) -> None:
+    def test_functions_called_without_a_version_have_none(self) -> None:
         """Lambda keeps the network interfaces of every version, and EC2 the subnets of these."""
         published = {
             each["Properties"]["FunctionName"]["Ref"]
@@ -55,7 +55,7 @@ class TestMachines:
         assert published == functions().keys() - LATEST
         assert {name for name in functions() if "VpcConfig" in functions()[name]} == LATEST
 
-    def test_a_version_stays_when_the_stack_has_the_next(self) -> None:
+    def test_a_version_stays_after_the_next_is_published(self) -> None:
         """Running executions name it."""
         versions = of_type("AWS::Lambda::Version")
         assert versions
@@ -83,19 +83,19 @@ class TestEverybodyElse:
 class TestSettings:
     @pytest.mark.parametrize("function", sorted(set(functions()) - LATEST))
     def test_a_changed_parameter_reaches_no_function(self, function: str) -> None:
-        """A new version is published where the template's text differs, not where a parameter's
-        value does (https://github.com/aws/serverless-application-model/issues/3820). So what may
-        change comes with the execution, from its machine's definition."""
+        """A new version is published if the template's text differs, not if a parameter's value
+        does (https://github.com/aws/serverless-application-model/issues/3820). So changeable
+        settings come with the execution, from its machine's definition."""
         changing = set(parameters_in(RESOURCES[function]["Properties"])) - FIXED
         assert changing == set()
 
-    def test_the_trap_is_still_there(self) -> None:
-        """Once it is not, parameters can go to the functions themselves again."""
+    def test_a_changed_parameter_still_publishes_no_version(self) -> None:
+        """Once it does, parameters can go to the functions directly again."""
         other = translated(NamePrefix="other")["Resources"]
         assert version_of("CheckRequestFunction") in other
 
-    def test_another_configuration_is_another_version(self) -> None:
-        """AutoPublishAliasAllProperties: also where the code is the same."""
+    def test_another_configuration_publishes_a_version(self) -> None:
+        """AutoPublishAliasAllProperties: even if the code is the same."""
 
         def slower(document: Json) -> None:
             document["Resources"]["MarkReadyFunction"]["Properties"]["MemorySize"] = 256
@@ -106,10 +106,10 @@ class TestSettings:
 
 
 class TestAsynchronousCalls:
-    """A rule's dead letters hold only what was not delivered; what a function failed at is kept by
-    the function's own destination."""
+    """A rule's dead letters hold only what was not delivered; a function's own destination keeps
+    what the function failed at."""
 
-    def test_every_function_that_is_called_so_keeps_what_it_failed_at(self) -> None:
+    def test_every_function_invoked_asynchronously_has_a_failure_destination(self) -> None:
         queue = {"Fn::GetAtt": ["UndeliveredEvents", "Arn"]}
         called = {name for name, properties in functions().items() if "Events" in properties}
         kept = {

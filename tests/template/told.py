@@ -1,4 +1,4 @@
-"""Every event that Bivouac tells, made by the code from facts of an example."""
+"""Every event that Bivouac publishes, made by the code from example facts."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ TOLD: list[EnvironmentEvent] = [
 
 
 def delivered(event: EnvironmentEvent) -> dict[str, Any]:
-    """As EventBridge hands it to a target."""
+    """As EventBridge delivers it to a target."""
     return {
         "version": "0",
         "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",

@@ -40,7 +40,7 @@ _OF_UPDATE_SCHEDULE = (
 
 @dataclass(frozen=True)
 class Ended:
-    """How an execution ended, and all that it went through."""
+    """How an execution ended, and its history."""
 
     arn: str
     status: str
@@ -52,7 +52,7 @@ class Ended:
 
     @cached_property
     def events(self) -> list[Json]:
-        """Asked for when somebody wants it: it is the largest of all answers."""
+        """Read on demand: it is the largest of all answers."""
         return self._history()
 
     @property
@@ -79,7 +79,7 @@ class Ended:
 
 
 class Listener:
-    """Somebody else's rule on the stack's bus, with a queue behind it."""
+    """A foreign rule on the stack's bus, with a queue behind it."""
 
     def __init__(self, cloud: LocalCloud, bus: str) -> None:
         self._sqs = cloud.client("sqs")
@@ -127,7 +127,7 @@ class Application:
         given: Mapping[str, str] | None = None,
         template: Path = TEMPLATE,
     ) -> None:
-        """`given`: the stack's parameters, where they are not those that suit the stories."""
+        """`given`: the stack's parameters that differ from those of the stories."""
         self.cloud = cloud
         self.calls = calls
         self.runtime = runtime
@@ -179,7 +179,7 @@ class Application:
         return self.ended(self.start(self.redeploy_machine, content))
 
     def put(self, detail_type: str, detail: Json) -> None:
-        """Put a request on the stack's bus, as CI does."""
+        """Puts a request on the stack's bus, as CI does."""
         self._begin_another_second()
         entry = {
             "EventBusName": self.stack.outputs["EventBusName"],
@@ -200,8 +200,8 @@ class Application:
         self.cloud.close_pull_request(repository, pull_request_id)
 
     def _begin_another_second(self) -> None:
-        """Events have whole seconds, so that one counts as meant before what its second began
-        with; a test creates an environment within one."""
+        """Events have whole seconds, so that one counts as meant before what its second began with;
+        a test creates an environment within one."""
         second = int(self.cloud.clock.now())
         until_true(lambda: int(self.cloud.clock.now()) > second)
 
@@ -222,7 +222,7 @@ class Application:
         self.client("stepfunctions").stop_execution(executionArn=execution_arn)
 
     def variant(self, machine: str, change: Callable[[Json], None]) -> str:
-        """A state machine of the same definition but for one change.
+        """A state machine with the same definition except for one change.
 
         For what would take minutes: a deadline or a patience that is over from the start."""
         client = self.client("stepfunctions")
@@ -247,7 +247,7 @@ class Application:
         return self.variant(self.create_machine, listed)
 
     def invoke(self, logical_id: str, content: Json) -> Json:
-        """The answer of one function, called by itself."""
+        """The answer of one function, invoked directly."""
         answer = self.client("lambda").invoke(
             FunctionName=self.stack.functions[logical_id].name, Payload=json.dumps(content)
         )
@@ -255,13 +255,13 @@ class Application:
         return result
 
     def expire(self, environment: str) -> None:
-        """Let the lease end now."""
+        """Ends the lease now."""
         self.fire(f"{environment}-expiry")
 
     def fire(self, name: str) -> None:
-        """Let a schedule fire in the next second: as it is, but for its moment.
+        """Fires a schedule in the next second, unchanged except for its time.
 
-        Its moment is whole seconds, and orders what it wants after all that was wanted until now.
+        Its time is in whole seconds, and orders its intent after all intents until now.
         """
         client = self.client("scheduler")
         schedule = client.get_schedule(Name=name, GroupName=self.group_of(name))
@@ -272,14 +272,14 @@ class Application:
         )
 
     def sweep(self, *, dry_run: bool = False) -> list[Json]:
-        """What was found, whatever environment it is about."""
+        """The findings, whatever environment they are about."""
         answer = self.invoke("SweepEnvironmentsFunction", {"dryRun": dry_run})
         assert "findings" in answer, answer
         found: list[Json] = answer["findings"]
         return found
 
     def alter(self, environment: str, **texts: str) -> None:
-        """Write into the record what no function of the stack writes."""
+        """Writes into the record what no function of the stack writes."""
         self.client("dynamodb").update_item(
             TableName=self.stack.outputs["EnvironmentsTableName"],
             Key={"environment": {"S": environment}},
@@ -289,21 +289,21 @@ class Application:
         )
 
     def forget(self, environment: str) -> None:
-        """Lose the record."""
+        """Loses the record."""
         self.client("dynamodb").delete_item(
             TableName=self.stack.outputs["EnvironmentsTableName"],
             Key={"environment": {"S": environment}},
         )
 
     def lose_schedule(self, environment: str) -> None:
-        """The one that ends the lease."""
+        """Loses the schedule that ends the lease."""
         self.client("scheduler").delete_schedule(
             Name=f"{environment}-expiry", GroupName=f"{self.prefix}-expiry"
         )
 
     @contextmanager
     def denied(self, logical_id: str, action: str) -> Iterator[None]:
-        """Take a right from a function's role for a while."""
+        """Denies a right to a function's role for a while."""
         iam, role = self.client("iam"), self.stack.functions[logical_id].role_arn
         name = role.rpartition("/")[2]
         statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
@@ -320,7 +320,7 @@ class Application:
         return str(self.cloud.execution(execution_arn).exec_status.value)
 
     def ended(self, execution_arn: str) -> Ended:
-        """Wait until the execution is over."""
+        """Waits until the execution is over."""
         execution = self.cloud.execution(execution_arn)
         try:
             until_true(lambda: execution.exec_status.value in OVER, ENDS_WITHIN)
@@ -346,11 +346,11 @@ class Application:
         ]
 
     def until_in(self, execution_arn: str, state: str) -> None:
-        """Wait until the execution has entered a state."""
+        """Waits until the execution has entered a state."""
         until_true(lambda: state in self.states_so_far(execution_arn), ENDS_WITHIN)
 
     def after_failure(self, environment: str) -> str:
-        """The ARN of the deletion that the failed first create started by itself."""
+        """The ARN of the deletion that the failed first create started itself."""
         found: list[str] = []
 
         def has_begun() -> bool:
@@ -366,7 +366,7 @@ class Application:
         return self.ended(self.after_failure(environment))
 
     def requested(self, machine: str, environment: str, verb: str, number: int = 1) -> list[str]:
-        """The ARNs of the executions that events have started; waits until there are so many."""
+        """The ARNs of the executions that events have started; waits until there are this many."""
         found: list[str] = []
         prefix = f"{environment}-{verb}-"
 
@@ -383,7 +383,7 @@ class Application:
         return found
 
     def undelivered(self, word: str) -> str:
-        """The body of the undelivered event in which the word stands; waits until it is there."""
+        """The body of the undelivered event that contains the word; waits until it is there."""
         queue = self.stack.resources["UndeliveredEvents"]
         found: list[str] = []
 
@@ -434,9 +434,9 @@ class Application:
         return {name: _plain(value) for name, value in item.items()} if item else None
 
     def heard(self, environment: str, *types: str) -> list[Json]:
-        """What others were told of the environment: one detail for each type, and no more.
+        """The published events about the environment: one detail for each type, and no more.
 
-        A repetition has the same id, and is none."""
+        A repetition has the same id, and does not count."""
         told: list[Json] = []
 
         def came() -> bool:
@@ -466,7 +466,7 @@ class Application:
         return found
 
     def armed(self, environment: str) -> list[str]:
-        """Which of its schedules there are."""
+        """Which of its schedules exist."""
         kinds = ("down", "expiry", "up", "warning")
         return [kind for kind in kinds if self.schedule(environment, kind)]
 
@@ -478,7 +478,7 @@ class Application:
         return {service["serviceName"]: service for service in found}
 
     def counts(self, environment: str) -> dict[str, tuple[int, int]]:
-        """By service: how many tasks are wanted, and how many run."""
+        """By service: how many tasks are desired, and how many run."""
         return {
             name: (service["desiredCount"], service["runningCount"])
             for name, service in self.services(environment).items()
@@ -506,7 +506,7 @@ class Application:
         return self.ended(arn)
 
     def left(self, environment: str, namespace: str | None = None) -> list[str]:
-        """Everything of the environment that can still be seen, whoever made it."""
+        """Everything of the environment that can still be found, whoever created it."""
         ecs = self.client("ecs")
         found = []
         cluster = f"{self.prefix}-{environment}"
@@ -548,7 +548,7 @@ class Application:
     # --- between tests -----------------------------------------------------------------------
 
     def quiet(self) -> None:
-        """End what a test left running, so that the next one sees only its own calls."""
+        """Ends what a test left running, so that the next one sees only its own calls."""
         client = self.client("stepfunctions")
         for machine in client.list_state_machines()["stateMachines"]:
             running = client.list_executions(

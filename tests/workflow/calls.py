@@ -1,4 +1,4 @@
-"""The AWS calls that the application makes: counted, and held back where a test wants to."""
+"""The AWS calls that the application makes: counted, and held back if a test wants to."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from localcloud.calls import Call
 HELD_AT_MOST = 90.0
 """Seconds: a test that forgets to let a call go must not hang."""
 ENVIRONMENT_APIS = ("ecs", "servicediscovery", "logs")
-"""Where an environment's resources live."""
+"""The APIs of an environment's resources."""
 _READS = ("Describe", "List", "Get", "Discover", "Filter")
 
 
 class Hold:
-    """One call that arrived at AWS and is not answered before it is let go."""
+    """One call that arrived at AWS and is not answered before it is released."""
 
     def __init__(self) -> None:
         self._arrived = threading.Event()
@@ -37,13 +37,13 @@ class Hold:
 
 
 BESIDE = ("SweepEnvironments", "RecheckEnvironment", "FollowUpExecution")
-"""Functions that look after everything, at any moment: no story of one execution is about them."""
+"""Functions that look after everything, at any time: no story of one execution is about them."""
 
 
 @dataclass
 class Calls:
-    """Every AWS call that the application makes; not those of the test itself, nor of what goes on
-    beside every story."""
+    """Every AWS call of the application; not those of the test itself, nor of the functions that
+    run beside every story."""
 
     made: list[Call] = field(default_factory=list)
     role_of: Callable[[str], str | None] = lambda _: None
@@ -61,7 +61,7 @@ class Calls:
 
     @contextmanager
     def hold(self, name: str) -> Iterator[Hold]:
-        """Let the next call of this name ("ecs:CreateService") wait, at most until the end."""
+        """Lets the next call of this name ("ecs:CreateService") wait, at most until the end."""
         hold = self.held[name] = Hold()
         try:
             yield hold
@@ -83,7 +83,7 @@ class Calls:
         ]
 
     def changes(self, since: int = 0) -> list[str]:
-        """The mutating calls to the APIs where an environment's resources live."""
+        """The mutating calls to the APIs of an environment's resources."""
         return [
             name
             for name in self.to_environment_apis(since)

@@ -1,6 +1,6 @@
-"""Real processes behind a real Envoy, but for the images to which a test gives a script.
+"""Real processes behind a real Envoy, except for images to which a test gives a script.
 
-What must answer a probe is real; what fails before that is played, in no time.
+What must answer a probe is real; what fails before that is scripted, in no time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class StagedRuntime:
         self._scripts: set[str] = set()
 
     def script(self, image: str, script: Script | ScriptsInTurn) -> None:
-        """Containers of this image play this script from now on, and answer nothing."""
+        """Containers of this image follow this script from now on, and answer nothing."""
         self._scripts.add(image)
         self._played.script(image, script)
 

@@ -1,4 +1,4 @@
-"""Who may put what on the stack's event bus."""
+"""Who may put which events on the stack's event bus."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.xdist_group("workflow-life")
 
 
 def put(app: Application, source: str, detail_type: str) -> int:
-    """As somebody of the account who may do everything; how many entries were not taken."""
+    """Sent by somebody of the account who may do everything; how many entries were refused."""
     entry = {
         "EventBusName": app.stack.outputs["EventBusName"],
         "Source": source,
@@ -31,16 +31,16 @@ class TestBus:
             ("bivouac", "EnvironmentReady"),
             ("bivouac.client", "EnvironmentReady"),
             ("bivouac.client", "EnvironmentRequestedd"),
-            # langfuse#15060: a label that was removed tore nothing down, and nobody was told
+            # langfuse#15060: a removed label tore nothing down, and nobody was told
             ("bivouac.client", "PullRequestUnlabeled"),
             ("bivouac.other", "EnvironmentRequested"),
         ],
     )
-    def test_even_an_administrator_cannot_say_what_is_or_ask_for_what_is_not_known(
+    def test_even_an_administrator_cannot_use_our_source_or_unknown_requests(
         self, app: Application, source: str, detail_type: str
     ) -> None:
         with pytest.raises(ClientError, match=r"explicit deny|is not authorized"):
             put(app, source, detail_type)
 
-    def test_others_may_ask(self, app: Application) -> None:
+    def test_others_may_send_requests(self, app: Application) -> None:
         assert put(app, "bivouac.client", "TeardownRequested") == 0

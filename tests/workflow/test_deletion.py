@@ -1,4 +1,4 @@
-"""Deletion: by whom it is asked for, what it does where it may not, and how often it is safe."""
+"""Deletion: what starts it, what it does when a call is denied, and that it is safe to repeat."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ pytestmark = pytest.mark.xdist_group("workflow-trouble")
 
 
 class TestLease:
-    def test_its_end_deletes_the_environment(self, app: Application, name: str) -> None:
+    def test_the_end_of_the_lease_deletes_the_environment(
+        self, app: Application, name: str
+    ) -> None:
         """W03."""
         assert app.create(environment(name=name)).status == "SUCCEEDED"
 
@@ -26,9 +28,7 @@ class TestLease:
         assert record is not None
         assert record["status"] == "DELETED"
 
-    def test_an_expiry_that_a_newer_lease_overtook_does_nothing(
-        self, app: Application, name: str
-    ) -> None:
+    def test_an_outdated_expiry_does_nothing(self, app: Application, name: str) -> None:
         """W01: it comes late, or twice."""
         first = app.create(environment(name=name, lease={"ttl": "1h"}))
         renewed = app.create(environment(name=name, lease={"ttl": "2h"}))
@@ -61,7 +61,7 @@ class TestLease:
 
 class TestPrice:
     @pytest.mark.parametrize("count", [1, 4])
-    def test_it_takes_as_many_transitions_however_much_there_is(
+    def test_the_number_of_transitions_does_not_depend_on_the_size(
         self, app: Application, name: str, count: int
     ) -> None:
         """D05, D14, N14: three waits, one transition each."""
@@ -75,7 +75,7 @@ class TestPrice:
         assert app.left(name) == []
         assert deleted.transitions <= 14
 
-    def test_a_second_time_changes_nothing_and_still_tells_everything(
+    def test_a_second_deletion_changes_nothing_and_reports_everything(
         self, app: Application, name: str
     ) -> None:
         """D04, promise 5."""
@@ -104,7 +104,7 @@ class TestAgain:
             "Wait until everything is gone",
         ],
     )
-    def test_one_that_was_stopped_anywhere_is_repaired_by_starting_again(
+    def test_a_deletion_stopped_anywhere_is_repaired_by_starting_again(
         self, app: Application, name: str, state: str
     ) -> None:
         """W13, promise 5."""
@@ -120,8 +120,8 @@ class TestAgain:
 
 
 class TestNothingThere:
-    def test_an_environment_that_was_never_created(self, app: Application, name: str) -> None:
-        """Cheap, and a success of its own kind (MapleTechLabs/maple#584)."""
+    def test_deleting_an_unknown_environment_succeeds(self, app: Application, name: str) -> None:
+        """Cheap, and successful (MapleTechLabs/maple#584)."""
         before = len(app.calls)
 
         nothing = app.delete(name)
@@ -142,7 +142,7 @@ class TestRefused:
             ({"environment": "demo", "force": True}, "force: unknown field"),
         ],
     )
-    def test_input_that_says_not_what_to_delete(
+    def test_an_invalid_input_is_refused(
         self, app: Application, content: object, said: str
     ) -> None:
         before = len(app.calls)
@@ -155,7 +155,7 @@ class TestRefused:
 
 
 class TestWithoutTheRight:
-    def test_one_denied_resource_does_not_keep_the_others(
+    def test_one_denied_resource_does_not_stop_the_others(
         self, app: Application, name: str
     ) -> None:
         """D17, S22."""
@@ -194,10 +194,11 @@ class TestWithoutTheRight:
             ("DeleteTaskDefinitionsFunction", "ecs:DeregisterTaskDefinition", "task definition"),
         ],
     )
-    def test_what_is_left_and_why_is_told(
+    def test_leftovers_are_reported_with_reasons(
         self, app: Application, name: str, function: str, action: str, left: str
     ) -> None:
-        """D17. Kept when its create is stopped, so that no other deletion comes before this one."""
+        """D17. It is kept when its create is stopped, so that no other deletion comes before this
+        one."""
         image_that_is_never_pulled = f"registry.example/{name}"
         app.runtime.script(image_that_is_never_pulled, never_starts())
         container = {"image": image_that_is_never_pulled, "containerPort": 80}

@@ -51,8 +51,8 @@ def its_deadline_is_soon(states: Json, seconds: float) -> None:
 
 
 def seconds_to_ready(app: Application, names: Iterable[str]) -> float:
-    """What sound environments take side by side, here and now: a busy machine needs longer for
-    those that are not, too."""
+    """How long healthy environments take concurrently, here and now: on a busy machine failing ones
+    need longer too."""
     began = time.monotonic()
     started = [app.start(app.create_machine, environment(name=name)) for name in names]
     assert {app.ended(arn).status for arn in started} == {"SUCCEEDED"}
@@ -97,7 +97,7 @@ class TestImage:
         assert "next step: Check the image's name and tag" in failed.cause
         assert_gone(app, name)
 
-    def test_what_could_heal_is_waited_for_until_the_deadline(
+    def test_a_temporary_failure_is_awaited_until_the_deadline(
         self, app: Application, name: str
     ) -> None:
         """H07."""
@@ -115,7 +115,7 @@ class TestImage:
 
 
 class TestContainerThatExits:
-    def test_its_last_lines_are_in_the_cause_and_its_secrets_are_not(
+    def test_the_cause_has_the_last_lines_without_secrets(
         self, app: Application, name: str
     ) -> None:
         """H05, H11, H22."""
@@ -170,11 +170,11 @@ class TestNeverHealthy:
 
 
 class TestEndpointsThatDoNotAnswer:
-    """Healthy and registered, and yet not proven: the point of probing."""
+    """Healthy and registered, yet not proven: the point of probing."""
 
     @pytest.fixture
     def admits_only_another_network(self, app: Application) -> str:
-        """A security group that no check before the probe can know to be the wrong one."""
+        """A security group that no check before the probe can recognise as the wrong one."""
         ec2 = app.client("ec2")
         group: str = ec2.create_security_group(
             GroupName="elsewhere", Description="elsewhere", VpcId=app.cloud.account.vpc_id
@@ -184,10 +184,10 @@ class TestEndpointsThatDoNotAnswer:
         )
         return group
 
-    def test_each_is_told_apart(
+    def test_each_kind_of_failure_is_distinguished(
         self, app: Application, name: str, admits_only_another_network: str
     ) -> None:
-        """P07, P09, H23. Side by side, because each is tried until the deadline."""
+        """P07, P09, H23. Concurrently, because each is tried until the deadline."""
         network = {
             "awsvpcConfiguration": {
                 "securityGroups": [admits_only_another_network],
@@ -223,8 +223,8 @@ class TestEndpointsThatDoNotAnswer:
 
 
 class TestRights:
-    def test_a_role_that_may_not_be_passed_to_a_service(self, app: Application, name: str) -> None:
-        """CreateService authorises iam:PassRole for the roles of the definition, too (Service
+    def test_a_role_that_may_not_be_passed_is_reported(self, app: Application, name: str) -> None:
+        """CreateService also authorises iam:PassRole for the roles of the definition (Service
         Authorization Reference of 2026, operations of Amazon ECS)."""
         with app.denied("CreateServicesFunction", "iam:PassRole"):
             failed = app.create(environment(name=name))

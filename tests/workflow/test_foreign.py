@@ -1,4 +1,4 @@
-"""Resources that have our names and are not ours: refused, never touched, told (D18)."""
+"""Resources that have our names and are not ours: refused, never touched, reported (D18)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ THEIRS = [{"key": "owner", "value": "somebody else"}]
 
 
 class TestNamesThatAreTaken:
-    def test_a_cluster(self, app: Application, name: str) -> None:
+    def test_a_foreign_cluster_is_refused(self, app: Application, name: str) -> None:
         """C03, D18."""
         ecs = app.client("ecs")
         ecs.create_cluster(clusterName=f"bivouac-{name}", tags=THEIRS)
@@ -35,7 +35,7 @@ class TestNamesThatAreTaken:
         assert (cluster["status"], cluster["tags"]) == ("ACTIVE", THEIRS)
         ecs.delete_cluster(cluster=f"bivouac-{name}")
 
-    def test_a_namespace(self, app: Application, name: str) -> None:
+    def test_a_foreign_namespace_is_refused(self, app: Application, name: str) -> None:
         """N01, D18."""
         cloud_map = app.client("servicediscovery")
         cloud_map.create_http_namespace(Name=f"bivouac-{name}")
@@ -50,8 +50,8 @@ class TestNamesThatAreTaken:
         (namespace,) = [each for each in app.namespaces() if each["Name"] == f"bivouac-{name}"]
         cloud_map.delete_namespace(Id=namespace["Id"])
 
-    def test_a_log_group(self, app: Application, name: str) -> None:
-        """D18: found in the middle, so what was ours until then goes again."""
+    def test_a_foreign_log_group_is_refused(self, app: Application, name: str) -> None:
+        """D18: found in the middle, so what was ours until then is deleted again."""
         logs, group = app.client("logs"), f"/bivouac-{name}/web"
         logs.create_log_group(logGroupName=group)
 
@@ -65,7 +65,7 @@ class TestNamesThatAreTaken:
         assert app.left(name) == [group]
         logs.delete_log_group(logGroupName=group)
 
-    def test_what_is_still_being_made_beside_the_failure_goes_too(
+    def test_resources_created_concurrently_with_the_failure_are_deleted(
         self, app: Application, name: str
     ) -> None:
         """W13, D18: a failed branch ends the others, but not the calls that they have made."""
@@ -82,8 +82,8 @@ class TestNamesThatAreTaken:
         assert app.left(name) == [group]
         logs.delete_log_group(logGroupName=group)
 
-    def test_a_task_definition_family(self, app: Application, name: str) -> None:
-        """T03, D18: a stranger's family never gains our revisions, and loses none."""
+    def test_a_foreign_task_definition_family_is_refused(self, app: Application, name: str) -> None:
+        """T03, D18: a stranger's family never gets our revisions, and loses none."""
         ecs, family = app.client("ecs"), f"bivouac-{name}--web"
         theirs = ecs.register_task_definition(
             family=family, containerDefinitions=[{"name": "app", "image": "nginx", "memory": 64}]
@@ -102,7 +102,7 @@ class TestNamesThatAreTaken:
 
 
 class TestServiceInOurCluster:
-    def test_it_is_retained_and_the_deletion_says_that_it_is_not_complete(
+    def test_a_foreign_service_stays_and_the_deletion_is_incomplete(
         self, app: Application, name: str
     ) -> None:
         """C10, D07, D17, D18."""
@@ -137,7 +137,7 @@ class TestServiceInOurCluster:
 
 
 def _their_running_task(app: Application, cluster: str) -> str:
-    """The task of a service that somebody else made in our cluster."""
+    """The task of a service that somebody else created in our cluster."""
     ecs, image = app.client("ecs"), f"registry.example/{cluster}:theirs"
     app.runtime.script(image, runs())
     definition = ecs.register_task_definition(

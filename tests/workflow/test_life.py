@@ -63,7 +63,7 @@ class TestTutorial:
 
 
 class TestSmallestRequest:
-    def test_the_stack_fills_in_the_rest(self, app: Application, name: str) -> None:
+    def test_the_stack_completes_the_smallest_request(self, app: Application, name: str) -> None:
         created = app.create(environment(name=name))
 
         assert created.status == "SUCCEEDED", created.cause
@@ -74,10 +74,8 @@ class TestSmallestRequest:
 
 
 class TestSpot:
-    def test_tasks_are_shared_out_between_fargate_and_spot_and_all_of_it_goes(
-        self, app: Application, name: str
-    ) -> None:
-        """First on Fargate alone, then by a strategy, as another request asks."""
+    def test_tasks_are_divided_between_fargate_and_spot(self, app: Application, name: str) -> None:
+        """First only on Fargate, then by a strategy, as another request says."""
         assert app.create(environment(name=name)).status == "SUCCEEDED"
         assert _providers(app, name) == [None]
         strategy = [
@@ -108,7 +106,7 @@ def _providers(app: Application, name: str) -> list[str | None]:
 
 
 class TestDryRun:
-    def test_it_plans_and_makes_nothing(self, app: Application, name: str) -> None:
+    def test_a_dry_run_creates_nothing(self, app: Application, name: str) -> None:
         before = len(app.calls)
 
         planned = app.create({**event("tutorial"), "name": name, "dryRun": True})
@@ -150,7 +148,7 @@ class TestAgain:
         assert outcomes <= {"ALREADY_GONE", "DELETING"}
 
     def test_another_image_is_rolled_out_in_place(self, app: Application, name: str) -> None:
-        """H01, H03, S19: what must become healthy is the new deployment."""
+        """H01, H03, S19: the new deployment must become healthy."""
         assert app.create(environment(name=name)).status == "SUCCEEDED"
         before = len(app.calls)
         httpd = {"image": "httpd", "containerPort": 80}
@@ -168,7 +166,7 @@ class TestAgain:
         assert app.delete(name).status == "SUCCEEDED"
         assert app.left(name) == []
 
-    def test_a_deleted_environment_can_be_created_anew(self, app: Application, name: str) -> None:
+    def test_a_deleted_environment_can_be_created_again(self, app: Application, name: str) -> None:
         """C15, S02, D13."""
         for generation in (1, 3):
             created = app.create(environment(name=name))
@@ -179,7 +177,9 @@ class TestAgain:
 
 
 class TestExistingDefinition:
-    def test_it_is_used_and_left_as_it_is(self, app: Application, name: str) -> None:
+    def test_an_existing_task_definition_is_used_and_not_changed(
+        self, app: Application, name: str
+    ) -> None:
         ecs = app.client("ecs")
         given = event("tutorial")["services"][0]["taskDefinition"]
         del given["containerDefinitions"][0]["logConfiguration"]

@@ -51,7 +51,7 @@ def succeeded(ended: Ended) -> Ended:
 
 class TestSleep:
     def test_an_environment_sleeps_and_wakes_proven(self, app: Application, name: str) -> None:
-        """Counts remembered, order kept, every edge asked anew (H01, P08)."""
+        """Counts remembered, order kept, every edge proven again (H01, P08)."""
         created = succeeded(app.create(shop(name))).output
         deployments = {
             name: each["deployments"][0]["id"] for name, each in app.services(name).items()
@@ -101,7 +101,9 @@ class TestLease:
         assert app.delete(name).status == "SUCCEEDED"
         assert app.armed(name) == []
 
-    def test_the_shorter_the_too_long_and_the_unknown(self, app: Application, name: str) -> None:
+    def test_an_extension_that_is_shorter_too_long_or_of_an_unknown_environment(
+        self, app: Application, name: str
+    ) -> None:
         created = succeeded(app.create(environment(name=name, lease={"ttl": "2h"}))).output
         shorter = succeeded(app.extend(name, ttl="1h"))
         assert shorter.states[-1] == "Lease left alone"
@@ -118,7 +120,7 @@ class TestLease:
         assert unknown.error == "EnvironmentNotFoundError"
         assert app.delete(name).status == "SUCCEEDED"
 
-    def test_the_end_is_warned_of_with_the_command_that_moves_it(
+    def test_the_end_is_announced_with_the_command_that_extends_the_lease(
         self, app: Application, name: str
     ) -> None:
         succeeded(app.create(environment(name=name, lease={"ttl": "2h"})))
@@ -133,7 +135,7 @@ class TestLease:
 
 
 class TestOfficeHours:
-    def test_down_and_up_and_the_end_of_both(self, app: Application, name: str) -> None:
+    def test_down_and_up_until_the_lease_ends(self, app: Application, name: str) -> None:
         request = environment(name=name, schedule=OFFICE_HOURS, lease={"ttl": "3d"})
         succeeded(app.create(request))
         assert app.armed(name) == ["down", "expiry", "up", "warning"]
@@ -153,7 +155,7 @@ class TestOfficeHours:
         assert app.left(name) == []
         assert app.armed(name) == []
 
-    def test_a_late_up_does_not_wake_what_was_put_to_sleep_since(
+    def test_a_late_up_does_not_wake_an_environment_put_to_sleep_since(
         self, app: Application, name: str
     ) -> None:
         """W01: what is meant later holds, whatever comes first."""
@@ -165,7 +167,7 @@ class TestOfficeHours:
         assert app.counts(name) == {"web": (0, 0)}
         assert app.delete(name).status == "SUCCEEDED"
 
-    def test_it_is_created_at_its_first_up_and_goes_with_each_down(
+    def test_it_is_created_at_its_first_up_and_deleted_at_each_down(
         self, app: Application, name: str
     ) -> None:
         hours = {**OFFICE_HOURS, "begin": "up", "downAction": "delete"}
@@ -187,10 +189,10 @@ class TestOfficeHours:
         assert succeeded(app.deletion_by_schedule(name)).output["status"] == "DELETED"
         assert app.armed(name) == []
 
-    def test_an_up_that_is_refused_is_undelivered_with_its_reason(
+    def test_a_refused_up_is_an_undelivered_event_with_its_reason(
         self, app: Application, name: str
     ) -> None:
-        """D18. Nobody looks how an execution ends that a schedule started."""
+        """D18. Nobody reads how an execution ends that a schedule started."""
         hours = {**OFFICE_HOURS, "begin": "up", "downAction": "delete"}
         succeeded(app.create(environment(name=name, schedule=hours)))
         app.client("ecs").create_cluster(clusterName=f"bivouac-{name}")
@@ -219,9 +221,7 @@ class TestOfficeHours:
         assert container["image"] == "httpd"
         assert app.delete(name).status == "SUCCEEDED"
 
-    def test_what_cannot_wake_says_why_and_sleeps_no_longer(
-        self, app: Application, name: str
-    ) -> None:
+    def test_a_failed_wake_has_a_diagnosis(self, app: Application, name: str) -> None:
         """The child's error and cause are the wake's own; the environment is kept."""
         image = f"registry.example/{name}:crashes"
         app.runtime.script(image, exits(1, after=0.02, output=["no database"]))
@@ -238,7 +238,7 @@ class TestOfficeHours:
         assert record["status"] == "FAILED"
         assert app.delete(name).status == "SUCCEEDED"
 
-    def test_a_delete_stops_what_falls_asleep(self, app: Application, name: str) -> None:
+    def test_a_delete_stops_a_running_sleep(self, app: Application, name: str) -> None:
         succeeded(app.create(environment(name=name)))
         with app.calls.hold("ecs:TagResource") as hold:
             asleep = app.start(app.sleep_machine, {"environment": name})
@@ -249,7 +249,7 @@ class TestOfficeHours:
         succeeded(app.ended(deletion))
         assert app.left(name) == []
 
-    def test_nobody_sleeps_who_was_never_there(self, app: Application, name: str) -> None:
+    def test_an_unknown_environment_cannot_sleep(self, app: Application, name: str) -> None:
         refused = app.sleep(name)
         assert (refused.error, refused.states[-1]) == (
             "EnvironmentNotFoundError",

@@ -1,4 +1,4 @@
-"""Environments that were ready and fail afterwards, and those that ECS mends by itself."""
+"""Environments that fail after they were ready, and those that ECS repairs itself."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def until_status(app: Application, name: str, status: str) -> Json:
     return app.record(name) or {}
 
 
-def test_a_server_that_crashes_again_and_again_is_told_and_mended(
-    app: Application, name: str
-) -> None:
+def test_a_repeatedly_crashing_server_is_reported_and_repaired(app: Application, name: str) -> None:
     image = "nginx:1.28"
     assert app.create(served_by(image, name)).status == "SUCCEEDED"
 

@@ -1,4 +1,4 @@
-"""New images and definitions in an environment that is there: proven again, or as it was before."""
+"""New images and definitions in an existing environment: proven again, or rolled back."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def crashing(app: Application, name: str) -> str:
 
 
 class TestSuccess:
-    def test_a_new_image_replaces_its_service_alone_and_is_proven(
+    def test_a_new_image_deploys_only_its_service_and_is_proven(
         self, app: Application, name: str
     ) -> None:
         created = app.create(shop(name))
@@ -73,10 +73,10 @@ class TestSuccess:
         assert app.delete(name).status == "SUCCEEDED"
         assert app.left(name) == []
 
-    def test_without_an_image_it_is_the_same_again_in_new_tasks(
+    def test_without_an_image_the_same_one_is_deployed_again(
         self, app: Application, name: str
     ) -> None:
-        """A tag is pinned to a digest when a deployment begins."""
+        """A tag is resolved to a digest when a deployment begins."""
         assert app.create(environment(name=name)).status == "SUCCEEDED"
         before, revision = tasks_of(app, name, "web"), definition_of(app, name, "web")
 
@@ -89,9 +89,7 @@ class TestSuccess:
 
 
 class TestFailure:
-    def test_what_was_proven_before_runs_again_in_the_same_revision(
-        self, app: Application, name: str
-    ) -> None:
+    def test_a_rollback_runs_the_same_revision_again(self, app: Application, name: str) -> None:
         assert app.create(shop(name)).status == "SUCCEEDED"
         good, others = definition_of(app, name, "api"), tasks_of(app, name, "web")
 
@@ -128,7 +126,7 @@ class TestFailure:
         assert images_of(app, name, "web") == [NEWER]
         assert app.delete(name).status == "SUCCEEDED"
 
-    def test_ecs_has_rolled_the_service_back_by_itself(self, app: Application, name: str) -> None:
+    def test_a_rollback_by_ecs_is_followed_by_ours(self, app: Application, name: str) -> None:
         """H02: the circuit breaker makes the old deployment PRIMARY again."""
         breaker = {"enable": True, "rollback": True}
         service = web(deploymentConfiguration={"deploymentCircuitBreaker": breaker})
@@ -144,7 +142,7 @@ class TestFailure:
         assert app.calls.changes(since=before).count("ecs:UpdateService") <= 2
         assert app.delete(name).status == "SUCCEEDED"
 
-    def test_both_failures_are_told_where_the_roll_back_fails_as_well(
+    def test_both_failures_are_reported_if_the_rollback_fails(
         self, app: Application, name: str
     ) -> None:
         image = f"registry.example/{name}:1"
@@ -163,7 +161,7 @@ class TestFailure:
 class TestCreateThatFails:
     """A changed request, instead of a redeploy."""
 
-    def test_what_was_proven_is_not_deleted_and_runs_again(
+    def test_a_failed_change_is_rolled_back_and_not_deleted(
         self, app: Application, name: str
     ) -> None:
         assert app.create(shop(name)).status == "SUCCEEDED"
@@ -187,12 +185,14 @@ class TestCreateThatFails:
 
 
 class TestRefused:
-    def test_an_unknown_environment(self, app: Application, name: str) -> None:
+    def test_redeploying_an_unknown_environment_is_an_error(
+        self, app: Application, name: str
+    ) -> None:
         failed = app.redeploy(name, {"serviceName": "web"})
         assert (failed.status, failed.error) == ("FAILED", "EnvironmentNotFoundError")
         assert failed.states[-1] == "Environment not redeployed"
 
-    def test_all_problems_at_once(self, app: Application, name: str) -> None:
+    def test_all_problems_are_reported_at_once(self, app: Application, name: str) -> None:
         wrong: list[Any] = [
             "nothing",
             {"environment": "No Name", "services": [{"serviceNmae": "web"}], "more": 1},
@@ -203,9 +203,7 @@ class TestRefused:
             assert (failed.status, failed.error) == ("FAILED", "InvalidRequestError")
             assert [word for word in told if word not in failed.cause] == []
 
-    def test_nothing_is_changed_where_a_change_cannot_be_made(
-        self, app: Application, name: str
-    ) -> None:
+    def test_an_impossible_change_changes_nothing(self, app: Application, name: str) -> None:
         assert app.create(environment(name=name)).status == "SUCCEEDED"
         before, record = len(app.calls), app.record(name)
 
@@ -223,7 +221,7 @@ class TestRefused:
 
 
 class TestTwoAtOnce:
-    def test_a_newer_redeploy_takes_the_older_ones_change_along(
+    def test_a_newer_redeploy_includes_the_older_ones_change(
         self, app: Application, name: str
     ) -> None:
         assert app.create(shop(name)).status == "SUCCEEDED"

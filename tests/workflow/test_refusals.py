@@ -1,4 +1,4 @@
-"""Requests that cannot be used: every problem is told, and AWS hears nothing of them."""
+"""Requests that cannot be used: every problem is reported, and AWS is not called."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ REFUSED = {
 
 class TestRefusedRequest:
     @pytest.mark.parametrize(("request_", "said"), REFUSED.values(), ids=REFUSED.keys())
-    def test_it_is_refused_before_the_first_call(
+    def test_an_invalid_request_is_refused_before_the_first_call(
         self, app: Application, request_: Any, said: str
     ) -> None:
         """S08, S11, S12, T04, N07."""
@@ -118,7 +118,7 @@ class TestRefusedRequest:
         assert refused.states[-1] == "Request refused"
         assert app.calls.names(since=before) == []
 
-    def test_all_problems_are_told_at_once(self, app: Application, name: str) -> None:
+    def test_all_problems_are_reported_at_once(self, app: Application, name: str) -> None:
         request = tutorial() | {"name": name, "colour": "green", "lease": {"ttl": "never"}}
         service = request["services"][0]
         service["serviceConnectConfiguration"]["services"][0]["portName"] = "http"
@@ -169,14 +169,14 @@ class TestInputsOfEveryMachine:
         assert app.calls.changes(since=before) == []
         return ended.cause
 
-    def test_what_is_meant_in_years_is_refused(self, app: Application, started: str) -> None:
-        """It would hold against everything until then."""
+    def test_an_intent_in_the_future_is_refused(self, app: Application, started: str) -> None:
+        """It would outdate everything until then."""
         intent = {"id": "x", "at": "2099-01-01T00:00:00Z"}
         assert "intent.at: 2099-01-01T00:00:00Z is in the future" in self.refused(
             app, started, intent=intent
         )
 
-    def test_what_only_a_machine_says_is_refused(self, app: Application, started: str) -> None:
+    def test_internal_fields_are_refused(self, app: Application, started: str) -> None:
         cause = self.refused(app, started, **INTERNAL[started])
         for name in INTERNAL[started]:
             assert f"{name}: unknown field" in cause
@@ -186,7 +186,7 @@ class TestInputsOfEveryMachine:
 class TestFaultsBeforeAnything:
     """Causes are for people: no JSON of Lambda's, no stack trace."""
 
-    def test_a_function_that_fails_for_good_says_why(
+    def test_a_permanently_failing_function_gives_a_cause(
         self, app: Application, started: Callable[[Application], tuple[str, Json]]
     ) -> None:
         app.cloud.call_faults.of = lambda call: (
@@ -199,7 +199,7 @@ class TestFaultsBeforeAnything:
         assert (ended.status, ended.error) == ("FAILED", "ThrottledError")
         assert ended.cause == "record of fault: GetItem answered ThrottlingException: Rate exceeded"
 
-    def test_what_no_function_says_is_said_in_words(
+    def test_a_failure_without_a_cause_is_described(
         self, app: Application, started: Callable[[Application], tuple[str, Json]]
     ) -> None:
         machine, content = started(app)
@@ -214,12 +214,12 @@ class TestFaultsBeforeAnything:
         ended = app.ended(app.start(app.variant(machine, unreachable), content))
         assert ended.status == "FAILED"
         in_words = "No function said why this step failed; it ended as "
-        # A redeploy asks a function what follows, which hands on what Step Functions said.
+        # A redeploy asks a function what follows, which passes on Step Functions' words.
         assert ended.cause.startswith((in_words, "User: arn:aws:sts::"))
 
 
 class TestWhatExistsDecides:
-    def test_subnets_and_security_groups_that_do_not_exist(
+    def test_missing_subnets_and_security_groups_are_named(
         self, app: Application, name: str
     ) -> None:
         """S15."""
@@ -235,7 +235,9 @@ class TestWhatExistsDecides:
         assert "security group sg-00000000 does not exist" in refused.cause
         assert app.calls.changes(since=before) == []
 
-    def test_a_security_group_that_lets_no_probe_in(self, app: Application, name: str) -> None:
+    def test_a_security_group_that_does_not_admit_the_probe_is_refused(
+        self, app: Application, name: str
+    ) -> None:
         """P09."""
         network = {"securityGroups": [app.cloud.account.security_group_id]}
         container = {"image": "nginx", "containerPort": 8443}
@@ -253,7 +255,7 @@ class TestWhatExistsDecides:
         assert refused.error == "InvalidRequestError"
         assert "admits port 8443" in refused.cause
 
-    def test_a_task_definition_that_does_not_exist(self, app: Application, name: str) -> None:
+    def test_a_missing_task_definition_is_refused(self, app: Application, name: str) -> None:
         refused = app.create(
             environment({"serviceName": "web", "taskDefinition": "nobodys:1"}, name=name)
         )

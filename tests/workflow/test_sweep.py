@@ -1,4 +1,4 @@
-"""What no event and no schedule told of is found by the sweep, and repaired."""
+"""The sweep finds and repairs what events and schedules missed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def until_deleted(app: Application, name: str) -> None:
     assert app.schedule(name) is None
 
 
-def test_what_lives_in_its_lease_is_let_be(app: Application, name: str) -> None:
+def test_an_environment_within_its_lease_is_left_alone(app: Application, name: str) -> None:
     assert app.create(environment(name=name)).status == "SUCCEEDED"
     assert about(name, app.sweep()) == []
     record = app.record(name)
@@ -37,9 +37,7 @@ def test_what_lives_in_its_lease_is_let_be(app: Application, name: str) -> None:
     assert app.delete(name).status == "SUCCEEDED"
 
 
-def test_an_environment_whose_schedule_was_lost_is_deleted_all_the_same(
-    app: Application, name: str
-) -> None:
+def test_an_environment_that_lost_its_schedule_is_deleted(app: Application, name: str) -> None:
     """W02."""
     assert app.create(environment(name=name)).status == "SUCCEEDED"
     app.lose_schedule(name)
@@ -54,7 +52,9 @@ def test_an_environment_whose_schedule_was_lost_is_deleted_all_the_same(
     assert leak["repair"] == "starts a deletion"
 
 
-def test_what_lost_its_record_is_deleted_with_a_receipt(app: Application, name: str) -> None:
+def test_an_environment_that_lost_its_record_is_deleted_with_a_receipt(
+    app: Application, name: str
+) -> None:
     """W19."""
     assert app.create(environment(name=name)).status == "SUCCEEDED"
     app.forget(name)

@@ -1,4 +1,4 @@
-"""Every answer to an execution that waits is given and lost: no execution waits for ever for it."""
+"""Every answer to a waiting execution is sent and lost: no execution waits for ever for it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Json = dict[str, Any]
 WAITS = ".waitForTaskToken"
 ANSWER_IN_TIME = "TimestampGreaterThanPath"
 AT_THE_MOST = 2
-"""Waits for the same that a deadline cuts short: the one that was running, and one that began in
-the last second before it."""
+"""Waits for the same that a deadline cuts short: the running one, and one that began in the last
+second before it."""
 
 
 def answers_are_lost(states: Json) -> None:
-    """Whoever answers has a token that is not the execution's: the answer arrives nowhere."""
+    """The answer is sent with a token that is not the execution's, so it arrives nowhere."""
     for state in states.values():
         if state.get("Resource", "").endswith(WAITS):
             payload = state["Parameters"]["Payload"]
@@ -29,7 +29,7 @@ def answers_are_lost(states: Json) -> None:
 
 
 def time_is_over(states: Json, since: str) -> None:
-    """Deadlines lie where the execution began: they would be minutes away."""
+    """Deadlines are set when the execution begins: they would be minutes away."""
     for state in states.values():
         for choice in state.get("Choices", ()):
             for each in (choice, *choice.get("And", ())):
@@ -61,7 +61,7 @@ def test_a_create_fails_with_a_diagnosis_once_its_deadline_is_over(
     assert app.left(name) == []
 
 
-def test_a_create_that_has_time_left_asks_again(app: Application, name: str) -> None:
+def test_a_create_with_time_left_polls_again(app: Application, name: str) -> None:
     """Only the first answer is lost: the time-out of the wait finds what it said."""
 
     def change(states: Json) -> None:
@@ -85,8 +85,8 @@ def test_a_create_that_has_time_left_asks_again(app: Application, name: str) -> 
     app.delete(name)
 
 
-def test_a_deletion_deletes_and_tells_that_nobody_could_look(app: Application, name: str) -> None:
-    """Its receipt never says that everything is gone where no look said so (D17)."""
+def test_a_deletion_deletes_and_reports_that_the_check_failed(app: Application, name: str) -> None:
+    """Its receipt never says that everything is gone if no check said so (D17)."""
 
     def change(states: Json) -> None:
         answers_are_lost(states)
@@ -105,7 +105,7 @@ def test_a_deletion_deletes_and_tells_that_nobody_could_look(app: Application, n
     assert app.left(name) == []
 
 
-def test_a_sleep_sees_for_itself(app: Application, name: str) -> None:
+def test_a_sleep_reads_for_itself(app: Application, name: str) -> None:
     def change(states: Json) -> None:
         answers_are_lost(states)
         time_is_over(states, "$.suspendedAt")

@@ -47,7 +47,7 @@ def order_of_creation(app: Application, since: int) -> list[str]:
 
 
 class TestShop:
-    def test_its_services_really_call_each_other(self, app: Application, name: str) -> None:
+    def test_the_services_really_call_each_other(self, app: Application, name: str) -> None:
         """P01, P06, P08: every edge answers through both proxies, by its client alias."""
         before = len(app.calls)
 
@@ -78,10 +78,10 @@ class TestShop:
 
 
 class TestConvergence:
-    def test_a_new_server_rolls_its_clients_and_nobody_else(
+    def test_a_new_server_causes_deployments_of_its_clients_only(
         self, app: Application, name: str
     ) -> None:
-        """P08: tasks see only the endpoints that existed when their deployment began."""
+        """P08: tasks resolve only the endpoints that existed when their deployment began."""
         web_and_other = [serving("web"), serving("other")]
         assert app.create(environment(*web_and_other, name=name)).status == "SUCCEEDED"
         old, untouched = tasks_of(app, name, "web"), tasks_of(app, name, "other")
@@ -103,7 +103,7 @@ class TestConvergence:
         assert app.left(name) == []
 
     def test_services_are_added_removed_and_replaced(self, app: Application, name: str) -> None:
-        """T14, S02, S07: what ECS cannot update gives way to what is wanted, removed ones go."""
+        """T14, S02, S07: what ECS cannot update is replaced, removed ones are deleted."""
         tcp = {"name": "api", "containerPort": 80}
         definition = {
             "cpu": "256",
@@ -138,7 +138,7 @@ class TestConvergence:
     def test_a_cycle_of_calls_is_closed_by_one_more_deployment(
         self, app: Application, name: str
     ) -> None:
-        """P08: whoever was first did not see the other's endpoint."""
+        """P08: the first one did not resolve the other's endpoint."""
         before = len(app.calls)
 
         created = app.create(
@@ -157,8 +157,8 @@ class TestConvergence:
 
 
 class TestOrder:
-    def test_a_service_waits_for_its_own_servers_only(self, app: Application, name: str) -> None:
-        """The slowest chain counts: a service of a faster one does not wait for it."""
+    def test_a_service_waits_only_for_its_own_servers(self, app: Application, name: str) -> None:
+        """A service of a faster chain does not wait for the slowest one."""
         slow = f"registry.example/{name}:slow"
         app.runtime.script(slow, never_starts())
         before = len(app.calls)

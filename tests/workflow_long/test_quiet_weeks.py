@@ -1,4 +1,4 @@
-"""The first create after quiet weeks, and one in an account with little room."""
+"""The first create after quiet weeks, and one in an account with low concurrency."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ pytestmark = pytest.mark.xdist_group("workflow-life")
 
 
 def refusals(execution: Ended) -> Counter[str]:
-    """What Lambda itself said instead of running a function, and how often."""
+    """What Lambda itself answered instead of running a function, and how often."""
     details = ("lambdaFunctionFailedEventDetails", "taskFailedEventDetails")
     return Counter(
         event[kind]["error"] for event in execution.events for kind in details if kind in event
     )
 
 
-def test_what_fell_idle_is_waited_for(app: Application, name: str) -> None:
-    """The private probe's network interfaces take Lambda about a minute; the environment is healthy
-    meanwhile, and would have been deleted."""
+def test_an_idle_function_is_awaited(app: Application, name: str) -> None:
+    """Lambda needs about a minute for the private probe's network interfaces; the environment is
+    healthy meanwhile, and would have been deleted."""
     functions = app.stack.functions
     for idle in functions.values():
         app.cloud.workers.obstacles.leave_idle(idle)
@@ -43,8 +43,8 @@ def test_what_fell_idle_is_waited_for(app: Application, name: str) -> None:
     app.cloud.workers.obstacles.clear()
 
 
-def test_room_is_waited_for(app: Application, name: str) -> None:
-    """More often than a step is tried again for anything else."""
+def test_throttling_is_retried(app: Application, name: str) -> None:
+    """More often than a step is retried for anything else."""
     functions = app.stack.functions
     for busy in ("CheckRequestFunction", "WaitForChangeFunction", "MarkReadyFunction"):
         app.cloud.workers.obstacles.throttle(functions[busy], refusals=8)

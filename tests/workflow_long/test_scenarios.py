@@ -1,4 +1,4 @@
-"""The stories of `make demo`, told by scripted tasks: what happens in them, and in which order."""
+"""The stories of `make demo` with scripted tasks: what happens in them, and in which order."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_office_hours_create_wake_and_put_to_sleep(
     )
 
 
-def test_what_was_written_for_a_story_is_gone_with_it(app: Application) -> None:
+def test_a_storys_files_are_removed(app: Application) -> None:
     with Stage(app.cloud, app.stack) as stage:
         file = Path(stage.written({"name": "shop"}))
         assert file.exists()

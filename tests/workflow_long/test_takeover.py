@@ -1,7 +1,7 @@
 """Stopped in the middle, started twice, overtaken: whatever happens, one intent wins cleanly.
 
-A call is held where AWS would take its time over it, and let go when the test says so: that is how
-a function outlives the execution that called it.
+A call is held where AWS would take its time, and released when the test says so: that is how a
+function outlives the execution that called it.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class TestStoppedInTheMiddle:
 
     @pytest.mark.parametrize("call", [MAKES_SOMETHING[0], *MAKES_SOMETHING[3:]])
     def test_a_second_create_completes_it(self, app: Application, name: str, call: str) -> None:
-        """S01, S21, N01, T03: what the first one made is found, and nothing is made twice."""
+        """S01, S21, N01, T03: the first one's resources are found, and nothing is created twice."""
         before = len(app.calls)
         request = environment(name=name, onFailure="keep")
         with app.calls.hold(call) as hold:
@@ -90,9 +90,7 @@ class TestStoppedInTheMiddle:
 
 
 class TestStoppedAndLeftAlone:
-    def test_what_it_made_is_deleted_without_anybodys_help(
-        self, app: Application, name: str
-    ) -> None:
+    def test_its_resources_are_deleted_automatically(self, app: Application, name: str) -> None:
         """W13: no Catch runs, and Step Functions' event does what it would have done."""
         execution = app.start(app.create_machine, never_ready(app, name))
         app.until_in(execution, "Wait for the services")
@@ -105,7 +103,7 @@ class TestStoppedAndLeftAlone:
         told, _ = app.heard(name, "EnvironmentFailed", "EnvironmentDeleted")
         assert "ended as ABORTED" in told["cause"]
 
-    def test_a_deletion_that_is_stopped_begins_again(self, app: Application, name: str) -> None:
+    def test_a_stopped_deletion_starts_again(self, app: Application, name: str) -> None:
         assert app.create(environment(name=name)).status == "SUCCEEDED"
         with app.calls.hold("ecs:DeleteService") as hold:
             deletion = app.start(app.delete_machine, {"environment": name})
@@ -118,7 +116,7 @@ class TestStoppedAndLeftAlone:
 
 
 class TestDeleteDuringCreate:
-    def test_delete_wins_and_nothing_comes_back(self, app: Application, name: str) -> None:
+    def test_a_delete_wins_and_nothing_comes_back(self, app: Application, name: str) -> None:
         """W17, W18."""
         with app.calls.hold("ecs:CreateService") as hold:
             creation = app.start(app.create_machine, never_ready(app, name))
@@ -131,7 +129,7 @@ class TestDeleteDuringCreate:
         assert deleted.status == "SUCCEEDED", deleted.cause
         assert_gone(app, name)
 
-    def test_a_step_of_the_create_that_starts_afterwards_changes_nothing(
+    def test_a_create_step_that_starts_afterwards_changes_nothing(
         self, app: Application, name: str
     ) -> None:
         """W17: the fence, without the stop."""
@@ -148,9 +146,7 @@ class TestDeleteDuringCreate:
 
 
 class TestSecondCreate:
-    def test_the_same_request_attaches_to_the_one_that_runs(
-        self, app: Application, name: str
-    ) -> None:
+    def test_the_same_request_follows_the_running_create(self, app: Application, name: str) -> None:
         """W05, W18."""
         before = len(app.calls)
         with app.calls.hold("ecs:CreateService") as hold:
@@ -168,10 +164,10 @@ class TestSecondCreate:
         assert made["ecs:CreateService"] == 2, "a service, or its proof client, was made twice"
         assert app.delete(name).status == "SUCCEEDED"
 
-    def test_another_request_supersedes_the_one_that_runs(
+    def test_another_request_supersedes_the_running_create(
         self, app: Application, name: str
     ) -> None:
-        """S01, W18: also where the first one's last call has its effect after the stop."""
+        """S01, W18: even if the first one's last call takes effect after the stop."""
         with app.calls.hold("ecs:CreateService") as hold:
             first = app.start(app.create_machine, environment(name=name))
             hold.until_arrived()
@@ -189,7 +185,7 @@ class TestSecondCreate:
         assert_gone(app, name)
 
     def test_a_create_waits_for_a_deletion_to_end(self, app: Application, name: str) -> None:
-        """S02: it never meets the remains of what was there before."""
+        """S02: it never meets the remains of an earlier environment."""
         assert app.create(environment(name=name)).status == "SUCCEEDED"
         with app.calls.hold("ecs:DeleteService") as hold:
             deletion = app.start(app.delete_machine, {"environment": name})

@@ -22,7 +22,7 @@ THREE_TIMES = (0.0, 0.01, 0.05)
 
 @pytest.fixture
 def repeated(app: Application) -> Iterator[Application]:
-    """Each event of ours, ECR's and CodeCommit's comes three times (W01)."""
+    """Each of our, ECR's and CodeCommit's events comes three times (W01)."""
 
     def repeats(delivery: Delivery) -> tuple[float, ...]:
         source = (delivery.event or {}).get("source")
@@ -46,7 +46,7 @@ def digests(app: Application, name: str) -> set[str]:
     }
 
 
-def test_an_environment_is_created_by_an_event_that_comes_three_times(
+def test_an_event_that_comes_three_times_creates_one_environment(
     repeated: Application, name: str
 ) -> None:
     repeated.put("EnvironmentRequested", {"request": environment(name=name)})
@@ -80,7 +80,7 @@ def test_a_pushed_image_is_redeployed_once(repeated: Application, name: str) -> 
     assert repeated.delete(name).status == "SUCCEEDED"
 
 
-def test_an_environment_goes_with_its_pull_request(repeated: Application, name: str) -> None:
+def test_an_environment_is_deleted_with_its_pull_request(repeated: Application, name: str) -> None:
     triggers = {"pullRequest": {"repository": name, "number": 7}}
     assert repeated.create(environment(name=name, triggers=triggers)).status == "SUCCEEDED"
 
@@ -92,9 +92,7 @@ def test_an_environment_goes_with_its_pull_request(repeated: Application, name: 
     assert len(repeated.requested(repeated.delete_machine, name, "delete")) == 1
 
 
-def test_a_redeploy_that_comes_after_the_teardown_changes_nothing(
-    app: Application, name: str
-) -> None:
+def test_a_redeploy_after_the_teardown_changes_nothing(app: Application, name: str) -> None:
     """It was meant before, so it never brings the environment back."""
     created = app.create(environment(name=name))
     assert created.status == "SUCCEEDED", created.cause
@@ -111,7 +109,7 @@ def test_a_redeploy_that_comes_after_the_teardown_changes_nothing(
     assert app.left(name) == []
 
 
-def test_what_can_never_be_done_is_undelivered_with_all_its_problems(
+def test_an_impossible_request_is_undelivered_with_all_its_problems(
     app: Application, name: str
 ) -> None:
     app.put("RedeployRequested", {"environment": name, "serivces": [], "generation": "1"})
@@ -122,10 +120,10 @@ def test_what_can_never_be_done_is_undelivered_with_all_its_problems(
     assert "detail.generation" in body
 
 
-def test_what_only_the_execution_refuses_is_undelivered_as_well(
+def test_a_request_that_only_the_execution_refuses_is_undelivered(
     app: Application, name: str
 ) -> None:
-    """Nobody looks how an execution ends that an event started."""
+    """Nobody reads how an execution ends that an event started."""
     asked = environment(web(desiredCount=1001), name=name, lease={"ttl": "999d"})
     app.put("EnvironmentRequested", {"request": asked})
 
@@ -138,7 +136,7 @@ def test_what_only_the_execution_refuses_is_undelivered_as_well(
     assert app.left(name) == []
 
 
-def test_a_redeploy_that_only_its_execution_refuses_is_undelivered_too(
+def test_a_redeploy_that_only_its_execution_refuses_is_undelivered(
     app: Application, name: str
 ) -> None:
     """With the error of the create that the redeploy has started."""
@@ -167,7 +165,7 @@ def test_a_redeploy_that_only_its_execution_refuses_is_undelivered_too(
     assert app.delete(name).status == "SUCCEEDED"
 
 
-def test_what_was_refused_can_be_asked_for_again_and_what_was_done_is_not_done_twice(
+def test_a_refused_request_can_be_repeated_and_a_done_one_is_not_done_twice(
     app: Application, name: str
 ) -> None:
     """The intent is the same; each time it comes in another event."""

@@ -1,4 +1,4 @@
-"""An execution is resumed by what happens, whatever becomes of the events that tell of it."""
+"""Events resume an execution, and it ends even if they are lost, late or repeated."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ CYCLE_OF_ONE_SERVICE = 36
 """Billed state transitions: create, prove, delete, with the receipt."""
 AFTER_A_TIME_OUT = 3
 """The choice whether there is time, the step before the wait, and the wait again. A time-out is a
-hundredth of itself here, so that a busy machine may be too slow for one: then it is not the events
-that cost something."""
+hundredth of itself here, so a busy machine may be too slow for one: then it is not the events that
+cost something."""
 EACH_FURTHER_SERVICE = 8
 
 
@@ -32,7 +32,7 @@ def disturbed(app: Application) -> Iterator[Application]:
 
 
 def transitions(*executions: Ended) -> int:
-    """All of them, but for what time-outs of waits cost."""
+    """All of them, without the cost of waits' time-outs."""
     ran_out = sum(event["type"] == "TaskTimedOut" for each in executions for event in each.events)
     return sum(each.transitions for each in executions) - AFTER_A_TIME_OUT * ran_out
 
@@ -49,7 +49,7 @@ def lives(app: Application, name: str, image: str = "nginx") -> int:
 
 
 class TestEvents:
-    def test_none_arrives(self, disturbed: Application, name: str) -> None:
+    def test_no_event_arrives(self, disturbed: Application, name: str) -> None:
         """W02: the time-out of the wait is the safety poll."""
 
         def lost(delivery: Delivery) -> Sequence[float]:
@@ -58,7 +58,7 @@ class TestEvents:
         disturbed.cloud.deliveries.disturbance = lost
         lives(disturbed, name)
 
-    def test_each_arrives_twice_late_and_in_any_order(
+    def test_each_event_arrives_twice_late_and_in_any_order(
         self, disturbed: Application, name: str
     ) -> None:
         """W01: at least once, unordered."""
@@ -72,8 +72,8 @@ class TestEvents:
         disturbed.cloud.deliveries.disturbance = shuffled
         assert lives(disturbed, name) <= CYCLE_OF_ONE_SERVICE
 
-    def test_reads_are_older_than_the_event(self, disturbed: Application, name: str) -> None:
-        """S18, W01: what the event says is looked for until it shows."""
+    def test_reads_lag_behind_the_event(self, disturbed: Application, name: str) -> None:
+        """S18, W01: what the event says is polled until it shows."""
         disturbed.cloud.control_plane.read_lag = 0.3
         lives(disturbed, name)
 
@@ -98,7 +98,7 @@ class TestTransitions:
 
 
 class TestStrangers:
-    def test_an_event_of_somebody_elses_cluster_resumes_nobody(self, app: Application) -> None:
+    def test_an_event_of_a_foreign_cluster_resumes_nothing(self, app: Application) -> None:
         event = {
             "detail-type": "ECS Deployment State Change",
             "time": "2026-01-31T12:00:00Z",
