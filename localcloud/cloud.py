@@ -52,6 +52,7 @@ from localcloud.stepfunctions.executions import Execution, execution_of
 from localcloud.stepfunctions.integrations import AccessDeniedError, Integrations
 from localcloud.stepfunctions.running import machines_run
 from localcloud.strict import install
+from localcloud.tasks import own_images
 from localcloud.tasks.processes import ProcessRuntime
 from localcloud.tasks.runtime import TaskRuntime
 from localcloud.tasks.scripted import ScriptedRuntime
@@ -319,7 +320,8 @@ def _forget_everything() -> None:
 
 def _made(runtime: Runtime, clock: Clock, timings: Timings) -> TaskRuntime:
     if runtime == "processes":
-        return ProcessRuntime(health_scale=timings.health_scale)
+        own = own_images.from_environment()
+        return ProcessRuntime(health_scale=timings.health_scale, own_images=own)
     if runtime == "scripted":
         return ScriptedRuntime(clock)
     assert not isinstance(runtime, str)

@@ -180,7 +180,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: str, handler: type[http.server.BaseHTTPRequestHandler]) -> None:
+    def __init__(self, address: str, handler: type[socketserver.BaseRequestHandler]) -> None:
         kind, _, where = address.partition(":")
         if kind == "unix":
             self.address_family = socket.AF_UNIX

@@ -31,8 +31,10 @@ that serve do so at their first declared port, else at port 80.
 | other-platform         | cannot be pulled: the image has no variant for the task's CPU           |
 
 An image that was pushed to the account's own registry (`LocalCloud.push_image`) is an HTTP server
-that answers with the image's name and digest. What the catalogue does not have, and what was not
-pushed, cannot be pulled either, as an image that is not there.
+that answers with the image's name and digest. An image of one's own is played by the command that
+own_images.py says. Any other image is played by a stand-in, which answers at its ports as their
+protocols say (images/stand_in.py), unless it cannot be there: another tag of an image above, a
+name of the official images that none of them has, or what nobody pushed to the account's registry.
 """
 
 from __future__ import annotations
@@ -45,7 +47,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .runtime import Container
+from localcloud.account import ACCOUNT_ID
+
+from .runtime import AppProtocol, Container
 
 _PROGRAMS = Path(__file__).parent.parent / "images"
 _WEB_SERVER = _PROGRAMS / "web_server.py"
@@ -53,6 +57,13 @@ _FAILURES = _PROGRAMS / "failures.py"
 
 PYTHON = (sys.executable, "-I", "-S")
 """Stand-ins use only the standard library: they start in a few hundredths of a second."""
+
+_WITH_PACKAGES = (
+    *(sys.executable, "-I", "-c"),
+    f"import sys; sys.path.append({str(_PROGRAMS.parent.parent)!r}); "
+    "from localcloud.images.stand_in import main; main()",
+)
+"""The stand-in for an unknown image, which may need h2."""
 
 _DOCKER_HUB = "docker.io"
 _OFFICIAL = ("docker.io/library", "public.ecr.aws/docker/library")
@@ -76,6 +87,9 @@ class Launch:
     """The container's own directory on this machine, for files that the program needs."""
     sockets: Mapping[int, Path] | None
     """Where a program listens instead of a port, by port; None: it can bind the port itself."""
+
+    protocols: Mapping[int, AppProtocol | None] = field(default_factory=dict)
+    """Of ports that are endpoints; None is plain TCP."""
 
     def address(self, port: int) -> str:
         """Where it listens: "tcp:0.0.0.0:<port>", or "unix:<path>" if ports cannot be bound."""
@@ -114,20 +128,35 @@ class Pulled:
     """ "sha256:...", the same for the same reference on every machine."""
 
 
-def pull(reference: str, pushed: str = "") -> Pulled:
+def pull(reference: str, pushed: str = "", own: Sequence[Image] = ()) -> Pulled:
     """Looks up a reference as a container runtime does. Raises CannotPullError.
 
-    `pushed` is the digest of an image of the account's own registry."""
+    `pushed` is the digest of an image of the account's own registry; `own` are a person's own
+    images, which come first."""
     repository, tag = _split(reference)
     if pushed:
         return Pulled(_PUSHED, tag, pushed)
-    known = [image for image in CATALOGUE if repository in image.repositories]
+    known = [image for image in (*own, *CATALOGUE) if repository in image.repositories]
     for image in known:
         if tag.startswith("sha256:") or re.fullmatch(image.tags, tag):
             if image.pull_failure is not None:
                 raise CannotPullError(_PULL_FAILED + image.pull_failure)
             return Pulled(image, tag, _digest(repository, tag))
+    if not known and _may_be_there(repository):
+        return Pulled(STAND_IN, tag, _digest(repository, tag))
     raise CannotPullError(_reason(repository, tag, repository_known=bool(known)))
+
+
+def _may_be_there(repository: str) -> bool:
+    registry, _, name = repository.rpartition("/")
+    if registry in _OFFICIAL:
+        return name in _OFFICIAL_NAMES.split()
+    return registry not in _BIVOUAC and not registry.startswith(f"{ACCOUNT_ID}.dkr.ecr.")
+
+
+def repository_of(reference: str) -> str:
+    """The full name, registry included, without tag and digest."""
+    return _split(reference)[0]
 
 
 def _split(reference: str) -> tuple[str, str]:
@@ -160,6 +189,15 @@ def _reason(repository: str, tag: str, *, repository_known: bool) -> str:
     else:
         cause = f"{reference}: not found"
     return f"{_PULL_FAILED}failed to resolve ref {reference}: {cause}"
+
+
+def _stand_in(launch: Launch) -> Sequence[str]:
+    container = launch.container
+    served = [
+        f"{launch.protocols.get(port, 'http') or 'tcp'}@{launch.address(port)}"
+        for port in container.ports
+    ]
+    return (*_WITH_PACKAGES, container.image, *served)
 
 
 def _nginx(launch: Launch) -> Sequence[str]:
@@ -255,6 +293,20 @@ _SECONDS = r"\d+(\.\d+)?"
 _PYTHON_VERSION = r"(latest|3(\.\d+){0,2}((a|b|rc)\d+)?|alpine|slim|bookworm|trixie)"
 
 _PUSHED = Image((), ".*", _shows_itself)
+STAND_IN = Image((), ".*", _stand_in)
+"""For images that the catalogue does not know."""
+
+_OFFICIAL_NAMES = """
+adminer almalinux amazonlinux amazoncorretto apache arangodb bash caddy cassandra clojure consul
+couchbase couchdb dart debian docker drupal eclipse-mosquitto eclipse-temurin elasticsearch
+elixir erlang fedora fluentd friendica gcc ghost golang gradle groovy haproxy haskell hello-
+world influxdb ibmjava jetty joomla jruby julia kibana kong logstash mariadb matomo maven
+mediawiki memcached mongo mongo-express mysql nats neo4j nextcloud node openjdk oraclelinux perl
+php postgres pypy rabbitmq rakudo-star redis redmine registry rethinkdb rockylinux ruby rust
+solr sonarqube spark swift telegraf tomcat traefik ubuntu varnish vault wordpress zookeeper
+"""
+"""Docker's official images, beside those of the catalogue: what has none of these names there is a
+typing error."""
 
 CATALOGUE: tuple[Image, ...] = (
     Image(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import envoy, python_image
 from .files import RuntimeFiles
-from .images import Launch, Pulled
+from .images import Image, Launch, Pulled
 from .runtime import ClientAlias, Container, HealthCheck, Proxy, Task
 from .sandbox.protocol import ForwardPlan, HealthPlan, Plan, ProcessPlan
 
@@ -32,6 +32,7 @@ class Host:
     envoy: Path
     isolated: bool
     health_scale: float
+    own_images: tuple[Image, ...] = ()
 
 
 def prepare(
@@ -113,7 +114,9 @@ class _Planner:
         sockets = None
         if not self.host.isolated:
             sockets = {port: self._application_socket(index, port) for port in container.ports}
-        launch = Launch(container, image.tag, own, sockets)
+        ingress = self.task.proxy.ingress if self.task.proxy else ()
+        protocols = {each.container_port: each.app_protocol for each in ingress}
+        launch = Launch(container, image.tag, own, sockets, protocols)
         environment = self._environment(container)
         if image.image.has_python:
             programs = own / "bin"

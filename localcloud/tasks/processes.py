@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .envoy import find_envoy
 from .files import RuntimeFiles
-from .images import CannotPullError, Pulled, pull
+from .images import STAND_IN, CannotPullError, Image, Pulled, pull
 from .isolation import SANDBOX, Kind, choose_isolation
 from .plan import Host, directly_reached, prepare
 from .remarks import remarks
@@ -37,7 +37,13 @@ class ProcessRuntime:
     `health_scale` multiplies the times of container health checks.
     """
 
-    def __init__(self, *, isolation: Kind | None = None, health_scale: float = 1.0) -> None:
+    def __init__(
+        self,
+        *,
+        isolation: Kind | None = None,
+        health_scale: float = 1.0,
+        own_images: Sequence[Image] = (),
+    ) -> None:
         program = find_envoy()
         self._files = RuntimeFiles()
         try:
@@ -50,7 +56,8 @@ class ProcessRuntime:
         """For people: which isolation is active, and why."""
         self.directory = self._files.root
         """Holds every socket and file of the tasks, until `close`."""
-        self._host = Host(self._files, program, chosen.kind == "namespace", health_scale)
+        isolated = chosen.kind == "namespace"
+        self._host = Host(self._files, program, isolated, health_scale, tuple(own_images))
         self._lock = threading.Lock()
         self._tasks: dict[str, _RunningTask] = {}
         self._closed = False
@@ -167,15 +174,18 @@ class _RunningTask:
         """Whether every image can be pulled."""
         for container in self.task.containers:
             try:
-                self._pulled[container.name] = pull(container.image, container.digest)
+                pulled = pull(container.image, container.digest, self._host.own_images)
+                self._pulled[container.name] = pulled
             except CannotPullError as problem:
                 _log.warning(
-                    "%s: no entry for image %s in the catalogue (localcloud/tasks/images.py)",
+                    "%s: the image %s cannot be there (localcloud/tasks/images.py)",
                     container.name,
                     container.image,
                 )
                 self._observer.pull_failed(self.task.task_id, container.name, str(problem))
                 return False
+            if pulled.image is STAND_IN:
+                _log.warning("%s: a stand-in plays the image %s", container.name, container.image)
         return True
 
     def _hold(self) -> None:

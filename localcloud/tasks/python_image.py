@@ -11,7 +11,8 @@ from pathlib import Path
 
 NAMES = ("python", "python3")
 
-_HOOK = Path(__file__).parent.parent / "images" / "python"
+_IMAGES = Path(__file__).parent.parent / "images"
+_HOOK, _HOOK_IN_NAMESPACE = _IMAGES / "python", _IMAGES / "python_in_namespace"
 
 
 def install(directory: Path, connections: Path | None) -> None:
@@ -20,12 +21,10 @@ def install(directory: Path, connections: Path | None) -> None:
     `connections` is the file of sitecustomize.py, for tasks without a network namespace.
     """
     directory.mkdir()
-    environment = ""
+    hook = _HOOK_IN_NAMESPACE if connections is None else _HOOK
+    environment = f"PYTHONPATH={shlex.quote(str(hook))}${{PYTHONPATH:+:$PYTHONPATH}} "
     if connections is not None:
-        environment = (
-            f"PYTHONPATH={shlex.quote(str(_HOOK))}${{PYTHONPATH:+:$PYTHONPATH}} "
-            f"LOCALCLOUD_CONNECTIONS={shlex.quote(str(connections))} "
-        )
+        environment += f"LOCALCLOUD_CONNECTIONS={shlex.quote(str(connections))} "
     interpreter = shlex.quote(str(Path(sys.executable).resolve()))
     for name in NAMES:
         program = directory / name

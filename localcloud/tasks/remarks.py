@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from .images import Pulled
+from .images import STAND_IN, Image, Pulled
 from .runtime import Container, LogTarget, Proxy, Task
 
 Remark = tuple[LogTarget, str]
@@ -16,8 +16,7 @@ def remarks(task: Task, pulled: Mapping[str, Pulled], *, isolated: bool) -> list
     said: list[Remark] = []
     for container in task.containers:
         if container.log is not None:
-            obeys = pulled[container.name].image.obeys_command
-            lines = _of_container(container, obeys, task.proxy, isolated)
+            lines = _of_container(container, pulled[container.name].image, task.proxy, isolated)
             said.extend((container.log, f"local cloud: {line}") for line in lines)
     if task.proxy is not None and task.proxy.log is not None and not isolated:
         log = task.proxy.log
@@ -26,9 +25,15 @@ def remarks(task: Task, pulled: Mapping[str, Pulled], *, isolated: bool) -> list
 
 
 def _of_container(
-    container: Container, obeys_command: bool, proxy: Proxy | None, isolated: bool
+    container: Container, image: Image, proxy: Proxy | None, isolated: bool
 ) -> Iterator[str]:
-    if not obeys_command:
+    if image is STAND_IN:
+        yield (
+            f"nothing is pulled: a stand-in plays {container.image} and answers at its ports; name "
+            "a command that plays it in the file of LOCALCLOUD_IMAGES"
+        )
+        return
+    if not image.obeys_command:
         if container.command or container.entry_point:
             yield f"{container.image} has its own program here: command and entryPoint are not used"
         return
@@ -40,7 +45,7 @@ def _of_container(
             )
         return
     for alias in proxy.client_aliases if proxy is not None else ():
-        if alias.port in container.ports:
+        if alias.port in container.ports and not image.has_python:
             yield (
                 f"port {alias.port} is also that of the alias {alias.dns_name}: a program that "
                 "listens at all addresses needs SO_REUSEPORT here"

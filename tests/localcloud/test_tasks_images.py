@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from localcloud.tasks.images import CannotPullError, Launch, pull
+from bivouac.proof.edge_client import PROVEN, EdgeClient
+from localcloud.tasks import own_images
+from localcloud.tasks.images import STAND_IN, CannotPullError, Launch, pull
 from tests.localcloud.running_tasks import container
 
 
@@ -56,20 +63,15 @@ def test_images_of_the_catalogue_can_be_pulled(reference: str) -> None:
             "docker.io/library/nginx:latets: not found",
         ),
         (
-            "acme/shop",
-            "failed to resolve ref docker.io/acme/shop:latest: pull access denied, repository does "
-            "not exist or may require authorization: server message: insufficient_scope: "
+            "ngimx",
+            "failed to resolve ref docker.io/library/ngimx:latest: pull access denied, repository "
+            "does not exist or may require authorization: server message: insufficient_scope: "
             "authorization failed",
         ),
         (
             "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/shop:7",
             "failed to resolve ref 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/shop:7: "
             "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/shop:7: not found",
-        ),
-        (
-            "localhost:5000/nginx:latest",
-            "failed to resolve ref localhost:5000/nginx:latest: "
-            "localhost:5000/nginx:latest: not found",
         ),
     ],
 )
@@ -116,3 +118,95 @@ def test_a_server_listens_at_the_given_address(
     program = list(pulled.image.program(launch))
     assert program[0] == sys.executable
     assert program[-1] == address
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "acme/shop",
+        "redis:8",
+        "ghcr.io/acme/api:sha-1f2e3d",
+        "localhost:5000/nginx:latest",
+        "999999999999.dkr.ecr.eu-west-1.amazonaws.com/shop:7",
+    ],
+)
+def test_a_stand_in_plays_what_the_catalogue_does_not_know(reference: str, tmp_path: Path) -> None:
+    pulled = pull(reference)
+    assert pulled.image is STAND_IN
+    launch = Launch(
+        container(image=reference, ports=(80, 81, 82, 83)),
+        pulled.tag,
+        tmp_path,
+        None,
+        {81: "http2", 82: "grpc", 83: None},
+    )
+    assert pulled.image.program(launch)[-4:] == (
+        "http@tcp:0.0.0.0:80",
+        "http2@tcp:0.0.0.0:81",
+        "grpc@tcp:0.0.0.0:82",
+        "tcp@tcp:0.0.0.0:83",
+    )
+
+
+@contextmanager
+def played(*endpoints: str) -> Iterator[None]:
+    """A stand-in at these endpoints, once it listens."""
+    program = [*pull("acme/shop").image.program(AS_LAUNCHED), *endpoints]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as stand_in:
+        assert stand_in.stdout is not None
+        for _ in endpoints:
+            stand_in.stdout.readline()
+        try:
+            yield
+        finally:
+            stand_in.terminate()
+
+
+AS_LAUNCHED = Launch(container(image="acme/shop", ports=()), "latest", Path("/"), None)
+
+
+@pytest.mark.parametrize("protocol", ["http", "http2", "grpc", "tcp"])
+def test_a_stand_in_answers_as_its_protocol_says(protocol: str) -> None:
+    """The program that proves edges asks it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with played(f"{protocol}@tcp:127.0.0.1:{port}"):
+        client = EdgeClient("127.0.0.1", str(port), protocol, "/any", "200", "399")
+        code, words = client.attempt()
+    assert code == PROVEN, words
+
+
+def test_a_command_of_ones_own_plays_an_image(tmp_path: Path) -> None:
+    file = tmp_path / "images.json"
+    file.write_text(json.dumps({"acme/web": ["echo", "web"], "ghcr.io/acme/api": "echo api"}))
+    own = own_images.read(file)
+    for reference, printed in {"acme/web:7": "web now", "ghcr.io/acme/api": "api"}.items():
+        pulled = pull(reference, own=own)
+        launch = Launch(replace(container(), command=("now",)), pulled.tag, tmp_path, None)
+        ran = subprocess.run(
+            pulled.image.program(launch), capture_output=True, text=True, check=True
+        )
+        assert ran.stdout.strip() == printed
+
+
+def test_ones_own_image_comes_before_the_catalogue(tmp_path: Path) -> None:
+    file = tmp_path / "images.json"
+    file.write_text(json.dumps({"nginx": ["echo"]}))
+    (own,) = own_images.read(file)
+    assert pull("nginx:any", own=[own]).image is own
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("{", ["cannot be read as JSON"]),
+        ("[]", ['write {"<image>"']),
+        ('{"a": [], "b": 1, "c": ["x", 2]}', ["'a': write", "'b': write", "'c': write"]),
+    ],
+)
+def test_every_mistake_of_the_file_is_told(text: str, problems: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "images.json"
+    file.write_text(text)
+    with pytest.raises(own_images.ImagesFileError) as caught:
+        own_images.read(file)
+    assert all(problem in str(caught.value) for problem in problems)

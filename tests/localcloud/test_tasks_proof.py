@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bivouac.proof.asking import Question, ask
+from bivouac.proof.edge_client import NO_CONNECTION, PROVEN
 from localcloud.tasks.processes import ProcessRuntime
 from localcloud.tasks.runtime import AppProtocol, Task
 from tests.localcloud.proofs import IDLE, asks, log
@@ -21,6 +25,7 @@ from tests.localcloud.running_tasks import (
     process_runtime,
     processes_of,
     serves,
+    socket_path,
     started,
     task,
     until,
@@ -120,3 +125,82 @@ def test_a_stopped_proof_reports_its_last_result(runtime: ProcessRuntime) -> Non
     runtime.stop(client.task_id)
     assert proof(witness, client) == {"broken": 12}
     assert witness.sees_exit_of(client, "idle") == (0, None)
+
+
+OF_HTTP2: dict[str, tuple[str, AppProtocol]] = {
+    "web2": ("acme/web", "http2"),
+    "rpc": ("acme/rpc", "grpc"),
+    "rpc-elsewhere": ("bivouac/slow:60", "grpc"),
+    "rpc-of-http": ("nginx", "grpc"),
+}
+
+
+@pytest.mark.parametrize("isolation", ["namespace", "proxy"])
+def test_http2_and_grpc_edges_are_proven_by_their_protocol_alone(isolation: Any) -> None:
+    """Behind two real proxies, each of which keeps any connection open; the first two servers are
+    stand-ins for images that nobody knows."""
+    with process_runtime(isolation) as runtime:
+        for number, (name, (image, protocol)) in enumerate(OF_HTTP2.items(), 1):
+            serve(runtime, number, name, image, app_protocol=protocol)
+        asking = [asks(name, 4, app_protocol=protocol) for name, (_, protocol) in OF_HTTP2.items()]
+        aliases = tuple(
+            alias(name, name, app_protocol=protocol) for name, (_, protocol) in OF_HTTP2.items()
+        )
+        client = task(9, IDLE, *asking, aliases=aliases)
+        witness = started(runtime, client)
+        assert proof(witness, client) == {
+            "web2": PROVEN,
+            "rpc": PROVEN,
+            "rpc-elsewhere": NO_CONNECTION,
+            "rpc-of-http": NO_CONNECTION,
+        }
+
+
+@pytest.mark.parametrize(
+    ("image", "protocol", "good"),
+    [
+        ("acme/web", "http2", True),
+        ("acme/rpc", "grpc", True),
+        ("bivouac/slow:60", "http2", False),
+        ("bivouac/slow:60", "grpc", False),
+        ("nginx", "http2", False),
+        ("nginx", "grpc", False),
+    ],
+)
+def test_the_probe_asks_an_address_in_its_protocol(
+    image: str, protocol: AppProtocol, good: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P06: through the server's proxy, as the probe functions do."""
+    with process_runtime("namespace") as runtime:
+        server = serve(runtime, 1, "api", image, app_protocol=protocol)
+        path = str(socket_path(runtime, server, 80))
+
+        def connected(*_: Any, **__: Any) -> socket.socket:
+            stream = socket.socket(socket.AF_UNIX)
+            stream.settimeout(5)
+            stream.connect(path)
+            return stream
+
+        monkeypatch.setattr(socket, "create_connection", connected)
+        question = Question(protocol, "/", 200, 399)
+        until(lambda: ask(question, ("api", 80)).good is good, f"{image} as {protocol}")
+        if not good:
+            assert "nothing answers" in ask(question, ("api", 80)).observed
+
+
+def test_a_python_server_listens_at_its_aliass_port() -> None:
+    """As on ECS: `python -m http.server 3000` behind an alias of port 3000, and itself a client."""
+    command = ("python", "-m", "http.server", "3000")
+    server = replace(container(image="python:3.12-slim", ports=(3000,)), command=command)
+    known = (alias("api", "api", port=3000),)
+    with process_runtime("namespace") as runtime:
+        api = task(
+            1,
+            server,
+            ingress=(replace(serves("api", port=3000), container_port=3000),),
+            aliases=known,
+        )
+        started(runtime, api)
+        runtime.set_endpoint("api", [(api.private_ip, 3000)])
+        client = task(2, IDLE, asks("api", 20, port=3000), aliases=known)
+        assert proof(started(runtime, client), client) == {"api": PROVEN}
