@@ -288,6 +288,23 @@ def test_a_null_in_a_list_does_not_move_the_places_of_problems() -> None:
     assert problem.startswith("services[0] (web).taskDefinition.containerDefinitions[2].privileged")
 
 
+def test_a_network_that_the_stack_does_not_list_is_replaced_by_its_own_as_a_whole() -> None:
+    """Tasks in the stack's public subnets need public addresses to pull their images."""
+    theirs = {"subnets": ["subnet-0"], "securityGroups": ["sg-0"], "assignPublicIp": "DISABLED"}
+    given = service(networkConfiguration={"awsvpcConfiguration": theirs})
+    blueprint, found = accepted(environment(given))
+    assert blueprint.services[0].arguments["networkConfiguration"]["awsvpcConfiguration"] == {
+        "subnets": list(STACK.subnet_ids),
+        "securityGroups": [STACK.task_security_group_id],
+        "assignPublicIp": "ENABLED",
+    }
+    assert [path.rpartition(".")[2] for path in told(found, "replaced")] == [
+        "subnets",
+        "assignPublicIp",
+        "securityGroups",
+    ]
+
+
 # --- tags ----------------------------------------------------------------------------------------
 
 

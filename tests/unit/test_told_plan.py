@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from bivouac.request.plan import plan
@@ -76,3 +77,12 @@ def test_the_text_form_has_a_line_for_each_entry() -> None:
     markdown = list(plan_markdown(told_of(PASTED)))
     assert markdown[0] == "### demo: a plan; nothing was made"
     assert markdown[2] == markdown[-1] == "```"
+
+
+def test_whatever_is_pasted_the_answer_fits_a_state() -> None:
+    """256 KB of a request, as nulls: Step Functions holds 262,144 bytes."""
+    nulls = [None] * 50_000
+    content = environment({**PASTED["services"][0], "dependsOn": nulls, "probe": nulls[:9]})
+    answer = told_of(content)
+    assert len(json.dumps(answer)) < 10_000
+    assert "and 49990 more" in [each["fields"][-1] for each in answer["dropped"]]

@@ -40,8 +40,13 @@ def use_network(draft: Draft, arguments: Json, path: str) -> None:
             continue
         awsvpc[field] = list(stack)
         used = f"the stack's own, {', '.join(stack)}; its parameter {parameter} can allow others"
-        where = f"{path}.networkConfiguration.awsvpcConfiguration.{field}"
-        draft.note("replaced", where, used)
+        where = f"{path}.networkConfiguration.awsvpcConfiguration"
+        draft.note("replaced", f"{where}.{field}", used)
+        if field == "subnets" and awsvpc.get("assignPublicIp") != settings.assign_public_ip:
+            # In subnets of another kind, tasks could not pull their images.
+            awsvpc["assignPublicIp"] = settings.assign_public_ip
+            why = f"{settings.assign_public_ip}, as the stack's own subnets need it"
+            draft.note("replaced", f"{where}.assignPublicIp", why)
 
 
 def storage_problems(

@@ -146,11 +146,16 @@ class Reader:
         other = bool(names) and not foreign
         if other:
             self._renamed = {}
-        self._renamed |= names
+        if names:
+            self._renamed |= names
         result: Json = {}
+        plain = not (foreign or other)
         for key, inner in given.items():
             name = names.get(key, key)
             member = form.members.get(name)
+            if plain and member is not None and _is_plain(inner, member):
+                result[key] = inner
+                continue
             here = f"{at}.{key}" if at else key
             if member is None:
                 self._unknown(result, key, inner, form, here, described, foreign or other)
@@ -196,6 +201,13 @@ class Reader:
             within[_TERRAFORM_FLAT[key]] = inner[0] if isinstance(inner, list) else inner
         elif not (foreign and key in _TERRAFORM_ALONE):
             result[key] = copied(inner)
+
+
+def _is_plain(value: Any, form: Form) -> bool:
+    """Whether there is nothing to read in it; of most values this is known at once."""
+    if type(value) is str:
+        return value != "" and (form.kind == "string" or not value.lstrip().startswith(("{", "[")))
+    return type(value) in (int, bool, float)
 
 
 def _names(given: Mapping[str, Any], form: Form, foreign: bool) -> dict[str, str]:

@@ -13,8 +13,8 @@ from bivouac.request.notes import Note
 
 PLANNED = "PLANNED"
 GRPC, HTTP2 = "grpc", "http2"
-MOST_TOLD = 300
-"""Entries of one list, so that no pasted text grows the answer beyond a state."""
+MOST_TOLD, MOST_FIELDS = 200, 20
+"""Entries of a list, and fields of an entry, so that nothing pasted outgrows a state."""
 
 
 def told(blueprint: Blueprint, notes: Iterable[Note]) -> Json:
@@ -89,7 +89,9 @@ def _grouped(notes: Iterable[Note]) -> Iterator[tuple[str, Json]]:
         parent, _, name = note.path.rpartition(".")
         groups.setdefault((note.what, parent, note.why), []).append(name)
     for (what, parent, why), fields in groups.items():
-        yield what, {"path": parent, "fields": fields, "why": why}
+        more = len(fields) - MOST_FIELDS
+        shown = [*fields[:MOST_FIELDS], f"and {more} more"] if more > 0 else fields
+        yield what, {"path": parent, "fields": shown, "why": why}
 
 
 def _some(entries: list[Any], what: str = "") -> list[Any]:

@@ -28,6 +28,8 @@ def is_within(problem: str, paths: Iterable[str]) -> bool:
 def place(path: str, places: Mapping[str, str]) -> str:
     """A path with its longest known beginning replaced. The service's name, which planning writes
     behind its place, stays."""
+    if not places:
+        return path
     label = _LABEL.match(path)
     plain = label[1] + path[label.end() :] if label else path
     beginning, ending = plain, ""
