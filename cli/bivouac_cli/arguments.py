@@ -104,6 +104,7 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("file", metavar="FILE", help="a request as JSON; - is the standard input")
     up.add_argument("--name", help="another name than the request's")
     up.add_argument("--ttl", type=_lease, help="another lease than the request's, such as 8h")
+    up.add_argument("--dry-run", action="store_true", help="print the plan, and make nothing")
     waits(up, "40m")
 
     ls = command("ls", "list environments", "bivouac ls --pull-request acme/shop#482")

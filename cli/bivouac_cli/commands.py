@@ -169,6 +169,8 @@ class Commands:
 
     def up(self) -> Exit:
         request = request_of(self._given.file, self._given.name, self._given.ttl)
+        if self._given.dry_run:
+            request["dryRun"] = True
         return self._started(request, request["name"], "ready")
 
     def redeploy(self) -> Exit:

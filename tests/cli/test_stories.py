@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from localcloud.account import SECURITY_GROUP_ID
 from localcloud.tasks.scripted import exits
-from tests.cli.commanding import Terminal, ran
+from tests.cli.commanding import Ran, Terminal, ran
 from tests.localcloud.waiting import until_true
 from tests.requests import environment, web
 
@@ -21,57 +23,99 @@ def written(tmp_path: Path, *services: object, **changes: object) -> str:
     return str(file)
 
 
-def test_an_environment_is_created_shown_extended_put_to_sleep_and_deleted(
-    terminal: Terminal, name: str, tmp_path: Path
+EVERYDAY_TASKS = (
+    *("start a project", "check it", "see the change", "deploy and wait", "progress", "status"),
+    *("list", "URL", "logs", "shell", "new image", "roll back", "pause", "resume"),
+    *("extend, time left", "delete with proof"),
+)
+
+
+def test_each_everyday_task_is_one_command(
+    terminal: Terminal, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = written(tmp_path, owner="team-shop")
+    done: list[str] = []
 
-    up = terminal("up", file, "--name", name)
-    assert up.exit_code == 0, up
+    def does(task: str, *words: str, exit_code: int = 0) -> Ran:
+        ended = terminal(*words)
+        assert ended.exit_code == exit_code, (task, ended)
+        done.append(task)
+        return ended
+
+    definitions = tmp_path / "definitions.json"
+    definitions.write_text(json.dumps(definition_of("nginx")))
+    file = tmp_path / "request.json"
+    request = does("start a project", "init", str(definitions), "--name", name).json
+    open_to_all = {"securityGroups": [SECURITY_GROUP_ID], "assignPublicIp": "ENABLED"}
+    request["services"][0]["networkConfiguration"] = {"awsvpcConfiguration": open_to_all}
+    file.write_text(json.dumps(request))
+    # The local cloud's alarms have no topic
+    assert "NG       alarms: no topic" in does("check it", "doctor", exit_code=1).answer
+    plan = does("see the change", "up", str(file), "--dry-run").answer
+    assert f"{name}: a plan; nothing was made" in plan
+    assert terminal("get", name).exit_code == 5
+
+    up = does("deploy and wait", "up", str(file))
     assert f"{name}: READY, proven" in up.answer
-    assert "web:web" in up.answer
     assert f"{name}: CREATING" in up.notes
+    assert f"{name}: READY" in does("progress", "wait", name).answer
+    status = does("status", "get", name, "--output", "json").json
+    assert (status["name"], status["edges"][0]["state"]) == (name, "PROVEN")
+    assert any(name in line and "READY" in line for line in does("list", "ls").answer.splitlines())
+    assert "  http://203.0.113." in does("URL", "get", name).answer
+    does("logs", "logs", name)
+    aws = tmp_path / "aws"
+    aws.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/called\n')
+    aws.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{tmp_path}:/bin")
+        does("shell", "exec", name, "web", "--", "/bin/sh")
+    assert "execute-command" in (tmp_path / "called").read_text()
 
-    listed = terminal("ls", "--owner", "team-shop")
-    assert name in listed.answer
-    assert "READY" in listed.answer
+    does("new image", "redeploy", name, "web=httpd")
+    assert running_image(terminal, name) == "httpd"
+    terminal.app.runtime.script(f"broken-{name}", exits(3, after=0.02, output=["no database"]))
+    request["services"][0]["taskDefinition"] = definition_of(f"broken-{name}")
+    file.write_text(json.dumps(request | {"onFailure": "keep"}))
+    assert terminal("up", str(file)).exit_code == 1
+    assert f"{name}: READY, proven" in does("roll back", "rollback", name).answer
+    assert running_image(terminal, name) == "httpd"
 
-    got = terminal("get", name, "--output", "json")
-    assert got.json["name"] == name
-    assert got.json["edges"][0]["proven"] is True
-
-    extended = terminal("extend", name, "--ttl", "2d", "--output", "json")
-    assert extended.exit_code == 0, extended
+    assert f"{name}: ASLEEP" in does("pause", "sleep", name).answer
+    assert terminal("wait", name, "--for", "asleep").exit_code == 0
+    assert terminal("wait", name).exit_code == 4
+    assert f"{name}: READY, proven" in does("resume", "wake", name).answer
+    extended = does("extend, time left", "extend", name, "--ttl", "2d", "--output", "json")
     assert extended.json["secondsLeft"] > 47 * 3600
     again = terminal("extend", name, "--ttl", "1h")
     assert again.exit_code == 0
     assert "does not shorten" in again.notes
-
-    redeployed = terminal("redeploy", name, "web=httpd")
-    assert redeployed.exit_code == 0, redeployed
-    assert terminal("get", name, "--output", "json").json["services"][0]["images"][0]["image"] == (
-        "httpd"
-    )
     comment = terminal("comment", name)
     assert f"### {name}: READY, proven" in comment.answer
     assert "| web |" in comment.answer
 
-    asleep = terminal("sleep", name)
-    assert asleep.exit_code == 0, asleep
-    assert f"{name}: ASLEEP" in asleep.answer
-    assert terminal("wait", name, "--for", "asleep").exit_code == 0
-    assert terminal("wait", name).exit_code == 4
-    awake = terminal("wake", name)
-    assert awake.exit_code == 0, awake
-    assert f"{name}: READY, proven" in awake.answer
-
     assert terminal("receipt", name).exit_code == 5
-    down = terminal("down", name)
-    assert down.exit_code == 0, down
+    down = does("delete with proof", "down", name)
     assert "deleted: service web" in down.answer
     assert terminal("receipt", name).answer == down.answer
     assert terminal("wait", name, "--for", "deleted").exit_code == 0
     assert terminal.app.left(name) == []
+    assert tuple(done) == EVERYDAY_TASKS
+
+
+def definition_of(image: str) -> dict[str, Any]:
+    mapping = {"containerPort": 80, "name": "web", "appProtocol": "http"}
+    container = {"name": "web", "image": image, "portMappings": [mapping]}
+    return {
+        "family": "web",
+        "cpu": "256",
+        "memory": "512",
+        "containerDefinitions": [container],
+    }
+
+
+def running_image(terminal: Terminal, name: str) -> str:
+    (service,) = terminal("get", name, "--output", "json").json["services"]
+    return str(service["images"][0]["image"])
 
 
 def test_logs_and_a_shell_are_found_by_service(
