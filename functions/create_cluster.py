@@ -15,18 +15,17 @@ from bivouac.environment.blueprint import Blueprint, create_cluster_arguments, f
 from bivouac.environment.ownership import require_owned
 from bivouac.errors import ClusterFailedError
 from bivouac.observability import Event, step
-from bivouac.services.create_first import created
 from bivouac.stack import held
 
 
-def create_cluster(blueprint: Blueprint, client: ECSClient, read_first: bool = True) -> Event:
+def create_cluster(blueprint: Blueprint, client: ECSClient) -> Event:
     """`status` READY or IN_PROGRESS; the wait polls until it is ACTIVE (C02).
 
-    Without `read_first` it is assumed not to exist; if it does, CreateCluster returns it (C03), and
-    its tags are checked all the same. Raises ForeignResourceError."""
+    CreateCluster returns a cluster that has come into existence meanwhile (C03), so the tags are
+    checked in any case. Raises ForeignResourceError."""
     arguments = create_cluster_arguments(blueprint)
     name = arguments["clusterName"]
-    cluster = ecs.describe_cluster(client, name) if read_first else None
+    cluster = ecs.describe_cluster(client, name)
     if cluster is None:
         cluster = ecs.create_cluster(client, arguments)
     tags = from_ecs_tags(cluster.get("tags"))
@@ -45,8 +44,4 @@ def _answer(cluster: dict[str, Any]) -> Event:
 
 @step
 def handler(event: Event) -> Event:
-    blueprint = held(event)
-    return created(
-        lambda read_first: create_cluster(blueprint, clients.ecs(), read_first),
-        fresh=event["fresh"],
-    )
+    return create_cluster(held(event), clients.ecs())

@@ -11,18 +11,17 @@ from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.ownership import require_owned
 from bivouac.observability import Event, step
-from bivouac.services.create_first import created
 from bivouac.stack import held
 
 
 def create_log_groups(
-    blueprint: Blueprint, retention_days: int, client: CloudWatchLogsClient, read_first: bool = True
+    blueprint: Blueprint, retention_days: int, client: CloudWatchLogsClient
 ) -> Event:
-    """The newly created groups. Without `read_first`, none is assumed to exist.
+    """The newly created groups.
 
     Sets the retention of a group again if the step that created it died before it did."""
     prefix = naming.log_group_prefix(blueprint.stack, blueprint.environment)
-    existing = log_groups.find(client, prefix) if read_first else {}
+    existing = log_groups.find(client, prefix)
     made = []
     for name in blueprint.log_groups:
         if group := existing.get(name):
@@ -38,8 +37,4 @@ def create_log_groups(
 
 @step
 def handler(event: Event) -> Event:
-    blueprint, days = held(event), int(event["retentionDays"])
-    return created(
-        lambda read_first: create_log_groups(blueprint, days, clients.logs(), read_first),
-        fresh=event["fresh"],
-    )
+    return create_log_groups(held(event), int(event["retentionDays"]), clients.logs())

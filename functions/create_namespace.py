@@ -12,18 +12,16 @@ from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint, cloud_map_tags
 from bivouac.environment.ownership import require_owned
 from bivouac.observability import Event, step
-from bivouac.services.create_first import created
 from bivouac.stack import held
 
 
 def create_namespace(
-    blueprint: Blueprint, generation: int, client: ServiceDiscoveryClient, read_first: bool = True
+    blueprint: Blueprint, generation: int, client: ServiceDiscoveryClient
 ) -> Event:
     """`arn` of the namespace if it exists, otherwise the `operationId` that creates it.
 
-    `adopted`: an earlier call began to create it; who owns it shows once it exists. Without
-    `read_first` it is assumed not to exist."""
-    found = cloudmap.find_namespace(client, blueprint.namespace) if read_first else None
+    `adopted`: an earlier call began to create it; who owns it shows once it exists."""
+    found = cloudmap.find_namespace(client, blueprint.namespace)
     if found:
         require_owned(
             f"the namespace {found.name} ({found.id})",
@@ -44,10 +42,4 @@ def create_namespace(
 
 @step
 def handler(event: Event) -> Event:
-    blueprint = held(event)
-    return created(
-        lambda read_first: create_namespace(
-            blueprint, event["generation"], clients.servicediscovery(), read_first
-        ),
-        fresh=event["fresh"],
-    )
+    return create_namespace(held(event), event["generation"], clients.servicediscovery())

@@ -8,15 +8,16 @@ generation, and what a lost answer left behind is read and compared by its tags 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 
 from bivouac import clock, times
 from bivouac.aws import clients
 from bivouac.environment.blueprint import Blueprint
+from bivouac.errors import NotYetConsistentError
 from bivouac.observability import Event, step
 from bivouac.proof.mesh import EdgeProof
 from bivouac.services.changes import ServiceConvergence
-from bivouac.services.create_first import created
 from bivouac.services.patience import Patience, patience_seconds
 from bivouac.services.progress import CreateProgress
 from bivouac.stack import records
@@ -50,4 +51,8 @@ def handler(event: Event) -> Event:
         ).converge(progress, proofs, read_first)
 
     fresh = event["fresh"] and all(made.deployed_at for made in progress.expected)
-    return created(converged, fresh=fresh).to_json()
+    if fresh:
+        # If AWS answers that something exists, only reading shows whose it is (S01, S21)
+        with suppress(NotYetConsistentError):
+            return converged(read_first=False).to_json()
+    return converged(read_first=True).to_json()

@@ -66,17 +66,16 @@ def open_environment(
             return {"status": "OUTDATED", "environment": blueprint.environment, "reason": reason}
         case Replan():
             return {"status": "CHANGED", "environment": blueprint.environment}
-    held, unknown = record, record is None
+    held = record
     if isinstance(decision, Take):
         taking.keep_the_namespace(record, blueprint)
-        unknown = record is None or record.status is Status.DELETED
         held = taking.taken(execution, instruction, blueprint, record, decision, now)
         records.take(held, record, forget=taking.forgotten(record, verb))
         if decision.stop:
             executions.stop(stepfunctions, decision.stop, f"superseded by {execution}")
     if held is None:
         raise ValueError(f"{blueprint.environment} is held but has no record")
-    schedules.arm(blueprint, times.moment(held.expires_at), now, fresh=unknown)
+    schedules.arm(blueprint, times.moment(held.expires_at), now)
     if held.settle and not event["settled"]:
         return {**event, **try_again(settle_seconds, settled=True)}
     if held.status is not Status.CREATING:

@@ -140,7 +140,7 @@ class Machines:
         state = self._until_open(checked, asked)
         held = {key: state[key] for key in ("environment", "generation")}
         fresh = {"fresh": state["fresh"]}
-        progress, foundation = state["progress"], self._foundation(held, fresh)
+        progress, foundation = state["progress"], self._foundation(held)
         while True:
             context = {
                 "progress": progress,
@@ -161,7 +161,7 @@ class Machines:
                 }
                 progress = self._step("create_services", given)
             elif progress["status"] == "FOUNDATION":
-                foundation = self._foundation(held, fresh)
+                foundation = self._foundation(held)
             elif progress["status"] == "HEALTHY":
                 break
             else:
@@ -176,11 +176,11 @@ class Machines:
             },
         )
 
-    def _foundation(self, held: Event, fresh: Event) -> Event:
+    def _foundation(self, held: Event) -> Event:
         """The Parallel state, one branch after another."""
-        namespace = self._step("create_namespace", {**held, **fresh})
-        cluster = self._step("create_cluster", {**held, **fresh})
-        self._step("create_log_groups", {**held, **fresh, "retentionDays": str(RETENTION_DAYS)})
+        namespace = self._step("create_namespace", held)
+        cluster = self._step("create_cluster", held)
+        self._step("create_log_groups", {**held, "retentionDays": str(RETENTION_DAYS)})
         definitions = self._step("register_task_definitions", held)
         return {"namespace": namespace, "cluster": cluster, "taskDefinitions": definitions["arns"]}
 

@@ -133,7 +133,7 @@ def test_it_answers_as_a_function_and_a_superseded_create_creates_nothing(
 ) -> None:
     """W17."""
     account.holds(account.planned(environment()))
-    event = {"environment": "demo", "generation": 1, "fresh": False}
+    event = {"environment": "demo", "generation": 1}
     assert account.invoke("create_cluster", event)["status"] in ("READY", "IN_PROGRESS")
     account.forget_calls()
     with pytest.raises(errors.SupersededError):
@@ -141,21 +141,13 @@ def test_it_answers_as_a_function_and_a_superseded_create_creates_nothing(
     assert account.changes == []
 
 
-def test_in_a_fresh_environment_nothing_is_read_first(account: BivouacAccount) -> None:
-    account.holds(account.planned(environment()))
-    event = {"environment": "demo", "generation": 1, "fresh": True}
-    account.forget_calls()
-    account.invoke("create_cluster", event)
-    assert account.calls == ["dynamodb:GetItem", "ecs:CreateCluster"]
-
-
-def test_a_strangers_cluster_is_also_refused_in_a_fresh_environment(
+def test_a_strangers_cluster_is_refused_as_a_function(
     account: BivouacAccount,
 ) -> None:
     """D18, C13: CreateCluster answers with a cluster that exists, whoever made it."""
     account.client("ecs").create_cluster(clusterName="bivouac-demo")
     account.pass_time(SETTLED_SECONDS)
     account.holds(account.planned(environment()))
-    event = {"environment": "demo", "generation": 1, "fresh": True}
+    event = {"environment": "demo", "generation": 1}
     with pytest.raises(errors.ForeignResourceError, match="the cluster bivouac-demo exists"):
         account.invoke("create_cluster", event)

@@ -72,23 +72,6 @@ def test_a_group_that_appears_meanwhile_is_read_again(account: BivouacAccount) -
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     account.holds(account.planned(TWO))
-    event = {"environment": "demo", "generation": 1, "fresh": False, "retentionDays": "14"}
+    event = {"environment": "demo", "generation": 1, "retentionDays": "14"}
     answer = account.invoke("create_log_groups", event)
     assert answer["created"] == ["/bivouac-demo/web", "/bivouac-demo/shop", PROOF]
-
-
-def test_in_a_fresh_environment_only_a_conflict_is_read(
-    account: BivouacAccount,
-) -> None:
-    """S21, D18: ours if an answer was lost, a stranger's otherwise."""
-    account.holds(account.planned(environment()))
-    event = {"environment": "demo", "generation": 1, "fresh": True, "retentionDays": "14"}
-    account.forget_calls()
-    account.invoke("create_log_groups", event)
-    assert "logs:DescribeLogGroups" not in account.calls
-    assert account.invoke("create_log_groups", event) == {"created": []}
-    client = account.client("logs")
-    group = log_groups.find(client, PREFIX)["/bivouac-demo/web"]
-    client.untag_resource(resourceArn=group.arn, tagKeys=["bivouac:stack"])
-    with pytest.raises(errors.ForeignResourceError):
-        account.invoke("create_log_groups", event)

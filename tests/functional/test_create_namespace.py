@@ -141,7 +141,7 @@ def test_a_superseded_create_creates_nothing(account: BivouacAccount) -> None:
     """W17: each step asks first whether its generation is still the current one."""
     account.holds(account.planned(environment()), generation=2)
     account.forget_calls()
-    event = {"environment": "demo", "generation": 1, "fresh": True}
+    event = {"environment": "demo", "generation": 1}
     with pytest.raises(errors.SupersededError, match="generation 1 is over, 2 holds it"):
         account.invoke("create_namespace", event)
     assert account.changes == []
@@ -149,23 +149,5 @@ def test_a_superseded_create_creates_nothing(account: BivouacAccount) -> None:
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     account.holds(account.planned(environment()))
-    event = {"environment": "demo", "generation": 1, "fresh": True}
+    event = {"environment": "demo", "generation": 1}
     assert account.invoke("create_namespace", event)["operationId"]
-
-
-def test_in_a_fresh_environment_only_a_conflict_is_read(
-    account: BivouacAccount,
-) -> None:
-    """N01, S21: ours if an answer was lost, a stranger's otherwise."""
-    account.holds(account.planned(environment()))
-    event = {"environment": "demo", "generation": 1, "fresh": True}
-    account.forget_calls()
-    account.invoke("create_namespace", event)
-    assert account.calls == ["dynamodb:GetItem", "servicediscovery:CreateHttpNamespace"]
-    account.pass_time(SETTLED_SECONDS)
-    (made,) = namespaces(account)
-    assert account.invoke("create_namespace", event)["arn"] == made.arn
-    client = account.client("servicediscovery")
-    client.untag_resource(ResourceARN=made.arn, TagKeys=["bivouac:stack"])
-    with pytest.raises(errors.ForeignResourceError):
-        account.invoke("create_namespace", event)

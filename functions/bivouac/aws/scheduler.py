@@ -45,18 +45,15 @@ class Schedules:
             except self.client.exceptions.ResourceNotFoundException:
                 return None
 
-    def arm(self, blueprint: Blueprint, ends: datetime, now: datetime, fresh: bool = False) -> None:
+    def arm(self, blueprint: Blueprint, ends: datetime, now: datetime) -> None:
         """Make an environment's schedules what its blueprint and the end of its lease say.
 
         The expiry first: whatever interrupts the others, it has an end. Repeating it changes
-        nothing. `fresh`: nothing of it is there that would have to be removed, which is believed
-        unless one of those that it is to have is found: records can be lost."""
+        nothing."""
         wanted = timetable(blueprint, ends, now, self.settings)
-        found = [self._put(entry) for entry in wanted]
-        if any(found) or not fresh:
-            self._remove(
-                blueprint.environment, set(ScheduleKind) - {entry.kind for entry in wanted}
-            )
+        for entry in wanted:
+            self._put(entry)
+        self._remove(blueprint.environment, set(ScheduleKind) - {entry.kind for entry in wanted})
 
     def arm_expiry(
         self, environment: str, ends: datetime, now: datetime, reason: str = LEASE_EXPIRED
@@ -76,10 +73,8 @@ class Schedules:
             kind: self._delete(kind, environment) for kind in ScheduleKind if kind in set(kinds)
         }
 
-    def _put(self, entry: Entry) -> bool:
-        """Whether it was there before.
-
-        UpdateSchedule overwrites what it is not given, so both calls get all of it (W03).
+    def _put(self, entry: Entry) -> None:
+        """UpdateSchedule overwrites what it is not given, so both calls get all of it (W03).
 
         The ClientToken is botocore's, another one for each call: one of ours would answer for a
         schedule that was removed since."""
@@ -89,8 +84,6 @@ class Schedules:
                 self.client.create_schedule(**arguments)
             except self.client.exceptions.ConflictException:
                 self.client.update_schedule(**arguments)
-                return True
-        return False
 
     def _arguments(self, entry: Entry) -> dict[str, Any]:
         return {
