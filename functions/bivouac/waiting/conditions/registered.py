@@ -31,8 +31,8 @@ class Registrations:
         self._cloud_map = cloud_map
         self.known: dict[str, str] = {}
         """By service: a fingerprint of the tasks that Cloud Map has listed completely."""
-        self._missing: dict[str, int] = {}
-        """By running service: the number of polls in which it was not known to be listed."""
+        self._skipped_polls = 0
+        """The polls that only waited for Cloud Map."""
         self._listed: dict[str, list[dict[str, Any]]] = {}
         """Instances by Cloud Map service id, as read in this poll."""
 
@@ -41,21 +41,19 @@ class Registrations:
         self._listed.clear()
 
     def are_missing(self, running: Sequence[tuple[ServiceBlueprint, Described]]) -> bool:
-        """Whether Cloud Map lists fewer instances than tasks run, for the service that has run
-        longest: then no other service and no task is worth reading.
+        """Whether Cloud Map lists fewer instances than tasks run, for the first service that is not
+        known to be listed: then no other service and no task is worth reading.
 
         `running`: services with endpoints and without a health check (which takes longer), each
         with its primary deployment, in which ECS counts the tasks."""
         unknown = [each for each in running if each[0].service_name not in self.known]
-        polls = {each.service_name: self._missing.get(each.service_name, 0) for each, _ in unknown}
-        self._missing = {name: count + 1 for name, count in polls.items()}
-        if not unknown:
+        if not unknown or self._skipped_polls >= MOST_SKIPPED_POLLS:
             return False
-        longest, deployment = max(unknown, key=lambda each: polls[each[0].service_name])
-        if polls[longest.service_name] >= MOST_SKIPPED_POLLS:
-            return False
-        listed = self._instances(deployment, longest.endpoints[0])
-        return bool(len(listed) < deployment["runningCount"])
+        planned, deployment = unknown[0]
+        listed = self._instances(deployment, planned.endpoints[0])
+        missing = bool(len(listed) < deployment["runningCount"])
+        self._skipped_polls += missing
+        return missing
 
     def checks(self, planned: ServiceBlueprint, seen: Observed) -> list[Check]:
         """One for each endpoint: Cloud Map lists exactly the running tasks (P03)."""
