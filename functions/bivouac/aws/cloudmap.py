@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from bivouac.aws.client_types import ServiceDiscoveryClient
 from bivouac.aws.errors import duplicate_operation, translated
+from bivouac.aws.listing import list_all
 from bivouac.environment.blueprint import CloudMapTag, from_cloud_map_tags
 from bivouac.errors import NotYetConsistentError
 
@@ -51,25 +52,18 @@ class Removal(Enum):
 
 
 def find_namespace(client: ServiceDiscoveryClient, name: str) -> Namespace | None:
-    with translated(f"namespace {name}"):
-        pages = client.get_paginator("list_namespaces").paginate(
-            Filters=[{"Name": "NAME", "Values": [name], "Condition": "EQ"}, _OWN]
-        )
-        found = [entry for page in pages for entry in page["Namespaces"]]
-    for entry in found:
-        if entry["Name"] == name:
-            return Namespace(entry["Id"], entry["Arn"], entry["Name"])
-    return None
+    filters = [{"Name": "NAME", "Values": [name], "Condition": "EQ"}, _OWN]
+    found = _namespaces(f"namespace {name}", client, filters)
+    return next((each for each in found if each.name == name), None)
 
 
 def list_namespaces(client: ServiceDiscoveryClient) -> list[Namespace]:
-    with translated("namespaces of this Region"):
-        pages = client.get_paginator("list_namespaces").paginate(Filters=[_OWN])
-        return [
-            Namespace(entry["Id"], entry["Arn"], entry["Name"])
-            for page in pages
-            for entry in page["Namespaces"]
-        ]
+    return _namespaces("namespaces of this Region", client, [_OWN])
+
+
+def _namespaces(what: str, client: ServiceDiscoveryClient, filters: list[Any]) -> list[Namespace]:
+    found = list_all(what, client, "list_namespaces", "Namespaces", Filters=filters)
+    return [Namespace(each["Id"], each["Arn"], each["Name"]) for each in found]
 
 
 def create_namespace(
@@ -130,17 +124,14 @@ def get_operation(client: ServiceDiscoveryClient, operation_id: str) -> dict[str
 
 
 def list_services(client: ServiceDiscoveryClient, namespace_id: str) -> list[dict[str, Any]]:
-    with translated(f"Cloud Map services of {namespace_id}"):
-        pages = client.get_paginator("list_services").paginate(
-            Filters=[{"Name": "NAMESPACE_ID", "Values": [namespace_id], "Condition": "EQ"}]
-        )
-        return [dict(service) for page in pages for service in page["Services"]]
+    filters = [{"Name": "NAMESPACE_ID", "Values": [namespace_id], "Condition": "EQ"}]
+    what = f"Cloud Map services of {namespace_id}"
+    return list_all(what, client, "list_services", "Services", Filters=filters)
 
 
 def list_instances(client: ServiceDiscoveryClient, service_id: str) -> list[dict[str, Any]]:
-    with translated(f"Cloud Map instances of {service_id}"):
-        pages = client.get_paginator("list_instances").paginate(ServiceId=service_id)
-        return [dict(instance) for page in pages for instance in page["Instances"]]
+    what = f"Cloud Map instances of {service_id}"
+    return list_all(what, client, "list_instances", "Instances", ServiceId=service_id)
 
 
 def delete_service(client: ServiceDiscoveryClient, service_id: str, name: str) -> Removal:

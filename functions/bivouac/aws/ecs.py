@@ -4,7 +4,7 @@ distinguished from what is INACTIVE."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from bivouac.aws import ecs_answers
 from bivouac.aws.batches import batches
 from bivouac.aws.client_types import ECSClient
 from bivouac.aws.errors import message_of, translated
+from bivouac.aws.listing import list_all
 from bivouac.environment.blueprint import EcsTag
 from bivouac.errors import BivouacError
 from bivouac.json_types import Json
@@ -46,9 +47,8 @@ def describe_cluster(client: ECSClient, name: str) -> Json | None:
 
 def list_clusters(client: ECSClient) -> list[str]:
     """Names of all clusters in the Region; ECS cannot list by prefix."""
-    with translated("clusters of this Region"):
-        pages = client.get_paginator("list_clusters").paginate()
-        return [arn.rpartition("/")[2] for page in pages for arn in page["clusterArns"]]
+    arns = list_all("clusters of this Region", client, "list_clusters", "clusterArns")
+    return [arn.rpartition("/")[2] for arn in arns]
 
 
 def describe_clusters(client: ECSClient, names: Iterable[str]) -> list[Json]:
@@ -106,11 +106,15 @@ def cluster_state(cluster: Json) -> str:
 
 def list_services(client: ECSClient, cluster: str) -> list[str]:
     """Names of the services that ListServices shows: it hides draining ones (S02)."""
-    with translated(f"cluster {cluster}"):
-        pages = client.get_paginator("list_services").paginate(
-            cluster=cluster, PaginationConfig={"PageSize": SERVICES_A_PAGE}
-        )
-        return [arn.rpartition("/")[2] for page in pages for arn in page["serviceArns"]]
+    arns = list_all(
+        f"cluster {cluster}",
+        client,
+        "list_services",
+        "serviceArns",
+        cluster=cluster,
+        PaginationConfig={"PageSize": SERVICES_A_PAGE},
+    )
+    return [arn.rpartition("/")[2] for arn in arns]
 
 
 def describe_services(client: ECSClient, cluster: str, names: Iterable[str]) -> dict[str, Json]:
@@ -170,11 +174,14 @@ def delete_service(client: ECSClient, cluster: str, name: str) -> Json | None:
 def list_tasks(
     client: ECSClient, cluster: str, desired_status: Literal["RUNNING", "STOPPED"]
 ) -> list[str]:
-    with translated(f"cluster {cluster}"):
-        pages = client.get_paginator("list_tasks").paginate(
-            cluster=cluster, desiredStatus=desired_status
-        )
-        return [arn for page in pages for arn in page["taskArns"]]
+    return list_all(
+        f"cluster {cluster}",
+        client,
+        "list_tasks",
+        "taskArns",
+        cluster=cluster,
+        desiredStatus=desired_status,
+    )
 
 
 def describe_tasks(client: ECSClient, cluster: str, arns: Sequence[str]) -> list[Json]:
@@ -191,27 +198,30 @@ def stop_task(client: ECSClient, cluster: str, arn: str) -> None:
         client.stop_task(cluster=cluster, task=arn, reason="The environment is deleted")
 
 
-def families(
-    client: ECSClient, prefix: str, status: Literal["ACTIVE", "ALL"] = "ALL"
-) -> Iterator[str]:
+def families(client: ECSClient, prefix: str, status: Literal["ACTIVE", "ALL"] = "ALL") -> list[str]:
     """Every family that begins with `prefix`; ALL includes those with only INACTIVE revisions."""
-    with translated(f"task definition families {prefix}*"):
-        pages = client.get_paginator("list_task_definition_families").paginate(
-            familyPrefix=prefix, status=status
-        )
-        for page in pages:
-            yield from page["families"]
+    return list_all(
+        f"task definition families {prefix}*",
+        client,
+        "list_task_definition_families",
+        "families",
+        familyPrefix=prefix,
+        status=status,
+    )
 
 
 def revisions(
     client: ECSClient, family: str, status: Literal["ACTIVE", "INACTIVE", "DELETE_IN_PROGRESS"]
 ) -> list[str]:
     """ARNs of a family's revisions in this status."""
-    with translated(f"task definition family {family}"):
-        pages = client.get_paginator("list_task_definitions").paginate(
-            familyPrefix=family, status=status
-        )
-        return [arn for page in pages for arn in page["taskDefinitionArns"]]
+    return list_all(
+        f"task definition family {family}",
+        client,
+        "list_task_definitions",
+        "taskDefinitionArns",
+        familyPrefix=family,
+        status=status,
+    )
 
 
 def describe_task_definition(client: ECSClient, name: str) -> tuple[Json, dict[str, str]]:

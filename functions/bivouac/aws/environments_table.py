@@ -14,6 +14,7 @@ from bivouac import errors, times
 from bivouac.aws.batches import batches
 from bivouac.aws.client_types import DynamoDBClient
 from bivouac.aws.errors import translated
+from bivouac.aws.listing import list_all
 from bivouac.environment import service_changes
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.intents import Intent, Verb
@@ -87,14 +88,16 @@ class Records:
         return [_summary(item) for item in self._listed_items()]
 
     def _listed_items(self) -> list[Mapping[str, Any]]:
-        with translated("records of environments"):
-            pages = self.client.get_paginator("query").paginate(
-                TableName=self.table_name,
-                IndexName=LISTED_INDEX,
-                KeyConditionExpression="listed = :listed",
-                ExpressionAttributeValues={":listed": {"S": LISTED}},
-            )
-            return [item for page in pages for item in page["Items"]]
+        return list_all(
+            "records of environments",
+            self.client,
+            "query",
+            "Items",
+            TableName=self.table_name,
+            IndexName=LISTED_INDEX,
+            KeyConditionExpression="listed = :listed",
+            ExpressionAttributeValues={":listed": {"S": LISTED}},
+        )
 
     def page(self, limit: int, after: str | None = None) -> tuple[list[Summary], str | None]:
         """Up to `limit` environments that are not deleted, after the one named `after`; and the

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -15,6 +14,7 @@ from bivouac import errors
 from bivouac.aws import stepfunctions_answers
 from bivouac.aws.client_types import SFNClient
 from bivouac.aws.errors import code_of, translated
+from bivouac.aws.listing import pages
 from bivouac.aws.stepfunctions_answers import Execution
 from bivouac.environment import naming
 from bivouac.environment.record import HELD, Record
@@ -39,29 +39,30 @@ def described(client: SFNClient, execution_arn: str) -> Execution | None:
 
 def running(client: SFNClient, machine_arn: str) -> set[str]:
     """ARNs of a machine's running executions. New ones may be missing (W06)."""
-    with translated(f"executions of {machine_arn}"):
-        pages = client.get_paginator("list_executions").paginate(
-            stateMachineArn=machine_arn,
-            statusFilter="RUNNING",
-            PaginationConfig={"PageSize": EXECUTIONS_A_PAGE},
-        )
-        return {each["executionArn"] for page in pages for each in page["executions"]}
+    return {each["executionArn"] for each in _listed(client, machine_arn, "RUNNING")}
 
 
 def broken(client: SFNClient, machine_arn: str, since: datetime, until: datetime) -> Iterator[str]:
     """ARNs of the executions that failed or timed out in this period, the newest first."""
     for status in stepfunctions_answers.BROKEN:
-        with translated(f"executions of {machine_arn}"):
-            pages = client.get_paginator("list_executions").paginate(
-                stateMachineArn=machine_arn,
-                statusFilter=status,
-                PaginationConfig={"PageSize": EXECUTIONS_A_PAGE},
-            )
-            for each in chain.from_iterable(page["executions"] for page in pages):
-                if each["startDate"] < since - LONGEST_EXECUTION:
-                    break
-                if since <= each["stopDate"] <= until:
-                    yield each["executionArn"]
+        for each in _listed(client, machine_arn, status):
+            if each["startDate"] < since - LONGEST_EXECUTION:
+                break
+            if since <= each["stopDate"] <= until:
+                yield each["executionArn"]
+
+
+def _listed(client: SFNClient, machine_arn: str, status: str) -> Iterator[Any]:
+    """The newest first."""
+    return pages(
+        f"executions of {machine_arn}",
+        client,
+        "list_executions",
+        "executions",
+        stateMachineArn=machine_arn,
+        statusFilter=status,
+        PaginationConfig={"PageSize": EXECUTIONS_A_PAGE},
+    )
 
 
 def is_running(client: SFNClient, execution_arn: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from bivouac.aws.client_types import EventBridgeSchedulerClient
 from bivouac.aws.errors import translated
+from bivouac.aws.listing import list_all
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.schedules import (
     LEASE_EXPIRED,
@@ -33,9 +34,9 @@ class Schedules:
 
     def names(self, group: str) -> list[str]:
         """The names of all schedules of a group."""
-        with translated(f"schedule group {group}"):
-            pages = self.client.get_paginator("list_schedules").paginate(GroupName=group)
-            return [schedule["Name"] for page in pages for schedule in page["Schedules"]]
+        what = f"schedule group {group}"
+        found = list_all(what, self.client, "list_schedules", "Schedules", GroupName=group)
+        return [schedule["Name"] for schedule in found]
 
     def described(self, group: str, name: str) -> dict[str, Any] | None:
         """None if there is none."""
