@@ -3,5 +3,5 @@
 import sys
 from pathlib import Path
 
-# Lambda's root of imports: some measurements call what the functions are made of.
+# The functions' import root in Lambda: some measurements import their modules.
 sys.path.append(str(Path(__file__).parents[1] / "functions"))

@@ -1,4 +1,4 @@
-"""Every measurement, one after the other; or those that are named: `python -m bench lag cycle`."""
+"""Runs every measurement, one after the other, or the named ones: `python -m bench lag cycle`."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def main() -> int:
 
 
 def _measured(name: str) -> int:
-    """Each in a process of its own: one local cloud a process, and nothing left of the one
-    before."""
+    """Each in its own process: a process has one local cloud, and nothing of the previous one is
+    left."""
     with subprocess.Popen([sys.executable, "-m", f"bench.{name}"]) as process:
         try:
             return process.wait()

@@ -1,6 +1,6 @@
 """The tutorial's own way: its AWS CLI commands, its waiter, and curl.
 
-The definitions are those of the request that Bivouac gets, so that both make the same service; the
+The definitions are those of the request that Bivouac gets, so both create the same service; the
 cluster, the namespace, the family and the log groups have the tutorial's names.
 """
 
@@ -103,7 +103,7 @@ class AwsCli:
         )
 
     def delete(self, round_number: int, tell: Tell) -> Deletion | None:
-        """The tutorial's clean-up is done by hand: here only so that the next round can begin."""
+        """The tutorial's clean-up is done by hand; here it only prepares the next round."""
         tell("everything is deleted, unmeasured")
         stage = self._stage
         ecs, cloud_map = stage.cloud.client("ecs"), stage.cloud.client("servicediscovery")

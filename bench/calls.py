@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from localcloud.calls import Call
 
 Caller = Callable[[str], bool]
-"""Whether an access key id is one of somebody's."""
+"""Whether an access key id belongs to a caller."""
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,12 @@ class ApiCall:
     """Seconds since the epoch at which it reached the endpoint."""
     access_key_id: str
     service: str
-    """As botocore names the service that requests are signed for: ecs, states, logs..."""
+    """Botocore's name of the service that requests are signed for: ecs, states, logs..."""
     operation: str
 
 
 class CallLog:
-    """Give `note` to the local cloud as its `observe`."""
+    """Pass `note` to the local cloud as its `observe`."""
 
     def __init__(self) -> None:
         self._calls: list[ApiCall] = []
@@ -38,7 +38,7 @@ class CallLog:
             self._noted.notify_all()
 
     def between(self, begin: float, end: float, caller: Caller) -> tuple[ApiCall, ...]:
-        """What a caller has called in this time, in order."""
+        """A caller's calls in this period, in order."""
         with self._noted:
             return tuple(
                 call
@@ -47,7 +47,7 @@ class CallLog:
             )
 
     def wait_for(self, operation: str, since: float, caller: Caller, timeout: float) -> bool:
-        """Whether the caller has called the operation within `timeout` seconds from now."""
+        """Whether the caller makes the call within `timeout` seconds from now."""
 
         def called() -> bool:
             return any(

@@ -1,12 +1,12 @@
 """How long each function takes to start in Lambda, compared with one that only uses boto3.
 
 A start is Lambda's INIT phase: the runtime, the imports, and the boto3 clients that the handler
-asks for - made at once, so that no function looks fast because it makes them with its first event.
+uses - created at once, so that no function looks fast because it creates them with its first event.
 As in Lambda, code and dependencies have no bytecode beside them: `sam build` ships none, and
 /var/task cannot be written.
 
-The starts of all functions are interleaved at random, so that whatever else the machine does falls
-on each of them alike. It can only add to a start, so the ratio that counts is that of the fastest.
+The starts of all functions are interleaved at random, so that whatever else the machine does
+affects each of them alike. It can only lengthen a start, so the ratio of the fastest ones counts.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ BASELINE_LOCK = PROJECT / "requirements" / "cold_start_baseline.txt"
 BASELINE_SERVICES = ("ecs", "servicediscovery")
 ALLOWED_RATIO = 1.3
 EXCEPTED = frozenset({"check_request", "accept_request"})
-"""Both read untrusted JSON with pydantic; the first, once per environment, with ECS's whole service
-model as well. Nobody waits for the second, which events call."""
+"""Both parse untrusted JSON with pydantic; the first, once per environment, with ECS's whole
+service model too. Nobody waits for the second, which events call."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class Measured:
 
 
 def clients_of(function: Path) -> tuple[str, ...]:
-    """The services whose clients the function's module asks `bivouac.aws.clients` for.
+    """The services of the clients that the function's module takes from `bivouac.aws.clients`.
 
-    `bivouac.aws.holding` reads the record, with a DynamoDB client."""
+    `bivouac.stack` reads the record, with a DynamoDB client."""
     found: dict[str, None] = {}
     for node in ast.walk(ast.parse(function.read_text(encoding="utf-8"))):
         match node:
@@ -76,9 +76,9 @@ def clients_of(function: Path) -> tuple[str, ...]:
 
 
 def make_task_root(directory: Path) -> dict[str, tuple[str, ...]]:
-    """Fill `directory` as Lambda's /var/task is filled, with one module `start_<name>` per start.
+    """Fills `directory` like Lambda's /var/task, with one module `start_<name>` per start.
 
-    Answers the name of each function, and of the baseline -> the services of its clients."""
+    Returns the name of each function, and of the baseline -> the services of its clients."""
     shutil.copytree(
         FUNCTIONS, directory, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
     )
@@ -168,7 +168,7 @@ def _verdict(one: Measured) -> str:
 
 
 def main() -> int:
-    """Exit code 0 only if every function but the excepted ones keeps within ALLOWED_RATIO."""
+    """Exit code 0 only if every function but the exceptions keeps within ALLOWED_RATIO."""
     parser = argparse.ArgumentParser(prog="python -m bench.cold_start", description=__doc__)
     parser.add_argument("--starts", type=int, default=11, help="cold starts of each (default 11)")
     starts = parser.parse_args().starts

@@ -1,6 +1,6 @@
 """What the command line costs: a page of the list with 1,000 environments, and its own start.
 
-The list is asked on the strict account in this process, the start of the program as a process."""
+The list is read on the strict account in this process; the program starts as a process."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.requests import environment
 MOST_RATIO_OF_A_PAGE = 2.0
 MOST_RATIO_OF_A_START = 1.3
 LARGEST_ANSWER = 6 * 1024 * 1024
-"""Bytes that a function may answer with (Lambda developer guide, quotas)."""
+"""Bytes of a function's answer (Lambda developer guide, quotas)."""
 LONGEST_OWNER, LONGEST_REPOSITORY = "o" * 128, "r" * 256
 STARTS = {
     "import boto3": "import boto3",
@@ -85,7 +85,7 @@ def page(environments: int, rounds: int) -> Page:
 
 
 def _request(number: int) -> dict[str, Any]:
-    """With as much as a list shows of it."""
+    """As large as what a list shows of it."""
     repository = {"repository": LONGEST_REPOSITORY, "number": number + 1}
     return environment(
         name=f"pr-{number}", owner=LONGEST_OWNER, triggers={"pullRequest": repository}
@@ -122,7 +122,7 @@ def starts(rounds: int, stop: Stop) -> dict[str, float]:
     fastest = dict.fromkeys(STARTS, float("inf"))
     for _ in range(rounds):
         for name, program in STARTS.items():
-            stop.pause(0)  # ends here where it was interrupted
+            stop.pause(0)  # ends here if it was interrupted
             fastest[name] = min(fastest[name], _processor_seconds(program))
     return fastest
 

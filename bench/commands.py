@@ -25,7 +25,7 @@ class Ended:
 
 
 class Commands:
-    """Commands with one environment. None is left running, also when the benchmark stops."""
+    """Commands with one environment. None is left running, even when the benchmark stops."""
 
     def __init__(self, environment: Mapping[str, str], stop: Stop) -> None:
         curl = shutil.which("curl")
@@ -36,14 +36,14 @@ class Commands:
         self._stop = stop
 
     def aws(self, *arguments: str) -> Ended:
-        """Raises BenchError when the command fails."""
+        """Raises BenchError if the command fails."""
         ended = self._run([str(AWS), *arguments])
         if ended.exit_code:
             raise BenchError(f"aws {' '.join(arguments)}: {ended.errors.strip()}")
         return ended
 
     def curl(self, endpoint_url: str, host: str) -> float | None:
-        """Seconds that one answered request took by itself; None when it was not answered."""
+        """Seconds of one answered request; None if it was not answered."""
         url = f"{endpoint_url}/"
         options = ["--silent", "--fail", "--output", os.devnull, "--max-time", "5"]
         ended = self._run(

@@ -13,7 +13,7 @@ from bench.ways import LIMIT, Stage, Tell
 from localcloud.template import Stack
 
 PROOF_REQUESTS = 3
-"""How many requests the probe sends to an endpoint that answers at once (bivouac.probe)."""
+"""How many requests the probe sends to an endpoint that answers at once (bivouac.proof.probe)."""
 
 
 class CreateEnvironment:
@@ -21,7 +21,7 @@ class CreateEnvironment:
 
     def __init__(self, stage: Stage, stack: Stack, request: dict[str, Any]) -> None:
         self._stage = stage
-        # In a namespace of its own: the tutorial's is the other way's, at the same time.
+        # In a different namespace: the other way uses the tutorial's at the same time.
         self._request = {key: value for key, value in request.items() if key != "namespace"}
         (planned,) = request["services"]
         self._cluster = f"{stack.parameters['NamePrefix']}-{request['name']}"

@@ -1,8 +1,8 @@
 """How long a whole cycle takes, in physical floors: create, prove, delete, receipt.
 
-The floor is what AWS itself takes, part by part, for whoever asks for everything at the earliest
-moment and is told at once. Beside Bivouac the Service Connect tutorial's own way, by AWS CLI and
-curl, for the same services in the same waves, on the same local cloud at the same time.
+The floor is what AWS itself takes, part by part, for a caller that requests everything as early as
+possible and learns everything at once. For comparison, the Service Connect tutorial's own way, by
+AWS CLI and curl, for the same services in the same waves, on the same local cloud at the same time.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ LIMIT = 900.0
 MOST_RATIO = 1.10
 KEYS = user_keys()
 TRY_AGAIN = 5.0
-"""Seconds until a person types a refused deletion again."""
+"""Seconds until a person repeats a refused deletion."""
 CURL_EVERY = 1.0
 SERVICES_A_WAIT = 10
-"""`aws ecs wait` takes no more."""
+"""`aws ecs wait` accepts no more."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Something that AWS takes time for and nobody can begin earlier."""
+    """Something that takes AWS time and cannot begin earlier."""
 
     name: str
     seconds: float
@@ -56,9 +56,9 @@ class Part:
 
 
 def floor(timings: Timings, waves: int, proof: float) -> tuple[Part, ...]:
-    """One after another; what goes on side by side is the longer of both. Pure.
+    """One after another; of concurrent parts the longest. Pure.
 
-    Proof clients start beside the last wave, so only their answers count. A namespace can be
+    Proof clients start together with the last wave, so only their answers count. A namespace can be
     deleted when ECS has removed its endpoints, a cluster when no task is left."""
     endpoints_go = timings.discovery_removal + timings.namespace_operation
     return (
@@ -68,7 +68,7 @@ def floor(timings: Timings, waves: int, proof: float) -> tuple[Part, ...]:
         Part("pull", timings.pull, waves),
         Part("registration", timings.registration, waves),
         Part("answers to the proof", proof),
-        # What is registered is first taken out of service, and only then stopped.
+        # What is registered is deregistered first, and only then stopped.
         Part("drain", timings.placement + timings.registration),
         Part(
             "deprovisioning | discovery removal + namespace deletion",
@@ -84,7 +84,7 @@ def seconds_of(parts: Sequence[Part]) -> float:
 
 @dataclass(frozen=True)
 class Cycle:
-    """Seconds, but for the numbers."""
+    """Seconds, except for the numbers."""
 
     way: str
     services: int
@@ -129,7 +129,7 @@ def bivouac(executions: Executions, services: int, floor_seconds: float) -> Cycl
 
 
 class AwsCli:
-    """Command after command, as one types them; deletions that are refused are typed again."""
+    """Command after command, as a person types them; refused deletions are repeated."""
 
     def __init__(self, cloud: LocalCloud, directory: Path, services: int, stop: Stop) -> None:
         self._cloud = cloud
@@ -243,7 +243,7 @@ class AwsCli:
         return f"{self._name}-{service}:{revision}"
 
     def _task(self, service: str) -> dict[str, Any]:
-        """What a request's short form means: one container with one port."""
+        """The meaning of a request's short form: one container with one port."""
         port = {"name": service, "containerPort": 80, "appProtocol": "http"}
         log = {
             "logDriver": "awslogs",
@@ -335,7 +335,7 @@ def measure(sizes: Sequence[int], with_cli: bool, console: Console, stop: Stop) 
     return Measured(cycles, floors)
 
 
-# --- telling -------------------------------------------------------------------------------------
+# --- showing -------------------------------------------------------------------------------------
 
 
 def show(measured: Measured, console: Console) -> None:

@@ -1,7 +1,8 @@
 """What a whole cycle (create, prove, delete, receipt) costs: billed transitions, and AWS calls.
 
-Beside a hand-written sequence that does the same job with as few calls as it can (bench.minimal),
-on the same local cloud at the same time. Nothing runs in the tasks: only what is asked counts here.
+Compared with a hand-written sequence that does the same with as few calls as possible
+(bench.minimal), on the same local cloud at the same time. Nothing runs in the tasks: only calls
+count here.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ MOST_TRANSITIONS_A_SERVICE = 8
 """For each service but the first."""
 MOST_CALLS_RATIO = 1.2
 BOOKKEEPING = ("dynamodb", "states", "events")
-"""Whoever writes a script needs no tokens and no fences, and tells nobody of what became of it:
-listed, and not held to the ratio."""
+"""A script needs no tokens or fences, and publishes nothing: these are listed, and do not count for
+the ratio."""
 
 Counts = Mapping[str, int]
 """By "service:Operation"."""
@@ -63,7 +64,7 @@ class Cycle:
     services: int
     transitions: int
     states: dict[str, int]
-    """How often each state was entered, create and delete together."""
+    """How often each state was entered, in create and delete together."""
     calls: Counts
     by_hand: Counts
 
@@ -78,7 +79,7 @@ class Cycle:
 
 @dataclass(frozen=True)
 class Waited:
-    """The same environment with an image that is pulled until so long has been waited."""
+    """The same environment with an image whose pull takes this much longer."""
 
     seconds: float
     """Before scaling."""
@@ -143,7 +144,7 @@ class _Bench:
         minimal.make_table(cloud)
 
     def cycle(self, services: int) -> Cycle:
-        """Bivouac's and the hand-written one side by side; their names differ."""
+        """Bivouac's and the hand-written one concurrently; their names differ."""
         request = samples.environment(f"shop-{services}", services)
         with ThreadPoolExecutor(1) as pool:
             by_hand = pool.submit(self._by_hand, request, samples.waves(services))
@@ -173,7 +174,7 @@ class _Bench:
         )
 
     def _of_a_cycle(self, access_key_id: str) -> bool:
-        """The sweep looks at all environments, however many there are, and first when the stack is
+        """The sweep reads all environments, however many there are, and first when the stack is
         deployed."""
         role_arn = self._cloud.credentials.role_of(access_key_id)
         sweep = self._stack.functions["SweepEnvironmentsFunction"].role_arn
@@ -195,7 +196,7 @@ class _Bench:
 
 
 def planned(request: dict[str, Any], cloud: LocalCloud, stack: Stack) -> Blueprint:
-    """As the stack would plan it, under other names."""
+    """As the stack would plan it, with other names."""
     machine = stack.outputs["CreateEnvironmentStateMachineArn"]
     described = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=machine)
     states = json.loads(described["definition"])["States"]
@@ -243,7 +244,7 @@ def _waited(seconds: float, console: Console, stop: Stop) -> Waited:
     return Waited(seconds, transitions, sum(counts.values()))
 
 
-# --- telling -------------------------------------------------------------------------------------
+# --- showing -------------------------------------------------------------------------------------
 
 
 def show(economy: Economy, console: Console) -> None:
@@ -267,7 +268,7 @@ def _transitions(economy: Economy) -> Any:
 
 
 def _calls(economy: Economy) -> Any:
-    """Resource calls first, bookkeeping apart; of each size, by hand and Bivouac's."""
+    """Resource calls first, bookkeeping separate; of each size, by hand and Bivouac's."""
     columns = [f"{c.services} {who}" for c in economy.cycles for who in ("by hand", "Bivouac")]
     made = table("\nAWS calls of a cycle, by number of services", "call", *columns)
     counts = [each for cycle in economy.cycles for each in (cycle.by_hand, cycle.calls)]

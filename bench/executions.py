@@ -1,4 +1,4 @@
-"""Bivouac as its users meet it: executions of its state machines, from start to end."""
+"""Bivouac as its users see it: executions of its state machines, from start to end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from localcloud.template import Stack
 
 STARTER = user_keys()
 ROLE_PREFIX = "ASIA"
-"""Of temporary keys, as all roles have: the functions' and the state machines'."""
+"""The prefix of temporary keys, which all roles have: the functions' and the state machines'."""
 
 Machine = Literal["CreateEnvironment", "DeleteEnvironment", "SleepEnvironment", "WakeEnvironment"]
 
@@ -34,7 +34,7 @@ class Execution:
     status: str
     output: dict[str, Any]
     failure: str
-    """Error and cause; empty where it succeeded."""
+    """Error and cause; empty if it succeeded."""
     transitions: int
     """Billed: every state entered, every retry."""
 
@@ -45,7 +45,7 @@ def caller(access_key_id: str, /) -> bool:
 
 
 class Executions:
-    """Of one deployed stack."""
+    """The executions of one deployed stack."""
 
     def __init__(self, cloud: LocalCloud, stack: Stack, stop: Stop, limit: float) -> None:
         self._cloud = cloud
@@ -63,7 +63,7 @@ class Executions:
         )
 
     def start(self, machine: Machine, content: dict[str, Any]) -> tuple[str, float]:
-        """The execution's ARN, and the moment before it was started."""
+        """The execution's ARN, and the time just before its start."""
         started_at = time.time()
         arn = self._starting.start_execution(
             stateMachineArn=self._stack.outputs[f"{machine}StateMachineArn"],
@@ -87,7 +87,7 @@ class Executions:
         )
 
     def succeeded(self, machine: Machine, content: dict[str, Any]) -> Execution:
-        """Started and waited for. Raises BenchError where it fails, and StoppedError."""
+        """Starts it and waits for it. Raises BenchError if it fails, and StoppedError."""
         execution = self.ended(*self.start(machine, content))
         if execution.failure:
             raise BenchError(execution.failure)
@@ -109,7 +109,8 @@ class Executions:
         )
 
     def end_warm_functions(self) -> None:
-        """Every function starts cold: nobody makes environments so often that they stay warm."""
+        """Makes every function start cold: nobody creates environments so often that they stay
+        warm."""
         for function in self._stack.functions.values():
             for process_id in self._cloud.workers.processes(function.name):
                 os.kill(process_id, signal.SIGKILL)

@@ -1,7 +1,7 @@
-"""How long after the end of its lease an environment is gone, beyond what its services take to go.
+"""How long after the end of its lease an environment is gone, beyond the drain of its services.
 
-The schedule fires, the deletion starts, and the receipt is written once everything was looked for
-again. The services' own drain is stamped by the control plane: their last task and endpoint went.
+The schedule fires, the deletion starts, and the receipt is written once everything was checked
+again. The control plane records the services' own drain: when their last task and endpoint went.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from localcloud.timings import AWS_LIKE, Timings
 
 LIMIT = 300.0
 MOST_BEYOND = 10.0
-"""Seconds after the drain, besides what Cloud Map takes to delete the namespace: one look of two
-seconds and a cold start for each of what is deleted afterwards."""
+"""Seconds after the drain, besides what Cloud Map takes to delete the namespace: one poll of two
+seconds and a cold start for each later deletion."""
 
 
 @dataclass(frozen=True)
 class Expiry:
-    """Seconds from the moment in which the schedule was due."""
+    """Seconds from the time at which the schedule was due."""
 
     services: int
     drained: float
@@ -82,7 +82,7 @@ def measure(sizes: Sequence[int], console: Console, stop: Stop) -> list[Expiry]:
 
 
 def floor(timings: Timings, drain: float) -> float:
-    """With the drain as it was: a namespace goes once its last endpoint has."""
+    """With the actual drain: a namespace can go once its last endpoint has gone."""
     return drain + timings.namespace_operation
 
 

@@ -1,7 +1,8 @@
-"""How often a deployment is judged wrongly: by Bivouac, and by botocore's services_stable waiter.
+"""How often a deployment gets a wrong verdict: from Bivouac, and from botocore's services_stable
+waiter.
 
-Both look at the same scripted deployments on the same account at the same time, the waiter with its
-own acceptors and pauses, Bivouac with its own functions. What is right is known from the script.
+Both poll the same scripted deployments on the same account at the same time, the waiter with its
+own acceptors and pauses, Bivouac with its own functions. The script says what is right.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ EACH = 9
 FEWEST = 200
 
 SLACK = AWS_LIKE.registration
-"""Seconds before a task is listed in Cloud Map in which nobody but Bivouac can know of it."""
+"""Seconds before a task is listed in Cloud Map during which only Bivouac can know of it."""
 
 NOT_THERE = (
     "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve "
@@ -70,14 +71,14 @@ def _checked(kind: str, heals: bool, script: Script, **more: Any) -> Story:
 
 
 def _updated(kind: str, heals: bool, script: Any, config: dict[str, Any], **more: Any) -> Story:
-    """From a version that runs to one that plays the script."""
+    """From a running version to one that follows the script."""
     new = [service(image="app:2", **config)]
     scripts = {"app:1": runs(), "app:2": script}
     return Story(kind, heals, new, scripts, before=[service(**config)], **more)
 
 
 def _crash(draw: Drawn) -> Script:
-    """Before it is registered: what has been ready for a moment was ready."""
+    """Before it is registered: what was ready for a moment counts as ready."""
     return exits(draw.choice((1, 2, 139)), after=draw.uniform(0.2, 1.5))
 
 
@@ -164,7 +165,7 @@ def _update_crashes(draw: Drawn) -> Story:
 
 
 def _broken(draw: Drawn) -> Story:
-    """By the circuit breaker: at once where the image is missing, late where it may yet come."""
+    """By the circuit breaker: at once if the image is missing, late if it may still come."""
     new = [service(**breaker(rollback=False))]
     script = pull_failed(UNREACHABLE, draw.uniform(0, 4))
     return Story("new, failed by the circuit breaker", False, new, {"app:1": script})
@@ -243,11 +244,11 @@ def stories(seed: int, each: int) -> list[Story]:
 
 
 def _judgement(seed: int, each: int, number: int) -> Judgement:
-    """Of one story, in any process: its number says which one it is."""
+    """The verdict about one story, in any process: its number identifies it."""
     return judgement(play(stories(seed, each)[number]))
 
 
-# --- telling -------------------------------------------------------------------------------------
+# --- showing -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

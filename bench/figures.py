@@ -1,4 +1,4 @@
-"""What is compared: pure arithmetic on moments and calls. All times are seconds."""
+"""What is compared: pure arithmetic on times and calls. All durations are seconds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_RATIO = 1.25
 
 @dataclass(frozen=True)
 class Step:
-    """A state of the machine, or a command: what time went into."""
+    """A state of the machine, or a command: where the time went."""
 
     name: str
     kind: str
@@ -36,21 +36,21 @@ class Step:
 
 @dataclass(frozen=True)
 class Creation:
-    """One environment, from its start until it has answered. Moments are since the epoch."""
+    """One environment, from its start until it has answered. Times are since the epoch."""
 
     way: WayName
     round: int
     pull: float
-    """How long the image was pulled in this round."""
+    """How long the image pull took in this round."""
     started_at: float
     ready_at: float
-    """The true moment, stamped by the local cloud: every task runs and is registered."""
+    """The true time, recorded by the local cloud: every task runs and is registered."""
     proven_at: float
     proof: float
-    """What the requests take that prove it, by themselves."""
+    """How long the requests of its proof take alone."""
     calls: tuple[ApiCall, ...]
     transitions: int | None
-    """Billed state transitions, retries included; None where there is no state machine."""
+    """Billed state transitions, retries included; None if there is no state machine."""
     steps: tuple[Step, ...]
 
     @property
@@ -59,35 +59,34 @@ class Creation:
 
     @property
     def before_services(self) -> float:
-        """From the start until the last service was asked for: nothing runs before."""
+        """From the start until the last service was requested: nothing runs before."""
         last = max(call.at for call in self.calls if call.operation == "CreateService")
         return last - self.started_at
 
     @property
     def starting(self) -> float:
-        """From there until they were truly ready, which is up to ECS alone."""
+        """From then until they were truly ready, which depends only on ECS."""
         return self.seconds - self.before_services - self.lag
 
     @property
     def floor(self) -> float:
-        """What this very run could not have been faster than, having started its tasks when it
-        did."""
+        """The fastest that this very run could have been, given when it started its tasks."""
         return self.ready_at - self.started_at + self.proof
 
     @property
     def lag(self) -> float:
-        """Negative where somebody is content before the tasks are registered in Cloud Map."""
+        """Negative if the wait ended before the tasks were registered in Cloud Map."""
         return self.proven_at - self.ready_at
 
 
 @dataclass(frozen=True)
 class Deletion:
-    """Moments since the epoch."""
+    """Times since the epoch."""
 
     round: int
     started_at: float
     gone_at: float
-    """The true moment, stamped by the local cloud: no task and no endpoint is left."""
+    """The true time, recorded by the local cloud: no task and no endpoint is left."""
     receipt_at: float
     calls: tuple[ApiCall, ...]
     transitions: int
@@ -103,13 +102,13 @@ class Deletion:
 
 def shortest_possible(timings: Timings, pull: float) -> float:
     """What nobody can beat: the waits that ECS itself imposes between CreateCluster and a
-    registered task, with no time for any call, process or proof."""
+    registered task, without any time for calls, processes or the proof."""
     return timings.cluster_visible + _task(timings, pull)
 
 
 def one_after_another(timings: Timings, pull: float) -> float:
-    """The same where the namespace and the cluster's attachment are waited for, as whoever wants
-    to pass the namespace by ARN, and not to race the cluster, has to."""
+    """The same if the namespace and the cluster's attachment are awaited, which passing the
+    namespace by ARN, and not racing the cluster, requires."""
     return timings.namespace_operation + timings.cluster_attachment + _task(timings, pull)
 
 
@@ -200,7 +199,7 @@ def targets(bivouac: Summary) -> list[Target]:
 
 @dataclass(frozen=True)
 class StepShare:
-    """What a step takes on average, in a round."""
+    """A step's average duration in a round."""
 
     name: str
     kind: str
@@ -210,7 +209,7 @@ class StepShare:
 
 
 def shares(creations: Sequence[Creation]) -> list[StepShare]:
-    """The steps of one way in the order in which they begin."""
+    """The steps of one way in the order of their beginning."""
     found: dict[str, list[Step]] = {}
     for each in creations:
         for step in each.steps:
@@ -230,7 +229,7 @@ def shares(creations: Sequence[Creation]) -> list[StepShare]:
 
 
 def creation_as_json(creation: Creation) -> dict[str, Any]:
-    """Everything that was measured of it, every call included."""
+    """Every measured value, including every call."""
     return {
         **_rounded(asdict(creation)),
         "seconds": round(creation.seconds, 3),

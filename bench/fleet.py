@@ -1,7 +1,7 @@
 """Fifty environments that are created at once and expire at once, with AWS's rate limits on.
 
-What counts: all of them proven, all of them gone, nothing left, and no call refused for good. Tasks
-play scripts, so that the functions have this machine for themselves.
+Targets: all of them proven, all of them gone, nothing left, and no call refused for good. Tasks are
+scripted, so that the functions have this machine to themselves.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LIMIT = 900.0
 
 @dataclass(frozen=True)
 class Fleet:
-    """Moments are seconds from the first start, or from the first expiry."""
+    """Times are seconds from the first start, or from the first expiry."""
 
     environments: int
     proven: Sequence[float]
@@ -45,7 +45,7 @@ class Fleet:
     left: Mapping[str, int]
     """Of each kind of resource."""
     throttled: Mapping[str, int]
-    """Calls that were refused for a moment, by operation."""
+    """Throttled calls, by operation."""
 
 
 def measure(environments: int, console: Console, stop: Stop) -> Fleet:
@@ -94,7 +94,7 @@ def _deletions(executions: Executions, count: int, stop: Stop, expired: float) -
 
 
 def _left(cloud: LocalCloud) -> dict[str, int]:
-    """What is still there, asked of the APIs as anybody would."""
+    """What still exists, read through the APIs."""
     ecs, logs = cloud.client("ecs"), cloud.client("logs")
 
     def count(client: Any, operation: str, member: str, **given: Any) -> int:

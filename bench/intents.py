@@ -1,8 +1,8 @@
-"""Events that come duplicated, shuffled and late: does the same end come of every order?
+"""Events that arrive duplicated, shuffled and late: does every order have the same end?
 
-Ten wants of one environment (create, redeploys of two services, an image push, an extension, a
+Ten intents for one environment (create, redeploys of two services, an image push, an extension, a
 teardown, a create again), each delivered one to five times in a random order. The real functions
-decide; deliveries and what stands between the steps are played, as the functional tests do it.
+decide; the deliveries and the machines around the steps are simulated, as in the functional tests.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.functional.playing import Player, shuffled, story
 
 ORDERS = 500
 AT_ONCE = 25
-"""Orders that one account plays, one environment each."""
+"""Orders in one account, one environment each."""
 WINDOW = 100.0
 """Seconds within which each delivery comes."""
 
@@ -42,13 +42,13 @@ class Order:
     effective: int
     """Executions that took the environment."""
     most_of_one: int
-    """Of these, the most that one intent had."""
+    """The most of these for one intent."""
     same_end: bool
     dead_letters: int
 
 
 def play(seed: int, begin: int) -> list[Order]:
-    """Orders of the seeds from `seed` + AT_ONCE x `begin` on."""
+    """The orders of the seeds from `seed` + AT_ONCE x `begin` on."""
     found = []
     with bivouac_account() as account:
         for number in range(begin * AT_ONCE, (begin + 1) * AT_ONCE):

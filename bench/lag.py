@@ -1,8 +1,8 @@
-"""How long after its true ready moment a service is known to be ready.
+"""How long after its true ready time a service is known to be ready.
 
 One environment of 20 services that become ready one after the other. Each has a follower that waits
-for it to be HEALTHY, so that Bivouac must resume its execution for each: that moment counts. Beside
-it botocore's services_stable waiter, which is the AWS CLI's, waits for each service.
+for it to be HEALTHY, so Bivouac must resume its execution for each: that time counts. For
+comparison botocore's services_stable waiter, which is the AWS CLI's, waits for each service.
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ FROM, TO = 60.0, 120.0
 SCALE = 0.5
 """Of AWS's times. Bivouac's own pauses and the delivery of events are not scaled."""
 LOST_SCALE = 0.05
-"""The same where every event is lost; there Bivouac's pauses are scaled, too."""
+"""The same if every event is lost; then Bivouac's pauses are scaled too."""
 SAFETY_POLL = 660.0
-"""Seconds after which a waiting execution looks by itself (create_services), before scaling."""
+"""Seconds after which a waiting execution polls by itself (create_services), before scaling."""
 LIMIT = 300.0
 
 EVENTED_P50, EVENTED_P99, POLLED_MOST = 0.5, 1.0, 2.5
 
 Group = Literal["evented", "polled", "drained", "every event lost"]
-"""evented: ready once they run, which ECS tells; polled: a health check must hold and Cloud Map
-must list them, which ECS tells nobody; drained: deleted services are INACTIVE."""
+"""evented: ready once they run, for which ECS has an event; polled: a health check must pass and
+Cloud Map must list them, for which it has none; drained: deleted services are INACTIVE."""
 
 
 @dataclass(frozen=True)
 class Lag:
-    """Moments are seconds since the epoch."""
+    """Times are seconds since the epoch."""
 
     group: Group
     round: int
@@ -68,7 +68,7 @@ class Lag:
     ready_at: float
     known_at: float
     waiter_at: float | None
-    """When botocore's waiter was content; None where it was not asked, or gave up."""
+    """When botocore's waiter succeeded; None if it was not used, or gave up."""
 
     @property
     def seconds(self) -> float:
@@ -80,7 +80,7 @@ class Lag:
 
 
 class Resumed:
-    """What executions were resumed with, and when; given to the local cloud as its `observe`."""
+    """What executions were resumed with, and when; passed to the local cloud as its `observe`."""
 
     def __init__(self) -> None:
         self._answers: list[tuple[float, dict[str, Any]]] = []
@@ -110,7 +110,7 @@ def name(number: int) -> str:
 
 
 def request(environment: str, group: Group) -> dict[str, Any]:
-    """Followers have no tasks: they only make Bivouac tell of the service before them."""
+    """Followers have no tasks: they only make Bivouac report the service before them."""
     services: list[dict[str, Any]] = []
     for number in range(1, SERVICES + 1):
         make = _polled if group == "polled" else _evented
@@ -145,7 +145,7 @@ def _polled(service: str, image: str) -> dict[str, Any]:
 
 
 def delays(draw: random.Random) -> list[float]:
-    """When each becomes ready, in seconds before scaling: one in each equal part, any order."""
+    """When each becomes ready, in seconds before scaling: one in each equal part, in any order."""
     part = (TO - FROM) / SERVICES
     drawn = [FROM + part * (number + draw.random()) for number in range(SERVICES)]
     draw.shuffle(drawn)
@@ -170,7 +170,8 @@ class Rounds:
         self._executions = Executions(cloud, self._stack, stop, LIMIT)
 
     def round(self, group: Group, number: int, draw: random.Random) -> list[Lag]:
-        """A create whose services are ready one by one, and its deletion. Functions start cold."""
+        """A create whose services become ready one by one, and its deletion. Functions start
+        cold."""
         environment = f"lag-{group.replace(' ', '-')}-{number}"
         until_started = AWS_LIKE.placement + AWS_LIKE.provisioning + AWS_LIKE.pull
         for index, delay in enumerate(delays(draw), start=1):
@@ -199,7 +200,7 @@ class Rounds:
     def _deleted(self, environment: str, group: Group, number: int) -> Iterator[Lag]:
         content = {"environment": environment, "reason": "measured"}
         deleted = self._executions.succeeded("DeleteEnvironment", content)
-        if group == "evented":  # the others have endpoints too, which go later
+        if group == "evented":  # the others have endpoints too, which are removed later
             services = self._cloud.control_plane.ecs.clusters.by_name[f"bivouac-{environment}"]
             inactive = [each.inactive_at for each in services.services.values()]
             at = max(moment for moment in inactive if moment is not None)
@@ -214,7 +215,7 @@ class Rounds:
     def _waiters(
         self, cluster: str, group: Group, draw: random.Random
     ) -> Iterator[dict[str, float]]:
-        """Each service's own, begun at moments that are spread over the pause between two looks."""
+        """One for each service, started at times spread over the pause between two polls."""
         content_at: dict[str, float] = {}
         if group == "every event lost":
             yield content_at
@@ -258,7 +259,7 @@ class Rounds:
 
 
 def _no_events(delivery: Delivery) -> Sequence[float]:
-    """ECS's are lost."""
+    """ECS's events are lost."""
     event = delivery.event or {}
     return () if event.get("source") == "aws.ecs" else (0.0,)
 
@@ -288,7 +289,7 @@ def measure(rounds: int, seed: int, console: Console, stop: Stop) -> list[Lag]:
     return lags
 
 
-# --- telling -------------------------------------------------------------------------------------
+# --- showing -------------------------------------------------------------------------------------
 
 
 def of_group(lags: Sequence[Lag], group: Group) -> list[float]:

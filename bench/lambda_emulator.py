@@ -1,4 +1,4 @@
-"""One cold start in Lambda's runtime emulator: the binary that aws-sam-cli carries."""
+"""One cold start in Lambda's runtime emulator: the binary that aws-sam-cli brings."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def emulator_in(sam_environment: Path) -> Path:
 def init_duration(emulator: Path, python: Path, task_root: Path, handler: str) -> float:
     """Milliseconds of the INIT phase of one cold start of `handler`, a `module.function`.
 
-    `python` must have awslambdaric; `task_root` stands for /var/task. The first invocation begins
-    the start, as on demand; the handler must answer null. Leaves no process behind."""
+    `python` must have awslambdaric; `task_root` stands for /var/task. The first invocation triggers
+    the start, as on demand; the handler must return null. Leaves no process behind."""
     with tempfile.TemporaryFile("w+") as log:
         with _running(emulator, python, task_root, handler, log.fileno()) as port:
             answer = _invoke(port)

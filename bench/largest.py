@@ -1,8 +1,8 @@
-"""The largest request of each kind, beside every limit of AWS that it could meet.
+"""The largest request of each kind, compared with every limit of AWS that it could reach.
 
 50 services, 1,000 tasks, 240 edges, 50 in a chain, the longest names and the longest values are
-created, proven and deleted with their receipt, one after another; what is too large is refused when
-it is planned. What the histories, states, items and payloads hold is measured in the run.
+created, proven and deleted with their receipt, one after another; larger ones are refused when they
+are planned. The sizes of histories, states, items and payloads are measured in the run.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ LIMITS = {
     "wait": 409_600,
 }
 """Events of an execution; bytes of a state's input or output, of an execution's output and of what
-comes with a task token (Step Functions' quotas); of what a function is given or answers (Lambda's);
-of an entry of PutEvents (EventBridge's guide: less than 256 KB); of an item (DynamoDB's)."""
+comes with a task token (Step Functions' quotas); of a function's input or answer (Lambda's); of an
+entry of PutEvents (EventBridge's guide: less than 256 KB); of an item (DynamoDB's)."""
 TIMINGS = replace(TEST, wait_scale=0.1)
-"""Waits are long enough for a busy machine to tell a wait of a thousand tasks."""
+"""Waits are long enough for a busy machine to report a wait of a thousand tasks."""
 REFUSED = {
     "50 services, longest names": lambda name: largest.longest_names(name, 50),
     "50 services, longest values": lambda name: largest.longest_values(name, 50),
@@ -61,7 +61,7 @@ REFUSED = {
 
 @dataclass
 class Measured:
-    """Of one kind of request; the largest of each."""
+    """The largest of each, for one kind of request."""
 
     kind: str
     sizes: dict[str, int] = field(default_factory=dict)
@@ -74,12 +74,12 @@ class Measured:
 
 
 class Watching:
-    """Notes what goes to AWS and into the tables while one kind is measured."""
+    """Records what goes to AWS and into the tables while one kind is measured."""
 
     def __init__(self) -> None:
         self.now = Measured("nothing yet")
         self.tables: dict[str, str] = {}
-        """What the items of a table are, by its name."""
+        """What a table's items are, by its name."""
 
     def call(self, call: Call) -> None:
         if call.operation == "SendTaskSuccess":
@@ -90,7 +90,7 @@ class Watching:
 
     @contextmanager
     def items(self) -> Iterator[None]:
-        """While entered, each item is measured as it is written."""
+        """While entered, each item is measured when it is written."""
 
         def written(original: Callable[..., Item]) -> Callable[..., Item]:
             def write(backend: DynamoDBBackend, name: str, *args: Any, **kwargs: Any) -> Item:
@@ -125,7 +125,7 @@ def _what(event_type: str) -> str:
 
 
 class Kinds:
-    """On one local cloud."""
+    """Every kind, on one local cloud."""
 
     def __init__(self, cloud: LocalCloud, watching: Watching, stop: Stop) -> None:
         assert isinstance(cloud.runtime, ScriptedRuntime)
@@ -211,7 +211,7 @@ def targets(found: Sequence[Measured]) -> list[Target]:
 
 
 def main() -> int:
-    """Exit code 0 only if everything finds room, or is refused with the reason."""
+    """Exit code 0 only if everything fits, or is refused with the reason."""
     parser = argparse.ArgumentParser(prog="python -m bench.largest", description=__doc__)
     known = [*largest.LARGEST, *REFUSED]
     parser.add_argument("--kind", action="append", choices=known, help="only these")

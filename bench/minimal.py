@@ -1,12 +1,12 @@
-"""The least that anybody needs to call who makes, proves and deletes an environment by hand.
+"""The fewest calls with which an environment can be created, proven and deleted by hand.
 
-Written for one environment, without a branch: it looks once whether the names are free and the
-network is there, retries nothing, and would leave everything behind if it failed half-way. What it
-makes is what Bivouac makes of the same request, under other names: the same definitions, tags and
-proof clients.
+Written for one environment, without a branch: it checks once whether the names are free and the
+network exists, retries nothing, and would leave everything behind if it failed half-way. It creates
+what Bivouac creates from the same request, under other names: the same definitions, tags and proof
+clients.
 
-It is given what a script does not have: it hears ECS's events for nothing, and so reads once when
-all tasks run. What ECS emits no event for it looks at every two seconds, as Bivouac promises to.
+It has an advantage that a script would not have: it gets ECS's events for free, and so reads once
+when all tasks run. What has no event it polls every two seconds, as Bivouac promises to.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from localcloud.ecs.announcements import Announcement
 
 KEYS = user_keys()
 POLL = 2.0
-"""Seconds between two looks at what ECS emits no event for."""
+"""Seconds between two polls of what has no event."""
 GENERATION = 1
 TABLE = "minimal"
 SERVICES_A_CALL, TASKS_A_CALL, DEFINITIONS_A_CALL = 10, 100, 10
@@ -62,7 +62,7 @@ class Heard:
                 self._changed.notify_all()
 
     def wait_until_run(self, cluster: str, services: Sequence[str]) -> None:
-        """Each has a task that runs, and whose one-shot containers have all ended well."""
+        """Each has a running task, and its one-shot containers have all ended well."""
         self._wait(lambda: set(services) <= set(self._running(cluster)))
 
     def wait_until_stopped(self, cluster: str) -> None:
@@ -162,8 +162,8 @@ class Minimal:
         self._write("READY")
 
     def _refuse(self) -> None:
-        """What is taken by others or cannot work, before anything is made: CreateCluster would
-        answer with somebody else's cluster of that name, and the quota fail half-way."""
+        """Refuses taken names and what cannot work before anything is created: CreateCluster would
+        return somebody else's cluster of that name, and the quota would fail half-way."""
         taken = self._ecs.describe_clusters(clusters=[self._cluster])["clusters"]
         namespaces = self._cloud_map.list_namespaces()["Namespaces"]
         networks = [
@@ -193,9 +193,9 @@ class Minimal:
 
     def _prove(self, made: Sequence[str], last_wave: Sequence[str]) -> None:
         """Our deployments run, each task is registered, each edge's container has exited with 0,
-        and the tasks have public addresses; asking those is no AWS call.
+        and the tasks have public addresses; probing those is no AWS call.
 
-        What the waves before have registered, they have been seen to."""
+        Earlier waves have already seen their own registrations."""
         services = self._describe_services(made)
         arns = self._ecs.list_tasks(cluster=self._cluster)["taskArns"]
         tasks: list[dict[str, Any]] = []
@@ -214,7 +214,7 @@ class Minimal:
         self._ec2.describe_network_interfaces(NetworkInterfaceIds=interfaces)
 
     def _wait_until_registered(self, services: Iterable[Mapping[str, Any]]) -> None:
-        """HEALTHY is more than running: whoever calls a service must find it in Cloud Map."""
+        """HEALTHY is more than running: callers must find the service in Cloud Map."""
         for service in services:
             for resource in service["deployments"][0].get("serviceConnectResources", ()):
                 discovery_id = resource["discoveryArn"].rpartition("/")[2]
@@ -266,7 +266,7 @@ class Minimal:
         return found
 
     def _write_receipt(self) -> None:
-        """Everything is looked for once more by name, because that is what a receipt says."""
+        """Everything is read once more by name, because a receipt says that it was."""
         blueprint = self._blueprint
         (cluster,) = self._ecs.describe_clusters(clusters=[self._cluster])["clusters"]
         prefix = f"{blueprint.stack}-{self._environment}--"
@@ -292,7 +292,7 @@ class Minimal:
     # --- both ----------------------------------------------------------------------------------
 
     def _write(self, status: str, **more: Any) -> None:
-        """The record, as the way back from a half-finished create needs it."""
+        """The record, which the way back from a half-finished create needs."""
         names = {"#status": "status"} | {f"#{name}": name for name in more}
         values = {":status": {"S": status}}
         for name, value in more.items():
@@ -318,7 +318,7 @@ class Minimal:
         self._ecs.delete_service(cluster=self._cluster, service=name, force=True)
 
     def _followed(self, operation: str) -> str:
-        """The id of the namespace that a Cloud Map operation was about."""
+        """The id of the namespace of a Cloud Map operation."""
         seen: dict[str, Any] = {}
 
         def over() -> bool:
@@ -338,7 +338,7 @@ class Minimal:
 
 
 def make_table(cloud: LocalCloud) -> None:
-    """Where the record is kept; made once, as a stack's is."""
+    """The table of records; created once, like a stack's."""
     cloud.client("dynamodb").create_table(
         TableName=TABLE,
         BillingMode="PAY_PER_REQUEST",

@@ -1,8 +1,8 @@
-"""What office hours save in a week, and how long a wake takes beside a fresh create.
+"""What office hours save in a week, and how long a wake takes compared with a new create.
 
 A week on the strict account's own clock, in AWS's times: up at eight, down at seven in the evening,
 from Monday to Friday. Bivouac's own functions are called through their handlers in the order of the
-state machines, as the functional tests do it.
+state machines, as in the functional tests.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ UP, DOWN = 8 * HOUR, 19 * HOUR
 WORKING_DAYS = 5
 ENVIRONMENT = "hours"
 HOLIDAY = "holiday"
-"""Made fresh, for comparison."""
+"""Created for comparison."""
 
 
 @dataclass
@@ -39,12 +39,12 @@ class TaskSeconds:
     """What Fargate bills: from the start of the pull until the task has stopped."""
 
     until: float
-    """The end of the week; tasks that still run then have run until then."""
+    """The end of the week; tasks that still run then are counted until then."""
     _since: dict[str, float] = field(default_factory=dict)
     _ended: float = 0.0
 
     def hear(self, announcement: Announcement) -> None:
-        """Given to the control plane's announcements."""
+        """A listener for the control plane's announcements."""
         detail, task = announcement.detail, announcement.resource
         if announcement.detail_type != "ECS Task State Change":
             return
@@ -70,13 +70,13 @@ class Week:
     created: float
     """Seconds from the start of the execution until it was proven."""
     fresh: float
-    """The same for an equal environment that is made in the end."""
+    """The same for an equal environment that is created in the end."""
     woken: Sequence[float]
     asleep: Sequence[float]
     """Seconds until no task ran."""
     task_seconds: float
     always_on: float
-    """Task-seconds of the same services that are never put to sleep."""
+    """Task-seconds of the same services without office hours."""
 
     @property
     def saved(self) -> float:
@@ -88,7 +88,7 @@ class Week:
 
 
 def play(services: int) -> Week:
-    """One week, and a fresh create after it."""
+    """One week, and a new create after it."""
     with rehearsal.aws_like_account() as account:
         monday = account.plane.clock.now()
         billed = TaskSeconds(until=monday + WEEK)
@@ -122,7 +122,7 @@ def play(services: int) -> Week:
 
 
 def _takes_time(account: BivouacAccount, step: str) -> None:
-    if step != "resume_execution":  # those run side by side
+    if step != "resume_execution":  # those run concurrently
         account.pass_time(rehearsal.FUNCTION_SECONDS)
 
 

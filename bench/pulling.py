@@ -1,8 +1,8 @@
-"""Image pulls that last differently in each round.
+"""Image pulls with a different length in each round.
 
-Whoever polls notices a moment the later the further it is from the next look. With one and the same
-pull in all rounds, the services would be ready at the same point between two looks every time, and
-a benchmark would measure its own timing profile.
+A poller notices a change the later, the longer until its next poll. With the same pull in all
+rounds, the services would be ready at the same point between two polls every time, and a benchmark
+would measure its own timing profile.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from localcloud.clock import SystemClock, Timer
 from localcloud.tasks.runtime import Task, TaskObserver, TaskRuntime
 
 SPREAD = 15.0
-"""Seconds: the longest pause between two looks of those compared, which is the AWS CLI's."""
+"""Seconds: the longest pause between two polls of those compared, which is the AWS CLI's."""
 
 
 def spread_evenly(rounds: int, seed: int) -> list[float]:
     """Seconds to add to the pull, for each round: uniform in [0, SPREAD), in random order.
 
-    One in each of as many equal parts as there are rounds, so that few rounds cover all of it."""
+    One in each of as many equal parts as there are rounds, so that a few rounds cover all of it."""
     draw = random.Random(seed)
     drawn = [(part + draw.random()) * SPREAD / rounds for part in range(rounds)]
     draw.shuffle(drawn)
@@ -30,7 +30,7 @@ def spread_evenly(rounds: int, seed: int) -> list[float]:
 
 
 class VaryingPull:
-    """A TaskRuntime that hands tasks to another one, `extra_seconds` later."""
+    """A TaskRuntime that passes tasks to another one, `extra_seconds` later."""
 
     def __init__(self, runtime: TaskRuntime) -> None:
         self.extra_seconds = 0.0
@@ -50,7 +50,7 @@ class VaryingPull:
             self._pulling[task.task_id] = self._clock.call_later(self.extra_seconds, pulled)
 
     def stop(self, task_id: str) -> None:
-        """A task whose pull still lasts is forgotten, and nobody hears of its end."""
+        """A task that is still being pulled is dropped, and its end is not reported."""
         with self._lock:
             pulling = self._pulling.pop(task_id, None)
         if pulling is None:

@@ -1,8 +1,8 @@
-"""Scripted deployments: Bivouac and botocore's waiter look at the same ones, on one clock.
+"""Scripted deployments: Bivouac and botocore's waiter poll the same ones, on one clock.
 
 Everything is in this process: the strict account, and Bivouac's own functions called through their
-handlers in the order of the state machines, as its functional tests do it. Ten minutes take a tenth
-of a second, and two runs of one story are the same.
+handlers in the order of the state machines, as in its functional tests. Ten minutes take a tenth of
+a second, and two runs of one story are the same.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ CLUSTER = f"bivouac-{ENVIRONMENT}"
 FUNCTION_SECONDS = 0.2
 """What each function of the machine takes."""
 NO_VERDICT_AFTER = 1800.0
-"""Seconds after which a create that still runs is called endless."""
+"""Seconds after which a create that still runs counts as endless."""
 
 
 class _EndlessError(BaseException):
@@ -62,11 +62,11 @@ Step = Callable[[BivouacAccount], None]
 
 @dataclass(frozen=True)
 class Story:
-    """What becomes of a deployment, and what is in the way of those who look at it."""
+    """What becomes of a deployment, and what disturbs its observers."""
 
     kind: str
     heals: bool
-    """Whether the deployment becomes healthy: what is right to say in the end."""
+    """Whether the deployment becomes healthy: the right verdict in the end."""
     services: Sequence[dict[str, Any]]
     """Of the request."""
     scripts: Mapping[str, Script | ScriptsInTurn]
@@ -77,26 +77,26 @@ class Story:
     ready: str = "15m"
     """timeouts.ready."""
     read_lag: float = 0.0
-    """Seconds by which DescribeServices and the like are behind."""
+    """Seconds by which DescribeServices and the like lag behind."""
     partial_for: float = 0.0
     """Seconds for which one of the services is now and then missing in DescribeServices."""
     at_zero: bool = False
     """Somebody sets the desired count to 0 once ECS has called the rollout FAILED."""
     disturbed: bool = False
-    """Events come twice or not at all, and some that tell nothing new come all the time."""
+    """Events come twice or not at all, and some without news come all the time."""
     before_services: Step = lambda account: None
-    """What somebody does when all that the services need is there."""
+    """What somebody does when everything that the services need exists."""
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class Played:
-    """One story, and what was said of it."""
+    """One story, and the verdicts about it."""
 
     story: Story
     ready_at: float | None
-    """When the last service was truly ready, stamped by the control plane; None: never. Also None
-    where the script says that it fails, though it may have been ready for a moment."""
+    """When the last service was truly ready, recorded by the control plane; None: never. Also None
+    if the script says that it fails, although it may have been ready for a moment."""
     all_ready_at: float | None
     """The same whatever the script says."""
     bivouac: Said
@@ -104,7 +104,7 @@ class Played:
     failures: tuple[Seen, ...]
     """In order."""
     deadline_at: float
-    """When timeouts.ready is over."""
+    """When timeouts.ready has passed."""
 
 
 # --- botocore's waiter ---------------------------------------------------------------------------
@@ -176,7 +176,7 @@ class _Stage:
     def now(self) -> float:
         return self.plane.clock.now()
 
-    # --- what is in the way --------------------------------------------------------------------
+    # --- disturbances ----------------------------------------------------------------------------
 
     def begins(self, **_: Any) -> None:
         """CreateService or UpdateService was answered."""
@@ -187,7 +187,7 @@ class _Stage:
                 self._tell_nothing_new()
 
     def cut(self, parsed: dict[str, Any], **_: Any) -> None:
-        """An answer of DescribeServices without one of the services."""
+        """DescribeServices' answer without one of the services."""
         late = self.began is None or self.now() > self.began + self.story.partial_for
         if not late and parsed.get("services") and self.draw.random() < 0.5:
             parsed["services"].pop(self.draw.randrange(len(parsed["services"])))
@@ -198,7 +198,7 @@ class _Stage:
         return [event] * self.draw.choice((0, 1, 1, 2))
 
     def _tell_nothing_new(self) -> None:
-        """Events that are worth a look by themselves, so that moments between are judged too."""
+        """Events that trigger a poll by themselves, so that times in between are judged too."""
         (name, *_) = self.waiter.services
         detail = {"eventType": "WARN", "eventName": "SERVICE_TASK_START_IMPAIRED"}
         self.account.announced(
@@ -219,7 +219,7 @@ class _Stage:
             )
             self.plane.clock.call_later(1.0, scale)
 
-    # --- both who look -------------------------------------------------------------------------
+    # --- both observers --------------------------------------------------------------------------
 
     def bivouac(self, request: dict[str, Any]) -> Said:
         machines = Machines(self.account, before_step=self._before_step, tells=self.tells)
@@ -263,14 +263,14 @@ class _Stage:
         return Said(word, at, categories, evidence, looks, rounds)
 
     def _before_step(self, step: str) -> None:
-        if step != "resume_execution":  # those run side by side
+        if step != "resume_execution":  # those run concurrently
             self.account.pass_time(FUNCTION_SECONDS)
         if step == "create_services" and self.began is None:
             self.story.before_services(self.account)
             self.plane.read_lag = self.story.read_lag
 
     def finish(self) -> Said:
-        """Let the waiter come to its end."""
+        """Lets the waiter finish."""
         while self.waiter.said is None:
             self.account.pass_time(1.0)
         return self.waiter.said
@@ -278,7 +278,7 @@ class _Stage:
     # --- the truth -----------------------------------------------------------------------------
 
     def ready_at(self) -> float | None:
-        """The last service's first ready moment since the deployment began."""
+        """The last service's first ready time since the deployment began."""
         began = self.began or 0.0
         moments = []
         for name in self.waiter.services:
@@ -293,8 +293,8 @@ class _Stage:
         return max(moments) - began
 
     def failures(self) -> Iterator[Seen]:
-        """The first announcement of each task that stopped though it should run, and each service
-        action or deployment that is an ERROR or a WARN; proof clients aside."""
+        """The first announcement of each task that stopped although it should run, and each service
+        action or deployment that is an ERROR or a WARN; without proof clients."""
         known: set[str] = set()
         for announcement in self.announced:
             if not self._is_ours(announcement):
@@ -327,7 +327,7 @@ def _failed(task: Mapping[str, Any]) -> bool:
 
 
 def play(story: Story) -> Played:
-    """Both look at it until each has said something."""
+    """Both poll it until each has given a verdict."""
     with _stage(story) as stage:
         if story.before:
             Machines(stage.account).create(_request(story, story.before, ()))

@@ -1,4 +1,4 @@
-"""What people read of the comparison, and the same as JSON."""
+"""The comparison as text for people, and as JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from bench.figures import (
 from localcloud.timings import Timings
 
 WORTH_A_ROW = 0.05
-"""Seconds. A step that takes less is left out of the table, not of the JSON."""
+"""Seconds. A shorter step is left out of the table, not of the JSON."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What every measurement does around its own work: console, signals, targets, JSON, exit code."""
+"""What every measurement shares: console, signals, targets, JSON, exit code."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ PROJECT = Path(__file__).parents[1]
 RESULTS = PROJECT / ".local" / "bench"
 INTERRUPTED = 130
 PLAIN_WIDTH = 140
-"""Characters in a line where there is no terminal to say."""
+"""Characters in a line if there is no terminal."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a run has measured, shown already."""
+    """The results of a run, shown already."""
 
     targets: Sequence[Target]
     content: dict[str, Any]
@@ -33,7 +33,7 @@ class Measurement:
 
 
 def run(name: str, measure: Callable[[Console, Stop], Measurement]) -> int:
-    """The exit code: 0 only if every target is met; 130 when it was interrupted."""
+    """The exit code: 0 only if every target is met; 130 if it was interrupted."""
     signal.signal(signal.SIGTERM, _interrupt)
     console, stop = Console(), Stop()
     if not console.is_terminal:

@@ -1,4 +1,5 @@
-"""Which secrets a log line shows, which harmless lines are cut, and what hostile text costs."""
+"""Which secrets a log line shows, which harmless lines are redacted, and what hostile text
+costs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """How long a sweep takes, and how many of them until all work has begun, under AWS's rate limits.
 
-Bivouac's own function on the strict account in this process. The clock is moved by what each call
-costs: a round trip, and botocore's pauses where a rate limit refuses it.
+Bivouac's own function on the strict account in this process. Each call moves the clock by its cost:
+a round trip, and botocore's pauses if a rate limit refuses it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-# As template.yaml has it; the clients read it when their module is first imported.
+# From template.yaml; the clients read it when their module is first imported.
 os.environ["AWS_MAX_ATTEMPTS"] = "5"
 
 from moto.core.botocore_stubber import BotocoreStubber
@@ -75,7 +75,7 @@ HOUR = 3600
 class Case:
     records: int
     share_of_others: float
-    """Of every rate limit: creates and deletions that are at work meanwhile."""
+    """Of every rate limit: used by concurrent creates and deletions."""
 
     @property
     def overdue(self) -> int:
@@ -102,7 +102,7 @@ class Run:
     refused: int
     by_operation: dict[str, int]
     real: float
-    """Seconds of this process, the account's own work included."""
+    """Seconds of this process, including the account's own work."""
     repaired: int
     due: int
     not_looked_at: int
@@ -116,7 +116,7 @@ class Run:
 class Swept:
     case: Case
     megabytes: float
-    """The most that a sweep holds at a time, the account's answers included."""
+    """The most memory that a sweep uses at a time, including the account's answers."""
     runs: Sequence[Run]
 
     @property
@@ -126,7 +126,7 @@ class Swept:
 
 @dataclass
 class Aws:
-    """Between botocore and the account: takes time, and refuses what comes too fast."""
+    """Between botocore and the account: takes time, and refuses calls that come too fast."""
 
     account: BivouacAccount
     others: float
@@ -135,7 +135,7 @@ class Aws:
     refused: int = 0
     _owed: dict[str, float] = field(default_factory=dict)
     _seen: float = 0.0
-    """The moment until which others have called."""
+    """The time until which others have called."""
 
     def __post_init__(self) -> None:
         self.limits = RateLimits(self.account.plane.clock)
@@ -188,7 +188,7 @@ def _call(service: str, operation: str) -> Call:
 
 
 def _furnish(account: BivouacAccount, case: Case) -> None:
-    """Everything of a living environment but its services, which a sweep does not list."""
+    """All resources of an environment except its services, which a sweep does not list."""
     for machine in MACHINES:
         account.start_execution("of-another", machine)
     for number in range(case.records + case.orphans):
@@ -205,7 +205,7 @@ def _furnish(account: BivouacAccount, case: Case) -> None:
 
 
 def _name(number: int) -> str:
-    """Orphans and overdue ones lie among the others in the alphabet."""
+    """Orphans and overdue ones are spread among the others alphabetically."""
     return f"e-{number * 7919 % 10_000:04}-{number}"
 
 
@@ -250,7 +250,7 @@ def _namespaces(account: BivouacAccount) -> Iterator[dict[str, Any]]:
 
 
 def _deletions_take(account: BivouacAccount, begun: set[str]) -> None:
-    """What a deletion that has started does first; the rest of it takes longer than all sweeps."""
+    """The first calls of a started deletion; the rest takes longer than all sweeps."""
     pages = account.client("stepfunctions").get_paginator("list_executions")
     for page in pages.paginate(stateMachineArn=DELETE_MACHINE):
         for each in page["executions"]:
@@ -277,7 +277,7 @@ def sweep(case: Case) -> Swept:
     random.seed(case.records)  # botocore's pauses
     with (
         rehearsal.aws_like_account() as account,
-        mock.patch.object(registry, "NAMESPACES_PER_REGION", 10_000),  # a quota that was raised
+        mock.patch.object(registry, "NAMESPACES_PER_REGION", 10_000),  # a raised quota
     ):
         _furnish(account, case)
         aws = Aws(account, case.share_of_others)

@@ -1,8 +1,8 @@
 """Compares Bivouac with the Service Connect tutorial's own commands, on the same local cloud.
 
-In each round both make the same environment, side by side: the second starts when the first has
-created its service, so that neither is slowed down by the other one's beginning. Each deletes what
-it made before the next round. Who is first, and how long the image is pulled, is drawn anew.
+In each round both create the same environment, concurrently: the second starts when the first has
+created its service, so that neither is slowed down by the other's beginning. Each deletes what it
+created before the next round. Who is first, and how long the image pull takes, is drawn each time.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ REQUEST = PROJECT / "events" / "tutorial.json"
 RESULT = PROJECT / ".local" / "bench" / "time_to_proven.json"
 INTERRUPTED = 130
 PLAIN_WIDTH = 120
-"""Characters in a line where there is no terminal to say."""
+"""Characters in a line if there is no terminal."""
 
 Made = tuple[Creation, Deletion | None]
 
 
 class Rounds:
-    """Both ways, again and again."""
+    """Both ways, repeated."""
 
     def __init__(
         self, ways: Sequence[Way], stage: Stage, extra_pulls: Sequence[float], progress: Progress
@@ -108,7 +108,7 @@ def compare(timings: Timings, rounds: int, seed: int, console: Console) -> Compa
     """Raises BenchError, StoppedError."""
     request = json.loads(REQUEST.read_text(encoding="utf-8"))
     extra_pulls = spread_evenly(rounds, seed)
-    # The mean pull is the profile's. What the AWS CLI waits for, it waits for in real time.
+    # The mean pull is the profile's. The AWS CLI waits in real time.
     shortest = replace(timings, pull=max(0.0, timings.pull - SPREAD / 2), wait_scale=1.0)
     calls, stop = CallLog(), Stop()
     with ExitStack() as parts:
@@ -135,7 +135,7 @@ def compare(timings: Timings, rounds: int, seed: int, console: Console) -> Compa
 
 
 def _progress(console: Console) -> Progress:
-    """What goes on now, and for how long, under the lines that tell what was begun."""
+    """What is going on now, and for how long, under the lines about what has begun."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),

@@ -1,7 +1,7 @@
 """How long after the first evidence of a failure it is reported, and whether the cause is right.
 
-The moments are those of the control plane's own announcements. Beside Bivouac, botocore's
-services_stable waiter looks at the same deployments: it has 600 seconds, and names no cause.
+The times are those of the control plane's own announcements. For comparison, botocore's
+services_stable waiter polls the same deployments: it has 600 seconds, and names no cause.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def _leftover(_: Drawn) -> Story:
 
 
 def _rolled_back(draw: Drawn) -> Story:
-    """With a cause that could have healed, so that the rollback itself is what decides."""
+    """With a temporary cause, so that the rollback itself decides."""
     reason = (
         "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to do "
         "request: dial tcp 44.205.64.79:443: i/o timeout"
@@ -203,7 +203,7 @@ CAUSES: Sequence[Cause] = (
 
 @dataclass(frozen=True)
 class Reported:
-    """One failure, and when it was told. Seconds since the deployment began."""
+    """One failure, and when it was reported. Seconds since the deployment began."""
 
     cause: str
     expected: Category
@@ -223,7 +223,7 @@ class Reported:
 
 
 def reported(seed: int, each: int, number: int) -> Reported:
-    """Of one story, in any process: its number says which one it is."""
+    """The result for one story, in any process: its number identifies it."""
     cause = CAUSES[number // each]
     draw = random.Random(f"{seed} {number}")
     story = replace(cause.story(draw), kind=cause.name, seed=draw.randrange(1 << 30))
@@ -235,7 +235,7 @@ def reported(seed: int, each: int, number: int) -> Reported:
     )
 
 
-# --- telling -------------------------------------------------------------------------------------
+# --- showing -------------------------------------------------------------------------------------
 
 
 def show(found: Sequence[Reported], console: Console) -> None:

@@ -1,6 +1,6 @@
-"""What was said of a deployment, how right that is, and when it was due. Pure.
+"""The verdict about a deployment, whether it is right, and when it was due. Pure.
 
-Moments are seconds since the deployment began."""
+Times are seconds since the deployment began."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ CONTENT_TOO_EARLY = "calls it healthy too early"
 GAVE_UP_ON_A_GOOD_ONE = "calls a good one failed"
 NO_VERDICT = "says nothing within its time"
 FALSE = (CONTENT_WITH_A_FAILURE, CONTENT_TOO_EARLY, GAVE_UP_ON_A_GOOD_ONE)
-"""What counts as a false verdict; having none is late, not false."""
+"""What counts as a false verdict; a missing one is late, not false."""
 
 Evidence = Literal["first stop", "second stop", "deadline", "grace", "rollback", "refusal"]
-"""What the time to a verdict is counted from.
+"""From what the time to a verdict counts.
 
-A second stop in the same words is needed where the first try may have met what was still being
-made; what may heal is waited for until the deadline, or until ECS itself gives up; and an edge is
-asked for a while after everything was healthy."""
+A second stop with the same text is needed if the first try may have met something that was still
+being created; a temporary failure is awaited until the deadline, or until ECS itself gives up; and
+an edge is tried for a while after everything was healthy."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Seen:
 
 
 def judged(said: Said, heals: bool, ready_at: float | None, slack: float) -> str:
-    """How right it is; within `slack` seconds of the ready moment it is not too early."""
+    """Whether it is right; within `slack` seconds of the ready time it is not too early."""
     match said.word:
         case "NONE":
             return NO_VERDICT
@@ -69,7 +69,7 @@ def evidence(
 ) -> tuple[float, float]:
     """The first evidence of all, and the one from which the verdict is due.
 
-    Raises IndexError where nothing has failed that should have."""
+    Raises IndexError if nothing has failed that should have."""
     match counted_from:
         case "first stop":
             return failures[0].at, failures[0].at

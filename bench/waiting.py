@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 LOOK_EVERY = 0.2
-"""Seconds. These looks measure nothing: all moments come from elsewhere."""
+"""Seconds. These polls measure nothing: all times come from elsewhere."""
 
 
 class StoppedError(Exception):
@@ -15,7 +15,7 @@ class StoppedError(Exception):
 
 
 class BenchError(Exception):
-    """One of those compared has failed, or did not get there in time: there is no figure."""
+    """One of those compared has failed, or did not finish in time: there is no figure."""
 
 
 class Stop:

@@ -17,7 +17,7 @@ LIMIT = 600.0
 """Seconds for each wait: where the AWS CLI's own waiter gives up."""
 
 Tell = Callable[[str], None]
-"""Says to people what a way does now."""
+"""Tells people what a way does now."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Stage:
 
     @property
     def pull(self) -> float:
-        """Seconds that an image is pulled in this round."""
+        """How many seconds an image pull takes in this round."""
         return self.timings.pull + self.runtime.extra_seconds
 
     def ready_moment(self, service_arn: str, since: float) -> float:
-        """The true moment in which the service became ready, which is waited for: somebody can be
-        content before the tasks are registered in Cloud Map."""
+        """Waits until the service is truly ready, and returns that time: a way can end its wait
+        before the tasks are registered in Cloud Map."""
 
         def later() -> list[float]:
             moments = self.cloud.control_plane.ready_moments.get(service_arn, ())
@@ -47,7 +47,7 @@ class Stage:
         return later()[0]
 
     def wait_until_gone(self, service_arn: str) -> float:
-        """The true moment in which nothing of a deleted service was left."""
+        """The true time at which nothing of a deleted service was left."""
         gone = self.cloud.control_plane.gone_moments
         self.stop.until(lambda: service_arn in gone, f"{service_arn} is gone", LIMIT)
         return gone[service_arn]
@@ -66,4 +66,4 @@ class Way(Protocol):
         """From nothing to an environment that has answered. Raises BenchError, StoppedError."""
 
     def delete(self, round_number: int, tell: Tell) -> Deletion | None:
-        """Back to nothing; None where this is no part of what is compared."""
+        """Back to nothing; None if this is not compared."""

@@ -68,7 +68,7 @@ def measure(console: Console, scenarios: int, seed: int, processes: int) -> Meas
 
 
 def find(console: Console, name: str, scenarios: int, seed: int) -> Measurement:
-    """Plays until a promise is broken that holds by this mend alone."""
+    """Plays until a promise breaks that holds only because of this mend."""
     mend = MENDS[name]
     console.print(f"without {name} ({mend.told}), seeds from {seed}")
     numbered = {number: drawn(seed + number - 1) for number in range(1, scenarios + 1)}

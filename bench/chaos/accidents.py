@@ -1,4 +1,4 @@
-"""Lets accidents happen to the calls of Bivouac's functions and machines, and to events."""
+"""Causes accidents to the calls of Bivouac's functions and machines, and to events."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from localcloud.calls import Call
 from localcloud.events.delivery import Delivery
 
 LATE_SECONDS = 150.0
-"""Before scaling: later than what was asked after it."""
+"""Before scaling: later than what was requested after it."""
 _OF_AWS_ITSELF = ("sqs",)
-"""Dead letters: AWS sends them for a role, and does not give up after one refusal."""
+"""Dead letters: AWS sends them with a role, and does not give up after one refusal."""
 STATUS_EVENTS = ("aws.ecs", "aws.states")
 _FATES: Mapping[Fate, Sequence[float]] = {
     Fate.ONCE: (0.0,),
@@ -44,7 +44,7 @@ class _Armed:
 
 
 class Accidents:
-    """Asked by the local cloud for every call and every delivery."""
+    """Called by the local cloud for every call and every delivery."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Accidents:
         self.struck = []
 
     def stop(self) -> None:
-        """Nothing goes wrong any more."""
+        """Ends all accidents."""
         with self._lock:
             self._armed.clear()
         self._lose_events = False
@@ -81,7 +81,7 @@ class Accidents:
         self._lose_events = True
 
     def decide(self, intent_id: str, fate: Fate) -> None:
-        """What becomes of the event with this id in its intent, or of the next push."""
+        """Decides what becomes of the event with this id in its intent, or of the next push."""
         self._fates[intent_id] = fate
 
     def of_call(self, call: Call) -> call_faults.Fault | None:

@@ -1,4 +1,4 @@
-"""The account that scenarios play in: Bivouac's stack, its neighbours, and what can be seen."""
+"""The account in which scenarios run: Bivouac's stack, its neighbours, and what can be observed."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Account:
         assert answer["FailedEntryCount"] == 0, answer
 
     def sweep(self, *, dry_run: bool = False) -> list[Json]:
-        """The findings; none where the sweep itself failed."""
+        """The findings; none if the sweep itself failed."""
         name = self.stack.functions["SweepEnvironmentsFunction"].name
         outcome = self.cloud.workers.invoke(name, json.dumps({"dryRun": dry_run}))
         answer = json.loads(outcome.payload)
@@ -111,7 +111,7 @@ class Account:
     # --- another stack ---------------------------------------------------------------------------
 
     def deploy_beside(self, prefix: str) -> str:
-        """Why Bivouac cannot be deployed once more under this prefix; empty where it was."""
+        """Why Bivouac cannot be deployed once more with this prefix; empty if it was."""
         given = {**parameters(self.cloud.account), "NamePrefix": prefix}
         try:
             self.beside.append(self.cloud.deploy(self._template, given, prefix))
@@ -123,13 +123,13 @@ class Account:
         while self.beside:
             self.cloud.delete_stack(self.beside.pop())
 
-    # --- what can be seen ------------------------------------------------------------------------
+    # --- what can be observed --------------------------------------------------------------------
 
     def running(self) -> list[str]:
         return [arn for arn, status in self.executions() if status == "RUNNING"]
 
     def new_executions(self) -> list[Json]:
-        """As described, those that have come since this was asked last."""
+        """The described executions that have come since the last call."""
         new = [arn for arn, _ in self.executions() if arn not in self._seen]
         self._seen.update(new)
         return [self.execution(arn) for arn in new]
@@ -156,7 +156,7 @@ class Account:
         return {name: _plain(value) for name, value in item.items()} if item else None
 
     def services(self, environment: str) -> dict[str, Json]:
-        """By name, as ECS describes them with their tags; none where there is no cluster."""
+        """By name, as ECS describes them with their tags; none if there is no cluster."""
         ecs, cluster = self.client("ecs"), f"{PREFIX}-{environment}"
         try:
             arns = ecs.list_services(cluster=cluster, maxResults=100)["serviceArns"]
@@ -181,7 +181,7 @@ class Account:
         return found
 
     def left(self, environment: str) -> list[str]:
-        """Everything that is still there under the environment's names, whoever made it."""
+        """Everything that still exists under the environment's names, whoever created it."""
         ecs = self.client("ecs")
         cluster = f"{PREFIX}-{environment}"
         found = [
@@ -219,7 +219,7 @@ class Account:
         ]
 
     def undelivered(self) -> list[str]:
-        """The bodies of all messages that ever came to the queue of what could not be done."""
+        """The bodies of all messages that ever came to the queue of undelivered events."""
         sqs = self.client("sqs")
         url = sqs.get_queue_url(QueueName=f"{PREFIX}-undelivered-events")["QueueUrl"]
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
@@ -231,7 +231,7 @@ class Account:
     # --- rest ------------------------------------------------------------------------------------
 
     def at_rest(self, limit: float) -> bool:
-        """Whether nothing runs and nothing is under way, within `limit` seconds."""
+        """Whether nothing runs and nothing is in progress, within `limit` seconds."""
         until = time.monotonic() + limit
         calm = 0
         while time.monotonic() < until:
@@ -254,7 +254,7 @@ def _plain(value: Json) -> Any:
 
 @contextmanager
 def opened(template: Path = TEMPLATE) -> Iterator[Account]:
-    """One local cloud with the stack; several scenarios play in it, each with names of its own."""
+    """One local cloud with the stack; several scenarios run in it, each with its own names."""
     with LocalCloud(TEST, "scripted", port=0) as cloud:
         assert isinstance(cloud.runtime, ScriptedRuntime)
         yield Account(cloud, cloud.runtime, template)

@@ -1,4 +1,4 @@
-"""Draws a scenario from a seed. Pure: the same seed is the same scenario."""
+"""Draws a scenario from a seed. Pure: the same seed gives the same scenario."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LONGEST = 7
 """Steps after the first create."""
 PULL_REQUESTS = (7, 8)
 TEXTS = (30_000, 45_000, 60_000)
-"""Characters: a task definition holds 64 KiB, and an execution four times as many."""
+"""Characters: a task definition has at most 64 KiB, and an execution four times that."""
 
 FAULTY_CALLS = (
     "*",
@@ -66,9 +66,9 @@ FAULTY_CALLS = (
     "states:*",
 )
 DECIDING = ("CheckRequest", "OpenEnvironment", "CloseEnvironment")
-"""Functions after which something holds that did not before."""
+"""Functions after which something holds that did not hold before."""
 TIMES = (1, 1, 1, 2, 4, 12, 40)
-"""How many calls in a row are hit: one, or as many as outlast every retry."""
+"""How many consecutive calls are hit: one, or as many as outlast every retry."""
 
 
 def drawn(seed: int) -> Scenario:
@@ -87,7 +87,7 @@ def drawn(seed: int) -> Scenario:
 
 
 def _overtaken(create: Create, closed: ClosePullRequest) -> Create:
-    """Its pull request was closed after it was meant, and that came first."""
+    """Its pull request was closed after it was meant, and the closing arrives first."""
     request = replace(create.request, pull_request=closed.environment)
     return replace(create, event=create.event or Fate.ONCE, request=request, early=True)
 
@@ -110,12 +110,12 @@ def _next(draw: random.Random, so_far: list[Step]) -> list[Step]:
 
 
 def _once_more(draw: random.Random, environment: int) -> Step:
-    """Whoever stops an execution starts the right one at once."""
+    """Whoever stops an execution starts the same one again at once."""
     return Create(environment, None, _request(draw, likely_good=True))
 
 
 def _environment(draw: random.Random) -> int:
-    """Mostly the first one: what meets in one environment is what goes wrong."""
+    """Mostly the first one: failures come from what meets in one environment."""
     return 0 if draw.random() < 0.8 else draw.randrange(ENVIRONMENTS)
 
 
@@ -188,7 +188,7 @@ def _accident(draw: random.Random) -> Fault:
 
 
 def _narrowed(draw: random.Random, step: Step) -> Step:
-    """Some accidents befall one function alone, whatever it calls: once, or until it gives up."""
+    """Some accidents hit only one function, whatever it calls: once, or until it gives up."""
     if not isinstance(step, Fault) or draw.random() < 0.5:
         return step
     return replace(
@@ -217,7 +217,7 @@ def _request(draw: random.Random, likely_good: bool = False) -> Request:
 
 
 def _changed(draw: random.Random, request: Request) -> Request:
-    """As people change a request: one thing of it."""
+    """As people change a request: one part of it."""
     first, *others = request.services
     match draw.randrange(4):
         case 0 | 1 if others:

@@ -1,4 +1,4 @@
-"""What is not Bivouac's, in the same account and with names like its own: nobody may touch it."""
+"""Foreign resources in the same account with names like Bivouac's: nothing may touch them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Neighbours:
         self._account = account
 
     def settle_in(self, name: str) -> None:
-        """A cluster, a namespace, a log group and a definition whose names begin as ours do, and
-        carry nobody's tags."""
+        """Creates a cluster, a namespace, a log group and a definition whose names begin like ours,
+        without tags."""
         alike = f"bivouac-{name}-x"
         self._account.client("ecs").create_cluster(clusterName=alike)
         self._account.client("servicediscovery").create_http_namespace(Name=alike)
@@ -31,7 +31,7 @@ class Neighbours:
         """Somebody else's service in one of our clusters."""
         self._define(FAMILY)
         ecs = self._account.client("ecs")
-        with suppress(ecs.exceptions.InvalidParameterException):  # it is there already
+        with suppress(ecs.exceptions.InvalidParameterException):  # it exists already
             ecs.create_service(
                 cluster=cluster,
                 serviceName=FOREIGN_SERVICE,
@@ -42,7 +42,7 @@ class Neighbours:
             )
 
     def seen(self, name: str) -> Json:
-        """All of it as it is now."""
+        """The present state of all of it."""
         alike = f"bivouac-{name}-x"
         ecs = self._account.client("ecs")
         (cluster,) = ecs.describe_clusters(clusters=[alike], include=["TAGS"])["clusters"]
@@ -67,7 +67,7 @@ class Neighbours:
         self._account.client("logs").delete_log_group(logGroupName=f"/{alike}/web")
 
     def clear(self, environment: str) -> None:
-        """Somebody takes their service out of our cluster again."""
+        """Somebody removes their service from our cluster."""
         ecs = self._account.client("ecs")
         with suppress(
             ecs.exceptions.ClusterNotFoundException, ecs.exceptions.ServiceNotFoundException

@@ -1,4 +1,4 @@
-"""Plays a scenario, and writes down what was asked for, when, and what became of it."""
+"""Plays a scenario, and records what was requested, when, and what became of it."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from bench.chaos.neighbours import FOREIGN_SERVICE, Neighbours
 Json = dict[str, Any]
 
 REST = 60.0
-"""Seconds, on a busy machine, in which whatever was begun comes to rest or waits for a deadline."""
+"""Seconds, on a busy machine, in which whatever has begun comes to rest or waits for a deadline."""
 DEADLINE = 16 * 60
-"""Seconds after which timeouts.ready is over, and a quarter of an hour between two sweeps."""
+"""Seconds after which timeouts.ready has passed, and a quarter of an hour between two sweeps."""
 LEASES = 8 * 24 * 3600
 """Longer than the stack's MaximumLease."""
 
 
 @dataclass
 class Ask:
-    """Something that somebody wanted, as the promises see it."""
+    """A request by somebody, as the promises see it."""
 
     step: s.Asked
     environment: str
-    """Empty where a pull request was closed."""
+    """Empty if a pull request was closed."""
     moment: datetime
     """When it was meant."""
     intent_id: str
     execution: str = ""
     """ARN; empty for an event."""
     stopped: bool = False
-    """Somebody stopped executions of this environment after it was asked."""
+    """Somebody stopped executions of this environment after it was requested."""
 
 
 @dataclass
@@ -48,22 +48,22 @@ class Story:
     names: tuple[str, ...]
     asks: list[Ask] = field(default_factory=list)
     proven: dict[str, int] = field(default_factory=dict)
-    """Environment -> how many asks there were when it was last seen READY at rest."""
+    """Environment -> how many requests there were when it was last seen READY at rest."""
     touched_by_hand: set[str] = field(default_factory=set)
     """Environments whose services somebody has changed since they were last to be created."""
     hands_changed: bool = False
-    """Anything; what was to be created after it need not have been."""
+    """Any time; what was to be created after it need not exist."""
     record_lost: set[str] = field(default_factory=set)
     leases_ended: int = 0
-    """How many asks there were when leases ended last."""
+    """How many requests there were when leases last ended."""
     events_lost: bool = False
     no_other_stack: str = ""
     """Why Bivouac could not be deployed once more."""
     not_at_rest: list[str] = field(default_factory=list)
-    """Executions that ran on and on."""
+    """Executions that never ended."""
 
     def of(self, environment: str) -> list[Ask]:
-        """In the order in which they were meant."""
+        """In the order of their intents."""
         asked = [ask for ask in self.asks if ask.environment == environment]
         return sorted(asked, key=lambda ask: ask.moment)
 
@@ -74,7 +74,7 @@ class Story:
 
 
 class Player:
-    """`number` tells the scenarios of one account apart."""
+    """`number` distinguishes the scenarios of one account."""
 
     def __init__(self, account: Account, number: int) -> None:
         self._account = account
@@ -90,13 +90,13 @@ class Player:
         return story
 
     def come_to_rest(self, story: Story) -> None:
-        """Nothing goes wrong any more, and whatever was begun may end, however long it may take."""
+        """Ends all accidents, and lets whatever has begun end, however long it takes."""
         self._account.accidents.stop()
         self._account.cloud.control_plane.read_lag = 0
         for _ in range(3):
             if self._account.at_rest(REST / 4):
                 break
-            # What waits for a deadline need not be waited for.
+            # What waits for a deadline need not be awaited.
             self._account.cloud.pass_time(DEADLINE)
         else:
             if not self._account.at_rest(REST):
@@ -133,7 +133,7 @@ class Player:
             case s.KillTask():
                 self._kill_task(name)
             case s.ScaleByHand() | s.DeleteServiceByHand() | s.AddServiceByHand():
-                with suppress(ClientError):  # AWS refuses people, too
+                with suppress(ClientError):  # AWS also throttles people
                     if self._by_hand(step, name):
                         story.touched_by_hand.add(name)
                         story.hands_changed = True
@@ -232,10 +232,10 @@ class Player:
         return request.to_json(name, self._account.registry)
 
     def _pull_request(self, number: int) -> int:
-        """Another one in each scenario of an account."""
+        """A different one in each scenario of an account."""
         return self._number * 100 + number
 
-    # --- hands -----------------------------------------------------------------------------------
+    # --- manual changes --------------------------------------------------------------------------
 
     def _kill_task(self, name: str) -> None:
         ours = {task["taskArn"].rpartition("/")[2] for task in self._account.tasks(name)}

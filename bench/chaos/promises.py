@@ -1,4 +1,4 @@
-"""Whether Bivouac's promises held in a scenario, as the account shows it."""
+"""Whether Bivouac's promises held in a scenario, judged by the account."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from bivouac.environment.record import HELD, unpacked
 Json = dict[str, Any]
 
 SWEEPS = 8
-"""After the end of a lease, each a quarter of an hour after the one before: what lost its record is
-given an hour by the first that finds it."""
+"""After the end of a lease, a quarter of an hour apart: the first that finds an environment without
+a record gives it an hour."""
 LIVES = ("READY", "DEGRADED", "ASLEEP", "FAILED")
-"""Statuses of what has not been deleted."""
+"""Statuses of environments that are not deleted."""
 OUT_OF_ROOM = "States.DataLimitExceeded"
 NOT_FOR_PEOPLE = re.compile(r'Traceback|stackTrace|"errorType"|File "/|requestId"')
 
@@ -40,7 +40,7 @@ class Promises:
         """Executions of this scenario, as described."""
 
     def broken(self, scenario: s.Scenario) -> list[Violation]:
-        """Plays the scenario to the end of every lease; names are free again afterwards."""
+        """Plays the scenario to the end of every lease; its names are free again afterwards."""
         names = self._player.names
         for name in names:
             self._neighbours.settle_in(name)
@@ -67,14 +67,14 @@ class Promises:
         return found
 
     def _died(self, name: str) -> bool:
-        """An execution was stopped while a function of it took the environment, and its end was
-        told before that."""
+        """An execution was stopped while one of its functions took the environment, and its end was
+        published before that."""
         record = self._account.record(name)
         return record is not None and record["status"] in HELD
 
     def _sweep_twice(self, story: Story) -> None:
-        """Nobody tells of what hands do: the sweep sees it, and makes sure a quarter of an hour
-        later."""
+        """Manual changes have no event: the sweep finds them, and confirms them a quarter of an
+        hour later."""
         for _ in range(2):
             self._account.cloud.pass_time(DEADLINE)
             self._account.sweep()
@@ -96,7 +96,7 @@ class Promises:
             yield from self._proven_is_kept(story, name, record)
 
     def _ready_is_true(self, name: str, record: Json) -> Iterator[Violation]:
-        """READY compares with what was asked for, not with what ECS happens to want."""
+        """READY compares with the request, not with what ECS happens to desire."""
         wanted = {
             service["serviceName"]: service.get("desiredCount", 1)
             for service in unpacked(record["request"])["services"]
@@ -139,7 +139,7 @@ class Promises:
             )
 
     def _proven_is_kept(self, story: Story, name: str, record: Json | None) -> Iterator[Violation]:
-        """What was proven is deleted by nobody who was not asked to."""
+        """A proven environment is only deleted on request."""
         if name not in story.proven or story.leases_ended > story.proven[name]:
             return
         since = story.asks[story.proven[name] :]
@@ -258,8 +258,8 @@ class Promises:
                 yield Violation("causes are for people", f"{name}: {failure[:300]}")
 
     def _was_told(self, ask: Ask, told: list[str]) -> bool:
-        """Whoever asked knows that it was not done: by the execution, or by the queue. Nobody looks
-        at the deletion that an event has started."""
+        """The requester learns that it was not done: from the execution, or from the queue. Nobody
+        reads a deletion that an event has started."""
         looks = bool(ask.execution) or isinstance(ask.step, s.Create)
         if looks and any(each["status"] != "SUCCEEDED" for each in self._executions_of(ask)):
             return True
@@ -278,7 +278,7 @@ class Promises:
 
 
 def _newest_life(story: Story, name: str) -> Ask | None:
-    """The last that was meant to create or delete it."""
+    """The last one meant to create or delete it."""
     life = [ask for ask in story.asks if isinstance(ask.step, s.Create) and ask.environment == name]
     life += [ask for ask in story.asks if _deletes(ask, name)]
     if not life:

@@ -1,6 +1,6 @@
-"""Mends, each taken back by itself: does chaos find what it mended?
+"""Mends, each reverted alone: does chaos find what it fixed?
 
-They are named as the findings of the review that led to them (docs/decisions/0024).
+They are named after the findings of the review that led to them (docs/decisions/0024).
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ class Mend:
     changes: tuple[Change, ...]
     """That take it back."""
     shown_by: Callable[[s.Scenario], bool]
-    """Whether a scenario may show it. The others count, and are not played."""
+    """Whether a scenario can show it. The others count, and are not played."""
 
 
 Test = Callable[[s.Step], bool]
 
 
 def _in_order(*tests: Test) -> Callable[[s.Scenario], bool]:
-    """The scenario has steps that pass them, one after the other."""
+    """The scenario has steps that match them, one after the other."""
 
     def found(scenario: s.Scenario) -> bool:
         steps = iter(scenario.steps)
@@ -69,7 +69,7 @@ def _in_order(*tests: Test) -> Callable[[s.Scenario], bool]:
 
 
 def _at_once(*tests: Test) -> Callable[[s.Scenario], bool]:
-    """The same without any other step between them but pauses and accidents."""
+    """The same, with only pauses and accidents between them."""
 
     def found(scenario: s.Scenario) -> bool:
         steps = [step for step in scenario.steps if not isinstance(step, s.Pause | s.Fault)]
@@ -256,7 +256,7 @@ MENDS = {
 
 @contextmanager
 def without(mend: Mend) -> Iterator[Path]:
-    """A template of the project, in a copy in which the mend is taken back."""
+    """A copy of a template of the project with the mend reverted."""
     with tempfile.TemporaryDirectory(prefix="bivouac-without-") as directory:
         copy = Path(directory)
         shutil.copy(TEMPLATE, copy)

@@ -1,4 +1,4 @@
-"""Plays scenarios one after the other, and makes those smaller that break a promise."""
+"""Plays scenarios one after the other, and shrinks those that break a promise."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from bench.chaos.scenario import Scenario
 from localcloud.stack import TEMPLATE
 
 SCENARIOS_OF_AN_ACCOUNT = 25
-"""Then a new one: what was deleted stays listed, and lists grow."""
+"""Then a new account: deleted resources stay listed, and lists grow."""
 TRIES = 2
-"""Of a smaller scenario: threads are not drawn from the seed."""
+"""Tries of a smaller scenario: threads do not follow the seed."""
 SMALLEST_WITHIN = 240.0
-"""Seconds for looking for the smallest scenario that shows a violation."""
+"""Seconds for finding the smallest scenario that shows a violation."""
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Played:
     struck: list[str]
     violations: list[Violation]
     smallest: Scenario | None = None
-    """That breaks one of the same promises; None where none were broken."""
+    """One that breaks one of the same promises; None if none was broken."""
 
     @property
     def promises(self) -> set[str]:
@@ -40,7 +40,7 @@ class Played:
 
 @dataclass
 class Stage:
-    """An account in which scenarios are played, each with names of its own."""
+    """An account in which scenarios run, each with its own names."""
 
     account: Account
     _numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -56,7 +56,7 @@ class Stage:
 def play_all(
     scenarios: list[Scenario], *, shrink: bool = True, template: Path = TEMPLATE
 ) -> Iterator[Played]:
-    """In order. A violation is made smaller in an account of its own."""
+    """In order. A violation is shrunk in a separate account."""
     for first in range(0, len(scenarios), SCENARIOS_OF_AN_ACCOUNT):
         with opened(template) as account:
             stage = Stage(account)
@@ -84,7 +84,7 @@ def _play_part(scenarios: list[Scenario]) -> list[Played]:
 
 
 def smallest(stage: Stage, played: Played) -> Scenario:
-    """Takes steps away for as long as one of the same promises stays broken."""
+    """Removes steps as long as one of the same promises stays broken."""
     found, until = played.scenario, time.monotonic() + SMALLEST_WITHIN
     size = max(1, len(found.steps) // 2)
     while size:

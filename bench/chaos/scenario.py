@@ -1,6 +1,6 @@
-"""What a scenario consists of: what people, pipelines, AWS and accidents do, one after the other.
+"""The steps of a scenario: what people, pipelines, AWS and accidents do, one after the other.
 
-Pure data, so that a scenario can be printed, drawn from a seed, and made smaller.
+Pure data, so that a scenario can be printed, drawn from a seed, and shrunk.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CRASHES = "chaos/app:crashes"
 MISSING = "chaos/app:missing"
 BAD_IMAGES = (CRASHES, MISSING)
 PUSHED_REPOSITORY, PUSHED_TAG = "chaos", "main"
-"""The repository of the account's registry, and the tag, that environments may follow."""
+"""The repository and the tag in the account's registry that environments may follow."""
 REPOSITORY = "example/shop"
 """Where pull requests are."""
 
@@ -29,12 +29,12 @@ class Service:
     count: int = 1
     health_check: bool = False
     text: int = 0
-    """Characters of a value that its container gets."""
+    """Characters of a value in its container's environment."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a create asks for, but the environment's name."""
+    """A create's request without the environment's name."""
 
     services: tuple[Service, ...]
     edge: bool = False
@@ -45,7 +45,7 @@ class Request:
 
     @property
     def good(self) -> bool:
-        """Nothing in it keeps it from becoming READY."""
+        """Nothing in it prevents READY."""
         return all(service.image not in BAD_IMAGES for service in self.services)
 
     def to_json(self, environment: str, registry: str) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _service(service: Service, pushed: str) -> dict[str, Any]:
 
 
 def _text(service: Service) -> str:
-    """A fifth of it takes as much room where it is packed."""
+    """Compresses to a fifth of its size."""
     unlike = random.Random(service.name).randbytes(service.text // 10).hex()
     return unlike.ljust(service.text, "x")
 
@@ -105,14 +105,14 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """Something that happens to one environment, named by its number in the scenario."""
+    """An event in one environment, which is named by its number in the scenario."""
 
     environment: int
 
 
 @dataclass(frozen=True)
 class Asked(Step):
-    """Somebody wants something: by starting an execution, or by an event with that fate."""
+    """Somebody requests something: by starting an execution, or by an event with that fate."""
 
     event: Fate | None = None
 
@@ -121,7 +121,7 @@ class Asked(Step):
 class Create(Asked):
     request: Request = Request((Service("web"),))
     early: bool = False
-    """It was meant before everything that was asked until now, and comes late."""
+    """It was meant before everything requested until now, and arrives late."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class DeleteServiceByHand(Step):
 
 @dataclass(frozen=True)
 class AddServiceByHand(Step):
-    """Somebody puts a service of their own into the environment's cluster."""
+    """Somebody adds their own service to the environment's cluster."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ class LoseRecord(Step):
 
 
 class Accident(StrEnum):
-    """What befalls AWS calls, or the function that makes them."""
+    """Something that hits AWS calls, or the function that makes them."""
 
     THROTTLED = "throttled"
     UNAVAILABLE = "503"
@@ -212,7 +212,7 @@ class Accident(StrEnum):
 
 @dataclass(frozen=True)
 class Fault(Step):
-    """The next calls of functions that `call` names ("ecs:CreateService", "*:Put*"); after `skip`
+    """The next calls of functions that match `call` ("ecs:CreateService", "*:Put*"): after `skip`
     of them, `times` are hit."""
 
     call: str = "*"
@@ -220,7 +220,7 @@ class Fault(Step):
     skip: int = 0
     times: int = 1
     function: str = ""
-    """Of this one alone; empty: of any."""
+    """Of this function only; empty: of any."""
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ class Sweep(Step):
 
 @dataclass(frozen=True)
 class LeaseEnds(Step):
-    """Days pass: the lease of everything that lives is over."""
+    """Days pass: the lease of every environment is over."""
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ class Pause(Step):
 
 
 class Trouble(StrEnum):
-    """What befalls the end of a lease, before the sweep comes."""
+    """What happens to the end of a lease before the sweep comes."""
 
     DIES = "the deletion that it starts dies"
     FORGOTTEN = "its schedule is lost"
