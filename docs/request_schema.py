@@ -112,7 +112,8 @@ def _form(form: Form, without: Set[str] = frozenset()) -> dict[str, Any]:
         members = {
             name: _form(each)
             for name, each in form.members.items()
-            if name not in without and not isinstance(rules.get(name), Refused)
+            if name not in without
+            and (name in _TAKEN_OVER or not isinstance(rules.get(name), Refused))
         }
         found = {"type": "object", "properties": members, "additionalProperties": False}
         if required := sorted(form.required & members.keys() - _FILLED_IN):
@@ -126,6 +127,8 @@ def _form(form: Form, without: Set[str] = frozenset()) -> dict[str, Any]:
     return found
 
 
+_TAKEN_OVER = {"loadBalancers", "healthCheckGracePeriodSeconds"}
+"""Which a pasted service may have; they never get to ECS."""
 _FILLED_IN = {"family", "serviceName"}
 """Which ECS requires, and Bivouac gives."""
 

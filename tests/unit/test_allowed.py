@@ -51,7 +51,9 @@ def test_a_network_that_is_not_listed_becomes_the_stacks_own_and_that_is_told(
 ) -> None:
     made = planned(with_network(**{field: [theirs, own[0]], "assignPublicIp": "DISABLED"}))
     assert network_of(made)[field] == own
-    assert network_of(made)["assignPublicIp"] == "DISABLED"
+    # The stack's subnets decide about public addresses, and only with them the request does not.
+    kept = STACK.assign_public_ip if field == "subnets" else "DISABLED"
+    assert network_of(made)["assignPublicIp"] == kept
     (why,) = [why for path, why in notes(made).items() if path.endswith(f".{field}")]
     assert own[0] in why
     assert parameter in why
