@@ -1,4 +1,4 @@
-"""What `make demo` runs: the local cloud, and the command line on it."""
+"""The program behind `make demo`: the local cloud, and the command line on it."""
 
 import sys
 from pathlib import Path

@@ -28,14 +28,16 @@ Next:
 class InterruptedDemo(BaseException):
     """By SIGINT or SIGTERM.
 
-    Not KeyboardInterrupt: where that passes through `exec`, as it does while a dataclass is made,
+    Not KeyboardInterrupt: if that passes through `exec`, as it does while a dataclass is created,
     Python 3.11 ends by SIGINT whatever the exit code is (unhandled_keyboard_interrupt in
     Python/pythonrun.c)."""
 
 
 def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
+    if (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ):  # otherwise it is to be ignored
         signal.signal(signal.SIGINT, _interrupt)
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("request", help="a file with a request")
@@ -57,7 +59,7 @@ def main(arguments: list[str]) -> int:
 def _told(file: str, request: object, scenario: str) -> int:
     began = time.monotonic()
     print("Starting the local cloud and deploying template.yaml to it", flush=True)
-    # It takes seconds to be imported: people see by now that something happens.
+    # Importing it takes seconds; people see by now that something happens.
     from demo.stage import Stage
     from localcloud.cloud import LocalCloud
     from localcloud.errors import CannotStartError

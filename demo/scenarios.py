@@ -1,4 +1,4 @@
-"""The stories that `make demo` tells (SCENARIO=...). Each is True if everything in it held."""
+"""The stories of `make demo` (SCENARIO=...). Each returns True if everything in it held."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Scenario = Callable[["Stage", str, Any], bool]
 
 PUSHED_TAG = "demo"
 FAILED = 1
-"""The exit code of `bivouac up` for what failed while it was made."""
+"""The exit code of `bivouac up` for a failed create."""
 
 
 def cycle(stage: Stage, file: str, request: Any) -> bool:
@@ -87,12 +87,12 @@ SCENARIOS: Mapping[str, Scenario] = {
 
 
 def _deployments(stage: Stage, name: str) -> dict[str, str]:
-    """Their ids by service."""
+    """Their ids, by service."""
     return {each["name"]: each["deployment"] for each in stage.status(name)["services"]}
 
 
 def _from_own_registry(stage: Stage, request: Request) -> tuple[Request, str, str]:
-    """The request with its last service's image from a repository of the account; that
+    """The request with its last service's image from a repository of the account; returns also that
     repository's name, and the service's."""
     changed = copy.deepcopy(request)
     service = changed["services"][-1]

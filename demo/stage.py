@@ -1,4 +1,4 @@
-"""Bivouac on a local cloud, and somebody who types commands at it."""
+"""Bivouac on a local cloud, and a person who types commands."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _OF_OTHERS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_RE
 
 
 class Stage:
-    """A context manager: within it, AWS is the local cloud for whatever this process calls."""
+    """A context manager: within it, AWS is the local cloud for everything that this process
+    calls."""
 
     def __init__(self, cloud: LocalCloud, stack: Stack) -> None:
         self.cloud = cloud
@@ -59,12 +60,12 @@ class Stage:
         print(f"\n# {text}", flush=True)
 
     def run(self, *words: str) -> int:
-        """What somebody types; the exit code."""
+        """Runs a typed command; returns the exit code."""
         print(f"\n$ bivouac {shlex.join(words)}", flush=True)
         return bivouac(words)
 
     def written(self, request: dict[str, Any]) -> str:
-        """A file with it, until the demo ends."""
+        """Writes it to a file, which exists until the demo ends."""
         WRITTEN.mkdir(parents=True, exist_ok=True)
         file = WRITTEN / f"{request['name']}.json"
         self._parts.callback(file.unlink, missing_ok=True)

@@ -50,7 +50,8 @@ def namespace_id(operation: Described) -> str:
 
 
 def is_made_by_ecs(tags: Mapping[str, str]) -> bool:
-    """Recorded: the tag AmazonECSManaged, "true", on what ECS makes [apptality, roadmap]."""
+    """Recorded: ECS sets the tag AmazonECSManaged, "true", on what it creates [apptality,
+    roadmap]."""
     return "AmazonECSManaged" in tags
 
 

@@ -25,15 +25,15 @@ from bivouac.json_types import Described
 _ACTIVE, _INACTIVE, _DRAINING, _FAILED = "ACTIVE", "INACTIVE", "DRAINING", "FAILED"
 
 ECS_REMOVES_WITHIN_SECONDS = 330
-"""After this, we remove the Cloud Map services that ECS made (D09). ECS can take minutes: a public
-tool that ran into this on AWS has waited as long since August 2026."""
+"""After this, Bivouac removes the Cloud Map services that ECS created (D09). ECS can take minutes:
+a public tool that met this on AWS has waited this long since August 2026."""
 
 # --- clusters ------------------------------------------------------------------------------------
 
 
 def is_gone(cluster_or_service: Described) -> bool:
-    """Whether it was deleted. Documented: ECS API, DeleteCluster, DeleteService. One that is not in
-    the answer is gone as well (recorded: failures with the reason MISSING [custodian])."""
+    """Whether it was deleted. Documented: ECS API, DeleteCluster, DeleteService. One that is
+    missing from the answer is gone too (recorded: failures with the reason MISSING [custodian])."""
     return bool(cluster_or_service.get("status") == _INACTIVE)
 
 
@@ -198,7 +198,7 @@ def waits_for_success(dependency: Described, container: str) -> bool:
 
 
 PROXY_CONTAINER_PREFIX = "ecs-service-connect-"
-"""Begins the name of the proxy's container. Recorded: "ecs-service-connect-oRK9o" [apptality]."""
+"""The prefix of the proxy container's name. Recorded: "ecs-service-connect-oRK9o" [apptality]."""
 
 
 def is_proxy(container: Described) -> bool:
@@ -213,15 +213,15 @@ _OF_PROXY = re.compile(
     rb"upstream connect error|no healthy upstream|upstream request timeout|"
     rb"delayed connect error|no route configured"
 )
-"""Begin the answers that Envoy gives itself. Recorded in many reports; Envoy's own source."""
+"""Prefixes of Envoy's own answers. Recorded in many reports; Envoy's own source."""
 _GATEWAY_STATUSES = (502, 503, 504)
 
 
 def came_through_proxy(headers: Headers) -> bool:
-    """Whether the proxy has passed an HTTP answer on, or has given it itself.
+    """Whether the proxy passed on an HTTP answer, or gave it itself.
 
     "server: envoy" is recorded of a caller outside the mesh (the Service Connect tutorial of the
-    ECS guide, November 2022); the other counts where the first is switched off."""
+    ECS guide, November 2022); the other counts if the first is switched off."""
     server = str(headers.get("server") or "")
     return server.lower() == "envoy" or headers.get(_UPSTREAM_TIME) is not None
 
@@ -243,9 +243,9 @@ _FAILED_CHECKS = re.compile(r"health ?check|unhealthy", re.IGNORECASE)
 health checks", "Task failed ELB health checks in (target-group ...)"."""
 
 ORDERED_STOPS = ("Scaling activity initiated by", "Availability-zone rebalancing initiated by")
-"""How the reasons begin for which the service's scheduler stops a healthy task: scaling and
-deployments (recorded [scale-in]), and rebalancing over Availability Zones (documented: ECS guide,
-"Track Amazon ECS Availability Zone rebalancing"). The rules of template.yaml name them too."""
+"""Prefixes of the reasons for which the scheduler stops a healthy task: scaling and deployments
+(recorded [scale-in]), and rebalancing over Availability Zones (documented: ECS guide, "Track Amazon
+ECS Availability Zone rebalancing"). The rules of template.yaml name them too."""
 
 _STOPPED_BY_USER = re.compile(r"(?:Task )?stopped by (?:the )?user\b", re.IGNORECASE)
 """Documented: ECS guide, stopped tasks error messages."""
