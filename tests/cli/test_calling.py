@@ -15,7 +15,7 @@ from bivouac_cli.arguments import STATUS_WORDS, parser
 from bivouac_cli.commands import Commands
 from bivouac_cli.ending import CommandError, Exit
 from bivouac_cli.request_file import request_of
-from bivouac_cli.rights import RIGHTS
+from bivouac_cli.rights import MACHINES, RIGHTS
 from bivouac_cli.screen import Screen
 from bivouac_cli.stack import Execution, Stack
 from bivouac_cli.waiting import Wait
@@ -31,6 +31,10 @@ class TestArguments:
         assert sorted(choices) == sorted(COMMANDS) == sorted(RIGHTS)
         for name, command in choices.items():
             assert f"bivouac {name}" in command.epilog
+
+    def test_whatever_starts_an_execution_says_of_which_machine(self) -> None:
+        starting = {each for each, rights in RIGHTS.items() if "states:StartExecution" in rights}
+        assert starting == MACHINES.keys()
 
     @pytest.mark.parametrize(
         "words",

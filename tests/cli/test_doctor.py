@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from unittest import mock
 
@@ -206,6 +207,13 @@ class TestStacks:
         assert wrong.reason == "the stack bivouac is in eu-central-1, and this is eu-west-1"
         assert wrong.mend == "bivouac doctor --region eu-central-1"
 
+    def test_before_a_first_deployment_only_one_elsewhere_is_named(self, account: Any) -> None:
+        account.stack.return_value = None
+        checks = [each.check for each in Examination(account, "bivouac", PARAMETERS).findings()]
+        assert not {"stack", "region", "version", "rights"} & set(checks)
+        account.regions_with.return_value = ["eu-central-1"]
+        assert found(account, "region", **PARAMETERS).verdict is Verdict.NG
+
     @pytest.mark.parametrize(
         ("status", "mend"),
         [
@@ -218,7 +226,7 @@ class TestStacks:
         self, account: Any, status: str, mend: str
     ) -> None:
         account.stack.return_value = stack(status)
-        stuck = found(account, "stack")
+        stuck = found(account, "stack", **PARAMETERS)
         assert (stuck.verdict, status in stuck.reason) == (Verdict.NG, True)
         assert f"aws cloudformation {mend}" in stuck.mend
 
@@ -313,7 +321,7 @@ class TestSubnets:
         account.route_tables.return_value = [table({**NAT, "State": "blackhole"})]
         hole = found(account, "subnets")
         assert hole.verdict is Verdict.NG
-        assert hole.mend.startswith("aws ec2 delete-route")
+        assert hole.mend.startswith("aws ec2 replace-route")
 
     def test_without_a_way_out_the_missing_endpoints_are_named(self, account: Any) -> None:
         account.route_tables.return_value = [table()]
@@ -352,10 +360,14 @@ class TestParameters:
         assert missing.mend == f"make deploy SET={parameter}="
         account.role.side_effect = lambda name: {
             "Arn": TASK_ROLE,
-            "AssumeRolePolicyDocument": "%7B%22Service%22%3A%22lambda.amazonaws.com%22%7D",
+            "AssumeRolePolicyDocument": "%7B%22Statement%22%3A%7B%22Sid%22%3A%22lambda%22%7D%7D",
         }
         distrusting = found(account, parameter, **{parameter: TASK_ROLE})
-        assert distrusting.mend.startswith("aws iam update-assume-role-policy --role-name shop")
+        command, _, policy = distrusting.mend.partition(" --policy-document ")
+        assert command == "aws iam update-assume-role-policy --role-name shop"
+        kept, admitted = json.loads(policy.strip("'"))["Statement"]
+        assert kept == {"Sid": "lambda"}
+        assert admitted["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
 
     def test_a_security_group_admits_the_probe(self, account: Any) -> None:
         account.stack.return_value = stack(TaskSecurityGroupId="sg-1")

@@ -126,6 +126,8 @@ def desk(tmp_path: Path) -> Desk:
     account = mock.create_autospec(Account, instance=True)
     account.region = "eu-west-1"
     account.caller.return_value = "arn:aws:iam::123456789012:user/ann"
+    account.stack.return_value = None
+    account.regions_with.return_value = []
     account.quota.return_value = 1000.0
     account.namespaces.return_value = 0
     for network in (account.subnets, account.route_tables, account.endpoints):

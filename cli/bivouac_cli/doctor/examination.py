@@ -48,12 +48,9 @@ class Examination:
 
     @property
     def _checks(self) -> list[tuple[str, Check]]:
-        of_stack: list[tuple[str, Check]] = [
-            ("stack", self._stack_itself),
-            ("version", self._version),
-            ("rights", self._rights),
-        ]
+        of_stack: list[tuple[str, Check]] = [("version", self._version), ("rights", self._rights)]
         return [
+            ("stack", self._stack_itself),
             *(of_stack if self.answers is None else ()),
             ("service-linked role", self._service_linked_role),
             ("quotas", partial(self._room, quotas.LAMBDA)),
@@ -110,7 +107,8 @@ class Examination:
             others = [each for each in self.account.stacks_of_bivouac() if each != name]
         except CommandError:
             others = []  # the caller may see this one alone
-        yield stacks.stack_finding(name, stack, others, region)
+        if stack is not None or self.answers is None:
+            yield stacks.stack_finding(name, stack, others, region)
         if stack is None and (regions := self.account.regions_with(name)):
             yield stacks.elsewhere_finding(name, region, regions)
 

@@ -94,8 +94,8 @@ def _way_out(
         return ng(
             CHECK,
             f"{subnet}: the default route of {name} leads to something that was deleted",
-            f"aws ec2 delete-route --region {region} --route-table-id {name} "
-            f"--destination-cidr-block {_ANYWHERE}",
+            f"aws ec2 replace-route --region {region} --route-table-id {name} "
+            f"--destination-cidr-block {_ANYWHERE} --nat-gateway-id NAT",
         )
     if route is not None and str(route.get("GatewayId", "")).startswith("igw-"):
         if public_address:

@@ -22,12 +22,14 @@ def role_finding(parameter: str, arn: str, role: Mapping[str, Any] | None) -> Fi
     if isinstance(document, str):  # as the API has it; botocore decodes it
         document = json.loads(unquote(document))
     if _TASKS not in json.dumps(document):
-        statement = {
+        admitted = {
             "Effect": "Allow",
             "Principal": {"Service": _TASKS},
             "Action": "sts:AssumeRole",
         }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        others = document.get("Statement", [])
+        statements = [*(others if isinstance(others, list) else [others]), admitted]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
         return ng(
             parameter,
             f"tasks cannot have {name}: {_TASKS} may not assume it",
