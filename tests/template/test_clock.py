@@ -15,6 +15,7 @@ MODULES = sorted(FUNCTIONS.rglob("*.py"))
 ON_THEIR_OWN = {
     # Runs in its own container, without the package
     "bivouac/proof/edge_client.py",
+    "bivouac/proof/edge_http.py",
     "bivouac/proof/edge_http2.py",
     # Measure how long sockets take
     "bivouac/proof/http2.py",

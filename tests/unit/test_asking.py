@@ -213,6 +213,128 @@ def test_a_port_that_only_stays_open_is_no_proof_and_ends_in_time(
     assert took < SECONDS + 1.0
 
 
+# --- HTTP/1.1 ------------------------------------------------------------------------------------
+
+SECRET = "s3cr3t-Value/9"
+
+
+def drips_headers(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        connection.sendall(b"x-a: b\r\n"[:1])
+        time.sleep(0.01)
+
+
+def drips_a_status(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    while True:
+        connection.sendall(b"H")
+        time.sleep(0.01)
+
+
+def continues_for_ever(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    while True:
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def a_long_header(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nserver: " + b"x" * 100_000 + b"\r\n\r\n")
+
+
+def many_headers(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\n" + b"x-a: b\r\n" * 10_000 + b"\r\n")
+
+
+def greets_with_a_secret(connection: socket.socket) -> None:
+    connection.sendall(f"welcome, password={SECRET} {'x' * 5_000}\r\n".encode())
+    says_nothing(connection)
+
+
+@ASKING
+@pytest.mark.parametrize(
+    "act",
+    [
+        says_nothing,
+        closes,
+        drips,
+        drips_a_status,
+        drips_headers,
+        continues_for_ever,
+        a_long_header,
+        many_headers,
+        greets,
+        greets_with_a_secret,
+    ],
+)
+def test_no_server_holds_an_attempt_beyond_its_deadline_or_writes_what_it_wants(
+    ask: Asking, act: Callable[[socket.socket], None]
+) -> None:
+    """Issue of a review: a server dripped its headers for 25 s, and 60 KB of one were kept."""
+    with serving(act) as port:
+        began = time.monotonic()
+        seen = ask("http", port)
+        took = time.monotonic() - began
+    assert not seen.good
+    assert len(seen.words) <= 200
+    assert SECRET not in seen.words
+    assert took < SECONDS + 1.0
+
+
+def streams_its_body(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nserver: envoy\r\n\r\n")
+    while True:
+        connection.sendall(b": still here\n")
+        time.sleep(0.01)
+
+
+def says_nothing_after_its_headers(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nserver: envoy\r\ncontent-length: 10\r\n\r\n")
+    says_nothing(connection)
+
+
+def redirects(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    connection.sendall(
+        b"HTTP/1.1 302 Found\r\nserver: envoy\r\nlocation: http://169.254.169.254/\r\n"
+        b"content-length: 0\r\n\r\n"
+    )
+    assert connection.recv(65_536) == b"", "nothing more is asked"
+
+
+@ASKING
+@pytest.mark.parametrize(
+    ("act", "status"),
+    [(streams_its_body, 200), (says_nothing_after_its_headers, 200), (redirects, 302)],
+)
+def test_the_status_is_the_answer_whatever_becomes_of_the_body(
+    ask: Asking, act: Callable[[socket.socket], None], status: int
+) -> None:
+    with serving(act) as port:
+        began = time.monotonic()
+        seen = ask("http", port)
+        took = time.monotonic() - began
+    assert seen.good
+    assert f"HTTP {status}" in seen.words
+    assert took < SECONDS + 1.0
+
+
+def test_a_secret_in_a_header_is_not_shown() -> None:
+    def act(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(
+            f"HTTP/1.1 500 No\r\nserver: envoy token={SECRET}\r\ncontent-length: 0\r\n\r\n".encode()
+        )
+
+    with serving(act) as port:
+        assert SECRET not in probe("http", port).words
+
+
 @given(st.binary(max_size=300))
 @example(b"\xff" * 20)
 def test_headers_of_any_bytes_are_read_or_refused(block: bytes) -> None:

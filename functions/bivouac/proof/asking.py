@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bivouac.aws import ecs_answers
+from bivouac.proof import edge_http
 from bivouac.proof.row import TEXT_LIMIT, Answer
+from bivouac.redaction.text import redacted
 
 Protocol = Literal["http", "http2", "grpc", "tcp"]
 Address = tuple[str, int]
@@ -20,7 +22,6 @@ Address = tuple[str, int]
 ATTEMPT_SECONDS = 3.0
 TCP_OPEN_SECONDS = 1.0
 """A TCP connection that stays open this long passes: a proxy closes it if the app is dead."""
-READ_LIMIT = 65_536
 USER_AGENT = "bivouac-probe"
 
 _NOT_YET = (429, 502, 503, 504)
@@ -60,20 +61,13 @@ def ask(question: Question, address: Address) -> Answer:
 
 
 def _ask_http(question: Question, address: Address) -> Answer:
-    connection = http.client.HTTPConnection(*address, timeout=ATTEMPT_SECONDS)
     try:
-        connection.connect()
-        try:
-            connection.request("GET", question.path, headers={"User-Agent": USER_AGENT})
-            reply = connection.getresponse()
-            body = reply.read(READ_LIMIT)
-        except TimeoutError:
-            return _silent()
-        except http.client.HTTPException as error:
-            return Answer.bad(f"failed: {error or type(error).__name__}")
-    finally:
-        connection.close()
-    return _judged(question, "HTTP", reply.status, reply.headers, body)
+        status, headers, body = edge_http.get(address, question.path, USER_AGENT, ATTEMPT_SECONDS)
+    except edge_http.NoAnswerError:
+        return Answer(False, f"is connected, and gives no answer within {ATTEMPT_SECONDS:g} s")
+    except http.client.HTTPException as error:
+        return Answer.bad(f"failed: {error or type(error).__name__}")
+    return _judged(question, "HTTP", status, headers, body)
 
 
 def _ask_http2(question: Question, address: Address) -> Answer:
@@ -96,7 +90,7 @@ def _ask_http2(question: Question, address: Address) -> Answer:
 def _judged(
     question: Question, spoken: str, status: int, headers: ecs_answers.Headers, body: bytes
 ) -> Answer:
-    server = str(headers.get("server") or "no server header")[:TEXT_LIMIT]
+    server = redacted(str(headers.get("server") or "no server header"), TEXT_LIMIT)
     observed = f"{spoken} {status}, server: {server}"
     if not ecs_answers.came_through_proxy(headers):
         return Answer(False, f"{observed}: it did not come through the Service Connect proxy")
@@ -166,7 +160,3 @@ def _ask_tcp(address: Address) -> Answer:
         except TimeoutError:
             return Answer(True, "stays open")
     return Answer(True, "answers") if received else Answer(False, "was closed by the proxy")
-
-
-def _silent() -> Answer:
-    return Answer(False, f"is connected, and gives no answer within {ATTEMPT_SECONDS:g} s")

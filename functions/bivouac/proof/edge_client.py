@@ -16,6 +16,7 @@ import sys
 import time
 from typing import Any
 
+from bivouac.proof.edge_http import get
 from bivouac.proof.edge_http2 import ASKING
 
 PROVEN, NO_NAME, NO_CONNECTION, WRONG_STATUS = 0, 10, 11, 12
@@ -23,7 +24,6 @@ IN_A_ROW = 3
 ATTEMPT_SECONDS = 3.0
 NAME_SECONDS = 5.0
 TCP_OPEN_SECONDS = 1.0
-READ_LIMIT = 65_536
 SETTLED_SECONDS = 10.0
 """An application that has given the same wrong answer for so long has started, and means it."""
 NOT_YET = (429, 502, 503, 504)
@@ -95,14 +95,8 @@ class EdgeClient:
             return NO_CONNECTION, f"no whole HTTP answer: {type(error).__name__}"
 
     def ask_http(self) -> tuple[int, str]:
-        connection = http.client.HTTPConnection(*self.address, timeout=ATTEMPT_SECONDS)
-        try:
-            connection.request("GET", self.path, headers={"User-Agent": "bivouac-proof"})
-            answer = connection.getresponse()
-            body = answer.read(READ_LIMIT)
-        finally:
-            connection.close()
-        return self.judged("HTTP", answer.status, answer.headers, body)
+        answer = get(self.address, self.path, "bivouac-proof", ATTEMPT_SECONDS)
+        return self.judged("HTTP", *answer)
 
     def judged(self, spoken: str, status: int, headers: Any, body: bytes) -> tuple[int, str]:
         self.status, words = status, f"{spoken} {status}"

@@ -7,28 +7,36 @@ from pathlib import Path
 from types import ModuleType
 
 from bivouac.environment.blueprint import Edge
-from bivouac.proof import edge_client, edge_http2
+from bivouac.proof import edge_client, edge_http, edge_http2
 
 _FUTURE = "from __future__ import annotations\n"
-_IMPORT = "from bivouac.proof.edge_http2 import ASKING\n"
+_LEFT_OUT = re.compile(
+    r'^(?:from bivouac\.[^\n]*| *""".*?"""| *#[^\n]*|)\n', re.MULTILINE | re.DOTALL
+)
+_INDENTED = re.compile(r"(?m)(?<![^\n ]) {4}")
+"""What only readers need: docstrings, comments, blank lines, wide indentation; and imports of the
+program's other parts."""
 
 
 def _code(module: ModuleType) -> str:
-    """Without its docstring, and without what imports another part of the program."""
     text = Path(str(module.__file__)).read_text("utf-8")
-    return text.partition(_FUTURE)[2].replace(_IMPORT, "")
+    return _INDENTED.sub(" ", _LEFT_OUT.sub("", text.partition(_FUTURE)[2]))
 
 
 _CLIENT = _code(edge_client)
-_HTTP2 = _code(edge_http2)
-_WITH_HTTP2 = ("http2", "grpc")
+_WITHOUT_HTTP2 = "ASKING = {}\n"
+_PARTS = {
+    "http": _code(edge_http) + _WITHOUT_HTTP2,
+    "http2": _code(edge_http2),
+    "grpc": _code(edge_http2),
+    "tcp": _WITHOUT_HTTP2,
+}
 
 
 def source(protocol: str) -> str:
     """The whole program of one edge, for `python -c`, without what its protocol does not need. A
     task definition holds it for each edge, and is limited to 64 KB."""
-    asking = _HTTP2 if protocol in _WITH_HTTP2 else "ASKING = {}\n"
-    return _FUTURE + asking + _CLIENT
+    return _FUTURE + _PARTS[protocol] + _CLIENT
 
 
 EXIT_MEANING: dict[int, str] = {

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bivouac.redaction.text import redacted
+
 IN_A_ROW = 3
 WINDOW_SECONDS = 15.0
 """How long an endpoint may take to prove itself within one probe."""
@@ -35,7 +37,7 @@ class Answer:
 
     @classmethod
     def bad(cls, observed: str) -> Answer:
-        return cls(False, observed[:TEXT_LIMIT])
+        return cls(False, redacted(observed, TEXT_LIMIT))
 
 
 def in_a_row(ask: Callable[[], Answer]) -> Answer:
