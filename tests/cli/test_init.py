@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -346,30 +347,30 @@ class ByHand:
                 ],
             }
             self._ecs.register_task_definition(**definition)
-            self._ecs.create_service(
-                cluster=self.cluster,
-                serviceName=name,
-                taskDefinition=f"{self.cluster}-{name}",
-                desiredCount=1,
-                launchType="FARGATE",
-                platformVersion="1.4.0",
-                enableECSManagedTags=True,
-                enableExecuteCommand=True,
-                propagateTags="SERVICE",
-                availabilityZoneRebalancing="DISABLED",
-                deploymentConfiguration={
+            service = {
+                "cluster": self.cluster,
+                "serviceName": name,
+                "taskDefinition": f"{self.cluster}-{name}",
+                "desiredCount": 1,
+                "launchType": "FARGATE",
+                "platformVersion": "1.4.0",
+                "enableECSManagedTags": True,
+                "enableExecuteCommand": True,
+                "propagateTags": "SERVICE",
+                "availabilityZoneRebalancing": "DISABLED",
+                "deploymentConfiguration": {
                     "maximumPercent": 150,
                     "minimumHealthyPercent": 0,
                     "deploymentCircuitBreaker": {"enable": True, "rollback": False},
                 },
-                networkConfiguration={
+                "networkConfiguration": {
                     "awsvpcConfiguration": {
                         "subnets": list(account.subnet_ids),
                         "securityGroups": [account.security_group_id],
                         "assignPublicIp": "ENABLED",
                     }
                 },
-                serviceConnectConfiguration={
+                "serviceConnectConfiguration": {
                     "enabled": True,
                     "namespace": self.cluster,
                     "services": [
@@ -380,7 +381,16 @@ class ByHand:
                         }
                     ],
                 },
-            )
+            }
+            until_true(partial(self._service_is_created, service), 30)
+
+    def _service_is_created(self, service: dict[str, Any]) -> bool:
+        """A new cluster is not known everywhere at once."""
+        try:
+            self._ecs.create_service(**service)
+        except self._ecs.exceptions.ClusterNotFoundException:
+            return False
+        return True
 
     @property
     def namespace(self) -> str | None:

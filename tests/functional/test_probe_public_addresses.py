@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bivouac.proof import probe
+from bivouac.proof import asking
 from tests.functional.account import BivouacAccount
 
 
@@ -32,7 +32,7 @@ def test_the_public_address_is_probed_and_aws_is_not_called(
     account: BivouacAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P11: addresses that an earlier step observed; no AWS call, no URL."""
-    monkeypatch.setattr(probe, "TCP_OPEN_SECONDS", 0.02)
+    monkeypatch.setattr(asking, "TCP_OPEN_SECONDS", 0.02)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         asked = target(listener.getsockname()[1], private_addresses=["192.0.2.1"])
         answer = account.invoke("probe_public_addresses", {"targets": [asked]})
