@@ -11,6 +11,7 @@ from types import FrameType
 from bench.running import INTERRUPTED
 
 MEASUREMENTS = (
+    "requests",
     "false_verdicts",
     "time_to_verdict",
     "secrets",

@@ -119,6 +119,8 @@ class _Node:
     fields: Mapping[str, tuple[_Node, Rule | None] | Refused | None]
     """None: in the model, but nobody has decided about it."""
     entry: _Node | None
+    plain: bool
+    """A scalar that may have any value."""
 
 
 @cache
@@ -136,7 +138,16 @@ def _noded(form: Form) -> _Node:
                 fields[name] = (_noded(member), None if rule is taken else rule)
     types, wanted = _PYTHON_TYPES[form.kind]
     entry = _noded(form.entry) if form.entry else None
-    return _Node(form.kind, types, wanted, form.values, tuple(sorted(form.required)), fields, entry)
+    return _Node(
+        kind=form.kind,
+        types=types,
+        wanted=wanted,
+        values=form.values,
+        required=tuple(sorted(form.required)),
+        fields=fields,
+        entry=entry,
+        plain=form.kind not in ("object", "list", "map") and not form.values,
+    )
 
 
 _WRONG = object()
@@ -145,10 +156,13 @@ _WRONG = object()
 def _object(value: Mapping[str, Any], node: _Node, path: str, found: Checked) -> Json:
     right = {}
     for name, given in value.items():
-        where = f"{path}.{name}"
         decision = node.fields.get(name)
-        if isinstance(decision, tuple):
+        if type(decision) is tuple:
             inner, rule = decision
+            if inner.plain and rule is None and type(given) in inner.types:
+                right[name] = given
+                continue
+            where = f"{path}.{name}"
             result = _value(given, inner, where, found)
             if result is not _WRONG:
                 right[name] = result
@@ -156,13 +170,14 @@ def _object(value: Mapping[str, Any], node: _Node, path: str, found: Checked) ->
                     found.problems.extend(rule(result, where))
         elif isinstance(decision, Refused):
             if given:
-                found.leave_out(where, f"refused; {decision.reason}")
+                found.leave_out(f"{path}.{name}", f"refused; {decision.reason}")
         elif name in node.fields:
             found.leave_out(
-                where, "refused; Bivouac does not know this field of ECS yet; leave it out"
+                f"{path}.{name}",
+                "refused; Bivouac does not know this field of ECS yet; leave it out",
             )
         else:
-            found.leave_out(where, messages.unknown_field(name, node.fields))
+            found.leave_out(f"{path}.{name}", messages.unknown_field(name, node.fields))
     for name in node.required:
         if name not in value:
             found.leave_out(f"{path}.{name}", "required, but missing")
@@ -178,6 +193,8 @@ def _value(value: Any, node: _Node, path: str, found: Checked) -> Any:
         return _WRONG
     if node.kind == "object":
         return _object(value, node, path, found)
+    if node.plain:
+        return value
     if node.kind == "list" and node.entry:
         entries = [
             _value(entry, node.entry, f"{path}[{index}]", found)

@@ -27,6 +27,8 @@ from bivouac.request.plan_context import Draft
 from bivouac.request.plan_task_definition import name_proxy_log, plan_definition
 
 _ON_FARGATE = {"launchType": "FARGATE"}
+_USUAL_PROBE = Probe.model_validate({"portName": "any"})
+"""How an endpoint is called that the request says nothing about."""
 
 
 def plan_service(
@@ -188,9 +190,7 @@ def _endpoints(
         mapping = ports.get(service["portName"])
         if mapping is None or "containerPort" not in mapping:
             continue  # told already
-        probe = by_port.get(
-            service["portName"], Probe.model_validate({"portName": service["portName"]})
-        )
+        probe = by_port.get(service["portName"], _USUAL_PROBE)
         lowest, highest = probe.expect_status
         yield Endpoint(
             port_name=service["portName"],

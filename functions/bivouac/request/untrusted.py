@@ -12,17 +12,21 @@ _HALF_A_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
 def problems(content: Any, path: str) -> list[str]:
-    layer, texts = [content], []
+    layer: list[Any] = [content]
+    texts: list[str] = []
     for _ in range(DEEPEST):
-        texts += [each for each in layer if isinstance(each, str)]
-        texts += [name for each in layer if isinstance(each, dict) for name in each]
-        layer = [
-            inner
-            for outer in layer
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
+        inner: list[Any] = []
+        for each in layer:
+            if isinstance(each, str):
+                texts.append(each)
+            elif isinstance(each, dict):
+                texts += each
+                inner += each.values()
+            elif isinstance(each, list):
+                inner += each
+        layer = inner
     found = [f"{path}: nested deeper than {DEEPEST} levels"] if layer else []
-    if half := next(filter(_HALF_A_CHARACTER.search, texts), None):
+    if _HALF_A_CHARACTER.search("\n".join(texts)):
+        half = next(filter(_HALF_A_CHARACTER.search, texts))
         found.append(f"{path}: {half[:100]!r} has half of a surrogate pair, which is no character")
     return found
