@@ -193,7 +193,10 @@ def token(*parts: object) -> str:
     return base64.b32encode(digest[:20]).decode()
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
 def content_hash(content: Any) -> str:
     """The same for equal JSON content, whatever the order of its keys."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    text = _CANONICAL.encode(content)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -20,6 +20,9 @@ from bivouac.request.plain_values import secret_problem
 _Value = TypeVar("_Value")
 
 
+_LIMITED = frozenset({"ulimits", "systemControls", "restartPolicy"})
+
+
 def problems(
     containers: Sequence[ReadOnlyJson], plain_values: Set[str], path: str
 ) -> Iterator[str]:
@@ -38,9 +41,11 @@ def problems(
         for needed in ("name", "image"):
             if not container.get(needed):
                 yield f"{where}.{needed}: a container needs one"
-        yield from _environment_problems(container, plain_values, where)
+        if "environment" in container or "secrets" in container:
+            yield from _environment_problems(container, plain_values, where)
         yield from _memory_problems(container, where)
-        yield from _limit_problems(container, where)
+        if not _LIMITED.isdisjoint(container):
+            yield from _limit_problems(container, where)
         if (check := container.get("healthCheck")) is not None:
             yield from _health_check_problems(check, f"{where}.healthCheck")
 

@@ -196,14 +196,14 @@ def _value(value: Any, node: _Node, path: str, found: Checked) -> Any:
     if node.plain:
         return value
     if node.kind == "list" and node.entry:
-        entries = [
-            _value(entry, node.entry, f"{path}[{index}]", found)
-            for index, entry in enumerate(value)
-        ]
-        # Objects keep their places, so that the paths of what follows are right.
-        spare: Any = {} if node.entry.kind == "object" else _WRONG
-        entries = [spare if entry is _WRONG else entry for entry in entries]
-        return [entry for entry in entries if entry is not _WRONG]
+        entries = []
+        for index, entry in enumerate(value):
+            result = _value(entry, node.entry, f"{path}[{index}]", found)
+            if result is not _WRONG:
+                entries.append(result)
+            elif node.entry.kind == "object":
+                entries.append({})  # so that the paths of what follows are right
+        return entries
     if node.kind == "map" and node.entry:
         items = {
             key: _value(entry, node.entry, f"{path}.{key}", found) for key, entry in value.items()

@@ -59,10 +59,13 @@ _SEEN_TWICE = 2
 """Tasks of a deployment and of its replacement."""
 
 
+_ANSWER = json.JSONEncoder(ensure_ascii=False)
+
+
 def size(content: Any) -> int:
     """Bytes of content as JSON in UTF-8, as in functions' answers (Lambda's Python since 3.12:
     github.com/aws/aws-lambda-python-runtime-interface-client, commit 80eefef)."""
-    return len(json.dumps(content, ensure_ascii=False).encode())
+    return len(_ANSWER.encode(content).encode())
 
 
 def problems(blueprint: Blueprint) -> list[str]:
@@ -79,10 +82,15 @@ def problems(blueprint: Blueprint) -> list[str]:
             f"services: {largest.endpoints} endpoints in all; an environment has at most "
             f"{MOST_ENDPOINTS}, as many as can be probed in time"
         ]
+    proven = size(largest.proven_state)
+    # All else of the output is in that state, so it is measured only where it could matter.
+    output = proven + size([largest.edge_proofs, blueprint.warnings])
+    if output + _PARENT > STATE:
+        output = size(largest.output)
     rooms = {
         "while services wait for others": (size(largest.waiting_state) + _FAILURE, STATE),
-        "with the proof": (size(largest.proven_state) + _FAILURE, STATE),
-        "as its output": (size(largest.output) + _PARENT, STATE),
+        "with the proof": (proven + _FAILURE, STATE),
+        "as its output": (output + _PARENT, STATE),
         "about its tasks' events": (largest.wait_item, ITEM),
     }
     return [

@@ -13,7 +13,7 @@ def merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
     result = dict(defaults)
     for key, value in given.items():
         beneath = result.get(key)
-        if isinstance(beneath, Mapping) and isinstance(value, Mapping):
+        if isinstance(beneath, dict) and isinstance(value, dict):
             result[key] = merged(beneath, value)
         else:
             result[key] = value

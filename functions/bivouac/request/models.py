@@ -179,8 +179,8 @@ class Service(BaseModel):
     task_definition: Annotated[Any, AfterValidator(_definition)] = None
     """RegisterTaskDefinition's arguments, or the name of a definition that exists."""
     primary_container: Annotated[PrimaryContainer, AfterValidator(_no_port_twice)] | None = None
-    probe: Annotated[list[Probe], BeforeValidator(_one_or_many)] = []
-    depends_on: list[DependsOn] = []
+    probe: Annotated[list[Probe], BeforeValidator(_one_or_many)] = Field(default_factory=list)
+    depends_on: list[DependsOn] = Field(default_factory=list)
     redeployed_for: Annotated[str, StringConstraints(max_length=256)] = ""
     """Any text; a change causes a new deployment of the same. Redeploys write their id here."""
 
@@ -224,7 +224,7 @@ class PullRequest(_Model):
 
 
 class Triggers(_Model):
-    image_push: list[ImagePush] = []
+    image_push: list[ImagePush] = Field(default_factory=list)
     pull_request: PullRequest | None = None
 
 
@@ -241,19 +241,19 @@ class EnvironmentRequest(_Model):
         Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(_owner)]
         | None
     ) = None
-    tags: Tags = {}
+    tags: Tags = Field(default_factory=dict)
     namespace: Annotated[str, AfterValidator(_namespace_name)] | None = None
-    cluster: dict[str, Any] = {}
-    defaults: dict[str, Any] = {}
+    cluster: dict[str, Any] = Field(default_factory=dict)
+    defaults: dict[str, Any] = Field(default_factory=dict)
     services: Annotated[list[Any], Field(min_length=1, max_length=MOST_SERVICES)]
     # Each is read by itself, so that a wrong one hides no other.
     connect: Annotated[list[Connection], Field(min_length=1)] | None = None
     """The connections to prove; by default, every endpoint is proven once."""
-    lease: Lease = Lease()
+    lease: Lease = Field(default_factory=Lease)
     schedule: Schedule | None = None
-    triggers: Triggers = Triggers()
-    timeouts: Timeouts = Timeouts()
-    plain_values: list[str] = []
+    triggers: Triggers = Field(default_factory=Triggers)
+    timeouts: Timeouts = Field(default_factory=Timeouts)
+    plain_values: list[str] = Field(default_factory=list)
     """Names of environment variables whose values are no secrets, whatever they look like."""
     on_failure: Literal["delete", "keep"] = "delete"
     dry_run: bool = False

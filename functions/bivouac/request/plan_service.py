@@ -92,9 +92,8 @@ def _planned(
     draft.problems.extend(checked.problems)
     if checked.lacks(where) or checked.lacks(f"{path}.desiredCount"):
         return party
-    party = replace(party, arguments=arguments)
     if definition is None:
-        return party
+        return replace(party, arguments=arguments)
     arguments["propagateTags"] = "SERVICE"
     name_proxy_log(draft, request, service, connect, path)
     ours = not isinstance(service.task_definition, str)
@@ -110,7 +109,7 @@ def _planned(
         depends_on=(),
         redeployed_for=service.redeployed_for,
     )
-    return replace(party, built=built)
+    return replace(party, arguments=arguments, built=built)
 
 
 def _service_tags(
