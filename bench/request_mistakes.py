@@ -567,24 +567,6 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("tag's characters", "API_Tag", _tag("team", "a<b")),
     Mistake("tag's length", "API_Tag", _tag("t" * 129, "x")),
     Mistake("tag's value's length", "API_Tag", _tag("team", "x" * 257)),
-    Mistake(
-        "many subnets",
-        "API_AwsVpcConfiguration",
-        _at(
-            "networkConfiguration",
-            {"awsvpcConfiguration": {"subnets": [f"subnet-{n:08x}" for n in range(17)]}},
-            "subnets",
-        ),
-    ),
-    Mistake(
-        "many groups",
-        "API_AwsVpcConfiguration",
-        _at(
-            "networkConfiguration.awsvpcConfiguration.securityGroups",
-            [f"sg-{n:08x}" for n in range(6)],
-            "securityGroups",
-        ),
-    ),
     # Service Connect
     Mistake("UDP endpoint", "API_ServiceConnectService", _udp),
     Mistake("no such port", "API_ServiceConnectService", _no_such_port),
