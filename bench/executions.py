@@ -15,7 +15,7 @@ from bench.figures import Step
 from bench.waiting import BenchError, Stop
 from localcloud.cloud import LocalCloud
 from localcloud.credentials import user_keys
-from localcloud.following import OVER, Timeline, history
+from localcloud.following import OVER, history, state_visits
 from localcloud.template import Stack
 
 STARTER = user_keys()
@@ -101,11 +101,9 @@ class Executions:
         return [each["executionArn"] for page in pages for each in page["executions"]]
 
     def steps(self, arn: str) -> tuple[Step, ...]:
-        timeline = Timeline()
-        timeline.add(history(self._looking, arn))
         return tuple(
             Step(state.name, state.kind, state.visits, state.first_entered, state.seconds)
-            for state in timeline.states.values()
+            for state in state_visits(history(self._looking, arn))
         )
 
     def end_warm_functions(self) -> None:
