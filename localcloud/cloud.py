@@ -129,7 +129,8 @@ class LocalCloud:
         self.call_faults = CallFaults()
         policies = ResourcePolicies(self.account, locks)
         self.guard = Guard(self.control_plane, self.credentials, policies)
-        self.control_plane.ecs.secrets.refusal = lambda role_arn, action, resource: (
+        ecs = self.control_plane.ecs
+        ecs.secrets.refusal = ecs.logs.refusal = lambda role_arn, action, resource: (
             self.guard.refusal(role_arn, Access(action, resource))
         )
         self._clients = Clients(self.endpoint_url, self.account.region, self.credentials)

@@ -40,7 +40,7 @@ class Ecs:
         calls = RuntimeCalls(clock.clock, runtime)
         self.obstacles = Obstacles(clock.lock)
         connect = self.connect = ServiceConnectPlane(clock.clock, cloudmap, calls, self.obstacles)
-        logs = LogDelivery(account)
+        self.logs = logs = LogDelivery(account)
         self.secrets = SecretDelivery(account)
         announcements, obstacles = self.announcements, self.obstacles
         lives = TaskLives(

@@ -9,6 +9,7 @@ from typing import Any
 from moto.logs.models import logs_backends
 
 from localcloud.account import Account
+from localcloud.ecs.secret_delivery import Refusal
 from localcloud.tasks.runtime import LogTarget
 
 
@@ -19,6 +20,16 @@ def missing_group() -> str:
         "retried 1 times: failed to create Cloudwatch log stream: operation error CloudWatch "
         f"Logs: CreateLogStream, https response error StatusCode: 400, RequestID: {uuid.uuid4()}, "
         "ResourceNotFoundException: The specified log group does not exist. : exit status 1"
+    )
+
+
+def denied(refusal: str) -> str:
+    """The stopped reason of a task whose execution role may not write there."""
+    return (
+        "ResourceInitializationError: failed to validate logger args: create stream has been "
+        "retried 1 times: failed to create Cloudwatch log stream: operation error CloudWatch "
+        f"Logs: CreateLogStream, https response error StatusCode: 400, RequestID: {uuid.uuid4()}, "
+        f"api error AccessDeniedException: {refusal} : exit status 1"
     )
 
 
@@ -39,15 +50,24 @@ class LogDelivery:
 
     def __init__(self, account: Account) -> None:
         self._account = account
+        self.refusal: Refusal = lambda role_arn, action, resource: None
+        """Replaced where roles are checked against their policies."""
 
-    def open(self, target: LogTarget, configuration: Mapping[str, Any]) -> bool:
-        """Creates the stream. False if its group does not exist and may not be created."""
-        if target.group not in self._logs.groups:
-            if configuration.get("options", {}).get("awslogs-create-group") != "true":
-                return False
+    def open(
+        self, target: LogTarget, configuration: Mapping[str, Any], role_arn: str
+    ) -> str | None:
+        """Creates the stream as the task's execution role; the stopped reason if it cannot."""
+        options = configuration.get("options", {})
+        arn = self._account.arn("logs", f"log-group:{target.group}:log-stream:{target.stream}")
+        if role_arn and (refused := self.refusal(role_arn, "logs:CreateLogStream", arn)):
+            return denied(refused)
+        elsewhere = options.get("awslogs-region", self._account.region) != self._account.region
+        if elsewhere or target.group not in self._logs.groups:
+            if options.get("awslogs-create-group") != "true" or elsewhere:
+                return missing_group()
             self._logs.create_log_group(target.group, {})
         self._logs.ensure_log_stream(target.group, target.stream)
-        return True
+        return None
 
     def put(self, target: LogTarget, timestamp_ms: int, line: str) -> None:
         """Writes one line, which is lost, as on AWS, if the group was deleted meanwhile."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from localcloud.ecs.announcements import Announcements
-from localcloud.ecs.log_delivery import LogDelivery, log_target, missing_group
+from localcloud.ecs.log_delivery import LogDelivery, log_target
 from localcloud.ecs.model import ContainerState, Health, StopCode, Task, TaskStatus
 from localcloud.ecs.obstacles import Obstacles
 from localcloud.ecs.runtime_calls import RuntimeCalls
@@ -182,23 +182,25 @@ class TaskLives:
         except SecretError as error:
             self.stop(task, "TaskFailedToStart", str(error))
             return
-        if not self._open_logs(task):
-            self.stop(task, "TaskFailedToStart", missing_group())
+        if (failure := self._open_logs(task) or _unmounted(task)) is not None:
+            self.stop(task, "TaskFailedToStart", failure)
             return
         self._clock.call_later(self._timings.pull, lambda: self._hand_to_runtime(task))
 
-    def _open_logs(self, task: Task) -> bool:
+    def _open_logs(self, task: Task) -> str | None:
+        """Why it cannot log; None if it can."""
         connect = task.deployment.connect
+        role = task.definition.definition.get("executionRoleArn", "")
         for container in task.all_containers:
             configuration = container.definition.get("logConfiguration")
             if container is task.proxy and connect is not None:
                 configuration = connect.log
             container.log = log_target(configuration, container.name, task.id)
-            if container.log is not None and not self._logs.open(
-                container.log, configuration or {}
-            ):
-                return False
-        return True
+            if container.log is None:
+                continue
+            if failure := self._logs.open(container.log, configuration or {}, role):
+                return failure
+        return None
 
     def _hand_to_runtime(self, task: Task) -> None:
         if not task.live:
@@ -300,6 +302,24 @@ class TaskLives:
         self._clock.run(act)
 
 
+def _unmounted(task: Task) -> str | None:
+    """Why its volumes cannot be mounted: this account has no file system at all.
+
+    The words are from public reports of file systems that are not there, or have no mount target in
+    the task's subnet."""
+    for volume in task.definition.definition.get("volumes", ()):
+        if efs := volume.get("efsVolumeConfiguration"):
+            region = task.arn.split(":")[3]
+            return (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS "
+                f'volumes: stderr: Failed to resolve "{efs["fileSystemId"]}.efs.{region}.'
+                'amazonaws.com" - check that your file system ID is correct, and ensure that the '
+                "VPC has an EFS mount target for this file system ID. : unsuccessful EFS utils "
+                "command execution; code: 1"
+            )
+    return None
+
+
 def _ended(task: Task) -> bool:
     return all(container.status == "STOPPED" for container in task.containers)
 
@@ -340,6 +360,9 @@ def _container(state: ContainerState, timings: Timings) -> runtime.Container:
         stop_timeout=_stop_timeout(state, timings),
         log=state.log,
         health_check=_health_check(definition),
+        depends_on=tuple(
+            (item["containerName"], item["condition"]) for item in definition.get("dependsOn", ())
+        ),
     )
 
 

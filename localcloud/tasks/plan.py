@@ -128,6 +128,8 @@ class _Planner:
             "env": environment,
             "stop_timeout": container.stop_timeout,
         }
+        if container.depends_on:
+            plan["depends_on"] = dict(container.depends_on)
         if container.health_check is not None and container.health_check.command[0] != "NONE":
             plan["health"] = self._health(container.health_check)
         return plan

@@ -18,7 +18,7 @@ from .images import STAND_IN, CannotPullError, Image, Pulled, pull
 from .isolation import SANDBOX, Kind, choose_isolation
 from .plan import Host, directly_reached, prepare
 from .remarks import remarks
-from .runtime import LogTarget, Task, TaskObserver
+from .runtime import NEVER_STARTED, LogTarget, Task, TaskObserver, unmet
 from .sandbox.protocol import STOP, Event
 
 _log = logging.getLogger(__name__)
@@ -238,6 +238,10 @@ class _RunningTask:
             self._observer.started(task_id)
         elif event["event"] == "health":
             self._observer.container_health(task_id, event["name"], event["status"])
+        elif event["event"] == "unmet":
+            self._running.discard(event["name"])
+            why = unmet(event["name"], event["dependency"], event["code"])
+            self._observer.container_exited(task_id, event["name"], NEVER_STARTED, why)
         elif event["event"] == "exited":
             if event["name"] in self._running:
                 self._running.discard(event["name"])

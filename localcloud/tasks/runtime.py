@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 AppProtocol = Literal["http", "http2", "grpc"]
+Condition = Literal["START", "COMPLETE", "SUCCESS", "HEALTHY"]
 HealthStatus = Literal["HEALTHY", "UNHEALTHY"]
 
 
@@ -49,8 +50,24 @@ class Container:
     """Seconds from SIGTERM to SIGKILL."""
     log: LogTarget | None = None
     health_check: HealthCheck | None = None
+    depends_on: tuple[tuple[str, Condition], ...] = ()
+    """The containers that this one waits for, and until when."""
     digest: str = ""
     """For an image of the account's registry; empty if nothing was pushed under this name."""
+
+
+NEVER_STARTED = 143
+"""The exit code of a container whose dependency cannot come (amazon-ecs-agent, pull request
+3218)."""
+
+
+def unmet(container: str, dependency: str, code: int) -> str:
+    """Why a container that waits for SUCCESS of another one never starts, as the ECS agent says."""
+    return (
+        "CannotStartContainerError: dependency graph: failed to resolve container ordering "
+        f"dependency [{dependency} (STOPPED->RUNNING) - Exit: {code}] for target [{container} "
+        "(NONE->RUNNING)]"
+    )
 
 
 @dataclass(frozen=True)

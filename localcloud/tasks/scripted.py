@@ -20,7 +20,14 @@ from functools import partial
 from pathlib import Path
 
 from localcloud.clock import Clock
-from localcloud.tasks.runtime import Container, HealthStatus, Task, TaskObserver
+from localcloud.tasks.runtime import (
+    NEVER_STARTED,
+    Container,
+    HealthStatus,
+    Task,
+    TaskObserver,
+    unmet,
+)
 from localcloud.tasks.scripted_answers import AnsweringSockets, HttpAnswer
 from localcloud.tasks.scripted_edges import (
     NAME_SECONDS,
@@ -285,6 +292,10 @@ class ScriptedRuntime:
                 del self._plays[task_id]
         if was_running or play.stopping:
             play.observer.container_exited(task_id, container, code, reason)
+        for other in play.task.containers if code else ():
+            if (container, "SUCCESS") in other.depends_on:
+                why = unmet(other.name, container, code)
+                self._end(task_id, other.name, NEVER_STARTED, why)
         self._check_edges_soon()
 
     # --- edges -------------------------------------------------------------------------------

@@ -302,6 +302,41 @@ class TestLogs:
 
 
 class TestRoles:
+    def test_logs_of_another_region_stop_the_task(self, cloud: Cloud) -> None:
+        """The group is there in this Region, and not in that one."""
+        cloud.logs.create_log_group(logGroupName="/web")
+        stopped = self.stopped_for(cloud, logConfiguration=logs_to("/web", "eu-central-1"))
+        assert "The specified log group does not exist" in stopped["stoppedReason"]
+
+    def test_logs_that_the_execution_role_may_not_write_stop_the_task(self, cloud: Cloud) -> None:
+        cloud.logs.create_log_group(logGroupName="/web")
+        refused = "User: x is not authorized to perform: logs:CreateLogStream on resource: y"
+        cloud.plane.ecs.logs.refusal = lambda role, action, resource: refused
+        stopped = self.stopped_for(
+            cloud, logConfiguration=logs_to("/web", cloud.plane.account.region)
+        )
+        assert stopped["stopCode"] == "TaskFailedToStart"
+        assert refused in stopped["stoppedReason"]
+
+    def test_a_file_system_of_nobody_stops_the_task(self, cloud: Cloud) -> None:
+        cloud.cluster()
+        volume = {
+            "name": "data",
+            "efsVolumeConfiguration": {"fileSystemId": "fs-0123456789abcdef0"},
+        }
+        cloud.task_definition(volumes=[volume], containerDefinitions=[web_container()])
+        cloud.service()
+        cloud.wait(1.0)
+        stopped = cloud.tasks("STOPPED")[0]
+        assert 'Failed to resolve "fs-0123456789abcdef0.efs.' in stopped["stoppedReason"]
+
+    def stopped_for(self, cloud: Cloud, **of_container: Any) -> Any:
+        cloud.cluster()
+        cloud.task_definition(containerDefinitions=[web_container(**of_container)])
+        cloud.service()
+        cloud.wait(1.0)
+        return cloud.tasks("STOPPED")[0]
+
     def test_a_missing_role_prevents_tasks(self, cloud: Cloud) -> None:
         """H18."""
         cloud.cluster()
@@ -447,3 +482,8 @@ def test_tasks_are_listed_by_cluster_service_or_family(
     assert len(cloud.ecs.list_tasks(cluster="shop", **condition)["taskArns"]) == count
     with refused("ServiceNotFoundException"):
         cloud.ecs.list_tasks(cluster="shop", serviceName="nothing")
+
+
+def logs_to(group: str, region: str) -> dict[str, Any]:
+    options = {"awslogs-group": group, "awslogs-region": region, "awslogs-stream-prefix": "web"}
+    return {"logDriver": "awslogs", "options": options}

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from localcloud.tasks.isolation import Kind
 from localcloud.tasks.processes import ProcessRuntime
-from localcloud.tasks.runtime import HealthCheck
+from localcloud.tasks.runtime import NEVER_STARTED, Container, HealthCheck, LogTarget
 from tests.localcloud.running_tasks import (
     APP_LOG,
     PROXY_LOG,
@@ -409,3 +410,50 @@ class TestHealth:
         ill = container(image="bivouac/unhealthy", health_check=self.CHECK)
         web = task(1, ill, service_connect=False)
         started(runtime, web).sees_health(web, "app", "UNHEALTHY")
+
+
+def shell(name: str, script: str, **more: Any) -> Container:
+    essential = more.pop("essential", False)
+    made = container(name, shell=script, ports=(), log=LogTarget("/app", name))
+    return replace(made, essential=essential, **more)
+
+
+def test_a_container_starts_once_what_it_waits_for_has_come(isolated: ProcessRuntime) -> None:
+    """START, COMPLETE, SUCCESS and HEALTHY, as the ECS API's ContainerDependency has them."""
+    healthy = HealthCheck(("CMD-SHELL", "true"), 0.1, 1.0, 1, 0.0)
+    app = shell(
+        "app",
+        f"echo here; {WAIT}",
+        essential=True,
+        depends_on=(
+            ("migrate", "SUCCESS"),
+            ("warm", "COMPLETE"),
+            ("log", "START"),
+            ("cache", "HEALTHY"),
+        ),
+    )
+    first = (
+        shell("migrate", "echo migrated"),
+        shell("warm", "exit 1"),
+        shell("log", WAIT),
+        shell("cache", WAIT, health_check=healthy),
+    )
+    witness = started(isolated, run := task(1, app, *first))
+    witness.sees_line(LogTarget("/app", "app"), "here")
+    assert witness.exits(run, "migrate") == [(0, None)]
+    assert witness.exits(run, "warm") == [(1, None)]
+
+
+def test_what_waits_for_the_success_of_a_failed_container_never_starts(
+    isolated: ProcessRuntime,
+) -> None:
+    """amazon-ecs-agent#3218."""
+    app = shell("app", "echo here", essential=True, depends_on=(("migrate", "SUCCESS"),))
+    witness = Witness()
+    isolated.start(run := task(1, app, shell("migrate", "exit 3")), witness)
+    code, reason = witness.sees_exit_of(run, "app")
+    assert code == NEVER_STARTED
+    assert reason is not None
+    assert "failed to resolve container ordering dependency [migrate" in reason
+    assert "Exit: 3" in reason
+    assert witness.lines(LogTarget("/app", "app")) == []

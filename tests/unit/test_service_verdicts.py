@@ -1238,3 +1238,16 @@ def test_the_end_of_a_long_message_is_shown_because_it_says_why() -> None:
     assert len(shown) == EVIDENCE_LENGTH
     assert shown.startswith("CannotPullContainerError: ")
     assert shown.endswith(": 403 Forbidden")
+
+
+def test_a_container_that_never_started_for_another_one_is_not_blamed() -> None:
+    """amazon-ecs-agent#3218: it is marked with 143, and with the reason of its dependency."""
+    reason = (
+        "CannotStartContainerError: dependency graph: failed to resolve container ordering "
+        "dependency [migrate (STOPPED->RUNNING) - Exit: 3] for target [web (NONE->RUNNING)]"
+    )
+    app = {**WEB, "dependsOn": [{"containerName": "migrate", "condition": "SUCCESS"}]}
+    shown = [container(exitCode=143, reason=reason), container("migrate", exitCode=3)]
+    stops = [stopped(reason, number, containers=shown) for number in (1, 2)]
+    verdict = judged(*stops, containers=[app, SIDECAR | MIGRATE])
+    assert (verdict.category, verdict.container) == (Category.EXIT, "migrate")

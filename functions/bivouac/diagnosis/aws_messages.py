@@ -270,6 +270,14 @@ STOPS: tuple[Sign, ...] = (
         "documented: ECS guide, CannotStartContainerError; the words are runc's",
     ),
     _sign(
+        r"container ordering dependency|dependencies cannot be resolved",
+        Category.EXIT,
+        Healing.HARDLY,
+        "A container waits for another one (dependsOn), which has failed: read its last lines, "
+        "above.",
+        "recorded: github.com/aws/amazon-ecs-agent, pull request 3218 (2022)",
+    ),
+    _sign(
         r"Essential container in task exited|EssentialContainerExited",
         Category.EXIT,
         Healing.HARDLY,

@@ -24,6 +24,8 @@ class ProcessPlan(TypedDict):
     env: dict[str, str]
     stop_timeout: float
     health: NotRequired[HealthPlan]
+    depends_on: NotRequired[dict[str, str]]
+    """By container: START, COMPLETE, SUCCESS or HEALTHY."""
 
 
 class ProxyPlan(TypedDict):
@@ -64,6 +66,15 @@ class Started(TypedDict):
     event: Literal["started"]
 
 
+class Unmet(TypedDict):
+    """A container never starts, because one that must succeed first has failed."""
+
+    event: Literal["unmet"]
+    name: str
+    dependency: str
+    code: int
+
+
 class Output(TypedDict):
     event: Literal["output"]
     name: str
@@ -92,4 +103,4 @@ class Failed(TypedDict):
     reason: str
 
 
-Event = Started | Output | Exited | Health | Failed
+Event = Started | Unmet | Output | Exited | Health | Failed

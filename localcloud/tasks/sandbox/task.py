@@ -7,6 +7,7 @@ import os
 import signal
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from .checks import HealthChecks
 from .forward import Forwarder, listen_at
@@ -35,6 +36,11 @@ class HeldTask:
         self._running: list[_Process] = []
         self._stopping = False
         self._proxy: _Process | None = None
+        self._waiting = list(plan["containers"])
+        """Those that have not started yet, because they wait for others."""
+        self._started = False
+        self._reached: dict[str, set[str]] = {each["name"]: set() for each in self._waiting}
+        """What each container has reached of what others may wait for."""
 
     def hold(self) -> None:
         """As on ECS, the proxy is ready before the first container starts, and goes last.
@@ -54,11 +60,32 @@ class HeldTask:
             self._loop.run()
 
     def _start_containers(self) -> None:
-        if self._stopping:
+        """Those whose dependencies are met; the task has started once all have."""
+        if self._stopping or self._started:
             return
-        for process in self._plan["containers"]:
-            self._start(process)
-        tell({"event": "started"})
+        while due := [each for each in self._waiting if self._is_due(each)]:
+            for process in due:
+                self._waiting.remove(process)
+                self._start(process)
+                self._reached[process["name"]].add("START")
+        if not self._waiting:
+            self._started = True
+            tell({"event": "started"})
+
+    def _is_due(self, plan: ProcessPlan) -> bool:
+        needs = plan.get("depends_on", {})
+        return all(condition in self._reached[name] for name, condition in needs.items())
+
+    def _give_up_on_those_waiting_for(self, name: str, code: int) -> None:
+        for plan in list(self._waiting):
+            if plan.get("depends_on", {}).get(name) == "SUCCESS":
+                self._waiting.remove(plan)
+                tell({"event": "unmet", "name": plan["name"], "dependency": name, "code": code})
+
+    def _health(self, name: str, status: Literal["HEALTHY", "UNHEALTHY"]) -> None:
+        tell({"event": "health", "name": name, "status": status})
+        self._reached[name].add(status)
+        self._start_containers()
 
     def _start(self, plan: ProcessPlan) -> _Process | None:
         name, isolated = plan["name"], self._plan["isolated"]
@@ -84,7 +111,7 @@ class HeldTask:
                 self._loop,
                 plan["health"],
                 plan["env"],
-                lambda status: tell({"event": "health", "name": name, "status": status}),
+                partial(self._health, name),
                 in_namespace=isolated,
             )
         process = _Process(plan, pid, output, checks)
@@ -100,8 +127,15 @@ class HeldTask:
         signal_group(process.pid, signal.SIGKILL)
         process.output.drain()
         tell({"event": "exited", "name": process.plan["name"], "code": code, "reason": None})
+        name = process.plan["name"]
+        if name in self._reached:
+            self._reached[name] |= {"COMPLETE"} | ({"SUCCESS"} if code == 0 else set())
+            if code != 0:
+                self._give_up_on_those_waiting_for(name, code)
         if self._stopping:
             self._stop_those_due()
+        else:
+            self._start_containers()
         if not self._running:
             self._loop.stop()
 
