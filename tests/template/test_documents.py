@@ -11,6 +11,8 @@ import pytest
 import yaml
 from botocore import xform_name
 
+from bivouac import errors
+from bivouac.diagnosis.aws_messages import Category
 from bivouac.request.models import Connection, DependsOn, Destination, EnvironmentRequest, Service
 from bivouac.request.plan import plan
 from demo.scenarios import SCENARIOS
@@ -32,6 +34,7 @@ README_LIMIT = 12_000
 SESSION = botocore.session.get_session()
 MADE_BY_THE_CLI_ITSELF = ("aws ecs wait", "aws logs tail")
 OPTIONS_OF_THE_CLI = {"cli-binary-format", "endpoint-url", "query", "region", "dry-run"}
+ERRORS = {each.__name__ for each in errors.BivouacError.__subclasses__()} | errors.ANSWERS
 MACHINES = sorted(
     path.name.removesuffix(".asl.yaml") for path in (ROOT / "statemachine").glob("*.asl.yaml")
 )
@@ -123,7 +126,7 @@ def test_every_parameter_that_it_names_exists() -> None:
     assert words
     policy = document["Resources"]["EventBusRequests"]["Properties"]["Statement"]["Condition"]
     requests = set(policy["StringNotEquals"]["events:detail-type"])
-    assert words <= document["Parameters"].keys() | document["Outputs"].keys() | requests
+    assert words <= document["Parameters"].keys() | document["Outputs"].keys() | requests | ERRORS
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -176,6 +179,14 @@ def test_every_request_shown_can_be_planned(text: str) -> None:
     assert len(REQUESTS) > 8
     assert checked.problems == ()
     assert checked.notes == ()
+
+
+def test_every_diagnosis_and_error_is_explained() -> None:
+    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+?`) \|", text, re.MULTILINE)
+    explained = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    explained |= set(re.findall(r"`(\w+Error)`", text))
+    assert {*map(str, Category), *ERRORS} <= explained
 
 
 def test_the_smallest_request_is_the_sample() -> None:
