@@ -134,7 +134,7 @@ def test_a_dry_run_succeeds(stacks: list[Stack]) -> None:
         execution = ended(stack, environment(name="demo", dryRun=True))
         assert execution["status"] == "SUCCEEDED", execution
         plan = json.loads(execution["output"])
-        assert plan["cluster"]["clusterName"] == f"{stack.name}-demo"
+        assert plan["cluster"] == f"{stack.name}-demo"
 
 
 def test_a_function_without_its_rights_is_refused(emulator: MiniStack) -> None:
