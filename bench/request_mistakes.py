@@ -189,7 +189,9 @@ def _aliases(*aliases: Json) -> Apply:
     return apply
 
 
-def _request_time_of_tcp(_: Random, service: Json) -> str:
+def _request_time_of_tcp(_: Random, service: Json) -> str | None:
+    if app(service)["portMappings"][0].get("name") != endpoint(service).get("portName"):
+        return None  # nobody can know which port it is about
     app(service)["portMappings"][0].pop("appProtocol", None)
     endpoint(service)["timeout"] = {"perRequestTimeoutSeconds": 5}
     return "services[0].timeout.perRequestTimeoutSeconds"

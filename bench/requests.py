@@ -41,6 +41,7 @@ from bivouac.environment.blueprint import (
     register_task_definition_arguments,
     service_specification,
 )
+from bivouac.proof import mesh
 from bivouac.request.plan import plan
 from bivouac.settings import RequestSettings
 from localcloud import request_shape
@@ -332,13 +333,14 @@ def _of_every_kind(random: Random, name: str) -> Json:
 
 
 def _calls(blueprint: Blueprint) -> Iterator[tuple[Any, Json]]:
-    """The arguments of the calls that the plan leads to, with botocore's shapes of them."""
+    """The arguments of the ECS calls that the plan leads to, with botocore's shapes of them."""
 
     def shape(operation: str) -> Any:
         return service_model().operation_model(operation).input_shape
 
     yield shape("CreateCluster"), create_cluster_arguments(blueprint)
-    for service in blueprint.services:
+    clients = (client.service for client in mesh.proof_clients(blueprint, 1))
+    for service in (*blueprint.services, *clients):
         yield (
             shape("RegisterTaskDefinition"),
             register_task_definition_arguments(blueprint, service),
