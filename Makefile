@@ -42,7 +42,7 @@ setup: .venv/installed .venv-sam/installed #- Install the locked dependencies (t
 demo: .venv/demo ## Create, prove and delete an environment on the local cloud (REQUEST=events/shop.json, SCENARIO=lifecycle or office-hours)
 	@.venv/bin/python -m demo "$(REQUEST)" "$(SCENARIO)"
 
-pictures: .venv/installed #- Draw the pictures of the documents anew
+pictures: .venv/installed #- Draw the pictures of the documents again
 	@.venv/bin/python docs/state_diagrams.py
 	@.venv/bin/python -m docs.demo_picture whole events/tutorial.json docs/pictures/demo.svg \
 	    "make demo"
@@ -55,7 +55,7 @@ schema: .venv/installed ## Write docs/request.schema.json, from which editors co
 retries: .venv/installed #- Write statemachine/retries.yaml into the state machines
 	@.venv/bin/python -m deployment.retries
 
-local: .venv/demo ## Keep the local cloud up on 127.0.0.1 (LOCALCLOUD_PORT=4566)
+local: .venv/demo ## Keep the local cloud running on 127.0.0.1 (LOCALCLOUD_PORT=4566)
 	@.venv/bin/python -m localcloud
 
 test: setup #- Run the tests
@@ -67,11 +67,11 @@ endure: .venv/installed #- Run the long tests: whole stacks, every call interrup
 emulate: .venv/installed .venv-ministack/installed #- Deploy the template twice to another emulator, MiniStack
 	.venv/bin/python -m pytest tests/emulator
 
-accept: .venv/installed ## Tell an environment's life on a deployed stack, and hold AWS against docs/assumptions.md (STACK=bivouac, REGION=..., ENDPOINT=http://127.0.0.1:4566, RECORD=1, YES=1)
+accept: .venv/installed ## Run an environment through its life on a deployed stack, and check docs/assumptions.md against AWS (STACK=bivouac, REGION=..., ENDPOINT=http://127.0.0.1:4566, RECORD=1, YES=1)
 	@.venv/bin/python -m tests.acceptance --stack "$(STACK)" $(if $(REGION),--region "$(REGION)") \
 	    $(if $(ENDPOINT),--endpoint-url "$(ENDPOINT)") $(if $(RECORD),--record) $(if $(YES),--yes)
 
-accept-local: .venv/installed #- The same on a local cloud of its own, also with a belief turned round
+accept-local: .venv/installed #- The same on its own local cloud, also with a belief that is wrong
 	.venv/bin/python -m pytest -n 2 tests/acceptance_local
 
 lint: .venv/installed #- Check style and format
