@@ -53,6 +53,7 @@ def prepare(
     samconfig.write_text(text, encoding="utf-8")
     defaults = {each.name: each.default or "" for each in parameters}
     examination = Examination(account, target.stack_name, {**defaults, **answers})
+    tell("")
     for line in finding_lines(list(examination.findings())[1:]):
         tell(line)
     return ""

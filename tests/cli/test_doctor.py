@@ -28,6 +28,7 @@ PARAMETERS = {
     "NamePrefix": "bivouac",
     "VpcId": "vpc-1",
     "SubnetIds": "subnet-1",
+    "AllowedSubnetIds": "",
     "AssignPublicIp": "ENABLED",
     "ProofImage": "public.ecr.aws/docker/library/python:3.13-alpine",
     "TaskSecurityGroupId": "",
@@ -126,8 +127,9 @@ def test_an_account_in_which_everything_works_is_said_to(account: Any) -> None:
     findings = list(Examination(account, "bivouac").findings())
     assert {each.verdict for each in findings} == {Verdict.OK}
     assert [each.check for each in findings] == [
-        *("credentials", "stack", "version", "rights", "service-linked role", "quotas", "quotas"),
-        *("quotas", "subnets", "DefaultLease", "alarms"),
+        *("credentials", "stack", "version", "rights", "service-linked role"),
+        *("Lambda concurrent executions", "Fargate On-Demand vCPUs", "Cloud Map namespaces"),
+        *("subnets", "DefaultLease", "alarms"),
     ]
     assert findings[0].reason == f"{CALLER} in {REGION}"
 
@@ -263,10 +265,9 @@ def test_a_stack_of_another_version_is_examined_as_far_as_it_goes(account: Any) 
 def test_a_question_that_is_refused_hides_no_other_answer(account: Any) -> None:
     refused = CommandError(Exit.NOT_FOUND, "AWS refused GetServiceQuota: not authorized")
     account.quota.side_effect = [refused, 6.0, refused]
+    by_check = {each.check: each for each in Examination(account, "bivouac").findings()}
     quotas_found = [
-        each.verdict
-        for each in Examination(account, "bivouac").findings()
-        if each.check == "quotas"
+        by_check[each.name].verdict for each in (quotas.LAMBDA, quotas.FARGATE, quotas.NAMESPACES)
     ]
     assert quotas_found == [Verdict.SKIPPED, Verdict.NG, Verdict.SKIPPED]
 
@@ -284,25 +285,24 @@ class TestQuotas:
         account.quota.side_effect = lambda service, code: (
             quota.too_little if (service, code) == (quota.service, quota.code) else 1000
         )
-        little = found(account, "quotas")
+        little = found(account, quota.name)
         assert little.verdict is Verdict.NG
-        assert quota.name in little.reason
         assert f"--service-code {quota.service} --quota-code {quota.code}" in little.mend
 
     def test_used_up_namespaces_are_named(self, account: Any) -> None:
         account.quota.return_value = 50
         account.namespaces.return_value = 50
-        assert found(account, "quotas").reason.endswith("none is left")
+        assert found(account, quotas.NAMESPACES.name).reason.endswith("none is left")
 
     def test_a_parameter_above_the_quota_is_lowered(self, account: Any) -> None:
         account.quota.return_value = 40
-        higher = found(account, "quotas")
+        higher = found(account, quotas.NAMESPACES.name)
         assert "NamespaceQuota says 50" in higher.reason
         assert higher.mend == "make deploy SET=NamespaceQuota=40"
 
     def test_they_are_asked_without_a_stack_too(self, account: Any) -> None:
         account.stack.return_value = None
-        assert found(account, "quotas").verdict is Verdict.OK
+        assert found(account, quotas.NAMESPACES.name).verdict is Verdict.OK
 
 
 class TestSubnets:
@@ -343,6 +343,15 @@ class TestSubnets:
         ours = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/python:3.13"
         account.stack.return_value = stack(ProofImage=ours)
         assert found(account, "subnets").verdict is Verdict.OK
+
+    def test_those_that_requests_may_name_are_looked_at_too(self, account: Any) -> None:
+        account.stack.return_value = stack(AllowedSubnetIds="subnet-2, subnet-3")
+        findings = Examination(account, "bivouac").findings()
+        reasons = [each.reason for each in findings if each.check == "subnets"]
+        assert [reason.split(" in ")[0] for reason in reasons[1:]] == [
+            "there is no subnet-2",
+            "there is no subnet-3",
+        ]
 
     def test_one_of_another_region_or_vpc_is_named(self, account: Any) -> None:
         account.subnets.return_value = []

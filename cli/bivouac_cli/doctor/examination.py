@@ -53,9 +53,9 @@ class Examination:
             ("stack", self._stack_itself),
             *(of_stack if self.answers is None else ()),
             ("service-linked role", self._service_linked_role),
-            ("quotas", partial(self._room, quotas.LAMBDA)),
-            ("quotas", partial(self._room, quotas.FARGATE)),
-            ("quotas", self._namespaces),
+            (quotas.LAMBDA.name, partial(self._room, quotas.LAMBDA)),
+            (quotas.FARGATE.name, partial(self._room, quotas.FARGATE)),
+            (quotas.NAMESPACES.name, self._namespaces),
             ("subnets", self._subnets),
             ("TaskSecurityGroupId", self._security_group),
             ("AllowedTaskRoleArns", partial(self._roles, "AllowedTaskRoleArns")),
@@ -161,7 +161,8 @@ class Examination:
     # --- the parameters --------------------------------------------------------------------------
 
     def _subnets(self) -> Iterator[Finding]:
-        vpc, wanted = self._given["VpcId"], self._listed("SubnetIds")
+        vpc = self._given["VpcId"]
+        wanted = [*self._listed("SubnetIds"), *self._listed("AllowedSubnetIds")]
         yield from network.subnet_findings(
             wanted,
             self.account.subnets(wanted),

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from bivouac_cli.doctor.finding import Finding, ng, ok
 
-CHECK = "quotas"
-
 
 @dataclass(frozen=True)
 class Quota:
     name: str
+    """Of the check, too."""
     service: str
     code: str
     too_little: float
@@ -52,21 +51,21 @@ NAMESPACES = Quota(
 
 
 def room_finding(quota: Quota, value: float, region: str) -> Finding:
-    reason = f"{quota.name}: {value:g}; {quota.takes}"
+    reason = f"{value:g}; {quota.takes}"
     if value <= quota.too_little:
-        return ng(CHECK, f"{reason}: too little for a team", quota.mend(region))
-    return ok(CHECK, reason)
+        return ng(quota.name, f"{reason}: too little for a team", quota.mend(region))
+    return ok(quota.name, reason)
 
 
 def namespace_finding(value: float, used: int, parameter: int | None, region: str) -> Finding:
     """`parameter`: NamespaceQuota, by which the stack refuses what would not fit."""
-    reason = f"{NAMESPACES.name}: {used} of {value:g}; {NAMESPACES.takes}"
+    reason = f"{used} of {value:g}; {NAMESPACES.takes}"
     if used >= value:
-        return ng(CHECK, f"{reason}: none is left", NAMESPACES.mend(region))
+        return ng(NAMESPACES.name, f"{reason}: none is left", NAMESPACES.mend(region))
     if parameter is not None and parameter > value:
         return ng(
-            CHECK,
+            NAMESPACES.name,
             f"{reason}, and the parameter NamespaceQuota says {parameter}",
             f"make deploy SET=NamespaceQuota={value:g}",
         )
-    return ok(CHECK, reason)
+    return ok(NAMESPACES.name, reason)
