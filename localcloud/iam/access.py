@@ -6,8 +6,9 @@ calls; any other operation is an action on "*".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from localcloud.account import Account
@@ -209,6 +210,9 @@ class Accesses:
         elif operation in ("BatchGetItem", "BatchWriteItem"):
             for name in given["RequestItems"]:
                 yield self._table(operation, name)
+        elif operation == "UpdateItem":
+            attributes = {"dynamodb:Attributes": tuple(_attributes(given))}
+            yield replace(self._table(operation, given["TableName"]), keys=attributes)
         elif "TableName" in given:
             index = f"/index/{given['IndexName']}" if "IndexName" in given else ""
             yield self._table(operation, given["TableName"] + index)
@@ -292,6 +296,24 @@ class Accesses:
         url = given.get("QueueUrl")
         resource = self._arn("sqs", "", url.rpartition("/")[2]) if url else "*"
         yield Access(f"sqs:{operation}", resource)
+
+
+_EXPRESSION_WORDS = (
+    *("ADD", "AND", "BETWEEN", "DELETE", "IN", "NOT", "OR", "REMOVE", "SET", "attribute_exists"),
+    *("attribute_not_exists", "attribute_type", "begins_with", "contains", "if_not_exists"),
+    *("list_append", "size"),
+)
+
+
+def _attributes(given: Parameters) -> Iterator[str]:
+    """The attributes that an UpdateItem names: its key's, and those of its expressions (DynamoDB
+    guide, "Using IAM policy conditions for fine-grained access control")."""
+    yield from given["Key"]
+    names = given.get("ExpressionAttributeNames", {})
+    for expression in ("UpdateExpression", "ConditionExpression"):
+        for word in re.findall(r"[#:]?\w+", given.get(expression, "")):
+            if word not in _EXPRESSION_WORDS and word[0] != ":" and not word.isdecimal():
+                yield names.get(word, word)
 
 
 def _tag_keys(tags: Any) -> dict[str, tuple[str, ...]]:

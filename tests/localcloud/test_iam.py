@@ -335,6 +335,45 @@ class TestCalls:
             )
         assert denied(error, "iam:PassRole", "arn:aws:iam::1:role/x")
 
+    @pytest.mark.parametrize(
+        ("update", "allowed"),
+        [
+            ("SET #note = :value", True),
+            ("SET note = if_not_exists(note, :value)", True),
+            ("SET note = :value REMOVE owner", False),
+            ("SET #owner = :value", False),
+        ],
+    )
+    def test_a_write_is_limited_to_attributes(
+        self, cloud: LocalCloud, update: str, allowed: bool
+    ) -> None:
+        table = f"t-{uuid.uuid4().hex[:8]}"
+        cloud.client("dynamodb").create_table(
+            TableName=table,
+            AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        limit = {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["name", "note"]}}
+        role = Role(cloud, {"Action": "dynamodb:UpdateItem", "Condition": limit})
+        names = {f"#{name}": name for name in ("note", "owner") if f"#{name}" in update}
+        values = {":value": {"S": "x"}} if ":value" in update else {}
+        call: dict[str, Any] = {
+            "TableName": table,
+            "Key": {"name": {"S": "a"}},
+            "UpdateExpression": update,
+            "ConditionExpression": "attribute_not_exists(note)",
+            "ExpressionAttributeValues": values,
+            **({"ExpressionAttributeNames": names} if names else {}),
+        }
+        if allowed:
+            role.client("dynamodb").update_item(**call)
+            return
+        with pytest.raises(ClientError) as error:
+            role.client("dynamodb").update_item(**call)
+        arn = f"arn:aws:dynamodb:ap-northeast-1:{ACCOUNT}:table/{table}"
+        assert denied(error, "dynamodb:UpdateItem", arn)
+
     def test_a_deny_wins(self, cloud: LocalCloud) -> None:
         deny = {"Effect": "Deny", "Action": "ecs:ListClusters"}
         ecs = Role(cloud, {"Action": "ecs:*"}, deny).client("ecs")

@@ -147,6 +147,29 @@ class TestPeople:
             assert "ManagedPolicyName" not in TEMPLATE["Resources"][policy]["Properties"]
 
 
+class TestRecords:
+    @pytest.mark.parametrize(
+        ("function", "written"),
+        [
+            ("RegisterTaskDefinitionsFunction", {"taskDefinitions"}),
+            ("ExtendLeaseFunction", {"expiresAt", "extension"}),
+        ],
+    )
+    def test_whoever_writes_a_field_or_two_may_write_no_others(
+        self, function: str, written: set[str]
+    ) -> None:
+        """Besides, the key, and what the conditions of a write name."""
+        (statement,) = [
+            each
+            for each in STATEMENTS
+            if each.holder == function and "dynamodb:UpdateItem" in each.actions
+        ]
+        assert statement.actions == ["dynamodb:UpdateItem"]
+        attributes = set(statement.condition["ForAllValues:StringEquals"]["dynamodb:Attributes"])
+        read = {"environment", "generation", "intents", "status"}
+        assert written <= attributes <= written | read
+
+
 class TestServices:
     @pytest.mark.parametrize("action", ["ecs:CreateService", "ecs:UpdateService"])
     def test_they_run_in_the_stacks_subnets_and_have_a_shell_only_if_it_may(
