@@ -61,8 +61,8 @@ MISTAKES: list[tuple[str, Any, str]] = [
         'connect[0].to: must be an object, not the text "api"; write "to": {"service": "api"}',
     ),
     (
-        "services by name, as in Compose",
-        {"name": "demo", "services": {"web": {"primaryContainer": SHORT}}},
+        "services as in Compose",
+        {"name": "demo", "services": {"web": {"image": "nginx", "ports": ["8080:80"]}}},
         'services: must be a list, not an object; write "services": [{"serviceName": "web", '
         '"primaryContainer": {"image": "nginx", "containerPort": 80}}]',
     ),

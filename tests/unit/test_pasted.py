@@ -245,6 +245,54 @@ def test_a_described_resources_read_only_fields_are_left_out() -> None:
     assert "aFieldOfNextYear" in problem
 
 
+def test_the_answers_of_powershells_commands_are_answered_with_ecss_notation() -> None:
+    described = {
+        "Services": [
+            {
+                "ServiceName": "web",
+                "ServiceArn": f"{ACCOUNT}:service/shop/web",
+                "RunningCount": 1,
+                "TaskDefinition": {
+                    "TaskDefinition": {**CLOUDFORMATION["TaskDefinition"], "Revision": 3}
+                },
+            }
+        ],
+        "Failures": [],
+    }
+    found = checked(environment(described))
+    (problem,) = found.problems
+    assert problem.startswith("services[0].Services[0]: CloudFormation's notation")
+    assert "services[0].Services[0].ServiceArn" in told(found, "dropped")
+    assert planned(environment(corrected(problem))).services
+
+
+def test_alarms_that_are_off_are_as_if_left_out() -> None:
+    off = {"alarmNames": [], "enable": False, "rollback": False}
+    given = service(deploymentConfiguration={"alarms": off, "maximumPercent": 200})
+    made = planned(environment(given)).services[0].arguments["deploymentConfiguration"]
+    assert made == {"maximumPercent": 200}
+    on = service(deploymentConfiguration={"alarms": {"alarmNames": ["a"], "enable": True}})
+    (problem,) = problems(environment(on))
+    assert "deploymentConfiguration.alarms" in problem
+
+
+def test_a_limit_that_is_the_whole_tasks_gives_way_to_a_proxy_that_nobody_asked_for() -> None:
+    """Without Service Connect, containers are often given all of the task's memory."""
+    given = without_mesh(taskDefinition=definition(container(memory=512)))
+    blueprint, found = accepted(environment(given))
+    made = blueprint.services[0].definition
+    assert made is not None
+    assert "memory" not in made["containerDefinitions"][0]
+    assert told(found, "dropped") == ["services[0].taskDefinition.containerDefinitions[0].memory"]
+    asked_for = service(taskDefinition=definition(container(memory=512)))
+    (problem,) = problems(environment(asked_for))
+    assert "leave 64 MiB to the Service Connect proxy" in problem
+    off = {**asked_for, "serviceConnectConfiguration": {"enabled": False}}
+    made = planned(environment(off)).services[0].definition
+    assert made is not None
+    assert made["containerDefinitions"][0]["memory"] == 512
+
+
 # --- empty values --------------------------------------------------------------------------------
 
 
@@ -332,6 +380,14 @@ def test_tags_that_only_aws_or_bivouac_may_set_are_left_out() -> None:
     assert blueprint.services[0].tags == {"team": "blue"}
     reasons = [note.why for note in found.notes if note.path == "services[0].tags"]
     assert len(reasons) == 2
+
+
+def test_tags_as_an_object_are_answered_with_ecss_list() -> None:
+    (problem,) = problems(environment(service(tags={"team": "blue"})))
+    assert problem == (
+        'services[0].tags: must be a list, not an object; write "tags": '
+        '[{"key": "team", "value": "blue"}]'
+    )
 
 
 # --- namespace and cluster -----------------------------------------------------------------------
@@ -493,7 +549,7 @@ def test_a_load_balancer_without_a_target_is_refused(
 
 # --- other notations -----------------------------------------------------------------------------
 
-CLOUDFORMATION = {
+CLOUDFORMATION: dict[str, Any] = {
     "ServiceName": "web",
     "DesiredCount": 1,
     "EnableECSManagedTags": True,

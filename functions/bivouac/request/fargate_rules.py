@@ -109,6 +109,12 @@ def _smallest_size(containers: Sequence[Any]) -> tuple[str, str] | None:
     return None
 
 
+def is_whole_task(container: ReadOnlyJson, definition: ReadOnlyJson) -> bool:
+    """Whether a container's memory is that of its task; neither need be of the right type."""
+    limit, task = container.get("memory"), definition.get("memory")
+    return isinstance(limit, int) and isinstance(task, str) and limit == _mebibytes(task)
+
+
 def task_of(containers: list[Any]) -> Json:
     """A definition of containers alone, of the smallest size that holds them."""
     size = _smallest_size(containers)

@@ -18,7 +18,7 @@ from bivouac.aws.ecs_forms import Form
 from bivouac.json_types import Json
 from bivouac.request import untrusted
 from bivouac.request.merging import copied
-from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment
+from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment, wrong_kind
 from bivouac.request.notes import Note, What
 
 _MAY_BE_EMPTY = frozenset({"value"})
@@ -90,8 +90,13 @@ class Reader:
             if isinstance(given, dict):
                 return self._object(given, form, at, to, described, foreign)
         elif form.kind == "list" and form.entry is not None:
-            if foreign and isinstance(given, dict):
-                given = _entries(given, form.entry)
+            if isinstance(given, dict) and (pairs := _pairs(given, form.entry)):
+                if not foreign:
+                    name = at.rpartition(".")[2]
+                    self.problems.append(f"{at}: {wrong_kind(given, 'a list', name, pairs)}")
+                given = pairs
+            elif foreign and isinstance(given, dict):
+                given = [given]
             if isinstance(given, dict):
                 self.places[f"{to}[0]"] = at
                 return self.value(given, form.entry, at, to, described, foreign)
@@ -192,7 +197,7 @@ class Reader:
         described: bool,
         foreign: bool,
     ) -> None:
-        if key in form.read_only:
+        if key in form.read_only or (foreign and _is_read_only(key, form)):
             self.note("dropped", here, "ECS fills it in")
         elif described:
             self.note("dropped", here, "no argument of ECS")
@@ -201,6 +206,11 @@ class Reader:
             within[_TERRAFORM_FLAT[key]] = inner[0] if isinstance(inner, list) else inner
         elif not (foreign and key in _TERRAFORM_ALONE):
             result[key] = copied(inner)
+
+
+def _is_read_only(key: str, form: Form) -> bool:
+    """In another notation: the answers of PowerShell's commands are in PascalCase."""
+    return canonical(key) in map(canonical, form.read_only)
 
 
 def _is_plain(value: Any, form: Form) -> bool:
@@ -240,14 +250,14 @@ def _with_its_level(given: Json, form: Form) -> Json:
     return given
 
 
-def _entries(given: Json, entry: Form) -> list[Any]:
-    """What Terraform has as one block, or as a map of tags."""
-    if set(entry.members) == {"key", "value"} and not set(map(canonical, given)) <= {
-        "key",
-        "value",
-    }:
-        return [{"key": key, "value": value} for key, value in given.items()]
-    return [given]
+def _pairs(given: Json, entry: Form) -> list[Json]:
+    """Tags or variables that are given as an object; empty if it is something else."""
+    members = sorted(entry.members)
+    if members not in (["key", "value"], ["name", "value"]):
+        return []
+    if not given or any(canonical(key) in members for key in given):
+        return []
+    return [{members[0]: key, "value": value} for key, value in given.items()]
 
 
 def _scalar(given: Any, form: Form) -> Any:

@@ -6,6 +6,7 @@ validation_errors/), so that none of its texts, which name types of Python, reac
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -106,6 +107,8 @@ def _message(problem: Any, place: Sequence[int | str], form: Form) -> str:
             return message + hint
         case _:
             entry = bool(place) and isinstance(place[-1], int)
+            if name == "cluster":
+                return f"{wrong_kind(value, 'an object')}; leave it out, Bivouac names the cluster"
             # One or many: several probes are rare.
             wanted = "an object" if name == "probe" else _WANTED.get(kind, "something else")
             meant = _meant(name, value, wanted, entry=entry)
@@ -156,7 +159,7 @@ def _meant(name: str, value: Any, wanted: str, *, entry: bool) -> Any:
             except ValueError:
                 return [value]
         case "a list", dict() if name == "environment":
-            return [{"name": key, "value": str(each)} for key, each in value.items()]
+            return [{"name": key, "value": _text(each)} for key, each in value.items()]
         case "a list", dict() if name == "services":
             return _named_services(value)
         case "a list", dict():
@@ -187,16 +190,33 @@ def _tags(value: list[Any]) -> Any:
     if not all(isinstance(each, dict) for each in value):
         return None
     pairs = [{str(key).lower(): inner for key, inner in each.items()} for each in value]
-    if not all("key" in each for each in pairs):
+    if not all(isinstance(each.get("key"), str) for each in pairs):
         return None
-    return {str(each["key"]): str(each.get("value", "")) for each in pairs}
+    return {each["key"]: _text(each.get("value")) for each in pairs}
+
+
+def _text(value: Any) -> str:
+    """A value where text is wanted."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value)
 
 
 def _named_services(value: Mapping[str, Any]) -> Any:
     """Services by name, as Compose has them."""
     if "serviceName" in value or not all(isinstance(each, dict) for each in value.values()):
         return [value]
-    return [{"serviceName": name, **each} for name, each in value.items()]
+    return [{"serviceName": name, **_of_compose(each)} for name, each in value.items()]
+
+
+def _of_compose(service: Mapping[str, Any]) -> Any:
+    """The image and the first port of a Compose service; other services as they are."""
+    if not isinstance(service.get("image"), str):
+        return service
+    ports = service.get("ports") or service.get("expose")
+    first = re.search(r"([0-9]{1,5})(/tcp)?$", str(ports[0])) if isinstance(ports, list) else None
+    port = {"containerPort": int(first[1])} if first else {}
+    return {"primaryContainer": {"image": service["image"], **port}}
 
 
 _PATTERNS = {

@@ -7,7 +7,7 @@ properties; task definitions likewise. Reading what was read changes nothing any
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bivouac.aws import ecs_answers
@@ -19,6 +19,7 @@ from bivouac.request.merging import copied, objects
 from bivouac.request.messages import canonical
 from bivouac.request.notation import Reader
 from bivouac.request.notes import Note
+from bivouac.request.written import place, with_place
 
 _ARN = "arn:"
 _BESIDE = frozenset({"$schema", "failures", "nextToken", "ResponseMetadata"})
@@ -55,12 +56,17 @@ def read(content: Any) -> Pasted:
     request: Json = reader.value(given, form, "", "")
     if entries is not None:
         request["services"] = _services(reader, entries, services)
-    _complete(reader, request)
+    # From here on, paths are those of the result.
+    completed = Reader(places=reader.places)
+    _complete(completed, request)
+    places = reader.places
+    notes = (replace(each, path=place(each.path, places)) for each in completed.notes)
+    problems = (with_place(each, lambda path: place(path, places)) for each in completed.problems)
     return Pasted(
         request,
-        tuple(reader.problems),
-        tuple(reader.notes),
-        reader.places,
+        (*reader.problems, *problems),
+        (*reader.notes, *notes),
+        places,
         tuple(reader.unreadable),
     )
 
@@ -84,6 +90,9 @@ def _services(reader: Reader, entries: Any, at: str) -> Any:
         return copied(entries)
     found: list[Any] = []
     for index, entry in enumerate(entries):
+        if entry is None:
+            reader.note("dropped", f"{at}[{index}]", "empty")
+            continue
         for given, here in _unwrapped(reader, entry, f"{at}[{index}]"):
             there = f"services[{len(found)}]"
             if here != there:
@@ -95,10 +104,11 @@ def _services(reader: Reader, entries: Any, at: str) -> Any:
 def _unwrapped(reader: Reader, entry: Any, at: str) -> Iterator[tuple[Any, str]]:
     """The services of an entry: describe-services answers several at once."""
     entry = reader.parsed(entry, service_form(), at)
-    if isinstance(entry, dict) and isinstance(several := entry.get("services"), list):
-        _drop_beside(reader, entry, "services", at)
+    key = _key(entry, "services") if isinstance(entry, dict) else ""
+    if key and isinstance(several := entry.get(key), list):
+        _drop_beside(reader, entry, key, at)
         for index, each in enumerate(several):
-            yield each, f"{at}.services[{index}]"
+            yield each, f"{at}.{key}[{index}]"
     else:
         yield entry, at
 
@@ -162,12 +172,10 @@ def _is_container(given: Any) -> bool:
 def _inner(reader: Reader, given: Any, wrapper: str, at: str) -> tuple[Any, str]:
     """What a command's answer, or a resource of CloudFormation's, wraps."""
     if isinstance(given, dict):
-        if isinstance(inner := given.get(wrapper), dict):
-            _drop_beside(reader, given, wrapper, at)
-            return inner, f"{at}.{wrapper}"
-        if isinstance(inner := given.get("Properties"), dict):
-            _drop_beside(reader, given, "Properties", at)
-            return inner, f"{at}.Properties"
+        for key in (_key(given, wrapper), "Properties"):
+            if isinstance(inner := given.get(key), dict):
+                _drop_beside(reader, given, key, at)
+                return inner, f"{at}.{key}"
     return given, at
 
 
@@ -204,6 +212,10 @@ def _complete(reader: Reader, request: Json) -> None:
     parts = [(each, f"services[{index}]") for index, each in enumerate(services)]
     for part, path in [(defaults, "defaults"), *parts]:
         _merge_tags(reader, part, path)
+        _drop_alarms_that_are_off(reader, part, path)
+    for part, path in parts:
+        if "serviceConnectConfiguration" not in {**defaults, **part}:
+            _make_room_for_the_proxy(reader, part.get("taskDefinition"), f"{path}.taskDefinition")
     _one_namespace(reader, request, defaults, parts)
     _aliases_in_lower_case(reader, request, [(defaults, "defaults"), *parts])
     _one_cluster(reader, parts)
@@ -239,6 +251,27 @@ def _are_tags(given: Any) -> bool:
     return isinstance(given, list) and all(
         isinstance(tag, dict) and isinstance(tag.get("key"), str) for tag in given
     )
+
+
+def _drop_alarms_that_are_off(reader: Reader, service: Json, path: str) -> None:
+    """ECS describes them in every service (recorded: Service.deploymentConfiguration)."""
+    deployment = service.get("deploymentConfiguration")
+    alarms = deployment.get("alarms") if isinstance(deployment, dict) else None
+    if isinstance(alarms, dict) and alarms.get("enable") is False:
+        del service["deploymentConfiguration"]["alarms"]
+        reader.note("dropped", f"{path}.deploymentConfiguration.alarms", "they are off")
+
+
+def _make_room_for_the_proxy(reader: Reader, definition: Any, path: str) -> None:
+    """Where a service says nothing of Service Connect, it gets its proxy. A container's limit that
+    is the whole task's says nothing besides, and would leave the proxy no room."""
+    if not isinstance(definition, dict):
+        return
+    for index, container in enumerate(objects(definition.get("containerDefinitions"))):
+        if fargate_rules.is_whole_task(container, definition):
+            del container["memory"]
+            where = f"{path}.containerDefinitions[{index}].memory"
+            reader.note("dropped", where, "all of the task's, of which the proxy needs a part")
 
 
 def _one_namespace(

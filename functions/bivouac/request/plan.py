@@ -83,7 +83,7 @@ def plan(
     pasted = read(content)
     if not pasted.is_request:
         return Plan(None, pasted.problems)
-    draft = Draft(settings, definitions or {}, notes=[*pasted.notes])
+    draft = Draft(settings, definitions or {})
     blueprint, dry_run = _planned(draft, pasted.request, now)
 
     def written(path: str) -> str:
@@ -100,7 +100,7 @@ def plan(
         None if problems else blueprint,
         tuple(problems),
         pasted.request,
-        tuple(dict.fromkeys(notes)),
+        tuple(dict.fromkeys((*pasted.notes, *notes))),
         dry_run,
     )
 

@@ -66,6 +66,12 @@ def _of_list(content: list[Any]) -> str:
 def _of_object(content: Mapping[str, Any]) -> str:
     if _has(content, "services") or (_has(content, "name") and _has(content, "defaults")):
         return ""
+    if "resource" in content:
+        return (
+            "request: a configuration of Terraform; write the arguments of each aws_ecs_service as "
+            "an entry of services, with those of its aws_ecs_task_definition as its "
+            '"taskDefinition"'
+        )
     if "Resources" in content or "AWSTemplateFormatVersion" in content:
         return (
             "request: a template of CloudFormation; write the Properties of each "
