@@ -8,7 +8,7 @@ except that an expiry that fires before the lease's end arms the right one.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bivouac import clock, times
 from bivouac.aws import clients, executions
@@ -16,8 +16,7 @@ from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
 from bivouac.aws.scheduler import Schedules
 from bivouac.commands import inputs
-from bivouac.deletion import receipt
-from bivouac.deletion.step import LAST_ANSWER_SECONDS
+from bivouac.deletion.step import closed
 from bivouac.environment import wait_times
 from bivouac.environment.intents import Verb
 from bivouac.environment.record import (
@@ -90,16 +89,7 @@ def close_environment(
         record = taken
     if record.settle and not settled:
         return try_again(settle_seconds, settled=True, recorded=recorded)
-    return {
-        "status": "CLOSED",
-        "environment": environment,
-        "generation": record.generation,
-        "closedAt": times.timestamp(now),
-        "deadline": times.timestamp(now + timedelta(seconds=LAST_ANSWER_SECONDS)),
-        "recorded": recorded,
-        "keepSchedule": asked.keep_schedule,
-        **receipt.begun(),
-    }
+    return closed(record, recorded, asked.keep_schedule, now)
 
 
 @step

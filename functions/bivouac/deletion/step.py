@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bivouac import errors, times
+from bivouac.deletion import receipt
 from bivouac.deletion.receipt import Item, ItemKind, Outcome, items_from_json, step_answer
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.record import Record
+from bivouac.json_types import Json
 
 PATIENCE_SECONDS = 1200
 """After this long, the deletion stops waiting; the receipt says what is left and why."""
@@ -24,6 +27,22 @@ NOT_OURS = "not ours: it carries no tags of this environment"
 
 _PERMANENT = (errors.AccessDeniedError, errors.RefusedByAwsError)
 """Errors that no retry fixes (D17); any other error ends the step, and the machine retries it."""
+
+
+def closed(record: Record, recorded: bool, keep_schedule: bool, now: datetime) -> Json:
+    """The state of a deletion before its first step, which `Deletion` reads.
+
+    `recorded`: the record names what to delete reliably."""
+    return {
+        "status": "CLOSED",
+        "environment": record.environment,
+        "generation": record.generation,
+        "closedAt": times.timestamp(now),
+        "deadline": times.timestamp(now + timedelta(seconds=LAST_ANSWER_SECONDS)),
+        "recorded": recorded,
+        "keepSchedule": keep_schedule,
+        **receipt.begun(),
+    }
 
 
 @dataclass
