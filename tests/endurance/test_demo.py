@@ -45,7 +45,7 @@ def test_the_shops_edges_are_shown_as_they_are_proven() -> None:
 def test_a_failing_service_is_shown_with_the_next_step(tmp_path: Path) -> None:
     """H07: an image that cannot be pulled never heals."""
     content = json.loads((ROOT / "events" / "smallest.json").read_text())
-    content["services"][0]["primaryContainer"]["image"] = "nowhere/nothing:1"
+    content["services"][0]["primaryContainer"]["image"] = "nginx:no-such-tag"
     request = tmp_path / "request.json"
     request.write_text(json.dumps(content | {"onFailure": "keep"}))
     with demo(request, free_port()) as process:
