@@ -24,7 +24,7 @@ SAMCONFIG = PROJECT / "samconfig.toml"
 
 
 def main(verb: str, changes: Sequence[str] = ()) -> str:
-    """Why it was not done; empty where it was. `changes`: of answers, for prepare."""
+    """Why it was not done; empty if it was. `changes`: of answers, for prepare."""
     if verb == "prepare":
         template = yaml_parse((PROJECT / "template.yaml").read_text(encoding="utf-8"))
         return prepare(SAMCONFIG, template, changes, account_of)

@@ -1,4 +1,4 @@
-"""The answers that samconfig.toml keeps: SAM deploys with them, and nobody is asked twice."""
+"""The answers in samconfig.toml: SAM deploys with them, and no question is asked twice."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def kept(samconfig: Mapping[str, Any]) -> dict[str, str]:
 
 
 def with_answers(text: str, answers: Mapping[str, str]) -> str:
-    """The text of samconfig.toml with these parameters; all else stays as it is.
+    """The text of samconfig.toml with these parameters; everything else stays.
 
-    Raises NotATableError where it has others in another form."""
+    Raises NotATableError if it has others in another form."""
     before, found, after = text.partition(_TABLE)
     if not found and re.search(r"^parameter_overrides", text, re.MULTILINE):
         raise NotATableError

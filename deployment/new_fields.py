@@ -1,4 +1,4 @@
-"""Prints the fields of ECS that the installed botocore knows and nobody has decided about.
+"""Prints the fields of ECS that the installed botocore knows and that have no decision yet.
 
 `python -m deployment.new_fields`, with functions/ on the path. `make lock` runs it with the newly
 locked botocore; tests/unit/test_ecs_fields.py fails on what it prints.

@@ -1,5 +1,5 @@
-"""The parameters of the stack as template.yaml declares them: what they are for, and which values
-they take. Pure."""
+"""The stack's parameters as template.yaml declares them: their purpose and their valid values.
+Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Parameter:
         return [str(each) for each in self.declared.get("AllowedValues", ())]
 
     def refusal(self, value: str) -> str:
-        """Why it does not take a value; empty: it does."""
+        """Why a value is invalid; empty if it is valid."""
         kind = self.declared["Type"]
         if self.choices and value not in self.choices:
             return f"one of {', '.join(self.choices)}"

@@ -25,7 +25,7 @@ def prepare(
     ask: Callable[[str], str] = input,
     tell: Callable[[str], None] = print,
 ) -> str:
-    """Why there can be no deployment; empty where there can. The answers are kept in samconfig.toml
+    """Why the stack cannot be deployed; empty if it can. The answers are kept in samconfig.toml
     before anything is built. `changes`: NAME=VALUE, of answers."""
     text = samconfig.read_text(encoding="utf-8")
     content = tomllib.loads(text)
@@ -62,7 +62,7 @@ def prepare(
 def _changed(
     parameters: Sequence[Parameter], given: Mapping[str, str], changes: Sequence[str]
 ) -> tuple[dict[str, str], str]:
-    """The answers after the changes, and what is wrong with one of these."""
+    """The answers after the changes, and what is wrong with one of them."""
     known = {each.name: each for each in parameters}
     answers = dict(given)
     for change in changes:

@@ -1,8 +1,8 @@
 """The deployed stack's protection against deletion, and its release once nothing would be left.
 
 CloudFormation refuses to delete a protected stack, and changes nothing. The stack's own guard can
-only refuse when the deletion has begun: the stack is then in DELETE_FAILED, and can be updated no
-more (docs/decisions/0020). So what the guard will ask is asked before the protection is taken away.
+only refuse when the deletion has begun: then the stack is in DELETE_FAILED, and can no longer be
+updated (docs/decisions/0020). So the guard's check runs before the protection is removed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bivouac.aws.environments_table import Records
 
 
 class Clients(Protocol):
-    """A boto3 session, with the rights of whoever deploys."""
+    """A boto3 session, with the deployer's rights."""
 
     def client(self, service: str) -> Any: ...
 
@@ -43,12 +43,12 @@ class Target:
 
 
 def protect(clients: Clients, stack_name: str) -> None:
-    """Let CloudFormation refuse to delete the stack. Doing it again changes nothing."""
+    """Turns the protection on. Repeating it changes nothing."""
     _set_protection(clients, stack_name, protected=True)
 
 
 def release(clients: Clients, stack_name: str) -> None:
-    """Let the stack be deleted; `refusal` says whether it may. Doing it again changes nothing."""
+    """Turns it off; `refusal` says whether that is safe. Repeating it changes nothing."""
     _set_protection(clients, stack_name, protected=False)
 
 
@@ -59,7 +59,7 @@ def _set_protection(clients: Clients, stack_name: str, *, protected: bool) -> No
 
 
 def refusal(clients: Clients, stack_name: str) -> str:
-    """Why the stack must stay, in its guard's words; empty where it may go."""
+    """Why the stack must stay, in its guard's words; empty if it can be deleted."""
     cloudformation = clients.client("cloudformation")
     (stack,) = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", ())}

@@ -1,4 +1,4 @@
-"""Asks for the parameters of the stack, each with what it is for."""
+"""Asks for the stack's parameters, and says what each is for."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def asked(
     *,
     everything: bool,
 ) -> dict[str, str]:
-    """The answers; `given` are not asked for again. `everything`: also what has a default. A value
-    that CloudFormation would refuse is asked for again.
+    """The answers; `given` are not asked for. `everything`: also asks for parameters with a
+    default. A value that CloudFormation would refuse is asked for again.
 
-    Raises EOFError where nobody answers."""
+    Raises EOFError if nobody answers."""
     answers = dict(given)
     group = ""
     for each in parameters:

@@ -1,7 +1,7 @@
 """Writes the retry policy of statemachine/retries.yaml into the definitions (`make retries`).
 
-A definition names a policy where it is used, `Retry: # function`, and has its retriers below: so
-there is one place to change it, and what SAM, Step Functions and its console show is plain.
+A definition names a policy where it is used, `Retry: # function`, with its retriers below: so there
+is one place to change it, and SAM, Step Functions and its console show plain definitions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _RETRY = re.compile(r"^( *)Retry:(.*)\n((?:\1  .*\n)*)", re.MULTILINE)
 def with_retries(definition: str, policies: dict[str, Any]) -> str:
     """The text of a definition with the retriers of each policy that it names.
 
-    Raises ValueError for a Retry that names no policy, or one that is not there."""
+    Raises ValueError for a Retry that names no policy, or an unknown one."""
 
     def written(found: re.Match[str]) -> str:
         indent, name = found[1], found[2].removeprefix(" # ")

@@ -38,7 +38,7 @@ PREFIXES = """
 
 
 def prefixes(rules: Sequence[dict[str, Any]]) -> list[str]:
-    """The literal beginnings of the secrets that the rules know by their shape."""
+    """The literal prefixes of the secrets that the rules recognise by their form."""
     found = {prefix for rule in rules if "regex" in rule for prefix in _of_rule(rule["regex"])}
     return sorted(found.difference(WORDS.split()))
 
@@ -54,13 +54,13 @@ def _of_rule(expression: str) -> Iterator[str]:
 
 
 def _in_python(expression: str) -> str:
-    """Go's dialect: flags anywhere, classes of POSIX, another end of the text."""
+    """Go's dialect: flags anywhere, POSIX classes, another end of the text."""
     without_flags = re.sub(r"\(\?i\)", "", expression)
     return without_flags.replace("[:alnum:]", "A-Za-z0-9").replace(r"\z", r"\Z")
 
 
 def _beginnings(parts: Sequence[tuple[Any, Any]]) -> tuple[list[str], bool]:
-    """All ways in which the parts can begin, and whether these are all of the parts."""
+    """All possible beginnings of the parts, and whether these are complete."""
     ways = [""]
     for kind, argument in parts:
         whole = True

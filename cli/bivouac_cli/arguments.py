@@ -55,7 +55,7 @@ def _image(text: str) -> dict[str, str]:
 
 
 def _everywhere(**default: Any) -> argparse.ArgumentParser:
-    """Options that may stand before and after the command."""
+    """Options that may come before or after the command."""
     options = argparse.ArgumentParser(add_help=False, **default)
     aws = options.add_argument_group("everywhere")
     aws.add_argument("--stack", metavar="NAME", help="the stack's name (bivouac)")

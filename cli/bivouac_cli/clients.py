@@ -1,4 +1,4 @@
-"""The caller's AWS: clients with the caller's own rights, and errors as one line each."""
+"""The caller's AWS: clients with the caller's own rights, and each error as one line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EC2's."""
 
 
 class Clients:
-    """One client for each service, made when it is first asked for."""
+    """One client for each service, created on first use."""
 
     def __init__(self, region: str | None, profile: str | None, endpoint_url: str | None) -> None:
         self._profile = profile
@@ -41,7 +41,7 @@ class Clients:
         self._made: dict[str, Any] = {}
 
     def __call__(self, service: str) -> Any:
-        """Raises CommandError where no Region is set, or no such profile is there."""
+        """Raises CommandError if no Region is set, or the profile does not exist."""
         if service not in self._made:
             with plain_errors():
                 self._made[service] = self._session.create_client(service, **self._options)
@@ -58,7 +58,7 @@ def has_no_rights(error: ClientError) -> bool:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """What AWS and its SDK say, as one line that says what to do."""
+    """Errors of AWS and its SDK, as one line that says what to do."""
     try:
         yield
     except NoCredentialsError:

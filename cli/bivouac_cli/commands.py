@@ -1,4 +1,4 @@
-"""The commands: each starts one execution, or asks one question, and shows the answer."""
+"""The commands: each starts one execution or asks one question, and shows the answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _READY, _GOING_DOWN = "READY", ("DELETING", "DELETED", "NOT_DELETED")
 
 
 def _lasting(status: Json) -> Json:
-    """Without what is different at every look."""
+    """Without what differs at every poll."""
     return {name: value for name, value in status.items() if name not in _PASSING}
 
 
@@ -130,7 +130,7 @@ class Commands:
                     shown.add(line)
                 if not self._given.follow:
                     break
-                # A line may come to CloudWatch after one that was written later
+                # CloudWatch may get a line after one that was written later
                 since = max(since, int((time.time() - COMES_WITHIN) * 1000))
                 shown = {line for line in shown if line.at >= since}
                 time.sleep(FOLLOW_PAUSE)
@@ -143,7 +143,7 @@ class Commands:
             yield from lines(service, events, given.container, proxy=given.proxy)
 
     def _log_groups(self, name: str, service: str | None) -> Json:
-        """By service. Raises CommandError where there is none."""
+        """By service. Raises CommandError if there is none."""
         services = {each["name"]: each for each in self._stack.describe(name)["services"]}
         if service is not None:
             services = {service: _named(services, name, service)}
@@ -227,8 +227,8 @@ class Commands:
         return Exit.DONE
 
     def _begun(self, waiting: Wait, arn: str) -> Execution:
-        """A create is asked about until it has the environment: then it was not refused, and
-        `bivouac wait` finds it. What others start goes on inside another execution."""
+        """A create is polled until it has the environment: then it was not refused, and `bivouac
+        wait` finds it. The other commands' work continues inside another execution."""
         if self._given.command == "up":
             return waiting.until_taken(arn)
         return self._stack.execution(arn)

@@ -1,4 +1,4 @@
-"""How the program ends: one exit code for each kind of end, and one clear line."""
+"""How the program ends: one exit code for each outcome, and one clear line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class CommandError(Exception):
 
 
 class NoRegionError(CommandError):
-    """Neither an option nor the profile says which Region is meant."""
+    """Neither an option nor the profile names a Region."""
 
     def __init__(self) -> None:
         super().__init__(Exit.NOT_FOUND, "No Region is set: name one with --region")

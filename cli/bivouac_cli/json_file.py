@@ -1,4 +1,4 @@
-"""JSON files, and in one line what is wrong with them."""
+"""Reads JSON files; says in one line what is wrong with one."""
 
 from __future__ import annotations
 

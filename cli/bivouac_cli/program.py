@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
-    # What the AWS SDK and rich take to import, --help need not wait for
+    # Importing the AWS SDK and rich takes time, which --help need not wait for
     from bivouac_cli.screen import Screen
 
     screen = Screen(given.output)
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the answer has seen enough; Python would complain once more at its end
+        # The reader has seen enough; Python would complain at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
 

@@ -1,4 +1,4 @@
-"""What has changed between two looks at an environment, in lines for people. Pure."""
+"""What has changed between two polls of an environment, in lines for people. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NOTHING: Json = {"status": None, "services": (), "edges": ()}
 
 
 def changes(before: Json | None, now: Json) -> list[str]:
-    """`before`: None for the first look: it says what there is, unless that is on its way out."""
+    """`before`: None for the first poll, which shows what exists, unless it is on its way out."""
     if before is None and now["status"] in ("DELETING", "FALLING_ASLEEP"):
         before = {**now, "status": None}
     return list(_changes(before or _NOTHING, now))

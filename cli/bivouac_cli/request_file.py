@@ -1,4 +1,4 @@
-"""The request that a file holds, with what the command line changes of it."""
+"""The request in a file, with the command line's changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bivouac_cli.json_file import content_of, where
 
 
 def request_of(file: str, name: str | None, ttl: str | None) -> dict[str, Any]:
-    """Raises CommandError where it is no JSON object; the stack checks all else."""
+    """Raises CommandError if it is not a JSON object; the stack checks everything else."""
     request = content_of(file)
     if not isinstance(request, dict):
         raise _wrong(

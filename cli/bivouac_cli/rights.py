@@ -1,4 +1,4 @@
-"""What each command may call: its caller needs these rights, and no others."""
+"""The rights that each command's caller needs, and no others."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What people and pipelines see: answers on the standard output, everything else on the other.
 
-A terminal shows a picture of the mesh, live while something is waited for; in a pipe or a dumb
-terminal there are plain lines only. rich, which draws it, is imported where there is a picture.
+A terminal shows a picture of the mesh, live during a wait; in a pipe or a dumb terminal there are
+only plain lines. rich, which draws it, is imported only for a picture.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Screen:
         self._answer(status, text.status_lines, markdown.status_markdown)
 
     def proof(self, checks: Sequence[Json]) -> None:
-        """As JSON and as Markdown, the status alone says what is proven."""
+        """In JSON and Markdown, the status alone says what is proven."""
         if self._output == "table":
             self._print(text.proof_lines(checks))
 
@@ -52,7 +52,7 @@ class Screen:
         self._answer(plan, text.plan_lines, markdown.plan_markdown)
 
     def comment(self, status: Json) -> None:
-        """Markdown, whatever else is asked for."""
+        """Markdown, whatever the output option says."""
         self._print(markdown.status_markdown(status))
 
     def failure(self, error: str, cause: str) -> None:
@@ -64,7 +64,7 @@ class Screen:
             self._print([error, *cause.splitlines()])
 
     def line(self, line: Line) -> None:
-        """Of a log; as JSON, one object in each line."""
+        """A log line; in JSON, one object for each."""
         as_json = self._output == "json"
         self._print([json.dumps(line.to_json()) if as_json else line.shown()])
 
@@ -78,7 +78,7 @@ class Screen:
             self._print(finding_lines(findings))
 
     def value(self, value: Any) -> None:
-        """As JSON, whatever else is asked for."""
+        """JSON, whatever the output option says."""
         self._print([json.dumps(value, indent=2, ensure_ascii=False)])
 
     def environments(self, pages: Sequence[Json]) -> None:
@@ -111,7 +111,7 @@ class Screen:
             print(_printable(line), file=sys.stderr, flush=True)
 
     def progress(self, before: Json | None, now: Json) -> None:
-        """`before`: what was shown last; None for the first look."""
+        """`before`: the last one shown; None for the first poll."""
         if self._live:
             self._live.show(now)
         else:
@@ -120,7 +120,7 @@ class Screen:
 
     @contextmanager
     def working(self, name: str) -> Iterator[None]:
-        """While something is waited for."""
+        """During a wait."""
         if not _draws(sys.stderr):
             yield
             return
@@ -133,7 +133,7 @@ class Screen:
             self._live = None
 
     def _picture(self, status: Json) -> None:
-        """Nothing where it has no room: the lines below say the same."""
+        """Nothing if it does not fit: the lines below say the same."""
         from bivouac_cli.mesh.drawing import picture
         from bivouac_cli.mesh.graph import graph_of
 
@@ -144,7 +144,7 @@ class Screen:
 
 
 def _draws(stream: TextIO) -> bool:
-    """Whether it shows more than plain lines."""
+    """Whether it can show more than plain lines."""
     dumb = os.environ.get("TERM") in (None, "dumb", "unknown")
     return stream.isatty() and not dumb and (stream.encoding or "").lower().startswith("utf")
 
@@ -156,7 +156,7 @@ def _console(stream: TextIO) -> Console:
 
 
 def _printable(line: str) -> str:
-    """Without what would drive the terminal."""
+    """Without characters that would control the terminal."""
     return "".join(
         each for each in line if each in "\n\t" or unicodedata.category(each) not in ("Cc", "Cf")
     )

@@ -1,4 +1,4 @@
-"""A command in a container: what the AWS CLI and its Session Manager plugin are for."""
+"""A command in a container, by the AWS CLI and its Session Manager plugin."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def shell_words(cluster: str, task: str, given: argparse.Namespace) -> list[str]
 
 
 def run(words: list[str]) -> Exit:
-    """With this terminal as its own. The AWS CLI says what went wrong."""
+    """On this terminal. The AWS CLI reports what went wrong."""
     try:
         done = subprocess.run(words, check=False)
     except FileNotFoundError:

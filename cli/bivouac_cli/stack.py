@@ -1,4 +1,4 @@
-"""The deployed stack, as its outputs name it, and the few calls that are made to it."""
+"""The deployed stack, by its outputs, and the few calls that are made to it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Execution:
 
 class Stack:
     def __init__(self, clients: Clients, name: str) -> None:
-        """Raises CommandError where there is no such stack."""
+        """Raises CommandError if there is no such stack."""
         self._client = clients
         self.name = name
         with plain_errors():
@@ -71,11 +71,11 @@ class Stack:
     # --- what there is ---------------------------------------------------------------------------
 
     def describe(self, environment: str) -> Json:
-        """Its status document. Raises CommandError where there is none."""
+        """Its status document. Raises CommandError if there is none."""
         return self._asked({"environment": environment})
 
     def find(self, environment: str) -> Json | None:
-        """The same; None where it was never created, or cannot be by such a name."""
+        """The same; None if it was never created, or the name is invalid."""
         try:
             return self.describe(environment)
         except FunctionFailedError as error:
@@ -104,7 +104,7 @@ class Stack:
         return found
 
     def log_events(self, group: str, since: int) -> Iterator[Json]:
-        """From this moment on, in milliseconds since 1970; none of a group that is gone."""
+        """Since this time, in milliseconds since 1970; none of a deleted group."""
         client = self._client("logs")
         with plain_errors():
             try:
@@ -127,7 +127,7 @@ class Stack:
     # --- what is to be done ----------------------------------------------------------------------
 
     def start(self, machine: str, content: Any, name: str) -> str:
-        """The ARN of the new execution. Its name makes a call that is sent again start nothing."""
+        """The ARN of the new execution. Because of its name, a repeated call starts nothing."""
         words = re.sub(r"[^A-Za-z0-9-]+", "-", name)[:60].strip("-")
         with plain_errors():
             answer = self._client("stepfunctions").start_execution(
@@ -154,7 +154,7 @@ class Stack:
 
 
 class FunctionFailedError(CommandError):
-    """The stack's function refused the question, or broke."""
+    """The stack's function refused the question, or failed."""
 
     def __init__(self, error: str, message: str) -> None:
         super().__init__(exit_of(error), message)

@@ -14,7 +14,7 @@ LIST_COLUMNS = ("NAME", "STATUS", "OWNER", "LEFT")
 
 
 def headline(status: Json) -> str:
-    """READY is said only with proof."""
+    """Says READY only with a proof."""
     if status["status"] != "READY":
         return str(status["status"])
     unproven = [edge_name(edge) for edge in status["edges"] if not edge["proven"]]
@@ -101,9 +101,9 @@ def _words(of: str) -> str:
 
 
 def proof_lines(checks: Sequence[Json]) -> Iterator[str]:
-    """What was seen of each service; what could not be checked says why."""
+    """What was observed of each service; what could not be checked says why."""
     yield "proof:"
-    said = ("containers", "not proven")  # what is no check of an endpoint says so itself
+    said = ("containers", "not proven")  # an entry that is no check of an endpoint says so itself
     seen: dict[str, list[tuple[str, str]]] = {}
     for each in checks:
         skipped = each["outcome"] == "SKIP" and each["name"] not in said

@@ -1,4 +1,4 @@
-"""Waiting for an execution, or for what an environment is to become. Changes nothing."""
+"""Waits for an execution, or for an environment's status. Changes nothing."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from bivouac_cli.screen import Screen
 from bivouac_cli.stack import Execution, Json, Stack
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
-"""Seconds between two looks: a tenth of what was waited for, within these."""
+"""Seconds between two polls: a tenth of the time waited so far, within these."""
 
 Found = TypeVar("Found")
 
 
 @dataclass
 class Wait:
-    """Of one environment, for so many seconds."""
+    """For one environment, at most this many seconds."""
 
     stack: Stack
     screen: Screen
     name: str
     seconds: int
     come_back: str
-    """The command that goes on where this one ended."""
+    """The command that continues where this one ended."""
     _shown: Json | None = field(default=None, init=False)
 
     def until_over(self, arn: str) -> Execution:
@@ -54,7 +54,7 @@ class Wait:
         return self._until(look)
 
     def until(self, settled: Callable[[Json], bool]) -> Json:
-        """The status document that is."""
+        """Returns the status document that meets the condition."""
 
         def look() -> Json | None:
             found = self.stack.describe(self.name)
@@ -66,7 +66,7 @@ class Wait:
         return self._until(look)
 
     def _show(self, found: Json | None) -> None:
-        """What somebody is doing; before that, it is of no concern here."""
+        """Progress of somebody's execution; before that, nothing here."""
         if found and found["doing"]:
             self.screen.progress(self._shown, found)
             self._shown = found

@@ -41,7 +41,7 @@ class Executions:
     def __init__(
         self, aws: Aws, stack: Deployed, look: Callable[[], object], every: float, limit: float
     ) -> None:
-        """`look` is called every so many seconds during a wait of at most `limit` seconds."""
+        """`look` is called every `every` seconds during a wait of at most `limit` seconds."""
         self._machines = aws.client("stepfunctions")
         self._stack = stack
         self._look, self._every, self._limit = look, every, limit

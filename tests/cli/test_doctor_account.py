@@ -1,5 +1,5 @@
-"""What the doctor asks of AWS, held against botocore's models: no call, and no answer, that AWS
-does not know."""
+"""The doctor's calls and answers compared with botocore's models: it uses nothing that AWS does not
+have."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ MISSING = [
 @pytest.mark.parametrize(
     ("service", "operation", "code", "ask"), MISSING, ids=[each[1] for each in MISSING]
 )
-def test_what_is_not_there_is_none_and_a_refusal_is_told(
+def test_a_missing_resource_is_none_and_a_refusal_is_reported(
     account: Account,
     clients: StubbedClients,
     service: str,

@@ -1,4 +1,4 @@
-"""The picture of the mesh: what is drawn, listed and told of a status document."""
+"""The picture of the mesh: what is drawn, listed and said about a status document."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_callers_stand_left_of_those_they_call_and_each_edge_shows_its_state() -
     )
 
 
-def test_edges_that_part_and_meet_again_have_lines_of_their_own() -> None:
+def test_edges_that_part_and_meet_again_have_separate_lines() -> None:
     assert drawn(calling("web>api web>cache api>db cache>db")) == (
         "  ┌─────────────┐          ┌─────────────┐          ┌─────────────┐\n"
         "  │ web         │─ OK ────▶│ api         │─ OK ────▶│ db          │\n"
@@ -80,13 +80,13 @@ def test_an_edge_that_skips_a_layer_goes_around_the_services_in_between() -> Non
     )
 
 
-def test_a_call_back_is_told_below_the_drawn() -> None:
+def test_a_call_back_is_listed_below_the_picture() -> None:
     lines = drawn(calling("web>api api>web")).splitlines()
     assert "│ web         │─ OK ──▶│ api         │" in lines[1]
     assert lines[-1] == "  proven: api -> web:http"
 
 
-def test_a_service_that_calls_itself_is_told_below_the_drawn() -> None:
+def test_a_service_that_calls_itself_is_listed_below_the_picture() -> None:
     assert drawn(calling("web>web")).splitlines()[-1] == "  proven: web -> web:http"
 
 
@@ -118,7 +118,7 @@ def test_a_long_name_is_cut_only_where_there_is_no_room_for_it() -> None:
 # --- the list ------------------------------------------------------------------------------------
 
 
-def test_twenty_services_are_counted_and_the_edges_that_need_a_look_come_first() -> None:
+def test_twenty_services_are_counted_and_problematic_edges_come_first() -> None:
     names = [f"s{number}" for number in range(20)]
     edges = [edge(client, server) for client, server in zip(names[1:], names, strict=False)]
     edges[7] = edge("s8", "s7", "FAILED", "s7:80: the name does not resolve")
@@ -206,7 +206,7 @@ def service(name: str, state: str, running: int = 0, desired: int = 1) -> dict[s
         ("DELETING", "MISSING", 0, "gone"),
     ],
 )
-def test_a_service_is_told_in_a_word(word: str, state: str, running: int, text: str) -> None:
+def test_a_service_is_described_in_a_word(word: str, state: str, running: int, text: str) -> None:
     (shown,) = graph_of(status(word, service("web", state, running))).nodes
     assert shown.text == text
 

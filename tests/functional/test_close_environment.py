@@ -390,7 +390,9 @@ class TestOfficeHours:
         intent = {"id": "down", "at": at.isoformat()}
         return closed(account, {"environment": "demo", "keepSchedule": True, "intent": intent})
 
-    def test_the_receipt_step_is_told_to_keep_the_schedule(self, account: BivouacAccount) -> None:
+    def test_the_answer_tells_the_receipt_step_to_keep_the_schedule(
+        self, account: BivouacAccount
+    ) -> None:
         held(account)
         answer = self.down(account, account.now())
         assert (answer["status"], answer["keepSchedule"]) == ("CLOSED", True)

@@ -204,7 +204,9 @@ def test_ones_own_image_comes_before_the_catalogue(tmp_path: Path) -> None:
         ('{"a": [], "b": 1, "c": ["x", 2]}', ["'a': write", "'b': write", "'c': write"]),
     ],
 )
-def test_every_mistake_of_the_file_is_told(text: str, problems: list[str], tmp_path: Path) -> None:
+def test_every_mistake_in_the_file_is_reported(
+    text: str, problems: list[str], tmp_path: Path
+) -> None:
     file = tmp_path / "images.json"
     file.write_text(text)
     with pytest.raises(own_images.ImagesFileError) as caught:

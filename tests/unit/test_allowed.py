@@ -46,7 +46,7 @@ def notes(made: Plan) -> dict[str, str]:
         ),
     ],
 )
-def test_a_network_that_is_not_listed_becomes_the_stacks_own_and_that_is_told(
+def test_a_network_that_is_not_listed_is_replaced_by_the_stacks_and_reported(
     field: str, theirs: str, own: list[str], parameter: str
 ) -> None:
     made = planned(with_network(**{field: [theirs, own[0]], "assignPublicIp": "DISABLED"}))

@@ -89,7 +89,7 @@ def test_a_successful_last_line_changes_nothing(line: str) -> None:
     assert edge_verdicts.with_last_words(found, asked.edge, line) == found
 
 
-def test_an_edge_that_the_request_does_not_name_is_mended_where_the_request_has_a_field() -> None:
+def test_the_next_step_of_an_edge_names_a_field_of_the_request() -> None:
     """Without `connect`, the `probe` of the server says what is asked and expected."""
     asked = reading(Fault.STATUS, client="")
     found = edge_verdicts.edges_not_proven([asked], 30)

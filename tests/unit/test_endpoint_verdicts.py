@@ -87,7 +87,7 @@ def test_a_task_that_a_person_stopped_meanwhile_is_no_failure_of_the_network() -
     assert "stopped on purpose" in judged(gone, running=[elsewhere()]).next_step
 
 
-def test_a_service_that_fails_meanwhile_is_told_as_itself() -> None:
+def test_a_service_that_fails_meanwhile_is_reported_itself() -> None:
     stops = [
         stopped("Essential container in task exited", number, containers=[container(exitCode=1)])
         for number in (1, 2)
@@ -95,7 +95,7 @@ def test_a_service_that_fails_meanwhile_is_told_as_itself() -> None:
     assert judged(*stops, running=[task(lastStatus="PENDING")]).category is Category.EXIT
 
 
-def test_a_task_that_still_runs_is_told_by_its_address_and_its_log() -> None:
+def test_a_running_task_is_identified_by_its_address_and_its_log() -> None:
     verdict = judged(stopped("Your Spot Task was interrupted.", attachments=[]))
     assert verdict.category is Category.NETWORK
     assert (verdict.task, verdict.container) == (task()["taskArn"], "web")

@@ -37,7 +37,7 @@ def test_a_state_that_still_runs_has_taken_no_time_yet() -> None:
     assert state_visits(history("+Wait")) == [StateVisits("Wait", "Task", 1, visits=1)]
 
 
-def test_branches_that_run_at_the_same_time_are_told_apart() -> None:
+def test_concurrent_branches_are_distinguished() -> None:
     namespace, cluster = state_visits(history("+Namespace", "+Cluster", "-Namespace", "-Cluster"))
     assert (namespace.seconds, cluster.seconds) == (2, 2)
 

@@ -475,7 +475,7 @@ def test_a_load_balancers_target_becomes_an_endpoint() -> None:
     assert "web:80" in note.why
 
 
-def test_several_services_with_the_same_port_name_have_endpoints_of_their_own() -> None:
+def test_several_services_with_the_same_port_name_have_separate_endpoints() -> None:
     services = [
         without_mesh(serviceName=name, loadBalancers=[balanced(), balanced()])
         for name in ("web", "api")

@@ -147,7 +147,7 @@ def test_a_proxy_that_warms_up_is_given_time() -> None:
     assert len(paths) == 5
 
 
-def test_a_failure_between_right_answers_asks_for_a_longer_row_and_is_told() -> None:
+def test_a_failure_between_right_answers_requires_more_of_them_and_is_reported() -> None:
     """containers-roadmap#1963: proxies try again, and hide a backend that fails now and then."""
     with http(200, 200, 503, 200, 500, 200) as (port, paths):
         check = asked(port)
@@ -185,7 +185,7 @@ def test_an_application_that_still_changes_its_mind_is_given_its_window(
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_the_proxys_own_answer_is_told_from_the_applications(status: int) -> None:
+def test_the_proxys_own_answer_is_distinguished_from_the_applications(status: int) -> None:
     with http(status) as (port, _):
         check = asked(port)
     assert check.observed.endswith(f"HTTP {status} of the proxy: nothing answers HTTP behind it")

@@ -38,7 +38,7 @@ def test_it_is_read_as_it_was_written() -> None:
     assert CreateProgress.from_json(progress.to_json()) == progress
 
 
-def test_what_the_first_version_wrote_goes_on() -> None:
+def test_progress_written_by_the_first_version_is_read() -> None:
     """As Open environment and Create services of commit b0cdb58 wrote it."""
     found = CreateProgress.from_json(
         {

@@ -37,7 +37,7 @@ def test_the_tutorial_is_created_proven_and_deleted() -> None:
     assert is_free(port)
 
 
-def test_what_is_no_request_is_told(tmp_path: Path) -> None:
+def test_an_invalid_request_file_is_reported(tmp_path: Path) -> None:
     request = tmp_path / "request.json"
     request.write_text("{")
     with demo(request, free_port()) as process:
@@ -46,7 +46,7 @@ def test_what_is_no_request_is_told(tmp_path: Path) -> None:
     assert "is not a request that can be read" in output
 
 
-def test_a_taken_port_is_told_and_nothing_is_started() -> None:
+def test_a_taken_port_is_reported_and_nothing_is_started() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -58,7 +58,7 @@ def test_a_taken_port_is_told_and_nothing_is_started() -> None:
     assert "LOCALCLOUD_PORT" in output
 
 
-def test_what_is_no_profile_of_timings_is_told() -> None:
+def test_an_unknown_timings_profile_is_reported() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "demo", "events/tutorial.json"],
         cwd=ROOT,
@@ -72,7 +72,7 @@ def test_what_is_no_profile_of_timings_is_told() -> None:
     assert "LOCALCLOUD_TIMINGS=warp is none of aws-like, demo, test" in ended.stdout
 
 
-def test_what_is_no_port_is_told() -> None:
+def test_an_invalid_port_is_reported() -> None:
     environment = os.environ | {"LOCALCLOUD_PORT": "eighty"}
     for module in ("demo", "localcloud"):
         ended = subprocess.run(

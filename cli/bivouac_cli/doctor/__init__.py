@@ -1,1 +1,1 @@
-"""`bivouac doctor`: each check asks AWS, and decides purely."""
+"""`bivouac doctor`: each check reads AWS, and decides purely."""

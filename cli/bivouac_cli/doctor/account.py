@@ -1,6 +1,6 @@
-"""What the checks ask of AWS. None: there is no such thing.
+"""What the checks read from AWS. None: it does not exist.
 
-Each method raises CommandError where AWS does not answer, or the caller may not ask."""
+Each method raises CommandError if AWS does not answer, or the caller lacks the right."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Account:
         return str(self._client("cloudformation").meta.region_name)
 
     def caller(self) -> str:
-        """The ARN; everybody may ask (IAM user guide, GetCallerIdentity)."""
+        """The ARN; everybody may read it (IAM user guide, GetCallerIdentity)."""
         with plain_errors():
             return str(self._client("sts").get_caller_identity()["Arn"])
 
@@ -107,7 +107,7 @@ class Account:
         return float(answer["Quota"]["Value"])
 
     def namespaces(self) -> int:
-        """How many there are, in this Region."""
+        """Their number in this Region."""
         with plain_errors():
             pages = self._client("servicediscovery").get_paginator("list_namespaces").paginate()
             return sum(len(page["Namespaces"]) for page in pages)
@@ -115,7 +115,7 @@ class Account:
     # --- network ---------------------------------------------------------------------------------
 
     def subnets(self, ids: Sequence[str]) -> list[Json]:
-        """Those of them that are there."""
+        """Those of them that exist."""
         filters = [{"Name": "subnet-id", "Values": list(ids)}]
         return self._described("describe_subnets", "Subnets", filters)
 
@@ -145,7 +145,7 @@ class Account:
             )
 
     def _found(self, service: str, ask: Callable[[Any], Json], missing: str) -> Json | None:
-        """`missing`: the error code where there is none."""
+        """`missing`: the error code if it does not exist."""
         try:
             return ask(self._client(service))
         except ClientError as error:

@@ -1,4 +1,4 @@
-"""`bivouac doctor`: what will not work, before anybody meets it."""
+"""`bivouac doctor`: what will not work, before anybody runs into it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bivouac_cli.screen import Screen
 
 
 def doctor(given: argparse.Namespace, clients: Clients, screen: Screen) -> Exit:
-    """Prints what each check finds; exit code 1 when something will not work."""
+    """Prints what each check finds; exit code 1 if something will not work."""
     with screen.working(given.stack):
         findings = list(Examination(Account(clients), given.stack).findings())
     screen.findings(findings)

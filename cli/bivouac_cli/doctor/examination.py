@@ -1,4 +1,4 @@
-"""The checks in the order in which they help, each with what it asks of AWS."""
+"""The checks in the most helpful order, each with what it reads from AWS."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ SERVICE_LINKED_ROLE = "AWSServiceRoleForECS"
 
 @dataclass(frozen=True)
 class Examination:
-    """Of an account, for the stack that is there or, with `answers`, is about to be deployed."""
+    """Of an account, for the existing stack or, with `answers`, one that is about to be
+    deployed."""
 
     account: Account
     stack_name: str
@@ -81,7 +82,7 @@ class Examination:
         return self.account.stack(self.stack_name)
 
     def _of_stack(self, member: str, key: str, value: str) -> dict[str, str]:
-        """Its outputs or parameters. Raises CommandError where there is no stack."""
+        """Its outputs or parameters. Raises CommandError if there is no stack."""
         if self._stack is None:
             raise CommandError(Exit.NOT_FOUND, f"there is no stack {self.stack_name}")
         return _Named({each[key]: each[value] for each in self._stack.get(member, ())})
@@ -92,7 +93,7 @@ class Examination:
 
     @cached_property
     def _given(self) -> Mapping[str, str]:
-        """The stack's parameters, or those that it is to get."""
+        """The stack's parameters, or its future ones."""
         if self.answers is not None:
             return self.answers
         return self._of_stack("Parameters", "ParameterKey", "ParameterValue")
@@ -106,7 +107,7 @@ class Examination:
         try:
             others = [each for each in self.account.stacks_of_bivouac() if each != name]
         except CommandError:
-            others = []  # the caller may see this one alone
+            others = []  # the caller may see only this one
         if stack is not None or self.answers is None:
             yield stacks.stack_finding(name, stack, others, region)
         if stack is None and (regions := self.account.regions_with(name)):
@@ -200,7 +201,7 @@ class Examination:
 
 
 class _Named(dict[str, str]):
-    """Outputs or parameters; one that is not there is a stack's of another version."""
+    """Outputs or parameters; a missing one means a stack of another version."""
 
     def __missing__(self, name: str) -> str:
         raise CommandError(Exit.NOT_FOUND, f"the stack has no {name}: it is of another version")

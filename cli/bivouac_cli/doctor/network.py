@@ -1,4 +1,4 @@
-"""Whether tasks can pull images from the subnets that the stack gives them. Pure."""
+"""Whether tasks can pull images from the stack's subnets. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def subnet_findings(
     public_address: bool,
     proof_image: str,
 ) -> Iterator[Finding]:
-    """One for each subnet that is wanted; the rest as EC2 describes it."""
+    """One for each requested subnet; the rest as EC2 describes it."""
     known = {each["SubnetId"]: each for each in subnets}
     for subnet in wanted:
         if subnet not in known:

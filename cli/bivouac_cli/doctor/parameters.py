@@ -1,4 +1,4 @@
-"""Whether the stack's parameters name what is there. Pure."""
+"""Whether what the stack's parameters name exists and fits. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TASKS = "ecs-tasks.amazonaws.com"
 
 
 def role_finding(parameter: str, arn: str, role: Mapping[str, Any] | None) -> Finding:
-    """Of a role that requests may name; `role` as IAM describes it, None: there is none."""
+    """Of a role that requests may name; `role` as IAM describes it, None if it does not exist."""
     name = arn.rpartition("/")[2]
     if role is None:
         return ng(parameter, f"there is no role {arn}", f"make deploy SET={parameter}=")
@@ -41,8 +41,8 @@ def role_finding(parameter: str, arn: str, role: Mapping[str, Any] | None) -> Fi
 def group_finding(
     group: str, described: Mapping[str, Any] | None, vpc: str, probe: str | None, region: str
 ) -> Finding:
-    """Of a security group of one's own. `probe`: the stack's, which must be admitted to it; None
-    before there is one."""
+    """Of a security group of one's own. `probe`: the stack's, which it must admit; None before it
+    exists."""
     check = "TaskSecurityGroupId"
     if described is None or described["VpcId"] != vpc:
         why = f"there is no {group}" if described is None else f"{group} is in another VPC"
@@ -81,7 +81,7 @@ def boundary_finding(arn: str, policy: Mapping[str, Any] | None) -> Finding:
 
 
 def alarm_finding(topic: str, attributes: Mapping[str, str] | None, region: str) -> Finding:
-    """`topic`: AlarmTopicArn; `attributes` as SNS has them, None where there is no such topic."""
+    """`topic`: AlarmTopicArn; `attributes` as SNS returns them, None if there is no such topic."""
     if not topic or attributes is None:
         why = f"there is no {topic}" if topic else "no topic"
         return ng(

@@ -38,7 +38,7 @@ class Place:
 def accesses(
     place: Place, stack_id: str, outputs: Mapping[str, str]
 ) -> dict[str, frozenset[Access]]:
-    """What each command needs, but for doctor itself, which is running."""
+    """What each command needs, except doctor itself, which is running."""
     function = place.arn("lambda", f"function:{outputs['DescribeEnvironmentsFunctionName']}")
     fixed = {
         "cloudformation:DescribeStacks": stack_id,
@@ -72,7 +72,7 @@ def rights_finding(
     denied: frozenset[Access],
     outputs: Mapping[str, str],
 ) -> Finding:
-    """`caller`: an ARN as STS has it. The mend attaches the stack's own policies."""
+    """`caller`: an ARN as STS returns it. The remedy attaches the stack's own policies."""
     lacking = {
         command: sorted({action for action, _ in accesses & denied})
         for command, accesses in needed.items()
@@ -87,7 +87,8 @@ def rights_finding(
 
 
 def role_name(caller: str) -> str | None:
-    """Of whoever has assumed a role (STS API reference, GetCallerIdentity); None for others."""
+    """Of a caller that has assumed a role (STS API reference, GetCallerIdentity); None for
+    others."""
     match = re.fullmatch(r"arn:[a-z-]+:sts::[0-9]{12}:assumed-role/([^/]+)/.+", caller)
     return match[1] if match else None
 

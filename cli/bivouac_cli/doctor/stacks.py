@@ -1,4 +1,4 @@
-"""Whether the stack is the one that is meant, in a state to work, and of this version. Pure."""
+"""Whether it is the right stack, in a usable state, and of this version. Pure."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def elsewhere_finding(name: str, region: str, regions: Sequence[str]) -> Finding
 
 
 def version_finding(program: str, stack: str | None) -> Finding:
-    """`stack`: its output Version; None where it has none."""
+    """`stack`: its output Version; None if it has none."""
     if stack == program:
         return ok("version", f"stack and program are {program}")
     if stack is None or _numbers(stack) < _numbers(program):

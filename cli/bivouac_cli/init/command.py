@@ -37,6 +37,6 @@ def _found(given: argparse.Namespace, clients: Clients) -> Found:
 
 
 def _as_name(source: str) -> str:
-    """A name that an environment may have."""
+    """A valid environment name made from the text."""
     words = re.sub(r"[^a-z0-9]+", "-", source.lower())[:_NAME_LIMIT].strip("-")
     return words if re.match(r"[a-z]", words) else "environment"

@@ -1,7 +1,7 @@
 """The request that describes services as they run today, and what it leaves out. Pure.
 
-It joins each service with its task definition and drops what describing adds. What an environment
-may be, the stack decides when it is created.
+It joins each service with its task definition and drops what describing adds. The stack decides
+whether the environment is valid when it is created.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def drafted(name: str, services: Sequence[Json], definitions: Sequence[Json]) ->
 
 
 def _definition_of(service: Json, definitions: Sequence[Json]) -> Json | None:
-    """None where the service names one that exists on ECS, and nobody has given."""
+    """None if the service names one that exists on ECS and is not among the given ones."""
     named = service.get("taskDefinition")
     if isinstance(named, dict):
         return named
@@ -104,7 +104,7 @@ def _service(service: Json, definition: Json | None, notes: list[str]) -> Json:
     made = _taken("CreateService", "Service", given, name, notes)
     for field, why in LEFT_OUT.items():
         value = made.pop(field, None)
-        # What describing adds of its own
+        # What only describing adds
         if value and value not in ("NONE", "SERVICE"):
             notes.append(f"{name}: {field} is left out: {why}")
     _keep_rolling(made, notes)
@@ -122,7 +122,7 @@ def _service(service: Json, definition: Json | None, notes: list[str]) -> Json:
 
 
 def _service_of(definition: Json, notes: list[str]) -> Json:
-    """A service that serves each port of a definition that no service runs."""
+    """A service that serves each port of a definition without a service."""
     made: Json = {"serviceName": definition.get("family", "service"), "desiredCount": 1}
     notes.append(f"{made['serviceName']}: no service was given for it, so this is the simplest one")
     its_own = _definition(made["serviceName"], definition, notes)
@@ -187,7 +187,7 @@ def _definition(name: str, definition: Json, notes: list[str]) -> Json:
 def _serve(
     service: Json, definition: Json, container: str | None, port: int | None, notes: list[str]
 ) -> None:
-    """A container's port becomes an endpoint, unless it is one."""
+    """Makes a container's port an endpoint, unless it is one."""
     mapping = next(
         (
             mapping
@@ -197,7 +197,7 @@ def _serve(
         ),
         None,
     )
-    if mapping is None or mapping.get("protocol") == "udp":  # Service Connect has none
+    if mapping is None or mapping.get("protocol") == "udp":  # Service Connect does not support it
         return
     port_name = mapping.setdefault("name", f"{container}-{port}".lower())
     connect = service.setdefault("serviceConnectConfiguration", {"enabled": True})
@@ -262,7 +262,7 @@ def _edges(services: Sequence[Json]) -> list[Json]:
 
 
 def _hosts(service: Json) -> set[str]:
-    """Every word that could be a host, in the values of its containers' environments."""
+    """Every word that could be a host in its containers' environment values."""
     definition = service["taskDefinition"]
     if not isinstance(definition, Mapping):
         return set()
@@ -278,9 +278,9 @@ def _hosts(service: Json) -> set[str]:
 
 
 def _taken(operation: str, described: str, given: Json, name: str, notes: list[str]) -> Json:
-    """What the operation takes of it. The shape `described` has what only ECS writes.
+    """The members that the operation accepts. The shape `described` has what only ECS writes.
 
-    Raises CommandError where something is of the wrong type."""
+    Raises CommandError if something has the wrong type."""
     model: Any = botocore.session.get_session().get_service_model("ecs")
     shape = model.operation_model(operation).input_shape
     unknown: list[str] = []
@@ -296,8 +296,8 @@ def _taken(operation: str, described: str, given: Json, name: str, notes: list[s
 
 
 def _known(value: Any, shape: Shape, path: str, unknown: list[str]) -> Any:
-    """A copy with the members that the shape has, without nulls, and without empty lists and
-    objects that it does not require: an answer of ECS has many."""
+    """A copy with the members of the shape, without nulls, and without empty lists and objects that
+    it does not require: an answer of ECS has many."""
     if isinstance(shape, StructureShape) and isinstance(value, Mapping):
         made = {}
         for name, member in value.items():

@@ -29,9 +29,9 @@ class Found:
 
 
 def found_in_cluster(clients: Clients, cluster: str, names: Sequence[str]) -> Found:
-    """Its active services, or those of them that are named, with the definitions that they run.
+    """Its active services, or the named ones, with the definitions that they run.
 
-    Raises CommandError where there is no such cluster or service."""
+    Raises CommandError if there is no such cluster or service."""
     ecs = clients("ecs")
     with plain_errors():
         try:

@@ -1,4 +1,4 @@
-"""Draws a graph of services: boxes and arrows, or a list where it is too large. Pure."""
+"""Draws a graph of services: boxes and arrows, or a list if it is too large. Pure."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def draw(graph: Graph, columns: int, rows: int) -> list[Text]:
 
 
 def picture(graph: Graph, columns: int, rows: int) -> list[Text]:
-    """The same; nothing where boxes and arrows have no room."""
+    """The same; empty if boxes and arrows do not fit."""
     names = [node.name for node in graph.nodes]
     pairs = [(edge.client, edge.server) for edge in graph.edges]
     if not 0 < len(names) <= MOST_NODES:
@@ -222,7 +222,7 @@ def _gap_width(placement: Placement, layer: int) -> int:
 
 
 def _listed(graph: Graph, columns: int, rows: int) -> list[Text]:
-    """How many are how far, then the edges, those that need a look first."""
+    """Counts of services by state, then the edges, first those that need attention."""
     nodes = Counter(node.text for node in graph.nodes)
     lines = [_counted("services", nodes, columns)]
     ordered = sorted(graph.edges, key=lambda edge: _URGENT_FIRST.index(edge.state))
@@ -258,7 +258,7 @@ def _cut(line: Text, columns: int) -> Text:
 
 
 def awaiting(graph: Graph, columns: int) -> list[Text]:
-    """What is still missing, in at most two lines; none where nothing is."""
+    """What is still missing, in at most two lines; empty if nothing is."""
     told = "; ".join(graph.awaits)
     if not told:
         return []

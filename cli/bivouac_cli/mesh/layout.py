@@ -72,7 +72,7 @@ def split_cycles(names: Sequence[str], pairs: Sequence[Pair]) -> tuple[list[int]
 
 
 def layers_of(names: Sequence[str], pairs: Sequence[Pair]) -> dict[str, int]:
-    """Each service as far left as its callers let it; callers that nobody calls close to theirs.
+    """Each service as far left as its callers allow; callers without callers close to theirs.
 
     `pairs` have no cycle."""
     layers = dict.fromkeys(names, 0)
@@ -142,7 +142,7 @@ def place(names: Sequence[str], pairs: Sequence[Pair]) -> Placement:
 
 
 def _put_in_order(columns: list[list[_Slot]], chains: Iterable[Sequence[_Slot]]) -> None:
-    """Slots beside what they are connected with, so that few edges cross."""
+    """Moves slots next to what they are connected with, so that few edges cross."""
     beside: dict[str, list[str]] = defaultdict(list)
     for chain in chains:
         for left, right in pairwise(chain):
@@ -160,7 +160,7 @@ def _put_in_order(columns: list[list[_Slot]], chains: Iterable[Sequence[_Slot]])
 
 
 def _connect(columns: list[list[_Slot]], chains: dict[int, list[_Slot]]) -> None:
-    """An edge leaves and arrives in the order in which its neighbours stand."""
+    """Edges leave and arrive in the order of their neighbours."""
     order = {slot.name: index for column in columns for index, slot in enumerate(column)}
     exits: dict[str, list[tuple[int, int]]] = defaultdict(list)
     entries: dict[str, list[tuple[int, int]]] = defaultdict(list)

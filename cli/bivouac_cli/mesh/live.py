@@ -1,4 +1,4 @@
-"""An environment on a terminal while something is done to it: its services, its edges, the time."""
+"""An environment on a terminal while it changes: its services, its edges, the time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class LiveView:
         self._seen = status
 
     def note(self, line: str) -> None:
-        """Above it, and to stay."""
+        """A line above it that stays."""
         self._live.console.print(Text(line), soft_wrap=True)
 
     def __enter__(self) -> LiveView:

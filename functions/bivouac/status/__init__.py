@@ -1,1 +1,1 @@
-"""What people are told of an environment, or of all."""
+"""The status of an environment, or of all."""

@@ -1,7 +1,7 @@
 """The status document: what an environment is, for people and pipelines. Pure.
 
-It has nothing that only Bivouac uses: no request, no plan, no tokens. Environment variables of
-containers, which may be secrets, never get here.
+It has nothing internal: no request, no plan, no tokens. Containers' environment variables, which
+may be secrets, are not in it.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def described(record: Record, live: Live, now: datetime) -> Json:
 
 
 def _lease(status: Status, expires_at: str, now: datetime) -> Json:
-    """What is deleted has no lease left."""
+    """A deleted environment has no lease."""
     if status is Status.DELETED:
         return {"expiresAt": None, "secondsLeft": None}
     left = -times.seconds_since(expires_at, now)

@@ -1,4 +1,4 @@
-"""What is known of each edge now, also while it is being proven. Pure."""
+"""What is known about each edge now, including while it is being proven. Pure."""
 
 from __future__ import annotations
 
@@ -71,9 +71,10 @@ def _described(
 
 
 def _called(client: ProofClient, live: Live) -> Iterator[tuple[str, tuple[EdgeState, str | None]]]:
-    """What a proof client's task says of its edges, by their names.
+    """What a proof client's task says about its edges, by their names.
 
-    A client is deleted once all its edges have answered: its tasks still say so, also stopped."""
+    A client is deleted once all its edges have answered: its tasks still say so, even when stopped.
+    """
     name = client.service.service_name
     service = live.services.get(name)
     if service is None:
@@ -85,7 +86,7 @@ def _called(client: ProofClient, live: Live) -> Iterator[tuple[str, tuple[EdgeSt
                     yield reading.edge.name, (EdgeState.ANSWERED, None)
         return
     current = (primary_deployment(service) or {}).get("id")
-    # A task of an earlier deployment saw an older mesh
+    # A task of an earlier deployment resolved an older mesh
     tasks = [each for each in live.running.get(name, ()) if each.get("startedBy") == current]
     for task in tasks:
         for reading in mesh.read_edges(client, task):
@@ -99,7 +100,7 @@ def _called(client: ProofClient, live: Live) -> Iterator[tuple[str, tuple[EdgeSt
 
 
 def _diagnosed(edge: Edge, failure: Mapping[str, Any]) -> str | None:
-    """What a diagnosis says of it; it names the edge at the beginning of the evidence."""
+    """A diagnosis of it; the evidence begins with the edge's name."""
     told = (
         line.removeprefix(f"{edge.name}: ")
         for verdict in failure.get("verdicts") or ()

@@ -33,7 +33,7 @@ class Live:
 def read_live(
     record: Record, ecs_client: ECSClient, ec2: Callable[[], EC2Client], stepfunctions: SFNClient
 ) -> Live:
-    """Creates EC2's client, the slowest to create, only where a service is public."""
+    """Creates EC2's client, the slowest to create, only if a service is public."""
     held_by = executions.described(stepfunctions, record.execution)
     status = held_by.status if held_by else None
     blueprint = Blueprint.from_json(record.content)

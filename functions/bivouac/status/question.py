@@ -1,4 +1,4 @@
-"""What somebody asks of the environments: one by its name, or a page of all. Pure."""
+"""A question about environments: one by its name, or a page of all. Pure."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def token_after(environment: str) -> str:
 
 
 def _environment_of(token: str) -> str | None:
-    """None where no page ended with such a token."""
+    """None if no page ended with such a token."""
     try:
         name = base64.b64decode(token, altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):

@@ -85,7 +85,7 @@ def _state(
 
 
 def _diagnosed(name: str, state: State, failure: Mapping[str, Any]) -> str | None:
-    """What a diagnosis says of it, which counts more than numbers."""
+    """A diagnosis of it, which counts more than numbers."""
     if state is not State.HEALTHY:
         for verdict in failure.get("verdicts") or ():
             if verdict["service"] == name:
@@ -132,7 +132,7 @@ def _unmet(planned: ServiceBlueprint, states: Mapping[str, State]) -> Iterator[s
 
 
 def _images(running: Sequence[Described]) -> list[Json]:
-    """Of the first task that runs: the others run the same, or will soon."""
+    """Of the first running task: the others run the same, or will soon."""
     containers = running[0].get("containers", ()) if running else ()
     return [
         {
@@ -146,6 +146,6 @@ def _images(running: Sequence[Described]) -> list[Json]:
 
 
 def _log_group(blueprint: Blueprint, service: str) -> str | None:
-    """None where it runs a definition of others, whose containers log elsewhere."""
+    """None if it runs a foreign definition, whose containers log elsewhere."""
     group = naming.log_group(blueprint.stack, blueprint.environment, service)
     return group if group in blueprint.log_groups else None

@@ -1,4 +1,4 @@
-"""Where an environment answers whoever asks from outside. Pure."""
+"""Where an environment answers callers from outside. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def urls(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Those of endpoints that a security group lets everybody reach; else why there are none.
 
-    Proven: the task is of a deployment that was proven, and the environment still is READY."""
+    Proven: the task is of a proven deployment, and the environment still is READY."""
     expected = {each["serviceName"]: each["deploymentId"] for each in json.loads(record.expected)}
     found = []
     for service in blueprint.services:
