@@ -30,6 +30,16 @@ MISTAKES: list[tuple[str, Any, str]] = [
         'lease: must be an object, not the text "8h"; write "lease": {"ttl": "8h"}',
     ),
     (
+        "a lease that is no time",
+        environment(lease="soon"),
+        'lease: must be an object, not the text "soon"; write "lease": {"ttl": "8h"}',
+    ),
+    (
+        "one name of a plain value",
+        environment(plainValues="A"),
+        'plainValues: must be a list, not the text "A"; write "plainValues": ["A"]',
+    ),
+    (
         "a lease as a number",
         environment(lease={"ttl": 3600}),
         'lease.ttl: must be text, not the number 3600; write "ttl": "60m"',

@@ -406,9 +406,9 @@ def test_services_of_different_namespaces_are_refused() -> None:
         web(serviceName=name, serviceConnectConfiguration={"enabled": True, "namespace": name})
         for name in ("shop", "bank")
     ]
-    found = problems(environment(*services))
-    assert len(found) == 2
-    assert "services[1] (bank).serviceConnectConfiguration.namespace" in found[1]
+    (problem,) = problems(environment(*services))
+    assert problem.startswith("services: they are in different namespaces (bank, shop)")
+    assert not problems(environment(*services[:1]))
 
 
 def test_a_namespace_may_have_capitals_and_its_aliases_have_none() -> None:
@@ -672,6 +672,29 @@ def test_a_fragment_that_is_too_long_names_what_to_rename() -> None:
     assert "serviceName for ServiceName" in problem
     assert "containerPort for ContainerPort" in problem
     assert len(problem) < 2000
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        definition(family="web"),
+        {"serviceName": "web", "desiredCount": 1, **definition()},
+        described_definition(),
+    ],
+)
+def test_a_definition_in_the_place_of_a_service_is_answered_with_the_service(
+    given: dict[str, Any],
+) -> None:
+    (problem,) = problems(environment(given))
+    assert problem.startswith("services[0]: a task definition is only a part of a service; write ")
+    (made,) = planned(environment(corrected(problem))).services
+    assert made.service_name == "web"
+
+
+def test_mistakes_in_a_definition_in_the_place_of_a_service_are_told_where_they_stand() -> None:
+    given = definition(container(privileged=True), family="web")
+    found = problems(environment(given))
+    assert found[1].startswith("services[0] (web).containerDefinitions[0].privileged: ")
 
 
 # --- reading again -------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from bivouac.redaction.text import redacted
@@ -137,8 +137,3 @@ def _variable(entry: Any) -> Any:
     line = f"{entry.get('name', '')}={entry['value']}"
     shown = entry["value"] if redacted(line, FRAGMENT_LIMIT) == line else "..."
     return {**entry, "value": shown}
-
-
-def lines_of(problems: Iterable[str]) -> Iterator[str]:
-    """Each once."""
-    yield from dict.fromkeys(problems)

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bivouac import times
 from bivouac.aws.ecs_forms import Form
 from bivouac.environment.naming import is_environment_name
 from bivouac.request.messages import fragment, one_of, said, unknown_field, wrong_kind
@@ -151,6 +152,8 @@ def _meant(name: str, value: Any, wanted: str, *, entry: bool) -> Any:
             return value.lower() in ("true", "yes")
         case "an object", list() if name == "tags" and not entry:
             return _tags(value)
+        case "an object", str() if name in ("lease", "timeouts") and not _is_duration(value):
+            return None
         case "an object", str() if name in _AROUND:
             return {**_BESIDE.get(name, {}), _AROUND[name]: value}
         case "a list", str() if name == "command":
@@ -158,6 +161,8 @@ def _meant(name: str, value: Any, wanted: str, *, entry: bool) -> Any:
                 return shlex.split(value)
             except ValueError:
                 return [value]
+        case "a list", str() | dict() if name == "plainValues":
+            return [value] if isinstance(value, str) else list(value)
         case "a list", dict() if name == "environment":
             return [{"name": key, "value": _text(each)} for key, each in value.items()]
         case "a list", dict() if name == "services":
@@ -168,6 +173,14 @@ def _meant(name: str, value: Any, wanted: str, *, entry: bool) -> Any:
             return [{"serviceName": value}]
         case _:
             return None
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        times.duration_seconds(text)
+    except ValueError:
+        return False
+    return True
 
 
 _AROUND = {

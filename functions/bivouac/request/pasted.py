@@ -16,7 +16,7 @@ from bivouac.json_types import Json
 from bivouac.request import fargate_rules, load_balancers, whole_request
 from bivouac.request.forms import request_form, service_form
 from bivouac.request.merging import copied, objects
-from bivouac.request.messages import canonical
+from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment
 from bivouac.request.notation import Reader
 from bivouac.request.notes import Note
 from bivouac.request.written import place, with_place
@@ -127,6 +127,8 @@ def _unwrapped_service(reader: Reader, given: Any, at: str, to: str) -> tuple[An
     if not isinstance(given, dict):
         return given, at
     given = dict(given)
+    if _key(given, "containerDefinitions") in given:
+        given = _with_definition(reader, given, at, to)
     key = _key(given, "taskDefinition")
     if key in given:
         _place_definition(reader, given, key, f"{at}.{key}", f"{to}.taskDefinition")
@@ -137,6 +139,26 @@ def _unwrapped_service(reader: Reader, given: Any, at: str, to: str) -> tuple[An
     if "serviceConnectConfiguration" not in given:
         _take_over_deployment(reader, given, at, to)
     return given, at
+
+
+def _with_definition(reader: Reader, given: Json, at: str, to: str) -> Json:
+    """A service in whose place a task definition stands, or among whose fields its fields do."""
+    form = service_form()
+    definition = form.members["taskDefinition"]
+    known = {canonical(each) for each in (*definition.members, *definition.read_only)}
+    others = {canonical(each) for each in form.members}
+    inner = {name: each for name, each in given.items() if canonical(name) in known - others}
+    family = inner.get(_key(inner, "family"))
+    named = {"serviceName": family} if isinstance(family, str) else {}
+    service = named | {name: each for name, each in given.items() if name not in inner}
+    if _key(service, "taskDefinition") in service or _key(service, "primaryContainer") in service:
+        return given
+    service["taskDefinition"] = inner
+    corrected = fragment(service)
+    hint = corrected if len(corrected) <= FRAGMENT_LIMIT else '"taskDefinition" around its fields'
+    reader.problems.append(f"{at}: a task definition is only a part of a service; write {hint}")
+    reader.places[f"{to}.taskDefinition"] = at
+    return service
 
 
 def _unwrapped_cluster(reader: Reader, given: Any, at: str, _to: str) -> tuple[Any, str]:
@@ -289,12 +311,20 @@ def _one_namespace(
             del connect["namespace"]
         else:
             named[where] = name
-    if "namespace" in request or len(set(named.values())) != 1:
+    if "namespace" in request or not named:
         return
-    request["namespace"] = next(iter(named.values()))
-    reader.places["namespace"] = next(iter(named))
-    for where in named:
-        reader.note("takenOver", where, "as the environment's namespace")
+    names = sorted(set(named.values()))
+    if len(names) > 1:
+        reader.problems.append(
+            f"services: they are in different namespaces ({', '.join(names)}), and an environment "
+            f'has one; leave namespace out in the services, and write "namespace": "{names[0]}" '
+            "beside them, or make an environment for each"
+        )
+    else:
+        request["namespace"] = names[0]
+        reader.places["namespace"] = next(iter(named))
+        for where in named:
+            reader.note("takenOver", where, "as the environment's namespace")
     for part, _ in [(defaults, ""), *parts]:
         connect = part.get("serviceConnectConfiguration")
         if isinstance(connect, dict) and isinstance(connect.get("namespace"), str):
