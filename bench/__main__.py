@@ -14,6 +14,7 @@ MEASUREMENTS = (
     "requests",
     "false_verdicts",
     "time_to_verdict",
+    "false_ready",
     "secrets",
     "economy",
     "lag",

@@ -20,11 +20,21 @@ from typing import Any
 from rich.console import Console
 
 from bench.figures import Target
-from bench.rehearsal import HEALTH_CHECK, Played, Story, breaker, in_parallel, play, service
+from bench.rehearsal import (
+    CLUSTER,
+    HEALTH_CHECK,
+    Played,
+    Story,
+    breaker,
+    in_parallel,
+    play,
+    service,
+)
 from bench.report import table
 from bench.running import Measurement, run
 from bench.verdicts import FALSE, RIGHT, Said, judged
 from bench.waiting import Stop
+from localcloud.account import SUBNET_IDS
 from localcloud.ecs.obstacles import CAPACITY
 from localcloud.tasks.scripted import (
     Script,
@@ -205,7 +215,61 @@ def _partly_crash(draw: Drawn) -> Story:
     )
 
 
+def _stopped_by_hand(draw: Drawn) -> Story:
+    """Somebody stops tasks while the create waits for a slower service."""
+    moments = sorted(draw.uniform(45, 150) for _ in range(draw.randint(1, 3)))
+
+    def stop(account: BivouacAccount) -> None:
+        ecs = account.client("ecs")
+        for task in ecs.list_tasks(cluster=CLUSTER, serviceName="web")["taskArns"]:
+            ecs.stop_task(cluster=CLUSTER, task=task, reason="looking into it")
+
+    return _beside_a_slow_one("stopped by hand", draw, moments, stop, count=1)
+
+
+def _rebalanced(draw: Drawn) -> Story:
+    """ECS moves tasks to a zone that had no capacity when they started."""
+    zones: list[str] = []
+
+    def without_a_zone(account: BivouacAccount) -> None:
+        zones.append(account.plane.network.availability_zone(SUBNET_IDS[-1]))
+        account.plane.obstacles.exhaust_capacity_in(zones[0])
+        account.plane.clock.call_later(draw.uniform(30, 60), account.plane.obstacles.clear)
+
+    balanced = {"availabilityZoneRebalancing": "ENABLED"}
+    slow = service("slow", "slow:1")
+    return Story(
+        "rebalanced over zones",
+        True,
+        [service("web", "app:1", count=3, **balanced), slow],
+        {"app:1": runs(), "slow:1": runs(draw.uniform(300, 400))},
+        before_services=without_a_zone,
+    )
+
+
+def _beside_a_slow_one(
+    kind: str,
+    draw: Drawn,
+    moments: Sequence[float],
+    act: Callable[[BivouacAccount], None],
+    count: int,
+) -> Story:
+    def later(account: BivouacAccount) -> None:
+        for moment in moments:
+            account.plane.clock.call_later(moment, partial(act, account))
+
+    return Story(
+        kind,
+        True,
+        [service("web", "app:1", count=count), service("slow", "slow:1")],
+        {"app:1": runs(), "slow:1": runs(draw.uniform(200, 300))},
+        before_services=later,
+    )
+
+
 KINDS: Sequence[Kind] = (
+    _stopped_by_hand,
+    _rebalanced,
     _healthy,
     _slow,
     _healthy_late,

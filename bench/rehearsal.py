@@ -252,15 +252,20 @@ class _Stage:
         verdicts = failure["verdicts"]
         more = [verdict["category"] for verdict in verdicts[1:]]
         evidence = [entry for verdict in verdicts for entry in verdict["evidence"]]
-        return self._said("FAILED", (failure["category"], *more), tuple(evidence))
+        step = verdicts[0]["next_step"] if verdicts else ""
+        return self._said("FAILED", (failure["category"], *more), tuple(evidence), step)
 
     def _said(
-        self, word: Word, categories: tuple[str, ...] = (), evidence: tuple[str, ...] = ()
+        self,
+        word: Word,
+        categories: tuple[str, ...] = (),
+        evidence: tuple[str, ...] = (),
+        next_step: str = "",
     ) -> Said:
         looks = self.account.calls.count("ecs:DescribeServices")
         rounds = self._machines.states.count("create_services")
         at = self.now() - (self.began or 0.0)
-        return Said(word, at, categories, evidence, looks, rounds)
+        return Said(word, at, categories, evidence, looks, next_step, rounds)
 
     def _before_step(self, step: str) -> None:
         if step != "resume_execution":  # those run concurrently

@@ -36,13 +36,27 @@ from bivouac.diagnosis.aws_messages import Category
 from bivouac.waiting.conditions.edges import GRACE_SECONDS
 from bivouac.waiting.wait import POLL_SECONDS
 from localcloud.account import EXECUTION_ROLE_NAME
-from localcloud.ecs.obstacles import CAPACITY, INTERNAL_ERROR, VCPU_LIMIT
-from localcloud.tasks.scripted import answers, answers_nothing, exits, pull_failed, runs, unhealthy
+from localcloud.ecs.obstacles import (
+    CAPACITY,
+    INTERFACE_TIMEOUT,
+    INTERNAL_ERROR,
+    TASK_LIMIT,
+    VCPU_LIMIT,
+)
+from localcloud.tasks.scripted import (
+    answers,
+    answers_nothing,
+    exits,
+    never_starts,
+    pull_failed,
+    runs,
+    unhealthy,
+)
 from tests.functional.account import BivouacAccount
 
 EACH = 4
 """Deployments of every cause, with other delays."""
-FEWEST_CAUSES = 12
+FEWEST_CAUSES = 30
 MOST_SECONDS = 3 * POLL_SECONDS
 """Three polls."""
 
@@ -55,6 +69,8 @@ class Cause:
     category: Category
     evidence: Evidence
     story: Callable[[Drawn], Story]
+    step: str
+    """What the next step must say."""
 
 
 # --- the causes ----------------------------------------------------------------------------------
@@ -178,23 +194,298 @@ def _edge(script: Any) -> Callable[[Drawn], Story]:
     return lambda draw: Story("", False, services, scripts, connect=connect)
 
 
+def _pull(words: str, **more: Any) -> Callable[[Drawn], Story]:
+    reason = "CannotPullContainerError: pull image manifest has been retried 1 time(s): " + words
+    return lambda draw: _fails(pull_failed(reason, draw.uniform(0, 5)), **more)
+
+
+def _provisioning(reason: str, **more: Any) -> Callable[[Drawn], Story]:
+    def fail(account: BivouacAccount) -> None:
+        account.plane.obstacles.fail_provisioning("*", reason)
+
+    return lambda draw: _fails(runs(), before_services=fail, **more)
+
+
+def _denied(delivery: str, action: str, **container: Any) -> Callable[[Drawn], Story]:
+    """What the execution role may not do."""
+
+    def deny(account: BivouacAccount) -> None:
+        who = "arn:aws:sts::123456789012:assumed-role/execution/0af1"
+
+        def refusal(role: str, asked: str, resource: str) -> str | None:
+            if not asked.startswith(action):
+                return None
+            return f"User: {who} is not authorized to perform: {asked} on resource: {resource}"
+
+        getattr(account.plane.ecs, delivery).refusal = refusal
+
+    return lambda draw: _fails(runs(), before_services=deny, config={"container": container})
+
+
+def _no_parameter(_: Drawn) -> Story:
+    return _fails(
+        runs(), config={"container": {"secrets": [{"name": "TOKEN", "valueFrom": "/not/there"}]}}
+    )
+
+
+def _no_command(_: Drawn) -> Story:
+    reason = (
+        "CannotStartContainerError: Error response from daemon: failed to create task for "
+        'container: exec: "serve": executable file not found in $PATH: unknown'
+    )
+    return _fails(exits(127, after=0.1, reason=reason))
+
+
+def _migration(draw: Drawn) -> Story:
+    """One that the application waits for with SUCCESS."""
+    definition = {
+        "cpu": "256",
+        "memory": "512",
+        "containerDefinitions": [
+            {
+                "name": "app",
+                "image": "app:1",
+                "portMappings": [{"name": "http", "containerPort": 80, "appProtocol": "http"}],
+                "dependsOn": [{"containerName": "migrate", "condition": "SUCCESS"}],
+            },
+            {"name": "migrate", "image": "migrate:1", "essential": False},
+        ],
+    }
+    connect = {"enabled": True, "services": [{"portName": "http", "clientAliases": [{"port": 80}]}]}
+    web = {
+        "serviceName": "web",
+        "desiredCount": 1,
+        "taskDefinition": definition,
+        "serviceConnectConfiguration": connect,
+    }
+    scripts = {"app:1": runs(), "migrate:1": exits(3, after=draw.uniform(0.2, 1.5))}
+    return Story("", False, [web], scripts)
+
+
+def _sick_proxy(_: Drawn) -> Story:
+    """Each task's proxy is UNHEALTHY as soon as there is one, and its application is well."""
+
+    def sicken(account: BivouacAccount) -> None:
+        def again() -> None:
+            for task in account.runtime.running():
+                if task.proxy is not None and task.containers[0].image == "app:1":
+                    name = task.proxy.container_name
+                    account.runtime.report_health(task.task_id, name, "UNHEALTHY")
+            account.plane.clock.call_later(0.5, again)
+
+        again()
+
+    return _fails(runs(), before_services=sicken, ready="4m")
+
+
+def _throttled(_: Drawn) -> Story:
+    def throttle(account: BivouacAccount) -> None:
+        account.plane.obstacles.throttle_operations("*")
+
+    return _fails(runs(), before_services=throttle, ready="4m")
+
+
+def _pending(_: Drawn) -> Story:
+    return _fails(never_starts(), ready="4m")
+
+
+def _answer(status: int) -> Callable[[Drawn], Story]:
+    """No health check, and no edge that the request names."""
+    return lambda draw: _fails(answers(status))
+
+
+_EFS = (
+    "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: "
+    'stderr: Failed to resolve "fs-0123.efs.ap-northeast-1.amazonaws.com" - check that your file '
+    "system ID is correct, and ensure that the VPC has an EFS mount target for this file system ID."
+)
+_NO_ADDRESS = (
+    "Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-1': "
+    "InsufficientFreeAddressesInSubnet"
+)
+_NO_ECR = (
+    "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull "
+    "registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. "
+    "Check your task network configuration."
+)
+_TOKEN = {
+    "secrets": [
+        {
+            "name": "TOKEN",
+            "valueFrom": "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:token-a1b2c3",
+        }
+    ]
+}
+
 CAUSES: Sequence[Cause] = (
-    Cause("image that does not exist", Category.IMAGE_PULL, "first stop", _image),
-    Cause("image of another CPU", Category.ARCHITECTURE, "first stop", _architecture),
-    Cause("secret that does not exist", Category.SECRET_OR_ROLE, "second stop", _secret),
-    Cause("role that tasks may not assume", Category.SECRET_OR_ROLE, "second stop", _role),
-    Cause("log group that is gone", Category.LOG_GROUP, "second stop", _log_group),
-    Cause("container exits", Category.EXIT, "second stop", _exit),
-    Cause("out of memory", Category.OUT_OF_MEMORY, "second stop", _memory),
-    Cause("health check fails", Category.HEALTH_CHECK, "second stop", _health_check),
-    Cause("capacity never comes", Category.CAPACITY, "deadline", _refused(CAPACITY, ready="4m")),
-    Cause("vCPU quota", Category.QUOTA, "first stop", _refused(VCPU_LIMIT)),
-    Cause("zone without Fargate", Category.NETWORK, "first stop", _refused(INTERNAL_ERROR)),
-    Cause("subnet that is gone", Category.NETWORK, "first stop", _subnet),
-    Cause("Service Connect leftover", Category.SERVICE_CONNECT_LEFTOVER, "refusal", _leftover),
-    Cause("rolled back", Category.IMAGE_PULL, "rollback", _rolled_back),
-    Cause("edge with a wrong status", Category.CONNECTIVITY, "grace", _edge(answers(500))),
-    Cause("edge that nobody answers", Category.NETWORK, "grace", _edge(answers_nothing())),
+    Cause("image that does not exist", Category.IMAGE_PULL, "first stop", _image, "name and tag"),
+    Cause("image of another CPU", Category.ARCHITECTURE, "first stop", _architecture, "X86_64"),
+    Cause(
+        "secret that does not exist",
+        Category.SECRET_OR_ROLE,
+        "second stop",
+        _secret,
+        "secret's ARN",
+    ),
+    Cause(
+        "role that tasks may not assume",
+        Category.SECRET_OR_ROLE,
+        "second stop",
+        _role,
+        "trust policy",
+    ),
+    Cause("log group that is gone", Category.LOG_GROUP, "second stop", _log_group, "log groups"),
+    Cause("container exits", Category.EXIT, "second stop", _exit, "last lines"),
+    Cause("out of memory", Category.OUT_OF_MEMORY, "second stop", _memory, "more memory"),
+    Cause("health check fails", Category.HEALTH_CHECK, "second stop", _health_check, "startPeriod"),
+    Cause(
+        "capacity never comes",
+        Category.CAPACITY,
+        "deadline",
+        _refused(CAPACITY, ready="4m"),
+        "more subnets",
+    ),
+    Cause("vCPU quota", Category.QUOTA, "first stop", _refused(VCPU_LIMIT), "Service Quotas"),
+    Cause("task quota", Category.QUOTA, "first stop", _refused(TASK_LIMIT), "Service Quotas"),
+    Cause(
+        "zone without Fargate",
+        Category.NETWORK,
+        "first stop",
+        _refused(INTERNAL_ERROR),
+        "other subnets",
+    ),
+    Cause("subnet that is gone", Category.NETWORK, "first stop", _subnet, "name one that exists"),
+    Cause(
+        "Service Connect leftover",
+        Category.SERVICE_CONNECT_LEFTOVER,
+        "refusal",
+        _leftover,
+        "discoveryName",
+    ),
+    Cause("rolled back", Category.IMAGE_PULL, "rollback", _rolled_back, "reach the registry"),
+    Cause(
+        "edge with a wrong status",
+        Category.CONNECTIVITY,
+        "answer",
+        _edge(answers(500)),
+        "`connect` entry from web to api",
+    ),
+    Cause(
+        "edge that nobody answers",
+        Category.NETWORK,
+        "grace",
+        _edge(answers_nothing()),
+        "security groups of api",
+    ),
+    Cause(
+        "image that may not be pulled",
+        Category.IMAGE_PULL,
+        "first stop",
+        _pull("pulling from host x failed with status code [manifests latest]: 403 Forbidden"),
+        "execution role may pull it",
+    ),
+    Cause(
+        "registry that is not reached",
+        Category.IMAGE_PULL,
+        "deadline",
+        _pull("dial tcp 44.205.64.79:443: i/o timeout", ready="4m"),
+        "reach the registry",
+    ),
+    Cause(
+        "rate limit of a registry",
+        Category.IMAGE_PULL,
+        "deadline",
+        _pull("toomanyrequests: You have reached your pull rate limit.", ready="4m"),
+        "repositoryCredentials",
+    ),
+    Cause(
+        "image too large",
+        Category.IMAGE_PULL,
+        "second stop",
+        _pull("write /var/lib/containerd/x: no space left on device"),
+        "ephemeralStorage",
+    ),
+    Cause(
+        "secret that may not be read",
+        Category.SECRET_OR_ROLE,
+        "second stop",
+        _denied("secrets", "secretsmanager:", **_TOKEN),
+        "Allow the execution role",
+    ),
+    Cause(
+        "parameter that does not exist",
+        Category.SECRET_OR_ROLE,
+        "second stop",
+        _no_parameter,
+        "execution role",
+    ),
+    Cause(
+        "logs that may not be written",
+        Category.LOG_GROUP,
+        "second stop",
+        _denied("logs", "logs:CreateLogStream"),
+        "logs:CreateLogStream",
+    ),
+    Cause(
+        "registry's credentials not reached",
+        Category.NETWORK,
+        "second stop",
+        _provisioning(_NO_ECR),
+        "NAT gateway",
+    ),
+    Cause(
+        "file system of nobody",
+        Category.NETWORK,
+        "second stop",
+        _provisioning(_EFS),
+        "mount target",
+    ),
+    Cause(
+        "no free address",
+        Category.NETWORK,
+        "second stop",
+        _provisioning(_NO_ADDRESS),
+        "free addresses",
+    ),
+    Cause(
+        "interface that is not made",
+        Category.NETWORK,
+        "deadline",
+        _provisioning(INTERFACE_TIMEOUT, ready="4m"),
+        "start the create again",
+    ),
+    Cause(
+        "Spot capacity that is taken away",
+        Category.CAPACITY,
+        "deadline",
+        _provisioning("Your Spot Task was interrupted.", ready="4m"),
+        "FARGATE_SPOT",
+    ),
+    Cause("command that does not exist", Category.EXIT, "first stop", _no_command, "entryPoint"),
+    Cause("migration that failed", Category.EXIT, "second stop", _migration, "last lines"),
+    Cause(
+        "proxy that is not healthy",
+        Category.PROXY,
+        "deadline",
+        _sick_proxy,
+        "proxy failed, not your container",
+    ),
+    Cause("ECS's calls are throttled", Category.QUOTA, "deadline", _throttled, "throttles"),
+    Cause("task that stays PENDING", Category.TIME_OUT, "deadline", _pending, "stays PENDING"),
+    Cause(
+        "application answers 404",
+        Category.CONNECTIVITY,
+        "answer",
+        _answer(404),
+        '"expectStatus": "404" in the `probe` of web',
+    ),
+    Cause(
+        "application answers 500",
+        Category.CONNECTIVITY,
+        "answer",
+        _answer(500),
+        '"expectStatus": "500" in the `probe` of web',
+    ),
 )
 
 
@@ -212,6 +503,8 @@ class Reported:
     evidence_at: float
     bivouac: Said
     waiter: Said
+    step: str
+    """What the next step must say."""
 
     @property
     def seconds(self) -> float:
@@ -221,6 +514,10 @@ class Reported:
     def right(self) -> bool:
         return self.bivouac.word == "FAILED" and self.bivouac.categories[:1] == (self.expected,)
 
+    @property
+    def helps(self) -> bool:
+        return self.step in self.bivouac.next_step
+
 
 def reported(seed: int, each: int, number: int) -> Reported:
     """The result for one story, in any process: its number identifies it."""
@@ -229,9 +526,22 @@ def reported(seed: int, each: int, number: int) -> Reported:
     story = replace(cause.story(draw), kind=cause.name, seed=draw.randrange(1 << 30))
     played = play(story)
     grace_ends_at = (played.all_ready_at or 0.0) + GRACE_SECONDS
-    first, due = evidence(cause.evidence, played.failures, played.deadline_at, grace_ends_at)
+    first, due = evidence(
+        cause.evidence,
+        played.failures,
+        played.deadline_at,
+        grace_ends_at,
+        played.all_ready_at or 0.0,
+    )
     return Reported(
-        cause.name, cause.category, cause.evidence, first, due, played.bivouac, played.waiter
+        cause.name,
+        cause.category,
+        cause.evidence,
+        first,
+        due,
+        played.bivouac,
+        played.waiter,
+        cause.step,
     )
 
 
@@ -241,7 +551,15 @@ def reported(seed: int, each: int, number: int) -> Reported:
 def show(found: Sequence[Reported], console: Console) -> None:
     made = table(
         "\nSeconds from the evidence to the verdict, worst of each cause",
-        *("cause", "counted from", "s", "since the first", "category", "waiter, since the first"),
+        *(
+            "cause",
+            "counted from",
+            "s",
+            "since the first",
+            "category",
+            "wrong next step",
+            "waiter, since the first",
+        ),
     )
     for cause in dict.fromkeys(each.cause for each in found):
         of_cause = [each for each in found if each.cause == cause]
@@ -254,6 +572,7 @@ def show(found: Sequence[Reported], console: Console) -> None:
             f"{worst.seconds:.1f}",
             f"{max(each.bivouac.at - each.first_evidence_at for each in of_cause):.1f}",
             f"[red]{told}[/] instead of {worst.expected}" if wrong else worst.expected,
+            ", ".join({each.bivouac.next_step[:60] for each in of_cause if not each.helps}),
             ", ".join(sorted({_waiter(each) for each in of_cause})),
         )
     console.print(made)
@@ -275,6 +594,7 @@ def targets(found: Sequence[Reported]) -> list[Target]:
     return [
         Target("verdict after the evidence, p95, s", percentile(seconds, 95), MOST_SECONDS),
         Target("verdicts with a wrong category", sum(not each.right for each in found), 0),
+        Target("verdicts with a wrong next step", sum(not each.helps for each in found), 0),
         Target(f"causes that {FEWEST_CAUSES} lacks", max(0, FEWEST_CAUSES - len(causes)), 0),
     ]
 

@@ -18,7 +18,12 @@ NO_VERDICT = "says nothing within its time"
 FALSE = (CONTENT_WITH_A_FAILURE, CONTENT_TOO_EARLY, GAVE_UP_ON_A_GOOD_ONE)
 """What counts as a false verdict; a missing one is late, not false."""
 
-Evidence = Literal["first stop", "second stop", "deadline", "grace", "rollback", "refusal"]
+ANSWER_SECONDS = 10.0
+"""An application that gives the same wrong answer for so long means it."""
+
+Evidence = Literal[
+    "first stop", "second stop", "deadline", "grace", "answer", "rollback", "refusal"
+]
 """From what the time to a verdict counts.
 
 A second stop with the same text is needed if the first try may have met something that was still
@@ -35,6 +40,8 @@ class Said:
     categories: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     looks: int = 0
+    next_step: str = ""
+    """Of the first verdict."""
     rounds: int = 0
     """How often services were created or changed."""
 
@@ -66,6 +73,7 @@ def evidence(
     failures: Sequence[Seen],
     deadline_at: float,
     grace_ends_at: float,
+    ready_at: float = 0.0,
 ) -> tuple[float, float]:
     """The first evidence of all, and the one from which the verdict is due.
 
@@ -76,10 +84,12 @@ def evidence(
         case "second stop":
             return failures[0].at, failures[1].at
         case "deadline":
-            return failures[0].at, deadline_at
+            return failures[0].at if failures else deadline_at, deadline_at
         case "rollback":
             gave_up = [seen.at for seen in failures if seen.text == "SERVICE_DEPLOYMENT_FAILED"]
             return failures[0].at, gave_up[0]
+        case "answer":
+            return ready_at, ready_at + ANSWER_SECONDS
         case "grace":
             return grace_ends_at, grace_ends_at
         case "refusal":

@@ -30,8 +30,10 @@ class Http2Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, behaviour: str, address: str) -> None:
+    def __init__(self, behaviour: str, address: str, signature: str = "stand-in") -> None:
+        """`signature`: the `server` header."""
         self.behaviour = behaviour
+        self.signature = signature
         self.asked: list[str] = []
         kind, _, where = address.partition(":")
         if kind == "unix":
@@ -69,16 +71,20 @@ class _Connection(socketserver.BaseRequestHandler):
                         self._answer(connection, stream_id, paths.pop(stream_id, "/"))
                 self.request.sendall(connection.data_to_send())
 
+    @property
+    def _signature(self) -> tuple[str, str]:
+        return "server", self.server.signature
+
     def _answer(self, connection: H2Connection, stream_id: int, path: str) -> None:
         self.server.asked.append(path)
         behaviour = self.server.behaviour
         if behaviour == "http2" or behaviour.startswith("answers:"):
             status = behaviour.partition(":")[2] or "200"
-            headers = [(":status", status), ("content-type", "text/plain"), ("server", "stand-in")]
+            headers = [(":status", status), ("content-type", "text/plain"), self._signature]
             connection.send_headers(stream_id, headers)
             connection.send_data(stream_id, b"a stand-in answers\n", end_stream=True)
             return
-        headers = [(":status", "200"), ("content-type", "application/grpc")]
+        headers = [(":status", "200"), ("content-type", "application/grpc"), self._signature]
         health = _STATUSES.get(behaviour) if path == HEALTH else None
         if health is None:
             headers.append(("grpc-status", _UNIMPLEMENTED))

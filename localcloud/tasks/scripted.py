@@ -187,7 +187,7 @@ class ScriptedRuntime:
         self._end(task_id, container, code, reason)
 
     def report_health(self, task_id: str, container: str, status: HealthStatus) -> None:
-        """Sets a container's health now, whatever its script says."""
+        """Sets a container's or the proxy's health now, whatever a script says."""
         self._report(task_id, container, status)
 
     # --- TaskRuntime -------------------------------------------------------------------------
@@ -277,7 +277,7 @@ class ScriptedRuntime:
     def _report(self, task_id: str, container: str, status: HealthStatus) -> None:
         with self._lock:
             play = self._plays.get(task_id)
-            if play is None or container not in play.running:
+            if play is None or container not in (*play.running, _proxy_of(play.task)):
                 return
         play.observer.container_health(task_id, container, status)
 
@@ -345,6 +345,10 @@ class ScriptedRuntime:
             if play.task.private_ip == private_ip and play.running:
                 return _answer_at(play, port)
         return None
+
+
+def _proxy_of(task: Task) -> str:
+    return task.proxy.container_name if task.proxy is not None else ""
 
 
 def _answer_at(play: _Play, port: int) -> HttpAnswer | None:

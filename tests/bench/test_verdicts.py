@@ -49,16 +49,23 @@ def test_no_verdict_is_late_and_not_wrong() -> None:
         ("rollback", (10.0, 50.0)),
         ("deadline", (10.0, 240.0)),
         ("grace", (66.0, 66.0)),
+        ("answer", (READY_AT, READY_AT + verdicts.ANSWER_SECONDS)),
         ("refusal", (0.0, 0.0)),
     ],
 )
 def test_a_verdict_is_due_from_its_evidence(
     counted_from: Evidence, expected: tuple[float, float]
 ) -> None:
-    found = verdicts.evidence(counted_from, FAILURES, deadline_at=240.0, grace_ends_at=66.0)
+    found = verdicts.evidence(
+        counted_from, FAILURES, deadline_at=240.0, grace_ends_at=66.0, ready_at=READY_AT
+    )
     assert found == expected
 
 
 def test_without_the_failure_there_is_no_evidence() -> None:
     with pytest.raises(IndexError):
         verdicts.evidence("second stop", FAILURES[:1], 240.0, 66.0)
+
+
+def test_a_task_that_only_waits_has_no_evidence_but_the_deadline() -> None:
+    assert verdicts.evidence("deadline", (), 240.0, 66.0) == (240.0, 240.0)
