@@ -133,8 +133,30 @@ def _seed_roles(iam: Any) -> str:
         [],
         "3600",
     )
+    iam.put_role_policy(EXECUTION_ROLE_NAME, "execution", json.dumps(_EXECUTION_POLICY))
     arn: str = role.arn
     return arn
+
+
+_EXECUTION_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": [
+                "ecr:GetAuthorizationToken",
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:GetDownloadUrlForLayer",
+                "ecr:BatchGetImage",
+                "logs:CreateLogStream",
+                "logs:PutLogEvents",
+            ],
+            "Resource": "*",
+        }
+    ],
+}
+"""AmazonECSTaskExecutionRolePolicy, which the tutorial's role has (ECS guide,
+task_execution_IAM_role)."""
 
 
 def _trust(service: str) -> str:
