@@ -49,7 +49,7 @@ pictures: .venv/installed #- Draw the pictures of the documents again
 	@.venv/bin/python -m docs.demo_picture mesh events/shop.json docs/pictures/shop.svg \
 	    "make demo REQUEST=events/shop.json"
 
-schema: .venv/installed ## Write docs/request.schema.json, from which editors complete requests
+schema: .venv/installed #- Write docs/request.schema.json, from which editors complete requests
 	@PYTHONPATH=functions .venv/bin/python -m docs.request_schema
 
 retries: .venv/installed #- Write statemachine/retries.yaml into the state machines
@@ -71,7 +71,7 @@ accept: .venv/installed ## Run an environment through its life on a deployed sta
 	@.venv/bin/python -m tests.acceptance --stack "$(STACK)" $(if $(REGION),--region "$(REGION)") \
 	    $(if $(ENDPOINT),--endpoint-url "$(ENDPOINT)") $(if $(RECORD),--record) $(if $(YES),--yes)
 
-accept-local: .venv/installed #- The same on its own local cloud, also with a belief that is wrong
+accept-local: .venv/installed #- Run the acceptance suite on its own local cloud, also with a belief that is wrong
 	.venv/bin/python -m pytest -n 2 tests/acceptance_local
 
 lint: .venv/installed #- Check style and format
