@@ -28,6 +28,7 @@ SCHEDULE_GONE = "the schedule that fired has deleted itself, and a new one is ma
 WHILE_ANOTHER_IS_AT_WORK = "a down comes while a create or a redeploy runs"
 BETWEEN_TWO_LIVES = "a redeploy was accepted in the moment in which its environment was deleted"
 RECHECK_WAS_NOT_TOLD = "a sweep that sees tasks fail before recheck_environment does"
+AN_ENDPOINT_FAILS = "an endpoint that does not answer, in tests/workflow/test_failures.py"
 
 NOT_NEEDED_HERE = {
     ("CheckRollBackFunction", "dynamodb:UpdateItem"): BETWEEN_TWO_LIVES,
@@ -43,6 +44,9 @@ NOT_NEEDED_HERE = {
     ("DeleteServicesFunction", "ecs:DescribeTasks"): TASKS_THAT_DO_NOT_STOP,
     ("DeleteServicesFunction", "ecs:ListTasks"): TASKS_THAT_DO_NOT_STOP,
     ("DeleteServicesFunction", "ecs:StopTask"): TASKS_THAT_DO_NOT_STOP,
+    ("DiagnoseFailureFunction", "ecs:DescribeServices"): AN_ENDPOINT_FAILS,
+    ("DiagnoseFailureFunction", "ecs:DescribeTasks"): AN_ENDPOINT_FAILS,
+    ("DiagnoseFailureFunction", "ecs:ListTasks"): AN_ENDPOINT_FAILS,
     ("ExpiryRole", "sqs:SendMessage"): NOT_DELIVERED,
     ("FollowUpExecutionFunction", "sqs:SendMessage"): WHEN_IT_FAILS_FOR_GOOD,
     ("FollowUpExecutionFunction", "states:DescribeExecution"): REDEPLOY_STOPPED,
