@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from bivouac_cli import __version__
 from bivouac_cli.clients import Clients, has_no_rights, plain_errors
 from bivouac_cli.ending import CommandError, Exit, exit_of
 
@@ -34,11 +35,12 @@ class Execution:
 
 class Stack:
     def __init__(self, clients: Clients, name: str) -> None:
-        """Raises CommandError if there is no such stack."""
+        """Raises CommandError if there is no such stack, or if it is of another version."""
         self._client = clients
         self.name = name
         with plain_errors():
             self._outputs = self._read_outputs()
+        self._require_this_version()
 
     def _read_outputs(self) -> dict[str, str]:
         client = self._client("cloudformation")
@@ -58,6 +60,17 @@ class Stack:
                 "deploy it: make deploy",
             ) from None
         return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", ())}
+
+    def _require_this_version(self) -> None:
+        """Versions that differ in the last number only understand each other."""
+        deployed = self._output("Version")
+        if deployed.split(".")[:2] != __version__.split(".")[:2]:
+            raise CommandError(
+                Exit.NOT_FOUND,
+                f"The stack {self.name} is of version {deployed}, and this program of "
+                f"{__version__}. Update the stack (make deploy), or install that version "
+                "(pip install . in a checkout of it)",
+            )
 
     def _output(self, name: str) -> str:
         if name not in self._outputs:

@@ -221,6 +221,18 @@ def test_an_unknown_environment_is_one_clear_line(terminal: Terminal) -> None:
         assert "no environment named 'nobody' was ever created" in ended.answer + ended.notes
 
 
+def test_a_stack_of_another_version_is_one_clear_line(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bivouac_cli.stack.__version__", "7.3.0")
+    other = terminal("ls")
+    assert other.exit_code == 5
+    assert other.answer == ""
+    assert other.notes.startswith("The stack bivouac is of version ")
+    assert "and this program of 7.3.0. Update the stack (make deploy)" in other.notes
+    assert len(other.notes.splitlines()) == 1
+
+
 def test_a_missing_stack_is_one_clear_line(
     terminal: Terminal, capsys: pytest.CaptureFixture[str]
 ) -> None:
