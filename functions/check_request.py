@@ -21,7 +21,7 @@ from bivouac.observability import Event, step
 from bivouac.request import limits, preflight
 from bivouac.request.notes import Note
 from bivouac.request.plan import existing_definitions, plan
-from bivouac.request.told_plan import told
+from bivouac.request.plan_summary import summary
 from bivouac.settings import RequestSettings
 from bivouac.stack import records
 
@@ -82,7 +82,7 @@ def check_request(
         raise InvalidRequestError(too_large)
     if planned.dry_run:
         # What was read once stands in ECS's words when it is planned again.
-        answer["plan"] = told(blueprint, dict.fromkeys((*notes, *planned.notes)))
+        answer["plan"] = summary(blueprint, dict.fromkeys((*notes, *planned.notes)))
     return answer
 
 

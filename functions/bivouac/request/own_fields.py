@@ -39,7 +39,7 @@ def read(
             return model.model_validate(usable), frozenset(wrong)
         except ValidationError as error:
             if attempt == 0:
-                problems.extend(own_messages.told(error, path, form_of(model)))
+                problems.extend(own_messages.problems_of(error, path, form_of(model)))
             if not isinstance(usable, dict):
                 break
             usable = copy.deepcopy(usable)

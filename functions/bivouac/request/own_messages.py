@@ -64,7 +64,7 @@ _EXAMPLES: Mapping[str, Any] = {
 """What a field may look like, where its value does not say what was meant."""
 
 
-def told(error: ValidationError, path: str, form: Form) -> Iterator[str]:
+def problems_of(error: ValidationError, path: str, form: Form) -> Iterator[str]:
     """Each problem as one line with its path. `form`: of what was validated."""
     for problem in error.errors(include_url=False):
         place: Sequence[int | str] = problem["loc"]

@@ -17,7 +17,7 @@ MOST_TOLD, MOST_FIELDS = 200, 20
 """Entries of a list, and fields of an entry, so that nothing pasted outgrows a state."""
 
 
-def told(blueprint: Blueprint, notes: Iterable[Note]) -> Json:
+def summary(blueprint: Blueprint, notes: Iterable[Note]) -> Json:
     """What will be made, and everything that is not used as it was written."""
     grouped = list(_grouped(notes))
     return {

@@ -6,17 +6,17 @@ import json
 from typing import Any
 
 from bivouac.request.plan import plan
-from bivouac.request.told_plan import told
+from bivouac.request.plan_summary import summary
 from bivouac_cli.markdown import plan_markdown
 from bivouac_cli.text import plan_lines
 from tests import requests
 from tests.requests import environment, event
 
 
-def told_of(content: Any) -> dict[str, Any]:
+def summary_of(content: Any) -> dict[str, Any]:
     found = plan(content, requests.settings(), requests.NOW)
     assert found.blueprint is not None, found.problems
-    return told(found.blueprint, found.notes)
+    return summary(found.blueprint, found.notes)
 
 
 PASTED = environment(
@@ -40,7 +40,7 @@ PASTED = environment(
 
 
 def test_it_names_services_endpoints_aliases_and_edges() -> None:
-    answer = told_of(event("shop"))
+    answer = summary_of(event("shop"))
     api = next(each for each in answer["services"] if each["name"] == "api")
     assert api["endpoints"] == [
         {"portName": "api", "port": 8080, "protocol": "http", "aliases": ["api:8080"]}
@@ -56,7 +56,7 @@ def test_it_names_services_endpoints_aliases_and_edges() -> None:
 
 
 def test_it_lists_every_field_not_used_as_written_by_reason() -> None:
-    answer = told_of(PASTED)
+    answer = summary_of(PASTED)
     assert answer["dropped"] == [
         {"path": "services[0]", "fields": ["status", "runningCount"], "why": "ECS fills it in"},
         {"path": "services[0]", "fields": ["launchType"], "why": "empty"},
@@ -68,13 +68,13 @@ def test_it_lists_every_field_not_used_as_written_by_reason() -> None:
 
 
 def test_the_text_form_has_a_line_for_each_entry() -> None:
-    lines = list(plan_lines(told_of(PASTED)))
+    lines = list(plan_lines(summary_of(PASTED)))
     assert lines[0] == "demo: a plan; nothing was made"
     assert "  web                   2 x nginx (256 CPU, 512 MiB), tcp web:80" in lines
     assert "  anyone -> web:app-80  web:80: a connection stays open (tcp)" in lines
     assert "  services[0].status, runningCount: ECS fills it in" in lines
     assert lines.index("left out:") < lines.index("renamed:")
-    markdown = list(plan_markdown(told_of(PASTED)))
+    markdown = list(plan_markdown(summary_of(PASTED)))
     assert markdown[0] == "### demo: a plan; nothing was made"
     assert markdown[2] == markdown[-1] == "```"
 
@@ -83,6 +83,6 @@ def test_whatever_is_pasted_the_answer_fits_a_state() -> None:
     """256 KB of a request, as nulls: Step Functions holds 262,144 bytes."""
     nulls = [None] * 50_000
     content = environment({**PASTED["services"][0], "dependsOn": nulls, "probe": nulls[:9]})
-    answer = told_of(content)
+    answer = summary_of(content)
     assert len(json.dumps(answer)) < 10_000
     assert "and 49990 more" in [each["fields"][-1] for each in answer["dropped"]]
