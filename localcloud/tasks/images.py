@@ -34,7 +34,8 @@ An image that was pushed to the account's own registry (`LocalCloud.push_image`)
 that answers with the image's name and digest. An image of one's own is played by the command that
 own_images.py says. Any other image is played by a stand-in, which answers at its ports as their
 protocols say (images/stand_in.py), unless it cannot be there: another tag of an image above, a
-name of the official images that none of them has, or what nobody pushed to the account's registry.
+name of the official images that none of them has, a registry under .example, .invalid or .test, or
+what nobody pushed to the account's registry.
 """
 
 from __future__ import annotations
@@ -147,10 +148,16 @@ def pull(reference: str, pushed: str = "", own: Sequence[Image] = ()) -> Pulled:
     raise CannotPullError(_reason(repository, tag, repository_known=bool(known)))
 
 
+_NO_HOSTS = (".example", ".invalid", ".test")
+"""Names that no host ever has (RFC 2606): a registry of such a name has no image."""
+
+
 def _may_be_there(repository: str) -> bool:
     registry, _, name = repository.rpartition("/")
     if registry in _OFFICIAL:
         return name in _OFFICIAL_NAMES.split()
+    if repository.split("/")[0].endswith(_NO_HOSTS):
+        return False
     return registry not in _BIVOUAC and not registry.startswith(f"{ACCOUNT_ID}.dkr.ecr.")
 
 

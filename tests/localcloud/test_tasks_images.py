@@ -69,6 +69,11 @@ def test_images_of_the_catalogue_can_be_pulled(reference: str) -> None:
             "authorization failed",
         ),
         (
+            "registry.example/shop:nope",
+            "failed to resolve ref registry.example/shop:nope: "
+            "registry.example/shop:nope: not found",
+        ),
+        (
             "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/shop:7",
             "failed to resolve ref 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/shop:7: "
             "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/shop:7: not found",
