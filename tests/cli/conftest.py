@@ -7,6 +7,7 @@ import pytest
 
 from bivouac_cli import waiting
 from tests.cli.commanding import Terminal
+from tests.cli.stubbed import StubbedClients
 from tests.workflow.application import Application, application, environment_name
 
 _numbers = itertools.count(1)
@@ -31,3 +32,10 @@ def terminal(
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     return environment_name(request.node.originalname, next(_numbers))
+
+
+@pytest.fixture
+def clients() -> Iterator[StubbedClients]:
+    made = StubbedClients()
+    yield made
+    made.all_was_asked()

@@ -128,6 +128,8 @@ class TestSurroundings:
         [
             (["ls"], "No Region is set: name one with --region"),
             (["ls", "--region", "eu-west-1"], "There are no AWS credentials"),
+            (["init", "--cluster", "prod"], "No Region is set: name one with --region"),
+            (["init", "--cluster", "prod", "--region", "eu-west-1"], "There are no AWS"),
             (["ls", "--profile", "nobody"], "The config profile (nobody) could not be found"),
         ],
     )

@@ -3,60 +3,17 @@ have."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, cast
 
-import botocore.session
 import pytest
-from botocore.stub import Stubber
 
 from bivouac_cli.clients import Clients
 from bivouac_cli.doctor.account import Account
 from bivouac_cli.ending import CommandError
+from tests.cli.stubbed import StubbedClients
 
 ARN = "arn:aws:iam::123456789012:role/team/dev"
-
-
-class StubbedClients:
-    """Each client answers what was scripted for it, and nothing else."""
-
-    def __init__(self) -> None:
-        self._session = botocore.session.Session()
-        self._made: dict[str, tuple[Any, Stubber]] = {}
-
-    def _one(self, service: str) -> tuple[Any, Stubber]:
-        if service not in self._made:
-            client: Any = self._session.create_client(
-                service,
-                region_name="eu-west-1",
-                aws_access_key_id="key",
-                aws_secret_access_key="secret",
-            )
-            stubber = Stubber(client)
-            stubber.activate()
-            self._made[service] = client, stubber
-        return self._made[service]
-
-    def __call__(self, service: str) -> Any:
-        return self._one(service)[0]
-
-    def of_region(self, region: str) -> StubbedClients:
-        assert region == "eu-central-1"
-        return self
-
-    def script(self, service: str) -> Stubber:
-        return self._one(service)[1]
-
-    def all_was_asked(self) -> None:
-        for _, stubber in self._made.values():
-            stubber.assert_no_pending_responses()
-
-
-@pytest.fixture
-def clients() -> Iterator[StubbedClients]:
-    made = StubbedClients()
-    yield made
-    made.all_was_asked()
 
 
 @pytest.fixture

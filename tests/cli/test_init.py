@@ -6,15 +6,19 @@ import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from bivouac.request.ecs_fields import FIELDS
 from bivouac.request.field_rules import Refused
 from bivouac.request.plan import plan
+from bivouac_cli.clients import Clients
+from bivouac_cli.ending import CommandError, Exit
 from bivouac_cli.init.request import LEFT_OUT, drafted
+from bivouac_cli.init.sources import found_in_cluster
 from tests.cli.commanding import Ran, Terminal, ran
+from tests.cli.stubbed import StubbedClients
 from tests.localcloud.waiting import until_true
 from tests.requests import NOW, event, settings
 from tests.workflow.application import Application
@@ -302,6 +306,50 @@ class TestBadFiles:
         assert "--cluster" in refused.notes
 
 
+class TestClusters:
+    """ECS lists services in pages, and describes ten of them at a time."""
+
+    def described(self, *names: str, status: str = "ACTIVE") -> dict[str, Any]:
+        return {"services": [{"serviceName": name, "status": status} for name in names]}
+
+    def test_all_services_are_found_and_each_definition_once(self, clients: StubbedClients) -> None:
+        ecs = clients.script("ecs")
+        names = [f"s-{number:02}" for number in range(12)]
+        arns = [f"arn:aws:ecs:eu-west-1:123456789012:service/prod/{name}" for name in names]
+        ecs.add_response(
+            "list_services", {"serviceArns": arns[:6], "nextToken": "t"}, {"cluster": "prod"}
+        )
+        more = {"cluster": "prod", "nextToken": "t"}
+        ecs.add_response("list_services", {"serviceArns": arns[6:]}, more)
+        for some in (names[:10], names[10:]):
+            answer = self.described(*some)
+            for each in answer["services"]:
+                each["taskDefinition"] = "prod:7"
+            asked = {"cluster": "prod", "services": some}
+            ecs.add_response("describe_services", answer, asked)
+        ecs.add_response(
+            "describe_task_definition",
+            {"taskDefinition": {"family": "prod", "revision": 7}},
+            {"taskDefinition": "prod:7"},
+        )
+        found = found_in_cluster(cast(Clients, clients), "prod", [])
+        assert [each["serviceName"] for each in found.services] == names
+        assert found.definitions == [{"family": "prod", "revision": 7}]
+
+    def test_one_that_is_being_deleted_is_not_there(self, clients: StubbedClients) -> None:
+        clients.script("ecs").add_response(
+            "describe_services", self.described("web", status="DRAINING")
+        )
+        with pytest.raises(CommandError, match="has no active service named web") as missing:
+            found_in_cluster(cast(Clients, clients), "prod", ["web"])
+        assert missing.value.exit_code is Exit.NOT_FOUND
+
+    def test_an_empty_cluster_is_said_to_be_one(self, clients: StubbedClients) -> None:
+        clients.script("ecs").add_response("list_services", {"serviceArns": []})
+        with pytest.raises(CommandError, match="The cluster prod has no services"):
+            found_in_cluster(cast(Clients, clients), "prod", [])
+
+
 class ByHand:
     """Two services that somebody created with ECS alone, one of which calls the other."""
 
@@ -321,6 +369,7 @@ class ByHand:
             "awslogs-stream-prefix": "prod",
         }
         self.app.client("logs").create_log_group(logGroupName=logs["awslogs-group"])
+        execution_role = self._execution_role()
         for name in ("backend", "web"):
             definition = {
                 "family": f"{self.cluster}-{name}",
@@ -329,7 +378,7 @@ class ByHand:
                 "cpu": "512",
                 "memory": "1024",
                 "runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"},
-                "executionRoleArn": account.execution_role_arn,
+                "executionRoleArn": execution_role,
                 "taskRoleArn": account.execution_role_arn,
                 "containerDefinitions": [
                     {
@@ -392,6 +441,19 @@ class ByHand:
             return False
         return True
 
+    def _execution_role(self) -> str:
+        """May write logs, as AmazonECSTaskExecutionRolePolicy lets it."""
+        iam = self.app.client("iam")
+        trust = {"Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        logging = {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}
+        documents = [
+            json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
+            for statement in (trust, logging)
+        ]
+        role = iam.create_role(RoleName=self.cluster, AssumeRolePolicyDocument=documents[0])
+        iam.put_role_policy(RoleName=self.cluster, PolicyName="logs", PolicyDocument=documents[1])
+        return str(role["Role"]["Arn"])
+
     @property
     def namespace(self) -> str | None:
         found = self._cloudmap.list_namespaces()["Namespaces"]
@@ -405,6 +467,9 @@ class ByHand:
             until_true(lambda: not self._endpoints(namespace), 60)
             self._cloudmap.delete_namespace(Id=namespace)
         self.app.client("logs").delete_log_group(logGroupName=f"/ecs/{self.cluster}")
+        iam = self.app.client("iam")
+        iam.delete_role_policy(RoleName=self.cluster, PolicyName="logs")
+        iam.delete_role(RoleName=self.cluster)
 
     def _cluster_is_gone(self) -> bool:
         """Not before its last task is gone."""
