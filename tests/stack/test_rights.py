@@ -28,7 +28,7 @@ SCHEDULE_GONE = "the schedule that fired has deleted itself, and a new one is ma
 WHILE_ANOTHER_IS_AT_WORK = "a down comes while a create or a redeploy runs"
 BETWEEN_TWO_LIVES = "a redeploy was accepted in the moment in which its environment was deleted"
 RECHECK_WAS_NOT_TOLD = "a sweep that sees tasks fail before recheck_environment does"
-AN_ENDPOINT_FAILS = "an endpoint that does not answer, in tests/workflow/test_failures.py"
+AN_ENDPOINT_FAILS = "an endpoint that does not answer, in tests/workflow_long/test_failures.py"
 
 NOT_NEEDED_HERE = {
     ("CheckRollBackFunction", "dynamodb:UpdateItem"): BETWEEN_TWO_LIVES,
