@@ -72,7 +72,7 @@ accept: .venv/installed ## Run an environment through its life on a deployed sta
 	    $(if $(ENDPOINT),--endpoint-url "$(ENDPOINT)") $(if $(RECORD),--record) $(if $(YES),--yes)
 
 accept-local: .venv/installed #- Run the acceptance suite on its own local cloud, also with a belief that is wrong
-	.venv/bin/python -m pytest -n 2 tests/acceptance_local
+	.venv/bin/python -m pytest tests/acceptance_local
 
 lint: .venv/installed #- Check style and format
 	.venv/bin/ruff check
