@@ -37,8 +37,10 @@ def _roles(account: Account) -> list[Any]:
 
 
 def _trusts_tasks(trust_policy: str) -> bool:
-    for statement in json.loads(trust_policy).get("Statement", []):
-        services = statement.get("Principal", {}).get("Service", [])
+    statements = json.loads(trust_policy).get("Statement", [])
+    for statement in [statements] if isinstance(statements, dict) else statements:
+        principal = statement.get("Principal", {})
+        services = principal.get("Service", []) if isinstance(principal, dict) else []
         if "ecs-tasks.amazonaws.com" in ([services] if isinstance(services, str) else services):
             return True
     return False

@@ -347,14 +347,18 @@ class TestRoles:
         text = cloud.events()[-1]
         assert "unable to assume the role 'arn:aws:iam::123456789012:role/nobody'" in text
 
-    def test_tasks_start_once_the_role_trusts_them(self, cloud: Cloud) -> None:
-        """H18: propagation."""
+    @pytest.mark.parametrize("one_statement", [False, True], ids=["a list", "one statement"])
+    def test_tasks_start_once_the_role_trusts_them(self, cloud: Cloud, one_statement: bool) -> None:
+        """H18: propagation. A policy's Statement may be a list or one statement (IAM guide, grammar
+        of the JSON policy language)."""
         cloud.cluster()
         cloud.task_definition(taskRoleArn="arn:aws:iam::123456789012:role/app")
         cloud.service()
         cloud.wait()
         trust = cloud.iam.get_role(RoleName="ecsTaskExecutionRole")["Role"]
         document = trust["AssumeRolePolicyDocument"]
+        if one_statement:
+            (document["Statement"],) = document["Statement"]
         cloud.iam.create_role(RoleName="app", AssumeRolePolicyDocument=json.dumps(document))
         cloud.wait()
         assert len(cloud.tasks()) == 1
