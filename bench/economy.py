@@ -28,7 +28,7 @@ from bench.report import table
 from bench.running import Measurement, run
 from bench.waiting import BenchError, Stop
 from bivouac.environment.blueprint import Blueprint
-from bivouac.request.plan import plan
+from bivouac.request.planning.plan import plan
 from bivouac.settings import RequestSettings, ScheduleSettings
 from localcloud.cloud import LocalCloud
 from localcloud.stack import TEMPLATE, parameters

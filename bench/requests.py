@@ -42,7 +42,7 @@ from bivouac.environment.blueprint import (
     service_specification,
 )
 from bivouac.proof import mesh
-from bivouac.request.plan import plan
+from bivouac.request.planning.plan import plan
 from bivouac.settings import RequestSettings
 from localcloud import request_shape
 from localcloud.account import SECURITY_GROUP_ID, SUBNET_IDS

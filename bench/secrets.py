@@ -16,7 +16,7 @@ from bench.report import table
 from bench.running import Measurement, run
 from bench.waiting import Stop
 from bivouac.redaction.text import last_lines, redacted
-from bivouac.request.plain_values import secret_problem
+from bivouac.request.rules.plain_values import secret_problem
 from tests.secret_cases import Secret, harmless, secrets
 
 HOSTILE_LENGTH = 100_000

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import botocore
 
-from bivouac.request import ecs_arguments
+from bivouac.request.fields import ecs_arguments
 
-PLACE = "functions/bivouac/request/ecs_fields.py"
+PLACE = "functions/bivouac/request/fields/ecs_fields.py"
 
 
 def main() -> None:

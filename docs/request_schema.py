@@ -17,10 +17,10 @@ from pydantic.alias_generators import to_camel
 
 from bivouac.aws.ecs_forms import Form, arguments_of
 from bivouac.request import models
-from bivouac.request.ecs_fields import FIELDS
-from bivouac.request.field_rules import Refused
-from bivouac.request.forms import service_form
+from bivouac.request.fields.ecs_fields import FIELDS
+from bivouac.request.fields.field_rules import Refused
 from bivouac.request.models import EnvironmentRequest, Service
+from bivouac.request.reading.forms import service_form
 
 FILE = Path(__file__).parent / "request.schema.json"
 _KINDS = {

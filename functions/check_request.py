@@ -18,10 +18,11 @@ from bivouac.commands.command import asked, resolved
 from bivouac.environment.intents import Verb
 from bivouac.errors import InvalidRequestError
 from bivouac.observability import Event, step
-from bivouac.request import limits, preflight
 from bivouac.request.notes import Note
-from bivouac.request.plan import existing_definitions, plan
-from bivouac.request.plan_summary import summary
+from bivouac.request.planning import preflight
+from bivouac.request.planning.plan import existing_definitions, plan
+from bivouac.request.planning.summary import summary
+from bivouac.request.rules import limits
 from bivouac.settings import RequestSettings
 from bivouac.stack import records
 

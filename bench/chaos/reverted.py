@@ -19,7 +19,7 @@ from bivouac.aws import environments_table
 from bivouac.commands import inputs
 from bivouac.diagnosis import health
 from bivouac.environment import blueprint, record, taking
-from bivouac.request import limits
+from bivouac.request.rules import limits
 from bivouac.services import changes, convergence
 from bivouac.sweep import findings, follow_up, repair
 from localcloud.stack import TEMPLATE

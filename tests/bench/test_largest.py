@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.largest import LIMITS, REFUSED, Watching
-from bivouac.request.plan import plan
+from bivouac.request.planning.plan import plan
 from tests.largest import LARGEST
 from tests.requests import NOW, settings
 

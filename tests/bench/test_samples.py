@@ -8,7 +8,7 @@ from dataclasses import fields
 import pytest
 
 from bench import lag, samples
-from bivouac.request.plan import plan
+from bivouac.request.planning.plan import plan
 from localcloud.timings import AWS_LIKE
 from tests.requests import NOW, settings
 

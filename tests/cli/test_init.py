@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from bivouac.request.ecs_fields import FIELDS
-from bivouac.request.field_rules import Refused
-from bivouac.request.plan import plan
+from bivouac.request.fields.ecs_fields import FIELDS
+from bivouac.request.fields.field_rules import Refused
+from bivouac.request.planning.plan import plan
 from bivouac_cli.clients import Clients
 from bivouac_cli.ending import CommandError, Exit
 from bivouac_cli.init.request import LEFT_OUT, drafted

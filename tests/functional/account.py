@@ -41,7 +41,7 @@ from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.intents import Verb
 from bivouac.environment.record import Record, Status, packed
 from bivouac.proof.mesh import EdgeProof
-from bivouac.request.plan import plan
+from bivouac.request.planning.plan import plan
 from bivouac.services.changes import ServiceConvergence
 from bivouac.services.deployments import Expected
 from bivouac.services.patience import Patience

@@ -15,7 +15,7 @@ from check_request import check_request
 from bivouac import errors
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Status, packed
-from bivouac.request.plan import plan
+from bivouac.request.planning.plan import plan
 from localcloud.account import SUBNET_IDS
 from tests.functional.account import BivouacAccount, execution, started_at
 from tests.functional.inventory import definition

@@ -13,7 +13,7 @@ from bivouac import errors
 from bivouac.environment.lease import Extension
 from bivouac.environment.record import Status
 from bivouac.notifications.notifier import MOST_TRIES
-from bivouac.request import plan_summary
+from bivouac.request.planning.summary import summary
 from tests.functional.account import TABLE, BivouacAccount
 from tests.functional.machines import answered
 from tests.requests import environment, web
@@ -279,6 +279,6 @@ def test_a_service_without_an_endpoint_is_said_to_be_not_proven(account: Bivouac
     assert ("not proven", "SKIP", why) in [
         (each["name"], each["outcome"], each["observed"]) for each in answer["proof"]
     ]
-    assert plan_summary.summary(blueprint, [])["services"][0]["notProven"] == why
+    assert summary(blueprint, [])["services"][0]["notProven"] == why
     status = account.invoke("describe_environments", {"environment": "demo"})
     assert status["services"][0]["notProven"] == why

@@ -14,7 +14,7 @@ from botocore import xform_name
 from bivouac import errors
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.request.models import Connection, DependsOn, Destination, EnvironmentRequest, Service
-from bivouac.request.plan import plan
+from bivouac.request.planning.plan import plan
 from demo.scenarios import SCENARIOS
 from docs.state_diagrams import HOW_IT_WORKS, ROOT, with_diagrams
 from localcloud.template.source import parse_yaml

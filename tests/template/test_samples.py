@@ -11,7 +11,7 @@ import pytest
 
 from bivouac.commands import events_in
 from bivouac.environment.event import DetailType, EnvironmentEvent
-from bivouac.request.plan import plan
+from bivouac.request.planning.plan import plan
 from tests.requests import EVENTS, NOW, settings
 from tests.template.declared import PROJECT, TEMPLATE
 from tests.template.told import TOLD, delivered

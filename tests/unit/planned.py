@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bivouac.environment.blueprint import Blueprint
-from bivouac.request.plan import plan
+from bivouac.request.planning.plan import plan
 from tests import requests
 from tests.requests import environment, event
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bivouac.request.allowed import is_address
-from bivouac.request.plan import Plan, plan
+from bivouac.request.planning.plan import Plan, plan
+from bivouac.request.rules.allowed import is_address
 from tests.requests import NOW, environment, settings, web
 
 STACK = settings()

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bivouac.request import ecs_arguments
-from bivouac.request.ecs_arguments import checked
-from bivouac.request.ecs_fields import FIELDS
-from bivouac.request.field_rules import Refused
+from bivouac.request.fields import ecs_arguments
+from bivouac.request.fields.ecs_arguments import checked
+from bivouac.request.fields.ecs_fields import FIELDS
+from bivouac.request.fields.field_rules import Refused
 from deployment import new_fields
 from tests.requests import environment
 from tests.unit.planned import full, problems
@@ -19,7 +19,7 @@ SERVICE: dict[str, Any] = {"serviceName": "web", "desiredCount": 1}
 
 def test_every_field_of_the_locked_botocore_has_a_decision() -> None:
     """If this fails, botocore has a new field. Give it a rule, take it as it is, or refuse it with
-    the reason: functions/bivouac/request/ecs_fields.py."""
+    the reason: functions/bivouac/request/fields/ecs_fields.py."""
     assert ecs_arguments.undecided() == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bivouac.request import fargate_rules
+from bivouac.request.rules import fargate_rules
 
 
 def size(cpu: str | None, memory: str | None, reserved: int = 0) -> list[str]:

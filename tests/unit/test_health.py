@@ -15,7 +15,7 @@ from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.health import Progress
 from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
 from bivouac.proof.check import CheckOutcome
-from bivouac.request import security_groups
+from bivouac.request.rules import security_groups
 from bivouac.services import deployments
 from bivouac.services.deployments import Expected, Observed
 from tests.requests import environment, web

@@ -16,7 +16,7 @@ from bivouac.commands import events_in, inputs
 from bivouac.commands.command import asked
 from bivouac.environment.intents import Intent
 from bivouac.errors import InvalidRequestError
-from bivouac.request.plan import plan
+from bivouac.request.planning.plan import plan
 from tests.requests import environment, settings, web
 
 Json = dict[str, Any]

@@ -12,8 +12,8 @@ from bivouac.environment.instruction import Instruction
 from bivouac.environment.intents import Intent, Verb
 from bivouac.environment.record import packed
 from bivouac.environment.service_changes import Change
-from bivouac.request import limits
-from bivouac.request.limits import Largest, record_problems, record_size
+from bivouac.request.rules import limits
+from bivouac.request.rules.limits import Largest, record_problems, record_size
 from tests import largest
 from tests.largest import LARGEST
 from tests.requests import NOW, environment

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bivouac.request.messages import did_you_mean
-from bivouac.request.plan import plan
+from bivouac.request.planning.plan import plan
 from tests.requests import NOW, environment, web
 from tests.requests import settings as stack_settings
 from tests.unit.planned import problems

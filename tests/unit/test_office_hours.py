@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from bivouac.request import office_hours
-from bivouac.request.office_hours import Expression
-from bivouac.request.plan import plan
+from bivouac.request.planning.plan import plan
+from bivouac.request.rules import office_hours
+from bivouac.request.rules.office_hours import Expression
 from localcloud.events.expressions import Cron, ExpressionError, parse
 from tests import requests
 from tests.requests import environment, web

@@ -15,7 +15,7 @@ from bivouac.aws import cloudmap_answers, ec2_answers, ecs_answers
 from bivouac.diagnosis import edge_verdicts, health, service_verdicts
 from bivouac.environment.blueprint import Endpoint
 from bivouac.proof import mesh
-from bivouac.request import security_groups
+from bivouac.request.rules import security_groups
 from bivouac.services import deployments
 from bivouac.services.deployments import Expected, Observed
 from bivouac.waiting.conditions import edges, outstanding

@@ -10,7 +10,7 @@ import pytest
 
 from bivouac.environment.blueprint import Blueprint
 from bivouac.request.notes import What
-from bivouac.request.plan import Plan, plan
+from bivouac.request.planning.plan import Plan, plan
 from tests import requests
 from tests.requests import environment, web
 from tests.unit.planned import planned, problems

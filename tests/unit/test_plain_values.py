@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bivouac.request.plain_values import secret_problem
+from bivouac.request.rules.plain_values import secret_problem
 
 ACCESS_KEY = "AKIA" + "IOSFODNN7EXAMPLE"
 TOKEN = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bivouac.environment.blueprint import Blueprint, Dependency
-from bivouac.request.limits import BLUEPRINT
-from bivouac.request.plan import existing_definitions, plan
+from bivouac.request.planning.plan import existing_definitions, plan
+from bivouac.request.rules.limits import BLUEPRINT
 from tests.requests import (
     EXECUTION_ROLE,
     NOW,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bivouac.request.plan import plan
-from bivouac.request.plan_summary import summary
+from bivouac.request.planning.plan import plan
+from bivouac.request.planning.summary import summary
 from bivouac_cli.markdown import plan_markdown
 from bivouac_cli.text import plan_lines
 from tests import requests

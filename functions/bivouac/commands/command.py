@@ -19,7 +19,7 @@ from bivouac.environment.record import LEASE_OVER, Record, Status, found, packed
 from bivouac.environment.service_changes import Change, Changes
 from bivouac.errors import EnvironmentNotFoundError, InvalidRequestError
 from bivouac.json_types import Json
-from bivouac.request import untrusted
+from bivouac.request.reading import untrusted
 
 _VERBS = {"redeploy": Verb.REDEPLOY, "wake": Verb.WAKE, "rollBack": Verb.ROLL_BACK}
 _RULES = {

@@ -21,9 +21,9 @@ from bivouac.commands.inputs import Fields, Rule, list_of, text
 from bivouac.environment.intents import Intent
 from bivouac.errors import InvalidRequestError
 from bivouac.json_types import Json
-from bivouac.request import own_messages, pasted
-from bivouac.request.forms import form_of
 from bivouac.request.models import EnvironmentRequest, PullRequest
+from bivouac.request.reading import own_messages, pasted
+from bivouac.request.reading.forms import form_of
 
 
 class CommandKind(StrEnum):

@@ -17,7 +17,7 @@ from bivouac.environment.intents import CLOCKS_DIFFER_BY, Intent
 from bivouac.environment.record import DeletionRequest
 from bivouac.errors import InvalidRequestError
 from bivouac.json_types import Json
-from bivouac.request import untrusted
+from bivouac.request.reading import untrusted
 
 Rule = Callable[[str, Any, datetime], Iterator[str]]
 """From a path, the value there and the current time to the problems."""

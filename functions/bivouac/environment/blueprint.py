@@ -1,7 +1,8 @@
 """What an environment consists of, as planned, recorded and built.
 
-`request/plan.py` makes a blueprint once, the record stores it as JSON, and every step reads it. The
-functions here turn it into the arguments of AWS calls. Pure; nothing here needs pydantic or boto3.
+`request/planning/plan.py` makes a blueprint once, the record stores it as JSON, and every step
+reads it. The functions here turn it into the arguments of AWS calls. Pure; nothing here needs
+pydantic or boto3.
 """
 
 from __future__ import annotations

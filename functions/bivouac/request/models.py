@@ -23,7 +23,7 @@ from pydantic.alias_generators import to_camel
 
 from bivouac import times
 from bivouac.environment import naming
-from bivouac.request import tag_rules
+from bivouac.request.rules import tag_rules
 
 MOST_SERVICES = 50
 

@@ -14,8 +14,8 @@ from typing import Any
 from bivouac.aws.ecs_forms import Form, arguments_of
 from bivouac.json_types import Json
 from bivouac.request import messages
-from bivouac.request.ecs_fields import FIELDS, OPERATIONS
-from bivouac.request.field_rules import Refused, Rule, taken
+from bivouac.request.fields.ecs_fields import FIELDS, OPERATIONS
+from bivouac.request.fields.field_rules import Refused, Rule, taken
 
 _PYTHON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "string": ((str,), "text"),

@@ -10,19 +10,19 @@ from bivouac.aws.ecs_forms import arguments_of
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Renamed
 from bivouac.json_types import Json
-from bivouac.request import (
+from bivouac.request.draft import Draft
+from bivouac.request.fields import ecs_arguments
+from bivouac.request.fields.ecs_arguments import Checked
+from bivouac.request.models import EnvironmentRequest, Service
+from bivouac.request.reading import short_form
+from bivouac.request.rules import (
     allowed,
     container_rules,
-    ecs_arguments,
     fargate_rules,
     log_rules,
     secret_rules,
-    short_form,
     volume_rules,
 )
-from bivouac.request.ecs_arguments import Checked
-from bivouac.request.models import EnvironmentRequest, Service
-from bivouac.request.plan_context import Draft
 
 _REGISTER = "RegisterTaskDefinition"
 _DEFINITION_NAME = re.compile(

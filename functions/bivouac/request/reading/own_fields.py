@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from bivouac.request import own_messages
-from bivouac.request.forms import form_of
+from bivouac.request.reading import own_messages
+from bivouac.request.reading.forms import form_of
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _STAND_INS: Mapping[str, Any] = {

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bivouac.request import fargate_rules
 from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment, kind
+from bivouac.request.rules import fargate_rules
 
 _SMALLEST = {
     "name": "demo",

@@ -8,23 +8,22 @@ from dataclasses import replace
 
 from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
 from bivouac.json_types import Json
-from bivouac.request import (
+from bivouac.request.draft import Draft
+from bivouac.request.fields import ecs_arguments
+from bivouac.request.fields.ecs_arguments import Checked
+from bivouac.request.models import EnvironmentRequest, Probe, Service
+from bivouac.request.planning.dependencies import Party
+from bivouac.request.planning.task_definition import name_proxy_log, plan_definition
+from bivouac.request.reading import own_fields, short_form
+from bivouac.request.reading.merging import merged
+from bivouac.request.rules import (
     allowed,
     connect_rules,
-    ecs_arguments,
     log_rules,
-    own_fields,
     service_rules,
-    short_form,
     strategy_rules,
     tag_rules,
 )
-from bivouac.request.dependencies import Party
-from bivouac.request.ecs_arguments import Checked
-from bivouac.request.merging import merged
-from bivouac.request.models import EnvironmentRequest, Probe, Service
-from bivouac.request.plan_context import Draft
-from bivouac.request.plan_task_definition import name_proxy_log, plan_definition
 
 _ON_FARGATE = {"launchType": "FARGATE"}
 _USUAL_PROBE = Probe.model_validate({"portName": "any"})

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from bivouac.json_types import Json, ReadOnlyJson
-from bivouac.request.merging import merged, objects
 from bivouac.request.messages import wrong_kind
-from bivouac.request.notation import Reader
+from bivouac.request.reading.merging import merged, objects
+from bivouac.request.reading.notation import Reader
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9_-]|^-")
 _LONGEST_NAME = 64

@@ -16,10 +16,10 @@ from typing import Any
 
 from bivouac.aws.ecs_forms import Form
 from bivouac.json_types import Json
-from bivouac.request import untrusted
-from bivouac.request.merging import copied
 from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment, wrong_kind
 from bivouac.request.notes import Note, What
+from bivouac.request.reading import untrusted
+from bivouac.request.reading.merging import copied
 
 _MAY_BE_EMPTY = frozenset({"value"})
 """Members whose empty text means something: an empty variable or tag."""

@@ -13,13 +13,14 @@ from typing import Any
 from bivouac.aws import ecs_answers
 from bivouac.environment import naming
 from bivouac.json_types import Json
-from bivouac.request import fargate_rules, load_balancers, whole_request
-from bivouac.request.forms import request_form, service_form
-from bivouac.request.merging import copied, objects
 from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment
-from bivouac.request.notation import Reader
 from bivouac.request.notes import Note
-from bivouac.request.written import place, with_place
+from bivouac.request.reading import load_balancers, whole_request
+from bivouac.request.reading.forms import request_form, service_form
+from bivouac.request.reading.merging import copied, objects
+from bivouac.request.reading.notation import Reader
+from bivouac.request.reading.written import place, with_place
+from bivouac.request.rules import fargate_rules
 
 _ARN = "arn:"
 _BESIDE = frozenset({"$schema", "failures", "nextToken", "ResponseMetadata"})

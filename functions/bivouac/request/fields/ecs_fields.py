@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bivouac.request.field_rules import (
+from bivouac.request.fields.field_rules import (
     Refused,
     Rule,
     at_least,

@@ -18,23 +18,18 @@ from bivouac import times
 from bivouac.environment import naming, wait_times
 from bivouac.environment.blueprint import Blueprint, ProofSettings, ServiceBlueprint
 from bivouac.json_types import Json
-from bivouac.request import (
-    called_hosts,
-    ecs_arguments,
-    limits,
-    own_fields,
-    strategy_rules,
-    untrusted,
-)
-from bivouac.request.dependencies import Party, Relations, relations
-from bivouac.request.merging import merged
+from bivouac.request.draft import Draft
+from bivouac.request.fields import ecs_arguments
 from bivouac.request.messages import wrong_kind
 from bivouac.request.models import MOST_SERVICES, EnvironmentRequest, Schedule
 from bivouac.request.notes import Note
-from bivouac.request.pasted import read
-from bivouac.request.plan_context import Draft
-from bivouac.request.plan_service import plan_service
-from bivouac.request.written import is_within, place, with_place
+from bivouac.request.planning.dependencies import Party, Relations, relations
+from bivouac.request.planning.service import plan_service
+from bivouac.request.reading import own_fields, untrusted
+from bivouac.request.reading.merging import merged
+from bivouac.request.reading.pasted import read
+from bivouac.request.reading.written import is_within, place, with_place
+from bivouac.request.rules import called_hosts, limits, strategy_rules
 from bivouac.settings import RequestSettings
 
 TASK_LIMIT = 1000
@@ -240,7 +235,7 @@ def _office_hours(schedule: Schedule, now: datetime) -> tuple[list[str], list[st
     """Problems; if there are none, warnings.
 
     Imported only here: few requests have office hours, and their parser is slow to import."""
-    from bivouac.request import office_hours
+    from bivouac.request.rules import office_hours
 
     hours = schedule.model_dump()
     if problems := office_hours.problems(hours, now):

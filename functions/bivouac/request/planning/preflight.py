@@ -13,7 +13,7 @@ from bivouac.environment.blueprint import Blueprint, from_ecs_tags
 from bivouac.environment.ownership import require_owned
 from bivouac.errors import InvalidRequestError, RefusedByAwsError
 from bivouac.json_types import Json
-from bivouac.request import security_groups
+from bivouac.request.rules import security_groups
 
 
 def compared(

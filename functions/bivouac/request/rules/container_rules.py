@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from bivouac.json_types import ReadOnlyJson
 from bivouac.request.graph import cycles
-from bivouac.request.plain_values import secret_problem
+from bivouac.request.rules.plain_values import secret_problem
 
 _Value = TypeVar("_Value")
 

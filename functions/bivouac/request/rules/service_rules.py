@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from bivouac.json_types import ReadOnlyJson
-from bivouac.request import strategy_rules
+from bivouac.request.rules import strategy_rules
 
 
 def problems(

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterator, Sequence
 
 from bivouac.json_types import Json, ReadOnlyJson
-from bivouac.request.plan_context import Draft
+from bivouac.request.draft import Draft
 
 _LOCAL = re.compile(r"(?:.+\.)?localhost(?:\..*)?|ip6-(?:localhost|loopback)")
 """Names that every container has in its own /etc/hosts, and RFC 6761's."""

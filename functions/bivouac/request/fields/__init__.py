@@ -1,0 +1,1 @@
+"""Every field of ECS's operations: its rule, or why it is refused."""

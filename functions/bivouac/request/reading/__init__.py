@@ -1,0 +1,1 @@
+"""From JSON that someone wrote or pasted to the one form that planning works on."""
