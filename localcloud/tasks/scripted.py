@@ -93,6 +93,12 @@ def answers_nothing() -> Script:
     return Script(answer=None)
 
 
+def serves_elsewhere() -> Script:
+    """Starts, keeps running, and serves at another port, or in another protocol, than its endpoint
+    says: its proxy answers 503."""
+    return Script(answer=HttpAnswer(503, "envoy", instead_of_application=True))
+
+
 def pull_failed(reason: str, after: float = 0.0) -> Script:
     """Its image cannot be pulled; `reason` as AWS words it ("CannotPullContainerError: ...")."""
     return Script(pull_failure=reason, start_after=after)

@@ -18,6 +18,9 @@ class HttpAnswer:
 
     status: int
     server: str
+    instead_of_application: bool = False
+    """The server's own proxy answers: no application can be reached behind it, or one that does
+    not speak the endpoint's protocol."""
 
 
 class AnsweringSockets:

@@ -22,6 +22,13 @@ PROOF_SECONDS = 0.3
 SETTLED_SECONDS = 10.0
 """The time that a name that does not resolve, or three answers in a row, take."""
 
+_OF_SERVERS_PROXY = {
+    "http": "HTTP 503 of the server's proxy: nothing answers behind it",
+    "http2": "HTTP/2 503 of the server's proxy: nothing answers behind it",
+    "grpc": "gRPC UNAVAILABLE: nothing answers gRPC behind the proxy",
+    "tcp": "closed by the proxy",
+}
+
 
 def is_of_a_start(words: str) -> bool:
     """Whether the answer may change by itself, because the application may still be starting."""
@@ -62,6 +69,8 @@ class EdgeScript:
         if not answers:
             # A server that refuses connections is skipped if there is another one.
             return NO_CONNECTION, "HTTP 503 of the proxy: it has no server to pass this on to"
+        if any(answer.instead_of_application for answer in answers):
+            return NO_CONNECTION, _OF_SERVERS_PROXY[self.protocol]
         if self.protocol == "tcp":
             return PROVEN, "stays open, 3 times in a row"
         if self.protocol == "grpc":

@@ -188,6 +188,32 @@ def test_the_probe_asks_an_address_in_its_protocol(
             assert "nothing answers" in ask(question, ("api", 80)).observed
 
 
+GREETS_AS_GRPC = (
+    "import socket\n"
+    "with socket.create_server(('', 80), reuse_port=True) as server:\n"
+    "  while True:\n"
+    "    stream, _ = server.accept()\n"
+    "    stream.sendall(bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)))\n"
+    "    stream.recv(65_536)\n"
+    "    stream.close()\n"
+)
+"""HTTP/2's SETTINGS frame, which such a server sends first, and no patience for anything else."""
+
+
+def test_an_endpoint_of_the_wrong_protocol_is_not_what_its_application_answers() -> None:
+    """The server's proxy answers 502, which is no answer of the application's."""
+    grpc = container(image="python:3.12-slim")
+    with process_runtime("namespace") as runtime:
+        server = task(
+            1, replace(grpc, command=("python", "-c", GREETS_AS_GRPC)), ingress=(serves("rpc"),)
+        )
+        started(runtime, server)
+        runtime.set_endpoint("rpc", [(server.private_ip, 80)])
+        client = task(2, IDLE, asks("rpc", 20), aliases=(alias("rpc", "rpc"),))
+        witness = started(runtime, client)
+        witness.sees_line(log("rpc"), "rpc:80 HTTP 502 of the server's proxy")
+
+
 def test_a_python_server_listens_at_its_aliass_port() -> None:
     """As on ECS: `python -m http.server 3000` behind an alias of port 3000, and itself a client."""
     command = ("python", "-m", "http.server", "3000")

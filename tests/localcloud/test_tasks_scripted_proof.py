@@ -18,6 +18,7 @@ from localcloud.tasks.scripted import (
     exits,
     proof_client,
     runs,
+    serves_elsewhere,
 )
 from localcloud.tasks.scripted_edges import NO_CONNECTION, NO_NAME, PROVEN, WRONG_STATUS
 from tests.localcloud.proofs import IDLE, PYTHON, asks, log
@@ -62,6 +63,7 @@ def prove(
         (answers(404), WRONG_STATUS, "api:80 HTTP 404, expected 200-399"),
         (answers_nothing(), NO_CONNECTION, "api:80 HTTP 503 of the proxy"),
         (exits(1), NO_CONNECTION, "api:80 HTTP 503 of the proxy"),
+        (serves_elsewhere(), NO_CONNECTION, "api:80 HTTP 503 of the server's proxy"),
     ],
 )
 def test_the_servers_script_decides(

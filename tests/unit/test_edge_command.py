@@ -157,6 +157,20 @@ class TestWhatCounts:
                 NO_CONNECTION,
                 "HTTP 503 of the server's proxy: nothing answers behind it",
             ),
+            (
+                http(
+                    502,
+                    FROM_APPLICATION,
+                    edge_client.OF_SERVERS_PROXY + b". reset reason: protocol error",
+                ),
+                NO_CONNECTION,
+                "HTTP 502 of the server's proxy: nothing answers behind it",
+            ),
+            (
+                http(502, FROM_APPLICATION, b"Bad Gateway"),
+                WRONG_STATUS,
+                "HTTP 502, expected 200-399",
+            ),
             (CLOSES, NO_CONNECTION, "closed without an answer"),
             (b"SSH-2.0\r\n", NO_CONNECTION, "no whole HTTP answer: BadStatusLine"),
             (STAYS_OPEN, NO_CONNECTION, "timed out after 0.3 s"),

@@ -100,13 +100,12 @@ class EdgeClient:
 
     def judged(self, spoken: str, status: int, headers: Any, body: bytes) -> tuple[int, str]:
         self.status, words = status, f"{spoken} {status}"
-        if status == 503:
-            # The client's proxy adds the header to what it passes on; the server's proxy may have
-            # answered.
-            if not headers.get("x-envoy-upstream-service-time"):
-                return NO_CONNECTION, f"{words} of the proxy: it has no server to pass this on to"
-            if body.startswith(OF_SERVERS_PROXY):
-                return NO_CONNECTION, f"{words} of the server's proxy: nothing answers behind it"
+        # The client's proxy adds the header to what it passes on.
+        if status == 503 and not headers.get("x-envoy-upstream-service-time"):
+            return NO_CONNECTION, f"{words} of the proxy: it has no server to pass this on to"
+        # The server's proxy: 502 where its application speaks another protocol.
+        if status in (502, 503, 504) and body.startswith(OF_SERVERS_PROXY):
+            return NO_CONNECTION, f"{words} of the server's proxy: nothing answers behind it"
         if status in self.expected:
             return PROVEN, words
         return WRONG_STATUS, f"{words}, expected {self.statuses}"
