@@ -16,14 +16,14 @@ from bivouac_cli.rights import MACHINES
 from bivouac_cli.screen import Screen
 from bivouac_cli.shell import run, shell_words
 from bivouac_cli.stack import Execution, Json, Stack
-from bivouac_cli.waiting import Wait
+from bivouac_cli.waiting import GOING_DOWN, Wait
 
 WATCH_PAUSE = 5.0
 FOLLOW_PAUSE = 2.0
 COMES_WITHIN = 60.0
 """Seconds, for a line on its way to CloudWatch."""
 _PASSING = {"observedAt", "secondsLeft"}
-_READY, _GOING_DOWN = "READY", ("DELETING", "DELETED", "NOT_DELETED")
+_READY = "READY"
 
 
 def _lasting(status: Json) -> Json:
@@ -103,7 +103,8 @@ class Commands:
             self._screen.status(found)
             return Exit.DONE
         if found["diagnosis"]:
-            return self._failed(found["diagnosis"]["error"], found["diagnosis"]["cause"])
+            diagnosis = found["diagnosis"]
+            return self._failed(diagnosis["error"], diagnosis["cause"], waiting.before(found))
         self._screen.status(found)
         return Exit.SUPERSEDED
 
@@ -113,7 +114,7 @@ class Commands:
         return Exit.DONE if found["status"] == "DELETED" else Exit.FAILED
 
     def _asleep(self, waiting: Wait) -> Exit:
-        found = waiting.until(lambda found: found["status"] in ("ASLEEP", "FAILED", *_GOING_DOWN))
+        found = waiting.until(lambda found: found["status"] in ("ASLEEP", "FAILED", *GOING_DOWN))
         self._screen.status(found)
         if found["status"] == "ASLEEP":
             return Exit.DONE
@@ -219,10 +220,10 @@ class Commands:
         arn = self._start(content, name)
         waiting = self._wait(name, come_back)
         if not self._given.no_wait:
-            return self._concluded(name, waiting.until_over(arn))
+            return self._concluded(waiting, waiting.until_over(arn))
         begun = self._begun(waiting, arn)
         if begun.is_over:
-            return self._concluded(name, begun)
+            return self._concluded(waiting, begun)
         self._screen.note(f"{name} is under way. Wait for it: {come_back}")
         return Exit.DONE
 
@@ -233,9 +234,12 @@ class Commands:
             return waiting.until_taken(arn)
         return self._stack.execution(arn)
 
-    def _concluded(self, name: str, over: Execution) -> Exit:
+    def _concluded(self, waiting: Wait, over: Execution) -> Exit:
         if over.status != "SUCCEEDED":
-            return self._failed(over.error or over.status, over.cause)
+            error = over.error or over.status
+            reached = exit_of(error) is Exit.FAILED
+            seen = waiting.before(self._stack.find(waiting.name)) if reached else None
+            return self._failed(error, over.cause, seen)
         output: Json = over.output
         if "items" in output:
             self._screen.receipt(output)
@@ -250,9 +254,10 @@ class Commands:
             case _:
                 if proof := output.get("proof"):
                     self._screen.proof(proof)
-                self._screen.status(self._stack.describe(name))
+                self._screen.status(self._stack.describe(waiting.name))
         return Exit.DONE
 
-    def _failed(self, error: str, cause: str) -> Exit:
-        self._screen.failure(error, cause)
+    def _failed(self, error: str, cause: str, seen: Json | None = None) -> Exit:
+        """`seen`: the environment that failed."""
+        self._screen.failure(error, cause, seen)
         return exit_of(error)

@@ -55,13 +55,16 @@ class Screen:
         """Markdown, whatever the output option says."""
         self._print(markdown.status_markdown(status))
 
-    def failure(self, error: str, cause: str) -> None:
+    def failure(self, error: str, cause: str, status: Json | None = None) -> None:
+        """`status`: of the environment that failed; what was proven of it stands beneath."""
         if self._output == "json":
             self.value({"error": error, "cause": cause})
         elif self._output == "markdown":
             self._print(markdown.failure_markdown(error, cause))
         else:
             self._print([error, *cause.splitlines()])
+            if status is not None:
+                self._mesh(status)
 
     def line(self, line: Line) -> None:
         """A log line; in JSON, one object for each."""
@@ -131,6 +134,12 @@ class Screen:
                 yield
         finally:
             self._live = None
+
+    def _mesh(self, status: Json) -> None:
+        self._print([""])
+        if _draws(sys.stdout):
+            self._picture(status)
+        self._print(text.mesh_lines(status))
 
     def _picture(self, status: Json) -> None:
         """Nothing if it does not fit: the lines below say the same."""

@@ -44,13 +44,22 @@ def status_lines(status: Json) -> Iterator[str]:
         for each in status["urls"]
     ]
     entries += [("no url", status["noUrlBecause"])]
-    entries += [(each["name"], service_line(each)) for each in status["services"]]
-    entries += [(edge_name(edge), _edge_line(edge)) for edge in status["edges"]]
+    entries += _mesh(status)
     entries += [("warning", each) for each in status["warnings"]]
     yield from aligned([(name, text) for name, text in entries if text])
     if diagnosis := status["diagnosis"]:
         yield ""
         yield from str(diagnosis["cause"]).splitlines()
+
+
+def mesh_lines(status: Json) -> Iterator[str]:
+    """Its services and edges alone."""
+    yield from aligned(_mesh(status))
+
+
+def _mesh(status: Json) -> list[tuple[str, str]]:
+    services = [(each["name"], service_line(each)) for each in status["services"]]
+    return services + [(edge_name(edge), _edge_line(edge)) for edge in status["edges"]]
 
 
 def plan_lines(plan: Json) -> Iterator[str]:

@@ -16,6 +16,8 @@ from bivouac_cli.stack import Execution, Json, Stack
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 """Seconds between two polls: a tenth of the time waited so far, within these."""
 
+GOING_DOWN = ("DELETING", "DELETED", "NOT_DELETED")
+
 Found = TypeVar("Found")
 
 
@@ -30,6 +32,8 @@ class Wait:
     come_back: str
     """The command that continues where this one ended."""
     _shown: Json | None = field(default=None, init=False)
+    _standing: Json | None = field(default=None, init=False)
+    """As last seen before a deletion began."""
 
     def until_over(self, arn: str) -> Execution:
         """Raises CommandError, STILL_RUNNING."""
@@ -65,8 +69,15 @@ class Wait:
 
         return self._until(look)
 
+    def before(self, found: Json | None) -> Json | None:
+        """`found`, or as it was before the deletion that follows a failure began."""
+        if found is None or found["status"] in GOING_DOWN:
+            return self._standing
+        return found
+
     def _show(self, found: Json | None) -> None:
         """Progress of somebody's execution; before that, nothing here."""
+        self._standing = self.before(found)
         if found and found["doing"]:
             self.screen.progress(self._shown, found)
             self._shown = found

@@ -208,13 +208,19 @@ with screen.working("shop"):
     time.sleep(0.3)
 screen.status({shop(services=BOTH)})
 """
+FAILED = f"""
+from bivouac_cli.screen import Screen
+Screen("table").failure("DeploymentFailedError", "web: exit 3", {
+    shop(status="FAILED", services=BOTH, edges=[{**EDGE, "state": "FAILED", "because": "HTTP 500"}])
+})
+"""
 
 
-def shown_on_a_terminal(**variables: str) -> str:
+def shown_on_a_terminal(program: str = WAITING, **variables: str) -> str:
     """The program's output if both of its outputs are the same terminal."""
     ours, its = os.openpty()
     subprocess.run(
-        [sys.executable, "-c", WAITING],
+        [sys.executable, "-c", program],
         env={"PYTHONPATH": str(PROJECT / "cli"), "PYTHONUTF8": "1", **variables},
         stdout=its,
         stderr=its,
@@ -246,6 +252,23 @@ class TestTerminals:
         assert "shop: CREATING, 0 s" in shown
         plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.partition("shop: READY")[0])
         assert max(map(len, plain.replace("\r", "\n").splitlines())) <= 40
+
+    @pytest.mark.parametrize("columns", ["40", "80"])
+    def test_a_failure_has_the_mesh_beneath_its_diagnosis(self, columns: str) -> None:
+        shown = shown_on_a_terminal(FAILED, TERM="xterm", COLUMNS=columns, NO_COLOR="1")
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()
+        assert lines[:2] == ["DeploymentFailedError", "web: exit 3"]
+        assert "─ NO ──▶" in "\n".join(lines[2:])
+        assert max(len(line) for line in lines if "│" in line) <= int(columns)
+        assert lines[-1] == "  web -> api:http  failed (api:8080): HTTP 500"
+
+    def test_a_failure_in_a_pipe_has_plain_lines(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Screen("table").failure("DeploymentFailedError", "web: exit 3", shop(edges=[NOT_CALLED]))
+        assert capsys.readouterr().out.splitlines()[2:] == [
+            "",
+            "  web              HEALTHY, 1 of 1 tasks running",
+            "  web -> api:http  not called (api:8080)",
+        ]
 
     def test_no_color_turns_colours_off(self) -> None:
         assert "\x1b[32m" in shown_on_a_terminal(TERM="xterm")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from localcloud.account import SECURITY_GROUP_ID
 from localcloud.tasks.scripted import exits
 from tests.cli.commanding import Ran, Terminal, ran
 from tests.localcloud.waiting import until_true
-from tests.requests import environment, web
+from tests.requests import connection, environment, web
 
 pytestmark = pytest.mark.xdist_group("command-line")
 
@@ -166,11 +167,35 @@ def test_every_waiting_command_prints_the_same_diagnosis(
     assert up.answer.startswith("DeploymentFailedError\nweb: container exit")
     assert "next step: " in up.answer
     waited = terminal("wait", name)
-    assert (waited.exit_code, waited.answer) == (1, up.answer)
+    assert waited.exit_code == 1
+    diagnosis, _, mesh = up.answer.partition("\n\n")
+    assert waited.answer.partition("\n\n")[0] == diagnosis
+    # How many of its tasks run changes all the time: they end, and ECS starts others
+    for told in (mesh, waited.answer.partition("\n\n")[2]):
+        assert re.match(r"  web +(STARTING|UNHEALTHY), .+ \(container exit: .+\)\n", told)
+        assert re.match(r"  web:web +(not )?called \(web:80\)", told.splitlines()[1])
     rollback = terminal("rollback", name)
     assert rollback.exit_code == 4
     assert "no other request was ever proven" in rollback.notes
     assert terminal("down", name).exit_code == 0
+
+
+def test_what_was_proven_stands_below_the_diagnosis_also_when_the_failed_environment_goes(
+    terminal: Terminal, name: str, tmp_path: Path
+) -> None:
+    image = f"broken-{name}"
+    terminal.app.runtime.script(image, exits(3, after=0.02, output=["no database"]))
+    broken = web(serviceName="api", primaryContainer={"image": image, "containerPort": 80})
+    edge = connection("web", "api")
+    file = written(tmp_path, web(), broken, name=name, connect=[edge])
+
+    up = terminal("up", file)
+    assert up.exit_code == 1
+    mesh = up.answer.partition("\n\n")[2].splitlines()
+    # As it was last seen before the deletion
+    assert [line.split()[0] for line in mesh] == ["api", "web", "web"]
+    assert re.match(r"  web -> api:api +(not )?called \(api:80\)$", mesh[-1])
+    assert terminal("wait", name, "--for", "deleted").exit_code == 0
 
 
 def test_without_waiting_another_command_can_wait(
