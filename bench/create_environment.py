@@ -12,7 +12,7 @@ from bench.waiting import BenchError
 from bench.ways import LIMIT, Stage, Tell
 from localcloud.template import Stack
 
-PROOF_REQUESTS = 3
+PROOF_REQUESTS = 8
 """How many requests the probe sends to an endpoint that answers at once (bivouac.proof.probe)."""
 
 

@@ -32,7 +32,12 @@ from localcloud.images.http2_server import Http2Server
 EACH = 30
 """Endpoints of every kind."""
 FEWEST = 300
-PACE = {"WINDOW_SECONDS": 0.6, "SETTLED_SECONDS": 0.4, "PAUSE_SECONDS": 0.02}
+PACE = {
+    "WINDOW_SECONDS": 0.6,
+    "LONGEST_SECONDS": 1.2,
+    "SETTLED_SECONDS": 0.4,
+    "PAUSE_SECONDS": 0.02,
+}
 
 ANY_PORT = "tcp:127.0.0.1:0"
 OF_APPLICATION = {"Server": "envoy", "x-envoy-upstream-service-time": "1"}

@@ -1,4 +1,4 @@
-"""Probe private addresses: every endpoint answers three times in a row, from inside the VPC.
+"""Probe private addresses: every endpoint answers several times in a row, from inside the VPC.
 
 Makes no AWS calls: the poll that found the services healthy read the addresses. Repeating it is
 safe.

@@ -1,4 +1,4 @@
-"""Probe public addresses: every endpoint answers three times in a row, from outside the VPC.
+"""Probe public addresses: every endpoint answers several times in a row, from outside the VPC.
 
 Makes no AWS calls: the poll that found the services healthy read the addresses. Repeating it is
 safe.

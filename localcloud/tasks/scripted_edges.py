@@ -18,9 +18,9 @@ PROVEN, NO_NAME, NO_CONNECTION, WRONG_STATUS = 0, 10, 11, 12
 """Exit codes."""
 
 NAME_SECONDS = 5.0
-PROOF_SECONDS = 0.3
+PROOF_SECONDS = 0.4
 SETTLED_SECONDS = 10.0
-"""The time that a name that does not resolve, or three answers in a row, take."""
+"""The time that a name that does not resolve, or eight answers in a row, take."""
 
 _OF_SERVERS_PROXY = {
     "http": "HTTP 503 of the server's proxy: nothing answers behind it",
@@ -74,11 +74,11 @@ class EdgeScript:
         if self.protocol == "tcp":
             return PROVEN, "stays open, 3 times in a row"
         if self.protocol == "grpc":
-            return PROVEN, "SERVING, 3 times in a row"
+            return PROVEN, "SERVING, 8 times in a row"
         expected = range(self.lowest_status, self.highest_status + 1)
         for answer in answers:
             if answer.status not in expected:
                 return WRONG_STATUS, (
                     f"HTTP {answer.status}, expected {self.lowest_status}-{self.highest_status}"
                 )
-        return PROVEN, f"HTTP {answers[0].status}, 3 times in a row"
+        return PROVEN, f"HTTP {answers[0].status}, 8 times in a row"

@@ -295,7 +295,7 @@ def answered(targets: list[Event], outcome: str = "OK") -> Event:
                 "service": target["service"],
                 "name": f"{target['endpoint']} answers from inside the VPC",
                 "outcome": outcome,
-                "observed": "HTTP 200, server: envoy, 3 times in a row",
+                "observed": "HTTP 200, server: envoy, 8 times in a row",
                 "endpoint": target["endpoint"],
             }
             for target in targets

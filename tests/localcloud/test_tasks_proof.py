@@ -90,7 +90,7 @@ def test_exit_codes_say_what_is_wrong_with_an_edge(runtime: ProcessRuntime) -> N
     client = task(9, IDLE, *edges, aliases=(*known, alias("empty", "empty")))
     witness = started(runtime, client)
     expected = {
-        "api": (0, ["api:80 HTTP 200", "api:80 HTTP 200, 3 times in a row"]),
+        "api": (0, ["api:80 HTTP 200", "api:80 HTTP 200, 8 times in a row"]),
         "db": (0, ["db:80 stays open", "db:80 stays open, 3 times in a row"]),
         "broken": (12, ["broken:80 HTTP 500, expected 200-399"]),
         "starting": (

@@ -59,7 +59,7 @@ def prove(
 @pytest.mark.parametrize(
     ("script", "code", "line"),
     [
-        (runs(), PROVEN, "api:80 HTTP 200, 3 times in a row"),
+        (runs(), PROVEN, "api:80 HTTP 200, 8 times in a row"),
         (answers(404), WRONG_STATUS, "api:80 HTTP 404, expected 200-399"),
         (answers_nothing(), NO_CONNECTION, "api:80 HTTP 503 of the proxy"),
         (exits(1), NO_CONNECTION, "api:80 HTTP 503 of the proxy"),

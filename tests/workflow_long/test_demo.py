@@ -22,7 +22,7 @@ def test_the_tutorial_is_created_proven_and_deleted() -> None:
     assert process.returncode == 0, output
     for told in (
         "/events/tutorial.json\n",
-        "HTTP 200, server: envoy, 3 times in a row",
+        "HTTP 200, server: envoy, 8 times in a row",
         "registered in Cloud Map as nginx",
         "service-connect-nginx-service:nginx: nginx.service-connect:80 answers",
         "tutorial: READY, proven",

@@ -1,8 +1,7 @@
 """Calls one endpoint of the mesh by its client alias, until enough answers in a row are right.
 
 A separate program that proof clients run without Bivouac (edge_command.py). It prints a line when
-the result changes; it follows no redirect and prints no body. A failure after a right answer
-doubles the row: the proxies on the way try again, and hide a server that fails now and then.
+the result changes; it follows no redirect and prints no body.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from typing import Any
 
 from bivouac.proof.edge_http import get
 from bivouac.proof.edge_http2 import ASKING
+from bivouac.proof.edge_row import IN_A_ROW, OF_CONNECTIONS, Row
 
 PROVEN, NO_NAME, NO_CONNECTION, WRONG_STATUS = 0, 10, 11, 12
-IN_A_ROW = 3
 ATTEMPT_SECONDS = 3.0
 NAME_SECONDS = 5.0
 TCP_OPEN_SECONDS = 1.0
@@ -43,26 +42,25 @@ class EdgeClient:
         self.statuses = lowest if lowest == highest else f"{lowest}-{highest}"
         self.failure = NO_CONNECTION
         self.printed = ""
+        self.row = Row(OF_CONNECTIONS if protocol == "tcp" else IN_A_ROW)
         self.status = 0
 
     def prove(self) -> int:
-        right, needed, failures, name_end = 0, IN_A_ROW, 0, 0.0
-        wrong, wrong_since = "", 0.0
+        row, name_end, wrong, wrong_since = self.row, 0.0, "", 0.0
         while True:
             code, words = self.attempt()
             now = time.monotonic()
+            enough = row.add(code == PROVEN)
             if code != PROVEN:
                 self.failure = code
-                if right:
-                    needed, failures = needed * 2, failures + 1
-                    words += ", between right answers"
+                if row.failures:
+                    words += f", {row.failures} times between right answers"
             self.report(words)
-            right = right + 1 if code == PROVEN else 0
-            if right == needed:
-                between = f" ({failures} failed between)" if failures else ""
-                self.report(f"{words}, {needed} times in a row{between}")
+            if enough:
+                between = f" ({row.failures} failed between)" if row.failures else ""
+                self.report(f"{words}, {row.needed} times in a row{between}")
                 return PROVEN
-            settles = code == WRONG_STATUS and self.status not in NOT_YET and not failures
+            settles = code == WRONG_STATUS and self.status not in NOT_YET and not row.failures
             if not settles or words != wrong:
                 wrong, wrong_since = words if settles else "", now
             elif now - wrong_since > SETTLED_SECONDS:
@@ -73,7 +71,7 @@ class EdgeClient:
                 name_end = now + NAME_SECONDS
             elif now > name_end:
                 return NO_NAME
-            time.sleep(0.1 if right else random.uniform(0.3, 0.6))
+            time.sleep(0.05 if row.right else random.uniform(0.3, 0.6))
 
     def report(self, words: str) -> None:
         if words != self.printed:

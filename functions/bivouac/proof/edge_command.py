@@ -7,23 +7,27 @@ from pathlib import Path
 from types import ModuleType
 
 from bivouac.environment.blueprint import Edge
-from bivouac.proof import edge_client, edge_http, edge_http2
+from bivouac.proof import edge_client, edge_http, edge_http2, edge_row
 
 _FUTURE = "from __future__ import annotations\n"
 _LEFT_OUT = re.compile(
-    r'^(?:from bivouac\.[^\n]*| *""".*?"""| *#[^\n]*|)\n', re.MULTILINE | re.DOTALL
+    r'^(?:from (?:bivouac\.|typing )[^\n]*| *""".*?"""| *#[^\n]*|)\n|  # [^\n]*',
+    re.MULTILINE | re.DOTALL,
 )
+_SIGNATURE = re.compile(r"def \w+\((?:[^()]|\(\))*\)[^\n]*:\n")
+_ANNOTATION = re.compile(r": [\w.]+(?:\[(?:[^][]|\[[^][]*\])*\])?| -> [^\n]*(?=:\n)")
 _INDENTED = re.compile(r"(?m)(?<![^\n ]) {4}")
-"""What only readers need: docstrings, comments, blank lines, wide indentation; and imports of the
-program's other parts."""
+"""What only readers need: docstrings, comments, blank lines, annotations, wide indentation; and
+imports of the program's other parts."""
 
 
 def _code(module: ModuleType) -> str:
-    text = Path(str(module.__file__)).read_text("utf-8")
-    return _INDENTED.sub(" ", _LEFT_OUT.sub("", text.partition(_FUTURE)[2]))
+    text = Path(str(module.__file__)).read_text("utf-8").partition(_FUTURE)[2]
+    plain = _SIGNATURE.sub(lambda found: _ANNOTATION.sub("", found[0]), _LEFT_OUT.sub("", text))
+    return _INDENTED.sub(" ", plain)
 
 
-_CLIENT = _code(edge_client)
+_CLIENT = _code(edge_row) + _code(edge_client)
 _WITHOUT_HTTP2 = "ASKING = {}\n"
 _PARTS = {
     "http": _code(edge_http) + _WITHOUT_HTTP2,
@@ -36,7 +40,7 @@ _PARTS = {
 def source(protocol: str) -> str:
     """The whole program of one edge, for `python -c`, without what its protocol does not need. A
     task definition holds it for each edge, and is limited to 64 KB."""
-    return _FUTURE + _PARTS[protocol] + _CLIENT
+    return _PARTS[protocol] + _CLIENT
 
 
 EXIT_MEANING: dict[int, str] = {

@@ -16,14 +16,15 @@ from typing import Any, Literal, Self, cast
 from bivouac.environment.blueprint import Endpoint
 from bivouac.proof.asking import Protocol, Question, ask
 from bivouac.proof.check import Check, CheckOutcome, few
+from bivouac.proof.edge_row import IN_A_ROW, OF_CONNECTIONS
 from bivouac.proof.row import Answer, in_a_row
 
-CONCURRENCY = 50
+CONCURRENCY = 100
 """Calls in parallel, which wait most of the time."""
 SHOWN_ANSWERS = 2
 """The number of different answers that are shown for one endpoint; the others are counted."""
 MOST_TARGETS = 200
-"""Addresses called in one probe: CONCURRENCY in parallel, they take four windows if none answers,
+"""Addresses called in one probe: CONCURRENCY in parallel, they take two windows if none answers,
 which is less than the function's timeout (template.yaml)."""
 BAD_LIMIT = 15_000
 """Bytes as JSON of the checks, if an endpoint does not answer."""
@@ -180,4 +181,5 @@ def _at(target: Target, addresses: Sequence[str]) -> str:
 
 def _called(target: Target, address: str) -> Answer:
     question = Question(target.protocol, target.path, target.lowest_status, target.highest_status)
-    return in_a_row(lambda: ask(question, (address, target.port)))
+    needed = OF_CONNECTIONS if target.protocol == "tcp" else IN_A_ROW
+    return in_a_row(lambda: ask(question, (address, target.port)), needed)

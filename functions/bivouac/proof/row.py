@@ -1,10 +1,5 @@
-"""How many right answers in a row prove an endpoint, and when a wrong one is final. Pure but for
-the clock.
-
-The first answers of a new proxy may fail (P07, H23). A failure after a right answer is another
-matter: the application, or one of its processes, fails now and then, and its callers do not see it
-because their proxies try again. Each such failure doubles the row.
-"""
+"""Asks until a row of right answers is long enough (edge_row.py), and says when a wrong one is
+final. Pure but for the clock."""
 
 from __future__ import annotations
 
@@ -13,15 +8,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bivouac.proof.edge_row import IN_A_ROW, UNSTEADY, Row
 from bivouac.redaction.text import redacted
 
-IN_A_ROW = 3
 WINDOW_SECONDS = 15.0
-"""How long an endpoint may take to prove itself within one probe."""
+"""How long an endpoint may take to begin the row that proves it, within one probe."""
+LONGEST_SECONDS = 30.0
+"""How long it may take to end it: an application that takes 3 s for each answer needs 24 s."""
 SETTLED_SECONDS = 10.0
 """An application that has given the same wrong answer for so long has started, and means it."""
-UNSTEADY = 3
-"""Failures between right answers that are final, if the window ends without the row."""
 PAUSE_SECONDS = 0.3
 TEXT_LIMIT = 160
 """Characters of a text by a server or the system."""
@@ -40,28 +35,26 @@ class Answer:
         return cls(False, redacted(observed, TEXT_LIMIT))
 
 
-def in_a_row(ask: Callable[[], Answer]) -> Answer:
+def in_a_row(ask: Callable[[], Answer], needed: int = IN_A_ROW) -> Answer:
     """The last answer: after enough right ones in a row, at the first final one, or at the end of
     the window."""
     began = time.monotonic()
-    row, needed, failures, worst = 0, IN_A_ROW, 0, ""
+    row, worst = Row(needed), ""
     since: tuple[str, float] = ("", began)
     """The wrong answer that the application gives, and since when."""
     while True:
         answer, now = ask(), time.monotonic()
-        if answer.good:
-            row += 1
-        elif row:
-            failures, needed, row, worst = failures + 1, needed * 2, 0, answer.observed
-        if row == needed:
-            return Answer(True, told(answer.observed, needed, failures))
+        if row.add(answer.good):
+            return Answer(True, told(answer.observed, row.needed, row.failures))
+        if row.failures and not answer.good:
+            worst = answer.observed
         said = answer.observed if answer.by_application else ""
         if said != since[0]:
             since = (said, now)
         if said and now - since[1] >= SETTLED_SECONDS:
             return Answer(False, answer.observed, by_application=True, final=True)
-        if now - began >= WINDOW_SECONDS:
-            return _of_window(answer, failures, worst)
+        if now - began >= (LONGEST_SECONDS if row.right else WINDOW_SECONDS):
+            return _of_window(answer, row, worst)
         if not answer.good:
             time.sleep(random.uniform(PAUSE_SECONDS / 2, PAUSE_SECONDS))
 
@@ -72,9 +65,16 @@ def told(observed: str, needed: int = IN_A_ROW, failures: int = 0) -> str:
     return f"{observed}, {needed} times in a row{between}"
 
 
-def _of_window(last: Answer, failures: int, worst: str) -> Answer:
-    if not failures:
+def unsteady(failures: int, asked: int, worst: str) -> str:
+    """Of a server that answers now right, now wrong; `asked` counts from the first right answer."""
+    return f"answers differently each time, {failures} of {asked} failed after a right one: {worst}"
+
+
+def _of_window(last: Answer, row: Row, worst: str) -> Answer:
+    if not row.failures:
         return Answer(False, last.observed)
-    times = "time" if failures == 1 else "times"
-    said = f"{worst}, {failures} {times} between right answers"
-    return Answer(False, said, by_application=failures >= UNSTEADY, final=failures >= UNSTEADY)
+    if row.failures < UNSTEADY:
+        times = "time" if row.failures == 1 else "times"
+        return Answer(False, f"{worst}, {row.failures} {times} between right answers")
+    said = unsteady(row.failures, row.asked, worst)
+    return Answer(False, said, by_application=True, final=True)
