@@ -54,6 +54,8 @@ MOST_MISTAKES = 3
 SIZES = (1, 2, 5, 10, 20, 40)
 """Services in the requests whose planning is timed."""
 ROUNDS = 15
+"""And for small requests, whose times are short and so uncertain, as many more as they are
+smaller."""
 MOST_VALIDATIONS = 3.0
 """Times botocore's own validation of the same arguments."""
 MOST_GROWTH = 1.25
@@ -314,7 +316,8 @@ def timed(seed: int) -> Iterator[Timed]:
         if planned.blueprint is None:
             raise ValueError(f"the timed request is refused: {planned.problems}")
         arguments = list(_calls(planned.blueprint))
-        planning, validation = _best(partial(_plan, request), partial(_validate, arguments))
+        rounds = ROUNDS * SIZES[-1] // size
+        planning, validation = _best(rounds, partial(_plan, request), partial(_validate, arguments))
         yield Timed(size, planning, validation)
 
 
@@ -349,13 +352,13 @@ def _calls(blueprint: Blueprint) -> Iterator[tuple[Any, Json]]:
         yield shape("CreateService"), create_service_arguments(blueprint, service, made, 1)
 
 
-def _best(*works: Callable[[], None]) -> list[float]:
+def _best(rounds: int, *works: Callable[[], None]) -> list[float]:
     """CPU seconds of each, in turn, so that what else runs slows both.
 
     Without the garbage collector, as timeit measures: it would walk what this program holds."""
     seconds: list[list[float]] = [[] for _ in works]
     gc.disable()
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for work, spent in zip(works, seconds, strict=True):
             began = time.process_time()
             work()
@@ -376,10 +379,13 @@ def targets(results: Results, times: Sequence[Timed]) -> list[Target]:
             len(results.disagreed),
             0,
         ),
-        Target(
-            f"planning / botocore's own validation, {largest.services} services",
-            largest.planning / largest.validation,
-            MOST_VALIDATIONS,
+        *(
+            Target(
+                f"planning / botocore's own validation, {each.services} services",
+                each.planning / each.validation,
+                MOST_VALIDATIONS,
+            )
+            for each in times
         ),
         Target(
             f"seconds for a service at {largest.services} / at {half.services}", growth, MOST_GROWTH

@@ -88,6 +88,46 @@ class TestRefused:
         assert "240 connections to prove" in told
 
 
+@pytest.mark.parametrize("request_of", LARGEST.values(), ids=LARGEST.keys())
+def test_the_largest_requests_are_within_the_most_that_counts_allow(
+    request_of: Callable[[str], dict[str, Any]],
+) -> None:
+    assert_within_the_most(request_of("demo"))
+
+
+@pytest.mark.parametrize("tasks", [1, 20])
+@pytest.mark.parametrize("ports", [1, 4])
+@pytest.mark.parametrize("length", [8, 128])
+@pytest.mark.parametrize("count", [1, 10])
+def test_others_are_within_it_as_well(count: int, length: int, ports: int, tasks: int) -> None:
+    """With the longest names of a stack, an environment and a namespace, and the longest path."""
+    made = [
+        {
+            "serviceName": f"s{number:02}-".ljust(length, "x"),
+            "desiredCount": tasks,
+            **largest.ports(ports, f"p{number}", "y" * (length // 2)),
+        }
+        for number in range(count)
+    ]
+    for each in made:
+        served = each["serviceConnectConfiguration"]["services"]
+        each["probe"] = {"portName": served[0]["portName"], "path": "/".ljust(512, '"')}
+    request = environment(*made, name="e" * 40, namespace="\\" * 100)
+    assert_within_the_most(request, name_prefix="s" * 20)
+
+
+def assert_within_the_most(request: dict[str, Any], **stack: Any) -> None:
+    blueprint = planned(request, **stack)
+    state, item = limits.most(blueprint)
+    found = Largest(blueprint)
+    assert limits.size(found.waiting_state) <= state
+    assert limits.size(found.proven_state) <= state
+    assert limits.size(found.output) <= state
+    told_again = [found.edge_proofs, blueprint.warnings]
+    assert limits.size(found.proven_state) + limits.size(told_again) <= state
+    assert found.wait_item <= item
+
+
 def test_answers_from_outside_are_counted_before_security_groups_are_known() -> None:
     """The check of the network comes after the plan's."""
     blueprint = planned(environment())

@@ -179,9 +179,12 @@ DEFINITIONS_KEPT = 120
 A deletion then lists them in ECS."""
 
 
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def text_of(content: Any) -> str:
     """Compact JSON, in as few bytes as possible."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return _COMPACT.encode(content)
 
 
 UNPACKED_LIMIT = 2_000_000

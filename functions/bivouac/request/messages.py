@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
+import string
 from collections.abc import Iterable
 from typing import Any
 
@@ -51,9 +51,12 @@ def _short(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
+_BETWEEN_WORDS = str.maketrans("", "", "_-" + string.whitespace)
+
+
 def canonical(name: str) -> str:
     """The same for one name in every notation: desired_count, DesiredCount, desired-count."""
-    return re.sub(r"[_\-\s]", "", name).lower()
+    return name.translate(_BETWEEN_WORDS).lower()
 
 
 _ELSEWHERE = {

@@ -64,7 +64,9 @@ def _of_list(content: list[Any]) -> str:
 
 
 def _of_object(content: Mapping[str, Any]) -> str:
-    if _has(content, "services") or (_has(content, "name") and _has(content, "defaults")):
+    if "services" in content or _has(content, "services"):
+        return ""
+    if _has(content, "name") and _has(content, "defaults"):
         return ""
     if "resource" in content:
         return (

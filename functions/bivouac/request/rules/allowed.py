@@ -93,6 +93,8 @@ def is_address(name: str) -> bool:
     """Whether resolvers take the name for an address: 127.0.0.1, ::1, and also 127.1, 0x7f000001
     and 2130706433, as inet_aton(3) reads them."""
     bare = name.rstrip(".").strip("[]")
+    if not bare[:1].isdecimal() and ":" not in bare:
+        return False
     try:
         ipaddress.ip_address(bare)
     except ValueError:

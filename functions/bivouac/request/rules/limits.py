@@ -76,12 +76,16 @@ def problems(blueprint: Blueprint) -> list[str]:
             f"services: the plan takes {plan:,} bytes of {BLUEPRINT:,}; split the environment, "
             "prove fewer connections, or move long commands and values into the images"
         ]
-    largest = Largest(blueprint)
-    if largest.endpoints > MOST_ENDPOINTS:
+    endpoints = sum(len(service.endpoints) for service in blueprint.services)
+    if endpoints > MOST_ENDPOINTS:
         return [
-            f"services: {largest.endpoints} endpoints in all; an environment has at most "
+            f"services: {endpoints} endpoints in all; an environment has at most "
             f"{MOST_ENDPOINTS}, as many as can be probed in time"
         ]
+    state, item = most(blueprint)
+    if state + max(_FAILURE, _PARENT) <= STATE and item <= ITEM:
+        return []
+    largest = Largest(blueprint)
     proven = size(largest.proven_state)
     # All else of the output is in that state, so it is measured only where it could matter.
     output = proven + size([largest.edge_proofs, blueprint.warnings])
@@ -100,6 +104,39 @@ def problems(blueprint: Blueprint) -> list[str]:
         for what, (needed, room) in rooms.items()
         if needed > room
     ]
+
+
+def most(blueprint: Blueprint) -> tuple[int, int]:
+    """Bytes that no state or output, and no item of a wait, can exceed, from counts and the longest
+    name alone: measuring takes longer than planning, and few environments come near the limits.
+
+    A test holds the numbers against what is measured."""
+    services, edges = blueprint.services, blueprint.edges
+    endpoints = [endpoint for service in services for endpoint in service.endpoints]
+    tasks = sum(service.arguments["desiredCount"] for service in services)
+    needs = sum(len(service.depends_on) for service in services)
+    names = [
+        *(
+            max(service.existing_definition or "", service.service_name, key=len)
+            for service in services
+        ),
+        *(name for each in endpoints for name in (each.port_name, each.discovery_name)),
+        *(edge.dns_name for edge in edges),
+    ]
+    longest = max(map(len, names), default=0)
+    paths = sum(len(each.path) for each in (*endpoints, *edges))
+    state = (
+        2 * probe.BAD_LIMIT
+        + _SMALL
+        + len(services) * (750 + 10 * longest)
+        + len(endpoints) * (1_100 + 10 * longest)
+        + len(edges) * (1_000 + 10 * longest)
+        + needs * (50 + longest)
+        + tasks * 50
+        + 2 * paths
+        + 4 * sum(map(len, blueprint.warnings))
+    )
+    return state, state + (tasks + len(services) + len(edges)) * (350 + 2 * longest)
 
 
 def record_problems(

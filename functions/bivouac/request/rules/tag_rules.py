@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -15,6 +16,7 @@ MOST_TAGS = 50
 OWN_TAGS = 7
 """Tags of Bivouac's own on a service (environment/naming)."""
 LONGEST_KEY, LONGEST_VALUE = 128, 256
+_USUAL = re.compile(r"[A-Za-z0-9 _.:/=+@-]+")
 
 
 def list_problems(tags: Sequence[ReadOnlyJson], path: str) -> Iterator[str]:
@@ -42,7 +44,8 @@ def problems(tags: Mapping[str, str], path: str) -> Iterator[str]:
                 f"{path}: the value of {key!r} has {len(value)} characters; at most {LONGEST_VALUE}"
             )
         for text in (key, value):
-            if wrong := [each for each in text if not _allowed(each)]:
+            unusual = _USUAL.sub("", text)
+            if wrong := [each for each in unusual if unicodedata.category(each)[0] not in "LZN"]:
                 yield (
                     f"{path}: {wrong[0]!r} is no character of a tag; those are letters, digits, "
                     "spaces and _ . : / = + - @"
@@ -56,7 +59,3 @@ def count_problems(count: int, path: str) -> Iterator[str]:
             f"{path}: with the request's tags there are {count}, and Bivouac adds {OWN_TAGS}; ECS "
             f"takes {MOST_TAGS} on a resource"
         )
-
-
-def _allowed(character: str) -> bool:
-    return unicodedata.category(character)[0] in "LZN" or character in "_.:/=+-@"
