@@ -221,6 +221,21 @@ def _no_router(_: Random, service: Json) -> str:
     return f"{APP}.logConfiguration.logDriver"
 
 
+def _proxy_logs_without_router(_: Random, service: Json) -> str | None:
+    if any("firelensConfiguration" in each for each in service[TASK]["containerDefinitions"]):
+        return None
+    logs = {"logDriver": "awsfirelens", "options": {"Name": "stdout"}}
+    service["serviceConnectConfiguration"]["logConfiguration"] = logs
+    return "serviceConnectConfiguration.logConfiguration.logDriver"
+
+
+def _taken_ingress_port(random: Random, service: Json) -> str:
+    port = random.randint(20_000, 30_000)
+    sidecar(service, "admin", essential=False, portMappings=[{"containerPort": port}])
+    endpoint(service)["ingressPortOverride"] = port
+    return "serviceConnectConfiguration.services[0].ingressPortOverride"
+
+
 def _router(_: Random, service: Json) -> str:
     options = {"config-file-type": "s3", "config-file-value": "arn:aws:s3:::b/f"}
     where = len(service[TASK]["containerDefinitions"])
@@ -589,8 +604,30 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         "ingress port",
+        "https://github.com/hashicorp/terraform-provider-aws/issues/28293",
+        _between("serviceConnectConfiguration.services.0.ingressPortOverride", 1025, 65535),
+    ),
+    Mistake(
+        "ingress port of a container",
         "API_ServiceConnectService",
-        _at("serviceConnectConfiguration.services.0.ingressPortOverride", 70000),
+        _taken_ingress_port,
+        aws=False,
+    ),
+    Mistake(
+        "proxy's logs without a router",
+        "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_firelens.html",
+        _proxy_logs_without_router,
+        aws=False,
+    ),
+    Mistake(
+        "plain token of a log driver",
+        "docs/request.md",
+        _logs(
+            {"splunk-url": "https://splunk.example.com", "splunk-token": "abc"},
+            "options.splunk-token",
+            driver="splunk",
+        ),
+        aws=False,
     ),
     Mistake("request time of TCP", "API_ServiceConnectTlsConfiguration", _request_time_of_tcp),
     # Bivouac's own

@@ -211,8 +211,11 @@ def _stable_configuration(mapping: Mapping[str, Any], service_arn: str) -> str:
 
 def _check_connect_service(service: Request, definition: TaskDefinition) -> None:
     port_name = service["portName"]
-    if not 1 <= service.get("ingressPortOverride", 1) <= 65535:
-        raise errors.invalid_parameter("ingressPortOverride must be between 1 and 65535.")
+    override = service.get("ingressPortOverride", 1025)
+    if override <= 1024:  # hashicorp/terraform-provider-aws#28293
+        raise errors.invalid_parameter("IngressPortOverride cannot use ports <= 1024.")
+    if override > 65535:
+        raise errors.invalid_parameter("ingressPortOverride must be between 1025 and 65535.")
     if definition.port_mapping(port_name) is None:
         raise errors.invalid_parameter(
             f"portName({port_name}) does not refer to any named PortMapping "

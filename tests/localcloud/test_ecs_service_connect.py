@@ -181,6 +181,16 @@ def test_a_tasks_endpoints_need_different_ports(cloud: Cloud, namespace: str) ->
     cloud.service(serviceConnectConfiguration=configuration)
 
 
+@pytest.mark.parametrize("port", [0, 1024])
+def test_the_proxy_listens_on_no_privileged_port(cloud: Cloud, namespace: str, port: int) -> None:
+    """hashicorp/terraform-provider-aws#28293."""
+    configuration = connected(namespace)
+    configuration["services"][0]["ingressPortOverride"] = port
+    with refused("InvalidParameterException") as error:
+        cloud.service(serviceConnectConfiguration=configuration)
+    assert error.message == "IngressPortOverride cannot use ports <= 1024."
+
+
 def test_configuration_is_described_only_under_deployments(cloud: Cloud, namespace: str) -> None:
     made = cloud.service(
         serviceConnectConfiguration={

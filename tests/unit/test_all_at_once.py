@@ -71,6 +71,11 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     ),
     "port name": (given(f"{CONNECT}.services.0.portName", "https"), "services[0].portName: "),
     "alias": (given(f"{CONNECT}.services.0.clientAliases.0.dnsName", "Web"), "dnsName: "),
+    "ingress port": (given(f"{CONNECT}.services.0.ingressPortOverride", 443), "PortOverride: "),
+    "proxy's logs": (
+        given(f"{CONNECT}.logConfiguration", {"logDriver": "awsfirelens"}),
+        "logConfiguration.logDriver: ",
+    ),
     # RegisterTaskDefinition
     "definition's type": (given(f"{WEB}.taskDefinition.cpu", 256), "taskDefinition.cpu: "),
     "definition's unknown field": (given(f"{WEB}.taskDefinition.cpus", "1"), "cpus: unknown"),

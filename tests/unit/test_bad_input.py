@@ -317,11 +317,46 @@ def test_a_clash_with_an_existing_definition_is_reported_before_it_is_described(
 def test_endpoints_of_a_task_cannot_share_an_ingress_port() -> None:
     """S12."""
     services = [
-        {"portName": "nginx", "ingressPortOverride": 90, "clientAliases": [{"port": 80}]},
-        {"portName": "nginx", "discoveryName": "other", "ingressPortOverride": 90},
+        {"portName": "nginx", "ingressPortOverride": 9090, "clientAliases": [{"port": 80}]},
+        {"portName": "nginx", "discoveryName": "other", "ingressPortOverride": 9090},
     ]
     found = of_service(**{f"{CONNECT}.services": services})
-    assert any("listen on port 90" in problem for problem in found), found
+    assert any("listen on port 9090" in problem for problem in found), found
+
+
+def test_the_proxy_cannot_listen_where_a_container_does() -> None:
+    """The containers of a task share one network interface."""
+    admin: dict[str, Any] = {"containerPort": 9090}
+    sidecar = {"name": "admin", "image": "nginx", "essential": False, "portMappings": [admin]}
+    service = full(**{f"{CONNECT}.services.0.ingressPortOverride": 9090})
+    assert not problems(environment(service))
+    service["taskDefinition"]["containerDefinitions"].append(sidecar)
+    (problem,) = problems(environment(service))
+    assert ".services[0].ingressPortOverride: the container admin listens on port 9090" in problem
+    admin["protocol"] = "udp"
+    assert not problems(environment(service))
+
+
+@pytest.mark.parametrize("port", [0, 80, 1024, 65536])
+def test_the_proxy_listens_on_no_privileged_port(port: int) -> None:
+    """Seen in hashicorp/terraform-provider-aws#28293."""
+    (problem,) = of_service(**{f"{CONNECT}.services.0.ingressPortOverride": port})
+    assert problem.endswith(f"ingressPortOverride: {port} is not between 1,025 and 65,535")
+
+
+def test_the_proxys_logs_need_a_router_for_awsfirelens() -> None:
+    """FireLens routes the logs of a task through a container of it."""
+    logs = {"logDriver": "awsfirelens", "options": {"Name": "stdout"}}
+    service = full(**{f"{CONNECT}.logConfiguration": logs})
+    (problem,) = problems(environment(service))
+    assert ".serviceConnectConfiguration.logConfiguration.logDriver: awsfirelens needs" in problem
+    router = {
+        "name": "router",
+        "image": "amazon/aws-for-fluent-bit",
+        "firelensConfiguration": {"type": "fluentbit"},
+    }
+    service["taskDefinition"]["containerDefinitions"].append(router)
+    assert not problems(environment(service))
 
 
 def test_endpoints_of_a_service_cannot_share_a_named_port() -> None:
@@ -331,7 +366,7 @@ def test_endpoints_of_a_service_cannot_share_a_named_port() -> None:
         {
             "portName": "nginx",
             "discoveryName": "other",
-            "ingressPortOverride": 90,
+            "ingressPortOverride": 9090,
             "clientAliases": [{"port": 81}],
         },
     ]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from bivouac.request.rules.plain_values import secret_problem
+from bivouac.request.rules.plain_values import MOST, secret_problem
+from tests.requests import environment
+from tests.unit.planned import full, planned, problems
 
 ACCESS_KEY = "AKIA" + "IOSFODNN7EXAMPLE"
 TOKEN = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
@@ -85,3 +89,74 @@ def test_a_secret_is_reported_and_not_shown(name: str, value: str, reason: str) 
     assert value not in problem
     assert f'"secrets": [{{"name": "{name}", "valueFrom": ' in problem
     assert f'"plainValues": ["{name}"]' in problem
+
+
+CONTAINER = "taskDefinition.containerDefinitions.0"
+
+
+def warned(plain_values: tuple[str, ...] = (), **changes: Any) -> tuple[str, ...]:
+    """The warnings about a container with these changes."""
+    service = full(**{f"{CONTAINER}.{name}": value for name, value in changes.items()})
+    return planned(environment(service, plainValues=list(plain_values))).warnings
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"command": ["app", "--password", "hunter2"]}, "the command of webserver names a secret"),
+        ({"command": ["curl", "http://a:hunter2@db"]}, "webserver holds a password in an address"),
+        ({"entryPoint": ["sh", "-c", f"TOKEN={TOKEN} app"]}, "the entryPoint of webserver holds"),
+        (
+            {"healthCheck": {"command": ["CMD", "redis-cli", "-a", "hunter2", "ping"]}},
+            "the healthCheck.command of webserver names a secret and says it",
+        ),
+        ({"dockerLabels": {"db.password": "hunter2"}}, "db.password is the name of a secret"),
+        ({"dockerLabels": {"com.example": ACCESS_KEY}}, "of com.example holds an AWS access key"),
+    ],
+)
+def test_a_secret_that_ecs_has_no_field_for_is_warned_of(
+    changes: dict[str, Any], told: str
+) -> None:
+    (warning,) = warned(**changes)
+    assert told in warning
+    assert "anyone who may describe task definitions can read it" in warning
+    assert "hunter2" not in warning
+    assert TOKEN not in warning
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"command": ["app", "--password-file", "/run/secrets/db"]},
+        {"command": ["sh", "-c", 'app --password "$DB_PASSWORD"']},
+        {"entryPoint": ["docker-entrypoint.sh"], "command": ["postgres", "-c", "ssl=on"]},
+        {"healthCheck": {"command": ["CMD-SHELL", "curl -f http://localhost/ || exit 1"]}},
+        {"dockerLabels": {"team": "blue", "traefik.enable": "true"}},
+    ],
+)
+def test_a_harmless_command_or_label_is_not(changes: dict[str, Any]) -> None:
+    assert not warned(**changes)
+
+
+def test_a_label_can_be_declared_plain() -> None:
+    labels = {"db.password": "hunter2", "api.token": "x1"}
+    (warning,) = warned(("db.password",), dockerLabels=labels)
+    assert "api.token" in warning
+
+
+def test_there_are_only_so_many_warnings() -> None:
+    told = warned(dockerLabels={f"password{number}": "hunter2" for number in range(MOST + 3)})
+    assert len(told) == MOST + 1
+    assert told[-1] == "and 3 more commands and labels look like secrets"
+
+
+@pytest.mark.parametrize("holder", [CONTAINER, "serviceConnectConfiguration"])
+def test_a_plain_option_of_a_log_driver_that_is_a_secret_is_refused(holder: str) -> None:
+    options = {"splunk-url": "https://splunk.example.com", "splunk-token": "hunter2"}
+    logs = {"logDriver": "splunk", "options": options}
+    service = full(**{f"{holder}.logConfiguration": logs})
+    (problem,) = problems(environment(service))
+    assert ".logConfiguration.options.splunk-token: splunk-token is the name of a secret" in problem
+    assert '"secretOptions": [{"name": "splunk-token", "valueFrom": "..."}]' in problem
+    assert "hunter2" not in problem
+    assert not problems(environment(service, plainValues=["splunk-token"]))

@@ -393,6 +393,21 @@ def test_an_existing_definition_must_obey_the_same_rules() -> None:
     assert "awsvpc" in told
 
 
+@pytest.mark.parametrize("name", ["theirs:3", DESCRIBED["taskDefinitionArn"]])
+def test_problems_of_an_existing_definition_are_told_where_the_user_named_it(name: str) -> None:
+    pascal = {"ServiceName": "api", "TaskDefinition": name}
+    wrapped = {"Type": "AWS::ECS::Service", "Properties": pascal}
+    described = {"services": [full(taskDefinition=name)], "failures": []}
+    theirs = {**DESCRIBED, "networkMode": "bridge"}
+    found = plan(environment(described, wrapped), STACK, NOW, {name: theirs}).problems
+    where = f"services[0].services[0] (service-connect-nginx-service).taskDefinition ({name})"
+    assert any(each.startswith(f"{where}.networkMode: ") for each in found), found
+    assert any(
+        each.startswith(f"services[1].Properties (api).TaskDefinition ({name}).networkMode: ")
+        for each in found
+    ), found
+
+
 def test_a_connection_to_an_existing_definition_is_checked_once_it_is_described() -> None:
     """Its protocol is not known before; the name of its endpoint is."""
     services = [web(), full(serviceName="api", taskDefinition="theirs:3")]

@@ -254,6 +254,7 @@ class EnvironmentRequest(_Model):
     triggers: Triggers = Field(default_factory=Triggers)
     timeouts: Timeouts = Field(default_factory=Timeouts)
     plain_values: list[str] = Field(default_factory=list)
-    """Names of environment variables whose values are no secrets, whatever they look like."""
+    """Names of environment variables, options of log drivers and labels whose values are no
+    secrets, whatever they look like."""
     on_failure: Literal["delete", "keep"] = "delete"
     dry_run: bool = False

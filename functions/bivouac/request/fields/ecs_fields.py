@@ -176,7 +176,9 @@ _SERVICE: Mapping[str, Mapping[str, Rule | Refused]] = {
         "portName": taken,
         "discoveryName": _CONNECT_NAME,
         "clientAliases": taken,
-        "ingressPortOverride": _PORT,
+        # "IngressPortOverride cannot use ports <= 1024", seen in
+        # https://github.com/hashicorp/terraform-provider-aws/issues/28293
+        "ingressPortOverride": between(1025, 65535),
         "timeout": taken,
         "tls": Refused("it needs a role and a certificate authority; leave it out"),
     },

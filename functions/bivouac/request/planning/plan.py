@@ -29,7 +29,7 @@ from bivouac.request.reading import own_fields, untrusted
 from bivouac.request.reading.merging import merged
 from bivouac.request.reading.pasted import read
 from bivouac.request.reading.written import is_within, place, with_place
-from bivouac.request.rules import called_hosts, limits, strategy_rules
+from bivouac.request.rules import called_hosts, called_regions, limits, plain_values, strategy_rules
 from bivouac.settings import RequestSettings
 
 TASK_LIMIT = 1000
@@ -166,14 +166,17 @@ def _planned(draft: Draft, content: Json, now: datetime) -> tuple[Blueprint | No
         renamed=tuple(draft.renamed),
         warnings=tuple(warnings),
     )
-    draft.problems.extend(limits.problems(blueprint))
     warnings += called_hosts.warnings(blueprint)
+    warnings += called_regions.warnings(blueprint)
+    warnings += plain_values.warnings(blueprint, draft.plain_values)
     if not any(service.endpoints for service in services):
         warnings.append(
             "no service has an endpoint, so READY will only mean that the tasks run; declare what "
             "answers in serviceConnectConfiguration.services"
         )
-    return replace(blueprint, warnings=tuple(warnings)), request.dry_run
+    blueprint = replace(blueprint, warnings=tuple(warnings))
+    draft.problems.extend(limits.problems(blueprint))
+    return blueprint, request.dry_run
 
 
 def _in_order(services: list[ServiceBlueprint], related: Relations) -> list[ServiceBlueprint]:

@@ -80,13 +80,18 @@ def _planned(
     where = f"{path}.serviceConnectConfiguration"
     checked.add(
         log_rules.problems(
-            connect.get("logConfiguration"), draft.settings.region, f"{where}.logConfiguration"
+            connect.get("logConfiguration"),
+            draft.settings.region,
+            draft.plain_values,
+            f"{where}.logConfiguration",
         )
     )
     checked.add(allowed.alias_problems(connect, namespace, where))
     if definition is not None:
         ports = definition.named_ports if definition.ports_known else None
         checked.add(connect_rules.problems(connect, ports, where))
+        containers = definition.arguments.get("containerDefinitions", ())
+        checked.add(connect_rules.problems_with_containers(connect, containers, where))
         checked.add(service_rules.exec_problems(arguments, definition.arguments, path))
     draft.problems.extend(checked.problems)
     if checked.lacks(where) or checked.lacks(f"{path}.desiredCount"):

@@ -167,7 +167,9 @@ def _definition_problems(
     yield from secret_rules.problems(definition, settings.region, path)
     for index, container in enumerate(containers):
         where = f"{path}.containerDefinitions[{index}].logConfiguration"
-        yield from log_rules.problems(container.get("logConfiguration"), settings.region, where)
+        yield from log_rules.problems(
+            container.get("logConfiguration"), settings.region, draft.plain_values, where
+        )
 
 
 def _log_configuration(

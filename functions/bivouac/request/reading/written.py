@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 _LABEL = re.compile(r"^(services\[\d+\])( \([^)]*\))")
+_LABELS = re.compile(r" \([^)]*\)")
+_ENDS_IN_LABEL = re.compile(r" \([^)]*\)$")
 _ENDS = re.compile(r"(\.[^.\[]+|\[\d+\])$")
 
 
@@ -21,20 +23,20 @@ def with_place(problem: str, written: Callable[[str], str]) -> str:
 
 def is_within(problem: str, paths: Iterable[str]) -> bool:
     """Whether a problem is about one of these places."""
-    path = _LABEL.sub(r"\1", problem.partition(": ")[0])
+    path = _LABELS.sub("", problem.partition(": ")[0])
     return any(path == each or path.startswith((f"{each}.", f"{each}[")) for each in paths)
 
 
 def place(path: str, places: Mapping[str, str]) -> str:
-    """A path with its longest known beginning replaced. The service's name, which planning writes
-    behind its place, stays."""
+    """A path with its longest known beginning replaced. The names of a service and of an existing
+    task definition, which planning writes behind their places, stay."""
     if not places:
         return path
     label = _LABEL.match(path)
     plain = label[1] + path[label.end() :] if label else path
     beginning, ending = plain, ""
     while beginning not in places:
-        last = _ENDS.search(beginning)
+        last = _ENDS_IN_LABEL.search(beginning) or _ENDS.search(beginning)
         if last is None:
             return path
         beginning, ending = beginning[: last.start()], last[0] + ending

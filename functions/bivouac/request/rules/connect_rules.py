@@ -7,7 +7,7 @@ and the pages of the shapes in it. The ids name failure modes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from bivouac.json_types import ReadOnlyJson
 
@@ -46,6 +46,41 @@ def problems(
                 service.get("timeout"), mapping.get("appProtocol"), f"{where}.timeout"
             )
     yield from _twice(services, ports or {}, path)
+
+
+def problems_with_containers(
+    configuration: ReadOnlyJson, containers: Sequence[ReadOnlyJson], path: str
+) -> Iterator[str]:
+    """What the proxy, which is one more container of the task, needs of the others.
+
+    Sources: API_ServiceConnectService.html has ingressPortOverride as the port on which the proxy
+    listens, and the containers of a task share one network interface; API_LogConfiguration.html
+    and https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_firelens.html."""
+    taken = {
+        mapping.get("containerPort"): container.get("name", "")
+        for container in containers
+        for mapping in container.get("portMappings", ())
+        if mapping.get("protocol", "tcp") == "tcp"
+    }
+    names = {
+        mapping.get("name"): mapping.get("containerPort")
+        for container in containers
+        for mapping in container.get("portMappings", ())
+    }
+    for index, service in enumerate(configuration.get("services", ())):
+        port = service.get("ingressPortOverride")
+        if port in taken and port != names.get(service.get("portName")):
+            yield (
+                f"{path}.services[{index}].ingressPortOverride: the container {taken[port]} "
+                f"listens on port {port}, so the proxy cannot; choose a port that no container has"
+            )
+    driver = configuration.get("logConfiguration", {}).get("logDriver")
+    if driver == "awsfirelens" and not any("firelensConfiguration" in each for each in containers):
+        yield (
+            f"{path}.logConfiguration.logDriver: awsfirelens needs a container with a "
+            'firelensConfiguration in the task, such as {"type": "fluentbit"}; add one, or write '
+            '"awslogs"'
+        )
 
 
 def _twice(

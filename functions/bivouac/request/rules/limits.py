@@ -124,7 +124,7 @@ def most(blueprint: Blueprint) -> tuple[int, int]:
         *(edge.dns_name for edge in edges),
     ]
     longest = max(map(len, names), default=0)
-    paths = sum(len(each.path) for each in (*endpoints, *edges))
+    paths = sum(len(each.path) for each in endpoints) + sum(len(each.path) for each in edges)
     state = (
         2 * probe.BAD_LIMIT
         + _SMALL

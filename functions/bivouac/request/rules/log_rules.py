@@ -8,9 +8,10 @@ https://github.com/aws-samples/amazon-ecs-firelens-examples/issues/83.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from bivouac.json_types import ReadOnlyJson
+from bivouac.request.rules.plain_values import secret_problem
 
 _AWSLOGS = frozenset(
     {
@@ -28,8 +29,10 @@ _REGION_OPTIONS = ("region", "aws_region")
 """How the outputs of Fluent Bit for AWS name a Region, in any case."""
 
 
-def problems(configuration: ReadOnlyJson | None, region: str, path: str) -> Iterator[str]:
-    """`region`: the stack's."""
+def problems(
+    configuration: ReadOnlyJson | None, region: str, plain_values: Set[str], path: str
+) -> Iterator[str]:
+    """`region`: the stack's. `plain_values`: the names of options that are no secrets."""
     if not configuration:
         return
     options: ReadOnlyJson = configuration.get("options", {})
@@ -41,7 +44,14 @@ def problems(configuration: ReadOnlyJson | None, region: str, path: str) -> Iter
         r"[0-9]+[kmg]?", options["max-buffer-size"], re.IGNORECASE
     ):
         yield f"{here}.max-buffer-size: {options['max-buffer-size']!r} is no size, such as 25m"
-    match configuration.get("logDriver"):
+    driver = configuration.get("logDriver")
+    if driver != "awslogs":
+        for name, value in options.items():
+            if name not in plain_values and (
+                why := secret_problem(name, value, "secretOptions", "logConfiguration")
+            ):
+                yield f"{here}.{name}: {why}"
+    match driver:
         case "awslogs":
             for name in sorted(options.keys() - _AWSLOGS):
                 known = ", ".join(sorted(_AWSLOGS))
