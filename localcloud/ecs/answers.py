@@ -307,7 +307,7 @@ def _container(owner: Task, record: ContainerState) -> Answer:
             "runtimeId": _runtime_id(owner, record),
             "lastStatus": record.status,
             "exitCode": record.exit_code,
-            "reason": record.reason,
+            "reason": record.remark if record.status == "RUNNING" else record.reason,
             "networkBindings": [],
             "networkInterfaces": [
                 {

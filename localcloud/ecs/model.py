@@ -227,6 +227,8 @@ class ContainerState:
     health: Health = "UNKNOWN"
     exit_code: int | None = None
     reason: str | None = None
+    remark: str | None = None
+    """Its reason while it runs: how it differs from one on ECS."""
     secrets: dict[str, str] = field(default_factory=dict)
     """Values by the name of their environment variable."""
     log: LogTarget | None = None

@@ -102,6 +102,14 @@ class TaskLives:
 
         self._observed(task_id, failed)
 
+    def played(self, task_id: str, container: str, remark: str) -> None:
+        def remarked(task: Task) -> None:
+            state = task.container(container)
+            if state is not None:
+                state.remark = remark
+
+        self._observed(task_id, remarked)
+
     def started(self, task_id: str) -> None:
         def running(task: Task) -> None:
             if not task.live or task.status != "PENDING":

@@ -17,7 +17,7 @@ from .files import RuntimeFiles
 from .images import STAND_IN, CannotPullError, Image, Pulled, pull
 from .isolation import SANDBOX, Kind, choose_isolation
 from .plan import Host, directly_reached, prepare
-from .remarks import remarks
+from .remarks import PLAYED, remarks
 from .runtime import NEVER_STARTED, LogTarget, Task, TaskObserver, unmet
 from .sandbox.protocol import STOP, Event
 
@@ -186,6 +186,7 @@ class _RunningTask:
                 return False
             if pulled.image is STAND_IN:
                 _log.warning("%s: a stand-in plays the image %s", container.name, container.image)
+                self._observer.played(self.task.task_id, container.name, PLAYED)
         return True
 
     def _hold(self) -> None:

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from .images import STAND_IN, Image, Pulled
 from .runtime import Container, LogTarget, Proxy, Task
 
+PLAYED = "local cloud: a stand-in plays this image and answers at its ports"
+"""The `reason` of its container."""
+
 Remark = tuple[LogTarget, str]
 """A line for a log stream of the task."""
 

@@ -130,6 +130,9 @@ class TaskObserver(Protocol):
         """An image cannot be pulled; `reason` is AWS's text, from "CannotPullContainerError:
         ..."."""
 
+    def played(self, task_id: str, container: str, remark: str) -> None:
+        """Something else plays its image; `remark` says so to whoever describes the task."""
+
     def started(self, task_id: str) -> None:
         """Every container runs and the proxy, if any, is ready."""
 

@@ -62,6 +62,8 @@ class Script:
     """What its ports answer while it runs; None if nothing listens."""
     edge: EdgeScript | None = None
     """The edge that it proves; it ends when that is proven."""
+    remark: str = ""
+    """What ECS is told of who plays the image."""
 
 
 ScriptOf = Callable[[Container], Script]
@@ -78,9 +80,9 @@ class ScriptsInTurn:
         return self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
 
 
-def runs(after: float = 0.0, output: Sequence[str] = ()) -> Script:
+def runs(after: float = 0.0, output: Sequence[str] = (), remark: str = "") -> Script:
     """Starts and keeps running."""
-    return Script(start_after=after, output=tuple(output))
+    return Script(start_after=after, output=tuple(output), remark=remark)
 
 
 def answers(status: int = 200, server: str = "envoy") -> Script:
@@ -263,6 +265,9 @@ class ScriptedRuntime:
             if play is None or play.stopping:
                 return
             play.running = {container.name for container in play.task.containers}
+        for container in play.task.containers:
+            if remark := play.scripts[container.name].remark:
+                play.observer.played(task_id, container.name, remark)
         play.observer.started(task_id)
         for container in play.task.containers:
             self._play(play, container, play.scripts[container.name])

@@ -69,6 +69,9 @@ class Witness:
     def pull_failed(self, task_id: str, container: str, reason: str) -> None:
         self._remember("pull_failed", task_id, container, reason)
 
+    def played(self, task_id: str, container: str, remark: str) -> None:
+        self._remember("played", task_id, container, remark)
+
     def started(self, task_id: str) -> None:
         self._remember("started", task_id)
 

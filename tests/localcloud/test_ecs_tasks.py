@@ -109,6 +109,18 @@ def test_containers_show_their_images_digest_once_it_is_pulled(cloud: Cloud) -> 
     assert cloud.tasks()[0]["containers"][0]["imageDigest"].startswith("sha256:")
 
 
+def test_a_running_container_says_who_plays_its_image(cloud: Cloud) -> None:
+    """In its `reason`, which AWS has for running containers, too (ECS API reference, Container)."""
+    cloud.runtime.script(IMAGE, runs(remark="played"))
+    cloud.running_web()
+    (task,) = cloud.tasks()
+    assert [each.get("reason") for each in task["containers"]] == ["played"]
+    cloud.ecs.stop_task(cluster="shop", task=task["taskArn"])
+    cloud.wait()
+    (stopped,) = cloud.tasks("STOPPED")
+    assert [each.get("reason") for each in stopped["containers"]] == [None]
+
+
 def test_every_change_increases_the_tasks_version(cloud: Cloud) -> None:
     """W01: events about a task are ordered by it."""
     cloud.cluster()

@@ -16,6 +16,7 @@ import pytest
 
 from localcloud.tasks.isolation import Kind
 from localcloud.tasks.processes import ProcessRuntime
+from localcloud.tasks.remarks import PLAYED
 from localcloud.tasks.runtime import NEVER_STARTED, Container, HealthCheck, LogTarget
 from tests.localcloud.running_tasks import (
     APP_LOG,
@@ -365,6 +366,16 @@ class TestContainers:
         witness.sees_line(APP_LOG, "refused")
         witness.sees_line(APP_LOG, "written")
         assert not intruder.exists()
+
+    def test_whoever_describes_a_task_learns_that_a_stand_in_plays_its_image(
+        self, runtime: ProcessRuntime
+    ) -> None:
+        known, unknown = container(), container("other", "acme/web:1", ports=(81,))
+        played = task(1, known, unknown, service_connect=False)
+        witness = started(runtime, played)
+        assert [each.details for each in witness.seen if each.kind == "played"] == [
+            (played.task_id, "other", PLAYED)
+        ]
 
     def test_a_stand_in_logs_that_it_ignores_the_command(self, runtime: ProcessRuntime) -> None:
         overridden = task(1, replace(container(), command=("nginx", "-g", "daemon off;")))
