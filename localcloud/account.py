@@ -9,6 +9,8 @@ import string
 from dataclasses import dataclass
 from typing import Any
 
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
 from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 
@@ -59,6 +61,14 @@ def seed() -> Account:
         security_group_id=SECURITY_GROUP_ID,
         execution_role_arn=_seed_roles(iam_backends[ACCOUNT_ID]["aws"]),
     )
+
+
+def forget() -> None:
+    """Removes the account from moto, as its reset does, which would also build everything anew."""
+    for backends in BackendDict._instances:
+        backends.clear()
+    BackendDict._instances.clear()
+    reset_model_data()
 
 
 def random_id(length: int) -> str:

@@ -12,11 +12,8 @@ from types import TracebackType
 from typing import Any, Literal
 from unittest import mock
 
-from moto.core.base_backend import BackendDict
-from moto.core.model_instances import reset_model_data
-
 from localcloud import aws_policies
-from localcloud.account import Account, seed
+from localcloud.account import Account, forget, seed
 from localcloud.awslambda.api import functions_run
 from localcloud.awslambda.function import Function
 from localcloud.awslambda.logs import FunctionLogs
@@ -111,7 +108,7 @@ class LocalCloud:
         server = Server(port)
         on_close(server.close)
         self.endpoint_url = f"http://127.0.0.1:{server.port}"
-        _forget_everything()
+        forget()
         self._passing_time = PassingTime()
         on_close(self._passing_time.close)
         self.clock: Clock = clock or SystemClock()
@@ -308,15 +305,6 @@ class LocalCloud:
             raise AccessDeniedError(refusal)
         self.workers.obstacles.meet(self.workers.find(function_arn))
         return self.workers.invoke(function_arn, payload)
-
-
-def _forget_everything() -> None:
-    """Removes what an earlier local cloud of this process left. moto's reset would rebuild
-    everything."""
-    for backends in BackendDict._instances:
-        backends.clear()
-    BackendDict._instances.clear()
-    reset_model_data()
 
 
 def _made(runtime: Runtime, clock: Clock, timings: Timings) -> TaskRuntime:

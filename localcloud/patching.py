@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -14,10 +14,10 @@ Patch = tuple[Any, str, Any]
 
 @contextmanager
 def patched(owner: Any, name: str, value: Any) -> Iterator[Any]:
-    """Sets an attribute (of a module or class) or a dictionary's entry; yields its previous value.
+    """Sets an attribute (of a module or class) or a mapping's entry; yields its previous value.
 
     A missing attribute means that moto has changed: that is an error, nothing is added."""
-    if isinstance(owner, dict) and not hasattr(owner, name):
+    if isinstance(owner, MutableMapping) and not hasattr(owner, name):
         before = owner.get(name, _ABSENT)
         owner[name] = value
         try:

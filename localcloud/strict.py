@@ -21,7 +21,6 @@ import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
-from unittest import mock
 
 import moto.ec2.urls
 import moto.ecs.urls
@@ -37,6 +36,7 @@ from localcloud.account import Account
 from localcloud.clock import Clock, ManualClock
 from localcloud.cloudmap.registry import CloudMap
 from localcloud.cloudmap.responses import CloudMapResponse
+from localcloud.direct_calls import calls_are_direct
 from localcloud.ecs.announcements import Announcements
 from localcloud.ecs.control_plane import Ecs
 from localcloud.ecs.obstacles import Obstacles
@@ -45,7 +45,7 @@ from localcloud.guarded_clock import GuardedClock
 from localcloud.item_sizes import item_sizes_hold
 from localcloud.moto_lookups import lookups_are_kept
 from localcloud.network import Network, Reached, Refused, Route, Source
-from localcloud.patching import patched
+from localcloud.patching import all_patched, patched
 from localcloud.strict_response import Operation, StrictResponse
 from localcloud.tasks.runtime import TaskRuntime
 from localcloud.tasks.scripted import ScriptedRuntime
@@ -203,17 +203,18 @@ def mock_account(
         "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",  # a thousand records that no task needs
     }
     with (
-        mock.patch.dict(os.environ, environment),
+        all_patched((os.environ, name, value) for name, value in environment.items()),
         patched(backend_index, "backend_url_patterns", _PATTERNS),
         mock_aws(),
         lookups_are_kept(),
         item_sizes_hold(),
     ):
         try:
-            with install(clock, timings, runtime, accounts.seed()) as plane:
+            with install(clock, timings, runtime, accounts.seed()) as plane, calls_are_direct():
                 yield plane
         finally:
             runtime.close()
+            accounts.forget()
 
 
 def _check_patch_point(urls: ModuleType, response: type) -> None:

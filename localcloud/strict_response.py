@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from moto.core.exceptions import ServiceException
+from moto.core.request import Request
 from moto.core.responses import ActionContext, ActionResult, BaseResponse
 from moto.core.serialize import TimestampSerializer
 
@@ -83,6 +84,22 @@ class StrictResponse(BaseResponse):
 
     def __init__(self) -> None:
         super().__init__(service_name=self.service)
+
+    def setup_class(
+        self,
+        request: Request,
+        full_url: str | None = None,
+        headers: Any = None,
+        use_raw_body: bool | None = None,
+    ) -> None:
+        """Keeps what a request in AWS JSON consists of. moto's own looks for forms, files and other
+        protocols."""
+        self.normalized_request = request
+        self.headers = request.headers
+        self.body = request.get_data()
+        self.querystring: dict[str, Any] = {}
+        self.region = self.get_region_from_url(request, full_url or request.raw_url)
+        self.response_headers = {"server": "amazon.com"}
 
     def invalid(self, found: Sequence[Problem]) -> ServiceException:
         """The service's error for a request that exceeds its model's limits."""

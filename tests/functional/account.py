@@ -19,8 +19,6 @@ from functools import cache
 from typing import Any
 from unittest import mock
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from create_cluster import create_cluster
 from create_log_groups import create_log_groups
 from create_namespace import create_namespace
@@ -51,6 +49,7 @@ from bivouac.waiting.store import Waits
 from localcloud.account import ACCOUNT_ID, REGION, SECURITY_GROUP_ID, SUBNET_IDS
 from localcloud.ecs.announcements import Announcement
 from localcloud.events.ecs import delivered
+from localcloud.patching import all_patched
 from localcloud.strict import ControlPlane, mock_account
 from localcloud.tasks import scripted
 from localcloud.tasks.scripted import ScriptedRuntime
@@ -186,7 +185,7 @@ class BivouacAccount:
         """The production client, whose calls are recorded."""
         return getattr(clients, service)()
 
-    def note(self, model: Any, params: dict[str, Any], **_: Any) -> None:
+    def note(self, model: Any, params: dict[str, Any]) -> None:
         self.calls.append(f"{model.service_model.endpoint_prefix}:{model.name}")
         self.requests.append(params)
 
@@ -483,7 +482,8 @@ def _on_the_accounts_clock(account: BivouacAccount) -> Iterator[None]:
 
 @contextmanager
 def bivouac_account() -> Iterator[BivouacAccount]:
-    with mock_account() as plane, mock.patch.dict(os.environ, VARIABLES):
+    variables = [(os.environ, name, value) for name, value in VARIABLES.items()]
+    with mock_account() as plane, all_patched(variables):
         runtime = plane.runtime
         assert isinstance(runtime, ScriptedRuntime)
         runtime.script(PROOF_IMAGE, scripted.proof_client)
@@ -502,16 +502,8 @@ def bivouac_account() -> Iterator[BivouacAccount]:
             _noting(account),
             _on_the_accounts_clock(account),
             _step_functions(account),
-            mock.patch.object(SigV4Auth, "add_auth", _name_the_caller),
         ):
             yield account
-
-
-def _name_the_caller(signer: Any, request: AWSRequest) -> None:
-    """Signatures are not checked here, and computing one takes a tenth of a test's time."""
-    del request.headers["Authorization"]  # of an earlier attempt
-    scope = f"{signer.credentials.access_key}/20300101/{signer._region_name}/{signer._service_name}"
-    request.headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}/aws4_request"
 
 
 @contextmanager
@@ -527,10 +519,24 @@ def _step_functions(account: BivouacAccount) -> Iterator[None]:
 
 @contextmanager
 def _noting(account: BivouacAccount) -> Iterator[None]:
-    for service in _CLIENTS:
-        account.client(service).meta.events.register("before-call", account.note)
+    _hooked()
+    _in_use.append(account)
     try:
         yield
     finally:
-        for service in _CLIENTS:
-            account.client(service).meta.events.unregister("before-call", account.note)
+        _in_use.remove(account)
+
+
+_in_use: list[BivouacAccount] = []
+
+
+@cache
+def _hooked() -> None:
+    """Once for all accounts: a client that gets a hook forgets which hooks each event has."""
+    for service in _CLIENTS:
+        getattr(clients, service)().meta.events.register("before-call", _note)
+
+
+def _note(model: Any, params: dict[str, Any], **_: Any) -> None:
+    for account in _in_use:
+        account.note(model, params)
