@@ -23,6 +23,16 @@ def short(**changes: Any) -> dict[str, Any]:
     return environment(web(primaryContainer={**SHORT, **changes}))
 
 
+CONTAINER = "services[0] (web).taskDefinition.containerDefinitions[0]"
+
+
+def short_definition(**changes: Any) -> dict[str, Any]:
+    """The smallest environment with a task definition, and another container in it."""
+    container = {"name": "app", "image": "nginx", **changes}
+    definition = {"cpu": "256", "memory": "512", "containerDefinitions": [container]}
+    return environment({"serviceName": "web", "taskDefinition": definition})
+
+
 MISTAKES: list[tuple[str, Any, str]] = [
     (
         "a lease as text",
@@ -87,6 +97,91 @@ MISTAKES: list[tuple[str, Any, str]] = [
         short(command="npm run 'my server'"),
         "services[0].primaryContainer.command: must be a list, not the text "
         '"npm run \'my server\'"; write "command": ["npm", "run", "my server"]',
+    ),
+    (
+        "ports as numbers",
+        short_definition(portMappings=[80]),
+        f"{CONTAINER}.portMappings[0]: must be an object, not the number 80; "
+        'write {"containerPort": 80}',
+    ),
+    (
+        "ports as in Compose",
+        short_definition(portMappings=["8080:80"]),
+        f'{CONTAINER}.portMappings[0]: must be an object, not the text "8080:80"; '
+        'write {"containerPort": 80}',
+    ),
+    (
+        "variables as texts",
+        short_definition(environment=["LOG=debug"]),
+        f"{CONTAINER}.environment[0]: must be an object, not text; "
+        'write {"name": "LOG", "value": "..."}',
+    ),
+    (
+        "a variable's value as a number",
+        short_definition(environment=[{"name": "PORT", "value": 80}]),
+        f"{CONTAINER}.environment[0].value: must be text, not a number; put it in quotation marks",
+    ),
+    (
+        "variables as an object with numbers",
+        short_definition(environment={"PORT": 80}),
+        "services[0].taskDefinition.containerDefinitions[0].environment: must be a list, not an "
+        'object; write "environment": [{"name": "PORT", "value": "80"}]',
+    ),
+    (
+        "secrets as an object",
+        short_definition(secrets={"DB": "/shop/db"}),
+        f"{CONTAINER}.secrets: must be a list, not an object; "
+        'write "secrets": [{"name": "DB", "valueFrom": "/shop/db"}]',
+    ),
+    (
+        "ECS's command as text",
+        short_definition(command="npm start"),
+        f'{CONTAINER}.command: must be a list, not the text "npm start"; '
+        'write "command": ["npm", "start"]',
+    ),
+    (
+        "one container without a list",
+        environment(
+            {
+                **web(),
+                "primaryContainer": None,
+                "taskDefinition": {
+                    "cpu": "256",
+                    "memory": "512",
+                    "containerDefinitions": {"name": "a", "image": "b"},
+                },
+            }
+        ),
+        "services[0] (web).taskDefinition.containerDefinitions: must be a list, not an object; "
+        'write "containerDefinitions": [{"name": "a", "image": "b"}]',
+    ),
+    (
+        "containers by name",
+        environment(
+            {
+                **web(),
+                "primaryContainer": None,
+                "taskDefinition": {
+                    "cpu": "256",
+                    "memory": "512",
+                    "containerDefinitions": {"a": {"image": "b"}},
+                },
+            }
+        ),
+        "services[0] (web).taskDefinition.containerDefinitions: must be a list, not an object; "
+        'write "containerDefinitions": [{"name": "a", "image": "b"}]',
+    ),
+    (
+        "a definition as YAML",
+        environment({**web(), "primaryContainer": None, "taskDefinition": "family: a\ncpu: 256"}),
+        "services[0] (web).taskDefinition: text that may be YAML; write it as JSON, "
+        "as an object with RegisterTaskDefinition's arguments",
+    ),
+    (
+        "a capability",
+        short_definition(linuxParameters={"capabilities": {"add": ["NET_ADMIN"]}}),
+        'capabilities.add[0]: the text "NET_ADMIN" is not SYS_PTRACE, the only one that Fargate '
+        "adds; leave it out",
     ),
     (
         "variables as an object",
@@ -226,3 +321,13 @@ def test_no_text_of_a_library_reaches_whoever_wrote_the_request(
     content = {**environment(web(**{service_field: service_value})), field: value}
     found = plan(content, stack_settings(), NOW).problems
     assert not [problem for problem in found if LIBRARIES.search(problem)], found
+
+
+def test_a_wrong_kind_never_repeats_a_secret() -> None:
+    """Problems end in logs and in the execution's cause."""
+    given = [
+        short_definition(environment=["DB_PASSWORD=hunter2"]),
+        short_definition(command="app --password hunter2"),
+        short(command="app --password hunter2"),
+    ]
+    assert "hunter2" not in "".join(each for request in given for each in problems(request))

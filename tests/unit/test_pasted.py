@@ -641,6 +641,174 @@ def test_intrinsic_functions_of_cloudformation_must_be_replaced() -> None:
     assert problem.startswith("services[0].taskDefinition.containerDefinitions[0].image: Fn::Sub")
 
 
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        ({"Fn::Sub": "${Repository}:latest"}, "Fn::Sub is CloudFormation's"),
+        ("!Sub ${Repository}:latest", "!Sub is CloudFormation's"),
+        ("1.dkr.ecr.${AWS::Region}.amazonaws.com/app", "${AWS::Region} is CloudFormation's"),
+        ("{{resolve:ssm:image}}", "{{resolve:ssm:image}} is CloudFormation's"),
+        ("${aws_ecr_repository.app.repository_url}:1", "repository_url} is Terraform's"),
+        ("${var.image}", "${var.image} is Terraform's"),
+        ("aws_ecr_repository.app.repository_url", "is Terraform's"),
+        ("var.image", "var.image is Terraform's"),
+        ("app:{{ must_env `TAG` }}", "{{ must_env `TAG` }} is ecspresso's"),
+        ("file://image.txt", "file://image.txt is the AWS CLI's"),
+    ],
+)
+def test_what_another_tool_fills_in_must_be_replaced(image: Any, told: str) -> None:
+    (problem,) = problems(environment(service(taskDefinition=definition(container(image=image)))))
+    where, _, said = problem.partition(": ")
+    assert where == "services[0].taskDefinition.containerDefinitions[0].image"
+    assert told in said
+    assert said.endswith(", which does not read this; write the value itself")
+
+
+@pytest.mark.parametrize(
+    "value", ["local.db", "${HOME}/bin", "{{name}}", "$VAR", "!important", "var.lib", "{{ .Env }}"]
+)
+def test_a_variable_may_hold_what_only_looks_like_a_reference(value: str) -> None:
+    given = container(environment=[{"name": "A", "value": value}], command=["sh", "-c", value])
+    assert planned(environment(service(taskDefinition=definition(given))))
+
+
+def test_references_to_what_an_environment_has_itself_are_left_out() -> None:
+    logs = {
+        "awslogs-group": {"Ref": "LogGroup"},
+        "awslogs-region": {"Ref": "AWS::Region"},
+        "awslogs-stream-prefix": "web",
+    }
+    given = service(
+        cluster={"Ref": "Cluster"},
+        networkConfiguration={
+            "awsvpcConfiguration": {
+                "subnets": {"Ref": "Subnets"},
+                "securityGroups": [{"Fn::GetAtt": ["Group", "GroupId"]}],
+            }
+        },
+        loadBalancers=[
+            {"targetGroupArn": {"Ref": "Target"}, "containerName": "app", "containerPort": 80}
+        ],
+        taskDefinition=definition(
+            container(logConfiguration={"logDriver": "awslogs", "options": logs}),
+            family="${aws_ecs_service.web.name}",
+            executionRoleArn={"Fn::GetAtt": ["Role", "Arn"]},
+        ),
+    )
+    blueprint, found = accepted(environment(given))
+    awsvpc = blueprint.services[0].arguments["networkConfiguration"]["awsvpcConfiguration"]
+    assert awsvpc["subnets"] == list(STACK.subnet_ids)
+    dropped = told(found, "dropped")
+    options = "services[0].taskDefinition.containerDefinitions[0].logConfiguration.options"
+    assert {
+        "services[0].cluster",
+        "services[0].taskDefinition.family",
+        "services[0].taskDefinition.executionRoleArn",
+        "services[0].networkConfiguration.awsvpcConfiguration.subnets",
+        "services[0].networkConfiguration.awsvpcConfiguration.securityGroups",
+        "services[0].loadBalancers[0].targetGroupArn",
+        f"{options}.awslogs-group",
+        f"{options}.awslogs-region",
+    } <= set(dropped)
+
+
+def test_a_reference_in_another_notation_is_told_once_and_leaves_a_gap() -> None:
+    given = {**CLOUDFORMATION, "DesiredCount": {"Ref": "Count"}}
+    first, second = problems(environment({"Type": "AWS::ECS::Service", "Properties": given}))
+    assert first.startswith("services[0].Properties.DesiredCount: Ref is CloudFormation's")
+    assert corrected(second)["desiredCount"] == "..."
+
+
+def test_entries_of_a_skeleton_that_say_nothing_are_left_out() -> None:
+    """`aws ecs create-service --generate-cli-skeleton` has one of each, empty or 0."""
+    given = service(
+        loadBalancers=[{"targetGroupArn": "", "containerName": "", "containerPort": 0}],
+        serviceRegistries=[{"registryArn": "", "port": 0}],
+        capacityProviderStrategy=[{"capacityProvider": "", "weight": 0, "base": 0}],
+    )
+    blueprint, found = accepted(environment(given))
+    assert blueprint.services[0].arguments["launchType"] == "FARGATE"
+    assert "services[0].serviceRegistries[0]" in told(found, "dropped")
+
+
+SHORT = {"image": "nginx", "containerPort": 80}
+
+
+@pytest.mark.parametrize(
+    ("given", "whose", "written"),
+    [
+        (
+            {"serviceName": "web", "image": "nginx", "containerPort": 80},
+            "a container in the place of a service",
+            {"serviceName": "web", "primaryContainer": SHORT},
+        ),
+        (
+            {
+                "container_name": "web",
+                "image": "nginx",
+                "ports": ["127.0.0.1:8080:80/tcp"],
+                "depends_on": {"db": {"condition": "service_healthy"}},
+                "deploy": {"replicas": 2},
+                "command": "serve --port 80",
+                "environment": ["LOG=debug"],
+            },
+            "Compose's notation",
+            {
+                "serviceName": "web",
+                "primaryContainer": {
+                    **SHORT,
+                    "command": ["serve", "--port", "80"],
+                    "environment": [{"name": "LOG", "value": "debug"}],
+                },
+                "desiredCount": 2,
+                "dependsOn": [{"serviceName": "db"}],
+            },
+        ),
+        (
+            {"web": {"build": ".", "ports": [{"target": 80}]}},
+            "Compose's notation",
+            {"serviceName": "web", "primaryContainer": {"image": "...", "containerPort": 80}},
+        ),
+        (
+            {
+                "name": "web",
+                "type": "Backend Service",
+                "image": {"location": "nginx", "port": 80},
+                "cpu": 256,
+                "memory": 512,
+                "count": 2,
+                "variables": {"WORKERS": 4},
+                "secrets": {"DB_URL": "/shop/db"},
+            },
+            "Copilot's notation",
+            {
+                "serviceName": "web",
+                "primaryContainer": {
+                    **SHORT,
+                    "cpu": 256,
+                    "memory": 512,
+                    "environment": [{"name": "WORKERS", "value": "4"}],
+                    "secrets": [{"name": "DB_URL", "valueFrom": "/shop/db"}],
+                },
+                "desiredCount": 2,
+            },
+        ),
+    ],
+)
+def test_a_service_of_another_tool_is_answered_once_with_a_service(
+    given: dict[str, Any], whose: str, written: dict[str, Any]
+) -> None:
+    (problem,) = problems(environment(given))
+    assert problem.startswith(f"services[0]: {whose}; write ECS's: ")
+    assert corrected(problem) == written
+
+
+def test_a_service_of_another_tool_hides_no_mistake_of_other_services() -> None:
+    found = problems(environment({"image": "nginx"}, web(serviceName="api", desiredCount=-1)))
+    assert len(found) == 2
+    assert found[1].startswith("services[1] (api).desiredCount: ")
+
+
 def test_a_requests_own_fields_are_recognised_too() -> None:
     found = problems({"Name": "demo", "Services": [web()], "dry_run": True})
     assert sorted(found) == [
@@ -733,6 +901,7 @@ def test_a_read_request_reads_the_same_again(content: Any) -> None:
         (None, "must be an object, not null"),
         ({}, "it is empty; the smallest one is"),
         ({"Resources": {"Web": {"Type": "AWS::ECS::Service"}}}, "a template of CloudFormation"),
+        ({"request": environment()}, 'a request inside of "request"; write what is in it'),
     ],
 )
 def test_what_is_no_request_has_one_answer(content: Any, said: str) -> None:
@@ -750,6 +919,23 @@ def test_what_is_no_request_has_one_answer(content: Any, said: str) -> None:
         {"taskDefinition": described_definition(), "tags": []},
         service(),
         {"service": described_service(taskDefinition=definition())},
+        [definition(family="web"), definition(family="api")],
+        {"name": "web", "type": "Backend Service", "image": {"location": "nginx", "port": 80}},
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "web"},
+            "spec": {
+                "replicas": 2,
+                "template": {
+                    "spec": {
+                        "containers": [
+                            {"name": "app", "image": "nginx", "ports": [{"containerPort": 80}]}
+                        ]
+                    }
+                },
+            },
+        },
     ],
 )
 def test_a_part_of_a_request_is_answered_with_a_request_around_it(content: Any) -> None:

@@ -29,6 +29,7 @@ _TAIL = (
     r"[\w.+/=~%-]{10,2000}"
 )
 """No word: a digit, small letters beside capital ones, or more letters than a word has."""
+_IN_ADDRESS = "a password in an address"
 _PLACEHOLDER = r"(?!\$\{|\$\(|<[\w -]{1,64}>@|\*{2,64}@|\{\{|\[redacted\]|%s@)"
 
 
@@ -52,7 +53,7 @@ def _shapes() -> tuple[tuple[str, re.Pattern[str]], ...]:
             r"(?P<keep>\bhooks\.slack\.com/(?:services|workflows|triggers)/"
             r"|\bdiscord(?:app)?\.com/api/webhooks/|\bwebhook\.office\.com/webhookb2/)\S{8,2000}"
         ),
-        "a password in an address": (
+        _IN_ADDRESS: (
             rf"(?P<keep>://[^\s:/@]{{0,128}}:){_PLACEHOLDER}[^\s]{{1,512}}(?=@)"
             r"|(?P<keep>\b[\w.-]{1,64}:)(?!//)[^\s:@/]{1,128}(?=@(?:tcp|unix)\()"
             r"|(?P<keep>(?<![\w./:@-])[\w.-]{1,64}:)(?!//)[^\s:@/]{3,128}"
@@ -61,6 +62,14 @@ def _shapes() -> tuple[tuple[str, re.Pattern[str]], ...]:
         ),
     }
     return tuple((kind, re.compile(_numbered(text), re.DOTALL)) for kind, text in patterns.items())
+
+
+def _possible(text: str) -> Iterator[tuple[str, re.Pattern[str]]]:
+    """The shapes that the text may have: every password in an address is followed by @, and its
+    pattern takes longer than the others."""
+    for kind, pattern in _shapes():
+        if kind != _IN_ADDRESS or "@" in text:
+            yield kind, pattern
 
 
 def _numbered(pattern: str) -> str:
@@ -75,13 +84,13 @@ def _keep(found: re.Match[str]) -> str:
 
 def kinds(text: str) -> Iterator[str]:
     """What kinds of secrets the text holds, such as "a private key"."""
-    if any(True for _ in private_keys.spans(text)):
+    if "-----" in text and any(True for _ in private_keys.spans(text)):
         yield "a private key"
-    yield from (kind for kind, pattern in _shapes() if pattern.search(text))
+    yield from (kind for kind, pattern in _possible(text) if pattern.search(text))
 
 
 def without(text: str) -> str:
     """The text with MARK in place of each secret."""
-    for _, pattern in _shapes():
+    for _, pattern in _possible(text):
         text = pattern.sub(lambda found: _keep(found) + MARK, text)
     return text

@@ -108,7 +108,7 @@ def redacted(text: str, length: int = LINE_LENGTH) -> str:
 
 def names_a_secret(text: str) -> bool:
     """Whether the text tells a secret's name and its value, such as -Dpassword=..."""
-    return _without_named(text) != text
+    return bool(_MAY_NAME.search(text)) and _without_named(text) != text
 
 
 def last_lines(messages: Iterable[str]) -> list[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 import string
 from collections.abc import Iterable
 from typing import Any
 
-from bivouac.redaction.text import redacted
+from bivouac.redaction.text import names_a_secret, redacted
 
 FRAGMENT_LIMIT = 3_000
 """Characters of a corrected fragment; errors.PROBLEM_LIMIT leaves room for the rest."""
@@ -42,7 +43,7 @@ def said(value: Any) -> str:
         case int() | float():
             return f"the number {_short(json.dumps(value))}"
         case str():
-            return f"the text {_short(json.dumps(value, ensure_ascii=False))}"
+            return f"the text {_short(json.dumps(redacted(value), ensure_ascii=False))}"
         case _:
             return kind(value)
 
@@ -107,9 +108,25 @@ def one_of(value: Any, values: Iterable[str]) -> str:
 def wrong_kind(value: Any, wanted: str, name: str = "", write: Any = None) -> str:
     """For a value that is not of the wanted kind; with what to write, where that is clear."""
     if name == "value":  # of a variable: it may be a secret
-        return f"must be {wanted}, not {kind(value)}"
+        scalar = isinstance(value, bool | int | float)
+        return f"must be {wanted}, not {kind(value)}{'; put it in quotation marks' * scalar}"
     hint = "" if write is None else f"; write {fragment({name: write})[1:-1]}"
     return f"must be {wanted}, not {said(value)}{hint}"
+
+
+def wrong_entry(value: Any, wanted: str, name: str, write: Any) -> str:
+    """The same for an entry of the list `name`; `write`: the entry, None if it is not clear."""
+    found = kind(value) if name == "environment" else said(value)  # it may hold a secret
+    hint = "" if write is None else f"; write {fragment(write)}"
+    return f"must be {wanted}, not {found}{hint}"
+
+
+def words(command: str) -> list[str]:
+    """The list that a command in one text stands for."""
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return [command]
 
 
 def fragment(content: Any) -> str:
@@ -129,6 +146,9 @@ def _shareable(content: Any) -> Any:
             for key, value in content.items()
         }
     if isinstance(content, list):
+        # A command may have a secret's name in one entry, and its value in the next.
+        if names_a_secret(" ".join(each for each in content if isinstance(each, str))):
+            return ["..."]
         return [_shareable(each) for each in content]
     return redacted(content, FRAGMENT_LIMIT) if isinstance(content, str) else content
 

@@ -6,6 +6,7 @@ What is right goes on to the rules across fields, so that one wrong field hides 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -118,6 +119,8 @@ class _Node:
     required: tuple[str, ...]
     fields: Mapping[str, tuple[_Node, Rule | None] | Refused | None]
     """None: in the model, but nobody has decided about it."""
+    free: Mapping[str, tuple[type, ...]]
+    """Of the fields that may have any value of a scalar's types: these types."""
     entry: _Node | None
     plain: bool
     """A scalar that may have any value."""
@@ -136,6 +139,11 @@ def _noded(form: Form) -> _Node:
                 fields[name] = decision
             case rule:
                 fields[name] = (_noded(member), None if rule is taken else rule)
+    free = {
+        name: each[0].types
+        for name, each in fields.items()
+        if isinstance(each, tuple) and each[0].plain and each[1] is None
+    }
     types, wanted = _PYTHON_TYPES[form.kind]
     entry = _noded(form.entry) if form.entry else None
     return _Node(
@@ -145,6 +153,7 @@ def _noded(form: Form) -> _Node:
         values=form.values,
         required=tuple(sorted(form.required)),
         fields=fields,
+        free=free,
         entry=entry,
         plain=form.kind not in ("object", "list", "map") and not form.values,
     )
@@ -155,13 +164,14 @@ _WRONG = object()
 
 def _object(value: Mapping[str, Any], node: _Node, path: str, found: Checked) -> Json:
     right = {}
+    free, fields = node.free, node.fields
     for name, given in value.items():
-        decision = node.fields.get(name)
+        if name in free and type(given) in free[name]:
+            right[name] = given
+            continue
+        decision = fields.get(name)
         if type(decision) is tuple:
             inner, rule = decision
-            if inner.plain and rule is None and type(given) in inner.types:
-                right[name] = given
-                continue
             where = f"{path}.{name}"
             result = _value(given, inner, where, found)
             if result is not _WRONG:
@@ -187,9 +197,12 @@ def _object(value: Mapping[str, Any], node: _Node, path: str, found: Checked) ->
 def _value(value: Any, node: _Node, path: str, found: Checked) -> Any:
     """Without what is wrong in it; _WRONG if all of it is."""
     if type(value) not in node.types:
-        name = path.rpartition(".")[2]
-        write = None if name.endswith("]") else _meant(value, node.kind)
-        found.leave_out(path, messages.wrong_kind(value, node.wanted, name, write))
+        name, _, entry = path.rpartition(".")[2].partition("[")
+        if entry:
+            problem = messages.wrong_entry(value, node.wanted, name, _meant_entry(value, name))
+        else:
+            problem = messages.wrong_kind(value, node.wanted, name, _meant(value, node, name))
+        found.leave_out(path, problem)
         return _WRONG
     if node.kind == "object":
         return _object(value, node, path, found)
@@ -215,13 +228,37 @@ def _value(value: Any, node: _Node, path: str, found: Checked) -> Any:
     return value
 
 
-def _meant(value: Any, kind: str) -> Any:
+def _meant(value: Any, node: _Node, name: str) -> Any:
     """What to write instead of a value of another kind; None if that is not clear."""
-    match kind, value:
+    match node.kind, value:
         case "string", int() | float():
             return json.dumps(value)
         case "integer" | "long", str() if value.strip().lstrip("-").isdecimal():
             return int(value) if len(value) < 18 else None
         case "boolean", str() if value.strip().lower() in ("true", "false"):
             return value.strip().lower() == "true"
+        case "list", str() if name in ("command", "entryPoint"):
+            return messages.words(value)
+        case "list", dict() if node.entry and node.entry.kind == "object":
+            return _meant_entries(value, node.entry)
+    return None
+
+
+def _meant_entries(value: Json, entry: _Node) -> Any:
+    """The list that an object stands for: of itself, or of what it has by name."""
+    if value.keys() <= entry.fields.keys():
+        return [value]
+    if "name" in entry.fields and all(isinstance(each, dict) for each in value.values()):
+        return [{"name": name, **each} for name, each in value.items()]
+    if entry.fields.keys() == {"name", "valueFrom"}:
+        return [{"name": name, "valueFrom": each} for name, each in value.items()]
+    return None
+
+
+def _meant_entry(value: Any, name: str) -> Any:
+    """The entry of a list that a text or a number stands for: a port, or a variable."""
+    if name == "portMappings" and (port := re.fullmatch(r"(?:.*:)?([0-9]{1,5})", str(value))):
+        return {"containerPort": int(port[1])}
+    if name == "environment" and isinstance(value, str) and "=" in value:
+        return {"name": value.partition("=")[0], "value": "..."}
     return None

@@ -319,7 +319,7 @@ _DEFINITION: Mapping[str, Mapping[str, Rule | Refused]] = {
     "KernelCapabilities": {
         "add": at_most(
             *(len(_CAPABILITIES), "capabilities"),
-            one_of("SYS_PTRACE", reason="Fargate adds no other capability"),
+            matching("SYS_PTRACE", "SYS_PTRACE, the only one that Fargate adds; leave it out"),
         ),
         "drop": at_most(
             *(len(_CAPABILITIES), "capabilities"),

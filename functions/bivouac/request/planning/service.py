@@ -143,14 +143,16 @@ def _complete_service(
     arguments.setdefault(
         "deploymentConfiguration", {"maximumPercent": 200, "minimumHealthyPercent": 100}
     )
-    network = {
+    own = {
         "awsvpcConfiguration": {
             "subnets": list(settings.subnet_ids),
             "securityGroups": [settings.task_security_group_id],
             "assignPublicIp": settings.assign_public_ip,
         }
     }
-    arguments |= merged({"networkConfiguration": network}, arguments)
+    network = arguments.setdefault("networkConfiguration", own)
+    if isinstance(network, dict):
+        arguments["networkConfiguration"] = merged(own, network)
     allowed.use_network(draft, arguments, path)
     connect = arguments.get("serviceConnectConfiguration", {"enabled": True})
     if not isinstance(connect, dict):

@@ -103,6 +103,12 @@ def _existing(draft: Draft, name: str, connected: bool, path: str) -> PlannedDef
     """A definition that is not ours is used as it is, so all of it must suit."""
     region = draft.settings.region
     written = _DEFINITION_NAME.fullmatch(name)
+    if written is None and "\n" in name:
+        draft.problems.append(
+            f"{path}.taskDefinition: text that may be YAML; write it as JSON, as an object with "
+            "RegisterTaskDefinition's arguments"
+        )
+        return None
     if written is None:
         draft.problems.append(
             f"{path}.taskDefinition: {name[:80]!r} is no name of a task definition; write family, "

@@ -9,7 +9,6 @@ answered with what to write.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,12 +19,19 @@ from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment, wrong_
 from bivouac.request.notes import Note, What
 from bivouac.request.reading import untrusted
 from bivouac.request.reading.merging import copied
+from bivouac.request.reading.references import holds_reference, reference
 
 _MAY_BE_EMPTY = frozenset({"value"})
 """Members whose empty text means something: an empty variable or tag."""
-_INTRINSIC = re.compile(r"Ref|Condition|Fn::.+")
-"""CloudFormation's functions (https://docs.aws.amazon.com/AWSCloudFormation/latest/
-TemplateReference/intrinsic-function-reference.html)."""
+_FREE = frozenset({"value", "dnsName"})
+"""Members whose text may look like another tool's reference, and be none."""
+_OWN = frozenset(
+    {
+        *("cluster", "namespace", "family", "executionRoleArn", "subnets", "securityGroups"),
+        *("targetGroupArn", "loadBalancerName", "awslogs-group", "awslogs-region"),
+    }
+)
+"""Members that an environment has of its own, so that nobody need look up what they refer to."""
 _TERRAFORM_ALONE = frozenset(
     {
         "wait_for_steady_state",
@@ -102,6 +108,8 @@ class Reader:
                 return self.value(given, form.entry, at, to, described, foreign)
             if isinstance(given, list):
                 return self._list(given, form.entry, at, to, described, foreign)
+        elif form.kind == "map" and isinstance(given, dict):
+            return self._map(given, at)
         if foreign and not isinstance(given, dict | list):
             return _scalar(given, form)
         return copied(given)
@@ -117,8 +125,36 @@ class Reader:
                 continue
             if index != len(result):
                 self.places[there] = here
-            result.append(self.value(each, entry, here, there, described, foreign))
+            if what := reference(each, free=True):
+                self._refers(here, what)
+                result.append(None)
+                continue
+            made = self.value(each, entry, here, there, described, foreign)
+            if _says_nothing(each, made):
+                self.note("dropped", here, "empty")
+                continue
+            result.append(made)
         return result
+
+    def _map(self, given: Json, at: str) -> Json:
+        result: Json = {}
+        for key, inner in given.items():
+            here = f"{at}.{key}"
+            if what := reference(inner, free=True):
+                if key in _OWN:
+                    self._drop_reference(here, what)
+                    continue
+                self._refers(here, what)
+            result[key] = None if what else copied(inner)
+        return result
+
+    def _refers(self, at: str, what: str, instead: str = "the value itself") -> None:
+        """Its value in the result is None, which is of the wrong kind for every rule."""
+        self.problems.append(f"{at}: {what}, which does not read this; write {instead}")
+        self.unreadable.append(at)
+
+    def _drop_reference(self, at: str, what: str) -> None:
+        self.note("dropped", at, f"{what}; the environment has its own")
 
     def parsed(self, given: Any, form: Form, at: str) -> Any:
         """An object or a list that was given as its JSON text."""
@@ -171,13 +207,15 @@ class Reader:
             there = f"{to}.{name}" if to else name
             if name is not key:
                 self.places[there] = here
-            if isinstance(inner, dict) and len(inner) == 1 and _INTRINSIC.fullmatch(*inner):
-                self.problems.append(
-                    f"{here}: {next(iter(inner))} is CloudFormation's, which does not read this; "
-                    "write the value itself"
-                )
-                self.unreadable.append(here)
-                result[name] = None  # of the wrong kind for every rule
+            if name in _OWN and (what := holds_reference(inner)):
+                self._drop_reference(here, what)
+                self.places.pop(there, None)
+                continue
+            if what := reference(inner, free=name in _FREE):
+                is_definition = name == "taskDefinition"
+                instead = "its content, or family:revision" if is_definition else "the value itself"
+                self._refers(here, what, instead)
+                result[name] = None
                 continue
             result[name] = self.value(inner, member, here, there, described, foreign or other)
         if other and form.shape:
@@ -216,8 +254,15 @@ def _is_read_only(key: str, form: Form) -> bool:
 def _is_plain(value: Any, form: Form) -> bool:
     """Whether there is nothing to read in it; of most values this is known at once."""
     if type(value) is str:
-        return value != "" and (form.kind == "string" or not value.lstrip().startswith(("{", "[")))
+        if form.kind != "string" and value.lstrip().startswith(("{", "[")):
+            return False
+        return value != "" and not reference(value)
     return type(value) in (int, bool, float)
+
+
+def _says_nothing(given: Any, made: Any) -> bool:
+    """Whether all of an object was empty or 0, as in a skeleton of the AWS CLI."""
+    return isinstance(given, dict) and len(made) < len(given) and not any(made.values())
 
 
 def _names(given: Mapping[str, Any], form: Form, foreign: bool) -> dict[str, str]:
@@ -257,7 +302,11 @@ def _pairs(given: Json, entry: Form) -> list[Json]:
         return []
     if not given or any(canonical(key) in members for key in given):
         return []
-    return [{members[0]: key, "value": value} for key, value in given.items()]
+    return [{members[0]: key, "value": _as_text(value)} for key, value in given.items()]
+
+
+def _as_text(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, bool | int | float) else value
 
 
 def _scalar(given: Any, form: Form) -> Any:
@@ -282,8 +331,17 @@ def _told(names: Mapping[str, str], result: Json) -> str:
         whose = "CloudFormation's notation"
     else:
         whose = "another notation"
-    corrected = fragment(result)
+    corrected = fragment(_with_gaps(result))
     if len(corrected) > FRAGMENT_LIMIT:
         listed = ", ".join(f"{name} for {key}" for key, name in names.items())
         return f"{whose}; ECS begins every name in lower case and uses no underscores: {listed}"
     return f"{whose}; write ECS's: {corrected}"
+
+
+def _with_gaps(content: Any) -> Any:
+    """With dots where a reference stood."""
+    if isinstance(content, dict):
+        return {key: _with_gaps(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_with_gaps(each) for each in content]
+    return "..." if content is None else content

@@ -6,9 +6,7 @@ validation_errors/), so that none of its texts, which name types of Python, reac
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +15,8 @@ from pydantic import ValidationError
 from bivouac import times
 from bivouac.aws.ecs_forms import Form
 from bivouac.environment.naming import is_environment_name
-from bivouac.request.messages import fragment, one_of, said, unknown_field, wrong_kind
+from bivouac.request.messages import fragment, one_of, said, unknown_field, words, wrong_kind
+from bivouac.request.reading.other_tools import described, service_of, text
 
 _WANTED = {
     "string_type": "text",
@@ -157,14 +156,11 @@ def _meant(name: str, value: Any, wanted: str, *, entry: bool) -> Any:
         case "an object", str() if name in _AROUND:
             return {**_BESIDE.get(name, {}), _AROUND[name]: value}
         case "a list", str() if name == "command":
-            try:
-                return shlex.split(value)
-            except ValueError:
-                return [value]
+            return words(value)
         case "a list", str() | dict() if name == "plainValues":
             return [value] if isinstance(value, str) else list(value)
         case "a list", dict() if name == "environment":
-            return [{"name": key, "value": _text(each)} for key, each in value.items()]
+            return [{"name": key, "value": text(each)} for key, each in value.items()]
         case "a list", dict() if name == "services":
             return _named_services(value)
         case "a list", dict():
@@ -205,31 +201,17 @@ def _tags(value: list[Any]) -> Any:
     pairs = [{str(key).lower(): inner for key, inner in each.items()} for each in value]
     if not all(isinstance(each.get("key"), str) for each in pairs):
         return None
-    return {each["key"]: _text(each.get("value")) for each in pairs}
-
-
-def _text(value: Any) -> str:
-    """A value where text is wanted."""
-    if isinstance(value, str):
-        return value
-    return "" if value is None else json.dumps(value)
+    return {each["key"]: text(each.get("value")) for each in pairs}
 
 
 def _named_services(value: Mapping[str, Any]) -> Any:
     """Services by name, as Compose has them."""
     if "serviceName" in value or not all(isinstance(each, dict) for each in value.values()):
         return [value]
-    return [{"serviceName": name, **_of_compose(each)} for name, each in value.items()]
-
-
-def _of_compose(service: Mapping[str, Any]) -> Any:
-    """The image and the first port of a Compose service; other services as they are."""
-    if not isinstance(service.get("image"), str):
-        return service
-    ports = service.get("ports") or service.get("expose")
-    first = re.search(r"([0-9]{1,5})(/tcp)?$", str(ports[0])) if isinstance(ports, list) else None
-    port = {"containerPort": int(first[1])} if first else {}
-    return {"primaryContainer": {"image": service["image"], **port}}
+    return [
+        service_of(each, name) if described(each) else {"serviceName": name, **each}
+        for name, each in value.items()
+    ]
 
 
 _PATTERNS = {

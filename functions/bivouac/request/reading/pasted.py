@@ -15,7 +15,7 @@ from bivouac.environment import naming
 from bivouac.json_types import Json
 from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment
 from bivouac.request.notes import Note
-from bivouac.request.reading import load_balancers, whole_request
+from bivouac.request.reading import load_balancers, other_tools, whole_request
 from bivouac.request.reading.forms import request_form, service_form
 from bivouac.request.reading.merging import copied, objects
 from bivouac.request.reading.notation import Reader
@@ -76,7 +76,8 @@ def _key(given: Mapping[str, Any], name: str) -> str:
     """The key of a member in whatever notation; its own name if there is none."""
     if name in given:
         return name
-    return next((key for key in given if canonical(key) == name.lower()), name)
+    wanted, shortest = name.lower(), len(name)
+    return next((key for key in given if len(key) >= shortest and canonical(key) == wanted), name)
 
 
 # --- wrappers ------------------------------------------------------------------------------------
@@ -127,6 +128,10 @@ def _unwrapped_service(reader: Reader, given: Any, at: str, to: str) -> tuple[An
     given, at = _inner(reader, given, "service", at)
     if not isinstance(given, dict):
         return given, at
+    if found := other_tools.described(given):
+        whose, given = found
+        reader.problems.append(f"{at}: {whose}; write ECS's: {fragment(given)}")
+        reader.unreadable.append(at)
     given = dict(given)
     if _key(given, "containerDefinitions") in given:
         given = _with_definition(reader, given, at, to)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment, kind
+from bivouac.request.reading import other_tools
 from bivouac.request.rules import fargate_rules
 
 _SMALLEST = {
@@ -56,6 +57,8 @@ def _of_list(content: list[Any]) -> str:
     if len(content) == 1 and isinstance(content[0], dict) and "services" in content[0]:
         return "request: a list with one request in it; write the object itself, without the list"
     if content and all(isinstance(each, dict) for each in content):
+        if all(_has(each, "containerDefinitions") for each in content):
+            return _within("a list of task definitions", list(map(_of_definition, content)))
         if all(_has(each, "image") for each in content):
             return _within("a list of containers", [_of_containers(content)])
         if any(_has(each, "serviceName", "taskDefinition", "serviceArn") for each in content):
@@ -80,6 +83,15 @@ def _of_object(content: Mapping[str, Any]) -> str:
             "AWS::ECS::Service as an entry of services, with those of its "
             'AWS::ECS::TaskDefinition as "taskDefinition"'
         )
+    if len(content) == 1:
+        ((name, inner),) = content.items()
+        if isinstance(inner, dict) and "services" in inner:
+            return f'request: a request inside of "{name}"; write what is in it, without "{name}"'
+    if "apiVersion" in content and "kind" in content:
+        service = other_tools.service_of_kubernetes(content)
+        return _within("a manifest of Kubernetes", [service or _SMALLEST["services"][0]])
+    if found := other_tools.described(content):
+        return _within("one service", [found[1]])
     if isinstance(inner := content.get("service"), dict):
         return _within("what a command answered about one service", [inner])
     inner = content.get("taskDefinition")

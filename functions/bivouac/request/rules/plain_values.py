@@ -33,13 +33,16 @@ def _reason(name: str, value: str) -> str:
     """Empty if it looks like no secret."""
     if names.is_no_value(value, name):
         return ""
-    if kind := next(shapes.kinds(value), None):
-        return f"the value of {name} holds {kind}"
     if names.is_secret(name):
         return f"{name} is the name of a secret"
-    if text.names_a_secret(value):
-        return f"the value of {name} names a secret and says it"
-    return ""
+    told = _told_by(value)
+    return told and f"the value of {name} {told}"
+
+
+def _told_by(value: str) -> str:
+    if kind := next(shapes.kinds(value), None):
+        return f"holds {kind}"
+    return "names a secret and says it" if text.names_a_secret(value) else ""
 
 
 def warnings(blueprint: Blueprint, plain_values: Set[str]) -> Iterator[str]:
@@ -63,10 +66,7 @@ def _in_container(container: ReadOnlyJson, plain_values: Set[str]) -> Iterator[t
         "healthCheck.command": container.get("healthCheck", {}).get("command", ()),
     }
     for field, words in commands.items():
-        line = " ".join(words)
-        kind = next(shapes.kinds(line), None)
-        if kind or text.names_a_secret(line):
-            holds = f"holds {kind}" if kind else "names a secret and says it"
+        if words and (holds := _told_by(" ".join(words))):
             yield (
                 f"the {field} of {container['name']} {holds}",
                 "give the container a variable from secrets, and let a shell put it in its place",
