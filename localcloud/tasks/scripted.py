@@ -36,8 +36,8 @@ from localcloud.tasks.scripted_edges import (
     PROVEN,
     SETTLED_SECONDS,
     WRONG_STATUS,
+    EdgeResult,
     EdgeScript,
-    is_of_a_start,
 )
 
 THE_PROXY_ANSWERS = HttpAnswer(200, "envoy")
@@ -157,8 +157,8 @@ class _Play:
     scripts: dict[str, Script]
     running: set[str] = field(default_factory=set)
     stopping: bool = False
-    seen: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """The last result of a container that proves an edge: its exit code so far, and text."""
+    seen: dict[str, EdgeResult] = field(default_factory=dict)
+    """The last result of a container that proves an edge."""
 
 
 class ScriptedRuntime:
@@ -225,7 +225,7 @@ class ScriptedRuntime:
         for container in play.task.containers:
             script = play.scripts[container.name]
             graceful = script.heeds_sigterm or container.name in never_started
-            code, _ = play.seen.get(container.name, (0, ""))
+            code = play.seen[container.name].code if container.name in play.seen else 0
             delay, code = (0.0, code) if graceful else (container.stop_timeout, 137)
             end = partial(self._end, task_id, container.name, code, None)
             self._clock.call_later(delay, end)
@@ -318,37 +318,38 @@ class ScriptedRuntime:
     def _check_edges(self) -> None:
         with self._lock:
             changes = [
-                (play, container, *play.seen[container.name])
+                (play, container, edge, play.seen[container.name])
                 for play in self._plays.values()
                 for container in play.task.containers
-                if self._sees_another_edge(play, container)
+                if (edge := play.scripts[container.name].edge)
+                and self._sees_another(edge, play, container)
             ]
-        for play, container, code, words in changes:
+        for play, container, edge, seen in changes:
             if container.log is not None:
-                play.observer.output(container.log, int(self._clock.now() * 1000), words)
-            if code in (PROVEN, NO_NAME):
-                end = partial(self._end, play.task.task_id, container.name, code, None)
-                self._clock.call_later(PROOF_SECONDS if code == PROVEN else NAME_SECONDS, end)
-            elif code == WRONG_STATUS and not is_of_a_start(words):
-                settle = partial(self._settle, play, container.name, (code, words))
+                line = seen.line(edge.alias)
+                play.observer.output(container.log, int(self._clock.now() * 1000), line)
+            if seen.code in (PROVEN, NO_NAME):
+                end = partial(self._end, play.task.task_id, container.name, seen.code, None)
+                self._clock.call_later(PROOF_SECONDS if seen.code == PROVEN else NAME_SECONDS, end)
+            elif seen.settles:
+                settle = partial(self._settle, play, container.name, seen)
                 self._clock.call_later(SETTLED_SECONDS, settle)
 
-    def _settle(self, play: _Play, container: str, seen: tuple[int, str]) -> None:
+    def _settle(self, play: _Play, container: str, seen: EdgeResult) -> None:
         """An application that has given the same wrong answer for so long means it."""
         with self._lock:
             same = play.seen.get(container) == seen
         if same:
             self._end(play.task.task_id, container, WRONG_STATUS, None)
 
-    def _sees_another_edge(self, play: _Play, container: Container) -> bool:
-        edge = play.scripts[container.name].edge
-        before, _ = play.seen.get(container.name, (None, ""))
-        if edge is None or container.name not in play.running or before in (PROVEN, NO_NAME):
+    def _sees_another(self, edge: EdgeScript, play: _Play, container: Container) -> bool:
+        before = play.seen[container.name].code if container.name in play.seen else None
+        if container.name not in play.running or before in (PROVEN, NO_NAME):
             return False
         addresses = self.endpoints.get(edge.endpoint(play.task) or "", ())
         seen = edge.result(play.task, [self._answer(address) for address in addresses])
         play.seen[container.name] = seen
-        return seen[0] != before
+        return seen.code != before
 
     def _answer(self, address: tuple[str, int]) -> HttpAnswer | None:
         private_ip, port = address

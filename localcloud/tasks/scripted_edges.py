@@ -7,7 +7,7 @@ Nothing is sent: an edge works if the script of each container behind its alias 
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -22,6 +22,8 @@ PROOF_SECONDS = 0.4
 SETTLED_SECONDS = 10.0
 """The time that a name that does not resolve, or eight answers in a row, take."""
 
+_OF_A_START = (429, 502, 503, 504)
+"""Statuses that may change by themselves, because the application may still be starting."""
 _OF_SERVERS_PROXY = {
     "http": "HTTP 503 of the server's proxy: nothing answers behind it",
     "http2": "HTTP/2 503 of the server's proxy: nothing answers behind it",
@@ -30,9 +32,27 @@ _OF_SERVERS_PROXY = {
 }
 
 
-def is_of_a_start(words: str) -> bool:
-    """Whether the answer may change by itself, because the application may still be starting."""
-    return re.search(r" HTTP (429|502|503|504),", words) is not None
+@dataclass(frozen=True)
+class EdgeResult:
+    """What a container that proves an edge has seen last."""
+
+    code: int
+    """Its exit code so far."""
+    said: str
+    status: int = 0
+    """The HTTP status of the application; 0 if it gave none."""
+    reached: bool = False
+    """Whether the server's proxy was reached."""
+
+    @property
+    def settles(self) -> bool:
+        """Whether the answer is one that an application gives on purpose."""
+        return self.code == WRONG_STATUS and self.status not in _OF_A_START
+
+    def line(self, alias: str) -> str:
+        """As the program of functions/bivouac/proof prints it."""
+        seen = {"code": self.code, "status": self.status, "reached": self.reached}
+        return json.dumps({"edge": alias, "said": self.said, **seen, "failures": 0, "asked": 0})
 
 
 @dataclass(frozen=True)
@@ -58,27 +78,30 @@ class EdgeScript:
         asked = (self.dns_name, self.port)
         return next((a.endpoint for a in aliases if (a.dns_name, a.port) == asked), None)
 
-    def result(self, task: Task, answers: Iterable[HttpAnswer | None]) -> tuple[int, str]:
-        """(exit code, line of output); an answer is None if nothing listens."""
-        code, words = self._verdict(task, [answer for answer in answers if answer is not None])
-        return code, f"{self.dns_name}:{self.port} {words}"
+    @property
+    def alias(self) -> str:
+        return f"{self.dns_name}:{self.port}"
 
-    def _verdict(self, task: Task, answers: list[HttpAnswer]) -> tuple[int, str]:
+    def result(self, task: Task, answers: Iterable[HttpAnswer | None]) -> EdgeResult:
+        """An answer is None if nothing listens."""
+        given = [answer for answer in answers if answer is not None]
         if self.endpoint(task) is None:
-            return NO_NAME, "does not resolve"
-        if not answers:
+            return EdgeResult(NO_NAME, "does not resolve")
+        if not given:
             # A server that refuses connections is skipped if there is another one.
-            return NO_CONNECTION, "HTTP 503 of the proxy: it has no server to pass this on to"
-        if any(answer.instead_of_application for answer in answers):
-            return NO_CONNECTION, _OF_SERVERS_PROXY[self.protocol]
+            said = "HTTP 503 of the proxy: it has no server to pass this on to"
+            return EdgeResult(NO_CONNECTION, said, 503)
+        if any(answer.instead_of_application for answer in given):
+            said = _OF_SERVERS_PROXY[self.protocol]
+            return EdgeResult(NO_CONNECTION, said, reached=self.protocol != "tcp")
         if self.protocol == "tcp":
-            return PROVEN, "stays open, 3 times in a row"
+            return EdgeResult(PROVEN, "stays open, 3 times in a row")
         if self.protocol == "grpc":
-            return PROVEN, "SERVING, 8 times in a row"
+            return EdgeResult(PROVEN, "SERVING, 8 times in a row", reached=True)
         expected = range(self.lowest_status, self.highest_status + 1)
-        for answer in answers:
+        for answer in given:
             if answer.status not in expected:
-                return WRONG_STATUS, (
-                    f"HTTP {answer.status}, expected {self.lowest_status}-{self.highest_status}"
-                )
-        return PROVEN, f"HTTP {answers[0].status}, 8 times in a row"
+                said = f"HTTP {answer.status}, expected {self.lowest_status}-{self.highest_status}"
+                return EdgeResult(WRONG_STATUS, said, answer.status, reached=True)
+        said = f"HTTP {given[0].status}, 8 times in a row"
+        return EdgeResult(PROVEN, said, given[0].status, reached=True)

@@ -274,6 +274,17 @@ def test_an_edge_that_a_diagnosis_names_says_why(account: BivouacAccount) -> Non
     assert (edge["state"], edge["because"]) == ("FAILED", "api:8080: the connection failed")
 
 
+def test_every_edge_that_a_diagnosis_is_about_says_why(account: BivouacAccount) -> None:
+    """The verdict names another one first; its evidence is for people alone."""
+    seen = {"web -> api:api": "api:8080: the connection failed"}
+    other = {"service": "other -> api:api", "category": "network", "next_step": ""}
+    about = {**other, "evidence": ["web -> api:api: x"], "edges": seen}
+    account.holds(account.planned(SHOP))
+    account.records.finish("shop", 1, Status.FAILED, failure={"verdicts": [about]})
+    (edge,) = described(account)["edges"]
+    assert (edge["state"], edge["because"]) == ("FAILED", "api:8080: the connection failed")
+
+
 def test_a_pending_health_check_is_no_failure(account: BivouacAccount) -> None:
     """H20: its health is UNKNOWN until then."""
     check = {"command": ["CMD-SHELL", "true"]}

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from bivouac.environment.blueprint import Edge
-from bivouac.proof import edge_command
+from bivouac.proof import edge_command, edge_lines
 from localcloud.tasks.runtime import Container, LogTarget
 from tests.localcloud.running_tasks import container
 
@@ -42,6 +42,13 @@ def asks(dns_name: str, patience: int, called: str = "", **changes: Any) -> Cont
     """An edge's container, named after the alias that it calls, or as given."""
     command = edge_command.command(edge(dns_name, **changes), patience)
     return python(called or dns_name, *command)
+
+
+def said(lines: list[str], name: str, **changes: Any) -> list[str]:
+    """What a proof client's log says of an edge, as people read it; every line is a reading."""
+    asked = edge(name, **changes)
+    assert all(edge_lines.read(line, asked) for line in lines)
+    return [edge_lines.for_people(line, asked) for line in lines]
 
 
 def log(name: str) -> LogTarget:

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from bivouac.proof import edge_lines
 from bivouac.proof.asking import Question, ask
 from bivouac.proof.edge_client import NO_CONNECTION, PROVEN
+from bivouac.proof.fault import Fault
 from localcloud.tasks.processes import ProcessRuntime
 from localcloud.tasks.runtime import AppProtocol, Task
-from tests.localcloud.proofs import IDLE, asks, log
+from tests.localcloud.proofs import IDLE, asks, edge, log, said
 from tests.localcloud.running_tasks import (
     Witness,
     alias,
@@ -45,6 +47,13 @@ def proof(witness: Witness, client: Task) -> dict[str, int]:
     """The exit code of each edge's container."""
     edges = [each.name for each in client.containers if not each.essential]
     return {name: witness.sees_exit_of(client, name)[0] for name in edges}
+
+
+def fault(witness: Witness, name: str) -> Fault | None:
+    """What the last line of an edge's log means."""
+    last = edge_lines.last(witness.lines(log(name)), edge(name))
+    assert last is not None
+    return last.fault
 
 
 def idle_hears_sigterm(runtime: ProcessRuntime) -> bool:
@@ -103,7 +112,20 @@ def test_exit_codes_say_what_is_wrong_with_an_edge(runtime: ProcessRuntime) -> N
         "elsewhere": (11, ["api:81 connection refused"]),
     }
     codes = proof(witness, client)
-    assert {name: (code, witness.lines(log(name))) for name, code in codes.items()} == expected
+    calls = {name: ("api", {"port": 81}) if name == "elsewhere" else (name, {}) for name in codes}
+    assert {
+        name: (code, said(witness.lines(log(name)), calls[name][0], **calls[name][1]))
+        for name, code in codes.items()
+    } == expected
+    assert {name: fault(witness, name) for name in SERVERS | {"empty": "", "unknown": ""}} == {
+        "api": None,
+        "db": None,
+        "broken": Fault.STATUS,
+        "starting": Fault.NO_ANSWER,
+        "dead": Fault.CONNECTION,
+        "empty": Fault.CONNECTION,
+        "unknown": Fault.NAME,
+    }
     assert witness.exits(client, "idle") == [], "one-shot containers end, the task goes on"
 
 
@@ -154,6 +176,7 @@ def test_http2_and_grpc_edges_are_proven_by_their_protocol_alone(isolation: Any)
             "rpc-elsewhere": NO_CONNECTION,
             "rpc-of-http": NO_CONNECTION,
         }
+        assert fault(witness, "rpc-elsewhere") is fault(witness, "rpc-of-http") is Fault.NO_ANSWER
 
 
 @pytest.mark.parametrize(

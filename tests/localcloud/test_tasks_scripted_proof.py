@@ -21,7 +21,7 @@ from localcloud.tasks.scripted import (
     serves_elsewhere,
 )
 from localcloud.tasks.scripted_edges import NO_CONNECTION, NO_NAME, PROVEN, WRONG_STATUS
-from tests.localcloud.proofs import IDLE, PYTHON, asks, log
+from tests.localcloud.proofs import IDLE, PYTHON, asks, log, said
 from tests.localcloud.running_tasks import Witness, alias, container, serves, task
 
 AN_HOUR = 3600.0
@@ -76,7 +76,7 @@ def test_the_servers_script_decides(
     client, witness = prove(runtime)
     clock.advance(AN_HOUR)
     assert witness.exits(client, "api") == ([] if code == NO_CONNECTION else [(code, None)])
-    assert witness.lines(log("api"))[-1].startswith(line)
+    assert said(witness.lines(log("api")), "api")[-1].startswith(line)
     runtime.stop(client.task_id)
     clock.advance(1)
     assert witness.exits(client, "api")[-1] == (code, None)

@@ -42,8 +42,6 @@ OUR_OWN = {
     # Of URLs, and of running programs
     ("cloudformation.py", "https"),
     ("dependencies.py", "http"),
-    # Literals of our own bus and our own programs
-    ("edge_command.py", "does not resolve"),
 }
 """Module and literal."""
 

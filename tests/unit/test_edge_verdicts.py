@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from bivouac.diagnosis import edge_verdicts
 from bivouac.diagnosis.aws_messages import Category
+from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.blueprint import Edge
-from bivouac.proof.mesh import EdgeReading, Fault, State
+from bivouac.proof.fault import Fault
+from bivouac.proof.mesh import EdgeReading, State
 
 
 def reading(fault: Fault | None, observed: str = "seen", client: str = "web") -> EdgeReading:
@@ -46,27 +50,42 @@ def test_edges_are_reported_clearest_fault_first() -> None:
     )
 
 
+def printed(code: int, said: str, status: int = 0, reached: bool = False, failures: int = 0) -> str:
+    """A line of the client's log."""
+    seen = {"code": code, "status": status, "reached": reached}
+    counts = {"failures": failures, "asked": 4 * failures}
+    return json.dumps({"edge": "api:8080", "said": said, **seen, **counts})
+
+
 @pytest.mark.parametrize(
     ("line", "category", "next_step"),
     [
-        ("api:8080 does not resolve", Category.CONNECTIVITY, "web cannot resolve api"),
         (
-            "api:8080 HTTP 500, expected 200-299",
+            printed(10, "does not resolve"),
+            Category.CONNECTIVITY,
+            "web cannot resolve api",
+        ),
+        (
+            printed(12, "HTTP 500, expected 200-299", 500, True),
             Category.CONNECTIVITY,
             '"expectStatus": "500" in the `connect` entry from web to api',
         ),
-        ("api:8080 connection refused", Category.NETWORK, "security groups"),
+        (printed(11, "connection refused"), Category.NETWORK, "security groups"),
         (
-            "api:8080 HTTP 503 of the server's proxy: nothing answers behind it",
+            printed(11, "HTTP 503 of the server's proxy: nothing answers behind it", 503, True),
             Category.CONNECTIVITY,
             "listens on its containerPort",
         ),
         (
-            "api:8080 gRPC UNAVAILABLE: nothing answers gRPC behind the proxy",
+            printed(11, "gRPC UNAVAILABLE: nothing answers gRPC behind the proxy", 0, True),
             Category.CONNECTIVITY,
             "listens on its containerPort",
         ),
-        ("api:8080 HTTP/2 200 that is not gRPC", Category.CONNECTIVITY, "appProtocol"),
+        (
+            printed(11, "HTTP/2 200 that is not gRPC", 0, True),
+            Category.CONNECTIVITY,
+            "appProtocol",
+        ),
     ],
 )
 def test_a_pending_edge_is_diagnosed_by_its_clients_last_line(
@@ -75,24 +94,73 @@ def test_a_pending_edge_is_diagnosed_by_its_clients_last_line(
     asked = reading(None, "still asking")
     found = edge_verdicts.edges_not_proven([asked], 30)
 
-    told = edge_verdicts.with_last_words(found, asked.edge, line)
+    told = edge_verdicts.with_log(found, asked.edge, ["no reading", line])
 
     assert told.category is category
     assert next_step in told.next_step
-    assert told.evidence == (f"web -> api:http: {line}", *found.evidence)
+    seen = f"api:8080 {json.loads(line)['said']}"
+    assert told.evidence == (f"web -> api:http: {seen}", *found.evidence)
+    assert told.edges == {"web -> api:http": seen}
 
 
-@pytest.mark.parametrize("line", ["api:8080 HTTP 200", "api:8080 stays open, 3 times in a row"])
+def test_an_edge_that_answers_by_turns_is_told_with_the_counts() -> None:
+    """Whatever its last answer was: the client is in the middle of a row."""
+    found = edge_verdicts.edges_not_proven([reading(None, "still asking")], 30)
+    line = printed(0, "HTTP 200", 200, True, failures=5)
+    told = edge_verdicts.with_log(found, reading(None).edge, [line])
+    assert told.category is Category.CONNECTIVITY
+    assert "right and wrong by turns" in told.next_step
+    assert told.evidence[0] == (
+        "web -> api:http: api:8080 answers differently each time, 5 of 20 failed after a right "
+        "one: HTTP 200"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [printed(0, "HTTP 200", 200, True), printed(0, "stays open, 3 times in a row")],
+)
 def test_a_successful_last_line_changes_nothing(line: str) -> None:
     asked = reading(None, "still asking")
     found = edge_verdicts.edges_not_proven([asked], 30)
-    assert edge_verdicts.with_last_words(found, asked.edge, line) == found
+    assert edge_verdicts.with_log(found, asked.edge, [line]) == found
+
+
+@pytest.mark.parametrize("fault", [None, Fault.EXIT_CODE, Fault.STATUS])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "api:8080 does not resolve",
+        "api:8080 HTTP 404, expected 200-299",
+        "exec /usr/bin/python: no such file or directory",
+        printed(12, "HTTP 404, expected 200-299", 404, True)[:60],
+    ],
+)
+def test_a_log_without_a_reading_decides_nothing_and_is_said_to_have_none(
+    line: str, fault: Fault | None
+) -> None:
+    """Such as the lines of a client that an earlier version started."""
+    asked = reading(fault)
+    found = edge_verdicts.edges_not_proven([asked], 30)
+    told = edge_verdicts.with_log(found, asked.edge, [line])
+    assert (told.category, told.next_step) == (found.category, found.next_step)
+    assert told.evidence == (*found.evidence, "its client's log has no reading of it")
+    assert edge_verdicts.with_log(found, asked.edge, []) == found
 
 
 def test_the_next_step_of_an_edge_names_a_field_of_the_request() -> None:
     """Without `connect`, the `probe` of the server says what is asked and expected."""
     asked = reading(Fault.STATUS, client="")
     found = edge_verdicts.edges_not_proven([asked], 30)
-    told = edge_verdicts.with_last_words(found, asked.edge, "api:8080 HTTP 404, expected 200-299")
+    line = printed(12, "HTTP 404, expected 200-299", 404, True)
+    told = edge_verdicts.with_log(found, asked.edge, [line])
     assert "the `probe` of api" in told.next_step
     assert "connect" not in told.next_step
+
+
+def test_a_verdict_names_each_edge_and_survives_json() -> None:
+    """The status document finds them there."""
+    both = [reading(None, "still asking"), reading(Fault.NAME, client="shop")]
+    verdict = edge_verdicts.edges_not_proven(both, 30)
+    assert verdict.edges == {"shop -> api:http": "seen", "web -> api:http": "still asking"}
+    assert Verdict.from_json(json.loads(json.dumps(verdict.to_json()))) == verdict

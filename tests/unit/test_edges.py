@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bivouac.proof import mesh
-from bivouac.proof.mesh import EdgeReading, Fault, State
+from bivouac.proof.fault import Fault
+from bivouac.proof.mesh import EdgeReading, State
 from bivouac.waiting.conditions import edges
 from bivouac.waiting.conditions.edges import AskedEdge
 from tests.requests import connection, environment, web

@@ -9,6 +9,8 @@ import pytest
 from bivouac.diagnosis import endpoint_verdicts
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.service_verdicts import Verdict
+from bivouac.proof.check import Check, CheckOutcome
+from bivouac.proof.fault import Fault
 from bivouac.services.deployments import Expected, Observed
 from tests.requests import environment
 from tests.unit.described import DEPLOYMENT, OURS, container, service, stopped, task
@@ -18,48 +20,73 @@ ADDRESS = "172.31.0.4"
 LINE = f"web: web answers from inside the VPC: {ADDRESS}:80"
 
 
+def failed(observed: str, fault: Fault | None, status: int | None = None) -> Check:
+    name, said = "web answers from inside the VPC", f"{ADDRESS}:80 {observed}"
+    return Check("web", name, CheckOutcome.NG, said, "web", fault, status, (ADDRESS,))
+
+
+NOT_CONNECTED = failed("timed out after 3 s: not connected", Fault.CONNECTION)
+
+
 @pytest.mark.parametrize(
-    ("observed", "category", "steps"),
+    ("check", "category", "steps"),
     [
-        ("timed out after 3 s: not connected", Category.NETWORK, ["probe security group"]),
+        (NOT_CONNECTED, Category.NETWORK, ["probe security group"]),
         (
-            "HTTP 404, server: envoy: expected 200-399",
+            failed("HTTP 404, server: envoy: expected 200-399", Fault.STATUS, 404),
             Category.CONNECTIVITY,
-            ["web has started", '"expectStatus": "404" in the `probe` of web', '"path"'],
+            ["web has started", '"expectStatus": "404" in the `probe` of web', '"path"', "200-399"],
         ),
-        ("HTTP/2 500, server: envoy: expected 204", Category.CONNECTIVITY, ["answers with 204"]),
         (
-            "HTTP 503 of the proxy: nothing answers HTTP behind it",
+            failed("HTTP 503 of the proxy: nothing answers HTTP behind it", Fault.NO_ANSWER),
             Category.CONNECTIVITY,
             ["listens on its containerPort", "appProtocol"],
         ),
         (
-            "is connected, and gives no answer within 3 s",
+            failed("is connected, and gives no answer within 3 s", Fault.NO_ANSWER),
             Category.CONNECTIVITY,
             ["listens on its containerPort"],
         ),
         (
-            "HTTP 500, server: envoy, 9 times between right answers",
+            failed("HTTP 500, server: envoy: expected 200-399, 1 time ...", Fault.UNSTEADY),
             Category.CONNECTIVITY,
             ["right and wrong by turns"],
         ),
     ],
 )
 def test_what_an_endpoint_answered_decides_what_to_do(
-    observed: str, category: Category, steps: list[str]
+    check: Check, category: Category, steps: list[str]
 ) -> None:
     """P07, P09."""
-    verdict = endpoint_verdicts.not_proven("web", [f"{LINE} {observed}"])
+    service = planned(environment()).service("web")
+    verdict = endpoint_verdicts.not_proven(service, [check])
     assert verdict.category is category
-    assert verdict.evidence == (f"{LINE} {observed}",)
+    assert verdict.evidence == (f"{LINE} {check.observed.partition(' ')[2]}",)
     assert all(step in verdict.next_step for step in steps)
+
+
+def test_words_decide_nothing() -> None:
+    """Such as those of a probe of an earlier version, which has no versions: no fault is known."""
+    service = planned(environment()).service("web")
+    old = Check.from_json(
+        {
+            "service": "web",
+            "name": "web answers from inside the VPC",
+            "outcome": "NG",
+            "observed": f"{ADDRESS}:80 HTTP 404, server: envoy: expected 200-399; not connected",
+            "endpoint": "web",
+        }
+    )
+    verdict = endpoint_verdicts.not_proven(service, [old])
+    assert verdict.category is Category.CONNECTIVITY
+    assert "listens on its containerPort" in verdict.next_step
 
 
 def judged(*stops: dict[str, Any], running: list[dict[str, Any]] | None = None) -> Verdict:
     (verdict,) = endpoint_verdicts.verdicts(
         planned(environment()),
         [Expected("web", OURS, DEPLOYMENT)],
-        {"web": [f"{LINE} timed out after 3 s: not connected"]},
+        {"web": [NOT_CONNECTED]},
         {"web": Observed(service(), tuple(running or [task()]), stops)},
     )
     return verdict

@@ -20,11 +20,11 @@ from bivouac.environment.blueprint import (
     service_specification,
 )
 from bivouac.proof import edge_client
+from bivouac.proof.fault import Fault
 from bivouac.proof.mesh import (
     EDGES_PER_TASK,
     EdgeProof,
     EdgeReading,
-    Fault,
     ProofClient,
     State,
     container_name,

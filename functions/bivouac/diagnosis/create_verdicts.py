@@ -12,7 +12,7 @@ from bivouac.diagnosis import endpoint_verdicts, service_verdicts
 from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.blueprint import Blueprint
 from bivouac.json_types import Json
-from bivouac.proof.check import CheckOutcome
+from bivouac.proof.check import Check, CheckOutcome
 from bivouac.services.deployments import Expected, Observed
 from bivouac.services.progress import CreateProgress, NextStep
 
@@ -48,14 +48,13 @@ def message(failure: Json) -> str:
     return message_of(cause) or f"A step timed out: {error}."
 
 
-def _not_proven(probes: Json) -> dict[str, list[str]]:
+def _not_proven(probes: Json) -> dict[str, list[Check]]:
     """What the probes say of endpoints that are not proven, by service."""
-    failed: dict[str, list[str]] = defaultdict(list)
+    failed: dict[str, list[Check]] = defaultdict(list)
     for probed in probes.values():
-        for entry in probed["checks"]:
-            if entry["outcome"] == CheckOutcome.NG:
-                line = f"{entry['service']}: {entry['name']}: {entry['observed']}"
-                failed[entry["service"]].append(line)
+        for check in map(Check.from_json, probed["checks"]):
+            if check.outcome is CheckOutcome.NG:
+                failed[check.service].append(check)
     return failed
 
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bivouac.diagnosis import excerpt
 from bivouac.diagnosis.aws_messages import Category
-from bivouac.diagnosis.endpoint_verdicts import started
-from bivouac.diagnosis.service_verdicts import Verdict
+from bivouac.diagnosis.endpoint_verdicts import by_turns, started
+from bivouac.diagnosis.service_verdicts import BRIEF_LENGTH, EVIDENCE_LINES, Verdict
 from bivouac.environment.blueprint import Edge
-from bivouac.proof import edge_command
-from bivouac.proof.mesh import EdgeReading, Fault, State
+from bivouac.proof import edge_lines
+from bivouac.proof.fault import Fault
+from bivouac.proof.mesh import EdgeReading, State
 
 _WORST_FIRST = (
     Fault.NEVER_RAN,
     Fault.EXIT_CODE,
     Fault.NAME,
     Fault.CONNECTION,
+    Fault.NO_ANSWER,
     Fault.STATUS,
+    Fault.UNSTEADY,
     None,
 )
 
@@ -36,19 +39,17 @@ def edges_not_proven(readings: Sequence[EdgeReading], healthy_seconds: float) ->
         for reading in ordered
     ]
     step = _edge_step(first)
-    reached = first.fault in _ANSWERED or _STARTED.search(first.observed)
-    category = Category.CONNECTIVITY if reached else Category.NETWORK
-    return Verdict.of(category, first.edge.name, evidence, step)
+    category = Category.NETWORK if first.fault in _UNREACHED else Category.CONNECTIVITY
+    found = Verdict.of(category, first.edge.name, evidence, step)
+    seen = {
+        each.edge.name: excerpt.shortened(each.observed, BRIEF_LENGTH)
+        for each in ordered[:EVIDENCE_LINES]
+    }
+    return replace(found, edges=seen)
 
 
-_ANSWERED = (Fault.NAME, Fault.STATUS, Fault.EXIT_CODE, Fault.NEVER_RAN)
-"""Faults that no security group causes."""
-
-
-_STATUS = re.compile(r" HTTP(?:/2)? ([0-9]{3}), expected ")
-_STARTED = re.compile(r"of the server's proxy|gRPC|NOT SERVING")
-"""In the words of the clients: the server's proxy was reached, so no security group is in the
-way."""
+_UNREACHED = (Fault.CONNECTION, None)
+"""What a security group may cause."""
 
 
 def _field(edge: Edge) -> str:
@@ -70,9 +71,8 @@ def _edge_step(reading: EdgeReading) -> str:
                 f"endpoint of {edge.server}; start the create again, which rolls older clients."
             )
         case Fault.STATUS:
-            status = _STATUS.search(reading.observed)
-            if status:
-                return started(edge.server, status[1], edge.expected_status, _field(edge))
+            if reading.status:
+                return started(edge.server, reading.status, edge.expected_status, _field(edge))
             return (
                 f"{edge.server} has started, and answers on {edge.path} with another status than "
                 f"{edge.expected_status}: write the right path and expectStatus in {_field(edge)}, "
@@ -84,7 +84,9 @@ def _edge_step(reading: EdgeReading) -> str:
                 "parameter ProofImage, and that the subnets of the services that call reach its "
                 "registry."
             )
-        case _ if _STARTED.search(reading.observed):
+        case Fault.UNSTEADY:
+            return by_turns(edge.server)
+        case Fault.NO_ANSWER:
             return (
                 f"{edge.server} was reached, but nothing answers {edge.app_protocol or 'TCP'} "
                 "there: check that its application listens on its containerPort on all addresses, "
@@ -98,23 +100,24 @@ def _edge_step(reading: EdgeReading) -> str:
             )
 
 
-def with_last_words(found: Verdict, edge: Edge, line: str) -> Verdict:
-    """The verdict on an unanswered edge, once the last line of its client's log is known."""
-    code = edge_command.code_of(line)
-    if code is None:
+def with_log(found: Verdict, edge: Edge, lines: Sequence[str]) -> Verdict:
+    """The verdict on an unproven edge, once its client's log is known, whose lines are as printed.
+
+    A log without any reading decides nothing: the evidence says so."""
+    last = edge_lines.last(lines, edge)
+    if last is None:
+        return replace(found, evidence=(*found.evidence, _NO_READING)) if lines else found
+    if last.fault is None:
         return found
-    reading = EdgeReading(edge, State.NG, line, _FAULTS[code])
-    known = edges_not_proven([reading], 0)
+    observed = edge_lines.told(last, edge)
+    known = edges_not_proven([EdgeReading(edge, State.NG, observed, last.fault, last.status)], 0)
     return replace(
         found,
         category=known.category,
         next_step=known.next_step,
         evidence=(*known.evidence, *found.evidence),
+        edges={**found.edges, **known.edges},
     )
 
 
-_FAULTS = {
-    edge_command.NO_NAME: Fault.NAME,
-    edge_command.NO_CONNECTION: Fault.CONNECTION,
-    edge_command.WRONG_STATUS: Fault.STATUS,
-}
+_NO_READING = "its client's log has no reading of it"

@@ -5,68 +5,68 @@ A task that has stopped since answers nothing, so tasks are judged before addres
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from bivouac.diagnosis import health, stopped_tasks
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.service_verdicts import Verdict
-from bivouac.environment.blueprint import Blueprint, ServiceBlueprint
+from bivouac.environment.blueprint import Blueprint, ServiceBlueprint, status_range
 from bivouac.json_types import Described
+from bivouac.proof.check import Check
+from bivouac.proof.fault import Fault
 from bivouac.services.deployments import Expected, Observed, private_address
-
-_ANSWERED = re.compile(r"HTTP(?:/2)? ([0-9]{3}), server: .{0,200}: expected ([0-9-]+)")
-_NOT_CONNECTED = "not connected"
-_UNSTEADY = "between right answers"
 
 
 def verdicts(
     blueprint: Blueprint,
     expected: Sequence[Expected],
-    failed: Mapping[str, Sequence[str]],
+    failed: Mapping[str, Sequence[Check]],
     seen: Mapping[str, Observed],
 ) -> list[Verdict]:
     """`failed`: what the probes say, by service; `seen`: the services and their tasks now, as far
     as they could be read."""
     deployments = {entry.service_name: entry for entry in expected}
     return [
-        _of_tasks(blueprint.service(name), deployments[name], seen[name], lines)
+        _of_tasks(blueprint.service(name), deployments[name], seen[name], checks)
         if name in seen and name in deployments
-        else not_proven(name, lines)
-        for name, lines in failed.items()
+        else not_proven(blueprint.service(name), checks)
+        for name, checks in failed.items()
     ]
 
 
 def _of_tasks(
-    planned: ServiceBlueprint, entry: Expected, seen: Observed, lines: Sequence[str]
+    planned: ServiceBlueprint, entry: Expected, seen: Observed, checks: Sequence[Check]
 ) -> Verdict:
     progress = health.judge(planned, entry, seen)
     if found := progress.failed or progress.hindered:
         return Verdict.of(
             found.category,
             found.service,
-            [*found.evidence, *lines],
+            [*found.evidence, *map(_line, checks)],
             found.next_step,
             found.task,
             found.container,
         )
     definitions = (planned.definition or {}).get("containerDefinitions", ())
     for task in seen.stopped:
-        if task.get("startedBy") == entry.deployment_id and _asked(task, lines):
-            return _gone(planned.service_name, task, definitions, lines)
-    asked = [task for task in seen.running if _asked(task, lines)]
+        if task.get("startedBy") == entry.deployment_id and _asked(task, checks):
+            return _gone(planned.service_name, task, definitions, [*map(_line, checks)])
+    asked = [task for task in seen.running if _asked(task, checks)]
     return not_proven(
-        planned.service_name,
-        lines,
+        planned,
+        checks,
         asked[0]["taskArn"] if asked else "",
         _serving(planned, definitions),
     )
 
 
-def _asked(task: Described, lines: Sequence[str]) -> bool:
+def _line(check: Check) -> str:
+    return f"{check.service}: {check.name}: {check.observed}"
+
+
+def _asked(task: Described, checks: Sequence[Check]) -> bool:
     """Whether a probe asked this task; without a public address, or among many, it may not show."""
-    address = private_address(task)
-    return address is not None and any(f"{address}:" in line for line in lines)
+    return any(private_address(task) in check.addresses for check in checks)
 
 
 def _gone(
@@ -101,20 +101,23 @@ def _serving(planned: ServiceBlueprint, definitions: Sequence[Described]) -> str
     return ""
 
 
-def not_proven(service: str, failed: Sequence[str], task: str = "", container: str = "") -> Verdict:
+def not_proven(
+    planned: ServiceBlueprint, failed: Sequence[Check], task: str = "", container: str = ""
+) -> Verdict:
     """The verdict if tasks run and are healthy to ECS but an endpoint does not answer (P07, P09).
 
     `task`, `container`: whose log may say more."""
-    answered = [found for line in failed if (found := _ANSWERED.search(line))]
+    service, faults = planned.service_name, {check.fault for check in failed}
+    answered = [(check.endpoint, check.status) for check in failed if check.status]
     category = Category.CONNECTIVITY
     if answered:
-        step = started(service, answered[0][1], answered[0][2], f"the `probe` of {service}")
-    elif any(_UNSTEADY in line for line in failed):
-        step = (
-            f"{service} answers right and wrong by turns: read its log for the requests that "
-            "failed. Its callers may not notice, because their proxies try again."
-        )
-    elif any(_NOT_CONNECTED in line for line in failed):
+        name, status = answered[0]
+        endpoint = planned.endpoint(name)
+        expected = status_range(endpoint.lowest_status, endpoint.highest_status)
+        step = started(service, status, expected, f"the `probe` of {service}")
+    elif Fault.UNSTEADY in faults:
+        step = by_turns(service)
+    elif Fault.CONNECTION in faults:
         category = Category.NETWORK
         step = "Admit the stack's probe security group on the endpoint's port."
     else:
@@ -122,10 +125,18 @@ def not_proven(service: str, failed: Sequence[str], task: str = "", container: s
             "Check that the application listens on its containerPort on all addresses, not only "
             "on 127.0.0.1, and that it speaks the appProtocol of the port."
         )
-    return Verdict.of(category, service, failed, step, task, container)
+    return Verdict.of(category, service, map(_line, failed), step, task, container)
 
 
-def started(server: str, status: str, expected: str, field: str) -> str:
+def by_turns(server: str) -> str:
+    """The next step where right and wrong answers alternate."""
+    return (
+        f"{server} answers right and wrong by turns: read its log for the requests that failed. "
+        "Its callers may not notice, because their proxies try again."
+    )
+
+
+def started(server: str, status: int, expected: str, field: str) -> str:
     """The next step where the application itself has answered: it has started."""
     return (
         f"{server} has started, and answers with HTTP {status}. If that is right, write "

@@ -13,6 +13,7 @@ from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.blueprint import Blueprint
 from bivouac.errors import BivouacError
 from bivouac.observability import logger
+from bivouac.proof import edge_lines
 from bivouac.redaction import text as redaction
 
 
@@ -25,8 +26,9 @@ def reported(
 ) -> dict[str, Any]:
     """`error`, `cause`, `category` and `verdicts`; at least one verdict, the first one in full."""
     first, *others = verdicts
-    lines = _last_lines(log_location.of(blueprint, generation, first), logs)
-    shown = [_with_log(blueprint, first, lines), *others]
+    printed = _last_lines(log_location.of(blueprint, generation, first), logs)
+    about, lines = _with_log(blueprint, first, printed)
+    shown = [about, *others]
     return {
         "error": error,
         "cause": report.report(shown, lines),
@@ -35,20 +37,26 @@ def reported(
     }
 
 
-def _with_log(blueprint: Blueprint, verdict: Verdict, lines: list[str]) -> Verdict:
+def _with_log(
+    blueprint: Blueprint, verdict: Verdict, printed: Sequence[str]
+) -> tuple[Verdict, list[str]]:
+    """The verdict that the log makes clearer, and the log's lines as they may be shown."""
     for edge in blueprint.edges:
-        if edge.name == verdict.service and lines:
-            return edge_verdicts.with_last_words(verdict, edge, lines[-1])
-    return service_verdicts.with_log(verdict, lines)
+        if edge.name == verdict.service:
+            shown = [edge_lines.for_people(line, edge) for line in printed]
+            found = edge_verdicts.with_log(verdict, edge, printed)
+            return found, redaction.last_lines(shown)
+    lines = redaction.last_lines(printed)
+    return service_verdicts.with_log(verdict, lines), lines
 
 
 def _last_lines(stream: LogStream | None, logs: CloudWatchLogsClient) -> list[str]:
-    """The end of the failing container's log. A diagnosis without it is better than none."""
+    """The end of the failing container's log, as it was printed. A diagnosis without it is better
+    than none."""
     if stream is None:
         return []
     try:
-        messages = log_groups.last_messages(logs, stream.group, stream.name, redaction.LOG_LINES)
+        return log_groups.last_messages(logs, stream.group, stream.name, redaction.LOG_LINES)
     except BivouacError as error:
         logger.warning("no log lines", reason=str(error))
         return []
-    return redaction.last_lines(messages)

@@ -10,7 +10,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from bivouac.aws import ecs_answers
@@ -43,6 +43,8 @@ class Verdict:
     task: str = ""
     """ARN of the task that shows it, if one does."""
     container: str = ""
+    edges: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """If it is about edges: what was seen of each, by its name; the first EVIDENCE_LINES."""
 
     @classmethod
     def of(
@@ -65,7 +67,8 @@ class Verdict:
         return cls(category, service, shown, next_step, task, container)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        content = asdict(self)
+        return content if self.edges else {k: v for k, v in content.items() if k != "edges"}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Verdict:

@@ -64,10 +64,13 @@ def _stop(task: Described, definitions: Sequence[Described], reasons: Sequence[s
     evidence = list(telling)
     if sign.category is Category.HEALTH_CHECK:
         evidence += _health_checks(definitions, container)
-    evidence += _exits(task, by_itself=sign.category not in _ENDED_BY_ECS)
+    exits = _exits(task, by_itself=sign.category not in _ENDED_BY_ECS)
     if sign.category is Category.EXIT:
-        evidence.sort(key=lambda entry: not entry.startswith(f"container {container} exited"))
+        evidence = [told for name, told in exits if name == container] + evidence
+        evidence += [told for name, told in exits if name != container]
         evidence += _waiting_for(definitions, container)
+    else:
+        evidence += [told for _, told in exits]
     if container.startswith(PROXY_CONTAINER_PREFIX):
         sign = aws_messages.PROXY_FAILED
         evidence.append(f"{container} is the Service Connect proxy, which ECS adds to the task")
@@ -203,23 +206,26 @@ def _health_checks(definitions: Sequence[Described], container: str) -> list[str
     ]
 
 
-def _exits(task: Described, *, by_itself: bool) -> list[str]:
-    """Every exit code in words, the likeliest cause first; without a proxy that ended with its
-    task."""
+def _exits(task: Described, *, by_itself: bool) -> list[tuple[str, str]]:
+    """Every container with an exit code, and the code in words, the likeliest cause first; without
+    a proxy that ended with its task."""
     ended = [
         container
         for container in task.get("containers", ())
         if container.get("exitCode") is not None and not _ended_with_its_task(container)
     ]
     return [
-        f"container {container['name']} exited with code {container['exitCode']}"
-        + (
-            f": {aws_messages.exit_meaning(container['exitCode'], container.get('reason') or '')}"
-            if by_itself
-            else " when ECS stopped the task"
+        (
+            container["name"],
+            f"container {container['name']} exited with code {container['exitCode']}"
+            + (f": {_meaning(container)}" if by_itself else " when ECS stopped the task"),
         )
         for container in sorted(ended, key=lambda c: (_suspicion(c) or 0, c["name"]))
     ]
+
+
+def _meaning(container: Described) -> str:
+    return aws_messages.exit_meaning(container["exitCode"], container.get("reason") or "")
 
 
 def crashed_sidecars(task: Described, definitions: Sequence[Described]) -> list[str]:

@@ -25,6 +25,11 @@ class CloudMapTag(TypedDict):
     Value: str
 
 
+def status_range(lowest: int, highest: int) -> str:
+    """200-399, or 204."""
+    return f"{lowest}" if lowest == highest else f"{lowest}-{highest}"
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """A Service Connect endpoint that must answer before the environment is ready."""
@@ -73,9 +78,7 @@ class Edge:
 
     @property
     def expected_status(self) -> str:
-        """200-399, or 204."""
-        same = self.lowest_status == self.highest_status
-        return f"{self.lowest_status}" if same else f"{self.lowest_status}-{self.highest_status}"
+        return status_range(self.lowest_status, self.highest_status)
 
     @property
     def name(self) -> str:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bivouac.aws import ecs_answers
+from bivouac.environment.blueprint import status_range
 from bivouac.proof import edge_http
+from bivouac.proof.fault import Fault
 from bivouac.proof.row import TEXT_LIMIT, Answer
 from bivouac.redaction.text import redacted
 
@@ -24,6 +26,7 @@ TCP_OPEN_SECONDS = 1.0
 """A TCP connection that stays open this long passes: a proxy closes it if the app is dead."""
 USER_AGENT = "bivouac-probe"
 
+_NOT_OF_PROXY = "it did not come through the Service Connect proxy"
 _NOT_YET = (429, 502, 503, 504)
 """What applications and their gateways answer while they start (RFC 9110, RFC 6585)."""
 
@@ -39,8 +42,7 @@ class Question:
 
     @property
     def expected(self) -> str:
-        same = self.lowest_status == self.highest_status
-        return f"{self.lowest_status}" if same else f"{self.lowest_status}-{self.highest_status}"
+        return status_range(self.lowest_status, self.highest_status)
 
 
 def ask(question: Question, address: Address) -> Answer:
@@ -55,7 +57,8 @@ def ask(question: Question, address: Address) -> Answer:
             case "tcp":
                 return _ask_tcp(address)
     except TimeoutError:
-        return Answer(False, f"timed out after {ATTEMPT_SECONDS:g} s: not connected")
+        said = f"timed out after {ATTEMPT_SECONDS:g} s: not connected"
+        return Answer(False, said, Fault.CONNECTION)
     except OSError as error:
         return Answer.bad(f"failed: {error or type(error).__name__}")
 
@@ -64,7 +67,7 @@ def _ask_http(question: Question, address: Address) -> Answer:
     try:
         status, headers, body = edge_http.get(address, question.path, USER_AGENT, ATTEMPT_SECONDS)
     except edge_http.NoAnswerError:
-        return Answer(False, f"is connected, and gives no answer within {ATTEMPT_SECONDS:g} s")
+        return Answer.bad(f"is connected, and gives no answer within {ATTEMPT_SECONDS:g} s")
     except http.client.HTTPException as error:
         return Answer.bad(f"failed: {error or type(error).__name__}")
     return _judged(question, "HTTP", status, headers, body)
@@ -93,13 +96,13 @@ def _judged(
     server = redacted(str(headers.get("server") or "no server header"), TEXT_LIMIT)
     observed = f"{spoken} {status}, server: {server}"
     if not ecs_answers.came_through_proxy(headers):
-        return Answer(False, f"{observed}: it did not come through the Service Connect proxy")
+        return Answer(False, f"{observed}: {_NOT_OF_PROXY}", Fault.NO_ANSWER)
     if ecs_answers.is_of_proxy(status, headers, body):
-        return Answer(False, f"{spoken} {status} of the proxy: nothing answers {spoken} behind it")
+        return Answer.bad(f"{spoken} {status} of the proxy: nothing answers {spoken} behind it")
     if question.lowest_status <= status <= question.highest_status:
         return Answer(True, observed)
     told = f"{observed}: expected {question.expected}"
-    return Answer(False, told, by_application=status not in _NOT_YET)
+    return Answer(False, told, Fault.STATUS, status, by_application=status not in _NOT_YET)
 
 
 # --- gRPC ----------------------------------------------------------------------------------------
@@ -133,18 +136,20 @@ def _ask_grpc(address: Address) -> Answer:
     except http2.NotHttp2Error as error:
         return Answer.bad(str(error))
     if not ecs_answers.came_through_proxy(reply.headers):
-        return Answer(False, "gRPC: it did not come through the Service Connect proxy")
+        return Answer.bad(f"gRPC: {_NOT_OF_PROXY}")
     code = reply.headers.get("grpc-status", "")[:3]
     if not reply.headers.get("content-type", "").startswith(_GRPC_TYPE) or not code:
         told = f"HTTP/2 {reply.status} that is not gRPC"
         if ecs_answers.is_of_proxy(reply.status, reply.headers, reply.body):
-            return Answer(False, f"{told}, of the proxy: nothing answers gRPC behind it")
-        return Answer(False, told, by_application=reply.status not in _NOT_YET)
+            return Answer.bad(f"{told}, of the proxy: nothing answers gRPC behind it")
+        settled = reply.status not in _NOT_YET
+        return Answer(False, told, Fault.NO_ANSWER, by_application=settled)
     if code == _OK:
-        serving = reply.body[5:] == _SERVING
-        return Answer(serving, f"gRPC health {'SERVING' if serving else 'NOT SERVING'}")
+        if reply.body[5:] == _SERVING:
+            return Answer(True, "gRPC health SERVING")
+        return Answer.bad("gRPC health NOT SERVING")
     if code == _UNAVAILABLE:
-        return Answer(False, "gRPC UNAVAILABLE (14) of the proxy: nothing answers gRPC behind it")
+        return Answer.bad("gRPC UNAVAILABLE (14) of the proxy: nothing answers gRPC behind it")
     return Answer(True, f"speaks gRPC (grpc-status {code})")
 
 
@@ -159,4 +164,4 @@ def _ask_tcp(address: Address) -> Answer:
             received = stream.recv(1)
         except TimeoutError:
             return Answer(True, "stays open")
-    return Answer(True, "answers") if received else Answer(False, "was closed by the proxy")
+    return Answer(True, "answers") if received else Answer.bad("was closed by the proxy")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Self
+
+from bivouac.json_types import Json
+from bivouac.proof.fault import Fault
 
 
 class CheckOutcome(StrEnum):
@@ -23,9 +27,35 @@ class Check:
     observed: str
     endpoint: str = ""
     """The port name of the endpoint concerned, if there is one."""
+    fault: Fault | None = None
+    """Why an endpoint did not answer rightly; of several reasons, the clearest."""
+    status: int | None = None
+    """The HTTP status, if the fault is one."""
+    addresses: tuple[str, ...] = ()
+    """The first of those that did not answer rightly."""
 
-    def to_json(self) -> dict[str, str]:
-        return dict(vars(self))
+    def to_json(self) -> Json:
+        """Without what only failures have, if it is empty: a state holds many checks."""
+        content = {**vars(self), "addresses": list(self.addresses)}
+        return {key: value for key, value in content.items() if value or key not in _OF_FAILURES}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """What an earlier version wrote has none of what only failures have."""
+        fault = content.get("fault")
+        return cls(
+            content["service"],
+            content["name"],
+            CheckOutcome(content["outcome"]),
+            content["observed"],
+            content.get("endpoint", ""),
+            Fault(fault) if fault else None,
+            content.get("status"),
+            tuple(content.get("addresses", ())),
+        )
+
+
+_OF_FAILURES = ("fault", "status", "addresses")
 
 
 def check(service: str, name: str, holds: bool, observed: str) -> Check:

@@ -1,12 +1,13 @@
 """Calls one endpoint of the mesh by its client alias, until enough answers in a row are right.
 
 A separate program that proof clients run without Bivouac (edge_command.py). It prints a line when
-the result changes; it follows no redirect and prints no body.
+the result changes (edge_lines.py says in which form); it follows no redirect and prints no body.
 """
 
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import random
 import signal
@@ -34,37 +35,34 @@ class EdgeClient:
         self, name: str, port: str, protocol: str, path: str, lowest: str, highest: str
     ) -> None:
         self.address = (name, int(port))
-        own = {"http": EdgeClient.ask_http, "tcp": EdgeClient.ask_tcp}
-        self.ask = {**own, **ASKING}[protocol]
+        asking = {"http": EdgeClient.ask_http, "tcp": EdgeClient.ask_tcp, **ASKING}
+        self.ask = asking[protocol]
         self.path = path
         self.seconds = ATTEMPT_SECONDS
         self.expected = range(int(lowest), int(highest) + 1)
         self.statuses = lowest if lowest == highest else f"{lowest}-{highest}"
         self.failure = NO_CONNECTION
-        self.printed = ""
+        self.shown: Any = {}
         self.row = Row(OF_CONNECTIONS if protocol == "tcp" else IN_A_ROW)
-        self.status = 0
+        self.status, self.reached = 0, False
 
     def prove(self) -> int:
-        row, name_end, wrong, wrong_since = self.row, 0.0, "", 0.0
+        row, name_end, wrong, since = self.row, 0.0, "", 0.0
         while True:
             code, words = self.attempt()
             now = time.monotonic()
             enough = row.add(code == PROVEN)
             if code != PROVEN:
                 self.failure = code
-                if row.failures:
-                    words += f", {row.failures} times between right answers"
-            self.report(words)
+            self.report(code, words)
             if enough:
-                between = f" ({row.failures} failed between)" if row.failures else ""
-                self.report(f"{words}, {row.needed} times in a row{between}")
+                self.report(code, f"{words}, {row.needed} times in a row")
                 return PROVEN
             settles = code == WRONG_STATUS and self.status not in NOT_YET and not row.failures
             if not settles or words != wrong:
-                wrong, wrong_since = words if settles else "", now
-            elif now - wrong_since > SETTLED_SECONDS:
-                return WRONG_STATUS
+                wrong, since = words if settles else "", now
+            elif now - since > SETTLED_SECONDS:
+                return code
             if code != NO_NAME:
                 name_end = 0.0
             elif not name_end:
@@ -73,12 +71,21 @@ class EdgeClient:
                 return NO_NAME
             time.sleep(0.05 if row.right else random.uniform(0.3, 0.6))
 
-    def report(self, words: str) -> None:
-        if words != self.printed:
-            print("{}:{}".format(*self.address), words, flush=True)
-        self.printed = words
+    def report(self, code: int, said: str) -> None:
+        shown = {
+            "edge": "{}:{}".format(*self.address),
+            "said": said[:200],
+            "code": code,
+            "status": self.status,
+            "reached": self.reached,
+            "failures": self.row.failures,
+        }
+        if shown != self.shown:
+            self.shown = shown
+            print(json.dumps({**shown, "asked": self.row.asked}), flush=True)
 
     def attempt(self) -> tuple[int, str]:
+        self.status, self.reached = 0, False
         try:
             return self.ask(self)
         except socket.gaierror:
@@ -101,6 +108,7 @@ class EdgeClient:
         # The client's proxy adds the header to what it passes on.
         if status == 503 and not headers.get("x-envoy-upstream-service-time"):
             return NO_CONNECTION, f"{words} of the proxy: it has no server to pass this on to"
+        self.reached = True
         # The server's proxy: 502 where its application speaks another protocol.
         if status in (502, 503, 504) and body.startswith(OF_SERVERS_PROXY):
             return NO_CONNECTION, f"{words} of the server's proxy: nothing answers behind it"

@@ -15,7 +15,9 @@ _LEFT_OUT = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _SIGNATURE = re.compile(r"def \w+\((?:[^()]|\(\))*\)[^\n]*:\n")
-_ANNOTATION = re.compile(r": [\w.]+(?:\[(?:[^][]|\[[^][]*\])*\])?| -> [^\n]*(?=:\n)")
+_ANNOTATION = re.compile(
+    r": [\w.]+(?:\[(?:[^][]|\[[^][]*\])*\])?| -> [^\n]*(?=:\n)|\n +(?=\))|(?<=\()\n +"
+)
 _INDENTED = re.compile(r"(?m)(?<![^\n ]) {4}")
 """What only readers need: docstrings, comments, blank lines, annotations, wide indentation; and
 imports of the program's other parts."""
@@ -40,7 +42,12 @@ _PARTS = {
 def source(protocol: str) -> str:
     """The whole program of one edge, for `python -c`, without what its protocol does not need. A
     task definition holds it for each edge, and is limited to 64 KB."""
-    return _PARTS[protocol] + _CLIENT
+    part = _PARTS[protocol]
+    return part + "".join(
+        line
+        for line in _CLIENT.splitlines(keepends=True)
+        if not (line.startswith("import ") and line in part)
+    )
 
 
 EXIT_MEANING: dict[int, str] = {
@@ -50,27 +57,6 @@ EXIT_MEANING: dict[int, str] = {
     edge_client.WRONG_STATUS: "the application answered with a wrong status",
 }
 """By the exit code of an edge's container."""
-
-NO_NAME = edge_client.NO_NAME
-NO_CONNECTION = edge_client.NO_CONNECTION
-WRONG_STATUS = edge_client.WRONG_STATUS
-
-
-def code_of(line: str) -> int | None:
-    """The exit code that matches a line of the program's output; None if the answer was right.
-
-    For an edge without an answer, whose container has no exit code yet."""
-    if "does not resolve" in line:
-        return NO_NAME
-    if re.search(r" HTTP(/2)? [0-9]{3}, expected ", line):
-        return WRONG_STATUS
-    right = re.search(
-        r" (HTTP(/2)? [0-9]{3}|answers|stays open|SERVING|speaks gRPC \(grpc-status [0-9]+\))"
-        r"(, [0-9]+ times in a row.*)?$",
-        line,
-    )
-    return None if right else NO_CONNECTION
-
 
 IDLE_COMMAND = (
     "python",

@@ -52,6 +52,8 @@ def ask_grpc(client: Any) -> tuple[int, str]:
     more = (("content-type", GRPC_TYPE), ("te", "trailers"))
     headers, body = ask(client, "POST", HEALTH, more, b"\0\0\0\0\0")
     code = headers.get("grpc-status", "")
+    # The client's proxy says UNAVAILABLE itself, and adds the header to what it passes on.
+    client.reached = code != "14" or "x-envoy-upstream-service-time" in headers
     if not code or not headers.get("content-type", "").startswith(GRPC_TYPE):
         return NO_CONNECTION, f"HTTP/2 {headers[':status']} that is not gRPC"
     if code == "14":

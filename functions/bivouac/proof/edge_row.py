@@ -13,8 +13,6 @@ IN_A_ROW = 8
 """A server that fails at random, every second time, gives so many in less than 1 % of all tries."""
 OF_CONNECTIONS = 3
 """Of TCP, where each takes a second."""
-UNSTEADY = 3
-"""Failures after right answers by which a server that never gives the row is called unsteady."""
 
 
 class Row:

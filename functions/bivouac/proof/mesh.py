@@ -19,6 +19,7 @@ from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint, Edge, ServiceBlueprint
 from bivouac.json_types import Json
 from bivouac.proof import edge_client, edge_command
+from bivouac.proof.fault import Fault
 
 EDGES_PER_TASK = 9
 """A task definition holds 10 containers, and one only waits."""
@@ -41,30 +42,17 @@ class State(StrEnum):
     NG = "NG"
 
 
-class Fault(StrEnum):
-    """Why an edge is NG."""
-
-    NAME = "NAME"
-    """The alias does not resolve in the task."""
-    CONNECTION = "CONNECTION"
-    """Refused, timed out, reset, or the proxy found no server behind the alias."""
-    STATUS = "STATUS"
-    """The answer has an unexpected status."""
-    EXIT_CODE = "EXIT_CODE"
-    """The program did not end by itself: the image cannot run it, or it was killed."""
-    NEVER_RAN = "NEVER_RAN"
-    """The task stopped before the edge was called."""
-
-
 @dataclass(frozen=True)
 class EdgeReading:
-    """What a task shows about an edge."""
+    """What a task, or its log, shows about an edge."""
 
     edge: Edge
     state: State
     observed: str
     fault: Fault | None = None
     """Set if and only if the state is NG."""
+    status: int | None = None
+    """The HTTP status that was answered, where it is known."""
 
 
 @dataclass(frozen=True)

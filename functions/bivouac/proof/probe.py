@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, cast
 
 from bivouac.environment.blueprint import Endpoint
 from bivouac.proof.asking import Protocol, Question, ask
-from bivouac.proof.check import Check, CheckOutcome, few
+from bivouac.proof.check import SHOWN, Check, CheckOutcome, few
 from bivouac.proof.edge_row import IN_A_ROW, OF_CONNECTIONS
+from bivouac.proof.fault import Fault
 from bivouac.proof.row import Answer, in_a_row
 
 CONCURRENCY = 100
@@ -159,7 +160,22 @@ class Called:
             if alike:
                 texts = [f"{_at(target, each)} {observed}" for observed, each in alike.items()]
                 observed = few(texts, "; ", SHOWN_ANSWERS)
-                yield Check(target.service, name, outcome, observed, target.endpoint)
+                made = Check(target.service, name, outcome, observed, target.endpoint)
+                yield made if good else replace(made, **self._why(alike))
+
+    def _why(self, alike: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        """Of the answers that were not good, by what was observed: the clearest fault."""
+        bad = [answer for _, answer in self.answers if not answer.good]
+        clearest = min(bad, key=lambda answer: _CLEAREST_FIRST.index(answer.fault))
+        asked = [address for each in alike.values() for address in each[:SHOWN]]
+        return {
+            "fault": clearest.fault,
+            "status": clearest.status,
+            "addresses": tuple(asked[: SHOWN * SHOWN_ANSWERS]),
+        }
+
+
+_CLEAREST_FIRST = (Fault.STATUS, Fault.UNSTEADY, Fault.CONNECTION, Fault.NO_ANSWER, None)
 
 
 def prove(targets: Sequence[Target], side: Side) -> list[Called]:

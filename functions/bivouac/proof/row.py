@@ -6,9 +6,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bivouac.proof.edge_row import IN_A_ROW, UNSTEADY, Row
+from bivouac.proof.edge_row import IN_A_ROW, Row
+from bivouac.proof.fault import Fault
 from bivouac.redaction.text import redacted
 
 WINDOW_SECONDS = 15.0
@@ -17,6 +18,8 @@ LONGEST_SECONDS = 30.0
 """How long it may take to end it: an application that takes 3 s for each answer needs 24 s."""
 SETTLED_SECONDS = 10.0
 """An application that has given the same wrong answer for so long has started, and means it."""
+UNSTEADY = 3
+"""Failures after right answers by which a server that never gives the row is called unsteady."""
 PAUSE_SECONDS = 0.3
 TEXT_LIMIT = 160
 """Characters of a text by a server or the system."""
@@ -26,20 +29,24 @@ TEXT_LIMIT = 160
 class Answer:
     good: bool
     observed: str
+    fault: Fault | None = None
+    """Set if and only if it is not good."""
+    status: int | None = None
+    """The HTTP status, if the fault is one."""
     by_application: bool = False
     """A wrong answer that the application itself gave, and that more time alone does not change."""
     final: bool = False
 
     @classmethod
     def bad(cls, observed: str) -> Answer:
-        return cls(False, redacted(observed, TEXT_LIMIT))
+        return cls(False, redacted(observed, TEXT_LIMIT), Fault.NO_ANSWER)
 
 
 def in_a_row(ask: Callable[[], Answer], needed: int = IN_A_ROW) -> Answer:
     """The last answer: after enough right ones in a row, at the first final one, or at the end of
     the window."""
     began = time.monotonic()
-    row, worst = Row(needed), ""
+    row, worst = Row(needed), Answer(False, "")
     since: tuple[str, float] = ("", began)
     """The wrong answer that the application gives, and since when."""
     while True:
@@ -47,14 +54,14 @@ def in_a_row(ask: Callable[[], Answer], needed: int = IN_A_ROW) -> Answer:
         if row.add(answer.good):
             return Answer(True, told(answer.observed, row.needed, row.failures))
         if row.failures and not answer.good:
-            worst = answer.observed
+            worst = answer
         said = answer.observed if answer.by_application else ""
         if said != since[0]:
             since = (said, now)
         if said and now - since[1] >= SETTLED_SECONDS:
-            return Answer(False, answer.observed, by_application=True, final=True)
+            return replace(answer, final=True)
         if now - began >= (LONGEST_SECONDS if row.right else WINDOW_SECONDS):
-            return _of_window(answer, row, worst)
+            return _of_window(answer, row, worst.observed)
         if not answer.good:
             time.sleep(random.uniform(PAUSE_SECONDS / 2, PAUSE_SECONDS))
 
@@ -72,9 +79,11 @@ def unsteady(failures: int, asked: int, worst: str) -> str:
 
 def _of_window(last: Answer, row: Row, worst: str) -> Answer:
     if not row.failures:
-        return Answer(False, last.observed)
+        fault = last.fault or Fault.NO_ANSWER  # right, but too slowly
+        return replace(last, good=False, fault=fault, by_application=False)
     if row.failures < UNSTEADY:
         times = "time" if row.failures == 1 else "times"
-        return Answer(False, f"{worst}, {row.failures} {times} between right answers")
+        said = f"{worst}, {row.failures} {times} between right answers"
+        return Answer(False, said, Fault.UNSTEADY)
     said = unsteady(row.failures, row.asked, worst)
-    return Answer(False, said, by_application=True, final=True)
+    return Answer(False, said, Fault.UNSTEADY, by_application=True, final=True)

@@ -100,11 +100,11 @@ def _called(client: ProofClient, live: Live) -> Iterator[tuple[str, tuple[EdgeSt
 
 
 def _diagnosed(edge: Edge, failure: Mapping[str, Any]) -> str | None:
-    """A diagnosis of it; the evidence begins with the edge's name."""
-    told = (
-        line.removeprefix(f"{edge.name}: ")
-        for verdict in failure.get("verdicts") or ()
-        for line in verdict["evidence"]
-        if line.startswith(f"{edge.name}: ")
-    )
-    return next(told, None)
+    """What a diagnosis says of it. Those of earlier versions name one edge alone, and have it in
+    their evidence."""
+    for verdict in failure.get("verdicts") or ():
+        if found := (verdict.get("edges") or {}).get(edge.name):
+            return str(found)
+        if verdict["service"] == edge.name and verdict["evidence"]:
+            return str(verdict["evidence"][0]).removeprefix(f"{edge.name}: ")
+    return None

@@ -12,7 +12,8 @@ from bivouac.diagnosis import edge_verdicts
 from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.blueprint import Blueprint
 from bivouac.proof import mesh
-from bivouac.proof.mesh import EdgeProof, EdgeReading, Fault, ProofClient, State
+from bivouac.proof.fault import Fault
+from bivouac.proof.mesh import EdgeProof, EdgeReading, ProofClient, State
 from bivouac.services.deployments import primary_deployment
 from bivouac.waiting.conditions.outstanding import Services, Tasks
 
