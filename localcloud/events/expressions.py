@@ -53,17 +53,23 @@ class Cron:
 
     def next_after(self, moment: datetime) -> datetime | None:
         local = moment.astimezone(self.zone)
+        minutes = sorted(self.minutes)
         for day in self._days_from(local.date()):
             for hour in sorted(self.hours):
-                for minute in sorted(self.minutes):
-                    due = datetime(day.year, day.month, day.day, hour, minute, tzinfo=self.zone)
+                if self._due(day, hour, minutes[-1]) <= moment:
+                    continue  # and so are the hour's other minutes
+                for minute in minutes:
                     # Scheduler's user guide, "Daylight savings time": a time that spring skips does
                     # not fire; one that autumn repeats fires once (`fold` 0: the first time).
-                    there = due.astimezone(UTC).astimezone(self.zone)
-                    exists = (there.hour, there.minute) == (hour, minute)
-                    if exists and due.astimezone(UTC) > moment:
-                        return due.astimezone(UTC)
+                    due = self._due(day, hour, minute)
+                    there = due.astimezone(self.zone)
+                    if due > moment and (there.hour, there.minute) == (hour, minute):
+                        return due
         return None
+
+    def _due(self, day: date, hour: int, minute: int) -> datetime:
+        there = datetime(day.year, day.month, day.day, hour, minute, tzinfo=self.zone)
+        return there.astimezone(UTC)
 
     def _days_from(self, first: date) -> Iterator[date]:
         for year in sorted(year for year in self.years if year >= first.year):
