@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +151,12 @@ def machines() -> dict[str, Machine]:
         definition = parse_yaml(file.read_text(encoding="utf-8"))
         found[file.name.removesuffix(".asl.yaml")] = Machine(name, properties, definition)
     return found
+
+
+@cache
+def tree(module: Path) -> ast.Module:
+    """A module's syntax, parsed once for the many tests that read it; nobody changes it."""
+    return ast.parse(module.read_text(encoding="utf-8"))
 
 
 def translated(change: Callable[[Json], None] = lambda _: None, **parameters: str) -> Json:

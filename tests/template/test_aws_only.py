@@ -11,7 +11,7 @@ import pytest
 from botocore import xform_name
 from botocore.session import Session
 
-from tests.template.declared import PROJECT
+from tests.template.declared import PROJECT, tree
 
 FUNCTIONS = PROJECT / "functions"
 ADAPTERS = FUNCTIONS / "bivouac" / "aws"
@@ -23,7 +23,7 @@ SDK = ("boto3", "botocore")
 def calls_of_aws() -> frozenset[str]:
     """The methods of every client used here, by their Python names."""
     session = Session()
-    clients = ast.parse((ADAPTERS / "clients.py").read_text(encoding="utf-8"))
+    clients = tree(ADAPTERS / "clients.py")
     services = {
         node.args[0].value
         for node in ast.walk(clients)
@@ -39,16 +39,15 @@ def calls_of_aws() -> frozenset[str]:
     ) | {"get_paginator", "get_waiter", "exceptions"}
 
 
-def touches_aws(code: str) -> Iterator[str]:
+def touches_aws(code: ast.Module) -> Iterator[str]:
     """Where the code uses the SDK or a client directly."""
-    tree = ast.parse(code)
     modules = {
         (name.asname or name.name).partition(".")[0]
-        for node in ast.walk(tree)
+        for node in ast.walk(code)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in node.names
     }
-    for node in ast.walk(tree):
+    for node in ast.walk(code):
         match node:
             case ast.Import(names=names) if any(_is_sdk(each.name) for each in names):
                 yield ast.unparse(node)
@@ -66,14 +65,14 @@ def _is_sdk(module: str) -> bool:
 
 @pytest.mark.parametrize("file", ELSEWHERE, ids=lambda file: str(file.relative_to(FUNCTIONS)))
 def test_only_the_adapters_use_the_sdk(file: Path) -> None:
-    assert not [*touches_aws(file.read_text(encoding="utf-8"))]
+    assert not [*touches_aws(tree(file))]
 
 
 @pytest.mark.parametrize("file", ELSEWHERE, ids=lambda file: str(file.relative_to(FUNCTIONS)))
 def test_only_the_adapters_translate_aws_errors(file: Path) -> None:
     names = {
         name.name
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for node in ast.walk(tree(file))
         if isinstance(node, ast.ImportFrom) and node.module == "bivouac.aws.errors"
         for name in node.names
     }
@@ -95,7 +94,7 @@ def test_only_the_adapters_translate_aws_errors(file: Path) -> None:
     ],
 )
 def test_a_direct_use_is_found(line: str) -> None:
-    assert [*touches_aws(line)]
+    assert [*touches_aws(ast.parse(line))]
 
 
 @pytest.mark.parametrize(
@@ -107,4 +106,4 @@ def test_a_direct_use_is_found(line: str) -> None:
     ],
 )
 def test_a_call_of_an_adapter_is_no_direct_use(line: str) -> None:
-    assert not [*touches_aws(line)]
+    assert not [*touches_aws(ast.parse(line))]

@@ -17,7 +17,7 @@ import botocore.session
 import pytest
 from botocore.model import StringShape
 
-from tests.template.declared import FUNCTIONS
+from tests.template.declared import FUNCTIONS, tree
 
 PLACES = sorted((FUNCTIONS / "bivouac" / "aws").glob("*_answers.py"))
 MESSAGES = FUNCTIONS / "bivouac" / "diagnosis" / "aws_messages.py"
@@ -60,7 +60,7 @@ class Comparison:
 
 def comparisons(path: Path) -> Iterator[Comparison]:
     """Every text that `path` compares with something."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(path)):
         match node:
             case ast.Compare(left=left, comparators=others):
                 sides = [left, *others]

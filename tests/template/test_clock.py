@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.declared import FUNCTIONS
+from tests.template.declared import FUNCTIONS, tree
 
 CLOCK = FUNCTIONS / "bivouac" / "clock.py"
 MODULES = sorted(FUNCTIONS.rglob("*.py"))
@@ -41,8 +41,8 @@ READS = {
 }
 
 
-def reads_of_the_clock(code: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(code)):
+def reads_of_the_clock(code: ast.Module) -> Iterator[str]:
+    for node in ast.walk(code):
         match node:
             case ast.Attribute(value=ast.Name(id=owner), attr=name) if (owner, name) in READS:
                 yield ast.unparse(node)
@@ -56,7 +56,7 @@ def name_of(file: Path) -> str:
 
 @pytest.mark.parametrize("file", MODULES, ids=name_of)
 def test_only_the_clock_reads_the_time(file: Path) -> None:
-    found = [*reads_of_the_clock(file.read_text(encoding="utf-8"))]
+    found = [*reads_of_the_clock(tree(file))]
     assert bool(found) == (file == CLOCK or name_of(file) in ON_THEIR_OWN), found
 
 
@@ -64,7 +64,7 @@ def test_only_the_clock_reads_the_time(file: Path) -> None:
 def test_only_steps_and_long_loops_read_our_clock(file: Path) -> None:
     asks = "clock" in {
         name.name
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for node in ast.walk(tree(file))
         if isinstance(node, ast.ImportFrom) and node.module == "bivouac"
         for name in node.names
     }
@@ -84,4 +84,4 @@ def test_only_steps_and_long_loops_read_our_clock(file: Path) -> None:
     ],
 )
 def test_a_direct_reading_is_found(line: str) -> None:
-    assert [*reads_of_the_clock(line)]
+    assert [*reads_of_the_clock(ast.parse(line))]

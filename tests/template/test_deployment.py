@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tomllib
 
 from tests.template.declared import PROJECT
@@ -15,8 +16,14 @@ RELEASE = "-m deployment release"
 
 def commands(target: str) -> list[str]:
     """What make would run, without what it would install."""
+    # Otherwise make asks every Python of the machine for its version, each time it needs one.
+    named = f"PYTHON={sys.executable}"
     done = subprocess.run(
-        ["make", "--dry-run", target], cwd=PROJECT, capture_output=True, text=True, check=True
+        ["make", "--dry-run", named, target],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     words = (PREPARE, "sam build", "sam validate", "sam deploy", "sam delete", PROTECT, RELEASE)
     found = []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import inspect
+from functools import cache
 
 import pytest
 
 from bivouac import errors
-from tests.template.declared import FUNCTIONS, MACHINES, Machine
+from tests.template.declared import FUNCTIONS, MACHINES, Machine, tree
 
 CLASSES = {
     name
@@ -27,18 +28,19 @@ def error_names(machine: Machine) -> set[str]:
     }
 
 
-def names_used() -> set[str]:
+@cache
+def names_used() -> frozenset[str]:
     """Every name in the functions' code, except where the errors are defined."""
     found: set[str] = set()
     for path in FUNCTIONS.rglob("*.py"):
         if path.name == "errors.py":
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.Name):
                 found.add(node.id)
             elif isinstance(node, ast.Attribute):
                 found.add(node.attr)
-    return found
+    return frozenset(found)
 
 
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES.keys())

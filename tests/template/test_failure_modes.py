@@ -12,6 +12,7 @@ import pytest
 
 from docs.state_diagrams import ROOT
 from localcloud.template.source import parse_yaml
+from tests.template.declared import tree
 
 CATALOGUE = ROOT / "docs" / "failure-modes.md"
 READ = {".md", ".py", ".yaml"}
@@ -77,15 +78,15 @@ def test_documents_link_the_ids_that_they_name(document: Path) -> None:
     ids=lambda path: str(path.relative_to(ROOT / "functions")),
 )
 def test_no_message_holds_an_id(module: Path) -> None:
-    tree = ast.parse(module.read_text())
+    code = tree(module)
     descriptions = {
         id(statement.value)
-        for node in ast.walk(tree)
+        for node in ast.walk(code)
         if isinstance(body := getattr(node, "body", None), list)
         for statement in body
         if isinstance(statement, ast.Expr)
     }
-    for node in ast.walk(tree):
+    for node in ast.walk(code):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             assert id(node) in descriptions or not ID.search(node.value), node.value
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.declared import PROJECT
+from tests.template.declared import PROJECT, tree
 
 FUNCTIONS = PROJECT / "functions"
 LAYERS: tuple[tuple[str, ...], ...] = (
@@ -65,7 +65,7 @@ def imported(file: Path) -> frozenset[str]:
 
 def _imported(file: Path) -> Iterator[str]:
     """The modules of bivouac that a file imports anywhere, also for types."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(file)):
         if not isinstance(node, ast.ImportFrom) or node.module is None or node.level:
             continue
         if node.module == "bivouac" or node.module.startswith("bivouac."):
@@ -126,7 +126,7 @@ def test_a_handler_reads_its_event_delegates_and_answers(file: Path) -> None:
     60 lines."""
     text = file.read_text(encoding="utf-8")
     assert text.count("\n") <= LONGEST_HANDLER
-    assert not [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
+    assert not [node for node in tree(file).body if isinstance(node, ast.ClassDef)]
 
 
 def test_handlers_import_no_handler() -> None:
@@ -134,7 +134,7 @@ def test_handlers_import_no_handler() -> None:
     for file in FUNCTIONS.glob("*.py"):
         names = {
             name
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            for node in ast.walk(tree(file))
             for name in (
                 [node.module]
                 if isinstance(node, ast.ImportFrom)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.template.declared import (
     functions,
     resources,
     translated,
+    tree,
 )
 from tests.template.rights import statements_of_role
 
@@ -38,7 +40,7 @@ def imported_by(module: str) -> set[str]:
     found: set[str] = set()
     waiting = [FUNCTIONS / f"{module}.py"]
     while waiting:
-        for name in _imports(waiting.pop().read_text(encoding="utf-8")):
+        for name in _imports(waiting.pop()):
             path = FUNCTIONS / f"{name.replace('.', '/')}.py"
             if name not in found and path.is_file():
                 found.add(name)
@@ -46,14 +48,17 @@ def imported_by(module: str) -> set[str]:
     return found
 
 
-def _imports(source: str) -> Iterator[str]:
+@cache
+def _imports(module: Path) -> frozenset[str]:
     """Imports at module level, which run whenever the module is imported."""
-    for node in ast.parse(source).body:
+    names: set[str] = set()
+    for node in tree(module).body:
         if isinstance(node, ast.Import):
-            yield from (each.name for each in node.names)
+            names.update(each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{each.name}" for each in node.names)
+            names.add(node.module)
+            names.update(f"{node.module}.{each.name}" for each in node.names)
+    return frozenset(names)
 
 
 def snake_case(name: str) -> str:
