@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadGroupScheduling, Scheduling
 
 # Before the other imports, which create many long-lived objects.
 gc.set_threshold(100_000, 50, 1000)
@@ -36,6 +37,20 @@ def pytest_xdist_auto_num_workers() -> int:
     """The stories of tests/workflow spend half of their time waiting for real processes, which must
     get enough CPU: two workers run them (their xdist groups), and a third has room beside them."""
     return max(3, os.cpu_count() or 1)
+
+
+class _Scheduler(LoadGroupScheduling):
+    """xdist's own counts, after each test, everything that a worker ever got: its time grows with
+    the square of the number of tests."""
+
+    def _pending_of(self, workload: dict[str, dict[str, bool]]) -> int:
+        for group in [group for group, tests in workload.items() if all(tests.values())]:
+            del workload[group]
+        return super()._pending_of(workload)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
+    return _Scheduler(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 @pytest.fixture(scope="session", autouse=True)
