@@ -178,6 +178,72 @@ MISTAKES: list[tuple[str, Any, str]] = [
         "as an object with RegisterTaskDefinition's arguments",
     ),
     (
+        "a health check in one text",
+        short_definition(healthCheck="curl -f http://localhost/"),
+        f'{CONTAINER}.healthCheck: must be an object, not the text "curl -f http://localhost/"; '
+        'write "healthCheck": {"command": ["CMD-SHELL", "curl -f http://localhost/"]}',
+    ),
+    (
+        "a health check's command as text",
+        short_definition(healthCheck={"command": "test -f /up || exit 1"}),
+        f'{CONTAINER}.healthCheck.command: must be a list, not the text "test -f /up || exit 1"; '
+        'write "command": ["CMD-SHELL", "test -f /up || exit 1"]',
+    ),
+    (
+        "a health check as in Compose",
+        short_definition(healthCheck={"command": ["test", "-f", "/up"]}),
+        f"{CONTAINER}.healthCheck.command: must begin with CMD or CMD-SHELL; "
+        'write ["CMD", "test", "-f", "/up"]',
+    ),
+    (
+        "seconds with their unit",
+        short_definition(healthCheck={"command": ["CMD", "a"], "interval": "30s"}),
+        f'{CONTAINER}.healthCheck.interval: must be a whole number, not the text "30s"; '
+        'write "interval": 30',
+    ),
+    (
+        "a log driver alone",
+        short_definition(logConfiguration="awslogs"),
+        f'{CONTAINER}.logConfiguration: must be an object, not the text "awslogs"; '
+        'write "logConfiguration": {"logDriver": "awslogs"}',
+    ),
+    (
+        "a container's dependency by name",
+        short_definition(dependsOn=["db"]),
+        f'{CONTAINER}.dependsOn[0]: must be an object, not the text "db"; '
+        'write {"containerName": "db", "condition": "START"}',
+    ),
+    (
+        "dependencies as in Compose",
+        environment(web(dependsOn={"api": {"condition": "service_healthy"}})),
+        "services[0].dependsOn: must be a list, not an object; "
+        'write "dependsOn": [{"serviceName": "api"}]',
+    ),
+    (
+        "a capacity provider alone",
+        environment(web(capacityProviderStrategy="FARGATE_SPOT")),
+        'must be a list, not the text "FARGATE_SPOT"; write "capacityProviderStrategy": '
+        '[{"capacityProvider": "FARGATE_SPOT", "weight": 1}]',
+    ),
+    (
+        "a whole number with a point",
+        environment(web(desiredCount=2.0)),
+        "services[0] (web).desiredCount: must be a whole number, not the number 2.0; "
+        'write "desiredCount": 2',
+    ),
+    (
+        "a level left out",
+        environment(web(networkConfiguration={"subnets": ["subnet-1"]})),
+        "services[0] (web).networkConfiguration.subnets: unknown field; it belongs into "
+        '"awsvpcConfiguration"',
+    ),
+    (
+        "two levels left out",
+        environment(web(assignPublicIp="ENABLED")),
+        "services[0] (web).assignPublicIp: unknown field; it belongs into "
+        '"networkConfiguration.awsvpcConfiguration"',
+    ),
+    (
         "a capability",
         short_definition(linuxParameters={"capabilities": {"add": ["NET_ADMIN"]}}),
         'capabilities.add[0]: the text "NET_ADMIN" is not SYS_PTRACE, the only one that Fargate '
@@ -331,3 +397,8 @@ def test_a_wrong_kind_never_repeats_a_secret() -> None:
         short(command="app --password hunter2"),
     ]
     assert "hunter2" not in "".join(each for request in given for each in problems(request))
+
+
+def test_a_strategy_of_texts_is_told_once_for_each() -> None:
+    found = problems(environment(web(capacityProviderStrategy=["FARGATE", "FARGATE_SPOT"])))
+    assert len(found) == 2

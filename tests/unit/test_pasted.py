@@ -719,6 +719,21 @@ def test_a_reference_in_another_notation_is_told_once_and_leaves_a_gap() -> None
     assert corrected(second)["desiredCount"] == "..."
 
 
+def test_empty_blocks_of_terraforms_state_are_left_out() -> None:
+    """`terraform show -json` has every block of a resource, also those that nobody wrote."""
+    empty: dict[str, Any] = {
+        "alarms": [],
+        "ordered_placement_strategy": [],
+        "service_connect_configuration": [],
+        "triggers": {},
+        "timeouts": None,
+    }
+    found = checked(environment({**TERRAFORM, **empty}))
+    (problem,) = found.problems
+    assert "serviceConnectConfiguration" not in corrected(problem)
+    assert "services[0].alarms" in told(found, "dropped")
+
+
 def test_entries_of_a_skeleton_that_say_nothing_are_left_out() -> None:
     """`aws ecs create-service --generate-cli-skeleton` has one of each, empty or 0."""
     given = service(

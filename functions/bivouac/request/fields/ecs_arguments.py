@@ -187,11 +187,25 @@ def _object(value: Mapping[str, Any], node: _Node, path: str, found: Checked) ->
                 "refused; Bivouac does not know this field of ECS yet; leave it out",
             )
         else:
-            found.leave_out(f"{path}.{name}", messages.unknown_field(name, node.fields))
+            within = _place_within(node, name)
+            hint = f'; it belongs into "{within}"' if within else ""
+            problem = f"unknown field{hint}" if hint else messages.unknown_field(name, fields)
+            found.leave_out(f"{path}.{name}", problem)
     for name in node.required:
         if name not in value:
             found.leave_out(f"{path}.{name}", "required, but missing")
     return right
+
+
+def _place_within(node: _Node, name: str) -> str:
+    """The path of the object within this one that has the field; empty if there is none."""
+    for outer, decision in node.fields.items():
+        if isinstance(decision, tuple) and decision[0].kind == "object":
+            if name in decision[0].fields:
+                return outer
+            if inner := _place_within(decision[0], name):
+                return f"{outer}.{inner}"
+    return ""
 
 
 def _value(value: Any, node: _Node, path: str, found: Checked) -> Any:
@@ -201,7 +215,9 @@ def _value(value: Any, node: _Node, path: str, found: Checked) -> Any:
         if entry:
             problem = messages.wrong_entry(value, node.wanted, name, _meant_entry(value, name))
         else:
-            problem = messages.wrong_kind(value, node.wanted, name, _meant(value, node, name))
+            is_check = path.endswith(".healthCheck.command")
+            meant = _shell(value) if is_check else _meant(value, node, name)
+            problem = messages.wrong_kind(value, node.wanted, name, meant)
         found.leave_out(path, problem)
         return _WRONG
     if node.kind == "object":
@@ -235,10 +251,20 @@ def _meant(value: Any, node: _Node, name: str) -> Any:
             return json.dumps(value)
         case "integer" | "long", str() if value.strip().lstrip("-").isdecimal():
             return int(value) if len(value) < 18 else None
+        case "integer" | "long", str() if re.fullmatch(r"[0-9]{1,6}s", value):
+            return int(value[:-1])
+        case "integer" | "long", float() if value.is_integer():
+            return int(value)
         case "boolean", str() if value.strip().lower() in ("true", "false"):
             return value.strip().lower() == "true"
         case "list", str() if name in ("command", "entryPoint"):
             return messages.words(value)
+        case "list", str() if meant := _meant_entry(value, name):
+            return [meant]
+        case "object", str() if name == "logConfiguration":
+            return {"logDriver": value}
+        case "object", str() if name == "healthCheck":
+            return {"command": _shell(value)}
         case "list", dict() if node.entry and node.entry.kind == "object":
             return _meant_entries(value, node.entry)
     return None
@@ -255,8 +281,25 @@ def _meant_entries(value: Json, entry: _Node) -> Any:
     return None
 
 
+def _shell(command: Any) -> list[str] | None:
+    """A health check's command in one text."""
+    return ["CMD-SHELL", command] if isinstance(command, str) else None
+
+
+_NAMED_BY_TEXT: Mapping[str, tuple[str, Json]] = {
+    "capacityProviderStrategy": ("capacityProvider", {"weight": 1}),
+    "dependsOn": ("containerName", {"condition": "START"}),
+    "containerDefinitions": ("image", {"name": "app"}),
+    "volumes": ("name", {}),
+}
+"""By list: which field of an entry a text in its place probably is, and what it needs besides."""
+
+
 def _meant_entry(value: Any, name: str) -> Any:
-    """The entry of a list that a text or a number stands for: a port, or a variable."""
+    """The entry of a list that a text or a number stands for."""
+    if isinstance(value, str) and name in _NAMED_BY_TEXT:
+        known_as, besides = _NAMED_BY_TEXT[name]
+        return {known_as: value, **besides}
     if name == "portMappings" and (port := re.fullmatch(r"(?:.*:)?([0-9]{1,5})", str(value))):
         return {"containerPort": int(port[1])}
     if name == "environment" and isinstance(value, str) and "=" in value:

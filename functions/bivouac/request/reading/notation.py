@@ -201,7 +201,8 @@ class Reader:
             if member is None:
                 self._unknown(result, key, inner, form, here, described, foreign or other)
                 continue
-            if inner is None or (inner == "" and name not in _MAY_BE_EMPTY):
+            is_block = (foreign or other) and inner in ([], {})
+            if inner is None or is_block or (inner == "" and name not in _MAY_BE_EMPTY):
                 self.note("dropped", here, "empty")
                 continue
             there = f"{to}.{name}" if to else name
@@ -239,6 +240,8 @@ class Reader:
             self.note("dropped", here, "ECS fills it in")
         elif described:
             self.note("dropped", here, "no argument of ECS")
+        elif foreign and inner in (None, [], {}):
+            self.note("dropped", here, "empty")
         elif foreign and key in _TERRAFORM_FLAT:
             within = result.setdefault("deploymentConfiguration", {})
             within[_TERRAFORM_FLAT[key]] = inner[0] if isinstance(inner, list) else inner

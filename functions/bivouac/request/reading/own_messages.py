@@ -163,6 +163,8 @@ def _meant(name: str, value: Any, wanted: str, *, entry: bool) -> Any:
             return [{"name": key, "value": text(each)} for key, each in value.items()]
         case "a list", dict() if name == "services":
             return _named_services(value)
+        case "a list", dict() if name == "dependsOn" and "serviceName" not in value:
+            return [{"serviceName": each} for each in value]
         case "a list", dict():
             return [value]
         case "a list", str() if name == "dependsOn":

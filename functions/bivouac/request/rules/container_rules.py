@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from bivouac.json_types import ReadOnlyJson
 from bivouac.request.graph import cycles
+from bivouac.request.messages import fragment
 from bivouac.request.rules.plain_values import secret_problem
 
 _Value = TypeVar("_Value")
@@ -127,7 +128,8 @@ def _health_check_problems(check: ReadOnlyJson, path: str) -> Iterator[str]:
         return
     example = 'such as ["CMD-SHELL", "curl -f http://localhost/ || exit 1"]'
     if not command or command[0] not in ("CMD", "CMD-SHELL", "NONE"):
-        yield f"{path}.command: must begin with CMD or CMD-SHELL, {example}"
+        write = f"write {fragment(['CMD', *command])}" if command else example
+        yield f"{path}.command: must begin with CMD or CMD-SHELL; {write}"
     elif command[0] != "NONE" and not any(command[1:]):
         yield f"{path}.command: has no command after {command[0]}; write one, {example}"
 

@@ -27,7 +27,7 @@ def problems(
                 f"{path}: {name} is not among cluster.capacityProviders; add it there, or leave "
                 "that field out"
             )
-    if strategy and not any(item.get("weight") for item in strategy):
+    if any(strategy) and not any(item.get("weight") for item in strategy):
         yield f'{path}: no capacity provider has a weight; give one "weight": 1'
     bases = [item.get("capacityProvider", "") for item in strategy if item.get("base")]
     if len(bases) > 1:
