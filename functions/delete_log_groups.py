@@ -24,25 +24,13 @@ def delete_log_groups(deletion: Deletion, client: CloudWatchLogsClient) -> Event
         found = log_groups.find(client, prefix)
         for name in sorted({*blueprint.log_groups, *found}):
             with deletion.attempt(ItemKind.LOG_GROUP, name):
-                _delete(deletion, name, found.get(name), client)
+                group = found.get(name)
+                tags = log_groups.tags_of(client, group.arn) if group else None
+                if deletion.may_delete(ItemKind.LOG_GROUP, name, tags):
+                    there = log_groups.delete(client, name)
+                    outcome = Outcome.DELETED if there else Outcome.ALREADY_GONE
+                    deletion.note(ItemKind.LOG_GROUP, name, outcome)
     return deletion.answer()
-
-
-def _delete(
-    deletion: Deletion,
-    name: str,
-    group: log_groups.LogGroup | None,
-    client: CloudWatchLogsClient,
-) -> None:
-    if group is None:
-        deletion.note(ItemKind.LOG_GROUP, name, Outcome.ALREADY_GONE)
-    elif not deletion.owned(log_groups.tags_of(client, group.arn)):
-        deletion.retain(ItemKind.LOG_GROUP, name)
-    else:
-        was_there = log_groups.delete(client, name)
-        deletion.note(
-            ItemKind.LOG_GROUP, name, Outcome.DELETED if was_there else Outcome.ALREADY_GONE
-        )
 
 
 @step

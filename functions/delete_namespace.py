@@ -8,23 +8,17 @@ touched.
 from __future__ import annotations
 
 from bivouac import clock
-from bivouac.aws import clients, cloudmap, cloudmap_answers
+from bivouac.aws import clients, cloudmap
 from bivouac.aws.client_types import ServiceDiscoveryClient
-from bivouac.aws.cloudmap import Removal
-from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
+from bivouac.aws.cloudmap import Namespace, Removal
+from bivouac.deletion import cloud_map_services
 from bivouac.deletion.receipt import ItemKind, Outcome
 from bivouac.deletion.step import Deletion
 from bivouac.environment.blueprint import Blueprint
 from bivouac.observability import Event, step
 from bivouac.stack import records
 
-NAMESPACE, SERVICE = ItemKind.NAMESPACE, ItemKind.CLOUD_MAP_SERVICE
-_NOTED = {
-    Removal.ALREADY_GONE: (Outcome.ALREADY_GONE, ""),
-    Removal.IN_USE: (Outcome.IN_PROGRESS, "its instances are being removed"),
-    Removal.ACCEPTED: (Outcome.DELETED, ""),
-}
-"""What an answer to the deletion of a Cloud Map service means for it."""
+NAMESPACE = ItemKind.NAMESPACE
 
 
 def delete_namespace(
@@ -38,62 +32,28 @@ def delete_namespace(
     operation_id = None
     with deletion.listing(NAMESPACE, name):
         if made_arn and not deletion.before:
-            operation_id = _delete(deletion, cloudmap.Namespace.of(made_arn, name), client)
-        elif (found := cloudmap.find_namespace(client, name)) is None:
-            deletion.note(NAMESPACE, name, Outcome.ALREADY_GONE)
-            _note_removed(deletion)
-        elif not deletion.owned(cloudmap.tags_of(client, found.arn)):
-            deletion.retain(NAMESPACE, name)
+            operation_id = _delete(deletion, Namespace.of(made_arn, name), client)
+        elif found := cloudmap.find_namespace(client, name):
+            if deletion.may_delete(NAMESPACE, name, cloudmap.tags_of(client, found.arn)):
+                operation_id = _delete(deletion, found, client)
         else:
-            operation_id = _delete(deletion, found, client)
+            deletion.note(NAMESPACE, name, Outcome.ALREADY_GONE)
+            cloud_map_services.note_removed(deletion)
     return deletion.answer() | {"operationId": operation_id}
 
 
-def _note_removed(deletion: Deletion) -> None:
-    """Notes the Cloud Map services that ECS removed together with its services."""
-    for service in deletion.blueprint.services:
-        for endpoint in service.endpoints:
-            deletion.note(SERVICE, endpoint.discovery_name, Outcome.ALREADY_GONE)
-
-
-def _delete(
-    deletion: Deletion, namespace: cloudmap.Namespace, client: ServiceDiscoveryClient
-) -> str | None:
+def _delete(deletion: Deletion, namespace: Namespace, client: ServiceDiscoveryClient) -> str | None:
     """The operation that deletes the namespace; None if there is none to poll."""
     removal, operation_id = cloudmap.delete_namespace(client, namespace)
+    outcome, reason = Outcome.IN_PROGRESS, "Cloud Map is deleting it"
     if removal is Removal.IN_USE:
-        _remove_what_ecs_left(deletion, namespace, client)
-        return operation_id
-    if removal is Removal.ALREADY_GONE:
-        deletion.note(NAMESPACE, namespace.name, Outcome.ALREADY_GONE)
+        outcome, reason = cloud_map_services.delete_left(deletion, namespace.id, client)
     else:
-        deletion.note(NAMESPACE, namespace.name, Outcome.IN_PROGRESS, "Cloud Map is deleting it")
-    _note_removed(deletion)
-    return operation_id
-
-
-def _remove_what_ecs_left(
-    deletion: Deletion, namespace: cloudmap.Namespace, client: ServiceDiscoveryClient
-) -> None:
-    for service in cloudmap.list_services(client, namespace.id):
-        name = service["Name"]
-        with deletion.attempt(SERVICE, name):
-            tags = cloudmap.tags_of(client, service["Arn"])
-            ecs_made_it = cloudmap_answers.is_made_by_ecs(tags)
-            if not ecs_made_it and not deletion.owned(tags):
-                deletion.retain(SERVICE, name)
-            elif ecs_made_it and deletion.waited_seconds < ECS_REMOVES_WITHIN_SECONDS:
-                deletion.note(SERVICE, name, Outcome.IN_PROGRESS, "ECS removes it")
-            else:
-                outcome, reason = _NOTED[cloudmap.delete_service(client, service["Id"], name)]
-                deletion.note(SERVICE, name, outcome, reason)
-    kept = (Outcome.RETAINED, Outcome.FAILED)
-    stuck = [item.name for item in deletion.now if item.kind == SERVICE and item.outcome in kept]
-    outcome, reason = Outcome.IN_PROGRESS, "it still has Cloud Map services"
-    if stuck:
-        outcome = Outcome.FAILED
-        reason = f"it has Cloud Map services that are not deleted: {', '.join(stuck)}"
+        cloud_map_services.note_removed(deletion)
+    if removal is Removal.ALREADY_GONE:
+        outcome, reason = Outcome.ALREADY_GONE, ""
     deletion.note(NAMESPACE, namespace.name, outcome, reason)
+    return operation_id
 
 
 @step

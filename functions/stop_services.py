@@ -23,13 +23,11 @@ MARK = {naming.SPECIFICATION_TAG: naming.ASLEEP}
 def stop_services(blueprint: Blueprint, client: ECSClient) -> Event:
     """`names` of the stopped services: all of ours, including left-over proof clients."""
     cluster = blueprint.cluster["clusterName"]
-    planned = [service.service_name for service in blueprint.services]
-    listed = remaining.listed_services(client, cluster)
-    services = remaining.services(client, cluster, [*listed, *planned])
-    others = [name for name in services if name not in planned]
+    names = remaining.service_names(client, blueprint)
+    services = remaining.services(client, cluster, names)
     names = [
         name
-        for name in (*others, *reversed(planned))
+        for name in reversed(names)
         if name in services and _is_ours_and_runs(blueprint, services[name])
     ]
     for name in names:
@@ -38,8 +36,7 @@ def stop_services(blueprint: Blueprint, client: ECSClient) -> Event:
 
 
 def _is_ours_and_runs(blueprint: Blueprint, service: dict[str, Any]) -> bool:
-    tags = from_ecs_tags(service.get("tags"))
-    owned = naming.is_owned(tags, blueprint.stack, blueprint.environment)
+    owned = blueprint.owns(from_ecs_tags(service.get("tags")))
     return owned and ecs_answers.is_active(service)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from write_receipt import TRY_AGAIN_AFTER, write_receipt
+from write_receipt import write_receipt
 
 from bivouac import errors, times
+from bivouac.deletion.ending import TRY_AGAIN_AFTER
 from bivouac.environment.record import Status
 from tests.functional.account import TABLE, BivouacAccount
 from tests.functional.machines import outcomes

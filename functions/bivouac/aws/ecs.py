@@ -4,7 +4,7 @@ distinguished from what is INACTIVE."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, Literal
 
@@ -230,6 +230,14 @@ def describe_task_definition(client: ECSClient, name: str) -> tuple[Json, dict[s
         answer = client.describe_task_definition(taskDefinition=name, include=["TAGS"])
     tags = {tag["key"]: tag["value"] for tag in answer.get("tags", [])}
     return dict(answer["taskDefinition"]), tags
+
+
+def tagged_revisions(
+    client: ECSClient, family: str, status: Literal["ACTIVE", "INACTIVE", "DELETE_IN_PROGRESS"]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """ARNs of a family's revisions in this status, each with its tags."""
+    for arn in revisions(client, family, status):
+        yield arn, describe_task_definition(client, arn)[1]
 
 
 def register_task_definition(client: ECSClient, arguments: Mapping[str, Any]) -> str:

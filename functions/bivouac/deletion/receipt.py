@@ -7,11 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from bivouac import times
 from bivouac.aws.lambda_answers import message_of
 from bivouac.aws.stepfunctions_answers import caught
+from bivouac.environment.record import Status
 from bivouac.json_types import Json
 
 
@@ -225,3 +228,13 @@ def _ended(said: Item, found: Item | None, clean: bool) -> Item:
 
 def failures(items: Iterable[Item]) -> list[Item]:
     return [item for item in items if item.outcome is Outcome.FAILED]
+
+
+def of(environment: str, status: Status, items: Sequence[Item], now: datetime) -> Json:
+    """The receipt, as the record and the execution's output have it."""
+    return {
+        "environment": environment,
+        "status": status,
+        "at": times.timestamp(now),
+        "items": [item.to_json() for item in bounded(items, RECEIPT_LIMIT)],
+    }

@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bivouac.aws import ecs, ecs_answers
 from bivouac.aws.client_types import ECSClient
 from bivouac.aws.errors import cluster_is_missing
+from bivouac.environment.blueprint import Blueprint
 from bivouac.errors import RefusedByAwsError
 from bivouac.json_types import Json
 from bivouac.services.observation import Tasks, tasks_by_service
 
 
-class _ClusterGoneError(Exception):
-    """The cluster is INACTIVE or missing, with everything that was in it."""
-
-
 @contextmanager
 def _cluster_may_be_gone() -> Iterator[None]:
+    """Ends the block if the cluster is INACTIVE or missing, with everything that was in it."""
     try:
         yield
     except RefusedByAwsError as error:
-        if cluster_is_missing(error):
-            raise _ClusterGoneError from error
-        raise
+        if not cluster_is_missing(error):
+            raise
 
 
-def listed_services(client: ECSClient, cluster: str) -> list[str]:
-    """Names of the services that ListServices shows: it hides draining ones (S02)."""
-    try:
-        with _cluster_may_be_gone():
-            return ecs.list_services(client, cluster)
-    except _ClusterGoneError:
-        return []
+def service_names(
+    client: ECSClient, blueprint: Blueprint, earlier: Iterable[str] = ()
+) -> list[str]:
+    """Servers before their clients, as the blueprint lists them; then the others in its cluster.
+
+    ListServices hides draining ones, so those known by name (`earlier`) are included too (S02)."""
+    listed: list[str] = []
+    with _cluster_may_be_gone():
+        listed = ecs.list_services(client, blueprint.cluster["clusterName"])
+    planned = (service.service_name for service in blueprint.services)
+    return list(dict.fromkeys((*planned, *listed, *earlier)))
 
 
 def services(client: ECSClient, cluster: str, names: Iterable[str]) -> dict[str, Json]:
     """The services that are not gone, by name, with tags. INACTIVE and MISSING mean gone (D05)."""
-    try:
-        with _cluster_may_be_gone():
-            found = ecs.describe_services(client, cluster, names)
-    except _ClusterGoneError:
-        return {}
+    found: dict[str, Json] = {}
+    with _cluster_may_be_gone():
+        found = ecs.describe_services(client, cluster, names)
     return {name: each for name, each in found.items() if not ecs_answers.is_gone(each)}
 
 
@@ -71,25 +71,31 @@ class TasksLeft:
 
 
 def tasks_left(client: ECSClient, cluster: str, found: Mapping[str, Json]) -> TasksLeft:
-    """For the services found. A task that begins to stop between the two lists is in both, but
-    counts once."""
+    """For the services found."""
+    unstopped: Mapping[str, Sequence[str]] | None = None
+    with _cluster_may_be_gone():
+        unstopped = unstopped_tasks(client, cluster) if found else None
+    if unstopped is None:
+        return TasksLeft({}, {})
+    listed = {name: len(unstopped.get(name, ())) for name in found}
     counted = {
         name: each.get("runningCount", 0) + each.get("pendingCount", 0)
         for name, each in found.items()
     }
-    if not found:
-        return TasksLeft({}, {})
-    try:
-        with _cluster_may_be_gone():
-            running = tasks_by_service(client, cluster, "RUNNING")
-    except _ClusterGoneError:
-        return TasksLeft({}, {})
-    stopping = stopping_tasks(client, cluster)
-    listed = {
-        name: len({each["taskArn"] for each in (*running.get(name, ()), *stopping.get(name, ()))})
-        for name in found
-    }
     return TasksLeft(_some(listed), _some(counted))
+
+
+def unstopped_tasks(client: ECSClient, cluster: str) -> dict[str, list[str]]:
+    """By service: the ARNs of the tasks that have not stopped yet.
+
+    A task that begins to stop between the two lists is in both, but here once."""
+    running = tasks_by_service(client, cluster, "RUNNING")
+    stopping = tasks_by_service(client, cluster, "STOPPED")
+    arns: dict[str, dict[str, None]] = defaultdict(dict)
+    for service, tasks in (*running.items(), *stopping.items()):
+        left = (task["taskArn"] for task in tasks if not ecs_answers.is_stopped(task))
+        arns[service] |= dict.fromkeys(left)
+    return {service: list(each) for service, each in arns.items()}
 
 
 def _some(counts: Mapping[str, int]) -> dict[str, int]:
@@ -98,11 +104,9 @@ def _some(counts: Mapping[str, int]) -> dict[str, int]:
 
 def stopping_tasks(client: ECSClient, cluster: str) -> Tasks:
     """By service: tasks that were told to stop and have not stopped yet."""
-    try:
-        with _cluster_may_be_gone():
-            found = tasks_by_service(client, cluster, "STOPPED")
-    except _ClusterGoneError:
-        return {}
+    found: Tasks = {}
+    with _cluster_may_be_gone():
+        found = tasks_by_service(client, cluster, "STOPPED")
     stopping = {
         service: [task for task in tasks if not ecs_answers.is_stopped(task)]
         for service, tasks in found.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,7 +11,6 @@ from typing import Any
 from bivouac import errors, times
 from bivouac.deletion import receipt
 from bivouac.deletion.receipt import Item, ItemKind, Outcome, items_from_json, step_answer
-from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Record
 from bivouac.json_types import Json
@@ -66,14 +65,18 @@ class Deletion:
         waited = times.seconds_since(event["closedAt"], now)
         return cls(blueprint, items_from_json(event["items"]), waited)
 
-    def owned(self, tags: dict[str, str]) -> bool:
-        return naming.is_owned(tags, self.blueprint.stack, self.blueprint.environment)
-
     def note(self, kind: ItemKind, name: str, outcome: Outcome, reason: str = "") -> None:
         self.now.append(Item(kind, name, outcome, reason))
 
-    def retain(self, kind: ItemKind, name: str) -> None:
-        self.note(kind, name, Outcome.RETAINED, NOT_OURS)
+    def may_delete(self, kind: ItemKind, name: str, tags: Mapping[str, str] | None) -> bool:
+        """Otherwise it is gone (`tags` is None) or not ours, and is noted as that."""
+        if tags is None:
+            self.note(kind, name, Outcome.ALREADY_GONE)
+        elif not self.blueprint.owns(tags):
+            self.note(kind, name, Outcome.RETAINED, NOT_OURS)
+        else:
+            return True
+        return False
 
     @contextmanager
     def attempt(self, kind: ItemKind, *names: str) -> Iterator[None]:
@@ -92,11 +95,6 @@ class Deletion:
         except _PERMANENT as error:
             self.unseen = str(error)
             self.note(kind, name, Outcome.FAILED, str(error))
-
-    @property
-    def failed(self) -> bool:
-        """Whether this round failed to delete something."""
-        return any(item.outcome is Outcome.FAILED for item in self.now)
 
     def answer(self) -> dict[str, Any]:
         return step_answer(self.before, self.now, self.unseen)

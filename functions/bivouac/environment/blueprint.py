@@ -181,6 +181,10 @@ class Blueprint:
     def ownership_tags(self) -> dict[str, str]:
         return self.tags | naming.ownership_tags(self.stack, self.environment)
 
+    def owns(self, tags: Mapping[str, str]) -> bool:
+        """Whether a resource with these tags is the environment's."""
+        return naming.is_owned(tags, self.stack, self.environment)
+
     def service(self, service_name: str) -> ServiceBlueprint:
         for service in self.services:
             if service.service_name == service_name:

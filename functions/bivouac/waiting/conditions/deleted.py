@@ -144,7 +144,7 @@ class DeletedPoll:
         planned = [each.service_name for each in self._blueprint.services]
         if service in planned or service.startswith(naming.PROOF_PREFIX):
             return True
-        return any(self._owned(from_ecs_tags(task.get("tags"))) for task in tasks)
+        return any(self._blueprint.owns(from_ecs_tags(task.get("tags"))) for task in tasks)
 
     def _operation_runs(self, operation_id: str | None) -> bool:
         """Whether it succeeded shows in whether the namespace exists, which is read later (N05,
@@ -190,12 +190,11 @@ class DeletedPoll:
             return
         tags = from_ecs_tags(cluster.get("tags"))
         yield self._item(ItemKind.CLUSTER, self._cluster, tags)
-        planned = [service.service_name for service in self._blueprint.services]
-        listed = remaining.listed_services(self._ecs, self._cluster)
-        services = remaining.services(self._ecs, self._cluster, [*planned, *listed])
+        names = remaining.service_names(self._ecs, self._blueprint)
+        services = remaining.services(self._ecs, self._cluster, names)
         for name, service in services.items():
             yield self._item(ItemKind.SERVICE, name, from_ecs_tags(service.get("tags")))
-        if self._owned(tags):
+        if self._blueprint.owns(tags):
             for task in ecs.list_tasks(self._ecs, self._cluster, "RUNNING"):
                 yield self._item(ItemKind.STRAY_TASK, task, tags)
 
@@ -203,12 +202,11 @@ class DeletedPoll:
         """Without `thorough`, INACTIVE revisions are known to be deleted already (T12)."""
         prefix = naming.family_prefix(self._blueprint.stack, self._blueprint.environment)
         for family in ecs.families(self._ecs, prefix, "ALL" if thorough else "ACTIVE"):
-            for arn in ecs.revisions(self._ecs, family, "ACTIVE"):
-                _, tags = ecs.describe_task_definition(self._ecs, arn)
+            for arn, tags in ecs.tagged_revisions(self._ecs, family, "ACTIVE"):
                 yield self._item(ItemKind.TASK_DEFINITION, arn.rpartition("/")[2], tags)
-            for arn in ecs.revisions(self._ecs, family, "INACTIVE") if thorough else ():
-                _, tags = ecs.describe_task_definition(self._ecs, arn)
-                if self._owned(tags):
+            inactive = ecs.tagged_revisions(self._ecs, family, "INACTIVE")
+            for arn, tags in inactive if thorough else ():
+                if self._blueprint.owns(tags):
                     yield self._item(ItemKind.TASK_DEFINITION, arn.rpartition("/")[2], tags)
 
     def _ecs_still_removes(self) -> bool:
@@ -216,12 +214,9 @@ class DeletedPoll:
         return bool(namespace and cloudmap.list_services(self._cloud_map(), namespace.id))
 
     def _item(self, kind: ItemKind, name: str, tags: Mapping[str, str]) -> Item:
-        if self._owned(tags):
+        if self._blueprint.owns(tags):
             return Item(kind, name, Outcome.FAILED, "still there at the last check")
         return Item(kind, name, Outcome.RETAINED, NOT_OURS)
-
-    def _owned(self, tags: Mapping[str, str]) -> bool:
-        return naming.is_owned(tags, self._blueprint.stack, self._blueprint.environment)
 
 
 def _poll_interval(waited: float) -> float:
