@@ -40,7 +40,7 @@ def step(function: Callable[[Event], Event]) -> Handler:
         finally:
             if metrics.metric_set:  # most steps have none, and Powertools warns of empty flushes
                 metrics.flush_metrics()
-        logger.info("step done", status=answer.get("status"))
+        logger.info("step done", status=answer.get("status"), reason=answer.get("reason"))
         return answer
 
     return handler

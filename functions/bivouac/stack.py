@@ -11,6 +11,7 @@ from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.aws.scheduler import Schedules
 from bivouac.aws.waits_table import WaitsTable
+from bivouac.commands.holder import Holder
 from bivouac.environment.blueprint import Blueprint
 from bivouac.settings import ScheduleSettings, StackSettings
 from bivouac.waiting.store import Waits
@@ -34,6 +35,12 @@ def event_bus() -> EventBus:
 def schedules() -> Schedules:
     """The schedules of this stack's environments."""
     return Schedules(clients.scheduler(), ScheduleSettings.from_env())
+
+
+def holder(event: Mapping[str, Any]) -> Holder:
+    """The event's execution, which takes an environment of this stack."""
+    settle_seconds = StackSettings.from_env().settle_seconds
+    return Holder(event["execution"], settle_seconds, records(), clients.stepfunctions())
 
 
 def held(event: Mapping[str, Any]) -> Blueprint:

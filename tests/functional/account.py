@@ -34,6 +34,7 @@ from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.aws.scheduler import Schedules
 from bivouac.aws.waits_table import WaitsTable
+from bivouac.commands.holder import Holder
 from bivouac.deletion.step import Deletion
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.intents import Verb
@@ -205,6 +206,11 @@ class BivouacAccount:
     @property
     def records(self) -> Records:
         return Records(self.client("dynamodb"), TABLE)
+
+    def holder(self, execution: str) -> Holder:
+        """`execution`: its ARN."""
+        client = self.client("stepfunctions")
+        return Holder(execution, SETTLE_SECONDS, self.records, client)
 
     @property
     def schedules(self) -> Schedules:

@@ -32,20 +32,14 @@ def closed(
 ) -> dict[str, Any]:
     """`after`: its answer before a wait."""
     asked = {"environment": "demo"} if request is None else request
+    holder = account.holder(who if who.startswith("arn:") else execution(who))
     event = {
         "request": asked,
         "state": asked if after is None else after,
-        "execution": who if who.startswith("arn:") else execution(who),
+        "execution": holder.execution,
         "startedAt": started_at(account),
     }
-    return close_environment(
-        event,
-        account.now(),
-        SETTLE_SECONDS,
-        account.records,
-        account.client("stepfunctions"),
-        account.schedules,
-    )
+    return close_environment(event, account.now(), holder, account.schedules)
 
 
 def held(account: BivouacAccount, status: Status = Status.READY, **changes: Any) -> None:

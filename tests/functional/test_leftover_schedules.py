@@ -13,7 +13,6 @@ from bivouac.environment.record import Status
 from bivouac.environment.schedules import OFFICE_HOURS as UP_AND_DOWN
 from bivouac.environment.schedules import name_of
 from tests.functional.account import (
-    SETTLE_SECONDS,
     TABLE,
     BivouacAccount,
     execution,
@@ -37,9 +36,8 @@ def opened(account: BivouacAccount, request: dict[str, Any], who: str) -> None:
         "settled": True,
         "execution": execution(who),
     }
-    stepfunctions = account.client("stepfunctions")
-    now = account.now()
-    open_environment(event, now, SETTLE_SECONDS, account.records, account.schedules, stepfunctions)
+    holder = account.holder(execution(who))
+    open_environment(event, account.now(), holder, account.schedules)
 
 
 def interrupted(account: BivouacAccount, request: dict[str, Any], who: str) -> None:

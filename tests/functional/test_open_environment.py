@@ -46,14 +46,8 @@ def opened(
         "startedAt": times.timestamp(account.now()),
         **event,
     }
-    return open_environment(
-        given,
-        account.now(),
-        SETTLE_SECONDS,
-        account.records,
-        account.schedules,
-        account.client("stepfunctions"),
-    )
+    holder = account.holder(given["execution"])
+    return open_environment(given, account.now(), holder, account.schedules)
 
 
 def schedule(account: BivouacAccount) -> dict[str, Any]:

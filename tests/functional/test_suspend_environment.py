@@ -30,13 +30,8 @@ def suspended(
 ) -> dict[str, Any]:
     """`after`: its answer before a wait."""
     event = account.asked({"environment": "demo", **asked}, who)
-    return suspend_environment(
-        event if after is None else {**event, "state": after},
-        account.now(),
-        SETTLE_SECONDS,
-        account.records,
-        account.client("stepfunctions"),
-    )
+    given = event if after is None else {**event, "state": after}
+    return suspend_environment(given, account.now(), account.holder(given["execution"]))
 
 
 def found(account: BivouacAccount) -> Record:

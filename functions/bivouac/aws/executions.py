@@ -17,7 +17,6 @@ from bivouac.aws.errors import code_of, translated
 from bivouac.aws.listing import pages
 from bivouac.aws.stepfunctions_answers import Execution
 from bivouac.environment import naming
-from bivouac.environment.record import HELD, Record
 from bivouac.observability import logger
 
 EXECUTIONS_A_PAGE = 1000
@@ -69,13 +68,6 @@ def is_running(client: SFNClient, execution_arn: str) -> bool:
     """Eventually consistent, so it only decides whether to wait, never whether to act (W06)."""
     found = described(client, execution_arn)
     return found is not None and found.is_at_work
-
-
-def another_holds(client: SFNClient, record: Record | None, execution_arn: str) -> bool:
-    """Whether another execution is working on the environment."""
-    if record is None or record.status not in HELD or record.execution == execution_arn:
-        return False
-    return is_running(client, record.execution)
 
 
 LONGEST_EXECUTION = timedelta(hours=5)

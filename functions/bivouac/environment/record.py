@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -395,6 +396,13 @@ class DeletionRequest:
         matter = matter_of_deletion(self.keep_schedule)
         return intents.followed(record.intents, (matter,), self.intent)
 
+    def used_up_the_expiry(self, record: Record) -> bool:
+        """The schedule that started it deleted itself then, and the step that set the lease's
+        current end may have died before it armed a new one. Receipts see to the expiry
+        themselves."""
+        ended = (Status.DELETING, Status.DELETED)
+        return self.expires_at is not None and record.status not in ended
+
 
 def closing(
     record: Record, execution: str, holder_runs: bool, asked: DeletionRequest
@@ -461,3 +469,36 @@ def suspending(
             return Leave("it is already asleep", remember=True)
         case _:
             return Leave(f"it is not running: it is {record.status}", remember=True)
+
+
+def extending(record: Record, intent: Intent, generation: int | None) -> Leave | None:
+    """Why an extension no longer counts; None if it does.
+
+    Leases have no matter of their own: in whatever order extensions arrive, the latest end
+    holds."""
+    if intents.is_outdated(record.intents, intents.LIFECYCLE, intent):
+        return Leave("a later creation or deletion was followed before")
+    if generation is not None and generation != record.generation:
+        return Leave(f"generation {record.generation} took over from {generation}")
+    return None
+
+
+def extended(
+    record: Record, asked: Extension, longest_seconds: int, expected: str | None
+) -> tuple[datetime, Extension]:
+    """The end of the lease, never an earlier one, and the newest extension.
+
+    `expected`: the end that the caller has seen, if it says so. Raises InvalidRequestError beyond
+    the cap, LeaseChangedError if someone has changed the end since."""
+    try:
+        end = asked.end(longest_seconds)
+    except ValueError as error:
+        raise errors.InvalidRequestError([f"ttl: {error}"]) from None
+    present, known = times.moment(record.expires_at), record.extension
+    if end > present and expected is not None and times.moment(expected) != present:
+        raise errors.LeaseChangedError(
+            f"the lease of {record.environment} ends at {record.expires_at}, not at {expected} as "
+            "expected: someone has changed it since; check it, then try again"
+        )
+    newest = known if known is not None and known.asked_at >= asked.asked_at else asked
+    return max(end, present), newest

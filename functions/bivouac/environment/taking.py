@@ -1,8 +1,11 @@
-"""What an environment's record becomes when a create, a redeploy or a wake takes it. Pure."""
+"""What an execution that wants an environment does: takes it, and what the record becomes then; or
+waits, or leaves it. Pure."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bivouac import times
@@ -10,14 +13,67 @@ from bivouac.environment import lease, service_changes, wait_times
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.instruction import Instruction
 from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb, followed
-from bivouac.environment.record import GONE, Record, Status, Take, text_of
+from bivouac.environment.record import (
+    GONE,
+    Follow,
+    Hold,
+    Leave,
+    Record,
+    Replan,
+    Status,
+    Take,
+    opening,
+    text_of,
+)
 from bivouac.errors import InvalidRequestError
 from bivouac.json_types import Json
+
+Decision = Take | Hold | Follow | Leave | Replan
 
 NEVER = 0
 """No record has this generation."""
 _MATTERS = {Verb.CREATE: (LIFECYCLE,), Verb.WAKE: (POWER,)}
 """What an intent is about; a redeploy's intent is stored with its changes."""
+
+
+def decided(
+    record: Record | None,
+    execution: str,
+    instruction: Instruction,
+    blueprint: Blueprint,
+    holder_runs: bool,
+    closed: Intent | None,
+    now: datetime,
+) -> Decision:
+    """What a create, redeploy or wake does with the record that it finds (`opening`). A lease that
+    has ended is no longer woken."""
+    decision = opening(
+        record,
+        execution,
+        blueprint.request_hash,
+        holder_runs,
+        instruction.intent,
+        instruction.verb,
+        _based_on(record, instruction),
+        closed,
+    )
+    wakes = isinstance(decision, Take) and instruction.verb is Verb.WAKE
+    if wakes and record and times.moment(record.expires_at) <= now:
+        return Leave(f"its lease ended at {record.expires_at}")
+    return decision
+
+
+def not_taken(decision: Decision, environment: str) -> Json | None:
+    """The answer of a step that does not hold the environment now; None if it does."""
+    match decision:
+        case Follow():
+            return wait_times.try_again(wait_times.ANOTHER_EXECUTION, settled=False)
+        case Leave(reason):
+            return {"status": "OUTDATED", "environment": environment, "reason": reason}
+        case Replan():
+            return {"status": "CHANGED", "environment": environment}
+        case _:
+            return None
 
 
 def taken(
@@ -49,6 +105,24 @@ def taken(
         created_at=times.timestamp(now)
         if record is None or is_fresh(record)
         else record.created_at,
+    )
+
+
+_WHILE = {Verb.SLEEP: Status.FALLING_ASLEEP, Verb.DELETE: Status.DELETING}
+
+
+def taken_over(
+    record: Record, execution: str, decision: Take, verb: Verb, intents: Mapping[str, Intent]
+) -> Record:
+    """The record while a sleep or a deletion holds it."""
+    return replace(
+        record.gone_back if decision.back else record,
+        generation=decision.generation,
+        status=_WHILE[verb],
+        execution=execution,
+        settle=decision.settle,
+        verb=verb,
+        intents=intents,
     )
 
 
@@ -93,10 +167,6 @@ def _end(
     return max(known, begun) if verb is Verb.REDEPLOY else known
 
 
-def is_over(record: Record, now: datetime) -> bool:
-    return times.moment(record.expires_at) <= now
-
-
 def is_fresh(record: Record | None) -> bool:
     """Whether nothing of the environment exists: it never did, or a receipt says that it is
     gone."""
@@ -108,7 +178,7 @@ def _may_have_office_hours(record: Record | None) -> bool:
     return record is not None and record.status is not Status.DELETED and record.office_hours
 
 
-def based_on(record: Record | None, instruction: Instruction) -> int | None:
+def _based_on(record: Record | None, instruction: Instruction) -> int | None:
     """The generation whose request the plan is based on. None for a create, which has its own
     request, if it was planned with all redeploys that are in the record now."""
     if instruction.verb is not Verb.CREATE:
@@ -117,10 +187,11 @@ def based_on(record: Record | None, instruction: Instruction) -> int | None:
     return None if known == instruction.changes else NEVER
 
 
-def opened(held: Record, blueprint: Blueprint, now: datetime, latest: datetime) -> Json:
+def opened(held: Record, blueprint: Blueprint, now: datetime, started_at: str) -> Json:
     """Open environment's answer when services are to be created.
 
-    `latest`: the deadline is never later, however long the step waited for another execution."""
+    However long the step waited for another execution, the deadline counts from its start, too."""
+    latest = times.moment(started_at) + timedelta(seconds=wait_times.LONGEST_CREATE)
     deadline = min(now + timedelta(seconds=blueprint.ready_seconds), latest)
     return {
         "status": "OPEN",
