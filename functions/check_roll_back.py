@@ -7,14 +7,11 @@ it is safe: it only stores a redeploy that came after a deletion for the next cr
 
 from __future__ import annotations
 
-from typing import Any
-
 from bivouac.aws import clients, executions, stepfunctions_answers
 from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
-from bivouac.commands.rollback import Failure, RollBackOutcome, concluded, kept, not_rolled_back
-from bivouac.environment import naming
-from bivouac.environment.record import Record
+from bivouac.commands import rollback
+from bivouac.commands.rollback import Failure, RollBackOutcome
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
 from bivouac.settings import machine_arn
 from bivouac.stack import records
@@ -25,19 +22,19 @@ def check_roll_back(
 ) -> Event:
     """`status` with the `error` and `cause` with which the execution fails, `rolledBackCause` if it
     is rolled back first, and the first `failure` unchanged."""
-    failed = event["failed"]
-    redeploy = stepfunctions_answers.arn_of(create_machine, f"redeploy-{event['digest']}")
+    failed, redeploy, record = event["failed"], event["redeploy"], None
+    create = stepfunctions_answers.arn_of(create_machine, f"redeploy-{event['digest']}")
     if "rollBackFailure" in failed:
-        first = Failure(redeploy, failed["failure"]["error"], failed["failure"]["cause"])
+        first = Failure(create, failed["failure"]["error"], failed["failure"]["cause"])
         roll_back = stepfunctions_answers.arn_of(create_machine, f"roll-back-{event['digest']}")
         second = _failure(roll_back, failed["rollBackFailure"], stepfunctions)
-        concluding, record = not_rolled_back(first, second), None
+        concluding = rollback.not_rolled_back(first, second)
     else:
-        first = _failure(redeploy, failed, stepfunctions)
-        record = _record(event["redeploy"], records)
-        concluding = concluded(record, first, _intent(event["redeploy"]))
-        changes = kept(record, first.error, event["redeploy"])
-        if record is not None and changes is not None:
+        first = _failure(create, failed, stepfunctions)
+        environment, intent = rollback.named(redeploy)
+        record = records.find(environment) if environment else None
+        concluding = rollback.concluded(record, first, intent)
+        if record and (changes := rollback.kept(record, first.error, redeploy)) is not None:
             records.keep_changes(record, changes)
     logger.info("redeploy failed", outcome=concluding.outcome, error=concluding.error)
     if concluding.outcome is RollBackOutcome.ROLL_BACK:
@@ -51,21 +48,6 @@ def check_roll_back(
         "rolledBackCause": concluding.rolled_back_cause,
         "failure": {"error": first.error, "cause": first.cause},
     }
-
-
-def _record(redeploy: Any, records: Records) -> Record | None:
-    """None if the input names no environment; the redeploy was refused for that."""
-    name = redeploy.get("environment") if isinstance(redeploy, dict) else None
-    if isinstance(name, str) and naming.is_environment_name(name):
-        return records.find(name)
-    return None
-
-
-def _intent(redeploy: Any) -> str:
-    """The intent's id; empty if there is none, or none that a create would accept."""
-    given = redeploy.get("intent") if isinstance(redeploy, dict) else None
-    found = given.get("id") if isinstance(given, dict) else None
-    return found if isinstance(found, str) else ""
 
 
 def _failure(execution: str, caught: Event, stepfunctions: SFNClient) -> Failure:

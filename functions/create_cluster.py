@@ -6,8 +6,6 @@ updated; CreateCluster is never called for it with other arguments (C03).
 
 from __future__ import annotations
 
-from typing import Any
-
 from bivouac.aws import clients, ecs, ecs_answers
 from bivouac.aws.client_types import ECSClient
 from bivouac.environment import naming
@@ -22,7 +20,7 @@ def create_cluster(blueprint: Blueprint, client: ECSClient) -> Event:
     """`status` READY or IN_PROGRESS; the wait polls until it is ACTIVE (C02).
 
     CreateCluster returns a cluster that has come into existence meanwhile (C03), so the tags are
-    checked in any case. Raises ForeignResourceError."""
+    checked in any case. Raises ForeignResourceError, ClusterFailedError."""
     arguments = create_cluster_arguments(blueprint)
     name = arguments["clusterName"]
     cluster = ecs.describe_cluster(client, name)
@@ -33,12 +31,8 @@ def create_cluster(blueprint: Blueprint, client: ECSClient) -> Event:
     wanted = from_ecs_tags(arguments["tags"])[naming.SPECIFICATION_TAG]
     if ecs_answers.is_settled(cluster) and tags.get(naming.SPECIFICATION_TAG) != wanted:
         cluster = ecs.update_cluster(client, cluster, arguments)
-    return _answer(cluster)
-
-
-def _answer(cluster: dict[str, Any]) -> Event:
     if ecs_answers.has_failed(cluster):
-        raise ClusterFailedError(f"cluster {cluster['clusterName']}: {ecs.cluster_state(cluster)}")
+        raise ClusterFailedError(f"cluster {name}: {ecs.cluster_state(cluster)}")
     return {"status": "READY" if ecs_answers.is_settled(cluster) else "IN_PROGRESS"}
 
 

@@ -27,7 +27,7 @@ def create_log_groups(
         if group := existing.get(name):
             tags = log_groups.tags_of(client, group.arn)
             require_owned(f"the log group {name}", tags, blueprint.stack, blueprint.environment)
-        if group is None:
+        else:
             log_groups.create(client, name, blueprint.ownership_tags)
             made.append(name)
         if group is None or group.retention_days != retention_days:

@@ -10,7 +10,6 @@ from bivouac.aws import clients, cloudmap
 from bivouac.aws.client_types import ServiceDiscoveryClient
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint, cloud_map_tags
-from bivouac.environment.ownership import require_owned
 from bivouac.observability import Event, step
 from bivouac.stack import held
 
@@ -21,14 +20,7 @@ def create_namespace(
     """`arn` of the namespace if it exists, otherwise the `operationId` that creates it.
 
     `adopted`: an earlier call began to create it; who owns it shows once it exists."""
-    found = cloudmap.find_namespace(client, blueprint.namespace)
-    if found:
-        require_owned(
-            f"the namespace {found.name} ({found.id})",
-            cloudmap.tags_of(client, found.arn),
-            blueprint.stack,
-            blueprint.environment,
-        )
+    if found := cloudmap.find_own_namespace(client, blueprint):
         return {"arn": found.arn, "operationId": None, "adopted": False}
     creation = cloudmap.create_namespace(
         client,

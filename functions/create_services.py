@@ -50,8 +50,7 @@ def handler(event: Event) -> Event:
             {entry["serviceName"]: entry["deploymentId"] for entry in json.loads(record.expected)},
         ).converge(progress, proofs, read_first)
 
-    fresh = event["fresh"] and all(made.deployed_at for made in progress.expected)
-    if fresh:
+    if event["fresh"] and all(made.deployed_at for made in progress.expected):
         # If AWS answers that something exists, only reading shows whose it is (S01, S21)
         with suppress(NotYetConsistentError):
             return converged(read_first=False).to_json()

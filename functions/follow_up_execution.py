@@ -15,21 +15,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from bivouac import clock
-from bivouac.aws import clients, executions, stepfunctions_answers
-from bivouac.aws.client_types import SFNClient
-from bivouac.aws.environments_table import Records
-from bivouac.environment.record import Record, Status
+from bivouac.aws import clients, executions
 from bivouac.errors import SupersededError, UnansweredRequestError
 from bivouac.observability import Event, logger, step
-from bivouac.settings import MACHINES, machine_arn
+from bivouac.settings import machine_arns
 from bivouac.stack import event_bus, records
-from bivouac.sweep.follow_up import Aftermath, Ended, after_redeploy, aftermath
+from bivouac.sweep.follow_up import Ended
 from bivouac.sweep.start_follow_up import FollowUp
 
 
-def follow_up_execution(
-    event: Event, now: datetime, redeploy_machine: str, records: Records, follow_up: FollowUp
-) -> Event:
+def follow_up_execution(event: Event, now: datetime, follow_up: FollowUp) -> Event:
     """`status` FOLLOWED_UP or RETRIED with what was `started`, or NOTHING_TO_DO: the execution no
     longer held anything.
 
@@ -37,19 +32,9 @@ def follow_up_execution(
     ended = Ended.from_event(event)
     if not ended.content and (whole := executions.described(follow_up.stepfunctions, ended.arn)):
         ended = Ended.of(whole)  # its input was too large for the event
-    if stepfunctions_answers.execution(event["detail"]).machine_arn == redeploy_machine:
-        record, due = redeployed(ended, records, follow_up.stepfunctions)
-    else:
-        record = held_by(ended, records)
-        due = aftermath(record, ended) if record else None
+    record, due = follow_up.due(ended)
     if record is None or due is None:
-        known = records.find(ended.environment) if ended.environment else None
-        if ended.is_unanswered(known) and (again := ended.once_more()):
-            started = follow_up.start(again).name
-            return {"status": "RETRIED", "execution": ended.arn, "started": started}
-        if ended.is_unanswered(known):
-            raise UnansweredRequestError(f"{ended.name}: {ended.why}")
-        return {"status": "NOTHING_TO_DO", "execution": ended.arn}
+        return _retried(ended, follow_up)
     logger.append_keys(environment=record.environment, generation=record.generation)
     try:
         followed = follow_up(due, record, now)
@@ -63,38 +48,17 @@ def follow_up_execution(
     }
 
 
-def redeployed(
-    ended: Ended, records: Records, stepfunctions: SFNClient
-) -> tuple[Record | None, Aftermath | None]:
-    """The record is held by the create that the redeploy started."""
-    record = records.find(ended.environment) if ended.environment else None
-    if record is None:
-        return None, None
-    runs = record.status is Status.CREATING and executions.is_running(
-        stepfunctions, record.execution
-    )
-    return record, after_redeploy(record, ended, runs)
-
-
-def held_by(ended: Ended, records: Records) -> Record | None:
-    """The record that the execution holds or last held; its input only says which to try first."""
-    if ended.environment:
-        record = records.find(ended.environment)
-        if record and record.execution == ended.arn:
-            return record
-    for summary in records.listed():
-        if summary.execution == ended.arn:
-            return records.find(summary.environment)
-    return None
+def _retried(ended: Ended, follow_up: FollowUp) -> Event:
+    if not ended.is_unanswered(follow_up.named_by(ended)):
+        return {"status": "NOTHING_TO_DO", "execution": ended.arn}
+    again = ended.once_more()
+    if again is None:
+        raise UnansweredRequestError(f"{ended.name}: {ended.why}")
+    started = follow_up.start(again).name
+    return {"status": "RETRIED", "execution": ended.arn, "started": started}
 
 
 @step
 def handler(event: Event) -> Event:
-    follow_up = FollowUp(
-        records(),
-        {name: machine_arn(name) for name in MACHINES},
-        clients.stepfunctions(),
-        event_bus(),
-    )
-    machine = machine_arn("redeploy_environment")
-    return follow_up_execution(event, clock.now(), machine, records(), follow_up)
+    follow_up = FollowUp(records(), machine_arns(), clients.stepfunctions(), event_bus())
+    return follow_up_execution(event, clock.now(), follow_up)

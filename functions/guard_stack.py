@@ -15,9 +15,6 @@ from bivouac import stack_guard
 from bivouac.aws import clients, cloudformation, cloudformation_answers, network
 from bivouac.aws.client_types import EC2Client
 from bivouac.aws.environments_table import Records
-from bivouac.aws.errors import is_missing
-from bivouac.environment.record import Status
-from bivouac.errors import RefusedByAwsError
 from bivouac.observability import Event, logger, step
 from bivouac.settings import AnswerSettings, machine_arn
 from bivouac.stack import records
@@ -39,7 +36,7 @@ def guard_stack(
         case cloudformation_answers.DELETE:
             groups = event["ResourceProperties"].get("SecurityGroups", [])
             refusals = (
-                stack_guard.refusal_of_deletion(living(records), delete_machine),
+                stack_guard.refusal_of_deletion(records.living(), delete_machine),
                 stack_guard.refusal_of_references(network.references(ec2, groups)),
             )
             return " ".join(refusal for refusal in refusals if refusal)
@@ -50,18 +47,6 @@ def guard_stack(
             return "" if refusal and is_rolled_back(event["StackId"]) else refusal
         case _:
             return ""
-
-
-def living(records: Records) -> list[str]:
-    """The names of the environments that are not deleted; empty if there is no table."""
-    try:
-        listed = records.listed()
-    except RefusedByAwsError as error:
-        if is_missing(error):
-            return []
-        raise
-    # A deleted environment stays listed until its event is published
-    return [each.environment for each in listed if each.status is not Status.DELETED]
 
 
 @step

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bivouac import clock
 from bivouac.aws import clients
@@ -19,15 +18,10 @@ from bivouac.errors import SupersededError
 from bivouac.observability import Event, step
 from bivouac.settings import StackSettings
 from bivouac.stack import records, waits
+from bivouac.waiting import conditions
 from bivouac.waiting.poll import poll_until_answered
 from bivouac.waiting.store import Waits, poller_died
 from bivouac.waiting.wait import signal_of, worth_polling
-
-if TYPE_CHECKING:
-    from bivouac.environment.record import Record
-    from bivouac.waiting.conditions import PollFor
-    from bivouac.waiting.poll import Poll
-    from bivouac.waiting.wait import Wait
 
 
 def resume_execution(
@@ -37,7 +31,7 @@ def resume_execution(
     records: Records,
     waits: Waits,
     stepfunctions: Callable[[], SFNClient],
-    poll_for: PollFor,
+    poll_for: conditions.PollFor,
 ) -> Event:
     """`status`: NOT_OURS, NO_WAIT, NOTED, POLLED_ELSEWHERE, OVER, or how the poll ended."""
     signal = signal_of(event)
@@ -64,22 +58,8 @@ def resume_execution(
     return {"status": status, "environment": environment}
 
 
-def _poll_for(wait: Wait, record: Record, *, urgent: bool) -> Poll:
-    """Imports what a poll needs only when a poll is due: most events are only noted, and most
-    functions that note one start cold."""
-    from bivouac.waiting import conditions
-
-    return conditions.poll_for(wait, record, urgent=urgent)
-
-
 @step
 def handler(event: Event) -> Event:
-    return resume_execution(
-        event,
-        clock.now(),
-        StackSettings.from_env().name_prefix,
-        records(),
-        waits(),
-        clients.stepfunctions,
-        _poll_for,
-    )
+    prefix, client = StackSettings.from_env().name_prefix, clients.stepfunctions
+    poll_for = conditions.poll_for
+    return resume_execution(event, clock.now(), prefix, records(), waits(), client, poll_for)

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from bivouac import clock
 from bivouac.aws import clients
-from bivouac.errors import BivouacError, InvalidRequestError, SweepIncompleteError
-from bivouac.observability import Event, MetricUnit, logger, metrics, step
+from bivouac.errors import InvalidRequestError, SweepIncompleteError
+from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.recheck.judgement import Judgement
 from bivouac.recheck.still_ready import poll_of
-from bivouac.settings import MACHINES, StackSettings, SweepSettings, machine_arn
+from bivouac.settings import StackSettings, SweepSettings, machine_arns
 from bivouac.stack import event_bus, records, schedules
-from bivouac.sweep.budget import A_REPAIR
-from bivouac.sweep.findings import Finding, FindingKind, Repair, findings, may_hide_a_leak, repairs
+from bivouac.sweep.findings import FindingKind, Repair, findings, may_hide_a_leak, repairs
 from bivouac.sweep.inventory import Inventory
 from bivouac.sweep.repair import Sweep
 from bivouac.sweep.start_follow_up import FollowUp
@@ -36,7 +35,7 @@ def sweep_environments(event: Event, sweep: Sweep) -> Event:
     facts = sweep.facts()
     found = findings(facts)
     due = repairs(found, facts.now)
-    reports = [each for each in found if each.action is Repair.REPORT]
+    listed = [*due, *(each for each in found if each.action is Repair.REPORT)]
     alike = sum(each.kind is FindingKind.LOOK_ALIKE for each in found)
     metrics.add_metric("LookAlikes", MetricUnit.Count, alike)
     answer: Event = {
@@ -45,48 +44,20 @@ def sweep_environments(event: Event, sweep: Sweep) -> Event:
         "notLookedAt": facts.not_looked_at,
     }
     if dry_run:
-        listed = [each.to_json() for each in (*due, *reports)]
-        return {"status": "DRY_RUN", **answer, "findings": listed}
-    swept: list[Event] = []
-    failed = [described(each, each.reason) for each in found if may_hide_a_leak(each)]
-    time = sweep.budget.repairs()
-    for finding in (*due, *reports):
-        outcome = "NEXT_TIME"
-        try:
-            if finding.action is Repair.REPORT or time.takes(A_REPAIR):
-                outcome = "ACTED" if sweep.act(finding) else "LEFT_ALONE"
-        except BivouacError as error:
-            logger.exception("not repaired", finding=finding.to_json())
-            failed.append(described(finding, str(error)))
-        swept.append({**finding.to_json(), "outcome": outcome})
-    metrics.add_metric("LeftForTheNextSweep", MetricUnit.Count, time.refused)
-    if failed:
-        raise SweepIncompleteError(failed)
-    return {"status": "SWEPT", **answer, "repaired": len(due) - time.refused, "findings": swept}
-
-
-def described(finding: Finding, why: str) -> str:
-    return f"{finding.environment}: {finding.kind}: {why}"
+        return {"status": "DRY_RUN", **answer, "findings": [each.to_json() for each in listed]}
+    swept, failed, left = sweep.work_through(listed)
+    metrics.add_metric("LeftForTheNextSweep", MetricUnit.Count, left)
+    hidden = [each.described(each.reason) for each in found if may_hide_a_leak(each)]
+    if hidden or failed:
+        raise SweepIncompleteError([*hidden, *failed])
+    return {"status": "SWEPT", **answer, "repaired": len(due) - left, "findings": swept}
 
 
 @step
 def handler(event: Event) -> Event:
-    stack = StackSettings.from_env()
-    stepfunctions, bus, table = clients.stepfunctions(), event_bus(), records()
-
-    return sweep_environments(
-        event,
-        Sweep(
-            clock.now(),
-            stack.name_prefix,
-            SweepSettings.from_env(),
-            table,
-            Inventory(stack.name_prefix, clients.ecs(), clients.servicediscovery(), clients.logs()),
-            schedules(),
-            stepfunctions,
-            FollowUp(table, {name: machine_arn(name) for name in MACHINES}, stepfunctions, bus),
-            bus,
-            poll_of,
-            Judgement(table, clients.logs(), bus),
-        ),
-    )
+    prefix, bus, logs = StackSettings.from_env().name_prefix, event_bus(), clients.logs()
+    inventory = Inventory(prefix, clients.ecs(), clients.servicediscovery(), logs)
+    follow_up = FollowUp(records(), machine_arns(), clients.stepfunctions(), bus)
+    judge, settings = Judgement(records(), logs, bus), SweepSettings.from_env()
+    sweep = Sweep(clock.now(), prefix, settings, inventory, schedules(), follow_up, poll_of, judge)
+    return sweep_environments(event, sweep)

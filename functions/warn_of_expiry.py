@@ -13,13 +13,11 @@ from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.commands import inputs
 from bivouac.environment.event import Subject
-from bivouac.environment.record import Status
+from bivouac.environment.record import LEASE_OVER
 from bivouac.notifications import events
 from bivouac.observability import Event, step
 from bivouac.settings import machine_arn
 from bivouac.stack import event_bus, records
-
-_ENDED = (Status.DELETING, Status.NOT_DELETED, Status.DELETED)
 
 
 def warn_of_expiry(
@@ -29,7 +27,7 @@ def warn_of_expiry(
     inputs.require(inputs.WARNING, event, now)
     environment, expires_at = event["environment"], event["expiresAt"]
     record = records.find(environment)
-    if record is None or record.status in _ENDED or record.expires_at != expires_at:
+    if record is None or record.status in LEASE_OVER or record.expires_at != expires_at:
         return {"status": "OUTDATED", "environment": environment}
     bus.publish(
         events.expiring(

@@ -39,12 +39,16 @@ _MACHINES = {
     "redeploy_environment": "REDEPLOY_STATE_MACHINE_ARN",
     "extend_lease": "EXTEND_LEASE_STATE_MACHINE_ARN",
 }
-MACHINES = tuple(_MACHINES)
 
 
 def machine_arn(machine: str, variables: Mapping[str, str] = os.environ) -> str:
     """The ARN of a state machine; a function knows those that it may start or describe."""
     return _read(variables, _MACHINES[machine])
+
+
+def machine_arns() -> dict[str, str]:
+    """The ARNs of all of them, by name."""
+    return {machine: machine_arn(machine) for machine in _MACHINES}
 
 
 def waits_table(variables: Mapping[str, str] = os.environ) -> str:

@@ -264,7 +264,9 @@ class Player:
 @contextmanager
 def _network_in_order() -> Iterator[None]:
     """Checks against AWS's network do not affect intents, and take a third of the time."""
-    with mock.patch("check_request.preflight.compared", lambda blueprint, *_: (blueprint, True)):
+    with mock.patch(
+        "bivouac.commands.request_check.preflight.compared", lambda blueprint, *_: (blueprint, True)
+    ):
         yield
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from check_request import check_request
 
 from bivouac import errors
+from bivouac.commands.request_check import RequestCheck
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Status, packed
 from bivouac.request.planning.plan import plan
@@ -23,14 +23,16 @@ from tests.requests import connection, environment, event, settings, web
 
 
 def checked(account: BivouacAccount, request: Any, **stack: Any) -> dict[str, Any]:
-    return check_request(
-        {"request": request, "execution": execution("first"), "startedAt": started_at(account)},
+    check = RequestCheck(
         account.now(),
         settings(**stack),
         account.records,
         account.client("ecs"),
         account.client("servicediscovery"),
         account.client("ec2"),
+    )
+    return check.answer(
+        {"request": request, "execution": execution("first"), "startedAt": started_at(account)}
     )
 
 
@@ -60,7 +62,7 @@ def test_a_valid_request_is_planned_and_nothing_is_created(
 
 
 def test_a_request_is_planned_once(account: BivouacAccount) -> None:
-    with mock.patch("check_request.plan", wraps=plan) as planning:
+    with mock.patch("bivouac.commands.request_check.plan", wraps=plan) as planning:
         checked(account, event("tutorial"))
     assert planning.call_count == 1
 

@@ -16,6 +16,7 @@ from bivouac.environment.lease import Extension
 from bivouac.environment.record import Status, packed
 from bivouac.environment.service_changes import Change
 from bivouac.errors import AccessDeniedError, UnansweredRequestError
+from bivouac.sweep.start_follow_up import FollowUp
 from tests.functional.account import (
     CREATE_MACHINE,
     DELETE_MACHINE,
@@ -396,7 +397,7 @@ def test_an_execution_that_takes_over_meanwhile_is_left_alone(
     """W17: the write has the condition, not only the read before it."""
     before = held.records.find("demo")
     held.holds(held.planned(environment()), generation=2, execution=execution("second"))
-    monkeypatch.setattr("follow_up_execution.held_by", lambda *_: before)
+    monkeypatch.setattr(FollowUp, "held_by", lambda *_: before)
     assert followed(held, ended())["status"] == "NOTHING_TO_DO"
     assert status_of(held) is Status.CREATING
     assert deletions(held) == ["of-another"]

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from register_task_definitions import MOST_EARLIER, register_task_definitions
+from register_task_definitions import register_task_definitions
 
 from bivouac import errors
 from bivouac.aws import ecs
 from bivouac.environment.blueprint import from_ecs_tags
+from bivouac.services.revisions import MOST_EARLIER
 from tests.faults.injection import Fault, Injection, at, injected
 from tests.functional.account import HISTORY_SECONDS, BivouacAccount, small_pages
 from tests.functional.inventory import definition

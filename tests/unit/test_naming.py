@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bivouac.environment import naming
+from bivouac.environment.schedules import ScheduleKind, name_of
 
 environments = st.from_regex(naming.ENVIRONMENT_NAME, fullmatch=True).filter(
     naming.is_environment_name
@@ -55,7 +56,7 @@ def test_the_longest_names_fit_every_limit_of_aws() -> None:
     assert len(naming.cluster_name(prefix, environment)) <= 255
     assert len(naming.family(prefix, environment, service)) <= 255
     assert len(naming.log_group(prefix, environment, service)) <= 512
-    assert len(naming.expiry_schedule(environment)) <= 64
+    assert all(len(name_of(kind, environment)) <= 64 for kind in ScheduleKind)
     following = naming.following_execution(environment, 10**9, "arn", "sweep-20260131T1200")
     assert len(following) <= 80
     after = naming.execution_after("arn", "roll-back")

@@ -13,7 +13,8 @@ from typing import Any, Self
 from bivouac.aws.client_types import ServiceDiscoveryClient
 from bivouac.aws.errors import duplicate_operation, translated
 from bivouac.aws.listing import list_all
-from bivouac.environment.blueprint import CloudMapTag, from_cloud_map_tags
+from bivouac.environment.blueprint import Blueprint, CloudMapTag, from_cloud_map_tags
+from bivouac.environment.ownership import require_owned
 from bivouac.errors import NotYetConsistentError
 
 _OWN: Any = {
@@ -55,6 +56,17 @@ def find_namespace(client: ServiceDiscoveryClient, name: str) -> Namespace | Non
     filters = [{"Name": "NAME", "Values": [name], "Condition": "EQ"}, _OWN]
     found = _namespaces(f"namespace {name}", client, filters)
     return next((each for each in found if each.name == name), None)
+
+
+def find_own_namespace(client: ServiceDiscoveryClient, blueprint: Blueprint) -> Namespace | None:
+    """The namespace with the planned name; only its tags show that it is ours.
+
+    Raises ForeignResourceError."""
+    found = find_namespace(client, blueprint.namespace)
+    if found is not None:
+        what = f"the namespace {found.name} ({found.id})"
+        require_owned(what, tags_of(client, found.arn), blueprint.stack, blueprint.environment)
+    return found
 
 
 def list_namespaces(client: ServiceDiscoveryClient) -> list[Namespace]:

@@ -13,7 +13,7 @@ from typing import Any
 from bivouac import errors, times
 from bivouac.aws.batches import batches
 from bivouac.aws.client_types import DynamoDBClient
-from bivouac.aws.errors import translated
+from bivouac.aws.errors import is_missing, translated
 from bivouac.aws.listing import list_all
 from bivouac.environment import service_changes
 from bivouac.environment.blueprint import Blueprint
@@ -86,6 +86,17 @@ class Records:
 
         The index lags slightly behind the table: `find` the record before acting on it."""
         return [_summary(item) for item in self._listed_items()]
+
+    def living(self) -> list[str]:
+        """The names of the environments that are not deleted; empty if there is no table."""
+        try:
+            listed = self.listed()
+        except errors.RefusedByAwsError as error:
+            if is_missing(error):
+                return []
+            raise
+        # A deleted environment stays listed until its event is published
+        return [each.environment for each in listed if each.status is not Status.DELETED]
 
     def _listed_items(self) -> list[Mapping[str, Any]]:
         return list_all(

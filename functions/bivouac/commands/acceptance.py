@@ -110,10 +110,9 @@ class Acceptance:
         """Why nothing is started; empty if something is. Raises if that is an error."""
         record = self.records.find(named.environment)
         match named.verb:
-            case CommandKind.CREATE:
-                late = record and intents.is_outdated(
-                    record.intents, intents.LIFECYCLE, named.intent
-                )
+            case CommandKind.CREATE | CommandKind.EXTEND as verb:
+                known = leased(record, named.environment) if verb is CommandKind.EXTEND else record
+                late = known and intents.is_outdated(known.intents, intents.LIFECYCLE, named.intent)
                 return "a later creation or deletion was followed before" if late else ""
             case CommandKind.REDEPLOY:
                 content = {"redeploy": _with_intent(named)}
@@ -127,11 +126,6 @@ class Acceptance:
                 asked = DeletionRequest(named.environment, named.intent, generation)
                 decision = closing(record, "", False, asked)
                 return decision.reason if isinstance(decision, Leave) else ""
-            case CommandKind.EXTEND:
-                lease = leased(record, named.environment)
-                if intents.is_outdated(lease.intents, intents.LIFECYCLE, named.intent):
-                    return "a later creation or deletion was followed before"
-                return ""
 
     # --- acting --------------------------------------------------------------------------------
 

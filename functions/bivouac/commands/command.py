@@ -141,8 +141,7 @@ def _has_services(content: Any) -> bool:
 
 
 def _redeployed(asked: Command, record: Record) -> Resolved:
-    life = record.intents.get(intents.LIFECYCLE)
-    if life is not None and asked.intent <= life:
+    if intents.is_outdated(record.intents, intents.LIFECYCLE, asked.intent):
         return _nothing(record, "a later creation or deletion was followed before")
     if record.status in LEASE_OVER:
         raise EnvironmentNotFoundError(

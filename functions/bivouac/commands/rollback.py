@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from bivouac.commands import inputs
 from bivouac.diagnosis import report
 from bivouac.environment import intents
 from bivouac.environment.intents import Intent
@@ -52,6 +53,14 @@ class Conclusion:
     """If a roll-back follows and succeeds."""
 
 
+def named(redeploy: Any) -> tuple[str, str]:
+    """The environment and the intent's id in the input of a redeploy; empty if there is none, or
+    none that a create would accept: then it was refused for that."""
+    if not inputs.is_well_formed(inputs.REDEPLOY, redeploy):
+        return "", ""
+    return redeploy["environment"], redeploy.get("intent", {}).get("id", "")
+
+
 def concluded(record: Record | None, failure: Failure, intent: str = "") -> Conclusion:
     """What follows from a redeploy's failure; `intent` is the id of its intent, if it has one.
 
@@ -92,16 +101,17 @@ def _is_void(record: Record, intent: str) -> bool:
     return any(change.void and change.intent.id == intent for change in changes)
 
 
-def kept(record: Record | None, error: str, redeploy: Any) -> Changes | None:
+def kept(record: Record, error: str, redeploy: Any) -> Changes | None:
     """The changes to keep of a redeploy that came after an environment's deletion.
 
     It may be meant for the next creation, which is still to come: the redeploy was accepted, but
     the environment was deleted before it ran. None if there is nothing to keep. `redeploy` is the
     execution's input, which was found valid."""
-    if record is None or error != "EnvironmentNotFoundError" or "intent" not in redeploy:
+    if error != "EnvironmentNotFoundError" or "intent" not in redeploy:
         return None
-    intent, life = Intent.from_json(redeploy["intent"]), record.intents.get(intents.LIFECYCLE)
-    if record.status not in LEASE_OVER or (life is not None and intent <= life):
+    intent = Intent.from_json(redeploy["intent"])
+    late = intents.is_outdated(record.intents, intents.LIFECYCLE, intent)
+    if record.status not in LEASE_OVER or late:
         return None
     given = redeploy.get("services") or record.base["services"]
     changes = newest(record.changes, (Change.of(each, intent) for each in given))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from bivouac.commands.events_in import ImagePushed, PullRequestClosed
@@ -33,12 +33,11 @@ def services_that_run(blueprint: Blueprint, pushed: ImagePushed) -> list[str]:
         service.service_name
         for service in blueprint.services
         if service.definition is not None
-        and _runs(service.definition["containerDefinitions"], pushed)
+        and any(
+            is_the_pushed(container["image"], pushed)
+            for container in service.definition["containerDefinitions"]
+        )
     ]
-
-
-def _runs(containers: Iterable[Mapping[str, Any]], pushed: ImagePushed) -> bool:
-    return any(is_the_pushed(container["image"], pushed) for container in containers)
 
 
 def is_the_pushed(image: str, pushed: ImagePushed) -> bool:

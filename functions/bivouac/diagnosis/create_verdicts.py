@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bivouac.aws.lambda_answers import message_of
 from bivouac.aws.stepfunctions_answers import caught
-from bivouac.diagnosis import endpoint_verdicts, service_verdicts
+from bivouac.diagnosis import endpoint_verdicts, report, service_verdicts
 from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.blueprint import Blueprint
 from bivouac.json_types import Json
@@ -46,6 +46,14 @@ def message(failure: Json) -> str:
     """The failed step's own message; a step that timed out has none."""
     error, cause = caught(failure)
     return message_of(cause) or f"A step timed out: {error}."
+
+
+def although_ready(state: Json) -> str:
+    """The cause when a step after the proof failed."""
+    ready = f"The environment {state['environment']} is READY, and its proof is in the record."
+    if "failure" not in state:
+        return ready
+    return report.together(ready, f"A step after that failed: {message(state['failure'])}")
 
 
 def _not_proven(probes: Json) -> dict[str, list[Check]]:

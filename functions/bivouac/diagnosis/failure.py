@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bivouac.aws import log_groups
-from bivouac.aws.client_types import CloudWatchLogsClient
+from bivouac.aws.client_types import CloudWatchLogsClient, ECSClient
 from bivouac.diagnosis import edge_verdicts, log_location, report, service_verdicts
+from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.log_location import LogStream
 from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.blueprint import Blueprint
@@ -15,6 +16,8 @@ from bivouac.errors import BivouacError
 from bivouac.observability import logger
 from bivouac.proof import edge_lines
 from bivouac.redaction import text as redaction
+from bivouac.services import observation
+from bivouac.services.deployments import Expected, Observed
 
 
 def reported(
@@ -35,6 +38,25 @@ def reported(
         "category": shown[0].category,
         "verdicts": service_verdicts.kept(shown),
     }
+
+
+def unexplained(error: str, message: str) -> dict[str, Any]:
+    """The same where the step's error explains itself."""
+    cause = report.fitting(message)
+    return {"error": error, "cause": cause, "category": Category.UNKNOWN, "verdicts": []}
+
+
+def read(
+    blueprint: Blueprint, ecs: Callable[[], ECSClient], expected: Sequence[Expected]
+) -> Mapping[str, Observed]:
+    """What ECS shows now. A diagnosis without it is better than none."""
+    if not expected:
+        return {}
+    try:
+        return observation.with_stopped(ecs(), blueprint.cluster["clusterName"], expected)
+    except BivouacError as error:
+        logger.warning("tasks not read", reason=str(error))
+        return {}
 
 
 def _with_log(

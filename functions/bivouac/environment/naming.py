@@ -150,20 +150,9 @@ def is_requested_execution(name: str) -> bool:
     return bool(_REQUESTED.fullmatch(name))
 
 
-def expiry_schedule(environment: str) -> str:
-    return f"{environment}-expiry"
-
-
-def warning_schedule(environment: str) -> str:
-    return f"{environment}-warning"
-
-
-def up_schedule(environment: str) -> str:
-    return f"{environment}-up"
-
-
-def down_schedule(environment: str) -> str:
-    return f"{environment}-down"
+def schedule(environment: str, what: str) -> str:
+    """`what`: expiry, warning, up or down."""
+    return f"{environment}-{what}"
 
 
 _SCHEDULES = re.compile(r"(?P<environment>.+)-(expiry|warning|up|down)")

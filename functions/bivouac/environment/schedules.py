@@ -47,15 +47,15 @@ class ScheduleKind(StrEnum):
 OFFICE_HOURS = (ScheduleKind.UP, ScheduleKind.DOWN)
 
 _NAMES = {
-    ScheduleKind.UP: naming.up_schedule,
-    ScheduleKind.DOWN: naming.down_schedule,
-    ScheduleKind.WARNING: naming.warning_schedule,
-    ScheduleKind.EXPIRY: naming.expiry_schedule,
+    ScheduleKind.UP: "up",
+    ScheduleKind.DOWN: "down",
+    ScheduleKind.WARNING: "warning",
+    ScheduleKind.EXPIRY: "expiry",
 }
 
 
 def name_of(kind: ScheduleKind, environment: str) -> str:
-    return _NAMES[kind](environment)
+    return naming.schedule(environment, _NAMES[kind])
 
 
 @dataclass(frozen=True)

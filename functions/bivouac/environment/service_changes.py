@@ -51,10 +51,8 @@ class Change:
             return False
         if self.task_definition is not None:
             return True
-        if self.image is not None:
-            same = other.image is not None and other.container == self.container
-            return same or other.is_again
-        return other.is_again
+        images = self.image is not None and other.image is not None
+        return (images and other.container == self.container) or other.is_again
 
     @property
     def place(self) -> tuple[Intent, bool, str]:

@@ -13,7 +13,7 @@ from bivouac.sweep.findings import ArmedSchedule
 
 def expiry(schedules: Schedules, group: str, environment: str) -> ArmedSchedule | None:
     """The schedule that ends the environment's lease; None if there is none."""
-    found = schedules.described(group, naming.expiry_schedule(environment))
+    found = schedules.described(group, naming.schedule(environment, "expiry"))
     if found is None:
         return None
     once = scheduler_answers.once_at(found)

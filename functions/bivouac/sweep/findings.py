@@ -142,6 +142,9 @@ class Finding:
             "resources": [f"{each.kind} {each.name}" for each in self.resources],
         }
 
+    def described(self, why: str) -> str:
+        return f"{self.environment}: {self.kind}: {why}"
+
 
 def findings(facts: AccountFacts) -> list[Finding]:
     """Everything that does not match, by environment, and its repair."""
@@ -335,7 +338,7 @@ def _not_armed(facts: AccountFacts, record: Record) -> Finding | None:
 def _lost_office_hours(facts: AccountFacts, record: Record) -> list[str]:
     if record.status is Status.NOT_DELETED or record.content["schedule"] is None:
         return []
-    wanted = (naming.up_schedule(record.environment), naming.down_schedule(record.environment))
+    wanted = tuple(naming.schedule(record.environment, each) for each in ("up", "down"))
     return [name for name in wanted if name not in facts.schedules]
 
 

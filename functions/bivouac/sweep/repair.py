@@ -9,9 +9,6 @@ from functools import partial
 
 from bivouac import times
 from bivouac.aws import ecs, executions
-from bivouac.aws.client_types import SFNClient
-from bivouac.aws.environments_table import Records
-from bivouac.aws.event_bus import EventBus
 from bivouac.aws.scheduler import Schedules
 from bivouac.deletion import remaining
 from bivouac.environment import naming
@@ -20,6 +17,7 @@ from bivouac.environment.event import Subject
 from bivouac.environment.record import HELD, Record, Status, Unreadable
 from bivouac.environment.wait_times import PATIENCE_SECONDS
 from bivouac.errors import BivouacError, NotYetConsistentError, SupersededError, ThrottledError
+from bivouac.json_types import Json
 from bivouac.notifications import events
 from bivouac.observability import MetricUnit, logger, metrics
 from bivouac.recheck import doubts
@@ -28,7 +26,7 @@ from bivouac.recheck.judgement import Judgement
 from bivouac.recheck.still_ready import RecheckResult
 from bivouac.settings import SweepSettings
 from bivouac.sweep import adoption, armed_schedules
-from bivouac.sweep.budget import A_CALL, SERVICES, SERVICES_AT_ONCE, Budget, Pace, Share
+from bivouac.sweep.budget import A_CALL, A_REPAIR, SERVICES, SERVICES_AT_ONCE, Budget, Pace, Share
 from bivouac.sweep.findings import (
     GRACE,
     NEEDS_HOLDER,
@@ -57,12 +55,9 @@ class Sweep:
     now: datetime
     stack: str
     settings: SweepSettings
-    records: Records
     inventory: Inventory
     schedules: Schedules
-    stepfunctions: SFNClient
     follow_up: FollowUp
-    bus: EventBus
     poll_of: Callable[[Record], Callable[[], RecheckResult]]
     judge: Judgement
 
@@ -73,7 +68,7 @@ class Sweep:
     def facts(self) -> AccountFacts:
         """Resources are listed before the records are read. A record is written before its
         resources, so a resource without a record afterwards never had one, or has lost it."""
-        before = frozenset(self.records.names())
+        before = frozenset(self.follow_up.records.names())
         listing = self.inventory.listed(before)
         groups = self.schedules.settings
         scheduled = {
@@ -82,7 +77,7 @@ class Sweep:
             for name in self.schedules.names(group)
         }
         # Resources are grouped by name here; a namespace's tags are read later
-        records = self.records.read_all(
+        records = self.follow_up.records.read_all(
             {*before, *scheduled.values(), *listing.environments} - {""}
         )
         turns = partial(in_turn, now=self.now)
@@ -100,11 +95,11 @@ class Sweep:
             now=self.now,
             stack=self.stack,
             orphans_live=self.settings.orphans_live,
-            records=records | self.records.read_all(sorted(more)),
+            records=records | self.follow_up.records.read_all(sorted(more)),
             listed_before=before,
             holders=holders,
             expiries=expiries,
-            closed=self.records.closings(
+            closed=self.follow_up.records.closings(
                 {
                     name: (named["repository"], named["number"])
                     for name, record in records.items()
@@ -145,7 +140,7 @@ class Sweep:
             if record.execution in running and record.status in HELD:
                 holders[name] = RUNNING
                 continue
-            calls = (naming.expiry_schedule(name) in scheduled) + (record.status in NEEDS_HOLDER)
+            calls = (naming.schedule(name, "expiry") in scheduled) + (record.status in NEEDS_HOLDER)
             if not calls:
                 continue
             if not time.takes(calls * A_CALL):
@@ -153,8 +148,8 @@ class Sweep:
                 continue
             try:
                 if record.status in NEEDS_HOLDER:
-                    holders[name] = holder(self.stepfunctions, record.execution)
-                if naming.expiry_schedule(name) in scheduled:
+                    holders[name] = holder(self.follow_up.stepfunctions, record.execution)
+                if naming.schedule(name, "expiry") in scheduled:
                     group = self.schedules.settings.expiry_group
                     if schedule := armed_schedules.expiry(self.schedules, group, name):
                         expiries[name] = schedule
@@ -167,7 +162,9 @@ class Sweep:
         if not any(record.status in HELD for record in records):
             return set()
         machines = [self.follow_up.machines[each] for each in HOLDING]
-        return set().union(*(executions.running(self.stepfunctions, arn) for arn in machines))
+        return set().union(
+            *(executions.running(self.follow_up.stepfunctions, arn) for arn in machines)
+        )
 
     def _unanswered(self, time: Share) -> list[Ended]:
         """Executions that ended without success in the last few sweeps, and may have been started
@@ -176,10 +173,10 @@ class Sweep:
         since, until = self.now - ENDED_LATELY, self.now - GRACE
         for machine in self.follow_up.machines.values():
             try:
-                for arn in executions.broken(self.stepfunctions, machine, since, until):
+                for arn in executions.broken(self.follow_up.stepfunctions, machine, since, until):
                     if not time.takes(A_CALL):
                         return found
-                    if whole := executions.described(self.stepfunctions, arn):
+                    if whole := executions.described(self.follow_up.stepfunctions, arn):
                         found.append(Ended.of(whole))
             except BivouacError as error:
                 logger.warning("not checked", machine=machine, reason=str(error))
@@ -216,12 +213,31 @@ class Sweep:
             return ()
         return tuple(doubts.doubts(record, services))
 
+    def work_through(self, listed: Iterable[Finding]) -> tuple[list[Json], list[str], int]:
+        """Acts on all of them, as far as there is time: each with its outcome, the repairs that
+        failed, and the number of those left for the next sweep."""
+        swept: list[Json] = []
+        failed: list[str] = []
+        time = self.budget.repairs()
+        for finding in listed:
+            outcome = "NEXT_TIME"
+            try:
+                if finding.action is Repair.REPORT or time.takes(A_REPAIR):
+                    outcome = "ACTED" if self.act(finding) else "LEFT_ALONE"
+            except BivouacError as error:
+                logger.exception("not repaired", finding=finding.to_json())
+                failed.append(finding.described(str(error)))
+            swept.append({**finding.to_json(), "outcome": outcome})
+        return swept, failed, time.refused
+
     def act(self, finding: Finding) -> bool:
         """False: it has changed since it was found, or there was nothing left to do."""
         if finding.action is Repair.REPORT:
             logger.warning("sweep found", finding=finding.to_json())
             return True
-        if self.records.read_all([finding.environment]) != {finding.environment: finding.record}:
+        if self.follow_up.records.read_all([finding.environment]) != {
+            finding.environment: finding.record
+        }:
             return False
         try:
             if not self._act(finding):
@@ -287,7 +303,7 @@ class Sweep:
             ends_of_adopted(self.now, self.settings.orphans_live, before),
         )
         self._publish_orphans(finding, adopted)
-        self.records.take(adopted, before)
+        self.follow_up.records.take(adopted, before)
         self._arm(adopted)
 
     def _publish_orphans(self, finding: Finding, adopted: Record) -> None:
@@ -295,7 +311,7 @@ class Sweep:
         and publishes again."""
         subject = Subject(adopted.environment, adopted.generation, self.now)
         metrics.add_metric("OrphansFound", MetricUnit.Count, len(finding.resources))
-        self.bus.publish(
+        self.follow_up.bus.publish(
             *(
                 events.orphan_found(
                     subject,
@@ -313,7 +329,7 @@ class Sweep:
         logger.warning("leak repaired", finding=finding.to_json())
         metrics.add_metric("LeaksRepaired", MetricUnit.Count, 1)
         generation = finding.record.generation if finding.record else None
-        self.bus.publish(
+        self.follow_up.bus.publish(
             events.leak_repaired(
                 Subject(finding.environment, generation or 0, self.now),
                 leak=f"{finding.kind}: {finding.reason}",

@@ -16,7 +16,7 @@ from bivouac.environment.event import DetailType
 from bivouac.environment.record import Record, Status
 from bivouac.notifications.notifier import Notifier
 from bivouac.observability import MetricUnit, metrics
-from bivouac.sweep.follow_up import Aftermath, Start
+from bivouac.sweep.follow_up import Aftermath, Ended, Machine, Start, after_redeploy, aftermath
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,35 @@ class FollowUp:
     """ARNs of state machines by name."""
     stepfunctions: SFNClient
     bus: EventBus
+
+    def due(self, ended: Ended) -> tuple[Record | None, Aftermath | None]:
+        """What to do about an ended execution, and the record that it is about; None if there is
+        nothing to do."""
+        if ended.machine is not Machine.REDEPLOY:
+            record = self.held_by(ended)
+            return record, aftermath(record, ended) if record else None
+        record = self.named_by(ended)
+        if record is None:
+            return None, None
+        # The record is held by the create that the redeploy started
+        runs = record.status is Status.CREATING and executions.is_running(
+            self.stepfunctions, record.execution
+        )
+        return record, after_redeploy(record, ended, runs)
+
+    def named_by(self, ended: Ended) -> Record | None:
+        return self.records.find(ended.environment) if ended.environment else None
+
+    def held_by(self, ended: Ended) -> Record | None:
+        """The record that the execution holds or last held; its input only says which to try
+        first."""
+        record = self.named_by(ended)
+        if record and record.execution == ended.arn:
+            return record
+        for summary in self.records.listed():
+            if summary.execution == ended.arn:
+                return self.records.find(summary.environment)
+        return None
 
     def __call__(self, due: Aftermath, record: Record, now: datetime) -> Followed:
         """Raises SupersededError if another execution has taken the record meanwhile."""

@@ -20,7 +20,7 @@ from bivouac.environment.blueprint import Blueprint, ServiceBlueprint
 from bivouac.environment.instruction import Instruction
 from bivouac.environment.record import DEFINITIONS_KEPT, Record, packed, text_of
 from bivouac.json_types import Json
-from bivouac.proof import check, mesh, probe, row
+from bivouac.proof import check, mesh, probe, row, whole
 from bivouac.proof.check import Check
 from bivouac.services.convergence import Blocked, Condition, Need
 from bivouac.services.deployments import Expected
@@ -395,12 +395,7 @@ class Largest:
     def proof(self) -> list[Json]:
         """The proof in the record and in the output."""
         private, public = self._probed
-        unproven = [
-            check.not_proven(service.service_name, service.not_proven).to_json()
-            for service in self._services
-            if service.not_proven
-        ]
-        return [*self._seen, *private, *public, *unproven]
+        return [*self._seen, *private, *public, *whole.not_proven(self._blueprint)]
 
     @cached_property
     def edge_proofs(self) -> list[Json]:

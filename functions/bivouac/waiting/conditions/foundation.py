@@ -12,7 +12,6 @@ from bivouac.aws import cloudmap, cloudmap_answers, ecs, ecs_answers
 from bivouac.aws.client_types import ECSClient, ServiceDiscoveryClient
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint
-from bivouac.environment.ownership import require_owned
 from bivouac.environment.record import Record
 from bivouac.errors import ClusterFailedError, NamespaceFailedError
 from bivouac.services.progress import CreateProgress, NextStep
@@ -44,7 +43,8 @@ def poll(
             _require_retryable(blueprint, operation, late)
             return again
         if adopted:
-            arn = _owned(blueprint, cloud_map)
+            found = cloudmap.find_own_namespace(cloud_map, blueprint)
+            arn = found.arn if found else None
         elif operation and cloudmap_answers.has_succeeded(operation):
             namespace_id = cloudmap_answers.namespace_id(operation)
             arn = naming.namespace_arn(record.execution, namespace_id)
@@ -67,18 +67,6 @@ def _require_retryable(blueprint: Blueprint, operation: Mapping[str, Any], late:
             f"namespace {blueprint.namespace}: {operation.get('ErrorCode')}: "
             f"{operation.get('ErrorMessage')}"
         )
-
-
-def _owned(blueprint: Blueprint, client: ServiceDiscoveryClient) -> str | None:
-    """The ARN of the namespace with the planned name; None while there is none. Only its tags show
-    that it is ours. Raises ForeignResourceError."""
-    found = cloudmap.find_namespace(client, blueprint.namespace)
-    if found is None:
-        return None
-    what = f"the namespace {found.name} ({found.id})"
-    tags = cloudmap.tags_of(client, found.arn)
-    require_owned(what, tags, blueprint.stack, blueprint.environment)
-    return found.arn
 
 
 def _cluster_ready(blueprint: Blueprint, late: bool, client: ECSClient) -> bool:

@@ -1,0 +1,97 @@
+"""Checks an input of create_environment: plans the request that it means, or finds every problem.
+
+Checks without AWS calls come first; only a request that passes them is compared with what exists. A
+redeploy, a wake and a roll-back become the request that they mean, and are checked in the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from bivouac.aws.client_types import EC2Client, ECSClient, ServiceDiscoveryClient
+from bivouac.aws.environments_table import Records
+from bivouac.commands.command import Command, asked, resolved
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.intents import Verb
+from bivouac.errors import InvalidRequestError
+from bivouac.json_types import Json
+from bivouac.request.planning import preflight
+from bivouac.request.planning.plan import Plan, existing_definitions, plan
+from bivouac.request.planning.summary import summary
+from bivouac.request.rules import limits
+from bivouac.settings import RequestSettings
+
+
+@dataclass(frozen=True)
+class RequestCheck:
+    now: datetime
+    settings: RequestSettings
+    records: Records
+    ecs: ECSClient
+    cloud_map: ServiceDiscoveryClient
+    ec2: EC2Client
+
+    def answer(self, event: Json) -> Json:
+        """`status` CHECKED with the environment's name, its blueprint as JSON and the instruction,
+        or OUTDATED.
+
+        Raises InvalidRequestError with all problems, EnvironmentNotFoundError, ForeignResourceError
+        if others use the names."""
+        command = asked(event["request"], event["execution"], event["startedAt"], self.now)
+        first = self._planned_alone(command)
+        if first is not None:
+            command = replace(command, content=first.request)
+        record = self.records.find(command.environment)
+        found = resolved(command, record)
+        if found.outdated:
+            return {
+                "status": "OUTDATED",
+                "environment": command.environment,
+                "reason": found.outdated,
+                "dryRun": False,
+            }
+        same = found.request == command.content
+        planned, blueprint = self._planned(found.request, first if same else None)
+        blueprint, there = preflight.compared(
+            blueprint, self.settings.namespace_quota, self.ecs, self.cloud_map, self.ec2
+        )
+        instruction = found.instruction(command, there)
+        answer = {
+            "status": "CHECKED",
+            "environment": blueprint.environment,
+            "plan": blueprint.to_json(),
+            "dryRun": planned.dry_run,
+            "settled": False,
+            "instruction": instruction.to_json(),
+        }
+        too_large = limits.record_problems(blueprint, instruction, record)
+        if too_large := too_large or limits.answer_problems(answer):
+            raise InvalidRequestError(too_large)
+        if planned.dry_run:
+            # What was read once stands in ECS's words when it is planned again.
+            notes = (*(first.notes if first else ()), *planned.notes)
+            answer["plan"] = summary(blueprint, dict.fromkeys(notes))
+        return answer
+
+    def _planned_alone(self, command: Command) -> Plan | None:
+        """The plan of a create's own request; None for any other command."""
+        if command.verb is not Verb.CREATE:
+            return None
+        planned = plan(command.content, self.settings, self.now)
+        if problems := (*command.problems, *planned.problems):
+            raise InvalidRequestError(problems)
+        return planned
+
+    def _planned(self, request: Any, known: Plan | None) -> tuple[Plan, Blueprint]:
+        """With the existing task definitions that the request names. `known`: its plan without
+        them."""
+        planned = known or plan(request, self.settings, self.now)
+        unknown: list[str] = []
+        if planned.blueprint and (names := existing_definitions(planned.request)):
+            definitions, unknown = preflight.existing_definitions(names, self.ecs)
+            planned = plan(request, self.settings, self.now, definitions)
+        if unknown or planned.blueprint is None:
+            raise InvalidRequestError((*unknown, *planned.problems))
+        return planned, planned.blueprint
