@@ -1,18 +1,23 @@
-"""Caches parsed DynamoDB expressions: moto parses an update three times, and deep-copies the result
-object by object."""
+"""Caches parsed DynamoDB expressions: moto parses an update three times and a condition twice, and
+deep-copies the result object by object."""
 
 from __future__ import annotations
 
+import io
 import pickle
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import Any
 
-from moto.dynamodb.comparisons import ConditionExpressionParser
+from moto.dynamodb.comparisons import AttributeValue, ConditionExpressionParser
 from moto.dynamodb.parsing import validators
-from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
+from moto.dynamodb.parsing.ast_nodes import (
+    DepthFirstTraverser,
+    Expression,
+    Node,
+    UpdateExpressionFunction,
+)
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 
 from localcloud.patching import all_patched
@@ -20,7 +25,7 @@ from localcloud.patching import all_patched
 _KEPT = 1000
 """Number of expressions. A program has few: they hold names of values, not values."""
 _make = lru_cache(_KEPT)(UpdateExpressionParser.make)
-_lex = ConditionExpressionParser._lex_condition_expression
+_parse = ConditionExpressionParser.parse
 
 
 @contextmanager
@@ -29,22 +34,57 @@ def expressions_are_kept() -> Iterator[None]:
     with all_patched(
         [
             (UpdateExpressionParser, "make", _make),
-            (ConditionExpressionParser, "_lex_condition_expression", _lexed_of),
+            (ConditionExpressionParser, "parse", _parsed),
             (validators, "deepcopy", _copied),
+            (Node, "find_clauses", _clauses),
             (DepthFirstTraverser, "traverse_node_recursively", _traversed),
             (validators.ActionCountValidator, "traverse", _counted),
+            (validators.OverlappingPathsValidator, "traverse", _without_overlaps),
         ]
     ):
         yield
 
 
-def _lexed_of(parser: ConditionExpressionParser) -> deque[Any]:
-    return deque(_lexed(parser.condition_expression))
+def _parsed(parser: ConditionExpressionParser) -> Any:
+    """The condition with the values of this request."""
+    expression, values = parser.condition_expression, parser.expression_attribute_values
+    if not expression:
+        return _parse(parser)
+    try:
+        names = tuple((parser.expression_attribute_names or {}).items())
+        kinds = tuple((name, next(iter(value))) for name, value in (values or {}).items())
+        tree, names_found, values_found = _template(expression, names, kinds)
+    except Exception:
+        return _parse(parser)  # raises what moto raises
+    parser.expr_attr_names_found.extend(names_found)
+    parser.expr_attr_values_found.extend(values_found)
+    return _Filler(tree, values or {}).load()
 
 
 @lru_cache(_KEPT)
-def _lexed(expression: str) -> tuple[Any, ...]:
-    return tuple(_lex(ConditionExpressionParser(expression, None, None)))
+def _template(
+    expression: str, names: tuple[tuple[str, str], ...], kinds: tuple[tuple[str, str], ...]
+) -> tuple[bytes, list[str], list[str]]:
+    """A pickled condition without values, and the names of the attributes and values in it."""
+    values: Any = {name: {kind: name} for name, kind in kinds}
+    parser = ConditionExpressionParser(expression, dict(names), values)
+    condition = _parse(parser)
+    _Emptier(tree := io.BytesIO(), pickle.HIGHEST_PROTOCOL).dump(condition)
+    return tree.getvalue(), parser.expr_attr_names_found, parser.expr_attr_values_found
+
+
+class _Emptier(pickle.Pickler):
+    def persistent_id(self, found: Any) -> Any:
+        return found.value if isinstance(found, AttributeValue) else None
+
+
+class _Filler(pickle.Unpickler):
+    def __init__(self, tree: bytes, values: dict[str, Any]) -> None:
+        super().__init__(io.BytesIO(tree))
+        self._values = values
+
+    def persistent_load(self, name: str) -> AttributeValue:
+        return AttributeValue(self._values[name])
 
 
 def _copied(tree: Any) -> Any:
@@ -73,9 +113,25 @@ def _traversed(traverser: Any, node: Any, child_id: int = -1) -> Any:
     return traversed(node, child_id)
 
 
+def _clauses(node: Any, kinds: Any) -> list[Any]:
+    """moto's own search, except that it determines the kind of each node class once."""
+    found = []
+    for child in node.children or ():
+        if child.__class__ in kinds:
+            found.append(child)
+        elif _is(child.__class__, (Expression, UpdateExpressionFunction)):
+            found += child.find_clauses(kinds)
+    return found
+
+
 def _counted(validator: Any, root: Any) -> Any:
     """No subtree has more clauses of a kind than the whole tree."""
     return validator.verify_action_counts(root)
+
+
+def _without_overlaps(validator: Any, root: Any) -> Any:
+    """Nor has a subtree paths that overlap, unless the whole tree has them."""
+    return validator.check_for_overlapping_paths(root)
 
 
 @cache

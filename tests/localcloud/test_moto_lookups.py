@@ -95,6 +95,26 @@ UPDATES: list[dict[str, Any]] = [
         "ConditionExpression": "n BETWEEN :nought AND :one",
         "ExpressionAttributeValues": {":one": {"N": "1"}, ":nought": {"N": "0"}},
     },
+    {  # one path twice
+        "UpdateExpression": "SET a = :one REMOVE a",
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+    },
+    {  # fulfilled with one value
+        "UpdateExpression": "SET a = :one",
+        "ConditionExpression": "(#n IN (:nought, :seven)) AND size(id) > :one",
+        "ExpressionAttributeNames": {"#n": "n"},
+        "ExpressionAttributeValues": {
+            **{":one": {"N": "1"}, ":nought": {"N": "0"}, ":seven": {"N": "7"}}
+        },
+    },
+    {  # and not with another
+        "UpdateExpression": "SET a = :one",
+        "ConditionExpression": "(#n IN (:nought, :seven)) AND size(id) > :one",
+        "ExpressionAttributeNames": {"#n": "n"},
+        "ExpressionAttributeValues": {
+            **{":one": {"N": "1"}, ":nought": {"N": "0"}, ":seven": {"N": "70"}}
+        },
+    },
 ]
 
 
@@ -121,12 +141,16 @@ def test_a_cached_expression_has_the_same_effect() -> None:
         of_moto = updated()
     with mock_aws(), lookups_are_kept():
         assert updated() == of_moto
-    assert of_moto[6]["n"] == {"N": "8"}
-    assert of_moto[6]["list"] == {"L": [{"S": "a"}, {"S": "b"}, {"S": "b"}]}
-    assert [answer.get("Code") for answer in of_moto[8:]] == [
+    first, _, *others = of_moto[len(UPDATES) :]
+    assert first["n"] == {"N": "8"}
+    assert first["list"] == {"L": [{"S": "a"}, {"S": "b"}, {"S": "b"}]}
+    assert [answer.get("Code") for answer in others] == [
         *["ValidationException"] * 3,
         "ConditionalCheckFailedException",
+        "ValidationException",
+        *["ConditionalCheckFailedException"] * 2,
     ]
+    assert of_moto[7]["a"] == {"N": "1"}
 
 
 def environ(service: str, target: str) -> dict[str, Any]:
