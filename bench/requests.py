@@ -124,6 +124,8 @@ def _touches(before: Json, after: Json, told: str) -> bool:
     names = [part.partition("[")[0] for part in told.split(".")][-2:]
     if names[0] == "timeout":
         names.append("portMappings")  # whose protocol decides about it
+    if names[-1] == "logDriver":
+        names.append("firelensConfiguration")  # which decides about it
     return any(_all(before, name) != _all(after, name) for name in names)
 
 

@@ -395,6 +395,14 @@ def test_a_wrong_kind_never_repeats_a_secret() -> None:
         short_definition(environment=["DB_PASSWORD=hunter2"]),
         short_definition(command="app --password hunter2"),
         short(command="app --password hunter2"),
+        short_definition(environment=[{"Name": "DB_PASSWORD", "Value": "hunter2"}]),
+        short_definition(secrets={"DB_PASSWORD": "hunter2"}),
+        short_definition(secrets=[{"name": "DB", "valueFrom": "password=hunter2"}]),
+        short_definition(
+            LogConfiguration={"LogDriver": "splunk", "Options": {"splunk-token": "hunter2"}}
+        ),
+        environment({"image": "nginx", "secrets": {"DB_PASSWORD": "hunter2"}}),
+        environment({"serviceName": "web", "taskDefinition": "password=hunter2"}),
     ]
     assert "hunter2" not in "".join(each for request in given for each in problems(request))
 

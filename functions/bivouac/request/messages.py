@@ -134,15 +134,13 @@ def fragment(content: Any) -> str:
     return json.dumps(_shareable(content), ensure_ascii=False)
 
 
-def _shareable(content: Any) -> Any:
-    """Problems end in logs and causes, which more people read than the request."""
+def _shareable(content: Any, name: str = "") -> Any:
+    """Problems end in logs and causes, which more people read than the request. `name`: what the
+    content is the value of; a secret may show only beside it."""
     if isinstance(content, dict):
+        named = content.get("name")
         return {
-            key: (
-                [_variable(each) for each in value]
-                if key == "environment" and isinstance(value, list)
-                else _shareable(value)
-            )
+            key: _shareable(value, str(named) if named and key in _VALUES else key)
             for key, value in content.items()
         }
     if isinstance(content, list):
@@ -150,13 +148,9 @@ def _shareable(content: Any) -> Any:
         if names_a_secret(" ".join(each for each in content if isinstance(each, str))):
             return ["..."]
         return [_shareable(each) for each in content]
-    return redacted(content, FRAGMENT_LIMIT) if isinstance(content, str) else content
+    if not isinstance(content, str):
+        return content
+    return "..." if names_a_secret(f"{name}={content}") else redacted(content, FRAGMENT_LIMIT)
 
 
-def _variable(entry: Any) -> Any:
-    """An entry of `environment`: a secret shows only beside its name."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("value"), str):
-        return _shareable(entry)
-    line = f"{entry.get('name', '')}={entry['value']}"
-    shown = entry["value"] if redacted(line, FRAGMENT_LIMIT) == line else "..."
-    return {**entry, "value": shown}
+_VALUES = frozenset({"value", "valueFrom"})

@@ -13,6 +13,7 @@ from bivouac.json_types import Json
 from bivouac.request.draft import Draft
 from bivouac.request.fields import ecs_arguments
 from bivouac.request.fields.ecs_arguments import Checked
+from bivouac.request.messages import said
 from bivouac.request.models import EnvironmentRequest, Service
 from bivouac.request.reading import short_form
 from bivouac.request.rules import (
@@ -111,7 +112,7 @@ def _existing(draft: Draft, name: str, connected: bool, path: str) -> PlannedDef
         return None
     if written is None:
         draft.problems.append(
-            f"{path}.taskDefinition: {name[:80]!r} is no name of a task definition; write family, "
+            f"{path}.taskDefinition: {said(name)} is no name of a task definition; write family, "
             "family:revision or its ARN, or an object with RegisterTaskDefinition's arguments"
         )
         return None

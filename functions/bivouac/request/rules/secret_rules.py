@@ -41,7 +41,7 @@ def source_problems(source: str, region: str, path: str) -> Iterator[str]:
     if arn is None:
         if source.startswith("arn:") or not _PARAMETER.fullmatch(source):
             yield (
-                f"{path}: {source!r} names no secret; write the ARN of a secret "
+                f"{path}: names no secret; write the ARN of a secret "
                 f"(arn:aws:secretsmanager:{region}:123456789012:secret:name-AbCdEf), the ARN of a "
                 f"parameter (arn:aws:ssm:{region}:123456789012:parameter/name), or its name"
             )
