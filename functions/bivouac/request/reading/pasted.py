@@ -76,8 +76,8 @@ def _key(given: Mapping[str, Any], name: str) -> str:
     """The key of a member in whatever notation; its own name if there is none."""
     if name in given:
         return name
-    wanted, shortest = name.lower(), len(name)
-    return next((key for key in given if len(key) >= shortest and canonical(key) == wanted), name)
+    wanted, begins = name.lower(), (name[0], name[0].upper())
+    return next((key for key in given if key.startswith(begins) and canonical(key) == wanted), name)
 
 
 # --- wrappers ------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from bivouac.redaction import names, shapes, text
 
 MOST = 20
 """Warnings, which the record keeps."""
+_SHOWN_TO_ALL = frozenset({"command", "entryPoint", "healthCheck", "dockerLabels"})
 _READABLE = "and anyone who may describe task definitions can read it"
 
 
@@ -52,6 +53,7 @@ def warnings(blueprint: Blueprint, plain_values: Set[str]) -> Iterator[str]:
         f"{service.service_name}: {why}, {_READABLE}; {instead}"
         for service in blueprint.services
         for container in (service.definition or {}).get("containerDefinitions", ())
+        if not _SHOWN_TO_ALL.isdisjoint(container)
         for why, instead in _in_container(container, plain_values)
     ]
     yield from found[:MOST]
