@@ -127,28 +127,35 @@ resources = st.builds(
 ).map(lambda each: replace(each, owned=each.owned and each.environment != ""))
 
 
+# Made once: a strategy that each situation made anew would cost as much as what it draws.
+recorded = st.none() | records | unreadable
+listed = st.frozensets(st.sampled_from(NAMES))
+running_or_ended = st.none() | ages
+expiries = st.dictionaries(st.sampled_from(NAMES), schedules)
+scheduled = st.frozensets(st.sampled_from(["", *NAMES]))
+tagged = st.lists(resources, max_size=5)
+
+
 @st.composite
 def situations(draw: st.DrawFn) -> AccountFacts:
     known: dict[str, Record | Unreadable | None] = {}
     for name in NAMES:
-        found = draw(st.none() | records | unreadable)
+        found = draw(recorded)
         known[name] = replace(found, environment=name) if found else None
     return AccountFacts(
         now=NOW,
         stack="bivouac",
         orphans_live=timedelta(hours=1),
         records=known,
-        listed_before=draw(st.frozensets(st.sampled_from(NAMES))),
+        listed_before=draw(listed),
         holders={
-            name: draw(st.builds(holder, st.just(name), st.none() | ages))
+            name: holder(name, draw(running_or_ended))
             for name, found in known.items()
             if isinstance(found, Record) and found.status in NEEDS_HOLDER
         },
-        expiries=draw(st.dictionaries(st.sampled_from(NAMES), schedules)),
-        schedules={
-            f"{name}-expiry": name for name in draw(st.frozensets(st.sampled_from(["", *NAMES])))
-        },
-        resources=tuple(draw(st.lists(resources, max_size=5))),
+        expiries=draw(expiries),
+        schedules={f"{name}-expiry": name for name in draw(scheduled)},
+        resources=tuple(draw(tagged)),
     )
 
 

@@ -140,19 +140,22 @@ def places(content: Any) -> Iterator[tuple[Any, Any]]:
             yield from places(content[key])
 
 
+changes = st.integers(1, 3)
+kinds_of_change = st.sampled_from(["replace", "remove", "add"])
+added = characters | st.sampled_from(["status", "settled", "asked"])
+
+
 @st.composite
 def spoiled(draw: st.DrawFn, good: Any) -> Any:
     """With up to three values replaced, left out or added."""
     content = copy.deepcopy(good)
-    for _ in range(draw(st.integers(1, 3))):
+    for _ in range(draw(changes)):
         where, key = draw(st.sampled_from(list(places(content))))
-        match draw(st.sampled_from(["replace", "remove", "add"])):
+        match draw(kinds_of_change):
             case "replace":
                 where[key] = draw(anything)
             case "add" if isinstance(where, dict):
-                where[draw(characters | st.sampled_from(["status", "settled", "asked"]))] = draw(
-                    anything
-                )
+                where[draw(added)] = draw(anything)
             case "remove" if len(where) > 1:
                 del where[key]
     return content
@@ -171,12 +174,16 @@ def test_valid_input_is_accepted(read: Callable[[Any], None], good: Any) -> None
     read(good)
 
 
-@everywhere
+@pytest.mark.parametrize(
+    ("read", "inputs"),
+    [(read, anything | spoiled(good)) for read, good in READ.values()],
+    ids=READ.keys(),
+)
 @given(data=st.data())
 def test_any_input_is_accepted_or_refused(
-    read: Callable[[Any], None], good: Any, data: st.DataObject
+    read: Callable[[Any], None], inputs: st.SearchStrategy[Any], data: st.DataObject
 ) -> None:
-    if refused := refusal(read, data.draw(anything | spoiled(good))):
+    if refused := refusal(read, data.draw(inputs)):
         assert refused.problems
         assert len(set(refused.problems)) == len(refused.problems)
         for problem in refused.problems:
