@@ -6,6 +6,7 @@ What IAM can scope was read from the Service Authorization Reference of June 202
 from __future__ import annotations
 
 import re
+from itertools import groupby
 
 import pytest
 
@@ -63,73 +64,94 @@ UNSCOPED = {
 GetOperation can be scoped to a namespace, but nobody knows it before the operation has ended."""
 
 TAGGED_WHEN_CHANGED = re.compile(r"(ecs|servicediscovery|logs):(Update|Delete)\w+")
-EACH = pytest.mark.parametrize("statement", STATEMENTS, ids=str)
+BY_HOLDER = {
+    holder: list(statements)
+    for holder, statements in groupby(STATEMENTS, key=lambda each: each.holder)
+}
+"""Not a test for each statement: two thousand tests cost more than what they look at."""
 
 
 def condition_keys(statement: Statement) -> set[str]:
     return {key for operator in statement.condition.values() for key in operator}
 
 
-@EACH
+@pytest.mark.parametrize("statements", BY_HOLDER.values(), ids=BY_HOLDER)
 class TestEveryStatement:
-    def test_each_statement_names_whole_actions(self, statement: Statement) -> None:
-        for action in statement.actions:
-            assert re.fullmatch(r"[a-z0-9]+:[A-Za-z]+", action), action
+    """Of one function, role or policy."""
 
-    def test_each_statement_is_scoped_if_iam_can_scope_it(self, statement: Statement) -> None:
-        if not statement.is_unscoped:
-            return
-        assert statement.resources == ["*"]
-        for action in statement.actions:
-            assert action in UNSCOPED, action
-            if needed := UNSCOPED[action]:
-                assert needed in condition_keys(statement), f"{action} without {needed}"
+    def test_each_statement_names_whole_actions(self, statements: list[Statement]) -> None:
+        for statement in statements:
+            for action in statement.actions:
+                assert re.fullmatch(r"[a-z0-9]+:[A-Za-z]+", action), action
 
-    def test_a_statement_is_not_scoped_if_iam_cannot_scope_it(self, statement: Statement) -> None:
+    def test_each_statement_is_scoped_if_iam_can_scope_it(
+        self, statements: list[Statement]
+    ) -> None:
+        for statement in statements:
+            if not statement.is_unscoped:
+                continue
+            assert statement.resources == ["*"], str(statement)
+            for action in statement.actions:
+                assert action in UNSCOPED, action
+                if needed := UNSCOPED[action]:
+                    assert needed in condition_keys(statement), f"{action} without {needed}"
+
+    def test_a_statement_is_not_scoped_if_iam_cannot_scope_it(
+        self, statements: list[Statement]
+    ) -> None:
         """A statement with an ARN never covers an action without a resource type."""
-        if not statement.is_unscoped:
-            assert set(statement.actions).isdisjoint(UNSCOPED)
+        for statement in statements:
+            if not statement.is_unscoped:
+                assert set(statement.actions).isdisjoint(UNSCOPED), str(statement)
 
-    def test_each_role_is_passed_to_one_service_only(self, statement: Statement) -> None:
-        if "iam:PassRole" not in statement.actions:
-            return
-        assert statement.actions == ["iam:PassRole"]
-        assert statement.condition["StringEquals"]["iam:PassedToService"] in (
-            "ecs-tasks.amazonaws.com",
-            "scheduler.amazonaws.com",
-        )
+    def test_each_role_is_passed_to_one_service_only(self, statements: list[Statement]) -> None:
+        for statement in statements:
+            if "iam:PassRole" not in statement.actions:
+                continue
+            assert statement.actions == ["iam:PassRole"], str(statement)
+            assert statement.condition["StringEquals"]["iam:PassedToService"] in (
+                "ecs-tasks.amazonaws.com",
+                "scheduler.amazonaws.com",
+            ), str(statement)
 
-    def test_only_resources_with_our_tag_can_be_changed(self, statement: Statement) -> None:
+    def test_only_resources_with_our_tag_can_be_changed(self, statements: list[Statement]) -> None:
         """D18; ECS creates its Cloud Map services with its own tag only."""
         tags = {"aws:ResourceTag/bivouac:stack", "aws:ResourceTag/AmazonECSManaged"}
-        for action in statement.actions:
-            if TAGGED_WHEN_CHANGED.fullmatch(action) and not statement.is_unscoped:
-                assert condition_keys(statement) & tags, action
+        for statement in statements:
+            for action in statement.actions:
+                if TAGGED_WHEN_CHANGED.fullmatch(action) and not statement.is_unscoped:
+                    assert condition_keys(statement) & tags, action
 
-    def test_no_foreign_resource_can_be_tagged_as_ours(self, statement: Statement) -> None:
+    def test_no_foreign_resource_can_be_tagged_as_ours(self, statements: list[Statement]) -> None:
         """D18: tags are set at creation, and on resources that have them already."""
-        if "ecs:TagResource" in statement.actions:
-            needed = {"ecs:CreateAction", "aws:ResourceTag/bivouac:stack"}
-            assert condition_keys(statement) & needed
+        for statement in statements:
+            if "ecs:TagResource" in statement.actions:
+                needed = {"ecs:CreateAction", "aws:ResourceTag/bivouac:stack"}
+                assert condition_keys(statement) & needed, str(statement)
 
-    def test_only_resources_with_our_tag_can_be_created(self, statement: Statement) -> None:
-        for action in statement.actions:
-            if re.fullmatch(r"ecs:(Create\w+|RegisterTaskDefinition)", action):
-                assert OUR_TAG in condition_keys(statement), action
+    def test_only_resources_with_our_tag_can_be_created(self, statements: list[Statement]) -> None:
+        for statement in statements:
+            for action in statement.actions:
+                if re.fullmatch(r"ecs:(Create\w+|RegisterTaskDefinition)", action):
+                    assert OUR_TAG in condition_keys(statement), action
 
-    def test_it_tags_only_as_ours(self, statement: Statement) -> None:
-        for action in ("logs:CreateLogGroup", "logs:TagResource"):
-            if action in statement.actions and statement.holder == "CreateLogGroupsFunction":
-                assert OUR_TAG in condition_keys(statement)
+    def test_it_tags_only_as_ours(self, statements: list[Statement]) -> None:
+        for statement in statements:
+            for action in ("logs:CreateLogGroup", "logs:TagResource"):
+                if action in statement.actions and statement.holder == "CreateLogGroupsFunction":
+                    assert OUR_TAG in condition_keys(statement), str(statement)
 
-    def test_its_arns_are_of_any_partition_and_of_this_account(self, statement: Statement) -> None:
-        for resource in statement.resources:
-            if isinstance(resource, dict) and "Fn::Sub" in resource:
-                arn = resource["Fn::Sub"]
-                if re.fullmatch(r"\$\{\w+\.Arn\}:\*", arn):
-                    continue  # the versions of a function of the stack
-                assert arn.startswith("arn:${AWS::Partition}:"), arn
-                assert ":${AWS::AccountId}:" in arn, arn
+    def test_its_arns_are_of_any_partition_and_of_this_account(
+        self, statements: list[Statement]
+    ) -> None:
+        for statement in statements:
+            for resource in statement.resources:
+                if isinstance(resource, dict) and "Fn::Sub" in resource:
+                    arn = resource["Fn::Sub"]
+                    if re.fullmatch(r"\$\{\w+\.Arn\}:\*", arn):
+                        continue  # the versions of a function of the stack
+                    assert arn.startswith("arn:${AWS::Partition}:"), arn
+                    assert ":${AWS::AccountId}:" in arn, arn
 
 
 class TestPeople:
