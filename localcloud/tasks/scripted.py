@@ -343,13 +343,15 @@ class ScriptedRuntime:
             self._end(play.task.task_id, container, WRONG_STATUS, None)
 
     def _sees_another(self, edge: EdgeScript, play: _Play, container: Container) -> bool:
-        before = play.seen[container.name].code if container.name in play.seen else None
-        if container.name not in play.running or before in (PROVEN, NO_NAME):
+        before = play.seen.get(container.name)
+        if container.name not in play.running:
+            return False
+        if before is not None and before.code in (PROVEN, NO_NAME):
             return False
         addresses = self.endpoints.get(edge.endpoint(play.task) or "", ())
         seen = edge.result(play.task, [self._answer(address) for address in addresses])
         play.seen[container.name] = seen
-        return seen.code != before
+        return seen != before
 
     def _answer(self, address: tuple[str, int]) -> HttpAnswer | None:
         private_ip, port = address

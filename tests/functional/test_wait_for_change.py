@@ -12,6 +12,7 @@ import pytest
 
 from bivouac import errors, times
 from bivouac.aws import cloudmap
+from bivouac.diagnosis.health import STEADY_SECONDS
 from bivouac.environment.blueprint import Blueprint, cloud_map_tags
 from bivouac.services.deployments import Expected
 from bivouac.services.progress import CreateProgress, NextStep
@@ -439,6 +440,21 @@ def test_running_is_not_enough_if_a_health_check_is_declared(account: BivouacAcc
     container = {"image": "nginx", "containerPort": 80, "healthCheck": HEALTH_CHECK}
     _, seconds = created(account, environment(web(primaryContainer=container)))
     assert 20 <= seconds < 20 + 3 * POLL_SECONDS + SETTLED_SECONDS
+
+
+WORKER = environment(web(primaryContainer={"image": "acme/worker"}))
+
+
+def test_what_nothing_can_ask_must_run_for_a_while(account: BivouacAccount) -> None:
+    _, seconds = created(account, WORKER)
+    assert STEADY_SECONDS <= seconds < STEADY_SECONDS + 2 * POLL_SECONDS
+
+
+def test_a_worker_that_crashes_at_its_start_is_never_ready(account: BivouacAccount) -> None:
+    """H05: it runs for a second, again and again."""
+    account.runtime.script("acme/worker", scripted.exits(1, after=1))
+    progress, _ = failed(account, WORKER)
+    assert progress["verdicts"][0]["category"] == "container exit"
 
 
 def test_one_stopped_task_is_no_failure(account: BivouacAccount) -> None:

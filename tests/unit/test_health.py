@@ -24,6 +24,7 @@ from tests.unit.described import (
     OLD,
     OURS,
     PROXY,
+    after,
     container,
     deployment,
     event,
@@ -540,3 +541,41 @@ def test_a_proxy_that_reports_health_must_be_healthy(health: str) -> None:
     assert not progress.healthy
     assert progress.hindered is not None
     assert progress.hindered.category is Category.PROXY
+
+
+# --- what nothing can ask ------------------------------------------------------------------------
+
+
+def steady_in(seconds: float, *failed: dict[str, Any], **changes: Any) -> float:
+    """Seconds that are left once the task has run this long; `failed` are its predecessors."""
+    worker = {"primaryContainer": {"image": "acme/worker"}, **changes}
+    seen = Observed(service(), (task(startedAt=after(0)),), failed)
+    return health.steady_in(blueprint(**worker), EXPECTED, seen, after(seconds))
+
+
+CRASHED = stopped("Essential container in task exited", stopCode="EssentialContainerExited")
+
+
+def test_a_service_that_nothing_can_ask_must_run_for_a_while() -> None:
+    """A worker that crashes a second after its start runs for that second."""
+    assert [steady_in(seconds) for seconds in (0, 1, 10, 11)] == [10, 9, 0, 0]
+    assert steady_in(1, CRASHED) == 9
+
+
+def test_the_replacement_of_a_failed_task_must_outlive_it() -> None:
+    """H05."""
+    longer = {**CRASHED, "startedAt": after(30), "stoppingAt": after(55)}
+    for_minutes = {**CRASHED, "startedAt": after(30), "stoppingAt": after(500)}
+    assert [steady_in(seconds, longer) for seconds in (10, 24, 25)] == [15, 1, 0]
+    assert steady_in(60, for_minutes) == 0
+    assert steady_in(10, {**longer, "startedBy": "ecs-svc/1"}) == 0, "of another deployment"
+    scaled = "Scaling activity initiated by (deployment ecs-svc/2)"
+    ordered = {"stopCode": "ServiceSchedulerInitiated", "stoppedReason": scaled}
+    assert steady_in(10, {**longer, **ordered}) == 0
+    assert steady_in(10, stopped("CannotPullContainerError", startedAt=None)) == 0, "never ran"
+
+
+def test_a_health_check_or_an_answer_is_better_evidence() -> None:
+    checked = {"image": "acme/worker", "healthCheck": {"command": ["CMD-SHELL", "true"]}}
+    assert steady_in(1, CRASHED, primaryContainer=checked) == 0
+    assert steady_in(1, CRASHED, primaryContainer={"image": "nginx", "containerPort": 80}) == 0

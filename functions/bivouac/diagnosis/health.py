@@ -7,8 +7,9 @@ the same addresses in Cloud Map as in ECS. The ids name failure modes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bivouac.aws import cloudmap_answers, ecs_answers
 from bivouac.diagnosis import proxies, service_verdicts, stopped_tasks
@@ -97,6 +98,40 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
         checks.append(check(name, "proxy attached", enough, f"{attached} of {desired}"))
     checks += _crashed_sidecars(name, running, facts.containers)
     return Progress(tuple(checks), hindered=service_verdicts.hindrance(facts))
+
+
+STEADY_SECONDS = 10.0
+"""Most applications that cannot start end within this time."""
+MOST_STEADY_SECONDS = 60.0
+
+
+def steady_in(
+    blueprint: ServiceBlueprint, expected: Expected, observed: Observed, now: datetime
+) -> float:
+    """Seconds until the tasks of a service that nothing can ask have run long enough for READY; 0
+    at once for the others, whose health checks and answers are evidence.
+
+    A task that replaces one that failed must outlive it, within bounds (H05)."""
+    if blueprint.has_health_check or blueprint.endpoints:
+        return 0.0
+    longest = max(_lives_of_failed(expected, observed), default=0.0)
+    needed = min(max(STEADY_SECONDS, longest), MOST_STEADY_SECONDS)
+    lives = [
+        (now - task["startedAt"]).total_seconds()
+        for task in observed.running
+        if task.get("startedAt")
+    ]
+    return max(needed - min(lives, default=needed), 0.0)
+
+
+def _lives_of_failed(expected: Expected, observed: Observed) -> Iterator[float]:
+    """Seconds for which each failed task of the deployment has run."""
+    for task in observed.stopped:
+        ended = task.get("stoppingAt") or task.get("stoppedAt")
+        if task.get("startedBy") != expected.deployment_id or stopped_tasks.on_purpose(task):
+            continue
+        if ended and task.get("startedAt"):
+            yield (ended - task["startedAt"]).total_seconds()
 
 
 def _starting(running: Sequence[Described]) -> Counter[str]:

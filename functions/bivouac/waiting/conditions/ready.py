@@ -58,6 +58,8 @@ class _Moment:
     healthy: set[str] = field(default_factory=set)
     hindered: dict[str, Verdict] = field(default_factory=dict)
     """By service: an obstacle that may still resolve itself."""
+    steady_in: list[float] = field(default_factory=list)
+    """Seconds until a service counts as healthy by having run for so long."""
 
     @property
     def late(self) -> bool:
@@ -169,7 +171,7 @@ class ReadyPoll:
         if any(
             not condition_set & awaited.tasks.keys() for condition_set in awaited.condition_sets
         ):
-            return PollResult(again_after=POLL_SECONDS, awaited=awaited)
+            return PollResult(again_after=min([POLL_SECONDS, *moment.steady_in]), awaited=awaited)
         return PollResult(awaited=awaited)
 
     def _only_registers(self, moment: _Moment) -> bool:
@@ -236,6 +238,10 @@ class ReadyPoll:
                     moment.hindered[name] = progress.hindered
                 if decides and all(check.outcome is not CheckOutcome.NG for check in found):
                     moment.healthy.add(name)
+                if decides and (left := health.steady_in(planned, entry, seen, moment.now)):
+                    moment.steady_in.append(left)
+                    told = f"nothing can ask it: {left:.0f} s more are needed"
+                    moment.checks.append(Check(name, "keeps running", CheckOutcome.NG, told))
 
     def _unblocked(self, moment: _Moment) -> bool:
         return any(
