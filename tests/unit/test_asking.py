@@ -185,11 +185,36 @@ def greets(connection: socket.socket) -> None:
     says_nothing(connection)
 
 
+def answers_in_frames(*headers: tuple[str, str], flags: int = 4) -> bytes:
+    return SETTINGS + edge_http2.frame(edge_http2.HEADERS, flags, 1, Encoder().encode(headers))
+
+
+def has_no_such_status(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    connection.sendall(answers_in_frames((":status", "two hundred"), flags=5))
+    says_nothing(connection)
+
+
+def pads_nothing(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    connection.sendall(SETTINGS + edge_http2.frame(edge_http2.HEADERS, 4 | 8, 1))
+    says_nothing(connection)
+
+
+def informs_and_says_nothing(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    connection.sendall(answers_in_frames((":status", "103")))
+    says_nothing(connection)
+
+
 @ASKING
 @pytest.mark.parametrize("protocol", HTTP2_PROTOCOLS)
 @pytest.mark.parametrize(
     "act",
     [
+        has_no_such_status,
+        pads_nothing,
+        informs_and_says_nothing,
         says_nothing,
         closes,
         drips,
@@ -322,6 +347,51 @@ def test_the_status_is_the_answer_whatever_becomes_of_the_body(
     assert seen.good
     assert f"HTTP {status}" in seen.words
     assert took < SECONDS + 1.0
+
+
+def streams_over_http2(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    connection.sendall(answers_in_frames((":status", "200"), ("server", "envoy")))
+    while True:
+        connection.sendall(edge_http2.frame(edge_http2.DATA, 0, 1, b": still here\n"))
+        time.sleep(0.01)
+
+
+def redirects_over_http2(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    where = ("location", "http://169.254.169.254/")
+    connection.sendall(answers_in_frames((":status", "302"), ("server", "envoy"), where, flags=5))
+    says_nothing(connection)
+
+
+@ASKING
+@pytest.mark.parametrize(
+    ("act", "status"), [(streams_over_http2, 200), (redirects_over_http2, 302)]
+)
+def test_the_status_over_http2_is_the_answer_whatever_becomes_of_the_body(
+    ask: Asking, act: Callable[[socket.socket], None], status: int
+) -> None:
+    with serving(act) as port:
+        began = time.monotonic()
+        seen = ask("http2", port)
+        took = time.monotonic() - began
+    assert seen.good
+    assert f"HTTP/2 {status}" in seen.words
+    assert took < SECONDS + 1.0
+
+
+def test_a_secret_in_a_header_over_http2_is_not_shown() -> None:
+    def act(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        server = ("server", f"envoy token={SECRET}{'x' * 300}")
+        connection.sendall(answers_in_frames((":status", "500"), server, flags=5))
+        says_nothing(connection)
+
+    with serving(act) as port:
+        seen = probe("http2", port)
+    assert "HTTP/2 500" in seen.words
+    assert SECRET not in seen.words
+    assert len(seen.words) <= 200
 
 
 def test_a_secret_in_a_header_is_not_shown() -> None:

@@ -561,7 +561,7 @@ BREAKAGES: tuple[Breakage, ...] = (
 def network() -> Iterator[None]:
     """The stack's group for tasks admits its probes, and another group that the stack allows admits
     nobody else."""
-    ec2 = boto3.client("ec2")
+    ec2: Any = boto3.client("ec2")
     (vpc,) = {each["VpcId"] for each in ec2.describe_subnets()["Subnets"]}
     probe, other = (
         ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]

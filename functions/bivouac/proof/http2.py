@@ -43,7 +43,7 @@ class Reply:
 
     @property
     def status(self) -> int:
-        return int(self.headers.get(":status", "0"))
+        return int(self.headers[":status"])
 
 
 def call(address: tuple[str, int], headers: Headers, body: bytes, seconds: float) -> Reply:
@@ -52,13 +52,20 @@ def call(address: tuple[str, int], headers: Headers, body: bytes, seconds: float
     end = time.monotonic() + seconds
     with socket.create_connection(address, timeout=seconds) as stream:
         try:
-            return _exchange(stream, headers, body, end)
+            reply = _exchange(stream, headers, body, end)
         except TimeoutError as error:
             raise NotHttp2Error(
                 f"is connected, and gives no answer within {seconds:g} s"
             ) from error
         except (ProtocolError, UnicodeError) as error:
             raise NotHttp2Error("no HTTP/2 answer") from error
+    if not _is_status(reply.headers.get(":status", "")):
+        raise NotHttp2Error("no HTTP/2 answer")
+    return reply
+
+
+def _is_status(text: str) -> bool:
+    return len(text) == 3 and text.isascii() and text.isdigit()
 
 
 def _exchange(stream: socket.socket, headers: Headers, body: bytes, end: float) -> Reply:
