@@ -234,7 +234,7 @@ def test_an_endpoint_of_the_wrong_protocol_is_not_what_its_application_answers()
         runtime.set_endpoint("rpc", [(server.private_ip, 80)])
         client = task(2, IDLE, asks("rpc", 20), aliases=(alias("rpc", "rpc"),))
         witness = started(runtime, client)
-        witness.sees_line(log("rpc"), "rpc:80 HTTP 502 of the server's proxy")
+        witness.sees_line(log("rpc"), "HTTP 502 of the server's proxy")
 
 
 def test_a_python_server_listens_at_its_aliass_port() -> None:
