@@ -227,6 +227,19 @@ def _stopped_by_hand(draw: Drawn) -> Story:
     return _beside_a_slow_one("stopped by hand", draw, moments, stop, count=1)
 
 
+def _scaled_by_hand(draw: Drawn) -> Story:
+    """Somebody takes a task away, and gives it back."""
+    counts = [1, 2]
+
+    def scale(account: BivouacAccount) -> None:
+        account.client("ecs").update_service(
+            cluster=CLUSTER, service="web", desiredCount=counts.pop(0)
+        )
+
+    moments = (draw.uniform(45, 90), draw.uniform(120, 400))
+    return _beside_a_slow_one("scaled by hand, and back", draw, moments, scale, count=2)
+
+
 def _rebalanced(draw: Drawn) -> Story:
     """ECS moves tasks to a zone that had no capacity when they started."""
     zones: list[str] = []
@@ -269,6 +282,7 @@ def _beside_a_slow_one(
 
 KINDS: Sequence[Kind] = (
     _stopped_by_hand,
+    _scaled_by_hand,
     _rebalanced,
     _healthy,
     _slow,

@@ -50,6 +50,7 @@ from localcloud.tasks.scripted import (
     never_starts,
     pull_failed,
     runs,
+    serves_elsewhere,
     unhealthy,
 )
 from tests.functional.account import BivouacAccount
@@ -376,6 +377,13 @@ CAUSES: Sequence[Cause] = (
         "grace",
         _edge(answers_nothing()),
         "security groups of api",
+    ),
+    Cause(
+        "application at another port",
+        Category.CONNECTIVITY,
+        "grace",
+        _edge(serves_elsewhere()),
+        "containerPort",
     ),
     Cause(
         "image that may not be pulled",

@@ -150,7 +150,8 @@ def reply(stream: socket.socket, end: float) -> tuple[dict[str, str], bytes]:
             block += payload
         if kind in (HEADERS, CONTINUATION) and mine and flags & END_HEADERS:
             found = decoded(block)
-            if not found.get(":status", "").startswith("1"):
+            status = found.get(":status", "")
+            if not is_status(status) or int(status) >= 200:
                 told.update(found)
         if ends and (kind == DATA or flags & END_HEADERS):
             break
