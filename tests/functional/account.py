@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import pickle
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -23,7 +24,9 @@ from create_cluster import create_cluster
 from create_log_groups import create_log_groups
 from create_namespace import create_namespace
 from delete_proof_clients import delete_proof_clients
-from moto.events.models import EventPattern
+from moto.dynamodb.models import dynamodb_backends
+from moto.events.models import EventPattern, events_backends
+from moto.scheduler.models import scheduler_backends
 from moto.stepfunctions.exceptions import InvalidToken
 from moto.stepfunctions.models import StepFunctionBackend
 from register_task_definitions import register_task_definitions
@@ -495,21 +498,41 @@ def bivouac_account() -> Iterator[BivouacAccount]:
         runtime.script(PROOF_IMAGE, scripted.proof_client)
         account = BivouacAccount(plane, runtime)
         plane.announcements.listen(account.announced)
-        for table, resource in ((TABLE, "EnvironmentsTable"), (WAITS_TABLE, "WaitsTable")):
-            properties = declared.resources("AWS::DynamoDB::Table")[resource]["Properties"]
-            names = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
-            account.client("dynamodb").create_table(
-                TableName=table, **{name: properties[name] for name in names if name in properties}
-            )
-        for group in (SCHEDULES.expiry_group, SCHEDULES.office_hours_group):
-            account.client("scheduler").create_schedule_group(Name=group)
-        account.client("events").create_event_bus(Name=EVENT_BUS)
+        _hold_the_stack()
         with (
             _noting(account),
             _on_the_accounts_clock(account),
             _step_functions(account),
         ):
             yield account
+
+
+def _hold_the_stack() -> None:
+    """Puts the stack's tables, schedule groups and bus into the account."""
+    tables, groups, buses = pickle.loads(_stack())
+    dynamodb_backends[ACCOUNT_ID][REGION].tables = tables
+    scheduler_backends[ACCOUNT_ID][REGION].schedule_groups = groups
+    events_backends[ACCOUNT_ID][REGION].event_buses = buses
+
+
+@cache
+def _stack() -> bytes:
+    """Created through the APIs once, because that takes longer than most tests."""
+    for table, resource in ((TABLE, "EnvironmentsTable"), (WAITS_TABLE, "WaitsTable")):
+        properties = declared.resources("AWS::DynamoDB::Table")[resource]["Properties"]
+        names = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+        given: Any = {name: properties[name] for name in names if name in properties}
+        clients.dynamodb().create_table(TableName=table, **given)
+    for group in (SCHEDULES.expiry_group, SCHEDULES.office_hours_group):
+        clients.scheduler().create_schedule_group(Name=group)
+    clients.events().create_event_bus(Name=EVENT_BUS)
+    return pickle.dumps(
+        (
+            dynamodb_backends[ACCOUNT_ID][REGION].tables,
+            scheduler_backends[ACCOUNT_ID][REGION].schedule_groups,
+            events_backends[ACCOUNT_ID][REGION].event_buses,
+        )
+    )
 
 
 @contextmanager
