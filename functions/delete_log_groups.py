@@ -20,7 +20,7 @@ from bivouac.stack import held
 def delete_log_groups(deletion: Deletion, client: CloudWatchLogsClient) -> Event:
     blueprint = deletion.blueprint
     prefix = naming.log_group_prefix(blueprint.stack, blueprint.environment)
-    with deletion.listing(ItemKind.LOG_GROUP, f"{prefix}*"):
+    with deletion.listing(ItemKind.LOG_GROUP, f"{prefix}*", several=True):
         found = log_groups.find(client, prefix)
         for name in sorted({*blueprint.log_groups, *found}):
             with deletion.attempt(ItemKind.LOG_GROUP, name):

@@ -24,11 +24,11 @@ TASKS_STOP_WITHIN_SECONDS = 240
 def delete_services(deletion: Deletion, namespace_id: str | None, client: ECSClient) -> Event:
     """The step's answer, with the `names` to wait for and the namespace that they are in."""
     earlier = [
-        item.name for item in deletion.before if item.kind == ItemKind.SERVICE and item.is_one
+        item.name for item in deletion.before if item.kind == ItemKind.SERVICE and not item.several
     ]
     cluster = deletion.blueprint.cluster["clusterName"]
     services: dict[str, Json] = {}
-    with deletion.listing(ItemKind.SERVICE, f"all of {cluster}"):
+    with deletion.listing(ItemKind.SERVICE, f"all of {cluster}", several=True):
         names = remaining.service_names(client, deletion.blueprint, earlier)
         services = remaining.services(client, cluster, names)
         for name in reversed(names):  # clients before their servers (D14)
@@ -36,7 +36,7 @@ def delete_services(deletion: Deletion, namespace_id: str | None, client: ECSCli
                 _delete(deletion, cluster, name, services.get(name, {}), client)
     going = [item.name for item in deletion.now if item.outcome is Outcome.IN_PROGRESS]
     if going and deletion.waited_seconds > TASKS_STOP_WITHIN_SECONDS:
-        with deletion.listing(ItemKind.TASK, f"all of {cluster}"):
+        with deletion.listing(ItemKind.TASK, f"all of {cluster}", several=True):
             unstopped = remaining.unstopped_tasks(client, cluster)
             for arn in (arn for name in going for arn in unstopped.get(name, ())):
                 with deletion.attempt(ItemKind.TASK, arn):

@@ -140,6 +140,24 @@ def test_an_edges_diagnosis_shows_its_proof_clients_lines(account: BivouacAccoun
     assert "    web:80 HTTP 500" in told["cause"]
 
 
+def test_an_edges_diagnosis_is_what_its_proof_client_says_and_reads_like_a_sentence(
+    account: BivouacAccount,
+) -> None:
+    """Of an edge that nobody knew more about than that it does not answer."""
+    blueprint = account.planned(environment(web()))
+    account.holds(blueprint)
+    content = {"said": "HTTP 500, expected 200-399", "code": 12, "status": 500, "reached": True}
+    line = json.dumps({"edge": "web:80", **content, "failures": 0, "asked": 0})
+    wrote(account, blueprint.proof.log_group, "edge-1/edge-1/0123", [line, line[:40]])
+    asked = Verdict(Category.NETWORK, "web:web", ("web:web: no answer",), "Look.", TASK, "edge-1")
+    told = diagnosed(account, progress=failed(asked))
+    assert told["cause"].startswith("web:web: connectivity: web:web: web:80 HTTP 500, expected")
+    assert "    web:80 HTTP 500, expected 200-399" in told["cause"]
+    assert '"expectStatus": "500" in the `probe` of web' in told["cause"]
+    (verdict,) = kept(account)["verdicts"]
+    assert verdict["edges"] == {"web:web": "web:80 HTTP 500, expected 200-399"}
+
+
 def test_the_proxys_log_is_shown_if_there_is_one(account: BivouacAccount) -> None:
     options = {
         "awslogs-group": "/proxies",

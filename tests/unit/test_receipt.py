@@ -180,11 +180,11 @@ class TestBounded:
         told = bounded([*gone, *failed], PART_LIMIT)
         assert len(json.dumps([item.to_json() for item in told])) <= PART_LIMIT
         assert told[:2] == failed
-        one_by_one = [item for item in told[2:] if item.is_one]
-        (rest,) = [item for item in told if not item.is_one]
-        assert rest == Item(
-            "task definition", f"and {990 - len(one_by_one)} more", Outcome.DELETING
-        )
+        one_by_one = [item for item in told[2:] if not item.several]
+        (rest,) = [item for item in told if item.several]
+        counted = f"and {990 - len(one_by_one)} more"
+        assert rest == Item("task definition", counted, Outcome.DELETING, several=True)
+        assert items_from_json([rest.to_json()]) == [rest]
 
     def test_however_many_failed_each_kind_is_counted(self) -> None:
         names = [f"{number}".rjust(100, "t") for number in range(900)]
@@ -192,7 +192,7 @@ class TestBounded:
         groups = [Item("log group", f"/group/{n}", Outcome.RETAINED) for n in range(900)]
         told = bounded([*tasks, *groups], PART_LIMIT)
         assert len(json.dumps([item.to_json() for item in told])) <= PART_LIMIT
-        counted = {(item.kind, item.outcome) for item in told if not item.is_one}
+        counted = {(item.kind, item.outcome) for item in told if item.several}
         assert counted == {("stray task", Outcome.FAILED), ("log group", Outcome.RETAINED)}
         assert failures(told)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -46,9 +45,6 @@ class ItemKind(StrEnum):
     """Not a resource: nobody knows what is left."""
 
 
-_SEVERAL = re.compile(r"and [0-9]+ more|all of .+")
-
-
 @dataclass(frozen=True)
 class Item:
     kind: str
@@ -56,14 +52,11 @@ class Item:
     name: str
     outcome: Outcome
     reason: str = ""
+    several: bool = False
+    """Whether it stands for several, and its name is none of theirs: those that were only counted
+    (see `bounded`), or all that a failed step did not list."""
 
-    @property
-    def is_one(self) -> bool:
-        """False if it stands for several: those that were only counted (see `bounded`), or all that
-        a failed step did not list."""
-        return not _SEVERAL.fullmatch(self.name)
-
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> Json:
         content = {**asdict(self), "reason": self.reason[:REASON_LIMIT]}
         return {key: value for key, value in content.items() if value}
 
@@ -94,7 +87,10 @@ def bounded(items: Sequence[Item], limit: int) -> list[Item]:
 
 
 def _counted(more: Mapping[tuple[str, Outcome], int]) -> list[Item]:
-    return [Item(kind, f"and {count} more", outcome) for (kind, outcome), count in more.items()]
+    return [
+        Item(kind, f"and {count} more", outcome, several=True)
+        for (kind, outcome), count in more.items()
+    ]
 
 
 def _bytes(items: Sequence[Item]) -> int:
@@ -103,7 +99,13 @@ def _bytes(items: Sequence[Item]) -> int:
 
 def items_from_json(content: Iterable[Mapping[str, Any]]) -> list[Item]:
     return [
-        Item(entry["kind"], entry["name"], Outcome(entry["outcome"]), entry.get("reason", ""))
+        Item(
+            entry["kind"],
+            entry["name"],
+            Outcome(entry["outcome"]),
+            entry.get("reason", ""),
+            entry.get("several", False),
+        )
         for entry in content
     ]
 
@@ -166,7 +168,7 @@ def merged(before: Sequence[Item], now: Sequence[Item], unseen: str = "") -> lis
         earlier = result.get(key)
         if item.outcome is Outcome.ALREADY_GONE and earlier is not None:
             if earlier.outcome is Outcome.IN_PROGRESS:
-                result[key] = Item(item.kind, item.name, Outcome.DELETED)
+                result[key] = replace(item, outcome=Outcome.DELETED, reason="")
             elif earlier.outcome is Outcome.FAILED:
                 result[key] = item
             continue
@@ -178,11 +180,11 @@ def _absent(item: Item, unseen: str) -> Item:
     match item.outcome:
         case Outcome.IN_PROGRESS if unseen:
             reason = f"its deletion had begun, but could not be checked: {unseen}"
-            return Item(item.kind, item.name, Outcome.FAILED, reason)
+            return replace(item, outcome=Outcome.FAILED, reason=reason)
         case Outcome.IN_PROGRESS:
-            return Item(item.kind, item.name, Outcome.DELETED)
+            return replace(item, outcome=Outcome.DELETED, reason="")
         case Outcome.FAILED if not unseen:
-            return Item(item.kind, item.name, Outcome.ALREADY_GONE)
+            return replace(item, outcome=Outcome.ALREADY_GONE, reason="")
         case _:
             return item
 
@@ -218,11 +220,11 @@ def _ended(said: Item, found: Item | None, clean: bool) -> Item:
         if said.outcome is Outcome.FAILED:
             return said
         reason = ": ".join(part for part in (found.reason, said.reason) if part)
-        return Item(said.kind, said.name, Outcome.FAILED, reason)
+        return replace(said, outcome=Outcome.FAILED, reason=reason)
     if said.outcome is Outcome.IN_PROGRESS:
-        return Item(said.kind, said.name, Outcome.DELETED)
+        return replace(said, outcome=Outcome.DELETED, reason="")
     if said.outcome is Outcome.FAILED and clean:
-        return Item(said.kind, said.name, Outcome.ALREADY_GONE)
+        return replace(said, outcome=Outcome.ALREADY_GONE, reason="")
     return said
 
 

@@ -18,7 +18,7 @@ def found(deletion: Deletion, client: ECSClient) -> tuple[list[str], list[str]]:
     active: list[str] = []
     inactive: list[str] = []
     prefix = naming.family_prefix(deletion.blueprint.stack, deletion.blueprint.environment)
-    with deletion.listing(ItemKind.TASK_DEFINITION, f"{prefix}*"):
+    with deletion.listing(ItemKind.TASK_DEFINITION, f"{prefix}*", several=True):
         for family in ecs.families(client, prefix):
             with deletion.listing(ItemKind.TASK_DEFINITION, family):
                 for arn, tags in ecs.tagged_revisions(client, family, "ACTIVE"):

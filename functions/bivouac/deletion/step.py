@@ -88,13 +88,14 @@ class Deletion:
                 self.note(kind, name, Outcome.FAILED, str(error))
 
     @contextmanager
-    def listing(self, kind: ItemKind, name: str) -> Iterator[None]:
-        """The same for listing: what could not be listed does not count as gone."""
+    def listing(self, kind: ItemKind, name: str, *, several: bool = False) -> Iterator[None]:
+        """The same for listing: what could not be listed does not count as gone. `several`: the
+        name is none of what is listed."""
         try:
             yield
         except _PERMANENT as error:
             self.unseen = str(error)
-            self.note(kind, name, Outcome.FAILED, str(error))
+            self.now.append(Item(kind, name, Outcome.FAILED, self.unseen, several))
 
     def answer(self) -> dict[str, Any]:
         return step_answer(self.before, self.now, self.unseen)
