@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from bivouac.environment import naming
@@ -47,11 +48,11 @@ class World:
 
     # --- what there is ---------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def clients(self) -> tuple[ProofClient, ...]:
         return mesh.proof_clients(self.blueprint, self.generation)
 
-    @property
+    @cached_property
     def wanted(self) -> dict[str, Wanted]:
         services = [*self.blueprint.services, *(client.service for client in self.clients)]
         arns = {}

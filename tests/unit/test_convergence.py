@@ -526,28 +526,30 @@ def test_a_proof_client_is_created_after_the_last_deployment_of_its_service() ->
 NAMES = ("a", "b", "c", "d", "e", "f")
 
 
+counts = st.integers(1, 2)
+conditions = st.sampled_from(["HEALTHY", "START"])
+sizes = st.integers(1, len(NAMES))
+later_ones = {
+    (number, count): st.lists(st.sampled_from(NAMES[number + 1 : count]), unique=True)
+    for count in range(1, len(NAMES) + 1)
+    for number in range(count - 1)
+}
+
+
 @st.composite
 def requests(draw: st.DrawFn, calling: bool = False) -> dict[str, Any]:
     """Some services; each may wait for later ones, in another order in the request."""
-    count = draw(st.integers(1, len(NAMES)))
+    count = draw(sizes)
     names = NAMES[:count]
     services = []
     for number, name in enumerate(names):
-        needs = (
-            draw(st.lists(st.sampled_from(names[number + 1 :]), unique=True))
-            if (names[number + 1 :])
-            else []
-        )
+        needs = draw(later_ones[number, count]) if number + 1 < count else []
         services.append(
             web(
                 serviceName=name,
-                desiredCount=draw(st.integers(1, 2)),
+                desiredCount=draw(counts),
                 dependsOn=[
-                    entry
-                    for need in needs
-                    for entry in depends(
-                        need, condition=draw(st.sampled_from(["HEALTHY", "START"]))
-                    )
+                    entry for need in needs for entry in depends(need, condition=draw(conditions))
                 ],
             )
         )
