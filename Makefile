@@ -49,8 +49,9 @@ pictures: .venv/installed #- Draw the pictures of the documents again
 	@.venv/bin/python -m docs.demo_picture mesh events/shop.json docs/pictures/shop.svg \
 	    "make demo REQUEST=events/shop.json"
 
-schema: .venv/installed #- Write docs/request.schema.json, from which editors complete requests
+schema: .venv/installed #- Write docs/request.schema.json and docs/status.schema.json
 	@PYTHONPATH=functions .venv/bin/python -m docs.request_schema
+	@PYTHONPATH=functions .venv/bin/python -m docs.status_schema
 
 retries: .venv/installed #- Write statemachine/retries.yaml into the state machines
 	@.venv/bin/python -m deployment.retries

@@ -25,8 +25,8 @@ from bench.report import table
 from bench.running import PROJECT, Measurement, run
 from bench.waiting import Stop
 from bivouac.aws.environments_table import LISTED, SUMMARIES_INDEX
+from bivouac.commands.question import LARGEST_PAGE
 from bivouac.environment.record import Status
-from bivouac.status.question import LARGEST_PAGE
 from tests.functional.account import TABLE, BivouacAccount
 from tests.requests import environment
 

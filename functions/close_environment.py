@@ -20,6 +20,8 @@ from bivouac.environment.record import DELETION_BEGUN, Leave, Take, closing, nev
 from bivouac.environment.wait_times import try_again
 from bivouac.observability import Event, step
 from bivouac.stack import holder, schedules
+from bivouac.status import answers
+from bivouac.status.answers import Outcome
 
 
 def close_environment(event: Event, now: datetime, holder: Holder, schedules: Schedules) -> Event:
@@ -34,7 +36,7 @@ def close_environment(event: Event, now: datetime, holder: Holder, schedules: Sc
         if asked.intent is not None and not asked.keep_schedule:
             holder.records.remember_deleted(environment, asked.intent, now)
         reason = never_created(environment)
-        return {"status": "NOTHING_THERE", "environment": environment, "reason": reason}
+        return answers.left_alone(Outcome.NOTHING_THERE, environment, reason)
     decision = closing(record, holder.execution, holder.another_runs(record), asked)
     # Of the answer before the wait: the state is the input at first, which has no such fields
     settled, recorded = state.get("settled", False), state.get("recorded", False)
@@ -48,7 +50,7 @@ def close_environment(event: Event, now: datetime, holder: Holder, schedules: Sc
             intents, recorded = asked.followed(record), record.status not in DELETION_BEGUN
             deleting = taking.taken_over(record, holder.execution, decision, Verb.DELETE, intents)
             record = holder.take(deleting, record, decision)
-    if answer := taking.not_taken(decision, environment):
+    if answer := answers.not_taken(decision, environment):
         return answer
     if record.settle and not settled:
         return try_again(holder.settle_seconds, settled=True, recorded=recorded)

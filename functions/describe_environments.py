@@ -13,13 +13,13 @@ from typing import Any
 from bivouac import clock, times
 from bivouac.aws import clients
 from bivouac.aws.environments_table import Records
+from bivouac.commands.question import Question, token_after
 from bivouac.environment.record import found
 from bivouac.observability import Event, step
 from bivouac.settings import StackSettings
 from bivouac.stack import records
 from bivouac.status import document
 from bivouac.status.live import read_live
-from bivouac.status.question import Question, token_after
 
 
 def listed(question: Question, prefix: str, now: datetime, records: Records) -> dict[str, Any]:

@@ -7,7 +7,9 @@ READY: the failure came after the proof and undoes nothing. Repeating it is safe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -18,7 +20,6 @@ from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.diagnosis import create_verdicts, failure
 from bivouac.environment.blueprint import Blueprint
-from bivouac.environment.event import Subject
 from bivouac.environment.record import Status
 from bivouac.errors import SupersededError
 from bivouac.notifications import events
@@ -46,15 +47,14 @@ def diagnose_failure(
     read = partial(failure.read, blueprint, ecs)
     name, verdicts = create_verdicts.of(event, blueprint, read)
     if record.status in (Status.READY, Status.DEGRADED):
-        cause = create_verdicts.although_ready(event)
-        return {"superseded": True, "error": name, "cause": cause}
+        return {"superseded": True, "error": name, "cause": create_verdicts.although_ready(event)}
     if verdicts:
         found = failure.reported(name, verdicts, blueprint, generation, logs)
     else:
         found = failure.unexplained(name, create_verdicts.message(event["failure"]))
     records.finish(environment, generation, Status.FAILED, failure=found)
-    failed = events.failed(Subject(environment, generation, now), found)
-    Notifier(records, bus)(failed, event.get("tries", 0))
+    failed = replace(record, status=Status.FAILED, failure=json.dumps(found))
+    Notifier(records, bus)(events.failed(failed, now), event.get("tries", 0))
     metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
     return {"superseded": False, "error": name, "cause": found["cause"]}
 

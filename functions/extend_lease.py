@@ -7,6 +7,7 @@ from the time of the intent, and the schedules are armed even if the lease alrea
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from bivouac import clock, times
@@ -15,13 +16,14 @@ from bivouac.aws.scheduler import Schedules
 from bivouac.commands import inputs
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.lease import Extension
-from bivouac.environment.record import Record, extended, extending, leased
+from bivouac.environment.record import extended, extending, leased
 from bivouac.observability import Event, step
 from bivouac.stack import records, schedules
+from bivouac.status import answers
 
 
 def extend_lease(event: Event, now: datetime, records: Records, schedules: Schedules) -> Event:
-    """`status` EXTENDED, or UNCHANGED with the `reason`, and when the lease ends.
+    """The execution's output: DONE, or UNCHANGED and why, and when the lease ends.
 
     Raises InvalidRequestError, EnvironmentNotFoundError, LeaseChangedError."""
     request = event["request"]
@@ -29,7 +31,7 @@ def extend_lease(event: Event, now: datetime, records: Records, schedules: Sched
     intent = inputs.intent_of(request, event)
     record = leased(records.find(request["environment"]), request["environment"])
     if outdated := extending(record, intent, request.get("generation")):
-        return _answer("UNCHANGED", record, record.expires_at, outdated.reason)
+        return answers.unchanged(record, outdated.reason)
     blueprint, ttl = Blueprint.from_json(record.content), request.get("ttl")
     asked = Extension(intent.at, times.duration_seconds(ttl) if ttl else None)
     expected = request.get("expectedExpiresAt")
@@ -39,19 +41,9 @@ def extend_lease(event: Event, now: datetime, records: Records, schedules: Sched
         records.extend(record, times.timestamp(end), newest)
     schedules.arm(blueprint, end, now)
     if ends_later:
-        return _answer("EXTENDED", record, times.timestamp(end), "")
+        return answers.done(replace(record, expires_at=times.timestamp(end)))
     reason = "it already ends at that time or later, and an extension does not shorten it"
-    return _answer("UNCHANGED", record, record.expires_at, reason)
-
-
-def _answer(status: str, record: Record, expires_at: str, reason: str) -> Event:
-    return {
-        "status": status,
-        "environment": record.environment,
-        "generation": record.generation,
-        "expiresAt": expires_at,
-        "reason": reason,
-    }
+    return answers.unchanged(record, reason)
 
 
 @step

@@ -5,6 +5,8 @@ Repeating it is safe: it writes the same status under the same generation.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bivouac.aws import clients
 from bivouac.aws.client_types import ECSClient
 from bivouac.aws.environments_table import Records
@@ -13,6 +15,7 @@ from bivouac.environment.record import Status
 from bivouac.errors import NotAsleepError
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.stack import records
+from bivouac.status import answers
 
 
 def mark_asleep(event: Event, records: Records, client: ECSClient) -> Event:
@@ -30,12 +33,7 @@ def mark_asleep(event: Event, records: Records, client: ECSClient) -> Event:
         )
     records.finish(environment, generation, Status.ASLEEP)
     metrics.add_metric("EnvironmentAsleep", MetricUnit.Count, 1)
-    return {
-        "environment": environment,
-        "status": Status.ASLEEP,
-        "generation": generation,
-        "expiresAt": record.expires_at,
-    }
+    return answers.done(replace(record, status=Status.ASLEEP))
 
 
 @step

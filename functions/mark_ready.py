@@ -6,19 +6,21 @@ publishes the same event. If the event cannot be published, the environment is R
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from bivouac import clock, times
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.environment.blueprint import Blueprint
-from bivouac.environment.record import Status
-from bivouac.notifications import notifier
+from bivouac.environment.record import Status, text_of
+from bivouac.notifications import events
 from bivouac.notifications.notifier import Notifier
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.proof import whole
 from bivouac.services.progress import CreateProgress
 from bivouac.stack import event_bus, records
+from bivouac.status import answers
 
 
 def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> Event:
@@ -29,8 +31,8 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
     record = records.current(environment, generation)
     blueprint = Blueprint.from_json(record.content)
     progress = CreateProgress.from_json(event["progress"])
-    answers = [entry for probed in event["probes"].values() for entry in probed["checks"]]
-    proof = whole.collected(blueprint, progress.checks or (), answers)
+    answered = [entry for probed in event["probes"].values() for entry in probed["checks"]]
+    proof = whole.collected(blueprint, progress.checks or (), answered)
     edges = whole.edges(blueprint, progress.edge_proofs(blueprint))
     records.finish(
         environment,
@@ -42,19 +44,12 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
         namespaceArn=progress.namespace_arn,
         readyAt=times.timestamp(now),
     )
-    Notifier(records, bus)(notifier.ready(record, now), event.get("tries", 0))
+    marked = replace(
+        record, status=Status.READY, edges=text_of(edges), ready_at=times.timestamp(now)
+    )
+    Notifier(records, bus)(events.ready(marked, now), event.get("tries", 0))
     metrics.add_metric("EnvironmentReady", MetricUnit.Count, 1)
-    return {
-        "environment": environment,
-        "status": Status.READY,
-        "generation": generation,
-        "cluster": blueprint.cluster["clusterName"],
-        "namespace": blueprint.namespace,
-        "expiresAt": record.expires_at,
-        "warnings": list(blueprint.warnings),
-        "proof": proof,
-        "edges": edges,
-    }
+    return answers.ready(marked, blueprint, proof)
 
 
 @step

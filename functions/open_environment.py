@@ -25,6 +25,7 @@ from bivouac.environment.wait_times import try_again
 from bivouac.observability import Event, step
 from bivouac.services.progress import CreateProgress
 from bivouac.stack import holder, schedules
+from bivouac.status import answers
 
 
 def open_environment(event: Event, now: datetime, holder: Holder, schedules: Schedules) -> Event:
@@ -38,7 +39,7 @@ def open_environment(event: Event, now: datetime, holder: Holder, schedules: Sch
     runs = holder.another_runs(record)
     closed = holder.records.ended_before(blueprint, record) if verb is Verb.CREATE else None
     decision = taking.decided(record, execution, instruction, blueprint, runs, closed, now)
-    if answer := taking.not_taken(decision, blueprint.environment):
+    if answer := answers.not_taken(decision, blueprint.environment):
         return {**event, **answer} if isinstance(decision, Follow) else answer
     held = record
     if isinstance(decision, Take):
@@ -51,7 +52,7 @@ def open_environment(event: Event, now: datetime, holder: Holder, schedules: Sch
     if held.settle and not event["settled"]:
         return {**event, **try_again(holder.settle_seconds, settled=True)}
     if held.status is not Status.CREATING:
-        return taking.kept(held)
+        return {"status": taking.kept(held), "output": answers.done(held)}
     fresh = isinstance(decision, Take) and taking.is_fresh(record) and not instruction.there
     progress = CreateProgress(patience_seconds=blueprint.ready_seconds)
     opened = taking.opened(held, blueprint, now, event["startedAt"])

@@ -18,6 +18,7 @@ from bivouac.environment.record import Leave, Take, found, suspending
 from bivouac.environment.wait_times import try_again
 from bivouac.observability import Event, step
 from bivouac.stack import holder
+from bivouac.status import answers
 
 
 def suspend_environment(event: Event, now: datetime, holder: Holder) -> Event:
@@ -37,7 +38,7 @@ def suspend_environment(event: Event, now: datetime, holder: Holder) -> Event:
         case Take():
             asleep = taking.taken_over(record, holder.execution, decision, Verb.SLEEP, intents)
             record = holder.take(asleep, record, decision, forget=("failure",))
-    if answer := taking.not_taken(decision, environment):
+    if answer := answers.not_taken(decision, environment):
         return answer
     # Of the answer before the wait: the state is the input at first, which has no such field
     if record.settle and not event["state"].get("settled", False):

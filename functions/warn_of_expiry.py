@@ -12,7 +12,6 @@ from bivouac import clock
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.commands import inputs
-from bivouac.environment.event import Subject
 from bivouac.environment.record import LEASE_OVER
 from bivouac.notifications import events
 from bivouac.observability import Event, step
@@ -29,14 +28,7 @@ def warn_of_expiry(
     record = records.find(environment)
     if record is None or record.status in LEASE_OVER or record.expires_at != expires_at:
         return {"status": "OUTDATED", "environment": environment}
-    bus.publish(
-        events.expiring(
-            Subject(environment, record.generation, now),
-            expires_at,
-            event["warningSeconds"],
-            extend_machine_arn,
-        )
-    )
+    bus.publish(events.expiring(record, now, event["warningSeconds"], extend_machine_arn))
     return {"status": "WARNED", "environment": environment}
 
 

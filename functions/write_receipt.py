@@ -7,6 +7,7 @@ cannot be published, the deletion has ended all the same.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from bivouac import clock
@@ -15,19 +16,20 @@ from bivouac.aws.event_bus import EventBus
 from bivouac.aws.scheduler import Schedules
 from bivouac.deletion import receipt
 from bivouac.deletion.ending import ended
-from bivouac.environment.event import Subject
 from bivouac.environment.record import Status
 from bivouac.errors import DeletionIncompleteError
 from bivouac.notifications import events
 from bivouac.notifications.notifier import Notifier
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.stack import event_bus, records, schedules
+from bivouac.status import answers
 
 
 def write_receipt(
     event: Event, now: datetime, records: Records, schedules: Schedules, bus: EventBus
 ) -> Event:
-    """The receipt. Raises DeletionIncompleteError if something of ours is left."""
+    """The execution's output, with the receipt. Raises DeletionIncompleteError if something of
+    ours is left."""
     environment, generation = event["environment"], event["generation"]
     record = records.current(environment, generation)
     items = receipt.final_items(event)
@@ -40,19 +42,16 @@ def write_receipt(
     known = record.receipt.get("status") == Status.DELETED and receipt.nothing_was_deleted(items)
     found = {} if known else {"receipt": written}
     records.finish(environment, generation, status, expires_at=retry_at, **found)
-    subject = Subject(environment, generation, now)
-    published = (
-        events.not_deleted(subject, failed, retry_at)
-        if retry_at
-        else events.deleted(subject, written)
-    )
-    Notifier(records, bus)(published, event.get("tries", 0))
+    expires_at = retry_at or record.expires_at
+    left = replace(record, status=status, expires_at=expires_at, receipt=written)
+    published = events.not_deleted if failed else events.deleted
+    Notifier(records, bus)(published(left, now), event.get("tries", 0))
     metric = "EnvironmentNotDeleted" if failed else "EnvironmentDeleted"
     metrics.add_metric(metric, MetricUnit.Count, 1)
     if failed:
         lines = [f"{item.kind} {item.name}: {item.reason}" for item in failed]
         raise DeletionIncompleteError(environment, lines)
-    return written
+    return answers.deleted(left)
 
 
 @step

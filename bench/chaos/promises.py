@@ -124,7 +124,7 @@ class Promises:
         if self._was_told(newest, told):
             return
         if isinstance(newest.step, s.Create):
-            if self._outcome(newest).get("status") == "OUTDATED":
+            if self._outcome(newest).get("outcome") == "OUTDATED":
                 yield Violation(
                     "the newest intent holds", f"{name}: its newest create was called outdated"
                 )

@@ -201,8 +201,8 @@ class Commands:
         over = self._wait(name, f"bivouac get {name}").until_over(arn)
         if over.status != "SUCCEEDED":
             return self._failed(over.error, over.cause)
-        if over.output["reason"]:
-            self._screen.note(f"Nothing was changed: {over.output['reason']}")
+        if over.output["because"]:
+            self._screen.note(f"Nothing was changed: {over.output['because']}")
         self._screen.status(self._stack.describe(name))
         return Exit.DONE
 
@@ -241,16 +241,15 @@ class Commands:
             seen = waiting.before(self._stack.find(waiting.name)) if reached else None
             return self._failed(error, over.cause, seen)
         output: Json = over.output
-        if "items" in output:
-            self._screen.receipt(output)
-            return Exit.DONE
-        match output.get("status"):
+        match output["outcome"]:
             case "NOTHING_THERE":
-                raise CommandError(Exit.NOT_FOUND, str(output["reason"]))
+                raise CommandError(Exit.NOT_FOUND, output["because"])
             case "OUTDATED":
-                raise CommandError(Exit.SUPERSEDED, f"Nothing was done: {output['reason']}")
+                raise CommandError(Exit.SUPERSEDED, f"Nothing was done: {output['because']}")
             case "PLANNED":
                 self._screen.plan(output)
+            case _ if receipt := output.get("receipt"):
+                self._screen.receipt(receipt)
             case _:
                 if proof := output.get("proof"):
                     self._screen.proof(proof)

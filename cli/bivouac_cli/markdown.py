@@ -61,7 +61,7 @@ def plan_markdown(plan: Json) -> Iterator[str]:
 
 
 def receipt_markdown(receipt: Json) -> Iterator[str]:
-    yield f"### {_plain(receipt['environment'])}: {receipt['status']} at {receipt['at']}"
+    yield f"### {_plain(receipt['name'])}: {receipt['status']} at {receipt['at']}"
     yield ""
     yield from _table(
         ("resource", "name", "outcome", "reason"),

@@ -128,7 +128,7 @@ def proof_lines(checks: Sequence[Json]) -> Iterator[str]:
 def receipt_lines(receipt: Json) -> Iterator[str]:
     counts = Counter(item["outcome"] for item in receipt["items"])
     told = ", ".join(f"{count} {_words(outcome)}" for outcome, count in counts.items())
-    yield f"{receipt['environment']}: {receipt['status']} at {receipt['at']}: {told}"
+    yield f"{receipt['name']}: {receipt['status']} at {receipt['at']}: {told}"
     for item in receipt["items"]:
         why = f" ({item['reason']})" if item.get("reason") else ""
         yield f"  {_words(item['outcome'])}: {item['kind']} {item['name']}{why}"

@@ -136,7 +136,7 @@ class Life:
     def _extend(self) -> None:
         ended = self._execute("ExtendLease", {"environment": self._run, "ttl": "2h"})
         ended.must_have("SUCCEEDED")
-        _expect(ended.output["status"] == "EXTENDED", f"not extended: {ended.output}")
+        _expect(ended.output["outcome"] == "DONE", f"not extended: {ended.output}")
         end = ended.output["expiresAt"].removesuffix("Z")
         expression = self._expiry_schedule()["ScheduleExpression"]
         _expect(end in expression, f"the schedule is {expression}, the lease ends at {end}")
@@ -167,9 +167,10 @@ class Life:
         )
         ended = self.executions.ended(arn)
         ended.must_have("SUCCEEDED")
-        left = [item for item in ended.output["items"] if item["outcome"] not in GONE]
+        items = ended.output["receipt"]["items"]
+        left = [item for item in items if item["outcome"] not in GONE]
         _expect(not left, f"the receipt has something left: {left}")
-        named = {item["name"] for item in ended.output["items"]}
+        named = {item["name"] for item in items}
         _expect({self._watch.cluster, *deployments} <= named, f"the receipt names {named} only")
         self._judge_what_is_deleted()
 
@@ -215,7 +216,7 @@ class Life:
         output = ended.output
         _expect(output.get("status") == "READY", f"it is {output.get('status')}")
         wrong = [check for check in output["proof"] if check["outcome"] == "NG"]
-        edges = [edge for edge in output["edges"] if edge["state"] != "OK"]
+        edges = [edge for edge in output["edges"] if not edge["proven"]]
         _expect(not wrong and not edges, f"not proven: {wrong} {edges}")
         _expect(len(output["edges"]) == 2, f"these edges are proven only: {output['edges']}")
         self._recorder.judge("iam.pass-role", True, "services were created and updated")

@@ -94,7 +94,7 @@ def _of_ecs(aws: Aws, stack: Deployed, run: str) -> Json:
 
 
 def _told(run: str) -> Json:
-    return {"source": ["bivouac"], "detail": {"environment": [run]}}
+    return {"source": ["bivouac"], "detail": {"name": [run]}}
 
 
 def _policy(queue_arn: str, rule_arns: list[str]) -> str:

@@ -127,7 +127,7 @@ class TestText:
 
     def test_revisions_that_ecs_deletes_later_are_explained(self) -> None:
         items = [{"kind": "task definition", "name": "web:1", "outcome": "DELETING"}]
-        receipt = {"environment": "shop", "status": "DELETED", "at": "now", "items": items}
+        receipt = {"name": "shop", "status": "DELETED", "at": "now", "items": items}
         *_, last = receipt_lines(receipt)
         assert "ECS finishes deleting" in last
 
@@ -136,7 +136,7 @@ class TestText:
             {"kind": "service", "name": "web", "outcome": "DELETED"},
             {"kind": "cluster", "name": "shop", "outcome": "FAILED", "reason": "AccessDenied"},
         ]
-        receipt = {"environment": "shop", "status": "NOT_DELETED", "at": "now", "items": items}
+        receipt = {"name": "shop", "status": "NOT_DELETED", "at": "now", "items": items}
         assert list(receipt_lines(receipt)) == [
             "shop: NOT_DELETED at now: 1 deleted, 1 failed",
             "  deleted: service web",

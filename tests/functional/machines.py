@@ -12,6 +12,7 @@ from typing import Any
 
 from bivouac import errors
 from tests.functional.account import RETENTION_DAYS, BivouacAccount
+from tests.parts import must_be_an_output
 
 Event = dict[str, Any]
 ATTEMPTS = 6
@@ -167,14 +168,12 @@ class Machines:
             else:
                 raise NotReadyError(progress)
         self._step("delete_proof_clients", {**held, "expected": progress["expected"]})
-        return self._step(
-            "mark_ready",
-            {
-                **held,
-                "progress": progress,
-                "probes": {"private": answered(progress["targets"]), "public": answered([])},
-            },
-        )
+        given = {
+            **held,
+            "progress": progress,
+            "probes": {"private": answered(progress["targets"]), "public": answered([])},
+        }
+        return _output(self._step("mark_ready", given))
 
     def _foundation(self, held: Event) -> Event:
         """The Parallel state, one branch after another."""
@@ -201,13 +200,13 @@ class Machines:
             self.account.pass_time(state["waitSeconds"])
             event = {**event, "state": state}
         if state["status"] == "OUTDATED":
-            return state
+            return _output(state["output"])
         gone: Event | None = None
         while gone is None or gone["status"] == "STARTED":
             services = self._step("stop_services", _held(state))
             context = {**_only(state, "suspendedAt"), **_only(services, "names")}
             gone = self._wait("asleep", _held(state), context, WAITING_SECONDS)
-        return self._step("mark_asleep", {**_held(state), **_only(services, "names")})
+        return _output(self._step("mark_asleep", {**_held(state), **_only(services, "names")}))
 
     def wake(self, environment: str, name: str = "wake") -> Event:
         """wake_environment's output, which is that of its create."""
@@ -216,19 +215,18 @@ class Machines:
     # --- delete_environment -----------------------------------------------------------------------
 
     def delete(self, request: Event, name: str = "deletion") -> Event:
-        """write_receipt's answer."""
+        """The execution's output."""
         event = self.account.asked(request, name)
         while (state := self._step("close_environment", event))["status"] == "WAIT":
             self.account.pass_time(state["waitSeconds"])
             event = {**event, "state": state}
         if state["status"] in ("OUTDATED", "NOTHING_THERE"):
-            return state
+            return _output(state["output"])
         while state["lastCheck"].get("status", "LEFT") == "LEFT":
             self._round(state)
         parts = ("services", "used", "cluster", "lastCheck", "keepSchedule")
-        return self._step(
-            "write_receipt", {**_held(state), **{name: state[name] for name in parts}}
-        )
+        given = {**_held(state), **{name: state[name] for name in parts}}
+        return _output(self._step("write_receipt", given))
 
     def _round(self, state: Event) -> None:
         """One round; a wait that timed out goes back to the step before it."""
@@ -278,6 +276,11 @@ WAITING_SECONDS = 150
 """TimeoutSeconds of the deletion's waiting states."""
 
 
+def _output(answer: Event) -> Event:
+    must_be_an_output(answer)
+    return answer
+
+
 def _only(content: Event, *names: str) -> Event:
     return {name: content[name] for name in names}
 
@@ -304,5 +307,6 @@ def answered(targets: list[Event], outcome: str = "OK") -> Event:
 
 
 def outcomes(answer: Event) -> dict[tuple[str, str], str]:
-    """By kind and name of each item of a receipt, or of a step's part of it."""
-    return {(item["kind"], item["name"]): item["outcome"] for item in answer["items"]}
+    """By kind and name of each item of a deletion's output, or of a step's part of the receipt."""
+    items = answer.get("receipt", answer)["items"]
+    return {(item["kind"], item["name"]): item["outcome"] for item in items}

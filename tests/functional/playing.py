@@ -174,12 +174,12 @@ class Player:
             asked = {"request": content, "execution": arn, "startedAt": started}
             state = yield from self._step("check_request", {**asked, "settings": SETTINGS})
             if state["status"] == "OUTDATED":
-                return state
+                return state["output"]
             state = yield from self._opened(arn, started, state)
             if state["status"] == "CHANGED":
                 continue
             if state["status"] != "OPEN":
-                return state
+                return state["output"]
             break
         self.changed.append(arn)
         return (yield from self._finished(state, Status.READY))
@@ -221,7 +221,7 @@ class Player:
                 break
             yield from self._waited(state["waitSeconds"])
         if state["status"] in ("OUTDATED", "NOTHING_THERE"):
-            return state
+            return state["output"]
         self.changed.append(arn)
         return (yield from self._finished(state, Status.DELETED))
 

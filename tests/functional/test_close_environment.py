@@ -145,7 +145,7 @@ def test_an_outdated_intent_changes_nothing(
     held(account, generation=2, expires_at=EXPIRES)
     answer = closed(account, {"environment": "demo", **intent})
     assert answer["status"] == "OUTDATED"
-    assert answer["reason"]
+    assert answer["output"]["because"]
     assert found(account) == (2, Status.READY, "first")
     assert account.changes == []
 
@@ -221,8 +221,8 @@ class TestNeverCreated:
         """A manual teardown of what another job never created (MapleTechLabs/maple#584)."""
         for _ in range(2):
             answer = closed(account)
-            assert (answer["status"], answer["environment"]) == ("NOTHING_THERE", "demo")
-            assert "'demo' was ever created" in answer["reason"]
+            assert (answer["status"], answer["output"]["name"]) == ("NOTHING_THERE", "demo")
+            assert "'demo' was ever created" in answer["output"]["because"]
         assert account.records.find("demo") is None
         assert account.records.names() == []
 
@@ -360,7 +360,8 @@ class TestAfterAFailure:
         account.records.finish("demo", 1, Status.READY)
         held(account, status, generation=2)
         answer = closed(account, self.CLEAN_UP)
-        assert (answer["status"], answer["reason"]) == ("OUTDATED", "it was already proven")
+        because = answer["output"]["because"]
+        assert (answer["status"], because) == ("OUTDATED", "it was already proven")
         assert found(account) == (2, status, "first")
 
     def test_an_environment_that_was_never_proven_is_deleted(self, account: BivouacAccount) -> None:

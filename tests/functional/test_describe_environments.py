@@ -16,6 +16,7 @@ from localcloud.account import SECURITY_GROUP_ID
 from localcloud.tasks import scripted
 from tests.functional.account import CREATE_MACHINE, SETTLED_SECONDS, BivouacAccount, execution
 from tests.functional.machines import Machines, outcomes
+from tests.parts import must_be
 from tests.requests import connection, depends, environment, web
 
 SECRET = "hunter2-and-nobody-else"
@@ -50,11 +51,15 @@ def only_the_vpc_reaches(account: BivouacAccount, port: int) -> None:
 
 
 def described(account: BivouacAccount, name: str = "shop") -> dict[str, Any]:
-    return account.invoke("describe_environments", {"environment": name})
+    told = account.invoke("describe_environments", {"environment": name})
+    must_be("Document", told)
+    return told
 
 
 def listed(account: BivouacAccount, **question: Any) -> dict[str, Any]:
-    return account.invoke("describe_environments", question)
+    page = account.invoke("describe_environments", question)
+    must_be("Page", page)
+    return page
 
 
 def edge_states(told: dict[str, Any]) -> list[str]:
@@ -267,9 +272,13 @@ def test_an_edge_that_a_diagnosis_names_says_why(account: BivouacAccount) -> Non
     evidence = ["web -> api:api: api:8080: the connection failed"]
     verdict = {"service": "web -> api:api", "category": "network", "evidence": evidence}
     account.holds(account.planned(SHOP))
-    account.records.finish(
-        "shop", 1, Status.FAILED, failure={"verdicts": [{**verdict, "next_step": "Look."}]}
-    )
+    failure = {
+        "error": "DeploymentFailedError",
+        "category": "network",
+        "cause": f"web -> api:api: network: {evidence[0]}",
+        "verdicts": [{**verdict, "next_step": "Look."}],
+    }
+    account.records.finish("shop", 1, Status.FAILED, failure=failure)
     (edge,) = described(account)["edges"]
     assert (edge["state"], edge["because"]) == ("FAILED", "api:8080: the connection failed")
 
@@ -280,7 +289,8 @@ def test_every_edge_that_a_diagnosis_is_about_says_why(account: BivouacAccount) 
     other = {"service": "other -> api:api", "category": "network", "next_step": ""}
     about = {**other, "evidence": ["web -> api:api: x"], "edges": seen}
     account.holds(account.planned(SHOP))
-    account.records.finish("shop", 1, Status.FAILED, failure={"verdicts": [about]})
+    failure = {"error": "NotProvenError", "category": "network", "cause": "network"}
+    account.records.finish("shop", 1, Status.FAILED, failure={**failure, "verdicts": [about]})
     (edge,) = described(account)["edges"]
     assert (edge["state"], edge["because"]) == ("FAILED", "api:8080: the connection failed")
 
@@ -335,6 +345,7 @@ def test_a_failure_is_shown_with_its_next_step(account: BivouacAccount) -> None:
         "category": "container exit",
         "cause": "web: container exit: code 3",
         "nextStep": "Read its log.",
+        "verdicts": [{**verdict, "nextStep": "Read its log."}],
     }
     assert told["services"][0]["because"] == "container exit: code 3"
 

@@ -298,9 +298,11 @@ def test_the_diagnosis_is_published_and_a_repetition_is_the_same_event(
         held.pass_time(60)
     (type_, first), (_, again) = held.told
     assert type_ == "EnvironmentFailed"
+    assert (first["status"], first["generation"]) == ("FAILED", 1)
     told = ("error", "category", "cause")
-    assert [first[name] for name in told] == [kept(held)[name] for name in told]
-    assert [(verdict["service"], verdict["nextStep"]) for verdict in first["verdicts"]] == [
+    diagnosis = first["diagnosis"]
+    assert [diagnosis[name] for name in told] == [kept(held)[name] for name in told]
+    assert [(verdict["service"], verdict["nextStep"]) for verdict in diagnosis["verdicts"]] == [
         ("api", PULL.next_step),
         ("web", EXITED.next_step),
     ]

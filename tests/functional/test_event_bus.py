@@ -15,7 +15,9 @@ from bivouac.notifications import events
 from tests.functional.account import EVENT_BUS, BivouacAccount
 
 ABOUT = Subject("demo", 1, datetime(2026, 1, 31, 10, 0, tzinfo=UTC))
-EVENT = events.expiring(ABOUT, "2026-01-31T11:00:00Z", 3600, "arn:aws:states:...:bivouac-extend")
+EVENT = events.leak_repaired(
+    ABOUT, leak="expired", name="demo", repair="deletion started", since="2026-01-31T10:00:00Z"
+)
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def not_taken(code: str) -> dict[str, object]:
 
 def test_events_go_to_the_stacks_bus_with_our_source(account: BivouacAccount) -> None:
     account.bus.publish(EVENT)
-    assert account.told == [("EnvironmentExpiring", EVENT.detail)]
+    assert account.told == [("LeakRepaired", EVENT.detail)]
     (request,) = account.requests
     assert '"EventBusName": "bivouac", "Source": "bivouac"' in request["body"].decode()
 
@@ -51,10 +53,10 @@ def test_a_refused_entry_is_an_error_although_the_call_succeeded(
 ) -> None:
     """W04."""
     stubbed.add_response("put_events", not_taken(code))
-    with pytest.raises(error, match=f"event EnvironmentExpiring of demo: .*{code}"):
+    with pytest.raises(error, match=f"event LeakRepaired of demo: .*{code}"):
         account.bus.publish(EVENT)
 
 
 def test_a_missing_bus_is_an_error(account: BivouacAccount) -> None:
-    with pytest.raises(errors.RefusedByAwsError, match="event EnvironmentExpiring of demo"):
+    with pytest.raises(errors.RefusedByAwsError, match="event LeakRepaired of demo"):
         EventBus(account.client("events"), f"{EVENT_BUS}-gone").publish(EVENT)

@@ -62,7 +62,7 @@ def armed_for(account: BivouacAccount) -> str:
 def test_a_lease_is_extended_with_its_expiry_and_its_warning(account: BivouacAccount) -> None:
     living(account)
     answer = extended(account, ttl="12h")
-    assert answer["status"] == "EXTENDED"
+    assert answer["outcome"] == "DONE"
     assert answer["expiresAt"] == end(account) == armed_for(account) == in_hours(account, 12)
     warning = account.armed()["demo-warning"]
     assert warning["ScheduleExpression"] == f"at({in_hours(account, 11.5).removesuffix('Z')})"
@@ -77,7 +77,7 @@ def test_a_lease_is_extended_with_its_expiry_and_its_warning(account: BivouacAcc
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     living(account)
     event = account.asked({"environment": "demo", "ttl": "12h"})
-    assert account.invoke("extend_lease", event)["status"] == "EXTENDED"
+    assert account.invoke("extend_lease", event)["outcome"] == "DONE"
 
 
 def test_the_end_counts_from_the_intended_time(account: BivouacAccount) -> None:
@@ -105,8 +105,8 @@ def test_nothing_goes_beyond_the_cap(account: BivouacAccount) -> None:
 def test_an_extension_never_shortens(account: BivouacAccount) -> None:
     before = living(account)
     answer = extended(account, ttl="1h")
-    assert (answer["status"], answer["expiresAt"]) == ("UNCHANGED", before.expires_at)
-    assert "does not shorten" in answer["reason"]
+    assert (answer["outcome"], answer["expiresAt"]) == ("UNCHANGED", before.expires_at)
+    assert "does not shorten" in answer["because"]
     assert end(account) == armed_for(account) == before.expires_at
 
 
@@ -118,7 +118,7 @@ def test_the_same_extension_twice_is_one(account: BivouacAccount) -> None:
     first = extended(account, **asked, intent=meant)
     account.pass_time(60)
     again = extended(account, "again", **asked, intent=meant)
-    assert (first["status"], again["status"]) == ("EXTENDED", "UNCHANGED")
+    assert (first["outcome"], again["outcome"]) == ("DONE", "UNCHANGED")
     assert end(account) == armed_for(account) == first["expiresAt"]
 
 
@@ -220,7 +220,7 @@ class TestCreateThatWasMeantBefore:
 @pytest.mark.parametrize("status", [Status.SCHEDULED, Status.ASLEEP, Status.FAILED])
 def test_a_sleeping_environments_lease_is_extended(account: BivouacAccount, status: Status) -> None:
     living(account, status)
-    assert extended(account, ttl="12h")["status"] == "EXTENDED"
+    assert extended(account, ttl="12h")["outcome"] == "DONE"
     record = account.records.find("demo")
     assert record is not None
     assert (record.status, record.generation) == (status, 1)
@@ -248,8 +248,8 @@ def test_an_extension_for_an_earlier_life_changes_nothing(
     born = Intent(account.now(), execution("first"))
     before = living(account, generation=4, intents={LIFECYCLE: born})
     answer = extended(account, ttl="12h", **(asked or {"intent": meant}))
-    assert (answer["status"], end(account)) == ("UNCHANGED", before.expires_at)
-    assert answer["reason"]
+    assert (answer["outcome"], end(account)) == ("UNCHANGED", before.expires_at)
+    assert answer["because"]
 
 
 class TestKilledInBetween:
@@ -260,7 +260,7 @@ class TestKilledInBetween:
         latest, meant = _killed_before_the_schedule(account)
         assert armed_for(account) == before.expires_at < latest
         again = extended(account, ttl="12h", intent=meant)
-        assert again["status"] == "UNCHANGED"
+        assert again["outcome"] == "UNCHANGED"
         assert end(account) == armed_for(account) == latest
 
     def test_after_a_kill_the_old_expiry_arms_the_current_one(

@@ -100,7 +100,7 @@ def test_a_stopped_create_is_published_and_deleted(held: BivouacAccount) -> None
     assert AFTER_FIRST in deletions(held)
     ((kind, detail),) = held.told
     assert kind == "EnvironmentFailed"
-    assert detail["error"] == "ABORTED"
+    assert detail["diagnosis"]["error"] == "ABORTED"
 
 
 def test_a_repetition_changes_nothing(held: BivouacAccount) -> None:

@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import Stubber
 from mark_ready import mark_ready
 
-from bivouac import errors
+from bivouac import errors, times
 from bivouac.environment.lease import Extension
 from bivouac.environment.record import Status
 from bivouac.notifications.notifier import MOST_TRIES
@@ -142,7 +142,10 @@ def test_an_edge_without_its_proof_is_never_ready(account: BivouacAccount) -> No
 def test_the_proofs_of_the_edges_are_kept_for_the_next_create(account: BivouacAccount) -> None:
     """All but the time follows from the blueprint and from which deployments are ready."""
     account.holds(account.planned(environment()))
-    (edge,) = marked(account, event())["edges"]
+    (told,) = marked(account, event())["edges"]
+    record = account.records.find("demo")
+    assert record is not None
+    (edge,) = record.edge_proofs
     assert edge["specification"]
     assert edge == {
         "edge": "web:web",
@@ -153,9 +156,16 @@ def test_the_proofs_of_the_edges_are_kept_for_the_next_create(account: BivouacAc
         "observed": "web:80 answers",
         "at": AT,
     }
-    record = account.records.find("demo")
-    assert record is not None
-    assert record.edge_proofs == [edge]
+    assert told == {
+        "from": None,
+        "to": "web:web",
+        "alias": "web:80",
+        "state": "PROVEN",
+        "because": None,
+        "proven": True,
+        "observed": "web:80 answers",
+        "at": times.timestamp(times.moment(AT)),
+    }
     assert record.namespace_arn == NAMESPACE
 
 
@@ -185,12 +195,13 @@ def test_ready_is_published_and_a_repetition_is_the_same_event(account: BivouacA
     account.invoke("mark_ready", event())
     (type_, first), (_, again) = account.told
     assert type_ == "EnvironmentReady"
-    assert {key: first[key] for key in ("environment", "generation", "cluster", "edges")} == {
-        "environment": "demo",
+    assert {key: first[key] for key in ("name", "status", "generation", "cluster")} == {
+        "name": "demo",
+        "status": "READY",
         "generation": 1,
         "cluster": "bivouac-demo",
-        "edges": ["web:web"],
     }
+    assert [(edge["to"], edge["proven"]) for edge in first["edges"]] == [("web:web", True)]
     assert again["id"] == first["id"]
 
 
@@ -244,7 +255,9 @@ def test_an_unpublished_environment_is_ready_and_the_sweep_publishes_it(
     account.invoke("sweep_environments", {"dryRun": False})
 
     ((kind, detail),) = account.told
-    assert (kind, detail["edges"], detail["services"]) == ("EnvironmentReady", ["web:web"], ["web"])
+    assert (kind, detail["status"]) == ("EnvironmentReady", "READY")
+    assert [edge["to"] for edge in detail["edges"]] == ["web:web"]
+    assert [service["name"] for service in detail["services"]] == ["web"]
     assert untold(account) == ""
     account.forget_calls()
     account.invoke("sweep_environments", {"dryRun": False})

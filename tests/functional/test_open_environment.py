@@ -333,7 +333,7 @@ class TestSchedules:
         account.pass_time(3600)
         answer = woken(account, request)
         assert (answer["status"], answer["fresh"]) == ("OPEN", True)
-        assert answer["expiresAt"] == scheduled["expiresAt"]
+        assert answer["expiresAt"] == scheduled["output"]["expiresAt"]
 
     def test_an_up_that_waited_for_a_manual_deletion_creates_nothing(
         self, account: BivouacAccount
@@ -351,7 +351,8 @@ class TestSchedules:
         account.pass_time(3600)
         account.forget_calls()
         answer = woken(account, request)
-        assert (answer["status"], answer["reason"][:18]) == ("OUTDATED", "its lease ended at")
+        because = answer["output"]["because"]
+        assert (answer["status"], because[:18]) == ("OUTDATED", "its lease ended at")
         assert account.mutating_calls == []
 
     def test_a_redeploy_never_shortens_an_extended_lease(self, account: BivouacAccount) -> None:
@@ -520,7 +521,8 @@ class TestRedeploys:
         account.holds(account.planned(environment()), status=status)
         instruction = {**account.instruction(environment()), "verb": "REDEPLOY", "basedOn": 1}
         answer = opened(account, instruction=instruction)
-        assert (answer["status"], answer["generation"]) == (told, 2)
+        assert (answer["status"], answer["output"]["generation"]) == (told, 2)
+        assert answer["output"]["status"] == status
         record = account.records.find("demo")
         assert record is not None
         assert record.status is status

@@ -135,7 +135,7 @@ class TestDegraded:
         assert "exited with code 3" in failure["cause"]
         ((kind, detail),) = account.told
         assert kind == "EnvironmentDegraded"
-        assert detail["cause"] == failure["cause"]
+        assert detail["diagnosis"]["cause"] == failure["cause"]
 
     def test_a_task_that_does_not_come_back_is_awaited_and_then_reported(
         self, account: BivouacAccount

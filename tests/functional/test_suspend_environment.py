@@ -129,7 +129,7 @@ def test_an_intent_older_than_the_last_one_is_outdated(
     held(account, intents={matter: Intent(account.now(), "newer")})
     answer = suspended(account, intent=meant(account.now() - timedelta(minutes=5)))
     assert answer["status"] == "OUTDATED"
-    assert "later intent" in answer["reason"]
+    assert "later intent" in answer["output"]["because"]
     assert account.mutating_calls == []
 
 

@@ -321,7 +321,7 @@ class TestReady:
         ((kind, detail),) = account.told
         assert kind == "EnvironmentDegraded"
         assert known(account).untold == ""
-        return str(detail["cause"])
+        return str(detail["diagnosis"]["cause"])
 
     @pytest.mark.parametrize("how", BY_HAND)
     def test_a_manual_change_is_found(self, account: BivouacAccount, how: str) -> None:
@@ -535,7 +535,7 @@ class TestOrphans:
         assert armed_for(orphaned) == goes_at
         assert orphaned.changes == []
         told = [detail for kind, detail in orphaned.told if kind == "OrphanFound"]
-        assert {detail["kind"] for detail in told} == {
+        assert {detail["resource"]["kind"] for detail in told} == {
             "cluster",
             "namespace",
             "log group",

@@ -30,7 +30,7 @@ def test_the_warning_has_the_command_that_extends_the_lease(account: BivouacAcco
     assert warned(account) == "WARNED"
     ((detail_type, detail),) = account.told
     assert detail_type == "EnvironmentExpiring"
-    assert (detail["environment"], detail["generation"]) == ("demo", 3)
+    assert (detail["name"], detail["generation"]) == ("demo", 3)
     assert (detail["expiresAt"], detail["warningSeconds"]) == (ENDS, 1800)
     words = shlex.split(detail["extendWith"])
     assert words[:5] == [
@@ -50,7 +50,7 @@ def test_extend_lease_accepts_the_command(account: BivouacAccount) -> None:
     ((_, detail),) = account.told
     asked = json.loads(shlex.split(detail["extendWith"])[-1])
     answer = account.invoke("extend_lease", account.asked(asked))
-    assert answer["status"] == "UNCHANGED"  # ENDS lies beyond the cap of today's lease
+    assert answer["outcome"] == "UNCHANGED"  # ENDS lies beyond the cap of today's lease
 
 
 def test_a_repetition_is_the_same_event(account: BivouacAccount) -> None:

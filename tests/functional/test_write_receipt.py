@@ -46,7 +46,9 @@ def written(
 ) -> dict[str, Any]:
     """The receipt in the record."""
     with suppress(errors.DeletionIncompleteError):
-        assert tried(account, *items, look=look, **event) == kept(account)
+        output = tried(account, *items, look=look, **event)
+        stored = kept(account)
+        assert output["receipt"] == {"name": stored.pop("environment"), **stored}
     return kept(account)
 
 
@@ -276,8 +278,9 @@ def test_the_receipt_is_published(account: BivouacAccount) -> None:
     receipt = written(account, item("web"))
     ((type_, detail),) = account.told
     assert type_ == "EnvironmentDeleted"
-    assert detail["items"] == receipt["items"]
-    assert (detail["environment"], detail["generation"], detail["omitted"]) == ("demo", 1, 0)
+    assert detail["receipt"] == {"name": receipt.pop("environment"), **receipt}
+    assert (detail["name"], detail["generation"], detail["omitted"]) == ("demo", 1, 0)
+    assert (detail["status"], detail["expiresAt"]) == ("DELETED", None)
 
 
 def test_an_incomplete_receipt_is_published(account: BivouacAccount) -> None:
@@ -285,10 +288,10 @@ def test_an_incomplete_receipt_is_published(account: BivouacAccount) -> None:
     receipt = written(account, DENIED, item("shop"), look=STILL_THERE)
     ((type_, detail),) = account.told
     assert type_ == "EnvironmentNotDeleted"
-    assert detail["left"] == [entry for entry in receipt["items"] if entry["outcome"] == "FAILED"]
+    assert detail["receipt"]["items"] == receipt["items"]
     record = account.records.find("demo")
     assert record is not None
-    assert detail["triesAgainAt"] == record.expires_at
+    assert (detail["status"], detail["expiresAt"]) == ("NOT_DELETED", record.expires_at)
 
 
 def test_a_repetition_is_the_same_event(account: BivouacAccount) -> None:
@@ -317,8 +320,8 @@ def test_the_sweep_publishes_a_receipt_that_could_not_be_published(
 
     ((kind, detail),) = account.told
     assert kind == ("EnvironmentNotDeleted" if left else "EnvironmentDeleted")
-    told = {entry["kind"] for entry in detail["left" if left else "items"]}
-    assert told <= {entry["kind"] for entry in receipt["items"]}
+    told = {entry["kind"] for entry in detail["receipt"]["items"]}
+    assert told == {entry["kind"] for entry in receipt["items"]}
     assert (account.records.listed() == []) is not left
     account.forget_calls()
     account.invoke("sweep_environments", {"dryRun": False})

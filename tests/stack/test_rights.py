@@ -187,7 +187,7 @@ def kept_asleep_and_extended(app: Application, name: str) -> None:
         hold.until_arrived()
     assert app.extend(name, ttl="2h").status == "SUCCEEDED"
     outlived = app.delete(name, expiresAt=created.output["expiresAt"])
-    assert outlived.output["status"] == "OUTDATED"
+    assert outlived.output["outcome"] == "OUTDATED"
     with app.calls.hold("ecs:TagResource") as hold:
         falling_asleep = app.start(app.sleep_machine, {"environment": name})
         hold.until_arrived()

@@ -235,7 +235,7 @@ def test_a_ready_environment_can_do_everything(updated: Updated) -> None:
     assert succeeded(app.sleep("ready")).states[-1] == "Environment asleep"
     woken = succeeded(app.wake("ready")).output
     assert woken["status"] == "READY"
-    assert {each["edge"] for each in woken["edges"]} == {"web -> api:api"}
+    assert [(each["from"], each["to"]) for each in woken["edges"]] == [("web", "api:api")]
     assert woken["expiresAt"] >= lease
     succeeded(app.delete("ready"))
     assert gone(app, "ready")

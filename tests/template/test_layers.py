@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("diagnosis",),
     ("deletion",),
     ("waiting",),
+    ("status",),
     ("notifications",),
     ("recheck",),
     ("request",),
@@ -34,7 +35,6 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("request.planning",),
     ("commands",),
     ("sweep",),
-    ("status",),
     ("stack", "stack_guard"),
 )
 """Packages and modules, the lowest first. Each imports only from those before it in this list; two

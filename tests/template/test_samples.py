@@ -78,9 +78,14 @@ class TestEventsOut:
         common, *sections = re.split(r"^## ", DESCRIBED, flags=re.MULTILINE)
         described = {section.partition("\n")[0]: fields_of(section) for section in sections}
         assert described.keys() == set(DetailType)
+        common, _, of_environments = common.partition("\n### ")
         expected = fields_of(common) | described[event.detail_type]
+        if event.detail_type.startswith("Environment"):
+            expected |= fields_of(of_environments)
         if event.detail_type is DetailType.DEGRADED:
             expected |= described[DetailType.FAILED]
+        if event.detail_type is DetailType.NOT_DELETED:
+            expected |= described[DetailType.DELETED]
         assert event.detail.keys() == expected
 
 

@@ -9,7 +9,11 @@ from bivouac.deletion.receipt import Item, Outcome
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.event import SOURCE, EnvironmentEvent, Subject
+from bivouac.environment.record import Record, Status, text_of
 from bivouac.notifications import events
+from bivouac.proof.mesh import EdgeProof
+from tests.requests import event
+from tests.unit.planned import planned
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
@@ -31,35 +35,75 @@ FAILURE: dict[str, Any] = {
     "category": NO_DATABASE.category,
     "verdicts": [NO_DATABASE.to_json()],
 }
-RECEIPT = {
-    "items": [
-        Item("service", "web", Outcome.DELETED).to_json(),
-        Item("task definition", "bivouac-shop--web:1", Outcome.DELETING).to_json(),
-        Item("expiry schedule", "shop-expiry", Outcome.DELETED).to_json(),
-    ]
+REQUEST = event("shop") | {
+    "owner": "team-shop",
+    "triggers": {"pullRequest": {"repository": "acme/shop", "number": 482}},
 }
-LEFT = [Item("namespace", "bivouac-shop", Outcome.FAILED, "namespace bivouac-shop: AccessDenied")]
+
+
+def record(status: Status, **changes: Any) -> Record:
+    """Of the shop (events/shop.json)."""
+    blueprint = planned(REQUEST)
+    given: dict[str, Any] = {
+        "environment": ABOUT.environment,
+        "generation": ABOUT.generation,
+        "status": status,
+        "execution": f"arn:aws:states:{REGION}:{ACCOUNT}:execution:bivouac-create-environment:shop",
+        "request_hash": blueprint.request_hash,
+        "blueprint": text_of(blueprint.to_json()),
+        "expires_at": EXPIRES_AT,
+        "settle": False,
+    }
+    return Record(**given | changes)
+
+
+def receipt(status: Status, *items: Item) -> dict[str, Any]:
+    """As the record has it."""
+    told = [item.to_json() for item in items]
+    return {"environment": "shop", "status": status, "at": "2026-01-31T10:00:00Z", "items": told}
+
+
+PROOFS = [
+    EdgeProof(
+        edge=name,
+        specification="0123456789abcdef",
+        client_deployment="ecs-svc/0123456789012345678",
+        server_deployment="ecs-svc/1234567890123456789",
+        state="OK",
+        observed="answered 3 times in a row",
+        at="2026-01-31T09:59:58Z",
+    ).to_json()
+    for name in ("web -> api:api", "api -> backend:backend")
+]
+READY = record(Status.READY, edges=text_of(PROOFS), ready_at="2026-01-31T10:00:00Z")
+SINCE = {"since": "2026-01-31T09:59:00Z"}
+RECEIPT = receipt(
+    Status.DELETED,
+    Item("service", "web", Outcome.DELETED),
+    Item("task definition", "bivouac-shop--web:1", Outcome.DELETING),
+    Item("expiry schedule", "shop-expiry", Outcome.DELETED),
+)
+LEFT = receipt(
+    Status.NOT_DELETED,
+    Item("service", "web", Outcome.DELETED),
+    Item("namespace", "bivouac-shop", Outcome.FAILED, "namespace bivouac-shop: AccessDenied"),
+)
 
 TOLD: list[EnvironmentEvent] = [
-    events.ready(
-        ABOUT,
-        cluster="bivouac-shop",
-        namespace="bivouac-shop",
-        expires_at=EXPIRES_AT,
-        services=["backend", "api", "web"],
-        edges=["web -> api:api", "api -> backend:backend"],
+    events.ready(READY, ABOUT.at),
+    events.failed(record(Status.FAILED, failure=text_of(FAILURE)), ABOUT.at),
+    events.expiring(READY, ABOUT.at, 3600, EXTEND),
+    events.degraded(record(Status.DEGRADED, failure=text_of(FAILURE | SINCE)), ABOUT.at),
+    events.deleted(record(Status.DELETED, receipt=RECEIPT), ABOUT.at),
+    events.not_deleted(
+        record(Status.NOT_DELETED, receipt=LEFT, expires_at="2026-01-31T10:15:00Z"), ABOUT.at
     ),
-    events.failed(ABOUT, FAILURE),
-    events.expiring(ABOUT, EXPIRES_AT, 3600, EXTEND),
-    events.degraded(ABOUT, FAILURE, "2026-01-31T09:59:00Z"),
-    events.deleted(ABOUT, RECEIPT),
-    events.not_deleted(ABOUT, LEFT, "2026-01-31T10:15:00Z"),
     events.orphan_found(
         ABOUT,
         kind="cluster",
         name="bivouac-shop",
         arn=CLUSTER,
-        reason="its record says DELETED",
+        because="its record says DELETED",
         goes_at="2026-01-31T11:00:00Z",
     ),
     events.leak_repaired(
@@ -67,7 +111,7 @@ TOLD: list[EnvironmentEvent] = [
         leak="expired and alive",
         name="shop",
         repair="a deletion was started",
-        found_at="2026-01-31T09:45:00Z",
+        since="2026-01-31T09:45:00Z",
     ),
 ]
 
@@ -80,7 +124,7 @@ def delivered(event: EnvironmentEvent) -> dict[str, Any]:
         "detail-type": event.detail_type,
         "source": SOURCE,
         "account": ACCOUNT,
-        "time": event.detail["at"],
+        "time": event.detail["observedAt"],
         "region": REGION,
         "resources": [],
         "detail": event.detail,

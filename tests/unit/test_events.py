@@ -5,62 +5,76 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bivouac.deletion.receipt import Item, Outcome
 from bivouac.diagnosis import report
 from bivouac.environment.event import DetailType, EnvironmentEvent, Subject
+from bivouac.environment.record import Record, Status, text_of
 from bivouac.notifications import events
+from bivouac.proof.mesh import EdgeProof
+from tests.requests import environment
+from tests.unit.planned import planned
 
-ABOUT = Subject("demo", 3, datetime(2026, 1, 31, 10, 0, tzinfo=UTC))
-LATER = replace(ABOUT, at=ABOUT.at + timedelta(minutes=1))
+NOW = datetime(2026, 1, 31, 10, 0, tzinfo=UTC)
+ABOUT = Subject("demo", 3, NOW)
+LATER = replace(ABOUT, at=NOW + timedelta(minutes=1))
+SOON = "2026-01-31T11:00:00Z"
+LATE = "2026-02-01T11:00:00Z"
 FAILURE: dict[str, Any] = {
     "error": "DeploymentFailedError",
     "category": "container exit",
     "cause": "web: container exit",
-    "verdicts": [{"service": "web"}],
+    "verdicts": [
+        {"category": "container exit", "service": "web", "evidence": ["x"], "next_step": "Look."}
+    ],
+    "since": SOON,
 }
-RECEIPT = {"items": [{"kind": "service", "name": "web", "outcome": "DELETED"}]}
-LEFT = [Item("service", "web", Outcome.FAILED, "AccessDenied")]
-SOON = "2026-01-31T11:00:00Z"
+ITEM = {"kind": "service", "name": "web", "outcome": "DELETED"}
 EXTEND = "arn:aws:states:eu-central-1:123456789012:stateMachine:bivouac-extend-lease"
-LATE = "2026-02-01T11:00:00Z"
 ARN = "arn:aws:ecs:eu-west-1:123456789012:cluster/bivouac-old"
+PROOF = EdgeProof("web:web", "hash", "", "ecs-svc/1", "OK", "HTTP 200", SOON)
+BLUEPRINT = text_of(planned(environment()).to_json())
 
 
-def ready(subject: Subject, edges: list[str] | None = None) -> EnvironmentEvent:
-    return events.ready(
-        subject,
-        cluster="bivouac-demo",
-        namespace="bivouac-demo",
-        expires_at=SOON,
-        services=["web"],
-        edges=["web:web"] if edges is None else edges,
-    )
+def record(subject: Subject, **changes: Any) -> Record:
+    """With everything that an event may say; the event's type says which of it."""
+    given: dict[str, Any] = {
+        "status": Status.READY,
+        "execution": "arn",
+        "request_hash": "",
+        "blueprint": BLUEPRINT,
+        "expires_at": SOON,
+        "settle": False,
+        "failure": text_of(FAILURE),
+        "receipt": {"status": "DELETED", "at": SOON, "items": [ITEM]},
+    }
+    return Record(subject.environment, subject.generation, **given | changes)
 
 
 def orphan(subject: Subject, arn: str = ARN) -> EnvironmentEvent:
     return events.orphan_found(
-        subject, kind="cluster", name="bivouac-old", arn=arn, reason="no record", goes_at=LATE
+        subject, kind="cluster", name="bivouac-old", arn=arn, because="no record", goes_at=LATE
     )
 
 
-def repaired(subject: Subject, found_at: str = SOON) -> EnvironmentEvent:
+def repaired(subject: Subject, since: str = SOON) -> EnvironmentEvent:
     return events.leak_repaired(
-        subject, leak="expired", name="demo", repair="deletion started", found_at=found_at
+        subject, leak="expired", name="demo", repair="deletion started", since=since
     )
 
 
 def all_of(subject: Subject) -> list[EnvironmentEvent]:
+    found = record(subject)
     return [
-        ready(subject),
-        events.failed(subject, FAILURE),
-        events.expiring(subject, SOON, 3600, EXTEND),
-        events.degraded(subject, FAILURE, SOON),
-        events.deleted(subject, RECEIPT),
-        events.not_deleted(subject, LEFT, LATE),
+        events.ready(found, subject.at),
+        events.failed(found, subject.at),
+        events.expiring(found, subject.at, 3600, EXTEND),
+        events.degraded(found, subject.at),
+        events.deleted(found, subject.at),
+        events.not_deleted(found, subject.at),
         orphan(subject),
         repaired(subject),
     ]
@@ -74,8 +88,8 @@ def test_every_event_names_environment_kind_and_time() -> None:
     assert {event.detail_type for event in all_of(ABOUT)} == set(DetailType)
     for event in all_of(ABOUT):
         detail = event.detail
-        assert (detail["environment"], detail["generation"]) == ("demo", 3), event.detail_type
-        assert detail["at"] == "2026-01-31T10:00:00Z", event.detail_type
+        assert (detail["name"], detail["generation"]) == ("demo", 3), event.detail_type
+        assert detail["observedAt"] == "2026-01-31T10:00:00Z", event.detail_type
         assert detail["id"], event.detail_type
 
 
@@ -88,9 +102,9 @@ def test_different_events_have_different_ids() -> None:
         *all_of(ABOUT),
         *all_of(replace(ABOUT, generation=4)),
         *all_of(replace(ABOUT, environment="other")),
-        events.expiring(ABOUT, LATE, 3600, EXTEND),
-        events.expiring(ABOUT, SOON, 600, EXTEND),
-        events.degraded(ABOUT, FAILURE, LATE),
+        events.expiring(record(ABOUT, expires_at=LATE), NOW, 3600, EXTEND),
+        events.expiring(record(ABOUT), NOW, 600, EXTEND),
+        events.degraded(record(ABOUT, failure=text_of(FAILURE | {"since": LATE})), NOW),
         orphan(ABOUT, f"{ARN}-2"),
         repaired(ABOUT, LATE),
     ]
@@ -99,9 +113,12 @@ def test_different_events_have_different_ids() -> None:
 
 def test_later_facts_do_not_change_an_events_id() -> None:
     """A repetition may see more: a schedule that is gone, or another try at another time."""
-    worse = [*LEFT, Item("cluster", "bivouac-demo", Outcome.FAILED, "in use")]
-    first = events.not_deleted(ABOUT, LEFT, SOON)
-    assert ids(first) == ids(events.not_deleted(ABOUT, worse, LATE))
+    worse = {"kind": "cluster", "name": "bivouac-demo", "outcome": "FAILED", "reason": "in use"}
+    receipt = {"status": "NOT_DELETED", "at": LATE, "items": [ITEM, worse]}
+    first = events.not_deleted(record(ABOUT), NOW)
+    assert ids(first) == ids(
+        events.not_deleted(record(ABOUT, receipt=receipt, expires_at=LATE), NOW)
+    )
 
 
 @given(
@@ -111,19 +128,29 @@ def test_later_facts_do_not_change_an_events_id() -> None:
 )
 def test_every_list_is_cut_to_what_fits_and_says_so(entries: int, length: int, letter: str) -> None:
     text = letter * length
-    failure = {
-        **FAILURE,
-        "cause": letter * report.LIMIT,
-        "verdicts": [{"service": text}] * entries,
-    }
+    verdict = FAILURE["verdicts"][0] | {"service": text}
+    failure = {**FAILURE, "cause": letter * report.LIMIT, "verdicts": [verdict] * entries}
+    receipt = {"status": "DELETED", "at": SOON, "items": [ITEM | {"name": text}] * entries}
+    found = record(ABOUT, failure=text_of(failure), receipt=receipt)
     told = {
-        "edges": ready(ABOUT, [text] * entries),
-        "verdicts": events.failed(ABOUT, failure),
-        "items": events.deleted(ABOUT, {"items": [{"name": text}] * entries}),
+        ("diagnosis", "verdicts"): events.failed(found, NOW),
+        ("receipt", "items"): events.deleted(found, NOW),
     }
-    for listed, event in told.items():
+    for (part, listed), event in told.items():
         assert len(event.text.encode()) <= events.LIMIT
-        assert len(event.detail[listed]) + event.detail["omitted"] == entries
+        assert len(event.detail[part][listed]) + event.detail["omitted"] == entries
+
+
+def test_edges_are_cut_to_what_fits() -> None:
+    """The largest environment has fewer; that of tomorrow may not."""
+    without = events.ready(record(ABOUT), NOW)
+    assert (without.detail["edges"], without.detail["omitted"]) == ([], 0)
+    proofs = text_of([PROOF.to_json()])
+    with mock.patch.object(events, "LIMIT", len(without.text) + 10):
+        event = events.ready(record(ABOUT, edges=proofs), NOW)
+    assert (event.detail["edges"], event.detail["omitted"]) == ([], 1)
+    whole = events.ready(record(ABOUT, edges=proofs), NOW).detail
+    assert ([edge["to"] for edge in whole["edges"]], whole["omitted"]) == (["web:web"], 0)
 
 
 def test_nothing_is_omitted_if_everything_fits() -> None:

@@ -123,7 +123,7 @@ def assert_within_the_most(request: dict[str, Any], **stack: Any) -> None:
     assert limits.size(found.waiting_state) <= state
     assert limits.size(found.proven_state) <= state
     assert limits.size(found.output) <= state
-    told_again = [found.edge_proofs, blueprint.warnings]
+    told_again = [found.shown, blueprint.warnings, blueprint.triggers]
     assert limits.size(found.proven_state) + limits.size(told_again) <= state
     assert found.wait_item <= item
 

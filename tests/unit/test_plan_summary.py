@@ -52,7 +52,7 @@ def test_it_names_services_endpoints_aliases_and_edges() -> None:
         "alias": "api:8080",
         "proof": "GET / answers 200",
     }
-    assert (answer["status"], answer["lease"]) == ("PLANNED", "4h")
+    assert (answer["outcome"], answer["lease"]) == ("PLANNED", "4h")
 
 
 def test_it_lists_every_field_not_used_as_written_by_reason() -> None:

@@ -20,6 +20,7 @@ from localcloud.stack import TEMPLATE, parameters
 from localcloud.tasks.scripted import ScriptedRuntime
 from localcloud.timings import TEST
 from tests.localcloud.waiting import until_true
+from tests.parts import must_be, must_be_an_output
 from tests.workflow.calls import Calls
 from tests.workflow.staged_runtime import StagedRuntime
 
@@ -133,6 +134,7 @@ class Application:
         self.runtime = runtime
         self.prefix = prefix
         self._numbers = itertools.count(1)
+        self._is_present = template == TEMPLATE
         chosen = parameters(cloud.account) if given is None else given
         self.stack = cloud.deploy(template, {"NamePrefix": prefix, **chosen}, name=prefix)
         self.create_machine = self.stack.outputs["CreateEnvironmentStateMachineArn"]
@@ -328,10 +330,13 @@ class Application:
             raise AssertionError(f"{late}: {self.states_so_far(execution_arn)}") from None
         client = self.client("stepfunctions")
         described = client.describe_execution(executionArn=execution_arn)
+        output = json.loads(described.get("output", "{}"))
+        if self._is_present and output:
+            must_be_an_output(output)
         return Ended(
             execution_arn,
             described["status"],
-            json.loads(described.get("output", "{}")),
+            output,
             described.get("error", ""),
             described.get("cause", ""),
             self.cloud.execution(execution_arn).state_transitions,
@@ -443,13 +448,17 @@ class Application:
             ours = (
                 event
                 for event in self._listener.heard()
-                if event["detail"]["environment"] == environment
+                # Versions before the status document named it otherwise (tests/stack)
+                if event["detail"].get("environment", event["detail"].get("name")) == environment
             )
             told[:] = {event["detail"]["id"]: event for event in ours}.values()
             return {event["detail-type"] for event in told} >= set(types)
 
         until_true(came, ENDS_WITHIN)
         assert sorted(event["detail-type"] for event in told) == sorted(types)
+        if self._is_present:
+            for event in told:
+                must_be(event["detail-type"], event["detail"])
         by_type = {event["detail-type"]: event["detail"] for event in told}
         return [by_type[detail_type] for detail_type in types]
 

@@ -89,9 +89,12 @@ class TestPrice:
 
         assert second.status == "SUCCEEDED", second.cause
         assert app.calls.changes(since=before) == []
-        told = [{(i["kind"], i["name"]) for i in each.output["items"]} for each in (first, second)]
+        told = [
+            {(i["kind"], i["name"]) for i in each.output["receipt"]["items"]}
+            for each in (first, second)
+        ]
         assert told[0] == told[1]
-        outcomes = {item["outcome"] for item in second.output["items"]}
+        outcomes = {item["outcome"] for item in second.output["receipt"]["items"]}
         assert outcomes == {"ALREADY_GONE", "DELETING"}
 
 
@@ -127,8 +130,8 @@ class TestNothingThere:
         nothing = app.delete(name)
 
         assert (nothing.status, nothing.states[-1]) == ("SUCCEEDED", "Nothing was there")
-        assert nothing.output["status"] == "NOTHING_THERE"
-        assert name in nothing.output["reason"]
+        assert nothing.output["outcome"] == "NOTHING_THERE"
+        assert name in nothing.output["because"]
         assert app.calls.to_environment_apis(since=before) == []
 
 

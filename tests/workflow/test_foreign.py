@@ -172,5 +172,7 @@ def _running(app: Application, cluster: str, service: str | None = None) -> list
     return [task["taskArn"] for task in tasks if task["lastStatus"] == "RUNNING"]
 
 
-def _outcomes(receipt: dict[str, Any], kind: str) -> dict[str, str]:
-    return {item["name"]: item["outcome"] for item in receipt["items"] if item["kind"] == kind}
+def _outcomes(output: dict[str, Any], kind: str) -> dict[str, str]:
+    return {
+        item["name"]: item["outcome"] for item in output["receipt"]["items"] if item["kind"] == kind
+    }

@@ -45,7 +45,7 @@ class TestTutorial:
         deleted = app.delete(name)
 
         assert deleted.status == "SUCCEEDED", deleted.cause
-        outcomes = {(item["kind"], item["outcome"]) for item in deleted.output["items"]}
+        outcomes = {(item["kind"], item["outcome"]) for item in deleted.output["receipt"]["items"]}
         assert ("service", "DELETED") in outcomes
         assert ("cluster", "DELETED") in outcomes
         assert ("namespace", "DELETED") in outcomes
@@ -54,9 +54,10 @@ class TestTutorial:
         record = app.record(name)
         assert record is not None
         assert record["status"] == "DELETED"
-        assert record["receipt"] == deleted.output
+        receipt = deleted.output["receipt"]
+        assert {"name": record["receipt"].pop("environment"), **record["receipt"]} == receipt
         _, gone = app.heard(name, "EnvironmentReady", "EnvironmentDeleted")
-        assert gone["items"] == deleted.output["items"]
+        assert gone["receipt"]["items"] == deleted.output["receipt"]["items"]
         assert app.schedule(name) is None
         assert app.left(name, namespace) == []
         assert "nginx" not in app.cloud_map_services()
@@ -92,7 +93,7 @@ class TestSpot:
         deleted = app.delete(name)
         assert deleted.status == "SUCCEEDED", deleted.cause
         assert ("service", "DELETED") in {
-            (item["kind"], item["outcome"]) for item in deleted.output["items"]
+            (item["kind"], item["outcome"]) for item in deleted.output["receipt"]["items"]
         }
         assert app.left(name) == []
 
@@ -113,7 +114,7 @@ class TestDryRun:
 
         assert planned.status == "SUCCEEDED"
         assert planned.states[-1] == "Request checked"
-        assert planned.output["status"] == "PLANNED"
+        assert planned.output["outcome"] == "PLANNED"
         (service,) = planned.output["services"]
         (endpoint,) = service["endpoints"]
         assert endpoint["aliases"] == ["nginx.service-connect:80"]
@@ -144,7 +145,7 @@ class TestAgain:
         again = app.delete(name)
         assert again.status == "SUCCEEDED", again.cause
         assert app.calls.changes(since=before) == []
-        outcomes = {item["outcome"] for item in again.output["items"]}
+        outcomes = {item["outcome"] for item in again.output["receipt"]["items"]}
         assert outcomes <= {"ALREADY_GONE", "DELETING"}
 
     def test_another_image_is_rolled_out_in_place(self, app: Application, name: str) -> None:

@@ -42,7 +42,7 @@ def test_a_repeatedly_crashing_server_is_reported_and_repaired(app: Application,
     assert degraded["failure"]["category"] == "container exit"
     assert "exited with code 3" in degraded["failure"]["cause"]
     _, told = app.heard(name, "EnvironmentReady", "EnvironmentDegraded")
-    assert told["cause"] == degraded["failure"]["cause"]
+    assert told["diagnosis"]["cause"] == degraded["failure"]["cause"]
 
     app.runtime.unscript(image)
 

@@ -137,8 +137,8 @@ class TestContainerThatExits:
         assert "hunter" not in failed.cause
         assert_gone(app, name)
         told, _ = app.heard(name, "EnvironmentFailed", "EnvironmentDeleted")
-        assert told["cause"] == failed.cause
-        assert [verdict["service"] for verdict in told["verdicts"]] == ["web"]
+        assert told["diagnosis"]["cause"] == failed.cause
+        assert [verdict["service"] for verdict in told["diagnosis"]["verdicts"]] == ["web"]
 
 
 class TestNeverHealthy:

@@ -69,8 +69,8 @@ class TestSleep:
         assert app.counts(name) == {"backend": (1, 1), "api": (1, 1), "web": (2, 2)}
         assert woken.output["status"] == "READY"
         assert woken.output["expiresAt"] == created["expiresAt"]
-        assert {edge["edge"] for edge in woken.output["edges"]} == {
-            edge["edge"] for edge in created["edges"]
+        assert {edge["to"] for edge in woken.output["edges"]} == {
+            edge["to"] for edge in created["edges"]
         }
         now = {name: each["deployments"][0]["id"] for name, each in app.services(name).items()}
         assert not set(now.values()) & set(deployments.values())

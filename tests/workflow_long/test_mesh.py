@@ -23,7 +23,10 @@ def serving(name: str, **changes: Any) -> Json:
 
 def states_of(ended: Ended) -> dict[str, str]:
     """Edge -> state."""
-    return {edge["edge"]: edge["state"] for edge in ended.output["edges"]}
+    return {
+        f"{edge['from']} -> {edge['to']}" if edge["from"] else edge["to"]: edge["state"]
+        for edge in ended.output["edges"]
+    }
 
 
 def tasks_of(app: Application, environment_name: str, service: str) -> set[str]:
@@ -54,7 +57,10 @@ class TestShop:
         created = app.create({**event("shop"), "name": name})
 
         assert created.status == "SUCCEEDED", created.cause
-        assert states_of(created) == {"web -> api:api": "OK", "api -> backend:backend": "OK"}
+        assert states_of(created) == {
+            "web -> api:api": "PROVEN",
+            "api -> backend:backend": "PROVEN",
+        }
         made = order_of_creation(app, before)
         assert made.index("backend") < made.index("api") < made.index("web")
         assert services_of(app, name) == {"backend", "api", "web"}, "the proof client is gone"
@@ -96,7 +102,7 @@ class TestConvergence:
         )
 
         assert created.status == "SUCCEEDED", created.cause
-        assert set(states_of(created).values()) == {"OK"}
+        assert set(states_of(created).values()) == {"PROVEN"}
         assert tasks_of(app, name, "other") == untouched
         assert not tasks_of(app, name, "web") & old
         assert app.delete(name).status == "SUCCEEDED"
@@ -151,7 +157,7 @@ class TestConvergence:
         )
 
         assert created.status == "SUCCEEDED", created.cause
-        assert states_of(created) == {"ping -> pong:pong": "OK", "pong -> ping:ping": "OK"}
+        assert states_of(created) == {"ping -> pong:pong": "PROVEN", "pong -> ping:ping": "PROVEN"}
         assert app.calls.changes(since=before).count("ecs:UpdateService") == 1
         assert app.delete(name).status == "SUCCEEDED"
 

@@ -62,7 +62,7 @@ class TestSuccess:
 
         assert redeployed.status == "SUCCEEDED", redeployed.cause
         assert redeployed.states[-1] == "Environment redeployed"
-        assert {edge["state"] for edge in redeployed.output["edges"]} == {"OK"}
+        assert {edge["state"] for edge in redeployed.output["edges"]} == {"PROVEN"}
         assert images_of(app, name, "api") == [NEWER]
         assert not tasks_of(app, name, "api") & api
         assert tasks_of(app, name, "web") == others, "its endpoint is the same: no client is stale"

@@ -101,7 +101,7 @@ class TestStoppedAndLeftAlone:
         assert app.deletion_after_failure(name).status == "SUCCEEDED"
         assert_gone(app, name)
         told, _ = app.heard(name, "EnvironmentFailed", "EnvironmentDeleted")
-        assert "ended as ABORTED" in told["cause"]
+        assert "ended as ABORTED" in told["diagnosis"]["cause"]
 
     def test_a_stopped_deletion_starts_again(self, app: Application, name: str) -> None:
         assert app.create(environment(name=name)).status == "SUCCEEDED"

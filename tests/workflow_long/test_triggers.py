@@ -103,7 +103,7 @@ def test_a_redeploy_after_the_teardown_changes_nothing(app: Application, name: s
     late = app.redeploy(name, {"serviceName": "web", "image": "nginx:2"}, intent=meant)
 
     assert (late.status, late.states[-1]) == ("SUCCEEDED", "Environment left alone")
-    assert late.output["reason"] == "a later creation or deletion was followed before"
+    assert late.output["because"] == "a later creation or deletion was followed before"
     assert app.calls.changes(since=before) == []
     assert app.record(name) == record
     assert app.left(name) == []

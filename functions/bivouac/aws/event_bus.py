@@ -27,9 +27,7 @@ class EventBus:
     def _publish(self, events: Sequence[EnvironmentEvent]) -> None:
         """PutEvents answers 200 even if it rejects an entry (W04), so each entry is checked.
         Raises ThrottledError and UnavailableError, which a retry may solve, and others."""
-        subject = ", ".join(
-            f"{event.detail_type} of {event.detail['environment']}" for event in events
-        )
+        subject = ", ".join(f"{event.detail_type} of {event.detail['name']}" for event in events)
         with translated(f"event {subject}"):
             answer = self.client.put_events(
                 Entries=[

@@ -22,6 +22,8 @@ from bivouac.request.planning.plan import Plan, existing_definitions, plan
 from bivouac.request.planning.summary import summary
 from bivouac.request.rules import limits
 from bivouac.settings import RequestSettings
+from bivouac.status import answers
+from bivouac.status.answers import Outcome
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,8 @@ class RequestCheck:
         record = self.records.find(command.environment)
         found = resolved(command, record)
         if found.outdated:
-            return {
-                "status": "OUTDATED",
-                "environment": command.environment,
-                "reason": found.outdated,
-                "dryRun": False,
-            }
+            left = answers.left_alone(Outcome.OUTDATED, command.environment, found.outdated)
+            return {**left, "dryRun": False}
         same = found.request == command.content
         planned, blueprint = self._planned(found.request, first if same else None)
         blueprint, there = preflight.compared(

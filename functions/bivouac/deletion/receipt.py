@@ -233,7 +233,7 @@ def failures(items: Iterable[Item]) -> list[Item]:
 
 
 def of(environment: str, status: Status, items: Sequence[Item], now: datetime) -> Json:
-    """The receipt, as the record and the execution's output have it."""
+    """The receipt, as the record has it."""
     return {
         "environment": environment,
         "status": status,

@@ -63,19 +63,6 @@ def decided(
     return decision
 
 
-def not_taken(decision: Decision, environment: str) -> Json | None:
-    """The answer of a step that does not hold the environment now; None if it does."""
-    match decision:
-        case Follow():
-            return wait_times.try_again(wait_times.ANOTHER_EXECUTION, settled=False)
-        case Leave(reason):
-            return {"status": "OUTDATED", "environment": environment, "reason": reason}
-        case Replan():
-            return {"status": "CHANGED", "environment": environment}
-        case _:
-            return None
-
-
 def taken(
     execution: str,
     instruction: Instruction,
@@ -208,14 +195,9 @@ def opened(held: Record, blueprint: Blueprint, now: datetime, started_at: str) -
     }
 
 
-def kept(held: Record) -> Json:
-    """Its answer when there is nothing to create now."""
-    return {
-        "status": "KEPT" if held.status is Status.ASLEEP else "SCHEDULED",
-        "environment": held.environment,
-        "generation": held.generation,
-        "expiresAt": held.expires_at,
-    }
+def kept(held: Record) -> str:
+    """Its status when there is nothing to create now."""
+    return "KEPT" if held.status is Status.ASLEEP else "SCHEDULED"
 
 
 _OF_ONE_LIFE = ("edges", "expected", "taskDefinitions", "namespaceArn", "readyAt")

@@ -1,72 +1,63 @@
-"""The published events: one constructor for each, which is also its schema. Pure.
+"""The published events: one constructor for each. Pure.
 
-EventBridge delivers at least once and in any order. An event's `id` is derived from what it is
-about, so a step that runs twice publishes the same event twice; `generation` orders an
-environment's lives. docs/events.md describes the fields; events/out has a sample of each.
+Each is a part of the status document, with what the event alone says. EventBridge delivers at least
+once and in any order. An event's `id` is derived from what it is about, so a step that runs twice
+publishes the same event twice; `generation` orders an environment's lives. docs/events.md describes
+the fields; events/out has a sample of each.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 from bivouac import times
 from bivouac.environment import naming
-
-if TYPE_CHECKING:
-    from bivouac.deletion.receipt import Item
+from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.event import DetailType, EnvironmentEvent, Subject
+from bivouac.environment.record import Record
+from bivouac.json_types import Json
+from bivouac.status.diagnosis import diagnosis
+from bivouac.status.document import environment, proven
+from bivouac.status.receipt import receipt
 
 LIMIT = 240_000
 """Bytes of a detail. PutEvents takes less than 256 KB with everything around it
 (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html)."""
 
 
-def ready(
-    subject: Subject,
-    *,
-    cluster: str,
-    namespace: str,
-    expires_at: str,
-    services: Sequence[str],
-    edges: Sequence[str],
-) -> EnvironmentEvent:
-    """Everything requested is proven. `edges`: the names of the proven ones."""
-    event = _event(
-        DetailType.READY,
-        subject,
-        cluster=cluster,
-        namespace=namespace,
-        expiresAt=expires_at,
-        services=list(services),
-        edges=list(edges),
+def ready(record: Record, now: datetime) -> EnvironmentEvent:
+    """Everything requested is proven. `record` here and below: as the step has written it."""
+    content = proven(record, Blueprint.from_json(record.content))
+    return _bounded(_event(DetailType.READY, record, now, **content), "edges")
+
+
+def failed(record: Record, now: datetime) -> EnvironmentEvent:
+    """A create, redeploy, wake or sleep failed."""
+    found = diagnosis(json.loads(record.failure))
+    return _bounded(
+        _event(DetailType.FAILED, record, now, diagnosis=found), "diagnosis", "verdicts"
     )
-    return _bounded(event, "edges")
 
 
-def failed(subject: Subject, failure: Mapping[str, Any]) -> EnvironmentEvent:
-    """A create failed. `failure`: in the form of the record."""
-    return _bounded(_event(DetailType.FAILED, subject, **_diagnosis(failure)), "verdicts")
-
-
-def degraded(subject: Subject, failure: Mapping[str, Any], since: str) -> EnvironmentEvent:
-    """A READY environment no longer is. `since`: when that was first seen; each time is an event of
-    its own."""
-    event = _event(DetailType.DEGRADED, subject, since, since=since, **_diagnosis(failure))
-    return _bounded(event, "verdicts")
+def degraded(record: Record, now: datetime) -> EnvironmentEvent:
+    """A READY environment no longer is; each time is an event of its own."""
+    found = diagnosis(json.loads(record.failure))
+    event = _event(DetailType.DEGRADED, record, now, found["since"], diagnosis=found)
+    return _bounded(event, "diagnosis", "verdicts")
 
 
 def expiring(
-    subject: Subject, expires_at: str, warning_seconds: int, extend_machine_arn: str
+    record: Record, now: datetime, warning_seconds: int, extend_machine_arn: str
 ) -> EnvironmentEvent:
     """The lease ends soon. `warning_seconds`: how long before its end the warning was due.
 
     `extendWith` is a command that extends the lease, unless it has been extended since."""
     content = {
-        "environment": subject.environment,
+        "environment": record.environment,
         "keep": True,
-        "expectedExpiresAt": expires_at,
+        "expectedExpiresAt": record.expires_at,
     }
     command = (
         f"aws stepfunctions start-execution --state-machine-arn {extend_machine_arn} "
@@ -74,116 +65,120 @@ def expiring(
     )
     return _event(
         DetailType.EXPIRING,
-        subject,
-        expires_at,
+        record,
+        now,
+        record.expires_at,
         warning_seconds,
-        expiresAt=expires_at,
         warningSeconds=warning_seconds,
         extendWith=command,
     )
 
 
-def deleted(subject: Subject, receipt: Mapping[str, Any]) -> EnvironmentEvent:
+def deleted(record: Record, now: datetime) -> EnvironmentEvent:
     """Nothing is left; the receipt lists the outcome for each resource."""
-    event = _event(DetailType.DELETED, subject, items=list(receipt["items"]))
-    return _bounded(event, "items")
+    event = _event(DetailType.DELETED, record, now, receipt=receipt(record))
+    return _bounded(event, "receipt", "items")
 
 
-def not_deleted(subject: Subject, left: Sequence[Item], tries_again_at: str) -> EnvironmentEvent:
+def not_deleted(record: Record, now: datetime) -> EnvironmentEvent:
     """A deletion ended with something left; it will be retried."""
-    event = _event(
-        DetailType.NOT_DELETED,
-        subject,
-        triesAgainAt=tries_again_at,
-        left=[item.to_json() for item in left],
-    )
-    return _bounded(event, "left")
+    event = _event(DetailType.NOT_DELETED, record, now, receipt=receipt(record))
+    return _bounded(event, "receipt", "items")
 
 
 def orphan_found(
-    subject: Subject, *, kind: str, name: str, arn: str, reason: str, goes_at: str
+    subject: Subject, *, kind: str, name: str, arn: str, because: str, goes_at: str
 ) -> EnvironmentEvent:
     """A resource of ours without a record. `goes_at`: when it will be deleted."""
-    return _event(
+    return _of_sweep(
         DetailType.ORPHAN_FOUND,
         subject,
         kind,
         arn,
-        kind=kind,
-        name=name,
-        arn=arn,
-        reason=reason,
+        resource={"kind": kind, "name": name, "arn": arn},
+        because=because,
         goesAt=goes_at,
     )
 
 
 def leak_repaired(
-    subject: Subject, *, leak: str, name: str, repair: str, found_at: str
+    subject: Subject, *, leak: str, name: str, repair: str, since: str
 ) -> EnvironmentEvent:
     """A sweep repaired something that nothing else would have.
 
-    `leak` and `repair` say what was wrong and what was done. `found_at` is when it was first seen,
+    `leak` and `repair` say what was wrong and what was done. `since` is when it was first seen,
     so that the repair of another leak with the same name is another event."""
-    return _event(
+    return _of_sweep(
         DetailType.LEAK_REPAIRED,
         subject,
         leak,
         name,
-        found_at,
+        since,
+        resource={"name": name},
         leak=leak,
-        name=name,
         repair=repair,
-        foundAt=found_at,
+        since=since,
     )
 
 
 def _event(
+    detail_type: DetailType,
+    record: Record,
+    now: datetime,
+    *distinguished_by: object,
+    **content: Any,
+) -> EnvironmentEvent:
+    about = environment(record, Blueprint.from_json(record.content))
+    subject = Subject(record.environment, record.generation, now)
+    return _of(detail_type, subject, distinguished_by, about | content)
+
+
+def _of_sweep(
     detail_type: DetailType, subject: Subject, *distinguished_by: object, **content: Any
+) -> EnvironmentEvent:
+    """Where no record says what the environment is."""
+    about = {"name": subject.environment, "generation": subject.generation}
+    return _of(detail_type, subject, distinguished_by, about | content)
+
+
+def _of(
+    detail_type: DetailType, subject: Subject, distinguished_by: tuple[object, ...], content: Json
 ) -> EnvironmentEvent:
     """`distinguished_by`: what else tells apart two events of one type and one generation."""
     named = (detail_type, subject.environment, subject.generation, *distinguished_by)
-    return EnvironmentEvent(
-        detail_type,
-        {
-            "id": naming.token(*named),
-            "environment": subject.environment,
-            "generation": subject.generation,
-            "at": times.timestamp(subject.at),
-            **content,
-        },
-    )
+    head = {"id": naming.token(*named), "observedAt": times.timestamp(subject.at)}
+    return EnvironmentEvent(detail_type, head | content)
 
 
-def _diagnosis(failure: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "error": failure["error"],
-        "category": failure["category"],
-        "cause": failure["cause"],
-        "verdicts": [_verdict(entry) for entry in failure["verdicts"]],
-    }
-
-
-def _verdict(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Without empty fields, and named like all other fields."""
-    named = {"nextStep" if name == "next_step" else name: value for name, value in entry.items()}
-    return {name: value for name, value in named.items() if value}
-
-
-def _bounded(event: EnvironmentEvent, listed: str) -> EnvironmentEvent:
+def _bounded(event: EnvironmentEvent, *path: str) -> EnvironmentEvent:
     """With as many entries of a list as fit; `omitted` is the number of the others. The record has
     all.
 
     The other fields are already bounded: a cause has at most 14,000 characters."""
-    rest = {**event.detail, listed: [], "omitted": 0}
-    room = LIMIT - _bytes(rest)
+    entries = _at(event.detail, path)
+    room = LIMIT - _bytes(_with(event.detail, path, []) | {"omitted": len(entries)})
     kept: list[Any] = []
-    for entry in event.detail[listed]:
+    for entry in entries:
         room -= _bytes(entry) + len(", ")
         if room < 0:
             break
         kept.append(entry)
-    omitted = len(event.detail[listed]) - len(kept)
-    return EnvironmentEvent(event.detail_type, {**rest, listed: kept, "omitted": omitted})
+    omitted = len(entries) - len(kept)
+    detail = _with(event.detail, path, kept) | {"omitted": omitted}
+    return EnvironmentEvent(event.detail_type, detail)
+
+
+def _at(content: Json, path: tuple[str, ...]) -> Any:
+    found: Any = content
+    for name in path:
+        found = found[name]
+    return found
+
+
+def _with(content: Json, path: tuple[str, ...], value: Any) -> Json:
+    first, *rest = path
+    inner = _with(content[first], tuple(rest), value) if rest else value
+    return content | {first: inner}
 
 
 def _bytes(content: Any) -> int:

@@ -6,15 +6,12 @@ the record notes the unpublished event, and the sweep publishes it.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
-from bivouac.deletion.receipt import failures, items_from_json
-from bivouac.environment.blueprint import Blueprint
-from bivouac.environment.event import DetailType, EnvironmentEvent, Subject
+from bivouac.environment.event import DetailType, EnvironmentEvent
 from bivouac.environment.record import Record
 from bivouac.errors import RETRIED, BivouacError
 from bivouac.notifications import events
@@ -42,7 +39,7 @@ class Notifier:
             logger.warning("event not published", detailType=event.detail_type, reason=str(error))
             metrics.add_metric("EventNotTold", MetricUnit.Count, 1)
             detail = event.detail
-            self.records.note_untold(detail["environment"], detail["generation"], event.detail_type)
+            self.records.note_untold(detail["name"], detail["generation"], event.detail_type)
             return False
         return True
 
@@ -56,31 +53,16 @@ class Notifier:
 
 def event_of(record: Record, detail_type: DetailType, now: datetime) -> EnvironmentEvent:
     """The event that the step that wrote the record would have published."""
-    subject = Subject(record.environment, record.generation, now)
     match detail_type:
         case DetailType.READY:
-            return ready(record, now)
+            return events.ready(record, now)
         case DetailType.FAILED:
-            return events.failed(subject, json.loads(record.failure))
+            return events.failed(record, now)
         case DetailType.DEGRADED:
-            failure = json.loads(record.failure)
-            return events.degraded(subject, failure, failure["since"])
+            return events.degraded(record, now)
         case DetailType.DELETED:
-            return events.deleted(subject, record.receipt)
+            return events.deleted(record, now)
         case DetailType.NOT_DELETED:
-            left = failures(items_from_json(record.receipt["items"]))
-            return events.not_deleted(subject, left, record.expires_at)
+            return events.not_deleted(record, now)
         case _:
             raise ValueError(f"no record has an event {detail_type}")
-
-
-def ready(record: Record, now: datetime) -> EnvironmentEvent:
-    blueprint = Blueprint.from_json(record.content)
-    return events.ready(
-        Subject(record.environment, record.generation, now),
-        cluster=blueprint.cluster["clusterName"],
-        namespace=blueprint.namespace,
-        expires_at=record.expires_at,
-        services=[service.service_name for service in blueprint.services],
-        edges=[edge.name for edge in blueprint.edges],
-    )

@@ -1,5 +1,7 @@
 """The status document: what an environment is, for people and pipelines. Pure.
 
+parts.py has its fields. Outputs of executions and events show parts of it, made here.
+
 It has nothing internal: no request, no plan, no tokens. Containers' environment variables, which
 may be secrets, are not in it.
 """
@@ -7,9 +9,7 @@ may be secrets, are not in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from bivouac import times
 from bivouac.aws import ecs_answers
@@ -17,12 +17,38 @@ from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import HELD, Record, Status, Summary
 from bivouac.json_types import Json
+from bivouac.proof.mesh import EdgeProof
 from bivouac.services.deployments import primary_deployment
 from bivouac.status import edges, services
+from bivouac.status.diagnosis import diagnosis
 from bivouac.status.execution import execution
 from bivouac.status.live import Live
+from bivouac.status.receipt import receipt
 from bivouac.status.urls import urls
 from bivouac.status.word import status_word
+
+
+def environment(record: Record, blueprint: Blueprint) -> Json:
+    """What every part says of its environment. A deleted one has no lease."""
+    return {
+        "name": record.environment,
+        "status": status_word(record.status, record.verb),
+        "generation": record.generation,
+        "owner": blueprint.tags.get(naming.OWNER_TAG),
+        "triggers": blueprint.triggers,
+        "expiresAt": None if record.status is Status.DELETED else record.expires_at,
+    }
+
+
+def proven(record: Record, blueprint: Blueprint) -> Json:
+    """What READY stands for, from the record alone."""
+    proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
+    return {
+        "cluster": blueprint.cluster["clusterName"],
+        "namespace": blueprint.namespace,
+        "services": [services.planned(blueprint, each) for each in blueprint.services],
+        "edges": edges.proven(blueprint, proofs),
+    }
 
 
 def summarised(summary: Summary, prefix: str, now: datetime) -> Json:
@@ -52,13 +78,9 @@ def described(record: Record, live: Live, now: datetime) -> Json:
     }
     found, why_none = urls(record, blueprint, live, primaries)
     return {
-        "name": record.environment,
-        "status": status_word(record.status, record.verb),
+        **environment(record, blueprint),
         "doing": record.verb if record.status in HELD else None,
-        "generation": record.generation,
-        "owner": blueprint.tags.get(naming.OWNER_TAG),
         "tags": _given_tags(blueprint),
-        "triggers": blueprint.triggers,
         "createdAt": record.created_at or None,
         "readyAt": record.ready_at or None,
         **_lease(record.status, record.expires_at, now),
@@ -69,10 +91,10 @@ def described(record: Record, live: Live, now: datetime) -> Json:
         "services": services.described(record, blueprint, live, failure or {}),
         "edges": edges.described(record, blueprint, live, primaries, failure or {}),
         "warnings": list(blueprint.warnings),
-        "diagnosis": _diagnosis(failure),
+        "diagnosis": diagnosis(failure) if failure else None,
         "execution": execution(record.execution, blueprint.stack)
         | {"status": live.execution_status},
-        "receipt": dict(record.receipt) or None,
+        "receipt": receipt(record) if record.receipt else None,
         "observedAt": times.timestamp(now),
     }
 
@@ -88,15 +110,3 @@ def _lease(status: Status, expires_at: str, now: datetime) -> Json:
 def _given_tags(blueprint: Blueprint) -> dict[str, str]:
     reserved = naming.RESERVED_TAG_PREFIXES
     return {key: tag for key, tag in blueprint.tags.items() if not key.startswith(reserved)}
-
-
-def _diagnosis(failure: Mapping[str, Any] | None) -> Json | None:
-    if failure is None:
-        return None
-    verdicts = failure.get("verdicts") or [{}]
-    return {
-        "error": failure.get("error"),
-        "category": failure.get("category"),
-        "cause": failure.get("cause"),
-        "nextStep": verdicts[0].get("next_step"),
-    }

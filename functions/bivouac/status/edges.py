@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -45,6 +45,16 @@ def described(
     return [_described(edge, proofs, primaries, called, failure) for edge in blueprint.edges]
 
 
+def proven(blueprint: Blueprint, proofs: Sequence[EdgeProof]) -> list[Json]:
+    """As they were when the environment became READY."""
+    by_name = {proof.edge: proof for proof in proofs}
+    return [
+        _entry(edge, EdgeState.PROVEN, None, by_name[edge.name])
+        for edge in blueprint.edges
+        if edge.name in by_name
+    ]
+
+
 def _described(
     edge: Edge,
     proofs: list[EdgeProof],
@@ -52,21 +62,26 @@ def _described(
     called: Mapping[str, tuple[EdgeState, str | None]],
     failure: Mapping[str, Any],
 ) -> Json:
-    proven = mesh.still_proven(edge, proofs, primaries)
-    moments = [proof.at for proof in proofs if proof.edge == edge.name]
+    still = mesh.still_proven(edge, proofs, primaries)
     state, because = called.get(edge.name, (EdgeState.NOT_CALLED, None))
-    if proven:
-        state, because = EdgeState.PROVEN, None
-    elif diagnosed := _diagnosed(edge, failure):
+    if still:
+        return _entry(edge, EdgeState.PROVEN, None, next(p for p in proofs if p.edge == edge.name))
+    if diagnosed := _diagnosed(edge, failure):
         state, because = EdgeState.FAILED, diagnosed
+    return _entry(edge, state, because, None)
+
+
+def _entry(edge: Edge, state: EdgeState, because: str | None, proof: EdgeProof | None) -> Json:
+    """`proof`: if it holds."""
     return {
         "from": edge.client or None,
         "to": f"{edge.server}:{edge.port_name}",
         "alias": f"{edge.dns_name}:{edge.port}",
         "state": state,
         "because": because,
-        "proven": proven,
-        "at": times.timestamp(times.moment(moments[0])) if proven else None,
+        "proven": proof is not None,
+        "observed": proof.observed if proof else None,
+        "at": times.timestamp(times.moment(proof.at)) if proof else None,
     }
 
 

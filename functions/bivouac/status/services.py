@@ -29,38 +29,43 @@ class State(StrEnum):
     MISSING = "MISSING"
 
 
+def planned(blueprint: Blueprint, service: ServiceBlueprint) -> Json:
+    """What the request decides of it."""
+    return {
+        "name": service.service_name,
+        "aliases": [each for every in aliases(blueprint, service).values() for each in every],
+        "logGroup": _log_group(blueprint, service.service_name),
+        "notProven": service.not_proven,
+    }
+
+
 def described(
     record: Record, blueprint: Blueprint, live: Live, failure: Mapping[str, Any]
 ) -> list[Json]:
     """In the blueprint's order: what a service depends on comes before it."""
     states: dict[str, State] = {}
     found = []
-    for planned in blueprint.services:
-        service = live.services.get(planned.service_name)
+    for wanted in blueprint.services:
+        service = live.services.get(wanted.service_name)
         if service is not None and ecs_answers.is_gone(service):
             service = None
-        tasks = live.running.get(planned.service_name, ())
+        tasks = live.running.get(wanted.service_name, ())
         running = [task for task in tasks if ecs_answers.is_running(task)]
-        healthy = [task for task in running if ecs_answers.is_fit(task, planned.has_health_check)]
+        healthy = [task for task in running if ecs_answers.is_fit(task, wanted.has_health_check)]
         desired = service["desiredCount"] if service else 0
         state = _state(service, desired, running, healthy)
-        states[planned.service_name] = state
+        states[wanted.service_name] = state
         found.append(
             {
-                "name": planned.service_name,
+                **planned(blueprint, wanted),
                 "desired": desired,
                 "running": len(running),
                 "healthy": len(healthy),
                 "deployment": (primary_deployment(service or {}) or {}).get("id"),
                 "images": _images(running),
-                "aliases": [
-                    each for every in aliases(blueprint, planned).values() for each in every
-                ],
-                "logGroup": _log_group(blueprint, planned.service_name),
                 "state": state,
-                "notProven": planned.not_proven,
-                "because": _diagnosed(planned.service_name, state, failure)
-                or _because(planned, states, len(running), desired, record.status),
+                "because": _diagnosed(wanted.service_name, state, failure)
+                or _because(wanted, states, len(running), desired, record.status),
             }
         )
     return found

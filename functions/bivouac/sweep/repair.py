@@ -318,7 +318,7 @@ class Sweep:
                     kind=each.kind,
                     name=each.name,
                     arn=each.arn,
-                    reason=finding.reason,
+                    because=finding.reason,
                     goes_at=adopted.expires_at,
                 )
                 for each in finding.resources
@@ -335,6 +335,6 @@ class Sweep:
                 leak=f"{finding.kind}: {finding.reason}",
                 name=finding.name or finding.environment,
                 repair=finding.action,
-                found_at=times.timestamp(self.now),
+                since=times.timestamp(self.now),
             )
         )

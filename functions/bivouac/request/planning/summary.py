@@ -22,7 +22,7 @@ def summary(blueprint: Blueprint, notes: Iterable[Note]) -> Json:
     grouped = list(_grouped(notes))
     return {
         "name": blueprint.environment,
-        "status": PLANNED,
+        "outcome": PLANNED,
         "namespace": blueprint.namespace,
         "cluster": blueprint.cluster["clusterName"],
         "lease": times.duration(blueprint.lease_seconds),

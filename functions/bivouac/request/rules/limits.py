@@ -18,13 +18,14 @@ from bivouac.diagnosis.service_verdicts import VERDICTS_LIMIT
 from bivouac.environment import service_changes
 from bivouac.environment.blueprint import Blueprint, ServiceBlueprint
 from bivouac.environment.instruction import Instruction
-from bivouac.environment.record import DEFINITIONS_KEPT, Record, packed, text_of
+from bivouac.environment.record import DEFINITIONS_KEPT, Record, Status, packed, text_of
 from bivouac.json_types import Json
 from bivouac.proof import check, mesh, probe, row, whole
 from bivouac.proof.check import Check
 from bivouac.services.convergence import Blocked, Condition, Need
 from bivouac.services.deployments import Expected
 from bivouac.services.progress import CreateProgress, NextStep
+from bivouac.status import answers, document
 from bivouac.waiting.wait import Awaited
 
 STATE = 262_144
@@ -88,7 +89,7 @@ def problems(blueprint: Blueprint) -> list[str]:
     largest = Largest(blueprint)
     proven = size(largest.proven_state)
     # All else of the output is in that state, so it is measured only where it could matter.
-    output = proven + size([largest.edge_proofs, blueprint.warnings])
+    output = proven + size([largest.shown, blueprint.warnings, blueprint.triggers])
     if output + _PARENT > STATE:
         output = size(largest.output)
     rooms = {
@@ -135,6 +136,7 @@ def most(blueprint: Blueprint) -> tuple[int, int]:
         + tasks * 50
         + 2 * paths
         + 4 * sum(map(len, blueprint.warnings))
+        + size(blueprint.triggers)
     )
     return state, state + (tasks + len(services) + len(edges)) * (350 + 2 * longest)
 
@@ -264,12 +266,27 @@ class Largest:
     @cached_property
     def output(self) -> Json:
         """The output of a create."""
-        return {
-            **self._names,
-            "warnings": list(self._blueprint.warnings),
-            "proof": self.proof,
-            "edges": self.edge_proofs,
-        }
+        return answers.ready(self._ready, self._blueprint, self.proof)
+
+    @cached_property
+    def shown(self) -> Json:
+        """The services and edges in the output and in the event."""
+        return document.proven(self._ready, self._blueprint)
+
+    @cached_property
+    def _ready(self) -> Record:
+        return Record(
+            environment=self._blueprint.environment,
+            generation=_GENERATION,
+            status=Status.READY,
+            execution="",
+            request_hash="",
+            blueprint="",
+            expires_at=_MOMENT,
+            settle=False,
+            edges=text_of(self.edge_proofs),
+            ready_at=_MOMENT,
+        )
 
     @property
     def _progress(self) -> CreateProgress:
