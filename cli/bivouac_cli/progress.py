@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -49,7 +49,15 @@ def service_line(service: Json) -> str:
         f"{service['state']}, {count}"
         + (f" ({why})" if why and why != count else "")
         + (f"; not proven: {unproven}" if unproven else "")
+        + "".join(_remarks(service["images"]))
     )
+
+
+def _remarks(images: Sequence[Json]) -> Iterator[str]:
+    """What ECS adds about a running container, such as that its image is not the real one."""
+    for image in images:
+        if image.get("reason"):
+            yield f"; {image['container']}: {image['reason']}"
 
 
 def edge_name(edge: Json) -> str:

@@ -102,6 +102,11 @@ class TestText:
             "shop           READY   team-shop  7h 48m",
         ]
 
+    def test_a_stand_in_is_named(self) -> None:
+        image = {"container": "app", "image": "acme/web:1", "digest": None, "reason": "a stand-in"}
+        line = "HEALTHY, 1 of 1 tasks running; app: a stand-in"
+        assert service_line({**WEB, "images": [image]}) == line
+
     def test_a_draining_service_shows_its_remaining_tasks(self) -> None:
         going = {**WEB, "desired": 0, "state": "DRAINING", "because": "ECS is deleting it"}
         assert service_line(going) == "DRAINING, 1 task left (ECS is deleting it)"

@@ -325,6 +325,14 @@ def test_a_service_that_does_not_start_says_why(account: BivouacAccount) -> None
     assert (service["state"], service["because"]) == ("STARTING", "0 of 1 tasks running")
 
 
+def test_what_ecs_adds_about_a_running_container_is_shown(account: BivouacAccount) -> None:
+    account.runtime.script("nginx", scripted.runs(remark="a stand-in plays it"))
+    account.create(environment())
+    account.pass_time(SETTLED_SECONDS)
+    (image,) = described(account, "demo")["services"][0]["images"]
+    assert (image["image"], image["reason"]) == ("nginx", "a stand-in plays it")
+
+
 def test_a_failure_is_shown_with_its_next_step(account: BivouacAccount) -> None:
     verdict = {"service": "web", "category": "container exit", "evidence": ["code 3"]}
     account.holds(account.planned(environment()))

@@ -41,6 +41,8 @@ class Image(TypedDict):
     container: str
     image: str | None
     digest: str | None
+    reason: str | None
+    """What ECS adds about the running container."""
 
 
 class PlannedService(TypedDict):

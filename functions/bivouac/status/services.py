@@ -11,6 +11,7 @@ from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint, ServiceBlueprint, aliases
 from bivouac.environment.record import Record, Status
 from bivouac.json_types import Described, Json
+from bivouac.redaction.text import redacted
 from bivouac.services.convergence import Condition
 from bivouac.services.deployments import primary_deployment
 from bivouac.status.live import Live
@@ -144,6 +145,7 @@ def _images(running: Sequence[Described]) -> list[Json]:
             "container": container["name"],
             "image": container.get("image"),
             "digest": container.get("imageDigest"),
+            "reason": redacted(container["reason"]) if container.get("reason") else None,
         }
         for container in containers
         if not container["name"].startswith(ecs_answers.PROXY_CONTAINER_PREFIX)
