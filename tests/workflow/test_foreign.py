@@ -61,7 +61,7 @@ class TestNamesThatAreTaken:
         assert f"the log group {group} exists" in failed.cause
         deleted = app.deletion_after_failure(name)
         assert deleted.status == "SUCCEEDED", deleted.cause
-        assert _outcomes(deleted.output, "log group")[group] == "RETAINED"
+        assert _outcomes(deleted.output["receipt"], "log group")[group] == "RETAINED"
         assert app.left(name) == [group]
         logs.delete_log_group(logGroupName=group)
 
@@ -95,7 +95,9 @@ class TestNamesThatAreTaken:
         assert f"the task definition family {family} exists" in failed.cause
         deleted = app.deletion_after_failure(name)
         assert deleted.status == "SUCCEEDED", deleted.cause
-        assert _outcomes(deleted.output, "task definition") == {f"{family}:1": "RETAINED"}
+        assert _outcomes(deleted.output["receipt"], "task definition") == {
+            f"{family}:1": "RETAINED"
+        }
         assert app.left(name) == [theirs]
         ecs.deregister_task_definition(taskDefinition=theirs)
         ecs.delete_task_definitions(taskDefinitions=[theirs])
@@ -172,7 +174,5 @@ def _running(app: Application, cluster: str, service: str | None = None) -> list
     return [task["taskArn"] for task in tasks if task["lastStatus"] == "RUNNING"]
 
 
-def _outcomes(output: dict[str, Any], kind: str) -> dict[str, str]:
-    return {
-        item["name"]: item["outcome"] for item in output["receipt"]["items"] if item["kind"] == kind
-    }
+def _outcomes(receipt: dict[str, Any], kind: str) -> dict[str, str]:
+    return {item["name"]: item["outcome"] for item in receipt["items"] if item["kind"] == kind}
