@@ -122,6 +122,8 @@ class ReceiptItem(TypedDict):
     name: str
     outcome: ItemOutcome
     reason: NotRequired[str]
+    several: NotRequired[bool]
+    """Whether it stands for several, and its name is none of theirs."""
 
 
 class Receipt(TypedDict):
