@@ -77,9 +77,11 @@ def bounded(items: Sequence[Item], limit: int) -> list[Item]:
     ordered = sorted(items, key=lambda item: item.outcome not in first)
     more = Counter((item.kind, item.outcome) for item in items)
     kept: list[Item] = []
+    size = 0
     for item in ordered:
         left = more - Counter([(item.kind, item.outcome)])
-        if _bytes([*kept, item, *_counted(left)]) > limit:
+        size += _bytes([item])
+        if size + _bytes(_counted(left)) > limit:
             break
         kept.append(item)
         more = left
