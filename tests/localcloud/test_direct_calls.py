@@ -23,10 +23,12 @@ OF_THE_NETWORK = {
     "Amz-Sdk-Invocation-Id",
     "Amz-Sdk-Request",
     "Authorization",
+    "User-Agent",
     "X-Amz-Date",
     "X-Amz-Security-Token",
 }
-"""Headers of the signature and of the attempts."""
+"""Headers of the signature and of the attempts; and the User-Agent, which lists a client's features
+in the order of a set."""
 CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "JSON": ("dynamodb", "describe_table", {"TableName": "none"}),
     "query": ("sts", "get_caller_identity", {}),
