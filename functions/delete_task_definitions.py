@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from bivouac import clock
 from bivouac.aws import clients, ecs
-from bivouac.aws.batches import batches
 from bivouac.aws.client_types import ECSClient
-from bivouac.aws.ecs import revision_name
+from bivouac.aws.ecs_answers import id_of
+from bivouac.aws.listing import batches
 from bivouac.deletion import revisions
 from bivouac.deletion.receipt import ItemKind, Outcome, failures
 from bivouac.deletion.step import Deletion
@@ -32,11 +32,11 @@ def delete_task_definitions(
     if not registered or deletion.before:
         active, inactive = revisions.found(deletion, client)
     for arn in active:
-        with deletion.attempt(ItemKind.TASK_DEFINITION, revision_name(arn)):
+        with deletion.attempt(ItemKind.TASK_DEFINITION, id_of(arn)):
             ecs.deregister_task_definition(client, arn)
             inactive.append(arn)
     for batch in batches(inactive, ecs.DEFINITIONS_A_DELETION):
-        names = [revision_name(arn) for arn in batch]
+        names = [id_of(arn) for arn in batch]
         with deletion.attempt(ItemKind.TASK_DEFINITION, *names):
             kept = ecs.delete_task_definitions(client, batch)
             for name in names:

@@ -15,8 +15,7 @@ from bivouac.environment import naming
 from bivouac.environment.record import Status
 from bivouac.environment.wait_times import PATIENCE_SECONDS
 from bivouac.observability import Event, logger, step
-from bivouac.recheck.judgement import Judgement
-from bivouac.recheck.recheck import Recheck
+from bivouac.recheck.recheck import Judgement, Recheck
 from bivouac.recheck.still_ready import poll_of
 from bivouac.settings import StackSettings
 from bivouac.stack import event_bus, records

@@ -13,7 +13,7 @@ from bivouac import clock
 from bivouac.aws import clients
 from bivouac.errors import InvalidRequestError, SweepIncompleteError
 from bivouac.observability import Event, MetricUnit, metrics, step
-from bivouac.recheck.judgement import Judgement
+from bivouac.recheck.recheck import Judgement
 from bivouac.recheck.still_ready import poll_of
 from bivouac.settings import StackSettings, SweepSettings, machine_arns
 from bivouac.stack import event_bus, records, schedules

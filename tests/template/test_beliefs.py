@@ -27,7 +27,7 @@ REQUESTS = {
     *("connect_rules.py", "container_rules.py", "ecs_arguments.py", "fargate_rules.py"),
     *("load_balancers.py", "log_rules.py", "notation.py", "own_messages.py", "plan.py"),
     *("service.py", "task_definition.py", "secret_rules.py", "service_rules.py"),
-    *("strategy_rules.py", "volume_rules.py"),
+    "volume_rules.py",
 }
 """These compare a request with what ECS accepts, by ECS's own model, and nothing that AWS
 answers."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bivouac.request.rules.called_regions import MOST
+from bivouac.request.messages import MOST_WARNINGS
 from tests.requests import environment, web
 from tests.unit.planned import planned
 
@@ -64,7 +64,9 @@ def test_an_image_of_another_region_is_taken_with_a_warning() -> None:
 
 
 def test_there_are_only_so_many_warnings() -> None:
-    many: list[Any] = [(f"QUEUE_{n}", f"arn:aws:sqs:eu-west-1:1:q{n}") for n in range(MOST + 5)]
+    many: list[Any] = [
+        (f"QUEUE_{n}", f"arn:aws:sqs:eu-west-1:1:q{n}") for n in range(MOST_WARNINGS + 5)
+    ]
     told = warned(*many)
-    assert len(told) == MOST + 1
+    assert len(told) == MOST_WARNINGS + 1
     assert told[-1] == "and 5 more variables and images name other Regions"

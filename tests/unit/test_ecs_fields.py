@@ -20,11 +20,11 @@ SERVICE: dict[str, Any] = {"serviceName": "web", "desiredCount": 1}
 def test_every_field_of_the_locked_botocore_has_a_decision() -> None:
     """If this fails, botocore has a new field. Give it a rule, take it as it is, or refuse it with
     the reason: functions/bivouac/request/fields/ecs_fields.py."""
-    assert ecs_arguments.undecided() == []
+    assert new_fields.undecided() == []
 
 
 def test_every_decision_is_about_an_existing_field() -> None:
-    assert ecs_arguments.outdated() == []
+    assert new_fields.outdated() == []
 
 
 def test_a_field_without_a_decision_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +34,7 @@ def test_a_field_without_a_decision_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(ecs_arguments, "FIELDS", without)
     ecs_arguments._node.cache_clear()
     try:
-        assert ecs_arguments.undecided() == ["ContainerDefinition.user"]
+        assert new_fields.undecided() == ["ContainerDefinition.user"]
         (problem,) = problems(
             environment(full(**{"taskDefinition.containerDefinitions.0.user": "nobody"}))
         )
@@ -48,7 +48,7 @@ def test_new_fields_are_printed_with_where_to_decide(
 ) -> None:
     new_fields.main()
     assert "are all decided about" in capsys.readouterr().out
-    monkeypatch.setattr(ecs_arguments, "undecided", lambda: ["ContainerDefinition.telepathy"])
+    monkeypatch.setattr(new_fields, "undecided", lambda: ["ContainerDefinition.telepathy"])
     new_fields.main()
     printed = capsys.readouterr().out
     assert printed.startswith("ContainerDefinition.telepathy: new in botocore ")

@@ -22,7 +22,6 @@ from bivouac.sweep.findings import (
     ArmedSchedule,
     Finding,
     FindingKind,
-    Holder,
     Repair,
     Resource,
     attempt,
@@ -54,12 +53,12 @@ def record(name: str = "a", status: Status = Status.READY, **changes: Any) -> Re
     )
 
 
-def holder(name: str = "a", ended_ago: timedelta | None = None) -> Holder:
+def holder(name: str = "a", ended_ago: timedelta | None = None) -> Ended:
     """A running execution, unless it ended."""
     arn = f"{MACHINE}:{name}"
     if ended_ago is None:
-        return Holder(True, None, Ended(arn, "RUNNING"))
-    return Holder(False, NOW - ended_ago, Ended(arn, "ABORTED"))
+        return Ended(arn, "RUNNING")
+    return Ended(arn, "ABORTED", stopped_at=NOW - ended_ago)
 
 
 def armed(found: Record) -> ArmedSchedule:
@@ -179,7 +178,7 @@ class TestEverySituation:
             about = finding.record
             assert isinstance(about, Record)
             holds = found.holders.get(about.environment)
-            dead = holds is not None and not holds.running
+            dead = holds is not None and not holds.is_at_work
             assert dead or times.moment(about.expires_at) <= NOW - GRACE
 
     @given(situations())

@@ -15,7 +15,7 @@ from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.health import Progress
 from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
 from bivouac.proof.check import CheckOutcome
-from bivouac.request.rules import security_groups
+from bivouac.request.planning import preflight
 from bivouac.services import deployments
 from bivouac.services.deployments import Expected, Observed
 from tests.requests import environment, web
@@ -487,13 +487,13 @@ AS_ANSWERED: dict[str, Any] = {
 def test_a_security_group_admits_by_its_rules(rule: Any, world: bool, probe: bool) -> None:
     """P09: otherwise a probe times out although everything is COMPLETED."""
     groups = [{"GroupId": "sg-tasks", "IpPermissions": [rule]}]
-    assert security_groups.admits_the_world(groups, 80) is world
-    assert security_groups.admits_group(groups, "sg-probe", 80) is probe
+    assert preflight.admits_the_world(groups, 80) is world
+    assert preflight.admits_group(groups, "sg-probe", 80) is probe
 
 
 def test_no_group_admits_nobody() -> None:
-    assert not security_groups.admits_the_world([], 80)
-    assert not security_groups.admits_group([{"GroupId": "sg-tasks"}], "sg-probe", 80)
+    assert not preflight.admits_the_world([], 80)
+    assert not preflight.admits_group([{"GroupId": "sg-tasks"}], "sg-probe", 80)
 
 
 # --- what is reported while it waits -------------------------------------------------------------

@@ -15,7 +15,7 @@ from bivouac.aws import cloudmap_answers, ec2_answers, ecs_answers
 from bivouac.diagnosis import edge_verdicts, health, service_verdicts
 from bivouac.environment.blueprint import Endpoint
 from bivouac.proof import mesh
-from bivouac.request.rules import security_groups
+from bivouac.request.planning import preflight
 from bivouac.services import deployments
 from bivouac.services.deployments import Expected, Observed
 from bivouac.waiting.conditions import edges, outstanding
@@ -195,8 +195,8 @@ PERMISSION: Json = {
 
 @pytest.mark.parametrize("seen", [s for _, s in without_each(PERMISSION, {}, "permission")])
 def test_a_permissions_optional_members_may_be_missing(seen: Json) -> None:
-    assert isinstance(security_groups.admits_the_world([{"IpPermissions": [seen]}], 80), bool)
-    assert isinstance(security_groups.admits_group([{"IpPermissions": [seen]}], "sg-1", 80), bool)
+    assert isinstance(preflight.admits_the_world([{"IpPermissions": [seen]}], 80), bool)
+    assert isinstance(preflight.admits_group([{"IpPermissions": [seen]}], "sg-1", 80), bool)
 
 
 def test_an_interfaces_and_an_instances_optional_members_may_be_missing() -> None:

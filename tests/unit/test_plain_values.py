@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bivouac.request.rules.plain_values import MOST, secret_problem
+from bivouac.request.messages import MOST_WARNINGS
+from bivouac.request.rules.plain_values import secret_problem
 from tests.requests import environment
 from tests.unit.planned import full, planned, problems
 
@@ -145,8 +146,10 @@ def test_a_label_can_be_declared_plain() -> None:
 
 
 def test_there_are_only_so_many_warnings() -> None:
-    told = warned(dockerLabels={f"password{number}": "hunter2" for number in range(MOST + 3)})
-    assert len(told) == MOST + 1
+    told = warned(
+        dockerLabels={f"password{number}": "hunter2" for number in range(MOST_WARNINGS + 3)}
+    )
+    assert len(told) == MOST_WARNINGS + 1
     assert told[-1] == "and 3 more commands and labels look like secrets"
 
 

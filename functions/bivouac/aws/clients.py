@@ -8,8 +8,9 @@ every cold start by the S3 transfer manager and the resource layer, which nothin
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from botocore.config import Config
 from botocore.session import Session
@@ -49,56 +50,19 @@ def _session() -> Session:
     return Session()
 
 
-def _client(service: str, config: Config) -> Any:
-    return _session().create_client(service, config=config)
+def _client(service: str, config: Config = BOUNDED) -> Callable[[], Any]:
+    """Creates the client when it is first called for, and then keeps it."""
+    return cache(lambda: _session().create_client(service, config=config))
 
 
-@cache
-def ecs() -> ECSClient:
-    return cast("ECSClient", _client("ecs", BOUNDED))
-
-
-@cache
-def ecs_sent_once() -> ECSClient:
-    return cast("ECSClient", _client("ecs", SENT_ONCE))
-
-
-@cache
-def servicediscovery() -> ServiceDiscoveryClient:
-    return cast("ServiceDiscoveryClient", _client("servicediscovery", BOUNDED))
-
-
-@cache
-def logs() -> CloudWatchLogsClient:
-    return cast("CloudWatchLogsClient", _client("logs", BOUNDED))
-
-
-@cache
-def ec2() -> EC2Client:
-    return cast("EC2Client", _client("ec2", BOUNDED))
-
-
-@cache
-def dynamodb() -> DynamoDBClient:
-    return cast("DynamoDBClient", _client("dynamodb", BOUNDED))
-
-
-@cache
-def cloudformation() -> Any:
-    """Untyped, for one call."""
-    return _client("cloudformation", BOUNDED)
-
-
-@cache
-def events() -> EventBridgeClient:
-    return cast("EventBridgeClient", _client("events", BOUNDED))
-
-
-@cache
-def scheduler() -> EventBridgeSchedulerClient:
-    return cast("EventBridgeSchedulerClient", _client("scheduler", BOUNDED))
-
-
-@cache
-def stepfunctions() -> SFNClient:
-    return cast("SFNClient", _client("stepfunctions", BOUNDED))
+ecs: Callable[[], ECSClient] = _client("ecs")
+ecs_sent_once: Callable[[], ECSClient] = _client("ecs", SENT_ONCE)
+servicediscovery: Callable[[], ServiceDiscoveryClient] = _client("servicediscovery")
+logs: Callable[[], CloudWatchLogsClient] = _client("logs")
+ec2: Callable[[], EC2Client] = _client("ec2")
+dynamodb: Callable[[], DynamoDBClient] = _client("dynamodb")
+cloudformation: Callable[[], Any] = _client("cloudformation")
+"""Untyped, for one call."""
+events: Callable[[], EventBridgeClient] = _client("events")
+scheduler: Callable[[], EventBridgeSchedulerClient] = _client("scheduler")
+stepfunctions: Callable[[], SFNClient] = _client("stepfunctions")

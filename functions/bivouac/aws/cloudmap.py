@@ -128,11 +128,12 @@ def get_operation(client: ServiceDiscoveryClient, operation_id: str) -> dict[str
     """Status SUBMITTED, PENDING, SUCCESS or FAIL with ErrorCode and ErrorMessage (N04).
 
     None if Cloud Map does not know the operation, or not any more (N05)."""
-    with translated(f"Cloud Map operation {operation_id}"):
-        try:
-            return dict(client.get_operation(OperationId=operation_id)["Operation"])
-        except client.exceptions.OperationNotFound:
-            return None
+    with (
+        translated(f"Cloud Map operation {operation_id}"),
+        suppress(client.exceptions.OperationNotFound),
+    ):
+        return dict(client.get_operation(OperationId=operation_id)["Operation"])
+    return None
 
 
 def list_services(client: ServiceDiscoveryClient, namespace_id: str) -> list[dict[str, Any]]:

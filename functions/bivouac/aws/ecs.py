@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from enum import Enum, auto
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
 from bivouac.aws import ecs_answers
-from bivouac.aws.batches import batches
 from bivouac.aws.client_types import ECSClient
 from bivouac.aws.errors import message_of, translated
-from bivouac.aws.listing import list_all
+from bivouac.aws.listing import batches, list_all
 from bivouac.environment.blueprint import EcsTag
 from bivouac.errors import BivouacError
 from bivouac.json_types import Json
@@ -48,7 +48,7 @@ def describe_cluster(client: ECSClient, name: str) -> Json | None:
 def list_clusters(client: ECSClient) -> list[str]:
     """Names of all clusters in the Region; ECS cannot list by prefix."""
     arns = list_all("clusters of this Region", client, "list_clusters", "clusterArns")
-    return [arn.rpartition("/")[2] for arn in arns]
+    return [ecs_answers.id_of(arn) for arn in arns]
 
 
 def describe_clusters(client: ECSClient, names: Iterable[str]) -> list[Json]:
@@ -114,7 +114,7 @@ def list_services(client: ECSClient, cluster: str) -> list[str]:
         cluster=cluster,
         PaginationConfig={"PageSize": SERVICES_A_PAGE},
     )
-    return [arn.rpartition("/")[2] for arn in arns]
+    return [ecs_answers.id_of(arn) for arn in arns]
 
 
 def describe_services(client: ECSClient, cluster: str, names: Iterable[str]) -> dict[str, Json]:
@@ -163,12 +163,12 @@ def tag_service(client: ECSClient, service: Mapping[str, Any], tags: Sequence[Ec
 
 def delete_service(client: ECSClient, cluster: str, name: str) -> Json | None:
     """The service, which now drains; None if it is already gone."""
-    with translated(f"service {name}"):
-        try:
-            answer = client.delete_service(cluster=cluster, service=name, force=True)
-        except client.exceptions.ServiceNotFoundException:
-            return None
-    return dict(answer["service"])
+    with (
+        translated(f"service {name}"),
+        suppress(client.exceptions.ServiceNotFoundException),
+    ):
+        return dict(client.delete_service(cluster=cluster, service=name, force=True)["service"])
+    return None
 
 
 def list_tasks(
@@ -256,14 +256,14 @@ def delete_task_definitions(client: ECSClient, arns: Sequence[str]) -> dict[str,
     """The reasons why revisions are not being deleted, by family:revision.
 
     For at most DEFINITIONS_A_DELETION revisions."""
-    names = [revision_name(arn) for arn in arns]
+    names = [ecs_answers.id_of(arn) for arn in arns]
     with translated(f"task definitions {', '.join(names)}"):
         answer = client.delete_task_definitions(taskDefinitions=list(arns))
     deleting = {
-        revision_name(each["taskDefinitionArn"]) for each in answer.get("taskDefinitions", ())
+        ecs_answers.id_of(each["taskDefinitionArn"]) for each in answer.get("taskDefinitions", ())
     }
     reasons = {
-        revision_name(each.get("arn", "")): each.get("reason", "no reason")
+        ecs_answers.id_of(each.get("arn", "")): each.get("reason", "no reason")
         for each in answer.get("failures", ())
     }
     return {
@@ -271,11 +271,6 @@ def delete_task_definitions(client: ECSClient, arns: Sequence[str]) -> dict[str,
         for name in names
         if name not in deleting
     }
-
-
-def revision_name(arn: str) -> str:
-    """family:revision."""
-    return arn.rpartition("/")[2]
 
 
 def is_missing_task_definition(error: BivouacError) -> bool:

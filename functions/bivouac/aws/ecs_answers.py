@@ -144,7 +144,8 @@ def is_fit(task: Described, has_health_check: bool) -> bool:
 
 
 def id_of(arn: str) -> str:
-    """Of a task, a service or a cluster: what follows the last slash. Recorded [apptality]."""
+    """Of a task, a service or a cluster, and family:revision of a definition: what follows the last
+    slash. Recorded [apptality]."""
     return arn.rpartition("/")[2]
 
 
@@ -261,12 +262,6 @@ def is_ordered_stop(task: Described) -> bool:
     if _FAILED_CHECKS.search(_reason(task)):
         return False
     return task.get("stopCode") == _BY_SCHEDULER or _reason(task).startswith(ORDERED_STOPS)
-
-
-def ended_by_itself(task: Described) -> bool:
-    """Whether a container's exit ended it, or it never started; otherwise ECS or a person stopped
-    it, and that ended its containers. Recorded: both codes, many times."""
-    return task.get("stopCode") in ("EssentialContainerExited", "TaskFailedToStart", None, "")
 
 
 def is_stopped_by_user(task: Described) -> bool:

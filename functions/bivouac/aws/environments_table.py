@@ -8,13 +8,14 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from bivouac import errors, times
-from bivouac.aws.batches import batches
+from bivouac.aws.attributes import attribute
 from bivouac.aws.client_types import DynamoDBClient
 from bivouac.aws.errors import is_missing, translated
-from bivouac.aws.listing import list_all
+from bivouac.aws.listing import batches, list_all
 from bivouac.environment import service_changes
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.intents import Intent, Verb
@@ -32,6 +33,8 @@ SUMMARIES_INDEX = "summaries"
 """The same environments, with what a list shows people."""
 LISTED = "environment"
 """Index key of environments that are not deleted."""
+_GOOD = {"goodBaseRequest": "baseRequest", "goodChanges": "changes"}
+"""What is last known good, and of which attribute it is a copy."""
 
 
 @dataclass(frozen=True)
@@ -152,19 +155,14 @@ class Records:
         known = self._closed(name)
         if known is not None and known >= intent:
             return
-        before = "attribute_not_exists(#closed)" if known is None else "#closed = :before"
-        values = {
-            ":closed": {"S": json.dumps(intent.to_json())},
-            ":removeAt": {"N": str(int((now + CLOSED_KEPT_FOR).timestamp()))},
-        }
-        if known is not None:
-            values[":before"] = {"S": json.dumps(known.to_json())}
         self._update(
             name,
-            "SET #closed = :closed, #removeAt = :removeAt",
-            before,
-            values,
-            refusal=errors.NotYetConsistentError(f"{name}: stored twice at the same time"),
+            {
+                "closed": json.dumps(intent.to_json()),
+                "removeAt": int((now + CLOSED_KEPT_FOR).timestamp()),
+            },
+            {"closed": json.dumps(known.to_json()) if known else None},
+            errors.NotYetConsistentError(f"{name}: stored twice at the same time"),
         )
 
     def closed(self, repository: str, number: int) -> Intent | None:
@@ -221,10 +219,9 @@ class Records:
         Raises SupersededError if `generation` is no longer the current one."""
         self._update(
             environment,
-            "ADD taskDefinitions :arns",
-            "#generation = :generation",
-            {":arns": {"SS": list(arns)}, ":generation": {"N": str(generation)}},
-            refusal=_superseded(environment, generation),
+            {"taskDefinitions": set(arns)},
+            {"generation": generation},
+            _superseded(environment, generation),
         )
 
     def take(
@@ -237,48 +234,44 @@ class Records:
         Raises NotYetConsistentError if another came first, so that the machine retries."""
         blueprint = taken.content
         content: dict[str, Any] = {
-            "form": {"N": str(FORM)},
-            "generation": {"N": str(taken.generation)},
-            "status": {"S": taken.status},
-            "execution": {"S": taken.execution},
-            "requestHash": {"S": taken.request_hash},
-            "blueprint": {"S": taken.blueprint},
-            "expiresAt": {"S": taken.expires_at},
-            "settle": {"BOOL": taken.settle},
-            "verb": {"S": taken.verb},
-            "request": {"S": taken.request},
-            "baseRequest": {"S": taken.base_request},
-            "changes": {"S": text_of(service_changes.to_json(taken.changes))},
-            "intents": {"S": _intents_text(taken.intents)},
-            "officeHours": {"BOOL": taken.office_hours},
-            "listed": {"S": LISTED},
-            "onFailure": {"S": blueprint["on_failure"]},
-            "triggers": {"S": json.dumps(blueprint["triggers"])},
-            "owner": {"S": blueprint["tags"].get(OWNER_TAG, "")},
+            "form": FORM,
+            "generation": taken.generation,
+            "status": taken.status,
+            "execution": taken.execution,
+            "requestHash": taken.request_hash,
+            "blueprint": taken.blueprint,
+            "expiresAt": taken.expires_at,
+            "settle": taken.settle,
+            "verb": taken.verb,
+            "request": taken.request,
+            "baseRequest": taken.base_request,
+            "changes": text_of(service_changes.to_json(taken.changes)),
+            "intents": _intents_text(taken.intents),
+            "officeHours": taken.office_hours,
+            "listed": LISTED,
+            "onFailure": blueprint["on_failure"],
+            "triggers": json.dumps(blueprint["triggers"]),
+            "owner": blueprint["tags"].get(OWNER_TAG, ""),
         }
         if taken.created_at:
-            content["createdAt"] = {"S": taken.created_at}
+            content["createdAt"] = taken.created_at
         if isinstance(before, Unreadable):
             forget = [name for name in before.attributes if name not in (*content, "environment")]
-        forget = list(dict.fromkeys((*forget, "untold")))
-        update = "SET " + ", ".join(f"#{name} = :{name}" for name in content)
-        update += " REMOVE " + ", ".join(f"#{name}" for name in forget)
-        condition, values = _unchanged_since(before)
         self._update(
             taken.environment,
-            update,
-            condition,
-            {**{f":{name}": value for name, value in content.items()}, **values},
-            refusal=errors.NotYetConsistentError(
+            content,
+            _unchanged_since(before),
+            errors.NotYetConsistentError(
                 f"environment {taken.environment}: another execution took it at the same time"
             ),
+            removed=(*forget, "untold"),
         )
 
     def extend(self, before: Record, expires_at: str, newest: Extension) -> None:
         """Give the lease this end, unless the record has changed since it was read.
 
         Raises NotYetConsistentError if it has, so that the machine retries."""
-        self._change(before, expiresAt=expires_at, extension=_extension_text(newest))
+        self._change(before, expiresAt=expires_at, extension=json.dumps(newest.to_json()))
 
     def remember(self, before: Record, intents: Mapping[str, Intent]) -> None:
         """Store a record's newest intents, and change nothing else.
@@ -293,17 +286,11 @@ class Records:
         self._change(before, changes=json.dumps(service_changes.to_json(changes)))
 
     def _change(self, before: Record, **texts: str) -> None:
-        condition, values = _unchanged_since(before)
         self._update(
             before.environment,
-            "SET " + ", ".join(f"#{name} = :{name}" for name in texts),
-            f"{condition} AND #intents = :intentsBefore",
-            {
-                **values,
-                ":intentsBefore": {"S": _intents_text(before.intents)},
-                **{f":{name}": {"S": text} for name, text in texts.items()},
-            },
-            refusal=errors.NotYetConsistentError(
+            texts,
+            _unchanged_since(before) | {"intents": _intents_text(before.intents)},
+            errors.NotYetConsistentError(
                 f"environment {before.environment}: it was changed at the same time"
             ),
         )
@@ -321,22 +308,16 @@ class Records:
 
         READY saves the request as last known good; DELETED removes the record from the index.
         Raises SupersededError if `generation` is no longer the current one."""
-        texts = {"status": str(status)} | {name: text_of(value) for name, value in details.items()}
+        given = {"status": status} | {name: text_of(value) for name, value in details.items()}
         if expires_at is not None:
-            texts["expiresAt"] = expires_at
-        values: dict[str, Any] = {f":{name}": {"S": text} for name, text in texts.items()}
-        assignments = [f"#{name} = :{name}" for name in texts]
-        if status is Status.READY:
-            assignments += ["goodBaseRequest = #baseRequest", "goodChanges = #changes"]
-        update = f"SET {', '.join(assignments)}"
-        if status is Status.DELETED:
-            update += " REMOVE listed, goodBaseRequest, goodChanges"
+            given["expiresAt"] = expires_at
         self._update(
             environment,
-            update,
-            "#generation = :generation",
-            {**values, ":generation": {"N": str(generation)}},
-            refusal=_superseded(environment, generation),
+            given,
+            {"generation": generation},
+            _superseded(environment, generation),
+            copied=_GOOD if status is Status.READY else {},
+            removed=("listed", *_GOOD) if status is Status.DELETED else (),
         )
 
     def end(
@@ -345,18 +326,14 @@ class Records:
         """Set another status on behalf of an execution, and details, as JSON.
 
         Raises SupersededError if it was taken or ended since `record` was read."""
-        values: dict[str, Any] = {"status": {"S": status}} | {
-            name: {"S": text_of(value)} for name, value in details.items()
-        }
+        given: dict[str, Any] = {name: text_of(value) for name, value in details.items()}
         if settle is not None:
-            values["settle"] = {"BOOL": settle}
-        condition, before = _held_as(record)
+            given["settle"] = settle
         self._update(
             record.environment,
-            "SET " + ", ".join(f"#{name} = :{name}" for name in values),
-            condition,
-            {**{f":{name}": value for name, value in values.items()}, **before},
-            refusal=errors.SupersededError(
+            {"status": status, **given},
+            _held_as(record),
+            errors.SupersededError(
                 f"environment {record.environment}: generation {record.generation} is over, or no "
                 f"longer {record.status}"
             ),
@@ -368,39 +345,49 @@ class Records:
         Raises SupersededError if `generation` is no longer the current one."""
         self._update(
             environment,
-            "SET untold = :untold, listed = :listed",
-            "#generation = :generation",
-            {
-                ":untold": {"S": json.dumps(detail_type)},
-                ":listed": {"S": LISTED},
-                ":generation": {"N": str(generation)},
-            },
-            refusal=_superseded(environment, generation),
+            {"untold": json.dumps(detail_type), "listed": LISTED},
+            {"generation": generation},
+            _superseded(environment, generation),
         )
 
     def forget_untold(self, record: Record) -> None:
         """Clear the note. Raises SupersededError if the record was taken or ended since."""
-        condition, values = _held_as(record)
-        gone = "untold, listed" if record.status is Status.DELETED else "untold"
         self._update(
             record.environment,
-            f"REMOVE {gone}",
-            condition,
-            values,
-            refusal=_superseded(record.environment, record.generation),
+            {},
+            _held_as(record),
+            _superseded(record.environment, record.generation),
+            removed=("untold", "listed") if record.status is Status.DELETED else ("untold",),
         )
 
     def _update(
         self,
         environment: str,
-        update: str,
-        condition: str,
-        values: dict[str, Any],
-        *,
+        given: Mapping[str, Any],
+        holds: Mapping[str, Any],
         refusal: errors.BivouacError,
+        *,
+        copied: Mapping[str, str] = MappingProxyType({}),
+        removed: Iterable[str] = (),
     ) -> None:
-        """Raises `refusal` if the condition does not hold. The expressions refer to the attribute
-        `name` as #name."""
+        """Write what is `given`, if the item `holds` these values; None: it has no such attribute.
+
+        A set is added to the one that the item has. `copied`: from which other attribute each of
+        these gets its value. Raises `refusal` if the item holds something else."""
+        sets = [name for name, value in given.items() if isinstance(value, set)]
+        clauses = {
+            "SET": [f"#{name} = :{name}" for name in given if name not in sets]
+            + [f"#{name} = #{other}" for name, other in copied.items()],
+            "ADD": [f"#{name} :{name}" for name in sets],
+            "REMOVE": [f"#{name}" for name in dict.fromkeys(removed)],
+        }
+        update = " ".join(f"{verb} {', '.join(each)}" for verb, each in clauses.items() if each)
+        condition = " AND ".join(
+            f"attribute_not_exists(#{name})" if value is None else f"#{name} = :{name}Before"
+            for name, value in holds.items()
+        )
+        values = {f":{name}": value for name, value in given.items()}
+        values |= {f":{name}Before": value for name, value in holds.items() if value is not None}
         names = re.findall(r"#(\w+)", f"{update} {condition}")
         with translated(f"record of {environment}"):
             try:
@@ -410,21 +397,10 @@ class Records:
                     UpdateExpression=update,
                     ConditionExpression=condition,
                     ExpressionAttributeNames={f"#{name}": name for name in names},
-                    ExpressionAttributeValues=values,
+                    ExpressionAttributeValues=attribute(values)["M"],
                 )
             except self.client.exceptions.ConditionalCheckFailedException:
                 raise refusal from None
-
-
-def _see_form(item: Mapping[str, Any]) -> None:
-    """Raises RecordTooNewError."""
-    form = int(item["form"]["N"]) if "form" in item else 1
-    if form > FORM:
-        environment = item["environment"]["S"]
-        raise errors.RecordTooNewError(
-            f"a newer version of Bivouac wrote the record of {environment}: it has form {form}, "
-            f"but this version knows only {FORM}. Update the stack, then try again"
-        )
 
 
 def _pull_request(repository: str, number: int) -> str:
@@ -443,7 +419,12 @@ def _closing(item: Mapping[str, Any]) -> Intent:
 
 def _record(environment: str, item: Mapping[str, Any]) -> Record:
     """Raises RecordTooNewError."""
-    _see_form(item)
+    form = int(item["form"]["N"]) if "form" in item else 1
+    if form > FORM:
+        raise errors.RecordTooNewError(
+            f"a newer version of Bivouac wrote the record of {environment}: it has form {form}, "
+            f"but this version knows only {FORM}. Update the stack, then try again"
+        )
     return Record(
         environment=environment,
         generation=int(item["generation"]["N"]),
@@ -534,29 +515,17 @@ def _intents_text(intents: Mapping[str, Intent]) -> str:
     return json.dumps({matter: intents[matter].to_json() for matter in sorted(intents)})
 
 
-def _extension_text(extension: Extension) -> str:
-    return json.dumps(extension.to_json())
-
-
-def _unchanged_since(before: Record | Unreadable | None) -> tuple[str, dict[str, Any]]:
-    """The condition that the record has not changed since `before` was read, and its values."""
+def _unchanged_since(before: Record | Unreadable | None) -> dict[str, Any]:
+    """What the record holds if it has not changed since `before` was read."""
     if before is None:
-        return "attribute_not_exists(#generation)", {}
-    condition, values = _held_as(before)
+        return {"generation": None}
     if isinstance(before, Unreadable):
-        return condition, values
+        return _held_as(before)
     # An extension changes nothing else.
-    condition += " AND #expiresAt = :expiresAtBefore AND "
-    values[":expiresAtBefore"] = {"S": before.expires_at}
-    if before.extension is None:
-        return condition + "attribute_not_exists(#extension)", values
-    values[":extensionBefore"] = {"S": _extension_text(before.extension)}
-    return condition + "#extension = :extensionBefore", values
+    extension = json.dumps(before.extension.to_json()) if before.extension else None
+    return _held_as(before) | {"expiresAt": before.expires_at, "extension": extension}
 
 
-def _held_as(before: Record | Unreadable) -> tuple[str, dict[str, Any]]:
-    """The condition that the environment was neither taken nor ended since."""
-    return "#generation = :generationBefore AND #status = :statusBefore", {
-        ":generationBefore": {"N": str(before.generation)},
-        ":statusBefore": {"S": str(before.status)},
-    }
+def _held_as(before: Record | Unreadable) -> dict[str, Any]:
+    """What it holds if the environment was neither taken nor ended since."""
+    return {"generation": before.generation, "status": before.status}

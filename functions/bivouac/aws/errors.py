@@ -6,7 +6,7 @@ InvalidParameterException (failure mode S03: the trailing ErrorCode decides).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -65,6 +65,16 @@ def duplicate_operation(error: ClientError) -> str | None:
     """The operation that is already in progress, from Cloud Map's DuplicateRequest (N02, N13)."""
     members: Mapping[str, Any] = error.response
     return members.get("DuplicateOperationId")
+
+
+@contextmanager
+def tolerated(codes: Collection[str]) -> Iterator[None]:
+    """What AWS refuses with one of these codes is left undone; other errors are raised."""
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) not in codes:
+            raise
 
 
 @contextmanager

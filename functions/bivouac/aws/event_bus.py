@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bivouac.aws.batches import batches
 from bivouac.aws.client_types import EventBridgeClient
 from bivouac.aws.errors import classify, translated
+from bivouac.aws.listing import batches
 from bivouac.environment.event import SOURCE, EnvironmentEvent
 
 EVENTS_A_CALL = 10

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from bivouac import errors
 from bivouac.aws import stepfunctions_answers
 from bivouac.aws.client_types import SFNClient
-from bivouac.aws.errors import code_of, translated
+from bivouac.aws.errors import code_of, tolerated, translated
 from bivouac.aws.listing import pages
 from bivouac.aws.stepfunctions_answers import Execution
 from bivouac.environment import naming
@@ -26,14 +26,13 @@ EXECUTIONS_A_PAGE = 1000
 def described(client: SFNClient, execution_arn: str) -> Execution | None:
     """None if there is no such execution: it never began, is no longer kept, or the ARN is
     invalid."""
-    with translated(f"execution {execution_arn}"):
-        try:
-            answer = client.describe_execution(executionArn=execution_arn)
-        except ClientError as error:
-            if code_of(error) in stepfunctions_answers.NO_EXECUTION:
-                return None
-            raise
-    return stepfunctions_answers.execution(answer)
+    with (
+        translated(f"execution {execution_arn}"),
+        tolerated(stepfunctions_answers.NO_EXECUTION),
+    ):
+        answer = client.describe_execution(executionArn=execution_arn)
+        return stepfunctions_answers.execution(answer)
+    return None
 
 
 def running(client: SFNClient, machine_arn: str) -> set[str]:
@@ -98,12 +97,11 @@ def ending(client: SFNClient, execution_arn: str) -> Ending | None:
 
 def stop(client: SFNClient, execution_arn: str, cause: str) -> None:
     """End an execution. That skips every Catch, and a function that it called goes on (W13)."""
-    with translated(f"execution {execution_arn}"):
-        try:
-            client.stop_execution(executionArn=execution_arn, error="StoppedError", cause=cause)
-        except ClientError as error:
-            if code_of(error) not in stepfunctions_answers.NO_EXECUTION:
-                raise
+    with (
+        translated(f"execution {execution_arn}"),
+        tolerated(stepfunctions_answers.NO_EXECUTION),
+    ):
+        client.stop_execution(executionArn=execution_arn, error="StoppedError", cause=cause)
 
 
 def resume(client: SFNClient, token: str, answer: Mapping[str, Any], subject: str) -> bool:
@@ -162,13 +160,7 @@ def _is_ours(before: Execution, content: Mapping[str, Any], since: datetime | No
 
 def _start(client: SFNClient, machine_arn: str, name: str, content: Mapping[str, Any]) -> bool:
     """False if one with this name has ended, or runs with another input."""
-    with translated(f"execution {name}"):
-        try:
-            client.start_execution(
-                stateMachineArn=machine_arn, name=name, input=json.dumps(content)
-            )
-        except ClientError as error:
-            if code_of(error) in stepfunctions_answers.STARTED_BEFORE:
-                return False
-            raise
-    return True
+    with translated(f"execution {name}"), tolerated(stepfunctions_answers.STARTED_BEFORE):
+        client.start_execution(stateMachineArn=machine_arn, name=name, input=json.dumps(content))
+        return True
+    return False

@@ -1,11 +1,13 @@
-"""Reads AWS's lists to their end."""
+"""Reads AWS's lists to their end, and splits those that a call takes only in part."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 from bivouac.aws.errors import translated
+
+T = TypeVar("T")
 
 
 def pages(what: str, client: Any, operation: str, member: str, **arguments: Any) -> Iterator[Any]:
@@ -21,3 +23,10 @@ def pages(what: str, client: Any, operation: str, member: str, **arguments: Any)
 def list_all(what: str, client: Any, operation: str, member: str, **arguments: Any) -> list[Any]:
     """The entries of all pages."""
     return list(pages(what, client, operation, member, **arguments))
+
+
+def batches(entries: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of at most `size` entries, in order (itertools.batched came with Python 3.12)."""
+    listed = list(entries)
+    for start in range(0, len(listed), size):
+        yield listed[start : start + size]

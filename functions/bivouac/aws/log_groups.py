@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,12 +58,13 @@ def keep_for(client: CloudWatchLogsClient, name: str, days: int) -> None:
 
 def delete(client: CloudWatchLogsClient, name: str) -> bool:
     """False: it was already gone."""
-    with translated(f"log group {name}"):
-        try:
-            client.delete_log_group(logGroupName=name)
-        except client.exceptions.ResourceNotFoundException:
-            return False
-    return True
+    with (
+        translated(f"log group {name}"),
+        suppress(client.exceptions.ResourceNotFoundException),
+    ):
+        client.delete_log_group(logGroupName=name)
+        return True
+    return False
 
 
 def tags_of(client: CloudWatchLogsClient, arn: str) -> dict[str, str]:

@@ -6,9 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from bivouac.aws import ec2_answers
-from bivouac.aws.batches import batches
 from bivouac.aws.client_types import EC2Client
-from bivouac.aws.listing import list_all
+from bivouac.aws.listing import batches, list_all
 
 INTERFACES_A_CALL = 200
 

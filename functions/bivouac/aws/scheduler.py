@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,11 +41,12 @@ class Schedules:
 
     def described(self, group: str, name: str) -> dict[str, Any] | None:
         """None if there is none."""
-        with translated(f"schedule {name}"):
-            try:
-                return dict(self.client.get_schedule(Name=name, GroupName=group))
-            except self.client.exceptions.ResourceNotFoundException:
-                return None
+        with (
+            translated(f"schedule {name}"),
+            suppress(self.client.exceptions.ResourceNotFoundException),
+        ):
+            return dict(self.client.get_schedule(Name=name, GroupName=group))
+        return None
 
     def arm(self, blueprint: Blueprint, ends: datetime, now: datetime) -> None:
         """Make an environment's schedules what its blueprint and the end of its lease say.
@@ -87,9 +89,10 @@ class Schedules:
                 self.client.update_schedule(**arguments)
 
     def _arguments(self, entry: Entry) -> dict[str, Any]:
+        group, role = self._group_and_role(entry.kind)
         return {
             "Name": name_of(entry.kind, entry.environment),
-            "GroupName": self._group(entry.kind),
+            "GroupName": group,
             "ScheduleExpression": entry.expression,
             "ScheduleExpressionTimezone": entry.timezone,
             "FlexibleTimeWindow": {"Mode": "OFF"},
@@ -98,7 +101,7 @@ class Schedules:
             "Description": f"The {entry.kind} of the Bivouac environment {entry.environment}",
             "Target": {
                 "Arn": entry.target_arn,
-                "RoleArn": self._role(entry.kind),
+                "RoleArn": role,
                 "Input": json.dumps(entry.content),
                 "DeadLetterConfig": {"Arn": self.settings.dead_letters_arn},
                 "RetryPolicy": {
@@ -110,19 +113,15 @@ class Schedules:
 
     def _delete(self, kind: ScheduleKind, environment: str) -> bool:
         name = name_of(kind, environment)
-        with translated(f"schedule {name}"):
-            try:
-                self.client.delete_schedule(Name=name, GroupName=self._group(kind))
-            except self.client.exceptions.ResourceNotFoundException:
-                return False
-        return True
+        with (
+            translated(f"schedule {name}"),
+            suppress(self.client.exceptions.ResourceNotFoundException),
+        ):
+            self.client.delete_schedule(Name=name, GroupName=self._group_and_role(kind)[0])
+            return True
+        return False
 
-    def _group(self, kind: ScheduleKind) -> str:
+    def _group_and_role(self, kind: ScheduleKind) -> tuple[str, str]:
         if kind in OFFICE_HOURS:
-            return self.settings.office_hours_group
-        return self.settings.expiry_group
-
-    def _role(self, kind: ScheduleKind) -> str:
-        if kind in OFFICE_HOURS:
-            return self.settings.office_hours_role_arn
-        return self.settings.expiry_role_arn
+            return self.settings.office_hours_group, self.settings.office_hours_role_arn
+        return self.settings.expiry_group, self.settings.expiry_role_arn

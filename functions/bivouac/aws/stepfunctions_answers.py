@@ -65,12 +65,16 @@ class Execution:
     event delivery")."""
     started_at: datetime | None
     """None if unknown."""
-    stopped_at: Any
-    """None while it runs: in an answer a datetime, in an event milliseconds since 1970."""
+    stopped_at: datetime | None
+    """None while it runs."""
 
     @property
     def is_at_work(self) -> bool:
-        return self.status in _AT_WORK
+        return is_at_work(self.status)
+
+
+def is_at_work(status: str) -> bool:
+    return status in _AT_WORK
 
 
 def execution(described: Described) -> Execution:
@@ -85,7 +89,7 @@ def execution(described: Described) -> Execution:
         cause=described.get("cause") or "",
         input=described.get("input") or "",
         started_at=_moment(described.get("startDate")),
-        stopped_at=described.get("stopDate"),
+        stopped_at=_moment(described.get("stopDate")),
     )
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
+from bivouac.aws.attributes import attribute, content
 from bivouac.aws.client_types import DynamoDBClient
 from bivouac.aws.errors import translated
 from bivouac.json_types import Json
@@ -23,12 +23,12 @@ class WaitsTable:
     client: DynamoDBClient
     name: str
 
-    def put(self, content: Json) -> Json:
+    def put(self, wait: Json) -> Json:
         """The content that it replaces; empty if there was none."""
-        item = _attribute(content)["M"]
-        with translated(f"wait of {content['environment']}"):
+        item = attribute(wait)["M"]
+        with translated(f"wait of {wait['environment']}"):
             answer = self.client.put_item(TableName=self.name, Item=item, ReturnValues="ALL_OLD")
-        return _content(answer.get("Attributes", {}))
+        return content(answer.get("Attributes", {}))
 
     def note(
         self, environment: str, at: float, task_id: str, task_event: Json, urgent: bool
@@ -142,24 +142,9 @@ class WaitsTable:
                     UpdateExpression=update,
                     ConditionExpression=condition,
                     ExpressionAttributeNames=names,
-                    ExpressionAttributeValues=_attribute(values)["M"],
+                    ExpressionAttributeValues=attribute(values)["M"],
                     ReturnValues="ALL_NEW",
                 )
             except self.client.exceptions.ConditionalCheckFailedException:
                 return None
-        return _content(answer["Attributes"])
-
-
-def _attribute(value: Any) -> Any:
-    """In DynamoDB's form: texts, numbers and maps of them."""
-    if isinstance(value, dict):
-        return {"M": {name: _attribute(each) for name, each in value.items()}}
-    return {"S": value} if isinstance(value, str) else {"N": str(value)}
-
-
-def _content(item: Mapping[str, Any]) -> Json:
-    found = {}
-    for name, attribute in item.items():
-        ((kind, value),) = attribute.items()
-        found[name] = _content(value) if kind == "M" else float(value) if kind == "N" else value
-    return found
+        return content(answer["Attributes"])

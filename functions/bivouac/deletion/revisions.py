@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from bivouac.aws import ecs
 from bivouac.aws.client_types import ECSClient
-from bivouac.aws.ecs import revision_name
+from bivouac.aws.ecs_answers import id_of
 from bivouac.deletion.receipt import ItemKind, Outcome
 from bivouac.deletion.step import Deletion
 from bivouac.environment import naming
@@ -22,13 +22,13 @@ def found(deletion: Deletion, client: ECSClient) -> tuple[list[str], list[str]]:
         for family in ecs.families(client, prefix):
             with deletion.listing(ItemKind.TASK_DEFINITION, family):
                 for arn, tags in ecs.tagged_revisions(client, family, "ACTIVE"):
-                    if deletion.may_delete(ItemKind.TASK_DEFINITION, revision_name(arn), tags):
+                    if deletion.may_delete(ItemKind.TASK_DEFINITION, id_of(arn), tags):
                         active.append(arn)
                 for arn, tags in ecs.tagged_revisions(client, family, "INACTIVE"):
                     if deletion.blueprint.owns(tags):
                         inactive.append(arn)
                 for arn, tags in ecs.tagged_revisions(client, family, "DELETE_IN_PROGRESS"):
                     if deletion.blueprint.owns(tags):
-                        name = revision_name(arn)
+                        name = id_of(arn)
                         deletion.note(ItemKind.TASK_DEFINITION, name, Outcome.DELETING)
     return active, inactive

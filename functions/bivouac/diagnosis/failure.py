@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bivouac.aws import log_groups
 from bivouac.aws.client_types import CloudWatchLogsClient, ECSClient
-from bivouac.diagnosis import edge_verdicts, log_location, report, service_verdicts
+from bivouac.aws.ecs_answers import PROXY_CONTAINER_PREFIX
+from bivouac.diagnosis import edge_verdicts, report, service_verdicts
 from bivouac.diagnosis.aws_messages import Category
-from bivouac.diagnosis.log_location import LogStream
 from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.blueprint import Blueprint
 from bivouac.errors import BivouacError
+from bivouac.json_types import Json
 from bivouac.observability import logger
-from bivouac.proof import edge_lines
+from bivouac.proof import edge_lines, mesh
 from bivouac.redaction import text as redaction
 from bivouac.services import observation
 from bivouac.services.deployments import Expected, Observed
@@ -29,7 +30,7 @@ def reported(
 ) -> dict[str, Any]:
     """`error`, `cause`, `category` and `verdicts`; at least one verdict, the first one in full."""
     first, *others = verdicts
-    printed = _last_lines(log_location.of(blueprint, generation, first), logs)
+    printed = _last_lines(log_stream(blueprint, generation, first), logs)
     about, lines = _with_log(blueprint, first, printed)
     shown = [about, *others]
     return {
@@ -72,13 +73,49 @@ def _with_log(
     return service_verdicts.with_log(verdict, lines), lines
 
 
-def _last_lines(stream: LogStream | None, logs: CloudWatchLogsClient) -> list[str]:
+def _last_lines(stream: tuple[str, str] | None, logs: CloudWatchLogsClient) -> list[str]:
     """The end of the failing container's log, as it was printed. A diagnosis without it is better
     than none."""
     if stream is None:
         return []
     try:
-        return log_groups.last_messages(logs, stream.group, stream.name, redaction.LOG_LINES)
+        return log_groups.last_messages(logs, *stream, redaction.LOG_LINES)
     except BivouacError as error:
         logger.warning("no log lines", reason=str(error))
         return []
+
+
+def log_stream(blueprint: Blueprint, generation: int, verdict: Verdict) -> tuple[str, str] | None:
+    """Log group and stream of the container that a verdict names, or of its task's first container.
+
+    None if the verdict names no task, or its containers log elsewhere. The awslogs driver names a
+    stream <prefix>/<container>/<task id> ("Send Amazon ECS logs to CloudWatch" in the Amazon ECS
+    Developer Guide)."""
+    if not verdict.task:
+        return None
+    task_id = verdict.task.rpartition("/")[2]
+    for container, configuration in _logs(blueprint, generation, verdict):
+        options = configuration.get("options", {})
+        group, prefix = options.get("awslogs-group"), options.get("awslogs-stream-prefix")
+        if group and prefix:
+            return group, f"{prefix}/{container}/{task_id}"
+    return None
+
+
+def _logs(blueprint: Blueprint, generation: int, verdict: Verdict) -> Iterator[tuple[str, Json]]:
+    """The log configuration and the name of each container that the verdict may mean.
+
+    A verdict on an edge names no service: all proof clients log in the same way."""
+    proof = [client.service for client in mesh.proof_clients(blueprint, generation)]
+    services = [
+        service
+        for service in (*blueprint.services, *proof)
+        if service.service_name == verdict.service
+    ]
+    for service in services or proof:
+        if verdict.container.startswith(PROXY_CONTAINER_PREFIX):
+            connect = service.arguments["serviceConnectConfiguration"]
+            yield verdict.container, connect.get("logConfiguration", {})
+        for container in (service.definition or {}).get("containerDefinitions", ()):
+            if verdict.container in ("", container["name"]):
+                yield container["name"], container.get("logConfiguration", {})

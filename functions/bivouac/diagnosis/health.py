@@ -44,20 +44,22 @@ class Progress:
         ]
 
 
-def _task_healthy(task: Described, has_health_check: bool) -> bool:
-    """H20: without a health check in the task definition the status stays UNKNOWN."""
-    if not ecs_answers.is_running(task):
-        return False
-    return not has_health_check or ecs_answers.is_healthy(task)
-
-
 def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -> Progress:
     """Whether one service runs OUR deployment, healthy and connected (H01 to H25)."""
     name = blueprint.service_name
     service = observed.service
     if service is None:
         return Progress((check(name, "service visible", False, "not visible yet"),))
-    facts = _facts(blueprint, expected, observed, service)
+    facts = ServiceFacts(
+        service_name=name,
+        deployment_id=expected.deployment_id,
+        task_definition_arn=expected.task_definition_arn,
+        has_health_check=blueprint.has_health_check,
+        containers=tuple((blueprint.definition or {}).get("containerDefinitions", ())),
+        service=service,
+        running=observed.running,
+        stopped=observed.stopped,
+    )
     if not facts.visible:
         return Progress((check(name, "deployment visible", False, "not visible yet"),))
     if not ecs_answers.is_active(service):
@@ -73,7 +75,12 @@ def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -
     others = len(observed.running) - len(running)
     desired, current = blueprint.arguments["desiredCount"], service["desiredCount"]
     rebalanced = ecs_answers.is_rebalanced(service)
-    healthy = sum(_task_healthy(task, blueprint.has_health_check) for task in running)
+    healthy = sum(
+        # H20: without a health check in the task definition the status stays UNKNOWN
+        ecs_answers.is_running(task)
+        and (not blueprint.has_health_check or ecs_answers.is_healthy(task))
+        for task in running
+    )
     what = "healthy" if blueprint.has_health_check else "running"
     sick = {c["name"] for task in running if (c := stopped_tasks.unhealthy_container(task))}
     count = f"{healthy} of {desired}" + "".join(
@@ -149,22 +156,6 @@ def _crashed_sidecars(
     """Worth knowing, but no reason to wait: the tasks run on without them."""
     texts = (text for task in running for text in stopped_tasks.crashed_sidecars(task, definitions))
     return [Check(service, "containers", CheckOutcome.SKIP, text) for text in dict.fromkeys(texts)]
-
-
-def _facts(
-    blueprint: ServiceBlueprint, expected: Expected, observed: Observed, service: Described
-) -> ServiceFacts:
-    definition = blueprint.definition or {}
-    return ServiceFacts(
-        service_name=blueprint.service_name,
-        deployment_id=expected.deployment_id,
-        task_definition_arn=expected.task_definition_arn,
-        has_health_check=blueprint.has_health_check,
-        containers=tuple(definition.get("containerDefinitions", ())),
-        service=service,
-        running=observed.running,
-        stopped=observed.stopped,
-    )
 
 
 def registered_as(endpoint: Endpoint) -> str:

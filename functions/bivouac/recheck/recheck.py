@@ -1,20 +1,63 @@
-"""Rechecks a READY or DEGRADED environment, and waits for what ECS may be replacing."""
+"""Rechecks a READY or DEGRADED environment, waits for what ECS may be replacing, and records and
+publishes the result."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bivouac import clock
+from bivouac import clock, times
+from bivouac.aws.client_types import CloudWatchLogsClient
 from bivouac.aws.environments_table import Records
+from bivouac.aws.event_bus import EventBus
+from bivouac.diagnosis.failure import reported
+from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.event import DetailType
 from bivouac.environment.record import Record, Status
 from bivouac.errors import RecordTooNewError, SupersededError
-from bivouac.observability import logger
-from bivouac.recheck.judgement import Judgement
+from bivouac.notifications.notifier import Notifier
+from bivouac.observability import MetricUnit, logger, metrics
 from bivouac.recheck.still_ready import RecheckResult
 
 PAUSE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Judgement:
+    records: Records
+    logs: CloudWatchLogsClient
+    bus: EventBus
+
+    def __call__(self, record: Record, result: RecheckResult, now: datetime) -> Status:
+        """READY or DEGRADED. Raises SupersededError if the record has changed since it was read."""
+        return self._recovered(record) if result.is_fit else self._degraded(record, result, now)
+
+    def _recovered(self, record: Record) -> Status:
+        if record.status is Status.DEGRADED:
+            self.records.end(record, Status.READY, failure=None, untold="")
+            logger.info("recovered", environment=record.environment)
+            metrics.add_metric("EnvironmentRecovered", MetricUnit.Count, 1)
+        return Status.READY
+
+    def _degraded(self, record: Record, result: RecheckResult, now: datetime) -> Status:
+        """Recorded first, then published, once for each time that it happens."""
+        if record.status is not Status.DEGRADED:
+            verdicts = [*result.failed, *result.unfit]
+            blueprint = Blueprint.from_json(record.content)
+            failure = reported(
+                "ServiceDegraded", verdicts, blueprint, record.generation, self.logs
+            ) | {"since": times.timestamp(now)}
+            untold = DetailType.DEGRADED
+            self.records.end(record, Status.DEGRADED, failure=failure, untold=untold)
+            record = replace(
+                record, status=Status.DEGRADED, failure=json.dumps(failure), untold=untold
+            )
+            metrics.add_metric("EnvironmentDegraded", MetricUnit.Count, 1)
+        if record.untold:
+            Notifier(self.records, self.bus).again(record, DetailType(record.untold), now)
+        return Status.DEGRADED
 
 
 @dataclass(frozen=True)

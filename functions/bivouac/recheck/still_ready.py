@@ -17,7 +17,7 @@ from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Record
 from bivouac.errors import RefusedByAwsError
-from bivouac.proof.check import Check, CheckOutcome
+from bivouac.proof.check import CheckOutcome
 from bivouac.recheck import doubts
 from bivouac.services.deployments import Observed
 from bivouac.services.observation import observed, tasks_by_service
@@ -84,8 +84,14 @@ class StillReadyPoll:
                 found += self._registrations.checks(planned, seen)
             if wrong := [check for check in found if check.outcome is CheckOutcome.NG]:
                 events = (seen.service or {}).get("events", ())
-                messages = [event["message"] for event in events]
-                unfit.append(_unfit(entry.service_name, wrong, messages, progress.hindered))
+                unfit.append(
+                    service_verdicts.not_fit(
+                        entry.service_name,
+                        [f"{check.name}: {check.observed}" for check in wrong],
+                        [event["message"] for event in events],
+                        progress.hindered,
+                    )
+                )
         ended = [
             at
             for seen in states.values()
@@ -93,13 +99,6 @@ class StillReadyPoll:
             if (at := task.get("stoppedAt") or task.get("stoppingAt"))
         ]
         return RecheckResult(tuple(failed), tuple(unfit), max(ended, default=None))
-
-
-def _unfit(
-    service: str, wrong: list[Check], messages: list[str], hindered: Verdict | None
-) -> Verdict:
-    reasons = [f"{check.name}: {check.observed}" for check in wrong]
-    return service_verdicts.not_fit(service, reasons, messages, hindered)
 
 
 def poll_of(record: Record) -> StillReadyPoll:

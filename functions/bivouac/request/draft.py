@@ -1,15 +1,27 @@
-"""Collects problems and renamings while a request is planned."""
+"""What planning finds: problems, renamings, and what is not used as it was written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from bivouac.environment.blueprint import Renamed
 from bivouac.json_types import Json
-from bivouac.request.notes import Note, What
 from bivouac.settings import RequestSettings
+
+What = Literal["dropped", "replaced", "takenOver"]
+
+
+@dataclass(frozen=True)
+class Note:
+    """One field that is not used as it was written."""
+
+    what: What
+    path: str
+    """As the user wrote it."""
+    why: str
+    """What is used instead, or why nothing is. Never the value of a variable."""
 
 
 @dataclass

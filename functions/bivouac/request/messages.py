@@ -6,13 +6,18 @@ import difflib
 import json
 import shlex
 import string
+from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from bivouac.redaction.text import names_a_secret, redacted
 
+_Value = TypeVar("_Value")
+
 FRAGMENT_LIMIT = 3_000
 """Characters of a corrected fragment; errors.PROBLEM_LIMIT leaves room for the rest."""
+MOST_WARNINGS = 20
+"""Of one kind: the record keeps them."""
 _SHOWN = 60
 _ALIKE = 0.7
 """Of difflib's ratio; below it, suggestions mislead."""
@@ -94,15 +99,33 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f'; did you mean "{found}"?'
 
 
+def listed(values: Iterable[Any]) -> str:
+    """What there is to choose from."""
+    return ", ".join(map(str, values)) or "none"
+
+
+def repeated(values: Iterable[_Value | None]) -> dict[_Value, int]:
+    """How often each is given that is given more than once; what is empty does not count."""
+    counts = Counter(value for value in values if value)
+    return {value: count for value, count in counts.items() if count > 1}
+
+
+def first(warnings: Iterable[str], others: str) -> list[str]:
+    """Each once, and at most so many; `others`: what the rest are."""
+    distinct = list(dict.fromkeys(warnings))
+    left = len(distinct) - MOST_WARNINGS
+    return [*distinct[:MOST_WARNINGS], f"and {left} more {others}"] if left > 0 else distinct
+
+
 def unknown_field(name: str, known: Iterable[str]) -> str:
     return f"unknown field{did_you_mean(name, known)}"
 
 
 def one_of(value: Any, values: Iterable[str]) -> str:
     """For a value that an enumeration does not have."""
-    listed = list(values)
-    hint = did_you_mean(value, listed) if isinstance(value, str) else ""
-    return f"{said(value)} is not one of {', '.join(listed)}{hint}"
+    known = list(values)
+    hint = did_you_mean(value, known) if isinstance(value, str) else ""
+    return f"{said(value)} is not one of {', '.join(known)}{hint}"
 
 
 def wrong_kind(value: Any, wanted: str, name: str = "", write: Any = None) -> str:

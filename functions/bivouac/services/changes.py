@@ -170,9 +170,11 @@ class ServiceConvergence:
         arns: dict[str, None] = {}
         for name, wanted in self._wanted.items():
             described = situation.active(name)
-            if described is None or name in situation.expected:
-                continue
-            if not differs(wanted, described, situation.proven.get(name)):
+            if (
+                described is None
+                or name in situation.expected
+                or not differs(wanted, described, situation.proven.get(name))
+            ):
                 continue
             if described["taskDefinition"] != wanted.task_definition_arn:
                 arns[described["taskDefinition"]] = None
@@ -245,15 +247,13 @@ class ServiceConvergence:
             case ActionKind.DELETE:
                 return self._delete(action.service_name)
             case ActionKind.CREATE:
-                return self._create(self._wanted[action.service_name])
+                wanted = self._wanted[action.service_name]
+                arguments = create_service_arguments(
+                    self._blueprint, wanted.service, wanted.specification, self._generation
+                )
+                return ecs.create_service(self._ecs, arguments)
             case ActionKind.UPDATE | ActionKind.ROLL:
                 return self._update(self._wanted[action.service_name])
-
-    def _create(self, wanted: Wanted) -> dict[str, Any]:
-        arguments = create_service_arguments(
-            self._blueprint, wanted.service, wanted.specification, self._generation
-        )
-        return ecs.create_service(self._ecs, arguments)
 
     def _update(self, wanted: Wanted) -> dict[str, Any]:
         """The tag follows the change: killed in between, the step changes the service again."""

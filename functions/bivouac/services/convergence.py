@@ -286,7 +286,12 @@ class _Deciding:
             self._act_unless(needs, ActionKind.CREATE, name, "it does not exist")
             return
         self._require_owned(name, described)
-        reason = self._changed(name, described)
+        # What this execution deployed is judged by its health, and not deployed again (H03)
+        reason = (
+            ""
+            if name in self._now.expected
+            else differs(self._wanted[name], described, self._now.proven.get(name))
+        )
         if reason and (why := self._must_replace(name, described)):
             self._act(ActionKind.DELETE, name, why)
             self._blocked[name] = (Need(name, Condition.GONE),)
@@ -296,12 +301,6 @@ class _Deciding:
             self._act_unless(needs, ActionKind.ROLL, name, late)
         elif name in self._now.roll:
             self._act_unless(needs, ActionKind.ROLL, name, _TOO_EARLY)
-
-    def _changed(self, name: str, described: Described) -> str:
-        """What this execution deployed is judged by its health, and not deployed again (H03)."""
-        if name in self._now.expected:
-            return ""
-        return differs(self._wanted[name], described, self._now.proven.get(name))
 
     def _must_replace(self, name: str, described: Described) -> str | None:
         wanted = self._wanted[name]
@@ -378,7 +377,9 @@ class _Deciding:
         if server in self._blocked or described is None:
             return Need(server, Condition.START)
         replaced = described["deployments"][0 if server in acted else 1 :]
-        if not any(map(_has_tasks, replaced)):
+        # A sleeping service has no tasks that may answer
+        counts = ("desiredCount", "runningCount", "pendingCount")
+        if not any(deployment.get(count) for deployment in replaced for count in counts):
             return None
         replacing = server in acted or server not in self._now.healthy
         return Need(server, Condition.HEALTHY) if replacing else None
@@ -401,12 +402,6 @@ class _Deciding:
             self._blocked[name] = needs
         else:
             self._act(kind, name, reason)
-
-
-def _has_tasks(deployment: Described) -> bool:
-    """Whether tasks of it may answer. A sleeping service has none."""
-    counts = ("desiredCount", "runningCount", "pendingCount")
-    return any(deployment.get(count) for count in counts)
 
 
 def _discovery_names(service: Described) -> set[str]:

@@ -45,9 +45,8 @@ class Patience:
     def need_endpoints_gone(self, name: str) -> Need | None:
         """None once the wait has lasted long enough."""
         since = self.since.get(name) or times.timestamp(self.now)
-        if self.fresh or self.now >= self.deadline:
-            return None
-        if times.seconds_since(since, self.now) > ECS_REMOVES_WITHIN_SECONDS:
+        long_enough = times.seconds_since(since, self.now) > ECS_REMOVES_WITHIN_SECONDS
+        if self.fresh or self.now >= self.deadline or long_enough:
             return None
         return Need(name, Condition.ENDPOINTS_GONE, since)
 

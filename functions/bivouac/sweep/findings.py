@@ -78,16 +78,6 @@ class ArmedSchedule:
 
 
 @dataclass(frozen=True)
-class Holder:
-    """The execution that holds or last held an environment."""
-
-    running: bool
-    ended_at: datetime | None
-    """None: it is running, or Step Functions no longer has it."""
-    ended: Ended
-
-
-@dataclass(frozen=True)
 class AccountFacts:
     now: datetime
     stack: str
@@ -98,8 +88,8 @@ class AccountFacts:
     listed_before: frozenset[str] = frozenset()
     """The environments that had a record before anything was read: a resource of theirs that was
     listed is no orphan, even if the record is gone by now."""
-    holders: Mapping[str, Holder] = field(default_factory=dict)
-    """By environment, if an execution holds it or failed."""
+    holders: Mapping[str, Ended] = field(default_factory=dict)
+    """By environment: the execution that holds it or, if it failed, last held it."""
     expiries: Mapping[str, ArmedSchedule] = field(default_factory=dict)
     """By environment."""
     schedules: Mapping[str, str] = field(default_factory=dict)
@@ -153,8 +143,7 @@ def findings(facts: AccountFacts) -> list[Finding]:
         *_unanswered(facts),
         *_stray_schedules(facts),
         *_orphans(facts),
-        *_look_alikes(facts),
-        *_not_checked(facts),
+        *_not_ours(facts),
     ]
     return sorted(found, key=lambda each: (each.environment, each.kind, each.name, each.reason))
 
@@ -214,33 +203,29 @@ def _of_living(facts: AccountFacts, record: Record) -> Iterator[Finding]:
         return
     if doubts := facts.doubts.get(record.environment):
         yield _doubtful(record, doubts)
-    if record.environment in facts.unseen or _holder_runs(facts, record.environment):
+    holder = facts.holders.get(record.environment)
+    if record.environment in facts.unseen or (holder and holder.is_at_work):
         return
     if unarmed := _not_armed(facts, record):
         yield unarmed
 
 
-def _holder_runs(facts: AccountFacts, environment: str) -> bool:
-    holder = facts.holders.get(environment)
-    return holder is not None and holder.running
-
-
 def _died(facts: AccountFacts, record: Record) -> Finding | None:
     holder = facts.holders.get(record.environment)
-    if holder is None or holder.running:
+    if holder is None or holder.is_at_work:
         return None
-    if holder.ended_at is not None and facts.now - holder.ended_at < GRACE:
+    if holder.stopped_at is not None and facts.now - holder.stopped_at < GRACE:
         return None
-    due = aftermath(record, holder.ended, attempt(facts.now))
+    due = aftermath(record, holder, attempt(facts.now))
     if due is None:
         return None
-    reason = f"it is {record.status}, and its execution is {holder.ended.status or 'unknown'}"
+    reason = f"it is {record.status}, and its execution is {holder.status or 'unknown'}"
     return Finding(
         FindingKind.DIED,
         record.environment,
         Repair.FOLLOW_UP,
         reason,
-        holder.ended.name,
+        holder.name,
         record,
         due,
     )
@@ -250,9 +235,12 @@ def _closed(facts: AccountFacts, record: Record) -> Finding | None:
     """The pull request was closed just as the environment was created: the event found no
     environment, and the create found no event."""
     closed = facts.closed.get(record.environment)
-    if closed is None or facts.now - closed.at < GRACE or record.status is Status.DELETING:
-        return None
-    if is_outdated(record.intents, LIFECYCLE, closed):
+    if (
+        closed is None
+        or facts.now - closed.at < GRACE
+        or record.status is Status.DELETING
+        or is_outdated(record.intents, LIFECYCLE, closed)
+    ):
         return None
     named = record.content["triggers"]["pullRequest"]
     content = {
@@ -286,10 +274,14 @@ def _doubtful(record: Record, doubts: tuple[Doubt, ...]) -> Finding:
 
 
 def _untold(record: Record) -> Finding:
-    due = Aftermath(None, None)
-    reason = f"it is {record.status}, and its event could not be published"
     return Finding(
-        FindingKind.UNTOLD, record.environment, Repair.PUBLISH, reason, record.untold, record, due
+        FindingKind.UNTOLD,
+        record.environment,
+        Repair.PUBLISH,
+        f"it is {record.status}, and its event could not be published",
+        record.untold,
+        record,
+        Aftermath(None, None),
     )
 
 
@@ -438,31 +430,17 @@ def _owned(facts: AccountFacts, environment: str) -> tuple[Resource, ...]:
     return tuple(sorted(owned, key=lambda each: (each.kind, each.name, each.arn)))
 
 
-def _look_alikes(facts: AccountFacts) -> Iterator[Finding]:
-    """D18."""
+def _not_ours(facts: AccountFacts) -> Iterator[Finding]:
+    """D18: what has a name like ours, but not our tags, or none that can be read."""
     for resource in facts.resources:
-        if not (resource.owned or resource.refused):
-            yield Finding(
-                FindingKind.LOOK_ALIKE,
-                resource.environment,
-                Repair.REPORT,
-                f"a {resource.kind} without the tags of this stack and environment",
-                resource.name,
-                resources=(resource,),
-            )
-
-
-def _not_checked(facts: AccountFacts) -> Iterator[Finding]:
-    for resource in facts.resources:
+        kind = FindingKind.LOOK_ALIKE
+        why = f"a {resource.kind} without the tags of this stack and environment"
         if resource.refused:
-            yield Finding(
-                FindingKind.NOT_CHECKED,
-                resource.environment,
-                Repair.REPORT,
-                f"the tags of a {resource.kind} cannot be read: {resource.refused}",
-                resource.name,
-                resources=(resource,),
-            )
+            kind = FindingKind.NOT_CHECKED
+            why = f"the tags of a {resource.kind} cannot be read: {resource.refused}"
+        if resource.refused or not resource.owned:
+            about = resource.environment
+            yield Finding(kind, about, Repair.REPORT, why, resource.name, resources=(resource,))
 
 
 def may_hide_a_leak(finding: Finding) -> bool:

@@ -101,26 +101,21 @@ _RULES: Mapping[Machine, inputs.Rule] = {
 """An execution may have ended before anybody looked at its input."""
 
 
-def content_of(text: str) -> Json:
-    """An execution's input as an object, which it is for every execution that ever held a
-    record."""
-    content = json.loads(text or "{}")
-    return content if isinstance(content, dict) else {}
-
-
 @dataclass(frozen=True)
 class Ended:
-    """An execution that ended without success."""
+    """An execution that ended without success, or one that holds or last held a record."""
 
     arn: str
     status: str
-    """FAILED, TIMED_OUT or ABORTED."""
+    """FAILED, TIMED_OUT or ABORTED; RUNNING while it holds a record; empty if unknown."""
     error: str = ""
     cause: str = ""
     content: Json = field(default_factory=dict)
     """Its input; empty if unknown."""
     started_at: datetime | None = None
     """None if unknown."""
+    stopped_at: datetime | None = None
+    """None: it is running, or Step Functions no longer has it."""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
@@ -131,15 +126,21 @@ class Ended:
 
     @classmethod
     def of(cls, execution: Execution) -> Self:
-        content = content_of(execution.input)
+        # An object, of every execution that ever held a record
+        content = json.loads(execution.input or "{}")
         return cls(
             execution.arn,
             execution.status,
             execution.error,
             execution.cause,
-            content,
+            content if isinstance(content, dict) else {},
             execution.started_at,
+            execution.stopped_at,
         )
+
+    @property
+    def is_at_work(self) -> bool:
+        return stepfunctions_answers.is_at_work(self.status)
 
     @property
     def name(self) -> str:
@@ -195,10 +196,6 @@ class Ended:
         return Start(self.machine, name, self.content, self.started_at)
 
     @property
-    def ran_out_of_time(self) -> bool:
-        return self.status == stepfunctions_answers.TIMED_OUT
-
-    @property
     def was_stopped(self) -> bool:
         return self.status == stepfunctions_answers.STOPPED
 
@@ -213,11 +210,12 @@ class Ended:
     def failure(self, record: Record) -> Json:
         """In the form of the record and of events."""
         ended = f"{record.verb} by the execution {self.name} ended as {self.status}"
+        timed_out = self.status == stepfunctions_answers.TIMED_OUT
         verdict = Verdict.of(
             Category.UNKNOWN,
             record.environment,
             [ended, self.why],
-            _AFTER_A_TIME_OUT if self.ran_out_of_time else _AFTER_A_STOP,
+            _AFTER_A_TIME_OUT if timed_out else _AFTER_A_STOP,
         )
         return {
             "error": self.error or self.status,
@@ -331,11 +329,13 @@ def _once_more(record: Record, ended: Ended) -> Start | None:
     """A retry of an up or a down that failed: it was not refused, and nothing else would retry it
     before the next one is due. There is none if someone stopped it, or if it failed twice."""
     rest = record.intents.get(POWER)
-    if rest is None or record.verb not in (Verb.WAKE, Verb.SLEEP):
-        return None
-    if ended.was_stopped or not is_fault(ended.error):
-        return None
-    if ended.name.endswith(f"-{ONCE_MORE}"):
+    if (
+        rest is None
+        or record.verb not in (Verb.WAKE, Verb.SLEEP)
+        or ended.was_stopped
+        or not is_fault(ended.error)
+        or ended.name.endswith(f"-{ONCE_MORE}")
+    ):
         return None
     # At the same time, but newer than the one that failed.
     intent = Intent(rest.at, f"{rest.id} {ONCE_MORE}")

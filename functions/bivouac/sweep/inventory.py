@@ -7,18 +7,21 @@ its other resources are read last.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from bivouac.aws import cloudmap, ecs, executions, log_groups
+from bivouac import times
+from bivouac.aws import cloudmap, ecs, executions, log_groups, scheduler_answers
 from bivouac.aws.client_types import (
     CloudWatchLogsClient,
     ECSClient,
     ServiceDiscoveryClient,
     SFNClient,
 )
+from bivouac.aws.scheduler import Schedules
 from bivouac.environment import naming
 from bivouac.environment.blueprint import from_ecs_tags
 from bivouac.errors import (
@@ -35,40 +38,22 @@ from bivouac.sweep.budget import (
     Pace,
     Share,
 )
-from bivouac.sweep.findings import Holder, Resource
+from bivouac.sweep.findings import ArmedSchedule, Resource
 from bivouac.sweep.follow_up import Ended
 
+Tags = Mapping[str, str]
 
-@dataclass
-class _Listed:
-    """A resource that has just been listed."""
 
-    kind: str
-    name: str
-    arn: str
-    refusal: str = ""
-
-    def tags(self, read: Callable[[str], dict[str, str]]) -> dict[str, str] | None:
-        """None if the resource has gone since, or AWS refuses to show the tags: one refusal, such
-        as by a policy of the organisation, must not end the sweep."""
-        try:
-            return read(self.arn)
-        except NotYetConsistentError:
-            return None
-        except (AccessDeniedError, RefusedByAwsError) as error:
-            if not ecs.is_missing_task_definition(error):
-                self.refusal = str(error)
-            return None
-
-    def resource(self, environment: str, owned: bool) -> Resource:
-        return Resource(self.kind, self.name, self.arn, environment, owned)
-
-    def refused(self, environment: str) -> Iterator[Resource]:
-        """Nothing if the resource has gone since."""
-        if self.refusal:
-            yield Resource(
-                self.kind, self.name, self.arn, environment, owned=False, refused=self.refusal
-            )
+def _with_tags(listed: Resource, read: Callable[[str], Tags]) -> tuple[Resource, Tags | None]:
+    """The resource and its tags; None if it has gone since, or AWS refuses to show them: one
+    refusal, such as by a policy of the organisation, must not end the sweep."""
+    try:
+        return listed, read(listed.arn)
+    except NotYetConsistentError:
+        return listed, None
+    except (AccessDeniedError, RefusedByAwsError) as error:
+        gone = ecs.is_missing_task_definition(error)
+        return replace(listed, refused="" if gone else str(error)), None
 
 
 ReadTags = Callable[[], Iterator[Resource]]
@@ -146,17 +131,18 @@ class Inventory:
 
     def _namespace(self, namespace: cloudmap.Namespace) -> Iterator[Resource]:
         """Only its tags show who owns it."""
-        listed = _Listed("namespace", namespace.name, namespace.arn)
         named = self._environment_of(namespace.name)
-        tags = listed.tags(lambda arn: cloudmap.tags_of(self.cloud_map, arn))
+        listed, tags = _with_tags(
+            Resource("namespace", namespace.name, namespace.arn, named or "", owned=False),
+            lambda arn: cloudmap.tags_of(self.cloud_map, arn),
+        )
+        tagged = (tags or {}).get(naming.ENVIRONMENT_TAG, "")
         if tags is None:
-            yield from listed.refused(named or "")
-            return
-        tagged = tags.get(naming.ENVIRONMENT_TAG, "")
-        if tags.get(naming.STACK_TAG) == self.stack and naming.is_environment_name(tagged):
-            yield listed.resource(tagged, owned=True)
+            yield from _refused(listed)
+        elif tags.get(naming.STACK_TAG) == self.stack and naming.is_environment_name(tagged):
+            yield replace(listed, environment=tagged, owned=True)
         elif named is not None and not _of_another(tags, self.stack):
-            yield listed.resource(named, owned=False)
+            yield listed
 
     def _clusters(self, living: Set[str]) -> Iterator[Resource]:
         names = [
@@ -165,9 +151,9 @@ class Inventory:
             if (named := self._environment_of(name)) is not None and named not in living
         ]
         for cluster in ecs.describe_clusters(self.ecs, names):
-            listed = _Listed("cluster", cluster["clusterName"], cluster["clusterArn"])
-            tags = from_ecs_tags(cluster.get("tags"))
-            yield from self._of_name(listed, listed.name, tags)
+            name = cluster["clusterName"]
+            listed = self._listed("cluster", name, cluster["clusterArn"], name)
+            yield from self._of_name(listed, from_ecs_tags(cluster.get("tags")))
 
     def _families(self, living: Set[str]) -> Iterator[_Doubtful]:
         for family in ecs.families(self.ecs, f"{self.stack}-", "ACTIVE"):
@@ -180,9 +166,10 @@ class Inventory:
         self._task_definitions.wait()
         for arn in ecs.revisions(self.ecs, family, "ACTIVE"):
             self._task_definitions.wait()
-            listed = _Listed("task definition", arn.rpartition("/")[2], arn)
-            tags = listed.tags(lambda arn: ecs.describe_task_definition(self.ecs, arn)[1])
-            yield from self._of_name(listed, family.partition("--")[0], tags)
+            name = arn.rpartition("/")[2]
+            listed = self._listed("task definition", name, arn, family.partition("--")[0])
+            read = _with_tags(listed, lambda arn: ecs.describe_task_definition(self.ecs, arn)[1])
+            yield from self._of_name(*read)
 
     def _groups(self, living: Set[str]) -> Iterator[_Doubtful]:
         for group in log_groups.find(self.logs, f"/{self.stack}-", self._log_groups.wait).values():
@@ -192,20 +179,23 @@ class Inventory:
 
     def _log_group(self, group: log_groups.LogGroup) -> Iterator[Resource]:
         self._log_group_tags.wait()
-        listed = _Listed("log group", group.name, group.arn)
-        tags = listed.tags(lambda arn: log_groups.tags_of(self.logs, arn))
-        yield from self._of_name(listed, group.name[1:].partition("/")[0], tags)
+        part = group.name[1:].partition("/")[0]
+        listed = self._listed("log group", group.name, group.arn, part)
+        yield from self._of_name(
+            *_with_tags(listed, lambda arn: log_groups.tags_of(self.logs, arn))
+        )
 
-    def _of_name(
-        self, listed: _Listed, part: str, tags: Mapping[str, str] | None
-    ) -> Iterator[Resource]:
+    def _listed(self, kind: str, name: str, arn: str, part: str) -> Resource:
         """`part` is the part of its name that names the environment."""
-        named = self._environment_of(part) or ""
+        return Resource(kind, name, arn, self._environment_of(part) or "", owned=False)
+
+    def _of_name(self, listed: Resource, tags: Tags | None) -> Iterator[Resource]:
+        named = listed.environment
         if tags is None:
-            yield from listed.refused(named)
+            yield from _refused(listed)
         elif not _of_another(tags, self.stack):
             owned = bool(named) and naming.is_owned(tags, self.stack, named)
-            yield listed.resource(named, owned)
+            yield replace(listed, owned=owned)
 
     def _environment_of(self, name: str) -> str | None:
         """None if the name is not like ours; empty if no environment can have such a name."""
@@ -234,22 +224,37 @@ def _by_turns(doubtful: Sequence[_Doubtful], in_turn: InTurn) -> Iterator[_Doubt
             yield from of[environment][rank : rank + 1]
 
 
-def _of_another(tags: Mapping[str, str], stack: str) -> bool:
+def _refused(listed: Resource) -> Iterator[Resource]:
+    """Nothing if the resource has gone since."""
+    if listed.refused:
+        yield listed
+
+
+def _of_another(tags: Tags, stack: str) -> bool:
     """Whether it belongs to another stack, whose prefix begins with this stack's prefix: its own
     sweep handles it."""
     return tags.get(naming.STACK_TAG, stack) != stack
 
 
-RUNNING = Holder(running=True, ended_at=None, ended=Ended("", "RUNNING"))
+RUNNING = Ended("", "RUNNING")
 
 
-def holder(client: SFNClient, execution_arn: str) -> Holder:
+def holder(client: SFNClient, execution_arn: str) -> Ended:
     """The execution that holds a record. Unknown if Step Functions no longer has it (W06), or the
     record names none."""
-    unknown = Holder(running=False, ended_at=None, ended=Ended(execution_arn, ""))
-    if not execution_arn:
-        return unknown
-    found = executions.described(client, execution_arn)
+    found = executions.described(client, execution_arn) if execution_arn else None
+    return Ended.of(found) if found else Ended(execution_arn, "")
+
+
+def armed_expiry(schedules: Schedules, group: str, environment: str) -> ArmedSchedule | None:
+    """The schedule that ends the environment's lease; None if there is none."""
+    found = schedules.described(group, naming.schedule(environment, "expiry"))
     if found is None:
-        return unknown
-    return Holder(found.is_at_work, found.stopped_at, Ended.of(found))
+        return None
+    once = scheduler_answers.once_at(found)
+    content = json.loads(found["Target"].get("Input") or "{}")
+    return ArmedSchedule(
+        times.moment(f"{once}Z") if once else None,
+        content.get("expiresAt", ""),
+        scheduler_answers.is_enabled(found),
+    )

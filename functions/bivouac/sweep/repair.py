@@ -22,10 +22,10 @@ from bivouac.notifications import events
 from bivouac.observability import MetricUnit, logger, metrics
 from bivouac.recheck import doubts
 from bivouac.recheck.doubts import Doubt
-from bivouac.recheck.judgement import Judgement
+from bivouac.recheck.recheck import Judgement
 from bivouac.recheck.still_ready import RecheckResult
 from bivouac.settings import SweepSettings
-from bivouac.sweep import adoption, armed_schedules
+from bivouac.sweep import adoption
 from bivouac.sweep.budget import A_CALL, A_REPAIR, SERVICES, SERVICES_AT_ONCE, Budget, Pace, Share
 from bivouac.sweep.findings import (
     GRACE,
@@ -33,14 +33,13 @@ from bivouac.sweep.findings import (
     AccountFacts,
     ArmedSchedule,
     Finding,
-    Holder,
     Repair,
     ends_of_adopted,
     in_turn,
     is_overdue,
 )
 from bivouac.sweep.follow_up import Ended, Machine
-from bivouac.sweep.inventory import RUNNING, Inventory, holder
+from bivouac.sweep.inventory import RUNNING, Inventory, armed_expiry, holder
 from bivouac.sweep.start_follow_up import FollowUp
 
 HOLDING = (Machine.CREATE, Machine.SLEEP, Machine.DELETE)
@@ -120,7 +119,7 @@ class Sweep:
         records: Mapping[str, Record | Unreadable | None],
         scheduled: Set[str],
         turns: Callable[[Iterable[str]], list[str]],
-    ) -> tuple[dict[str, Holder], dict[str, ArmedSchedule], list[str]]:
+    ) -> tuple[dict[str, Ended], dict[str, ArmedSchedule], list[str]]:
         """What can only be read one by one: executions that may have ended, and schedules; and the
         environments for which there was no time."""
         living = {
@@ -131,7 +130,7 @@ class Sweep:
             and not is_overdue(record, self.now)
         }
         running = self._running(living.values())
-        holders: dict[str, Holder] = {}
+        holders: dict[str, Ended] = {}
         expiries: dict[str, ArmedSchedule] = {}
         unseen = []
         time = self.budget.living()
@@ -151,7 +150,7 @@ class Sweep:
                     holders[name] = holder(self.follow_up.stepfunctions, record.execution)
                 if naming.schedule(name, "expiry") in scheduled:
                     group = self.schedules.settings.expiry_group
-                    if schedule := armed_schedules.expiry(self.schedules, group, name):
+                    if schedule := armed_expiry(self.schedules, group, name):
                         expiries[name] = schedule
             except ThrottledError:
                 unseen.append(name)

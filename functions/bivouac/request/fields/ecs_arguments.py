@@ -15,7 +15,7 @@ from typing import Any
 from bivouac.aws.ecs_forms import Form, arguments_of
 from bivouac.json_types import Json
 from bivouac.request import messages
-from bivouac.request.fields.ecs_fields import FIELDS, OPERATIONS
+from bivouac.request.fields.ecs_fields import FIELDS
 from bivouac.request.fields.field_rules import Refused, Rule, taken
 
 _PYTHON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
@@ -75,36 +75,8 @@ def checked(operation: str, arguments: Mapping[str, Any], path: str) -> Checked:
     return found
 
 
-def undecided() -> list[str]:
-    """The fields of botocore's model that `ecs_fields` says nothing about, as Shape.field."""
-    return sorted(each for each in _known() if _decision(*each.split(".")) is None)
-
-
-def outdated() -> list[str]:
-    """What `ecs_fields` lists, but no input of the model has, as Shape.field."""
-    listed = {f"{shape}.{name}" for shape, fields in FIELDS.items() for name in fields}
-    return sorted(listed - _known())
-
-
-def _known() -> set[str]:
-    return {
-        f"{shape}.{name}"
-        for operation in OPERATIONS
-        for shape, name in _reachable(arguments_of(operation))
-    }
-
-
-def _reachable(form: Form) -> Iterator[tuple[str, str]]:
-    """The fields at every depth, except in what is refused as a whole."""
-    for name, member in form.members.items():
-        yield form.shape, name
-        if not isinstance(_decision(form.shape, name), Refused):
-            yield from _reachable(member)
-    if form.entry:
-        yield from _reachable(form.entry)
-
-
-def _decision(shape: str, name: str) -> Rule | Refused | None:
+def decision(shape: str, name: str) -> Rule | Refused | None:
+    """What becomes of a field of this shape; None: nobody has decided about it."""
     return FIELDS.get(shape, {}).get(name)
 
 
@@ -134,9 +106,9 @@ def _node(operation: str) -> _Node:
 def _noded(form: Form) -> _Node:
     fields: dict[str, tuple[_Node, Rule | None] | Refused | None] = {}
     for name, member in form.members.items():
-        match _decision(form.shape, name):
-            case None | Refused() as decision:
-                fields[name] = decision
+        match decision(form.shape, name):
+            case None | Refused() as refused:
+                fields[name] = refused
             case rule:
                 fields[name] = (_noded(member), None if rule is taken else rule)
     free = {
@@ -169,18 +141,18 @@ def _object(value: Mapping[str, Any], node: _Node, path: str, found: Checked) ->
         if name in free and type(given) in free[name]:
             right[name] = given
             continue
-        decision = fields.get(name)
-        if type(decision) is tuple:
-            inner, rule = decision
+        known = fields.get(name)
+        if type(known) is tuple:
+            inner, rule = known
             where = f"{path}.{name}"
             result = _value(given, inner, where, found)
             if result is not _WRONG:
                 right[name] = result
                 if rule:
                     found.problems.extend(rule(result, where))
-        elif isinstance(decision, Refused):
+        elif isinstance(known, Refused):
             if given:
-                found.leave_out(f"{path}.{name}", f"refused; {decision.reason}")
+                found.leave_out(f"{path}.{name}", f"refused; {known.reason}")
         elif name in node.fields:
             found.leave_out(
                 f"{path}.{name}",

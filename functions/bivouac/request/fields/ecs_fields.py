@@ -402,5 +402,3 @@ _DEFINITION: Mapping[str, Mapping[str, Rule | Refused]] = {
 
 FIELDS: Mapping[str, Mapping[str, Rule | Refused]] = {**_CLUSTER, **_SERVICE, **_DEFINITION}
 """By shape, then by field."""
-
-OPERATIONS = ("CreateService", "RegisterTaskDefinition", "CreateCluster")

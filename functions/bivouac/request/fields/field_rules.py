@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,35 +31,34 @@ def taken(value: Any, path: str) -> Iterator[str]:
 
 
 def between(low: int, high: int, unit: str = "") -> Rule:
-    def rule(value: Any, path: str) -> Iterator[str]:
-        if not low <= value <= high:
-            yield f"{path}: {value} is not between {low:,} and {high:,}{unit and f' {unit}'}"
-
-    return rule
+    of_unit = f" {unit}" if unit else ""
+    return _rule(
+        lambda value: low <= value <= high,
+        lambda value: f"{value} is not between {low:,} and {high:,}{of_unit}",
+    )
 
 
 def at_least(low: int, unit: str = "") -> Rule:
-    def rule(value: Any, path: str) -> Iterator[str]:
-        if value < low:
-            yield f"{path}: {value} is less than {low}{unit and f' {unit}'}"
-
-    return rule
+    of_unit = f" {unit}" if unit else ""
+    return _rule(lambda value: value >= low, lambda value: f"{value} is less than {low}{of_unit}")
 
 
 def one_of(*values: str, reason: str) -> Rule:
-    def rule(value: Any, path: str) -> Iterator[str]:
-        if value not in values:
-            yield f"{path}: {said(value)} is refused; {reason}; write {_alternatives(values)}"
-
-    return rule
+    alternatives = " or ".join(map(json.dumps, values))
+    return _rule(
+        lambda value: value in values,
+        lambda value: f"{said(value)} is refused; {reason}; write {alternatives}",
+    )
 
 
 def matching(pattern: str, words: str) -> Rule:
-    compiled = re.compile(pattern)
+    return _rule(re.compile(pattern).fullmatch, lambda value: f"{said(value)} is not {words}")
 
+
+def _rule(is_right: Callable[[Any], Any], words: Callable[[Any], str]) -> Rule:
     def rule(value: Any, path: str) -> Iterator[str]:
-        if not compiled.fullmatch(value):
-            yield f"{path}: {said(value)} is not {words}"
+        if not is_right(value):
+            yield f"{path}: {words(value)}"
 
     return rule
 
@@ -74,7 +73,3 @@ def at_most(count: int, what: str, each: Rule = taken) -> Rule:
             yield from each(entry, f"{path}[{index}]")
 
     return rule
-
-
-def _alternatives(values: Sequence[str]) -> str:
-    return " or ".join(json.dumps(value) for value in values)

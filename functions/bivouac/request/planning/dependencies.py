@@ -6,13 +6,13 @@ elsewhere; they cause no second report here.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bivouac.environment.blueprint import Dependency, Edge, Endpoint, ServiceBlueprint
 from bivouac.json_types import ReadOnlyJson
 from bivouac.request.graph import cycles, in_order, without_cycles
+from bivouac.request.messages import listed, repeated
 from bivouac.request.models import Connection, DependsOn
 
 
@@ -96,18 +96,15 @@ def _dependency_problems(known: Mapping[str, Party]) -> Iterator[str]:
                 yield f"{path}: a service cannot wait for itself"
             elif entry.service_name not in known:
                 yield f"{path}: {_unknown(entry.service_name, known)}"
-        names = Counter(entry.service_name for entry in party.depends_on)
-        for name, count in names.items():
-            if count > 1:
-                yield f"{party.path}.dependsOn: {name} is named {count} times; once is enough"
+        for name, count in repeated(entry.service_name for entry in party.depends_on).items():
+            yield f"{party.path}.dependsOn: {name} is named {count} times; once is enough"
     for cycle in cycles(_explicit(known)):
         circle = " -> ".join((*cycle, cycle[0]))
         yield f"services: dependsOn has a cycle, so none could be first: {circle}"
 
 
 def _unknown(name: str, known: Mapping[str, Party]) -> str:
-    named = ", ".join(filter(None, known)) or "none"
-    return f"no service is named {name!r} (services: {named})"
+    return f"no service is named {name!r} (services: {listed(filter(None, known))})"
 
 
 def _explicit(known: Mapping[str, Party]) -> dict[str, tuple[str, ...]]:
@@ -210,26 +207,27 @@ def _port_name(connection: Connection, server: Party) -> str | None:
 
 
 def _which_endpoint(connection: Connection, server: Party) -> str:
-    endpoints = ", ".join(server.served) or "none"
     if connection.to.port_name is not None:
         what = f"{server.service_name} has no endpoint {connection.to.port_name!r}"
     elif server.served:
         what = f"{server.service_name} has several endpoints; say which with portName"
     else:
         what = f"{server.service_name} has no endpoint"
-    return f"{what} (serviceConnectConfiguration.services with a client alias: {endpoints})"
+    return (
+        f"{what} (serviceConnectConfiguration.services with a client alias: "
+        f"{listed(server.served)})"
+    )
 
 
 def _twice(connections: Sequence[Connection], known: Mapping[str, Party]) -> Iterator[str]:
-    counts: Counter[str] = Counter()
+    given = []
     for connection in connections:
         server = known.get(connection.to.service)
         port_name = _port_name(connection, server) if server else connection.to.port_name
         target = f"{connection.to.service}:{port_name or connection.to.port_name}"
-        counts[f"{connection.client} -> {target}"] += 1
-    for edge, count in counts.items():
-        if count > 1:
-            yield f"connect: {edge} is given {count} times; once is enough"
+        given.append(f"{connection.client} -> {target}")
+    for edge, count in repeated(given).items():
+        yield f"connect: {edge} is given {count} times; once is enough"
 
 
 def _edge(

@@ -6,7 +6,6 @@ must name itself (cluster, families, log groups), and reports each renaming.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,18 +17,17 @@ from bivouac import times
 from bivouac.environment import naming, wait_times
 from bivouac.environment.blueprint import Blueprint, ProofSettings, ServiceBlueprint
 from bivouac.json_types import Json
-from bivouac.request.draft import Draft
+from bivouac.request.draft import Draft, Note
 from bivouac.request.fields import ecs_arguments
-from bivouac.request.messages import wrong_kind
+from bivouac.request.messages import repeated, wrong_kind
 from bivouac.request.models import MOST_SERVICES, EnvironmentRequest, Schedule
-from bivouac.request.notes import Note
 from bivouac.request.planning.dependencies import Party, Relations, relations
 from bivouac.request.planning.service import plan_service
 from bivouac.request.reading import own_fields, untrusted
 from bivouac.request.reading.merging import merged
 from bivouac.request.reading.pasted import read
 from bivouac.request.reading.written import is_within, place, with_place
-from bivouac.request.rules import called_hosts, called_regions, limits, plain_values, strategy_rules
+from bivouac.request.rules import called_hosts, called_regions, limits, plain_values, service_rules
 from bivouac.settings import RequestSettings
 
 TASK_LIMIT = 1000
@@ -250,10 +248,10 @@ def _cluster(draft: Draft, request: EnvironmentRequest) -> Json:
     given = dict(request.cluster)
     name = naming.cluster_name(draft.settings.name_prefix, request.name)
     draft.rename("cluster.clusterName", given.pop("clusterName", None), name)
-    given.setdefault("capacityProviders", list(strategy_rules.FARGATE_PROVIDERS))
+    given.setdefault("capacityProviders", list(service_rules.FARGATE_PROVIDERS))
     checked = ecs_arguments.checked("CreateCluster", {"clusterName": name, **given}, "cluster")
     checked.add(
-        strategy_rules.problems(
+        service_rules.strategy_problems(
             checked.arguments.get("defaultCapacityProviderStrategy", []),
             checked.arguments.get("capacityProviders", []),
             "cluster.defaultCapacityProviderStrategy",
@@ -265,24 +263,20 @@ def _cluster(draft: Draft, request: EnvironmentRequest) -> Json:
 
 def _across(parties: list[Party], namespace: str) -> Iterator[str]:
     """Problems with what must be unique or is limited within an environment (S12, S24, W08)."""
-    names = Counter(party.service_name for party in parties if party.service_name)
-    discoveries: Counter[str] = Counter()
-    aliases: Counter[tuple[str, int]] = Counter()
+    discoveries: list[str] = []
+    aliases: list[tuple[str, int]] = []
     for party in parties:
         for entry in party.served.values():
             discovery = entry.get("discoveryName", entry["portName"])
-            discoveries[discovery] += 1
+            discoveries.append(discovery)
             for alias in entry.get("clientAliases", []):
-                aliases[(alias.get("dnsName", f"{discovery}.{namespace}"), alias["port"])] += 1
-    for name, count in names.items():
-        if count > 1:
-            yield f"services: {count} are named {name!r}"
-    for name, count in discoveries.items():
-        if count > 1:
-            yield f"services: {count} endpoints have the name {name!r}; give each a discoveryName"
-    for (name, port), count in aliases.items():
-        if count > 1:
-            yield f"services: {count} client aliases are {name}:{port}; they must be unique"
+                aliases.append((alias.get("dnsName", f"{discovery}.{namespace}"), alias["port"]))
+    for name, count in repeated(party.service_name for party in parties).items():
+        yield f"services: {count} are named {name!r}"
+    for name, count in repeated(discoveries).items():
+        yield f"services: {count} endpoints have the name {name!r}; give each a discoveryName"
+    for (name, port), count in repeated(aliases).items():
+        yield f"services: {count} client aliases are {name}:{port}; they must be unique"
     tasks = sum(party.desired_count for party in parties if party.arguments)
     if tasks > TASK_LIMIT:
         yield f"services: {tasks} tasks in all; an environment has at most {TASK_LIMIT}"

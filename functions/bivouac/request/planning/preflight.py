@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bivouac.aws import cloudmap, ecs, network
+from bivouac.aws import cloudmap, ec2_answers, ecs, network
 from bivouac.aws.client_types import EC2Client, ECSClient, ServiceDiscoveryClient
 from bivouac.aws.cloudmap import Namespace
 from bivouac.environment.blueprint import Blueprint, from_ecs_tags
 from bivouac.environment.ownership import require_owned
 from bivouac.errors import InvalidRequestError, RefusedByAwsError
-from bivouac.json_types import Json
-from bivouac.request.rules import security_groups
+from bivouac.json_types import Described, Json
 
 
 def compared(
@@ -112,9 +111,7 @@ def network_problems(blueprint: Blueprint, ec2: EC2Client) -> tuple[list[str], B
             known_groups[g] for g in configurations[service.service_name]["securityGroups"]
         ]
         for endpoint in service.endpoints:
-            if not security_groups.admits_group(
-                its_groups, blueprint.probe_security_group_id, endpoint.port
-            ):
+            if not admits_group(its_groups, blueprint.probe_security_group_id, endpoint.port):
                 found.append(
                     f"{service.service_name}: no security group of its tasks admits port "
                     f"{endpoint.port} from {blueprint.probe_security_group_id}, so the endpoint "
@@ -148,7 +145,7 @@ def _with_public_endpoints(
     for service in blueprint.services:
         its_groups = [groups[group] for group in service.security_groups]
         endpoints = tuple(
-            replace(each, admits_everybody=security_groups.admits_the_world(its_groups, each.port))
+            replace(each, admits_everybody=admits_the_world(its_groups, each.port))
             for each in service.endpoints
         )
         services.append(replace(service, endpoints=endpoints))
@@ -163,11 +160,28 @@ def _closed_edges(blueprint: Blueprint, groups: Mapping[str, Mapping[str, Any]])
         client = blueprint.service(edge.client or edge.server)
         port = server.endpoint(edge.port_name).port
         its_groups = [groups[group] for group in server.security_groups]
-        if not any(
-            security_groups.admits_group(its_groups, each, port) for each in client.security_groups
-        ):
+        if not any(admits_group(its_groups, each, port) for each in client.security_groups):
             yield (
                 f"{edge.server}: no security group of its tasks admits port {port} from those of "
                 f"{client.service_name} ({', '.join(client.security_groups)}), so the edge "
                 f"{edge.name} could never be proven; add that rule"
             )
+
+
+def admits_the_world(groups: Sequence[Described], port: int) -> bool:
+    """Whether any of a task's security groups admits everyone on a TCP port."""
+    return any(ec2_answers.admits_everybody(each) for each in _permissions(groups, port))
+
+
+def admits_group(groups: Sequence[Described], source_group_id: str, port: int) -> bool:
+    """Whether any of a task's security groups may admit another group on a TCP port (P09)."""
+    return any(ec2_answers.may_admit(each, source_group_id) for each in _permissions(groups, port))
+
+
+def _permissions(groups: Sequence[Described], port: int) -> list[Described]:
+    return [
+        permission
+        for group in groups
+        for permission in group.get("IpPermissions", ())
+        if ec2_answers.is_about(permission, port)
+    ]

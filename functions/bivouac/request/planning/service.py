@@ -21,7 +21,6 @@ from bivouac.request.rules import (
     connect_rules,
     log_rules,
     service_rules,
-    strategy_rules,
     tag_rules,
 )
 
@@ -64,7 +63,7 @@ def _planned(
         service_rules.problems(
             arguments,
             draft.settings.allow_ecs_exec,
-            draft.cluster.get("capacityProviders", strategy_rules.FARGATE_PROVIDERS),
+            draft.cluster.get("capacityProviders", service_rules.FARGATE_PROVIDERS),
             path,
         )
     )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from bivouac.json_types import Json, ReadOnlyJson
-from bivouac.request.messages import wrong_kind
+from bivouac.request.messages import listed, wrong_kind
 from bivouac.request.reading.merging import merged, objects
 from bivouac.request.reading.notation import Reader
 
@@ -65,17 +65,17 @@ def _port(reader: Reader, service: ReadOnlyJson, balancer: ReadOnlyJson, path: s
         each.get("name"): each for each in objects(definition.get("containerDefinitions"))
     }
     if name not in containers:
-        known = ", ".join(map(str, containers)) or "none"
         reader.problems.append(
-            f"{path}.containerName: no container is named {name!r} (containers: {known})"
+            f"{path}.containerName: no container is named {name!r} "
+            f"(containers: {listed(containers)})"
         )
         return None
     mappings = list(objects(containers[name].get("portMappings")))
     mapping = next((each for each in mappings if each.get("containerPort") == port), None)
     if mapping is None:
-        known = ", ".join(str(each.get("containerPort")) for each in mappings) or "none"
+        ports = listed(each.get("containerPort") for each in mappings)
         reader.problems.append(
-            f"{path}.containerPort: the container {name} has no port {port} (ports: {known}); "
+            f"{path}.containerPort: the container {name} has no port {port} (ports: {ports}); "
             f'add {{"containerPort": {port}}} to its portMappings'
         )
         return None

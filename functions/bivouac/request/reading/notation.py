@@ -15,8 +15,8 @@ from typing import Any
 
 from bivouac.aws.ecs_forms import Form
 from bivouac.json_types import Json
+from bivouac.request.draft import Note, What
 from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment, wrong_kind
-from bivouac.request.notes import Note, What
 from bivouac.request.reading import untrusted
 from bivouac.request.reading.merging import copied
 from bivouac.request.reading.references import holds_reference, reference
@@ -165,12 +165,11 @@ class Reader:
         ):
             try:
                 content = json.loads(given)
+                wrong = untrusted.problems(content, at)
             except (ValueError, RecursionError) as error:
-                self.problems.append(f"{at}: text that begins like JSON, but is none: {error}")
-                self.unreadable.append(at)
-                return given
-            if unreadable := untrusted.problems(content, at):
-                self.problems += unreadable
+                wrong = [f"{at}: text that begins like JSON, but is none: {error}"]
+            if wrong:
+                self.problems += wrong
                 self.unreadable.append(at)
                 return given
             self.note("takenOver", at, "read from its JSON text")
@@ -301,9 +300,8 @@ def _with_its_level(given: Json, form: Form) -> Json:
 def _pairs(given: Json, entry: Form) -> list[Json]:
     """Tags or variables that are given as an object; empty if it is something else."""
     members = sorted(entry.members)
-    if members not in (["key", "value"], ["name", "value"]):
-        return []
-    if not given or any(canonical(key) in members for key in given):
+    of_pairs = members in (["key", "value"], ["name", "value"])
+    if not of_pairs or any(canonical(key) in members for key in given):
         return []
     return [{members[0]: key, "value": _as_text(value)} for key, value in given.items()]
 

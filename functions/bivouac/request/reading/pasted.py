@@ -13,8 +13,8 @@ from typing import Any
 from bivouac.aws import ecs_answers
 from bivouac.environment import naming
 from bivouac.json_types import Json
+from bivouac.request.draft import Note
 from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment
-from bivouac.request.notes import Note
 from bivouac.request.reading import load_balancers, other_tools, whole_request
 from bivouac.request.reading.forms import request_form, service_form
 from bivouac.request.reading.merging import copied, objects
@@ -265,14 +265,12 @@ def _merge_tags(reader: Reader, service: Json, path: str) -> None:
         elif isinstance(definition, dict):
             definition["tags"] = given  # told as wrong where it stands
     if _are_tags(own):
-        kept = []
-        for tag in own:
-            if tag["key"].lower().startswith(naming.RESERVED_TAG_PREFIXES):
-                reader.note("dropped", f"{path}.tags", f"{tag['key']} is reserved")
-            else:
-                kept.append(tag)
-        if len(kept) < len(own):
-            service["tags"] = kept
+        prefixes = naming.RESERVED_TAG_PREFIXES
+        reserved = [tag for tag in own if tag["key"].lower().startswith(prefixes)]
+        for tag in reserved:
+            reader.note("dropped", f"{path}.tags", f"{tag['key']} is reserved")
+        if reserved:
+            service["tags"] = [tag for tag in own if tag not in reserved]
 
 
 def _are_tags(given: Any) -> bool:

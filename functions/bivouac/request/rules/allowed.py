@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from bivouac.json_types import Json, ReadOnlyJson
 from bivouac.request.draft import Draft
+from bivouac.request.messages import listed
 
 _LOCAL = re.compile(r"(?:.+\.)?localhost(?:\..*)?|ip6-(?:localhost|loopback)")
 """Names that every container has in its own /etc/hosts, and RFC 6761's."""
@@ -59,17 +60,18 @@ def storage_problems(
         if named and named.rpartition("/")[2] not in file_systems:
             yield (
                 f"{path}.volumes[{index}].efsVolumeConfiguration.fileSystemId: {named} is not in "
-                f"the stack's parameter AllowedFileSystemIds ({_listed(file_systems)}); whoever "
+                f"the stack's parameter AllowedFileSystemIds ({listed(file_systems)}); whoever "
                 "deploys the stack can add it"
             )
+    beginnings = tuple(each[:-1] for each in files if each.endswith("*"))
     for index, container in enumerate(definition.get("containerDefinitions", ())):
         for number, file in enumerate(container.get("environmentFiles", ())):
             named = file.get("value", "")
-            if not any(_covers(each, named) for each in files):
+            if named not in files and not named.startswith(beginnings):
                 yield (
                     f"{path}.containerDefinitions[{index}].environmentFiles[{number}].value: "
                     f"{named} is not in the stack's parameter AllowedEnvironmentFiles "
-                    f"({_listed(files)}); write the variables in environment and secrets, or ask "
+                    f"({listed(files)}); write the variables in environment and secrets, or ask "
                     "whoever deploys the stack to add it"
                 )
 
@@ -103,13 +105,3 @@ def is_address(name: str) -> bool:
         except OSError:
             return False
     return True
-
-
-def _covers(allowed: str, named: str) -> bool:
-    if allowed.endswith("*"):
-        return named.startswith(allowed[:-1])
-    return named == allowed
-
-
-def _listed(values: Sequence[str]) -> str:
-    return ", ".join(values) or "none"

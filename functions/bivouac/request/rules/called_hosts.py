@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator
 
 from bivouac.environment.blueprint import Blueprint, ServiceBlueprint, aliases
 from bivouac.json_types import ReadOnlyJson
+from bivouac.request.messages import first, listed
 
-MOST = 20
-"""Warnings, which the record keeps."""
 _IN_URL = re.compile(
     r"[a-z][a-z0-9+.-]{1,30}://(?:[^\s/@]{0,200}@)?([A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?"
 )
@@ -25,12 +24,9 @@ _SEARCHED = 2_000
 _OWN = frozenset({"localhost"})
 
 
-def warnings(blueprint: Blueprint) -> Iterator[str]:
-    """At most so many, each with the service and the variable, and never with its value."""
-    found = list(dict.fromkeys(_warnings(blueprint)))
-    yield from found[:MOST]
-    if len(found) > MOST:
-        yield f"and {len(found) - MOST} more variables name hosts that no service has"
+def warnings(blueprint: Blueprint) -> list[str]:
+    """Each with the service and the variable, and never with its value."""
+    return first(_warnings(blueprint), "variables name hosts that no service has")
 
 
 def _warnings(blueprint: Blueprint) -> Iterator[str]:
@@ -44,8 +40,7 @@ def _warnings(blueprint: Blueprint) -> Iterator[str]:
                     if name in _OWN or ("." in name and not name.endswith(inside)):
                         continue
                     if why := _unknown(blueprint, by_alias, name, port):
-                        variable_name = variable["name"]
-                        yield f"{service.service_name}: {variable_name} names {why}"
+                        yield f"{service.service_name}: {variable['name']} names {why}"
 
 
 def _by_alias(blueprint: Blueprint) -> dict[str, list[str]]:
@@ -79,8 +74,7 @@ def _unknown(blueprint: Blueprint, by_alias: dict[str, list[str]], host: str, po
         return f"{host}:{port}, but that alias has the port {', '.join(ports)}"
     meant = next(_meant(blueprint.services, host), None)
     if meant is None:
-        known = ", ".join(sorted(by_alias)) or "none"
-        return f"the host {host}, which no client alias has (aliases: {known})"
+        return f"the host {host}, which no client alias has (aliases: {listed(sorted(by_alias))})"
     called = [each for every in aliases(blueprint, meant).values() for each in every]
     if not called:
         return f"the host {host}, but the service {meant.service_name} has no endpoint"

@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterator
 
 from bivouac.environment.blueprint import Blueprint
+from bivouac.request.messages import first
 
-MOST = 20
-"""Warnings, which the record keeps."""
 _REGION = r"(?P<region>[a-z]{2}(?:-[a-z]{2,9}){1,2}-[0-9])"
 _ARN = re.compile(rf"\barn:aws[a-z-]{{0,12}}:[a-z0-9-]{{2,40}}:{_REGION}:")
 _HOST = re.compile(
@@ -26,12 +25,9 @@ _SEARCHED = 2_000
 """Characters of a value."""
 
 
-def warnings(blueprint: Blueprint) -> Iterator[str]:
-    """At most so many, each with the service and the variable, and never with its value."""
-    found = list(dict.fromkeys(_warnings(blueprint)))
-    yield from found[:MOST]
-    if len(found) > MOST:
-        yield f"and {len(found) - MOST} more variables and images name other Regions"
+def warnings(blueprint: Blueprint) -> list[str]:
+    """Each with the service and the variable, and never with its value."""
+    return first(_warnings(blueprint), "variables and images name other Regions")
 
 
 def _warnings(blueprint: Blueprint) -> Iterator[str]:

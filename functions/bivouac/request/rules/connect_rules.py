@@ -6,10 +6,10 @@ and the pages of the shapes in it. The ids name failure modes.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from bivouac.json_types import ReadOnlyJson
+from bivouac.request.messages import listed, repeated
 
 
 def problems(
@@ -27,8 +27,10 @@ def problems(
             continue
         mapping = (ports or {}).get(port_name, {})
         if ports is not None and port_name not in ports:
-            known = ", ".join(sorted(ports)) or "none"
-            yield f"{where}.portName: no container has a port named {port_name!r} (named: {known})"
+            yield (
+                f"{where}.portName: no container has a port named {port_name!r} "
+                f"(named: {listed(sorted(ports))})"
+            )
         elif mapping.get("protocol") == "udp":
             yield (
                 f"{where}.portName: {port_name} is a UDP port, and Service Connect has TCP only; "
@@ -86,22 +88,18 @@ def problems_with_containers(
 def _twice(
     services: list[ReadOnlyJson], ports: Mapping[str, ReadOnlyJson], path: str
 ) -> Iterator[str]:
-    listening: Counter[int] = Counter()
-    for name, count in Counter(each.get("portName") for each in services).items():
-        if name and count > 1:
-            yield (
-                f"{path}: {count} services have the portName {name!r}; an endpoint is known by it, "
-                "so each needs a named port of its own"
-            )
-        mapping = ports.get(name or "", {})
-        for service in services:
-            if service.get("portName") == name and (
-                port := service.get("ingressPortOverride", mapping.get("containerPort"))
-            ):
-                listening[port] += 1
-    for port, count in listening.items():
-        if count > 1:
-            yield f"{path}: {count} services listen on port {port}"
+    named = [each for each in services if each.get("portName")]
+    for name, count in repeated(each["portName"] for each in named).items():
+        yield (
+            f"{path}: {count} services have the portName {name!r}; an endpoint is known by it, "
+            "so each needs a named port of its own"
+        )
+    listening = (
+        each.get("ingressPortOverride", ports.get(each["portName"], {}).get("containerPort"))
+        for each in named
+    )
+    for port, count in repeated(listening).items():
+        yield f"{path}: {count} services listen on port {port}"
 
 
 def _timeout_problems(

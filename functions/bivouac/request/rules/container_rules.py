@@ -9,17 +9,12 @@ https://github.com/badmintoncryer/cdk-preflight (rules/ecs).
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from typing import TypeVar
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from bivouac.json_types import ReadOnlyJson
 from bivouac.request.graph import cycles
-from bivouac.request.messages import fragment
+from bivouac.request.messages import fragment, listed, repeated
 from bivouac.request.rules.plain_values import secret_problem
-
-_Value = TypeVar("_Value")
-
 
 _LIMITED = frozenset({"ulimits", "systemControls", "restartPolicy"})
 
@@ -32,7 +27,7 @@ def problems(
         yield f"{path}: at least one container is needed"
     elif not any(container.get("essential", True) for container in containers):
         yield f"{path}: at least one container must be essential"
-    for name in _repeated(container.get("name") for container in containers):
+    for name in repeated(container.get("name") for container in containers):
         yield f"{path}: two containers are named {name!r}"
     yield from _port_problems(containers, path)
     yield from _dependency_problems(containers, path)
@@ -75,9 +70,9 @@ def _port_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[st
             if protocols.setdefault(port, protocol) != protocol:
                 yield f"{here}.protocol: ECS does not expose port {port} for tcp and udp at once"
             ports.append((port, protocol))
-    for name in _repeated(names):
+    for name in repeated(names):
         yield f"{path}: two ports are named {name!r}"
-    for port, protocol in _repeated(ports):
+    for port, protocol in repeated(ports):
         yield f"{path}: port {port}/{protocol} is mapped twice in one task"
 
 
@@ -93,8 +88,10 @@ def _dependency_problems(containers: Sequence[ReadOnlyJson], path: str) -> Itera
             if name is None:
                 continue
             if other is None:
-                known = ", ".join(by_name) or "none"
-                yield f"{here}.containerName: no container is named {name!r} (containers: {known})"
+                yield (
+                    f"{here}.containerName: no container is named {name!r} "
+                    f"(containers: {listed(by_name)})"
+                )
                 continue
             if other is container:
                 yield f"{here}.containerName: a container cannot wait for itself"
@@ -202,9 +199,9 @@ def _limit_problems(container: ReadOnlyJson, path: str) -> Iterator[str]:
         soft, hard = entry.get("softLimit", 0), entry.get("hardLimit", -1)
         if hard != -1 and (soft == -1 or soft > hard):
             yield f"{path}.ulimits[{index}].softLimit: {soft} is more than hardLimit, {hard}"
-    for name in _repeated(entry.get("name") for entry in limits):
+    for name in repeated(entry.get("name") for entry in limits):
         yield f"{path}.ulimits: {name} is given twice"
-    for name in _repeated(entry.get("namespace") for entry in container.get("systemControls", ())):
+    for name in repeated(entry.get("namespace") for entry in container.get("systemControls", ())):
         yield f"{path}.systemControls: {name} is given twice"
     for index, entry in enumerate(container.get("systemControls", ())):
         for needed in {"namespace", "value"} - entry.keys():
@@ -216,10 +213,3 @@ def _limit_problems(container: ReadOnlyJson, path: str) -> Iterator[str]:
                 f"{path}.restartPolicy.ignoredExitCodes[{index}]: {json.dumps(code)} is no exit "
                 "code; those are 0 to 255"
             )
-
-
-def _repeated(values: Iterable[_Value | None]) -> list[_Value]:
-    given = [value for value in values if value]
-    if len(set(given)) == len(given):
-        return []
-    return [value for value, count in Counter(given).items() if count > 1]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bivouac.json_types import Json, ReadOnlyJson
+from bivouac.request.messages import listed
 
 PROXY_MEMORY_MIB = 64
 """Recommended by AWS for the Service Connect proxy, which shares the task's limits (T15)."""
@@ -29,19 +30,11 @@ _MEMORY_OF_CPU: dict[int, list[int]] = {
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html."""
 
 
-def _cpu_units(text: str) -> int | None:
-    """CPU units of "256" or ".25 vCPU"; None if it is neither."""
+def _number(text: str, unit: str) -> int | None:
+    """CPU units of "256" or ".25 vCPU", MiB of "512" or "0.5 GB"; None if it is neither."""
     if re.fullmatch(r"[0-9]{1,6}", text):
         return int(text)
-    match = re.fullmatch(r"([0-9]{0,3}\.?[0-9]{1,6})\s*vcpu", text, re.IGNORECASE)
-    return round(float(match[1]) * 1024) if match else None
-
-
-def _mebibytes(text: str) -> int | None:
-    """MiB of "512" or "0.5 GB"; None if it is neither."""
-    if re.fullmatch(r"[0-9]{1,6}", text):
-        return int(text)
-    match = re.fullmatch(r"([0-9]{0,3}\.?[0-9]{1,6})\s*gb", text, re.IGNORECASE)
+    match = re.fullmatch(rf"([0-9]{{0,3}}\.?[0-9]{{1,6}})\s*{unit}", text, re.IGNORECASE)
     return round(float(match[1]) * 1024) if match else None
 
 
@@ -51,8 +44,8 @@ def task_size_problems(definition: ReadOnlyJson, connected: bool, path: str) -> 
     for key, example in (("cpu", "256"), ("memory", "512")):
         if not definition.get(key):
             yield f'{path}.{key}: Fargate requires it for the task, such as "{example}"'
-    cpu = _cpu_units(definition.get("cpu") or "")
-    memory = _mebibytes(definition.get("memory") or "")
+    cpu = _number(definition.get("cpu") or "", "vcpu")
+    memory = _number(definition.get("memory") or "", "gb")
     if cpu not in _MEMORY_OF_CPU:
         if definition.get("cpu"):
             offered = ", ".join(map(str, _MEMORY_OF_CPU))
@@ -112,7 +105,7 @@ def _smallest_size(containers: Sequence[Any]) -> tuple[str, str] | None:
 def is_whole_task(container: ReadOnlyJson, definition: ReadOnlyJson) -> bool:
     """Whether a container's memory is that of its task; neither need be of the right type."""
     limit, task = container.get("memory"), definition.get("memory")
-    return isinstance(limit, int) and isinstance(task, str) and limit == _mebibytes(task)
+    return isinstance(limit, int) and isinstance(task, str) and limit == _number(task, "gb")
 
 
 def task_of(containers: list[Any]) -> Json:
@@ -132,8 +125,7 @@ def role_problems(
     allowed = {"taskRoleArn": task_roles, "executionRoleArn": execution_roles}
     for field, arns in allowed.items():
         if (arn := definition.get(field)) and arn not in arns:
-            listed = ", ".join(arns) or "none"
-            yield f"{path}.{field}: {arn} is not in the stack's allow-list ({listed})"
+            yield f"{path}.{field}: {arn} is not in the stack's allow-list ({listed(arns)})"
     needs_execution = any(
         container.get("secrets")
         or container.get("repositoryCredentials")

@@ -188,7 +188,8 @@ def record_size(blueprint: Blueprint, instruction: Instruction, before: Record |
         _SMALL
         + sum(len(text_of(each).encode()) for each in lists)
         + _requests(instruction, before)
-        + (DEFINITIONS_KEPT + len(largest.definitions)) * largest.longest_definition
+        + (DEFINITIONS_KEPT + len(largest.definitions))
+        * max(map(len, largest.definitions.values()))
         + (report.LIMIT + VERDICTS_LIMIT)
         + RECEIPT_LIMIT
     )
@@ -334,10 +335,6 @@ class Largest:
             )
             for service in self._made
         }
-
-    @property
-    def longest_definition(self) -> int:
-        return max(len(arn) for arn in self.definitions.values())
 
     @staticmethod
     def _definition(service: ServiceBlueprint) -> str:

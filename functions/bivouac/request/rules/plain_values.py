@@ -7,9 +7,8 @@ from collections.abc import Iterator, Set
 from bivouac.environment.blueprint import Blueprint
 from bivouac.json_types import ReadOnlyJson
 from bivouac.redaction import names, shapes, text
+from bivouac.request.messages import first
 
-MOST = 20
-"""Warnings, which the record keeps."""
 _SHOWN_TO_ALL = frozenset({"command", "entryPoint", "healthCheck", "dockerLabels"})
 _READABLE = "and anyone who may describe task definitions can read it"
 
@@ -46,19 +45,17 @@ def _told_by(value: str) -> str:
     return "names a secret and says it" if text.names_a_secret(value) else ""
 
 
-def warnings(blueprint: Blueprint, plain_values: Set[str]) -> Iterator[str]:
+def warnings(blueprint: Blueprint, plain_values: Set[str]) -> list[str]:
     """Of what ECS has no secret form for, and which is no mistake for certain: commands, entry
-    points, health checks and labels. At most so many."""
-    found = [
+    points, health checks and labels."""
+    found = (
         f"{service.service_name}: {why}, {_READABLE}; {instead}"
         for service in blueprint.services
         for container in (service.definition or {}).get("containerDefinitions", ())
         if not _SHOWN_TO_ALL.isdisjoint(container)
         for why, instead in _in_container(container, plain_values)
-    ]
-    yield from found[:MOST]
-    if len(found) > MOST:
-        yield f"and {len(found) - MOST} more commands and labels look like secrets"
+    )
+    return first(found, "commands and labels look like secrets")
 
 
 def _in_container(container: ReadOnlyJson, plain_values: Set[str]) -> Iterator[tuple[str, str]]:

@@ -6,10 +6,12 @@ is named: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateSe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 
 from bivouac.json_types import ReadOnlyJson
-from bivouac.request.rules import strategy_rules
+
+FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
 
 
 def problems(
@@ -19,7 +21,7 @@ def problems(
     strategy = arguments.get("capacityProviderStrategy", ())
     if arguments.get("launchType") and strategy:
         yield f"{path}.launchType: give launchType or capacityProviderStrategy, not both"
-    yield from strategy_rules.problems(strategy, providers, f"{path}.capacityProviderStrategy")
+    yield from strategy_problems(strategy, providers, f"{path}.capacityProviderStrategy")
     if arguments.get("enableExecuteCommand") and not allow_ecs_exec:
         yield f"{path}.enableExecuteCommand: the stack's parameter AllowEcsExec does not allow it"
     yield from _deployment_problems(arguments, path)
@@ -65,3 +67,25 @@ def exec_problems(arguments: ReadOnlyJson, definition: ReadOnlyJson, path: str) 
             f"{path}.enableExecuteCommand: ECS Exec works with the rights of the task role, and "
             "there is none; set taskDefinition.taskRoleArn, or leave it out"
         )
+
+
+def strategy_problems(
+    strategy: Sequence[ReadOnlyJson], providers: Collection[str], path: str
+) -> Iterator[str]:
+    """`providers`: those of the cluster. Source:
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html
+    (github.com/badmintoncryer/cdk-preflight, rules/ecs, has what CreateService answers)."""
+    counts = Counter(item["capacityProvider"] for item in strategy if "capacityProvider" in item)
+    for name, count in counts.items():
+        if count > 1:
+            yield f"{path}: {name} is given {count} times; once is enough"
+        if name in FARGATE_PROVIDERS and name not in providers:
+            yield (
+                f"{path}: {name} is not among cluster.capacityProviders; add it there, or leave "
+                "that field out"
+            )
+    if any(strategy) and not any(item.get("weight") for item in strategy):
+        yield f'{path}: no capacity provider has a weight; give one "weight": 1'
+    bases = [item.get("capacityProvider", "") for item in strategy if item.get("base")]
+    if len(bases) > 1:
+        yield f"{path}: only one capacity provider may have a base, not {' and '.join(bases)}"

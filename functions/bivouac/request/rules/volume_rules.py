@@ -6,10 +6,10 @@ EFSVolumeConfiguration, EFSAuthorizationConfig, MountPoint, VolumeFrom and Tmpfs
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bivouac.json_types import ReadOnlyJson
+from bivouac.request.messages import listed, repeated
 
 
 def problems(definition: ReadOnlyJson, path: str) -> Iterator[str]:
@@ -25,45 +25,44 @@ def problems(definition: ReadOnlyJson, path: str) -> Iterator[str]:
             yield from _efs_problems(
                 efs, bool(definition.get("taskRoleArn")), f"{where}.efsVolumeConfiguration"
             )
-    names = Counter(volume["name"] for volume in volumes if volume.get("name"))
-    for name, count in names.items():
-        if count > 1:
-            yield f"{path}.volumes: {count} are named {name!r}"
+    names = [volume["name"] for volume in volumes if volume.get("name")]
+    for name, count in repeated(names).items():
+        yield f"{path}.volumes: {count} are named {name!r}"
     containers: Sequence[ReadOnlyJson] = definition.get("containerDefinitions", ())
     containing = [container["name"] for container in containers if container.get("name")]
     for index, container in enumerate(containers):
         where = f"{path}.containerDefinitions[{index}]"
-        yield from _mount_problems(container, list(names), where)
+        yield from _mount_problems(container, list(dict.fromkeys(names)), where)
         for number, entry in enumerate(container.get("volumesFrom", ())):
             here = f"{where}.volumesFrom[{number}].sourceContainer"
             source = entry.get("sourceContainer")
             if source not in containing:
-                known = ", ".join(containing) or "none"
-                yield f"{here}: no container is named {source!r} (containers: {known})"
+                yield (
+                    f"{here}: no container is named {source!r} (containers: {listed(containing)})"
+                )
             elif source == container.get("name"):
                 yield f"{here}: a container cannot mount its own volumes; name another one"
 
 
 def _mount_problems(container: ReadOnlyJson, names: list[str], path: str) -> Iterator[str]:
-    mounted: Counter[str] = Counter()
+    mounted = [
+        each.get("containerPath")
+        for each in (
+            *container.get("mountPoints", ()),
+            *container.get("linuxParameters", {}).get("tmpfs", ()),
+        )
+    ]
     for number, mount in enumerate(container.get("mountPoints", ())):
         here = f"{path}.mountPoints[{number}]"
         source = mount.get("sourceVolume")
         if not source:
             yield f"{here}.sourceVolume: needed; it names one of volumes"
         elif source not in names:
-            known = ", ".join(names) or "none"
-            yield f"{here}.sourceVolume: no volume is named {source!r} (volumes: {known})"
+            yield (f"{here}.sourceVolume: no volume is named {source!r} (volumes: {listed(names)})")
         if not mount.get("containerPath"):
             yield f"{here}.containerPath: needed, such as /data"
-        else:
-            mounted[mount["containerPath"]] += 1
-    for mount in container.get("linuxParameters", {}).get("tmpfs", ()):
-        if mount.get("containerPath"):
-            mounted[mount["containerPath"]] += 1
-    for place, count in mounted.items():
-        if count > 1:
-            yield f"{path}.mountPoints: {count} volumes are mounted at {place}; give each its own"
+    for place, count in repeated(mounted).items():
+        yield f"{path}.mountPoints: {count} volumes are mounted at {place}; give each its own"
 
 
 def _efs_problems(efs: ReadOnlyJson, has_role: bool, path: str) -> Iterator[str]:
