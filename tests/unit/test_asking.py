@@ -357,6 +357,13 @@ def streams_over_http2(connection: socket.socket) -> None:
         time.sleep(0.01)
 
 
+def sends_half_a_frame_over_http2(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    connection.sendall(answers_in_frames((":status", "200"), ("server", "envoy")))
+    connection.sendall(edge_http2.frame(edge_http2.DATA, 0, 1, b": still here\n")[:-4])
+    says_nothing(connection)
+
+
 def redirects_over_http2(connection: socket.socket) -> None:
     connection.recv(65_536)
     where = ("location", "http://169.254.169.254/")
@@ -366,7 +373,12 @@ def redirects_over_http2(connection: socket.socket) -> None:
 
 @ASKING
 @pytest.mark.parametrize(
-    ("act", "status"), [(streams_over_http2, 200), (redirects_over_http2, 302)]
+    ("act", "status"),
+    [
+        (streams_over_http2, 200),
+        (sends_half_a_frame_over_http2, 200),
+        (redirects_over_http2, 302),
+    ],
 )
 def test_the_status_over_http2_is_the_answer_whatever_becomes_of_the_body(
     ask: Asking, act: Callable[[socket.socket], None], status: int

@@ -122,16 +122,16 @@ def reply(stream: socket.socket, end: float) -> tuple[dict[str, str], bytes]:
     while total < READ_MOST:
         try:
             head = exactly(stream, 9, end)
+            size, kind, flags = int.from_bytes(head[:3], "big"), head[3], head[4]
+            mine = int.from_bytes(head[5:], "big") & 0x7FFFFFFF == 1
+            total += 9 + size
+            if total > READ_MOST:
+                break
+            payload = exactly(stream, size, end)
         except socket.timeout:  # noqa: UP041  Python 3.9
             if told:
                 break  # what it streams needs no end
             raise
-        size, kind, flags = int.from_bytes(head[:3], "big"), head[3], head[4]
-        mine = int.from_bytes(head[5:], "big") & 0x7FFFFFFF == 1
-        total += 9 + size
-        if total > READ_MOST:
-            break
-        payload = exactly(stream, size, end)
         if kind in (SETTINGS, PING) and not flags & ACK:
             stream.sendall(frame(kind, ACK, 0, payload if kind == PING else b""))
         elif kind == GOAWAY or (kind == RST_STREAM and mine):
