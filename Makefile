@@ -4,9 +4,9 @@ REQUEST ?= events/tutorial.json
 SCENARIO ?= cycle
 STACK ?= bivouac
 
-# The first of these that is new enough.
-PYTHON ?= $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
-    $(python) -c 'import sys; sys.version_info >= (3, 11) and print("$(python)")' 2>/dev/null)))
+# The first of these that is new enough, looked for when it is first needed.
+PYTHON ?= $(eval PYTHON := $(firstword $(foreach python,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+    $(python) -c 'import sys; sys.version_info >= (3, 11) and print("$(python)")' 2>/dev/null))))$(PYTHON)
 
 # Nothing is written outside the project: a home may be read-only.
 export UV_CACHE_DIR := $(CURDIR)/.local/cache/uv
