@@ -70,7 +70,7 @@ PROOFS = [
         client_deployment="ecs-svc/0123456789012345678",
         server_deployment="ecs-svc/1234567890123456789",
         state="OK",
-        observed="answered 3 times in a row",
+        observed="HTTP 200, 8 times in a row",
         at="2026-01-31T09:59:58Z",
     ).to_json()
     for name in ("web -> api:api", "api -> backend:backend")
