@@ -758,6 +758,11 @@ SHORT = {"image": "nginx", "containerPort": 80}
             {"serviceName": "web", "primaryContainer": SHORT},
         ),
         (
+            {"image": "nginx"},
+            "a container in the place of a service",
+            {"serviceName": "web", "primaryContainer": {"image": "nginx"}},
+        ),
+        (
             {
                 "container_name": "web",
                 "image": "nginx",

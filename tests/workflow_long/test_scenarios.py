@@ -37,8 +37,8 @@ def test_a_refused_request_lists_its_problems(
         capsys.readouterr().out,
         "$ bivouac up ",
         "InvalidRequestError",
+        'services[0]: a container in the place of a service; write ECS\'s: {"serviceName": "web"',
         "colour: unknown field",
-        "services[0].serviceName: required, but missing",
     )
 
 

@@ -31,9 +31,8 @@ def described(entry: Any) -> tuple[str, Json] | None:
     if not isinstance(entry, dict):
         return None
     name = ""
-    if len(entry) == 1:
-        ((name, inner),) = entry.items()
-        entry = inner if isinstance(inner, dict) else entry
+    if len(entry) == 1 and isinstance(inner := next(iter(entry.values())), dict):
+        name, entry = next(iter(entry)), inner
     if not _OF_ECS.isdisjoint(entry) or not ("image" in entry or "build" in entry):
         return None
     if isinstance(entry.get("type"), str) or isinstance(entry.get("image"), dict):
