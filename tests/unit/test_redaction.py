@@ -163,6 +163,16 @@ def test_a_named_secret_is_removed_wherever_it_is(
     assert secret not in redacted(f"{around} {name}{sign}{secret} {around}")
 
 
+@pytest.mark.parametrize("secret", ["/00000000000", "/kq3v/x81ma0pz5"])
+def test_a_secret_may_begin_with_a_slash(secret: str) -> None:
+    assert secret not in redacted(f"password={secret}")
+
+
+@pytest.mark.parametrize("path", ["/run/secrets/db", "/etc/app/db.pwd", "./db.pwd", "file:///x/y"])
+def test_a_path_of_a_secret_is_shown(path: str) -> None:
+    assert path in redacted(f"password={path}")
+
+
 @given(
     st.sampled_from(["postgres", "amqps", "mongodb+srv"]),
     st.from_regex(r"[A-Za-z0-9!$%^&*/+@:]{12,80}", fullmatch=True),

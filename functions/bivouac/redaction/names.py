@@ -33,7 +33,12 @@ _NO_VALUE = re.compile(
     | arn:aws[\w-]{0,12}:[\w-]{1,64}:[\w-]{0,32}:\d{0,12}:[\w/+.@:*!-]{1,512}
     )"""
 )
-_PATH = re.compile(r"(?:file:/{1,3}|\.{0,2}/)[a-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*")
+_PATH = re.compile(
+    r"""(?x) (?: file:/{1,3} | \.{1,2}/
+    | /(?=(?:app|config|data|dev|etc|home|mnt|opt|proc|root|run|secrets|srv|tmp|usr|var)(?:/|$)) )
+    [a-z0-9_.-]+ (?:/[A-Za-z0-9_.-]+)*"""
+)
+"""A secret in Base64 can begin with a slash, too, but hardly with a directory of every system."""
 _AROUND = "\"'`\\,;.:!?)]} \t"
 
 
@@ -49,10 +54,10 @@ def is_secret(name: str) -> bool:
 def is_no_value(value: str, name: str = "") -> bool:
     """Whether the value tells nothing: nothing, true, an ARN, a path, a reference to something
     else, or for a name in the plural a number."""
-    bare = value.strip(_AROUND)
+    bare, unquoted = value.strip(_AROUND), value.strip(" \"'")
     return (
         not bare
-        or bool(_NO_VALUE.fullmatch(value.strip(" \"'")) or _NO_VALUE.fullmatch(bare))
-        or bool(_PATH.fullmatch(bare))
+        or bool(_NO_VALUE.fullmatch(unquoted) or _NO_VALUE.fullmatch(bare))
+        or bool(_PATH.fullmatch(unquoted) or _PATH.fullmatch(bare))
         or (bare.isdecimal() and bool(_PLURAL.search(name)))
     )
