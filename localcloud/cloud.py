@@ -113,10 +113,7 @@ class LocalCloud:
         on_close(self._passing_time.close)
         self.clock: Clock = clock or SystemClock()
         self.runtime = _made(runtime, self.clock, timings)
-        # The clock ends first: otherwise it would start new tasks while tasks are being stopped.
         on_close(self.runtime.close)
-        if isinstance(self.clock, SystemClock):
-            on_close(self.clock.close)
         with mock.patch.dict(os.environ, {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}):
             self.account: Account = seed()
         self.control_plane = enter(install(self.clock, timings, self.runtime, self.account))
@@ -154,19 +151,21 @@ class LocalCloud:
         enter(dependencies_hold(self.workers.vpc_configs))
         integrations = Integrations(invoke=self._invoke_as, client=self._clients.of_role)
         changed = ExecutionEvents(self.account, self.clock, locks)
-        machines = enter(machines_run(integrations, changed, timings.wait_scale))
-        self._machines = machines
-        # Closed from the bottom up: executions are stopped, then everything they and deliveries
-        # wait for, then both are joined.
-        on_close(machines.join)
-        on_close(self.deliveries.close)
-        on_close(self.workers.close)
-        on_close(machines.stop)
+        self._machines = machines = enter(machines_run(integrations, changed, timings.wait_scale))
         enter(rules_deliver(self.clock, self.deliveries, targets, timings.event_delivery))
         announcements = self.control_plane.announcements
         announcements.listen(EcsEvents(self.account, self.clock, locks))
         self._alarms = enter(schedules_fire(self.clock, self.deliveries, targets, locks))
-        on_close(self.deliveries.stop)
+        # Closed from the bottom up: nothing more falls due, executions are stopped, then
+        # everything they and deliveries wait for, then both are joined. moto is itself again only
+        # when nothing is left that calls it.
+        on_close(server.close)
+        on_close(machines.join)
+        on_close(self.deliveries.close)
+        on_close(self.workers.close)
+        on_close(machines.stop)
+        if isinstance(self.clock, SystemClock):
+            on_close(self.clock.close)
         self._deployer = Deployer(_Account(self))
         self.rate_limits = RateLimits(self.clock, timings.wait_scale) if rate_limits else None
         front = ServiceFront(RunningServices(self.control_plane), self.runtime.socket_of)

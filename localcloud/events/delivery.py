@@ -86,7 +86,6 @@ class DeliveryQueue:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="delivery")
         self._open = 0
         self._changed = threading.Condition()
-        self._closed = False
         self.disturbance: Disturbance = undisturbed
         """Replaced by a test."""
 
@@ -103,19 +102,13 @@ class DeliveryQueue:
         with self._changed:
             return self._changed.wait_for(lambda: self._open == 0, timeout)
 
-    def stop(self) -> None:
-        """Begins no more deliveries."""
-        self._closed = True
-
     def close(self) -> None:
-        """Drops waiting deliveries, and waits for those in progress."""
-        self.stop()
+        """Drops waiting deliveries, and waits for those in progress. The clock has ended."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _later(self, delay: float, delivery: Delivery, *, retries: int, since: float) -> None:
         def begin() -> None:
-            if not self._closed:
-                self._threads.submit(self._try, delivery, retries, since)
+            self._threads.submit(self._try, delivery, retries, since)
 
         self._clock.call_later(delay, begin)
 

@@ -25,8 +25,7 @@ def machines_run(
 
     def note_change(execution: Execution) -> None:
         machines.note(execution)
-        if not machines.closing.is_set():  # nobody is left to be notified
-            changed(execution)
+        changed(execution)
 
     class RunningExecution(Execution):
         changed = staticmethod(note_change)
