@@ -54,6 +54,11 @@ def judged(
     return health.judge(blueprint(**changes), EXPECTED, seen)
 
 
+def missing(progress: Progress) -> list[str]:
+    """As a poll tells it at the deadline."""
+    return [str(check) for check in progress.checks if check.is_ng]
+
+
 # --- the truth table of failure-modes section 1, fact 2 ------------------------------------------
 
 
@@ -231,7 +236,7 @@ def test_a_service_is_not_healthy_while_something_is_missing(
     assert {
         name for name, outcome in named(progress).items() if outcome is CheckOutcome.NG
     } == not_ok
-    assert len(progress.missing) == len(not_ok)
+    assert len(missing(progress)) == len(not_ok)
 
 
 def test_a_declared_health_check_must_say_healthy() -> None:
@@ -255,7 +260,7 @@ def test_the_requests_desired_count_is_what_counts(asked: int) -> None:
     progress = judged(service(desiredCount=asked, runningCount=asked), running, desiredCount=2)
     assert not progress.healthy
     assert progress.failed is None
-    assert f"desired tasks: {asked} in the service, 2 in the request" in progress.missing
+    assert f"web: desired tasks: {asked} in the service, 2 in the request" in missing(progress)
 
 
 class TestRebalanced:
@@ -346,7 +351,7 @@ def test_a_failing_health_check_is_reported_with_its_command() -> None:
     running = [task(healthStatus="UNHEALTHY", containers=[sick])]
     waiting = judged(service(), running, **HEALTH_CHECK)
     assert waiting.failed is None
-    assert waiting.missing[0] == "tasks healthy: 0 of 1, web is UNHEALTHY"
+    assert missing(waiting)[0] == "web: tasks healthy: 0 of 1, web is UNHEALTHY"
     failed = judged(service(), running, [stopped(reason, 1)], **HEALTH_CHECK).failed
     assert failed is not None
     assert failed.category is Category.HEALTH_CHECK
@@ -505,8 +510,8 @@ def test_a_task_that_stays_pending_is_reported() -> None:
         service(runningCount=0, deployments=[deployment(rolloutState="IN_PROGRESS")]),
         [task(lastStatus="PENDING", containers=[], attachments=[])],
     )
-    assert "tasks running: 0 of 1, 1 PENDING" in progress.missing
-    late = service_verdicts.out_of_time("web", progress.missing, [])
+    assert "web: tasks running: 0 of 1, 1 PENDING" in missing(progress)
+    late = service_verdicts.out_of_time("web", missing(progress), [])
     assert "stays PENDING" in late.next_step
 
 

@@ -128,7 +128,7 @@ def looked_at(seen: Json, running: list[Json], ended: list[Json]) -> None:
             planned_service, EXPECTED, Observed(seen, tuple(running), tuple(ended))
         )
         assert progress.failed is None or progress.failed.next_step
-        assert isinstance(progress.missing, list)
+        assert all(map(str, progress.checks))
     facts = service_verdicts.ServiceFacts(
         "web", DEPLOYMENT, OURS, True, (), seen, tuple(running), tuple(ended)
     )

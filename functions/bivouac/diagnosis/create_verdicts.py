@@ -12,7 +12,7 @@ from bivouac.diagnosis import endpoint_verdicts, report, service_verdicts
 from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.blueprint import Blueprint
 from bivouac.json_types import Json
-from bivouac.proof.check import Check, CheckOutcome
+from bivouac.proof.check import Check
 from bivouac.services.deployments import Expected, Observed
 from bivouac.services.progress import CreateProgress, NextStep
 
@@ -61,7 +61,7 @@ def _not_proven(probes: Json) -> dict[str, list[Check]]:
     failed: dict[str, list[Check]] = defaultdict(list)
     for probed in probes.values():
         for check in map(Check.from_json, probed["checks"]):
-            if check.outcome is CheckOutcome.NG:
+            if check.is_ng:
                 failed[check.service].append(check)
     return failed
 

@@ -42,7 +42,7 @@ def _of_tasks(
         return Verdict.of(
             found.category,
             found.service,
-            [*found.evidence, *map(_line, checks)],
+            [*found.evidence, *map(str, checks)],
             found.next_step,
             found.task,
             found.container,
@@ -50,7 +50,7 @@ def _of_tasks(
     definitions = (planned.definition or {}).get("containerDefinitions", ())
     for task in seen.stopped:
         if task.get("startedBy") == entry.deployment_id and _asked(task, checks):
-            return _gone(planned.service_name, task, definitions, [*map(_line, checks)])
+            return _gone(planned.service_name, task, definitions, [*map(str, checks)])
     asked = [task for task in seen.running if _asked(task, checks)]
     return not_proven(
         planned,
@@ -58,10 +58,6 @@ def _of_tasks(
         asked[0]["taskArn"] if asked else "",
         _serving(planned, definitions),
     )
-
-
-def _line(check: Check) -> str:
-    return f"{check.service}: {check.name}: {check.observed}"
 
 
 def _asked(task: Described, checks: Sequence[Check]) -> bool:
@@ -125,7 +121,7 @@ def not_proven(
             "Check that the application listens on its containerPort on all addresses, not only "
             "on 127.0.0.1, and that it speaks the appProtocol of the port."
         )
-    return Verdict.of(category, service, map(_line, failed), step, task, container)
+    return Verdict.of(category, service, map(str, failed), step, task, container)
 
 
 def by_turns(server: str) -> str:

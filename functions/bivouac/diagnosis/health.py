@@ -31,17 +31,7 @@ class Progress:
 
     @property
     def healthy(self) -> bool:
-        return self.failed is None and all(
-            entry.outcome is not CheckOutcome.NG for entry in self.checks
-        )
-
-    @property
-    def missing(self) -> list[str]:
-        return [
-            f"{entry.name}: {entry.observed}"
-            for entry in self.checks
-            if entry.outcome is CheckOutcome.NG
-        ]
+        return self.failed is None and not any(entry.is_ng for entry in self.checks)
 
 
 def judge(blueprint: ServiceBlueprint, expected: Expected, observed: Observed) -> Progress:

@@ -34,6 +34,13 @@ class Check:
     addresses: tuple[str, ...] = ()
     """The first of those that did not answer rightly."""
 
+    @property
+    def is_ng(self) -> bool:
+        return self.outcome is CheckOutcome.NG
+
+    def __str__(self) -> str:
+        return f"{self.service}: {self.name}: {self.observed}"
+
     def to_json(self) -> Json:
         """Without what only failures have, if it is empty: a state holds many checks."""
         content = {**vars(self), "addresses": list(self.addresses)}

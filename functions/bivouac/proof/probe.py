@@ -106,7 +106,7 @@ def answer(targets: Sequence[dict[str, Any]], side: Side) -> dict[str, Any]:
     many of the NG ones as fit (limits.py)."""
     called = prove([Target.from_json(target) for target in targets], side)
     checks = [check for each in called for check in each.checks]
-    bad = [check for check in checks if check.outcome is CheckOutcome.NG]
+    bad = [check for check in checks if check.is_ng]
     if bad and sum(map(_bytes, checks)) > BAD_LIMIT:
         checks = list(_bounded(bad))
     return {

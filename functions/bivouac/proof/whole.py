@@ -8,7 +8,7 @@ from bivouac.environment.blueprint import Blueprint
 from bivouac.errors import NotProvenError
 from bivouac.json_types import Json
 from bivouac.proof import check
-from bivouac.proof.check import CheckOutcome, few
+from bivouac.proof.check import Check, CheckOutcome, few
 from bivouac.proof.mesh import EdgeProof
 
 
@@ -38,7 +38,7 @@ def collected(blueprint: Blueprint, checks: Sequence[Json], answers: Sequence[Js
         and (service.service_name, endpoint.port_name) not in answered
     ]
     proof = [*checks, *answers, *not_proven(blueprint)]
-    if silent or any(entry["outcome"] == CheckOutcome.NG for entry in proof):
+    if silent or any(Check.from_json(entry).is_ng for entry in proof):
         raise NotProvenError(f"not proven: {few(silent) or 'a check is NG'}")
     return proof
 

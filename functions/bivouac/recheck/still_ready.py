@@ -17,7 +17,6 @@ from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Record
 from bivouac.errors import RefusedByAwsError
-from bivouac.proof.check import CheckOutcome
 from bivouac.recheck import doubts
 from bivouac.services.deployments import Observed
 from bivouac.services.observation import observed, tasks_by_service
@@ -82,7 +81,7 @@ class StillReadyPoll:
             found = list(progress.checks)
             if progress.healthy:
                 found += self._registrations.checks(planned, seen)
-            if wrong := [check for check in found if check.outcome is CheckOutcome.NG]:
+            if wrong := [check for check in found if check.is_ng]:
                 events = (seen.service or {}).get("events", ())
                 unfit.append(
                     service_verdicts.not_fit(

@@ -161,7 +161,7 @@ class ReadyPoll:
             return self._failure(moment, "DeploymentFailedError", moment.failed)
         if self._unblocked(moment):
             return self._more_to_do(moment)
-        waiting = [check for check in moment.checks if check.outcome is CheckOutcome.NG]
+        waiting = [check for check in moment.checks if check.is_ng]
         going = [name for name in moment.progress.going if not moment.gone(name)]
         if not (waiting or going or moment.progress.blocked):
             return self._proven(moment)
@@ -236,7 +236,7 @@ class ReadyPoll:
                 moment.checks += found
                 if progress.hindered:
                     moment.hindered[name] = progress.hindered
-                if decides and all(check.outcome is not CheckOutcome.NG for check in found):
+                if decides and not any(check.is_ng for check in found):
                     moment.healthy.add(name)
                 if decides and (left := health.steady_in(planned, entry, seen, moment.now)):
                     moment.steady_in.append(left)
@@ -379,7 +379,7 @@ class ReadyPoll:
     def _out_of_time(
         self, moment: _Moment, waiting: Sequence[Check], going: Sequence[str]
     ) -> PollResult:
-        reasons = [f"{check.service}: {check.name}: {check.observed}" for check in waiting]
+        reasons = [str(check) for check in waiting]
         reasons += [f"{name}: still draining" for name in going]
         reasons += [str(entry) for entry in moment.progress.blocked]
         late = waiting[0].service if waiting else self._blueprint.environment
