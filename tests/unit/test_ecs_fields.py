@@ -90,7 +90,7 @@ def test_a_wrong_name_or_type_is_reported_with_its_path(
     arguments: dict[str, Any], told: str
 ) -> None:
     found = checked("CreateService", arguments, "demo").problems
-    assert any(told in problem for problem in found), found
+    assert any(told in str(problem) for problem in found), found
 
 
 def test_a_valid_argument_has_no_problem() -> None:
@@ -110,5 +110,5 @@ def test_a_secret_of_the_wrong_type_is_not_repeated() -> None:
     container = {"name": "web", "image": "nginx", "environment": [variable]}
     definition = {"family": "web", "containerDefinitions": [container]}
     (problem,) = checked("RegisterTaskDefinition", definition, "demo").problems
-    assert "hunter2" not in problem
-    assert "environment[0].value: must be text" in problem
+    assert "hunter2" not in str(problem)
+    assert "environment[0].value: must be text" in str(problem)

@@ -13,7 +13,7 @@ def size(cpu: str | None, memory: str | None, reserved: int = 0) -> list[str]:
         "memory": memory,
         "containerDefinitions": [{"memory": reserved} if reserved else {}],
     }
-    return list(fargate_rules.task_size_problems(definition, True, "task"))
+    return list(map(str, fargate_rules.task_size_problems(definition, True, "task")))
 
 
 @pytest.mark.parametrize(
@@ -76,4 +76,4 @@ def test_the_containers_may_not_reserve_more_cpu_than_the_task_has() -> None:
         "containerDefinitions": [{"cpu": 200}, {"cpu": 57}],
     }
     (problem,) = fargate_rules.task_size_problems(definition, True, "task")
-    assert "257 of 256 CPU units" in problem
+    assert "257 of 256 CPU units" in problem.text

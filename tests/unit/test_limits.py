@@ -84,8 +84,8 @@ class TestRefused:
         changes = {"web": (change,)}
         asked = replace(instruction({}), base=text, request=text, changes=changes)
         (told,) = record_problems(blueprint, asked, None)
-        assert told.startswith("request: the record would take ")
-        assert "240 connections to prove" in told
+        assert str(told).startswith("request: the record would take ")
+        assert "240 connections to prove" in told.text
 
 
 @pytest.mark.parametrize("request_of", LARGEST.values(), ids=LARGEST.keys())

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bivouac.environment.blueprint import Blueprint
-from bivouac.request.draft import What
+from bivouac.request.findings import What
 from bivouac.request.planning.plan import Plan, plan
 from tests import requests
 from tests.requests import environment, web

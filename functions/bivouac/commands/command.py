@@ -93,7 +93,7 @@ def _create(content: Any, started: Json, now: datetime) -> Command:
     if not isinstance(content, Mapping):
         return Command(Verb.CREATE, "", Intent.from_json(started), content)
     if unreadable := untrusted.problems(content, "request"):
-        raise InvalidRequestError(unreadable)
+        raise InvalidRequestError(tuple(map(str, unreadable)))
     request = {name: value for name, value in content.items() if name != "intent"}
     found = tuple(inputs.REQUEST("", content, now))
     intent = _intent({} if found else content, started)

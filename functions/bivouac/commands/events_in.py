@@ -98,7 +98,7 @@ def _read_by(model: type[BaseModel], given: Any, path: str) -> Iterator[str]:
     try:
         model.model_validate(given)
     except ValidationError as error:
-        yield from own_messages.problems_of(error, path, form_of(model))
+        yield from map(str, own_messages.problems_of(error, path, form_of(model)))
 
 
 _ENVELOPE = Fields(

@@ -35,7 +35,7 @@ def require(rule: Rule, content: Any, now: datetime, path: str = "") -> None:
 
 def problems(rule: Rule, content: Any, now: datetime, path: str = "") -> list[str]:
     unreadable = untrusted.problems(content, path or "the input")
-    return unreadable or list(rule(path, content, now))
+    return [*map(str, unreadable)] or list(rule(path, content, now))
 
 
 def is_well_formed(rule: Rule, content: Any) -> bool:

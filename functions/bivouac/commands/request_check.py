@@ -66,7 +66,7 @@ class RequestCheck:
         }
         too_large = limits.record_problems(blueprint, instruction, record)
         if too_large := too_large or limits.answer_problems(answer):
-            raise InvalidRequestError(too_large)
+            raise InvalidRequestError(tuple(map(str, too_large)))
         if planned.dry_run:
             # What was read once stands in ECS's words when it is planned again.
             notes = (*(first.notes if first else ()), *planned.notes)

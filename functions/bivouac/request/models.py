@@ -47,7 +47,7 @@ def _service_name(name: str) -> str:
 
 
 def _tags(tags: dict[str, str]) -> dict[str, str]:
-    if wrong := [each.removeprefix(": ") for each in tag_rules.problems(tags, "")]:
+    if wrong := [each.text for each in tag_rules.problems(tags, "")]:
         raise ValueError("; ".join(wrong))
     return tags
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -17,6 +17,8 @@ from bivouac.json_types import Json
 from bivouac.request import messages
 from bivouac.request.fields.ecs_fields import FIELDS
 from bivouac.request.fields.field_rules import Refused, Rule, taken
+from bivouac.request.findings import Problem
+from bivouac.request.places import around, is_within
 
 _PYTHON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "string": ((str,), "text"),
@@ -35,37 +37,25 @@ class Checked:
     """Arguments without what is unknown, refused or of the wrong type."""
 
     arguments: Json
-    problems: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     """The paths of what was left out."""
 
     def lacks(self, path: str) -> bool:
         """Whether something at this path, in it or around it was left out: then a rule that
         misses it says nothing new."""
-        return any(_within(path, each) or _within(each, path) for each in self.left_out)
+        return any(is_within(path, each) or is_within(each, path) for each in self.left_out)
 
     def leave_out(self, path: str, problem: str) -> None:
-        self.problems.append(f"{path}: {problem}")
+        self.problems.append(Problem(path, problem))
         self.left_out.append(path)
 
-    def add(self, problems: Iterable[str]) -> None:
+    def add(self, problems: Iterable[Problem]) -> None:
         """Problems of rules across fields, except about what is there but was left out."""
         left_out = set(self.left_out)  # of a hostile request, thousands
         for problem in problems:
-            if left_out.isdisjoint(_around(problem.partition(": ")[0])):
+            if left_out.isdisjoint(around(problem.path)):
                 self.problems.append(problem)
-
-
-def _around(path: str) -> Iterator[str]:
-    """The path, and those of everything that it is in."""
-    yield path
-    for place, character in enumerate(path):
-        if character in ".[":
-            yield path[:place]
-
-
-def _within(path: str, outer: str) -> bool:
-    return path == outer or path.startswith((f"{outer}.", f"{outer}["))
 
 
 def checked(operation: str, arguments: Mapping[str, Any], path: str) -> Checked:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from bivouac.request.findings import Problem
 from bivouac.request.messages import said
 
-Rule = Callable[[Any, str], Iterator[str]]
+Rule = Callable[[Any, str], Iterator[Problem]]
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Refused:
     reason: str
 
 
-def taken(value: Any, path: str) -> Iterator[str]:
+def taken(value: Any, path: str) -> Iterator[Problem]:
     """Any value of the right type; rules across fields may still say something about it."""
     yield from ()
 
@@ -56,9 +57,9 @@ def matching(pattern: str, words: str) -> Rule:
 
 
 def _rule(is_right: Callable[[Any], Any], words: Callable[[Any], str]) -> Rule:
-    def rule(value: Any, path: str) -> Iterator[str]:
+    def rule(value: Any, path: str) -> Iterator[Problem]:
         if not is_right(value):
-            yield f"{path}: {words(value)}"
+            yield Problem(path, words(value))
 
     return rule
 
@@ -66,9 +67,9 @@ def _rule(is_right: Callable[[Any], Any], words: Callable[[Any], str]) -> Rule:
 def at_most(count: int, what: str, each: Rule = taken) -> Rule:
     """A list with at most so many entries, each by a rule of its own."""
 
-    def rule(value: Any, path: str) -> Iterator[str]:
+    def rule(value: Any, path: str) -> Iterator[Problem]:
         if len(value) > count:
-            yield f"{path}: {len(value)} {what}; at most {count}"
+            yield Problem(path, f"{len(value)} {what}; at most {count}")
         for index, entry in enumerate(value):
             yield from each(entry, f"{path}[{index}]")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from bivouac.environment.blueprint import Dependency, Edge, Endpoint, ServiceBlueprint
 from bivouac.json_types import ReadOnlyJson
+from bivouac.request.findings import Problem
 from bivouac.request.graph import cycles, in_order, without_cycles
 from bivouac.request.messages import listed, repeated
 from bivouac.request.models import Connection, DependsOn
@@ -60,7 +61,7 @@ class Relations:
     dependencies: dict[str, tuple[Dependency, ...]] = field(default_factory=dict)
     """By service, in the order of their creation: servers first."""
     edges: tuple[Edge, ...] = ()
-    problems: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
 
 def relations(
@@ -88,19 +89,21 @@ def relations(
     return found
 
 
-def _dependency_problems(known: Mapping[str, Party]) -> Iterator[str]:
+def _dependency_problems(known: Mapping[str, Party]) -> Iterator[Problem]:
     for party in known.values():
         for index, entry in enumerate(party.depends_on):
             path = f"{party.path}.dependsOn[{index}].serviceName"
             if entry.service_name == party.service_name:
-                yield f"{path}: a service cannot wait for itself"
+                yield Problem(path, "a service cannot wait for itself")
             elif entry.service_name not in known:
-                yield f"{path}: {_unknown(entry.service_name, known)}"
+                yield Problem(path, _unknown(entry.service_name, known))
         for name, count in repeated(entry.service_name for entry in party.depends_on).items():
-            yield f"{party.path}.dependsOn: {name} is named {count} times; once is enough"
+            yield Problem(
+                f"{party.path}.dependsOn", f"{name} is named {count} times; once is enough"
+            )
     for cycle in cycles(_explicit(known)):
         circle = " -> ".join((*cycle, cycle[0]))
-        yield f"services: dependsOn has a cycle, so none could be first: {circle}"
+        yield Problem("services", f"dependsOn has a cycle, so none could be first: {circle}")
 
 
 def _unknown(name: str, known: Mapping[str, Party]) -> str:
@@ -145,31 +148,37 @@ def _every_endpoint(known: Mapping[str, Party], namespace: str) -> Iterator[Edge
 
 def _edge_and_problems(
     connection: Connection, known: Mapping[str, Party], namespace: str, path: str
-) -> tuple[Edge | None, list[str]]:
+) -> tuple[Edge | None, list[Problem]]:
     """The edge, if enough of the server is known, and its problems."""
     client, server = known.get(connection.client), known.get(connection.to.service)
     problems = []
     if client is None:
-        problems.append(f"{path}.from: {_unknown(connection.client, known)}")
+        problems.append(Problem(f"{path}.from", _unknown(connection.client, known)))
     elif client.arguments is not None and not client.connects:
         problems.append(
-            f"{path}.from: {client.service_name} has Service Connect switched off "
-            "(serviceConnectConfiguration.enabled), so no client alias resolves in its tasks"
+            Problem(
+                f"{path}.from",
+                f"{client.service_name} has Service Connect switched off "
+                "(serviceConnectConfiguration.enabled), so no client alias resolves in its tasks",
+            )
         )
     if server is None:
-        problems.append(f"{path}.to.service: {_unknown(connection.to.service, known)}")
+        problems.append(Problem(f"{path}.to.service", _unknown(connection.to.service, known)))
     elif server is client:
-        problems.append(f"{path}: {server.service_name} calls itself; name another service")
+        problems.append(Problem(path, f"{server.service_name} calls itself; name another service"))
     if server is None or server.arguments is None:
         return None, problems
     if server.desired_count == 0:
         problems.append(
-            f"{path}.to.service: {server.service_name} has desiredCount 0, so it never answers"
+            Problem(
+                f"{path}.to.service",
+                f"{server.service_name} has desiredCount 0, so it never answers",
+            )
         )
     port_name = _port_name(connection, server)
     if port_name is None:
         where = f"{path}.to" if connection.to.port_name is None else f"{path}.to.portName"
-        problems.append(f"{where}: {_which_endpoint(connection, server)}")
+        problems.append(Problem(where, _which_endpoint(connection, server)))
         return None, problems
     endpoint, service = server.endpoint(port_name), server.served[port_name]
     if endpoint is None or not service.get("clientAliases"):
@@ -181,8 +190,11 @@ def _edge_and_problems(
     if endpoint.app_protocol not in ("http", "http2"):
         how = "asks its health service" if endpoint.app_protocol else "only opens a connection"
         problems += [
-            f"{where}: {server.service_name}:{port_name} has the appProtocol "
-            f"{endpoint.app_protocol or 'TCP'}, so the proof {how}; leave it out"
+            Problem(
+                where,
+                f"{server.service_name}:{port_name} has the appProtocol "
+                f"{endpoint.app_protocol or 'TCP'}, so the proof {how}; leave it out",
+            )
             for where, value in options.items()
             if value is not None
         ]
@@ -219,7 +231,7 @@ def _which_endpoint(connection: Connection, server: Party) -> str:
     )
 
 
-def _twice(connections: Sequence[Connection], known: Mapping[str, Party]) -> Iterator[str]:
+def _twice(connections: Sequence[Connection], known: Mapping[str, Party]) -> Iterator[Problem]:
     given = []
     for connection in connections:
         server = known.get(connection.to.service)
@@ -227,7 +239,7 @@ def _twice(connections: Sequence[Connection], known: Mapping[str, Party]) -> Ite
         target = f"{connection.to.service}:{port_name or connection.to.port_name}"
         given.append(f"{connection.client} -> {target}")
     for edge, count in repeated(given).items():
-        yield f"connect: {edge} is given {count} times; once is enough"
+        yield Problem("connect", f"{edge} is given {count} times; once is enough")
 
 
 def _edge(

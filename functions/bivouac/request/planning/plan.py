@@ -17,16 +17,17 @@ from bivouac import times
 from bivouac.environment import naming, wait_times
 from bivouac.environment.blueprint import Blueprint, ProofSettings, ServiceBlueprint
 from bivouac.json_types import Json
-from bivouac.request.draft import Draft, Note
+from bivouac.request.draft import Draft
 from bivouac.request.fields import ecs_arguments
+from bivouac.request.findings import Note, Problem
 from bivouac.request.messages import repeated, wrong_kind
 from bivouac.request.models import MOST_SERVICES, EnvironmentRequest, Schedule
+from bivouac.request.places import around, place, plain
 from bivouac.request.planning.dependencies import Party, Relations, relations
 from bivouac.request.planning.service import plan_service
 from bivouac.request.reading import own_fields, untrusted
 from bivouac.request.reading.merging import merged
 from bivouac.request.reading.pasted import read
-from bivouac.request.reading.written import is_within, place, with_place
 from bivouac.request.rules import called_hosts, called_regions, limits, plain_values, service_rules
 from bivouac.settings import RequestSettings
 
@@ -71,11 +72,11 @@ def plan(
 
     `definitions` are the described task definitions that the request names; without them (None)
     what depends on them is left unchecked, so that all other problems are found without AWS."""
-    if unreadable := untrusted.problems(content, "request"):
-        return Plan(None, tuple(unreadable))
+    if wrong := untrusted.problems(content, "request"):
+        return Plan(None, tuple(map(str, wrong)))
     pasted = read(content)
     if not pasted.is_request:
-        return Plan(None, pasted.problems)
+        return Plan(None, tuple(map(str, pasted.problems)))
     draft = Draft(settings, definitions or {})
     blueprint, dry_run = _planned(draft, pasted.request, now)
 
@@ -85,9 +86,10 @@ def plan(
     if blueprint is not None:
         renamed = (replace(each, path=written(each.path)) for each in blueprint.renamed)
         blueprint = replace(blueprint, renamed=tuple(renamed))
-    planned = (with_place(each, written) for each in draft.problems)
-    readable = (each for each in planned if not is_within(each, pasted.unreadable))
-    problems = dict.fromkeys((*pasted.problems, *readable))
+    planned = (Problem(written(path), text) for path, text in draft.problems)
+    unreadable = set(pasted.unreadable)
+    readable = (each for each in planned if unreadable.isdisjoint(around(plain(each.path))))
+    problems = dict.fromkeys(map(str, (*pasted.problems, *readable)))
     notes = (replace(each, path=written(each.path)) for each in draft.notes)
     return Plan(
         None if problems else blueprint,
@@ -106,9 +108,10 @@ def _planned(draft: Draft, content: Json, now: datetime) -> tuple[Blueprint | No
         return None, False
     ready_seconds = times.duration_seconds(request.timeouts.ready)
     if ready_seconds > wait_times.LONGEST_CREATE:
-        draft.problems.append(
-            f"timeouts.ready: {request.timeouts.ready} is longer than a create may take, "
-            f"{times.duration(wait_times.LONGEST_CREATE)}"
+        draft.problem(
+            "timeouts.ready",
+            f"{request.timeouts.ready} is longer than a create may take, "
+            f"{times.duration(wait_times.LONGEST_CREATE)}",
         )
     draft.cluster = _cluster(draft, request)
     draft.plain_values = frozenset(request.plain_values)
@@ -194,7 +197,7 @@ def _own_fields(draft: Draft, content: Json) -> EnvironmentRequest | None:
     services = content.get("services")
     entries = services if isinstance(services, list) else []
     draft.problems.extend(
-        f"services[{index}]: {wrong_kind(each, 'an object')}"
+        Problem(f"services[{index}]", wrong_kind(each, "an object"))
         for index, each in enumerate(entries)
         if not isinstance(each, dict)
     )
@@ -211,9 +214,10 @@ def _lease_seconds(draft: Draft, request: EnvironmentRequest) -> tuple[int, int]
     if request.lease.max_ttl is not None:
         longest = times.duration_seconds(request.lease.max_ttl)
         if longest > stack:
-            draft.problems.append(
-                f"lease.maxTtl: {request.lease.max_ttl} is longer than the stack's maximum of "
-                f"{times.duration(stack)}"
+            draft.problem(
+                "lease.maxTtl",
+                f"{request.lease.max_ttl} is longer than the stack's maximum of "
+                f"{times.duration(stack)}",
             )
     if request.lease.ttl is None:
         # Office hours last as long as the lease, so they need more than a day.
@@ -221,18 +225,19 @@ def _lease_seconds(draft: Draft, request: EnvironmentRequest) -> tuple[int, int]
         return longest if request.schedule else min(default, longest), longest
     seconds = times.duration_seconds(request.lease.ttl)
     if seconds > stack:
-        draft.problems.append(
-            f"lease.ttl: {request.lease.ttl} is longer than the stack's maximum of "
-            f"{times.duration(stack)}"
+        draft.problem(
+            "lease.ttl",
+            f"{request.lease.ttl} is longer than the stack's maximum of {times.duration(stack)}",
         )
     elif seconds > longest:
-        draft.problems.append(
-            f"lease.ttl: {request.lease.ttl} is longer than lease.maxTtl, {request.lease.max_ttl}"
+        draft.problem(
+            "lease.ttl",
+            f"{request.lease.ttl} is longer than lease.maxTtl, {request.lease.max_ttl}",
         )
     return seconds, longest
 
 
-def _office_hours(schedule: Schedule, now: datetime) -> tuple[list[str], list[str]]:
+def _office_hours(schedule: Schedule, now: datetime) -> tuple[list[Problem], list[str]]:
     """Problems; if there are none, warnings.
 
     Imported only here: few requests have office hours, and their parser is slow to import."""
@@ -261,7 +266,7 @@ def _cluster(draft: Draft, request: EnvironmentRequest) -> Json:
     return checked.arguments
 
 
-def _across(parties: list[Party], namespace: str) -> Iterator[str]:
+def _across(parties: list[Party], namespace: str) -> Iterator[Problem]:
     """Problems with what must be unique or is limited within an environment (S12, S24, W08)."""
     discoveries: list[str] = []
     aliases: list[tuple[str, int]] = []
@@ -272,11 +277,13 @@ def _across(parties: list[Party], namespace: str) -> Iterator[str]:
             for alias in entry.get("clientAliases", []):
                 aliases.append((alias.get("dnsName", f"{discovery}.{namespace}"), alias["port"]))
     for name, count in repeated(party.service_name for party in parties).items():
-        yield f"services: {count} are named {name!r}"
+        yield Problem("services", f"{count} are named {name!r}")
     for name, count in repeated(discoveries).items():
-        yield f"services: {count} endpoints have the name {name!r}; give each a discoveryName"
+        yield Problem(
+            "services", f"{count} endpoints have the name {name!r}; give each a discoveryName"
+        )
     for (name, port), count in repeated(aliases).items():
-        yield f"services: {count} client aliases are {name}:{port}; they must be unique"
+        yield Problem("services", f"{count} client aliases are {name}:{port}; they must be unique")
     tasks = sum(party.desired_count for party in parties if party.arguments)
     if tasks > TASK_LIMIT:
-        yield f"services: {tasks} tasks in all; an environment has at most {TASK_LIMIT}"
+        yield Problem("services", f"{tasks} tasks in all; an environment has at most {TASK_LIMIT}")

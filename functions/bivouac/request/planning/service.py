@@ -11,6 +11,7 @@ from bivouac.json_types import Json
 from bivouac.request.draft import Draft
 from bivouac.request.fields import ecs_arguments
 from bivouac.request.fields.ecs_arguments import Checked
+from bivouac.request.findings import Problem
 from bivouac.request.models import EnvironmentRequest, Probe, Service
 from bivouac.request.planning.dependencies import Party
 from bivouac.request.planning.task_definition import name_proxy_log, plan_definition
@@ -72,7 +73,7 @@ def _planned(
     definition = None
     if not wrong & {"taskDefinition", "primaryContainer"}:
         if (service.task_definition is None) == (service.primary_container is None):
-            checked.problems.append(f"{path}: give either taskDefinition or primaryContainer")
+            checked.problems.append(Problem(path, "give either taskDefinition or primaryContainer"))
         else:
             connected = bool(connect.get("enabled"))
             definition = plan_definition(draft, request, service, connected, path)
@@ -168,15 +169,16 @@ def _complete_service(
         case str(name) if name == namespace:
             pass
         case str(name):
-            draft.problems.append(
-                f'{where}: an environment has one namespace; write "namespace": "{name}" beside '
-                f"services instead of {name!r} here"
+            draft.problem(
+                where,
+                f'an environment has one namespace; write "namespace": "{name}" beside '
+                f"services instead of {name!r} here",
             )
         case other:
-            draft.problems.append(
-                f"{where}: {json.dumps(other)} is not a namespace's name, and ECS refuses it; "
-                "leave it out, and name the namespace beside services: "
-                '"namespace": "service-connect"'
+            draft.problem(
+                where,
+                f"{json.dumps(other)} is not a namespace's name, and ECS refuses it; leave it "
+                'out, and name the namespace beside services: "namespace": "service-connect"',
             )
 
 
@@ -186,9 +188,10 @@ def _endpoints(
     by_port = {probe.port_name: probe for probe in probes}
     declared = [service["portName"] for service in connect.get("services", [])]
     for name in sorted(by_port.keys() - set(declared)):
-        draft.problems.append(
-            f"{path}.probe: {name!r} is no endpoint (serviceConnectConfiguration.services: "
-            f"{', '.join(sorted(declared)) or 'none'})"
+        draft.problem(
+            f"{path}.probe",
+            f"{name!r} is no endpoint (serviceConnectConfiguration.services: "
+            f"{', '.join(sorted(declared)) or 'none'})",
         )
     for service in connect.get("services", []):
         mapping = ports.get(service["portName"])

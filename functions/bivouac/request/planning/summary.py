@@ -9,7 +9,7 @@ from typing import Any
 from bivouac import times
 from bivouac.environment.blueprint import Blueprint, ServiceBlueprint, aliases
 from bivouac.json_types import Json
-from bivouac.request.draft import Note
+from bivouac.request.findings import Note
 
 PLANNED = "PLANNED"
 GRPC, HTTP2 = "grpc", "http2"

@@ -13,6 +13,7 @@ from bivouac.json_types import Json
 from bivouac.request.draft import Draft
 from bivouac.request.fields import ecs_arguments
 from bivouac.request.fields.ecs_arguments import Checked
+from bivouac.request.findings import Problem
 from bivouac.request.messages import said
 from bivouac.request.models import EnvironmentRequest, Service
 from bivouac.request.reading import short_form
@@ -70,7 +71,7 @@ def plan_definition(
     draft.rename(f"{here}.family", definition.pop("family", None), family)
     definition["family"] = family
     if definition.pop("tags", None):
-        draft.problems.append(f"{here}.tags: the tags of the service and of the request are used")
+        draft.problem(f"{here}.tags", "the tags of the service and of the request are used")
     definition.setdefault("networkMode", "awsvpc")
     if definition.get("requiresCompatibilities") == ["EC2"]:
         definition["requiresCompatibilities"] = ["FARGATE"]
@@ -105,21 +106,24 @@ def _existing(draft: Draft, name: str, connected: bool, path: str) -> PlannedDef
     region = draft.settings.region
     written = _DEFINITION_NAME.fullmatch(name)
     if written is None and "\n" in name:
-        draft.problems.append(
-            f"{path}.taskDefinition: text that may be YAML; write it as JSON, as an object with "
-            "RegisterTaskDefinition's arguments"
+        draft.problem(
+            f"{path}.taskDefinition",
+            "text that may be YAML; write it as JSON, as an object with "
+            "RegisterTaskDefinition's arguments",
         )
         return None
     if written is None:
-        draft.problems.append(
-            f"{path}.taskDefinition: {said(name)} is no name of a task definition; write family, "
-            "family:revision or its ARN, or an object with RegisterTaskDefinition's arguments"
+        draft.problem(
+            f"{path}.taskDefinition",
+            f"{said(name)} is no name of a task definition; write family, family:revision or "
+            "its ARN, or an object with RegisterTaskDefinition's arguments",
         )
         return None
     if written["region"] not in (None, region):
-        draft.problems.append(
-            f"{path}.taskDefinition: it is in the Region {written['region']}, the stack in "
-            f"{region}; name one in {region}, or paste its content"
+        draft.problem(
+            f"{path}.taskDefinition",
+            f"it is in the Region {written['region']}, the stack in {region}; name one in "
+            f"{region}, or paste its content",
         )
         return None
     described = draft.definitions.get(name)
@@ -132,17 +136,18 @@ def _existing(draft: Draft, name: str, connected: bool, path: str) -> PlannedDef
     checked.add(_definition_problems(draft, checked.arguments, connected, here))
     draft.problems.extend(checked.problems)
     if "FARGATE" not in described.get("compatibilities", ["FARGATE"]):
-        draft.problems.append(
-            f"{here}.compatibilities: ECS does not run it on Fargate; paste its content instead of "
-            "its name, with what Fargate needs"
+        draft.problem(
+            f"{here}.compatibilities",
+            "ECS does not run it on Fargate; paste its content instead of its name, with what "
+            "Fargate needs",
         )
     for index, container in enumerate(checked.arguments.get("containerDefinitions", ())):
         options = container.get("logConfiguration", {}).get("options", {})
         if options.get("awslogs-region", region) != region:
-            draft.problems.append(
-                f"{here}.containerDefinitions[{index}].logConfiguration.options.awslogs-region: "
+            draft.problem(
+                f"{here}.containerDefinitions[{index}].logConfiguration.options.awslogs-region",
                 f"{options['awslogs-region']} is not the stack's Region, {region}; paste the "
-                "definition's content instead of its name"
+                "definition's content instead of its name",
             )
     return PlannedDefinition(described, not _lacks_ports(checked))
 
@@ -157,7 +162,7 @@ def _lacks_ports(checked: Checked) -> bool:
 
 def _definition_problems(
     draft: Draft, definition: Json, connected: bool, path: str
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     settings = draft.settings
     containers = definition.get("containerDefinitions", [])
     yield from fargate_rules.task_size_problems(definition, connected, path)

@@ -59,24 +59,25 @@ def _port(reader: Reader, service: ReadOnlyJson, balancer: ReadOnlyJson, path: s
     if not isinstance(port, int):
         number = int(port) if isinstance(port, str) and port[:6].isdecimal() else None
         wrong = wrong_kind(port, "a number", "containerPort", number)
-        reader.problems.append(f"{path}.containerPort: {wrong}")
+        reader.problem(f"{path}.containerPort", wrong)
         return None
     containers = {
         each.get("name"): each for each in objects(definition.get("containerDefinitions"))
     }
     if name not in containers:
-        reader.problems.append(
-            f"{path}.containerName: no container is named {name!r} "
-            f"(containers: {listed(containers)})"
+        reader.problem(
+            f"{path}.containerName",
+            f"no container is named {name!r} (containers: {listed(containers)})",
         )
         return None
     mappings = list(objects(containers[name].get("portMappings")))
     mapping = next((each for each in mappings if each.get("containerPort") == port), None)
     if mapping is None:
         ports = listed(each.get("containerPort") for each in mappings)
-        reader.problems.append(
-            f"{path}.containerPort: the container {name} has no port {port} (ports: {ports}); "
-            f'add {{"containerPort": {port}}} to its portMappings'
+        reader.problem(
+            f"{path}.containerPort",
+            f"the container {name} has no port {port} (ports: {ports}); add "
+            f'{{"containerPort": {port}}} to its portMappings',
         )
         return None
     if mapping.get("protocol") == "udp":

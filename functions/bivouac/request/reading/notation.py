@@ -15,7 +15,7 @@ from typing import Any
 
 from bivouac.aws.ecs_forms import Form
 from bivouac.json_types import Json
-from bivouac.request.draft import Note, What
+from bivouac.request.findings import Findings, Problem
 from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment, wrong_kind
 from bivouac.request.reading import untrusted
 from bivouac.request.reading.merging import copied
@@ -61,20 +61,13 @@ _TERRAFORM_FLAT = {
 
 
 @dataclass
-class Reader:
+class Reader(Findings):
     """Reads values in their forms, and remembers what it read otherwise than it was written."""
 
-    notes: list[Note] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    places: dict[str, str] = field(default_factory=dict)
-    """From the path of a value in the result to its path as written, where these part."""
     unreadable: list[str] = field(default_factory=list)
     """The paths, as written, of what no rule can say more about."""
     _renamed: dict[str, str] = field(default_factory=dict)
     """In the object of another notation that is being read."""
-
-    def note(self, what: What, path: str, why: str) -> None:
-        self.notes.append(Note(what, path, why))
 
     def value(
         self,
@@ -99,7 +92,7 @@ class Reader:
             if isinstance(given, dict) and (pairs := _pairs(given, form.entry)):
                 if not foreign:
                     name = at.rpartition(".")[2]
-                    self.problems.append(f"{at}: {wrong_kind(given, 'a list', name, pairs)}")
+                    self.problem(at, wrong_kind(given, "a list", name, pairs))
                 given = pairs
             elif foreign and isinstance(given, dict):
                 given = [given]
@@ -150,7 +143,7 @@ class Reader:
 
     def _refers(self, at: str, what: str, instead: str = "the value itself") -> None:
         """Its value in the result is None, which is of the wrong kind for every rule."""
-        self.problems.append(f"{at}: {what}, which does not read this; write {instead}")
+        self.problem(at, f"{what}, which does not read this; write {instead}")
         self.unreadable.append(at)
 
     def _drop_reference(self, at: str, what: str) -> None:
@@ -167,7 +160,7 @@ class Reader:
                 content = json.loads(given)
                 wrong = untrusted.problems(content, at)
             except (ValueError, RecursionError) as error:
-                wrong = [f"{at}: text that begins like JSON, but is none: {error}"]
+                wrong = [Problem(at, f"text that begins like JSON, but is none: {error}")]
             if wrong:
                 self.problems += wrong
                 self.unreadable.append(at)
@@ -219,10 +212,11 @@ class Reader:
                 continue
             result[name] = self.value(inner, member, here, there, described, foreign or other)
         if other and form.shape:
-            self.problems.append(f"{at}: {_told(self._renamed, result)}")
+            self.problem(at, _told(self._renamed, result))
         elif other:
             around = f"{at}." if at else ""
-            self.problems += [f"{around}{key}: the field is {name}" for key, name in names.items()]
+            for key, name in names.items():
+                self.problem(f"{around}{key}", f"the field is {name}")
         return result
 
     def _unknown(

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from bivouac.request.findings import Problem
 from bivouac.request.reading import own_messages
 from bivouac.request.reading.forms import form_of
 
@@ -27,7 +28,7 @@ _TRIES = 10
 
 
 def read(
-    model: type[_Model], content: Any, path: str, problems: list[str]
+    model: type[_Model], content: Any, path: str, problems: list[Problem]
 ) -> tuple[_Model | None, frozenset[str]]:
     """The model without what is wrong in it, and the top-level fields that were wrong.
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from bivouac import times
 from bivouac.aws.ecs_forms import Form
 from bivouac.environment.naming import is_environment_name
+from bivouac.request.findings import Problem
 from bivouac.request.messages import fragment, one_of, said, unknown_field, words, wrong_kind
 from bivouac.request.reading.other_tools import described, service_of, text
 
@@ -63,14 +64,14 @@ _EXAMPLES: Mapping[str, Any] = {
 """What a field may look like, where its value does not say what was meant."""
 
 
-def problems_of(error: ValidationError, path: str, form: Form) -> Iterator[str]:
-    """Each problem as one line with its path. `form`: of what was validated."""
+def problems_of(error: ValidationError, path: str, form: Form) -> Iterator[Problem]:
+    """Each problem. `form`: of what was validated."""
     for problem in error.errors(include_url=False):
         place: Sequence[int | str] = problem["loc"]
         where = path
         for step in place:
             where += f"[{step}]" if isinstance(step, int) else f".{step}" if where else str(step)
-        yield f"{where or 'request'}: {_message(problem, place, form)}"
+        yield Problem(where or "request", _message(problem, place, form))
 
 
 def _message(problem: Any, place: Sequence[int | str], form: Form) -> str:

@@ -13,13 +13,13 @@ from typing import Any
 from bivouac.aws import ecs_answers
 from bivouac.environment import naming
 from bivouac.json_types import Json
-from bivouac.request.draft import Note
+from bivouac.request.findings import Note, Problem
 from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment
+from bivouac.request.places import place
 from bivouac.request.reading import load_balancers, other_tools, whole_request
 from bivouac.request.reading.forms import request_form, service_form
 from bivouac.request.reading.merging import copied, objects
 from bivouac.request.reading.notation import Reader
-from bivouac.request.reading.written import place, with_place
 from bivouac.request.rules import fargate_rules
 
 _ARN = "arn:"
@@ -32,7 +32,7 @@ class Pasted:
     """A request in one form."""
 
     request: Any
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
     notes: tuple[Note, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     """From paths in `request` to paths as written, where these part."""
@@ -44,7 +44,7 @@ class Pasted:
 
 def read(content: Any) -> Pasted:
     if problem := whole_request.problem(content):
-        return Pasted(content, (problem,), is_request=False)
+        return Pasted(content, (Problem("request", problem),), is_request=False)
     reader = Reader()
     form = request_form()
     given = {name: value for name, value in content.items() if name not in _BESIDE}
@@ -62,7 +62,7 @@ def read(content: Any) -> Pasted:
     _complete(completed, request)
     places = reader.places
     notes = (replace(each, path=place(each.path, places)) for each in completed.notes)
-    problems = (with_place(each, lambda path: place(path, places)) for each in completed.problems)
+    problems = (Problem(place(path, places), text) for path, text in completed.problems)
     return Pasted(
         request,
         (*reader.problems, *problems),
@@ -87,7 +87,7 @@ def _services(reader: Reader, entries: Any, at: str) -> Any:
     entries = reader.parsed(entries, request_form().members["services"], at)
     if at != "services":
         reader.places["services"] = at
-        reader.problems.append(f"{at}: the field is services")
+        reader.problem(at, "the field is services")
     if not isinstance(entries, list):
         return copied(entries)
     found: list[Any] = []
@@ -130,7 +130,7 @@ def _unwrapped_service(reader: Reader, given: Any, at: str, to: str) -> tuple[An
         return given, at
     if found := other_tools.described(given):
         whose, given = found
-        reader.problems.append(f"{at}: {whose}; write ECS's: {fragment(given)}")
+        reader.problem(at, f"{whose}; write ECS's: {fragment(given)}")
         reader.unreadable.append(at)
     given = dict(given)
     if _key(given, "containerDefinitions") in given:
@@ -162,7 +162,7 @@ def _with_definition(reader: Reader, given: Json, at: str, to: str) -> Json:
     service["taskDefinition"] = inner
     corrected = fragment(service)
     hint = corrected if len(corrected) <= FRAGMENT_LIMIT else '"taskDefinition" around its fields'
-    reader.problems.append(f"{at}: a task definition is only a part of a service; write {hint}")
+    reader.problem(at, f"a task definition is only a part of a service; write {hint}")
     reader.places[f"{to}.taskDefinition"] = at
     return service
 
@@ -319,10 +319,11 @@ def _one_namespace(
         return
     names = sorted(set(named.values()))
     if len(names) > 1:
-        reader.problems.append(
-            f"services: they are in different namespaces ({', '.join(names)}), and an environment "
-            f'has one; leave namespace out in the services, and write "namespace": "{names[0]}" '
-            "beside them, or make an environment for each"
+        reader.problem(
+            "services",
+            f"they are in different namespaces ({', '.join(names)}), and an environment has "
+            f'one; leave namespace out in the services, and write "namespace": "{names[0]}" '
+            "beside them, or make an environment for each",
         )
     else:
         request["namespace"] = names[0]
@@ -358,7 +359,8 @@ def _one_cluster(reader: Reader, parts: list[tuple[Json, str]]) -> None:
     named = {path: part["cluster"] for part, path in parts if isinstance(part.get("cluster"), str)}
     clusters = sorted({name.rpartition("/")[2] for name in named.values()})
     if len(clusters) > 1:
-        reader.problems.append(
-            f"services: they are in different clusters ({', '.join(clusters)}), and an environment "
-            "has one; leave cluster out, or make an environment for each"
+        reader.problem(
+            "services",
+            f"they are in different clusters ({', '.join(clusters)}), and an environment has "
+            "one; leave cluster out, or make an environment for each",
         )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from bivouac.request.findings import Problem
+
 DEEPEST = 40
 """No ECS argument comes near it; what copies and compares a request is recursive."""
 _HALF_A_CHARACTER = re.compile(r"[\ud800-\udfff]")
 """JSON can write half of a surrogate pair; UTF-8 cannot."""
 
 
-def problems(content: Any, path: str) -> list[str]:
+def problems(content: Any, path: str) -> list[Problem]:
     layer: list[Any] = [content]
     texts: list[str] = []
     for _ in range(DEEPEST):
@@ -25,8 +27,10 @@ def problems(content: Any, path: str) -> list[str]:
             elif isinstance(each, list):
                 inner += each
         layer = inner
-    found = [f"{path}: nested deeper than {DEEPEST} levels"] if layer else []
+    found = [Problem(path, f"nested deeper than {DEEPEST} levels")] if layer else []
     if _HALF_A_CHARACTER.search("\n".join(texts)):
         half = next(filter(_HALF_A_CHARACTER.search, texts))
-        found.append(f"{path}: {half[:100]!r} has half of a surrogate pair, which is no character")
+        found.append(
+            Problem(path, f"{half[:100]!r} has half of a surrogate pair, which is no character")
+        )
     return found

@@ -25,9 +25,9 @@ def problem(content: Any) -> str:
     if isinstance(content, list):
         return _of_list(content)
     if not isinstance(content, Mapping):
-        return f"request: {_must_be_object(kind(content))}"
+        return _must_be_object(kind(content))
     if not content:
-        return f"request: it is empty; {_at_least()}"
+        return f"it is empty; {_at_least()}"
     return _of_object(content)
 
 
@@ -41,21 +41,21 @@ def _at_least() -> str:
 
 def _of_text(text: str) -> str:
     if not text.strip():
-        return f"request: it is empty text; {_at_least()}"
+        return f"it is empty text; {_at_least()}"
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
         content = None
     if isinstance(content, dict):
-        return "request: JSON as text; write the object itself, without quotation marks around it"
+        return "JSON as text; write the object itself, without quotation marks around it"
     if "\n" in text.strip() and ":" in text:
-        return f"request: text that may be YAML; write it as JSON; {_at_least()}"
-    return f"request: {_must_be_object('text')}"
+        return f"text that may be YAML; write it as JSON; {_at_least()}"
+    return _must_be_object("text")
 
 
 def _of_list(content: list[Any]) -> str:
     if len(content) == 1 and isinstance(content[0], dict) and "services" in content[0]:
-        return "request: a list with one request in it; write the object itself, without the list"
+        return "a list with one request in it; write the object itself, without the list"
     if content and all(isinstance(each, dict) for each in content):
         if all(_has(each, "containerDefinitions") for each in content):
             return _within("a list of task definitions", list(map(_of_definition, content)))
@@ -63,7 +63,7 @@ def _of_list(content: list[Any]) -> str:
             return _within("a list of containers", [_of_containers(content)])
         if any(_has(each, "serviceName", "taskDefinition", "serviceArn") for each in content):
             return _within("a list of services", content)
-    return f"request: {_must_be_object('a list')}"
+    return _must_be_object("a list")
 
 
 def _of_object(content: Mapping[str, Any]) -> str:
@@ -73,20 +73,20 @@ def _of_object(content: Mapping[str, Any]) -> str:
         return ""
     if "resource" in content:
         return (
-            "request: a configuration of Terraform; write the arguments of each aws_ecs_service as "
+            "a configuration of Terraform; write the arguments of each aws_ecs_service as "
             "an entry of services, with those of its aws_ecs_task_definition as its "
             '"taskDefinition"'
         )
     if "Resources" in content or "AWSTemplateFormatVersion" in content:
         return (
-            "request: a template of CloudFormation; write the Properties of each "
+            "a template of CloudFormation; write the Properties of each "
             "AWS::ECS::Service as an entry of services, with those of its "
             'AWS::ECS::TaskDefinition as "taskDefinition"'
         )
     if len(content) == 1:
         ((name, inner),) = content.items()
         if isinstance(inner, dict) and "services" in inner:
-            return f'request: a request inside of "{name}"; write what is in it, without "{name}"'
+            return f'a request inside of "{name}"; write what is in it, without "{name}"'
     if "apiVersion" in content and "kind" in content:
         service = other_tools.service_of_kubernetes(content)
         return _within("a manifest of Kubernetes", [service or _SMALLEST["services"][0]])
@@ -131,4 +131,4 @@ def _within(what: str, services: list[Any]) -> str:
             for each in services[:3]
         ]
         corrected = fragment({"name": "demo", "services": kept})
-    return f"request: {what} alone; write a request around it: {corrected}"
+    return f"{what} alone; write a request around it: {corrected}"

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from bivouac.json_types import Json, ReadOnlyJson
 from bivouac.request.draft import Draft
+from bivouac.request.findings import Problem
 from bivouac.request.messages import listed
 
 _LOCAL = re.compile(r"(?:.+\.)?localhost(?:\..*)?|ip6-(?:localhost|loopback)")
@@ -52,31 +53,31 @@ def use_network(draft: Draft, arguments: Json, path: str) -> None:
 
 def storage_problems(
     definition: ReadOnlyJson, file_systems: Sequence[str], files: Sequence[str], path: str
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     """File systems of EFS, and files of S3 with environment variables. `files`: ARNs of objects;
     one that ends with * stands for all that begin so."""
     for index, volume in enumerate(definition.get("volumes", ())):
         named = volume.get("efsVolumeConfiguration", {}).get("fileSystemId", "")
         if named and named.rpartition("/")[2] not in file_systems:
-            yield (
-                f"{path}.volumes[{index}].efsVolumeConfiguration.fileSystemId: {named} is not in "
-                f"the stack's parameter AllowedFileSystemIds ({listed(file_systems)}); whoever "
-                "deploys the stack can add it"
+            yield Problem(
+                f"{path}.volumes[{index}].efsVolumeConfiguration.fileSystemId",
+                f"{named} is not in the stack's parameter AllowedFileSystemIds "
+                f"({listed(file_systems)}); whoever deploys the stack can add it",
             )
     beginnings = tuple(each[:-1] for each in files if each.endswith("*"))
     for index, container in enumerate(definition.get("containerDefinitions", ())):
         for number, file in enumerate(container.get("environmentFiles", ())):
             named = file.get("value", "")
             if named not in files and not named.startswith(beginnings):
-                yield (
-                    f"{path}.containerDefinitions[{index}].environmentFiles[{number}].value: "
+                yield Problem(
+                    f"{path}.containerDefinitions[{index}].environmentFiles[{number}].value",
                     f"{named} is not in the stack's parameter AllowedEnvironmentFiles "
                     f"({listed(files)}); write the variables in environment and secrets, or ask "
-                    "whoever deploys the stack to add it"
+                    "whoever deploys the stack to add it",
                 )
 
 
-def alias_problems(connect: ReadOnlyJson, namespace: str, path: str) -> Iterator[str]:
+def alias_problems(connect: ReadOnlyJson, namespace: str, path: str) -> Iterator[Problem]:
     """An alias that is an address would be called without the mesh: 169.254.169.254 answers with
     credentials, and 127.0.0.1 is the caller itself."""
     for index, service in enumerate(connect.get("services", ())):
@@ -84,10 +85,10 @@ def alias_problems(connect: ReadOnlyJson, namespace: str, path: str) -> Iterator
         for number, alias in enumerate(service.get("clientAliases", ())):
             name = alias.get("dnsName", f"{discovery}.{namespace}")
             if is_address(name) or _LOCAL.fullmatch(name.rstrip(".").lower()):
-                yield (
-                    f"{path}.services[{index}].clientAliases[{number}].dnsName: {name} is no name "
-                    f"that the mesh can give, because it means an address; write a name such as "
-                    f'"{discovery or "api"}"'
+                yield Problem(
+                    f"{path}.services[{index}].clientAliases[{number}].dnsName",
+                    f"{name} is no name that the mesh can give, because it means an address; "
+                    f'write a name such as "{discovery or "api"}"',
                 )
 
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from bivouac.json_types import ReadOnlyJson
+from bivouac.request.findings import Problem
 from bivouac.request.messages import listed, repeated
 
 
 def problems(
     configuration: ReadOnlyJson, ports: Mapping[str, ReadOnlyJson] | None, path: str
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     """S08, S10, P10. `ports` are the named port mappings of the task definition; None if they are
     not all known."""
     services = configuration.get("services", [])
     if services and configuration.get("enabled") is False:
-        yield f'{path}.enabled: services are listed; write true, or leave "services" out'
+        yield Problem(f"{path}.enabled", 'services are listed; write true, or leave "services" out')
     for index, service in enumerate(services):
         where = f"{path}.services[{index}]"
         port_name = service.get("portName")
@@ -27,21 +28,22 @@ def problems(
             continue
         mapping = (ports or {}).get(port_name, {})
         if ports is not None and port_name not in ports:
-            yield (
-                f"{where}.portName: no container has a port named {port_name!r} "
-                f"(named: {listed(sorted(ports))})"
+            yield Problem(
+                f"{where}.portName",
+                f"no container has a port named {port_name!r} (named: {listed(sorted(ports))})",
             )
         elif mapping.get("protocol") == "udp":
-            yield (
-                f"{where}.portName: {port_name} is a UDP port, and Service Connect has TCP only; "
-                "leave the endpoint out, or the port's protocol"
+            yield Problem(
+                f"{where}.portName",
+                f"{port_name} is a UDP port, and Service Connect has TCP only; leave the endpoint "
+                "out, or the port's protocol",
             )
         aliases = service.get("clientAliases", [])
         if len(aliases) != 1:
             port = mapping.get("containerPort", 80)
-            yield (
-                f"{where}.clientAliases: {len(aliases)} given, but ECS needs exactly one, such as "
-                f'[{{"port": {port}}}]'
+            yield Problem(
+                f"{where}.clientAliases",
+                f'{len(aliases)} given, but ECS needs exactly one, such as [{{"port": {port}}}]',
             )
         if mapping:
             yield from _timeout_problems(
@@ -52,7 +54,7 @@ def problems(
 
 def problems_with_containers(
     configuration: ReadOnlyJson, containers: Sequence[ReadOnlyJson], path: str
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     """What the proxy, which is one more container of the task, needs of the others.
 
     Sources: API_ServiceConnectService.html has ingressPortOverride as the port on which the proxy
@@ -72,49 +74,51 @@ def problems_with_containers(
     for index, service in enumerate(configuration.get("services", ())):
         port = service.get("ingressPortOverride")
         if port in taken and port != names.get(service.get("portName")):
-            yield (
-                f"{path}.services[{index}].ingressPortOverride: the container {taken[port]} "
-                f"listens on port {port}, so the proxy cannot; choose a port that no container has"
+            yield Problem(
+                f"{path}.services[{index}].ingressPortOverride",
+                f"the container {taken[port]} listens on port {port}, so the proxy cannot; choose "
+                "a port that no container has",
             )
     driver = configuration.get("logConfiguration", {}).get("logDriver")
     if driver == "awsfirelens" and not any("firelensConfiguration" in each for each in containers):
-        yield (
-            f"{path}.logConfiguration.logDriver: awsfirelens needs a container with a "
-            'firelensConfiguration in the task, such as {"type": "fluentbit"}; add one, or write '
-            '"awslogs"'
+        yield Problem(
+            f"{path}.logConfiguration.logDriver",
+            "awsfirelens needs a container with a firelensConfiguration in the task, such as "
+            '{"type": "fluentbit"}; add one, or write "awslogs"',
         )
 
 
 def _twice(
     services: list[ReadOnlyJson], ports: Mapping[str, ReadOnlyJson], path: str
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     named = [each for each in services if each.get("portName")]
     for name, count in repeated(each["portName"] for each in named).items():
-        yield (
-            f"{path}: {count} services have the portName {name!r}; an endpoint is known by it, "
-            "so each needs a named port of its own"
+        yield Problem(
+            path,
+            f"{count} services have the portName {name!r}; an endpoint is known by it, so each "
+            "needs a named port of its own",
         )
     listening = (
         each.get("ingressPortOverride", ports.get(each["portName"], {}).get("containerPort"))
         for each in named
     )
     for port, count in repeated(listening).items():
-        yield f"{path}: {count} services listen on port {port}"
+        yield Problem(path, f"{count} services listen on port {port}")
 
 
 def _timeout_problems(
     timeout: ReadOnlyJson | None, app_protocol: str | None, path: str
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     if not timeout:
         return
     idle, request = timeout.get("idleTimeoutSeconds"), timeout.get("perRequestTimeoutSeconds")
     if request is not None and app_protocol is None:
-        yield (
-            f"{path}.perRequestTimeoutSeconds: a TCP endpoint has no requests; leave it out, or "
-            "give the port an appProtocol"
+        yield Problem(
+            f"{path}.perRequestTimeoutSeconds",
+            "a TCP endpoint has no requests; leave it out, or give the port an appProtocol",
         )
     elif request and idle and idle < request:
-        yield (
-            f"{path}.idleTimeoutSeconds: {idle} closes a connection before "
-            f"perRequestTimeoutSeconds, {request}, is over"
+        yield Problem(
+            f"{path}.idleTimeoutSeconds",
+            f"{idle} closes a connection before perRequestTimeoutSeconds, {request}, is over",
         )

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 from bivouac.json_types import ReadOnlyJson
+from bivouac.request.findings import Problem
 from bivouac.request.graph import cycles
 from bivouac.request.messages import fragment, listed, repeated
 from bivouac.request.rules.plain_values import secret_problem
@@ -21,14 +22,14 @@ _LIMITED = frozenset({"ulimits", "systemControls", "restartPolicy"})
 
 def problems(
     containers: Sequence[ReadOnlyJson], plain_values: Set[str], path: str
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     """`plain_values`: the names of variables that are no secrets, whatever they look like."""
     if not containers:
-        yield f"{path}: at least one container is needed"
+        yield Problem(path, "at least one container is needed")
     elif not any(container.get("essential", True) for container in containers):
-        yield f"{path}: at least one container must be essential"
+        yield Problem(path, "at least one container must be essential")
     for name in repeated(container.get("name") for container in containers):
-        yield f"{path}: two containers are named {name!r}"
+        yield Problem(path, f"two containers are named {name!r}")
     yield from _port_problems(containers, path)
     yield from _dependency_problems(containers, path)
     yield from _router_problems(containers, path)
@@ -36,7 +37,7 @@ def problems(
         where = f"{path}[{index}]"
         for needed in ("name", "image"):
             if not container.get(needed):
-                yield f"{where}.{needed}: a container needs one"
+                yield Problem(f"{where}.{needed}", "a container needs one")
         if "environment" in container or "secrets" in container:
             yield from _environment_problems(container, plain_values, where)
         yield from _memory_problems(container, where)
@@ -46,7 +47,7 @@ def problems(
             yield from _health_check_problems(check, f"{where}.healthCheck")
 
 
-def _port_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[str]:
+def _port_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[Problem]:
     """Source: API_PortMapping.html. The containers of a task share one network interface."""
     names: list[str] = []
     ports: list[tuple[int, str]] = []
@@ -57,26 +58,33 @@ def _port_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[st
             if name := mapping.get("name"):
                 names.append(name)
             elif mapping.get("appProtocol"):
-                yield f"{here}.name: needed, because the port has an appProtocol"
+                yield Problem(f"{here}.name", "needed, because the port has an appProtocol")
             protocol = mapping.get("protocol", "tcp")
             if protocol == "udp" and mapping.get("appProtocol"):
-                yield f"{here}.appProtocol: {mapping['appProtocol']} runs over tcp, not udp"
+                yield Problem(
+                    f"{here}.appProtocol", f"{mapping['appProtocol']} runs over tcp, not udp"
+                )
             port = mapping.get("containerPort")
             if port is None:
-                yield f"{here}.containerPort: Fargate requires it"
+                yield Problem(f"{here}.containerPort", "Fargate requires it")
                 continue
             if mapping.get("hostPort", port) != port:
-                yield f"{here}.hostPort: with awsvpc it is the container port, {port}; leave it out"
+                yield Problem(
+                    f"{here}.hostPort",
+                    f"with awsvpc it is the container port, {port}; leave it out",
+                )
             if protocols.setdefault(port, protocol) != protocol:
-                yield f"{here}.protocol: ECS does not expose port {port} for tcp and udp at once"
+                yield Problem(
+                    f"{here}.protocol", f"ECS does not expose port {port} for tcp and udp at once"
+                )
             ports.append((port, protocol))
     for name in repeated(names):
-        yield f"{path}: two ports are named {name!r}"
+        yield Problem(path, f"two ports are named {name!r}")
     for port, protocol in repeated(ports):
-        yield f"{path}: port {port}/{protocol} is mapped twice in one task"
+        yield Problem(path, f"port {port}/{protocol} is mapped twice in one task")
 
 
-def _dependency_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[str]:
+def _dependency_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[Problem]:
     """Source: API_ContainerDependency.html."""
     by_name = {each["name"]: each for each in containers if each.get("name")}
     graph: dict[str, list[str]] = {name: [] for name in by_name}
@@ -88,29 +96,31 @@ def _dependency_problems(containers: Sequence[ReadOnlyJson], path: str) -> Itera
             if name is None:
                 continue
             if other is None:
-                yield (
-                    f"{here}.containerName: no container is named {name!r} "
-                    f"(containers: {listed(by_name)})"
+                yield Problem(
+                    f"{here}.containerName",
+                    f"no container is named {name!r} (containers: {listed(by_name)})",
                 )
                 continue
             if other is container:
-                yield f"{here}.containerName: a container cannot wait for itself"
+                yield Problem(f"{here}.containerName", "a container cannot wait for itself")
                 continue
             if container.get("name"):
                 graph[container["name"]].append(name)
             if condition in ("COMPLETE", "SUCCESS") and other.get("essential", True):
-                yield (
-                    f"{here}.condition: {name} is essential, so the task ends when it does; give "
-                    f'{name} "essential": false, or wait for START or HEALTHY'
+                yield Problem(
+                    f"{here}.condition",
+                    f"{name} is essential, so the task ends when it does; give {name} "
+                    '"essential": false, or wait for START or HEALTHY',
                 )
             if condition == "HEALTHY" and not _checks_health(other):
-                yield (
-                    f"{here}.condition: {name} has no health check, so it never is HEALTHY; give "
-                    "it a healthCheck, or wait for START"
+                yield Problem(
+                    f"{here}.condition",
+                    f"{name} has no health check, so it never is HEALTHY; give it a healthCheck, "
+                    "or wait for START",
                 )
     for cycle in cycles(graph):
         circle = " -> ".join((*cycle, cycle[0]))
-        yield f"{path}: dependsOn has a cycle, so no container could be first: {circle}"
+        yield Problem(path, f"dependsOn has a cycle, so no container could be first: {circle}")
 
 
 def _checks_health(container: ReadOnlyJson) -> bool:
@@ -118,7 +128,7 @@ def _checks_health(container: ReadOnlyJson) -> bool:
     return bool(command) and command[0] != "NONE"
 
 
-def _health_check_problems(check: ReadOnlyJson, path: str) -> Iterator[str]:
+def _health_check_problems(check: ReadOnlyJson, path: str) -> Iterator[Problem]:
     """Source: API_HealthCheck.html."""
     command = check.get("command")
     if command is None:
@@ -126,12 +136,12 @@ def _health_check_problems(check: ReadOnlyJson, path: str) -> Iterator[str]:
     example = 'such as ["CMD-SHELL", "curl -f http://localhost/ || exit 1"]'
     if not command or command[0] not in ("CMD", "CMD-SHELL", "NONE"):
         write = f"write {fragment(['CMD', *command])}" if command else example
-        yield f"{path}.command: must begin with CMD or CMD-SHELL; {write}"
+        yield Problem(f"{path}.command", f"must begin with CMD or CMD-SHELL; {write}")
     elif command[0] != "NONE" and not any(command[1:]):
-        yield f"{path}.command: has no command after {command[0]}; write one, {example}"
+        yield Problem(f"{path}.command", f"has no command after {command[0]}; write one, {example}")
 
 
-def _router_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[str]:
+def _router_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[Problem]:
     """Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_firelens.html and
     API_FirelensConfiguration.html."""
     routers = [
@@ -140,76 +150,83 @@ def _router_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[
         if container.get("firelensConfiguration") is not None
     ]
     if len(routers) > 1:
-        yield f"{path}: {len(routers)} containers have a firelensConfiguration; one routes all logs"
+        yield Problem(
+            path, f"{len(routers)} containers have a firelensConfiguration; one routes all logs"
+        )
     for index in routers:
         kind = containers[index]["firelensConfiguration"].get("options", {}).get("config-file-type")
         if kind not in (None, "file"):
-            yield (
-                f"{path}[{index}].firelensConfiguration.options.config-file-type: Fargate reads no "
-                f'{kind!r}; put the file into the image, and write "file"'
+            yield Problem(
+                f"{path}[{index}].firelensConfiguration.options.config-file-type",
+                f'Fargate reads no {kind!r}; put the file into the image, and write "file"',
             )
     for index, container in enumerate(containers):
         if container.get("logConfiguration", {}).get("logDriver") != "awsfirelens":
             continue
         where = f"{path}[{index}].logConfiguration.logDriver"
         if not routers:
-            yield (
-                f"{where}: awsfirelens needs a container with a firelensConfiguration, such as "
-                '{"type": "fluentbit"}'
+            yield Problem(
+                where,
+                'awsfirelens needs a container with a firelensConfiguration, such as {"type": '
+                '"fluentbit"}',
             )
         elif index in routers:
-            yield f'{where}: the log router cannot send its own logs to itself; write "awslogs"'
+            yield Problem(
+                where, 'the log router cannot send its own logs to itself; write "awslogs"'
+            )
 
 
 def _environment_problems(
     container: ReadOnlyJson, plain_values: Set[str], path: str
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     """A name is a secret's or a plain value's: ClientException, "The secret name must be unique and
     not shared with any new or existing environment variables", is seen in many reports."""
     plain = {entry.get("name") for entry in container.get("environment", ())}
     for index, entry in enumerate(container.get("environment", ())):
         if not entry.get("name"):
-            yield f"{path}.environment[{index}].name: a variable needs a name"
+            yield Problem(f"{path}.environment[{index}].name", "a variable needs a name")
         elif entry["name"] not in plain_values and (
             why := secret_problem(entry["name"], entry.get("value", ""))
         ):
-            yield f"{path}.environment[{index}]: {why}"
+            yield Problem(f"{path}.environment[{index}]", why)
     names = [entry.get("name") for entry in container.get("secrets", ())]
     for index, name in enumerate(names):
         where = f"{path}.secrets[{index}].name"
         if name in plain:
-            yield f"{where}: environment has {name}, too; keep one of them"
+            yield Problem(where, f"environment has {name}, too; keep one of them")
         elif name in names[:index]:
-            yield f"{where}: {name} is given twice; once is enough"
+            yield Problem(where, f"{name} is given twice; once is enough")
 
 
-def _memory_problems(container: ReadOnlyJson, path: str) -> Iterator[str]:
+def _memory_problems(container: ReadOnlyJson, path: str) -> Iterator[Problem]:
     limit, reserved = container.get("memory"), container.get("memoryReservation")
     if limit and reserved and reserved > limit:
-        yield (
-            f"{path}.memoryReservation: {reserved} MiB is more than memory, {limit} MiB, at which "
-            "the container is killed"
+        yield Problem(
+            f"{path}.memoryReservation",
+            f"{reserved} MiB is more than memory, {limit} MiB, at which the container is killed",
         )
 
 
-def _limit_problems(container: ReadOnlyJson, path: str) -> Iterator[str]:
+def _limit_problems(container: ReadOnlyJson, path: str) -> Iterator[Problem]:
     """Sources: API_Ulimit.html, API_SystemControl.html, API_LinuxParameters.html."""
     limits: Sequence[Mapping[str, int]] = container.get("ulimits", ())
     for index, entry in enumerate(limits):
         soft, hard = entry.get("softLimit", 0), entry.get("hardLimit", -1)
         if hard != -1 and (soft == -1 or soft > hard):
-            yield f"{path}.ulimits[{index}].softLimit: {soft} is more than hardLimit, {hard}"
+            yield Problem(
+                f"{path}.ulimits[{index}].softLimit", f"{soft} is more than hardLimit, {hard}"
+            )
     for name in repeated(entry.get("name") for entry in limits):
-        yield f"{path}.ulimits: {name} is given twice"
+        yield Problem(f"{path}.ulimits", f"{name} is given twice")
     for name in repeated(entry.get("namespace") for entry in container.get("systemControls", ())):
-        yield f"{path}.systemControls: {name} is given twice"
+        yield Problem(f"{path}.systemControls", f"{name} is given twice")
     for index, entry in enumerate(container.get("systemControls", ())):
         for needed in {"namespace", "value"} - entry.keys():
-            yield f"{path}.systemControls[{index}].{needed}: needed"
+            yield Problem(f"{path}.systemControls[{index}].{needed}", "needed")
     codes = container.get("restartPolicy", {}).get("ignoredExitCodes", ())
     for index, code in enumerate(codes):
         if not 0 <= code <= 255:
-            yield (
-                f"{path}.restartPolicy.ignoredExitCodes[{index}]: {json.dumps(code)} is no exit "
-                "code; those are 0 to 255"
+            yield Problem(
+                f"{path}.restartPolicy.ignoredExitCodes[{index}]",
+                f"{json.dumps(code)} is no exit code; those are 0 to 255",
             )

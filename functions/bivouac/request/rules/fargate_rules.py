@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bivouac.json_types import Json, ReadOnlyJson
+from bivouac.request.findings import Problem
 from bivouac.request.messages import listed
 
 PROXY_MEMORY_MIB = 64
@@ -38,39 +39,46 @@ def _number(text: str, unit: str) -> int | None:
     return round(float(match[1]) * 1024) if match else None
 
 
-def task_size_problems(definition: ReadOnlyJson, connected: bool, path: str) -> Iterator[str]:
+def task_size_problems(definition: ReadOnlyJson, connected: bool, path: str) -> Iterator[Problem]:
     """T04, T05, T15: task-level CPU and memory in a size of Fargate's, with room for the containers
     and, in a task that is `connected`, for the proxy."""
     for key, example in (("cpu", "256"), ("memory", "512")):
         if not definition.get(key):
-            yield f'{path}.{key}: Fargate requires it for the task, such as "{example}"'
+            yield Problem(f"{path}.{key}", f'Fargate requires it for the task, such as "{example}"')
     cpu = _number(definition.get("cpu") or "", "vcpu")
     memory = _number(definition.get("memory") or "", "gb")
     if cpu not in _MEMORY_OF_CPU:
         if definition.get("cpu"):
             offered = ", ".join(map(str, _MEMORY_OF_CPU))
-            yield f"{path}.cpu: Fargate has no {definition['cpu']!r}; it offers {offered}"
+            yield Problem(
+                f"{path}.cpu", f"Fargate has no {definition['cpu']!r}; it offers {offered}"
+            )
     elif memory not in _MEMORY_OF_CPU[cpu] and definition.get("memory"):
         offered = ", ".join(map(str, _MEMORY_OF_CPU[cpu]))
-        yield (
-            f"{path}.memory: Fargate has no {definition['memory']!r} with cpu {definition['cpu']}; "
-            f"it offers {offered} MiB"
+        yield Problem(
+            f"{path}.memory",
+            f"Fargate has no {definition['memory']!r} with cpu {definition['cpu']}; it offers "
+            f"{offered} MiB",
         )
     containers = definition.get("containerDefinitions", ())
     if cpu in _MEMORY_OF_CPU:
         reserved_cpu = sum(container.get("cpu", 0) for container in containers)
         if reserved_cpu > cpu:
-            yield f"{path}.containerDefinitions: they reserve {reserved_cpu} of {cpu} CPU units"
+            yield Problem(
+                f"{path}.containerDefinitions", f"they reserve {reserved_cpu} of {cpu} CPU units"
+            )
     if memory:
         yield from _memory_problems(containers, memory, connected, f"{path}.containerDefinitions")
 
 
 def _memory_problems(
     containers: Sequence[ReadOnlyJson], memory: int, connected: bool, path: str
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     for index, container in enumerate(containers):
         if container.get("memory", 0) > memory:
-            yield f"{path}[{index}].memory: {container['memory']} MiB of the task's {memory}"
+            yield Problem(
+                f"{path}[{index}].memory", f"{container['memory']} MiB of the task's {memory}"
+            )
     reserved = sum(
         container.get("memoryReservation") or container.get("memory") or 0
         for container in containers
@@ -78,7 +86,7 @@ def _memory_problems(
     proxy = PROXY_MEMORY_MIB if connected else 0
     if reserved + proxy > memory:
         room = f"; leave {proxy} MiB to the Service Connect proxy" if proxy else ""
-        yield f"{path}: they reserve {reserved} of the task's {memory} MiB{room}"
+        yield Problem(path, f"they reserve {reserved} of the task's {memory} MiB{room}")
 
 
 def _smallest_size(containers: Sequence[Any]) -> tuple[str, str] | None:
@@ -120,12 +128,14 @@ def role_problems(
     task_roles: tuple[str, ...],
     execution_roles: tuple[str, ...],
     path: str,
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     """Choosing a role grants its rights, so the stack's parameters list the allowed roles."""
     allowed = {"taskRoleArn": task_roles, "executionRoleArn": execution_roles}
     for field, arns in allowed.items():
         if (arn := definition.get(field)) and arn not in arns:
-            yield f"{path}.{field}: {arn} is not in the stack's allow-list ({listed(arns)})"
+            yield Problem(
+                f"{path}.{field}", f"{arn} is not in the stack's allow-list ({listed(arns)})"
+            )
     needs_execution = any(
         container.get("secrets")
         or container.get("repositoryCredentials")
@@ -133,4 +143,4 @@ def role_problems(
         for container in definition.get("containerDefinitions", ())
     )
     if needs_execution and not definition.get("executionRoleArn"):
-        yield f"{path}.executionRoleArn: needed, because a container has secrets"
+        yield Problem(f"{path}.executionRoleArn", "needed, because a container has secrets")

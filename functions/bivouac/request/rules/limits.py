@@ -22,6 +22,7 @@ from bivouac.environment.record import DEFINITIONS_KEPT, Record, Status, packed,
 from bivouac.json_types import Json
 from bivouac.proof import check, mesh, probe, row, whole
 from bivouac.proof.check import Check
+from bivouac.request.findings import Problem
 from bivouac.services.convergence import Blocked, Condition, Need
 from bivouac.services.deployments import Expected
 from bivouac.services.progress import CreateProgress, NextStep
@@ -69,19 +70,25 @@ def size(content: Any) -> int:
     return len(_ANSWER.encode(content).encode())
 
 
-def problems(blueprint: Blueprint) -> list[str]:
+def problems(blueprint: Blueprint) -> list[Problem]:
     """Why a plan does not fit into its execution, with what to write instead."""
     plan = len(text_of(blueprint.to_json()).encode())
     if plan > BLUEPRINT:
         return [
-            f"services: the plan takes {plan:,} bytes of {BLUEPRINT:,}; split the environment, "
-            "prove fewer connections, or move long commands and values into the images"
+            Problem(
+                "services",
+                f"the plan takes {plan:,} bytes of {BLUEPRINT:,}; split the environment, prove "
+                "fewer connections, or move long commands and values into the images",
+            )
         ]
     endpoints = sum(len(service.endpoints) for service in blueprint.services)
     if endpoints > MOST_ENDPOINTS:
         return [
-            f"services: {endpoints} endpoints in all; an environment has at most "
-            f"{MOST_ENDPOINTS}, as many as can be probed in time"
+            Problem(
+                "services",
+                f"{endpoints} endpoints in all; an environment has at most {MOST_ENDPOINTS}, as "
+                "many as can be probed in time",
+            )
         ]
     state, item = most(blueprint)
     if state + max(_FAILURE, _PARENT) <= STATE and item <= ITEM:
@@ -99,9 +106,12 @@ def problems(blueprint: Blueprint) -> list[str]:
         "about its tasks' events": (largest.wait_item, ITEM),
     }
     return [
-        f"services: an execution would hold {needed:,} bytes {what}, of {room:,}: "
-        f"{largest.counts}; split the environment, prove fewer connections, or give services and "
-        "ports shorter names"
+        Problem(
+            "services",
+            f"an execution would hold {needed:,} bytes {what}, of {room:,}: {largest.counts}; "
+            "split the environment, prove fewer connections, or give services and ports shorter "
+            "names",
+        )
         for what, (needed, room) in rooms.items()
         if needed > room
     ]
@@ -143,34 +153,43 @@ def most(blueprint: Blueprint) -> tuple[int, int]:
 
 def record_problems(
     blueprint: Blueprint, instruction: Instruction, before: Record | None
-) -> list[str]:
+) -> list[Problem]:
     """Why a plan does not fit into the record; `before` is the record as it is now."""
     needed = record_size(blueprint, instruction, before)
     if needed <= ITEM:
         return []
     return [
-        f"request: the record would take {needed:,} bytes of {ITEM:,}: "
-        f"{Largest(blueprint).counts}, and {_requests(instruction, before):,} bytes of requests, "
-        "packed, with the changes of redeploys; split the environment, prove fewer "
-        "connections, or move long commands and values into the images"
+        Problem(
+            "request",
+            f"the record would take {needed:,} bytes of {ITEM:,}: {Largest(blueprint).counts}, and "
+            f"{_requests(instruction, before):,} bytes of requests, packed, with the changes of "
+            "redeploys; split the environment, prove fewer connections, or move long commands and "
+            "values into the images",
+        )
     ]
 
 
-def answer_problems(answer: Json) -> list[str]:
+def answer_problems(answer: Json) -> list[Problem]:
     """Why Check request's answer does not fit into a state, with what to write instead."""
     needed, changes = size(answer), size(answer["instruction"]["changes"])
     if changes > CHANGES_LIMIT:
         return [
-            f"redeploy: its changes and those before it take {changes:,} bytes of "
-            f"{CHANGES_LIMIT:,}; create the environment again with them in its request"
+            Problem(
+                "redeploy",
+                f"its changes and those before it take {changes:,} bytes of {CHANGES_LIMIT:,}; "
+                "create the environment again with them in its request",
+            )
         ]
     if needed <= ANSWER_LIMIT:
         return []
     return [
-        f"request: an execution would have to hold {needed:,} bytes of it, of {ANSWER_LIMIT:,}; "
-        f"the plan takes {size(answer['plan']):,}, the rest are the request and the changes of "
-        "redeploys, packed; split the environment, or move long commands and values into the "
-        "images"
+        Problem(
+            "request",
+            f"an execution would have to hold {needed:,} bytes of it, of {ANSWER_LIMIT:,}; the "
+            f"plan takes {size(answer['plan']):,}, the rest are the request and the changes of "
+            "redeploys, packed; split the environment, or move long commands and values into the "
+            "images",
+        )
     ]
 
 

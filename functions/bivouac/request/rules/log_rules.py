@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Set
 
 from bivouac.json_types import ReadOnlyJson
+from bivouac.request.findings import Problem
 from bivouac.request.rules.plain_values import secret_problem
 
 _AWSLOGS = frozenset(
@@ -31,7 +32,7 @@ _REGION_OPTIONS = ("region", "aws_region")
 
 def problems(
     configuration: ReadOnlyJson | None, region: str, plain_values: Set[str], path: str
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     """`region`: the stack's. `plain_values`: the names of options that are no secrets."""
     if not configuration:
         return
@@ -39,32 +40,39 @@ def problems(
     secret = {each.get("name") for each in configuration.get("secretOptions", ())}
     here = f"{path}.options"
     if options.get("mode", "blocking") not in ("blocking", "non-blocking"):
-        yield f'{here}.mode: {options["mode"]!r} is no mode; write "blocking" or "non-blocking"'
+        yield Problem(
+            f"{here}.mode", f'{options["mode"]!r} is no mode; write "blocking" or "non-blocking"'
+        )
     if "max-buffer-size" in options and not re.fullmatch(
         r"[0-9]+[kmg]?", options["max-buffer-size"], re.IGNORECASE
     ):
-        yield f"{here}.max-buffer-size: {options['max-buffer-size']!r} is no size, such as 25m"
+        yield Problem(
+            f"{here}.max-buffer-size", f"{options['max-buffer-size']!r} is no size, such as 25m"
+        )
     driver = configuration.get("logDriver")
     if driver != "awslogs":
         for name, value in options.items():
             if name not in plain_values and (
                 why := secret_problem(name, value, "secretOptions", "logConfiguration")
             ):
-                yield f"{here}.{name}: {why}"
+                yield Problem(f"{here}.{name}", why)
     match driver:
         case "awslogs":
             for name in sorted(options.keys() - _AWSLOGS):
                 known = ", ".join(sorted(_AWSLOGS))
-                yield f"{here}.{name}: awslogs has no such option; there are {known}"
+                yield Problem(f"{here}.{name}", f"awslogs has no such option; there are {known}")
             if {"awslogs-datetime-format", "awslogs-multiline-pattern"} <= options.keys():
-                yield (
-                    f"{here}.awslogs-multiline-pattern: excludes awslogs-datetime-format; keep one"
+                yield Problem(
+                    f"{here}.awslogs-multiline-pattern",
+                    "excludes awslogs-datetime-format; keep one",
                 )
         case "splunk":
             for needed in ("splunk-url", "splunk-token"):
                 if needed not in options and needed not in secret:
-                    yield f"{here}.{needed}: needed by splunk, here or in secretOptions"
+                    yield Problem(f"{here}.{needed}", "needed by splunk, here or in secretOptions")
         case "awsfirelens":
             for name, value in options.items():
                 if name.lower() in _REGION_OPTIONS and value != region:
-                    yield f"{here}.{name}: {value} is not the stack's Region; write {region!r}"
+                    yield Problem(
+                        f"{here}.{name}", f"{value} is not the stack's Region; write {region!r}"
+                    )

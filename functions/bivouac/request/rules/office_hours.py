@@ -20,6 +20,8 @@ from zoneinfo import ZoneInfo
 from aws_croniter import AwsCroniter
 from aws_croniter.exceptions import AwsCroniterExpressionError
 
+from bivouac.request.findings import Problem
+
 LOOKED_AHEAD = timedelta(days=400)
 """A little more than a year: the library takes about a millisecond per day."""
 
@@ -110,30 +112,35 @@ def _not_taken(fields: list[str]) -> ValueError:
     return ValueError(f"cron({' '.join(fields)}): not an expression of EventBridge Scheduler")
 
 
-def problems(schedule: Mapping[str, str], now: datetime) -> list[str]:
-    """Each with its path. `schedule`: `timezone`, `up` and `down` from the request."""
-    found: list[str] = []
+def problems(schedule: Mapping[str, str], now: datetime) -> list[Problem]:
+    """`schedule`: `timezone`, `up` and `down` from the request."""
+    found: list[Problem] = []
     zone = schedule["timezone"]
     if zone not in _zones():
-        found.append(f"schedule.timezone: {zone!r} is not in the IANA time zone database")
+        found.append(
+            Problem("schedule.timezone", f"{zone!r} is not in the IANA time zone database")
+        )
     read: dict[str, Expression] = {}
     for name in ("up", "down"):
         try:
             read[name] = Expression(schedule[name])
         except ValueError as error:
-            found.append(f"schedule.{name}: {error}")
+            found.append(Problem(f"schedule.{name}", str(error)))
     if found:
         return found
     local = now.astimezone(ZoneInfo(zone)).replace(tzinfo=UTC)
     for name, expression in read.items():
         if expression.next_day(local) is None:
-            found.append(f"schedule.{name}: it never fires again")
+            found.append(Problem(f"schedule.{name}", "it never fires again"))
     if found:
         return found
     if shared := _first_shared(read["up"], read["down"], local, ZoneInfo(zone)):
         found.append(
-            f"schedule: up and down are both at {shared:%Y-%m-%d %H:%M} ({zone}); let one of them "
-            "come first"
+            Problem(
+                "schedule",
+                f"up and down are both at {shared:%Y-%m-%d %H:%M} ({zone}); let one of them come "
+                "first",
+            )
         )
     return found
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from bivouac.json_types import ReadOnlyJson
+from bivouac.request.findings import Problem
 
 _ARN = re.compile(
     r"arn:aws[a-z-]*:(?:ssm:(?P<ssm>[a-z0-9-]*):[0-9]*:parameter/.+|"
@@ -18,7 +19,7 @@ _ARN = re.compile(
 _PARAMETER = re.compile(r"[A-Za-z0-9_./-]+")
 
 
-def problems(definition: ReadOnlyJson, region: str, path: str) -> Iterator[str]:
+def problems(definition: ReadOnlyJson, region: str, path: str) -> Iterator[Problem]:
     """`region`: the stack's, in which the tasks run."""
     for index, container in enumerate(definition.get("containerDefinitions", ())):
         where = f"{path}.containerDefinitions[{index}]"
@@ -36,14 +37,17 @@ def problems(definition: ReadOnlyJson, region: str, path: str) -> Iterator[str]:
             yield from source_problems(source, region, here)
 
 
-def source_problems(source: str, region: str, path: str) -> Iterator[str]:
+def source_problems(source: str, region: str, path: str) -> Iterator[Problem]:
     arn = _ARN.fullmatch(source)
     if arn is None:
         if source.startswith("arn:") or not _PARAMETER.fullmatch(source):
-            yield (
-                f"{path}: names no secret; write the ARN of a secret "
+            yield Problem(
+                path,
+                "names no secret; write the ARN of a secret "
                 f"(arn:aws:secretsmanager:{region}:123456789012:secret:name-AbCdEf), the ARN of a "
-                f"parameter (arn:aws:ssm:{region}:123456789012:parameter/name), or its name"
+                f"parameter (arn:aws:ssm:{region}:123456789012:parameter/name), or its name",
             )
     elif (given := arn["ssm"] or arn["secrets"]) != region:
-        yield f"{path}: it is in the Region {given}, the stack in {region}; name one in {region}"
+        yield Problem(
+            path, f"it is in the Region {given}, the stack in {region}; name one in {region}"
+        )

@@ -9,25 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bivouac.json_types import ReadOnlyJson
+from bivouac.request.findings import Problem
 from bivouac.request.messages import listed, repeated
 
 
-def problems(definition: ReadOnlyJson, path: str) -> Iterator[str]:
+def problems(definition: ReadOnlyJson, path: str) -> Iterator[Problem]:
     volumes: Sequence[ReadOnlyJson] = definition.get("volumes", ())
     for index, volume in enumerate(volumes):
         where = f"{path}.volumes[{index}]"
         if not volume.get("name"):
-            yield f"{where}.name: needed; mountPoints name the volume with it"
+            yield Problem(f"{where}.name", "needed; mountPoints name the volume with it")
         kinds = sorted(volume.keys() - {"name"})
         if len(kinds) > 1:
-            yield f"{where}: {' and '.join(kinds)} exclude each other; keep one"
+            yield Problem(where, f"{' and '.join(kinds)} exclude each other; keep one")
         if (efs := volume.get("efsVolumeConfiguration")) is not None:
             yield from _efs_problems(
                 efs, bool(definition.get("taskRoleArn")), f"{where}.efsVolumeConfiguration"
             )
     names = [volume["name"] for volume in volumes if volume.get("name")]
     for name, count in repeated(names).items():
-        yield f"{path}.volumes: {count} are named {name!r}"
+        yield Problem(f"{path}.volumes", f"{count} are named {name!r}")
     containers: Sequence[ReadOnlyJson] = definition.get("containerDefinitions", ())
     containing = [container["name"] for container in containers if container.get("name")]
     for index, container in enumerate(containers):
@@ -37,14 +38,14 @@ def problems(definition: ReadOnlyJson, path: str) -> Iterator[str]:
             here = f"{where}.volumesFrom[{number}].sourceContainer"
             source = entry.get("sourceContainer")
             if source not in containing:
-                yield (
-                    f"{here}: no container is named {source!r} (containers: {listed(containing)})"
+                yield Problem(
+                    here, f"no container is named {source!r} (containers: {listed(containing)})"
                 )
             elif source == container.get("name"):
-                yield f"{here}: a container cannot mount its own volumes; name another one"
+                yield Problem(here, "a container cannot mount its own volumes; name another one")
 
 
-def _mount_problems(container: ReadOnlyJson, names: list[str], path: str) -> Iterator[str]:
+def _mount_problems(container: ReadOnlyJson, names: list[str], path: str) -> Iterator[Problem]:
     mounted = [
         each.get("containerPath")
         for each in (
@@ -56,16 +57,20 @@ def _mount_problems(container: ReadOnlyJson, names: list[str], path: str) -> Ite
         here = f"{path}.mountPoints[{number}]"
         source = mount.get("sourceVolume")
         if not source:
-            yield f"{here}.sourceVolume: needed; it names one of volumes"
+            yield Problem(f"{here}.sourceVolume", "needed; it names one of volumes")
         elif source not in names:
-            yield (f"{here}.sourceVolume: no volume is named {source!r} (volumes: {listed(names)})")
+            yield Problem(
+                f"{here}.sourceVolume", f"no volume is named {source!r} (volumes: {listed(names)})"
+            )
         if not mount.get("containerPath"):
-            yield f"{here}.containerPath: needed, such as /data"
+            yield Problem(f"{here}.containerPath", "needed, such as /data")
     for place, count in repeated(mounted).items():
-        yield f"{path}.mountPoints: {count} volumes are mounted at {place}; give each its own"
+        yield Problem(
+            f"{path}.mountPoints", f"{count} volumes are mounted at {place}; give each its own"
+        )
 
 
-def _efs_problems(efs: ReadOnlyJson, has_role: bool, path: str) -> Iterator[str]:
+def _efs_problems(efs: ReadOnlyJson, has_role: bool, path: str) -> Iterator[Problem]:
     authorization = efs.get("authorizationConfig", {})
     encrypted = efs.get("transitEncryption") == "ENABLED"
     needs = {
@@ -76,14 +81,14 @@ def _efs_problems(efs: ReadOnlyJson, has_role: bool, path: str) -> Iterator[str]
     if not encrypted:
         for reason, applies in needs.items():
             if applies:
-                yield f'{path}.transitEncryption: write "ENABLED", because {reason}'
+                yield Problem(f"{path}.transitEncryption", f'write "ENABLED", because {reason}')
     if authorization.get("accessPointId") and efs.get("rootDirectory", "/") != "/":
-        yield (
-            f"{path}.rootDirectory: the access point has a directory of its own; leave it out, or "
-            'write "/"'
+        yield Problem(
+            f"{path}.rootDirectory",
+            'the access point has a directory of its own; leave it out, or write "/"',
         )
     if authorization.get("iam") == "ENABLED" and not has_role:
-        yield (
-            f"{path}.authorizationConfig.iam: it uses the task role, and there is none; set "
-            'taskRoleArn, or write "DISABLED"'
+        yield Problem(
+            f"{path}.authorizationConfig.iam",
+            'it uses the task role, and there is none; set taskRoleArn, or write "DISABLED"',
         )

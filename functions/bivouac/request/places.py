@@ -1,4 +1,4 @@
-"""Paths as the user wrote them. Pure.
+"""Paths in a request, and as the user wrote them. Pure.
 
 Planning works on one form of a request, whatever it was written in; what it reports must name the
 place that the user can find.
@@ -7,7 +7,7 @@ place that the user can find.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterator, Mapping
 
 _LABEL = re.compile(r"^(services\[\d+\])( \([^)]*\))")
 _LABELS = re.compile(r" \([^)]*\)")
@@ -15,21 +15,26 @@ _ENDS_IN_LABEL = re.compile(r" \([^)]*\)$")
 _ENDS = re.compile(r"(\.[^.\[]+|\[\d+\])$")
 
 
-def with_place(problem: str, written: Callable[[str], str]) -> str:
-    """A problem with its path as written."""
-    path, colon, rest = problem.partition(": ")
-    return written(path) + colon + rest if colon else problem
+def around(path: str) -> Iterator[str]:
+    """The path, and those of everything that it is in."""
+    yield path
+    for place, character in enumerate(path):
+        if character in ".[":
+            yield path[:place]
 
 
-def is_within(problem: str, paths: Iterable[str]) -> bool:
-    """Whether a problem is about one of these places."""
-    path = _LABELS.sub("", problem.partition(": ")[0])
-    return any(path == each or path.startswith((f"{each}.", f"{each}[")) for each in paths)
+def is_within(path: str, outer: str) -> bool:
+    return path == outer or path.startswith((f"{outer}.", f"{outer}["))
+
+
+def plain(path: str) -> str:
+    """Without the names of a service and of an existing task definition, which planning writes
+    behind their places."""
+    return _LABELS.sub("", path)
 
 
 def place(path: str, places: Mapping[str, str]) -> str:
-    """A path with its longest known beginning replaced. The names of a service and of an existing
-    task definition, which planning writes behind their places, stay."""
+    """A path with its longest known beginning replaced. The names behind places stay."""
     if not places:
         return path
     label = _LABEL.match(path)
